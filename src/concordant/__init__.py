@@ -1,0 +1,79 @@
+"""Concordant: state shared by agents, where concurrent writes are kept, merged as declared, or escalated.
+
+>>> from typing import Annotated
+>>> from pydantic import BaseModel
+>>> from concordant import Scalar, Set, Workspace
+>>> class Brief(BaseModel):
+...     tags: Annotated[set[str], Set()] = set()
+...     status: Annotated[str | None, Scalar()] = None
+>>> ws = Workspace(schemas={("briefs",): Brief})
+>>> ada, bob = ws.agent("ada"), ws.agent("bob")
+>>> _ = ada.write(("briefs",), "launch", {"tags": ["crdt"], "status": "draft"})
+>>> _ = bob.write(("briefs",), "launch", {"tags": ["agents"], "status": "final"})
+>>> ws.get(("briefs",), "launch").value["tags"]
+['crdt', 'agents']
+>>> [(c.value, c.agent) for c in ws.escalations()[0].contenders]
+[('draft', 'ada'), ('final', 'bob')]
+"""
+
+from concordant.errors import (
+    ConcordantError,
+    ContestedError,
+    CorruptFrameError,
+    HistoryExpiredError,
+    InvalidWriteError,
+    SchemaError,
+    StaleDecisionError,
+    StaleReplicaError,
+    StaleWriteError,
+)
+from concordant.kinds import Counter, List, Map, Scalar, Set, Text, priority
+from concordant.schema import Schema
+from concordant.workspace import (
+    ABSTAIN,
+    DELETED,
+    Agent,
+    Contender,
+    Credit,
+    Document,
+    Escalation,
+    Event,
+    HistoryEntry,
+    Moment,
+    Receipt,
+    TaskScope,
+    Workspace,
+)
+
+__all__ = [
+    "ABSTAIN",
+    "DELETED",
+    "Agent",
+    "ConcordantError",
+    "Contender",
+    "ContestedError",
+    "CorruptFrameError",
+    "Counter",
+    "Credit",
+    "Document",
+    "Escalation",
+    "Event",
+    "HistoryEntry",
+    "HistoryExpiredError",
+    "InvalidWriteError",
+    "List",
+    "Map",
+    "Moment",
+    "Receipt",
+    "Scalar",
+    "Schema",
+    "SchemaError",
+    "Set",
+    "StaleDecisionError",
+    "StaleReplicaError",
+    "StaleWriteError",
+    "TaskScope",
+    "Text",
+    "Workspace",
+    "priority",
+]

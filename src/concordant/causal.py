@@ -1,0 +1,88 @@
+"""Dots, stamps, entries and version vectors: who wrote what, and what had been seen.
+
+The vocabulary is that of dotted version vectors (Almeida et al., "Scalable and Accurate Causality Tracking for
+Eventually Consistent Stores", 2014). A *dot* (replica, n) names one write; ``n`` is the replica's commit number, so
+along one replica it only grows. A *version vector* maps replica to the highest ``n`` known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+from concordant.values import JSON
+
+__all__ = ["Agreed", "Dot", "Entry", "Register", "SeenBy", "Stamp", "VersionVector", "dot_of", "is_covered", "merge_vectors", "order_of"]
+
+Dot: TypeAlias = tuple[str, int]
+VersionVector: TypeAlias = dict[str, int]
+
+
+class Stamp(NamedTuple):
+    """One write: its dot, when it was committed, who made it, where it came from and what sort of act it was."""
+
+    time: float
+    replica: str
+    n: int
+    agent: str
+    origin: str
+    act: str
+
+
+class Agreed(NamedTuple):
+    """The value that stood before a disagreement, with the place in the order of the write that set it."""
+
+    time: float
+    replica: str
+    n: int
+    value: JSON | None
+
+
+class Entry(NamedTuple):
+    """One live value of an observed-remove multi-value register.
+
+    ``value`` is ``None`` for a deletion. ``base`` is what the entry replaced. ``confirms`` holds the stamps of equal
+    entries it took over, the oldest of each agent, so that a confirmation adds an agent and loses none. ``covered``
+    (only in the register of a container) keeps the leaves that a deletion removed, so that they can be restored.
+    """
+
+    stamp: Stamp
+    value: JSON | None
+    base: Agreed | None = None
+    confirms: tuple[Stamp, ...] = ()
+    covered: tuple[tuple[tuple[str | None, ...], object], ...] = ()
+
+    @property
+    def stamps(self) -> tuple[Stamp, ...]:
+        """All writes that stand for this value, oldest first."""
+        return (*self.confirms, self.stamp)
+
+
+Register: TypeAlias = tuple[Entry, ...]
+SeenBy: TypeAlias = Callable[[Stamp], bool]
+"""Tells whether a writer had seen the write with this stamp."""
+
+
+def order_of(stamp: Stamp) -> tuple[float, str, int]:
+    """The total order of writes that every replica agrees on: (time, dot)."""
+    return stamp[:3]
+
+
+def dot_of(stamp: Stamp) -> Dot:
+    """The dot of a stamp: (replica, n)."""
+    return stamp[1:3]
+
+
+def is_covered(stamp: Stamp, vector: VersionVector) -> bool:
+    """Tells whether the version vector knows the write."""
+    return stamp.n <= vector.get(stamp.replica, 0)
+
+
+def merge_vectors(vectors: Iterable[VersionVector]) -> VersionVector:
+    """The least version vector that knows all that these know."""
+    merged: VersionVector = {}
+    for vector in vectors:
+        for replica, n in vector.items():
+            if n > merged.get(replica, 0):
+                merged[replica] = n
+    return merged

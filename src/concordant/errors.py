@@ -1,0 +1,149 @@
+"""Every error Concordant raises, under one root.
+
+Each error carries its data as attributes, so that a program can act on it, and says in its message what was
+expected, what came, and how to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+__all__ = [
+    "ConcordantError",
+    "ContestedError",
+    "CorruptFrameError",
+    "Fault",
+    "HistoryExpiredError",
+    "InvalidWriteError",
+    "SchemaError",
+    "StaleDecisionError",
+    "StaleReplicaError",
+    "StaleWriteError",
+]
+
+Path = tuple[Any, ...]
+
+
+class ConcordantError(Exception):
+    """The root of all errors of this library."""
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a model or a value: where, what came, what to do."""
+
+    path: Path
+    problem: str
+    mend: str
+    value: Any = None
+
+    def __str__(self) -> str:
+        return f"{_dotted(self.path)}: {self.problem}. {self.mend}" if self.mend else f"{_dotted(self.path)}: {self.problem}."
+
+
+class SchemaError(ConcordantError, TypeError):
+    """A state model cannot be used; ``faults`` lists everything that is wrong with it at once."""
+
+    def __init__(self, model: str, faults: Sequence[Fault]) -> None:
+        self.model = model
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(f"{model} cannot be used as a state model ({count}):\n{lines}")
+
+
+class InvalidWriteError(ConcordantError, ValueError):
+    """A write was refused as a whole and nothing of it was applied; ``faults`` lists every reason."""
+
+    def __init__(self, namespace: tuple[str, ...], key: str, faults: Sequence[Fault]) -> None:
+        self.namespace = namespace
+        self.key = key
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        super().__init__(f"The write to {_place(namespace, key)} was refused, nothing of it was applied:\n{lines}")
+
+
+class ContestedError(ConcordantError):
+    """A strict read met open escalations; ``document`` is what a plain read would have returned."""
+
+    def __init__(self, document: Any) -> None:
+        self.document = document
+        self.namespace = document.namespace
+        self.key = document.key
+        self.contested = document.contested
+        paths = ", ".join(_dotted(path) for path in self.contested)
+        super().__init__(
+            f"{_place(self.namespace, self.key)} is contested at: {paths}. "
+            "Settle each with workspace.resolve(escalation, value, by=...), or read without strict=True."
+        )
+
+
+class StaleDecisionError(ConcordantError):
+    """A decision was made on contenders that have changed since, or on an escalation that is no longer open."""
+
+    def __init__(self, escalation: Any, current: Any) -> None:
+        self.escalation = escalation
+        self.current = current
+        self.namespace = escalation.namespace
+        self.key = escalation.key
+        self.path = escalation.path
+        if current is None or current.state not in ("open", "claimed"):
+            state = "gone" if current is None else current.state
+            now = f"it is {state} by now"
+        else:
+            now = f"its contenders changed (decided on version {escalation.version}, now {current.version})"
+        super().__init__(
+            f"The decision on {_place(self.namespace, self.key)} at {_dotted(self.path)} came too late: {now}. "
+            "Look at the current contenders with workspace.escalations() and decide again."
+        )
+
+
+class StaleWriteError(ConcordantError):
+    """A write with ``if_version=`` found the document at another version; nothing was applied."""
+
+    def __init__(self, namespace: tuple[str, ...], key: str, expected: int, current: int) -> None:
+        self.namespace = namespace
+        self.key = key
+        self.expected = expected
+        self.current = current
+        super().__init__(
+            f"{_place(namespace, key)} is at version {current}, the write asked for version {expected}. "
+            "Read it again, or leave out if_version= to have the write merged."
+        )
+
+
+class StaleReplicaError(ConcordantError):
+    """A replica was away for longer than tombstones are kept; it must start again from a full export."""
+
+    def __init__(self, replica: str, reason: str) -> None:
+        self.replica = replica
+        super().__init__(f"Replica {replica!r} cannot be joined: {reason}. Re-seed it from a full export.")
+
+
+class CorruptFrameError(ConcordantError, ValueError):
+    """Bytes given to ``import_`` are no intact frame of this kind; nothing of them was applied."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The frame was refused, nothing of it was applied: {reason}.")
+
+
+class HistoryExpiredError(ConcordantError, LookupError):
+    """The journal no longer reaches back to the version asked for."""
+
+    def __init__(self, namespace: tuple[str, ...], key: str, version: int) -> None:
+        self.namespace = namespace
+        self.key = key
+        self.version = version
+        super().__init__(
+            f"The journal of {_place(namespace, key)} no longer reaches back to version {version}. "
+            "Keep more of it with Workspace(..., journal=...)."
+        )
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(str(part) for part in path) if path else "(document)"
+
+
+def _place(namespace: tuple[str, ...], key: str) -> str:
+    return f"{'/'.join(namespace)}:{key}"

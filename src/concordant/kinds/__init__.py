@@ -1,0 +1,31 @@
+"""The kinds: how a field merges. One small file each, all behind ``concordant.kinds.base.Kind``."""
+
+from concordant.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.kinds.counter import Counter
+from concordant.kinds.list import List
+from concordant.kinds.map import Map
+from concordant.kinds.policies import POLICIES, Priority, priority
+from concordant.kinds.record import OPEN, OpenRecord, Record
+from concordant.kinds.scalar import Scalar
+from concordant.kinds.set import Set
+from concordant.kinds.text import Text
+
+__all__ = [
+    "OPEN",
+    "POLICIES",
+    "Contest",
+    "Counter",
+    "Field",
+    "Kind",
+    "List",
+    "Look",
+    "Map",
+    "OpenRecord",
+    "Option",
+    "Priority",
+    "Record",
+    "Scalar",
+    "Set",
+    "Text",
+    "priority",
+]

@@ -1,0 +1,208 @@
+"""What a kind is: how one field contributes, changes and reads its part of a record's tree.
+
+A kind is a frozen dataclass of options, put on a model's field as ``Annotated[..., Set()]``. Its methods are pure
+functions of a tree; a new kind is one new file with a subclass of ``Kind``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+from concordant.causal import Register, SeenBy, Stamp, order_of
+from concordant.tree import Change, Path, Tree, agreed, alternatives, is_alive, leaves
+from concordant.values import ABSENT, JSON, Canon, canonical, decode, encode
+
+__all__ = ["Contest", "Field", "Kind", "Look", "Option", "node_is_shown", "reading"]
+
+
+def _anything(value: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One place of a compiled schema: its kind and what the kind needs to know.
+
+    Attributes:
+        name: the field's name, or a map's key placeholder.
+        tag: the kind with its parts, e.g. ``map[scalar]``; part of the key in the tree, so that a field whose kind
+            changed does not misread what is stored.
+        canon: the bytes by which a value (an element) compares.
+        rank: the key by which values are ordered, for the policies ``max`` and ``min``.
+        default: the field's default in JSON form, for edits of a field that was never written.
+        child: how a map's values merge.
+        fields: the fields of a nested record.
+        checked: whether the merged value must satisfy constraints beyond its type (``ge=0``, a model validator).
+        accepts: whether a JSON value would do for the field.
+        slot: the field's key in the tree of its record.
+    """
+
+    name: str
+    kind: Kind
+    tag: str
+    canon: Canon = canonical
+    rank: Callable[[JSON], Any] = decode
+    default: Any = ABSENT
+    child: Field | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    checked: bool = False
+    accepts: Callable[[Any], bool] = _anything
+    slot: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slot", f"{self.tag}:{self.name}")
+
+
+class Option(NamedTuple):
+    """One of several incompatible values: its JSON (``None``: a deletion) and the writes that stand for it."""
+
+    value: JSON | None
+    stamps: tuple[Stamp, ...]
+
+
+class Contest(NamedTuple):
+    """Incompatible live values at one path, as the state shows them; an escalation is a contest with a life.
+
+    ``path`` is the public path, ``place`` the one in the tree. ``anchor`` is the dot that the contenders carry.
+    """
+
+    path: tuple[str, ...]
+    place: Path
+    reason: str
+    anchor: str
+    base: JSON | None | object
+    options: tuple[Option, ...]
+    field: Field | None
+
+
+@dataclass(slots=True)
+class Look:
+    """One reading of a tree: what to do where writers disagree, and where the disagreements found are put."""
+
+    on_delete: str = "escalate"
+    included: SeenBy | None = None
+    contests: list[Contest] = field(default_factory=list)
+    settled: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+
+    def entries(self, register: Register) -> Register:
+        """The entries of a register that this reading takes into account."""
+        if self.included is None:
+            return register
+        return tuple(entry for entry in register if self.included(entry.stamp))
+
+
+class Kind:
+    """How a field merges. Subclasses are frozen dataclasses of options."""
+
+    name: ClassVar[str]
+    grow_only: bool = False
+
+    def tag(self, child: str | None = None) -> str:
+        """The kind's name in a field's tag."""
+        return self.name if child is None else f"{self.name}[{child}]"
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        """Adds ``value`` at ``path``; removes nothing."""
+        raise NotImplementedError
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        """Carries the difference between ``base`` (what was read) and ``value`` over to ``path``."""
+        raise NotImplementedError
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        """The merged value, or ``ABSENT``; what is contested is added to ``look.contests``."""
+        raise NotImplementedError
+
+    def decide(self, change: Change, contest: Contest, value: Any) -> None:
+        """Puts ``value`` in the place of all contenders of a contest at this field's own path."""
+        assert contest.field is not None
+        self.contribute(change, contest.field, contest.place, value)
+
+
+def is_settled(register: Register) -> bool:
+    """Whether a register needs no weighing: at most one entry."""
+    return len(register) < 2
+
+
+def anchor_of(register: Register) -> str:
+    """The dot that the entries carry from before they disagreed, as text; empty if there is none."""
+    base = agreed(register)
+    return f"{base.replica}.{base.n}" if base and base.replica else ""
+
+
+def options_of(groups: list[list[Any]]) -> tuple[Option, ...]:
+    """The groups of equal entries as contenders."""
+    result = []
+    for group in groups:
+        stamps = sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of)
+        result.append(Option(group[0].value, tuple(stamps)))
+    return tuple(result)
+
+
+def weigh(register: Register, field: Field) -> list[list[Any]]:
+    """The distinct alternatives in a register."""
+    return alternatives(register, field.canon)
+
+
+def reading(field: Field, tree: Any, look: Look | None = None) -> Any:
+    """The value of a cell, contests aside."""
+    return field.kind.read(look or Look(), field, (), (), tree)
+
+
+def node_is_shown(
+    look: Look,
+    field: Field,
+    path: Path,
+    public: tuple[str, ...],
+    cell: Tree,
+    read: Callable[[Look, Tree], Any],
+) -> bool:
+    """Whether a container stands: not deleted, or kept readable by updates concurrent with its deletion."""
+    register: Register = look.entries(cell.get(None, ()))
+    tombs = [entry for entry in register if entry.value is None]
+    if not tombs:
+        return True
+    own: set[Stamp] = {entry.stamp for entry in register}
+    kept = {stamp for entry in register for _, leaf in entry.covered for stamp in _stamps(leaf)}
+    later = [s for p, leaf in leaves(cell) for s in _stamps(leaf) if s not in own and s not in kept and p[0] != "\x00parked"]
+    later += [s for entry in register if entry.value is not None for s in entry.stamps]
+    if look.included is not None:
+        later = [stamp for stamp in later if look.included(stamp)]
+    alive = bool(later) and is_alive({k: v for k, v in cell.items() if k is not None or len(register) > len(tombs)})
+    if not alive:
+        return False
+    if look.on_delete != "escalate":
+        look.settled.append((public, look.on_delete))
+        return look.on_delete == "update"
+    quiet = Look(on_delete="update")
+    before: Tree = {}
+    from concordant.tree import place_leaf
+
+    for entry in tombs:
+        for below, leaf in entry.covered:
+            place_leaf(before, below, leaf)  # type: ignore[arg-type]
+    base = read(quiet, before) if before else ABSENT
+    shown = read(quiet, {**cell, None: ()})
+    look.contests.append(
+        Contest(
+            public,
+            path,
+            "delete",
+            "",
+            ABSENT if base is ABSENT else encode(base),
+            (
+                Option(encode(shown), tuple(sorted(set(later), key=order_of))),
+                Option(None, tuple(sorted({s for t in tombs for s in t.stamps}, key=order_of))),
+            ),
+            field,
+        )
+    )
+    return True
+
+
+def _stamps(leaf: Any) -> list[Stamp]:
+    if isinstance(leaf, tuple):
+        return [entry.stamp for entry in leaf if entry.value is not None]
+    return list(leaf.stamps())

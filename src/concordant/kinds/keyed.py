@@ -1,0 +1,65 @@
+"""Records in a list, identified by one of their fields: a map keyed by that field, shown as a list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from concordant.causal import order_of
+from concordant.kinds.base import Field, Look, node_is_shown
+from concordant.kinds.map import edit_keys, read_keys, write_key
+from concordant.tree import Change, Path
+from concordant.values import ABSENT, canonical, encode
+
+__all__ = ["Keyed"]
+
+
+class Keyed:
+    """The behaviour of ``Set(by=...)``."""
+
+    __slots__ = ()
+
+    def contribute_records(self, change: Change, field: Field, path: Path, value: Any, by: str) -> None:
+        """Contributes each record at its key."""
+        for key, record in _by_key(value, by).items():
+            write_key(change, field, path, key, record)
+            if not change.exists((*path, key)):
+                change.touch((*path, key))
+        if not value:
+            change.touch(path)
+
+    def edit_records(
+        self, change: Change, field: Field, path: Path, base: Any, value: Any, by: str, *, grow_only: bool
+    ) -> None:
+        """Carries over the difference, record by record."""
+        before, after = _by_key(base, by), _by_key(value, by)
+        edit_keys(change, field, path, before, after, grow_only=grow_only)
+        for key in after:
+            if key not in before and not change.exists((*path, key)):
+                change.touch((*path, key))
+
+    def read_records(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        """The records, the one first added first."""
+
+        def shown(look: Look, cell: Any) -> Any:
+            records = read_keys(look, field, path, public, cell)
+            if records is ABSENT:
+                return ABSENT
+
+            def added(key: str) -> tuple[Any, ...]:
+                marks = cell[key].get(None, ())
+                return (*min((order_of(entry.stamp) for entry in marks), default=(0.0, "", 0)), key)
+
+            return [records[key] for key in sorted(records, key=added)]
+
+        if not node_is_shown(look, field, path, public, cell, shown):
+            return ABSENT
+        return shown(look, cell)
+
+
+def _by_key(records: Any, by: str) -> dict[str, Any]:
+    """Records by the text of their key; of two with one key the later wins, as in building a dict."""
+    result: dict[str, Any] = {}
+    for record in records:
+        key = record[by]
+        result[key if isinstance(key, str) else canonical(encode(key)).decode()] = record
+    return result

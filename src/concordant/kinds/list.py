@@ -1,0 +1,106 @@
+"""``List``: an ordered list with duplicates; inserts, removals and appends of all writers are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from concordant.kinds.base import Field, Kind, Look, node_is_shown
+from concordant.sequence.diff import Hunk, list_hunks
+from concordant.sequence.edit import append, content_of, layout, splice
+from concordant.sequence.overlap import analyse
+from concordant.sequence.pieces import Sequence
+from concordant.tree import Change, Path
+from concordant.values import ABSENT, decode, encode
+
+__all__ = ["List"]
+
+_BODY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class List(Kind):
+    """An ordered list: ``write`` appends, an edit inserts and removes where it did; concurrent appends stand in
+    commit order. Nothing ever escalates.
+
+    Args:
+        grow_only: what an edit adds is appended, its removals do not count.
+
+    >>> List(grow_only=True).grow_only
+    True
+    """
+
+    grow_only: bool = False
+
+    name: ClassVar[str] = "list"
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        place = (*path, _BODY)
+        sequence = change.sequence(place)
+        items = tuple(encode(item, (field.name,)) for item in value)
+        if not items:
+            if not len(sequence):
+                change.touch(path)
+            return
+        read = _items(sequence.only(change.seen)) if len(sequence) else ()
+        if read and len(read) <= len(items) and _canonical(field, items[: len(read)]) == _canonical(field, read):
+            items = items[len(read) :]
+        if items:
+            change.set(place, append(sequence, change.stamp, change.next_run(), items))
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        before = tuple(encode(item) for item in base)
+        after = tuple(encode(item, (field.name,)) for item in value)
+
+        def hunks_of(one: Any, other: Any) -> list[Hunk]:
+            return _hunks(field, one, other)
+
+        if _canonical(field, before) == _canonical(field, after):
+            return
+        place = (*path, _BODY)
+        sequence = change.sequence(place)
+        if self.grow_only:
+            for hunk in hunks_of(before, after):
+                if hunk.content:
+                    sequence = append(sequence, change.stamp, change.next_run(), tuple(hunk.content))
+        else:
+            sequence = splice(
+                sequence, change.stamp, before, after, seen=change.seen, hunks_of=hunks_of, escalate=False
+            )
+        change.set(place, sequence)
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        def shown(look: Look, cell: Any) -> Any:
+            sequence = cell.get(_BODY)
+            if sequence is not None and look.included is not None:
+                sequence = sequence.only(look.included)
+            if sequence is None or not sequence.is_alive():
+                return [] if look.entries(cell.get(None, ())) else ABSENT
+            return [decode(item) for item in _items(sequence)]
+
+        if not node_is_shown(look, field, path, public, cell, shown):
+            return ABSENT
+        return shown(look, cell)
+
+
+def _analyse(sequence: Sequence) -> Any:
+    return analyse(sequence, escalate=False)
+
+
+def _items(sequence: Sequence) -> tuple[bytes, ...]:
+    return content_of(layout(sequence, sequence.analysed(_analyse), ""), ())  # type: ignore[no-any-return, arg-type]
+
+
+def _canonical(field: Field, items: tuple[bytes, ...]) -> list[bytes]:
+    return [field.canon(item) for item in items]
+
+
+def _hunks(field: Field, before: tuple[bytes, ...], after: tuple[bytes, ...]) -> list[Hunk]:
+    """The difference of two lists, compared by type and value; the hunks hold the items as they were given."""
+    hunks = []
+    drift = 0
+    for hunk in list_hunks(_canonical(field, before), _canonical(field, after)):
+        start = hunk.start + drift
+        hunks.append(Hunk(hunk.start, hunk.end, after[start : start + len(hunk.content)]))
+        drift += len(hunk.content) - (hunk.end - hunk.start)
+    return hunks

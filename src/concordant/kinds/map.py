@@ -1,0 +1,105 @@
+"""``Map``: values by key, each key merged by the kind of the values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from concordant.kinds.base import Field, Kind, Look, node_is_shown
+from concordant.kinds.scalar import Scalar
+from concordant.tree import Change, Path
+from concordant.values import ABSENT
+
+__all__ = ["Map", "edit_keys", "read_keys", "remove_key", "write_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Map(Kind):
+    """A dict whose keys merge one by one; ``dict[str, Annotated[set[str], Set()]]`` gives the values a kind of their
+    own, a state model as value type merges field by field, any other value is a ``Scalar``.
+
+    Args:
+        grow_only: additions and changes of an edit count, its removals of keys do not.
+    """
+
+    grow_only: bool = False
+
+    name: ClassVar[str] = "map"
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        for key, item in value.items():
+            write_key(change, field, path, key, item)
+        if not value:
+            change.touch(path)
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        edit_keys(change, field, path, base, value, grow_only=self.grow_only)
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        def shown(look: Look, cell: Any) -> Any:
+            return read_keys(look, field, path, public, cell)
+
+        if not node_is_shown(look, field, path, public, cell, shown):
+            return ABSENT
+        return shown(look, cell)
+
+
+def write_key(change: Change, field: Field, path: Path, key: str, item: Any) -> None:
+    """Contributes to one key."""
+    child = field.child
+    assert child is not None
+    place = (*path, key)
+    if not isinstance(child.kind, Scalar):
+        change.enter(place)
+    child.kind.contribute(change, child, place, item)
+
+
+def remove_key(change: Change, field: Field, path: Path, key: str) -> None:
+    """Deletes one key, as far as the writer has seen it."""
+    child = field.child
+    assert child is not None
+    if isinstance(child.kind, Scalar):
+        child.kind.remove(change, child, (*path, key))
+    else:
+        change.delete((*path, key))
+
+
+def edit_keys(
+    change: Change, field: Field, path: Path, base: dict[str, Any], value: dict[str, Any], *, grow_only: bool
+) -> None:
+    """Carries the difference of two dicts over, key by key."""
+    child = field.child
+    assert child is not None
+    for key, item in value.items():
+        if key not in base:
+            write_key(change, field, path, key, item)
+        elif base[key] != item or type(base[key]) is not type(item) or isinstance(item, (dict, list, float, int)):
+            if not isinstance(child.kind, Scalar):
+                change.enter((*path, key))
+            child.kind.edit(change, child, (*path, key), base[key], item)
+    if grow_only:
+        return
+    gone = [key for key in base if key not in value]
+    for key in gone:
+        remove_key(change, field, path, key)
+    if gone:
+        change.touch(path)
+
+
+def read_keys(look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+    """The values by key; ``ABSENT`` if the map was never written."""
+    child = field.child
+    assert child is not None
+    result: dict[str, Any] = {}
+    for key, part in cell.items():
+        if key is not None:
+            value = child.kind.read(look, child, (*path, key), (*public, key), part)
+            if value is not ABSENT:
+                result[key] = value
+    if not result and not look.entries(cell.get(None, ())) and not _had_keys(look, cell):
+        return ABSENT
+    return result
+
+
+def _had_keys(look: Look, cell: Any) -> bool:
+    return any(key is not None for key in cell) and look.included is None

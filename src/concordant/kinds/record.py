@@ -1,0 +1,194 @@
+"""Records: a document or a nested model, whose fields merge each by its own kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from concordant.causal import order_of
+from concordant.kinds.base import Contest, Field, Kind, Look, Option, node_is_shown
+from concordant.kinds.scalar import Scalar
+from concordant.tree import PARKED, Change, Path, leaves
+from concordant.values import ABSENT, encode
+
+__all__ = ["OPEN", "OpenRecord", "Record", "field_at", "open_field", "public_path", "split_slot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Kind):
+    """A model whose every field declares a kind. Not written by users: a field typed as a state model has it."""
+
+    name: ClassVar[str] = "record"
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        for name, item in value.items():
+            part = self.field(field, name)
+            part.kind.contribute(change, part, (*path, part.slot), item)
+        if not value:
+            change.touch(path)
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        for name, item in value.items():
+            part = self.field(field, name)
+            if name in base:
+                part.kind.edit(change, part, (*path, part.slot), base[name], item)
+            elif part.default is ABSENT or encode(item) != encode(part.default):
+                part.kind.contribute(change, part, (*path, part.slot), item)
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        def shown(look: Look, cell: Any) -> Any:
+            result: dict[str, Any] = {}
+            for slot, part in self.parts(field, cell):
+                value = part.kind.read(look, part, (*path, slot), (*public, part.name), cell[slot])
+                if value is not ABSENT:
+                    result[part.name] = value
+            if any(slot is not None and slot != PARKED for slot in cell):
+                self.drifted(look, field, path, public, cell, result)
+            if not result and not look.entries(cell.get(None, ())) and look.included is not None:
+                return ABSENT
+            return result
+
+        if None in cell and not node_is_shown(look, field, path, public, cell, shown):
+            return ABSENT
+        return shown(look, cell)
+
+    def field(self, field: Field, name: str) -> Field:
+        """The field with this name."""
+        return field.fields[name]
+
+    def parts(self, field: Field, cell: Any) -> Iterator[tuple[str, Field]]:
+        """The fields that are stored, with their keys in the tree."""
+        for part in field.fields.values():
+            if part.slot in cell:
+                yield part.slot, part
+
+    def drifted(
+        self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, result: dict[str, Any]
+    ) -> None:
+        """Fields stored under another kind than the model declares now: contested, never misread and never lost."""
+        for slot in cell:
+            if slot is None or slot == PARKED:
+                continue
+            tag, name = split_slot(slot)
+            part = field.fields.get(name)
+            if part is None or part.tag == tag:
+                continue
+            old = open_field(name, tag)
+            value = old.kind.read(Look("update", look.included), old, (), (), cell[slot])
+            if value is ABSENT:
+                continue
+            options = [Option(encode(value), _stamps(cell[slot]))]
+            if name in result:
+                options.append(Option(encode(result[name]), _stamps(cell[part.slot])))
+            elif part.accepts(value):
+                result[name] = value
+            options.sort(key=lambda option: order_of(option.stamps[0]) if option.stamps else (0.0, "", 0))
+            place = (*path, part.slot)
+            look.contests.append(Contest((*public, name), place, "schema", "", options[0].value, tuple(options), part))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecord(Record):
+    """A record without a model: every field is a ``Scalar``, shown as first written while it is contested."""
+
+    def field(self, field: Field, name: str) -> Field:
+        return open_field(name, "scalar")
+
+    def parts(self, field: Field, cell: Any) -> Iterator[tuple[str, Field]]:
+        for slot in cell:
+            if slot is not None and slot != PARKED:
+                tag, name = split_slot(slot)
+                yield slot, open_field(name, tag)
+
+    def drifted(
+        self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, result: dict[str, Any]
+    ) -> None:
+        """Without a model there is nothing to drift from."""
+
+
+_OPEN_SCALAR = Scalar(provisional="first")
+
+
+@lru_cache(maxsize=4096)
+def open_field(name: str, tag: str) -> Field:
+    """A field as its tag tells, for what no model describes."""
+    from concordant.kinds.counter import Counter
+    from concordant.kinds.list import List
+    from concordant.kinds.map import Map
+    from concordant.kinds.set import Set
+    from concordant.kinds.text import Text
+
+    if tag == "scalar":
+        return Field(name, _OPEN_SCALAR, tag)
+    outer, _, inner = tag.partition("[")
+    child = open_field("", inner[:-1]) if inner else None
+    kinds: dict[str, Kind] = {
+        "set": Set(),
+        "keyed": Set(by="\x00"),
+        "map": Map(),
+        "text": Text(),
+        "counter": Counter(),
+        "list": List(),
+        "record": OpenRecord(),
+    }
+    return Field(name, kinds[outer], tag, child=child)
+
+
+OPEN = Field("", OpenRecord(), "record")
+"""The field of a document without a model."""
+
+
+def field_at(root: Field, path: Path) -> Field:
+    """The field that a tree path leads to or into."""
+    field = root
+    for part in path:
+        if isinstance(field.kind, Record):
+            if part is None or part == PARKED:
+                return field
+            tag, name = split_slot(part)
+            declared = None if isinstance(field.kind, OpenRecord) else field.fields.get(name)
+            field = declared if declared is not None and declared.tag == tag else open_field(name, tag)
+        elif field.child is not None and part is not None:
+            field = field.child
+        else:
+            return field
+    return field
+
+
+def public_path(root: Field, path: Path) -> tuple[str, ...]:
+    """The path as users see it: names of fields and keys, nothing of how kinds store what is below them."""
+    result: list[str] = []
+    field = root
+    for part in path:
+        if part is None:
+            break
+        if isinstance(field.kind, Record):
+            if part == PARKED:
+                return tuple(json.loads(path[1] or "[]"))
+            result.append(split_slot(part)[1])
+            field = field_at(field, (part,))
+        elif field.child is not None:
+            result.append(part)
+            field = field.child
+        else:
+            break
+    return tuple(result)
+
+
+def split_slot(slot: str) -> tuple[str, str]:
+    """A tree key's tag and field name."""
+    tag, _, name = slot.partition(":")
+    return tag, name
+
+
+def _stamps(cell: Any) -> tuple[Any, ...]:
+    found = set()
+    for _, leaf in leaves(cell):
+        if isinstance(leaf, tuple):
+            found.update(s for entry in leaf for s in entry.stamps)
+        else:
+            found.update(leaf.stamps())
+    return tuple(sorted(found, key=order_of))

@@ -1,0 +1,106 @@
+"""``Scalar``: one value; concurrent different values are contested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from concordant.causal import Entry, Register
+from concordant.kinds.base import Contest, Field, Kind, Look, anchor_of, options_of, weigh
+from concordant.kinds.policies import POLICIES, Priority
+from concordant.tree import Change, Path, agreed
+from concordant.values import ABSENT, decode, encode, same
+
+__all__ = ["Scalar"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar(Kind):
+    """A field that holds one value. A write replaces what its writer has seen; equal concurrent values agree,
+    different ones escalate, unless ``resolve`` settles them.
+
+    Args:
+        resolve: ``"max"``, ``"min"``, ``"first"``, ``"latest"``, ``priority(...)`` (evaluated at every read), or a
+            function ``(Escalation) -> value | ABSTAIN``, sync or async, asked once after the commit.
+        provisional: what a read gives while the field is contested: the last ``"agreed"`` value (the default), or
+            the ``"first"`` or ``"latest"`` contender.
+        sticky: once contested, only a decision closes it; later writes join the contenders.
+
+    >>> Scalar(resolve="max").name
+    'scalar'
+    """
+
+    resolve: str | Priority | Callable[..., Any] | None = None
+    provisional: Literal["agreed", "first", "latest"] = "agreed"
+    sticky: bool = False
+
+    name: ClassVar[str] = "scalar"
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        keep = False
+        if self.sticky and not change.deciding:
+            keep = len(weigh(change.register(path), field)) > 1
+        change.replace(path, encode(value, (field.name,)), field.canon, keep=keep)
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        if not same(encode(base), encode(value), field.canon):
+            self.contribute(change, field, path, value)
+
+    def remove(self, change: Change, field: Field, path: Path) -> None:
+        """Deletes the value (a key of a map, a field of an undeclared document)."""
+        change.replace(path, None, field.canon)
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        register: Register = look.entries(cell)
+        if len(register) < 2:
+            return decode(register[0].value) if register and register[0].value is not None else ABSENT
+        groups = weigh(register, field)
+        if len(groups) == 1:
+            return _value(groups[0])
+        values = [group for group in groups if group[0].value is not None]
+        deleted = len(values) < len(groups)
+        if deleted and look.on_delete != "escalate":
+            look.settled.append((public, look.on_delete))
+            if look.on_delete == "delete":
+                return ABSENT
+            groups, deleted = values, False
+            if len(groups) == 1:
+                return _value(groups[0])
+        winner = self._settle(groups, field) if not deleted else None
+        if winner is not None:
+            look.settled.append((public, self.policy_name()))
+            return _value(winner)
+        base = agreed(register)
+        reason = "delete" if deleted else "scalar"
+        shown_base = ABSENT if base is None or base.value is None else base.value
+        look.contests.append(Contest(public, path, reason, anchor_of(register), shown_base, options_of(groups), field))
+        if len(values) == 1:
+            return _value(values[0])
+        if self.provisional != "agreed":
+            chosen = POLICIES[self.provisional](values, field.rank)
+            return _value(chosen or values[0])
+        return ABSENT if shown_base is ABSENT else decode(shown_base)  # type: ignore[arg-type]
+
+    def decide(self, change: Change, contest: Contest, value: Any) -> None:
+        assert contest.field is not None
+        if value is ABSENT:
+            change.replace(contest.place, None, contest.field.canon)
+        else:
+            change.replace(contest.place, encode(value), contest.field.canon)
+
+    def policy_name(self) -> str:
+        """The declared policy, for the journal."""
+        return "priority" if isinstance(self.resolve, Priority) else str(self.resolve)
+
+    def _settle(self, groups: list[list[Entry]], field: Field) -> list[Entry] | None:
+        if isinstance(self.resolve, str):
+            return POLICIES[self.resolve](groups, field.rank)
+        if isinstance(self.resolve, Priority):
+            return self.resolve(groups, field.rank)
+        return None
+
+
+def _value(group: list[Entry]) -> Any:
+    value = group[0].value
+    return ABSENT if value is None else decode(value)

@@ -1,0 +1,78 @@
+"""``Set``: a set of JSON values; an add beats a concurrent remove, nothing ever escalates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from concordant.causal import order_of
+from concordant.kinds.base import Field, Kind, Look, node_is_shown
+from concordant.kinds.keyed import Keyed
+from concordant.tree import Change, Path
+from concordant.values import ABSENT, decode, encode
+
+__all__ = ["Set"]
+
+
+@dataclass(frozen=True, slots=True)
+class Set(Keyed, Kind):
+    """A set (or list without duplicates) of JSON values: concurrent adds unite, an add beats a concurrent remove.
+
+    Args:
+        by: for a list of records: the name of the field that identifies a record. Such a set merges like a
+            ``Map`` of that key, record by record and field by field, and is shown as a list.
+        grow_only: additions of an edit count, its removals do not.
+
+    >>> Set(by="id").by
+    'id'
+    """
+
+    by: str | None = None
+    grow_only: bool = False
+
+    name: ClassVar[str] = "set"
+
+    def tag(self, child: str | None = None) -> str:
+        return "set" if self.by is None else f"keyed[{child}]"
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        if self.by is not None:
+            return self.contribute_records(change, field, path, value, self.by)
+        for item in value:
+            text = encode(item, (field.name,))
+            change.replace((*path, field.canon(text).decode()), text, field.canon)
+        if not value:
+            change.touch(path)
+        return None
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        if self.by is not None:
+            return self.edit_records(change, field, path, base, value, self.by, grow_only=self.grow_only)
+        before = {field.canon(encode(item)): item for item in base}
+        after = {field.canon(encode(item, (field.name,))): item for item in value}
+        for key, item in after.items():
+            if key not in before:
+                change.replace((*path, key.decode()), encode(item), field.canon)
+        if not self.grow_only:
+            gone = [key for key in before if key not in after]
+            for key in gone:
+                change.remove_seen((*path, key.decode()))
+            if gone:
+                change.touch(path)
+        return None
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        if self.by is not None:
+            return self.read_records(look, field, path, public, cell)
+
+        def shown(look: Look, cell: Any) -> Any:
+            alive = ((key, look.entries(entries)) for key, entries in cell.items() if key is not None)
+            order = [((*min(order_of(e.stamps[0]) for e in entries), key), entries) for key, entries in alive if entries]
+            if not order and not look.entries(cell.get(None, ())):
+                return ABSENT
+            order.sort(key=lambda pair: pair[0])
+            return [decode(entries[0].value) for _, entries in order]  # type: ignore[arg-type]
+
+        if not node_is_shown(look, field, path, public, cell, shown):
+            return ABSENT
+        return shown(look, cell)

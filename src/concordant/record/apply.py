@@ -1,0 +1,262 @@
+"""``apply``: the change that a write makes to a record. Pure: it computes, it does not modify."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, field as dataclass_field
+from typing import Any, Literal, NamedTuple
+
+from concordant.causal import Entry, SeenBy, Stamp, dot_of
+from concordant.kinds import Contest, Counter, Field, Scalar
+from concordant.kinds.base import reading
+from concordant.kinds.record import OpenRecord, field_at, split_slot
+from concordant.record.record import Record
+from concordant.sequence.edit import withdraw
+from concordant.sequence.pieces import Sequence
+from concordant.tree import PARKED, Change, Leaf, LeafChange, leaf_at, leaves, place_leaf, restored
+from concordant.values import ABSENT, encode
+
+__all__ = ["Earlier", "Write", "apply", "without"]
+
+Mode = Literal["write", "edit", "put", "delete", "decide"]
+
+
+class Earlier(NamedTuple):
+    """What an earlier execution of the same put did: its stamp and its changes."""
+
+    stamp: Stamp
+    changes: Items[LeafChange]
+
+
+@dataclass(slots=True)
+class Write:
+    """One write, ready to be applied.
+
+    Attributes:
+        stamp: its dot, time, agent, origin and act.
+        mode: ``write`` contributes; ``edit`` carries over the difference to ``base``; ``put`` does so for the fields
+            that ``base`` has and contributes the others; ``delete``; ``decide`` settles ``contest``.
+        values: the fields given, as JSON values.
+        seen: which writes its writer had seen.
+        base: what the writer had read, as JSON values by field; ``None`` if it read nothing.
+        leave: fields that were contested when the writer read them; leaving one out touches nothing.
+        replaces_all: in a document without a model: what is seen and left out goes away.
+        parked: values of the wrong type, by public path.
+        contest, decision: what is decided, and the value (``None`` for a deletion, ``ABSENT`` for no value).
+        earlier: the put of an earlier execution whose place it takes.
+        yields: dots of later puts of that execution, which stand where they wrote.
+    """
+
+    stamp: Stamp
+    mode: Mode
+    values: dict[str, Any]
+    seen: SeenBy
+    base: dict[str, Any] | None = None
+    leave: frozenset[str] = frozenset()
+    replaces_all: bool = False
+    parked: dict[tuple[str, ...], bytes] = dataclass_field(default_factory=dict)
+    contest: Contest | None = None
+    decision: Any = ABSENT
+    earlier: Earlier | None = None
+    yields: frozenset[tuple[str, int]] = frozenset()
+
+
+def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escalate") -> tuple[LeafChange, ...]:
+    """The changes that a write makes to a record, for ``record.commit``.
+
+    Args:
+        root: the compiled schema's root field.
+        on_delete: the namespace's policy for updates concurrent with a deletion.
+    """
+    covering = record.covering or (None,) in record.suspects
+    change = Change(
+        record.tree, write.stamp, write.seen, deciding=write.mode == "decide", on_delete=on_delete, covering=covering
+    )
+    if write.earlier is not None:
+        take_back(change, root, write.earlier)
+    if write.mode == "delete":
+        change.delete(())
+    elif write.mode == "decide":
+        _decide(change, root, write)
+    else:
+        change.enter(())
+        if write.mode == "edit":
+            root.kind.edit(change, root, (), write.base or {}, write.values)
+        elif write.base:
+            _put(change, root, write)
+        else:
+            root.kind.contribute(change, root, (), write.values)
+        if write.replaces_all:
+            _remove_left_out(change, root, write)
+        for path, value in write.parked.items():
+            change.replace((PARKED, json.dumps(path)), value)
+        _close_parked(change, root, write)
+    changes = change.changes()
+    if write.yields:
+        changes = tuple(c for c in changes if not _stands_later(c.before, write.yields))
+    return changes
+
+
+def without(record: Record, root: Field, earlier: Items[Earlier], stamp: Stamp) -> Record:
+    """The record as it would be had those writes not been made, newest taken back first; for reading only."""
+    twin = record.copy()
+    for one in reversed(earlier):
+        change = Change(twin.tree, stamp, lambda _: False)
+        take_back(change, root, one)
+        twin.commit(change.changes())
+    return twin
+
+
+def _put(change: Change, root: Field, write: Write) -> None:
+    base = write.base or {}
+    known = {name: value for name, value in write.values.items() if name in base}
+    fresh = {name: value for name, value in write.values.items() if name not in base}
+    if known:
+        root.kind.edit(change, root, (), base, known)
+    if fresh:
+        root.kind.contribute(change, root, (), fresh)
+    elif not known and not write.values:
+        change.touch(())
+
+
+def _remove_left_out(change: Change, root: Field, write: Write) -> None:
+    """What a put of an undeclared document leaves out goes away, as far as its writer has seen it."""
+    gone = False
+    for slot in change.keys(()):
+        if slot == PARKED:
+            continue
+        tag, name = split_slot(slot)
+        if name in write.values or name in write.leave or (write.base is not None and name not in write.base):
+            continue
+        place = (slot,)
+        if tag != "scalar":
+            gone = change.delete(place) or gone
+            continue
+        entries = change.register(place)
+        if any(entry.value is not None and write.seen(entry.stamp) for entry in entries):
+            change.replace(place, None)
+            gone = True
+    if gone:
+        change.touch(())
+
+
+def _close_parked(change: Change, root: Field, write: Write) -> None:
+    """A valid write by the same agent answers the value of the wrong type that it had parked there."""
+    held = change.tree.get(PARKED)
+    if not held:
+        return
+    for text in list(held):
+        path = tuple(json.loads(text))
+        if path in write.parked or path[0] not in write.values:
+            continue
+        value: Any = write.values
+        for part in path:
+            value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
+        if value is ABSENT:
+            continue
+        place = (PARKED, text)
+        register = change.register(place)
+        change.set(place, tuple(entry for entry in register if entry.stamp.agent != write.stamp.agent))
+
+
+def _decide(change: Change, root: Field, write: Write) -> None:
+    contest = write.contest
+    assert contest is not None
+    value = write.decision
+    if contest.reason == "delete" and contest.field is not None and not isinstance(contest.field.kind, Scalar):
+        if value is None or value is ABSENT:
+            change.delete(contest.place)
+            return
+        change.restore(contest.place)
+        current = _current(change, contest)
+        if isinstance(contest.field.kind, OpenRecord):
+            _assign_open(change, contest, current, value)
+        else:
+            contest.field.kind.edit(change, contest.field, contest.place, current, value)
+        return
+    if contest.reason in ("scalar", "text", "delete"):
+        assert contest.field is not None
+        contest.field.kind.decide(change, contest, ABSENT if value is None and contest.reason == "delete" else value)
+        return
+    field = contest.field
+    assert field is not None
+    if contest.reason == "type":
+        change.set((PARKED, json.dumps(contest.path)), ())
+    elif contest.reason == "schema":
+        holder = contest.place[:-1]
+        for slot in change.keys(holder):
+            if slot != field.slot and split_slot(slot)[1] == field.name:
+                for path, _ in list(leaves(leaf_at(change.tree, (*holder, slot)), (*holder, slot))):
+                    change.set(path, ())
+    if value is ABSENT:
+        return
+    current = _current(change, contest)
+    if current is ABSENT:
+        field.kind.contribute(change, field, contest.place, value)
+    elif isinstance(field.kind, Scalar):
+        field.kind.contribute(change, field, contest.place, value)
+    else:
+        field.kind.edit(change, field, contest.place, current, value)
+
+
+def _current(change: Change, contest: Contest) -> Any:
+    """What stands at a contest's place once the change so far is made."""
+    twin = Record()
+    twin.tree = {}
+    for path, leaf in leaves(change.tree):
+        place_leaf(twin.tree, path, leaf)
+    for path, after in change.after.items():
+        place_leaf(twin.tree, path, after)
+    cell = leaf_at(restored(twin.tree), contest.place)
+    assert contest.field is not None
+    if cell is None:
+        return ABSENT
+    return reading(contest.field, cell)
+
+
+def _assign_open(change: Change, contest: Contest, current: Any, value: Any) -> None:
+    field = contest.field
+    assert field is not None
+    field.kind.edit(change, field, contest.place, current, value)
+    for name in current:
+        if name not in value:
+            change.replace((*contest.place, f"scalar:{name}"), None)
+
+
+def take_back(change: Change, root: Field, earlier: Earlier) -> None:
+    """Removes what a write did, where it still stands, and puts back what it had replaced there."""
+    dot = dot_of(earlier.stamp)
+    for path, before, after in earlier.changes:
+        current = change.live(path)
+        if isinstance(current, Sequence):
+            change.after[path] = withdraw(current, lambda stamp: dot_of(stamp) == dot)
+            continue
+        field = field_at(root, path)
+        if isinstance(field.kind, Counter) and path[-1] is not None:
+            change.after[path] = field.kind.taken_back(current, before, after, dot, change.stamp)
+            continue
+        entries = current if isinstance(current, tuple) else ()
+        if not any(dot_of(entry.stamp) == dot for entry in entries):
+            if after in (None, ()) and isinstance(before, tuple):
+                change.after[path] = (*entries, *_anew(before, (), change.stamp))
+            continue
+        kept = tuple(entry for entry in entries if dot_of(entry.stamp) != dot)
+        replaced = _anew(before, after, change.stamp) if isinstance(before, tuple) else ()
+        change.after[path] = (*kept, *replaced)
+
+
+def _anew(before: tuple[Entry, ...], after: Leaf | None, stamp: Stamp) -> tuple[Entry, ...]:
+    """Entries put back under a new dot (their own is known as gone elsewhere), with their agents and times."""
+    still = {entry.stamp for entry in after} if isinstance(after, tuple) else set()
+    return tuple(
+        entry._replace(stamp=entry.stamp._replace(replica=stamp.replica, n=stamp.n))
+        for entry in before
+        if entry.stamp not in still
+    )
+
+
+def _stands_later(leaf: Leaf | None, dots: frozenset[tuple[str, int]]) -> bool:
+    return isinstance(leaf, tuple) and any(dot_of(entry.stamp) in dots for entry in leaf)
+
+

@@ -1,0 +1,119 @@
+"""``join``: the record that knows all that two replicas of it know."""
+
+from __future__ import annotations
+
+from concordant.causal import Entry, Register, VersionVector, is_covered, merge_vectors, order_of
+from concordant.record.record import Record
+from concordant.sequence.edit import withdraw
+from concordant.sequence.order import join as join_sequences
+from concordant.sequence.pieces import Sequence
+from concordant.tree import Leaf, LeafChange, Path, Tree, leaves
+
+__all__ = ["join"]
+
+
+def join(record: Record, other: Record) -> tuple[LeafChange, ...]:
+    """The changes that bring ``record`` up to what both know; for ``record.commit``, with ``vector_of`` after it.
+
+    Commutative, associative and idempotent: an entry stays if both have it, or if the side that lacks it has never
+    known it. What one side knew and no longer has was replaced there by a write that had seen it.
+    """
+    mine = dict(leaves(record.tree))
+    theirs = dict(leaves(other.tree))
+    changes: list[LeafChange] = []
+    for path in [*mine, *(path for path in theirs if path not in mine)]:
+        before = mine.get(path)
+        after = _join_leaf(path, before, theirs.get(path), record, other)
+        if after != before:
+            changes.append(LeafChange(path, before, after))
+    return tuple(changes)
+
+
+def joined_vector(record: Record, other: Record) -> VersionVector:
+    """The version vector of the joined record."""
+    return merge_vectors((record.vector, other.vector))
+
+
+def _join_leaf(path: Path, one: Leaf | None, two: Leaf | None, record: Record, other: Record) -> Leaf | None:
+    if isinstance(one, Sequence) or isinstance(two, Sequence):
+        left = one if isinstance(one, Sequence) else Sequence([], {})
+        right = two if isinstance(two, Sequence) else Sequence([], {})
+        if left == right:
+            return one
+        return join_sequences(left, right, record.vector, other.vector)
+    return _join_registers(path, one or (), two or (), record, other) or None
+
+
+def _join_registers(path: Path, one: Register, two: Register, record: Record, other: Record) -> Register:
+    if one == two:
+        return one
+    result: dict[tuple[object, ...], Entry] = {}
+    for mine, theirs, known in ((one, two, other.vector), (two, one, record.vector)):
+        there = {_identity(entry): entry for entry in theirs}
+        for entry in mine:
+            twin = there.get(_identity(entry))
+            if twin is None:
+                if is_covered(entry.stamp, known):
+                    continue
+                holder = other.tree if mine is one else record.tree
+                kept = _without_replaced(path, entry, holder, known) if entry.covered else entry
+            else:
+                kept = _common(entry, twin) if entry.covered or twin.covered else entry
+            result[_identity(entry)] = kept
+    joined = tuple(sorted(result.values(), key=lambda entry: order_of(entry.stamp)))
+    return one if joined == one else joined
+
+
+def _identity(entry: Entry) -> tuple[object, ...]:
+    return (*entry.stamp[:3], entry.stamp.agent, entry.value)
+
+
+def _common(one: Entry, two: Entry) -> Entry:
+    """A deletion known to both keeps what both still keep for it: what is missing was replaced meanwhile."""
+    theirs = dict(two.covered)
+    kept = []
+    for path, leaf in one.covered:
+        twin = theirs.get(path)
+        if twin is None:
+            continue
+        if isinstance(leaf, Sequence) and isinstance(twin, Sequence):
+            standing = set(twin.stamps())
+            part: object = withdraw(leaf, lambda stamp, standing=standing: stamp not in standing)  # type: ignore[misc]
+        elif isinstance(leaf, tuple) and isinstance(twin, tuple):
+            known = {_identity(entry) for entry in twin}
+            part = tuple(entry for entry in leaf if _identity(entry) in known) or None
+        else:
+            part = leaf
+        if part is not None:
+            kept.append((path, part))
+    return one._replace(covered=tuple(kept))
+
+
+def _without_replaced(path: Path, entry: Entry, holder: Tree, known: VersionVector) -> Entry:
+    """A deletion the other side has not seen keeps what still stands there or never came there."""
+    standing = _standing(holder)
+    kept = []
+    for below, leaf in entry.covered:
+        if isinstance(leaf, Sequence):
+            part: object = withdraw(leaf, lambda s: is_covered(s, known) and s not in standing)
+        else:
+            assert isinstance(leaf, tuple)
+            part = tuple(e for e in leaf if not is_covered(e.stamp, known) or e.stamp in standing) or None
+        if part is not None:
+            kept.append((below, part))
+    return entry._replace(covered=tuple(kept))
+
+
+def _standing(tree: Tree) -> set[object]:
+    """All stamps that stand in a tree, what deletions keep included."""
+    found: set[object] = set()
+    waiting: list[Leaf] = [leaf for _, leaf in leaves(tree)]
+    while waiting:
+        leaf = waiting.pop()
+        if isinstance(leaf, Sequence):
+            found.update(leaf.stamps())
+        else:
+            for entry in leaf:
+                found.add(entry.stamp)
+                waiting.extend(part for _, part in entry.covered)  # type: ignore[misc]
+    return found

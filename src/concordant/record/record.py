@@ -1,0 +1,127 @@
+"""A record: one document's tree under one version vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from concordant.causal import Entry, Stamp, VersionVector
+from concordant.sequence.pieces import Sequence
+from concordant.tree import PARKED, LeafChange, Path, Tree, leaves, place_leaf
+
+__all__ = ["Arrival", "Record"]
+
+Arrival = tuple[int, float, str, int]
+"""(local n, local time, replica, n): from the local commit on, the writes of that replica up to n are known here."""
+
+
+class Record:
+    """The state of one document.
+
+    A record changes by ``commit`` alone, with changes that ``apply`` or ``join`` computed without touching it; the
+    changes are enough to go back.
+
+    Attributes:
+        tree: the leaves (``concordant.tree``).
+        vector: the writes known, whether they still stand or not.
+        version: the number of the last local commit to it.
+        arrivals: when writes of other replicas came here.
+        suspects: the paths at which something may be contested.
+        covering: whether a deletion in the tree keeps what it removed.
+        created_at, updated_at: times of the first and the last write, in seconds since the epoch.
+    """
+
+    __slots__ = ("arrivals", "cache", "covering", "created_at", "suspects", "tree", "updated_at", "vector", "version")
+
+    def __init__(self) -> None:
+        self.tree: Tree = {}
+        self.vector: VersionVector = {}
+        self.version = 0
+        self.arrivals: list[Arrival] = []
+        self.suspects: set[Path] = set()
+        self.covering = False
+        self.created_at = 0.0
+        self.updated_at = 0.0
+        self.cache: Any = None
+
+    def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
+        """Takes over changes; ``stamp`` is that of the write that made them."""
+        for path, before, after in changes:
+            place_leaf(self.tree, path, after)
+            if suspicious(path, after):
+                self.suspects.add(path)
+            else:
+                self.suspects.discard(path)
+            if path[-1] is None:
+                self._node(before, after)
+        if stamp is not None:
+            if stamp.n > self.vector.get(stamp.replica, 0):
+                self.vector[stamp.replica] = stamp.n
+            self.version = stamp.n
+            if not self.created_at:
+                self.created_at = stamp.time
+            self.updated_at = max(self.updated_at, stamp.time)
+        self.cache = None
+
+    def undo(self, changes: Iterable[LeafChange]) -> None:
+        """Goes back before changes (on a copy made for reading the past)."""
+        for path, _, before in [(c.path, c.after, c.before) for c in changes][::-1]:
+            place_leaf(self.tree, path, before)
+        self.recount()
+
+    def copy(self) -> Record:
+        """A copy that shares only immutable parts."""
+        twin = Record()
+        for path, leaf in leaves(self.tree):
+            place_leaf(twin.tree, path, leaf)
+        twin.vector = dict(self.vector)
+        twin.arrivals = list(self.arrivals)
+        twin.version = self.version
+        twin.suspects = set(self.suspects)
+        twin.covering = self.covering
+        twin.created_at, twin.updated_at = self.created_at, self.updated_at
+        return twin
+
+    def recount(self) -> None:
+        """Finds suspects and kept leaves anew, for a tree that was not made by ``commit``."""
+        self.suspects = set()
+        self.covering = False
+        for path, leaf in leaves(self.tree):
+            if suspicious(path, leaf):
+                self.suspects.add(path)
+            if path[-1] is None:
+                self._node(None, leaf)
+        self.cache = None
+
+    def _node(self, before: Any, after: Any) -> None:
+        if isinstance(after, tuple) and any(entry.covered for entry in after):
+            self.covering = True
+        elif self.covering and isinstance(before, tuple) and any(entry.covered for entry in before):
+            self.covering = any(
+                entry.covered
+                for path, leaf in leaves(self.tree)
+                if path[-1] is None and isinstance(leaf, tuple)
+                for entry in leaf
+            )
+
+    def position(self, stamp: Stamp, replica: str) -> tuple[int, float]:
+        """The local commit by which a write became known here: (n, time)."""
+        if stamp.replica == replica:
+            return stamp.n, stamp.time
+        for n, time, origin, upto in self.arrivals:
+            if origin == stamp.replica and stamp.n <= upto:
+                return n, time
+        return 0, stamp.time
+
+
+def suspicious(path: Path, leaf: Any) -> bool:
+    """Whether a leaf may be contested: several entries in a register, several strikes in a sequence, a deletion."""
+    if leaf is None:
+        return False
+    if isinstance(leaf, Sequence):
+        return len(leaf.strikes) > 1
+    if path[0] == PARKED:
+        return bool(leaf)
+    if path[-1] is None:
+        return any(isinstance(entry, Entry) and entry.value is None for entry in leaf)
+    return len(leaf) > 1

@@ -1,0 +1,192 @@
+"""``view``: what a record shows, and what in it is contested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from concordant.causal import Stamp, order_of
+from concordant.kinds import Contest, Field, Look, Option
+from concordant.kinds.base import reading
+from concordant.kinds.record import field_at, public_path, split_slot
+from concordant.record.record import Record
+from concordant.sequence.pieces import Sequence
+from concordant.tree import PARKED, Path, Tree, alternatives, leaf_at, leaves, place_leaf, restored
+from concordant.values import ABSENT, JSON, encode
+
+__all__ = ["View", "stamps_below", "view"]
+
+
+class View(NamedTuple):
+    """What a record shows: the value's JSON (``None``: there is no document), the contests, what policies settled
+    (path, policy), and the names of stored fields that the model does not have."""
+
+    body: JSON | None
+    contests: tuple[Contest, ...]
+    settled: tuple[tuple[tuple[str, ...], str], ...]
+    undeclared: tuple[str, ...]
+
+
+def view(
+    record: Record, root: Field, *, on_delete: str = "escalate", fits: Callable[[Any], bool] | None = None
+) -> View:
+    """Reads a record.
+
+    Args:
+        fits: whether a value satisfies the model's constraints, where it has any beyond its fields' types; writes
+            that break them are held back, in (time, dot) order, and contested.
+    """
+    tree = restored(record.tree) if record.covering else record.tree
+    look = Look(on_delete)
+    value = root.kind.read(look, root, (), (), tree)
+    if value is not ABSENT and fits is not None and not fits(value):
+        value = _largest_fitting(record, tree, root, look, fits)
+    if value is ABSENT and PARKED in tree and not tree.get(None):
+        value = {}
+    undeclared: tuple[str, ...] = ()
+    if value is not ABSENT:
+        if PARKED in tree:
+            _parked(look, root, tree, value)
+        names = root.fields
+        if names and len(tree) > len(value):
+            undeclared = tuple(
+                dict.fromkeys(
+                    name for slot in tree if slot not in (None, PARKED) and (name := split_slot(slot)[1]) not in names
+                )
+            )
+    body = None if value is ABSENT else encode(value)
+    return View(body, tuple(look.contests), tuple(look.settled), undeclared)
+
+
+def stamps_below(cell: Any) -> tuple[Stamp, ...]:
+    """The stamps of all writes that stand below a place, oldest first."""
+    found: set[Stamp] = set()
+    for _, leaf in leaves(cell):
+        if isinstance(leaf, Sequence):
+            found.update(leaf.stamps())
+        else:
+            found.update(stamp for entry in leaf for stamp in entry.stamps)
+    return tuple(sorted(found, key=order_of))
+
+
+def _parked(look: Look, root: Field, tree: Tree, value: dict[str, Any]) -> None:
+    """Values of the wrong type, each contested with what stands at its path."""
+    for text, register in tree[PARKED].items():
+        path = tuple(json.loads(text))
+        place, field = _place_of(root, path)
+        options = []
+        current: Any = value
+        for part in path:
+            current = current.get(part, ABSENT) if isinstance(current, dict) else ABSENT
+        if current is not ABSENT:
+            options.append(Option(encode(current), stamps_below(leaf_at(tree, place) or {})))
+        for group in alternatives(register):
+            stamps = sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of)
+            options.append(Option(group[0].value, tuple(stamps)))
+        base = ABSENT if current is ABSENT else encode(current)
+        look.contests.append(Contest(path, place, "type", "", base, tuple(options), field))
+
+
+def _place_of(root: Field, path: tuple[str, ...]) -> tuple[Path, Field]:
+    """The place in the tree, and the field, of a public path."""
+    place: list[str | None] = []
+    field = root
+    for part in path:
+        if part in field.fields:
+            field = field.fields[part]
+            place.append(field.slot)
+        else:
+            assert field.child is not None
+            field = field.child
+            place.append(part)
+    return tuple(place), field
+
+
+def _largest_fitting(record: Record, tree: Tree, root: Field, look: Look, fits: Callable[[Any], bool]) -> Any:
+    """Applies the live writes in (time, dot) order and holds back each that would break a constraint.
+
+    A write is taken as a whole if it fits, else entry by entry, so that one bad field does not cost the others.
+    """
+    contested = {contest.path for contest in look.contests}
+    by_write: dict[tuple[Any, ...], set[tuple[Stamp, Path]]] = {}
+    for path, leaf in leaves(tree):
+        if path[0] == PARKED:
+            continue
+        stamps = leaf.stamps() if isinstance(leaf, Sequence) else (entry.stamp for entry in leaf)
+        for stamp in stamps:
+            by_write.setdefault(order_of(stamp), set()).add((stamp, _cell(root, path)))
+    taken: set[tuple[Stamp, Path]] = set()
+    held: dict[tuple[tuple[str, ...], Path], list[tuple[Stamp, Any]]] = {}
+    value: Any = ABSENT
+    quiet_kept = look.contests[:]
+
+    def read(parts: set[tuple[Stamp, Path]]) -> Any:
+        return root.kind.read(Look(look.on_delete), root, (), (), _restricted(tree, root, parts))
+
+    for order in sorted(by_write):
+        parts = by_write[order]
+        candidate = read(taken | parts)
+        if candidate is ABSENT or fits(candidate):
+            taken |= parts
+            continue
+        for part in sorted(parts, key=lambda item: repr(item[1])):
+            candidate = read(taken | {part})
+            if candidate is ABSENT or fits(candidate):
+                taken.add(part)
+                continue
+            stamp, cell = part
+            path = public_path(root, cell)
+            if path not in contested:
+                held.setdefault((path, cell), []).append((stamp, _own_value(tree, root, cell, stamp)))
+    value = read(taken)
+    look.contests[:] = [contest for contest in quiet_kept if contest.path not in {path for path, _ in held}]
+    shown: Any = {} if value is ABSENT else value
+    for (path, cell), items in held.items():
+        current: Any = shown
+        for name in path:
+            current = current.get(name, ABSENT) if isinstance(current, dict) else ABSENT
+        groups: dict[bytes, list[Stamp]] = {}
+        for stamp, own in items:
+            groups.setdefault(encode(own), []).append(stamp)
+        options = tuple(Option(text, tuple(sorted(stamps, key=order_of))) for text, stamps in groups.items())
+        base = ABSENT if current is ABSENT else encode(current)
+        look.contests.append(Contest(path, cell, "invalid", "", base, options, field_at(root, cell)))
+    return value if value is not ABSENT else {}
+
+
+def _cell(root: Field, path: Path) -> Path:
+    """The place of the field (or map key) that a leaf belongs to."""
+    return _places(root, path)
+
+
+def _places(root: Field, path: Path) -> Path:
+    depth = len(public_path(root, path))
+    return path[:depth]
+
+
+def _restricted(tree: Tree, root: Field, parts: set[tuple[Stamp, Path]]) -> Tree:
+    """The tree made of the given writes at the given places alone."""
+    result: Tree = {}
+    for path, leaf in leaves(tree):
+        cell = _cell(root, path)
+        if isinstance(leaf, Sequence):
+            only = leaf.only(lambda stamp, cell=cell: (stamp, cell) in parts)  # type: ignore[misc]
+            if only.is_alive():
+                place_leaf(result, path, only)
+        else:
+            place_leaf(result, path, tuple(entry for entry in leaf if (entry.stamp, cell) in parts))
+    return result
+
+
+def _own_value(tree: Tree, root: Field, cell: Path, stamp: Stamp) -> Any:
+    """What one write contributed at a place, as a value of the field's kind."""
+    only = _restricted({**tree}, root, {(stamp, cell)})
+    part = leaf_at(only, cell)
+    field = field_at(root, cell)
+    if part is None:
+        return None
+    value = reading(field, part)
+    return None if value is ABSENT else value
+
+

@@ -1,0 +1,5 @@
+"""State models: reading the declarations, checking them, validating what is written."""
+
+from concordant.schema.schema import OPEN_SCHEMA, Compiled, Schema, compile_schema
+
+__all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]

@@ -1,0 +1,192 @@
+"""Validates what is written: Pydantic's lax mode decides, the JSON form is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field as PydanticField, ValidationError, create_model, field_validator
+
+from concordant.errors import Fault
+from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
+from concordant.values import canonical, encode
+
+__all__ = ["Incoming", "incoming_model"]
+
+_KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
+         "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length", "coerce_numbers_to_str",
+         "regex_engine")  # fmt: skip
+
+
+def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[BaseModel]:
+    """A model of one write: every field optional, containers as lists and dicts of what is added, so that
+    constraints on the merged value (``max_length``, ``ge``) do not judge the contribution."""
+    config: dict[str, Any] = {key: value for key, value in model.model_config.items() if key in _KEPT}
+    definitions: dict[str, Any] = {}
+    for name, field in fields.items():
+        info = model.model_fields[name]
+        metadata = [item for item in info.metadata if not isinstance(item, Kind)]
+        annotation: Any = info.annotation
+        if isinstance(field.kind, Scalar) and metadata:
+            annotation = Annotated[(annotation, *metadata)]
+        definitions[name] = (_contribution(annotation, field), None)
+    validators: dict[str, Any] = {}
+    for name, decorator in model.__pydantic_decorators__.field_validators.items():
+        wanted = model.model_fields if "*" in decorator.info.fields else decorator.info.fields
+        scalars = [f for f in wanted if f in fields and isinstance(fields[f].kind, Scalar)]
+        if scalars:
+            function = decorator.func
+            validators[name] = field_validator(*scalars, mode=decorator.info.mode)(function)  # type: ignore[call-overload]
+    settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants", protected_namespaces=())  # type: ignore[typeddict-item]
+    return create_model(f"{model.__name__}Write", __config__=settings, __validators__=validators, **definitions)
+
+
+class Incoming:
+    """One validated write: ``fields`` are those given, ``parked`` what has the wrong type (path -> JSON)."""
+
+    __slots__ = ("_dump", "_instance", "fields", "parked")
+
+    def __init__(self, instance: BaseModel, parked: dict[tuple[str, ...], bytes], dump: Any) -> None:
+        self._instance = instance
+        self._dump = dump
+        self.fields = instance.model_fields_set
+        self.parked = parked
+
+    def body(self) -> bytes:
+        """The write's JSON text."""
+        return encode(self.values())
+
+    def values(self) -> dict[str, Any]:
+        """The write as JSON values by field."""
+        return self._dump(self._instance)  # type: ignore[no-any-return]
+
+
+def dumper(fields: Mapping[str, Field]) -> Any:
+    """A function that gives a validated write's JSON values, only what was given, at every level of records."""
+    nested = {name: child for name, field in fields.items() if (child := _nested_dump(field)) is not None}
+
+    def dump(instance: BaseModel) -> dict[str, Any]:
+        given = instance.model_fields_set
+        values: dict[str, Any] = instance.__pydantic_serializer__.to_python(
+            instance, mode="json", include=given - nested.keys() if nested else given
+        )
+        for name, function in nested.items():
+            if name in given:
+                values[name] = function(getattr(instance, name))
+        return values
+
+    return dump
+
+
+def _nested_dump(field: Field) -> Any:
+    if isinstance(field.kind, Record):
+        return dumper(field.fields)
+    child = field.child and _nested_dump(field.child)
+    if child is None:
+        return None
+    if isinstance(field.kind, Map):
+        return lambda value: {key: child(item) for key, item in value.items()}
+    return lambda value: [child(item) for item in value]
+
+
+def _contribution(annotation: Any, field: Field) -> Any:
+    kind = field.kind
+    if isinstance(kind, Record):
+        return incoming_model(annotation, field.fields)
+    arguments = get_args(annotation)
+    if isinstance(kind, Map):
+        value = arguments[1] if arguments else Any
+        assert field.child is not None
+        return dict[str, _value(value, field.child)]  # type: ignore[misc]
+    if isinstance(kind, Set) and kind.by is not None:
+        assert field.child is not None
+        return Annotated[list[_value(arguments[0], field.child)], AfterValidator(_one_each(kind.by))]  # type: ignore[misc]
+    if isinstance(kind, Set):
+        element = arguments[0] if arguments else Any
+        return Annotated[list[element], AfterValidator(_distinct(field, element))]  # type: ignore[valid-type]
+    if isinstance(kind, List):
+        return list[arguments[0]] if arguments else list[Any]  # type: ignore[valid-type]
+    if isinstance(kind, Counter) and annotation is float:
+        return Annotated[float, PydanticField(allow_inf_nan=False)]
+    return annotation
+
+
+def _value(annotation: Any, field: Field) -> Any:
+    if get_origin(annotation) is Annotated:
+        bare, *metadata = get_args(annotation)
+        inner = _contribution(bare, field)
+        constraints = [item for item in metadata if not isinstance(item, Kind)] if isinstance(field.kind, Scalar) else []
+        return Annotated[(inner, *constraints)] if constraints else inner
+    return _contribution(annotation, field)
+
+
+def _distinct(field: Field, element: Any) -> Any:
+    """Elements once each, in the order in which those of one write are shown."""
+    if element is str:
+
+        def words(value: list[str]) -> list[str]:
+            return sorted(set(value), key=encode) if len(value) > 1 else value
+
+        return words
+
+    from pydantic import TypeAdapter
+
+    dump = TypeAdapter(element).dump_python
+
+    def distinct(value: list[Any]) -> list[Any]:
+        by_key = {field.canon(encode(dump(item, mode="json"))): item for item in value}
+        return [by_key[key] for key in sorted(by_key)]
+
+    return distinct
+
+
+def _one_each(by: str) -> Any:
+    def one_each(value: list[Any]) -> list[Any]:
+        keyed: dict[Any, Any] = {}
+        for record in value:
+            identity = getattr(record, by)
+            if identity is None:
+                raise ValueError(f"every record needs its {by!r}, by which it is identified")
+            if identity in keyed:
+                raise ValueError(f"two records have the same {by!r}: {identity!r}")
+            keyed[identity] = record
+        return sorted(value, key=lambda r: _key_text(getattr(r, by)))
+
+    return one_each
+
+
+def _key_text(identity: Any) -> str:
+    return identity if isinstance(identity, str) else canonical(encode(identity)).decode()
+
+
+def split_faults(
+    error: ValidationError, value: dict[str, Any], fields: Mapping[str, Field]
+) -> tuple[list[Fault], dict[tuple[str, ...], Fault]]:
+    """Sorts a validation's errors: unknown fields refuse the whole write, the rest can be parked by path."""
+    fatal: list[Fault] = []
+    parked: dict[tuple[str, ...], Fault] = {}
+    for item in error.errors(include_url=False):
+        location = item["loc"]
+        if item["type"] == "extra_forbidden":
+            known = ", ".join(fields) if len(location) == 1 else "those of its model"
+            fatal.append(Fault(location, "the model has no such field", f"Known fields: {known}", item["input"]))
+            continue
+        path = _park_at(location, fields)
+        parked[path] = Fault(location, str(item["msg"]), "Give a value of the declared type", item["input"])
+    return fatal, parked
+
+
+def _park_at(location: tuple[Any, ...], fields: Mapping[str, Field]) -> tuple[str, ...]:
+    """The smallest part of a write that can wait by itself: a field, a key of a map, a field of a nested record."""
+    name, *rest = location
+    field = fields[name]
+    path = [name]
+    while rest and isinstance(rest[0], str) and rest[0] != "[key]":
+        if isinstance(field.kind, Record) and rest[0] in field.fields:
+            field = field.fields[rest[0]]
+        elif isinstance(field.kind, Map) and field.child is not None:
+            field = field.child
+        else:
+            break
+        path.append(rest.pop(0))
+    return tuple(path)

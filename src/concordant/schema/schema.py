@@ -1,0 +1,208 @@
+"""A namespace's schema: a state model with what happens on deletions and on values of the wrong type."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field as PydanticField, ValidationError, create_model
+
+from concordant.errors import Fault, InvalidWriteError, SchemaError
+from concordant.kinds import OPEN, Field, Record
+from concordant.schema.declarations import NATURAL, fields_of
+from concordant.schema.incoming import Incoming, dumper, incoming_model, split_faults
+from concordant.values import Unstorable, encode
+
+__all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A state model and the policies of its namespace.
+
+    Args:
+        model: the state model.
+        on_delete: a deletion concurrent with an update escalates, or one of the two wins without asking.
+        on_invalid: a value of the wrong type escalates, or is refused with ``InvalidWriteError``.
+    """
+
+    model: type[BaseModel]
+    on_delete: Literal["escalate", "delete", "update"] = "escalate"
+    on_invalid: Literal["escalate", "raise"] = "escalate"
+
+
+class Compiled:
+    """A schema ready for use. ``OPEN_SCHEMA`` is that of a namespace without a model."""
+
+    def __init__(self, schema: Schema | None, root: Field) -> None:
+        self.root = root
+        self.model = schema.model if schema else None
+        self.on_delete = schema.on_delete if schema else "escalate"
+        self.on_invalid = schema.on_invalid if schema else "escalate"
+        self.declared = schema is not None
+        self.checked = root.checked
+        self.fingerprint = fingerprint(root)
+        self._defaults: Mapping[str, Any] = {}
+        if schema is not None:
+            self._write = incoming_model(schema.model, root.fields)
+            self._validate = self._write.__pydantic_validator__.validate_python
+            self._dump = dumper(root.fields)
+            self._filled = _filled(schema.model, root.fields)
+
+    def incoming(self, namespace: tuple[str, ...], key: str, value: Any) -> Incoming:
+        """Validates a write to a declared namespace.
+
+        Raises:
+            InvalidWriteError: an unknown field, no mapping, a value that cannot be stored, or (with
+                ``on_invalid="raise"``) a value of the wrong type.
+        """
+        if isinstance(value, BaseModel):
+            value = {name: getattr(value, name) for name in value.model_fields_set}
+        if not isinstance(value, Mapping):
+            mend = "Give a dict of fields, or an instance of the model"
+            raise InvalidWriteError(namespace, key, [Fault((), f"a {type(value).__name__} is no mapping", mend, value)])
+        try:
+            return Incoming(self._validate(value), {}, self._dump)
+        except ValidationError as error:
+            return self._parked(namespace, key, value, error)
+        except (ValueError, RecursionError) as error:
+            raise InvalidWriteError(namespace, key, [Fault((), str(error), "Give storable values")]) from error
+
+    def _parked(self, namespace: tuple[str, ...], key: str, value: Any, error: ValidationError) -> Incoming:
+        rest: dict[str, Any] = dict(value)
+        stray = [k for k in rest if not isinstance(k, str)]
+        if stray:
+            faults = [Fault((k,), "a field's name is a string", "Use the model's fields", rest[k]) for k in stray]
+            raise InvalidWriteError(namespace, key, faults)
+        parked: dict[tuple[str, ...], bytes] = {}
+        while True:
+            fatal, waiting = split_faults(error, rest, self.root.fields)
+            if self.on_invalid == "raise":
+                fatal += waiting.values()
+            for path in () if fatal else waiting:
+                try:
+                    parked[path] = encode(_take(rest, path), path)
+                except Unstorable as reason:
+                    fatal.append(reason.fault)
+            if fatal:
+                raise InvalidWriteError(namespace, key, fatal) from error
+            try:
+                return Incoming(self._validate(rest), parked, self._dump)
+            except ValidationError as again:
+                error = again
+
+    def build(self, value: Mapping[str, Any]) -> BaseModel:
+        """The model instance that a document's value makes."""
+        assert self.model is not None
+        return self._filled.model_validate(value, strict=False)  # type: ignore[no-any-return]
+
+    def fits(self, value: Any) -> bool:
+        """Whether a value satisfies the model's constraints and validators."""
+        try:
+            self.build(value)
+        except (ValidationError, ValueError, AssertionError):
+            return False
+        return True
+
+    def values_of(self, document: Any) -> dict[str, Any]:
+        """The fields of a model instance that an edit left, as they would be written."""
+        return {name: getattr(document, name) for name in self.root.fields}
+
+
+def compile_schema(schema: Schema | type[BaseModel]) -> Compiled:
+    """Checks and compiles a schema.
+
+    Raises:
+        SchemaError: lists every fault of the model at once.
+    """
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        schema = Schema(schema)
+    if not isinstance(schema, Schema):
+        fault = Fault((), f"{schema!r} is no state model", "Give a subclass of pydantic.BaseModel, or Schema(Model)")
+        raise SchemaError(repr(schema), [fault])
+    return _compile(schema)
+
+
+@lru_cache(maxsize=256)
+def _compile(schema: Schema) -> Compiled:
+    model = schema.model
+    faults: list[Fault] = []
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise SchemaError(repr(model), [Fault((), f"{model!r} is no model", "Give a subclass of pydantic.BaseModel")])
+    if schema.on_delete not in ("escalate", "delete", "update"):
+        faults.append(Fault(("on_delete",), f"unknown on_delete={schema.on_delete!r}", 'Use "escalate", "delete" or "update"'))
+    if schema.on_invalid not in ("escalate", "raise"):
+        faults.append(Fault(("on_invalid",), f"unknown on_invalid={schema.on_invalid!r}", 'Use "escalate" or "raise"'))
+    fields = fields_of(model, faults)
+    if faults:
+        raise SchemaError(model.__name__, faults)
+    checked = any(field.checked and _constrains_merge(field, model, name) for name, field in fields.items())
+    root = Field(model.__name__, Record(), "record", fields=fields, checked=checked)
+    return Compiled(schema, root)
+
+
+def _constrains_merge(field: Field, model: type[BaseModel], name: str) -> bool:
+    """A constraint on one scalar is checked as it is written; any other can be broken by a merge."""
+    from concordant.kinds import Scalar
+    from concordant.schema.declarations import has_validators
+
+    return not isinstance(field.kind, Scalar) or has_validators(model)
+
+
+def _filled(model: type[BaseModel], fields: Mapping[str, Field]) -> type[BaseModel]:
+    """The model itself, or one that also gives the natural defaults of its containers."""
+    missing: dict[str, Any] = {}
+    for name, field in fields.items():
+        info = model.model_fields[name]
+        if info.is_required() and type(field.kind) in NATURAL:
+            info = deepcopy(info)
+            if isinstance(field.kind, Record):
+                nested = _filled(info.annotation, field.fields)  # type: ignore[arg-type]
+                missing[name] = (nested, PydanticField(default_factory=nested))
+            else:
+                natural = _natural(info.annotation, NATURAL[type(field.kind)])
+                info.default_factory = natural
+                missing[name] = (info.annotation, info)
+    if not missing:
+        return model
+    filled = create_model(model.__name__, __base__=model, __module__=model.__module__, **missing)
+    filled.__qualname__ = model.__qualname__
+    return filled
+
+
+def _natural(annotation: Any, fallback: Callable[[], Any]) -> Callable[[], Any]:
+    from typing import get_origin
+
+    origin = get_origin(annotation) or annotation
+    return origin if isinstance(origin, type) and origin in (set, frozenset, list, dict, str, int, float) else fallback
+
+
+def _take(value: dict[str, Any], path: tuple[str, ...]) -> Any:
+    """Takes one part out of nested dicts, copying those it changes."""
+    holder = value
+    for part in path[:-1]:
+        inner = holder[part]
+        inner = {n: getattr(inner, n) for n in inner.model_fields_set} if isinstance(inner, BaseModel) else dict(inner)
+        holder[part] = inner
+        holder = inner
+    return holder.pop(path[-1])
+
+
+def fingerprint(root: Field) -> str:
+    """A digest of all declared kinds; documents written under another one may need a second look."""
+
+    def parts(field: Field, prefix: str) -> list[str]:
+        own = [f"{prefix}{field.tag}"]
+        for name in sorted(field.fields):
+            own += parts(field.fields[name], f"{prefix}{name}.")
+        return own + (parts(field.child, f"{prefix}*.") if field.child else [])
+
+    return hashlib.sha256("\n".join(parts(root, "")).encode()).hexdigest()[:16]
+
+
+OPEN_SCHEMA = Compiled(None, OPEN)
+

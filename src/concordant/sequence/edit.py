@@ -1,0 +1,270 @@
+"""Changes of a sequence: append, splice what was read into what it became, decide an overlap, withdraw a write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence as Items
+from typing import Any, NamedTuple
+
+from concordant.causal import SeenBy, Stamp, order_of
+from concordant.sequence.diff import Hunk
+from concordant.sequence.overlap import Analysis, Overlap, analyse
+from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
+
+__all__ = ["Shown", "append", "content_of", "decide", "layout", "splice", "withdraw"]
+
+
+
+
+class Shown(NamedTuple):
+    """A visible piece: its index, the piece, and how many of its first characters are a separator not shown."""
+
+    index: int
+    piece: Piece
+    skip: int
+
+
+def layout(sequence: Sequence, analysis: Analysis, separator: str) -> list[Shown]:
+    """The visible pieces in order. A line's own separator shows only after something that does not end with it."""
+    strikes = sequence.strikes
+    length = len(separator)
+    result: list[Shown] = []
+    tail: Any = None  # the last characters shown, as many as a separator has
+    for index, piece in enumerate(sequence):
+        if (piece.struck or analysis.hidden or not piece.live) and not analysis.shows(piece, strikes):
+            continue
+        content: Any = piece.content
+        skip = length if piece.line and piece.offset == 0 and (tail is None or tail == separator) else 0
+        if len(content) > skip:
+            result.append(Shown(index, piece, skip))
+            if length:
+                shown = len(content) - skip
+                tail = content[-length:] if shown >= length else ((tail or "") + content[skip:])[-length:]
+    return result
+
+
+def content_of(shown: Items[Shown], empty: Content) -> Any:
+    """The text (or the tuple of items) that these pieces make."""
+    if isinstance(empty, str):
+        return "".join([piece.content[skip:] if skip else piece.content for _, piece, skip in shown])  # type: ignore[misc]
+    return tuple(item for _, piece, _ in shown for item in piece.content)
+
+
+def append(sequence: Sequence, stamp: Stamp, k: int, content: Content, *, line: bool = False) -> Sequence:
+    """Adds a root run at the end: after all root runs that are older in (time, dot)."""
+    piece = Piece(stamp, k, 0, content, None, line)
+    if order_of(stamp) >= sequence.newest_root:
+        return sequence.appended(piece)
+    from concordant.sequence.order import in_order
+
+    return Sequence(in_order([*sequence, piece]), sequence.strikes, sequence.newest_root)
+
+
+class _Place(NamedTuple):
+    """Where something happens: ``at`` characters into the piece with this index."""
+
+    index: int
+    at: int
+
+
+def splice(
+    sequence: Sequence,
+    stamp: Stamp,
+    base: Content,
+    new: Content,
+    *,
+    seen: SeenBy,
+    hunks_of: Callable[[Any, Any], list[Hunk]],
+    separator: str = "",
+    escalate: bool = True,
+) -> Sequence:
+    """Carries the difference between ``base`` (what the writer read) and ``new`` over to ``sequence``.
+
+    Args:
+        seen: which writes the writer had seen; only what those made is matched with ``base``.
+        hunks_of: gives the difference of two contents as hunks.
+        separator: what a line begins with (texts only).
+        escalate: whether rewrites of the same words are contested.
+    """
+    view = sequence.only(seen)
+    shown = layout(view, analyse(view, escalate=escalate), separator)
+    rendered = content_of(shown, base[:0])
+    hunks = hunks_of(base, new)
+    if rendered == base:
+        places = _Places(shown, None, len(base))
+    else:
+        places = _Places(shown, hunks_of(base, rendered), len(base))
+    edit = _Edit(sequence, stamp)
+    appended: list[tuple[int, Content, bool]] = []
+    for position, hunk in enumerate(hunks):
+        k = len(hunks) - position  # of two runs after one character the one with the larger k stands first
+        touched = places.range(hunk.start, hunk.end)
+        for index, start, end in touched:
+            edit.strike(index, start, end, k)
+        if not len(hunk.content):
+            continue
+        at_end = hunk.start == len(base) and not touched
+        is_line = isinstance(hunk.content, str) and hunk.content.startswith(separator) and separator != ""
+        if at_end and (len(base) == 0 or is_line or not isinstance(hunk.content, str)):
+            if isinstance(hunk.content, str) and not is_line and separator:
+                appended.append((k, separator + hunk.content, True))
+            else:
+                appended.append((k, hunk.content, is_line))
+        else:
+            edit.insert(places.before(hunk.end if touched else hunk.start), hunk.content, k)
+    edit.settle(seen, escalate)
+    result = edit.result()
+    for k, content, line in appended:
+        result = append(result, stamp, k, content, line=line)
+    return result
+
+
+def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content) -> Sequence:
+    """Puts ``content`` in the place of a contested range; a later contender for the same words meets it there."""
+    edit = _Edit(sequence, stamp)
+    for index in overlap.struck:
+        edit.strike(index, 0, len(edit.pieces[index].content), 1)
+    last = overlap.struck[-1]
+    edit.insert(_Place(last, len(edit.pieces[last].content)), content, 1)
+    edit.drop(overlap.strikes)
+    return edit.result()
+
+
+def withdraw(sequence: Sequence, gone: SeenBy) -> Sequence | None:
+    """Takes out the writes for which ``gone`` holds; ``None`` if nothing stands any more."""
+    pieces = [piece._replace(live=False) if piece.live and gone(piece.stamp) else piece for piece in sequence]
+    strikes = {run: strike for run, strike in sequence.strikes.items() if not gone(strike.stamp)}
+    result = Sequence(pieces, strikes, sequence.newest_root)
+    return result if result.is_alive() else None
+
+
+class _Places:
+    """Maps offsets of what the writer read to places in the pieces it was shown."""
+
+    def __init__(self, shown: list[Shown], drift: list[Hunk] | None, length: int) -> None:
+        self.starts: list[int] = []
+        self.shown = shown
+        at = 0
+        for item in shown:
+            self.starts.append(at)
+            at += len(item.piece.content) - item.skip
+        self.total = at
+        self.kept: list[tuple[int, int, int]] = []  # base start, base end, offset of the same in what is shown
+        here = there = 0
+        for hunk in drift or ():
+            if hunk.start > here:
+                self.kept.append((here, hunk.start, there))
+            there += hunk.start - here + len(hunk.content)
+            here = hunk.end
+        if length > here:
+            self.kept.append((here, length, there))
+
+    def range(self, start: int, end: int) -> list[tuple[int, int, int]]:
+        """The pieces, with offsets in them, that hold base[start:end], as far as they are still there."""
+        result: list[tuple[int, int, int]] = []
+        for low, high, there in self.kept:
+            first, last = max(low, start), min(high, end)
+            if first < last:
+                result.extend(self._pieces(first - low + there, last - low + there))
+        return result
+
+    def before(self, offset: int) -> _Place | None:
+        """The place after the last character before base offset ``offset``; ``None`` is the very beginning."""
+        position = 0
+        for low, high, there in self.kept:
+            if low < offset:
+                position = there + min(high, offset) - low
+        if position == 0:
+            return None
+        index, _, end = self._pieces(position - 1, position)[0]
+        return _Place(index, end)
+
+    def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
+        from bisect import bisect_right
+
+        result = []
+        position = bisect_right(self.starts, start) - 1
+        while position < len(self.shown) and self.starts[position] < end:
+            item = self.shown[position]
+            low = max(start - self.starts[position], 0) + item.skip
+            high = min(end - self.starts[position] + item.skip, len(item.piece.content))
+            if low < high:
+                result.append((item.index, low, high))
+            position += 1
+        return result
+
+
+class _Edit:
+    """Collects strikes and insertions by place, then makes them in one pass."""
+
+    def __init__(self, sequence: Sequence, stamp: Stamp) -> None:
+        self.sequence = sequence
+        self.stamp = stamp
+        self.pieces = sequence.pieces()
+        self.strikes: dict[int, list[tuple[int, int, RunId]]] = {}
+        self.inserts: dict[int, list[tuple[int, Piece]]] = {}
+        self.first: list[Piece] = []
+        self.added: dict[RunId, Strike] = {}
+        self.dropped: set[RunId] = set()
+
+    def strike(self, index: int, start: int, end: int, k: int) -> None:
+        run = (self.stamp.replica, self.stamp.n, k)
+        self.added[run] = Strike(self.stamp, k)
+        self.strikes.setdefault(index, []).append((start, end, run))
+
+    def insert(self, place: _Place | None, content: Content, k: int) -> None:
+        if place is None:
+            self.first.append(Piece(self.stamp, k, 0, content, START))
+            return
+        host = self.pieces[place.index]
+        anchor: Anchor = (*run_of(host), host.offset + place.at - 1)
+        piece = Piece(self.stamp, k, 0, content, anchor)
+        self.inserts.setdefault(place.index, []).append((place.at, piece))
+
+    def settle(self, seen: SeenBy, escalate: bool) -> None:
+        """A strike over words that were contested replaces the contenders that its writer had seen."""
+        if not self.strikes:
+            return
+        for overlap in analyse(self.sequence, escalate=escalate).overlaps:
+            if any(index in self.strikes for index in overlap.struck):
+                self.drop({run for run in overlap.strikes if seen(self.sequence.strikes[run].stamp)})
+
+    def drop(self, runs: set[RunId] | frozenset[RunId]) -> None:
+        self.dropped.update(runs)
+
+    def result(self) -> Sequence:
+        pieces: list[Piece] = [*self.first]
+        if not self.dropped and len(self.strikes) + len(self.inserts) < 8:
+            done = 0
+            for index in sorted({*self.strikes, *self.inserts}):
+                pieces += self.pieces[done:index]
+                pieces += self._parts(index)
+                done = index + 1
+            pieces += self.pieces[done:]
+        else:
+            for index in range(len(self.pieces)):
+                pieces += self._parts(index)
+        strikes = {run: s for run, s in self.sequence.strikes.items() if run not in self.dropped} if self.dropped else self.sequence.strikes
+        if self.added:
+            strikes = {**strikes, **self.added}
+        return Sequence(pieces, strikes, self.sequence.newest_root)
+
+    def _parts(self, index: int) -> list[Piece]:
+        piece = self.pieces[index]
+        if self.dropped and run_of(piece) in self.dropped:
+            piece = piece._replace(live=False)
+        strikes = self.strikes.get(index, ())
+        inserts = self.inserts.get(index, ())
+        if not strikes and not inserts:
+            return [piece]
+        length = len(piece.content)
+        cuts = sorted({0, length, *(s for s, _, _ in strikes), *(e for _, e, _ in strikes), *(at for at, _ in inserts)})
+        parts: list[Piece] = []
+        for low, high in zip(cuts, cuts[1:], strict=False):
+            over = tuple(run for start, end, run in strikes if start <= low and high <= end)
+            parts.append(
+                piece._replace(
+                    offset=piece.offset + low, content=piece.content[low:high], struck=piece.struck + over
+                )
+            )
+            parts.extend(new for at, new in inserts if at == high)
+        return parts

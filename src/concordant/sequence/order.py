@@ -1,0 +1,119 @@
+"""Document order from the tree of runs, and the join of two replicas of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from concordant.causal import VersionVector, is_covered, order_of
+from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
+
+__all__ = ["in_order", "join", "united"]
+
+
+def in_order(pieces: Iterable[Piece]) -> list[Piece]:
+    """Sorts pieces into document order, cut wherever another run is anchored.
+
+    Roots stand in (time, dot) order; of several runs after one character the newest stands first, which is where
+    each of them was put when it was written.
+    """
+    runs: dict[RunId, list[Piece]] = {}
+    for piece in pieces:
+        runs.setdefault(run_of(piece), []).append(piece)
+    children: dict[Anchor | None, list[RunId]] = {}
+    for run, parts in runs.items():
+        parent = parts[0].parent
+        if parent is not None and parent != START and parent[:3] not in runs:
+            parent = None  # the host was forgotten: the orphan stands where it was written, by time
+        children.setdefault(parent, []).append(run)
+    for anchor, siblings in children.items():
+        siblings.sort(key=lambda run: (*order_of(runs[run][0].stamp), run[2]), reverse=anchor is not None)
+    cuts: dict[RunId, set[int]] = {}
+    for anchor in children:
+        if anchor is not None and anchor != START:
+            cuts.setdefault(anchor[:3], set()).add(anchor[3] + 1)
+    for run, parts in runs.items():
+        parts.sort(key=lambda piece: piece.offset)
+        if run in cuts:
+            runs[run] = [part for piece in parts for part in _cut(piece, cuts[run])]
+
+    result: list[Piece] = []
+    waiting: list[Piece | RunId] = [*reversed(children.get(None, [])), *reversed(children.get(START, []))]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Piece):
+            result.append(item)
+            last: Anchor = (*run_of(item), item.offset + len(item.content) - 1)
+            waiting.extend(reversed(children.get(last, ())))
+        else:
+            waiting.extend(reversed(runs[item]))
+    return result
+
+
+def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector) -> Sequence | None:
+    """The sequence that knows all that both know: what one side knew and no longer has is gone.
+
+    Args:
+        vector: all that the replica of ``one`` knows; ``other_vector`` likewise.
+    """
+    strikes: dict[RunId, Strike] = {}
+    for mine, theirs, known in ((one, other, other_vector), (other, one, vector)):
+        for run, strike in mine.strikes.items():
+            if run in theirs.strikes or not is_covered(strike.stamp, known):
+                strikes[run] = strike
+    pieces = _unite(one, other, vector, other_vector)
+    joined = Sequence(in_order(pieces), strikes, max(one.newest_root, other.newest_root))
+    return joined if joined.is_alive() else None
+
+
+def united(one: Sequence, other: Sequence) -> Sequence:
+    """Everything that either side has; used to show what a deletion removed beside what was written meanwhile."""
+    pieces = _unite(one, other, {}, {})
+    return Sequence(in_order(pieces), {**one.strikes, **other.strikes}, max(one.newest_root, other.newest_root))
+
+
+def _unite(one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector) -> list[Piece]:
+    mine, theirs = _by_run(one), _by_run(other)
+    result: list[Piece] = []
+    for run in mine.keys() | theirs.keys():
+        ours, others = mine.get(run), theirs.get(run)
+        if ours is None or others is None:
+            known = vector if ours is None else other_vector
+            parts = others if ours is None else ours
+            assert parts is not None
+            # Known there and gone: kept only because others may be anchored in it.
+            gone = is_covered(parts[0].stamp, known)
+            result.extend(part._replace(live=False) if gone else part for part in parts)
+        else:
+            result.extend(_zip(ours, others, either=not vector and not other_vector))
+    return result
+
+
+def _by_run(sequence: Sequence) -> dict[RunId, list[Piece]]:
+    runs: dict[RunId, list[Piece]] = {}
+    for piece in sequence:
+        runs.setdefault(run_of(piece), []).append(piece)
+    for parts in runs.values():
+        parts.sort(key=lambda piece: piece.offset)
+    return runs
+
+
+def _zip(ours: list[Piece], others: list[Piece], *, either: bool) -> Iterable[Piece]:
+    """Two copies of one run, cut at the places where either is cut, with the strikes of both."""
+    bounds = {piece.offset for piece in ours} | {piece.offset for piece in others}
+    twice = [[part for piece in side for part in _cut(piece, bounds)] for side in (ours, others)]
+    for mine, theirs in zip(*twice, strict=True):
+        struck = tuple(sorted({*mine.struck, *theirs.struck}))
+        live = mine.live or theirs.live if either else mine.live and theirs.live
+        yield mine._replace(struck=struck, live=live)
+
+
+def _cut(piece: Piece, offsets: Iterable[int]) -> list[Piece]:
+    inside = sorted(o for o in offsets if piece.offset < o < piece.offset + len(piece.content))
+    if not inside:
+        return [piece]
+    bounds = [piece.offset, *inside, piece.offset + len(piece.content)]
+    parts = []
+    for low, high in zip(bounds, bounds[1:], strict=False):
+        content: Content = piece.content[low - piece.offset : high - piece.offset]
+        parts.append(piece._replace(offset=low, content=content))
+    return parts

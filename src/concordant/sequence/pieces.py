@@ -1,0 +1,143 @@
+"""The state of a text or a list that many writers edit: pieces in document order, and strikes over them.
+
+An insertion is a *run* of characters (or items) that never changes; runs are cut into *pieces* where others insert
+or strike. A removal is a *strike* over pieces. A rewrite is a strike and an insertion with the same id. Nothing is
+moved and nothing disappears while a concurrent writer may still refer to it, so every edit can be expressed by ids
+and edits commute (the RGA family of sequence CRDTs: Roh et al. 2011). Two differences from the textbook form serve
+logs and lists: runs appended at the end are *roots*, ordered by (time, dot), so that concurrent appends stand in
+commit order; and strikes are observed-remove entries that can be weighed against each other, so that two rewrites
+of the same words are found instead of both being applied (``concordant.sequence.overlap``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import NamedTuple, TypeAlias
+
+from concordant.causal import SeenBy, Stamp, order_of
+
+__all__ = ["START", "Anchor", "Content", "Piece", "RunId", "Sequence", "Strike", "run_of"]
+
+Content: TypeAlias = "str | tuple[bytes, ...]"
+RunId: TypeAlias = tuple[str, int, int]
+Anchor: TypeAlias = tuple[str, int, int, int]
+
+START: Anchor = ("", 0, 0, 0)
+"""The place before everything."""
+
+
+class Piece(NamedTuple):
+    """A part of a run: ``content`` begins ``offset`` characters into the run ``(stamp.replica, stamp.n, k)``.
+
+    ``parent`` is the character that the run was inserted after (``None``: a root run, appended at the end). ``line``
+    marks a run that begins with a separator which is shown only where something stands before it. ``struck`` names
+    the strikes over the piece; one that is no longer in the sequence does not count. A piece that is not ``live`` is
+    kept only as an anchor for others.
+    """
+
+    stamp: Stamp
+    k: int
+    offset: int
+    content: Content
+    parent: Anchor | None
+    line: bool = False
+    struck: tuple[RunId, ...] = ()
+    live: bool = True
+
+
+class Strike(NamedTuple):
+    """A removal; the run with the same id, if there is one, is what the writer put in its place."""
+
+    stamp: Stamp
+    k: int
+
+
+def run_of(item: Piece | Strike) -> RunId:
+    """The id of the run that a piece belongs to, or of a strike."""
+    return (item.stamp.replica, item.stamp.n, item.k)
+
+
+class Sequence:
+    """An immutable text (``str`` pieces) or list (tuples of JSON bytes).
+
+    The list of pieces is shared between versions that differ by appended pieces only: each version knows its length,
+    and only the newest may append in place. So an append costs the same however long the text is.
+    """
+
+    __slots__ = ("_analysis", "_pieces", "_size", "newest_root", "strikes")
+
+    def __init__(
+        self,
+        pieces: list[Piece],
+        strikes: dict[RunId, Strike],
+        newest_root: tuple[float, str, int] = (0.0, "", 0),
+    ) -> None:
+        self._pieces = pieces
+        self._size = len(pieces)
+        self.strikes = strikes
+        self.newest_root = newest_root
+        self._analysis: object = None
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Piece]:
+        return islice(self._pieces, self._size)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return self.pieces() == other.pieces() and self.strikes == other.strikes
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Sequence({self.pieces()!r}, {self.strikes!r})"
+
+    def pieces(self) -> list[Piece]:
+        """A copy of the pieces, in document order."""
+        return self._pieces[: self._size]
+
+    def backwards(self) -> Iterator[Piece]:
+        """The pieces from the end."""
+        pieces = self._pieces
+        return (pieces[index] for index in range(self._size - 1, -1, -1))
+
+    def appended(self, piece: Piece) -> Sequence:
+        """This sequence with one more root run at its end."""
+        pieces = self._pieces if len(self._pieces) == self._size else self.pieces()
+        pieces.append(piece)
+        grown = Sequence.__new__(Sequence)
+        grown._pieces = pieces
+        grown._size = self._size + 1
+        grown.strikes = self.strikes
+        grown.newest_root = order_of(piece.stamp)
+        grown._analysis = None
+        return grown
+
+    def only(self, included: SeenBy) -> Sequence:
+        """What this sequence is made of by the writes included alone."""
+        if all(included(piece.stamp) for piece in self) and all(included(s.stamp) for s in self.strikes.values()):
+            return self
+        pieces = [p if included(p.stamp) else p._replace(live=False) for p in self]
+        strikes = {run: strike for run, strike in self.strikes.items() if included(strike.stamp)}
+        return Sequence(pieces, strikes, self.newest_root)
+
+    def is_alive(self) -> bool:
+        """Whether any write to it still stands; if none does, the sequence can be forgotten."""
+        return bool(self.strikes) or any(piece.live for piece in self)
+
+    def stamps(self) -> Iterator[Stamp]:
+        """The stamps of the writes that still stand."""
+        for piece in self:
+            if piece.live:
+                yield piece.stamp
+        for strike in self.strikes.values():
+            yield strike.stamp
+
+    def analysed(self, compute: Callable[[Sequence], object]) -> object:
+        """``compute(self)``, remembered: a sequence never changes."""
+        if self._analysis is None:
+            self._analysis = compute(self)
+        return self._analysis

@@ -1,0 +1,86 @@
+"""The storage protocol: load, apply and save a record in one transaction, and keep the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from concordant.causal import Stamp
+from concordant.record import Record
+from concordant.tree import LeafChange
+
+__all__ = ["Namespace", "Row", "State", "Storage", "Update"]
+
+Namespace: TypeAlias = tuple[str, ...]
+
+
+class Row(NamedTuple):
+    """One change in the journal. The only write of a document is also its state: ``changes`` is ``None`` then and
+    ``body`` is the whole value (a plain tuple of the same shape serves in the storage; it costs a fraction).
+
+    ``n`` is the commit number, and the document's version; ``previous`` the version before. ``op`` is the identity of
+    a put that may be executed again: (task, execution, ordinal).
+    """
+
+    namespace: Namespace
+    key: str
+    n: int
+    time: float
+    agent: str
+    origin: str
+    act: str
+    body: bytes | None
+    changes: Sequence[LeafChange] | None
+    previous: int
+    op: tuple[str, str, int] | None
+    settled: tuple[tuple[tuple[str, ...], str], ...] = ()
+
+    def stamp(self, replica: str) -> Stamp:
+        """The stamp of the write that the row tells of."""
+        return Stamp(self.time, replica, self.n, self.agent, self.origin, self.act)
+
+
+State: TypeAlias = "tuple[Any, ...] | Record"
+"""A document: the row of its only write, or its record."""
+
+Update: TypeAlias = Callable[["State | None", int, float], "tuple[State | None, tuple[Any, ...]] | None"]
+"""Computes (state, journal row) from (state, n, time) inside a transaction; ``None`` leaves all as it is."""
+
+
+class Storage(Protocol):
+    """What the workspace needs of a storage."""
+
+    replica: str
+
+    def commit(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+        """Runs updates in one transaction: all of them take effect, or, if one raises, none."""
+
+    def load(self, namespace: Namespace, key: str) -> State | None:
+        """The state of a document, ``None`` if there never was one."""
+
+    def reading(self) -> Any:
+        """A context in which no commit takes place."""
+
+    def now(self) -> tuple[int, float]:
+        """The number of the last commit, and the time."""
+
+    def documents(self, prefix: Namespace) -> Iterator[tuple[Namespace, str, State]]:
+        """All documents under a namespace prefix."""
+
+    def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
+        """The journal of a document, newest first."""
+
+    def journal(self) -> Iterator[Row]:
+        """The whole journal, newest first."""
+
+    def executed_before(self, task: str, execution: str) -> bool:
+        """Whether another execution of a task than this one has written."""
+
+    def advance(self, past: float) -> None:
+        """Moves the clock past a time met in another replica's writes."""
+
+    def forget(self, namespace: Namespace, key: str) -> None:
+        """Takes a document out of the journal."""
+
+    def close(self) -> None:
+        """Releases what the storage holds."""

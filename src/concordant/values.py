@@ -1,0 +1,152 @@
+"""JSON values as bytes: how every value is stored and compared.
+
+Bytes are immutable (a caller's later mutation changes nothing), exact (big integers, NaN, key order) and not
+tracked by the garbage collector. Two values are equal when type and content are: ``True``, ``1`` and ``1.0``
+differ, NaN equals itself, the order of an object's keys does not matter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from concordant.errors import Fault, Path
+
+__all__ = ["ABSENT", "MAX_DEPTH", "Absent", "Canon", "JSON", "Unstorable", "canonical", "decode", "encode", "same"]
+
+JSON = bytes
+"""A value's JSON text in UTF-8."""
+
+Canon = Callable[[JSON], JSON]
+"""Maps a stored value to the bytes by which it is compared."""
+
+MAX_DEPTH = 128
+"""Deepest nesting of a stored value; the JSON reader refuses what the writer still accepts beyond about 200."""
+
+
+class Absent:
+    """The type of ``ABSENT``: there is no value here (``None`` is a value)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT = Absent()
+
+
+class Unstorable(ValueError):
+    """A value has no faithful JSON form; ``fault`` says where and why. Internal: callers see InvalidWriteError."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(str(fault))
+
+
+def encode(value: Any, path: Path = ()) -> JSON:
+    """Returns the JSON form of ``value``.
+
+    Raises:
+        Unstorable: the value is not JSON, nests deeper than ``MAX_DEPTH``, holds a key that is no string (two keys
+            could become one) or text that is no valid Unicode.
+    """
+    if isinstance(value, (dict, list, tuple)):
+        _check(value, path, 1)
+    try:
+        return to_json(value, inf_nan_mode="constants")
+    except (PydanticSerializationError, UnicodeEncodeError, ValueError, RecursionError) as error:
+        raise Unstorable(_fault(value, path, error)) from error
+
+
+def decode(text: JSON) -> Any:
+    """Returns a fresh Python value from its JSON form."""
+    return from_json(text)
+
+
+def canonical(text: JSON) -> JSON:
+    """Returns the bytes by which the value with this JSON text compares."""
+    first = text[:1]
+    if first == b"{" or first == b"[":
+        return _canonical_container(text)
+    return b"0.0" if text == b"-0.0" else text
+
+
+def same(one: JSON | None, other: JSON | None, canon: Canon = canonical) -> bool:
+    """Tells whether two stored values (``None`` stands for a deletion) are equal by type and content."""
+    if one == other:
+        return True
+    if one is None or other is None:
+        return False
+    return canon(one) == canon(other)
+
+
+@lru_cache(maxsize=1024)
+def _canonical_container(text: JSON) -> JSON:
+    return json.dumps(_positive_zero(from_json(text)), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _positive_zero(value: Any) -> Any:
+    """-0.0 equals 0.0 and must not look different inside a container."""
+    if isinstance(value, float):
+        return value + 0.0 if value == 0 else value
+    if isinstance(value, list):
+        return [_positive_zero(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _positive_zero(item) for key, item in value.items()}
+    return value
+
+
+def _check(value: Any, path: Path, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise Unstorable(Fault(path[:3], f"nested deeper than {MAX_DEPTH} levels", "Flatten the value or store it as text"))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if type(key) is not str and not isinstance(key, str):
+                raise Unstorable(
+                    Fault(
+                        (*path, key),
+                        f"the key {key!r} is of type {type(key).__name__}, a JSON object has only strings as keys",
+                        "Convert it with str()",
+                        key,
+                    )
+                )
+            if isinstance(item, (dict, list, tuple)):
+                _check(item, (*path, key), depth + 1)
+    else:
+        for index, item in enumerate(value):
+            if isinstance(item, (dict, list, tuple)):
+                _check(item, (*path, index), depth + 1)
+
+
+def _fault(value: Any, path: Path, error: Exception) -> Fault:
+    """Finds the innermost part that cannot be stored, so that the message names it."""
+    if isinstance(value, dict):
+        parts: list[tuple[Any, Any]] = list(value.items())
+    elif isinstance(value, (list, tuple)):
+        parts = list(enumerate(value))
+    else:
+        parts = []
+    for name, part in parts:
+        if isinstance(name, str) and not _is_storable(name):
+            return Fault((*path, name), "the key is text that is no valid Unicode (a lone surrogate)", "Repair the text", name)
+        if not _is_storable(part):
+            return _fault(part, (*path, name), error)
+    if isinstance(value, str):
+        return Fault(path, "text that is no valid Unicode (a lone surrogate)", "Repair the text before storing it", value)
+    return Fault(path, f"a {type(value).__name__} has no JSON form ({error})", "Store a JSON value", value)
+
+
+def _is_storable(value: Any) -> bool:
+    try:
+        to_json(value, inf_nan_mode="constants")
+    except (PydanticSerializationError, UnicodeEncodeError, ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,23 @@
+"""The engine's face: agents and their scopes, documents, escalations."""
+
+from concordant.workspace.agent import Agent
+from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
+from concordant.workspace.escalation import ABSTAIN, DELETED, Contender, Escalation, Event
+from concordant.workspace.scope import Moment, TaskScope
+from concordant.workspace.workspace import Workspace
+
+__all__ = [
+    "ABSTAIN",
+    "DELETED",
+    "Agent",
+    "Contender",
+    "Credit",
+    "Document",
+    "Escalation",
+    "Event",
+    "HistoryEntry",
+    "Moment",
+    "Receipt",
+    "TaskScope",
+    "Workspace",
+]

@@ -1,0 +1,118 @@
+"""What the workspace hands out: documents, receipts, history entries, credits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from concordant.schema import Compiled
+from concordant.values import decode
+from concordant.workspace.escalation import Escalation, when
+
+__all__ = ["Credit", "Document", "HistoryEntry", "Receipt"]
+
+
+class Document:
+    """One document as it was when it was read: an immutable snapshot.
+
+    Attributes:
+        version: the number of the last commit to it in this workspace.
+        contested: the open escalations by path. Where one path has several (two ranges of a text), the further ones
+            stand at ``(*path, 2)``, ``(*path, 3)``, ...
+        undeclared: names of stored fields that the model does not have.
+    """
+
+    __slots__ = ("_body", "_created", "_schema", "_updated", "_value", "contested", "key", "namespace", "undeclared", "version")
+
+    def __init__(
+        self,
+        namespace: tuple[str, ...],
+        key: str,
+        version: int,
+        body: bytes,
+        created: float,
+        updated: float,
+        schema: Compiled,
+        contested: Mapping[tuple[Any, ...], Escalation] = {},  # noqa: B006 -- never modified
+        undeclared: tuple[str, ...] = (),
+    ) -> None:
+        self.namespace = namespace
+        self.key = key
+        self.version = version
+        self.contested = contested
+        self.undeclared = undeclared
+        self._body = body
+        self._value: dict[str, Any] | None = None
+        self._created = created
+        self._updated = updated
+        self._schema = schema
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The merged JSON values of the fields that were written; this document's own copy."""
+        if self._value is None:
+            self._value = decode(self._body)
+        return self._value
+
+    @property
+    def model(self) -> Any:
+        """The value as an instance of the state model, defaults included; a dict where the namespace has none."""
+        value = decode(self._body)
+        return self._schema.build(value) if self._schema.declared else value
+
+    @property
+    def created_at(self) -> datetime:
+        """When the document was first written (again, if it had been deleted)."""
+        return when(self._created)
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it was last written."""
+        return when(self._updated)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Document):
+            return NotImplemented
+        mine = (self.namespace, self.key, self.version, self.value, dict(self.contested))
+        return mine == (other.namespace, other.key, other.version, other.value, dict(other.contested))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        contested = f", contested={sorted(map(str, self.contested))}" if self.contested else ""
+        return f"Document({'/'.join(self.namespace)}:{self.key} v{self.version}, {self.value!r}{contested})"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a write: the document's version after it, and the escalations it opened or joined."""
+
+    version: int
+    escalations: tuple[Escalation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One change of a document: version, time, agent, what sort of act it was, the value given, the paths changed,
+    and what declared policies settled with it (path, policy)."""
+
+    version: int
+    at: datetime
+    agent: str
+    act: str
+    value: Any
+    paths: tuple[tuple[str, ...], ...]
+    origin: str
+    settled: tuple[tuple[tuple[str, ...], str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Who stands for a value (a set's element, a map's entry, a span of text): the first agent, all agents, when."""
+
+    value: Any
+    agent: str
+    agents: tuple[str, ...]
+    at: datetime

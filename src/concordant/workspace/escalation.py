@@ -1,0 +1,141 @@
+"""Escalations: open questions, with their contenders, and the events of their lives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+from concordant.kinds import Contest, Field
+from concordant.values import ABSENT, canonical, decode
+
+__all__ = ["ABSTAIN", "DELETED", "Contender", "Escalation", "Event", "EventKind", "Reason", "State", "escalation_of", "when"]
+
+Reason: TypeAlias = Literal["scalar", "type", "text", "delete", "schema", "invalid"]
+State: TypeAlias = Literal["open", "claimed", "resolved", "dismissed", "superseded", "agreed"]
+EventKind: TypeAlias = Literal[
+    "opened", "grew", "claimed", "resolved", "dismissed", "superseded", "agreed", "reopened"
+]
+
+
+class _Marker:
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+    def __reduce__(self) -> str:
+        return self._name
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSTAIN = _Marker("ABSTAIN")
+"""What a resolver returns to leave the escalation open."""
+
+DELETED = _Marker("DELETED")
+"""The value of a contender that deletes; also a decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One of several incompatible values: who wrote it, when, and where that came from.
+
+    ``agent`` is the first who wrote it, ``agents`` are all; ``at`` and ``origin`` are those of the first write.
+    """
+
+    value: Any
+    agent: str
+    agents: tuple[str, ...]
+    at: datetime
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """An open question, or one that was open.
+
+    Attributes:
+        id: the same on all replicas, stable while contenders come and go.
+        version: changes with the set of distinct contender values; decisions are pinned to it.
+        base: the last agreed value, ``None`` if there is none (see ``has_base``).
+        by: who claimed or decided it.
+        decision: what was decided.
+    """
+
+    id: str
+    version: str
+    namespace: tuple[str, ...]
+    key: str
+    path: tuple[str, ...]
+    reason: Reason
+    base: Any
+    contenders: tuple[Contender, ...]
+    state: State = "open"
+    has_base: bool = False
+    opened_at: datetime = field(default=datetime.fromtimestamp(0, UTC), compare=False)
+    by: str | None = None
+    decision: Any = None
+    field_: Field | None = field(default=None, repr=False, compare=False)
+    place: tuple[str | None, ...] = field(default=(), repr=False, compare=False)
+
+    def __str__(self) -> str:
+        place = ".".join(self.path) or "the document"
+        sides = ", ".join(f"{c.value!r} by {' and '.join(c.agents)}" for c in self.contenders)
+        return f"{'/'.join(self.namespace)}:{self.key} {place} ({self.reason}, {self.state}): {sides}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One transition of an escalation."""
+
+    kind: EventKind
+    escalation: Escalation
+
+
+def when(seconds: float) -> datetime:
+    """A time as an aware datetime."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def escalation_of(namespace: tuple[str, ...], key: str, contest: Contest) -> Escalation:
+    """The escalation that a contest is, with its id and version."""
+    contenders = []
+    values = []
+    for option in contest.options:
+        stamps = option.stamps
+        value = DELETED if option.value is None else decode(option.value)
+        values.append("\x00" if option.value is None else _comparable(contest, option.value))
+        agents = tuple(dict.fromkeys(stamp.agent for stamp in stamps))
+        first = stamps[0] if stamps else None
+        contenders.append(
+            Contender(value, agents[0] if agents else "", agents, when(first.time if first else 0.0), first.origin if first else "")
+        )
+    # What is contested beyond the value itself has an identity of its own beside the scalar conflict of its path.
+    sort = contest.reason if contest.reason in ("type", "schema", "invalid") else ""
+    identity = json.dumps([namespace, key, contest.path, contest.anchor, sort])
+    has_base = contest.base is not ABSENT and contest.base is not None
+    return Escalation(
+        id=hashlib.sha256(identity.encode()).hexdigest()[:20],
+        version=hashlib.sha256("\n".join(sorted(values)).encode()).hexdigest()[:12],
+        namespace=namespace,
+        key=key,
+        path=contest.path,
+        reason=contest.reason,  # type: ignore[arg-type]
+        base=decode(contest.base) if has_base else None,  # type: ignore[arg-type]
+        contenders=tuple(contenders),
+        has_base=has_base,
+        field_=contest.field,
+        place=contest.place,
+    )
+
+
+def _comparable(contest: Contest, value: bytes) -> str:
+    canon = contest.field.canon if contest.field is not None and contest.reason == "scalar" else canonical
+    return canon(value).decode()

@@ -1,0 +1,119 @@
+"""The past of a document: its history, its state at a version, and who stands for each value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from concordant.causal import Stamp, order_of
+from concordant.errors import HistoryExpiredError
+from concordant.kinds import Counter, Set, Text
+from concordant.kinds.record import field_at, public_path
+from concordant.record import Record
+from concordant.schema import Compiled
+from concordant.sequence.edit import layout
+from concordant.sequence.overlap import analyse
+from concordant.sequence.pieces import Sequence, run_of
+from concordant.storage import State, Storage
+from concordant.tree import PARKED, Path, leaves, restored
+from concordant.values import decode
+from concordant.workspace.commits import expanded, version_of
+from concordant.workspace.document import Credit, HistoryEntry
+from concordant.workspace.escalation import when
+
+__all__ = ["blame", "history", "state_at"]
+
+
+def history(storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str) -> Iterator[HistoryEntry]:
+    """The changes of a document, newest first, as far as the journal reaches."""
+    for row in storage.rows(namespace, key):
+        value = decode(row.body) if row.body is not None else None
+        if row.changes is None:
+            paths = tuple((name,) for name in value or ())
+        else:
+            paths = tuple(dict.fromkeys(public_path(schema.root, change.path) for change in row.changes))
+        yield HistoryEntry(row.n, when(row.time), row.agent, row.act, value, paths, row.origin, row.settled)
+
+
+def state_at(
+    storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str, state: State | None, version: int
+) -> State | None:
+    """A document's state as it was at a version: the present one with all later changes taken back.
+
+    Raises:
+        HistoryExpiredError: the journal does not reach back that far.
+    """
+    if version_of(state) <= version:
+        return state
+    if not isinstance(state, Record):
+        return None
+    past = state.copy()
+    for row in storage.rows(namespace, key):
+        if row.n <= version:
+            break
+        if row.changes is None:
+            return None
+        past.undo(row.changes)
+        if row.previous <= version:
+            past.version = row.previous
+            break
+    else:
+        raise HistoryExpiredError(namespace, key, version)
+    if past.version > version:
+        raise HistoryExpiredError(namespace, key, version)
+    return past
+
+
+def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
+    """Who stands for each live value, by public path: one credit for a scalar, one an element, span or item."""
+    if state is None:
+        return {}
+    record = state if isinstance(state, Record) else expanded(state, schema, replica)
+    tree = restored(record.tree) if record.covering else record.tree
+    credits: dict[tuple[str, ...], list[tuple[Any, Credit]]] = {}
+    for path, leaf in leaves(tree):
+        if path[0] == PARKED or path[-1] is None:
+            continue
+        public = public_path(schema.root, path)
+        found = credits.setdefault(public, [])
+        if isinstance(leaf, Sequence):
+            found.extend(_spans(schema, path, leaf))
+            continue
+        field = field_at(schema.root, path)
+        for entry in leaf:
+            if entry.value is None:
+                continue
+            value = decode(entry.value)
+            if isinstance(field.kind, Counter):
+                value = value[0]
+            found.append((_place(field, entry.stamps[0]), _credit(value, entry.stamps)))
+    return {
+        public: tuple(credit for _, credit in sorted(found, key=lambda item: item[0]))
+        for public, found in credits.items()
+        if found
+    }
+
+
+def _place(field: Any, stamp: Stamp) -> tuple[Any, ...]:
+    return (*order_of(stamp), isinstance(field.kind, Set))
+
+
+def _spans(schema: Compiled, path: Path, sequence: Sequence) -> Iterator[tuple[Any, Credit]]:
+    kind = field_at(schema.root, path).kind
+    text = isinstance(kind, Text)
+    analysis = analyse(sequence, escalate=kind.escalates if isinstance(kind, Text) else False)
+    separator = kind.separator if isinstance(kind, Text) else ""
+    for number, (_, piece, skip) in enumerate(layout(sequence, analysis, separator)):
+        stamps = tuple(sorted((piece.stamp, *analysis.also.get(run_of(piece), ())), key=order_of))
+        if text:
+            yield (number,), _credit(piece.content[skip:], stamps)
+        else:
+            for offset, item in enumerate(piece.content):
+                yield (number, offset), _credit(decode(item), stamps)  # type: ignore[arg-type]
+
+
+def _credit(value: Any, stamps: tuple[Stamp, ...]) -> Credit:
+    agents = tuple(dict.fromkeys(stamp.agent for stamp in stamps))
+    return Credit(value, agents[0], agents, when(stamps[0].time))
+
+

@@ -1,0 +1,72 @@
+"""Which schema a namespace has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from concordant.errors import Fault, InvalidWriteError, SchemaError
+from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """Schemas by namespace pattern: a pattern matches a whole namespace, ``*`` is one segment, the most specific wins.
+
+    Raises:
+        SchemaError: a pattern or a model is wrong; it lists every fault of every model.
+    """
+
+    def __init__(self, schemas: Mapping[tuple[str, ...], Any], undeclared: str) -> None:
+        if undeclared not in ("merge", "reject"):
+            fault = Fault(("undeclared",), f"undeclared={undeclared!r}", 'Use "merge" or "reject"')
+            raise SchemaError("Workspace", [fault])
+        self._reject = undeclared == "reject"
+        self._patterns: dict[tuple[str, ...], Compiled] = {}
+        self._found: dict[tuple[str, ...], Compiled] = {}
+        faults: list[Fault] = []
+        for pattern, schema in schemas.items():
+            if not isinstance(pattern, tuple) or not pattern or not all(isinstance(part, str) and part for part in pattern):
+                mend = 'Write it as a tuple, such as ("users", "*")'
+                faults.append(Fault((pattern,), f"the namespace pattern {pattern!r} is no tuple of words", mend))
+                continue
+            try:
+                self._patterns[pattern] = compile_schema(schema)
+            except SchemaError as error:
+                faults += error.faults
+        if faults:
+            raise SchemaError("schemas", faults)
+
+    def find(self, namespace: tuple[str, ...]) -> Compiled:
+        """The schema of a namespace; ``OPEN_SCHEMA`` where none is declared."""
+        found = self._found.get(namespace)
+        if found is None:
+            best = min((p for p in self._patterns if _matches(p, namespace)), key=_generality, default=None)
+            found = self._patterns[best] if best is not None else OPEN_SCHEMA
+            if len(self._found) > 100_000:
+                self._found.clear()
+            self._found[namespace] = found
+        return found
+
+    def writable(self, namespace: tuple[str, ...], key: str) -> Compiled:
+        """The same, where writing is allowed.
+
+        Raises:
+            InvalidWriteError: the namespace has no schema and ``undeclared="reject"``.
+        """
+        found = self.find(namespace)
+        if found is OPEN_SCHEMA and self._reject:
+            mend = "Declare a model for it in schemas=, or leave out undeclared='reject'"
+            raise InvalidWriteError(namespace, key, [Fault((), "the namespace has no schema", mend)])
+        return found
+
+
+def _matches(pattern: tuple[str, ...], namespace: tuple[str, ...]) -> bool:
+    return len(pattern) == len(namespace) and all(
+        part in ("*", name) for part, name in zip(pattern, namespace, strict=True)
+    )
+
+
+def _generality(pattern: tuple[str, ...]) -> tuple[int, tuple[bool, ...]]:
+    return pattern.count("*"), tuple(part == "*" for part in pattern)

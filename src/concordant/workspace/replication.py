@@ -1,0 +1,98 @@
+"""Exchange between workspaces without a common database, and erasure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from concordant.causal import Entry, Stamp
+from concordant.record import Record, join
+from concordant.record.join import joined_vector
+from concordant.storage import State
+from concordant.workspace.commits import current_view, expanded, version_of
+from concordant.workspace.escalation import Event, when
+from concordant.workspace.frames import pack, unpack
+from concordant.workspace.scope import Moment
+
+if TYPE_CHECKING:
+    from concordant.workspace.engine import Engine
+
+__all__ = ["export", "import_", "purge"]
+
+
+def export(workspace: Engine, since: Moment | None, key: bytes | None) -> bytes:
+    """A frame with the documents changed since a moment (all without one)."""
+    after = since.n if since is not None and since.replica == workspace.storage.replica else 0
+    chosen = []
+    with workspace.storage.reading():
+        for namespace, name, state in workspace.storage.documents(()):
+            if version_of(state) > after:
+                schema = workspace.registry.find(namespace)
+                record = state if isinstance(state, Record) else expanded(state, schema, workspace.storage.replica)
+                chosen.append((namespace, name, record))
+        return pack(workspace.storage.replica, chosen, key)
+
+
+def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
+    """Joins the documents of a frame, all in one transaction."""
+    replica, documents = unpack(frame, key)
+    newest = max((record.updated_at for _, _, record in documents), default=0.0)
+    workspace.storage.advance(newest)
+    events: list[Event] = []
+    changed = 0
+
+    def joining(namespace: tuple[str, ...], name: str, other: Record) -> Any:
+        def update(state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
+            nonlocal changed
+            storage, schema = workspace.storage, workspace.registry.find(namespace)
+            record = state if isinstance(state, Record) else expanded(state, schema, storage.replica)
+            changes = join(record, other)
+            vector = joined_vector(record, other)
+            if not changes and vector == record.vector:
+                return None
+            previous = version_of(state)
+            for origin, upto in other.vector.items():
+                if origin != storage.replica and upto > record.vector.get(origin, 0):
+                    record.arrivals.append((n, time, origin, upto))
+            record.commit(changes)
+            record.vector = vector
+            record.version = n
+            times = [at for at in (record.created_at, other.created_at) if at]
+            record.created_at = min(times, default=time)
+            record.updated_at = max(record.updated_at, other.updated_at)
+            document = (namespace, name)
+            if record.suspects or schema.checked or document in workspace.inbox.open:
+                view = current_view(record, schema)
+                events.extend(workspace.inbox.refresh(document, view, record, when(time)))
+            changed += 1
+            row = (namespace, name, n, time, f"replica:{replica}", replica, "import", None, changes, previous, None, ())
+            return record, row
+
+        return update
+
+    workspace.storage.commit([(ns, name, joining(ns, name, record)) for ns, name, record in documents])
+    workspace.subscribers.deliver(events)
+    return changed
+
+
+def purge(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
+    """Leaves of a document only that it was deleted."""
+    storage, schema = workspace.storage, workspace.registry.find(namespace)
+
+    def update(state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
+        if state is None:
+            return None
+        old = state if isinstance(state, Record) else expanded(state, schema, storage.replica)
+        bare = Record()
+        stamp = Stamp(time, storage.replica, n, "", "", "purge")
+        bare.tree = {None: (Entry(stamp, None),)}
+        bare.vector = {**old.vector, storage.replica: n}
+        bare.arrivals = list(old.arrivals)
+        bare.created_at, bare.updated_at, bare.version = old.created_at, time, n
+        bare.recount()
+        row = (namespace, key, n, time, "", "", "purge", None, (), 0, None, ())
+        return bare, row
+
+    with storage.reading():
+        storage.commit([(namespace, key, update)])
+        storage.forget(namespace, key)
+        workspace.inbox.forget((namespace, key))

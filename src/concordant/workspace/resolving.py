@@ -1,0 +1,115 @@
+"""Telling callbacks and asking resolvers, after the commit and outside all locks."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from concordant.errors import InvalidWriteError, StaleDecisionError
+from concordant.kinds import Priority, Scalar
+from concordant.workspace.escalation import ABSTAIN, Escalation, Event
+
+if TYPE_CHECKING:
+    from concordant.workspace.workspace import Workspace
+
+__all__ = ["Subscribers", "awaited"]
+
+log = logging.getLogger("concordant")
+
+awaited: ContextVar[list[asyncio.Task[None]] | None] = ContextVar("concordant_awaited", default=None)
+"""Async resolvers started by the call under way, for its async twin to wait for."""
+
+
+class Subscribers:
+    """The callbacks of a workspace, and its declared resolvers."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._callbacks: dict[int, Callable[[Event], Any]] = {}
+        self._next = 0
+        self._lock = threading.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
+        """Subscribes; returns a function that ends it."""
+        with self._lock:
+            number = self._next
+            self._next += 1
+            self._callbacks = {**self._callbacks, number: callback}
+
+        def stop() -> None:
+            with self._lock:
+                self._callbacks = {n: c for n, c in self._callbacks.items() if n != number}
+
+        return stop
+
+    def deliver(self, events: Iterable[Event]) -> None:
+        """Tells every subscriber of every event, then asks the resolvers of what is open."""
+        events = list(events)
+        for event in events:
+            for callback in self._callbacks.values():
+                try:
+                    callback(event)
+                except Exception:
+                    log.exception("a callback failed on %s of %s", event.kind, event.escalation)
+        for event in events:
+            if event.kind in ("opened", "grew", "reopened"):
+                resolver = _resolver_of(event.escalation)
+                if resolver is not None:
+                    self._ask(resolver, event.escalation)
+
+    def _ask(self, resolver: Callable[..., Any], escalation: Escalation) -> None:
+        try:
+            answer = resolver(escalation)
+        except Exception:
+            log.exception("the resolver of %s failed, it stays open", escalation)
+            return
+        if not inspect.isawaitable(answer):
+            self._settle(resolver, escalation, answer)
+            return
+
+        async def later() -> None:
+            try:
+                value = await answer
+            except Exception:
+                log.exception("the resolver of %s failed, it stays open", escalation)
+                return
+            self._settle(resolver, escalation, value)
+
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            asyncio.run(later())
+            return
+        task = loop.create_task(later())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        waiting = awaited.get()
+        if waiting is not None:
+            waiting.append(task)
+
+    def _settle(self, resolver: Callable[..., Any], escalation: Escalation, answer: Any) -> None:
+        if answer is ABSTAIN:
+            return
+        name = getattr(resolver, "__name__", type(resolver).__name__)
+        try:
+            self._workspace.resolve(escalation, answer, by=f"resolver:{name}")
+        except StaleDecisionError:
+            log.info("the answer of resolver %s to %s came too late", name, escalation)
+        except InvalidWriteError as error:
+            log.error("the resolver %s gave no valid value, the escalation stays open: %s", name, error)
+
+
+def _resolver_of(escalation: Escalation) -> Callable[..., Any] | None:
+    field = escalation.field_
+    if field is None or not isinstance(field.kind, Scalar) or escalation.reason not in ("scalar", "delete"):
+        return None
+    resolve = field.kind.resolve
+    if resolve is None or isinstance(resolve, (str, Priority)):
+        return None
+    return resolve

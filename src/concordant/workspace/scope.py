@@ -1,0 +1,158 @@
+"""Scopes: units of an agent's work, with what they have seen.
+
+Snapshot isolation's rule: a write is concurrent with whatever was committed after its scope began and that the scope
+has not read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from concordant.causal import SeenBy, Stamp
+from concordant.record import Record
+from concordant.values import decode
+
+__all__ = ["Document", "Mark", "Moment", "ReadMarks", "Relation", "Scope", "TaskScope", "seen_by"]
+
+Document: TypeAlias = tuple[tuple[str, ...], str]
+
+Relation: TypeAlias = Callable[[str, str], Literal["same", "concurrent", "ordered"]]
+"""Tells how a write's origin stands to a scope's own: of the same unit of work, concurrent by construction, or
+ordered by time."""
+
+
+class Moment(NamedTuple):
+    """A point in a store's history at which scopes can begin: picklable, valid in other processes.
+
+    ``n`` is the last commit before it in the store ``replica``; ``time`` is in seconds since the epoch.
+    """
+
+    replica: str
+    n: int
+    time: float
+
+
+class TaskScope(NamedTuple):
+    """What an adapter tells of the unit of work in which a call is made (``Workspace.add_scope_provider``).
+
+    Args:
+        key: identifies this execution of the task; scopes are kept by it.
+        name: the agent's name.
+        origin: stored with each write, for ``relation``.
+        task: the identity of the task, the same when it is executed again.
+        execution: tells one execution of the task from the next.
+        began: when this execution began, in seconds since the epoch.
+        relation: compares two origins.
+    """
+
+    key: str
+    name: str
+    origin: str
+    task: str
+    execution: str
+    began: float
+    relation: Relation
+
+
+class Mark(NamedTuple):
+    """What a scope has read of a document: up to which commit (-1: nothing), the value as JSON text or dict, and the
+    top-level fields that were contested then, which the read did not show."""
+
+    at: int
+    base: bytes | dict[str, Any] | None
+    leave: frozenset[str] = frozenset()
+
+    def values(self) -> dict[str, Any] | None:
+        """The value read, as a dict; ``None`` if nothing was read."""
+        if isinstance(self.base, bytes):
+            return decode(self.base)  # type: ignore[no-any-return]
+        return self.base
+
+
+class Scope:
+    """A unit of work: who, since when, and what it has read."""
+
+    __slots__ = ("agent", "began", "earlier", "marks", "ordinals", "origin", "relation", "since", "task")
+
+    def __init__(
+        self,
+        agent: str,
+        origin: str,
+        began: int | None,
+        since: float,
+        relation: Relation | None = None,
+        task: TaskScope | None = None,
+    ) -> None:
+        self.agent = agent
+        self.origin = origin
+        self.began = began
+        self.since = since
+        self.relation = relation
+        self.task = task
+        self.marks: dict[Document, Mark] = {}
+        self.ordinals: dict[Document, int] = {}
+        self.earlier: dict[Document, dict[int, Any]] = {}
+
+
+def seen_by(scope: Scope, mark: Mark | None, record: Record, replica: str) -> SeenBy:
+    """What the scope has seen of a record: what it read, its own writes, and what was there when it began."""
+    at = mark.at if mark is not None else -1
+    origin, relation, began, since = scope.origin, scope.relation, scope.began, scope.since
+
+    def seen(stamp: Stamp) -> bool:
+        if stamp.replica == replica:
+            n, when = stamp.n, stamp.time
+        else:
+            n, when = record.position(stamp, replica)
+        if n <= at:
+            return True
+        if origin and stamp.origin == origin:
+            return True
+        if relation is not None and stamp.origin:
+            verdict = relation(origin, stamp.origin)
+            if verdict != "ordered":
+                return verdict == "same"
+        return n <= began if began is not None else when < since
+
+    return seen
+
+
+class ReadMarks:
+    """Scopes of reads made without framework and name, by document, in the present context.
+
+    They live in a ContextVar as immutable dicts (so a task's reads stay its own), expire, because server threads are
+    reused for strangers, and are bounded in number.
+    """
+
+    RECENT = 32
+    MOST = 1024
+
+    def __init__(self, lifetime: float) -> None:
+        self.lifetime = lifetime
+        self._var: ContextVar[tuple[dict[Document, tuple[float, Scope]], dict[Document, tuple[float, Scope]]]]
+        self._var = ContextVar("concordant_reads", default=({}, {}))
+
+    def get(self, document: Document) -> Scope | None:
+        """The scope of the last read of a document in this context, if it is still valid."""
+        recent, settled = self._var.get()
+        found = recent.get(document) or settled.get(document)
+        if found is None or time.monotonic() - found[0] > self.lifetime:
+            return None
+        return found[1]
+
+    def put(self, document: Document, scope: Scope) -> None:
+        """Remembers a read."""
+        recent, settled = self._var.get()
+        entry = (time.monotonic(), scope)
+        if len(recent) < self.RECENT or document in recent:
+            self._var.set(({**recent, document: entry}, settled))
+            return
+        limit = entry[0] - self.lifetime
+        merged = {key: value for key, value in {**settled, **recent}.items() if value[0] > limit}
+        while len(merged) > self.MOST:
+            del merged[next(iter(merged))]
+        self._var.set(({document: entry}, merged))

@@ -1,0 +1,119 @@
+"""Which scope a call belongs to: a task of a framework, a name in force, or the call alone."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from concordant.storage import Storage
+from concordant.workspace.scope import Moment, ReadMarks, Scope, TaskScope
+
+__all__ = ["ANONYMOUS", "Scoping"]
+
+ANONYMOUS = "anonymous"
+"""The agent of a write made without framework and name."""
+
+Provider = Callable[[], TaskScope | None]
+
+_MOST_TASKS = 20_000
+
+
+class Scoping:
+    """The scopes of one workspace.
+
+    Args:
+        storage: tells the number and time of the last commit.
+        read_marks: how long, in seconds, a read without framework and name makes a later put an edit of it.
+    """
+
+    def __init__(self, storage: Storage, read_marks: float) -> None:
+        self._storage = storage
+        self._reads = ReadMarks(read_marks)
+        self._acting: ContextVar[tuple[str, Scope | None] | None] = ContextVar("concordant_acting", default=None)
+        self._providers: tuple[Provider, ...] = ()
+        self._tasks: dict[str, Scope] = {}
+        self._named: dict[tuple[str, str], Scope] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def add_provider(self, provider: Provider) -> None:
+        """Registers a function that tells in which task of a framework a call is made (``None``: in none)."""
+        self._providers = (*self._providers, provider)
+
+    def current(self) -> Scope | None:
+        """The scope of the call under way: that of the task, or of ``acting_as``; ``None`` without either."""
+        acting = self._acting.get()
+        for provider in self._providers:
+            task = provider()
+            if task is not None:
+                scope = self._tasks.get(task.key) or self._remember(task)
+                return scope if acting is None else self._renamed(scope, acting[0], task)
+        return acting[1] if acting is not None else None
+
+    def begin(self, agent: str, began: Moment | None) -> Scope:
+        """A scope of its own: from ``began``, from the beginning of the task under way, or from now."""
+        if began is None:
+            for provider in self._providers:
+                task = provider()
+                if task is not None:
+                    base = self._tasks.get(task.key) or self._remember(task)
+                    scope = Scope(agent, task.origin, None, task.began, task.relation, task)
+                    scope.ordinals, scope.earlier = base.ordinals, base.earlier
+                    return scope
+            n, time = self._storage.now()
+        elif began.replica == self._storage.replica:
+            n, time = began.n, began.time
+        else:
+            return Scope(agent, self._fresh(), None, began.time)
+        return Scope(agent, self._fresh(), n, time)
+
+    def alone(self, document: tuple[tuple[str, ...], str]) -> Scope:
+        """The scope of a write without framework and name: that of the last read of the document in this context, or
+        one of the call's own, which has seen all that was committed."""
+        return self._reads.get(document) or Scope(ANONYMOUS, "", sys.maxsize, sys.float_info.max)
+
+    def reading(self, document: tuple[tuple[str, ...], str]) -> Scope:
+        """A scope for a read without framework and name; a later put in this context continues it."""
+        n, time = self._storage.now()
+        scope = Scope(ANONYMOUS, self._fresh(), n, time)
+        self._reads.put(document, scope)
+        return scope
+
+    @contextmanager
+    def acting_as(self, name: str) -> Iterator[None]:
+        """Names the agent of all calls inside; outside a task it also begins a scope."""
+        n, time = self._storage.now()
+        token = self._acting.set((name, Scope(name, self._fresh(), n, time)))
+        try:
+            yield
+        finally:
+            self._acting.reset(token)
+
+    def _fresh(self) -> str:
+        return f"{self._storage.replica}:{next(self._numbers)}"
+
+    def _remember(self, task: TaskScope) -> Scope:
+        scope = Scope(task.name, task.origin, None, task.began, task.relation, task)
+        with self._lock:
+            scope = self._tasks.setdefault(task.key, scope)
+            if len(self._tasks) > _MOST_TASKS:
+                del self._tasks[next(iter(self._tasks))]
+        return scope
+
+    def _renamed(self, scope: Scope, name: str, task: TaskScope) -> Scope:
+        """The task's scope under another name: the same marks, the same beginning."""
+        if name == scope.agent:
+            return scope
+        found = self._named.get((task.key, name))
+        if found is None:
+            found = Scope(name, scope.origin, scope.began, scope.since, scope.relation, task)
+            found.marks, found.ordinals, found.earlier = scope.marks, scope.ordinals, scope.earlier
+            with self._lock:
+                found = self._named.setdefault((task.key, name), found)
+                if len(self._named) > _MOST_TASKS:
+                    del self._named[next(iter(self._named))]
+        return found
