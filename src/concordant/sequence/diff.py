@@ -1,8 +1,8 @@
 """What changed between two texts or two lists, as hunks: the input of a merge in which several edit at once.
 
-Texts are compared by lines, then by words inside the lines that changed; words are never torn. The cost is
-bounded: what is equal at both ends is found by comparing slices, the rest by an exact longest common subsequence
-on bit vectors (Crochemore et al. 2001; Hyyrö 2004) where it is small, by unique anchors where it is large.
+Texts are compared by lines, then by words inside the lines that changed; words are never torn. Equal ends are
+found by comparing slices, the rest by an exact longest common subsequence on bit vectors (Crochemore et al.
+2001; Hyyrö 2004); what is too large for that is cut up first, so that the cost grows with the length only.
 """
 
 from __future__ import annotations
@@ -28,18 +28,17 @@ Edit: TypeAlias = tuple[int, int, int, int]  # base[start:end] becomes new[low:h
 Block: TypeAlias = tuple[int, int, int]  # a[i : i + length] equals b[j : j + length]
 
 _EXACT = 1 << 26  # up to this product of lengths the longest common subsequence is exact
+_STEP = 1 << 11  # what is larger and has no anchors is compared in steps of this length
 _WIDTHS = (8, 32, 1)  # how many items in a row, unique on both sides, make an anchor; tried in this order
-
-# Combining marks, joiners, variation selectors, emoji modifiers, as ranges that also take in letters between them
+# Combining marks, joiners, variation selectors, emoji modifiers, as ranges that also take in letters between
 # (in rare scripts punctuation too). Written out so as not to depend on the interpreter's version of Unicode.
 _RANGES = """
-300-36f 483-489 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e8 6ea-6ed 711-7f3 7fd 816-82d
-859-85b 898-8e1 8e3-963 981-9e3 9fe-a75 a81-ae3 afa-b63 b82-bd7 c00-c63 c81-c83 cbc-d4d d57-d63 d81-df3 e31-e3a
-e47-e4e eb1-ecd f18-f19 f35 f37 f39 f3e-f84 f86-fbc fc6 102b-103e 1056-109d 135d-135f 1712-1734 1752-17d3 17dd
-180b-180d 180f-193b 1a17-1a1b 1a55-1a7f 1ab0-1b44 1b6b-1b73 1b80-1bf3 1c24-1c37 1cd0-1cd2 1cd4-1dff 200c-200d
-20d0-20f0 2cef-2cf1 2d7f-2dff 302a-302f 3099-309a a66f-a6f1 a802-aaf6 abe3-abed fb1e fe00-fe0f fe20-fe2f
-101fd-1037a 10a01-11ef6 16af0-16ff1 1bc9d-1e94a 1f3fb-1f3ff e0020-e01ef
-"""
+300-36f 483-489 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e8 6ea-6ed 711-7f3 7fd
+816-82d 859-85b 898-8e1 8e3-963 981-9e3 9fe-a75 a81-ae3 afa-b63 b82-bd7 c00-c63 c81-c83 cbc-d4d d57-d63
+d81-df3 e31-e3a e47-e4e eb1-ecd f18-f19 f35 f37 f39 f3e-f84 f86-fbc fc6 102b-103e 1056-109d 135d-135f
+1712-1734 1752-17d3 17dd 180b-180d 180f-193b 1a17-1a1b 1a55-1a7f 1ab0-1b44 1b6b-1b73 1b80-1bf3 1c24-1c37
+1cd0-1cd2 1cd4-1dff 200c-200d 20d0-20f0 2cef-2cf1 2d7f-2dff 302a-302f 3099-309a a66f-a6f1 a802-aaf6
+abe3-abed fb1e fe00-fe0f fe20-fe2f 101fd-1037a 10a01-11ef6 16af0-16ff1 1bc9d-1e94a 1f3fb-1f3ff e0020-e01ef"""
 _MARKS = "".join("-".join(chr(int(end, 16)) for end in span.split("-")) for span in _RANGES.split())
 _FLAG = "\U0001f1e6-\U0001f1ff"
 # A word; the end of a line; white space within it, a flag or any other character, with what is joined to it.
@@ -48,7 +47,7 @@ _TOKEN = re.compile(
 )
 # Where a token ends whatever stands further left or right.
 _SAFE = re.compile(rf"(?<=\S)(?=\s)|(?<=\n)|(?<!\u200D)(?=[^\w\s{_FLAG}{_MARKS}])|(?<![\w{_MARKS}])(?=\w)")
-_LINE = re.compile(r".*\n|.+")
+_LINE = re.compile(r"[^\n]+\n?|\n")
 
 
 def text_hunks(base: str, new: str) -> list[Hunk]:
@@ -62,25 +61,19 @@ def text_hunks(base: str, new: str) -> list[Hunk]:
 
 
 def list_hunks(base: Sequence[Hashable], new: Sequence[Hashable]) -> list[Hunk]:
-    """The changes that make ``new`` out of ``base``, item by item, compared by ``==``.
-
-    >>> list_hunks(["a", "b"], ["a", "x", "b"])
-    [Hunk(start=1, end=1, content=['x'])]
-    """
-    edits = _gaps(list(base), list(new), size=lambda _: 1)
+    """The changes that make ``new`` out of ``base``, item by item, compared by ``==``."""
+    edits = _gaps(list(base), list(new), 0, 0, size=lambda _: 1)
     return [Hunk(start, end, new[low:high]) for start, end, low, high in edits]
 
 
 def common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
     """How many items ``a`` and ``b`` (of one type) have in common at the start."""
-    return _common(min(len(a), len(b)), lambda low, high: a[low:high] == b[low:high])
+    return _common(min(len(a), len(b)), lambda i, j: a[i:j] == b[i:j])
 
 
 def common_suffix(a: Sequence[Any], b: Sequence[Any], limit: int) -> int:
     """How many items, at most ``limit``, ``a`` and ``b`` (of one type) have in common at the end."""
-    return _common(
-        min(limit, len(a), len(b)), lambda low, high: a[-high : -low or None] == b[-high : -low or None]
-    )
+    return _common(min(limit, len(a), len(b)), lambda i, j: a[-j : -i or None] == b[-j : -i or None])
 
 
 def _common(limit: int, same: Callable[[int, int], bool]) -> int:
@@ -112,8 +105,7 @@ def _compare(base: str, new: str, old: int, fresh: int, *, by_lines: bool) -> li
         if mine.end() != theirs.end() or mine.end() > before:
             break
         first = mine.end()
-    found = _SAFE.search(base, past + 1) if after else None
-    past = found.start() if found else len(base)
+    past = found.start() if after and (found := _SAFE.search(base, past + 1)) else len(base)
     a, b = _TOKEN.findall(base, first, past), _TOKEN.findall(new, first, past + more)
     return _gaps(a, b, old + first, fresh + first)
 
@@ -126,14 +118,12 @@ def _safe_before(text: str, at: int) -> int:
     return 0
 
 
-def _gaps(
-    a: list[Any], b: list[Any], old: int = 0, fresh: int = 0, size: Callable[[Any], int] = len
-) -> list[Edit]:
-    """What lies between equal items; ``a`` stands at ``old``, ``b`` at ``fresh``."""
+def _gaps(a: list[Any], b: list[Any], old: int, new: int, size: Callable[[Any], int] = len) -> list[Edit]:
+    """What lies between equal items; ``a`` stands at ``old``, ``b`` at ``new``."""
     blocks: list[Block] = []
     _match(a, b, 0, 0, _WIDTHS, blocks)
     old_at = list(accumulate(map(size, a), initial=old))
-    new_at = list(accumulate(map(size, b), initial=fresh))
+    new_at = list(accumulate(map(size, b), initial=new))
     edits: list[Edit] = []
     i = j = 0
     for start, low, length in [*blocks, (len(a), len(b), 0)]:
@@ -161,11 +151,21 @@ def _match(a: list[Any], b: list[Any], i: int, j: int, widths: tuple[int, ...], 
             if start - here == low - there:  # so does an anchor that overlaps with the one before it
                 blocks.append((i + here, j + there, start + length - here))
                 here, there = start + length, low + length
+    else:  # nothing stands out: step by step, where most of it is equal
+        here = there = 0
+        while here < len(x) and there < len(y):
+            step = min(_STEP, len(x) - here, len(y) - there)
+            common = _subsequence(x[here : here + 2 * _STEP], y[there : there + 2 * _STEP])
+            kept = [block for block in common if max(block) < step]
+            kept = kept if len(kept) * 4 >= step * 3 else []
+            blocks.extend((i + here + start, j + there + low, 1) for start, low, _ in kept)
+            start, low, _ = kept[-1] if kept else (step - 1, step - 1, 1)
+            here, there = here + start + 1, there + low + 1
     blocks.append((i + len(x), j + len(y), after))
 
 
 def _subsequence(a: list[Any], b: list[Any]) -> list[Block]:
-    """The longest common subsequence: in a row, bit ``n`` is clear where item ``n`` of ``b`` makes it longer."""
+    """The longest common subsequence: in a row, bit ``n`` is 0 where item ``n`` of ``b`` makes it longer."""
     if len(a) < len(b):
         return [(i, j, 1) for j, i, _ in _subsequence(b, a)]
     masks: dict[Any, int] = {}
@@ -180,11 +180,11 @@ def _subsequence(a: list[Any], b: list[Any]) -> list[Block]:
     while i and j:
         if rows[i] >> (j - 1) & 1:
             j -= 1
-        else:
+        elif not rows[i - 1] >> (j - 1) & 1:
             i -= 1
-            if rows[i] >> (j - 1) & 1:
-                j -= 1
-                found.append((i, j, 1))
+        else:
+            i, j = i - 1, j - 1
+            found.append((i, j, 1))
     return found[::-1]
 
 
@@ -196,13 +196,13 @@ def _anchors(a: list[Any], b: list[Any], width: int) -> list[Block]:
         for place, run in enumerate(zip(*(items[n:] for n in range(width)), strict=False)):
             places[run] = -1 if run in places else place
     pairs: list[tuple[int, int, int]] = []  # place in a, place in b, the pair before it in the longest chain
-    ends: list[int] = []  # for every length the smallest place in b that a chain ends with,
-    tops: list[int] = []  # and which pair that is
+    tops: list[int] = []  # for every length the pair, of those that end a chain of it, that is first in b
     for run, start in here.items():
         low = there.get(run, -1)
         if start >= 0 and low >= 0:
-            at = len(ends) if not ends or ends[-1] < low else bisect_left(ends, low)
-            ends[at : at + 1], tops[at : at + 1] = [low], [len(pairs)]
+            follows = not tops or pairs[tops[-1]][1] < low
+            at = len(tops) if follows else bisect_left(tops, low, key=lambda top: pairs[top][1])
+            tops[at : at + 1] = [len(pairs)]
             pairs.append((start, low, tops[at - 1] if at else -1))
     chain: list[Block] = []
     link = tops[-1] if tops else -1
@@ -213,11 +213,10 @@ def _anchors(a: list[Any], b: list[Any], width: int) -> list[Block]:
 
 
 def _settled(base: str, new: str, edits: list[Edit]) -> list[Edit]:
-    """Moves what was only inserted, or only removed, to where it reads best among the places that are as good."""
+    """Moves what was only inserted, or only removed, to where it reads best of all places that are equal."""
     result: list[Edit] = [(-1, -1, -1, -1)]
-    for (start, end, low, high), after in zip(
-        edits, [*edits[1:], (len(base) + 1, 0, len(new) + 1, 0)], strict=True
-    ):
+    ceilings = [*edits[1:], (len(base) + 1, 0, len(new) + 1, 0)]
+    for (start, end, low, high), after in zip(edits, ceilings, strict=True):
         by = 0
         if start == end:
             by = _slide(new, low, high, base, start, result[-1][3] + 1, after[2] - 1)
@@ -232,7 +231,7 @@ def _slide(text: str, start: int, end: int, short: str, at: int, floor: int, cei
     length, shift = end - start, at - start
     high = start + common_prefix(text[start : ceiling - length], text[end:ceiling])
     floor = max(floor, high - length)  # further left all repeats itself
-    low = start - common_suffix(text[floor:start], text[floor:end], start - floor)
+    low = max(floor, start - common_suffix(text[floor:start], text[floor:end], start - floor))
     if low == high:
         return 0
     ends, others = _boundaries(text, low, high + length), _boundaries(short, low + shift, high + shift)
@@ -252,5 +251,4 @@ def _boundaries(text: str, low: int, high: int) -> set[int]:
     first = _safe_before(text, low)
     if low - first > 4096:
         return set()
-    tokens = takewhile(lambda token: token.start() < high, _TOKEN.finditer(text, first))
-    return {first, *(token.end() for token in tokens)}
+    return {first, *(t.end() for t in takewhile(lambda t: t.start() < high, _TOKEN.finditer(text, first)))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from concordant.errors import ContestedError, Fault, InvalidWriteError
@@ -68,12 +68,31 @@ class Engine:
         """Deletes as a store's delete does."""
         return self._commit(self._removal(namespace, key, scope))
 
-    def commit_all(self, writes: Sequence[Pending]) -> None:
-        """Commits several writes in one transaction: all of them or none."""
-        self.storage.commit([(write.namespace, write.key, write.update) for write in writes])
+    def put_all(self, puts: Sequence[tuple[Namespace, str, Any]]) -> None:
+        """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none."""
+        scope = self.scoping.current()
+        kept = {p[:2]: (s.marks.get(p[:2]), s.ordinals.get(p[:2])) for p in puts for s in (scope,) if s is not None}
+        writes: list[Pending] = []
+        try:
+            for namespace, key, value in puts:
+                if value is None:
+                    writes.append(self._removal(namespace, key, scope))
+                else:
+                    writes.append(self._put(namespace, key, value, scope))
+            self.storage.commit([(write.namespace, write.key, write.update) for write in writes])
+        except BaseException:
+            if scope is not None:
+                for document, (mark, ordinal) in kept.items():
+                    _put_back(scope.marks, document, mark)
+                    _put_back(scope.ordinals, document, ordinal)
+            raise
         events = [event for write in writes for event in write.events]
         if events:
             self.subscribers.deliver(events)
+
+    def declares(self, namespace: Namespace) -> bool:
+        """Whether the namespace has a model."""
+        return self.registry.find(namespace).declared
 
     def _put(self, namespace: Namespace, key: str, value: Any, scope: Scope | None) -> Pending:
         document = (namespace, key)
@@ -231,9 +250,43 @@ class Engine:
         if found is None:
             scope.marks[document] = Mark(n, {})
         else:
-            leave = frozenset([path[0] for path in found.contested if path]) if found.contested else _NONE
-            scope.marks[document] = Mark(n, found._body, leave)
+            scope.marks[document] = _mark_of(n, found)
         return found
+
+    def read_current(self, namespace: Namespace, key: str) -> Document | None:
+        """Reads as a store's get does: for the task or name in force, else for a later put in this context."""
+        scope = self.scoping.current()
+        if scope is None:
+            with self.storage.reading():
+                return self._read(self.scoping.reading((namespace, key)), namespace, key)
+        return self._read(scope, namespace, key)
+
+    def documents_current(self, prefix: Namespace) -> Iterator[Document]:
+        """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used."""
+        scope = self.scoping.current()
+        for namespace, key, _ in self.storage.documents(prefix):
+            document = self._seen_as(scope, namespace, key)
+            if document is not None:
+                yield document
+
+    def mark_read(self, documents: Sequence[Document]) -> None:
+        """Counts documents from ``documents_current`` as read."""
+        scope = self.scoping.current()
+        for document in documents:
+            place = (document.namespace, document.key)
+            reader = scope if scope is not None else self.scoping.reading(place)
+            reader.marks[place] = _mark_of(document.version, document)
+
+    def _seen_as(self, scope: Scope | None, namespace: Namespace, key: str) -> Document | None:
+        schema = self.registry.find(namespace)
+        with self.storage.reading():
+            state = self.storage.load(namespace, key)
+            past = False
+            if scope is not None and scope.task is not None and state is not None:
+                rows = self._earlier(scope, (namespace, key))
+                if rows:
+                    state, past = self._without(rows, state, schema), True
+            return self._document(namespace, key, state, schema, past=past)
 
     def _without(self, rows: dict[int, Row], state: State, schema: Compiled) -> State:
         replica = self.storage.replica
@@ -285,6 +338,19 @@ class Engine:
 
 
 _NONE: frozenset[str] = frozenset()
+
+
+def _mark_of(n: int, document: Document) -> Mark:
+    """What a read of a document lets its reader know."""
+    leave = frozenset([path[0] for path in document.contested if path]) if document.contested else _NONE
+    return Mark(n, document._body, leave)
+
+
+def _put_back(where: dict[Any, Any], key: Any, value: Any) -> None:
+    if value is None:
+        where.pop(key, None)
+    else:
+        where[key] = value
 
 
 def _checked(namespace: Any, key: Any) -> tuple[Namespace, str]:

@@ -1,0 +1,6 @@
+"""Concordant for LangGraph: a store that keeps what parallel nodes write."""
+
+from concordant_langgraph.items import MergedItem, MergedSearchItem
+from concordant_langgraph.store import MergeStore
+
+__all__ = ["MergeStore", "MergedItem", "MergedSearchItem"]
