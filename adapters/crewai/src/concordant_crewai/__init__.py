@@ -1,0 +1,1 @@
+"""CrewAI crews and flows whose shared state merges."""
