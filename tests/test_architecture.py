@@ -1,0 +1,110 @@
+"""The shape of the code: what may import what, and how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+CORE = ROOT / "src" / "concordant"
+
+# From the lowest to the highest: a layer imports itself and the layers before it.
+LAYERS = [
+    "errors",
+    "values",
+    "causal",
+    "sequence",
+    "tree",
+    "kinds",
+    "schema",
+    "record",
+    "storage",
+    "workspace",
+]
+# The heart is pure, so that it can be tested by the million.
+HEART = LAYERS[1 : LAYERS.index("storage")]
+IMPURE = {"time", "threading", "asyncio", "sqlite3", "os", "random", "uuid"}
+FRAMEWORKS = ("langgraph", "langchain", "crewai")
+LONGEST = 350
+
+
+def imported(path: Path, package: str, members: bool = True) -> Iterator[tuple[int, str]]:
+    """The modules that a file imports anywhere in it: line and dotted name.
+
+    A name imported from a module may itself be a module, so ``from a import b`` gives ``a.b``.
+    """
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")
+                above = above[: len(above) - node.level + 1]
+                base = ".".join([*above, base] if base else above)
+            yield from ((node.lineno, f"{base}.{alias.name}" if members else base) for alias in node.names)
+
+
+def core_files() -> Iterator[tuple[Path, str, str]]:
+    """Each file of the core, the layer it is in ('' for the package's own) and the package it is in."""
+    for path in sorted(CORE.glob("**/*.py")):
+        parts = path.relative_to(CORE).with_suffix("").parts
+        layer = "" if parts == ("__init__",) else parts[0]
+        yield path, layer, ".".join(["concordant", *parts[:-1]])
+
+
+def where(path: Path, line: int) -> str:
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+def test_the_core_imports_no_framework() -> None:
+    """No module of the core imports LangGraph, LangChain or CrewAI, nor an adapter to one."""
+    wrong = [
+        f"{where(path, line)} imports {name}"
+        for path, _, package in core_files()
+        for line, name in imported(path, package, members=False)
+        if name.startswith((*FRAMEWORKS, *(f"concordant_{framework}" for framework in FRAMEWORKS)))
+    ]
+    assert wrong == []
+
+
+def test_every_module_of_the_core_is_in_a_layer() -> None:
+    """A new package or module of the core takes a place among the layers."""
+    assert {layer for _, layer, _ in core_files() if layer} <= set(LAYERS)
+
+
+def test_layers_import_downwards() -> None:
+    """A layer of the core imports only itself and lower layers, and never the package's own names."""
+    wrong = []
+    for path, layer, package in core_files():
+        if layer not in LAYERS:
+            continue
+        allowed = LAYERS[: LAYERS.index(layer) + 1]
+        for line, name in imported(path, package):
+            root, _, rest = name.partition(".")
+            if root == "concordant" and rest.partition(".")[0] not in allowed:
+                wrong.append(f"{where(path, line)}: {layer} imports {name}")
+    assert wrong == []
+
+
+def test_the_heart_is_pure() -> None:
+    """The heart has no clock, lock, chance, file or database: it imports no module that gives one."""
+    wrong = [
+        f"{where(path, line)} imports {name}"
+        for path, layer, package in core_files()
+        if layer in HEART
+        for line, name in imported(path, package, members=False)
+        if name.split(".")[0] in IMPURE
+    ]
+    assert wrong == []
+
+
+def test_files_are_short() -> None:
+    """No file of the core or of an adapter is longer than one sitting's reading."""
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in chain((ROOT / "src").glob("**/*.py"), (ROOT / "adapters").glob("*/src/**/*.py"))
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
