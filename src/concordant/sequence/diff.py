@@ -26,7 +26,6 @@ class Hunk(NamedTuple):
 
 Edit: TypeAlias = tuple[int, int, int, int]  # base[start:end] becomes new[low:high]
 Block: TypeAlias = tuple[int, int, int]  # a[i : i + length] equals b[j : j + length]
-
 _EXACT = 1 << 26  # up to this product of lengths the longest common subsequence is exact
 _STEP = 1 << 11  # what is larger and has no anchors is compared in steps of this length
 _WIDTHS = (8, 32, 1)  # how many items in a row, unique on both sides, make an anchor; tried in this order
@@ -95,11 +94,8 @@ def _compare(base: str, new: str, old: int, fresh: int, *, by_lines: bool) -> li
         first = base.rfind("\n", 0, before) + 1
         past = base.find("\n", past) + 1 or len(base)
         a, b = _LINE.findall(base, first, past), _LINE.findall(new, first, past + more)
-        return [
-            edit
-            for start, end, low, high in _gaps(a, b, first, first)
-            for edit in _compare(base[start:end], new[low:high], start, low, by_lines=False)
-        ]
+        gaps = _gaps(a, b, first, first)
+        return [e for i, j, m, n in gaps for e in _compare(base[i:j], new[m:n], i, m, by_lines=False)]
     first = _safe_before(base, before)
     for mine, theirs in zip(_TOKEN.finditer(base, first), _TOKEN.finditer(new, first), strict=False):
         if mine.end() != theirs.end() or mine.end() > before:
@@ -190,8 +186,7 @@ def _subsequence(a: list[Any], b: list[Any]) -> list[Block]:
 
 def _anchors(a: list[Any], b: list[Any], width: int) -> list[Block]:
     """Runs of items that are unique in ``a`` and in ``b``: as many as keep their order (patience)."""
-    here: dict[Any, int] = {}  # where each run of so many items stands; -1 if in several places
-    there: dict[Any, int] = {}
+    here, there = dict[Any, int](), dict[Any, int]()  # where each run stands; -1 if in several places
     for items, places in ((a, here), (b, there)):
         for place, run in enumerate(zip(*(items[n:] for n in range(width)), strict=False)):
             places[run] = -1 if run in places else place
