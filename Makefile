@@ -41,16 +41,14 @@ bench: $(STAMP) ## run the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(STAMP) ## ruff: rules and format
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check --output-format=concise .; rules=$$?; $(BIN)/ruff format --check . && exit $$rules
 
 format: $(STAMP) ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 types: $(STAMP) ## mypy (strict) and pyright
-	@$(BIN)/mypy
-	@$(BIN)/basedpyright
+	@$(BIN)/mypy; strict=$$?; $(BIN)/basedpyright && exit $$strict
 
 check: lint types test ## lint, types and test
 
