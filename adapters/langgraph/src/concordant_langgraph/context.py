@@ -1,0 +1,134 @@
+"""Who is writing right now: the task that LangGraph's own context tells of, with no code in the user's nodes.
+
+A node's config has the ids in `configurable` and the names in `metadata`. Code in a node that invokes a
+runnable with a config of its own (`chain.invoke(x, {"configurable": {...}})`) replaces that half, so whatever
+is missing is looked for in the other half, and in the metadata of the callback manager, which such a call
+leaves alone.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID, uuid4
+
+from langchain_core.runnables.config import var_child_runnable_config
+
+from .lineage import Task, encode, lineage, segments
+
+_KNOWN_LIMIT = 4096
+_UUID_EPOCH = 0x01B21DD213814000  # 1582-10-15 to 1970-01-01 in units of 100 ns
+
+# The last config read in this context, with its task. LangGraph makes a config per attempt of a task and does
+# not change it afterwards; the reference kept here is why its identity cannot come back as another config's.
+_last: ContextVar[tuple[object, Task | None] | None] = ContextVar("concordant_langgraph_task", default=None)
+
+# checkpoint_ns -> (token, began) of tasks read whole: what a replaced `configurable` cannot tell any more.
+_known: dict[str, tuple[str, float]] = {}
+
+
+def current_task() -> Task | None:
+    """The LangGraph task that the calling code runs in; None outside of a graph. Never raises."""
+    config: Any = var_child_runnable_config.get()
+    last = _last.get()
+    if last is not None and last[0] is config:
+        return last[1]
+    if not config:
+        if last is not None:
+            _last.set(None)  # do not keep a finished task's config alive
+        return None
+    try:
+        task = _read(config)
+    except Exception:  # whatever stands in a config, a store call must not fail for it
+        task = None
+    _last.set((config, task))
+    return task
+
+
+def _read(config: Any) -> Task | None:
+    configurable = config.get("configurable") or {}
+    metadata = config.get("metadata") or {}
+    checkpoint_ns = configurable.get("checkpoint_ns")
+    steps = configurable.get("checkpoint_map")
+    if not (isinstance(checkpoint_ns, str) and checkpoint_ns and isinstance(steps, dict)):
+        return _read_remains(config, configurable, metadata)
+    path = segments(checkpoint_ns)
+    levels = lineage(path, steps)
+    token = encode(levels)
+    info = getattr(configurable.get("__pregel_runtime"), "execution_info", None)
+    first = _seconds(getattr(info, "node_first_attempt_time", None))
+    attempt = getattr(info, "node_attempt", None)
+    # Without the time of the first attempt the superstep's beginning: too early, so at worst "concurrent".
+    began = first or _uuid_seconds(levels[-1].step) or time.time()
+    if len(_known) >= _KNOWN_LIMIT:
+        _known.clear()
+    _known[checkpoint_ns] = (token, began)
+    return Task(
+        token=token,
+        name=_agent(config, metadata) or "/".join([segment.node for segment in path]),
+        task=levels[-1].task,
+        execution=f"{first!r}/{attempt if isinstance(attempt, int) else 1}" if first else "",
+        began=began,
+        run=_run(configurable, metadata),
+    )
+
+
+def _read_remains(config: Any, configurable: Any, metadata: Any) -> Task | None:
+    """The task of a call whose `configurable` was replaced: the namespace survives, the rest does not.
+
+    Its puts cannot be told from those of the task's other executions, so that it gets an identity of its own:
+    taking the place of a put that was another one would lose it, while not recognising a retry loses nothing.
+    """
+    callbacks = config.get("callbacks")
+    checkpoint_ns = metadata.get("langgraph_checkpoint_ns")
+    if not isinstance(checkpoint_ns, str):
+        checkpoint_ns = _callback_metadata(callbacks, "langgraph_checkpoint_ns")
+    if not isinstance(checkpoint_ns, str) or not checkpoint_ns:
+        return None
+    path = segments(checkpoint_ns)
+    known = _known.get(checkpoint_ns)
+    # The run id of a runnable holds the time at which it started.
+    started = _uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
+    token, began = known or (encode(lineage(path, {})), started)
+    return Task(
+        token=token,
+        name=_agent(config, metadata) or "/".join([segment.node for segment in path]),
+        task=f"{path[-1].task}~{uuid4().hex}",
+        execution="",
+        began=began,
+        run=_run(configurable, metadata),
+    )
+
+
+def _agent(config: Any, metadata: Any) -> str | None:
+    name = metadata.get("lc_agent_name")
+    if name is None:
+        name = _callback_metadata(config.get("callbacks"), "lc_agent_name")
+    return name if isinstance(name, str) else None
+
+
+def _callback_metadata(callbacks: Any, key: str) -> Any:
+    metadata = getattr(callbacks, "metadata", None)
+    return metadata.get(key) if isinstance(metadata, dict) else None
+
+
+def _run(configurable: Any, metadata: Any) -> str:
+    thread = configurable.get("thread_id") or metadata.get("thread_id")
+    return str(thread) if isinstance(thread, str | int | UUID) else ""
+
+
+def _seconds(value: Any) -> float | None:
+    valid = isinstance(value, int | float) and 0 < value < math.inf
+    return float(value) if valid else None
+
+
+def _uuid_seconds(text: str) -> float | None:
+    """The time in a UUID of version 6 (supersteps) or 7 (runs)."""
+    if len(text) != 36 or text[14] not in "67":
+        return None
+    high = text[:8] + text[9:13]
+    if text[14] == "7":
+        return int(high, 16) / 1e3
+    return (int(high + text[15:18], 16) - _UUID_EPOCH) / 1e7

@@ -1,0 +1,160 @@
+"""Which task wrote, and which two tasks are concurrent: pure functions of the ids LangGraph gives its tasks.
+
+A task has one level per nested graph: which graph it runs in, that graph's current superstep, and the task
+itself. Two tasks of one superstep of one graph are concurrent, at whatever level they part; two that part
+otherwise are ordered by time, which is for the caller to compare. A `@task` of the functional API is a level
+whose superstep is that of its caller.
+
+The levels travel with each write as a *token*: `lg1/<level>/<level>...`, a level being `call.superstep.task`:
+
+- `call` tells the sub-graphs invoked by one task apart ("" for the first, then "1", "2", ...). With the tasks
+  of the levels above it names the graph, so the namespace needs no room of its own.
+- `superstep` is left out if it is that of the level above; `?` where it is not known.
+- UUIDs take 22 characters (URL-safe base 64); anything else is percent-encoded after a `~`.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+from urllib.parse import quote, unquote
+
+Relation = Literal["same", "concurrent", "ordered"]
+
+_PREFIX = "lg1/"
+_UNKNOWN = "?"
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_is_uuid = re.compile(_UUID).fullmatch
+# Names of @tasks may contain ":" and "|", so a segment ends at its task id and nowhere else.
+_segments = re.compile(rf"(?:(\d+)\|)?(.*?):({_UUID})(?:\||$)", re.DOTALL).finditer
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One execution of one LangGraph task, as far as a writer needs to know it."""
+
+    token: str
+    """The lineage, stored with each write; what `relation` compares."""
+    name: str
+    """The agent's name, else the node names from the root on, joined by `/`."""
+    task: str
+    """Identity of the task, the same across retries, resumes and crashes."""
+    execution: str
+    """Tells one execution of the task from the next; "" where LangGraph does not say."""
+    began: float
+    """When this execution began, in epoch seconds (retries keep the time of the first attempt)."""
+    run: str
+    """The thread id, or ""."""
+
+
+class Level(NamedTuple):
+    """One level of a lineage; `step` is "" where the superstep is not known."""
+
+    call: str
+    step: str
+    task: str
+
+
+class Segment(NamedTuple):
+    """One level of a `checkpoint_ns`: the namespace of its graph, the call, the node's name, the task id."""
+
+    graph: str
+    call: str
+    node: str
+    task: str
+
+
+@lru_cache(maxsize=4096)
+def segments(checkpoint_ns: str) -> tuple[Segment, ...]:
+    """The levels of `checkpoint_ns`, root first; a namespace of unknown form is one level."""
+    found = tuple(
+        Segment(checkpoint_ns[: max(match.start(2) - 1, 0)], match[1] or "", match[2], match[3])
+        for match in _segments(checkpoint_ns)
+    )
+    return found or (Segment("", "", checkpoint_ns, checkpoint_ns),)
+
+
+def lineage(path: Iterable[Segment], steps: Mapping[str, object]) -> list[Level]:
+    """Join the levels of a namespace with the supersteps of their graphs."""
+    return [
+        Level(call, step if isinstance(step := steps.get(graph), str) else "", task)
+        for graph, call, _, task in path
+    ]
+
+
+def encode(levels: Iterable[Level]) -> str:
+    """The token of a lineage."""
+    parts: list[str] = []
+    above: str | None = None
+    for call, step, task in levels:
+        parts.append(f"{call}.{'' if step == above else _pack(step)}.{_pack(task)}")
+        above = step
+    return _PREFIX + "/".join(parts)
+
+
+def decode(token: str) -> tuple[Level, ...]:
+    """The lineage in a token, () if it is none of ours."""
+    try:
+        return tuple(Level(call, _unpack(step), _unpack(task)) for call, step, task in _parse(token))
+    except ValueError:
+        return ()
+
+
+def relation(mine: str, theirs: str) -> Relation:
+    """How the task of `theirs` stands to that of `mine`.
+
+    "same": the same task, or one ran the other and so has seen what it wrote. "concurrent": tasks of one
+    superstep of one graph, or inside two such tasks. "ordered": time decides, also where a token is not ours.
+    """
+    if mine == theirs:
+        return "same" if mine.startswith(_PREFIX) else "ordered"
+    ours, others = _parse(mine), _parse(theirs)
+    if not ours or not others:
+        return "ordered"
+    for a, b in zip(ours, others, strict=False):
+        if a == b:
+            continue
+        if a.call != b.call:
+            return "ordered"
+        if a.step == _UNKNOWN or b.step == _UNKNOWN:
+            if a.task == b.task:
+                continue
+            return "ordered"
+        return "concurrent" if a.step == b.step else "ordered"
+    return "same"
+
+
+@lru_cache(maxsize=16384)
+def _parse(token: str) -> tuple[Level, ...]:
+    # Ids stay packed: equal ids have equal packed forms, and relation() needs no more.
+    if not token.startswith(_PREFIX):
+        return ()
+    levels: list[Level] = []
+    above = ""
+    for part in token[len(_PREFIX) :].split("/"):
+        fields = part.split(".")
+        if len(fields) != 3 or not fields[2] or not (fields[1] or above):
+            return ()
+        above = fields[1] or above
+        levels.append(Level(fields[0], above, fields[2]))
+    return tuple(levels)
+
+
+@lru_cache(maxsize=4096)
+def _pack(text: str) -> str:
+    if _is_uuid(text):
+        return urlsafe_b64encode(bytes.fromhex(text.replace("-", ""))).decode()[:22]
+    return "~" + quote(text, safe="").replace(".", "%2E") if text else _UNKNOWN
+
+
+def _unpack(text: str) -> str:
+    if text == _UNKNOWN:
+        return ""
+    if text.startswith("~"):
+        return unquote(text[1:])
+    digits = urlsafe_b64decode(text + "==").hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
