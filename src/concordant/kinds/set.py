@@ -11,7 +11,13 @@ from concordant.kinds.keyed import Keyed
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, decode, encode
 
-__all__ = ["Set"]
+__all__ = ["Set", "shown_order"]
+
+
+def shown_order(key: str) -> str:
+    """The order of elements that one write added: that of their JSON texts, a string's closing quote left out, so that
+    plain strings stand in their own order."""
+    return key[:-1] if key.startswith('"') else key
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Set(Keyed, Kind):
 
         def shown(look: Look, cell: Any) -> Any:
             alive = ((key, look.entries(entries)) for key, entries in cell.items() if key is not None)
-            order = [((*min(order_of(e.stamps[0]) for e in entries), key), entries) for key, entries in alive if entries]
+            order = [((*min(order_of(e.stamps[0]) for e in entries), shown_order(key)), entries) for key, entries in alive if entries]
             if not order and not look.entries(cell.get(None, ())):
                 return ABSENT
             order.sort(key=lambda pair: pair[0])

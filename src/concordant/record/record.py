@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,7 +10,10 @@ from concordant.causal import Entry, Stamp, VersionVector
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, LeafChange, Path, Tree, leaves, place_leaf
 
-__all__ = ["Arrival", "Record"]
+__all__ = ["RECENT", "Arrival", "Record"]
+
+RECENT = 256
+"""How many of a record's newest commits are remembered by origin."""
 
 Arrival = tuple[int, float, str, int]
 """(local n, local time, replica, n): from the local commit on, the writes of that replica up to n are known here."""
@@ -27,11 +31,13 @@ class Record:
         version: the number of the last local commit to it.
         arrivals: when writes of other replicas came here.
         suspects: the paths at which something may be contested.
+        pending: journal rows of writes not yet applied to the tree (by the layer that keeps the record).
+        recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
 
-    __slots__ = ("arrivals", "cache", "covering", "created_at", "suspects", "tree", "updated_at", "vector", "version")
+    __slots__ = ("arrivals", "cache", "covering", "created_at", "pending", "recent", "suspects", "tree", "updated_at", "vector", "version")
 
     def __init__(self) -> None:
         self.tree: Tree = {}
@@ -39,6 +45,8 @@ class Record:
         self.version = 0
         self.arrivals: list[Arrival] = []
         self.suspects: set[Path] = set()
+        self.pending: list[Any] = []
+        self.recent: deque[tuple[int, float, str]] = deque(maxlen=RECENT)
         self.covering = False
         self.created_at = 0.0
         self.updated_at = 0.0
@@ -57,7 +65,7 @@ class Record:
         if stamp is not None:
             if stamp.n > self.vector.get(stamp.replica, 0):
                 self.vector[stamp.replica] = stamp.n
-            self.version = stamp.n
+            self.version = max(self.version, stamp.n)
             if not self.created_at:
                 self.created_at = stamp.time
             self.updated_at = max(self.updated_at, stamp.time)
@@ -77,6 +85,8 @@ class Record:
         twin.vector = dict(self.vector)
         twin.arrivals = list(self.arrivals)
         twin.version = self.version
+        twin.pending = list(self.pending)
+        twin.recent = self.recent.copy()
         twin.suspects = set(self.suspects)
         twin.covering = self.covering
         twin.created_at, twin.updated_at = self.created_at, self.updated_at

@@ -9,9 +9,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field as PydanticFie
 
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
+from concordant.kinds.set import shown_order
 from concordant.values import canonical, encode
 
-__all__ = ["Incoming", "incoming_model"]
+__all__ = ["dumper", "incoming_model", "is_plain", "split_faults"]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
          "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length", "coerce_numbers_to_str",
@@ -41,26 +42,6 @@ def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[
     return create_model(f"{model.__name__}Write", __config__=settings, __validators__=validators, **definitions)
 
 
-class Incoming:
-    """One validated write: ``fields`` are those given, ``parked`` what has the wrong type (path -> JSON)."""
-
-    __slots__ = ("_dump", "_instance", "fields", "parked")
-
-    def __init__(self, instance: BaseModel, parked: dict[tuple[str, ...], bytes], dump: Any) -> None:
-        self._instance = instance
-        self._dump = dump
-        self.fields = instance.model_fields_set
-        self.parked = parked
-
-    def body(self) -> bytes:
-        """The write's JSON text."""
-        return encode(self.values())
-
-    def values(self) -> dict[str, Any]:
-        """The write as JSON values by field."""
-        return self._dump(self._instance)  # type: ignore[no-any-return]
-
-
 def dumper(fields: Mapping[str, Field]) -> Any:
     """A function that gives a validated write's JSON values, only what was given, at every level of records."""
     nested = {name: child for name, field in fields.items() if (child := _nested_dump(field)) is not None}
@@ -76,6 +57,18 @@ def dumper(fields: Mapping[str, Field]) -> Any:
         return values
 
     return dump
+
+
+def is_plain(annotation: Any, field: Field) -> bool:
+    """Whether leaving out what was not set, at every level, leaves out fields of state models alone."""
+    if isinstance(field.kind, Record):
+        return all(is_plain(annotation.model_fields[name].annotation, part) for name, part in field.fields.items())
+    bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    if field.child is not None:
+        return is_plain(get_args(bare)[-1] if get_args(bare) else Any, field.child)
+    if isinstance(bare, type) and not get_args(bare):
+        return not issubclass(bare, BaseModel)
+    return all(is_plain(part, field) for part in get_args(bare) if part is not Ellipsis and not isinstance(part, str))
 
 
 def _nested_dump(field: Field) -> Any:
@@ -125,7 +118,13 @@ def _distinct(field: Field, element: Any) -> Any:
     if element is str:
 
         def words(value: list[str]) -> list[str]:
-            return sorted(set(value), key=encode) if len(value) > 1 else value
+            if len(value) < 2:
+                return value
+            distinct = set(value)
+            text = "".join(distinct)
+            if text.isprintable() and '"' not in text and "\\" not in text:
+                return sorted(distinct)
+            return sorted(distinct, key=lambda item: shown_order(encode(item).decode()))
 
         return words
 
@@ -135,7 +134,7 @@ def _distinct(field: Field, element: Any) -> Any:
 
     def distinct(value: list[Any]) -> list[Any]:
         by_key = {field.canon(encode(dump(item, mode="json"))): item for item in value}
-        return [by_key[key] for key in sorted(by_key)]
+        return [by_key[key] for key in sorted(by_key, key=lambda key: shown_order(key.decode()))]
 
     return distinct
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field as PydanticField, ValidationError, create_
 from concordant.errors import Fault, InvalidWriteError, SchemaError
 from concordant.kinds import OPEN, Field, Record
 from concordant.schema.declarations import NATURAL, fields_of
-from concordant.schema.incoming import Incoming, dumper, incoming_model, split_faults
-from concordant.values import Unstorable, encode
+from concordant.schema.incoming import dumper, incoming_model, is_plain, split_faults
+from concordant.values import MAX_DEPTH, Unstorable, encode
 
 __all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
 
@@ -35,6 +35,9 @@ class Schema:
     on_invalid: Literal["escalate", "raise"] = "escalate"
 
 
+_NOTHING: Mapping[tuple[str, ...], bytes] = {}
+
+
 class Compiled:
     """A schema ready for use. ``OPEN_SCHEMA`` is that of a namespace without a model."""
 
@@ -46,33 +49,61 @@ class Compiled:
         self.declared = schema is not None
         self.checked = root.checked
         self.fingerprint = fingerprint(root)
-        self._defaults: Mapping[str, Any] = {}
         if schema is not None:
             self._write = incoming_model(schema.model, root.fields)
             self._validate = self._write.__pydantic_validator__.validate_python
+            self._to_json = self._write.__pydantic_serializer__.to_json
             self._dump = dumper(root.fields)
+            self._plain = is_plain(schema.model, root)
             self._filled = _filled(schema.model, root.fields)
 
-    def incoming(self, namespace: tuple[str, ...], key: str, value: Any) -> Incoming:
+    def incoming(
+        self, namespace: tuple[str, ...], key: str, value: Any
+    ) -> tuple[bytes, Mapping[tuple[str, ...], bytes]]:
         """Validates a write to a declared namespace.
+
+        Returns:
+            The JSON of the fields given, and by path what has the wrong type and waits for a decision.
 
         Raises:
             InvalidWriteError: an unknown field, no mapping, a value that cannot be stored, or (with
                 ``on_invalid="raise"``) a value of the wrong type.
         """
-        if isinstance(value, BaseModel):
-            value = {name: getattr(value, name) for name in value.model_fields_set}
-        if not isinstance(value, Mapping):
-            mend = "Give a dict of fields, or an instance of the model"
-            raise InvalidWriteError(namespace, key, [Fault((), f"a {type(value).__name__} is no mapping", mend, value)])
+        if type(value) is not dict:
+            if isinstance(value, BaseModel):
+                value = {name: getattr(value, name) for name in value.model_fields_set}
+            elif not isinstance(value, Mapping):
+                mend = "Give a dict of fields, or an instance of the model"
+                raise InvalidWriteError(
+                    namespace, key, [Fault((), f"a {type(value).__name__} is no mapping", mend, value)]
+                )
         try:
-            return Incoming(self._validate(value), {}, self._dump)
+            instance = self._validate(value)
         except ValidationError as error:
             return self._parked(namespace, key, value, error)
         except (ValueError, RecursionError) as error:
             raise InvalidWriteError(namespace, key, [Fault((), str(error), "Give storable values")]) from error
+        return self._body(namespace, key, instance), _NOTHING
 
-    def _parked(self, namespace: tuple[str, ...], key: str, value: Any, error: ValidationError) -> Incoming:
+    def _body(self, namespace: tuple[str, ...], key: str, instance: Any) -> bytes:
+        if self._plain:
+            try:
+                body: bytes = self._to_json(instance, exclude_unset=True)
+            except ValueError:
+                body = b""
+            # Few brackets cannot nest deep; where there are many, or something failed, the careful way tells.
+            if body and body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+                return body
+        try:
+            return encode(self._dump(instance))
+        except Unstorable as error:
+            raise InvalidWriteError(namespace, key, [error.fault]) from error
+        except ValueError as error:
+            raise InvalidWriteError(namespace, key, [Fault((), str(error), "Give storable values")]) from error
+
+    def _parked(
+        self, namespace: tuple[str, ...], key: str, value: Any, error: ValidationError
+    ) -> tuple[bytes, dict[tuple[str, ...], bytes]]:
         rest: dict[str, Any] = dict(value)
         stray = [k for k in rest if not isinstance(k, str)]
         if stray:
@@ -91,9 +122,11 @@ class Compiled:
             if fatal:
                 raise InvalidWriteError(namespace, key, fatal) from error
             try:
-                return Incoming(self._validate(rest), parked, self._dump)
+                instance = self._validate(rest)
             except ValidationError as again:
                 error = again
+                continue
+            return self._body(namespace, key, instance), parked
 
     def build(self, value: Mapping[str, Any]) -> BaseModel:
         """The model instance that a document's value makes."""

@@ -9,9 +9,21 @@ from concordant.causal import Stamp
 from concordant.record import Record
 from concordant.tree import LeafChange
 
-__all__ = ["Namespace", "Row", "State", "Storage", "Update"]
+__all__ = ["Namespace", "PutOff", "Row", "State", "Storage", "Update"]
 
 Namespace: TypeAlias = tuple[str, ...]
+
+
+class PutOff:
+    """What a journal row needs so that its write can be applied later; ``changes`` once it was."""
+
+    __slots__ = ("changes", "mark", "mode", "replaces_all")
+
+    def __init__(self, mode: str, mark: Any, replaces_all: bool) -> None:
+        self.mode = mode
+        self.mark = mark
+        self.replaces_all = replaces_all
+        self.changes: Sequence[LeafChange] = ()
 
 
 class Row(NamedTuple):
@@ -30,7 +42,7 @@ class Row(NamedTuple):
     origin: str
     act: str
     body: bytes | None
-    changes: Sequence[LeafChange] | None
+    changes: Sequence[LeafChange] | PutOff | None
     previous: int
     op: tuple[str, str, int] | None
     settled: tuple[tuple[tuple[str, ...], str], ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from concordant.causal import Stamp, dot_of
@@ -10,15 +10,18 @@ from concordant.errors import StaleWriteError
 from concordant.kinds import Contest
 from concordant.record import Earlier, Record, View, Write, apply, view
 from concordant.schema import Compiled
-from concordant.storage import Row, State, Storage
+from concordant.storage import PutOff, Row, State
+from concordant.tree import PARKED, LeafChange
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.escalation import Escalation, Event, when
 from concordant.workspace.inbox import Decision, Inbox
-from concordant.workspace.scope import Mark, Scope, seen_by
+from concordant.record.record import RECENT
+from concordant.workspace.scope import Mark, Scope, seen_by, sees_all
 
-__all__ = ["Pending", "current_view", "expanded", "version_of"]
+__all__ = ["Pending", "changes_of", "current_view", "expanded", "version_of"]
 
-_NOBODY = Mark(-1, None)
+MOST_PUT_OFF = 32
+"""How many sequential writes of a document may wait to be applied."""
 
 
 class Pending:
@@ -29,10 +32,16 @@ class Pending:
         events: the transitions of escalations that it caused.
     """
 
-    __slots__ = (
-        "act", "base", "body", "contest", "decision", "deciding", "events", "if_version", "inbox", "key", "leave",
-        "mark", "mode", "namespace", "op", "parked", "replaces_all", "replica", "schema", "scope", "values", "version",
-    )  # fmt: skip
+    values: dict[str, Any] | None = None
+    replaces_all = False
+    parked: Mapping[tuple[str, ...], bytes] = {}
+    op: tuple[str, str, int] | None = None
+    if_version: int | None = None
+    contest: Contest | None = None
+    decision: Any = ABSENT
+    deciding: Decision | None = None
+    version = 0
+    events: Sequence[Event] = ()
 
     def __init__(
         self,
@@ -44,7 +53,6 @@ class Pending:
         scope: Scope,
         mark: Mark | None,
         mode: Any,
-        body: bytes | None,
     ) -> None:
         self.schema = schema
         self.inbox = inbox
@@ -53,55 +61,46 @@ class Pending:
         self.key = key
         self.scope = scope
         self.mark = mark
-        self.mode = mode
-        self.body = body
-        self.act: str = mode
-        self.values: dict[str, Any] | None = None
-        self.base: dict[str, Any] | None = None
-        self.leave: frozenset[str] = frozenset()
-        self.replaces_all = False
-        self.parked: dict[tuple[str, ...], bytes] = {}
-        self.op: tuple[str, str, int] | None = None
-        self.if_version: int | None = None
-        self.contest: Contest | None = None
-        self.decision: Any = ABSENT
-        self.deciding: Decision | None = None
-        self.version = 0
-        self.events: list[Event] = []
+        self.act = self.mode = mode
+        self.body: bytes | None = None
 
     def update(self, state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
         """Applies the write to a state; raises without having changed anything."""
         if self.if_version is not None:
-            current = version_of(state) if _exists(state, self.schema) else 0
+            current = version_of(state) if state and current_view(state, self.schema, self.replica).body else 0
             if current != self.if_version:
                 raise StaleWriteError(self.namespace, self.key, self.if_version, current)
         scope = self.scope
-        if state is None and not self.parked and self.mode != "delete" and self._is_plain():
-            row = (
-                self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, None, 0, self.op, (),
-            )  # fmt: skip
-            self.version = n
-            return row, row
-        if state is None and self.mode == "delete":
-            return None
+        if state is None:
+            if self.mode == "delete":
+                return None
+            if not self.parked and self._is_plain():
+                row = (
+                    self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, None, 0, self.op,
+                    (),
+                )  # fmt: skip
+                self.version = n
+                return row, row
+        elif self._is_sequel(state):
+            return self._deferred(state, n, time)
         earlier, later = self._earlier(state)
         if earlier is not None and self._repeats(earlier):
             self.version = version_of(state)
             return None
-        record = state if isinstance(state, Record) else expanded(state, self.schema, self.replica)
+        record = expanded(state, self.schema, self.replica)
         stamp = Stamp(time, self.replica, n, scope.agent, scope.origin, self.act)
         write = Write(
             stamp=stamp,
             mode=self.mode,
             values=self._values(),
             seen=(lambda _: True) if self.deciding else seen_by(scope, self.mark, record, self.replica),
-            base=self.base,
-            leave=self.leave,
+            base=self.mark.values() if self.mark is not None and self.mode in ("put", "edit") else None,
+            leave=self.mark.leave if self.mark is not None else frozenset(),
             replaces_all=self.replaces_all,
-            parked=self.parked,
+            parked=dict(self.parked),
             contest=self.contest,
             decision=self.decision,
-            earlier=Earlier(earlier.stamp(self.replica), _changes_of(earlier, self.schema, self.replica))
+            earlier=Earlier(earlier.stamp(self.replica), changes_of(earlier, self.schema, self.replica))
             if earlier is not None
             else None,
             yields=later,
@@ -111,14 +110,15 @@ class Pending:
         if not changes:
             self.version = previous
             return None
-        existed = _exists(state, self.schema)
+        existed = state is not None and current_view(record, self.schema, self.replica).body is not None
         record.commit(changes, stamp)
+        record.recent.append((n, time, scope.origin))
         if not existed:
             record.created_at = time
         settled: tuple[Any, ...] = ()
         document = (self.namespace, self.key)
         if record.suspects or self.schema.checked or document in self.inbox.open:
-            shown = current_view(record, self.schema)
+            shown = current_view(record, self.schema, self.replica)
             settled = shown.settled
             self.events = self.inbox.refresh(document, shown, record, when(time), self.deciding)
         self.version = n
@@ -128,8 +128,53 @@ class Pending:
         )  # fmt: skip
         return record, row
 
+    def _is_sequel(self, state: State) -> bool:
+        """Whether the write can be put off: it has seen all there is, so nothing can come of it but its own effect.
+
+        What it does is then computed when somebody reads the document, or writes to it concurrently. A chain of
+        sequential writes costs little more than as many rows.
+        """
+        if self.deciding or self.parked or self.mode == "delete" or self.schema.checked or self.scope.earlier_puts:
+            return False
+        if isinstance(state, Record):
+            if state.suspects or PARKED in state.tree or (self.namespace, self.key) in self.inbox.open:
+                return False
+            if len(state.pending) >= MOST_PUT_OFF:
+                return False
+            recent: Any = reversed(state.recent)
+            known = len(state.recent) < RECENT
+        else:
+            recent, known = ((state[2], state[3], state[5]),), True
+        return sees_all(self.scope, self.mark, recent, complete=known)
+
+    def _deferred(self, state: State, n: int, time: float) -> tuple[State, Any]:
+        scope = self.scope
+        if isinstance(state, Record):
+            record = state
+            previous = record.version
+        else:
+            record = Record()
+            record.pending.append(state)
+            record.recent.append((state[2], state[3], state[5]))
+            record.created_at = state[3]
+            previous = state[2]
+        put_off = PutOff(self.mode, self.mark if self.mode != "write" else None, self.replaces_all)
+        row = (
+            self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, put_off, previous,
+            self.op, (),
+        )  # fmt: skip
+        record.pending.append(row)
+        record.recent.append((n, time, scope.origin))
+        record.version = n
+        record.updated_at = time
+        record.cache = None
+        self.version = n
+        return record, row
+
     def escalations(self) -> tuple[Escalation, ...]:
         """The open escalations of the document that this write had a part in."""
+        if not self.inbox.open:
+            return ()
         found = self.inbox.open.get((self.namespace, self.key))
         if not found:
             return ()
@@ -173,22 +218,54 @@ class Pending:
         return earlier.body == self._payload() or decode(earlier.body) == self._values()
 
 
-def expanded(state: Any, schema: Compiled, replica: str) -> Record:
-    """The record of a document that was written once (or an empty one)."""
+def expanded(state: State | None, schema: Compiled, replica: str) -> Record:
+    """The record of a document, with the writes that were put off applied."""
+    if isinstance(state, Record):
+        if state.pending:
+            _catch_up(state, schema, replica)
+        return state
     record = Record()
-    if state is None:
-        return record
-    row = Row(*state)
-    stamp = row.stamp(replica)
-    write = Write(stamp, "write", decode(row.body or b"{}"), lambda _: False)
-    record.commit(apply(record, write, schema.root), stamp)
+    if state is not None:
+        record.pending.append(state)
+        _catch_up(record, schema, replica)
     return record
 
 
-def current_view(state: State, schema: Compiled) -> View:
+def _catch_up(record: Record, schema: Compiled, replica: str) -> None:
+    """Applies the writes that were put off, each of which had seen all that was there before it."""
+    pending, record.pending = record.pending, []
+    for item in pending:
+        row = Row(*item)
+        stamp = row.stamp(replica)
+        put_off = row.changes
+        if isinstance(put_off, PutOff):
+            mark = put_off.mark
+            write = Write(
+                stamp,
+                put_off.mode,  # type: ignore[arg-type]
+                decode(row.body or b"{}"),
+                _everything,
+                mark.values() if mark is not None else None,
+                mark.leave if mark is not None else frozenset(),
+                put_off.replaces_all,
+            )
+            put_off.changes = apply(record, write, schema.root)
+            changes: Sequence[LeafChange] = put_off.changes
+        else:
+            changes = apply(record, Write(stamp, "write", decode(row.body or b"{}"), _everything), schema.root)
+        record.commit(changes, stamp)
+
+
+def _everything(stamp: Stamp) -> bool:
+    return True
+
+
+def current_view(state: State, schema: Compiled, replica: str) -> View:
     """What a state shows, remembered with it until it changes."""
     if not isinstance(state, Record):
         return View(state[7], (), (), ())
+    if state.pending:
+        _catch_up(state, schema, replica)
     if state.cache is None:
         state.cache = view(
             state, schema.root, on_delete=schema.on_delete, fits=schema.fits if schema.checked else None
@@ -203,16 +280,11 @@ def version_of(state: State | None) -> int:
     return state.version if isinstance(state, Record) else state[2]  # type: ignore[no-any-return]
 
 
-def _exists(state: State | None, schema: Compiled) -> bool:
-    return state is not None and (not isinstance(state, Record) or current_view(state, schema).body is not None)
-
-
-def _changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[Any]:
+def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
     """What a row changed; for the only write of a document, all of it."""
+    if isinstance(row.changes, PutOff):
+        return row.changes.changes
     if row.changes is not None:
         return row.changes
-    record = Record()
-    write = Write(row.stamp(replica), "write", decode(row.body or b"{}"), lambda _: False)
-    return apply(record, write, schema.root)
-
-
+    write = Write(row.stamp(replica), "write", decode(row.body or b"{}"), _everything)
+    return apply(Record(), write, schema.root)

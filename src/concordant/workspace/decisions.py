@@ -9,7 +9,7 @@ from concordant.kinds import Contest
 from concordant.record import Record
 from concordant.schema import Compiled
 from concordant.storage import State
-from concordant.values import ABSENT, Unstorable, encode
+from concordant.values import ABSENT, Unstorable, decode, encode
 from concordant.workspace.commits import Pending, current_view, expanded
 from concordant.workspace.escalation import DELETED, Escalation, escalation_of
 
@@ -19,14 +19,12 @@ __all__ = ["DecisionPending"]
 class DecisionPending(Pending):
     """A decision on its way."""
 
-    __slots__ = ("chosen", "dismisses", "escalation")
-
     escalation: Escalation
     chosen: Any
     dismisses: bool
 
     def update(self, state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
-        record = state if isinstance(state, Record) else expanded(state, self.schema, self.replica)
+        record = expanded(state, self.schema, self.replica)
         contest = self._contest(record)
         value = self._value(contest)
         self.contest = contest
@@ -39,7 +37,7 @@ class DecisionPending(Pending):
     def _contest(self, record: Record) -> Contest:
         wanted = self.escalation
         document = (self.namespace, self.key)
-        for contest in current_view(record, self.schema).contests:
+        for contest in current_view(record, self.schema, self.replica).contests:
             current = escalation_of(*document, contest)
             if current.id == wanted.id:
                 if current.version != wanted.version:
@@ -83,10 +81,10 @@ def _validated(pending: DecisionPending, contest: Contest, value: Any) -> Any:
             return value
         for part in reversed(contest.path):
             given = {part: given}
-        incoming = schema.incoming(pending.namespace, pending.key, given)
-        if incoming.parked:
+        body, parked = schema.incoming(pending.namespace, pending.key, given)
+        if parked:
             raise pending._refused(contest, "the value is not of the field's type", value)
-        stored: Any = incoming.values()
+        stored: Any = decode(body)
         for part in contest.path:
             stored = stored[part]
     except Unstorable as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from concordant.schema import Compiled
 from concordant.values import decode
@@ -85,8 +85,7 @@ class Document:
         return f"Document({'/'.join(self.namespace)}:{self.key} v{self.version}, {self.value!r}{contested})"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What became of a write: the document's version after it, and the escalations it opened or joined."""
 
     version: int

@@ -12,7 +12,7 @@ from concordant.causal import Stamp
 from concordant.schema import Compiled
 from concordant.storage import MemoryStorage, Row, State
 from concordant.values import Unstorable, decode, encode
-from concordant.workspace.commits import Pending, _changes_of, current_view, expanded, version_of
+from concordant.workspace.commits import Pending, changes_of, current_view, expanded, version_of
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.escalation import Escalation, escalation_of
 from concordant.workspace.inbox import Inbox
@@ -39,7 +39,7 @@ class Draft:
         self.mark = mark
         if schema.declared:
             self.object: Any = schema.build(base)
-            self.before = schema.incoming(namespace, key, schema.values_of(self.object)).values()
+            self.before = decode(schema.incoming(namespace, key, schema.values_of(self.object))[0])
         else:
             self.object = decode(encode(base))
             self.before = base
@@ -100,11 +100,8 @@ class Engine:
             scope = self.scoping.current() or self.scoping.alone(document)
         schema = self.registry.writable(namespace, key)
         mark = scope.marks.get(document)
-        pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "put", None)
+        pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "put")
         self._fill(pending, schema, value)
-        if mark is not None:
-            pending.base = mark.values()
-            pending.leave = mark.leave
         pending.replaces_all = not schema.declared
         if scope.task is not None:
             self._identify(pending, scope, document)
@@ -118,7 +115,7 @@ class Engine:
             scope = self.scoping.current() or self.scoping.alone(document)
         schema = self.registry.writable(namespace, key)
         mark = scope.marks.get(document)
-        pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "delete", None)
+        pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "delete")
         if scope.task is not None:
             self._identify(pending, scope, document)
         if scope.origin:
@@ -130,9 +127,7 @@ class Engine:
         namespace, key = pending.namespace, pending.key
         try:
             if schema.declared:
-                incoming = schema.incoming(namespace, key, value)
-                pending.parked = incoming.parked
-                pending.body = incoming.body()
+                pending.body, pending.parked = schema.incoming(namespace, key, value)
             else:
                 if not isinstance(value, dict):
                     if not isinstance(value, Mapping):
@@ -149,7 +144,7 @@ class Engine:
             return Mark(-1, pending.body)
         if not schema.declared:
             return Mark(mark.at, pending.body, mark.leave)
-        return Mark(mark.at, {**(pending.base or {}), **pending._values()}, mark.leave)
+        return mark.then_put(pending.body or b"{}")
 
     def _identify(self, pending: Pending, scope: Scope, document: tuple[Namespace, str]) -> None:
         """Gives a put the identity by which a later execution of its task finds it."""
@@ -171,13 +166,14 @@ class Engine:
                 for row in self.storage.rows(*document):
                     if row.op is not None and row.op[0] == task.task and row.op[1] != task.execution:
                         found.setdefault(row.op[2], row)
+                scope.earlier_puts = scope.earlier_puts or bool(found)
             scope.earlier[document] = found
         return found
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         schema = self.registry.writable(*_checked(namespace, key))
         pending = Pending(
-            schema, self.inbox, self.storage.replica, namespace, key, scope, scope.marks.get((namespace, key)), "write", None
+            schema, self.inbox, self.storage.replica, namespace, key, scope, scope.marks.get((namespace, key)), "write"
         )
         self._fill(pending, schema, value)
         pending.if_version = if_version
@@ -207,7 +203,7 @@ class Engine:
     def _close(self, scope: Scope, draft: Draft) -> Receipt:
         schema = draft.schema
         pending = Pending(
-            schema, self.inbox, self.storage.replica, draft.namespace, draft.key, scope, draft.mark, "edit", None
+            schema, self.inbox, self.storage.replica, draft.namespace, draft.key, scope, draft.mark, "edit"
         )
         value = schema.values_of(draft.object) if schema.declared else draft.object
         self._fill(pending, schema, value)
@@ -223,8 +219,6 @@ class Engine:
             pending.replaces_all = True
         pending.values = after
         pending.body = encode(after) if schema.declared else pending.body
-        pending.base = draft.base
-        pending.leave = draft.mark.leave
         if scope.task is not None:
             self._identify(pending, scope, (draft.namespace, draft.key))
         receipt = self._commit(pending)
@@ -290,8 +284,8 @@ class Engine:
 
     def _without(self, rows: dict[int, Row], state: State, schema: Compiled) -> State:
         replica = self.storage.replica
-        record = state if isinstance(state, Record) else expanded(state, schema, replica)
-        earlier = [Earlier(row.stamp(replica), _changes_of(row, schema, replica)) for row in rows.values()]
+        record = expanded(state, schema, replica)
+        earlier = [Earlier(row.stamp(replica), changes_of(row, schema, replica)) for row in rows.values()]
         earlier.sort(key=lambda one: one.stamp.n)
         stamp = Stamp(record.updated_at, replica, self.storage.n + 1, "", "", "read")
         return without(record, schema.root, earlier, stamp)
@@ -310,7 +304,7 @@ class Engine:
             return None
         if not isinstance(state, Record):
             return Document(namespace, key, state[2], state[7], state[3], state[3], schema)
-        view = current_view(state, schema)
+        view = current_view(state, schema, self.storage.replica)
         if view.body is None:
             return None
         contested: dict[tuple[Any, ...], Escalation] = {}

@@ -17,7 +17,7 @@ from concordant.sequence.pieces import Sequence, run_of
 from concordant.storage import State, Storage
 from concordant.tree import PARKED, Path, leaves, restored
 from concordant.values import decode
-from concordant.workspace.commits import expanded, version_of
+from concordant.workspace.commits import changes_of, expanded, version_of
 from concordant.workspace.document import Credit, HistoryEntry
 from concordant.workspace.escalation import when
 
@@ -26,12 +26,16 @@ __all__ = ["blame", "history", "state_at"]
 
 def history(storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str) -> Iterator[HistoryEntry]:
     """The changes of a document, newest first, as far as the journal reaches."""
+    state = storage.load(namespace, key)
+    if isinstance(state, Record):
+        expanded(state, schema, storage.replica)
     for row in storage.rows(namespace, key):
         value = decode(row.body) if row.body is not None else None
         if row.changes is None:
             paths = tuple((name,) for name in value or ())
         else:
-            paths = tuple(dict.fromkeys(public_path(schema.root, change.path) for change in row.changes))
+            changes = changes_of(row, schema, storage.replica)
+            paths = tuple(dict.fromkeys(public_path(schema.root, change.path) for change in changes))
         yield HistoryEntry(row.n, when(row.time), row.agent, row.act, value, paths, row.origin, row.settled)
 
 
@@ -47,13 +51,13 @@ def state_at(
         return state
     if not isinstance(state, Record):
         return None
-    past = state.copy()
+    past = expanded(state, schema, storage.replica).copy()
     for row in storage.rows(namespace, key):
         if row.n <= version:
             break
         if row.changes is None:
             return None
-        past.undo(row.changes)
+        past.undo(changes_of(row, schema, storage.replica))
         if row.previous <= version:
             past.version = row.previous
             break
@@ -68,7 +72,7 @@ def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str
     """Who stands for each live value, by public path: one credit for a scalar, one an element, span or item."""
     if state is None:
         return {}
-    record = state if isinstance(state, Record) else expanded(state, schema, replica)
+    record = expanded(state, schema, replica)
     tree = restored(record.tree) if record.covering else record.tree
     credits: dict[tuple[str, ...], list[tuple[Any, Credit]]] = {}
     for path, leaf in leaves(tree):

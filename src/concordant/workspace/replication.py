@@ -27,7 +27,7 @@ def export(workspace: Engine, since: Moment | None, key: bytes | None) -> bytes:
         for namespace, name, state in workspace.storage.documents(()):
             if version_of(state) > after:
                 schema = workspace.registry.find(namespace)
-                record = state if isinstance(state, Record) else expanded(state, schema, workspace.storage.replica)
+                record = expanded(state, schema, workspace.storage.replica)
                 chosen.append((namespace, name, record))
         return pack(workspace.storage.replica, chosen, key)
 
@@ -44,7 +44,7 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
         def update(state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
             nonlocal changed
             storage, schema = workspace.storage, workspace.registry.find(namespace)
-            record = state if isinstance(state, Record) else expanded(state, schema, storage.replica)
+            record = expanded(state, schema, storage.replica)
             changes = join(record, other)
             vector = joined_vector(record, other)
             if not changes and vector == record.vector:
@@ -54,6 +54,7 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
                 if origin != storage.replica and upto > record.vector.get(origin, 0):
                     record.arrivals.append((n, time, origin, upto))
             record.commit(changes)
+            record.recent.append((n, time, ""))
             record.vector = vector
             record.version = n
             times = [at for at in (record.created_at, other.created_at) if at]
@@ -61,7 +62,7 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
             record.updated_at = max(record.updated_at, other.updated_at)
             document = (namespace, name)
             if record.suspects or schema.checked or document in workspace.inbox.open:
-                view = current_view(record, schema)
+                view = current_view(record, schema, storage.replica)
                 events.extend(workspace.inbox.refresh(document, view, record, when(time)))
             changed += 1
             row = (namespace, name, n, time, f"replica:{replica}", replica, "import", None, changes, previous, None, ())
@@ -81,7 +82,7 @@ def purge(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
     def update(state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
         if state is None:
             return None
-        old = state if isinstance(state, Record) else expanded(state, schema, storage.replica)
+        old = expanded(state, schema, storage.replica)
         bare = Record()
         stamp = Stamp(time, storage.replica, n, "", "", "purge")
         bare.tree = {None: (Entry(stamp, None),)}

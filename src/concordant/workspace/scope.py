@@ -7,7 +7,7 @@ has not read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -47,6 +47,8 @@ class TaskScope(NamedTuple):
         execution: tells one execution of the task from the next.
         began: when this execution began, in seconds since the epoch.
         relation: compares two origins.
+        floor: a time before which no write can be one that ``relation`` calls concurrent (0: unknown); it spares
+            comparisons.
     """
 
     key: str
@@ -56,6 +58,7 @@ class TaskScope(NamedTuple):
     execution: str
     began: float
     relation: Relation
+    floor: float = 0.0
 
 
 class Mark(NamedTuple):
@@ -63,20 +66,29 @@ class Mark(NamedTuple):
     top-level fields that were contested then, which the read did not show."""
 
     at: int
-    base: bytes | dict[str, Any] | None
+    base: Any
     leave: frozenset[str] = frozenset()
 
     def values(self) -> dict[str, Any] | None:
         """The value read, as a dict; ``None`` if nothing was read."""
-        if isinstance(self.base, bytes):
-            return decode(self.base)  # type: ignore[no-any-return]
-        return self.base
+        base = self.base
+        if isinstance(base, bytes):
+            return decode(base)  # type: ignore[no-any-return]
+        if isinstance(base, tuple):
+            under, over = base
+            return {**(decode(under) if isinstance(under, bytes) else under or {}), **decode(over)}
+        return base  # type: ignore[no-any-return]
+
+    def then_put(self, body: bytes) -> Mark:
+        """What was read, with fields put over it; put together when it is asked for."""
+        base = self.values() if isinstance(self.base, tuple) else self.base
+        return Mark(self.at, (base, body), self.leave)
 
 
 class Scope:
     """A unit of work: who, since when, and what it has read."""
 
-    __slots__ = ("agent", "began", "earlier", "marks", "ordinals", "origin", "relation", "since", "task")
+    __slots__ = ("agent", "began", "earlier", "earlier_puts", "floor", "marks", "ordinals", "origin", "relation", "since", "task")
 
     def __init__(
         self,
@@ -96,6 +108,8 @@ class Scope:
         self.marks: dict[Document, Mark] = {}
         self.ordinals: dict[Document, int] = {}
         self.earlier: dict[Document, dict[int, Any]] = {}
+        self.earlier_puts = False
+        self.floor = task.floor if task is not None else 0.0
 
 
 def seen_by(scope: Scope, mark: Mark | None, record: Record, replica: str) -> SeenBy:
@@ -119,6 +133,34 @@ def seen_by(scope: Scope, mark: Mark | None, record: Record, replica: str) -> Se
         return n <= began if began is not None else when < since
 
     return seen
+
+
+def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float, str]], *, complete: bool) -> bool:
+    """Whether a scope has seen every commit of a document.
+
+    Args:
+        recent: (n, time, origin) of the document's commits, newest first.
+        complete: whether these are all; if not, an older one may be unseen.
+    """
+    at = mark.at if mark is not None else -1
+    origin, relation, began, since, floor = scope.origin, scope.relation, scope.began, scope.since, scope.floor
+    for n, when, theirs in recent:
+        if n <= at:
+            return True
+        if began is not None:
+            if n <= began:
+                return True
+            if not origin or theirs != origin:
+                return False
+            continue
+        if when < floor and when < since:
+            return True
+        if origin and theirs == origin:
+            continue
+        verdict = relation(origin, theirs) if relation is not None and theirs else "ordered"
+        if verdict == "concurrent" or (verdict == "ordered" and when >= since):
+            return False
+    return complete
 
 
 class ReadMarks:

@@ -123,7 +123,8 @@ class Workspace(Engine):
 
     def history(self, namespace: tuple[str, ...], key: str) -> list[HistoryEntry]:
         """The changes of a document, newest first, as far as the journal reaches."""
-        return list(history(self.storage, self.registry.find(namespace), namespace, key))
+        with self.storage.reading():
+            return [*history(self.storage, self.registry.find(namespace), namespace, key)]
 
     def blame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
         """Who stands for each live value, by path: one credit for a scalar, one for each element, item or span.
@@ -201,7 +202,7 @@ class Workspace(Engine):
         namespace, key = escalation.namespace, escalation.key
         scope = Scope(by, f"{self.storage.replica}:decision", None, 0.0)
         schema = self.registry.find(namespace)
-        pending = DecisionPending(schema, self.inbox, self.storage.replica, namespace, key, scope, None, "decide", None)
+        pending = DecisionPending(schema, self.inbox, self.storage.replica, namespace, key, scope, None, "decide")
         pending.escalation, pending.chosen, pending.dismisses = escalation, value, dismisses
         pending.act = "dismiss" if dismisses else "resolve"
         return self._commit(pending)
