@@ -115,6 +115,10 @@ class Kind:
         """The merged value, or ``ABSENT``; what is contested is added to ``look.contests``."""
         raise NotImplementedError
 
+    def settled(self, field: Field) -> Callable[[Any], Any] | None:
+        """A function from one write's JSON value to what it shows alone, ``None`` where that is the same."""
+        return None
+
     def decide(self, change: Change, contest: Contest, value: Any) -> None:
         """Puts ``value`` in the place of all contenders of a contest at this field's own path."""
         assert contest.field is not None

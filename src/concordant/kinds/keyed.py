@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from concordant.causal import order_of
@@ -36,6 +37,16 @@ class Keyed:
         for key in after:
             if key not in before and not change.exists((*path, key)):
                 change.touch((*path, key))
+
+    def settled_records(self, field: Field, by: str) -> Callable[[Any], Any]:
+        """What one write of records shows: in the order of their keys."""
+        inner = field.child.kind.settled(field.child) if field.child is not None else None
+
+        def ordered(value: Any) -> Any:
+            records = _by_key(value, by)
+            return [inner(records[key]) if inner else records[key] for key in sorted(records)]
+
+        return ordered
 
     def read_records(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         """The records, the one first added first."""

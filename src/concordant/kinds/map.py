@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -34,6 +35,10 @@ class Map(Kind):
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
         edit_keys(change, field, path, base, value, grow_only=self.grow_only)
+
+    def settled(self, field: Field) -> Callable[[Any], Any] | None:
+        inner = field.child.kind.settled(field.child) if field.child is not None else None
+        return None if inner is None else lambda value: {key: inner(item) for key, item in value.items()}
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -37,6 +37,19 @@ class Record(Kind):
                 part.kind.edit(change, part, (*path, part.slot), base[name], item)
             elif part.default is ABSENT or encode(item) != encode(part.default):
                 part.kind.contribute(change, part, (*path, part.slot), item)
+
+    def settled(self, field: Field) -> Callable[[Any], Any] | None:
+        parts = {n: function for n, part in field.fields.items() if (function := part.kind.settled(part)) is not None}
+        if not parts:
+            return None
+
+        def settle(value: Any) -> Any:
+            for name, function in parts.items():
+                if name in value:
+                    value[name] = function(value[name])
+            return value
+
+        return settle
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -44,9 +45,12 @@ class Set(Keyed, Kind):
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         if self.by is not None:
             return self.contribute_records(change, field, path, value, self.by)
+        texts = {}
         for item in value:
             text = encode(item, (field.name,))
-            change.replace((*path, field.canon(text).decode()), text, field.canon)
+            texts[field.canon(text).decode()] = text
+        for key, text in texts.items():
+            change.replace((*path, key), text, field.canon)
         if not value:
             change.touch(path)
         return None
@@ -66,6 +70,26 @@ class Set(Keyed, Kind):
             if gone:
                 change.touch(path)
         return None
+
+    def settled(self, field: Field) -> Callable[[Any], Any] | None:
+        if self.by is not None:
+            return self.settled_records(field, self.by)
+
+        def distinct(value: Any) -> Any:
+            if len(value) < 2:
+                return value
+            try:
+                words = set(value)
+                text = "".join(words)
+            except TypeError:  # not all are strings
+                pass
+            else:
+                if text.isprintable() and '"' not in text and "\\" not in text:
+                    return sorted(words)
+            by_key = {field.canon(encode(item)).decode(): item for item in value}
+            return [by_key[key] for key in sorted(by_key, key=shown_order)]
+
+        return distinct
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         if self.by is not None:

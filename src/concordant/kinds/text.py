@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from concordant.causal import Stamp
 from concordant.kinds.base import Contest, Field, Kind, Look, Option, node_is_shown
-from concordant.sequence.diff import text_hunks
+from concordant.sequence.diff import Hunk, text_hunks
 from concordant.sequence.edit import append, content_of, decide, layout, splice
 from concordant.sequence.overlap import Overlap, analyse
 from concordant.sequence.pieces import Piece, Sequence
@@ -80,7 +80,7 @@ class Text(Kind):
                 base,
                 value,
                 seen=change.seen,
-                hunks_of=text_hunks,
+                hunks_of=phrase_hunks,
                 separator=self.separator,
                 escalate=self.escalates,
             )
@@ -135,6 +135,38 @@ class Text(Kind):
             hidden = not parts and piece.line and piece.offset == 0 and content.startswith(self.separator)
             parts.append(content[len(self.separator) :] if hidden else content)
         return "".join(parts)
+
+
+def phrase_hunks(base: str, new: str) -> list[Hunk]:
+    """The word-level difference, where a run of three or more rewritten words is one rewrite.
+
+    A paragraph written anew would otherwise be as many hunks as it has words, and a conflict about it as many
+    escalations.
+    """
+    hunks: list[Hunk] = []
+    run: list[Hunk] = []
+
+    def flush() -> None:
+        if len(run) > 2:
+            content = run[0].content
+            for before, after in zip(run, run[1:], strict=False):
+                content += base[before.end : after.start] + after.content
+            hunks.append(Hunk(run[0].start, run[-1].end, content))
+        else:
+            hunks.extend(run)
+        run.clear()
+
+    for hunk in text_hunks(base, new):
+        rewrite = hunk.start < hunk.end and bool(hunk.content)
+        gap = base[run[-1].end : hunk.start] if run else ""
+        if not rewrite or (run and (not gap.isspace() or "\n" in gap)):
+            flush()
+        if rewrite:
+            run.append(hunk)
+        else:
+            hunks.append(hunk)
+    flush()
+    return hunks
 
 
 def anchor_text(overlap: Overlap) -> str:

@@ -9,8 +9,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field as PydanticFie
 
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
-from concordant.kinds.set import shown_order
-from concordant.values import canonical, encode
 
 __all__ = ["dumper", "incoming_model", "is_plain", "split_faults"]
 
@@ -96,7 +94,7 @@ def _contribution(annotation: Any, field: Field) -> Any:
         return Annotated[list[_value(arguments[0], field.child)], AfterValidator(_one_each(kind.by))]  # type: ignore[misc]
     if isinstance(kind, Set):
         element = arguments[0] if arguments else Any
-        return Annotated[list[element], AfterValidator(_distinct(field, element))]  # type: ignore[valid-type]
+        return list[element]  # type: ignore[valid-type]
     if isinstance(kind, List):
         return list[arguments[0]] if arguments else list[Any]  # type: ignore[valid-type]
     if isinstance(kind, Counter) and annotation is float:
@@ -113,32 +111,6 @@ def _value(annotation: Any, field: Field) -> Any:
     return _contribution(annotation, field)
 
 
-def _distinct(field: Field, element: Any) -> Any:
-    """Elements once each, in the order in which those of one write are shown."""
-    if element is str:
-
-        def words(value: list[str]) -> list[str]:
-            if len(value) < 2:
-                return value
-            distinct = set(value)
-            text = "".join(distinct)
-            if text.isprintable() and '"' not in text and "\\" not in text:
-                return sorted(distinct)
-            return sorted(distinct, key=lambda item: shown_order(encode(item).decode()))
-
-        return words
-
-    from pydantic import TypeAdapter
-
-    dump = TypeAdapter(element).dump_python
-
-    def distinct(value: list[Any]) -> list[Any]:
-        by_key = {field.canon(encode(dump(item, mode="json"))): item for item in value}
-        return [by_key[key] for key in sorted(by_key, key=lambda key: shown_order(key.decode()))]
-
-    return distinct
-
-
 def _one_each(by: str) -> Any:
     def one_each(value: list[Any]) -> list[Any]:
         keyed: dict[Any, Any] = {}
@@ -149,13 +121,9 @@ def _one_each(by: str) -> Any:
             if identity in keyed:
                 raise ValueError(f"two records have the same {by!r}: {identity!r}")
             keyed[identity] = record
-        return sorted(value, key=lambda r: _key_text(getattr(r, by)))
+        return value
 
     return one_each
-
-
-def _key_text(identity: Any) -> str:
-    return identity if isinstance(identity, str) else canonical(encode(identity)).decode()
 
 
 def split_faults(

@@ -48,6 +48,7 @@ class Compiled:
         self.on_invalid = schema.on_invalid if schema else "escalate"
         self.declared = schema is not None
         self.checked = root.checked
+        self.settled = root.kind.settled(root)
         self.fingerprint = fingerprint(root)
         if schema is not None:
             self._write = incoming_model(schema.model, root.fields)

@@ -64,7 +64,10 @@ class Storage(Protocol):
 
     replica: str
 
-    def commit(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+    def commit(self, namespace: Namespace, key: str, update: Update) -> None:
+        """Runs an update in a transaction; if it raises, nothing has changed."""
+
+    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
         """Runs updates in one transaction: all of them take effect, or, if one raises, none."""
 
     def load(self, namespace: Namespace, key: str) -> State | None:

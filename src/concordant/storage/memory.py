@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from concordant.record import Record
 from concordant.storage.base import Namespace, Row, State, Update
 
 __all__ = ["MemoryStorage"]
@@ -31,58 +32,51 @@ class MemoryStorage:
         self.clock = 0.0
         self._journal = journal
 
-    def commit(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+    def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         with self.lock:
-            if len(updates) == 1:
-                namespace, key, update = updates[0]
-                self._commit(namespace, key, update)
+            space = self.spaces.get(namespace)
+            state = space.get(key) if space is not None else None
+            n = self.n + 1
+            # The clock never stands still or goes back, so that the order of times is the order of commits.
+            now = time.time()
+            if now <= self.clock:
+                now = self.clock + 1e-6
+            result = update(state, n, now)
+            if result is None:
                 return
+            self.n, self.clock = n, now
+            after, row = result
+            if after is not state:
+                if after is None:
+                    self._put(namespace, key, None)
+                elif space is None:
+                    self.spaces[namespace] = {key: after}
+                else:
+                    space[key] = after
+            self.rows_kept.append(row)
+            op = row[10]
+            if op is not None:
+                if self.tasks.setdefault(op[0], op[1]) != op[1]:
+                    self.tasks[op[0]] = ""  # more than one
+                if len(self.tasks) > 2 * self._journal:
+                    for task in list(self.tasks)[: self._journal]:
+                        del self.tasks[task]
+
+    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+        with self.lock:
             undo: list[tuple[Namespace, str, State | None]] = []
-            start, kept = self.n, len(self.rows_kept)
-            rows = list(self.rows_kept) if kept + len(updates) > self._journal else None
+            n, clock, rows = self.n, self.clock, list(self.rows_kept)
             try:
                 for namespace, key, update in updates:
                     state = self.load(namespace, key)
-                    undo.append((namespace, key, state.copy() if hasattr(state, "copy") else state))
-                    self._commit(namespace, key, update)
+                    undo.append((namespace, key, state.copy() if isinstance(state, Record) else state))
+                    self.commit(namespace, key, update)
             except BaseException:
-                self.n = start
+                self.n, self.clock = n, clock
+                self.rows_kept = deque(rows, maxlen=self._journal)
                 for namespace, key, state in reversed(undo):
                     self._put(namespace, key, state)
-                if rows is not None:
-                    self.rows_kept = deque(rows, maxlen=self._journal)
-                while len(self.rows_kept) > kept:
-                    self.rows_kept.pop()
                 raise
-
-    def _commit(self, namespace: Namespace, key: str, update: Update) -> None:
-        space = self.spaces.get(namespace)
-        state = space.get(key) if space is not None else None
-        n = self.n + 1
-        # The clock never stands still or goes back, so that the order of times is the order of commits.
-        now = time.time()
-        if now <= self.clock:
-            now = self.clock + 1e-6
-        result = update(state, n, now)
-        if result is None:
-            return
-        self.n, self.clock = n, now
-        after, row = result
-        if after is not state:
-            if after is None:
-                self._put(namespace, key, None)
-            elif space is None:
-                self.spaces[namespace] = {key: after}
-            else:
-                space[key] = after
-        self.rows_kept.append(row)
-        op = row[10]
-        if op is not None:
-            if self.tasks.setdefault(op[0], op[1]) != op[1]:
-                self.tasks[op[0]] = ""  # more than one
-            if len(self.tasks) > 2 * self._journal:
-                for task in list(self.tasks)[: self._journal]:
-                    del self.tasks[task]
 
     def _put(self, namespace: Namespace, key: str, state: State | None) -> None:
         if state is not None:

@@ -134,7 +134,7 @@ class Pending:
         What it does is then computed when somebody reads the document, or writes to it concurrently. A chain of
         sequential writes costs little more than as many rows.
         """
-        if self.deciding or self.parked or self.mode == "delete" or self.schema.checked or self.scope.earlier_puts:
+        if self.deciding or self.parked or self.mode == "delete" or self.schema.checked or self.scope.executed_before:
             return False
         if isinstance(state, Record):
             if state.suspects or PARKED in state.tree or (self.namespace, self.key) in self.inbox.open:
@@ -201,7 +201,7 @@ class Pending:
         """The put of an earlier execution whose place this one takes, and the dots of those after it."""
         if self.op is None:
             return None, frozenset()
-        rows: dict[int, Row] | None = self.scope.earlier.get((self.namespace, self.key))
+        rows: dict[int, Row] | None = self.scope.earlier.get((self.namespace, self.key)) if self.scope.executed_before else None
         if not rows:
             return None, frozenset()
         ordinal = self.op[2]

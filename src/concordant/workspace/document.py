@@ -24,7 +24,7 @@ class Document:
         undeclared: names of stored fields that the model does not have.
     """
 
-    __slots__ = ("_body", "_created", "_schema", "_updated", "_value", "contested", "key", "namespace", "undeclared", "version")
+    __slots__ = ("_body", "_created", "_raw", "_schema", "_updated", "_value", "contested", "key", "namespace", "undeclared", "version")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Document:
         schema: Compiled,
         contested: Mapping[tuple[Any, ...], Escalation] = {},  # noqa: B006 -- never modified
         undeclared: tuple[str, ...] = (),
+        raw: bool = False,
     ) -> None:
         self.namespace = namespace
         self.key = key
@@ -48,19 +49,26 @@ class Document:
         self._created = created
         self._updated = updated
         self._schema = schema
+        self._raw = raw  # the body is that of the only write, sets not yet in order
 
     @property
     def value(self) -> dict[str, Any]:
         """The merged JSON values of the fields that were written; this document's own copy."""
         if self._value is None:
-            self._value = decode(self._body)
+            self._value = self._decoded()
         return self._value
 
     @property
     def model(self) -> Any:
         """The value as an instance of the state model, defaults included; a dict where the namespace has none."""
-        value = decode(self._body)
+        value = self._decoded()
         return self._schema.build(value) if self._schema.declared else value
+
+    def _decoded(self) -> dict[str, Any]:
+        value: dict[str, Any] = decode(self._body)
+        if self._raw and self._schema.settled is not None:
+            self._schema.settled(value)
+        return value
 
     @property
     def created_at(self) -> datetime:

@@ -71,7 +71,7 @@ class Engine:
     def put_all(self, puts: Sequence[tuple[Namespace, str, Any]]) -> None:
         """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none."""
         scope = self.scoping.current()
-        kept = {p[:2]: (s.marks.get(p[:2]), s.ordinals.get(p[:2])) for p in puts for s in (scope,) if s is not None}
+        kept = {p[:2]: (scope.mark(p[:2]), scope.ordinals.get(p[:2])) for p in puts} if scope is not None else {}
         writes: list[Pending] = []
         try:
             for namespace, key, value in puts:
@@ -79,12 +79,15 @@ class Engine:
                     writes.append(self._removal(namespace, key, scope))
                 else:
                     writes.append(self._put(namespace, key, value, scope))
-            self.storage.commit([(write.namespace, write.key, write.update) for write in writes])
+            self.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
         except BaseException:
             if scope is not None:
                 for document, (mark, ordinal) in kept.items():
-                    _put_back(scope.marks, document, mark)
-                    _put_back(scope.ordinals, document, ordinal)
+                    scope.set_mark(document, mark)
+                    if ordinal is None:
+                        scope.ordinals.pop(document, None)
+                    else:
+                        scope.ordinals[document] = ordinal
             raise
         events = [event for write in writes for event in write.events]
         if events:
@@ -99,14 +102,14 @@ class Engine:
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
         schema = self.registry.writable(namespace, key)
-        mark = scope.marks.get(document)
+        mark = scope.mark(document)
         pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "put")
         self._fill(pending, schema, value)
         pending.replaces_all = not schema.declared
         if scope.task is not None:
             self._identify(pending, scope, document)
         if scope.origin:
-            scope.marks[document] = self._own_put(mark, pending, schema)
+            scope.set_mark(document, self._own_put(mark, pending, schema))
         return pending
 
     def _removal(self, namespace: Namespace, key: str, scope: Scope | None) -> Pending:
@@ -114,12 +117,12 @@ class Engine:
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
         schema = self.registry.writable(namespace, key)
-        mark = scope.marks.get(document)
+        mark = scope.mark(document)
         pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "delete")
         if scope.task is not None:
             self._identify(pending, scope, document)
         if scope.origin:
-            scope.marks[document] = Mark(mark.at if mark else -1, {})
+            scope.set_mark(document, Mark(mark.at if mark else -1, {}))
         return pending
 
     def _fill(self, pending: Pending, schema: Compiled, value: Any) -> None:
@@ -138,10 +141,10 @@ class Engine:
         except Unstorable as error:
             raise InvalidWriteError(namespace, key, [error.fault]) from error
 
-    def _own_put(self, mark: Mark | None, pending: Pending, schema: Compiled) -> Mark:
+    def _own_put(self, mark: Mark | None, pending: Pending, schema: Compiled) -> Mark | bytes | None:
         """After a put the scope has read what it put, beside what it had read of the fields it left out."""
         if mark is None:
-            return Mark(-1, pending.body)
+            return pending.body
         if not schema.declared:
             return Mark(mark.at, pending.body, mark.leave)
         return mark.then_put(pending.body or b"{}")
@@ -151,29 +154,32 @@ class Engine:
         task = scope.task
         assert task is not None
         ordinal = scope.ordinals.get(document, 0)
-        if ordinal == 0:
+        if ordinal == 0 and scope.executed_before is not False:
             self._earlier(scope, document)
         scope.ordinals[document] = ordinal + 1
         pending.op = (task.task, task.execution, ordinal)
 
     def _earlier(self, scope: Scope, document: tuple[Namespace, str]) -> dict[int, Row]:
         """The puts that earlier executions of the scope's task made to a document, by ordinal."""
+        if scope.executed_before is False:
+            return {}
         found: dict[int, Row] | None = scope.earlier.get(document)
         if found is None:
             found = {}
             task = scope.task
-            if task is not None and self.storage.executed_before(task.task, task.execution):
+            if task is not None and scope.executed_before is None:
+                scope.executed_before = self.storage.executed_before(task.task, task.execution)
+            if task is not None and scope.executed_before:
                 for row in self.storage.rows(*document):
                     if row.op is not None and row.op[0] == task.task and row.op[1] != task.execution:
                         found.setdefault(row.op[2], row)
-                scope.earlier_puts = scope.earlier_puts or bool(found)
             scope.earlier[document] = found
         return found
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
-        schema = self.registry.writable(*_checked(namespace, key))
+        schema = self.registry.writable(namespace, key)
         pending = Pending(
-            schema, self.inbox, self.storage.replica, namespace, key, scope, scope.marks.get((namespace, key)), "write"
+            schema, self.inbox, self.storage.replica, namespace, key, scope, scope.mark((namespace, key)), "write"
         )
         self._fill(pending, schema, value)
         pending.if_version = if_version
@@ -182,12 +188,12 @@ class Engine:
         return self._commit(pending)
 
     def _delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
-        pending = self._removal(*_checked(namespace, key), scope)
+        pending = self._removal(namespace, key, scope)
         pending.if_version = if_version
         return self._commit(pending)
 
     def _commit(self, pending: Pending) -> Receipt:
-        self.storage.commit(((pending.namespace, pending.key, pending.update),))
+        self.storage.commit(pending.namespace, pending.key, pending.update)
         if pending.events:
             self.subscribers.deliver(pending.events)
         return Receipt(pending.version, pending.escalations())
@@ -195,9 +201,8 @@ class Engine:
     # -- editing -------------------------------------------------------------------------------------------------
 
     def _open(self, scope: Scope, namespace: Namespace, key: str) -> Draft:
-        schema = self.registry.writable(*_checked(namespace, key))
-        document = self._read(scope, namespace, key)
-        mark = scope.marks[(namespace, key)]
+        schema = self.registry.writable(namespace, key)
+        document, mark = self._read_as(scope, namespace, key)
         return Draft(namespace, key, schema, document.value if document is not None else {}, mark)
 
     def _close(self, scope: Scope, draft: Draft) -> Receipt:
@@ -223,37 +228,41 @@ class Engine:
             self._identify(pending, scope, (draft.namespace, draft.key))
         receipt = self._commit(pending)
         base = {**draft.base, **after} if schema.declared else after
-        scope.marks[(draft.namespace, draft.key)] = Mark(draft.mark.at, base, draft.mark.leave)
+        scope.set_mark((draft.namespace, draft.key), Mark(draft.mark.at, base, draft.mark.leave))
         return receipt
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def _read(self, scope: Scope, namespace: Namespace, key: str, *, strict: bool = False) -> Document | None:
-        """Reads for a scope: it has seen the document from now on, but not its task's own earlier execution."""
+        """Reads for a scope: it has seen the document from now on."""
+        return self._read_as(scope, namespace, key, strict=strict)[0]
+
+    def _read_as(
+        self, scope: Scope | None, namespace: Namespace, key: str, *, strict: bool = False
+    ) -> tuple[Document | None, Mark]:
+        """Reads for a scope, or without one for a later put in this context; a task does not see its own earlier
+        execution."""
         schema = self.registry.find(namespace)
         document = (namespace, key)
         with self.storage.reading():
             n = self.storage.n
             state = self.storage.load(namespace, key)
             past = False
-            if scope.task is not None and state is not None:
+            if scope is not None and scope.task is not None and state is not None:
                 rows = self._earlier(scope, document)
                 if rows:
                     state, past = self._without(rows, state, schema), True
             found = self._document(namespace, key, state, schema, strict=strict, past=past)
-        if found is None:
-            scope.marks[document] = Mark(n, {})
+        mark = Mark(n, {}) if found is None else _mark_of(n, found)
+        if scope is None:
+            self.scoping.note_read(document, mark)
         else:
-            scope.marks[document] = _mark_of(n, found)
-        return found
+            scope.set_mark(document, mark)
+        return found, mark
 
     def read_current(self, namespace: Namespace, key: str) -> Document | None:
         """Reads as a store's get does: for the task or name in force, else for a later put in this context."""
-        scope = self.scoping.current()
-        if scope is None:
-            with self.storage.reading():
-                return self._read(self.scoping.reading((namespace, key)), namespace, key)
-        return self._read(scope, namespace, key)
+        return self._read_as(self.scoping.current(), namespace, key)[0]
 
     def documents_current(self, prefix: Namespace) -> Iterator[Document]:
         """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used."""
@@ -268,8 +277,11 @@ class Engine:
         scope = self.scoping.current()
         for document in documents:
             place = (document.namespace, document.key)
-            reader = scope if scope is not None else self.scoping.reading(place)
-            reader.marks[place] = _mark_of(document.version, document)
+            mark = _mark_of(document.version, document)
+            if scope is None:
+                self.scoping.note_read(place, mark)
+            else:
+                scope.set_mark(place, mark)
 
     def _seen_as(self, scope: Scope | None, namespace: Namespace, key: str) -> Document | None:
         schema = self.registry.find(namespace)
@@ -303,7 +315,7 @@ class Engine:
         if state is None:
             return None
         if not isinstance(state, Record):
-            return Document(namespace, key, state[2], state[7], state[3], state[3], schema)
+            return Document(namespace, key, state[2], state[7], state[3], state[3], schema, raw=True)
         view = current_view(state, schema, self.storage.replica)
         if view.body is None:
             return None
@@ -338,20 +350,3 @@ def _mark_of(n: int, document: Document) -> Mark:
     """What a read of a document lets its reader know."""
     leave = frozenset([path[0] for path in document.contested if path]) if document.contested else _NONE
     return Mark(n, document._body, leave)
-
-
-def _put_back(where: dict[Any, Any], key: Any, value: Any) -> None:
-    if value is None:
-        where.pop(key, None)
-    else:
-        where[key] = value
-
-
-def _checked(namespace: Any, key: Any) -> tuple[Namespace, str]:
-    """Refuses what is no namespace or key, before it can be stored under a name nobody finds again."""
-    if not isinstance(namespace, tuple) or not all(isinstance(part, str) and part for part in namespace) or not namespace:
-        mend = 'Write it as a tuple of non-empty strings, such as ("briefs",)'
-        raise InvalidWriteError((str(namespace),), str(key), [Fault((), f"the namespace {namespace!r} is no tuple of names", mend)])
-    if not isinstance(key, str):
-        raise InvalidWriteError(namespace, str(key), [Fault((), f"the key {key!r} is a {type(key).__name__}", "Use a string")])
-    return namespace, key

@@ -15,7 +15,7 @@ from concordant.sequence.edit import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Sequence, run_of
 from concordant.storage import State, Storage
-from concordant.tree import PARKED, Path, leaves, restored
+from concordant.tree import PARKED, Path, alternatives, leaves, restored
 from concordant.values import decode
 from concordant.workspace.commits import changes_of, expanded, version_of
 from concordant.workspace.document import Credit, HistoryEntry
@@ -84,13 +84,13 @@ def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str
             found.extend(_spans(schema, path, leaf))
             continue
         field = field_at(schema.root, path)
-        for entry in leaf:
-            if entry.value is None:
-                continue
-            value = decode(entry.value)
-            if isinstance(field.kind, Counter):
-                value = value[0]
-            found.append((_place(field, entry.stamps[0]), _credit(value, entry.stamps)))
+        for group in alternatives(leaf, field.canon):
+            value = group[0].value
+            if value is not None:
+                stamps = tuple(sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of))
+                amount = decode(value)
+                shown = amount[0] if isinstance(field.kind, Counter) else amount
+                found.append((_place(field, stamps[0]), _credit(shown, stamps)))
     return {
         public: tuple(credit for _, credit in sorted(found, key=lambda item: item[0]))
         for public, found in credits.items()
@@ -110,6 +110,7 @@ def _spans(schema: Compiled, path: Path, sequence: Sequence) -> Iterator[tuple[A
     for number, (_, piece, skip) in enumerate(layout(sequence, analysis, separator)):
         stamps = tuple(sorted((piece.stamp, *analysis.also.get(run_of(piece), ())), key=order_of))
         if text:
+            skip = len(separator) if piece.line and piece.offset == 0 else skip
             yield (number,), _credit(piece.content[skip:], stamps)
         else:
             for offset, item in enumerate(piece.content):

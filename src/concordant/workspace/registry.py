@@ -42,6 +42,7 @@ class Registry:
         """The schema of a namespace; ``OPEN_SCHEMA`` where none is declared."""
         found = self._found.get(namespace)
         if found is None:
+            _check(namespace)
             best = min((p for p in self._patterns if _matches(p, namespace)), key=_generality, default=None)
             found = self._patterns[best] if best is not None else OPEN_SCHEMA
             if len(self._found) > 100_000:
@@ -55,11 +56,26 @@ class Registry:
         Raises:
             InvalidWriteError: the namespace has no schema and ``undeclared="reject"``.
         """
-        found = self.find(namespace)
+        try:
+            found = self._found.get(namespace) or self.find(namespace)
+        except TypeError:  # unhashable
+            _check(namespace)
+            raise
+        if type(key) is not str:
+            fault = Fault((), f"the key {key!r} is a {type(key).__name__}", "Use a string")
+            raise InvalidWriteError(namespace, str(key), [fault])
         if found is OPEN_SCHEMA and self._reject:
             mend = "Declare a model for it in schemas=, or leave out undeclared='reject'"
             raise InvalidWriteError(namespace, key, [Fault((), "the namespace has no schema", mend)])
         return found
+
+
+def _check(namespace: Any) -> None:
+    """Refuses what is no namespace, before anything is stored under a name that nobody finds again."""
+    if not isinstance(namespace, tuple) or not namespace or not all(isinstance(p, str) and p for p in namespace):
+        mend = 'Write it as a tuple of non-empty strings, such as ("briefs",)'
+        fault = Fault((), f"the namespace {namespace!r} is no tuple of names", mend)
+        raise InvalidWriteError((str(namespace),), "", [fault])
 
 
 def _matches(pattern: tuple[str, ...], namespace: tuple[str, ...]) -> bool:

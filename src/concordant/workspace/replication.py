@@ -70,7 +70,7 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
 
         return update
 
-    workspace.storage.commit([(ns, name, joining(ns, name, record)) for ns, name, record in documents])
+    workspace.storage.commit_all([(ns, name, joining(ns, name, record)) for ns, name, record in documents])
     workspace.subscribers.deliver(events)
     return changed
 
@@ -94,6 +94,6 @@ def purge(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
         return bare, row
 
     with storage.reading():
-        storage.commit([(namespace, key, update)])
+        storage.commit(namespace, key, update)
         storage.forget(namespace, key)
         workspace.inbox.forget((namespace, key))

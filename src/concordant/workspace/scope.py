@@ -88,7 +88,7 @@ class Mark(NamedTuple):
 class Scope:
     """A unit of work: who, since when, and what it has read."""
 
-    __slots__ = ("agent", "began", "earlier", "earlier_puts", "floor", "marks", "ordinals", "origin", "relation", "since", "task")
+    __slots__ = ("agent", "began", "earlier", "executed_before", "floor", "_marks", "ordinals", "origin", "relation", "since", "task")
 
     def __init__(
         self,
@@ -105,11 +105,28 @@ class Scope:
         self.since = since
         self.relation = relation
         self.task = task
-        self.marks: dict[Document, Mark] = {}
+        self._marks: dict[Document, Mark | bytes] = {}
         self.ordinals: dict[Document, int] = {}
         self.earlier: dict[Document, dict[int, Any]] = {}
-        self.earlier_puts = False
+        self.executed_before: bool | None = None
         self.floor = task.floor if task is not None else 0.0
+
+
+    def mark(self, document: Document) -> Mark | None:
+        """What the scope has read of a document."""
+        mark = self._marks.get(document)
+        return Mark(-1, mark) if isinstance(mark, bytes) else mark
+
+    def set_mark(self, document: Document, mark: Mark | bytes | None) -> None:
+        """Remembers a read, or (as its bare JSON text) a put without one; ``None`` forgets."""
+        if mark is None:
+            self._marks.pop(document, None)
+        else:
+            self._marks[document] = mark
+
+    def shares(self, base: Scope) -> None:
+        """Makes this scope another name for ``base``: the same marks and puts."""
+        self._marks, self.ordinals, self.earlier = base._marks, base.ordinals, base.earlier
 
 
 def seen_by(scope: Scope, mark: Mark | None, record: Record, replica: str) -> SeenBy:
@@ -164,37 +181,39 @@ def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float,
 
 
 class ReadMarks:
-    """Scopes of reads made without framework and name, by document, in the present context.
+    """Reads made without framework and name, by document, in the present context.
 
     They live in a ContextVar as immutable dicts (so a task's reads stay its own), expire, because server threads are
     reused for strangers, and are bounded in number.
     """
 
-    RECENT = 32
-    MOST = 1024
+    FEW = 32
+    MANY = 1024
 
     def __init__(self, lifetime: float) -> None:
         self.lifetime = lifetime
-        self._var: ContextVar[tuple[dict[Document, tuple[float, Scope]], dict[Document, tuple[float, Scope]]]]
-        self._var = ContextVar("concordant_reads", default=({}, {}))
+        # Newest, newer and older reads: the small dict is copied at every read, the others seldom.
+        self._var: ContextVar[tuple[_Reads, _Reads, _Reads]] = ContextVar("concordant_reads", default=({}, {}, {}))
 
-    def get(self, document: Document) -> Scope | None:
-        """The scope of the last read of a document in this context, if it is still valid."""
-        recent, settled = self._var.get()
-        found = recent.get(document) or settled.get(document)
-        if found is None or time.monotonic() - found[0] > self.lifetime:
-            return None
-        return found[1]
+    def get(self, document: Document) -> Mark | Scope | None:
+        """The last read of a document in this context, if it is still valid, or the scope that has continued it."""
+        for reads in self._var.get():
+            found = reads.get(document)
+            if found is not None:
+                return found[1] if time.monotonic() - found[0] <= self.lifetime else None
+        return None
 
-    def put(self, document: Document, scope: Scope) -> None:
+    def put(self, document: Document, read: Mark | Scope) -> None:
         """Remembers a read."""
-        recent, settled = self._var.get()
-        entry = (time.monotonic(), scope)
-        if len(recent) < self.RECENT or document in recent:
-            self._var.set(({**recent, document: entry}, settled))
-            return
-        limit = entry[0] - self.lifetime
-        merged = {key: value for key, value in {**settled, **recent}.items() if value[0] > limit}
-        while len(merged) > self.MOST:
-            del merged[next(iter(merged))]
-        self._var.set(({document: entry}, merged))
+        newest, newer, older = self._var.get()
+        entry = (time.monotonic(), read)
+        if len(newest) >= self.FEW:
+            if len(newer) >= self.MANY:
+                newer, older = newest, newer
+            else:
+                newer = {**newer, **newest}
+            newest = {}
+        self._var.set(({**newest, document: entry}, newer, older))
+
+
+_Reads: TypeAlias = dict[Document, tuple[float, "Mark | Scope"]]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from concordant.storage import Storage
-from concordant.workspace.scope import Moment, ReadMarks, Scope, TaskScope
+from concordant.workspace.scope import Mark, Moment, ReadMarks, Scope, TaskScope
 
 __all__ = ["ANONYMOUS", "Scoping"]
 
@@ -63,6 +63,7 @@ class Scoping:
                     base = self._tasks.get(task.key) or self._remember(task)
                     scope = Scope(agent, task.origin, None, task.began, task.relation, task)
                     scope.ordinals, scope.earlier = base.ordinals, base.earlier
+                    scope.executed_before = base.executed_before
                     return scope
             n, time = self._storage.now()
         elif began.replica == self._storage.replica:
@@ -72,16 +73,21 @@ class Scoping:
         return Scope(agent, self._fresh(), n, time)
 
     def alone(self, document: tuple[tuple[str, ...], str]) -> Scope:
-        """The scope of a write without framework and name: that of the last read of the document in this context, or
-        one of the call's own, which has seen all that was committed."""
-        return self._reads.get(document) or Scope(ANONYMOUS, "", sys.maxsize, sys.float_info.max)
-
-    def reading(self, document: tuple[tuple[str, ...], str]) -> Scope:
-        """A scope for a read without framework and name; a later put in this context continues it."""
-        n, time = self._storage.now()
-        scope = Scope(ANONYMOUS, self._fresh(), n, time)
+        """The scope of a write without framework and name: one that continues the last read of the document in this
+        context, or one of the call's own, which has seen all that was committed."""
+        read = self._reads.get(document)
+        if read is None:
+            return Scope(ANONYMOUS, "", sys.maxsize, sys.float_info.max)
+        if isinstance(read, Scope):
+            return read
+        scope = Scope(ANONYMOUS, self._fresh(), read.at, 0.0)
+        scope.set_mark(document, read)
         self._reads.put(document, scope)
         return scope
+
+    def note_read(self, document: tuple[tuple[str, ...], str], mark: Mark) -> None:
+        """Remembers a read without framework and name, for a later put in this context."""
+        self._reads.put(document, mark)
 
     @contextmanager
     def acting_as(self, name: str) -> Iterator[None]:
@@ -111,7 +117,7 @@ class Scoping:
         found = self._named.get((task.key, name))
         if found is None:
             found = Scope(name, scope.origin, scope.began, scope.since, scope.relation, task)
-            found.marks, found.ordinals, found.earlier = scope.marks, scope.ordinals, scope.earlier
+            found.shares(scope)
             with self._lock:
                 found = self._named.setdefault((task.key, name), found)
                 if len(self._named) > _MOST_TASKS:
