@@ -44,6 +44,7 @@ class Entry(NamedTuple):
     ``value`` is ``None`` for a deletion. ``base`` is what the entry replaced. ``confirms`` holds the stamps of equal
     entries it took over, the oldest of each agent, so that a confirmation adds an agent and loses none. ``covered``
     (only in the register of a container) keeps the leaves that a deletion removed, so that they can be restored.
+    ``place`` orders the elements that one write added.
     """
 
     stamp: Stamp
@@ -51,6 +52,7 @@ class Entry(NamedTuple):
     base: Agreed | None = None
     confirms: tuple[Stamp, ...] = ()
     covered: tuple[tuple[tuple[str | None, ...], object], ...] = ()
+    place: int = 0
 
     @property
     def stamps(self) -> tuple[Stamp, ...]:

@@ -239,21 +239,24 @@ class Change:
         leaf = self.get(path)
         return leaf if isinstance(leaf, Sequence) else Sequence([], {})
 
-    def replace(self, path: Path, value: JSON | None, canon: Canon = canonical, *, keep: bool = False) -> None:
+    def replace(
+        self, path: Path, value: JSON | None, canon: Canon = canonical, *, keep: bool = False, place: int = 0
+    ) -> None:
         """Writes a register: the entries seen give way to one of this write's.
 
         Args:
             keep: leaves all entries and adds one (a sticky contested register).
+            place: the value's place among those that this write adds to a set.
         """
-        self.set(path, self._written(self.register(path), value, canon, keep))
+        self.set(path, self._written(self.register(path), value, canon, keep, place))
 
-    def _written(self, entries: Register, value: JSON | None, canon: Canon, keep: bool) -> Register:
+    def _written(self, entries: Register, value: JSON | None, canon: Canon, keep: bool, place: int) -> Register:
         if not entries:
-            return (Entry(self.stamp, value),)
+            return (Entry(self.stamp, value, None, (), (), place),)
         seen = self.seen
         gone = [] if keep else [entry for entry in entries if seen(entry.stamp)]
         if not gone:
-            return (*entries, Entry(self.stamp, value))
+            return (*entries, Entry(self.stamp, value, None, (), (), place))
         contested = len(entries) > 1 and len(alternatives(entries, canon)) > 1
         if contested:
             base = agreed(tuple(gone))
@@ -261,16 +264,16 @@ class Change:
             newest = max(gone, key=lambda entry: order_of(entry.stamp)) if len(gone) > 1 else gone[0]
             base = Agreed(*newest.stamp[:3], newest.value)
         if self.deciding and contested:
-            place = base[:3] if base else (0.0, "", 0)
-            base = Agreed(*place, value)
+            base = Agreed(*(base[:3] if base else (0.0, "", 0)), value)
         confirms: tuple[Stamp, ...] = ()
         for entry in gone:
             if same(entry.value, value, canon):
                 confirms += entry.stamps
         if confirms:
             confirms = _oldest_of_each_agent(confirms)
+            place = min((entry.stamps[0], entry.place) for entry in gone)[1]
         kept = tuple(entry for entry in entries if entry not in gone)
-        return (*kept, Entry(self.stamp, value, base, confirms))
+        return (*kept, Entry(self.stamp, value, base, confirms, (), place))
 
     def remove_seen(self, path: Path) -> bool:
         """Takes the entries seen out of a register, leaving nothing in their place; tells whether there were any."""
@@ -299,13 +302,13 @@ class Change:
 
     # -- containers ---------------------------------------------------------------------------------------------
 
-    def touch(self, path: Path) -> None:
+    def touch(self, path: Path, place: int = 0) -> None:
         """Marks that the container exists, though it may be empty."""
         node = (*path, None)
         entries = self._register(node)
         carried = tuple(c for e in entries if e.value is not None and self.seen(e.stamp) for c in e.covered)
         kept = tuple(e for e in entries if e.value is None or not self.seen(e.stamp))
-        self.after[node] = (*kept, Entry(self.stamp, PRESENT, covered=carried))
+        self.after[node] = (*kept, Entry(self.stamp, PRESENT, covered=carried, place=place))
 
     def exists(self, path: Path) -> bool:
         """Whether the container is marked as existing, in the eyes of this writer."""

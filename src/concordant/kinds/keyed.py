@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from concordant.causal import order_of
@@ -21,10 +20,10 @@ class Keyed:
 
     def contribute_records(self, change: Change, field: Field, path: Path, value: Any, by: str) -> None:
         """Contributes each record at its key."""
-        for key, record in _by_key(value, by).items():
+        for place, (key, record) in enumerate(_by_key(value, by).items()):
             write_key(change, field, path, key, record)
             if not change.exists((*path, key)):
-                change.touch((*path, key))
+                change.touch((*path, key), place)
         if not value:
             change.touch(path)
 
@@ -34,19 +33,9 @@ class Keyed:
         """Carries over the difference, record by record."""
         before, after = _by_key(base, by), _by_key(value, by)
         edit_keys(change, field, path, before, after, grow_only=grow_only)
-        for key in after:
+        for place, key in enumerate(after):
             if key not in before and not change.exists((*path, key)):
-                change.touch((*path, key))
-
-    def settled_records(self, field: Field, by: str) -> Callable[[Any], Any]:
-        """What one write of records shows: in the order of their keys."""
-        inner = field.child.kind.settled(field.child) if field.child is not None else None
-
-        def ordered(value: Any) -> Any:
-            records = _by_key(value, by)
-            return [inner(records[key]) if inner else records[key] for key in sorted(records)]
-
-        return ordered
+                change.touch((*path, key), place)
 
     def read_records(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         """The records, the one first added first."""
@@ -58,7 +47,7 @@ class Keyed:
 
             def added(key: str) -> tuple[Any, ...]:
                 marks = cell[key].get(None, ())
-                return (*min((order_of(entry.stamp) for entry in marks), default=(0.0, "", 0)), key)
+                return (*min(((*order_of(entry.stamp), entry.place) for entry in marks), default=(0.0, "", 0, 0)), key)
 
             return [records[key] for key in sorted(records, key=added)]
 

@@ -10,15 +10,9 @@ from concordant.causal import order_of
 from concordant.kinds.base import Field, Kind, Look, node_is_shown
 from concordant.kinds.keyed import Keyed
 from concordant.tree import Change, Path
-from concordant.values import ABSENT, decode, encode
+from concordant.values import ABSENT, canonical, decode, encode
 
-__all__ = ["Set", "shown_order"]
-
-
-def shown_order(key: str) -> str:
-    """The order of elements that one write added: that of their JSON texts, a string's closing quote left out, so that
-    plain strings stand in their own order."""
-    return key[:-1] if key.startswith('"') else key
+__all__ = ["Set"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +39,12 @@ class Set(Keyed, Kind):
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         if self.by is not None:
             return self.contribute_records(change, field, path, value, self.by)
-        texts = {}
+        texts: dict[str, bytes] = {}
         for item in value:
             text = encode(item, (field.name,))
-            texts[field.canon(text).decode()] = text
-        for key, text in texts.items():
-            change.replace((*path, key), text, field.canon)
+            texts.setdefault(field.canon(text).decode(), text)
+        for place, (key, text) in enumerate(texts.items()):
+            change.replace((*path, key), text, field.canon, place=place)
         if not value:
             change.touch(path)
         return None
@@ -60,9 +54,9 @@ class Set(Keyed, Kind):
             return self.edit_records(change, field, path, base, value, self.by, grow_only=self.grow_only)
         before = {field.canon(encode(item)): item for item in base}
         after = {field.canon(encode(item, (field.name,))): item for item in value}
-        for key, item in after.items():
+        for place, (key, item) in enumerate(after.items()):
             if key not in before:
-                change.replace((*path, key.decode()), encode(item), field.canon)
+                change.replace((*path, key.decode()), encode(item), field.canon, place=place)
         if not self.grow_only:
             gone = [key for key in before if key not in after]
             for key in gone:
@@ -73,21 +67,21 @@ class Set(Keyed, Kind):
 
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
         if self.by is not None:
-            return self.settled_records(field, self.by)
+            inner = field.child.kind.settled(field.child) if field.child is not None else None
+            return None if inner is None else lambda value: [inner(record) for record in value]
 
         def distinct(value: Any) -> Any:
             if len(value) < 2:
                 return value
             try:
-                words = set(value)
-                text = "".join(words)
-            except TypeError:  # not all are strings
+                if field.canon is canonical and len(set(value)) == len(value):
+                    return value
+            except TypeError:  # not hashable
                 pass
-            else:
-                if text.isprintable() and '"' not in text and "\\" not in text:
-                    return sorted(words)
-            by_key = {field.canon(encode(item)).decode(): item for item in value}
-            return [by_key[key] for key in sorted(by_key, key=shown_order)]
+            by_key: dict[bytes, Any] = {}
+            for item in value:
+                by_key.setdefault(field.canon(encode(item)), item)
+            return list(by_key.values())
 
         return distinct
 
@@ -97,7 +91,7 @@ class Set(Keyed, Kind):
 
         def shown(look: Look, cell: Any) -> Any:
             alive = ((key, look.entries(entries)) for key, entries in cell.items() if key is not None)
-            order = [((*min(order_of(e.stamps[0]) for e in entries), shown_order(key)), entries) for key, entries in alive if entries]
+            order = [((*min((order_of(e.stamps[0]), e.place) for e in entries), key), entries) for key, entries in alive if entries]
             if not order and not look.entries(cell.get(None, ())):
                 return ABSENT
             order.sort(key=lambda pair: pair[0])

@@ -98,6 +98,7 @@ def _dump_leaf(leaf: Leaf, number: Any) -> Any:
             None if entry.base is None else [*entry.base[:3], entry.base.value and entry.base.value.decode()],
             [number(stamp) for stamp in entry.confirms],
             [[list(path), _dump_leaf(part, number)] for path, part in entry.covered],  # type: ignore[arg-type]
+            entry.place,
         ]
         for entry in leaf
     ]
@@ -128,8 +129,9 @@ def _load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
             None if base is None else Agreed(float(base[0]), _text(base[1]), int(base[2]), base[3] and _text(base[3]).encode()),
             tuple(stamps[number] for number in confirms),
             tuple((_path(path), _load_leaf(part, stamps)) for path, part in covered),
+            int(place),
         )
-        for stamp, value, base, confirms, covered in data
+        for stamp, value, base, confirms, covered, place in data
     )
 
 

@@ -227,6 +227,7 @@ def expanded(state: State | None, schema: Compiled, replica: str) -> Record:
     record = Record()
     if state is not None:
         record.pending.append(state)
+        record.recent.append((state[2], state[3], state[5]))
         _catch_up(record, schema, replica)
     return record
 
