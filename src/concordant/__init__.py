@@ -43,6 +43,7 @@ from concordant.workspace import (
     Receipt,
     TaskScope,
     Workspace,
+    run_waiting,
 )
 
 __all__ = [
@@ -76,4 +77,5 @@ __all__ = [
     "Text",
     "Workspace",
     "priority",
+    "run_waiting",
 ]

@@ -12,7 +12,19 @@ from typing import NamedTuple, TypeAlias
 
 from concordant.values import JSON
 
-__all__ = ["Agreed", "Dot", "Entry", "Register", "SeenBy", "Stamp", "VersionVector", "dot_of", "is_covered", "merge_vectors", "order_of"]
+__all__ = [
+    "Agreed",
+    "Dot",
+    "Entry",
+    "Register",
+    "SeenBy",
+    "Stamp",
+    "VersionVector",
+    "dot_of",
+    "is_covered",
+    "merge_vectors",
+    "order_of",
+]
 
 Dot: TypeAlias = tuple[str, int]
 VersionVector: TypeAlias = dict[str, int]

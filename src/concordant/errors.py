@@ -38,7 +38,11 @@ class Fault(NamedTuple):
     value: Any = None
 
     def __str__(self) -> str:
-        return f"{_dotted(self.path)}: {self.problem}. {self.mend}" if self.mend else f"{_dotted(self.path)}: {self.problem}."
+        return (
+            f"{_dotted(self.path)}: {self.problem}. {self.mend}"
+            if self.mend
+            else f"{_dotted(self.path)}: {self.problem}."
+        )
 
 
 class SchemaError(ConcordantError, TypeError):

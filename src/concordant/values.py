@@ -16,7 +16,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from concordant.errors import Fault, Path
 
-__all__ = ["ABSENT", "MAX_DEPTH", "Absent", "Canon", "JSON", "Unstorable", "canonical", "decode", "encode", "same"]
+__all__ = ["ABSENT", "JSON", "MAX_DEPTH", "Absent", "Canon", "Unstorable", "canonical", "decode", "encode", "same"]
 
 JSON = bytes
 """A value's JSON text in UTF-8."""
@@ -106,7 +106,9 @@ def _positive_zero(value: Any) -> Any:
 
 def _check(value: Any, path: Path, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise Unstorable(Fault(path[:3], f"nested deeper than {MAX_DEPTH} levels", "Flatten the value or store it as text"))
+        raise Unstorable(
+            Fault(path[:3], f"nested deeper than {MAX_DEPTH} levels", "Flatten the value or store it as text")
+        )
     if isinstance(value, dict):
         for key, item in value.items():
             if type(key) is not str and not isinstance(key, str):
@@ -136,11 +138,15 @@ def _fault(value: Any, path: Path, error: Exception) -> Fault:
         parts = []
     for name, part in parts:
         if isinstance(name, str) and not _is_storable(name):
-            return Fault((*path, name), "the key is text that is no valid Unicode (a lone surrogate)", "Repair the text", name)
+            return Fault(
+                (*path, name), "the key is text that is no valid Unicode (a lone surrogate)", "Repair the text", name
+            )
         if not _is_storable(part):
             return _fault(part, (*path, name), error)
     if isinstance(value, str):
-        return Fault(path, "text that is no valid Unicode (a lone surrogate)", "Repair the text before storing it", value)
+        return Fault(
+            path, "text that is no valid Unicode (a lone surrogate)", "Repair the text before storing it", value
+        )
     return Fault(path, f"a {type(value).__name__} has no JSON form ({error})", "Store a JSON value", value)
 
 

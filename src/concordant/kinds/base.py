@@ -72,7 +72,7 @@ class Contest(NamedTuple):
     place: Path
     reason: str
     anchor: str
-    base: JSON | None | object
+    base: JSON | object | None
     options: tuple[Option, ...]
     field: Field | None
 
@@ -170,7 +170,9 @@ def node_is_shown(
         return True
     own: set[Stamp] = {entry.stamp for entry in register}
     kept = {stamp for entry in register for _, leaf in entry.covered for stamp in _stamps(leaf)}
-    later = [s for p, leaf in leaves(cell) for s in _stamps(leaf) if s not in own and s not in kept and p[0] != "\x00parked"]
+    later = [
+        s for p, leaf in leaves(cell) for s in _stamps(leaf) if s not in own and s not in kept and p[0] != "\x00parked"
+    ]
     later += [s for entry in register if entry.value is not None for s in entry.stamps]
     if look.included is not None:
         later = [stamp for stamp in later if look.included(stamp)]

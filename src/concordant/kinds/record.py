@@ -198,7 +198,7 @@ def split_slot(slot: str) -> tuple[str, str]:
 
 
 def _stamps(cell: Any) -> tuple[Any, ...]:
-    found = set()
+    found: set[Any] = set()
     for _, leaf in leaves(cell):
         if isinstance(leaf, tuple):
             found.update(s for entry in leaf for s in entry.stamps)

@@ -91,7 +91,11 @@ class Set(Keyed, Kind):
 
         def shown(look: Look, cell: Any) -> Any:
             alive = ((key, look.entries(entries)) for key, entries in cell.items() if key is not None)
-            order = [((*min((order_of(e.stamps[0]), e.place) for e in entries), key), entries) for key, entries in alive if entries]
+            order = [
+                ((*min((order_of(e.stamps[0]), e.place) for e in entries), key), entries)
+                for key, entries in alive
+                if entries
+            ]
             if not order and not look.entries(cell.get(None, ())):
                 return ABSENT
             order.sort(key=lambda pair: pair[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from concordant.causal import Stamp
@@ -59,9 +60,7 @@ class Text(Kind):
                 elif rest:
                     self.edit(change, field, path, read, value)
                 return
-        grown = append(
-            sequence, change.stamp, change.next_run(), self.separator + value, line=bool(self.separator)
-        )
+        grown = append(sequence, change.stamp, change.next_run(), self.separator + value, line=bool(self.separator))
         change.set(place, grown)
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
@@ -149,7 +148,7 @@ def phrase_hunks(base: str, new: str) -> list[Hunk]:
     def flush() -> None:
         if len(run) > 2:
             content = run[0].content
-            for before, after in zip(run, run[1:], strict=False):
+            for before, after in pairwise(run):
                 content += base[before.end : after.start] + after.content
             hunks.append(Hunk(run[0].start, run[-1].end, content))
         else:

@@ -15,7 +15,7 @@ from concordant.record.record import Record
 from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, Change, Leaf, LeafChange, leaf_at, leaves, place_leaf, restored
-from concordant.values import ABSENT, encode
+from concordant.values import ABSENT
 
 __all__ = ["Earlier", "Write", "apply", "without"]
 
@@ -78,7 +78,7 @@ def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escala
     if write.mode == "delete":
         change.delete(())
     elif write.mode == "decide":
-        _decide(change, root, write)
+        _decide(change, write)
     else:
         change.enter(())
         if write.mode == "edit":
@@ -88,10 +88,10 @@ def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escala
         else:
             root.kind.contribute(change, root, (), write.values)
         if write.replaces_all:
-            _remove_left_out(change, root, write)
+            _remove_left_out(change, write)
         for path, value in write.parked.items():
             change.replace((PARKED, json.dumps(path)), value)
-        _close_parked(change, root, write)
+        _close_parked(change, write)
     changes = change.changes()
     if write.yields:
         changes = tuple(c for c in changes if not _stands_later(c.before, write.yields))
@@ -120,7 +120,7 @@ def _put(change: Change, root: Field, write: Write) -> None:
         change.touch(())
 
 
-def _remove_left_out(change: Change, root: Field, write: Write) -> None:
+def _remove_left_out(change: Change, write: Write) -> None:
     """What a put of an undeclared document leaves out goes away, as far as its writer has seen it."""
     gone = False
     for slot in change.keys(()):
@@ -141,7 +141,7 @@ def _remove_left_out(change: Change, root: Field, write: Write) -> None:
         change.touch(())
 
 
-def _close_parked(change: Change, root: Field, write: Write) -> None:
+def _close_parked(change: Change, write: Write) -> None:
     """A valid write by the same agent answers the value of the wrong type that it had parked there."""
     held = change.tree.get(PARKED)
     if not held:
@@ -160,7 +160,7 @@ def _close_parked(change: Change, root: Field, write: Write) -> None:
         change.set(place, tuple(entry for entry in register if entry.stamp.agent != write.stamp.agent))
 
 
-def _decide(change: Change, root: Field, write: Write) -> None:
+def _decide(change: Change, write: Write) -> None:
     contest = write.contest
     assert contest is not None
     value = write.decision
@@ -192,9 +192,7 @@ def _decide(change: Change, root: Field, write: Write) -> None:
     if value is ABSENT:
         return
     current = _current(change, contest)
-    if current is ABSENT:
-        field.kind.contribute(change, field, contest.place, value)
-    elif isinstance(field.kind, Scalar):
+    if current is ABSENT or isinstance(field.kind, Scalar):
         field.kind.contribute(change, field, contest.place, value)
     else:
         field.kind.edit(change, field, contest.place, current, value)
@@ -258,5 +256,3 @@ def _anew(before: tuple[Entry, ...], after: Leaf | None, stamp: Stamp) -> tuple[
 
 def _stands_later(leaf: Leaf | None, dots: frozenset[tuple[str, int]]) -> bool:
     return isinstance(leaf, tuple) and any(dot_of(entry.stamp) in dots for entry in leaf)
-
-

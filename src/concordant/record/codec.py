@@ -59,7 +59,8 @@ def load_record(data: bytes) -> Record:
         if document["format"] != FORMAT:
             raise CodecError(f"a record of format {document['format']!r}; this version reads format {FORMAT}")
         stamps = [
-            Stamp(float(s[0]), _text(s[1]), int(s[2]), _text(s[3]), _text(s[4]), _text(s[5])) for s in document["stamps"]
+            Stamp(float(s[0]), _text(s[1]), int(s[2]), _text(s[3]), _text(s[4]), _text(s[5]))
+            for s in document["stamps"]
         ]
         record = Record()
         record.vector = {_text(replica): int(n) for replica, n in document["vector"].items()}
@@ -126,7 +127,9 @@ def _load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
         Entry(
             stamps[stamp],
             None if value is None else _text(value).encode(),
-            None if base is None else Agreed(float(base[0]), _text(base[1]), int(base[2]), base[3] and _text(base[3]).encode()),
+            None
+            if base is None
+            else Agreed(float(base[0]), _text(base[1]), int(base[2]), base[3] and _text(base[3]).encode()),
             tuple(stamps[number] for number in confirms),
             tuple((_path(path), _load_leaf(part, stamps)) for path, part in covered),
             int(place),

@@ -37,7 +37,19 @@ class Record:
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
 
-    __slots__ = ("arrivals", "cache", "covering", "created_at", "pending", "recent", "suspects", "tree", "updated_at", "vector", "version")
+    __slots__ = (
+        "arrivals",
+        "cache",
+        "covering",
+        "created_at",
+        "pending",
+        "recent",
+        "suspects",
+        "tree",
+        "updated_at",
+        "vector",
+        "version",
+    )
 
     def __init__(self) -> None:
         self.tree: Tree = {}

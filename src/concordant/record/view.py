@@ -41,7 +41,7 @@ def view(
     look = Look(on_delete)
     value = root.kind.read(look, root, (), (), tree)
     if value is not ABSENT and fits is not None and not fits(value):
-        value = _largest_fitting(record, tree, root, look, fits)
+        value = _largest_fitting(tree, root, look, fits)
     if value is ABSENT and PARKED in tree and not tree.get(None):
         value = {}
     undeclared: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ def _place_of(root: Field, path: tuple[str, ...]) -> tuple[Path, Field]:
     return tuple(place), field
 
 
-def _largest_fitting(record: Record, tree: Tree, root: Field, look: Look, fits: Callable[[Any], bool]) -> Any:
+def _largest_fitting(tree: Tree, root: Field, look: Look, fits: Callable[[Any], bool]) -> Any:
     """Applies the live writes in (time, dot) order and holds back each that would break a constraint.
 
     A write is taken as a whole if it fits, else entry by entry, so that one bad field does not cost the others.
@@ -188,5 +188,3 @@ def _own_value(tree: Tree, root: Field, cell: Path, stamp: Stamp) -> Any:
         return None
     value = reading(field, part)
     return None if value is ABSENT else value
-
-

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Callable, Mapping, Sequence, Set as AbstractSet
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault
 from concordant.kinds import POLICIES, Counter, Field, Kind, List, Map, Priority, Record, Scalar, Set, Text
-from concordant.values import ABSENT, JSON, canonical, decode, encode
+from concordant.schema.annotations import (
+    canon_of,
+    element_of,
+    hint,
+    is_ranked,
+    kind_name,
+    rank_of,
+    split_annotation,
+    type_name,
+)
+from concordant.values import ABSENT, JSON, decode
 
 __all__ = ["NATURAL", "fields_of", "is_state_model", "kind_in"]
 
 NATURAL: dict[type[Kind], Callable[[], Any]] = {Set: list, Map: dict, Text: str, Counter: int, List: list, Record: dict}
 """What a field of a kind holds when it was never written and declares no default."""
 
-_RANKED = (int, float, Decimal, str, date, datetime, time, timedelta)
 _SETS = (set, frozenset, list, AbstractSet)
 _LISTS = (list, Sequence)
 _DICTS = (dict, Mapping)
@@ -43,7 +49,11 @@ def is_state_model(annotation: Any) -> bool:
 
 
 def fields_of(
-    model: type[BaseModel], faults: list[Fault], path: tuple[str, ...] = (), key: str | None = None, checked: bool = False
+    model: type[BaseModel],
+    faults: list[Fault],
+    path: tuple[str, ...] = (),
+    key: str | None = None,
+    checked: bool = False,
 ) -> dict[str, Field]:
     """Compiles the fields of a model; whatever is wrong is added to ``faults``.
 
@@ -60,7 +70,7 @@ def fields_of(
         return {
             name: field
             for name, info in model.model_fields.items()
-            if (field := _field(model, name, info, faults, (*path, model.__name__, name), key, checked)) is not None
+            if (field := _field(name, info, faults, (*path, model.__name__, name), key, checked)) is not None
         }
     finally:
         _building.pop()
@@ -76,7 +86,6 @@ def has_validators(model: type[BaseModel]) -> bool:
 
 
 def _field(
-    model: type[BaseModel],
     name: str,
     info: FieldInfo,
     faults: list[Fault],
@@ -94,7 +103,7 @@ def _field(
         return None
     if info.is_required() and type(field.kind) not in NATURAL and name != key:
         faults.append(
-            Fault(path, f"{_shown(field.kind)} has no default", f"Give it one, such as `{name}: ... | None = None`")
+            Fault(path, f"{kind_name(field.kind)} has no default", f"Give it one, such as `{name}: ... | None = None`")
         )
     default: Any = ABSENT
     if not info.is_required():
@@ -102,10 +111,12 @@ def _field(
             value = info.get_default(call_default_factory=True, validated_data={})
             default = TypeAdapter(Any).dump_python(value, mode="json")
         except Exception as error:
-            faults.append(Fault(path, f"its default cannot be made or stored ({error})", "Give it a JSON value as default"))
+            faults.append(
+                Fault(path, f"its default cannot be made or stored ({error})", "Give it a JSON value as default")
+            )
     elif type(field.kind) in NATURAL:
         default = NATURAL[type(field.kind)]()
-    adapter = TypeAdapter(annotation)
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)  # type: ignore[arg-type]
 
     def accepts(value: Any) -> bool:
         try:
@@ -126,11 +137,13 @@ def _place(
     kinds = kind_in(metadata)
     classes = [item for item in metadata if isinstance(item, type) and issubclass(item, Kind)]
     for item in classes:
-        faults.append(Fault(path, f"the class {item.__name__} stands where an instance is meant", f"Write `{item.__name__}()`"))
+        faults.append(
+            Fault(path, f"the class {item.__name__} stands where an instance is meant", f"Write `{item.__name__}()`")
+        )
     if classes:
         return None
     if len(kinds) > 1:
-        names = ", ".join(_shown(kind) for kind in kinds)
+        names = ", ".join(kind_name(kind) for kind in kinds)
         faults.append(Fault(path, f"declares more than one kind ({names})", "Keep one"))
         return None
     if not kinds:
@@ -138,8 +151,8 @@ def _place(
             fields = fields_of(annotation, faults, path[:-2], checked=checked)
             checked = checked or has_validators(annotation) or any(field.checked for field in fields.values())
             return Field(name, Record(), "record", fields=fields, checked=checked)
-        hint = _hint(annotation)
-        faults.append(Fault(path, f"declares no kind (its type is {_typename(annotation)})", hint))
+        mend = hint(annotation)
+        faults.append(Fault(path, f"declares no kind (its type is {type_name(annotation)})", mend))
         return None
     kind = kinds[0]
     check = _CHECKS.get(type(kind))
@@ -148,7 +161,9 @@ def _place(
     return check(name, kind, annotation, faults, path, checked)
 
 
-def _scalar(name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool) -> Field | None:
+def _scalar(
+    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+) -> Field | None:
     resolve = kind.resolve
     if kind.provisional not in ("agreed", "first", "latest"):
         faults.append(Fault(path, f"unknown provisional={kind.provisional!r}", 'Use "agreed", "first" or "latest"'))
@@ -156,55 +171,86 @@ def _scalar(name: str, kind: Any, annotation: Any, faults: list[Fault], path: tu
     if isinstance(resolve, str):
         if resolve not in POLICIES:
             known = ", ".join(f'"{policy}"' for policy in POLICIES)
-            faults.append(Fault(path, f"unknown policy resolve={resolve!r}", f"Use {known}, priority(...) or a function"))
+            faults.append(
+                Fault(path, f"unknown policy resolve={resolve!r}", f"Use {known}, priority(...) or a function")
+            )
         elif resolve in ("max", "min"):
-            if _is_ranked(annotation):
-                rank = _rank_of(annotation)
+            if is_ranked(annotation):
+                rank = rank_of(annotation)
             else:
                 mend = 'Use "first", "latest", priority(...) or a function'
-                faults.append(Fault(path, f'the policy "{resolve}" cannot order {_typename(annotation)}', mend))
+                faults.append(Fault(path, f'the policy "{resolve}" cannot order {type_name(annotation)}', mend))
     elif resolve is not None and not isinstance(resolve, Priority) and not callable(resolve):
-        faults.append(Fault(path, f"resolve={resolve!r} is no policy", "Use a policy's name, priority(...) or a function"))
-    return Field(name, kind, kind.tag(), canon=_canon_of(annotation), rank=rank, checked=checked)
+        faults.append(
+            Fault(path, f"resolve={resolve!r} is no policy", "Use a policy's name, priority(...) or a function")
+        )
+    return Field(name, kind, kind.tag(), canon=canon_of(annotation), rank=rank, checked=checked)
 
 
-def _set(name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool) -> Field | None:
-    element = _element(annotation, _SETS)
+def _set(
+    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+) -> Field | None:
+    element = element_of(annotation, _SETS)
     if element is None:
-        faults.append(Fault(path, f"Set() on {_typename(annotation)}", "Set() takes set, frozenset or list; for one value use Scalar()"))
+        faults.append(
+            Fault(
+                path,
+                f"Set() on {type_name(annotation)}",
+                "Set() takes set, frozenset or list; for one value use Scalar()",
+            )
+        )
         return None
-    bare, metadata = _split(element)
+    bare, metadata = split_annotation(element)
     record = isinstance(bare, type) and issubclass(bare, BaseModel)
     if kind.by is None:
         if record and get_origin(annotation) is list:
             mend = 'Name the field that identifies a record: Set(by="id"); or use List() where order counts'
-            faults.append(Fault(path, f"Set() on a list of records ({_typename(bare)})", mend))
-        return Field(name, kind, kind.tag(), canon=_canon_of(element), checked=checked)
+            faults.append(Fault(path, f"Set() on a list of records ({type_name(bare)})", mend))
+        return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
     if not record or kind.by not in bare.model_fields:
         faults.append(
-            Fault(path, f'Set(by="{kind.by}") on {_typename(element)}', f"The elements must be models with a field {kind.by!r}")
+            Fault(
+                path,
+                f'Set(by="{kind.by}") on {type_name(element)}',
+                f"The elements must be models with a field {kind.by!r}",
+            )
         )
         return None
     child = _value_field(bare, metadata, faults, path, checked, key=kind.by)
     return child and Field(name, kind, kind.tag(child.tag), child=child, checked=checked or child.checked)
 
 
-def _map(name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool) -> Field | None:
+def _map(
+    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+) -> Field | None:
     origin = get_origin(annotation) or annotation
     arguments = get_args(annotation) or (str, Any)
     if origin not in _DICTS or len(arguments) != 2:
-        faults.append(Fault(path, f"Map() on {_typename(annotation)}", "Map() takes dict[str, ...]; for one value use Scalar()"))
+        faults.append(
+            Fault(path, f"Map() on {type_name(annotation)}", "Map() takes dict[str, ...]; for one value use Scalar()")
+        )
         return None
     if arguments[0] is not str:
-        faults.append(Fault(path, f"Map() with keys of type {_typename(arguments[0])}", "Use dict[str, ...]: JSON objects have strings as keys"))
+        faults.append(
+            Fault(
+                path,
+                f"Map() with keys of type {type_name(arguments[0])}",
+                "Use dict[str, ...]: JSON objects have strings as keys",
+            )
+        )
         return None
-    bare, metadata = _split(arguments[1])
+    bare, metadata = split_annotation(arguments[1])
     child = _value_field(bare, metadata, faults, path, checked)
     return child and Field(name, kind, kind.tag(child.tag), child=child, checked=checked or child.checked)
 
 
 def _value_field(
-    bare: Any, metadata: Sequence[Any], faults: list[Fault], path: tuple[str, ...], checked: bool, key: str | None = None
+    bare: Any,
+    metadata: Sequence[Any],
+    faults: list[Fault],
+    path: tuple[str, ...],
+    checked: bool,
+    key: str | None = None,
 ) -> Field | None:
     """How the values of a map merge: by their kind, field by field if they are state models, else as scalars."""
     if not any(isinstance(m, Kind) or (isinstance(m, type) and issubclass(m, Kind)) for m in metadata):
@@ -217,9 +263,11 @@ def _value_field(
     return _place("", bare, metadata, faults, path, checked or constrained)
 
 
-def _text(name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool) -> Field | None:
+def _text(
+    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+) -> Field | None:
     if annotation is not str:
-        faults.append(Fault(path, f"Text() on {_typename(annotation)}", f"Text() takes str; {_hint(annotation)}"))
+        faults.append(Fault(path, f"Text() on {type_name(annotation)}", f"Text() takes str; {hint(annotation)}"))
         return None
     if kind.overlap not in ("escalate", "merge"):
         faults.append(Fault(path, f"unknown overlap={kind.overlap!r}", 'Use "escalate" or "merge"'))
@@ -228,19 +276,29 @@ def _text(name: str, kind: Any, annotation: Any, faults: list[Fault], path: tupl
     return Field(name, kind, kind.tag(), checked=checked)
 
 
-def _counter(name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool) -> Field | None:
+def _counter(
+    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+) -> Field | None:
     if annotation not in (int, float, Decimal):
-        faults.append(Fault(path, f"Counter() on {_typename(annotation)}", f"Counter() takes int, float or Decimal; {_hint(annotation)}"))
+        faults.append(
+            Fault(
+                path,
+                f"Counter() on {type_name(annotation)}",
+                f"Counter() takes int, float or Decimal; {hint(annotation)}",
+            )
+        )
         return None
     return Field(name, kind, kind.tag(), checked=checked)
 
 
-def _list(name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool) -> Field | None:
-    element = _element(annotation, _LISTS)
+def _list(
+    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+) -> Field | None:
+    element = element_of(annotation, _LISTS)
     if element is None:
-        faults.append(Fault(path, f"List() on {_typename(annotation)}", f"List() takes list; {_hint(annotation)}"))
+        faults.append(Fault(path, f"List() on {type_name(annotation)}", f"List() takes list; {hint(annotation)}"))
         return None
-    return Field(name, kind, kind.tag(), canon=_canon_of(element), checked=checked)
+    return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
 
 
 _CHECKS: dict[type[Kind], Callable[..., Field | None]] = {
@@ -251,107 +309,3 @@ _CHECKS: dict[type[Kind], Callable[..., Field | None]] = {
     Counter: _counter,
     List: _list,
 }
-
-
-def _element(annotation: Any, containers: tuple[Any, ...]) -> Any:
-    """The element type of a container, ``None`` if the annotation is no such container."""
-    origin = get_origin(annotation) or annotation
-    if origin not in containers:
-        return None
-    arguments = get_args(annotation)
-    return arguments[0] if arguments else Any
-
-
-def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    if get_origin(annotation) is Annotated:
-        return get_args(annotation)[0], get_args(annotation)[1:]
-    return annotation, ()
-
-
-def _members(annotation: Any) -> list[Any]:
-    """The types that an annotation is made of, unions and containers taken apart."""
-    bare, _ = _split(annotation)
-    arguments = get_args(bare)
-    if get_origin(bare) is typing.Literal:
-        return [type(argument) for argument in arguments]
-    return [bare, *(m for argument in arguments if argument is not Ellipsis for m in _members(argument))]
-
-
-def _is_ranked(annotation: Any) -> bool:
-    bare, _ = _split(annotation)
-    if get_origin(bare) in (Union, types.UnionType):
-        members = [m for m in get_args(bare) if m is not type(None)]
-        groups = {("number" if _is(m, (int, float, Decimal)) else m) for m in members}
-        return len(groups) == 1 and all(_is_ranked(m) for m in members)
-    if get_origin(bare) is typing.Literal:
-        return len({type(argument) for argument in get_args(bare)}) == 1
-    return _is(bare, _RANKED)
-
-
-def _is(annotation: Any, classes: tuple[type, ...]) -> bool:
-    from enum import Enum
-
-    return isinstance(annotation, type) and issubclass(annotation, classes) and not issubclass(annotation, Enum)
-
-
-def _rank_of(annotation: Any) -> Callable[[JSON], Any]:
-    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-
-    def rank(text: JSON) -> tuple[Any, ...]:
-        value = adapter.validate_python(decode(text))
-        if value is None or value != value:
-            return (0,)
-        return (1, value)
-
-    return rank
-
-
-def _canon_of(annotation: Any) -> Callable[[JSON], JSON]:
-    """How values of the type compare: as their JSON, except that decimals compare as numbers."""
-    if not any(isinstance(m, type) and issubclass(m, Decimal) for m in _members(annotation)):
-        return canonical
-    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-
-    def canon(text: JSON) -> JSON:
-        try:
-            value = adapter.validate_python(decode(text))
-        except ValueError:
-            return canonical(text)
-        return canonical(encode(adapter.dump_python(_normal(value), mode="json")))
-
-    return canon
-
-
-def _normal(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return Decimal(format(value.normalize(), "f")) if value.is_finite() else value
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return type(value)(_normal(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _normal(item) for key, item in value.items()}
-    return value
-
-
-def _shown(kind: Kind) -> str:
-    return f"{type(kind).__name__}()"
-
-
-def _typename(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation).replace("typing.", "")
-
-
-def _hint(annotation: Any) -> str:
-    """The kind that would fit a type: a hint in a message, never an inference."""
-    origin = get_origin(annotation) or annotation
-    names = {str: "Text() to merge edits word by word, or Scalar() for one value", int: "Counter() for a sum, or Scalar() for one value"}
-    if origin in (float, Decimal):
-        fit = names[int]
-    elif origin in (set, frozenset):
-        fit = "Set()"
-    elif origin is list:
-        fit = "List() where order counts, or Set() where it does not"
-    elif origin is dict:
-        fit = "Map() to merge key by key, or Scalar() for one value"
-    else:
-        fit = names.get(origin, "Scalar()")
-    return f"Declare one: {fit}"

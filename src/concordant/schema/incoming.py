@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field as PydanticField, ValidationError, create_model, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field as PydanticField,
+    ValidationError,
+    create_model,
+    field_validator,
+)
 
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
@@ -13,8 +21,8 @@ from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Se
 __all__ = ["dumper", "incoming_model", "is_plain", "split_faults"]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
-         "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length", "coerce_numbers_to_str",
-         "regex_engine")  # fmt: skip
+         "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length",
+         "coerce_numbers_to_str", "regex_engine")  # fmt: skip
 
 
 def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[BaseModel]:
@@ -35,7 +43,7 @@ def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[
         scalars = [f for f in wanted if f in fields and isinstance(fields[f].kind, Scalar)]
         if scalars:
             function = decorator.func
-            validators[name] = field_validator(*scalars, mode=decorator.info.mode)(function)  # type: ignore[call-overload]
+            validators[name] = field_validator(*scalars, mode=decorator.info.mode)(function)
     settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants", protected_namespaces=())  # type: ignore[typeddict-item]
     return create_model(f"{model.__name__}Write", __config__=settings, __validators__=validators, **definitions)
 
@@ -72,7 +80,7 @@ def is_plain(annotation: Any, field: Field) -> bool:
 def _nested_dump(field: Field) -> Any:
     if isinstance(field.kind, Record):
         return dumper(field.fields)
-    child = field.child and _nested_dump(field.child)
+    child: Any = _nested_dump(field.child) if field.child is not None else None
     if child is None:
         return None
     if isinstance(field.kind, Map):
@@ -106,7 +114,9 @@ def _value(annotation: Any, field: Field) -> Any:
     if get_origin(annotation) is Annotated:
         bare, *metadata = get_args(annotation)
         inner = _contribution(bare, field)
-        constraints = [item for item in metadata if not isinstance(item, Kind)] if isinstance(field.kind, Scalar) else []
+        constraints = (
+            [item for item in metadata if not isinstance(item, Kind)] if isinstance(field.kind, Scalar) else []
+        )
         return Annotated[(inner, *constraints)] if constraints else inner
     return _contribution(annotation, field)
 

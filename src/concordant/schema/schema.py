@@ -132,7 +132,7 @@ class Compiled:
     def build(self, value: Mapping[str, Any]) -> BaseModel:
         """The model instance that a document's value makes."""
         assert self.model is not None
-        return self._filled.model_validate(value, strict=False)  # type: ignore[no-any-return]
+        return self._filled.model_validate(value, strict=False)
 
     def fits(self, value: Any) -> bool:
         """Whether a value satisfies the model's constraints and validators."""
@@ -147,7 +147,7 @@ class Compiled:
         return {name: getattr(document, name) for name in self.root.fields}
 
 
-def compile_schema(schema: Schema | type[BaseModel]) -> Compiled:
+def compile_schema(schema: Any) -> Compiled:
     """Checks and compiles a schema.
 
     Raises:
@@ -168,18 +168,20 @@ def _compile(schema: Schema) -> Compiled:
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise SchemaError(repr(model), [Fault((), f"{model!r} is no model", "Give a subclass of pydantic.BaseModel")])
     if schema.on_delete not in ("escalate", "delete", "update"):
-        faults.append(Fault(("on_delete",), f"unknown on_delete={schema.on_delete!r}", 'Use "escalate", "delete" or "update"'))
+        faults.append(
+            Fault(("on_delete",), f"unknown on_delete={schema.on_delete!r}", 'Use "escalate", "delete" or "update"')
+        )
     if schema.on_invalid not in ("escalate", "raise"):
         faults.append(Fault(("on_invalid",), f"unknown on_invalid={schema.on_invalid!r}", 'Use "escalate" or "raise"'))
     fields = fields_of(model, faults)
     if faults:
         raise SchemaError(model.__name__, faults)
-    checked = any(field.checked and _constrains_merge(field, model, name) for name, field in fields.items())
+    checked = any(field.checked and _constrains_merge(field, model) for name, field in fields.items())
     root = Field(model.__name__, Record(), "record", fields=fields, checked=checked)
     return Compiled(schema, root)
 
 
-def _constrains_merge(field: Field, model: type[BaseModel], name: str) -> bool:
+def _constrains_merge(field: Field, model: type[BaseModel]) -> bool:
     """A constraint on one scalar is checked as it is written; any other can be broken by a merge."""
     from concordant.kinds import Scalar
     from concordant.schema.declarations import has_validators
@@ -239,4 +241,3 @@ def fingerprint(root: Field) -> str:
 
 
 OPEN_SCHEMA = Compiled(None, OPEN)
-

@@ -41,9 +41,7 @@ abe3-abed fb1e fe00-fe0f fe20-fe2f 101fd-1037a 10a01-11ef6 16af0-16ff1 1bc9d-1e9
 _MARKS = "".join("-".join(chr(int(end, 16)) for end in span.split("-")) for span in _RANGES.split())
 _FLAG = "\U0001f1e6-\U0001f1ff"
 # A word; the end of a line; white space within it, a flag or any other character, with what is joined to it.
-_TOKEN = re.compile(
-    rf"\w[\w{_MARKS}]*|\n|(?:[^\S\n]+|[{_FLAG}]{{2}}|[^\w\s])(?:(?!\w)[{_MARKS}]|(?<=\u200D)[^\w\s])*"
-)
+_TOKEN = re.compile(rf"\w[\w{_MARKS}]*|\n|(?:[^\S\n]+|[{_FLAG}]{{2}}|[^\w\s])(?:(?!\w)[{_MARKS}]|(?<=\u200D)[^\w\s])*")
 # Where a token ends whatever stands further left or right.
 _SAFE = re.compile(rf"(?<=\S)(?=\s)|(?<=\n)|(?<!\u200D)(?=[^\w\s{_FLAG}{_MARKS}])|(?<![\w{_MARKS}])(?=\w)")
 _LINE = re.compile(r"[^\n]+\n?|\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence as Items
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from concordant.causal import SeenBy, Stamp, order_of
@@ -13,12 +14,10 @@ from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Seq
 __all__ = ["Shown", "append", "content_of", "decide", "layout", "splice", "withdraw"]
 
 
-
-
 class Shown(NamedTuple):
-    """A visible piece: its index, the piece, and how many of its first characters are a separator not shown."""
+    """A visible piece: its number, the piece, and how many of its first characters are a separator not shown."""
 
-    index: int
+    number: int
     piece: Piece
     skip: int
 
@@ -60,9 +59,9 @@ def append(sequence: Sequence, stamp: Stamp, k: int, content: Content, *, line: 
 
 
 class _Place(NamedTuple):
-    """Where something happens: ``at`` characters into the piece with this index."""
+    """Where something happens: ``at`` characters into the piece with this number."""
 
-    index: int
+    number: int
     at: int
 
 
@@ -188,7 +187,7 @@ class _Places:
             low = max(start - self.starts[position], 0) + item.skip
             high = min(end - self.starts[position] + item.skip, len(item.piece.content))
             if low < high:
-                result.append((item.index, low, high))
+                result.append((item.number, low, high))
             position += 1
         return result
 
@@ -215,10 +214,10 @@ class _Edit:
         if place is None:
             self.first.append(Piece(self.stamp, k, 0, content, START))
             return
-        host = self.pieces[place.index]
+        host = self.pieces[place.number]
         anchor: Anchor = (*run_of(host), host.offset + place.at - 1)
         piece = Piece(self.stamp, k, 0, content, anchor)
-        self.inserts.setdefault(place.index, []).append((place.at, piece))
+        self.inserts.setdefault(place.number, []).append((place.at, piece))
 
     def settle(self, seen: SeenBy, escalate: bool) -> None:
         """A strike over words that were contested replaces the contenders that its writer had seen."""
@@ -243,7 +242,11 @@ class _Edit:
         else:
             for index in range(len(self.pieces)):
                 pieces += self._parts(index)
-        strikes = {run: s for run, s in self.sequence.strikes.items() if run not in self.dropped} if self.dropped else self.sequence.strikes
+        strikes = (
+            {run: s for run, s in self.sequence.strikes.items() if run not in self.dropped}
+            if self.dropped
+            else self.sequence.strikes
+        )
         if self.added:
             strikes = {**strikes, **self.added}
         return Sequence(pieces, strikes, self.sequence.newest_root)
@@ -259,12 +262,10 @@ class _Edit:
         length = len(piece.content)
         cuts = sorted({0, length, *(s for s, _, _ in strikes), *(e for _, e, _ in strikes), *(at for at, _ in inserts)})
         parts: list[Piece] = []
-        for low, high in zip(cuts, cuts[1:], strict=False):
+        for low, high in pairwise(cuts):
             over = tuple(run for start, end, run in strikes if start <= low and high <= end)
             parts.append(
-                piece._replace(
-                    offset=piece.offset + low, content=piece.content[low:high], struck=piece.struck + over
-                )
+                piece._replace(offset=piece.offset + low, content=piece.content[low:high], struck=piece.struck + over)
             )
             parts.extend(new for at, new in inserts if at == high)
         return parts

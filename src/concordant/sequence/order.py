@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from concordant.causal import VersionVector, is_covered, order_of
 from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
@@ -113,7 +114,7 @@ def _cut(piece: Piece, offsets: Iterable[int]) -> list[Piece]:
         return [piece]
     bounds = [piece.offset, *inside, piece.offset + len(piece.content)]
     parts = []
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         content: Content = piece.content[low - piece.offset : high - piece.offset]
         parts.append(piece._replace(offset=low, content=content))
     return parts

@@ -134,9 +134,7 @@ class _Weighing:
             groups.setdefault(find(run), []).append(run)
         return [group for group in groups.values() if len(group) > 1]
 
-    def _sides(
-        self, group: list[RunId], hidden: set[RunId], also: dict[RunId, tuple[Stamp, ...]]
-    ) -> list[list[RunId]]:
+    def _sides(self, group: list[RunId], hidden: set[RunId], also: dict[RunId, tuple[Stamp, ...]]) -> list[list[RunId]]:
         """Puts strikes that can stand together on one side; an equal rewrite joins its twin, its text hidden."""
         sides: list[list[RunId]] = []
         for run in group:
@@ -200,7 +198,10 @@ class _Weighing:
                 run = run_of(piece)
                 if not piece.live or (run in owners and run not in standing) or (run in hidden and run not in owners):
                     continue
-                if any(s in self.strikes and (s in standing or s not in suspended and s not in owners) for s in piece.struck):
+                if any(
+                    s in self.strikes and (s in standing or (s not in suspended and s not in owners))
+                    for s in piece.struck
+                ):
                     continue
                 result.append(piece)
             return tuple(result)

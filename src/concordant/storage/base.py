@@ -66,36 +66,48 @@ class Storage(Protocol):
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         """Runs an update in a transaction; if it raises, nothing has changed."""
+        ...
 
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
         """Runs updates in one transaction: all of them take effect, or, if one raises, none."""
+        ...
 
     def load(self, namespace: Namespace, key: str) -> State | None:
         """The state of a document, ``None`` if there never was one."""
+        ...
 
     def reading(self) -> Any:
         """A context in which no commit takes place."""
+        ...
 
     def now(self) -> tuple[int, float]:
         """The number of the last commit, and the time."""
+        ...
 
     def documents(self, prefix: Namespace) -> Iterator[tuple[Namespace, str, State]]:
         """All documents under a namespace prefix."""
+        ...
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
         """The journal of a document, newest first."""
+        ...
 
     def journal(self) -> Iterator[Row]:
         """The whole journal, newest first."""
+        ...
 
     def executed_before(self, task: str, execution: str) -> bool:
         """Whether another execution of a task than this one has written."""
+        ...
 
     def advance(self, past: float) -> None:
         """Moves the clock past a time met in another replica's writes."""
+        ...
 
     def forget(self, namespace: Namespace, key: str) -> None:
         """Takes a document out of the journal."""
+        ...
 
     def close(self) -> None:
         """Releases what the storage holds."""
+        ...

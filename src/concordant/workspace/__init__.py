@@ -3,6 +3,7 @@
 from concordant.workspace.agent import Agent
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.escalation import ABSTAIN, DELETED, Contender, Escalation, Event
+from concordant.workspace.resolving import run_waiting
 from concordant.workspace.scope import Moment, TaskScope
 from concordant.workspace.workspace import Workspace
 
@@ -20,4 +21,5 @@ __all__ = [
     "Receipt",
     "TaskScope",
     "Workspace",
+    "run_waiting",
 ]

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from concordant.workspace.document import Document, Receipt
+from concordant.workspace.resolving import run_waiting
 from concordant.workspace.scope import Scope
 
 if TYPE_CHECKING:
-    from concordant.workspace.workspace import Workspace
+    from concordant.workspace.engine import Engine
 
 __all__ = ["Agent"]
 
@@ -21,14 +22,12 @@ class Agent:
     What it reads it has seen; its writes are concurrent with what was committed after the scope began and not read.
     """
 
-    def __init__(self, workspace: Workspace, name: str, scope: Scope) -> None:
+    def __init__(self, workspace: Engine, name: str, scope: Scope) -> None:
         self._workspace = workspace
         self.name = name
         self.scope = scope
 
-    def write(
-        self, namespace: tuple[str, ...], key: str, value: Any, *, if_version: int | None = None
-    ) -> Receipt:
+    def write(self, namespace: tuple[str, ...], key: str, value: Any, *, if_version: int | None = None) -> Receipt:
         """Contributes: fields left out are untouched, nothing is removed.
 
         Args:
@@ -91,17 +90,19 @@ class Agent:
         """Begins the scope anew: all that is committed by now counts as seen."""
         self.scope = self._workspace._scope(self.name, None)
 
-    async def awrite(self, namespace: tuple[str, ...], key: str, value: Any, *, if_version: int | None = None) -> Receipt:
+    async def awrite(
+        self, namespace: tuple[str, ...], key: str, value: Any, *, if_version: int | None = None
+    ) -> Receipt:
         """``write`` for coroutines."""
-        return await self._workspace._async(self.write, namespace, key, value, if_version=if_version)
+        return await run_waiting(self.write, namespace, key, value, if_version=if_version)
 
     async def aread(self, namespace: tuple[str, ...], key: str, *, strict: bool = False) -> Document | None:
         """``read`` for coroutines."""
-        return await self._workspace._async(self.read, namespace, key, strict=strict)
+        return await run_waiting(self.read, namespace, key, strict=strict)
 
     async def adelete(self, namespace: tuple[str, ...], key: str, *, if_version: int | None = None) -> Receipt:
         """``delete`` for coroutines."""
-        return await self._workspace._async(self.delete, namespace, key, if_version=if_version)
+        return await run_waiting(self.delete, namespace, key, if_version=if_version)
 
     async def arefresh(self) -> None:
         """``refresh`` for coroutines."""
@@ -112,9 +113,7 @@ class Agent:
         """``edit`` for coroutines."""
         draft = self._workspace._open(self.scope, namespace, key)
         yield draft.object
-        await self._workspace._async(self._workspace._close, self.scope, draft)
+        await run_waiting(self._workspace._close, self.scope, draft)
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r})"
-
-

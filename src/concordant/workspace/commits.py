@@ -9,13 +9,13 @@ from concordant.causal import Stamp, dot_of
 from concordant.errors import StaleWriteError
 from concordant.kinds import Contest
 from concordant.record import Earlier, Record, View, Write, apply, view
+from concordant.record.record import RECENT
 from concordant.schema import Compiled
 from concordant.storage import PutOff, Row, State
 from concordant.tree import PARKED, LeafChange
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.escalation import Escalation, Event, when
 from concordant.workspace.inbox import Decision, Inbox
-from concordant.record.record import RECENT
 from concordant.workspace.scope import Mark, Scope, seen_by, sees_all
 
 __all__ = ["Pending", "changes_of", "current_view", "expanded", "version_of"]
@@ -75,7 +75,7 @@ class Pending:
             if self.mode == "delete":
                 return None
             if not self.parked and self._is_plain():
-                row = (
+                row: tuple[Any, ...] = (
                     self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, None, 0, self.op,
                     (),
                 )  # fmt: skip
@@ -83,7 +83,7 @@ class Pending:
                 return row, row
         elif self._is_sequel(state):
             return self._deferred(state, n, time)
-        earlier, later = self._earlier(state)
+        earlier, later = self._earlier()
         if earlier is not None and self._repeats(earlier):
             self.version = version_of(state)
             return None
@@ -197,11 +197,13 @@ class Pending:
             self.body = encode(self.values)
         return self.body
 
-    def _earlier(self, state: State | None) -> tuple[Row | None, frozenset[tuple[str, int]]]:
+    def _earlier(self) -> tuple[Row | None, frozenset[tuple[str, int]]]:
         """The put of an earlier execution whose place this one takes, and the dots of those after it."""
         if self.op is None:
             return None, frozenset()
-        rows: dict[int, Row] | None = self.scope.earlier.get((self.namespace, self.key)) if self.scope.executed_before else None
+        rows: dict[int, Row] | None = (
+            self.scope.earlier.get((self.namespace, self.key)) if self.scope.executed_before else None
+        )
         if not rows:
             return None, frozenset()
         ordinal = self.op[2]
@@ -268,9 +270,7 @@ def current_view(state: State, schema: Compiled, replica: str) -> View:
     if state.pending:
         _catch_up(state, schema, replica)
     if state.cache is None:
-        state.cache = view(
-            state, schema.root, on_delete=schema.on_delete, fits=schema.fits if schema.checked else None
-        )
+        state.cache = view(state, schema.root, on_delete=schema.on_delete, fits=schema.fits if schema.checked else None)
     return state.cache  # type: ignore[no-any-return]
 
 
@@ -278,7 +278,7 @@ def version_of(state: State | None) -> int:
     """The number of the last commit to a document; 0 if there is none."""
     if state is None:
         return 0
-    return state.version if isinstance(state, Record) else state[2]  # type: ignore[no-any-return]
+    return state.version if isinstance(state, Record) else state[2]
 
 
 def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:

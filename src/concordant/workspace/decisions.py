@@ -55,7 +55,9 @@ class DecisionPending(Pending):
                 raise self._refused(contest, "DELETED decides only about a deletion", value)
             return None
         if contest.reason == "text" and not isinstance(value, str):
-            raise self._refused(contest, f"a {type(value).__name__} where the text of the contested range is meant", value)
+            raise self._refused(
+                contest, f"a {type(value).__name__} where the text of the contested range is meant", value
+            )
         return _validated(self, contest, value)
 
     def _refused(self, contest: Contest, problem: str, value: Any) -> InvalidWriteError:

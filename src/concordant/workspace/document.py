@@ -24,7 +24,19 @@ class Document:
         undeclared: names of stored fields that the model does not have.
     """
 
-    __slots__ = ("_body", "_created", "_raw", "_schema", "_updated", "_value", "contested", "key", "namespace", "undeclared", "version")
+    __slots__ = (
+        "_body",
+        "_created",
+        "_raw",
+        "_schema",
+        "_updated",
+        "_value",
+        "contested",
+        "key",
+        "namespace",
+        "undeclared",
+        "version",
+    )
 
     def __init__(
         self,
@@ -35,7 +47,7 @@ class Document:
         created: float,
         updated: float,
         schema: Compiled,
-        contested: Mapping[tuple[Any, ...], Escalation] = {},  # noqa: B006 -- never modified
+        contested: Mapping[tuple[Any, ...], Escalation] = {},
         undeclared: tuple[str, ...] = (),
         raw: bool = False,
     ) -> None:

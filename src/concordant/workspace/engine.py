@@ -1,29 +1,19 @@
-"""What every call goes through: scopes, marks, commits, reads. ``Workspace`` gives it its face."""
+"""The ways through a workspace that write: put, write, edit, delete."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from concordant.errors import ContestedError, Fault, InvalidWriteError
-from concordant.record import Earlier, Record
-from concordant.record.apply import without
-from concordant.causal import Stamp
+from concordant.errors import Fault, InvalidWriteError
 from concordant.schema import Compiled
-from concordant.storage import MemoryStorage, Row, State
 from concordant.values import Unstorable, decode, encode
-from concordant.workspace.commits import Pending, changes_of, current_view, expanded, version_of
-from concordant.workspace.document import Document, Receipt
-from concordant.workspace.escalation import Escalation, escalation_of
-from concordant.workspace.inbox import Inbox
-from concordant.workspace.registry import Registry
-from concordant.workspace.resolving import Subscribers
+from concordant.workspace.commits import Pending, version_of
+from concordant.workspace.document import Receipt
+from concordant.workspace.reading import Namespace, Reading
 from concordant.workspace.scope import Mark, Moment, Scope
-from concordant.workspace.scoping import Scoping
 
 __all__ = ["Draft", "Engine"]
-
-Namespace = tuple[str, ...]
 
 
 class Draft:
@@ -45,17 +35,8 @@ class Draft:
             self.before = base
 
 
-class Engine:
-    """Scopes, storage, schemas and inbox of a workspace, and the ways through them."""
-
-    def __init__(
-        self, storage: MemoryStorage, schemas: Mapping[Namespace, Any], undeclared: str, read_marks: float
-    ) -> None:
-        self.storage = storage
-        self.registry = Registry(schemas, undeclared)
-        self.inbox = Inbox()
-        self.scoping = Scoping(storage, read_marks)
-        self.subscribers = Subscribers(self)  # type: ignore[arg-type]
+class Engine(Reading):
+    """The ways through a workspace that write; ``Calls`` gives them their face."""
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -159,23 +140,6 @@ class Engine:
         scope.ordinals[document] = ordinal + 1
         pending.op = (task.task, task.execution, ordinal)
 
-    def _earlier(self, scope: Scope, document: tuple[Namespace, str]) -> dict[int, Row]:
-        """The puts that earlier executions of the scope's task made to a document, by ordinal."""
-        if scope.executed_before is False:
-            return {}
-        found: dict[int, Row] | None = scope.earlier.get(document)
-        if found is None:
-            found = {}
-            task = scope.task
-            if task is not None and scope.executed_before is None:
-                scope.executed_before = self.storage.executed_before(task.task, task.execution)
-            if task is not None and scope.executed_before:
-                for row in self.storage.rows(*document):
-                    if row.op is not None and row.op[0] == task.task and row.op[1] != task.execution:
-                        found.setdefault(row.op[2], row)
-            scope.earlier[document] = found
-        return found
-
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         schema = self.registry.writable(namespace, key)
         pending = Pending(
@@ -231,122 +195,8 @@ class Engine:
         scope.set_mark((draft.namespace, draft.key), Mark(draft.mark.at, base, draft.mark.leave))
         return receipt
 
-    # -- reading -------------------------------------------------------------------------------------------------
-
-    def _read(self, scope: Scope, namespace: Namespace, key: str, *, strict: bool = False) -> Document | None:
-        """Reads for a scope: it has seen the document from now on."""
-        return self._read_as(scope, namespace, key, strict=strict)[0]
-
-    def _read_as(
-        self, scope: Scope | None, namespace: Namespace, key: str, *, strict: bool = False
-    ) -> tuple[Document | None, Mark]:
-        """Reads for a scope, or without one for a later put in this context; a task does not see its own earlier
-        execution."""
-        schema = self.registry.find(namespace)
-        document = (namespace, key)
-        with self.storage.reading():
-            n = self.storage.n
-            state = self.storage.load(namespace, key)
-            past = False
-            if scope is not None and scope.task is not None and state is not None:
-                rows = self._earlier(scope, document)
-                if rows:
-                    state, past = self._without(rows, state, schema), True
-            found = self._document(namespace, key, state, schema, strict=strict, past=past)
-        mark = Mark(n, {}) if found is None else _mark_of(n, found)
-        if scope is None:
-            self.scoping.note_read(document, mark)
-        else:
-            scope.set_mark(document, mark)
-        return found, mark
-
-    def read_current(self, namespace: Namespace, key: str) -> Document | None:
-        """Reads as a store's get does: for the task or name in force, else for a later put in this context."""
-        return self._read_as(self.scoping.current(), namespace, key)[0]
-
-    def documents_current(self, prefix: Namespace) -> Iterator[Document]:
-        """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used."""
-        scope = self.scoping.current()
-        for namespace, key, _ in self.storage.documents(prefix):
-            document = self._seen_as(scope, namespace, key)
-            if document is not None:
-                yield document
-
-    def mark_read(self, documents: Sequence[Document]) -> None:
-        """Counts documents from ``documents_current`` as read."""
-        scope = self.scoping.current()
-        for document in documents:
-            place = (document.namespace, document.key)
-            mark = _mark_of(document.version, document)
-            if scope is None:
-                self.scoping.note_read(place, mark)
-            else:
-                scope.set_mark(place, mark)
-
-    def _seen_as(self, scope: Scope | None, namespace: Namespace, key: str) -> Document | None:
-        schema = self.registry.find(namespace)
-        with self.storage.reading():
-            state = self.storage.load(namespace, key)
-            past = False
-            if scope is not None and scope.task is not None and state is not None:
-                rows = self._earlier(scope, (namespace, key))
-                if rows:
-                    state, past = self._without(rows, state, schema), True
-            return self._document(namespace, key, state, schema, past=past)
-
-    def _without(self, rows: dict[int, Row], state: State, schema: Compiled) -> State:
-        replica = self.storage.replica
-        record = expanded(state, schema, replica)
-        earlier = [Earlier(row.stamp(replica), changes_of(row, schema, replica)) for row in rows.values()]
-        earlier.sort(key=lambda one: one.stamp.n)
-        stamp = Stamp(record.updated_at, replica, self.storage.n + 1, "", "", "read")
-        return without(record, schema.root, earlier, stamp)
-
-    def _document(
-        self,
-        namespace: Namespace,
-        key: str,
-        state: State | None,
-        schema: Compiled,
-        *,
-        strict: bool = False,
-        past: bool = False,
-    ) -> Document | None:
-        if state is None:
-            return None
-        if not isinstance(state, Record):
-            return Document(namespace, key, state[2], state[7], state[3], state[3], schema, raw=True)
-        view = current_view(state, schema, self.storage.replica)
-        if view.body is None:
-            return None
-        contested: dict[tuple[Any, ...], Escalation] = {}
-        if view.contests:
-            known = {} if past else self.inbox.open.get((namespace, key), {})
-            for contest in view.contests:
-                fresh = escalation_of(namespace, key, contest)
-                path: tuple[Any, ...] = contest.path
-                number = 2
-                while path in contested:
-                    path, number = (*contest.path, number), number + 1
-                contested[path] = known.get(fresh.id, fresh)
-        document = Document(
-            namespace, key, state.version, view.body, state.created_at, state.updated_at, schema, contested, view.undeclared
-        )
-        if strict and contested:
-            raise ContestedError(document)
-        return document
-
     # -- scopes --------------------------------------------------------------------------------------------------
 
     def _scope(self, name: str, began: Moment | None) -> Scope:
         with self.storage.reading():
             return self.scoping.begin(name, began)
-
-
-_NONE: frozenset[str] = frozenset()
-
-
-def _mark_of(n: int, document: Document) -> Mark:
-    """What a read of a document lets its reader know."""
-    leave = frozenset([path[0] for path in document.contested if path]) if document.contested else _NONE
-    return Mark(n, document._body, leave)

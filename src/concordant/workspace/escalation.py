@@ -11,13 +11,22 @@ from typing import Any, Literal, TypeAlias
 from concordant.kinds import Contest, Field
 from concordant.values import ABSENT, canonical, decode
 
-__all__ = ["ABSTAIN", "DELETED", "Contender", "Escalation", "Event", "EventKind", "Reason", "State", "escalation_of", "when"]
+__all__ = [
+    "ABSTAIN",
+    "DELETED",
+    "Contender",
+    "Escalation",
+    "Event",
+    "EventKind",
+    "Reason",
+    "State",
+    "escalation_of",
+    "when",
+]
 
 Reason: TypeAlias = Literal["scalar", "type", "text", "delete", "schema", "invalid"]
 State: TypeAlias = Literal["open", "claimed", "resolved", "dismissed", "superseded", "agreed"]
-EventKind: TypeAlias = Literal[
-    "opened", "grew", "claimed", "resolved", "dismissed", "superseded", "agreed", "reopened"
-]
+EventKind: TypeAlias = Literal["opened", "grew", "claimed", "resolved", "dismissed", "superseded", "agreed", "reopened"]
 
 
 class _Marker:
@@ -115,7 +124,13 @@ def escalation_of(namespace: tuple[str, ...], key: str, contest: Contest) -> Esc
         agents = tuple(dict.fromkeys(stamp.agent for stamp in stamps))
         first = stamps[0] if stamps else None
         contenders.append(
-            Contender(value, agents[0] if agents else "", agents, when(first.time if first else 0.0), first.origin if first else "")
+            Contender(
+                value,
+                agents[0] if agents else "",
+                agents,
+                when(first.time if first else 0.0),
+                first.origin if first else "",
+            )
         )
     # What is contested beyond the value itself has an identity of its own beside the scalar conflict of its path.
     sort = contest.reason if contest.reason in ("type", "schema", "invalid") else ""

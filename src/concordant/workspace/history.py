@@ -32,7 +32,7 @@ def history(storage: Storage, schema: Compiled, namespace: tuple[str, ...], key:
     for row in storage.rows(namespace, key):
         value = decode(row.body) if row.body is not None else None
         if row.changes is None:
-            paths = tuple((name,) for name in value or ())
+            paths: tuple[tuple[str, ...], ...] = tuple((name,) for name in value or ())
         else:
             changes = changes_of(row, schema, storage.replica)
             paths = tuple(dict.fromkeys(public_path(schema.root, change.path) for change in changes))
@@ -120,5 +120,3 @@ def _spans(schema: Compiled, path: Path, sequence: Sequence) -> Iterator[tuple[A
 def _credit(value: Any, stamps: tuple[Stamp, ...]) -> Credit:
     agents = tuple(dict.fromkeys(stamp.agent for stamp in stamps))
     return Credit(value, agents[0], agents, when(stamps[0].time))
-
-

@@ -27,7 +27,11 @@ class Registry:
         self._found: dict[tuple[str, ...], Compiled] = {}
         faults: list[Fault] = []
         for pattern, schema in schemas.items():
-            if not isinstance(pattern, tuple) or not pattern or not all(isinstance(part, str) and part for part in pattern):
+            if (
+                not isinstance(pattern, tuple)
+                or not pattern
+                or not all(isinstance(part, str) and part for part in pattern)
+            ):
                 mend = 'Write it as a tuple, such as ("users", "*")'
                 faults.append(Fault((pattern,), f"the namespace pattern {pattern!r} is no tuple of words", mend))
                 continue

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from concordant.errors import InvalidWriteError, StaleDecisionError
 from concordant.kinds import Priority, Scalar
@@ -17,12 +17,28 @@ from concordant.workspace.escalation import ABSTAIN, Escalation, Event
 if TYPE_CHECKING:
     from concordant.workspace.workspace import Workspace
 
-__all__ = ["Subscribers", "awaited"]
+__all__ = ["Subscribers", "run_waiting"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger("concordant")
 
 awaited: ContextVar[list[asyncio.Task[None]] | None] = ContextVar("concordant_awaited", default=None)
 """Async resolvers started by the call under way, for its async twin to wait for."""
+
+
+async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs a call and waits for the async resolvers that it started."""
+    tasks: list[asyncio.Task[None]] = []
+    token = awaited.set(tasks)
+    try:
+        result = function(*args, **kwargs)
+    finally:
+        awaited.reset(token)
+    for task in tasks:
+        await task
+    return result
 
 
 class Subscribers:

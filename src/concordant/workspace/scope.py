@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.causal import SeenBy, Stamp
@@ -88,7 +87,19 @@ class Mark(NamedTuple):
 class Scope:
     """A unit of work: who, since when, and what it has read."""
 
-    __slots__ = ("agent", "began", "earlier", "executed_before", "floor", "_marks", "ordinals", "origin", "relation", "since", "task")
+    __slots__ = (
+        "_marks",
+        "agent",
+        "began",
+        "earlier",
+        "executed_before",
+        "floor",
+        "ordinals",
+        "origin",
+        "relation",
+        "since",
+        "task",
+    )
 
     def __init__(
         self,
@@ -110,7 +121,6 @@ class Scope:
         self.earlier: dict[Document, dict[int, Any]] = {}
         self.executed_before: bool | None = None
         self.floor = task.floor if task is not None else 0.0
-
 
     def mark(self, document: Document) -> Mark | None:
         """What the scope has read of a document."""

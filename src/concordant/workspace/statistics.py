@@ -36,5 +36,5 @@ def statistics(storage: Storage, inbox: Inbox) -> Stats:
     for row in storage.journal():
         acts[row.act] += 1
         settled.update(policy for _, policy in row.settled)
-    states = Tally(escalation.state for escalation in inbox.list((), "all"))
+    states: Tally[str] = Tally(escalation.state for escalation in inbox.list((), "all"))
     return Stats(sum(1 for _ in storage.documents(())), dict(acts), dict(settled), dict(states))

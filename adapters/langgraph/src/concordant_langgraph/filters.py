@@ -70,7 +70,7 @@ def check_labels(namespace: tuple[str, ...]) -> None:
             )
         if "." in label:
             raise InvalidNamespaceError(
-                f"Invalid namespace label '{label}' found in {namespace}. Namespace labels cannot contain periods ('.')."
+                f"Invalid namespace label '{label}' found in {namespace}. Namespace labels cannot contain periods."
             )
         if "\x00" in label:
             raise InvalidNamespaceError(

@@ -56,7 +56,7 @@ class _Merged:
         return self.document.contested
 
 
-class MergedItem(_Merged, Item):  # type: ignore[misc]
+class MergedItem(_Merged, Item):  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
     """An ``Item`` that also has ``version`` and ``contested``."""
 
     __slots__ = ("document",)
@@ -65,7 +65,7 @@ class MergedItem(_Merged, Item):  # type: ignore[misc]
         self.document = document
 
 
-class MergedSearchItem(_Merged, SearchItem):  # type: ignore[misc]
+class MergedSearchItem(_Merged, SearchItem):  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
     """A ``SearchItem`` that also has ``version`` and ``contested``."""
 
     __slots__ = ("document",)

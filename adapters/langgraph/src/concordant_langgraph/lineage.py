@@ -81,8 +81,7 @@ def segments(checkpoint_ns: str) -> tuple[Segment, ...]:
 def lineage(path: Iterable[Segment], steps: Mapping[str, object]) -> list[Level]:
     """Join the levels of a namespace with the supersteps of their graphs."""
     return [
-        Level(call, step if isinstance(step := steps.get(graph), str) else "", task)
-        for graph, call, _, task in path
+        Level(call, step if isinstance(step := steps.get(graph), str) else "", task) for graph, call, _, task in path
     ]
 
 

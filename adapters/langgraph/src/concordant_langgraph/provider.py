@@ -13,7 +13,7 @@ _last: tuple[Task | None, TaskScope | None] = (None, None)
 
 def task_scope() -> TaskScope | None:
     """The scope of the task that the calling code runs in; ``None`` outside a graph."""
-    global _last  # noqa: PLW0603 -- one remembered pair, replaced as a whole
+    global _last
     task = current_task()
     if task is None:
         return None

@@ -20,7 +20,7 @@ from langgraph.store.base import (
     SearchOp,
 )
 
-from concordant import Document, Escalation, Event, Receipt, Workspace
+from concordant import Document, Escalation, Event, Receipt, Workspace, run_waiting
 from concordant_langgraph.filters import check_labels, check_namespace, matches, meets
 from concordant_langgraph.items import MergedItem, MergedSearchItem
 from concordant_langgraph.provider import task_scope
@@ -87,10 +87,10 @@ class MergeStore(BaseStore):
         self,
         namespace: tuple[str, ...],
         key: str,
-        value: Mapping[str, Any],
+        value: Mapping[str, Any] | None,
         index: Literal[False] | list[str] | None = None,
         *,
-        ttl: float | None | NotProvided = NOT_PROVIDED,
+        ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> None:
         """Stores a value; what parallel writers store meanwhile is merged with it.
 
@@ -121,13 +121,13 @@ class MergeStore(BaseStore):
         self,
         namespace: tuple[str, ...],
         key: str,
-        value: Mapping[str, Any],
+        value: Mapping[str, Any] | None,
         index: Literal[False] | list[str] | None = None,
         *,
-        ttl: float | None | NotProvided = NOT_PROVIDED,
+        ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> None:
         """``put`` for coroutines."""
-        await self.workspace._async(self.put, namespace, key, value, index, ttl=ttl)
+        await run_waiting(self.put, namespace, key, value, index, ttl=ttl)
 
     async def aget(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """``get`` for coroutines."""
@@ -135,7 +135,7 @@ class MergeStore(BaseStore):
 
     async def adelete(self, namespace: tuple[str, ...], key: str) -> None:
         """``delete`` for coroutines."""
-        await self.workspace._async(self.delete, namespace, key)
+        await run_waiting(self.delete, namespace, key)
 
     # -- BaseStore, batches ----------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class MergeStore(BaseStore):
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """``batch`` for coroutines."""
-        results: list[Result] = await self.workspace._async(self.batch, ops)
+        results: list[Result] = await run_waiting(self.batch, ops)
         return results
 
     def _effective(self, puts: Sequence[PutOp]) -> list[PutOp]:
@@ -206,5 +206,3 @@ class MergeStore(BaseStore):
 
 def _refuse_ttl() -> None:
     raise NotImplementedError("TTL is not supported by this store: leave out ttl=.")
-
-

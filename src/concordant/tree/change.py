@@ -1,153 +1,34 @@
-"""The tree of a record's state, and the change that one write makes to it.
+"""The change that one write makes to a tree.
 
-A record's state is a tree of dicts. A leaf is a *register* (a tuple of entries) or a *sequence*. The key ``None`` of a
-dict holds the register of the container itself: a deletion (``value=None``), or a mark that the container exists
-though it may be empty. A deletion keeps the leaves that it removed (``covered``), so that a concurrent update can be
-shown beside what it was an update of, and a decision can restore it.
-
-A ``Change`` reads the tree and collects new leaves beside it; nothing is modified before ``commit``. What it collected
-is also the journal's row: each path with the leaf before and after, enough to go back in time.
+A ``Change`` reads the tree and collects new leaves beside it; nothing is modified before the record commits them. What
+it collected is also the journal's row: each path with the leaf before and after, enough to go back in time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 from concordant.causal import Agreed, Entry, Register, SeenBy, Stamp, order_of
 from concordant.sequence.edit import withdraw
-from concordant.sequence.order import united
 from concordant.sequence.pieces import Sequence
+from concordant.tree.leaves import (
+    PARKED,
+    PRESENT,
+    Leaf,
+    LeafChange,
+    Path,
+    Tree,
+    agreed,
+    alternatives,
+    beside,
+    is_alive,
+    leaf_at,
+    leaves,
+)
 from concordant.values import JSON, Canon, canonical, same
 
-__all__ = [
-    "PARKED",
-    "PRESENT",
-    "Change",
-    "Leaf",
-    "LeafChange",
-    "Path",
-    "Tree",
-    "agreed",
-    "alternatives",
-    "is_alive",
-    "leaf_at",
-    "leaves",
-    "place_leaf",
-    "restored",
-]
-
-Path: TypeAlias = tuple[str | None, ...]
-Leaf: TypeAlias = "Register | Sequence"
-Tree: TypeAlias = dict[str | None, Any]
-
-PRESENT: JSON = b"{}"
-"""The value of an entry which says that a container exists."""
-
-PARKED = "\x00parked"
-"""The key at a record's root under which values of the wrong type wait for a decision; no field's key has a NUL."""
-
-
-class LeafChange(NamedTuple):
-    """What a write did at one path."""
-
-    path: Path
-    before: Leaf | None
-    after: Leaf | None
-
-
-def leaf_at(tree: Tree, path: Path) -> Leaf | None:
-    """The leaf at a path, or ``None``."""
-    node: Any = tree
-    for part in path:
-        node = node.get(part)
-        if node is None:
-            return None
-    return node  # type: ignore[no-any-return]
-
-
-def place_leaf(tree: Tree, path: Path, leaf: Leaf | None) -> None:
-    """Sets (or, with ``None`` or an empty register, removes) a leaf, containers that become empty included."""
-    if leaf is None or leaf == ():
-        trail: list[Tree] = []
-        node: Any = tree
-        for part in path[:-1]:
-            trail.append(node)
-            node = node.get(part)
-            if node is None:
-                return
-        node.pop(path[-1], None)
-        for parent, part in zip(reversed(trail), reversed(path[:-1]), strict=True):
-            if parent[part]:
-                return
-            del parent[part]
-        return
-    node = tree
-    for part in path[:-1]:
-        node = node.setdefault(part, {})
-    node[path[-1]] = leaf
-
-
-def leaves(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
-    """All leaves below a container, with their paths."""
-    if not isinstance(tree, dict):
-        yield prefix, tree
-        return
-    for part, node in tree.items():
-        if isinstance(node, dict):
-            yield from leaves(node, (*prefix, part))
-        else:
-            yield (*prefix, part), node
-
-
-def is_alive(tree: Any) -> bool:
-    """Whether anything below a container stands that is not a deletion or a parked value."""
-    for path, leaf in leaves(tree):
-        if path and path[0] == PARKED:
-            continue
-        if isinstance(leaf, Sequence) or any(entry.value is not None for entry in leaf):
-            return True
-    return False
-
-
-def restored(tree: Tree) -> Tree:
-    """A copy of the tree in which what deletions removed stands beside what is live."""
-    result: Tree = {}
-    covered: list[tuple[Path, Leaf]] = []
-    for path, leaf in leaves(tree):
-        place_leaf(result, path, leaf)
-        if path[-1] is None and isinstance(leaf, tuple):
-            covered += [((*path[:-1], *below), part) for entry in leaf for below, part in entry.covered]  # type: ignore[misc]
-    for path, leaf in covered:
-        place_leaf(result, path, _beside(leaf_at(result, path), leaf))
-    return result
-
-
-def _beside(live: Leaf | None, covered: Leaf) -> Leaf:
-    if live is None:
-        return covered
-    if isinstance(live, Sequence):
-        return united(live, covered) if isinstance(covered, Sequence) else live
-    known = {entry.stamp for entry in live}
-    return tuple(sorted((*live, *(e for e in covered if e.stamp not in known)), key=lambda e: order_of(e.stamp)))
-
-
-def alternatives(register: Register, canon: Canon = canonical) -> list[list[Entry]]:
-    """The entries grouped by equal value; groups and entries in (time, dot) order of their oldest writes."""
-    ordered = sorted(register, key=lambda entry: order_of(entry.stamps[0]))
-    groups: list[list[Entry]] = []
-    for entry in ordered:
-        home = next((group for group in groups if same(group[0].value, entry.value, canon)), None)
-        if home is None:
-            groups.append([entry])
-        else:
-            home.append(entry)
-    return groups
-
-
-def agreed(register: Register) -> Agreed | None:
-    """The newest of the values that the live entries carry from before they disagreed."""
-    return max((entry.base for entry in register if entry.base), key=lambda base: base[:3], default=None)
+__all__ = ["Change"]
 
 
 class Change:
@@ -208,7 +89,7 @@ class Change:
         for _, entry, below in self._covering(path):
             covered = dict(entry.covered).get(below)
             if covered is not None:
-                leaf = _beside(leaf, covered)  # type: ignore[arg-type]
+                leaf = beside(leaf, covered)  # type: ignore[arg-type]
         return leaf
 
     def set(self, path: Path, leaf: Leaf | None) -> None:
@@ -286,19 +167,14 @@ class Change:
 
     def keys(self, path: Path) -> list[str]:
         """The names below a container, what a deletion removed included."""
-        node = leaf_at(self.tree, path)
-        names: dict[str, None] = dict.fromkeys(k for k in node if k is not None) if isinstance(node, dict) else {}
+        node: Any = leaf_at(self.tree, path)
         depth = len(path)
-        for changed in self.after:
-            if len(changed) > depth and changed[:depth] == path and changed[depth] is not None:
-                names[changed[depth]] = None
+        found: list[str | None] = list(node) if isinstance(node, dict) else []
+        places = [*self.after]
         for at in range(depth + 1):
-            for entry in self._register((*path[:at], None)):
-                for below, _ in entry.covered:
-                    full = (*path[:at], *below)
-                    if len(full) > depth and full[:depth] == path and full[depth] is not None:
-                        names[full[depth]] = None
-        return list(names)
+            places += [(*path[:at], *below) for e in self._register((*path[:at], None)) for below, _ in e.covered]
+        found += [place[depth] for place in places if len(place) > depth and place[:depth] == path]
+        return list(dict.fromkeys(name for name in found if name is not None))
 
     # -- containers ---------------------------------------------------------------------------------------------
 
@@ -326,7 +202,7 @@ class Change:
         if not tombs:
             return
         kept = tuple(e for e in entries if e not in tombs)
-        below = leaf_at(self.tree, path)
+        below: Any = leaf_at(self.tree, path)
         readable = isinstance(below, dict) and is_alive({k: v for k, v in below.items() if k is not None})
         if readable and self.on_delete == "delete":
             for leaf_path, leaf in list(leaves(below, path)):
@@ -349,7 +225,7 @@ class Change:
                 found = True
                 for below, leaf in entry.covered:
                     covered[below] = leaf  # type: ignore[assignment]
-        tree = leaf_at(self.tree, path)
+        tree: Any = leaf_at(self.tree, path)
         paths = {p for p, _ in leaves(tree, path)} if isinstance(tree, dict) else set()
         paths |= {p for p in self.after if p[: len(path)] == path}
         for leaf_path in sorted(paths, key=repr):
@@ -365,8 +241,10 @@ class Change:
             self.after[leaf_path] = rest
             below = leaf_path[len(path) :]
             if below[0] != PARKED:
-                part = leaf.only(self.seen) if isinstance(leaf, Sequence) else tuple(e for e in leaf if self.seen(e.stamp))
-                covered[below] = _beside(covered.get(below), part)
+                part = (
+                    leaf.only(self.seen) if isinstance(leaf, Sequence) else tuple(e for e in leaf if self.seen(e.stamp))
+                )
+                covered[below] = beside(covered.get(below), part)
         if not found:
             return False
         self.covering = True
@@ -394,7 +272,9 @@ class Change:
         node: Any = self.tree
         for depth in range(len(path)):
             holder = (*path[:depth], None)
-            register = self.after[holder] if holder in self.after else node.get(None) if isinstance(node, dict) else None
+            register = (
+                self.after[holder] if holder in self.after else node.get(None) if isinstance(node, dict) else None
+            )
             for entry in register or ():
                 if entry.covered:  # type: ignore[union-attr]
                     yield holder, entry, path[depth:]  # type: ignore[misc]

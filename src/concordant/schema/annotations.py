@@ -1,0 +1,129 @@
+"""What a type annotation says: its members, how its values compare and order, which kind would fit it."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import TypeAdapter
+
+from concordant.kinds import Kind
+from concordant.values import JSON, canonical, decode, encode
+
+__all__ = ["canon_of", "element_of", "hint", "is_ranked", "kind_name", "rank_of", "split_annotation", "type_name"]
+
+_RANKED = (int, float, Decimal, str, date, datetime, time, timedelta)
+
+
+def element_of(annotation: Any, containers: tuple[Any, ...]) -> Any:
+    """The element type of a container, ``None`` if the annotation is no such container."""
+    origin = get_origin(annotation) or annotation
+    if origin not in containers:
+        return None
+    arguments = get_args(annotation)
+    return arguments[0] if arguments else Any
+
+
+def split_annotation(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    if get_origin(annotation) is Annotated:
+        return get_args(annotation)[0], get_args(annotation)[1:]
+    return annotation, ()
+
+
+def _members(annotation: Any) -> list[Any]:
+    """The types that an annotation is made of, unions and containers taken apart."""
+    bare, _ = split_annotation(annotation)
+    arguments = get_args(bare)
+    if get_origin(bare) is typing.Literal:
+        return [type(argument) for argument in arguments]
+    return [bare, *(m for argument in arguments if argument is not Ellipsis for m in _members(argument))]
+
+
+def is_ranked(annotation: Any) -> bool:
+    bare, _ = split_annotation(annotation)
+    if get_origin(bare) in (Union, types.UnionType):
+        members = [m for m in get_args(bare) if m is not type(None)]
+        groups = {("number" if _is(m, (int, float, Decimal)) else m) for m in members}
+        return len(groups) == 1 and all(is_ranked(m) for m in members)
+    if get_origin(bare) is typing.Literal:
+        return len({type(argument) for argument in get_args(bare)}) == 1
+    return _is(bare, _RANKED)
+
+
+def _is(annotation: Any, classes: tuple[type, ...]) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, classes) and not issubclass(annotation, Enum)
+
+
+def rank_of(annotation: Any) -> Callable[[JSON], Any]:
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+
+    def rank(text: JSON) -> tuple[Any, ...]:
+        value = adapter.validate_python(decode(text))
+        if value is None or value != value:
+            return (0,)
+        return (1, value)
+
+    return rank
+
+
+def canon_of(annotation: Any) -> Callable[[JSON], JSON]:
+    """How values of the type compare: as their JSON, except that decimals compare as numbers."""
+    if not any(isinstance(m, type) and issubclass(m, Decimal) for m in _members(annotation)):
+        return canonical
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+
+    def canon(text: JSON) -> JSON:
+        try:
+            value = adapter.validate_python(decode(text))
+        except ValueError:
+            return canonical(text)
+        return canonical(encode(adapter.dump_python(_normal(value), mode="json")))
+
+    return canon
+
+
+def _normal(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return Decimal(format(value.normalize(), "f")) if value.is_finite() else value
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return type(value)(_normal(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _normal(item) for key, item in value.items()}
+    return value
+
+
+def kind_name(kind: Kind) -> str:
+    return f"{type(kind).__name__}()"
+
+
+def type_name(annotation: Any) -> str:
+    return (
+        annotation.__name__
+        if isinstance(annotation, type) and not get_args(annotation)
+        else str(annotation).replace("typing.", "")
+    )
+
+
+def hint(annotation: Any) -> str:
+    """The kind that would fit a type: a hint in a message, never an inference."""
+    origin = get_origin(annotation) or annotation
+    names = {
+        str: "Text() to merge edits word by word, or Scalar() for one value",
+        int: "Counter() for a sum, or Scalar() for one value",
+    }
+    if origin in (float, Decimal):
+        fit = names[int]
+    elif origin in (set, frozenset):
+        fit = "Set()"
+    elif origin is list:
+        fit = "List() where order counts, or Set() where it does not"
+    elif origin is dict:
+        fit = "Map() to merge key by key, or Scalar() for one value"
+    else:
+        fit = names.get(origin, "Scalar()")
+    return f"Declare one: {fit}"

@@ -1,0 +1,35 @@
+"""The tree of a record's state, and the change that one write makes to it."""
+
+from concordant.tree.change import Change
+from concordant.tree.leaves import (
+    PARKED,
+    PRESENT,
+    Leaf,
+    LeafChange,
+    Path,
+    Tree,
+    agreed,
+    alternatives,
+    is_alive,
+    leaf_at,
+    leaves,
+    place_leaf,
+    restored,
+)
+
+__all__ = [
+    "PARKED",
+    "PRESENT",
+    "Change",
+    "Leaf",
+    "LeafChange",
+    "Path",
+    "Tree",
+    "agreed",
+    "alternatives",
+    "is_alive",
+    "leaf_at",
+    "leaves",
+    "place_leaf",
+    "restored",
+]

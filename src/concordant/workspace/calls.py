@@ -1,0 +1,200 @@
+"""The calls of a workspace: agents, reading, escalations, replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Self, TypeAlias, TypeVar
+
+from concordant.errors import ConcordantError, StaleDecisionError
+from concordant.workspace import replication
+from concordant.workspace.agent import Agent
+from concordant.workspace.decisions import DecisionPending
+from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
+from concordant.workspace.engine import Engine
+from concordant.workspace.escalation import Escalation, Event
+from concordant.workspace.history import blame, history, state_at
+from concordant.workspace.scope import Moment, Scope, TaskScope
+from concordant.workspace.statistics import Stats, statistics
+
+__all__ = ["Calls"]
+
+T = TypeVar("T")
+Listing: TypeAlias = list[T]
+"""A list, under a name that ``Calls.list`` does not hide."""
+
+
+class Calls(Engine):
+    """What a workspace can be asked; ``Workspace`` adds the constructor and the twins for coroutines."""
+
+    _frame_key: bytes | None = None
+
+    # -- agents and scopes ---------------------------------------------------------------------------------------
+
+    def agent(self, name: str, *, began: Moment | None = None) -> Agent:
+        """A handle for an agent, with a scope of its own.
+
+        Args:
+            began: the common beginning of several workers (``moment()``); by default the task under way, or now.
+        """
+        if not isinstance(name, str) or not name:
+            raise ConcordantError(f"an agent's name is a non-empty string, not {name!r}")
+        return Agent(self, name, self._scope(name, began))
+
+    def moment(self) -> Moment:
+        """The present point in this store's history: picklable, for ``agent(name, began=...)`` in any worker."""
+        with self.storage.reading():
+            return Moment(self.storage.replica, *self.storage.now())
+
+    def acting_as(self, name: str) -> AbstractContextManager[None]:
+        """Names the agent of all calls inside the ``with``; outside a framework's task it also begins a scope."""
+        return self.scoping.acting_as(name)
+
+    def add_scope_provider(self, provider: Callable[[], TaskScope | None]) -> None:
+        """Lets an adapter tell in which task of its framework a call is made."""
+        self.scoping.add_provider(provider)
+
+    # -- reading without moving a scope --------------------------------------------------------------------------
+
+    def get(
+        self, namespace: tuple[str, ...], key: str, *, at: int | None = None, strict: bool = False
+    ) -> Document | None:
+        """Reads a document; no scope has seen it for that.
+
+        Args:
+            at: a version, to read the document as it was then.
+            strict: raise ``ContestedError`` if it has open escalations.
+
+        Raises:
+            HistoryExpiredError: the journal does not reach back to ``at``.
+        """
+        schema = self.registry.find(namespace)
+        with self.storage.reading():
+            state = self.storage.load(namespace, key)
+            if at is not None:
+                past = state_at(self.storage, schema, namespace, key, state, at)
+                if past is not state:
+                    return self._document(namespace, key, past, schema, past=True)
+            return self._document(namespace, key, state, schema, strict=strict)
+
+    def list(self, prefix: tuple[str, ...] = ()) -> Iterator[Document]:
+        """All documents whose namespace begins with ``prefix``."""
+        for namespace, key, _ in self.storage.documents(tuple(prefix)):
+            document = self.get(namespace, key)
+            if document is not None:
+                yield document
+
+    def history(self, namespace: tuple[str, ...], key: str) -> Listing[HistoryEntry]:
+        """The changes of a document, newest first, as far as the journal reaches."""
+        with self.storage.reading():
+            return [*history(self.storage, self.registry.find(namespace), namespace, key)]
+
+    def blame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
+        """Who stands for each live value, by path: one credit for a scalar, one for each element, item or span.
+
+        >>> ws = Workspace()
+        >>> _ = ws.agent("ada").write(("plans",), "launch", {"status": "draft"})
+        >>> ws.blame(("plans",), "launch")[("status",)][0].agents
+        ('ada',)
+        """
+        with self.storage.reading():
+            state = self.storage.load(namespace, key)
+            return blame(self.registry.find(namespace), state, self.storage.replica)
+
+    def stats(self) -> Stats:
+        """What became of the writes in the journal, and how many escalations there are."""
+        return statistics(self.storage, self.inbox)
+
+    # -- escalations ---------------------------------------------------------------------------------------------
+
+    def escalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> Listing[Escalation]:
+        """The escalations under a namespace prefix.
+
+        Args:
+            state: ``"open"`` (claimed ones included), ``"claimed"``, one of the closed states, or ``"all"``.
+        """
+        known = ("open", "claimed", "resolved", "dismissed", "superseded", "agreed", "all")
+        if state not in known:
+            raise ConcordantError(f"unknown state {state!r}: use one of {', '.join(known)}")
+        return list(self.inbox.list(tuple(namespace), state))
+
+    def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
+        """Decides an escalation: ``value`` takes the place of all its contenders.
+
+        Args:
+            value: a contender's value or another of the field's type; ``DELETED`` decides for a deletion; for reason
+                ``text`` the text of the contested range.
+            by: who decides.
+
+        Raises:
+            StaleDecisionError: the contenders changed since, or it is no longer open.
+            InvalidWriteError: the value does not fit the field.
+        """
+        return self._decide(escalation, value, by, dismisses=False)
+
+    def dismiss(self, escalation: Escalation, *, by: str) -> Receipt:
+        """Decides against all contenders: the last agreed value stands, or none if there was none."""
+        return self._decide(escalation, None, by, dismisses=True)
+
+    def claim(self, escalation: Escalation, *, by: str) -> Escalation:
+        """Tells others that somebody is working on it; it stays open.
+
+        Raises:
+            StaleDecisionError: it is no longer open, or its contenders changed.
+        """
+        document = (escalation.namespace, escalation.key)
+        with self.storage.reading():
+            current = self.inbox.find(escalation.id, document)
+            if current is None or current.state not in ("open", "claimed") or current.version != escalation.version:
+                raise StaleDecisionError(escalation, current)
+            claimed = self.inbox.claim(current, by)
+        self.subscribers.deliver([Event("claimed", claimed)])
+        return claimed
+
+    def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
+        """Calls ``callback`` once for every transition of an escalation, after the commit, in the writer's thread.
+
+        Returns:
+            A function that ends the subscription.
+        """
+        return self.subscribers.add(callback)
+
+    def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
+        if not isinstance(by, str) or not by:
+            raise ConcordantError(f"by= names who decides, as a non-empty string, not {by!r}")
+        namespace, key = escalation.namespace, escalation.key
+        scope = Scope(by, f"{self.storage.replica}:decision", None, 0.0)
+        schema = self.registry.find(namespace)
+        pending = DecisionPending(schema, self.inbox, self.storage.replica, namespace, key, scope, None, "decide")
+        pending.escalation, pending.chosen, pending.dismisses = escalation, value, dismisses
+        pending.act = "dismiss" if dismisses else "resolve"
+        return self._commit(pending)
+
+    # -- replicas, privacy, the end ------------------------------------------------------------------------------
+
+    def export(self, since: Moment | None = None) -> bytes:
+        """A frame with all documents, or those changed here since a moment, for ``import_`` in another workspace."""
+        return replication.export(self, since, self._frame_key)
+
+    def import_(self, frame: bytes) -> int:
+        """Joins a frame's documents with those here; returns how many changed.
+
+        Raises:
+            CorruptFrameError: the frame is not intact or not authentic; nothing was applied.
+        """
+        return replication.import_(self, frame, self._frame_key)
+
+    def purge(self, namespace: tuple[str, ...], key: str) -> None:
+        """Erases a document's content and journal for good; a bare tombstone remains, so that it does not come back
+        from a replica."""
+        replication.purge(self, namespace, key)
+
+    def close(self) -> None:
+        """Releases the storage."""
+        self.storage.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
