@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from concordant.causal import Register, SeenBy, Stamp, order_of
-from concordant.tree import Change, Path, Tree, agreed, alternatives, is_alive, leaves
-from concordant.values import ABSENT, JSON, Canon, canonical, decode, encode
+from concordant.tree import Change, Path, agreed, alternatives
+from concordant.values import ABSENT, JSON, Canon, canonical, decode
 
-__all__ = ["Contest", "Field", "Kind", "Look", "Option", "node_is_shown", "reading"]
+__all__ = ["Contest", "Field", "Kind", "Look", "Option", "reading"]
 
 
 def _anything(value: Any) -> bool:
@@ -153,62 +153,3 @@ def weigh(register: Register, field: Field) -> list[list[Any]]:
 def reading(field: Field, tree: Any, look: Look | None = None) -> Any:
     """The value of a cell, contests aside."""
     return field.kind.read(look or Look(), field, (), (), tree)
-
-
-def node_is_shown(
-    look: Look,
-    field: Field,
-    path: Path,
-    public: tuple[str, ...],
-    cell: Tree,
-    read: Callable[[Look, Tree], Any],
-) -> bool:
-    """Whether a container stands: not deleted, or kept readable by updates concurrent with its deletion."""
-    register: Register = look.entries(cell.get(None, ()))
-    tombs = [entry for entry in register if entry.value is None]
-    if not tombs:
-        return True
-    own: set[Stamp] = {entry.stamp for entry in register}
-    kept = {stamp for entry in register for _, leaf in entry.covered for stamp in _stamps(leaf)}
-    later = [
-        s for p, leaf in leaves(cell) for s in _stamps(leaf) if s not in own and s not in kept and p[0] != "\x00parked"
-    ]
-    later += [s for entry in register if entry.value is not None for s in entry.stamps]
-    if look.included is not None:
-        later = [stamp for stamp in later if look.included(stamp)]
-    alive = bool(later) and is_alive({k: v for k, v in cell.items() if k is not None or len(register) > len(tombs)})
-    if not alive:
-        return False
-    if look.on_delete != "escalate":
-        look.settled.append((public, look.on_delete))
-        return look.on_delete == "update"
-    quiet = Look(on_delete="update")
-    before: Tree = {}
-    from concordant.tree import place_leaf
-
-    for entry in tombs:
-        for below, leaf in entry.covered:
-            place_leaf(before, below, leaf)  # type: ignore[arg-type]
-    base = read(quiet, before) if before else ABSENT
-    shown = read(quiet, {**cell, None: ()})
-    look.contests.append(
-        Contest(
-            public,
-            path,
-            "delete",
-            "",
-            ABSENT if base is ABSENT else encode(base),
-            (
-                Option(encode(shown), tuple(sorted(set(later), key=order_of))),
-                Option(None, tuple(sorted({s for t in tombs for s in t.stamps}, key=order_of))),
-            ),
-            field,
-        )
-    )
-    return True
-
-
-def _stamps(leaf: Any) -> list[Stamp]:
-    if isinstance(leaf, tuple):
-        return [entry.stamp for entry in leaf if entry.value is not None]
-    return list(leaf.stamps())

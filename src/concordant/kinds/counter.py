@@ -7,7 +7,8 @@ from decimal import Context, Decimal
 from typing import Any, ClassVar
 
 from concordant.causal import Entry, Register, Stamp
-from concordant.kinds.base import Field, Kind, Look, node_is_shown
+from concordant.kinds.base import Field, Kind, Look
+from concordant.kinds.nodes import node_is_shown
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, decode, encode
 

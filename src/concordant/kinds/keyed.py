@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from concordant.causal import order_of
-from concordant.kinds.base import Field, Look, node_is_shown
+from concordant.kinds.base import Field, Look
 from concordant.kinds.map import edit_keys, read_keys, write_key
+from concordant.kinds.nodes import node_is_shown
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, canonical, encode
 

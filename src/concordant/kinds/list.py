@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from concordant.kinds.base import Field, Kind, Look, node_is_shown
+from concordant.kinds.base import Field, Kind, Look
+from concordant.kinds.nodes import node_is_shown
 from concordant.sequence.diff import Hunk, list_hunks
 from concordant.sequence.edit import append, content_of, layout, splice
 from concordant.sequence.overlap import analyse

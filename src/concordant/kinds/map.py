@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from concordant.kinds.base import Field, Kind, Look, node_is_shown
+from concordant.kinds.base import Field, Kind, Look
+from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar
 from concordant.tree import Change, Path
 from concordant.values import ABSENT

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from concordant.causal import order_of
-from concordant.kinds.base import Contest, Field, Kind, Look, Option, node_is_shown
+from concordant.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar
 from concordant.tree import PARKED, Change, Path, leaves
 from concordant.values import ABSENT, encode

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from concordant.causal import order_of
-from concordant.kinds.base import Field, Kind, Look, node_is_shown
+from concordant.kinds.base import Field, Kind, Look
 from concordant.kinds.keyed import Keyed
+from concordant.kinds.nodes import node_is_shown
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, canonical, decode, encode
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from concordant.causal import Stamp
-from concordant.kinds.base import Contest, Field, Kind, Look, Option, node_is_shown
+from concordant.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.kinds.nodes import node_is_shown
 from concordant.sequence.diff import Hunk, text_hunks
 from concordant.sequence.edit import append, content_of, decide, layout, splice
 from concordant.sequence.overlap import Overlap, analyse

@@ -69,7 +69,7 @@ def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escala
         root: the compiled schema's root field.
         on_delete: the namespace's policy for updates concurrent with a deletion.
     """
-    covering = record.covering or (None,) in record.suspects
+    covering = record.covering or any(path[-1] is None for path in record.suspects)
     change = Change(
         record.tree, write.stamp, write.seen, deciding=write.mode == "decide", on_delete=on_delete, covering=covering
     )

@@ -42,8 +42,8 @@ def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[
         wanted = model.model_fields if "*" in decorator.info.fields else decorator.info.fields
         scalars = [f for f in wanted if f in fields and isinstance(fields[f].kind, Scalar)]
         if scalars:
-            function = decorator.func
-            validators[name] = field_validator(*scalars, mode=decorator.info.mode)(function)
+            decorate: Any = field_validator
+            validators[name] = decorate(*scalars, mode=decorator.info.mode)(decorator.func)
     settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants", protected_namespaces=())  # type: ignore[typeddict-item]
     return create_model(f"{model.__name__}Write", __config__=settings, __validators__=validators, **definitions)
 

@@ -38,7 +38,7 @@ class Change:
         seen: which writes its writer had seen.
         deciding: whether it settles an escalation, so that sticky contenders give way too.
         on_delete: what becomes of updates concurrent with a deletion, in this namespace.
-        covering: whether any deletion in the tree keeps what it removed (``False`` saves looking for it).
+        covering: whether there is any deletion in the tree, or what one removed (``False`` saves looking for it).
     """
 
     def __init__(
@@ -58,6 +58,8 @@ class Change:
         self.on_delete = on_delete
         self.covering = covering
         self.after: dict[Path, Leaf | None] = {}
+        self._before: dict[Path, Leaf | None] = {}
+        self._empty = not tree
         self._runs = 0
 
     def next_run(self) -> int:
@@ -68,9 +70,11 @@ class Change:
     def changes(self) -> tuple[LeafChange, ...]:
         """What differs, path by path."""
         result = []
+        known = self._before
         for path, after in self.after.items():
-            before = leaf_at(self.tree, path)
-            after = None if after == () else after
+            before = known[path] if path in known else leaf_at(self.tree, path)
+            if after == ():
+                after = None
             if before is not after:
                 result.append(LeafChange(path, before, after))
         return tuple(result)
@@ -81,11 +85,14 @@ class Change:
         """The leaf at a path as this change leaves it."""
         if path in self.after:
             return self.after[path]
-        return leaf_at(self.tree, path)
+        found = self._before[path] = None if self._empty else leaf_at(self.tree, path)
+        return found
 
     def get(self, path: Path) -> Leaf | None:
         """The leaf at a path, what a deletion removed there included."""
         leaf = self.live(path)
+        if not self.covering:
+            return leaf
         for _, entry, below in self._covering(path):
             covered = dict(entry.covered).get(below)
             if covered is not None:
@@ -94,6 +101,9 @@ class Change:
 
     def set(self, path: Path, leaf: Leaf | None) -> None:
         """Replaces the leaf at a path; entries that a deletion keeps stay with it, as far as they are still there."""
+        if not self.covering:
+            self.after[path] = leaf
+            return
         for node, entry, below in list(self._covering(path)):
             covered = dict(entry.covered)
             kept = covered.get(below)
@@ -196,6 +206,8 @@ class Change:
         A deletion that the writer has seen gives way: the container begins anew, or, where updates concurrent with
         the deletion kept it readable, it goes on as it was shown.
         """
+        if not self.covering:
+            return
         node = (*path, None)
         entries = self._register(node)
         tombs = [e for e in entries if e.value is None and self.seen(e.stamp)]

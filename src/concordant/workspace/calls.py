@@ -92,6 +92,7 @@ class Calls(Engine):
     def blame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
         """Who stands for each live value, by path: one credit for a scalar, one for each element, item or span.
 
+        >>> from concordant import Workspace
         >>> ws = Workspace()
         >>> _ = ws.agent("ada").write(("plans",), "launch", {"status": "draft"})
         >>> ws.blame(("plans",), "launch")[("status",)][0].agents

@@ -110,7 +110,7 @@ class Pending:
         if not changes:
             self.version = previous
             return None
-        existed = state is not None and current_view(record, self.schema, self.replica).body is not None
+        existed = state is not None and self._exists(record)
         record.commit(changes, stamp)
         record.recent.append((n, time, scope.origin))
         if not existed:
@@ -183,6 +183,11 @@ class Pending:
         return tuple(
             e for e in found.values() if e.id in own or any(agent in contender.agents for contender in e.contenders)
         )
+
+    def _exists(self, record: Record) -> bool:
+        if (None,) not in record.suspects:
+            return bool(record.tree)
+        return current_view(record, self.schema, self.replica).body is not None
 
     def _is_plain(self) -> bool:
         return self.body is not None and (not self.schema.checked or self.schema.fits(decode(self.body)))

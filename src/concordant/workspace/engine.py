@@ -191,9 +191,24 @@ class Engine(Reading):
         if scope.task is not None:
             self._identify(pending, scope, (draft.namespace, draft.key))
         receipt = self._commit(pending)
-        base = {**draft.base, **after} if schema.declared else after
-        scope.set_mark((draft.namespace, draft.key), Mark(draft.mark.at, base, draft.mark.leave))
+        self._mark_edit(scope, draft, after)
         return receipt
+
+    def _mark_edit(self, scope: Scope, draft: Draft, after: dict[str, Any]) -> None:
+        """After an edit the scope has read what it wrote, beside the newest it has read of the rest."""
+        document = (draft.namespace, draft.key)
+        newest = scope.mark(document) or draft.mark
+        if newest.at <= draft.mark.at:
+            base = {**draft.base, **after} if draft.schema.declared else after
+            scope.set_mark(document, Mark(draft.mark.at, base, draft.mark.leave))
+            return
+        changed = {n: v for n, v in after.items() if n not in draft.base or encode(v) != encode(draft.base[n])}
+        kept = {
+            n: v
+            for n, v in (newest.values() or {}).items()
+            if draft.schema.declared or n in after or n not in draft.base
+        }
+        scope.set_mark(document, Mark(newest.at, {**kept, **changed}, newest.leave))
 
     # -- scopes --------------------------------------------------------------------------------------------------
 
