@@ -55,11 +55,13 @@ class Record(Kind):
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:
             result: dict[str, Any] = {}
+            known = (None in cell) + (PARKED in cell)
             for slot, part in self.parts(field, cell):
+                known += 1
                 value = part.kind.read(look, part, (*path, slot), (*public, part.name), cell[slot])
                 if value is not ABSENT:
                     result[part.name] = value
-            if any(slot is not None and slot != PARKED for slot in cell):
+            if len(cell) > known:
                 self.drifted(look, field, path, public, cell, result)
             if not result and not look.entries(cell.get(None, ())) and look.included is not None:
                 return ABSENT

@@ -61,7 +61,7 @@ def _read(config: Any) -> Task | None:
     first = _seconds(getattr(info, "node_first_attempt_time", None))
     attempt = getattr(info, "node_attempt", None)
     # Without the time of the first attempt the superstep's beginning: too early, so at worst "concurrent".
-    began = first or _uuid_seconds(levels[-1].step) or time.time()
+    began = first or uuid_seconds(levels[-1].step) or time.time()
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
     _known[checkpoint_ns] = (token, began)
@@ -90,7 +90,7 @@ def _read_remains(config: Any, configurable: Any, metadata: Any) -> Task | None:
     path = segments(checkpoint_ns)
     known = _known.get(checkpoint_ns)
     # The run id of a runnable holds the time at which it started.
-    started = _uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
+    started = uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
     token, began = known or (encode(lineage(path, {})), started)
     return Task(
         token=token,
@@ -124,7 +124,7 @@ def _seconds(value: Any) -> float | None:
     return float(value) if valid else None
 
 
-def _uuid_seconds(text: str) -> float | None:
+def uuid_seconds(text: str) -> float | None:
     """The time in a UUID of version 6 (supersteps) or 7 (runs)."""
     if len(text) != 36 or text[14] not in "67":
         return None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from concordant import TaskScope
-from concordant_langgraph.context import current_task
-from concordant_langgraph.lineage import Task, relation
+from concordant_langgraph.context import current_task, uuid_seconds
+from concordant_langgraph.lineage import Task, decode, relation
 
 __all__ = ["task_scope"]
+
+_MARGIN = 0.01
+"""Seconds by which the time in a superstep's id may run ahead of the clock (ids of one instant are counted up)."""
 
 _last: tuple[Task | None, TaskScope | None] = (None, None)
 
@@ -21,6 +24,13 @@ def task_scope() -> TaskScope | None:
     if known is task:
         return scope
     key = f"{task.token}|{task.task}|{task.execution}"
-    scope = TaskScope(key, task.name, task.token, task.task, task.execution, task.began, relation)
+    scope = TaskScope(key, task.name, task.token, task.task, task.execution, task.began, relation, _floor(task))
     _last = (task, scope)
     return scope
+
+
+def _floor(task: Task) -> float:
+    """When the outermost superstep began: what was written before it is no sibling's, at any level."""
+    levels = decode(task.token)
+    began = uuid_seconds(levels[0].step) if levels else None
+    return began - _MARGIN if began is not None else 0.0
