@@ -1,0 +1,165 @@
+"""The examples run as they are, without a network, and show what they say."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import pytest
+from langgraph.store.memory import InMemoryStore
+from pydantic import BaseModel
+
+import concordant_langgraph
+from concordant import Counter, Escalation, Scalar, Set, Text
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever tries to connect anywhere fails."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("an example opened a network connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+
+
+def run(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Runs an example as a program; returns what it printed."""
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    return capsys.readouterr().out
+
+
+def test_every_example_is_tested() -> None:
+    """No example is without a test in this file."""
+    here = Path(__file__).read_text(encoding="utf-8")
+    assert [path.name for path in EXAMPLES.glob("*.py") if f'"{path.name}"' not in here] == []
+
+
+def test_demo_shows_what_is_lost_and_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo shows the losses of the stock store, the merge, the contenders and the decision."""
+    shown = " ".join(run("demo.py", capsys).split())
+    for part in (
+        "+ store = MergeStore",
+        "tags ['launch', 'memory']",
+        "status 'needs sources' researcher",
+        "tags ['launch', 'crdt', 'memory']",
+        "tokens 1400",
+        "briefs:launch status is open, reason: scalar",
+        "4 resolve maria",
+        "writes lost 4 0",
+        "briefs:launch tags is open, reason: type",
+        "tags is ['launch', 'x', 'y'], and nothing is open",
+    ):
+        assert part in shown
+
+
+def test_demo_shows_the_same_every_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """Apart from the times of the contenders, two runs of the demo print the same."""
+
+    def without_times(text: str) -> list[str]:
+        return [line for line in text.splitlines() if line.count(":") < 2]
+
+    assert without_times(run("demo.py", capsys)) == without_times(run("demo.py", capsys))
+
+
+def test_demo_prints_plain_text_into_a_file(tmp_path: Path) -> None:
+    """Piped, the demo exits with 0 and prints lines of at most 100 columns without any escape sequence."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "COLUMNS")}
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run([sys.executable, EXAMPLES / "demo.py"], stdout=out, check=True, timeout=60, env=environment)
+    shown = (tmp_path / "out").read_text(encoding="utf-8")
+    assert "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+class Forgetful(InMemoryStore):
+    """A store with the look of ours that loses what the stock store loses."""
+
+    def __init__(self, *_: Any) -> None:
+        super().__init__()
+
+    def escalations(self) -> list[Escalation]:
+        """None, ever."""
+        return []
+
+
+def test_demo_fails_if_our_store_loses(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo does not claim that nothing was lost where something was."""
+    monkeypatch.setattr(concordant_langgraph, "MergeStore", Forgetful)
+    with pytest.raises(AssertionError):
+        run("demo.py", capsys)
+    assert "Lost: nothing" not in capsys.readouterr().out
+
+
+def test_demo_fails_if_the_stock_store_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The demo does not go on if the stock store lost nothing."""
+
+    class Brief(BaseModel):
+        tags: Annotated[set[str], Set()]
+        notes: Annotated[str, Text()]
+        tokens: Annotated[int, Counter()]
+        status: Annotated[str | None, Scalar(resolve="latest")] = None
+
+    def merging() -> concordant_langgraph.MergeStore:
+        return concordant_langgraph.MergeStore({("briefs",): Brief})
+
+    monkeypatch.setattr("langgraph.store.memory.InMemoryStore", merging)
+    with pytest.raises(AssertionError):
+        run("demo.py", capsys)
+    assert "MergeStore({" not in capsys.readouterr().out
+
+
+def test_swap_keeps_both_nodes_writes(capsys: pytest.CaptureFixture[str]) -> None:
+    """The swap keeps both interests, escalates the two cities, and ends with the one decided for."""
+    assert run("langgraph_swap.py", capsys).splitlines() == [
+        "interests: ['chess', 'jazz']",
+        "city: 'Lyon' by from_chat",
+        "city: 'Paris' by from_mail",
+        "city: Lyon",
+    ]
+
+
+def test_plain_python_settles_by_policy_resolver_and_person(capsys: pytest.CaptureFixture[str]) -> None:
+    """Threads' findings merge; the policy, the resolver and the person each settle their part."""
+    assert run("plain_python.py", capsys).splitlines() == [
+        "open: T-2 ('team',) ['database', 'web']",
+        "T-1 ['login', 'token'] ['500 on /login', 'token in the URL'] 5 security",
+        "T-2 ['slow'] ['a query without an index', 'p99 is 4 s'] 2 database",
+        "T-1 team: security by resolver:most_urgent_team",
+        "T-2 team: database by maria",
+    ]
+
+
+def test_models_merge_as_declared(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each kind gives what its comment says."""
+    lines = [" ".join(line.split()) for line in run("models.py", capsys).splitlines()]
+    for expected in (
+        "tags ['crdt']",
+        "seen ['p1', 'p2']",
+        "votes {'yes': 2}",
+        "draft 'The quick brown fox jumps high.'",
+        "log 'editor was here | writer was here'",
+        "tokens 15",
+        "cost '0.35'",
+        "steps ['plan', 'read', 'write', 'review']",
+        "title 'Untitled'",
+        "language 'fr'",
+        "deadline '2030-01-01'",
+        "confidence 0.7",
+        "verdict 'reject'",
+        "contested title ['On foxes', 'Foxes']",
+        "contested approved [False, True]",
+        "sources [{'id': 'a', 'quotes': ['one', 'two']}, {'id': 'b'}]",
+        "main {'id': 'a', 'title': 'Dots'}",
+    ):
+        assert expected in lines
