@@ -1,0 +1,462 @@
+"""A task that runs again: its n-th put takes the place of the n-th put of its earlier execution."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel
+
+from concordant import Counter, List, Map, Scalar, Set, Text
+
+from .support import AT, NS, Tasks, kinds, only, recorded, shown, sides, workspace
+
+
+class Brief(BaseModel):
+    status: Annotated[str | None, Scalar()] = None
+    tags: Annotated[set[str], Set()] = set()
+    owners: Annotated[dict[str, str], Map()] = {}
+    body: Annotated[str, Text()] = ""
+    votes: Annotated[int, Counter()] = 0
+    steps: Annotated[list[str], List()] = []
+
+
+FIELDS: list[tuple[str, Any, Any, Any]] = [
+    # field, what stood before, first execution, second execution
+    ("status", "old", "draft", "final"),
+    ("tags", ["old"], ["a", "b"], ["b", "c"]),
+    ("owners", {"old": "x"}, {"a": "1", "b": "1"}, {"b": "2", "c": "2"}),
+    ("body", "old", "first", "second"),
+    ("votes", 10, 3, 5),
+    ("steps", ["old"], ["a", "b"], ["b", "c"]),
+]
+TOGETHER: dict[str, Any] = {
+    "status": "final",
+    "tags": ["old", "b", "c"],
+    "owners": {"old": "x", "b": "2", "c": "2"},
+    "body": "old\nsecond",
+    "votes": 15,
+    "steps": ["old", "b", "c"],
+}
+
+
+@pytest.mark.parametrize("field", TOGETHER)
+@pytest.mark.parametrize("before", [True, False])
+def test_another_value_takes_the_place_of_the_earlier(field: str, before: bool) -> None:
+    """Nothing of the earlier execution's put remains, whatever the field's kind."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    name, old, first, second = next(row for row in FIELDS if row[0] == field)
+    if before:
+        ws.put(*AT, {name: old})
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {name: first})
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {name: second})
+    assert shown(ws) == {name: TOGETHER[name] if before else second}
+    assert ws.escalations(state="all") == []
+
+
+@pytest.mark.parametrize("field", TOGETHER)
+@pytest.mark.parametrize("executions", [2, 4])
+def test_an_equal_value_changes_nothing(field: str, executions: int) -> None:
+    """The document keeps its value and its version, and nobody is told of anything."""
+    ws = workspace(Brief)
+    events = recorded(ws)
+    tasks = Tasks(ws)
+    name, old, first, _ = next(row for row in FIELDS if row[0] == field)
+    ws.put(*AT, {name: old})
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {name: first})
+    before = ws.get(*AT)
+    for execution in range(2, executions + 1):
+        with tasks.run("node", execution=execution):
+            ws.put(*AT, {name: first})
+    after = ws.get(*AT)
+    assert before is not None and after is not None
+    assert (after.value, after.version) == (before.value, before.version)
+    assert events == []
+
+
+@pytest.mark.parametrize("field", TOGETHER)
+def test_a_third_execution_takes_the_place_of_the_second(field: str) -> None:
+    """However often a task is retried, its put has one effect."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    name, old, first, second = next(row for row in FIELDS if row[0] == field)
+    ws.put(*AT, {name: old})
+    for execution, value in enumerate((first, second, first, second), 1):
+        with tasks.run("node", execution=execution):
+            ws.put(*AT, {name: value})
+    assert shown(ws) == {name: TOGETHER[name]}
+    assert ws.escalations(state="all") == []
+
+
+@pytest.mark.parametrize("model", [Brief, None])
+def test_a_persons_edit_before_an_equal_replay_stands(model: Any) -> None:
+    """After an interrupt the node writes the same again: what a person made of it meanwhile stays."""
+    ws = workspace(model)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"status": "draft"})
+    with ws.agent("person").edit(*AT) as brief:
+        if model is None:
+            brief["status"] = "final"
+        else:
+            brief.status = "final"
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"status": "draft"})
+    assert shown(ws) == {"status": "final"} and ws.escalations(state="all") == []
+
+
+def test_a_persons_removal_before_an_equal_replay_stands() -> None:
+    """What a person removed does not come back with the replay."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"tags": ["a", "b"], "body": "One. Two.", "steps": ["x", "y"]})
+    with ws.agent("person").edit(*AT) as brief:
+        brief.tags.discard("a")
+        brief.body = "One."
+        brief.steps.remove("x")
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"tags": ["a", "b"], "body": "One. Two.", "steps": ["x", "y"]})
+    assert shown(ws) == {"tags": ["b"], "body": "One.", "steps": ["y"]}
+
+
+def test_a_persons_deletion_before_an_equal_replay_stands() -> None:
+    """A document that a person deleted stays deleted."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"status": "draft"})
+    ws.agent("person").delete(*AT)
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"status": "draft"})
+    assert shown(ws) is None and ws.escalations(state="all") == []
+
+
+@pytest.mark.parametrize("model", [Brief, None])
+def test_a_persons_decision_before_an_equal_replay_stands(model: Any) -> None:
+    """The replay of a contender does not reopen what was decided."""
+    ws = workspace(model)
+    tasks = Tasks(ws)
+    for name in ("ada", "bob"):
+        with tasks.run(name, execution=1):
+            ws.put(*AT, {"status": name})
+    ws.resolve(only(ws), "ours", by="person")
+    events = recorded(ws)
+    for name in ("ada", "bob"):
+        with tasks.run(name, execution=2):
+            ws.put(*AT, {"status": name})
+    assert shown(ws) == {"status": "ours"}
+    assert events == [] and ws.escalations() == []
+
+
+def test_another_value_after_a_persons_edit_is_concurrent_with_it() -> None:
+    """It takes the place of the earlier put, beginning included, so neither is lost."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"status": "draft"})
+    ws.agent("person").write(*AT, {"status": "final"})
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"status": "other"})
+    assert sides(only(ws)) == {"person": "final", "node": "other"}
+
+
+def test_another_value_that_a_read_ordered_is_no_conflict() -> None:
+    """A new execution that reads what a person wrote meanwhile has seen it."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"status": "draft"})
+    ws.agent("person").write(*AT, {"status": "final"})
+    with tasks.run("node", execution=2):
+        document = ws.read_current(*AT)
+        assert document is not None and document.value == {"status": "final"}
+        ws.put(*AT, {"status": "published"})
+    assert shown(ws) == {"status": "published"}
+    assert ws.escalations() == []
+
+
+def test_the_others_contender_is_untouched() -> None:
+    """A retry with another value replaces its own contender and no other."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    for name in ("ada", "bob"):
+        with tasks.run(name, execution=1):
+            ws.put(*AT, {"status": name})
+    with tasks.run("ada", execution=2):
+        ws.put(*AT, {"status": "ada again"})
+    assert sides(only(ws)) == {"ada": "ada again", "bob": "bob"}
+
+
+def test_reads_do_not_show_the_tasks_own_earlier_execution() -> None:
+    """A retried node sees the document as it would be without its first attempt."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    ws.put(*AT, {name: old for name, old, _, _ in FIELDS})
+    before = shown(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {name: first for name, _, first, _ in FIELDS})
+    assert shown(ws) != before
+    with tasks.run("node", execution=2):
+        document = ws.read_current(*AT)
+    assert document is not None and document.value == before
+
+
+def test_reads_show_what_others_did_meanwhile() -> None:
+    """Only the own earlier execution is hidden."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"tags": ["mine"], "votes": 1})
+    ws.agent("person").write(*AT, {"tags": ["theirs"], "votes": 2})
+    with tasks.run("node", execution=2):
+        document = ws.read_current(*AT)
+    assert document is not None and document.value == {"tags": ["theirs"], "votes": 2}
+
+
+def test_a_document_that_only_the_earlier_execution_wrote_reads_as_missing() -> None:
+    """What the first attempt created is not there for the second."""
+    ws = workspace()
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"x": 1})
+    with tasks.run("node", execution=2):
+        assert ws.read_current(*AT) is None
+        ws.put(*AT, {"x": 2})
+    assert shown(ws) == {"x": 2} and ws.escalations(state="all") == []
+
+
+def test_the_own_put_of_this_execution_is_shown() -> None:
+    """After its put a task reads what it put, in the second execution as in the first."""
+    ws = workspace()
+    tasks = Tasks(ws)
+    for execution in (1, 2):
+        with tasks.run("node", execution=execution):
+            ws.put(*AT, {"x": execution})
+            document = ws.read_current(*AT)
+            assert document is not None and document.value == {"x": execution}
+
+
+@pytest.mark.parametrize("executions", [1, 2, 3])
+def test_a_read_modify_write_has_its_effect_once(executions: int) -> None:
+    """A retried node that adds to what it reads adds once, in every kind."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    ws.put(*AT, {name: old for name, old, _, _ in FIELDS})
+    for execution in range(1, executions + 1):
+        with tasks.run("node", execution=execution):
+            document = ws.read_current(*AT)
+            assert document is not None
+            value = document.value
+            value["votes"] += 1
+            value["tags"].append("new")
+            value["body"] += "\nnew"
+            value["steps"].append("new")
+            value["owners"]["new"] = "n"
+            value["status"] += "!"
+            ws.put(*AT, value)
+    assert shown(ws) == {
+        "status": "old!",
+        "tags": ["old", "new"],
+        "owners": {"old": "x", "new": "n"},
+        "body": "old\nnew",
+        "votes": 11,
+        "steps": ["old", "new"],
+    }
+
+
+@pytest.mark.parametrize("executions", [1, 2, 3])
+def test_a_read_modify_write_has_its_effect_once_without_a_model(executions: int) -> None:
+    """The same in an undeclared namespace."""
+    ws = workspace()
+    tasks = Tasks(ws)
+    ws.put(*AT, {"n": 1, "gone": True})
+    for execution in range(1, executions + 1):
+        with tasks.run("node", execution=execution):
+            document = ws.read_current(*AT)
+            assert document is not None
+            ws.put(*AT, {"n": document.value["n"] + 1})
+    assert shown(ws) == {"n": 2} and ws.escalations(state="all") == []
+
+
+def test_a_retry_after_a_persons_edit_of_another_part_keeps_both() -> None:
+    """A retried read-modify-write merges with what came between its executions."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    ws.put(*AT, {"votes": 1, "tags": ["a"]})
+    for execution in (1, 2):
+        with tasks.run("node", execution=execution):
+            document = ws.read_current(*AT)
+            assert document is not None
+            ws.put(*AT, {"votes": document.value["votes"] + 1})
+        if execution == 1:
+            ws.agent("person").write(*AT, {"votes": 10, "tags": ["b"]})
+    assert shown(ws) == {"votes": 12, "tags": ["a", "b"]}
+
+
+def test_puts_that_are_not_repeated_stay() -> None:
+    """A shorter second execution leaves the later puts of the first (a named limit)."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(NS, "one", {"status": "a"})
+        ws.put(NS, "two", {"status": "a"})
+    with tasks.run("node", execution=2):
+        ws.put(NS, "one", {"status": "b"})
+    assert [d.value for d in ws.list(NS)] == [{"status": "b"}, {"status": "a"}]
+
+
+def test_the_nth_put_takes_the_place_of_the_nth_put() -> None:
+    """Several puts to one document are told apart by their order."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"status": "draft"})
+        ws.put(*AT, {"votes": 1})
+        ws.put(*AT, {"tags": ["a"]})
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"status": "draft"})
+        ws.put(*AT, {"votes": 2})
+        ws.put(*AT, {"tags": ["b"]})
+    assert shown(ws) == {"status": "draft", "votes": 2, "tags": ["b"]}
+
+
+def test_a_first_put_that_is_replayed_does_not_undo_the_second() -> None:
+    """Replaying a put whose later sibling replaced it leaves the later one standing."""
+    ws = workspace()
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"x": 1})
+        ws.put(*AT, {"x": 2})
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"x": 1})
+        assert shown(ws) == {"x": 2}
+        ws.put(*AT, {"x": 2})
+    assert shown(ws) == {"x": 2} and ws.escalations(state="all") == []
+
+
+def test_more_puts_than_before_are_new() -> None:
+    """A longer second execution adds what it adds."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"tags": ["a"]})
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"tags": ["a"]})
+        ws.put(*AT, {"tags": ["a", "b"]})
+    assert shown(ws) == {"tags": ["a", "b"]}
+
+
+def test_a_replayed_deletion_changes_nothing() -> None:
+    """A document that a person wrote anew after the first execution's deletion survives the replay."""
+    ws = workspace()
+    tasks = Tasks(ws)
+    ws.put(*AT, {"x": 1})
+    with tasks.run("node", execution=1):
+        ws.remove(*AT)
+    ws.agent("person").write(*AT, {"x": 2})
+    with tasks.run("node", execution=2):
+        ws.remove(*AT)
+    assert shown(ws) == {"x": 2} and ws.escalations(state="all") == []
+
+
+def test_a_deletion_in_the_place_of_a_put() -> None:
+    """A second execution that deletes where the first put leaves nothing of it."""
+    ws = workspace()
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"x": 1})
+    with tasks.run("node", execution=2):
+        ws.remove(*AT)
+    assert shown(ws) is None and ws.escalations() == []
+
+
+def test_a_put_in_the_place_of_a_deletion() -> None:
+    """A second execution that puts where the first deleted leaves its value, without a question."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    ws.put(*AT, {"status": "old", "tags": ["old"]})
+    with tasks.run("node", execution=1):
+        ws.remove(*AT)
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"status": "new"})
+    assert shown(ws) == {"status": "new", "tags": ["old"]} and ws.escalations() == []
+
+
+def test_a_retry_that_fails_before_its_put_leaves_the_first_attempts() -> None:
+    """The execution that wrote stands until another puts."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"status": "a"})
+    with tasks.run("node", execution=2):
+        ws.read_current(*AT)
+    assert shown(ws) == {"status": "a"}
+
+
+def test_a_replay_by_acting_as_is_a_replay() -> None:
+    """A name in force inside the task changes nothing of it."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    for execution in (1, 2):
+        with tasks.run("node", execution=execution), ws.acting_as("editor"):
+            ws.put(*AT, {"votes": 1, "body": "line"})
+    assert shown(ws) == {"votes": 1, "body": "line"}
+
+
+def test_writes_by_an_agents_handle_in_a_task_are_replayed_too() -> None:
+    """``ws.agent(name)`` inside a task belongs to the task: writes and edits have their effect once."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    for execution in (1, 2, 3):
+        with tasks.run("node", execution=execution):
+            helper = ws.agent("helper")
+            helper.write(*AT, {"votes": 1, "body": "line"})
+            with helper.edit(*AT) as brief:
+                brief.votes += 1
+                brief.tags.add("x")
+    assert shown(ws) == {"votes": 2, "body": "line", "tags": ["x"]}
+
+
+def test_an_equal_outcome_raises_no_event_while_contested() -> None:
+    """A replay of a contender neither opens, grows nor closes its escalation."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    for name in ("ada", "bob"):
+        with tasks.run(name, execution=1):
+            ws.put(*AT, {"status": name})
+    before = only(ws)
+    events = recorded(ws)
+    for name in ("ada", "bob"):
+        with tasks.run(name, execution=2):
+            ws.put(*AT, {"status": name})
+    assert events == []
+    assert (only(ws).id, only(ws).version) == (before.id, before.version)
+
+
+def test_a_retry_that_agrees_closes_the_escalation() -> None:
+    """A retry whose other value equals the other contender settles the question."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    for name in ("ada", "bob"):
+        with tasks.run(name, execution=1):
+            ws.put(*AT, {"status": name})
+    events = recorded(ws)
+    with tasks.run("ada", execution=2):
+        ws.put(*AT, {"status": "bob"})
+    assert shown(ws) == {"status": "bob"}
+    assert ws.escalations() == [] and kinds(events) == ["agreed"]
+
+
+def test_the_replay_is_in_the_journal() -> None:
+    """A put that took the place of another leaves both in the history."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    for execution, status in ((1, "draft"), (2, "final")):
+        with tasks.run("node", execution=execution):
+            ws.put(*AT, {"status": status})
+    assert [entry.value for entry in ws.history(*AT)] == [{"status": "final"}, {"status": "draft"}]
