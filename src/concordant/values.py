@@ -16,7 +16,20 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from concordant.errors import Fault, Path
 
-__all__ = ["ABSENT", "JSON", "MAX_DEPTH", "Absent", "Canon", "Unstorable", "canonical", "decode", "encode", "same"]
+__all__ = [
+    "ABSENT",
+    "JSON",
+    "MAX_DEPTH",
+    "Absent",
+    "Canon",
+    "Unstorable",
+    "alike",
+    "canonical",
+    "check_text",
+    "decode",
+    "encode",
+    "same",
+]
 
 JSON = bytes
 """A value's JSON text in UTF-8."""
@@ -64,6 +77,25 @@ def encode(value: Any, path: Path = ()) -> JSON:
         return to_json(value, inf_nan_mode="constants")
     except (PydanticSerializationError, UnicodeEncodeError, ValueError, RecursionError) as error:
         raise Unstorable(_fault(value, path, error)) from error
+
+
+def check_text(text: str, path: Path) -> None:
+    """Refuses text that could not be stored, without making its JSON.
+
+    Raises:
+        Unstorable: it holds a lone surrogate.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Unstorable(_fault(text, path, error)) from error
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal by type and content, keys in any order."""
+    if type(one) is str and type(other) is str:
+        return one == other
+    return same(encode(one), encode(other))
 
 
 def decode(text: JSON) -> Any:

@@ -66,7 +66,14 @@ class List(Kind):
                     sequence = append(sequence, change.stamp, change.next_run(), tuple(hunk.content))
         else:
             sequence = splice(
-                sequence, change.stamp, before, after, seen=change.seen, hunks_of=hunks_of, escalate=False
+                sequence,
+                change.stamp,
+                before,
+                after,
+                seen=change.seen,
+                hunks_of=hunks_of,
+                escalate=False,
+                own=change.own,
             )
         change.set(place, sequence)
 
@@ -89,7 +96,7 @@ def _analyse(sequence: Sequence) -> Any:
 
 
 def _items(sequence: Sequence) -> tuple[bytes, ...]:
-    return content_of(layout(sequence, sequence.analysed(_analyse), ""), ())  # type: ignore[no-any-return, arg-type]
+    return content_of(layout(sequence, sequence.analysed(_analyse), ""), ())  # type: ignore[no-any-return]
 
 
 def _canonical(field: Field, items: tuple[bytes, ...]) -> list[bytes]:

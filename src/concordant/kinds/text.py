@@ -15,7 +15,7 @@ from concordant.sequence.edit import append, content_of, decide, layout, splice
 from concordant.sequence.overlap import Overlap, analyse
 from concordant.sequence.pieces import Piece, Sequence
 from concordant.tree import Change, Path
-from concordant.values import ABSENT, encode
+from concordant.values import ABSENT, check_text, encode
 
 __all__ = ["Text"]
 
@@ -50,7 +50,7 @@ class Text(Kind):
             if not len(sequence):
                 change.touch(path)
             return
-        encode(value, (field.name,))  # refuses what could not be stored
+        check_text(value, (field.name,))
         if _may_start_with(value, sequence, change, len(self.separator)):
             view = sequence.only(change.seen)
             read = content_of(layout(view, analyse(view, escalate=self.escalates), self.separator), "")
@@ -67,7 +67,7 @@ class Text(Kind):
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
         if base == value:
             return
-        encode(value, (field.name,))
+        check_text(value, (field.name,))
         place = (*path, _BODY)
         sequence = change.sequence(place)
         if self.grow_only:
@@ -83,6 +83,7 @@ class Text(Kind):
                 hunks_of=phrase_hunks,
                 separator=self.separator,
                 escalate=self.escalates,
+                own=change.own,
             )
         change.set(place, sequence)
 

@@ -45,6 +45,7 @@ class Write:
         parked: values of the wrong type, by public path.
         contest, decision: what is decided, and the value (``None`` for a deletion, ``ABSENT`` for no value).
         earlier: the put of an earlier execution whose place it takes.
+        own: the writer's own writes, where ``base`` is what it put without having read.
         yields: dots of later puts of that execution, which stand where they wrote.
     """
 
@@ -60,6 +61,7 @@ class Write:
     decision: Any = ABSENT
     earlier: Earlier | None = None
     yields: frozenset[tuple[str, int]] = frozenset()
+    own: SeenBy | None = None
 
 
 def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escalate") -> tuple[LeafChange, ...]:
@@ -71,7 +73,13 @@ def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escala
     """
     covering = record.covering or any(path[-1] is None for path in record.suspects)
     change = Change(
-        record.tree, write.stamp, write.seen, deciding=write.mode == "decide", on_delete=on_delete, covering=covering
+        record.tree,
+        write.stamp,
+        write.seen,
+        deciding=write.mode == "decide",
+        on_delete=on_delete,
+        covering=covering,
+        own=write.own,
     )
     if write.earlier is not None:
         take_back(change, root, write.earlier)

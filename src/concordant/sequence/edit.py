@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence as Items
-from itertools import pairwise
-from typing import Any, NamedTuple
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 from concordant.causal import SeenBy, Stamp, order_of
 from concordant.sequence.diff import Hunk
@@ -14,31 +15,42 @@ from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Seq
 __all__ = ["Shown", "append", "content_of", "decide", "layout", "splice", "withdraw"]
 
 
-class Shown(NamedTuple):
-    """A visible piece: its number, the piece, and how many of its first characters are a separator not shown."""
-
-    number: int
-    piece: Piece
-    skip: int
+Shown: TypeAlias = tuple[int, Piece, int]
+"""A visible piece: its number, the piece, and how many of its first characters are a separator not shown."""
 
 
 def layout(sequence: Sequence, analysis: Analysis, separator: str) -> list[Shown]:
     """The visible pieces in order. A line's own separator shows only after something that does not end with it."""
-    strikes = sequence.strikes
-    length = len(separator)
+    return sequence.laid_out((analysis, separator), lambda: _layout(sequence, analysis, separator))
+
+
+def _layout(sequence: Sequence, analysis: Analysis, separator: str) -> list[Shown]:
+    strikes, hidden, suspended = sequence.strikes, analysis.hidden, analysis.suspended
     result: list[Shown] = []
-    tail: Any = None  # the last characters shown, as many as a separator has
-    for index, piece in enumerate(sequence):
-        if (piece.struck or analysis.hidden or not piece.live) and not analysis.shows(piece, strikes):
+    for number, piece in enumerate(sequence):
+        stamp, k, offset, content, _, line, struck, live = piece
+        if not live or (hidden and (stamp.replica, stamp.n, k) in hidden):
             continue
-        content: Any = piece.content
-        skip = length if piece.line and piece.offset == 0 and (tail is None or tail == separator) else 0
+        if struck and any(run in strikes and run not in suspended for run in struck):
+            continue
+        skip = 0
+        if line and offset == 0 and _stands_at_line_start(result, separator):
+            skip = len(separator)
         if len(content) > skip:
-            result.append(Shown(index, piece, skip))
-            if length:
-                shown = len(content) - skip
-                tail = content[-length:] if shown >= length else ((tail or "") + content[skip:])[-length:]
+            result.append((number, piece, skip))
     return result
+
+
+def _stands_at_line_start(shown: list[Shown], separator: str) -> bool:
+    """Whether what is shown so far is empty or ends with the separator."""
+    tail = ""
+    for _, piece, skip in reversed(shown):
+        content = piece.content
+        assert isinstance(content, str)
+        tail = content[max(skip, len(content) - len(separator)) :] + tail
+        if len(tail) >= len(separator):
+            return tail.endswith(separator)
+    return not shown
 
 
 def content_of(shown: Items[Shown], empty: Content) -> Any:
@@ -75,6 +87,7 @@ def splice(
     hunks_of: Callable[[Any, Any], list[Hunk]],
     separator: str = "",
     escalate: bool = True,
+    own: SeenBy | None = None,
 ) -> Sequence:
     """Carries the difference between ``base`` (what the writer read) and ``new`` over to ``sequence``.
 
@@ -83,10 +96,11 @@ def splice(
         hunks_of: gives the difference of two contents as hunks.
         separator: what a line begins with (texts only).
         escalate: whether rewrites of the same words are contested.
+        own: the writer's own writes, where ``base`` is what it wrote itself without having read.
     """
-    view = sequence.only(seen)
-    shown = layout(view, analyse(view, escalate=escalate), separator)
-    rendered = content_of(shown, base[:0])
+    shown, rendered = _rendered(sequence, own or seen, base, separator, escalate)
+    if own is not None and rendered != base:
+        shown, rendered = _rendered(sequence, seen, base, separator, escalate)
     hunks = hunks_of(base, new)
     if rendered == base:
         places = _Places(shown, None, len(base))
@@ -117,6 +131,14 @@ def splice(
     return result
 
 
+def _rendered(
+    sequence: Sequence, included: SeenBy, base: Content, separator: str, escalate: bool
+) -> tuple[list[Shown], Any]:
+    view = sequence.only(included)
+    shown = layout(view, analyse(view, escalate=escalate), separator)
+    return shown, content_of(shown, base[:0])
+
+
 def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content) -> Sequence:
     """Puts ``content`` in the place of a contested range; a later contender for the same words meets it there."""
     edit = _Edit(sequence, stamp)
@@ -132,7 +154,7 @@ def withdraw(sequence: Sequence, gone: SeenBy) -> Sequence | None:
     """Takes out the writes for which ``gone`` holds; ``None`` if nothing stands any more."""
     pieces = [piece._replace(live=False) if piece.live and gone(piece.stamp) else piece for piece in sequence]
     strikes = {run: strike for run, strike in sequence.strikes.items() if not gone(strike.stamp)}
-    result = Sequence(pieces, strikes, sequence.newest_root)
+    result = Sequence(pieces, strikes, sequence.newest_root, None if sequence.overlapping else False)
     return result if result.is_alive() else None
 
 
@@ -140,13 +162,8 @@ class _Places:
     """Maps offsets of what the writer read to places in the pieces it was shown."""
 
     def __init__(self, shown: list[Shown], drift: list[Hunk] | None, length: int) -> None:
-        self.starts: list[int] = []
         self.shown = shown
-        at = 0
-        for item in shown:
-            self.starts.append(at)
-            at += len(item.piece.content) - item.skip
-        self.total = at
+        self.starts = [0, *accumulate([len(piece.content) - skip for _, piece, skip in shown])]
         self.kept: list[tuple[int, int, int]] = []  # base start, base end, offset of the same in what is shown
         here = there = 0
         for hunk in drift or ():
@@ -178,16 +195,14 @@ class _Places:
         return _Place(index, end)
 
     def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
-        from bisect import bisect_right
-
         result = []
         position = bisect_right(self.starts, start) - 1
         while position < len(self.shown) and self.starts[position] < end:
-            item = self.shown[position]
-            low = max(start - self.starts[position], 0) + item.skip
-            high = min(end - self.starts[position] + item.skip, len(item.piece.content))
+            number, piece, skip = self.shown[position]
+            low = max(start - self.starts[position], 0) + skip
+            high = min(end - self.starts[position] + skip, len(piece.content))
             if low < high:
-                result.append((item.number, low, high))
+                result.append((number, low, high))
             position += 1
         return result
 
@@ -204,8 +219,11 @@ class _Edit:
         self.first: list[Piece] = []
         self.added: dict[RunId, Strike] = {}
         self.dropped: set[RunId] = set()
+        self.overlapping: bool | None = None if sequence.overlapping else False
 
     def strike(self, index: int, start: int, end: int, k: int) -> None:
+        if self.pieces[index].struck:
+            self.overlapping = None  # to be found out
         run = (self.stamp.replica, self.stamp.n, k)
         self.added[run] = Strike(self.stamp, k)
         self.strikes.setdefault(index, []).append((start, end, run))
@@ -249,7 +267,7 @@ class _Edit:
         )
         if self.added:
             strikes = {**strikes, **self.added}
-        return Sequence(pieces, strikes, self.sequence.newest_root)
+        return Sequence(pieces, strikes, self.sequence.newest_root, self.overlapping)
 
     def _parts(self, index: int) -> list[Piece]:
         piece = self.pieces[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -35,7 +36,8 @@ def in_order(pieces: Iterable[Piece]) -> list[Piece]:
     for run, parts in runs.items():
         parts.sort(key=lambda piece: piece.offset)
         if run in cuts:
-            runs[run] = [part for piece in parts for part in _cut(piece, cuts[run])]
+            places = sorted(cuts[run])
+            runs[run] = [part for piece in parts for part in _cut(piece, places)]
 
     result: list[Piece] = []
     waiting: list[Piece | RunId] = [*reversed(children.get(None, [])), *reversed(children.get(START, []))]
@@ -100,7 +102,7 @@ def _by_run(sequence: Sequence) -> dict[RunId, list[Piece]]:
 
 def _zip(ours: list[Piece], others: list[Piece], *, either: bool) -> Iterable[Piece]:
     """Two copies of one run, cut at the places where either is cut, with the strikes of both."""
-    bounds = {piece.offset for piece in ours} | {piece.offset for piece in others}
+    bounds = sorted({piece.offset for piece in ours} | {piece.offset for piece in others})
     twice = [[part for piece in side for part in _cut(piece, bounds)] for side in (ours, others)]
     for mine, theirs in zip(*twice, strict=True):
         struck = tuple(sorted({*mine.struck, *theirs.struck}))
@@ -108,11 +110,13 @@ def _zip(ours: list[Piece], others: list[Piece], *, either: bool) -> Iterable[Pi
         yield mine._replace(struck=struck, live=live)
 
 
-def _cut(piece: Piece, offsets: Iterable[int]) -> list[Piece]:
-    inside = sorted(o for o in offsets if piece.offset < o < piece.offset + len(piece.content))
+def _cut(piece: Piece, offsets: list[int]) -> list[Piece]:
+    """A piece cut at those of the offsets (sorted) that lie in it."""
+    end = piece.offset + len(piece.content)
+    inside = offsets[bisect_right(offsets, piece.offset) : bisect_left(offsets, end)]
     if not inside:
         return [piece]
-    bounds = [piece.offset, *inside, piece.offset + len(piece.content)]
+    bounds = [piece.offset, *inside, end]
     parts = []
     for low, high in pairwise(bounds):
         content: Content = piece.content[low - piece.offset : high - piece.offset]

@@ -59,19 +59,15 @@ def analyse(sequence: Sequence, *, escalate: bool = True) -> Analysis:
     Args:
         escalate: with ``False`` all rewrites of the same words are kept side by side and nothing is contested.
     """
-    strikes = sequence.strikes
-    if len(strikes) < 2:
+    if not sequence.overlapping:
         return NOTHING
+    strikes = sequence.strikes
     pieces = sequence.pieces()
     touched: dict[RunId, list[int]] = {}
-    contested = False
     for index, piece in enumerate(pieces):
-        standing = [run for run in piece.struck if run in strikes]
-        contested = contested or len(standing) > 1
-        for run in standing:
-            touched.setdefault(run, []).append(index)
-    if not contested:
-        return NOTHING
+        for run in piece.struck:
+            if run in strikes:
+                touched.setdefault(run, []).append(index)
     inserted: dict[RunId, list[int]] = {}
     for index, piece in enumerate(pieces):
         run = run_of(piece)

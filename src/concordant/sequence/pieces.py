@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from concordant.causal import SeenBy, Stamp, order_of
+from concordant.causal import Seen, SeenBy, Stamp, order_of, seen_everything
 
 __all__ = ["START", "Anchor", "Content", "Piece", "RunId", "Sequence", "Strike", "run_of"]
 
+T = TypeVar("T")
 Content: TypeAlias = "str | tuple[bytes, ...]"
 RunId: TypeAlias = tuple[str, int, int]
 Anchor: TypeAlias = tuple[str, int, int, int]
@@ -65,19 +66,22 @@ class Sequence:
     and only the newest may append in place. So an append costs the same however long the text is.
     """
 
-    __slots__ = ("_analysis", "_pieces", "_size", "newest_root", "strikes")
+    __slots__ = ("_analysis", "_layout", "_pieces", "_size", "newest_root", "overlapping", "strikes")
 
     def __init__(
         self,
         pieces: list[Piece],
         strikes: dict[RunId, Strike],
         newest_root: tuple[float, str, int] = (0.0, "", 0),
+        overlapping: bool | None = None,
     ) -> None:
         self._pieces = pieces
+        self.overlapping = _overlapping(pieces, strikes) if overlapping is None else overlapping
+        self._layout: tuple[object, object] | None = None
         self._size = len(pieces)
         self.strikes = strikes
         self.newest_root = newest_root
-        self._analysis: object = None
+        self._analysis: Any = None
 
     def __len__(self) -> int:
         return self._size
@@ -113,16 +117,28 @@ class Sequence:
         grown._size = self._size + 1
         grown.strikes = self.strikes
         grown.newest_root = order_of(piece.stamp)
-        grown._analysis = None
+        grown.overlapping = self.overlapping
+        grown._analysis = grown._layout = None
         return grown
 
     def only(self, included: SeenBy) -> Sequence:
         """What this sequence is made of by the writes included alone."""
-        if all(included(piece.stamp) for piece in self) and all(included(s.stamp) for s in self.strikes.values()):
+        if included is seen_everything:
             return self
-        pieces = [p if included(p.stamp) else p._replace(live=False) for p in self]
-        strikes = {run: strike for run, strike in self.strikes.items() if included(strike.stamp)}
-        return Sequence(pieces, strikes, self.newest_root)
+        standing = list(self.strikes.values())
+        if isinstance(included, Seen):
+            replica, upto = included.replica, included.upto
+            doubtful = [p.stamp for p in self if p.stamp.n > upto or p.stamp.replica != replica]
+            doubtful += [s.stamp for s in standing if s.stamp.n > upto or s.stamp.replica != replica]
+        else:
+            doubtful = [piece.stamp for piece in self]
+            doubtful += [strike.stamp for strike in standing]
+        unseen = {stamp for stamp in set(doubtful) if not included(stamp)}
+        if not unseen:
+            return self
+        pieces = [piece._replace(live=False) if piece.stamp in unseen else piece for piece in self]
+        strikes = {run: strike for run, strike in self.strikes.items() if strike.stamp not in unseen}
+        return Sequence(pieces, strikes, self.newest_root, None if self.overlapping else False)
 
     def is_alive(self) -> bool:
         """Whether any write to it still stands; if none does, the sequence can be forgotten."""
@@ -136,8 +152,21 @@ class Sequence:
         for strike in self.strikes.values():
             yield strike.stamp
 
-    def analysed(self, compute: Callable[[Sequence], object]) -> object:
+    def analysed(self, compute: Callable[[Sequence], T]) -> T:
         """``compute(self)``, remembered: a sequence never changes."""
-        if self._analysis is None:
-            self._analysis = compute(self)
-        return self._analysis
+        if self._analysis is None or self._analysis[0] != compute:
+            self._analysis = (compute, compute(self))
+        return self._analysis[1]  # type: ignore[no-any-return]
+
+    def laid_out(self, key: object, compute: Callable[[], T]) -> T:
+        """``compute()``, remembered under a key."""
+        if self._layout is None or self._layout[0] != key:
+            self._layout = (key, compute())
+        return self._layout[1]  # type: ignore[return-value]
+
+
+def _overlapping(pieces: list[Piece], strikes: dict[RunId, Strike]) -> bool:
+    """Whether several standing strikes lie over one piece."""
+    if len(strikes) < 2:
+        return False
+    return any(len(p.struck) > 1 and sum(run in strikes for run in p.struck) > 1 for p in pieces)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from concordant.causal import Stamp
+from concordant.causal import SeenBy, Stamp
 from concordant.record import Record
 from concordant.tree import LeafChange
 
@@ -17,9 +17,10 @@ Namespace: TypeAlias = tuple[str, ...]
 class PutOff:
     """What a journal row needs so that its write can be applied later; ``changes`` once it was."""
 
-    __slots__ = ("changes", "mark", "mode", "replaces_all")
+    __slots__ = ("changes", "mark", "mode", "own", "replaces_all")
 
-    def __init__(self, mode: str, mark: Any, replaces_all: bool) -> None:
+    def __init__(self, mode: str, mark: Any, replaces_all: bool, own: SeenBy | None) -> None:
+        self.own = own
         self.mode = mode
         self.mark = mark
         self.replaces_all = replaces_all

@@ -39,6 +39,7 @@ class Change:
         deciding: whether it settles an escalation, so that sticky contenders give way too.
         on_delete: what becomes of updates concurrent with a deletion, in this namespace.
         covering: whether there is any deletion in the tree, or what one removed (``False`` saves looking for it).
+        own: the writer's own writes, where what it edits is what it wrote without having read.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Change:
         deciding: bool = False,
         on_delete: str = "escalate",
         covering: bool = True,
+        own: SeenBy | None = None,
     ) -> None:
         self.tree = tree
         self.stamp = stamp
@@ -57,6 +59,7 @@ class Change:
         self.deciding = deciding
         self.on_delete = on_delete
         self.covering = covering
+        self.own = own
         self.after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
         self._empty = not tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from concordant.causal import Stamp, dot_of
+from concordant.causal import Stamp, dot_of, seen_everything
 from concordant.errors import StaleWriteError
 from concordant.kinds import Contest
 from concordant.record import Earlier, Record, View, Write, apply, view
@@ -16,7 +16,7 @@ from concordant.tree import PARKED, LeafChange
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.escalation import Escalation, Event, when
 from concordant.workspace.inbox import Decision, Inbox
-from concordant.workspace.scope import Mark, Scope, seen_by, sees_all
+from concordant.workspace.scope import Mark, Scope, own_writes, seen_by, sees_all
 
 __all__ = ["Pending", "changes_of", "current_view", "expanded", "version_of"]
 
@@ -93,7 +93,7 @@ class Pending:
             stamp=stamp,
             mode=self.mode,
             values=self._values(),
-            seen=(lambda _: True) if self.deciding else seen_by(scope, self.mark, record, self.replica),
+            seen=seen_everything if self.deciding else seen_by(scope, self.mark, record, self.replica),
             base=self.mark.values() if self.mark is not None and self.mode in ("put", "edit") else None,
             leave=self.mark.leave if self.mark is not None else frozenset(),
             replaces_all=self.replaces_all,
@@ -104,6 +104,7 @@ class Pending:
             if earlier is not None
             else None,
             yields=later,
+            own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
         changes = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)
         previous = version_of(state)
@@ -158,7 +159,12 @@ class Pending:
             record.recent.append((state[2], state[3], state[5]))
             record.created_at = state[3]
             previous = state[2]
-        put_off = PutOff(self.mode, self.mark if self.mode != "write" else None, self.replaces_all)
+        put_off = PutOff(
+            self.mode,
+            self.mark if self.mode != "write" else None,
+            self.replaces_all,
+            own_writes(scope, self.mark) if self.mode == "put" else None,
+        )
         row = (
             self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, put_off, previous,
             self.op, (),
@@ -252,20 +258,17 @@ def _catch_up(record: Record, schema: Compiled, replica: str) -> None:
                 stamp,
                 put_off.mode,  # type: ignore[arg-type]
                 decode(row.body or b"{}"),
-                _everything,
+                seen_everything,
                 mark.values() if mark is not None else None,
                 mark.leave if mark is not None else frozenset(),
                 put_off.replaces_all,
+                own=put_off.own,
             )
             put_off.changes = apply(record, write, schema.root)
             changes: Sequence[LeafChange] = put_off.changes
         else:
-            changes = apply(record, Write(stamp, "write", decode(row.body or b"{}"), _everything), schema.root)
+            changes = apply(record, Write(stamp, "write", decode(row.body or b"{}"), seen_everything), schema.root)
         record.commit(changes, stamp)
-
-
-def _everything(stamp: Stamp) -> bool:
-    return True
 
 
 def current_view(state: State, schema: Compiled, replica: str) -> View:
@@ -292,5 +295,5 @@ def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]
         return row.changes.changes
     if row.changes is not None:
         return row.changes
-    write = Write(row.stamp(replica), "write", decode(row.body or b"{}"), _everything)
+    write = Write(row.stamp(replica), "write", decode(row.body or b"{}"), seen_everything)
     return apply(Record(), write, schema.root)

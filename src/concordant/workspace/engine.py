@@ -7,7 +7,7 @@ from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError
 from concordant.schema import Compiled
-from concordant.values import Unstorable, decode, encode
+from concordant.values import Unstorable, alike, decode, encode
 from concordant.workspace.commits import Pending, version_of
 from concordant.workspace.document import Receipt
 from concordant.workspace.reading import Namespace, Reading
@@ -179,7 +179,7 @@ class Engine(Reading):
         after = pending._values()
         if schema.declared:
             before = draft.before
-            after = {n: v for n, v in after.items() if n not in before or encode(v) != encode(before[n])}
+            after = {n: v for n, v in after.items() if n not in before or not alike(v, before[n])}
             if not after and not pending.parked:
                 return Receipt(version_of(self.storage.load(draft.namespace, draft.key)))
         elif after == draft.base and encode(after) == encode(draft.base):
@@ -202,7 +202,7 @@ class Engine(Reading):
             base = {**draft.base, **after} if draft.schema.declared else after
             scope.set_mark(document, Mark(draft.mark.at, base, draft.mark.leave))
             return
-        changed = {n: v for n, v in after.items() if n not in draft.base or encode(v) != encode(draft.base[n])}
+        changed = {n: v for n, v in after.items() if n not in draft.base or not alike(v, draft.base[n])}
         kept = {
             n: v
             for n, v in (newest.values() or {}).items()

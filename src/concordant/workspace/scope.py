@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from concordant.causal import SeenBy, Stamp
+from concordant.causal import Seen, SeenBy, Stamp
 from concordant.record import Record
 from concordant.values import decode
 
@@ -139,6 +139,14 @@ class Scope:
         self._marks, self.ordinals, self.earlier = base._marks, base.ordinals, base.earlier
 
 
+def own_writes(scope: Scope, mark: Mark | None) -> SeenBy | None:
+    """The scope's own writes, where its mark is of a put without a read; else ``None``."""
+    if mark is None or mark.at >= 0 or not scope.origin:
+        return None
+    origin = scope.origin
+    return lambda stamp: stamp.origin == origin
+
+
 def seen_by(scope: Scope, mark: Mark | None, record: Record, replica: str) -> SeenBy:
     """What the scope has seen of a record: what it read, its own writes, and what was there when it began."""
     at = mark.at if mark is not None else -1
@@ -159,7 +167,7 @@ def seen_by(scope: Scope, mark: Mark | None, record: Record, replica: str) -> Se
                 return verdict == "same"
         return n <= began if began is not None else when < since
 
-    return seen
+    return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
 
 
 def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float, str]], *, complete: bool) -> bool:
