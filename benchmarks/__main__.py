@@ -1,48 +1,78 @@
-"""Runs the benchmarks and prints their table: ``python -m benchmarks [--rows speed ...] [--quick] [--write FILE]``."""
+"""Runs the benchmarks, prints their tables and writes docs/benchmarks.md (the full run only, unless asked)."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from benchmarks import growth, speed, texts
-from benchmarks.measure import Row, machine
+from rich.console import Console
+
+from benchmarks import agentsync, correctness, crowds, growth, memory, reads, report, speed, texts
+from benchmarks.measure import machine
 from benchmarks.subjects import FULL, QUICK, Sizes
 
-__all__ = ["main"]
+__all__ = ["GROUPS", "main", "measure"]
 
-GROUPS: dict[str, Callable[[Sizes], Iterator[Row]]] = {
-    "put": speed.rows,
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+
+def _speed(sizes: Sizes) -> Iterator[report.Finding]:
+    yield from speed.rows(sizes)
+    yield from reads.rows(sizes)
+
+
+GROUPS: dict[str, Callable[[Sizes], Iterator[report.Finding]]] = {
+    "put": _speed,
     "growth": growth.rows,
     "texts": texts.rows,
+    "memory": memory.rows,
+    "crowds": crowds.rows,
+    "correctness": correctness.rows,
+    "agentsync": agentsync.rows,
 }
-SPEED = ["put", "growth", "texts"]
+SPEED = ("put", "growth", "texts")
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Runs what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", nargs="+", choices=[*GROUPS, "speed"], help="which groups (default: all)")
-    parser.add_argument("--quick", action="store_true", help="small sizes: shows that the harness works")
-    options = parser.parse_args(arguments)
-    chosen = [name for name in options.rows or GROUPS if name != "speed"]
-    chosen += [name for name in SPEED if options.rows and "speed" in options.rows]
-    print(machine())
+def measure(chosen: list[str], sizes: Sizes, console: Console) -> list[report.Finding]:
+    """Runs the groups, printing each one's table when it is done."""
+    found: list[report.Finding] = []
     for name in chosen:
-        show(GROUPS[name](QUICK if options.quick else FULL))
+        mine: list[report.Finding] = []
+        with console.status(f"{name} ...") as status:
+            for finding in GROUPS[name](sizes):
+                mine.append(finding)
+                if not isinstance(finding, report.Note):
+                    status.update(f"{name}: {finding.name} done ...")
+        found += mine
+        report.show(console, mine[0].group, mine, found)
+    return found
 
 
-def show(rows: Iterable[Row]) -> None:
-    """Prints rows as they come."""
-    for row in rows:
-        peer = "" if row.peer is None else f"{row.peer:10.2f} {row.against}"
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f} x"
-        met = {None: "", True: "yes", False: "NO"}[row.met]
-        print(
-            f"{row.name:70} {row.ours:10.2f} {row.unit:3} {peer:30} {ratio:>9} {row.budget or '':>5} {met} {row.note}",
-            flush=True,
-        )
+def main(arguments: list[str] | None = None) -> int:
+    """Runs what the command line asks for; 1 if anything was lost or an alarm was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--rows", nargs="+", choices=[*GROUPS, "speed"], help="which groups (speed: put, growth, texts)"
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that the harness works")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the report there, whatever was run")
+    options = parser.parse_args(arguments)
+    asked = options.rows or list(GROUPS)
+    chosen = [name for name in GROUPS if name in asked or ("speed" in asked and name in SPEED)]
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    console.print(machine())
+    found = measure(chosen, QUICK if options.quick else FULL, console)
+    console.print(report.verdict(found))
+    page = options.write or (PAGE if not options.rows and not options.quick else None)
+    if page is not None:
+        given = sys.argv[1:] if arguments is None else arguments
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(report.document(found, " ".join(["python -m benchmarks", *given])), encoding="utf-8")
+        console.print(f"Written: {page}")
+    return 0 if all(one.met for one in found if isinstance(one, correctness.Outcome)) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

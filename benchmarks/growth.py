@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from benchmarks.graphs import PLAIN, SPACE, in_node
 from benchmarks.measure import Patience, Row, each, interleaved
-from benchmarks.subjects import PLAIN, SPACE, Sizes, in_node, merge_store
+from benchmarks.subjects import Sizes, merge_store
 
 __all__ = ["VARIANTS", "rows"]
 

@@ -16,7 +16,7 @@ from statistics import fmean, median
 from time import monotonic, perf_counter_ns
 from typing import Any
 
-__all__ = ["Patience", "Row", "Sample", "collecting", "each", "interleaved", "machine", "once"]
+__all__ = ["Note", "Patience", "Row", "Sample", "collecting", "each", "interleaved", "machine", "once"]
 
 Batch = Callable[[], Sequence[float]]
 
@@ -58,6 +58,14 @@ class Row:
             return None
         measured = self.ours if self.absolute else self.ratio
         return measured is not None and measured <= self.budget
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line under a table: why a row is missing, for example."""
+
+    group: str
+    text: str
 
 
 @dataclass(slots=True)
@@ -152,9 +160,7 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        named = [
-            line for line in info.read_text(encoding="utf-8").splitlines() if line.startswith("model name")
-        ]
+        named = [line for line in info.read_text(encoding="utf-8").splitlines() if line.startswith("model name")]
         if named:
             model = f"{named[0].split(':', 1)[1].strip()}, {len(named)} cores"
     return f"{model}; {platform.python_implementation()} {platform.python_version()}; {platform.system()}"

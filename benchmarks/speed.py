@@ -1,4 +1,4 @@
-"""The price of a put, a write and a get."""
+"""The price of a put and of a write."""
 
 from __future__ import annotations
 
@@ -8,34 +8,22 @@ from typing import Any
 
 from langgraph.store.base import BaseStore
 
+from benchmarks.graphs import PLAIN, SPACE, STOCK, in_node, run, value
 from benchmarks.measure import Row, each, interleaved
-from benchmarks.subjects import (
-    PLAIN,
-    SPACE,
-    STOCK,
-    Brief,
-    Sizes,
-    in_node,
-    merge_store,
-    run,
-    stock_store,
-    value,
-)
+from benchmarks.subjects import Brief, Sizes, merge_store, stock_store
 from concordant import Workspace
 
-__all__ = ["rows"]
+__all__ = ["GROUP", "Keys", "rows"]
 
 GROUP = "speed"
 
 
 def rows(sizes: Sizes) -> Iterator[Row]:
-    """All rows about single puts, writes and gets."""
+    """All rows about single puts and writes."""
     yield from fresh(sizes)
     yield first_in_node(sizes)
     yield core_write(sizes)
     yield from again(sizes)
-    yield from gets(sizes)
-    yield from many_fields(sizes)
 
 
 class Keys:
@@ -66,15 +54,11 @@ def fresh(sizes: Sizes) -> Iterator[Row]:
     found = interleaved({"ours": batch(merge_store()), "stock": batch(stock_store())}, sizes.rounds)
     ours, stock = found["ours"].median, found["stock"].median
     yield Row(GROUP, "put, fresh key, 4 declared fields", ours, STOCK, stock, budget=2)
-    found = interleaved(
-        {"ours": batch(merge_store()), "stock": batch(stock_store())}, sizes.rounds, gc_on=True
-    )
+    found = interleaved({"ours": batch(merge_store()), "stock": batch(stock_store())}, sizes.rounds, gc_on=True)
     theirs = found["stock"].mean / found["stock"].median
     mean, middle = found["ours"].mean, found["ours"].median
     note = f"{STOCK}'s own: {theirs:.2f} x"
-    yield Row(
-        GROUP, "put, fresh key: mean, garbage collection on", mean, "its median", middle, budget=2, note=note
-    )
+    yield Row(GROUP, "put, fresh key: mean, garbage collection on", mean, "its median", middle, budget=2, note=note)
 
 
 def first_in_node(sizes: Sizes) -> Row:
@@ -172,88 +156,3 @@ def read_then_put(store: BaseStore, keys: Keys, count: int) -> list[float]:
 
     run(store, [first], [later], [later], [later], [later])
     return times
-
-
-def gets(sizes: Sizes) -> Iterator[Row]:
-    """A get with its ``.value`` of a document put once; and the first get after two parallel nodes wrote it."""
-    ours, stock = merge_store(), stock_store()
-    for store in (ours, stock):
-        in_node(store, lambda into=store: each(into.put, Keys().take(sizes.batch)))
-
-    def read(store: BaseStore) -> list[float]:
-        wanted = [(SPACE, f"key-{n}") for n in range(sizes.batch)]
-        times: list[float] = in_node(store, lambda: each(lambda ns, key: _item(store, ns, key).value, wanted))
-        return times
-
-    found = interleaved({"ours": lambda: read(ours), "stock": lambda: read(stock)}, sizes.rounds)
-    yield Row(GROUP, "get with its .value", found["ours"].median, STOCK, found["stock"].median, budget=2.5)
-
-    def after_merge(store: BaseStore, keys: Keys) -> list[float]:
-        arguments, others = keys.take(sizes.batch), Keys().take(sizes.batch)
-        times: list[float] = []
-
-        def one() -> None:
-            for put in arguments:
-                store.put(*put)
-
-        def another() -> None:
-            for (namespace, key, mine), (_, _, other) in zip(arguments, others, strict=True):
-                store.put(namespace, key, {**other, "status": mine["status"]})
-
-        def reader() -> None:
-            wanted = [put[:2] for put in arguments]
-            times.extend(each(lambda ns, key: _item(store, ns, key).value, wanted))
-
-        run(store, [one, another], [reader])
-        return times
-
-    mine, theirs = Keys(), Keys()
-    subjects = {"ours": lambda: after_merge(ours, mine), "stock": lambda: after_merge(stock, theirs)}
-    found = interleaved(subjects, sizes.rounds)
-    yield Row(
-        GROUP,
-        "get with its .value, first after a merge",
-        found["ours"].median,
-        STOCK,
-        found["stock"].median,
-        budget=6,
-    )
-
-
-def _item(store: BaseStore, namespace: tuple[str, ...], key: str) -> Any:
-    item = store.get(namespace, key)
-    assert item is not None
-    return item
-
-
-def many_fields(sizes: Sizes) -> Iterator[Row]:
-    """A put of 1,000 undeclared fields against one of 100: of a fresh key, and of a key that has them already."""
-    store, keys = merge_store(), itertools.count()
-
-    def batch(fields: int, *, rewritten: bool) -> list[float]:
-        def node() -> list[float]:
-            times: list[float] = []
-            for _ in range(5):
-                key = f"wide-{next(keys)}"
-                if rewritten:
-                    store.put(PLAIN, key, wide(fields, 0))
-                times += each(store.put, [(PLAIN, key, wide(fields, 1))])
-            return times
-
-        times: list[float] = in_node(store, node)
-        return times
-
-    for name, rewritten in (("fresh key", False), ("2nd put", True)):
-        few, many = sizes.fields // 10, sizes.fields
-        subjects = {
-            "few": lambda: batch(few, rewritten=rewritten),  # noqa: B023
-            "many": lambda: batch(many, rewritten=rewritten),  # noqa: B023
-        }
-        found = interleaved(subjects, sizes.rounds)
-        label = f"put of {many:,} fields, undeclared, {name}"
-        yield Row(GROUP, label, found["many"].median, f"of {few:,} fields", found["few"].median, budget=12)
-
-
-def wide(fields: int, edition: int) -> dict[str, Any]:
-    """A flat document of many fields, every tenth of which differs between editions."""
-    return {f"field_{n}": f"value {n} {edition if n % 10 == 0 else 0}" for n in range(fields)}

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 from loro import ExportMode, LoroDoc
 
+from benchmarks.graphs import SPACE, in_node
 from benchmarks.measure import Patience, Row, each, interleaved, once
-from benchmarks.subjects import SPACE, Brief, Sizes, in_node, merge_store
+from benchmarks.subjects import Brief, Sizes, merge_store
 from concordant import Workspace
 
 __all__ = ["rows"]
@@ -72,11 +73,9 @@ def append(sizes: Sizes) -> Iterator[Row]:
         return puts
 
     found = interleaved({"whole": batch("whole"), "grown": batch("grown")}, sizes.rounds)
-    for name, how in (("whole", "written whole"), ("grown", f"grown in {len(lines):,} puts")):
+    for name, how in (("whole", "written whole"), ("grown", "grown line by line")):
         label = f"a line put to a text of {sizes.text // 1000:,} kB, {how}"
-        yield Row(
-            GROUP, label, found[name].median / 1e3, unit="ms", budget=1, absolute=True, note=notes[name]
-        )
+        yield Row(GROUP, label, found[name].median / 1e3, unit="ms", budget=1, absolute=True, note=notes[name])
 
 
 def editions(text: str, count: int, seed: int, half: int) -> Iterator[str]:

@@ -1,0 +1,98 @@
+"""Real LangGraph graphs to run stores in, and values of about 200 bytes to put there.
+
+This module needs LangGraph alone, so that a peer's own environment can use it too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypedDict
+
+from langgraph.graph import StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.store.base import BaseStore
+
+__all__ = ["PLAIN", "SPACE", "STOCK", "AsyncStep", "Step", "in_node", "run", "run_async", "value", "wide"]
+
+SPACE = ("briefs",)
+"""The namespace with a model."""
+PLAIN = ("plain",)
+"""A namespace without one."""
+STOCK = "InMemoryStore"
+
+
+def value(number: int) -> dict[str, Any]:
+    """A document of four fields, about 200 bytes as JSON."""
+    return {
+        "tags": ["agents", "merge", f"topic-{number % 50}"],
+        "status": f"draft {number}",
+        "notes": f"Finding {number}: two nodes put one key in one superstep, and one of the contributions was gone.",
+        "hits": 1 + number % 5,
+    }
+
+
+def wide(fields: int, edition: int) -> dict[str, Any]:
+    """A flat document of many fields, every tenth of which differs between editions."""
+    return {f"field_{n}": f"value {n} {edition if n % 10 == 0 else 0}" for n in range(fields)}
+
+
+class _State(TypedDict, total=False):
+    go: bool
+
+
+Step = Callable[[], Any]
+AsyncStep = Callable[[], Awaitable[Any]]
+
+
+def run(store: BaseStore, *supersteps: Sequence[Step]) -> None:
+    """Runs each group of functions as the parallel nodes of one superstep of a real graph."""
+    _compiled(store, [[_node(step) for step in steps] for steps in supersteps]).invoke(
+        {"go": True}, _config(supersteps)
+    )
+
+
+def run_async(store: BaseStore, *supersteps: Sequence[AsyncStep]) -> None:
+    """The same for coroutine functions, in an event loop of its own."""
+    graph = _compiled(store, [[_async_node(step) for step in steps] for steps in supersteps])
+    asyncio.run(graph.ainvoke({"go": True}, _config(supersteps)))
+
+
+def in_node(store: BaseStore, step: Step) -> Any:
+    """Runs a function as the only node of a graph and returns what it returned."""
+    found: list[Any] = []
+    run(store, [lambda: found.append(step())])
+    return found[0]
+
+
+def _compiled(store: BaseStore, layers: Sequence[Sequence[Any]]) -> CompiledStateGraph[Any, Any, Any, Any]:
+    builder = StateGraph(_State)
+    before: list[str] = []
+    for depth, nodes in enumerate(layers):
+        names = [f"node{depth}_{number}" for number in range(len(nodes))]
+        for name, node in zip(names, nodes, strict=True):
+            builder.add_node(name, node)
+            if before:
+                builder.add_edge(before, name)
+            else:
+                builder.set_entry_point(name)
+        before = names
+    return builder.compile(store=store)
+
+
+def _config(supersteps: Sequence[Any]) -> Any:
+    return {"recursion_limit": len(supersteps) + 2}
+
+
+def _node(step: Step) -> Callable[[_State], None]:
+    def node(state: _State) -> None:
+        step()
+
+    return node
+
+
+def _async_node(step: AsyncStep) -> Callable[[_State], Awaitable[None]]:
+    async def node(state: _State) -> None:
+        await step()
+
+    return node

@@ -1,0 +1,146 @@
+"""The benchmark harness works: it measures every row, and it can tell a store that loses writes."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks import __main__ as command, agentsync, report
+from benchmarks.correctness import Outcome
+from benchmarks.measure import Note, Row, Sample, interleaved
+from benchmarks.subjects import FULL, QUICK, merge_store, stock_store
+from benchmarks.workloads import Tally, clean_merge, judge, semantic_conflict, sequence
+
+OURS = [name for name in command.GROUPS if name != "agentsync"]
+MEASURED = {
+    "speed": [
+        "put, fresh key, 4 declared fields",
+        "put, fresh key: mean, garbage collection on",
+        "put, the first of a node",
+        "agent.write, fresh key",
+        "2nd to 5th put, same node",
+        "2nd to 5th put, each after a get in a later superstep",
+        "2nd to 5th put, undeclared, same node",
+        "2nd to 5th put, undeclared, each after a get in a later superstep",
+        "get with its .value",
+        "get with its .value, first after a merge",
+        "put of 100 fields, undeclared, fresh key",
+        "put of 100 fields, undeclared, 2nd put",
+    ],
+    "growth": [
+        f"put 60 on one key, {kind}{place}"
+        for kind in ("scalar", "set, same elements", "counter", "text, growing", "undeclared")
+        for place in ("", ", alone in its node")
+    ],
+    "texts": [
+        "a line put to a text of 10 kB, written whole",
+        "a line put to a text of 10 kB, grown line by line",
+        "2 x 10 edits to a text of 2 kB, merged",
+    ],
+    "memory": ["a key written once", "a key rewritten twice after a get", "a key written once, outside any graph"],
+    "crowds": [
+        "160 puts by 8 threads, distinct keys",
+        "the same 160 puts",
+        "put by 8 threads, 99th percentile",
+        "escalations(), 10 open of 1,000 documents",
+    ],
+    "correctness": [
+        *(f"clean_merge, {count} nodes" for count in (2, 4, 8)),
+        *(f"semantic_conflict, {count} nodes" for count in (2, 4, 8)),
+        *(f"semantic_conflict, {count} nodes, undeclared" for count in (2, 4, 8)),
+        *(f"get, think 5 ms, put, {count} nodes" for count in (2, 4, 8)),
+        "get, think 5 ms, put, 20 async workers",
+        "draft, review, done in sequence, 4 nodes",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def findings() -> list[report.Finding]:
+    """What a quick run finds, without the peer that would have to be installed."""
+    return command.measure(OURS, QUICK, Console(file=io.StringIO()))
+
+
+def test_every_row_is_measured(findings: list[report.Finding]) -> None:
+    """A quick run gives every row of every group, each with a value above zero."""
+    named = {group: [f.name for f in findings if not isinstance(f, Note) and f.group == group] for group in MEASURED}
+    assert named == MEASURED
+    assert all(row.ours > 0 and (row.peer is None or row.peer > 0) for row in findings if isinstance(row, Row))
+
+
+def test_the_stock_store_loses_and_ours_does_not(findings: list[report.Finding]) -> None:
+    """On every concurrent workload the stock store shows losses, and ours loses nothing and alarms rightly."""
+    outcomes = [one for one in findings if isinstance(one, Outcome)]
+    assert [one.name for one in outcomes if not one.telling] == []
+    assert [one.name for one in outcomes if one.ours != Tally()] == []
+    assert sum((one.stock for one in outcomes), Tally()).missed_alarms > 0
+
+
+def test_the_report_has_every_row_once(findings: list[report.Finding]) -> None:
+    """The document names the machine, the command and every row."""
+    text = report.document(findings, "python -m benchmarks --quick")
+    assert "`python -m benchmarks --quick`" in text
+    assert "Python 3." in text
+    for names in MEASURED.values():
+        for name in names:
+            assert f"| {name} |" in text
+
+
+def test_a_lost_write_and_a_wrong_alarm_are_counted() -> None:
+    """The judge counts what is lost, alarms without need and conflicts without a word."""
+    stock = stock_store()
+    clean_merge(2).play(stock)
+    assert judge(clean_merge(2), stock).lost == 4
+    semantic_conflict(2).play(stock)
+    assert judge(semantic_conflict(2), stock).missed_alarms == 1
+    contested = merge_store()
+    semantic_conflict(2).play(contested)
+    assert judge(semantic_conflict(2), contested) == Tally()
+    assert judge(sequence(), contested).false_alarms == 1
+
+
+def test_nothing_is_written_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quick run writes no page by itself, and writes the one it is told to."""
+    page = tmp_path / "page.md"
+    monkeypatch.setattr(command, "PAGE", page)
+    assert command.main(["--quick", "--rows", "correctness"]) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert command.main(["--quick", "--rows", "correctness", "--write", str(page)]) == 0
+    assert page.read_text(encoding="utf-8").startswith("# Benchmarks")
+
+
+def test_a_peer_that_cannot_be_installed_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If agentsync cannot be installed the table says so, and why."""
+
+    def fail(*_: str) -> None:
+        raise subprocess.CalledProcessError(1, "pip", stderr="no network")
+
+    monkeypatch.setattr(agentsync, "HOME", tmp_path)
+    monkeypatch.setattr(agentsync, "_run", fail)
+    notes = list(agentsync.rows(FULL))
+    assert notes == [Note(agentsync.GROUP, "agentsync could not be installed or run: no network")]
+
+
+def test_a_ratio_over_its_budget_is_told() -> None:
+    """A row is met up to its budget, by ratio or by its own value, and open without one."""
+    assert Row("g", "r", 2.0, "peer", 1.0, budget=2).met is True
+    assert Row("g", "r", 2.1, "peer", 1.0, budget=2).met is False
+    assert Row("g", "r", 0.5, budget=1, absolute=True).met is True
+    assert Row("g", "r", 1.0, "peer", 1.0).met is None
+
+
+def test_rounds_are_interleaved() -> None:
+    """Each round runs every subject once, in an order that rotates; the first round does not count."""
+    order: list[str] = []
+
+    def subject(name: str) -> list[float]:
+        order.append(name)
+        return [float(len(order))]
+
+    found = interleaved({"a": lambda: subject("a"), "b": lambda: subject("b")}, 2)
+    assert order == ["b", "a", "a", "b", "b", "a"]
+    assert found == {"a": Sample([3.0, 6.0]), "b": Sample([4.0, 5.0])}
