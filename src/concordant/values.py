@@ -20,6 +20,7 @@ __all__ = [
     "ABSENT",
     "JSON",
     "MAX_DEPTH",
+    "REMOVED",
     "Absent",
     "Canon",
     "Unstorable",
@@ -54,6 +55,18 @@ class Absent:
 
 
 ABSENT = Absent()
+
+
+class Removed:
+    """The type of ``REMOVED``: a deletion, where ``None`` would be a value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "REMOVED"
+
+
+REMOVED = Removed()
 
 
 class Unstorable(ValueError):

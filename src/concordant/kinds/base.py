@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from concordant.causal import Register, SeenBy, Stamp, order_of
 from concordant.tree import Change, Path, agreed, alternatives
-from concordant.values import ABSENT, JSON, Canon, canonical, decode
+from concordant.values import ABSENT, JSON, Canon, alike, canonical, decode
 
 __all__ = ["Contest", "Field", "Kind", "Look", "Option", "reading"]
 
@@ -114,6 +114,10 @@ class Kind:
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         """The merged value, or ``ABSENT``; what is contested is added to ``look.contests``."""
         raise NotImplementedError
+
+    def alike(self, field: Field, one: Any, other: Any) -> bool:
+        """Whether two values of the field are the same to this kind."""
+        return alike(one, other)
 
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
         """A function from one write's JSON value to what it shows alone, ``None`` where that is the same."""

@@ -45,7 +45,9 @@ def node_is_shown(
         for below, leaf in entry.covered:
             place_leaf(before, below, leaf)  # type: ignore[arg-type]
     base = read(quiet, before) if before else ABSENT
-    shown = read(quiet, {**cell, None: ()})
+    shown = read(quiet, {**cell, None: tuple(entry for entry in register if entry.value is not None)})
+    if shown is ABSENT:
+        return False
     look.contests.append(
         Contest(
             public,

@@ -11,7 +11,7 @@ from concordant.kinds.base import Field, Kind, Look
 from concordant.kinds.keyed import Keyed
 from concordant.kinds.nodes import node_is_shown
 from concordant.tree import Change, Path
-from concordant.values import ABSENT, canonical, decode, encode
+from concordant.values import ABSENT, alike, canonical, decode, encode
 
 __all__ = ["Set"]
 
@@ -65,6 +65,11 @@ class Set(Keyed, Kind):
             if gone:
                 change.touch(path)
         return None
+
+    def alike(self, field: Field, one: Any, other: Any) -> bool:
+        if self.by is not None or one is None or other is None:
+            return alike(one, other)
+        return {field.canon(encode(item)) for item in one} == {field.canon(encode(item)) for item in other}
 
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
         if self.by is not None:

@@ -11,9 +11,9 @@ from concordant.causal import Stamp
 from concordant.kinds.base import Contest, Field, Kind, Look, Option
 from concordant.kinds.nodes import node_is_shown
 from concordant.sequence.diff import Hunk, text_hunks
-from concordant.sequence.edit import append, content_of, decide, layout, splice
+from concordant.sequence.edit import Shown, append, content_of, decide, layout, splice
 from concordant.sequence.overlap import Overlap, analyse
-from concordant.sequence.pieces import Piece, Sequence
+from concordant.sequence.pieces import Piece, Sequence, run_of
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, check_text, encode
 
@@ -99,7 +99,10 @@ class Text(Kind):
             analysis = sequence.analysed(self._analyse)
             for overlap in analysis.overlaps:
                 look.contests.append(self._contest(overlap, field, path, public))
-            return content_of(layout(sequence, analysis, self.separator), "")
+            visible = layout(sequence, analysis, self.separator)
+            if sequence.overlapping and not self.escalates:
+                return _spaced(sequence, visible)
+            return content_of(visible, "")
 
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
@@ -168,6 +171,23 @@ def phrase_hunks(base: str, new: str) -> list[Hunk]:
             hunks.append(hunk)
     flush()
     return hunks
+
+
+def _spaced(sequence: Sequence, visible: list[Shown]) -> str:
+    """The text, with a space between two rewrites of the same words that stand side by side."""
+    parts: list[str] = []
+    before: Piece | None = None
+    for _, piece, skip in visible:
+        content = piece.content
+        assert isinstance(content, str)
+        runs = [run_of(p) for p in (before, piece) if p is not None]
+        if before is not None and runs[0] != runs[1] and all(run in sequence.strikes for run in runs):
+            assert isinstance(before.content, str)
+            if (before.content[-1:] + content[skip : skip + 1]).isalnum():
+                parts.append(" ")
+        parts.append(content[skip:])
+        before = piece
+    return "".join(parts)
 
 
 def anchor_text(overlap: Overlap) -> str:

@@ -15,9 +15,9 @@ from concordant.record.record import Record
 from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, Change, Leaf, LeafChange, leaf_at, leaves, place_leaf, restored
-from concordant.values import ABSENT
+from concordant.values import ABSENT, REMOVED
 
-__all__ = ["Earlier", "Write", "apply", "without"]
+__all__ = ["Applied", "Earlier", "Write", "apply", "without"]
 
 Mode = Literal["write", "edit", "put", "delete", "decide"]
 
@@ -43,7 +43,7 @@ class Write:
         leave: fields that were contested when the writer read them; leaving one out touches nothing.
         replaces_all: in a document without a model: what is seen and left out goes away.
         parked: values of the wrong type, by public path.
-        contest, decision: what is decided, and the value (``None`` for a deletion, ``ABSENT`` for no value).
+        contest, decision: what is decided, and the value (``REMOVED`` for a deletion, ``ABSENT`` for no value).
         earlier: the put of an earlier execution whose place it takes.
         own: the writer's own writes, where ``base`` is what it put without having read.
         yields: dots of later puts of that execution, which stand where they wrote.
@@ -64,7 +64,15 @@ class Write:
     own: SeenBy | None = None
 
 
-def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escalate") -> tuple[LeafChange, ...]:
+class Applied(NamedTuple):
+    """What a write does: all changes, and those that are its own effect. They differ where it takes the place of an
+    earlier put, whose own effect is taken back first."""
+
+    changes: tuple[LeafChange, ...]
+    effect: tuple[LeafChange, ...]
+
+
+def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escalate") -> Applied:
     """The changes that a write makes to a record, for ``record.commit``.
 
     Args:
@@ -83,6 +91,7 @@ def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escala
     )
     if write.earlier is not None:
         take_back(change, root, write.earlier)
+    taken_back = dict(change.after)
     if write.mode == "delete":
         change.delete(())
     elif write.mode == "decide":
@@ -100,10 +109,14 @@ def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escala
         for path, value in write.parked.items():
             change.replace((PARKED, json.dumps(path)), value)
         _close_parked(change, write)
+    if write.mode == "edit" and set(change.after) <= {(None,)} and not write.parked:
+        return Applied((), ())  # nothing was changed, so nothing that was deleted begins anew
     changes = change.changes()
     if write.yields:
         changes = tuple(c for c in changes if not _stands_later(c.before, write.yields))
-    return changes
+    if write.earlier is None:
+        return Applied(changes, changes)
+    return Applied(changes, tuple(LeafChange(p, taken_back.get(p, before), after) for p, before, after in changes))
 
 
 def without(record: Record, root: Field, earlier: Items[Earlier], stamp: Stamp) -> Record:
@@ -173,7 +186,7 @@ def _decide(change: Change, write: Write) -> None:
     assert contest is not None
     value = write.decision
     if contest.reason == "delete" and contest.field is not None and not isinstance(contest.field.kind, Scalar):
-        if value is None or value is ABSENT:
+        if value is REMOVED or value is ABSENT:
             change.delete(contest.place)
             return
         change.restore(contest.place)
@@ -185,7 +198,7 @@ def _decide(change: Change, write: Write) -> None:
         return
     if contest.reason in ("scalar", "text", "delete"):
         assert contest.field is not None
-        contest.field.kind.decide(change, contest, ABSENT if value is None and contest.reason == "delete" else value)
+        contest.field.kind.decide(change, contest, ABSENT if value is REMOVED else value)
         return
     field = contest.field
     assert field is not None

@@ -7,7 +7,7 @@ from concordant.record.record import Record
 from concordant.sequence.edit import withdraw
 from concordant.sequence.order import join as join_sequences
 from concordant.sequence.pieces import Sequence
-from concordant.tree import Leaf, LeafChange, Tree, leaves
+from concordant.tree import Leaf, LeafChange, Path, Tree, leaves
 
 __all__ = ["join"]
 
@@ -23,7 +23,7 @@ def join(record: Record, other: Record) -> tuple[LeafChange, ...]:
     changes: list[LeafChange] = []
     for path in [*mine, *(path for path in theirs if path not in mine)]:
         before = mine.get(path)
-        after = _join_leaf(before, theirs.get(path), record, other)
+        after = _join_leaf(path, before, theirs.get(path), record, other)
         if after != before:
             changes.append(LeafChange(path, before, after))
     return tuple(changes)
@@ -34,17 +34,17 @@ def joined_vector(record: Record, other: Record) -> VersionVector:
     return merge_vectors((record.vector, other.vector))
 
 
-def _join_leaf(one: Leaf | None, two: Leaf | None, record: Record, other: Record) -> Leaf | None:
+def _join_leaf(path: Path, one: Leaf | None, two: Leaf | None, record: Record, other: Record) -> Leaf | None:
     if isinstance(one, Sequence) or isinstance(two, Sequence):
         left = one if isinstance(one, Sequence) else Sequence([], {})
         right = two if isinstance(two, Sequence) else Sequence([], {})
         if left == right:
             return one
         return join_sequences(left, right, record.vector, other.vector)
-    return _join_registers(one or (), two or (), record, other) or None
+    return _join_registers(path, one or (), two or (), record, other) or None
 
 
-def _join_registers(one: Register, two: Register, record: Record, other: Record) -> Register:
+def _join_registers(path: Path, one: Register, two: Register, record: Record, other: Record) -> Register:
     if one == two:
         return one
     result: dict[tuple[object, ...], Entry] = {}
@@ -56,7 +56,7 @@ def _join_registers(one: Register, two: Register, record: Record, other: Record)
                 if is_covered(entry.stamp, known):
                     continue
                 holder = other.tree if mine is one else record.tree
-                kept = _without_replaced(entry, holder, known) if entry.covered else entry
+                kept = _without_replaced(path, entry, holder, known) if entry.covered else entry
             else:
                 kept = _common(entry, twin) if entry.covered or twin.covered else entry
             result[_identity(entry)] = kept
@@ -89,31 +89,33 @@ def _common(one: Entry, two: Entry) -> Entry:
     return one._replace(covered=tuple(kept))
 
 
-def _without_replaced(entry: Entry, holder: Tree, known: VersionVector) -> Entry:
+def _without_replaced(node: Path, entry: Entry, holder: Tree, known: VersionVector) -> Entry:
     """A deletion the other side has not seen keeps what still stands there or never came there."""
     standing = _standing(holder)
     kept = []
     for below, leaf in entry.covered:
+        there = standing.get((*node[:-1], *below), set())
         if isinstance(leaf, Sequence):
-            part: object = withdraw(leaf, lambda s: is_covered(s, known) and s not in standing)
+            part: object = withdraw(leaf, lambda s, there=there: is_covered(s, known) and s not in there)  # type: ignore[misc]
         else:
             assert isinstance(leaf, tuple)
-            part = tuple(e for e in leaf if not is_covered(e.stamp, known) or e.stamp in standing) or None
+            part = tuple(e for e in leaf if not is_covered(e.stamp, known) or e.stamp in there) or None
         if part is not None:
             kept.append((below, part))
     return entry._replace(covered=tuple(kept))
 
 
-def _standing(tree: Tree) -> set[object]:
-    """All stamps that stand in a tree, what deletions keep included."""
-    found: set[object] = set()
-    waiting: list[Leaf] = [leaf for _, leaf in leaves(tree)]
+def _standing(tree: Tree) -> dict[Path, set[object]]:
+    """The stamps that stand at each path of a tree, what deletions keep included."""
+    found: dict[Path, set[object]] = {}
+    waiting: list[tuple[Path, Leaf]] = [*leaves(tree)]
     while waiting:
-        leaf = waiting.pop()
+        path, leaf = waiting.pop()
+        here = found.setdefault(path, set())
         if isinstance(leaf, Sequence):
-            found.update(leaf.stamps())
-        else:
-            for entry in leaf:
-                found.add(entry.stamp)
-                waiting.extend(part for _, part in entry.covered)  # type: ignore[misc]
+            here.update(leaf.stamps())
+            continue
+        for entry in leaf:
+            here.add(entry.stamp)
+            waiting.extend(((*path[:-1], *below), part) for below, part in entry.covered)  # type: ignore[misc]
     return found

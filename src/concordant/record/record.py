@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from concordant.causal import Entry, Stamp, VersionVector
+from concordant.causal import Stamp, VersionVector
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, LeafChange, Path, Tree, leaves, place_leaf
 
@@ -145,5 +145,5 @@ def suspicious(path: Path, leaf: Any) -> bool:
     if path[0] == PARKED:
         return bool(leaf)
     if path[-1] is None:
-        return any(isinstance(entry, Entry) and entry.value is None for entry in leaf)
+        return any(entry.value is None or entry.covered for entry in leaf)
     return len(leaf) > 1

@@ -39,7 +39,7 @@ def view(
     """
     tree = restored(record.tree) if record.covering else record.tree
     look = Look(on_delete)
-    value = root.kind.read(look, root, (), (), tree)
+    value: Any = root.kind.read(look, root, (), (), tree) if tree else ABSENT
     if value is not ABSENT and fits is not None and not fits(value):
         value = _largest_fitting(tree, root, look, fits)
     if value is ABSENT and PARKED in tree and not tree.get(None):

@@ -18,7 +18,7 @@ from pydantic import (
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
 
-__all__ = ["dumper", "incoming_model", "is_plain", "split_faults"]
+__all__ = ["dumper", "has_records", "incoming_model", "is_plain", "split_faults", "unwrapped"]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
          "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length",
@@ -46,6 +46,36 @@ def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[
             validators[name] = decorate(*scalars, mode=decorator.info.mode)(decorator.func)
     settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants", protected_namespaces=())  # type: ignore[typeddict-item]
     return create_model(f"{model.__name__}Write", __config__=settings, __validators__=validators, **definitions)
+
+
+def unwrapped(value: Any, field: Field, *, everything: bool) -> Any:
+    """A value with instances of state models as dicts: the write's model has classes of its own for them.
+
+    Args:
+        everything: all fields of an instance (an edit's), or those that were set (a contribution's).
+    """
+    if isinstance(field.kind, Record):
+        if isinstance(value, BaseModel):
+            names = type(value).model_fields if everything else value.model_fields_set
+            value = {name: getattr(value, name) for name in names}
+        if isinstance(value, dict):
+            return {
+                name: unwrapped(item, field.fields[name], everything=everything) if name in field.fields else item
+                for name, item in value.items()
+            }
+    elif field.child is not None:
+        if isinstance(value, dict):
+            return {key: unwrapped(item, field.child, everything=everything) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [unwrapped(item, field.child, everything=everything) for item in value]
+    return value
+
+
+def has_records(field: Field) -> bool:
+    """Whether there are state models below a field."""
+    if isinstance(field.kind, Record):
+        return True
+    return field.child is not None and has_records(field.child)
 
 
 def dumper(fields: Mapping[str, Field]) -> Any:

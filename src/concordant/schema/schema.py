@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, Field as PydanticField, ValidationError, create_model
+from pydantic import BaseModel, ValidationError
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError
-from concordant.kinds import OPEN, Field, Record
+from concordant.kinds import OPEN, Field, Map, Record
+from concordant.schema.annotations import split_annotation
 from concordant.schema.declarations import NATURAL, fields_of
-from concordant.schema.incoming import dumper, incoming_model, is_plain, split_faults
+from concordant.schema.incoming import dumper, has_records, incoming_model, is_plain, split_faults, unwrapped
 from concordant.values import MAX_DEPTH, Unstorable, encode
 
 __all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
@@ -55,8 +55,9 @@ class Compiled:
             self._validate = self._write.__pydantic_validator__.validate_python
             self._to_json = self._write.__pydantic_serializer__.to_json
             self._dump = dumper(root.fields)
+            self._nested = any(has_records(field) for field in root.fields.values())
             self._plain = is_plain(schema.model, root)
-            self._filled = _filled(schema.model, root.fields)
+            self._fill = _filler(schema.model, root.fields)
 
     def incoming(
         self, namespace: tuple[str, ...], key: str, value: Any
@@ -78,6 +79,8 @@ class Compiled:
                 raise InvalidWriteError(
                     namespace, key, [Fault((), f"a {type(value).__name__} is no mapping", mend, value)]
                 )
+        if self._nested:
+            value = unwrapped(dict(value), self.root, everything=False)
         try:
             instance = self._validate(value)
         except ValidationError as error:
@@ -132,7 +135,7 @@ class Compiled:
     def build(self, value: Mapping[str, Any]) -> BaseModel:
         """The model instance that a document's value makes."""
         assert self.model is not None
-        return self._filled.model_validate(value, strict=False)
+        return self.model.model_validate(self._fill(value) if self._fill else value, strict=False)
 
     def fits(self, value: Any) -> bool:
         """Whether a value satisfies the model's constraints and validators."""
@@ -144,7 +147,9 @@ class Compiled:
 
     def values_of(self, document: Any) -> dict[str, Any]:
         """The fields of a model instance that an edit left, as they would be written."""
-        return {name: getattr(document, name) for name in self.root.fields}
+        return {
+            name: unwrapped(getattr(document, name), field, everything=True) for name, field in self.root.fields.items()
+        }
 
 
 def compile_schema(schema: Any) -> Compiled:
@@ -189,32 +194,42 @@ def _constrains_merge(field: Field, model: type[BaseModel]) -> bool:
     return not isinstance(field.kind, Scalar) or has_validators(model)
 
 
-def _filled(model: type[BaseModel], fields: Mapping[str, Field]) -> type[BaseModel]:
-    """The model itself, or one that also gives the natural defaults of its containers."""
-    missing: dict[str, Any] = {}
-    for name, field in fields.items():
-        info = model.model_fields[name]
-        if info.is_required() and type(field.kind) in NATURAL:
-            info = deepcopy(info)
-            if isinstance(field.kind, Record):
-                nested = _filled(info.annotation, field.fields)  # type: ignore[arg-type]
-                missing[name] = (nested, PydanticField(default_factory=nested))
-            else:
-                natural = _natural(info.annotation, NATURAL[type(field.kind)])
-                info.default_factory = natural
-                missing[name] = (info.annotation, info)
-    if not missing:
-        return model
-    filled = create_model(model.__name__, __base__=model, __module__=model.__module__, **missing)
-    filled.__qualname__ = model.__qualname__
-    return filled
+def _filler(model: Any, fields: Mapping[str, Field]) -> Callable[[Any], Any] | None:
+    """A function that adds the natural values of fields without a default; ``None`` if all have one."""
+    natural = {
+        name: NATURAL[type(field.kind)]
+        for name, field in fields.items()
+        if model.model_fields[name].is_required() and type(field.kind) in NATURAL
+    }
+    inner = {
+        name: f for name, field in fields.items() if (f := _part_filler(model.model_fields[name].annotation, field))
+    }
+    if not natural and not inner:
+        return None
+
+    def fill(value: Any) -> Any:
+        value = {**{name: make() for name, make in natural.items() if name not in value}, **value}
+        for name, function in inner.items():
+            if name in value:
+                value[name] = function(value[name])
+        return value
+
+    return fill
 
 
-def _natural(annotation: Any, fallback: Callable[[], Any]) -> Callable[[], Any]:
-    from typing import get_origin
-
-    origin = get_origin(annotation) or annotation
-    return origin if isinstance(origin, type) and origin in (set, frozenset, list, dict, str, int, float) else fallback
+def _part_filler(annotation: Any, field: Field) -> Callable[[Any], Any] | None:
+    bare, _ = split_annotation(annotation)
+    if isinstance(field.kind, Record):
+        return _filler(bare, field.fields)
+    arguments = get_args(bare)
+    if field.child is None or not arguments:
+        return None
+    function = _part_filler(arguments[-1], field.child)
+    if function is None:
+        return None
+    if isinstance(field.kind, Map):
+        return lambda value: {key: function(item) for key, item in value.items()}
+    return lambda value: [function(item) for item in value]
 
 
 def _take(value: dict[str, Any], path: tuple[str, ...]) -> Any:

@@ -32,7 +32,8 @@ class Row(NamedTuple):
     ``body`` is the whole value (a plain tuple of the same shape serves in the storage; it costs a fraction).
 
     ``n`` is the commit number, and the document's version; ``previous`` the version before. ``op`` is the identity of
-    a put that may be executed again: (task, execution, ordinal).
+    a put that may be executed again: (task, execution, ordinal, when the execution began). ``effect`` is what a put
+    did that took the place of an earlier one, ``changes`` include taking that one back.
     """
 
     namespace: Namespace
@@ -45,8 +46,9 @@ class Row(NamedTuple):
     body: bytes | None
     changes: Sequence[LeafChange] | PutOff | None
     previous: int
-    op: tuple[str, str, int] | None
+    op: tuple[str, str, int, float] | None
     settled: tuple[tuple[tuple[str, ...], str], ...] = ()
+    effect: Sequence[LeafChange] | None = None
 
     def stamp(self, replica: str) -> Stamp:
         """The stamp of the write that the row tells of."""

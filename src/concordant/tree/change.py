@@ -6,7 +6,7 @@ it collected is also the journal's row: each path with the leaf before and after
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from concordant.causal import Agreed, Entry, Register, SeenBy, Stamp, order_of
@@ -218,15 +218,17 @@ class Change:
             return
         kept = tuple(e for e in entries if e not in tombs)
         below: Any = leaf_at(self.tree, path)
-        readable = isinstance(below, dict) and is_alive({k: v for k, v in below.items() if k is not None})
+        readable = any(e.value is not None for e in kept)
+        readable = readable or is_alive({k: v for k, v in (below or {}).items() if k is not None})
         if readable and self.on_delete == "delete":
             for leaf_path, leaf in list(leaves(below, path)):
                 if leaf_path != node:
                     self.after[leaf_path] = _unseen(leaf, self.seen)
             readable = False
+        covered = [item for tomb in tombs for item in tomb.covered]
+        kept = tuple(_uncovered(entry, covered) for entry in kept)
         if readable:
-            covered = tuple(c for e in tombs for c in e.covered)
-            kept = (*kept, Entry(self.stamp, PRESENT, covered=covered))
+            kept = (*kept, Entry(self.stamp, PRESENT, covered=tuple(covered)))
         self.after[node] = kept
 
     def delete(self, path: Path) -> bool:
@@ -240,6 +242,14 @@ class Change:
                 found = True
                 for below, leaf in entry.covered:
                     covered[below] = leaf  # type: ignore[assignment]
+        kept = [entry for entry in entries if not self.seen(entry.stamp)]
+        for entry in kept:
+            # What another deletion keeps, and this writer has seen as well, is deleted by both.
+            for below, leaf in entry.covered:
+                mine, _ = _split(leaf, self.seen)  # type: ignore[arg-type]
+                if mine is not None:
+                    found = True
+                    covered[below] = beside(covered.get(below), mine)
         tree: Any = leaf_at(self.tree, path)
         paths = {p for p, _ in leaves(tree, path)} if isinstance(tree, dict) else set()
         paths |= {p for p in self.after if p[: len(path)] == path}
@@ -249,22 +259,18 @@ class Change:
             leaf = self.live(leaf_path)
             if leaf is None:
                 continue
-            rest = _unseen(leaf, self.seen)
-            if rest is leaf:
+            mine, rest = _split(leaf, self.seen)
+            if mine is None:
                 continue
             found = True
             self.after[leaf_path] = rest
             below = leaf_path[len(path) :]
             if below[0] != PARKED:
-                part = (
-                    leaf.only(self.seen) if isinstance(leaf, Sequence) else tuple(e for e in leaf if self.seen(e.stamp))
-                )
-                covered[below] = beside(covered.get(below), part)
+                covered[below] = beside(covered.get(below), mine)
         if not found:
             return False
         self.covering = True
         confirms = tuple(s for e in entries if e.value is None and self.seen(e.stamp) for s in e.stamps)
-        kept = tuple(e for e in entries if not self.seen(e.stamp))
         tomb = Entry(self.stamp, None, None, _oldest_of_each_agent(confirms), tuple(covered.items()))
         self.after[node] = (*kept, tomb)
         return True
@@ -302,6 +308,31 @@ def _unseen(leaf: Leaf, seen: SeenBy) -> Leaf | None:
         return withdraw(leaf, seen) if any(seen(stamp) for stamp in leaf.stamps()) else leaf
     kept = tuple(entry for entry in leaf if not seen(entry.stamp))
     return leaf if len(kept) == len(leaf) else kept
+
+
+def _split(leaf: Leaf, seen: SeenBy) -> tuple[Leaf | None, Leaf | None]:
+    """A leaf as the part that a writer has seen and the rest; ``None`` for a part that is empty."""
+    rest = _unseen(leaf, seen)
+    if rest is leaf:
+        return None, leaf
+    mine = leaf.only(seen) if isinstance(leaf, Sequence) else tuple(entry for entry in leaf if seen(entry.stamp))
+    return mine, rest or None
+
+
+def _uncovered(entry: Entry, gone: Iterable[tuple[Path, object]]) -> Entry:
+    """A deletion that no longer keeps what another one, which gives way, keeps as well."""
+    if not entry.covered:
+        return entry
+    kept: dict[Path, Leaf | None] = dict(entry.covered)  # type: ignore[arg-type]
+    for below, leaf in gone:
+        mine = kept.get(below)
+        if isinstance(mine, Sequence) and isinstance(leaf, Sequence):
+            stamps = set(leaf.stamps())
+            kept[below] = withdraw(mine, lambda stamp, stamps=stamps: stamp in stamps)  # type: ignore[misc]
+        elif isinstance(mine, tuple) and isinstance(leaf, tuple):
+            known = {e.stamp for e in leaf}
+            kept[below] = tuple(e for e in mine if e.stamp not in known) or None
+    return entry._replace(covered=tuple((below, leaf) for below, leaf in kept.items() if leaf is not None))
 
 
 def _parted(leaf: Leaf | None, covered: Leaf) -> tuple[Leaf | None, Leaf | None]:

@@ -18,7 +18,7 @@ from concordant.workspace.escalation import Escalation, Event, when
 from concordant.workspace.inbox import Decision, Inbox
 from concordant.workspace.scope import Mark, Scope, own_writes, seen_by, sees_all
 
-__all__ = ["Pending", "changes_of", "current_view", "expanded", "version_of"]
+__all__ = ["Pending", "changes_of", "current_view", "effect_of", "expanded", "version_of"]
 
 MOST_PUT_OFF = 32
 """How many sequential writes of a document may wait to be applied."""
@@ -35,7 +35,7 @@ class Pending:
     values: dict[str, Any] | None = None
     replaces_all = False
     parked: Mapping[tuple[str, ...], bytes] = {}
-    op: tuple[str, str, int] | None = None
+    op: tuple[str, str, int, float] | None = None
     if_version: int | None = None
     contest: Contest | None = None
     decision: Any = ABSENT
@@ -87,26 +87,30 @@ class Pending:
         if earlier is not None and self._repeats(earlier):
             self.version = version_of(state)
             return None
+        began = None
+        if earlier is not None and earlier.op is not None and self.op is not None:
+            began = earlier.op[3]
+            self.op = (*self.op[:3], began)
         record = expanded(state, self.schema, self.replica)
         stamp = Stamp(time, self.replica, n, scope.agent, scope.origin, self.act)
         write = Write(
             stamp=stamp,
             mode=self.mode,
             values=self._values(),
-            seen=seen_everything if self.deciding else seen_by(scope, self.mark, record, self.replica),
+            seen=seen_everything if self.deciding else seen_by(scope, self.mark, record, self.replica, began),
             base=self.mark.values() if self.mark is not None and self.mode in ("put", "edit") else None,
             leave=self.mark.leave if self.mark is not None else frozenset(),
             replaces_all=self.replaces_all,
             parked=dict(self.parked),
             contest=self.contest,
             decision=self.decision,
-            earlier=Earlier(earlier.stamp(self.replica), changes_of(earlier, self.schema, self.replica))
+            earlier=Earlier(earlier.stamp(self.replica), effect_of(earlier, self.schema, self.replica))
             if earlier is not None
             else None,
             yields=later,
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
-        changes = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)
+        changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)
         previous = version_of(state)
         if not changes:
             self.version = previous
@@ -125,7 +129,7 @@ class Pending:
         self.version = n
         row = Row(
             self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self._payload(),
-            changes, previous, self.op, settled,
+            changes, previous, self.op, settled, effect if earlier is not None else None,
         )  # fmt: skip
         return record, row
 
@@ -264,10 +268,12 @@ def _catch_up(record: Record, schema: Compiled, replica: str) -> None:
                 put_off.replaces_all,
                 own=put_off.own,
             )
-            put_off.changes = apply(record, write, schema.root)
+            put_off.changes = apply(record, write, schema.root).changes
             changes: Sequence[LeafChange] = put_off.changes
         else:
-            changes = apply(record, Write(stamp, "write", decode(row.body or b"{}"), seen_everything), schema.root)
+            changes = apply(
+                record, Write(stamp, "write", decode(row.body or b"{}"), seen_everything), schema.root
+            ).changes
         record.commit(changes, stamp)
 
 
@@ -289,6 +295,11 @@ def version_of(state: State | None) -> int:
     return state.version if isinstance(state, Record) else state[2]
 
 
+def effect_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
+    """What a row's write did itself, apart from taking an earlier one back."""
+    return row.effect if row.effect is not None else changes_of(row, schema, replica)
+
+
 def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
     """What a row changed; for the only write of a document, all of it."""
     if isinstance(row.changes, PutOff):
@@ -296,4 +307,4 @@ def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]
     if row.changes is not None:
         return row.changes
     write = Write(row.stamp(replica), "write", decode(row.body or b"{}"), seen_everything)
-    return apply(Record(), write, schema.root)
+    return apply(Record(), write, schema.root).changes

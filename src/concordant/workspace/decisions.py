@@ -9,7 +9,7 @@ from concordant.kinds import Contest
 from concordant.record import Record
 from concordant.schema import Compiled
 from concordant.storage import State
-from concordant.values import ABSENT, Unstorable, decode, encode
+from concordant.values import ABSENT, REMOVED, Unstorable, decode, encode
 from concordant.workspace.commits import Pending, current_view, expanded
 from concordant.workspace.escalation import DELETED, Escalation, escalation_of
 
@@ -29,7 +29,7 @@ class DecisionPending(Pending):
         value = self._value(contest)
         self.contest = contest
         self.decision = value
-        shown = DELETED if value is None and contest.reason == "delete" else None if value is ABSENT else value
+        shown = DELETED if value is REMOVED else None if value is ABSENT else value
         self.deciding = (self.escalation.id, "dismissed" if self.dismisses else "resolved", self.scope.agent, shown)
         self.values = {"path": list(contest.path), "decision": None if shown is DELETED else shown}
         return super().update(record if state is None else state, n, time)
@@ -46,14 +46,14 @@ class DecisionPending(Pending):
         raise StaleDecisionError(wanted, self.inbox.find(wanted.id, document))
 
     def _value(self, contest: Contest) -> Any:
-        """The decided value in JSON form; ``None`` is a deletion where the contest is about one."""
+        """The decided value in JSON form, ``REMOVED`` for a deletion, ``ABSENT`` for no value."""
         if self.dismisses:
             return ABSENT if contest.reason == "type" or not self.escalation.has_base else self.escalation.base
         value = self.chosen
         if value is DELETED:
             if contest.reason != "delete":
                 raise self._refused(contest, "DELETED decides only about a deletion", value)
-            return None
+            return REMOVED
         if contest.reason == "text" and not isinstance(value, str):
             raise self._refused(
                 contest, f"a {type(value).__name__} where the text of the contested range is meant", value

@@ -138,7 +138,7 @@ class Engine(Reading):
         if ordinal == 0 and scope.executed_before is not False:
             self._earlier(scope, document)
         scope.ordinals[document] = ordinal + 1
-        pending.op = (task.task, task.execution, ordinal)
+        pending.op = (task.task, task.execution, ordinal, task.began)
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         schema = self.registry.writable(namespace, key)
@@ -178,8 +178,12 @@ class Engine(Reading):
         self._fill(pending, schema, value)
         after = pending._values()
         if schema.declared:
-            before = draft.before
-            after = {n: v for n, v in after.items() if n not in before or not alike(v, before[n])}
+            before, fields = draft.before, schema.root.fields
+            after = {
+                name: value
+                for name, value in after.items()
+                if name not in before or not fields[name].kind.alike(fields[name], value, before[name])
+            }
             if not after and not pending.parked:
                 return Receipt(version_of(self.storage.load(draft.namespace, draft.key)))
         elif after == draft.base and encode(after) == encode(draft.base):

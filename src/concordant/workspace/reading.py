@@ -11,7 +11,7 @@ from concordant.record import Earlier, Record
 from concordant.record.apply import without
 from concordant.schema import Compiled
 from concordant.storage import Row, State, Storage
-from concordant.workspace.commits import changes_of, current_view, expanded
+from concordant.workspace.commits import current_view, effect_of, expanded
 from concordant.workspace.document import Document
 from concordant.workspace.escalation import Escalation, escalation_of
 from concordant.workspace.inbox import Inbox
@@ -101,7 +101,7 @@ class Reading:
     def _without(self, rows: dict[int, Row], state: State, schema: Compiled) -> State:
         replica = self.storage.replica
         record = expanded(state, schema, replica)
-        earlier = [Earlier(row.stamp(replica), changes_of(row, schema, replica)) for row in rows.values()]
+        earlier = [Earlier(row.stamp(replica), effect_of(row, schema, replica)) for row in rows.values()]
         earlier.sort(key=lambda one: one.stamp.n)
         stamp = Stamp(record.updated_at, replica, self.storage.now()[0] + 1, "", "", "read")
         return without(record, schema.root, earlier, stamp)

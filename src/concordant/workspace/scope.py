@@ -147,10 +147,18 @@ def own_writes(scope: Scope, mark: Mark | None) -> SeenBy | None:
     return lambda stamp: stamp.origin == origin
 
 
-def seen_by(scope: Scope, mark: Mark | None, record: Record, replica: str) -> SeenBy:
-    """What the scope has seen of a record: what it read, its own writes, and what was there when it began."""
+def seen_by(
+    scope: Scope, mark: Mark | None, record: Record, replica: str, earlier_began: float | None = None
+) -> SeenBy:
+    """What the scope has seen of a record: what it read, its own writes, and what was there when it began.
+
+    Args:
+        earlier_began: when the earlier execution began, for a put that takes the place of one of its puts.
+    """
     at = mark.at if mark is not None else -1
     origin, relation, began, since = scope.origin, scope.relation, scope.began, scope.since
+    if earlier_began is not None:
+        began, since = None, earlier_began
 
     def seen(stamp: Stamp) -> bool:
         if stamp.replica == replica:
