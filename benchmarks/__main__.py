@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import agentsync, correctness, crowds, growth, memory, reads, report, speed, texts
-from benchmarks.measure import machine
+from benchmarks.measure import Note, machine
 from benchmarks.subjects import FULL, QUICK, Sizes
 
 __all__ = ["GROUPS", "main", "measure"]
@@ -43,7 +43,7 @@ def measure(chosen: list[str], sizes: Sizes, console: Console) -> list[report.Fi
         with console.status(f"{name} ...") as status:
             for finding in GROUPS[name](sizes):
                 mine.append(finding)
-                if not isinstance(finding, report.Note):
+                if not isinstance(finding, Note):
                     status.update(f"{name}: {finding.name} done ...")
         found += mine
         report.show(console, mine[0].group, mine, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from langgraph.store.base import BaseStore
@@ -57,7 +58,7 @@ def _shares(count: int) -> list[range]:
 
 def _put(store: BaseStore, count: int) -> None:
     for numbers in _shares(count):
-        in_node(store, lambda these=numbers: _puts(store, these))
+        in_node(store, partial(_puts, store, numbers))
 
 
 def _puts(store: BaseStore, numbers: range) -> None:
@@ -73,4 +74,4 @@ def _rewrite(store: BaseStore, count: int) -> None:
 
     for edition in (1, 2):
         for numbers in _shares(count):
-            in_node(store, lambda these=numbers, at=edition: rewrite(these, at))
+            in_node(store, partial(rewrite, numbers, edition))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from langgraph.store.base import BaseStore
@@ -26,7 +27,7 @@ def gets(sizes: Sizes) -> Iterator[Row]:
     """A get with its ``.value`` of a document put once; and the first get after two parallel nodes wrote it."""
     ours, stock = merge_store(), stock_store()
     for store in (ours, stock):
-        in_node(store, lambda into=store: each(into.put, Keys().take(sizes.batch)))
+        in_node(store, partial(each, store.put, Keys().take(sizes.batch)))
 
     def read(store: BaseStore) -> list[float]:
         wanted = [(SPACE, f"key-{n}") for n in range(sizes.batch)]

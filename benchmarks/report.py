@@ -25,10 +25,10 @@ GROUPS = {
     "memory": "Bytes per key by tracemalloc, the journal (its newest 10,000 changes) included.",
     "crowds": "Many threads, and many documents.",
     "correctness": "What became of the contributions, over all trials: those lost or doubled, escalations "
-    "without need, conflicts that nobody was told of. A workload on which the stock store loses nothing would show nothing.",
+    "without need, conflicts that nobody was told of. Where nothing is concurrent, the stock store loses nothing either.",
     "agentsync 0.1.0": "The published LangGraph merge store (PyPI: extodan-agentsync), in an environment of its own "
-    "with the same versions of LangGraph and Loro, and its peer in the same process. It guesses how a field merges from "
-    "its name and shape. The last column is what this run gave for Concordant.",
+    "with the same versions of LangGraph and Loro, and its peer in the same process. It guesses how a field merges "
+    "from its name and shape. The last column is what this run gave for Concordant.",
 }
 SPEED_HEAD = ("row", "Concordant", "unit", "against", "", "ratio", "budget", "met")
 OUTCOME_HEAD = (
@@ -85,8 +85,8 @@ def document(findings: Sequence[Finding], command: str) -> str:
         "# Benchmarks",
         f"Measured on {date.today().isoformat()} by `{command}`, in one run, on: {machine()}.",
         "All in memory. Subjects run in interleaved rounds and in one process, so that noise meets them alike; "
-        "ratios are ratios of medians. Absolute times depend on the machine, ratios much less. Garbage collection is off "
-        "while the clock runs, unless a row says it is on. `make bench` writes this page anew.",
+        "ratios are ratios of medians. Absolute times depend on the machine, ratios much less. Garbage collection is "
+        "off while the clock runs, unless a row says it is on. `make bench` writes this page anew.",
         f"**{verdict(findings)[:1].upper()}{verdict(findings)[1:]}.**",
     ]
     for group, about in GROUPS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from langgraph.store.base import BaseStore
@@ -71,7 +72,7 @@ def first_in_node(sizes: Sizes) -> Row:
             times: list[float] = []
             for _ in range(max(2, sizes.batch // 20)):
                 arguments = keys.take(1)
-                times += in_node(store, lambda these=arguments: each(store.put, these))
+                times += in_node(store, partial(each, store.put, arguments))
             return times
 
         return puts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from loro import ExportMode, LoroDoc
 
@@ -60,7 +61,7 @@ def append(sizes: Sizes) -> Iterator[Row]:
     reached, patience = 0, Patience()
     while reached < len(lines) and patience.left():
         part = [(SPACE, "grown", {"notes": line}) for line in lines[reached : reached + 100]]
-        in_node(store, lambda puts=part: each(store.put, puts))
+        in_node(store, partial(each, store.put, part))
         reached += len(part)
     notes = {"whole": "", "grown": patience.note(reached, len(lines))}
 
@@ -113,7 +114,7 @@ def edits(sizes: Sizes) -> Iterator[Row]:
         return [spent]
 
     def loro() -> list[float]:
-        one, other = LoroDoc(), LoroDoc()
+        one, other = LoroDoc(), LoroDoc()  # type: ignore[no-untyped-call]
         one.get_text("notes").insert(0, base)
         one.commit()
         other.import_(one.export(ExportMode.Snapshot()))

@@ -141,7 +141,7 @@ def _conflict(name: str, count: int, namespace: tuple[str, ...]) -> Workload:
 
 def _grown(item: Any, number: int) -> dict[str, Any]:
     """What a node makes of what it read: the whole document with its own additions."""
-    old = item.value if item is not None else {"tags": [], "notes": "", "hits": 0}
+    old: dict[str, Any] = item.value if item is not None else {"tags": [], "notes": "", "hits": 0}
     mine = _mine(number)
     lines = [line for line in (old["notes"], mine["notes"]) if line]
     return {"tags": [*old["tags"], *mine["tags"]], "notes": "\n".join(lines), "hits": old["hits"] + 1}
