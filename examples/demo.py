@@ -229,7 +229,10 @@ def on_merge_store() -> MergeStore:
     brief = run(store)
     show_brief(brief)
     assert lost(brief, escalated=store.escalations()) == []
-    say("[bold green]Lost: nothing.[/] Both agents' tags, notes and tokens are in. Who wrote what (ws.blame):")
+    say(
+        "[bold green]Lost: nothing.[/] Tags, notes and tokens have merged; the two statuses cannot, and are contenders."
+    )
+    say("Who wrote what (ws.blame):")
     rows = []
     for path, credits in store.workspace.blame(("briefs",), "launch").items():
         contended = "  (contender)" if len(credits) > 1 and path == ("status",) else ""
