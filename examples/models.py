@@ -87,9 +87,13 @@ def report(ws: Workspace, writer: Agent, editor: Agent) -> None:
 
 
 def library(ws: Workspace, writer: Agent, editor: Agent) -> None:
-    """Two contributions: fields left out are untouched, nothing is removed."""
+    """Two contributions (fields left out are untouched, nothing is removed), then an edit by one who has seen both."""
     writer.write(("libraries",), "l1", {"sources": [{"id": "a", "quotes": ["one"]}], "main": {"title": "Dots"}})
-    editor.write(("libraries",), "l1", {"sources": [{"id": "a", "quotes": ["two"]}, {"id": "b"}], "main": {"id": "a"}})
+    editor.write(("libraries",), "l1", {"sources": [{"id": "a", "quotes": ["two"]}, {"id": "b"}]})
+    with editor.edit(("libraries",), "l1") as shelf:
+        shelf.sources[0].quotes.remove("one")
+        shelf.sources.append(Source(id="c", title="Clocks"))
+        shelf.main.id = "a"
     show(ws.get(("libraries",), "l1"))
 
 

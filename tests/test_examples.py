@@ -159,7 +159,8 @@ def test_models_merge_as_declared(capsys: pytest.CaptureFixture[str]) -> None:
         "verdict 'reject'",
         "contested title ['On foxes', 'Foxes']",
         "contested approved [False, True]",
-        "sources [{'id': 'a', 'quotes': ['one', 'two']}, {'id': 'b'}]",
+        "slogan 'Buy today soon'",
+        "sources [{'id': 'a', 'quotes': ['two']}, {'id': 'b'}, {'id': 'c', 'title': 'Clocks', 'quotes': []}]",
         "main {'id': 'a', 'title': 'Dots'}",
     ):
         assert expected in lines
