@@ -50,8 +50,9 @@ def late_against_early(
 
     reached = 0
     while reached < sizes.history and patience.left():
-        put("old", 50)
-        reached += 50
+        count = min(50, sizes.history - reached)
+        put("old", count)
+        reached += count
     note = patience.note(reached, sizes.history)
     subjects = {
         "late": lambda: put("old", 12)[7:],
@@ -61,6 +62,6 @@ def late_against_early(
     }
     found = interleaved(subjects, sizes.rounds)
     for place, late, early in (("", "late", "early"), (", alone in its node", "late alone", "early alone")):
-        label = f"put {sizes.history:,} on one key, {name}{place}"
+        label = f"put {reached:,} on one key, {name}{place}"
         mine, theirs = found[late].median, found[early].median
-        yield Row(GROUP, label, mine, f"put 10{place}", theirs, budget=1.3, note=note)
+        yield Row(GROUP, label, mine, f"put 10{place}", theirs, budget=1.3, note=note, complete=not note)

@@ -32,6 +32,7 @@ class Row:
         peer: the value it is held against, in the same unit, from the same run.
         against: what that is.
         budget: the most that ``ours / peer`` may be, or with ``absolute`` the most that ``ours`` may be.
+        complete: whether the row was measured at its full size; if not, no budget counts as kept.
     """
 
     group: str
@@ -43,6 +44,7 @@ class Row:
     budget: float | None = None
     absolute: bool = False
     note: str = ""
+    complete: bool = True
 
     @property
     def ratio(self) -> float | None:
@@ -57,7 +59,7 @@ class Row:
         if self.budget is None:
             return None
         measured = self.ours if self.absolute else self.ratio
-        return measured is not None and measured <= self.budget
+        return self.complete and measured is not None and measured <= self.budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,13 @@ class Patience:
         """Whether there is time left."""
         return monotonic() < self._end
 
-    def note(self, reached: int, wanted: int) -> str:
+    def note(self, reached: int, wanted: int, what: str = "puts") -> str:
         """What the row has to say about it."""
-        return "" if reached >= wanted else f"gave up at {reached:,}"
+        return (
+            ""
+            if reached >= wanted
+            else f"preparing took too long, so {reached:,} of {wanted:,} {what} were made and the budget is not met"
+        )
 
 
 @contextmanager

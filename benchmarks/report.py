@@ -25,7 +25,7 @@ GROUPS = {
     "memory": "Bytes per key by tracemalloc, the journal (its newest 10,000 changes) included.",
     "crowds": "Many threads, and many documents.",
     "correctness": "What became of the contributions, over all trials: those lost or doubled, escalations "
-    "without need, conflicts that nobody was told of. Where nothing is concurrent, the stock store loses nothing either.",
+    "without need, conflicts that nobody was told of. Where nothing is concurrent, neither store loses any.",
     "agentsync 0.1.0": "The published LangGraph merge store (PyPI: extodan-agentsync), in an environment of its own "
     "with the same versions of LangGraph and Loro, and its peer in the same process. It guesses how a field merges "
     "from its name and shape. The last column is what this run gave for Concordant.",

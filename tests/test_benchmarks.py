@@ -126,11 +126,12 @@ def test_a_peer_that_cannot_be_installed_is_said_to_be(tmp_path: Path, monkeypat
 
 
 def test_a_ratio_over_its_budget_is_told() -> None:
-    """A row is met up to its budget, by ratio or by its own value, and open without one."""
+    """A row is met up to its budget, by ratio or by its own value, and open without one; cut short it is not."""
     assert Row("g", "r", 2.0, "peer", 1.0, budget=2).met is True
     assert Row("g", "r", 2.1, "peer", 1.0, budget=2).met is False
     assert Row("g", "r", 0.5, budget=1, absolute=True).met is True
     assert Row("g", "r", 1.0, "peer", 1.0).met is None
+    assert Row("g", "r", 1.0, "peer", 1.0, budget=2, complete=False).met is False
 
 
 def test_rounds_are_interleaved() -> None:
