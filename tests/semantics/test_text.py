@@ -1,0 +1,358 @@
+"""``Text``: a write appends, an edit merges word by word; only rewrites of the same words are contested."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, create_model
+
+from concordant import Text, Workspace
+
+from .support import AT, only, pair, shown, sides, values, workspace
+
+BASE = "The quick brown fox jumps over the lazy dog."
+
+
+def workspace_of(kind: Text) -> Workspace:
+    return workspace(create_model("Page", body=(Annotated[str, kind], "")))
+
+
+class Page(BaseModel):
+    body: Annotated[str, Text()] = ""
+
+
+def edits(ws: Workspace, base: str, **versions: str) -> None:
+    """Everybody edits what all had read before."""
+    ws.agent("eve").write(*AT, {"body": base})
+    began = ws.moment()
+    entered = []
+    for name, body in versions.items():
+        edit = ws.agent(name, began=began).edit(*AT)
+        edit.__enter__().body = body
+        entered.append(edit)
+    for edit in entered:
+        edit.__exit__(None, None, None)
+
+
+def body(ws: Workspace) -> str:
+    found: str = (shown(ws) or {})["body"]
+    return found
+
+
+def test_write_appends_on_a_new_line() -> None:
+    """Each contribution stands on a line of its own."""
+    ws = workspace(Page)
+    for name in ("ada", "bob"):
+        ws.agent(name).write(*AT, {"body": f"By {name}."})
+    assert body(ws) == "By ada.\nBy bob."
+
+
+def test_concurrent_writes_both_append() -> None:
+    """In the order of their commits."""
+    ws = workspace(Page)
+    ada, bob = pair(ws)
+    bob.write(*AT, {"body": "By bob."})
+    ada.write(*AT, {"body": "By ada."})
+    assert body(ws) == "By bob.\nBy ada." and ws.escalations(state="all") == []
+
+
+def test_equal_appends_are_two_events() -> None:
+    """Two agents that add the same line added it twice."""
+    ws = workspace(Page)
+    ada, bob = pair(ws)
+    for agent in (ada, bob):
+        agent.write(*AT, {"body": "Done."})
+    assert body(ws) == "Done.\nDone."
+
+
+def test_edits_of_different_words_merge() -> None:
+    """Both edits are in the text."""
+    ws = workspace(Page)
+    edits(ws, BASE, ada=BASE.replace("quick", "slow"), bob=BASE.replace("lazy", "sleeping"))
+    assert body(ws) == "The slow brown fox jumps over the sleeping dog."
+    assert ws.escalations(state="all") == []
+
+
+def test_edits_of_neighbouring_words_merge() -> None:
+    """Words are the unit: the next word is another one."""
+    ws = workspace(Page)
+    edits(ws, BASE, ada=BASE.replace("quick", "slow"), bob=BASE.replace("brown", "red"))
+    assert body(ws) == "The slow red fox jumps over the lazy dog."
+    assert ws.escalations(state="all") == []
+
+
+def test_equal_rewrites_count_once() -> None:
+    """Two agents that made the same change made one, and both are credited."""
+    ws = workspace(Page)
+    rewritten = BASE.replace("quick", "slow")
+    edits(ws, BASE, ada=rewritten, bob=rewritten)
+    assert body(ws) == rewritten and ws.escalations(state="all") == []
+    assert any(set(credit.agents) == {"ada", "bob"} for credit in ws.blame(*AT)[("body",)])
+
+
+def test_rewrites_of_the_same_word_are_contested() -> None:
+    """Reason ``text``; base, contenders and decision are of the smallest range, the value shows base."""
+    ws = workspace(Page)
+    edits(ws, BASE, ada=BASE.replace("quick", "slow"), bob=BASE.replace("quick", "fast"))
+    escalation = only(ws)
+    assert (escalation.path, escalation.reason, escalation.base) == (("body",), "text", "quick")
+    assert sides(escalation) == {"ada": "slow", "bob": "fast"}
+    assert body(ws) == BASE
+    ws.resolve(escalation, "swift", by="editor")
+    assert body(ws) == BASE.replace("quick", "swift") and ws.escalations() == []
+
+
+def test_all_else_merges_around_a_contested_range() -> None:
+    """What the same edits did elsewhere is in the value."""
+    ws = workspace(Page)
+    edits(
+        ws,
+        BASE,
+        ada=BASE.replace("quick", "slow").replace("dog", "cat"),
+        bob=BASE.replace("quick", "fast").replace("over", "across") + " The end.",
+    )
+    assert body(ws) == "The quick brown fox jumps across the lazy cat. The end."
+    assert sides(only(ws)) == {"ada": "slow", "bob": "fast"}
+
+
+def test_words_are_never_torn() -> None:
+    """Two changes within one word are rewrites of that word, whichever letters they touch."""
+    ws = workspace(Page)
+    edits(ws, "A colour.", ada="A colours.", bob="A discolour.")
+    assert body(ws) == "A colour."
+    assert sides(only(ws)) == {"ada": "colours", "bob": "discolour"}
+
+
+@pytest.mark.parametrize(
+    ("base", "ada", "bob"),
+    [
+        ("one two three", "one 2 three", "one zwei three"),
+        ("alpha beta", "alpha", "alpha gamma"),
+        ("a\nb\nc", "a\nx\nc", "a\ny\nc"),
+        ("status is open", "status is closed", "status is pending"),
+        ("naïve café", "naïve bar", "naïve pub"),
+        ("日本 語", "日本 国", "日本 人"),
+    ],
+)
+def test_a_contested_range_is_of_whole_words(base: str, ada: str, bob: str) -> None:
+    """No contender and no value holds a piece of a word that nobody wrote."""
+    ws = workspace(Page)
+    edits(ws, base, ada=ada, bob=bob)
+    escalation = only(ws)
+    known = set(f"{base} {ada} {bob}".split())
+    for text in (escalation.base, *values(escalation), body(ws)):
+        assert set(text.split()) <= known
+    assert body(ws) == base
+
+
+def test_removing_a_word_against_rewriting_it_is_contested() -> None:
+    """A removal is a rewrite to nothing."""
+    ws = workspace(Page)
+    edits(ws, BASE, ada=BASE.replace(" lazy", ""), bob=BASE.replace("lazy", "sleeping"))
+    assert "lazy" in body(ws)
+    assert "sleeping" in " ".join(values(only(ws)))
+
+
+def test_two_removals_of_the_same_words_agree() -> None:
+    """Both took out the same."""
+    ws = workspace(Page)
+    without = BASE.replace(" lazy", "")
+    edits(ws, BASE, ada=without, bob=without)
+    assert body(ws) == without and ws.escalations(state="all") == []
+
+
+def test_overlapping_removals_merge() -> None:
+    """What either removed is gone."""
+    ws = workspace(Page)
+    edits(ws, "one two three four five", ada="one four five", bob="one two five")
+    assert body(ws) == "one five" and ws.escalations(state="all") == []
+
+
+def test_insertions_at_the_same_place_are_both_kept() -> None:
+    """Two additions between the same words are no conflict."""
+    ws = workspace(Page)
+    edits(ws, "one three", ada="one two three", bob="one 2 three")
+    assert sorted(body(ws).split()) == ["2", "one", "three", "two"]
+    assert body(ws).split()[0] == "one" and body(ws).split()[-1] == "three"
+    assert ws.escalations(state="all") == []
+
+
+def test_two_contested_ranges_are_two_escalations() -> None:
+    """Each has its own base and contenders; one is decided without the other."""
+    ws = workspace(Page)
+    edits(
+        ws,
+        BASE,
+        ada=BASE.replace("quick", "slow").replace("lazy", "sleeping"),
+        bob=BASE.replace("quick", "fast").replace("lazy", "tired"),
+    )
+    by_base = {escalation.base: escalation for escalation in ws.escalations()}
+    assert set(by_base) == {"quick", "lazy"}
+    document = ws.get(*AT)
+    assert document is not None and len(document.contested) == 2
+    ws.resolve(by_base["lazy"], "old", by="editor")
+    assert only(ws).id == by_base["quick"].id
+    assert body(ws) == BASE.replace("lazy", "old")
+    ws.resolve(only(ws), "slow", by="editor")
+    assert body(ws) == BASE.replace("lazy", "old").replace("quick", "slow")
+
+
+def test_three_rewrites_of_one_word() -> None:
+    """Each distinct rewrite is a contender; equal ones are one."""
+    ws = workspace(Page)
+    edits(
+        ws,
+        BASE,
+        ada=BASE.replace("quick", "slow"),
+        bob=BASE.replace("quick", "fast"),
+        joe=BASE.replace("quick", "slow"),
+    )
+    assert sides(only(ws)) == {"ada": "slow", "joe": "slow", "bob": "fast"}
+    assert len(only(ws).contenders) == 2
+
+
+def test_dismissing_keeps_the_base() -> None:
+    """Neither rewrite stands."""
+    ws = workspace(Page)
+    edits(ws, BASE, ada=BASE.replace("quick", "slow"), bob=BASE.replace("quick", "fast"))
+    ws.dismiss(only(ws), by="editor")
+    assert body(ws) == BASE and ws.escalations() == []
+
+
+def test_a_later_edit_that_saw_both_closes_the_range() -> None:
+    """A scope that has seen the contenders rewrites the words: superseded."""
+    ws = workspace(Page)
+    edits(ws, BASE, ada=BASE.replace("quick", "slow"), bob=BASE.replace("quick", "fast"))
+    with ws.agent("joe").edit(*AT) as page:
+        assert page.body == BASE
+        page.body = BASE.replace("quick", "nimble")
+    assert body(ws) == BASE.replace("quick", "nimble")
+    assert ws.escalations() == [] and only(ws, "superseded").base == "quick"
+
+
+def test_an_edit_elsewhere_leaves_the_range_contested() -> None:
+    """Writing back what was shown touches nothing."""
+    ws = workspace(Page)
+    edits(ws, BASE, ada=BASE.replace("quick", "slow"), bob=BASE.replace("quick", "fast"))
+    before = only(ws)
+    with ws.agent("joe").edit(*AT) as page:
+        page.body = page.body.replace("dog", "cat")
+    assert body(ws) == BASE.replace("dog", "cat")
+    assert (only(ws).id, only(ws).version) == (before.id, before.version)
+
+
+def test_an_append_against_an_edit_merges() -> None:
+    """A contribution and an edit are both kept."""
+    ws = workspace(Page)
+    ws.agent("eve").write(*AT, {"body": "One two."})
+    ada, bob = pair(ws)
+    with ada.edit(*AT) as page:
+        page.body = "One 2."
+    bob.write(*AT, {"body": "Three."})
+    assert body(ws) == "One 2.\nThree." and ws.escalations() == []
+
+
+def test_an_edit_of_a_line_that_another_appends_to() -> None:
+    """Additions at the end of what both read are both there."""
+    ws = workspace(Page)
+    edits(ws, "One.", ada="One. Two.", bob="One. Three.")
+    assert sorted(body(ws).split()) == ["One.", "Three.", "Two."] and ws.escalations() == []
+
+
+@pytest.mark.parametrize("separator", ["\n", " | ", "\n\n", ""])
+def test_the_separator_stands_between_contributions(separator: str) -> None:
+    """As declared, and not before the first."""
+    ws = workspace_of(Text(separator=separator))
+    for word in ("one", "two", "three"):
+        ws.agent("ada").write(*AT, {"body": word})
+    assert body(ws) == separator.join(["one", "two", "three"])
+
+
+def test_overlap_merge_keeps_both_rewrites() -> None:
+    """Nothing escalates, and both rewrites stand side by side as whole words."""
+    ws = workspace_of(Text(overlap="merge"))
+    edits(ws, BASE, ada=BASE.replace("quick", "slow"), bob=BASE.replace("quick", "fast"))
+    words = body(ws).split()
+    assert {"slow", "fast"} <= set(words) and "quick" not in words
+    assert words[0] == "The" and words[3:] == BASE.split()[2:]
+    assert ws.escalations(state="all") == []
+
+
+def test_grow_only_appends_the_changed_lines() -> None:
+    """Removals are ignored; whole changed lines are appended."""
+    ws = workspace_of(Text(grow_only=True))
+    ws.agent("eve").write(*AT, {"body": "one\ntwo\nthree"})
+    with ws.agent("ada").edit(*AT) as page:
+        page.body = "one\n2\nthree\nfour"
+    assert body(ws) == "one\ntwo\nthree\n2\nfour"
+    with ws.agent("ada").edit(*AT) as page:
+        page.body = ""
+    assert body(ws) == "one\ntwo\nthree\n2\nfour"
+
+
+def test_an_empty_write_writes_an_empty_text() -> None:
+    """The field is written, and empty; nothing is added to a text."""
+    ws = workspace(Page)
+    ws.agent("ada").write(*AT, {"body": ""})
+    assert shown(ws) == {"body": ""}
+    ws.agent("ada").write(*AT, {"body": "one"})
+    ws.agent("ada").write(*AT, {"body": ""})
+    assert body(ws) == "one"
+
+
+def test_an_emptied_text_is_empty() -> None:
+    """An edit may remove all; what is appended then is the whole text."""
+    ws = workspace(Page)
+    ws.agent("ada").write(*AT, {"body": "one"})
+    with ws.agent("bob").edit(*AT) as page:
+        page.body = ""
+    assert shown(ws) == {"body": ""}
+    ws.agent("ada").write(*AT, {"body": "two"})
+    assert body(ws).strip() == "two"
+
+
+def test_clearing_against_an_append_keeps_the_append() -> None:
+    """What the clearing edit had not seen stays."""
+    ws = workspace(Page)
+    ws.agent("eve").write(*AT, {"body": "old words"})
+    ada, bob = pair(ws)
+    with ada.edit(*AT) as page:
+        page.body = ""
+    bob.write(*AT, {"body": "new"})
+    assert body(ws).strip() == "new" and ws.escalations() == []
+
+
+def test_the_whole_text_rewritten_by_both_is_one_question() -> None:
+    """A paragraph written anew by two is contested as one range, not word by word."""
+    ws = workspace(Page)
+    edits(
+        ws,
+        "We meet on Monday to plan the release.",
+        ada="Nobody meets; planning happens by mail this week.",
+        bob="Everybody gathers Friday for a look at what shipped.",
+    )
+    assert len(ws.escalations()) == 1
+    assert body(ws) == "We meet on Monday to plan the release."
+
+
+def test_blame_names_the_agent_of_each_span() -> None:
+    """Who wrote which words."""
+    ws = workspace(Page)
+    ws.agent("ada").write(*AT, {"body": "One two."})
+    with ws.agent("bob").edit(*AT) as page:
+        page.body = "One 2."
+    spans = [(credit.value, credit.agent) for credit in ws.blame(*AT)[("body",)]]
+    assert "".join(text for text, _ in spans) == "One 2."
+    assert [agent for text, agent in spans if "2" in text] == ["bob"]
+    assert [agent for text, agent in spans if "One" in text] == ["ada"]
+
+
+@pytest.mark.parametrize("text", ["\n", " ", "\t\n \n", "a\r\nb", "\u2028", "\x00", "🧑‍🚀", "\n\nx\n"])
+def test_any_text_comes_back_as_it_was_written(text: str) -> None:
+    """White space, control and combined characters are content; what is appended begins a line."""
+    ws = workspace(Page)
+    ws.agent("ada").write(*AT, {"body": text})
+    assert body(ws) == text
+    ws.agent("bob").write(*AT, {"body": "x"})
+    assert body(ws) == text + ("" if text.endswith("\n") else "\n") + "x"
