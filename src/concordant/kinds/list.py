@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from concordant.kinds.base import Field, Kind, Look
 from concordant.kinds.nodes import node_is_shown
 from concordant.sequence.diff import Hunk, list_hunks
-from concordant.sequence.edit import append, content_of, layout, splice
+from concordant.sequence.edit import append, splice
+from concordant.sequence.layout import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Sequence
 from concordant.tree import Change, Path
@@ -96,7 +97,7 @@ def _analyse(sequence: Sequence) -> Any:
 
 
 def _items(sequence: Sequence) -> tuple[bytes, ...]:
-    return content_of(layout(sequence, sequence.analysed(_analyse), ""), ())  # type: ignore[no-any-return]
+    return layout(sequence, sequence.analysed(_analyse), "").content(())  # type: ignore[no-any-return]
 
 
 def _canonical(field: Field, items: tuple[bytes, ...]) -> list[bytes]:

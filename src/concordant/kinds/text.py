@@ -11,7 +11,8 @@ from concordant.causal import Stamp
 from concordant.kinds.base import Contest, Field, Kind, Look, Option
 from concordant.kinds.nodes import node_is_shown
 from concordant.sequence.diff import Hunk, text_hunks
-from concordant.sequence.edit import Shown, append, content_of, decide, layout, splice
+from concordant.sequence.edit import append, decide, splice
+from concordant.sequence.layout import Layout, layout
 from concordant.sequence.overlap import Overlap, analyse
 from concordant.sequence.pieces import Piece, Sequence, run_of
 from concordant.tree import Change, Path
@@ -53,7 +54,7 @@ class Text(Kind):
         check_text(value, (field.name,))
         if _may_start_with(value, sequence, change, len(self.separator)):
             view = sequence.only(change.seen)
-            read = content_of(layout(view, analyse(view, escalate=self.escalates), self.separator), "")
+            read = layout(view, analyse(view, escalate=self.escalates), self.separator).content("")
             if read and value.startswith(read):
                 rest = value[len(read) :]
                 if rest and self.separator and rest.startswith(self.separator):
@@ -102,7 +103,7 @@ class Text(Kind):
             visible = layout(sequence, analysis, self.separator)
             if sequence.overlapping and not self.escalates:
                 return _spaced(sequence, visible)
-            return content_of(visible, "")
+            return visible.content("")
 
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
@@ -173,19 +174,17 @@ def phrase_hunks(base: str, new: str) -> list[Hunk]:
     return hunks
 
 
-def _spaced(sequence: Sequence, visible: list[Shown]) -> str:
+def _spaced(sequence: Sequence, visible: Layout) -> str:
     """The text, with a space between two rewrites of the same words that stand side by side."""
     parts: list[str] = []
     before: Piece | None = None
-    for _, piece, skip in visible:
-        content = piece.content
-        assert isinstance(content, str)
+    for piece, content in zip(visible.pieces, visible.contents, strict=True):
         runs = [run_of(p) for p in (before, piece) if p is not None]
         if before is not None and runs[0] != runs[1] and all(run in sequence.strikes for run in runs):
             assert isinstance(before.content, str)
-            if (before.content[-1:] + content[skip : skip + 1]).isalnum():
+            if (before.content[-1:] + content[:1]).isalnum():
                 parts.append(" ")
-        parts.append(content[skip:])
+        parts.append(content)
         before = piece
     return "".join(parts)
 

@@ -141,7 +141,7 @@ def suspicious(path: Path, leaf: Any) -> bool:
     if leaf is None:
         return False
     if isinstance(leaf, Sequence):
-        return len(leaf.strikes) > 1
+        return leaf.overlapping
     if path[0] == PARKED:
         return bool(leaf)
     if path[-1] is None:

@@ -15,7 +15,17 @@ from pydantic import TypeAdapter
 from concordant.kinds import Kind
 from concordant.values import JSON, canonical, decode, encode
 
-__all__ = ["canon_of", "element_of", "hint", "is_ranked", "kind_name", "rank_of", "split_annotation", "type_name"]
+__all__ = [
+    "canon_of",
+    "element_of",
+    "hint",
+    "is_ranked",
+    "is_shallow",
+    "kind_name",
+    "rank_of",
+    "split_annotation",
+    "type_name",
+]
 
 _RANKED = (int, float, Decimal, str, date, datetime, time, timedelta)
 
@@ -42,6 +52,18 @@ def _members(annotation: Any) -> list[Any]:
     if get_origin(bare) is typing.Literal:
         return [type(argument) for argument in arguments]
     return [bare, *(m for argument in arguments if argument is not Ellipsis for m in _members(argument))]
+
+
+def is_shallow(annotation: Any) -> bool:
+    """Whether values of the type cannot nest deeply: containers of plain values."""
+    flat = (str, int, float, bool, bytes, date, datetime, time, timedelta, Decimal, type(None), Enum)
+    holders = (set, frozenset, list, dict, tuple)
+    members = [get_origin(member) or member for member in _members(annotation)]
+    return all(
+        member in (Union, types.UnionType, typing.Literal)
+        or (isinstance(member, type) and issubclass(member, flat + holders))
+        for member in members
+    ) and (annotation not in holders)
 
 
 def is_ranked(annotation: Any) -> bool:
@@ -126,4 +148,4 @@ def hint(annotation: Any) -> str:
         fit = "Map() to merge key by key, or Scalar() for one value"
     else:
         fit = names.get(origin, "Scalar()")
-    return f"Declare one: {fit}"
+    return fit

@@ -151,7 +151,7 @@ def _place(
             fields = fields_of(annotation, faults, path[:-2], checked=checked)
             checked = checked or has_validators(annotation) or any(field.checked for field in fields.values())
             return Field(name, Record(), "record", fields=fields, checked=checked)
-        mend = hint(annotation)
+        mend = f"Declare one: {hint(annotation)}"
         faults.append(Fault(path, f"declares no kind (its type is {type_name(annotation)})", mend))
         return None
     kind = kinds[0]
@@ -267,7 +267,9 @@ def _text(
     name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
 ) -> Field | None:
     if annotation is not str:
-        faults.append(Fault(path, f"Text() on {type_name(annotation)}", f"Text() takes str; {hint(annotation)}"))
+        faults.append(
+            Fault(path, f"Text() on {type_name(annotation)}", f"Text() takes str; what fits: {hint(annotation)}")
+        )
         return None
     if kind.overlap not in ("escalate", "merge"):
         faults.append(Fault(path, f"unknown overlap={kind.overlap!r}", 'Use "escalate" or "merge"'))
@@ -284,7 +286,7 @@ def _counter(
             Fault(
                 path,
                 f"Counter() on {type_name(annotation)}",
-                f"Counter() takes int, float or Decimal; {hint(annotation)}",
+                f"Counter() takes int, float or Decimal; what fits: {hint(annotation)}",
             )
         )
         return None
@@ -296,7 +298,9 @@ def _list(
 ) -> Field | None:
     element = element_of(annotation, _LISTS)
     if element is None:
-        faults.append(Fault(path, f"List() on {type_name(annotation)}", f"List() takes list; {hint(annotation)}"))
+        faults.append(
+            Fault(path, f"List() on {type_name(annotation)}", f"List() takes list; what fits: {hint(annotation)}")
+        )
         return None
     return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
 

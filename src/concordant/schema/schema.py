@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError
 from concordant.kinds import OPEN, Field, Map, Record
-from concordant.schema.annotations import split_annotation
+from concordant.schema.annotations import is_shallow, split_annotation
 from concordant.schema.declarations import NATURAL, fields_of
 from concordant.schema.incoming import dumper, has_records, incoming_model, is_plain, split_faults, unwrapped
 from concordant.values import MAX_DEPTH, Unstorable, encode
@@ -56,6 +56,7 @@ class Compiled:
             self._to_json = self._write.__pydantic_serializer__.to_json
             self._dump = dumper(root.fields)
             self._nested = any(has_records(field) for field in root.fields.values())
+            self._shallow = all(is_shallow(info.annotation) for info in schema.model.model_fields.values())
             self._plain = is_plain(schema.model, root)
             self._fill = _filler(schema.model, root.fields)
 
@@ -96,7 +97,7 @@ class Compiled:
             except ValueError:
                 body = b""
             # Few brackets cannot nest deep; where there are many, or something failed, the careful way tells.
-            if body and body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+            if body and (self._shallow or body.count(b"[") + body.count(b"{") <= MAX_DEPTH):
                 return body
         try:
             return encode(self._dump(instance))

@@ -3,61 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence as Items
-from itertools import accumulate, pairwise
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from concordant.causal import SeenBy, Stamp, order_of
 from concordant.sequence.diff import Hunk
-from concordant.sequence.overlap import Analysis, Overlap, analyse
+from concordant.sequence.layout import Layout, layout, patched
+from concordant.sequence.overlap import Overlap, analyse
 from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
 
-__all__ = ["Shown", "append", "content_of", "decide", "layout", "splice", "withdraw"]
-
-
-Shown: TypeAlias = tuple[int, Piece, int]
-"""A visible piece: its number, the piece, and how many of its first characters are a separator not shown."""
-
-
-def layout(sequence: Sequence, analysis: Analysis, separator: str) -> list[Shown]:
-    """The visible pieces in order. A line's own separator shows only after something that does not end with it."""
-    return sequence.laid_out((analysis, separator), lambda: _layout(sequence, analysis, separator))
-
-
-def _layout(sequence: Sequence, analysis: Analysis, separator: str) -> list[Shown]:
-    strikes, hidden, suspended = sequence.strikes, analysis.hidden, analysis.suspended
-    result: list[Shown] = []
-    for number, piece in enumerate(sequence):
-        stamp, k, offset, content, _, line, struck, live = piece
-        if not live or (hidden and (stamp.replica, stamp.n, k) in hidden):
-            continue
-        if struck and any(run in strikes and run not in suspended for run in struck):
-            continue
-        skip = 0
-        if line and offset == 0 and _stands_at_line_start(result, separator):
-            skip = len(separator)
-        if len(content) > skip:
-            result.append((number, piece, skip))
-    return result
-
-
-def _stands_at_line_start(shown: list[Shown], separator: str) -> bool:
-    """Whether what is shown so far is empty or ends with the separator."""
-    tail = ""
-    for _, piece, skip in reversed(shown):
-        content = piece.content
-        assert isinstance(content, str)
-        tail = content[max(skip, len(content) - len(separator)) :] + tail
-        if len(tail) >= len(separator):
-            return tail.endswith(separator)
-    return not shown
-
-
-def content_of(shown: Items[Shown], empty: Content) -> Any:
-    """The text (or the tuple of items) that these pieces make."""
-    if isinstance(empty, str):
-        return "".join([piece.content[skip:] if skip else piece.content for _, piece, skip in shown])  # type: ignore[misc]
-    return tuple(item for _, piece, _ in shown for item in piece.content)
+__all__ = ["append", "decide", "splice", "withdraw"]
 
 
 def append(sequence: Sequence, stamp: Stamp, k: int, content: Content, *, line: bool = False) -> Sequence:
@@ -133,10 +89,10 @@ def splice(
 
 def _rendered(
     sequence: Sequence, included: SeenBy, base: Content, separator: str, escalate: bool
-) -> tuple[list[Shown], Any]:
+) -> tuple[Layout, Any]:
     view = sequence.only(included)
     shown = layout(view, analyse(view, escalate=escalate), separator)
-    return shown, content_of(shown, base[:0])
+    return shown, shown.content(base[:0])
 
 
 def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content) -> Sequence:
@@ -161,9 +117,9 @@ def withdraw(sequence: Sequence, gone: SeenBy) -> Sequence | None:
 class _Places:
     """Maps offsets of what the writer read to places in the pieces it was shown."""
 
-    def __init__(self, shown: list[Shown], drift: list[Hunk] | None, length: int) -> None:
+    def __init__(self, shown: Layout, drift: list[Hunk] | None, length: int) -> None:
         self.shown = shown
-        self.starts = [0, *accumulate([len(piece.content) - skip for _, piece, skip in shown])]
+        self.starts = shown.starts
         self.kept: list[tuple[int, int, int]] = []  # base start, base end, offset of the same in what is shown
         here = there = 0
         for hunk in drift or ():
@@ -197,12 +153,12 @@ class _Places:
     def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
         result = []
         position = bisect_right(self.starts, start) - 1
-        while position < len(self.shown) and self.starts[position] < end:
-            number, piece, skip = self.shown[position]
+        while position < len(self.shown.pieces) and self.starts[position] < end:
+            skip = self.shown.skipped(position)
             low = max(start - self.starts[position], 0) + skip
-            high = min(end - self.starts[position] + skip, len(piece.content))
+            high = min(end - self.starts[position] + skip, len(self.shown.pieces[position].content))
             if low < high:
-                result.append((number, low, high))
+                result.append((self.shown.numbers[position], low, high))
             position += 1
         return result
 
@@ -250,11 +206,13 @@ class _Edit:
 
     def result(self) -> Sequence:
         pieces: list[Piece] = [*self.first]
-        if not self.dropped and len(self.strikes) + len(self.inserts) < 8:
+        parts: dict[int, list[Piece]] = {}
+        if not self.dropped:
             done = 0
             for index in sorted({*self.strikes, *self.inserts}):
                 pieces += self.pieces[done:index]
-                pieces += self._parts(index)
+                parts[index] = self._parts(index)
+                pieces += parts[index]
                 done = index + 1
             pieces += self.pieces[done:]
         else:
@@ -267,7 +225,10 @@ class _Edit:
         )
         if self.added:
             strikes = {**strikes, **self.added}
-        return Sequence(pieces, strikes, self.sequence.newest_root, self.overlapping)
+        result = Sequence(pieces, strikes, self.sequence.newest_root, self.overlapping)
+        if not self.dropped:
+            patched(self.sequence, result, parts, self.first, self.stamp)
+        return result
 
     def _parts(self, index: int) -> list[Piece]:
         piece = self.pieces[index]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from concordant.causal import Stamp, order_of
 from concordant.sequence.pieces import Anchor, Content, Piece, RunId, Sequence, run_of
 
-__all__ = ["Analysis", "Overlap", "Side", "analyse"]
+__all__ = ["NOTHING", "Analysis", "Overlap", "Side", "analyse"]
 
 
 class Side(NamedTuple):

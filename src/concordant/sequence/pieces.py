@@ -77,7 +77,7 @@ class Sequence:
     ) -> None:
         self._pieces = pieces
         self.overlapping = _overlapping(pieces, strikes) if overlapping is None else overlapping
-        self._layout: tuple[object, object] | None = None
+        self._layout: tuple[Any, Any] | None = None
         self._size = len(pieces)
         self.strikes = strikes
         self.newest_root = newest_root
@@ -158,11 +158,20 @@ class Sequence:
             self._analysis = (compute, compute(self))
         return self._analysis[1]  # type: ignore[no-any-return]
 
+    @property
+    def remembered_layout(self) -> tuple[Any, Any] | None:
+        """(key, layout) as ``laid_out`` remembers it."""
+        return self._layout
+
+    def remember_layout(self, key: object, layout: object) -> None:
+        """Remembers a layout that was made otherwise."""
+        self._layout = (key, layout)
+
     def laid_out(self, key: object, compute: Callable[[], T]) -> T:
         """``compute()``, remembered under a key."""
         if self._layout is None or self._layout[0] != key:
             self._layout = (key, compute())
-        return self._layout[1]  # type: ignore[return-value]
+        return self._layout[1]
 
 
 def _overlapping(pieces: list[Piece], strikes: dict[RunId, Strike]) -> bool:

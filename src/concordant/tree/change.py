@@ -6,11 +6,10 @@ it collected is also the journal's row: each path with the leaf before and after
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from concordant.causal import Agreed, Entry, Register, SeenBy, Stamp, order_of
-from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
 from concordant.tree.leaves import (
     PARKED,
@@ -26,6 +25,7 @@ from concordant.tree.leaves import (
     leaf_at,
     leaves,
 )
+from concordant.tree.parts import oldest_of_each_agent, parted, split_by, uncovered, unseen_part
 from concordant.values import JSON, Canon, canonical, same
 
 __all__ = ["Change"]
@@ -112,7 +112,7 @@ class Change:
             kept = covered.get(below)
             if kept is None:
                 continue
-            leaf, rest = _parted(leaf, kept)  # type: ignore[arg-type]
+            leaf, rest = parted(leaf, kept)  # type: ignore[arg-type]
             if rest is None:
                 del covered[below]
             else:
@@ -164,7 +164,7 @@ class Change:
             if same(entry.value, value, canon):
                 confirms += entry.stamps
         if confirms:
-            confirms = _oldest_of_each_agent(confirms)
+            confirms = oldest_of_each_agent(confirms)
             place = min((entry.stamps[0], entry.place) for entry in gone)[1]
         kept = tuple(entry for entry in entries if entry not in gone)
         return (*kept, Entry(self.stamp, value, base, confirms, (), place))
@@ -223,10 +223,10 @@ class Change:
         if readable and self.on_delete == "delete":
             for leaf_path, leaf in list(leaves(below, path)):
                 if leaf_path != node:
-                    self.after[leaf_path] = _unseen(leaf, self.seen)
+                    self.after[leaf_path] = unseen_part(leaf, self.seen)
             readable = False
         covered = [item for tomb in tombs for item in tomb.covered]
-        kept = tuple(_uncovered(entry, covered) for entry in kept)
+        kept = tuple(uncovered(entry, covered) for entry in kept)
         if readable:
             kept = (*kept, Entry(self.stamp, PRESENT, covered=tuple(covered)))
         self.after[node] = kept
@@ -246,7 +246,7 @@ class Change:
         for entry in kept:
             # What another deletion keeps, and this writer has seen as well, is deleted by both.
             for below, leaf in entry.covered:
-                mine, _ = _split(leaf, self.seen)  # type: ignore[arg-type]
+                mine, _ = split_by(leaf, self.seen)  # type: ignore[arg-type]
                 if mine is not None:
                     found = True
                     covered[below] = beside(covered.get(below), mine)
@@ -259,7 +259,7 @@ class Change:
             leaf = self.live(leaf_path)
             if leaf is None:
                 continue
-            mine, rest = _split(leaf, self.seen)
+            mine, rest = split_by(leaf, self.seen)
             if mine is None:
                 continue
             found = True
@@ -271,7 +271,7 @@ class Change:
             return False
         self.covering = True
         confirms = tuple(s for e in entries if e.value is None and self.seen(e.stamp) for s in e.stamps)
-        tomb = Entry(self.stamp, None, None, _oldest_of_each_agent(confirms), tuple(covered.items()))
+        tomb = Entry(self.stamp, None, None, oldest_of_each_agent(confirms), tuple(covered.items()))
         self.after[node] = (*kept, tomb)
         return True
 
@@ -300,61 +300,3 @@ class Change:
                 if entry.covered:  # type: ignore[union-attr]
                     yield holder, entry, path[depth:]  # type: ignore[misc]
             node = node.get(path[depth]) if isinstance(node, dict) else None
-
-
-def _unseen(leaf: Leaf, seen: SeenBy) -> Leaf | None:
-    """What remains of a leaf for a writer who takes away all it has seen."""
-    if isinstance(leaf, Sequence):
-        return withdraw(leaf, seen) if any(seen(stamp) for stamp in leaf.stamps()) else leaf
-    kept = tuple(entry for entry in leaf if not seen(entry.stamp))
-    return leaf if len(kept) == len(leaf) else kept
-
-
-def _split(leaf: Leaf, seen: SeenBy) -> tuple[Leaf | None, Leaf | None]:
-    """A leaf as the part that a writer has seen and the rest; ``None`` for a part that is empty."""
-    rest = _unseen(leaf, seen)
-    if rest is leaf:
-        return None, leaf
-    mine = leaf.only(seen) if isinstance(leaf, Sequence) else tuple(entry for entry in leaf if seen(entry.stamp))
-    return mine, rest or None
-
-
-def _uncovered(entry: Entry, gone: Iterable[tuple[Path, object]]) -> Entry:
-    """A deletion that no longer keeps what another one, which gives way, keeps as well."""
-    if not entry.covered:
-        return entry
-    kept: dict[Path, Leaf | None] = dict(entry.covered)  # type: ignore[arg-type]
-    for below, leaf in gone:
-        mine = kept.get(below)
-        if isinstance(mine, Sequence) and isinstance(leaf, Sequence):
-            stamps = set(leaf.stamps())
-            kept[below] = withdraw(mine, lambda stamp, stamps=stamps: stamp in stamps)  # type: ignore[misc]
-        elif isinstance(mine, tuple) and isinstance(leaf, tuple):
-            known = {e.stamp for e in leaf}
-            kept[below] = tuple(e for e in mine if e.stamp not in known) or None
-    return entry._replace(covered=tuple((below, leaf) for below, leaf in kept.items() if leaf is not None))
-
-
-def _parted(leaf: Leaf | None, covered: Leaf) -> tuple[Leaf | None, Leaf | None]:
-    """Splits a leaf into what is live and what belongs to a deletion that keeps ``covered``."""
-    if leaf is None or leaf == ():
-        return None, None
-    if isinstance(leaf, Sequence):
-        if not isinstance(covered, Sequence):
-            return leaf, covered
-        old = set(covered.stamps())
-        standing = set(leaf.stamps())
-        return withdraw(leaf, lambda s: s in old), withdraw(covered, lambda s: s not in standing)
-    if isinstance(covered, Sequence):
-        return leaf, covered
-    old_entries = {entry.stamp for entry in covered}
-    live = tuple(entry for entry in leaf if entry.stamp not in old_entries)
-    rest = tuple(entry for entry in leaf if entry.stamp in old_entries)
-    return live, rest or None
-
-
-def _oldest_of_each_agent(stamps: tuple[Stamp, ...]) -> tuple[Stamp, ...]:
-    oldest: dict[str, Stamp] = {}
-    for stamp in sorted(stamps, key=order_of):
-        oldest.setdefault(stamp.agent, stamp)
-    return tuple(oldest.values())

@@ -143,6 +143,7 @@ class Calls(Engine):
         Raises:
             StaleDecisionError: it is no longer open, or its contenders changed.
         """
+        _check_name(by)
         document = (escalation.namespace, escalation.key)
         with self.storage.reading():
             current = self.inbox.find(escalation.id, document)
@@ -161,8 +162,7 @@ class Calls(Engine):
         return self.subscribers.add(callback)
 
     def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
-        if not isinstance(by, str) or not by:
-            raise ConcordantError(f"by= names who decides, as a non-empty string, not {by!r}")
+        _check_name(by)
         namespace, key = escalation.namespace, escalation.key
         scope = Scope(by, f"{self.storage.replica}:decision", None, 0.0)
         schema = self.registry.find(namespace)
@@ -199,3 +199,8 @@ class Calls(Engine):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _check_name(by: Any) -> None:
+    if not isinstance(by, str) or not by:
+        raise ConcordantError(f"by= names who decides or claims, as a non-empty string, not {by!r}")

@@ -29,10 +29,21 @@ class Draft:
         self.mark = mark
         if schema.declared:
             self.object: Any = schema.build(base)
-            self.before = decode(schema.incoming(namespace, key, schema.values_of(self.object))[0])
+            self.before: Any = schema.build(base)
         else:
             self.object = decode(encode(base))
             self.before = base
+
+    def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The fields of the model that may have changed: (before, after), as they would be written."""
+        before, after = self.schema.values_of(self.before), self.schema.values_of(self.object)
+        names = [name for name in after if not _is_same(before[name], after[name])]
+        return {name: before[name] for name in names}, {name: after[name] for name in names}
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values are surely the same; values that hold others are looked at more closely elsewhere."""
+    return one is other or (type(one) is type(other) and isinstance(one, (str, int, float)) and one == other)
 
 
 class Engine(Reading):
@@ -174,24 +185,24 @@ class Engine(Reading):
         pending = Pending(
             schema, self.inbox, self.storage.replica, draft.namespace, draft.key, scope, draft.mark, "edit"
         )
-        value = schema.values_of(draft.object) if schema.declared else draft.object
-        self._fill(pending, schema, value)
-        after = pending._values()
         if schema.declared:
-            before, fields = draft.before, schema.root.fields
-            after = {
-                name: value
-                for name, value in after.items()
-                if name not in before or not fields[name].kind.alike(fields[name], value, before[name])
-            }
-            if not after and not pending.parked:
-                return Receipt(version_of(self.storage.load(draft.namespace, draft.key)))
-        elif after == draft.base and encode(after) == encode(draft.base):
-            return Receipt(version_of(self.storage.load(draft.namespace, draft.key)))
+            given, changed = draft.touched()
+            before = decode(schema.incoming(draft.namespace, draft.key, given)[0]) if given else {}
+            self._fill(pending, schema, changed)
+            after, fields = pending._values(), schema.root.fields
+            same = [n for n, v in after.items() if n in before and fields[n].kind.alike(fields[n], v, before[n])]
+            for name in same:
+                del after[name]
+            if same:
+                pending.body = encode(after)
+            unchanged = not after and not pending.parked
         else:
+            self._fill(pending, schema, draft.object)
+            after = pending._values()
+            unchanged = alike(after, draft.base)
             pending.replaces_all = True
-        pending.values = after
-        pending.body = encode(after) if schema.declared else pending.body
+        if unchanged:
+            return Receipt(version_of(self.storage.load(draft.namespace, draft.key)))
         if scope.task is not None:
             self._identify(pending, scope, (draft.namespace, draft.key))
         receipt = self._commit(pending)

@@ -11,7 +11,7 @@ from concordant.kinds import Counter, Set, Text
 from concordant.kinds.record import field_at, public_path
 from concordant.record import Record
 from concordant.schema import Compiled
-from concordant.sequence.edit import layout
+from concordant.sequence.layout import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Sequence, run_of
 from concordant.storage import State, Storage
@@ -107,10 +107,11 @@ def _spans(schema: Compiled, path: Path, sequence: Sequence) -> Iterator[tuple[A
     text = isinstance(kind, Text)
     analysis = analyse(sequence, escalate=kind.escalates if isinstance(kind, Text) else False)
     separator = kind.separator if isinstance(kind, Text) else ""
-    for number, (_, piece, skip) in enumerate(layout(sequence, analysis, separator)):
+    visible = layout(sequence, analysis, separator)
+    for number, piece in enumerate(visible.pieces):
         stamps = tuple(sorted((piece.stamp, *analysis.also.get(run_of(piece), ())), key=order_of))
         if text:
-            skip = len(separator) if piece.line and piece.offset == 0 else skip
+            skip = len(separator) if piece.line and piece.offset == 0 else 0
             yield (number,), _credit(piece.content[skip:], stamps)
         else:
             for offset, item in enumerate(piece.content):

@@ -26,6 +26,7 @@ class Registry:
         self._patterns: dict[tuple[str, ...], Compiled] = {}
         self._found: dict[tuple[str, ...], Compiled] = {}
         faults: list[Fault] = []
+        names: list[str] = []
         for pattern, schema in schemas.items():
             if (
                 not isinstance(pattern, tuple)
@@ -39,8 +40,9 @@ class Registry:
                 self._patterns[pattern] = compile_schema(schema)
             except SchemaError as error:
                 faults += error.faults
+                names.append(error.model)
         if faults:
-            raise SchemaError("schemas", faults)
+            raise SchemaError(", ".join(dict.fromkeys(names)) or "schemas", faults)
 
     def find(self, namespace: tuple[str, ...]) -> Compiled:
         """The schema of a namespace; ``OPEN_SCHEMA`` where none is declared."""

@@ -61,7 +61,7 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
             record.created_at = min(times, default=time)
             record.updated_at = max(record.updated_at, other.updated_at)
             document = (namespace, name)
-            if record.suspects or schema.checked or document in workspace.inbox.open:
+            if record.suspects or schema.declared or document in workspace.inbox.open:
                 view = current_view(record, schema, storage.replica)
                 events.extend(workspace.inbox.refresh(document, view, record, when(time)))
             changed += 1

@@ -91,6 +91,7 @@ class Scope:
         "_marks",
         "agent",
         "began",
+        "born",
         "earlier",
         "executed_before",
         "floor",
@@ -121,6 +122,7 @@ class Scope:
         self.earlier: dict[Document, dict[int, Any]] = {}
         self.executed_before: bool | None = None
         self.floor = task.floor if task is not None else 0.0
+        self.born: int | None = None  # for a handle made in a task: the last commit before it was made
 
     def mark(self, document: Document) -> Mark | None:
         """What the scope has read of a document."""
@@ -137,6 +139,11 @@ class Scope:
     def shares(self, base: Scope) -> None:
         """Makes this scope another name for ``base``: the same marks and puts."""
         self._marks, self.ordinals, self.earlier = base._marks, base.ordinals, base.earlier
+
+
+def task_of(origin: str) -> str:
+    """The origin of the task in which a handle was made (``task#handle``); any other origin itself."""
+    return origin.partition("#")[0] if "#" in origin else origin
 
 
 def own_writes(scope: Scope, mark: Mark | None) -> SeenBy | None:
@@ -156,7 +163,7 @@ def seen_by(
         earlier_began: when the earlier execution began, for a put that takes the place of one of its puts.
     """
     at = mark.at if mark is not None else -1
-    origin, relation, began, since = scope.origin, scope.relation, scope.began, scope.since
+    origin, relation, began, since, born = scope.origin, scope.relation, scope.began, scope.since, scope.born
     if earlier_began is not None:
         began, since = None, earlier_began
 
@@ -170,7 +177,9 @@ def seen_by(
         if origin and stamp.origin == origin:
             return True
         if relation is not None and stamp.origin:
-            verdict = relation(origin, stamp.origin)
+            verdict = relation(task_of(origin), task_of(stamp.origin))
+            if verdict == "same" and born is not None:
+                return n <= born
             if verdict != "ordered":
                 return verdict == "same"
         return n <= began if began is not None else when < since
@@ -200,7 +209,9 @@ def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float,
             return True
         if origin and theirs == origin:
             continue
-        verdict = relation(origin, theirs) if relation is not None and theirs else "ordered"
+        verdict = relation(task_of(origin), task_of(theirs)) if relation is not None and theirs else "ordered"
+        if verdict == "same" and scope.born is not None and n > scope.born:
+            return False
         if verdict == "concurrent" or (verdict == "ordered" and when >= since):
             return False
     return complete

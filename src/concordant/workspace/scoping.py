@@ -61,7 +61,10 @@ class Scoping:
                 task = provider()
                 if task is not None:
                     base = self._tasks.get(task.key) or self._remember(task)
-                    scope = Scope(agent, task.origin, None, task.began, task.relation, task)
+                    # Several handles of one task are several writers: each has seen what was there when it was made.
+                    origin = f"{task.origin}#{self._fresh()}"
+                    scope = Scope(agent, origin, None, task.began, task.relation, task)
+                    scope.born = self._storage.now()[0]
                     scope.ordinals, scope.earlier = base.ordinals, base.earlier
                     scope.executed_before = base.executed_before
                     return scope

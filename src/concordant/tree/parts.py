@@ -1,0 +1,71 @@
+"""Parts of leaves: what a writer has seen of one, what a deletion keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from concordant.causal import Entry, SeenBy, Stamp, order_of
+from concordant.sequence.edit import withdraw
+from concordant.sequence.pieces import Sequence
+from concordant.tree.leaves import Leaf, Path
+
+__all__ = ["oldest_of_each_agent", "parted", "split_by", "uncovered", "unseen_part"]
+
+
+def unseen_part(leaf: Leaf, seen: SeenBy) -> Leaf | None:
+    """What remains of a leaf for a writer who takes away all it has seen."""
+    if isinstance(leaf, Sequence):
+        return withdraw(leaf, seen) if any(seen(stamp) for stamp in leaf.stamps()) else leaf
+    kept = tuple(entry for entry in leaf if not seen(entry.stamp))
+    return leaf if len(kept) == len(leaf) else kept
+
+
+def split_by(leaf: Leaf, seen: SeenBy) -> tuple[Leaf | None, Leaf | None]:
+    """A leaf as the part that a writer has seen and the rest; ``None`` for a part that is empty."""
+    rest = unseen_part(leaf, seen)
+    if rest is leaf:
+        return None, leaf
+    mine = leaf.only(seen) if isinstance(leaf, Sequence) else tuple(entry for entry in leaf if seen(entry.stamp))
+    return mine, rest or None
+
+
+def uncovered(entry: Entry, gone: Iterable[tuple[Path, object]]) -> Entry:
+    """A deletion that no longer keeps what another one, which gives way, keeps as well."""
+    if not entry.covered:
+        return entry
+    kept: dict[Path, Leaf | None] = dict(entry.covered)  # type: ignore[arg-type]
+    for below, leaf in gone:
+        mine = kept.get(below)
+        if isinstance(mine, Sequence) and isinstance(leaf, Sequence):
+            stamps = set(leaf.stamps())
+            kept[below] = withdraw(mine, lambda stamp, stamps=stamps: stamp in stamps)  # type: ignore[misc]
+        elif isinstance(mine, tuple) and isinstance(leaf, tuple):
+            known = {e.stamp for e in leaf}
+            kept[below] = tuple(e for e in mine if e.stamp not in known) or None
+    return entry._replace(covered=tuple((below, leaf) for below, leaf in kept.items() if leaf is not None))
+
+
+def parted(leaf: Leaf | None, covered: Leaf) -> tuple[Leaf | None, Leaf | None]:
+    """Splits a leaf into what is live and what belongs to a deletion that keeps ``covered``."""
+    if leaf is None or leaf == ():
+        return None, None
+    if isinstance(leaf, Sequence):
+        if not isinstance(covered, Sequence):
+            return leaf, covered
+        old = set(covered.stamps())
+        standing = set(leaf.stamps())
+        return withdraw(leaf, lambda s: s in old), withdraw(covered, lambda s: s not in standing)
+    if isinstance(covered, Sequence):
+        return leaf, covered
+    old_entries = {entry.stamp for entry in covered}
+    live = tuple(entry for entry in leaf if entry.stamp not in old_entries)
+    rest = tuple(entry for entry in leaf if entry.stamp in old_entries)
+    return live, rest or None
+
+
+def oldest_of_each_agent(stamps: tuple[Stamp, ...]) -> tuple[Stamp, ...]:
+    """The first of each agent's writes, in order."""
+    oldest: dict[str, Stamp] = {}
+    for stamp in sorted(stamps, key=order_of):
+        oldest.setdefault(stamp.agent, stamp)
+    return tuple(oldest.values())
