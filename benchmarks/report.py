@@ -20,7 +20,8 @@ GROUPS = {
     "speed": "One put, one write, one get. Times are medians of single calls, in real LangGraph nodes unless the row "
     "says otherwise. The first put of a node also reads who is writing from LangGraph's context; the other rows are "
     "the puts after it.",
-    "growth": "What a long history on one key costs the next put to it.",
+    "growth": "What a long history on one key costs the next put to it. A median of single puts does not show work "
+    "that is put off and done every so many puts: the mean of 100 in a row does.",
     "texts": "Large texts. Both replicas of the edited one must agree and hold every edit, or the run fails.",
     "memory": "Bytes per key by tracemalloc, the journal (its newest 10,000 changes) included.",
     "crowds": "Many threads, and many documents.",

@@ -102,6 +102,7 @@ def core_write(sizes: Sizes) -> Row:
 
 def again(sizes: Sizes) -> Iterator[Row]:
     """The 2nd to 5th put on a key: blind in one node, after a get in later supersteps, and without a model."""
+    count = max(2, sizes.batch // 4)
     variants = {
         "2nd to 5th put, same node": (SPACE, blind),
         "2nd to 5th put, each after a get in a later superstep": (SPACE, read_then_put),
@@ -111,10 +112,17 @@ def again(sizes: Sizes) -> Iterator[Row]:
     for name, (namespace, puts) in variants.items():
         ours, stock = merge_store(), stock_store()
         mine, theirs = Keys(namespace), Keys(namespace)
-        count = max(2, sizes.batch // 4)
         subjects = {"ours": lambda: puts(ours, mine, count), "stock": lambda: puts(stock, theirs, count)}  # noqa: B023
         found = interleaved(subjects, sizes.rounds)
         yield Row(GROUP, name, found["ours"].median, STOCK, found["stock"].median, budget=4)
+    ours, stock, mine, theirs = merge_store(), stock_store(), Keys(), Keys()
+    subjects = {
+        "ours": lambda: blind_then_read(ours, mine, count),
+        "stock": lambda: blind_then_read(stock, theirs, count),
+    }
+    found = interleaved(subjects, sizes.rounds)
+    name = "2nd to 5th put, same node, and one get with its .value"
+    yield Row(GROUP, name, found["ours"].median, STOCK, found["stock"].median)
 
 
 def blind(store: BaseStore, keys: Keys, count: int) -> list[float]:
@@ -128,6 +136,26 @@ def blind(store: BaseStore, keys: Keys, count: int) -> list[float]:
             later = [(namespace, key, value(n)) for n in range(1000, 1004)]
             times += each(store.put, later)
         return times
+
+    times: list[float] = in_node(store, node)
+    return times
+
+
+def blind_then_read(store: BaseStore, keys: Keys, count: int) -> list[float]:
+    """Four puts and a get together, in one node on keys that are there: what the puts put off, the get pays."""
+    arguments = keys.take(count)
+
+    def four(namespace: tuple[str, ...], key: str, values: list[dict[str, Any]]) -> None:
+        for one in values:
+            store.put(namespace, key, one)
+        item = store.get(namespace, key)
+        assert item is not None
+        assert item.value
+
+    def node() -> list[float]:
+        for one in arguments:
+            store.put(*one)
+        return each(four, [(*one[:2], [value(n) for n in range(1000, 1004)]) for one in arguments])
 
     times: list[float] = in_node(store, node)
     return times

@@ -26,19 +26,26 @@ MEASURED = {
         "2nd to 5th put, each after a get in a later superstep",
         "2nd to 5th put, undeclared, same node",
         "2nd to 5th put, undeclared, each after a get in a later superstep",
+        "2nd to 5th put, same node, and one get with its .value",
         "get with its .value",
         "get with its .value, first after a merge",
         "put of 100 fields, undeclared, fresh key",
         "put of 100 fields, undeclared, 2nd put",
     ],
     "growth": [
-        f"put 60 on one key, {kind}{place}"
+        name
         for kind in ("scalar", "set, same elements", "counter", "text, growing", "undeclared")
-        for place in ("", ", alone in its node")
+        for name in (
+            f"put 60 on one key, {kind}",
+            f"put 60 on one key, {kind}, alone in its node",
+            f"100 puts from 60 on, {kind}: mean",
+        )
     ],
     "texts": [
         "a line put to a text of 10 kB, written whole",
+        "a line put to a text of 10 kB, written whole: mean of 100 in a row",
         "a line put to a text of 10 kB, grown line by line",
+        "a line put to a text of 10 kB, grown line by line: mean of 100 in a row",
         "2 x 10 edits to a text of 2 kB, merged",
     ],
     "memory": ["a key written once", "a key rewritten twice after a get", "a key written once, outside any graph"],
