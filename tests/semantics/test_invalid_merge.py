@@ -1,0 +1,252 @@
+"""Merges that break a constraint or validator: reason ``invalid``; the rest is shown and validates."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from concordant import Counter, List, Map, Scalar, Set, Text, Workspace
+
+from .support import AT, only, pair, shown, sides, values, workspace
+
+
+class Stock(BaseModel):
+    amount: Annotated[int, Counter(), Field(ge=0)] = 0
+    note: Annotated[str | None, Scalar()] = None
+
+
+class Limited(BaseModel):
+    tags: Annotated[set[str], Set(), Field(max_length=3)] = set()
+    steps: Annotated[list[str], List(), Field(max_length=3)] = []
+    body: Annotated[str, Text(), Field(max_length=12)] = ""
+    owners: Annotated[dict[str, int], Map(), Field(max_length=3)] = {}
+
+
+class Span(BaseModel):
+    start: Annotated[int, Scalar()] = 0
+    end: Annotated[int, Scalar()] = 10
+    note: Annotated[str | None, Scalar()] = None
+
+    @model_validator(mode="after")
+    def ordered(self) -> Span:
+        if self.start > self.end:
+            raise ValueError("the start is after the end")
+        return self
+
+
+class Even(BaseModel):
+    tags: Annotated[set[str], Set()] = set()
+    count: Annotated[int, Counter()] = 0
+
+    @field_validator("tags")
+    @classmethod
+    def no_contradiction(cls, tags: set[str]) -> set[str]:
+        if {"open", "closed"} <= tags:
+            raise ValueError("open and closed")
+        return tags
+
+
+def always_validates(ws: Workspace, model: type[BaseModel]) -> None:
+    document = ws.get(*AT)
+    assert document is not None
+    model.model_validate(document.value)
+    assert isinstance(document.model, model)
+
+
+def test_a_sum_below_its_minimum() -> None:
+    """The withdrawal that would make it negative is held back as a contender."""
+    ws = workspace(Stock)
+    ws.agent("eve").write(*AT, {"amount": 5})
+    ada, bob = pair(ws)
+    with ada.edit(*AT) as one, bob.edit(*AT) as other:
+        one.amount -= 3
+        other.amount -= 4
+    assert (shown(ws) or {})["amount"] in (1, 2)
+    escalation = only(ws)
+    assert (escalation.path, escalation.reason) == (("amount",), "invalid")
+    always_validates(ws, Stock)
+
+
+def test_entries_apply_in_the_order_of_time() -> None:
+    """The first withdrawals stand, the one that no longer fits is the contender."""
+    ws = workspace(Stock)
+    ws.agent("eve").write(*AT, {"amount": 10})
+    began = ws.moment()
+    for name, amount in (("ada", -4), ("bob", -4), ("joe", -4)):
+        ws.agent(name, began=began).write(*AT, {"amount": amount})
+    assert shown(ws) == {"amount": 2}
+    assert sides(only(ws)) == {"joe": -4}
+
+
+def test_what_comes_later_can_make_it_fit() -> None:
+    """A held back withdrawal is live: with enough on stock it counts, and the escalation closes."""
+    ws = workspace(Stock)
+    for name, amount in (("eve", 5), ("ada", -3), ("bob", -4)):
+        ws.agent(name).write(*AT, {"amount": amount})
+    assert shown(ws) == {"amount": 2} and only(ws).reason == "invalid"
+    ws.agent("eve").write(*AT, {"amount": 10})
+    assert shown(ws) == {"amount": 8} and ws.escalations() == []
+
+
+def test_the_rest_of_the_write_is_shown() -> None:
+    """One bad field does not cost the others."""
+    ws = workspace(Stock)
+    ws.agent("eve").write(*AT, {"amount": 1})
+    ws.agent("ada").write(*AT, {"amount": -5, "note": "sold"})
+    assert shown(ws) == {"amount": 1, "note": "sold"}
+    assert only(ws).path == ("amount",)
+    always_validates(ws, Stock)
+
+
+@pytest.mark.parametrize("value", [0, 3])
+def test_a_decision_on_a_sum(value: int) -> None:
+    """The decided value is the counter's value."""
+    ws = workspace(Stock)
+    for name, amount in (("eve", 5), ("ada", -3), ("bob", -4)):
+        ws.agent(name).write(*AT, {"amount": amount})
+    ws.resolve(only(ws), value, by="editor")
+    assert shown(ws) == {"amount": value} and ws.escalations() == []
+    ws.agent("eve").write(*AT, {"amount": 1})
+    assert shown(ws) == {"amount": value + 1} and ws.escalations() == []
+
+
+def test_dismissing_goes_back_to_what_is_shown() -> None:
+    """What was held back is dropped."""
+    ws = workspace(Stock)
+    for name, amount in (("eve", 5), ("ada", -3), ("bob", -4)):
+        ws.agent(name).write(*AT, {"amount": amount})
+    ws.dismiss(only(ws), by="editor")
+    assert shown(ws) == {"amount": 2} and ws.escalations() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "second"),
+    [
+        ("tags", ["a", "b"], ["c", "d"]),
+        ("steps", ["a", "b"], ["c", "d"]),
+        ("body", "one two", "three four"),
+        ("owners", {"a": 1, "b": 1}, {"c": 1, "d": 1}),
+    ],
+)
+def test_more_than_the_longest(field: str, first: Any, second: Any) -> None:
+    """Two contributions that fit alone and not together: the second is contested, the value stays short."""
+    ws = workspace(Limited)
+    ada, bob = pair(ws)
+    ada.write(*AT, {field: first})
+    bob.write(*AT, {field: second})
+    assert {escalation.reason for escalation in ws.escalations()} == {"invalid"}
+    found = (shown(ws) or {})[field]
+    assert len(found) <= (12 if field == "body" else 3)
+    assert all(item in found for item in first)
+    assert all(escalation.path[0] == field for escalation in ws.escalations())
+    always_validates(ws, Limited)
+
+
+def test_a_write_that_fits_alone_and_together_is_no_question() -> None:
+    """Constraints that hold ask nobody."""
+    ws = workspace(Limited)
+    ada, bob = pair(ws)
+    ada.write(*AT, {"tags": ["a", "b"], "body": "one"})
+    bob.write(*AT, {"tags": ["b", "c"], "body": "two"})
+    assert shown(ws) == {"tags": ["a", "b", "c"], "body": "one\ntwo"} and ws.escalations(state="all") == []
+
+
+def test_a_model_validator_across_fields() -> None:
+    """Two scalars that fit each alone: the later write is held back, a contender of its field."""
+    ws = workspace(Span)
+    ws.agent("eve").write(*AT, {"start": 0, "end": 10})
+    ada, bob = pair(ws)
+    ada.write(*AT, {"start": 8})
+    bob.write(*AT, {"end": 5, "note": "shorter"})
+    assert shown(ws) == {"start": 8, "end": 10, "note": "shorter"} or (shown(ws) or {}).get("end") is None
+    assert (only(ws).path, only(ws).reason) == (("end",), "invalid")
+    assert sides(only(ws)) == {"bob": 5}
+    always_validates(ws, Span)
+    assert (shown(ws) or {})["note"] == "shorter"
+
+
+def test_a_decision_across_fields() -> None:
+    """A decided value that fits closes the question."""
+    ws = workspace(Span)
+    ws.agent("eve").write(*AT, {"start": 0, "end": 10})
+    ada, bob = pair(ws)
+    ada.write(*AT, {"start": 8})
+    bob.write(*AT, {"end": 5})
+    ws.resolve(only(ws), 9, by="editor")
+    assert shown(ws) == {"start": 8, "end": 9} and ws.escalations() == []
+
+
+def test_a_write_that_has_seen_all_and_fits_supersedes() -> None:
+    """A later write that mends it closes the question."""
+    ws = workspace(Span)
+    ws.agent("eve").write(*AT, {"start": 0, "end": 10})
+    ada, bob = pair(ws)
+    ada.write(*AT, {"start": 8})
+    bob.write(*AT, {"end": 5})
+    ws.agent("joe").write(*AT, {"start": 1, "end": 5})
+    assert shown(ws) == {"start": 1, "end": 5} and ws.escalations() == []
+    assert only(ws, "superseded").reason == "invalid"
+
+
+def test_a_sequential_write_that_breaks_a_validator_is_held_back() -> None:
+    """Never shown, never lost."""
+    ws = workspace(Span)
+    ws.agent("ada").write(*AT, {"start": 5, "end": 7})
+    ws.agent("ada").write(*AT, {"end": 3})
+    always_validates(ws, Span)
+    assert values(only(ws)) == [3]
+
+
+def test_a_field_validator_of_a_merged_field() -> None:
+    """Two elements that may not stand together: the later is contested."""
+    ws = workspace(Even)
+    ada, bob = pair(ws)
+    ada.write(*AT, {"tags": ["open", "x"]})
+    bob.write(*AT, {"tags": ["closed"], "count": 1})
+    found = shown(ws) or {}
+    assert set(found["tags"]) == {"open", "x"} and found["count"] == 1
+    assert (only(ws).path, only(ws).reason) == (("tags",), "invalid")
+    assert sides(only(ws)) == {"bob": ["closed"]}
+    always_validates(ws, Even)
+
+
+def test_a_first_write_that_breaks_a_validator() -> None:
+    """It makes a document that validates, with the rest as contenders."""
+    ws = workspace(Span)
+    ws.agent("ada").write(*AT, {"start": 9, "end": 1, "note": "n"})
+    always_validates(ws, Span)
+    assert (shown(ws) or {})["note"] == "n"
+    assert {e.reason for e in ws.escalations()} == {"invalid"}
+
+
+def test_constraints_on_decimals_in_maps() -> None:
+    """Constraints below a container hold for the merged value too."""
+
+    class Ledger(BaseModel):
+        accounts: Annotated[dict[str, Annotated[Decimal, Counter(), Field(ge=0)]], Map()] = {}
+
+    ws = workspace(Ledger)
+    ws.agent("eve").write(*AT, {"accounts": {"a": 5, "b": 5}})
+    ws.agent("ada").write(*AT, {"accounts": {"a": -3, "b": -3}})
+    ws.agent("bob").write(*AT, {"accounts": {"a": -3}})
+    assert shown(ws) == {"accounts": {"a": "2", "b": "2"}}
+    assert (only(ws).path, only(ws).reason) == (("accounts", "a"), "invalid")
+    always_validates(ws, Ledger)
+
+
+def test_escalations_of_a_broken_merge_are_the_same_on_all_replicas() -> None:
+    """Entries apply in (time, dot) order, wherever they are merged."""
+    one, other = (workspace(Stock, replica=name) for name in ("one", "other"))
+    one.agent("eve").write(*AT, {"amount": 5})
+    other.import_(one.export())
+    one.agent("ada").write(*AT, {"amount": -3})
+    other.agent("bob").write(*AT, {"amount": -4})
+    frames = one.export(), other.export()
+    other.import_(frames[0])
+    one.import_(frames[1])
+    assert shown(one) == shown(other) == {"amount": 2}
+    assert (only(one).id, only(one).version) == (only(other).id, only(other).version)
+    assert sides(only(one)) == sides(only(other)) == {"bob": -4}
