@@ -1,0 +1,268 @@
+"""Deliberately broken engines: each breaks one promise, and the check of that promise must notice.
+
+A mutant is a small monkeypatch of one function. A check that passes under its mutant pins nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from concordant import ConcordantError, StaleDecisionError
+from concordant.causal import Entry
+from concordant.errors import Fault, InvalidWriteError
+from concordant.kinds import Scalar, Text
+from concordant.record import Record
+from concordant.schema import schema as schema_module
+from concordant.tree import change as change_module
+from concordant.workspace import (
+    commits,
+    decisions,
+    escalation as escalation_module,
+    inbox,
+    replication,
+    workspace,
+)
+
+from ..properties.checks import CHECKS
+
+Patch = pytest.MonkeyPatch
+MUTANTS: dict[str, tuple[str, Callable[[Patch], None]]] = {}
+
+
+def mutant(*promises: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+    """Registers a mutant under the promises that it breaks."""
+
+    def register(function: Callable[[Patch], None]) -> Callable[[Patch], None]:
+        for promise in promises:
+            MUTANTS[f"{promise}-{function.__name__}"] = (promise, function)
+        return function
+
+    return register
+
+
+@mutant("g1", "g3")
+def replacing_drops_unseen_entries(patch: Patch) -> None:
+    """A write of a register leaves nothing but itself."""
+    patch.setattr(
+        change_module.Change,
+        "_written",
+        lambda self, entries, value, *_: (Entry(self.stamp, value),),
+    )
+
+
+@mutant("g1", "g3")
+def everything_counts_as_seen(patch: Patch) -> None:
+    """Every writer has seen every write: the last one wins, as on a plain store."""
+    patch.setattr(commits, "seen_by", lambda *_: lambda _: True)
+
+
+@mutant("g1", "g2")
+def nothing_counts_as_seen(patch: Patch) -> None:
+    """No writer has seen anything, its own writes included."""
+    patch.setattr(commits, "seen_by", lambda *_: lambda _: False)
+    patch.setattr(commits.Pending, "_is_sequel", lambda *_: False)
+
+
+@mutant("g2")
+def equal_values_are_different(patch: Patch) -> None:
+    """Values are compared by identity of the write, so that equal ones escalate."""
+    for module in (import_module("concordant.tree.leaves"), change_module):
+        patch.setattr(module, "same", lambda one, other, canon=None: one is other)
+
+
+@mutant("g1", "g3")
+def writes_are_put_off_unseen(patch: Patch) -> None:
+    """Every write is put off, as if it had seen all there is."""
+    patch.setattr(commits, "sees_all", lambda *_, **__: True)
+
+
+@mutant("g3")
+def overlapping_rewrites_pass(patch: Patch) -> None:
+    """Rewrites of the same words stand side by side."""
+    patch.setattr(Text, "escalates", property(lambda _: False))
+
+
+@mutant("g3")
+def contests_are_not_reported(patch: Patch) -> None:
+    """The inbox never hears of a contest."""
+    patch.setattr(inbox.Inbox, "refresh", lambda *_: [])
+
+
+@mutant("g12")
+def joining_ignores_what_was_known(patch: Patch) -> None:
+    """A join keeps what either side has: what one of them removed comes back."""
+    patch.setattr(import_module("concordant.record.join"), "is_covered", lambda *_: False)
+
+
+@mutant("g4")
+def identity_depends_on_the_replica(patch: Patch) -> None:
+    """An escalation's id is made with what only this process knows."""
+    made = escalation_module.escalation_of
+    count = iter(range(10**9))
+
+    def other(namespace: Any, key: str, contest: Any) -> Any:
+        return made(namespace, key, contest._replace(anchor=str(next(count))))
+
+    for module in (inbox, decisions):
+        patch.setattr(module, "escalation_of", other)
+
+
+@mutant("g4")
+def joining_keeps_only_ours(patch: Patch) -> None:
+    """An import changes nothing here but the version vector."""
+    patch.setattr(replication, "join", lambda record, other: ())
+
+
+@mutant("g5")
+def retries_are_not_recognised(patch: Patch) -> None:
+    """The puts of an earlier execution count as another task's."""
+    patch.setattr(commits.Pending, "_earlier", lambda *_: (None, frozenset()))
+
+
+@mutant("g5")
+def imports_always_commit(patch: Patch) -> None:
+    """An import of what is known commits again."""
+    patch.setattr(
+        replication,
+        "joined_vector",
+        lambda record, other: {**record.vector, "again": len(record.arrivals) + 1},
+    )
+
+
+@mutant("g6")
+def confirmations_are_forgotten(patch: Patch) -> None:
+    """An equal value takes the place of the one it confirms, agents and all."""
+    patch.setattr(change_module, "_oldest_of_each_agent", lambda _: ())
+
+
+@mutant("g7")
+def reading_raises_on_a_contest(patch: Patch) -> None:
+    """A read of a contested document fails."""
+    read = workspace.Workspace._document
+
+    def strict(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return read(self, *args, **{**kwargs, "strict": True})
+
+    patch.setattr(workspace.Workspace, "_document", strict)
+
+
+@mutant("g7")
+def a_marker_stands_in_the_value(patch: Patch) -> None:
+    """A contested scalar shows a marker."""
+    read = Scalar.read
+
+    def marked(self: Any, look: Any, field: Any, path: Any, public: Any, cell: Any) -> Any:
+        return {"contested": True} if len(cell) > 1 else read(self, look, field, path, public, cell)
+
+    patch.setattr(Scalar, "read", marked)
+
+
+@mutant("g8")
+def decisions_are_not_pinned(patch: Patch) -> None:
+    """A decision stands whatever contenders there are by now."""
+    found = decisions.DecisionPending._contest
+
+    def lenient(self: Any, record: Record) -> Any:
+        try:
+            return found(self, record)
+        except StaleDecisionError:
+            contests = commits.current_view(record, self.schema, self.replica).contests
+            if not contests:
+                raise
+            return contests[0]
+
+    patch.setattr(decisions.DecisionPending, "_contest", lenient)
+
+
+@mutant("g8")
+def decisions_forget_what_was_agreed(patch: Patch) -> None:
+    """A decision passes no dot on, so that a late contender opens another escalation."""
+    written = change_module.Change._written
+
+    def fresh(self: Any, entries: Any, *args: Any) -> Any:
+        result = written(self, entries, *args)
+        return tuple(e._replace(base=None) if self.deciding and e.stamp == self.stamp else e for e in result)
+
+    patch.setattr(change_module.Change, "_written", fresh)
+
+
+@mutant("g9")
+def puts_merge_without_a_model(patch: Patch) -> None:
+    """A put of an undeclared document keeps the fields that it leaves out."""
+    patch.setattr(import_module("concordant.record.apply"), "_remove_left_out", lambda *_: None)
+
+
+@mutant("g11")
+def unknown_fields_are_dropped(patch: Patch) -> None:
+    """What the model does not know is ignored."""
+    incoming = schema_module.Compiled.incoming
+
+    def lenient(self: Any, namespace: Any, key: str, value: Any) -> Any:
+        known = {n: v for n, v in value.items() if n in self.root.fields} if isinstance(value, dict) else value
+        return incoming(self, namespace, key, known)
+
+    patch.setattr(schema_module.Compiled, "incoming", lenient)
+
+
+@mutant("g11")
+def refusals_are_bare(patch: Patch) -> None:
+    """A refused write names no faults."""
+    made = InvalidWriteError.__init__
+
+    def bare(self: Any, namespace: Any, key: str, faults: list[Fault]) -> None:
+        made(self, namespace, key, [])
+
+    patch.setattr(InvalidWriteError, "__init__", bare)
+
+
+@mutant("g12")
+def deletions_are_forgotten(patch: Patch) -> None:
+    """A deletion takes the content away and leaves no mark that it did."""
+    delete = change_module.Change.delete
+
+    def forgetful(self: Any, path: Any) -> bool:
+        found: bool = delete(self, path)
+        self.after[(*path, None)] = None
+        return found
+
+    patch.setattr(change_module.Change, "delete", forgetful)
+
+
+@mutant("g2")
+def counters_keep_the_last(patch: Patch) -> None:
+    """A counter shows one agent's amounts."""
+    patch.setattr("concordant.kinds.counter.add", lambda one, other: one)
+
+
+@mutant("g1")
+def removals_take_unseen_adds(patch: Patch) -> None:
+    """An edit's removal from a set takes adds with it that its writer has not seen."""
+
+    def all_of(self: Any, path: Any) -> bool:
+        found = bool(self.register(path))
+        self.set(path, ())
+        return found
+
+    patch.setattr(change_module.Change, "remove_seen", all_of)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_noticed(name: str, monkeypatch: Patch) -> None:
+    """The check of the promise that a mutant breaks fails under that mutant."""
+    promise, apply_patch = MUTANTS[name]
+    apply_patch(monkeypatch)
+    with pytest.raises((AssertionError, ConcordantError, ValidationError, pytest.fail.Exception)) as noticed:
+        CHECKS[promise]()
+    broken = ("TypeError", "AttributeError", "NameError", "KeyError")
+    assert not any(name in str(noticed.value) for name in broken), "the mutant itself is broken"
+
+
+@pytest.mark.parametrize("promise", CHECKS)
+def test_every_promise_has_a_mutant(promise: str) -> None:
+    """No promise's check goes untested."""
+    assert promise == "g10" or any(name.startswith(f"{promise}-") for name in MUTANTS)
