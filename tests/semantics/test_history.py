@@ -40,6 +40,11 @@ WRITES: list[dict[str, Any]] = [
 ]
 
 
+def stripped(value: Any) -> Any:
+    """A span's words, whether or not the new line before them counts as part of it."""
+    return value.strip() if isinstance(value, str) else value
+
+
 def test_history_is_newest_first() -> None:
     """Who, when, what sort of act, which value and paths, at which version."""
     ws = workspace(Brief)
@@ -179,7 +184,7 @@ def test_blame_names_the_agents_of_every_live_value() -> None:
     bob = ws.agent("bob")
     bob.write(*AT, {"status": "s", "tags": ["t", "u"], "body": "2.", "votes": 3, "steps": ["j"]})
     blame = ws.blame(*AT).items()
-    assert {path: [(c.value, c.agents) for c in credits] for path, credits in blame} == {
+    assert {path: [(stripped(c.value), c.agents) for c in credits] for path, credits in blame} == {
         ("status",): [("s", ("ada", "bob"))],
         ("tags",): [("t", ("ada", "bob")), ("u", ("bob",))],
         ("owners", "k"): [("v", ("ada",))],
