@@ -1,0 +1,464 @@
+"""Bad input gets our own clear error or the right value, and the document works on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import math
+import uuid
+from collections import OrderedDict, UserDict
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, Field
+
+from concordant import (
+    ConcordantError,
+    Counter,
+    InvalidWriteError,
+    List,
+    Map,
+    Scalar,
+    Schema,
+    Set,
+    Text,
+    Workspace,
+)
+
+NS = ("t",)
+AT = (NS, "k")
+
+
+class Brief(BaseModel):
+    x: Annotated[Any, Scalar()] = None
+    tags: Annotated[list[Any], Set()] = []
+    keys: Annotated[dict[str, Any], Map()] = {}
+    body: Annotated[str, Text()] = ""
+    votes: Annotated[int, Counter()] = 0
+    share: Annotated[float, Counter()] = 0.0
+    items: Annotated[list[Any], List()] = []
+
+
+MODELS: list[Any] = [Brief, Schema(Brief, on_invalid="raise"), None]
+IDS = ["declared", "raising", "undeclared"]
+both = pytest.mark.parametrize("model", MODELS, ids=IDS)
+
+
+def workspace(model: Any) -> Workspace:
+    ws = Workspace(schemas={NS: model} if model is not None else None)
+    ws.agent("eve").write(*AT, {"x": "before"})
+    return ws
+
+
+def deep(levels: int, kind: type = list) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value] if kind is list else {"a": value}
+    return value
+
+
+WAYS: dict[str, Callable[[Workspace, Any], Any]] = {
+    "write": lambda ws, value: ws.agent("ada").write(*AT, value),
+    "put": lambda ws, value: ws.put(*AT, value),
+}
+ways = pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+
+
+def refused(ws: Workspace, way: Callable[[Workspace, Any], Any], value: Any) -> InvalidWriteError:
+    """The write raises our error, nothing of it is applied, and the document works on."""
+    before, rows = ws.get(*AT), ws.history(*AT)
+    with pytest.raises(InvalidWriteError) as error:
+        way(ws, value)
+    assert ws.get(*AT) == before and ws.history(*AT) == rows and ws.escalations(state="all") == []
+    assert error.value.faults and all(fault.problem and fault.mend for fault in error.value.faults)
+    assert str(error.value)
+    works(ws)
+    return error.value
+
+
+def works(ws: Workspace) -> None:
+    """The document can be read, written, edited, listed, exported and deleted."""
+    ws.agent("joe").write(*AT, {"x": "after"})
+    document = ws.get(*AT)
+    assert document is not None and document.value["x"] == "after"
+    assert document.model is not None
+    with ws.agent("joe").edit(*AT) as draft:
+        if isinstance(draft, dict):
+            draft["x"] = "edited"
+        else:
+            draft.x = "edited"
+    assert [d.value["x"] for d in ws.list(NS) if d.key == "k"] == ["edited"]
+    assert ws.history(*AT) and ws.blame(*AT)
+    other = Workspace(schemas={NS: Brief})
+    other.import_(ws.export())
+    assert other.get(*AT) is not None
+    ws.agent("joe").delete(*AT)
+    assert ws.get(*AT) is None
+
+
+def attempt(ws: Workspace, value: Any) -> InvalidWriteError | None:
+    """Our error, if the write is refused."""
+    try:
+        ws.agent("ada").write(*AT, value)
+    except InvalidWriteError as error:
+        return error
+    return None
+
+
+@both
+@ways
+@pytest.mark.parametrize("value", [None, 7, "text", [1], [("x", 1)], {"x"}, object(), True, b"bytes", Brief])
+def test_what_is_no_mapping_is_refused(model: Any, way: Any, value: Any) -> None:
+    """A write is a dict of fields or an instance of the model."""
+    refused(workspace(model), way, value)
+
+
+@both
+@ways
+@pytest.mark.parametrize(
+    "value", [OrderedDict(x=1), UserDict({"x": 1}), Brief(x=1)], ids=["OrderedDict", "UserDict", "model"]
+)
+def test_other_mappings_and_instances(model: Any, way: Any, value: Any) -> None:
+    """Any mapping will do, and in a declared namespace an instance of the model."""
+    ws = workspace(model)
+    if model is None and isinstance(value, BaseModel):
+        refused(ws, way, value)
+        return
+    way(ws, value)
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"x": 1}
+    works(ws)
+
+
+@pytest.mark.parametrize("model", MODELS[:2], ids=IDS[:2])
+@ways
+def test_unknown_fields_are_refused(model: Any, way: Any) -> None:
+    """Every one is named, with the fields there are; the good ones of that write are not applied."""
+    error = refused(workspace(model), way, {"x": 1, "y": 2, "z": 3})
+    assert {fault.path for fault in error.faults} == {("y",), ("z",)}
+    assert "votes" in error.faults[0].mend
+
+
+UNSTORABLE: list[tuple[str, Any]] = [
+    ("object", object()),
+    ("function", len),
+    ("lone surrogate", "a\ud800b"),
+    ("lone surrogate in a list", ["ok", "\udfff"]),
+    ("lone surrogate as a key", {"\ud800": 1}),
+    ("an object deep inside", {"a": [{"b": object()}]}),
+    ("200 lists deep", deep(200)),
+    ("200 dicts deep", deep(200, dict)),
+    ("5000 lists deep", deep(5000)),
+]
+
+
+@both
+@ways
+@pytest.mark.parametrize("value", [u[1] for u in UNSTORABLE], ids=[u[0] for u in UNSTORABLE])
+def test_what_cannot_be_json_is_refused(model: Any, way: Any, value: Any) -> None:
+    """With the path of the part that cannot be stored."""
+    error = refused(workspace(model), way, {"x": value})
+    assert error.faults[0].path[:1] == ("x",)
+
+
+@pytest.mark.parametrize("field", ["tags", "items", "keys"])
+@pytest.mark.parametrize("value", [u[1] for u in UNSTORABLE], ids=[u[0] for u in UNSTORABLE])
+def test_what_cannot_be_json_is_refused_inside_containers(field: str, value: Any) -> None:
+    """As an element, an item or a map's value."""
+    given = {"k": value} if field == "keys" else [value]
+    error = refused(workspace(Brief), WAYS["write"], {field: given, "votes": 1})
+    assert error.faults[0].path[:1] == (field,)
+
+
+COLLIDING = [{1: "a", "1": "b"}, {None: 1, "None": 2}, {True: 1, "true": 2}, {1: {2: "a", "2": "b"}}]
+
+
+@both
+@pytest.mark.parametrize("value", COLLIDING, ids=repr)
+def test_keys_that_would_become_one_are_refused(model: Any, value: Any) -> None:
+    """A JSON object has text as keys: none of the two may be lost."""
+    refused(workspace(model), WAYS["write"], {"x": value})
+
+
+@both
+@pytest.mark.parametrize("key", [1, None, 1.5, (1, 2), b"x", Brief], ids=repr)
+def test_keys_that_are_no_text_are_refused_or_stored_as_text(model: Any, key: Any) -> None:
+    """Where the type admits them their JSON form may be stored; without a model they are refused."""
+    ws = workspace(model)
+    if model is None:
+        refused(ws, WAYS["write"], {"x": {key: "v"}})
+        return
+    refusal = attempt(ws, {"x": {key: "v"}})
+    document = ws.get(*AT)
+    assert document is not None
+    if refusal is None:
+        assert list(document.value["x"].values()) == ["v"]
+    else:
+        assert refusal.faults[0].path[:1] == ("x",) and document.value == {"x": "before"}
+    works(ws)
+
+
+@pytest.mark.parametrize("key", [1, None, (1, 2), b"\xff", "\ud800"], ids=repr)
+@pytest.mark.parametrize("model", MODELS[:2], ids=IDS[:2])
+def test_a_maps_keys_are_text(model: Any, key: Any) -> None:
+    """Other keys are refused, or parked where the namespace parks."""
+    ws = workspace(model)
+    refusal = attempt(ws, {"keys": {key: 1, "good": 2}, "votes": 1})
+    document = ws.get(*AT)
+    assert document is not None
+    if refusal is None:
+        assert model is Brief and [e.reason for e in ws.escalations()] == ["type"]
+    else:
+        assert refusal.faults[0].path[:1] == ("keys",) and document.value == {"x": "before"}
+    works(ws)
+
+
+def test_a_value_that_holds_itself_is_refused() -> None:
+    """No endless recursion."""
+    endless: list[Any] = []
+    endless.append(endless)
+    for model in MODELS:
+        refused(workspace(model), WAYS["write"], {"x": endless})
+        refused(workspace(model), WAYS["write"], {"x": {"a": endless}})
+
+
+@both
+def test_an_edit_that_leaves_what_cannot_be_stored_is_refused(model: Any) -> None:
+    """The error comes at the end of the block, nothing is applied."""
+    ws = workspace(model)
+
+    def edit(ws: Workspace, value: Any) -> None:
+        with ws.agent("ada").edit(*AT) as draft:
+            if isinstance(draft, dict):
+                draft["x"] = value
+            else:
+                draft.x = value
+
+    refused(ws, edit, "\ud800")
+    refused(workspace(model), edit, object())
+    refused(workspace(model), edit, deep(300))
+
+
+class Suit(enum.Enum):
+    HEARTS = "hearts"
+
+
+GOOD: list[tuple[str, Any, Any]] = [
+    ("2**70", 2**70, 2**70),
+    ("-2**70", -(2**70), -(2**70)),
+    ("infinity", math.inf, math.inf),
+    ("NUL", "a\x00b", "a\x00b"),
+    ("empty text", "", ""),
+    ("emoji", "👩‍👩‍👧 ☃ \U0010ffff", "👩‍👩‍👧 ☃ \U0010ffff"),
+    ("100 lists deep", deep(100), deep(100)),
+    ("100 dicts deep", deep(100, dict), deep(100, dict)),
+    ("keys of any text", {"": 1, "/": 2, ".": 3, "\x00": 4}, {"": 1, "/": 2, ".": 3, "\x00": 4}),
+    ("a tuple", (1, (2,)), [1, [2]]),
+    ("a date", dt.date(2024, 1, 2), "2024-01-02"),
+    ("a decimal", decimal.Decimal("1.50"), "1.50"),
+    ("an enum", Suit.HEARTS, "hearts"),
+    ("a uuid", uuid.UUID(int=1), str(uuid.UUID(int=1))),
+    ("many keys", {str(n): n for n in range(5000)}, {str(n): n for n in range(5000)}),
+    ("-0.0", -0.0, -0.0),
+    ("1e308", 1e308, 1e308),
+]
+
+
+@both
+@ways
+@pytest.mark.parametrize(("value", "stored"), [g[1:] for g in GOOD], ids=[g[0] for g in GOOD])
+def test_unusual_values_are_stored(model: Any, way: Any, value: Any, stored: Any) -> None:
+    """And come back as they were, or as their JSON form."""
+    ws = workspace(model)
+    way(ws, {"x": value})
+    way(ws, {"x": value})
+    document = ws.get(*AT)
+    assert document is not None and repr(document.value["x"]) == repr(stored)
+    works(ws)
+
+
+@both
+@ways
+def test_nan_is_stored(model: Any, way: Any) -> None:
+    """NaN comes back as NaN, inside values too."""
+    ws = workspace(model)
+    way(ws, {"x": [math.nan, {"a": math.nan}]})
+    document = ws.get(*AT)
+    assert document is not None
+    assert math.isnan(document.value["x"][0]) and math.isnan(document.value["x"][1]["a"])
+    works(ws)
+
+
+@both
+def test_ten_megabytes_of_text(model: Any) -> None:
+    """As a value, and as a text that is appended to and edited."""
+    big = "word " * 2_000_000
+    ws = workspace(model)
+    ws.agent("ada").write(*AT, {"x": big} if model is None else {"x": big, "body": big})
+    document = ws.get(*AT)
+    assert document is not None and document.value["x"] == big
+    if model is not None:
+        ws.agent("bob").write(*AT, {"body": "end"})
+        document = ws.get(*AT)
+        assert document is not None and document.value["body"] == big + "\nend"
+    ws.agent("joe").write(*AT, {"x": "small"})
+    document = ws.get(*AT)
+    assert document is not None and document.value["x"] == "small"
+
+
+NAMES = [
+    "",
+    "/",
+    "a/b",
+    ".",
+    "a.b",
+    "\x00",
+    "a\x00b",
+    "\x00parked",
+    "scalar:x",
+    ":",
+    "é",
+    " ",
+    "*",
+    "__class__",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_text_names_a_field_of_an_undeclared_document(name: str) -> None:
+    """Its value, its conflicts, its decision and its removal are under that name."""
+    ws = workspace(None)
+    ws.put(*AT, {name: 1, "x": 1})
+    assert ws.get(*AT).value == {name: 1, "x": 1}  # type: ignore[union-attr]
+    began = ws.moment()
+    ws.agent("ada", began=began).write(*AT, {name: 2})
+    ws.agent("bob", began=began).write(*AT, {name: 3})
+    (escalation,) = ws.escalations()
+    assert escalation.path == (name,) and [c.value for c in escalation.contenders] == [2, 3]
+    ws.resolve(escalation, 4, by="editor")
+    assert ws.get(*AT).value == {name: 4, "x": 1}  # type: ignore[union-attr]
+    assert (name,) in ws.blame(*AT) and (name,) in ws.history(*AT)[0].paths
+    ws.put(*AT, {"x": 1})
+    assert ws.get(*AT).value == {"x": 1}  # type: ignore[union-attr]
+    works(ws)
+
+
+@both
+@ways
+@pytest.mark.parametrize("name", [1, None, (1, 2), b"x", 1.5, True, "\ud800"], ids=repr)
+def test_what_is_no_text_names_no_field(model: Any, way: Any, name: Any) -> None:
+    """A field's name is a string of valid Unicode."""
+    refused(workspace(model), way, {name: 1, "x": 2})
+
+
+@both
+@pytest.mark.parametrize("key", [None, 1, b"k", ("a",), 1.5, ["k"]], ids=repr)
+def test_a_key_is_a_string(model: Any, key: Any) -> None:
+    """Every call that writes says so, before anything is stored."""
+    ws = workspace(model)
+    for write in (
+        lambda: ws.put(NS, key, {"x": 1}),
+        lambda: ws.agent("ada").write(NS, key, {"x": 1}),
+        lambda: ws.agent("ada").delete(NS, key),
+        lambda: ws.remove(NS, key),
+        lambda: ws.agent("ada").edit(NS, key).__enter__(),
+    ):
+        with pytest.raises(ConcordantError, match="key"):
+            write()
+    assert [d.key for d in ws.list()] == ["k"]
+    works(ws)
+
+
+@both
+@pytest.mark.parametrize("key", ["", "a/b", "\x00", "é", " ", "*", "k" * 10_000])
+def test_any_text_may_be_a_key(model: Any, key: str) -> None:
+    """No text is special."""
+    ws = workspace(model)
+    ws.put(NS, key, {"x": 1})
+    ws.agent("ada").write(NS, key, {"x": 2})
+    document = ws.get(NS, key)
+    assert document is not None and document.value == {"x": 2} and document.key == key
+    assert {d.key for d in ws.list(NS)} == {"k", key}
+    works(ws)
+
+
+@pytest.mark.parametrize("namespace", ["t", (), ("",), ("a", 1), (None,), ["t"], None, 7], ids=repr)
+def test_a_namespace_is_a_tuple_of_names(namespace: Any) -> None:
+    """Reads and writes of anything else are refused."""
+    ws = workspace(None)
+    for call in (
+        lambda: ws.put(namespace, "k", {"x": 1}),
+        lambda: ws.agent("ada").write(namespace, "k", {"x": 1}),
+        lambda: ws.agent("ada").edit(namespace, "k").__enter__(),
+        lambda: ws.agent("ada").read(namespace, "k"),
+        lambda: ws.get(namespace, "k"),
+    ):
+        with pytest.raises(ConcordantError, match="namespace"):
+            call()
+    works(ws)
+
+
+@pytest.mark.parametrize("key", ["\ud800", "a\udfffb"])
+def test_a_key_of_invalid_unicode_is_refused_or_kept(key: str) -> None:
+    """It must not poison what is exported."""
+    ws = workspace(None)
+    try:
+        ws.put(NS, key, {"x": 1})
+    except ConcordantError:
+        assert ws.get(NS, "k") is not None
+    works(ws)
+
+
+@pytest.mark.parametrize("frame", [b"", b"junk", "text", None, b"CCD1" + b"\x00" * 100, b"\x00" * 10_000])
+def test_a_frame_that_is_none_is_refused(frame: Any) -> None:
+    """Nothing of it is applied."""
+    from concordant import CorruptFrameError
+
+    ws = workspace(None)
+    with pytest.raises(CorruptFrameError):
+        ws.import_(frame)
+    works(ws)
+
+
+def test_a_frame_changed_on_the_way_is_refused() -> None:
+    """Whichever byte it is."""
+    from concordant import CorruptFrameError
+
+    source = workspace(Brief)
+    frame = source.export()
+    ws = Workspace(schemas={NS: Brief})
+    for place in range(0, len(frame), 7):
+        changed = bytearray(frame)
+        changed[place] ^= 1
+        with pytest.raises(CorruptFrameError):
+            ws.import_(bytes(changed))
+    assert list(ws.list()) == []
+    assert ws.import_(frame) == 1
+
+
+def test_a_frame_needs_its_key() -> None:
+    """With ``frame_key`` frames are authenticated."""
+    from concordant import CorruptFrameError
+
+    secret, other, open_ = (Workspace(frame_key=key) for key in (b"one", b"two", None))
+    secret.put(*AT, {"x": 1})
+    for ws in (other, open_):
+        with pytest.raises(CorruptFrameError):
+            ws.import_(secret.export())
+    assert Workspace(frame_key=b"one").import_(secret.export()) == 1
+
+
+def test_constraints_on_a_scalar_hold_for_each_write() -> None:
+    """A value out of range is ill-typed: refused where the namespace says so."""
+
+    class Ranged(BaseModel):
+        x: Annotated[int, Scalar(), Field(ge=0, le=10)] = 0
+
+    ws = Workspace(schemas={NS: Schema(Ranged, on_invalid="raise")})
+    for value in (-1, 11):
+        with pytest.raises(InvalidWriteError, match="x"):
+            ws.agent("ada").write(*AT, {"x": value})
+    ws.agent("ada").write(*AT, {"x": 10})
+    assert ws.get(*AT).value == {"x": 10}  # type: ignore[union-attr]
