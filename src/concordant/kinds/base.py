@@ -79,12 +79,21 @@ class Contest(NamedTuple):
 
 @dataclass(slots=True)
 class Look:
-    """One reading of a tree: what to do where writers disagree, and where the disagreements found are put."""
+    """One reading of a tree: what to do where writers disagree, and where the disagreements found are put.
+
+    ``sort_keys`` makes the order of keys that no model gives the same on all replicas.
+    """
 
     on_delete: str = "escalate"
     included: SeenBy | None = None
     contests: list[Contest] = field(default_factory=list)
     settled: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+    sort_keys: bool = False
+
+    def keys(self, cell: Any) -> list[str]:
+        """The names in a container: as they came, or sorted where they may have come in another order elsewhere."""
+        names = [name for name in cell if name is not None]
+        return sorted(names) if self.sort_keys else names
 
     def entries(self, register: Register) -> Register:
         """The entries of a register that this reading takes into account."""

@@ -8,6 +8,7 @@ from concordant.causal import order_of
 from concordant.kinds.base import Field, Look
 from concordant.kinds.map import edit_keys, read_keys, write_key
 from concordant.kinds.nodes import node_is_shown
+from concordant.kinds.scalar import Scalar
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, canonical, encode
 
@@ -22,9 +23,7 @@ class Keyed:
     def contribute_records(self, change: Change, field: Field, path: Path, value: Any, by: str) -> None:
         """Contributes each record at its key."""
         for place, (key, record) in enumerate(_by_key(value, by).items()):
-            write_key(change, field, path, key, record)
-            if not change.exists((*path, key)):
-                change.touch((*path, key), place)
+            self._add(change, field, path, key, record, place)
         if not value:
             change.touch(path)
 
@@ -33,10 +32,22 @@ class Keyed:
     ) -> None:
         """Carries over the difference, record by record."""
         before, after = _by_key(base, by), _by_key(value, by)
-        edit_keys(change, field, path, before, after, grow_only=grow_only)
-        for place, key in enumerate(after):
-            if key not in before and not change.exists((*path, key)):
-                change.touch((*path, key), place)
+        for place, (key, record) in enumerate(after.items()):
+            if key not in before:
+                self._add(change, field, path, key, record, place)
+        known = {key: record for key, record in after.items() if key in before}
+        edit_keys(change, field, path, before, known, grow_only=grow_only)
+
+    def _add(self, change: Change, field: Field, path: Path, key: str, record: Any, place: int) -> None:
+        """Contributes a record at its key, with its place among those that the write adds."""
+        child = field.child
+        assert child is not None
+        if isinstance(child.kind, Scalar):
+            change.replace((*path, key), encode(record, (field.name,)), child.canon, place=place)
+            return
+        write_key(change, field, path, key, record)
+        if not change.exists((*path, key)):
+            change.touch((*path, key), place)
 
     def read_records(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         """The records, the one first added first."""
@@ -47,8 +58,9 @@ class Keyed:
                 return ABSENT
 
             def added(key: str) -> tuple[Any, ...]:
-                marks = cell[key].get(None, ())
-                return (*min(((*order_of(entry.stamp), entry.place) for entry in marks), default=(0.0, "", 0, 0)), key)
+                marks = cell[key] if isinstance(cell[key], tuple) else cell[key].get(None, ())
+                places = ((*order_of(entry.stamps[0]), entry.place) for entry in marks)
+                return (*min(places, default=(0.0, "", 0, 0)), key)
 
             return [records[key] for key in sorted(records, key=added)]
 

@@ -97,11 +97,10 @@ def read_keys(look: Look, field: Field, path: Path, public: tuple[str, ...], cel
     child = field.child
     assert child is not None
     result: dict[str, Any] = {}
-    for key, part in cell.items():
-        if key is not None:
-            value = child.kind.read(look, child, (*path, key), (*public, key), part)
-            if value is not ABSENT:
-                result[key] = value
+    for key in look.keys(cell):
+        value = child.kind.read(look, child, (*path, key), (*public, key), cell[key])
+        if value is not ABSENT:
+            result[key] = value
     if not result and not look.entries(cell.get(None, ())) and not _had_keys(look, cell):
         return ABSENT
     return result

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from concordant.causal import Register, Stamp, order_of
+from concordant.causal import Entry, Register, Stamp, order_of
 from concordant.kinds.base import Contest, Field, Look, Option
-from concordant.tree import PARKED, Path, Tree, is_alive, leaves, place_leaf
+from concordant.tree import PARKED, Path, Tree, is_alive, leaf_at, leaves, place_leaf
 from concordant.values import ABSENT, encode
 
 __all__ = ["node_is_shown", "standing_stamps"]
@@ -44,6 +44,13 @@ def node_is_shown(
     for entry in tombs:
         for below, leaf in entry.covered:
             place_leaf(before, below, leaf)  # type: ignore[arg-type]
+    for below, leaf in leaves(cell):
+        # What the update replaced was there too: it carries that value.
+        if isinstance(leaf, tuple) and below[-1] is not None and leaf_at(before, below) is None:
+            replaced = max((e.base for e in leaf if e.base and e.stamp in later), key=lambda b: b[:3], default=None)
+            if replaced is not None and replaced.value is not None and below[0] != PARKED:
+                stamp = Stamp(replaced.time, replaced.replica, replaced.n, "", "", "")
+                place_leaf(before, below, (Entry(stamp, replaced.value),))
     base = read(quiet, before) if before else ABSENT
     shown = read(quiet, {**cell, None: tuple(entry for entry in register if entry.value is not None)})
     if shown is ABSENT:

@@ -56,7 +56,7 @@ class Record(Kind):
         def shown(look: Look, cell: Any) -> Any:
             result: dict[str, Any] = {}
             known = (None in cell) + (PARKED in cell)
-            for slot, part in self.parts(field, cell):
+            for slot, part in self.parts(look, field, cell):
                 known += 1
                 value = part.kind.read(look, part, (*path, slot), (*public, part.name), cell[slot])
                 if value is not ABSENT:
@@ -75,7 +75,7 @@ class Record(Kind):
         """The field with this name."""
         return field.fields[name]
 
-    def parts(self, field: Field, cell: Any) -> Iterator[tuple[str, Field]]:
+    def parts(self, look: Look, field: Field, cell: Any) -> Iterator[tuple[str, Field]]:
         """The fields that are stored, with their keys in the tree."""
         for part in field.fields.values():
             if part.slot in cell:
@@ -113,9 +113,9 @@ class OpenRecord(Record):
     def field(self, field: Field, name: str) -> Field:
         return open_field(name, "scalar")
 
-    def parts(self, field: Field, cell: Any) -> Iterator[tuple[str, Field]]:
-        for slot in cell:
-            if slot is not None and slot != PARKED:
+    def parts(self, look: Look, field: Field, cell: Any) -> Iterator[tuple[str, Field]]:
+        for slot in look.keys(cell):
+            if slot != PARKED:
                 tag, name = split_slot(slot)
                 yield slot, open_field(name, tag)
 

@@ -80,9 +80,10 @@ class Set(Keyed, Kind):
             if len(value) < 2:
                 return value
             try:
+                "".join(value)
                 if field.canon is canonical and len(set(value)) == len(value):
                     return value
-            except TypeError:  # not hashable
+            except TypeError:  # not strings: equality is by type and value, not Python's
                 pass
             by_key: dict[bytes, Any] = {}
             for item in value:

@@ -46,6 +46,7 @@ class Write:
         contest, decision: what is decided, and the value (``REMOVED`` for a deletion, ``ABSENT`` for no value).
         earlier: the put of an earlier execution whose place it takes.
         own: the writer's own writes, where ``base`` is what it put without having read.
+        existed: the writer of a deletion had read the document.
         yields: dots of later puts of that execution, which stand where they wrote.
     """
 
@@ -62,6 +63,7 @@ class Write:
     earlier: Earlier | None = None
     yields: frozenset[tuple[str, int]] = frozenset()
     own: SeenBy | None = None
+    existed: bool = False
 
 
 class Applied(NamedTuple):
@@ -93,7 +95,7 @@ def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escala
         take_back(change, root, write.earlier)
     taken_back = dict(change.after)
     if write.mode == "delete":
-        change.delete(())
+        change.delete((), existed=write.existed)
     elif write.mode == "decide":
         _decide(change, write)
     else:

@@ -12,6 +12,7 @@ from typing import Any
 from concordant.causal import Agreed, Entry, Stamp
 from concordant.errors import ConcordantError
 from concordant.record.record import Record
+from concordant.sequence.order import newest_root
 from concordant.sequence.pieces import Piece, Sequence, Strike, run_of
 from concordant.tree import Leaf, leaves, place_leaf
 
@@ -41,7 +42,7 @@ def dump_record(record: Record, *, local: bool = True) -> bytes:
         "vector": record.vector,
         "created": record.created_at,
         "updated": record.updated_at,
-        "arrivals": record.arrivals if local else [],
+        "arrivals": list(record.arrivals) if local else [],
         "leaves": body,
         "stamps": [list(stamp) for stamp in stamps],
     }
@@ -66,7 +67,7 @@ def load_record(data: bytes) -> Record:
         record.vector = {_text(replica): int(n) for replica, n in document["vector"].items()}
         record.created_at = float(document["created"])
         record.updated_at = float(document["updated"])
-        record.arrivals = [(int(n), float(t), _text(r), int(u)) for n, t, r, u in document["arrivals"]]
+        record.arrivals = tuple((int(n), float(t), _text(r), int(u)) for n, t, r, u in document["arrivals"])
         for path, leaf in document["leaves"]:
             place_leaf(record.tree, _path(path), _load_leaf(leaf, stamps))
     except CodecError:
@@ -91,7 +92,7 @@ def _dump_leaf(leaf: Leaf, number: Any) -> Any:
             ]
             for piece in leaf
         ]
-        return {"p": pieces, "s": [[number(s.stamp), s.k] for s in leaf.strikes.values()], "r": list(leaf.newest_root)}
+        return {"p": pieces, "s": [[number(s.stamp), s.k] for s in leaf.strikes.values()]}
     return [
         [
             number(entry.stamp),
@@ -121,8 +122,7 @@ def _load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
             for stamp, k, offset, content, parent, flags, struck in data["p"]
         ]
         strikes = [Strike(stamps[stamp], int(k)) for stamp, k in data["s"]]
-        root = data["r"]
-        return Sequence(pieces, {run_of(s): s for s in strikes}, (float(root[0]), _text(root[1]), int(root[2])))
+        return Sequence(pieces, {run_of(s): s for s in strikes}, newest_root(pieces))
     return tuple(
         Entry(
             stamps[stamp],

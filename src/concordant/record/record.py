@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +16,9 @@ RECENT = 256
 
 Arrival = tuple[int, float, str, int]
 """(local n, local time, replica, n): from the local commit on, the writes of that replica up to n are known here."""
+
+
+_NONE: frozenset[Path] = frozenset()
 
 
 class Record:
@@ -55,10 +57,10 @@ class Record:
         self.tree: Tree = {}
         self.vector: VersionVector = {}
         self.version = 0
-        self.arrivals: list[Arrival] = []
-        self.suspects: set[Path] = set()
+        self.arrivals: tuple[Arrival, ...] = ()
+        self.suspects: frozenset[Path] = _NONE
         self.pending: list[Any] = []
-        self.recent: deque[tuple[int, float, str]] = deque(maxlen=RECENT)
+        self.recent: list[tuple[int, float, str]] = []
         self.covering = False
         self.created_at = 0.0
         self.updated_at = 0.0
@@ -69,9 +71,9 @@ class Record:
         for path, before, after in changes:
             place_leaf(self.tree, path, after)
             if suspicious(path, after):
-                self.suspects.add(path)
-            else:
-                self.suspects.discard(path)
+                self.suspects |= {path}
+            elif path in self.suspects:
+                self.suspects -= {path}
             if path[-1] is None:
                 self._node(before, after)
         if stamp is not None:
@@ -82,6 +84,12 @@ class Record:
                 self.created_at = stamp.time
             self.updated_at = max(self.updated_at, stamp.time)
         self.cache = None
+
+    def note_commit(self, n: int, time: float, origin: str) -> None:
+        """Remembers a commit among the newest."""
+        self.recent.append((n, time, origin))
+        if len(self.recent) >= 2 * RECENT:
+            del self.recent[:RECENT]
 
     def undo(self, changes: Iterable[LeafChange]) -> None:
         """Goes back before changes (on a copy made for reading the past)."""
@@ -95,22 +103,20 @@ class Record:
         for path, leaf in leaves(self.tree):
             place_leaf(twin.tree, path, leaf)
         twin.vector = dict(self.vector)
-        twin.arrivals = list(self.arrivals)
+        twin.arrivals = self.arrivals
         twin.version = self.version
         twin.pending = list(self.pending)
-        twin.recent = self.recent.copy()
-        twin.suspects = set(self.suspects)
+        twin.recent = list(self.recent)
+        twin.suspects = self.suspects
         twin.covering = self.covering
         twin.created_at, twin.updated_at = self.created_at, self.updated_at
         return twin
 
     def recount(self) -> None:
         """Finds suspects and kept leaves anew, for a tree that was not made by ``commit``."""
-        self.suspects = set()
+        self.suspects = frozenset(path for path, leaf in leaves(self.tree) if suspicious(path, leaf))
         self.covering = False
         for path, leaf in leaves(self.tree):
-            if suspicious(path, leaf):
-                self.suspects.add(path)
             if path[-1] is None:
                 self._node(None, leaf)
         self.cache = None

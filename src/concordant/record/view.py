@@ -38,7 +38,7 @@ def view(
             that break them are held back, in (time, dot) order, and contested.
     """
     tree = restored(record.tree) if record.covering else record.tree
-    look = Look(on_delete)
+    look = Look(on_delete, sort_keys=len(record.vector) > 1)
     value: Any = root.kind.read(look, root, (), (), tree) if tree else ABSENT
     if value is not ABSENT and fits is not None and not fits(value):
         value = _largest_fitting(tree, root, look, fits)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from concordant.causal import VersionVector, is_covered, order_of
 from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
 
-__all__ = ["in_order", "join", "united"]
+__all__ = ["in_order", "join", "newest_root", "united"]
 
 
 def in_order(pieces: Iterable[Piece]) -> list[Piece]:
@@ -64,14 +64,19 @@ def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: Ve
             if run in theirs.strikes or not is_covered(strike.stamp, known):
                 strikes[run] = strike
     pieces = _unite(one, other, vector, other_vector)
-    joined = Sequence(in_order(pieces), strikes, max(one.newest_root, other.newest_root))
+    joined = Sequence(in_order(pieces), strikes, newest_root(pieces))
     return joined if joined.is_alive() else None
+
+
+def newest_root(pieces: Iterable[Piece]) -> tuple[float, str, int]:
+    """The place of the newest root run in the order of writes."""
+    return max((order_of(piece.stamp) for piece in pieces if piece.parent is None), default=(0.0, "", 0))
 
 
 def united(one: Sequence, other: Sequence) -> Sequence:
     """Everything that either side has; used to show what a deletion removed beside what was written meanwhile."""
     pieces = _unite(one, other, {}, {})
-    return Sequence(in_order(pieces), {**one.strikes, **other.strikes}, max(one.newest_root, other.newest_root))
+    return Sequence(in_order(pieces), {**one.strikes, **other.strikes}, newest_root(pieces))
 
 
 def _unite(one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector) -> list[Piece]:

@@ -25,7 +25,7 @@ from concordant.tree.leaves import (
     leaf_at,
     leaves,
 )
-from concordant.tree.parts import oldest_of_each_agent, parted, split_by, uncovered, unseen_part
+from concordant.tree.parts import oldest_of_each_agent, parted, replaced_what_was_seen, split_by, uncovered, unseen_part
 from concordant.values import JSON, Canon, canonical, same
 
 __all__ = ["Change"]
@@ -231,12 +231,16 @@ class Change:
             kept = (*kept, Entry(self.stamp, PRESENT, covered=tuple(covered)))
         self.after[node] = kept
 
-    def delete(self, path: Path) -> bool:
-        """Deletes a container as far as the writer has seen it; tells whether there was anything to delete."""
+    def delete(self, path: Path, *, existed: bool = False) -> bool:
+        """Deletes a container as far as the writer has seen it; tells whether there was anything to delete.
+
+        Args:
+            existed: the writer knows that it was there, though all it had seen of it may have been replaced since.
+        """
         node = (*path, None)
         entries = self._register(node)
         covered: dict[Path, Leaf] = {}
-        found = any(e.value is None for e in entries)
+        found = existed or any(e.value is None for e in entries)
         for entry in entries:
             if self.seen(entry.stamp):
                 found = True
@@ -259,6 +263,7 @@ class Change:
             leaf = self.live(leaf_path)
             if leaf is None:
                 continue
+            found = found or replaced_what_was_seen(leaf, self.seen)
             mine, rest = split_by(leaf, self.seen)
             if mine is None:
                 continue

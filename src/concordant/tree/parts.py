@@ -9,7 +9,7 @@ from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
 from concordant.tree.leaves import Leaf, Path
 
-__all__ = ["oldest_of_each_agent", "parted", "split_by", "uncovered", "unseen_part"]
+__all__ = ["oldest_of_each_agent", "parted", "replaced_what_was_seen", "split_by", "uncovered", "unseen_part"]
 
 
 def unseen_part(leaf: Leaf, seen: SeenBy) -> Leaf | None:
@@ -18,6 +18,13 @@ def unseen_part(leaf: Leaf, seen: SeenBy) -> Leaf | None:
         return withdraw(leaf, seen) if any(seen(stamp) for stamp in leaf.stamps()) else leaf
     kept = tuple(entry for entry in leaf if not seen(entry.stamp))
     return leaf if len(kept) == len(leaf) else kept
+
+
+def replaced_what_was_seen(leaf: Leaf, seen: SeenBy) -> bool:
+    """Whether something in a leaf took the place of what a writer had seen."""
+    if isinstance(leaf, Sequence):
+        return any(seen(piece.stamp) for piece in leaf)
+    return any(e.base is not None and seen(Stamp(e.base.time, e.base.replica, e.base.n, "", "", "")) for e in leaf)
 
 
 def split_by(leaf: Leaf, seen: SeenBy) -> tuple[Leaf | None, Leaf | None]:

@@ -108,6 +108,7 @@ class Pending:
             if earlier is not None
             else None,
             yields=later,
+            existed=self.mark is not None and self.mark.at >= 0 and bool(self.mark.base),
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
         changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)
@@ -117,7 +118,7 @@ class Pending:
             return None
         existed = state is not None and self._exists(record)
         record.commit(changes, stamp)
-        record.recent.append((n, time, scope.origin))
+        record.note_commit(n, time, scope.origin)
         if not existed:
             record.created_at = time
         settled: tuple[Any, ...] = ()
@@ -160,7 +161,7 @@ class Pending:
         else:
             record = Record()
             record.pending.append(state)
-            record.recent.append((state[2], state[3], state[5]))
+            record.note_commit(state[2], state[3], state[5])
             record.created_at = state[3]
             previous = state[2]
         put_off = PutOff(
@@ -174,7 +175,7 @@ class Pending:
             self.op, (),
         )  # fmt: skip
         record.pending.append(row)
-        record.recent.append((n, time, scope.origin))
+        record.note_commit(n, time, scope.origin)
         record.version = n
         record.updated_at = time
         record.cache = None
@@ -244,7 +245,7 @@ def expanded(state: State | None, schema: Compiled, replica: str) -> Record:
     record = Record()
     if state is not None:
         record.pending.append(state)
-        record.recent.append((state[2], state[3], state[5]))
+        record.note_commit(state[2], state[3], state[5])
         _catch_up(record, schema, replica)
     return record
 

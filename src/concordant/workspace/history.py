@@ -111,8 +111,7 @@ def _spans(schema: Compiled, path: Path, sequence: Sequence) -> Iterator[tuple[A
     for number, piece in enumerate(visible.pieces):
         stamps = tuple(sorted((piece.stamp, *analysis.also.get(run_of(piece), ())), key=order_of))
         if text:
-            skip = len(separator) if piece.line and piece.offset == 0 else 0
-            yield (number,), _credit(piece.content[skip:], stamps)
+            yield (number,), _credit(visible.contents[number], stamps)
         else:
             for offset, item in enumerate(piece.content):
                 yield (number, offset), _credit(decode(item), stamps)  # type: ignore[arg-type]

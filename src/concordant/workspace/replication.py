@@ -52,9 +52,9 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
             previous = version_of(state)
             for origin, upto in other.vector.items():
                 if origin != storage.replica and upto > record.vector.get(origin, 0):
-                    record.arrivals.append((n, time, origin, upto))
+                    record.arrivals += ((n, time, origin, upto),)
             record.commit(changes)
-            record.recent.append((n, time, ""))
+            record.note_commit(n, time, "")
             record.vector = vector
             record.version = n
             times = [at for at in (record.created_at, other.created_at) if at]
@@ -87,7 +87,7 @@ def purge(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
         stamp = Stamp(time, storage.replica, n, "", "", "purge")
         bare.tree = {None: (Entry(stamp, None),)}
         bare.vector = {**old.vector, storage.replica: n}
-        bare.arrivals = list(old.arrivals)
+        bare.arrivals = old.arrivals
         bare.created_at, bare.updated_at, bare.version = old.created_at, time, n
         bare.recount()
         row = (namespace, key, n, time, "", "", "purge", None, (), 0, None, ())
