@@ -156,7 +156,10 @@ def _check(value: Any, path: Path, depth: int) -> None:
         )
     if isinstance(value, dict):
         for key, item in value.items():
-            if type(key) is not str and not isinstance(key, str):
+            if isinstance(key, str):
+                if not key.isascii():
+                    check_text(key, (*path, key))
+            else:
                 raise Unstorable(
                     Fault(
                         (*path, key),

@@ -8,6 +8,7 @@ from typing import Any
 from concordant.causal import Entry, Register, Stamp, order_of
 from concordant.kinds.base import Contest, Field, Look, Option
 from concordant.tree import PARKED, Path, Tree, is_alive, leaf_at, leaves, place_leaf
+from concordant.tree.leaves import gathered
 from concordant.values import ABSENT, encode
 
 __all__ = ["node_is_shown", "standing_stamps"]
@@ -41,9 +42,8 @@ def node_is_shown(
         return look.on_delete == "update"
     quiet = Look(on_delete="update")
     before: Tree = {}
-    for entry in tombs:
-        for below, leaf in entry.covered:
-            place_leaf(before, below, leaf)  # type: ignore[arg-type]
+    for below, leaf in gathered(part for entry in tombs for part in entry.covered):
+        place_leaf(before, below, leaf)
     for below, leaf in leaves(cell):
         # What the update replaced was there too: it carries that value.
         if isinstance(leaf, tuple) and below[-1] is not None and leaf_at(before, below) is None:

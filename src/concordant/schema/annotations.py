@@ -55,9 +55,9 @@ def _members(annotation: Any) -> list[Any]:
 
 
 def is_shallow(annotation: Any) -> bool:
-    """Whether values of the type cannot nest deeply: containers of plain values."""
+    """Whether values of the type are surely storable but for their text: plain values and sequences of them."""
     flat = (str, int, float, bool, bytes, date, datetime, time, timedelta, Decimal, type(None), Enum)
-    holders = (set, frozenset, list, dict, tuple)
+    holders = (set, frozenset, list, tuple)
     members = [get_origin(member) or member for member in _members(annotation)]
     return all(
         member in (Union, types.UnionType, typing.Literal)

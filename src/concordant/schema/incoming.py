@@ -8,17 +8,19 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field as PydanticField,
+    PlainValidator,
     ValidationError,
+    WrapValidator,
     create_model,
-    field_validator,
 )
 
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
 
-__all__ = ["dumper", "has_records", "incoming_model", "is_plain", "split_faults", "unwrapped"]
+__all__ = ["collapsed", "dumper", "has_records", "incoming_model", "is_plain", "split_faults", "unwrapped"]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
          "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length",
@@ -32,20 +34,25 @@ def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[
     definitions: dict[str, Any] = {}
     for name, field in fields.items():
         info = model.model_fields[name]
-        metadata = [item for item in info.metadata if not isinstance(item, Kind)]
         annotation: Any = info.annotation
-        if isinstance(field.kind, Scalar) and metadata:
-            annotation = Annotated[(annotation, *metadata)]
+        if isinstance(field.kind, Scalar):
+            checks = [item for item in info.metadata if not isinstance(item, Kind)] + _validators(model, name)
+            annotation = Annotated[(annotation, *checks)] if checks else annotation
         definitions[name] = (_contribution(annotation, field), None)
-    validators: dict[str, Any] = {}
-    for name, decorator in model.__pydantic_decorators__.field_validators.items():
-        wanted = model.model_fields if "*" in decorator.info.fields else decorator.info.fields
-        scalars = [f for f in wanted if f in fields and isinstance(fields[f].kind, Scalar)]
-        if scalars:
-            decorate: Any = field_validator
-            validators[name] = decorate(*scalars, mode=decorator.info.mode)(decorator.func)
     settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants", protected_namespaces=())  # type: ignore[typeddict-item]
-    return create_model(f"{model.__name__}Write", __config__=settings, __validators__=validators, **definitions)
+    return create_model(f"{model.__name__}Write", __config__=settings, **definitions)
+
+
+_WRAPPERS = {"before": BeforeValidator, "after": AfterValidator, "wrap": WrapValidator, "plain": PlainValidator}
+
+
+def _validators(model: type[BaseModel], name: str) -> list[Any]:
+    """The model's own validators of one field, as parts of an annotation."""
+    found = []
+    for decorator in model.__pydantic_decorators__.field_validators.values():
+        if name in decorator.info.fields or "*" in decorator.info.fields:
+            found.append(_WRAPPERS[decorator.info.mode](decorator.func))
+    return found
 
 
 def unwrapped(value: Any, field: Field, *, everything: bool) -> Any:
@@ -69,6 +76,25 @@ def unwrapped(value: Any, field: Field, *, everything: bool) -> Any:
         if isinstance(value, (list, tuple, set, frozenset)):
             return [unwrapped(item, field.child, everything=everything) for item in value]
     return value
+
+
+def collapsed(given: Any, stored: Any, path: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+    """The path of a dict several keys of which became one in its JSON form; ``None`` if there is none."""
+    if isinstance(given, dict) and isinstance(stored, dict):
+        if len(given) != len(stored):
+            return path
+        parts: Any = zip(given.items(), stored.values(), strict=True)
+        inner = ((name, one, other) for (name, one), other in parts)
+    elif isinstance(given, (list, tuple)) and isinstance(stored, list) and len(given) == len(stored):
+        inner = ((place, one, other) for place, (one, other) in enumerate(zip(given, stored, strict=True)))
+    else:
+        return None
+    for name, one, other in inner:
+        if isinstance(one, (dict, list, tuple)):
+            found = collapsed(one, other, (*path, name))
+            if found is not None:
+                return found
+    return None
 
 
 def has_records(field: Field) -> bool:

@@ -14,8 +14,8 @@ from concordant.errors import Fault, InvalidWriteError, SchemaError
 from concordant.kinds import OPEN, Field, Map, Record
 from concordant.schema.annotations import is_shallow, split_annotation
 from concordant.schema.declarations import NATURAL, fields_of
-from concordant.schema.incoming import dumper, has_records, incoming_model, is_plain, split_faults, unwrapped
-from concordant.values import MAX_DEPTH, Unstorable, encode
+from concordant.schema.incoming import collapsed, dumper, has_records, incoming_model, is_plain, split_faults, unwrapped
+from concordant.values import Unstorable, encode
 
 __all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
 
@@ -91,20 +91,32 @@ class Compiled:
         return self._body(namespace, key, instance), _NOTHING
 
     def _body(self, namespace: tuple[str, ...], key: str, instance: Any) -> bytes:
-        if self._plain:
-            try:
-                body: bytes = self._to_json(instance, exclude_unset=True)
-            except ValueError:
-                body = b""
-            # Few brackets cannot nest deep; where there are many, or something failed, the careful way tells.
-            if body and (self._shallow or body.count(b"[") + body.count(b"{") <= MAX_DEPTH):
-                return body
         try:
-            return encode(self._dump(instance))
+            if self._plain and self._shallow:
+                return self._to_json(instance, exclude_unset=True)
+            values = self._dump(instance)
+            lost = collapsed({name: getattr(instance, name) for name in instance.model_fields_set}, values)
+            if lost is not None:
+                fault = Fault(lost, "several of its keys become one as text", "Use strings as keys")
+                raise InvalidWriteError(namespace, key, [fault])
+            return encode(values)
+        except InvalidWriteError:
+            raise
         except Unstorable as error:
             raise InvalidWriteError(namespace, key, [error.fault]) from error
         except ValueError as error:
-            raise InvalidWriteError(namespace, key, [Fault((), str(error), "Give storable values")]) from error
+            raise InvalidWriteError(namespace, key, [self._unstorable(instance, error)]) from error
+
+    def _unstorable(self, instance: Any, error: Exception) -> Fault:
+        """Names the field whose value has no JSON form."""
+        for name in instance.model_fields_set:
+            try:
+                encode(self._dump(instance.model_construct({name}, **{name: getattr(instance, name)})), ())
+            except Unstorable as reason:
+                return reason.fault
+            except ValueError as reason:
+                return Fault((name,), f"it has no JSON form ({reason})", "Give a value that can be stored")
+        return Fault((), str(error), "Give storable values")
 
     def _parked(
         self, namespace: tuple[str, ...], key: str, value: Any, error: ValidationError
@@ -119,7 +131,10 @@ class Compiled:
             fatal, waiting = split_faults(error, rest, self.root.fields)
             if self.on_invalid == "raise":
                 fatal += waiting.values()
-            for path in () if fatal else waiting:
+            for wanted in () if fatal else waiting:
+                path = _reachable(rest, wanted)
+                if path is None:
+                    continue  # taken with what holds it
                 try:
                     parked[path] = encode(_take(rest, path), path)
                 except Unstorable as reason:
@@ -231,6 +246,18 @@ def _part_filler(annotation: Any, field: Field) -> Callable[[Any], Any] | None:
     if isinstance(field.kind, Map):
         return lambda value: {key: function(item) for key, item in value.items()}
     return lambda value: [function(item) for item in value]
+
+
+def _reachable(value: dict[str, Any], path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """As much of a path as leads to something: a key that is no text is known to errors as its text only."""
+    holder: Any = value
+    for place, part in enumerate(path):
+        if isinstance(holder, BaseModel):
+            holder = {name: getattr(holder, name) for name in holder.model_fields_set}
+        if not isinstance(holder, Mapping) or part not in holder:
+            return path[:place] or None
+        holder = holder[part]
+    return path
 
 
 def _take(value: dict[str, Any], path: tuple[str, ...]) -> Any:

@@ -146,7 +146,9 @@ class _Places:
             if low < offset:
                 position = there + min(high, offset) - low
         if position == 0:
-            return None
+            # Behind a separator that is not shown, so that it stays hidden in front of what comes first.
+            hidden = self.shown.skipped(0) if self.shown.pieces else 0
+            return _Place(self.shown.numbers[0], hidden) if hidden else None
         index, _, end = self._pieces(position - 1, position)[0]
         return _Place(index, end)
 

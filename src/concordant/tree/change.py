@@ -21,6 +21,7 @@ from concordant.tree.leaves import (
     agreed,
     alternatives,
     beside,
+    gathered,
     is_alive,
     leaf_at,
     leaves,
@@ -195,7 +196,7 @@ class Change:
         """Marks that the container exists, though it may be empty."""
         node = (*path, None)
         entries = self._register(node)
-        carried = tuple(c for e in entries if e.value is not None and self.seen(e.stamp) for c in e.covered)
+        carried = gathered(c for e in entries if e.value is not None and self.seen(e.stamp) for c in e.covered)
         kept = tuple(e for e in entries if e.value is None or not self.seen(e.stamp))
         self.after[node] = (*kept, Entry(self.stamp, PRESENT, covered=carried, place=place))
 
@@ -225,10 +226,10 @@ class Change:
                 if leaf_path != node:
                     self.after[leaf_path] = unseen_part(leaf, self.seen)
             readable = False
-        covered = [item for tomb in tombs for item in tomb.covered]
+        covered = gathered(item for tomb in tombs for item in tomb.covered)
         kept = tuple(uncovered(entry, covered) for entry in kept)
         if readable:
-            kept = (*kept, Entry(self.stamp, PRESENT, covered=tuple(covered)))
+            kept = (*kept, Entry(self.stamp, PRESENT, covered=covered))
         self.after[node] = kept
 
     def delete(self, path: Path, *, existed: bool = False) -> bool:
@@ -245,7 +246,7 @@ class Change:
             if self.seen(entry.stamp):
                 found = True
                 for below, leaf in entry.covered:
-                    covered[below] = leaf  # type: ignore[assignment]
+                    covered[below] = beside(covered.get(below), leaf)  # type: ignore[arg-type]
         kept = [entry for entry in entries if not self.seen(entry.stamp)]
         for entry in kept:
             # What another deletion keeps, and this writer has seen as well, is deleted by both.
@@ -284,7 +285,7 @@ class Change:
         """Settles a deletion in favour of what it deleted: that stands again, under this write."""
         self.covering = True
         node = (*path, None)
-        covered = tuple(c for e in self._register(node) for c in e.covered)
+        covered = gathered(c for e in self._register(node) for c in e.covered)
         self.after[node] = (Entry(self.stamp, PRESENT, covered=covered),)
 
     def _register(self, path: Path) -> Register:

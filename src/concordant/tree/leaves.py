@@ -9,7 +9,7 @@ shown beside what it was an update of, and a decision can restore it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.causal import Agreed, Entry, Register, order_of
@@ -27,6 +27,7 @@ __all__ = [
     "agreed",
     "alternatives",
     "beside",
+    "gathered",
     "is_alive",
     "leaf_at",
     "leaves",
@@ -105,6 +106,14 @@ def is_alive(tree: Any) -> bool:
         if isinstance(leaf, Sequence) or any(entry.value is not None for entry in leaf):
             return True
     return False
+
+
+def gathered(parts: Iterable[tuple[Path, Any]]) -> tuple[tuple[Path, Any], ...]:
+    """Kept leaves, those at one path as one."""
+    found: dict[Path, Leaf] = {}
+    for path, leaf in parts:
+        found[path] = beside(found.get(path), leaf)
+    return tuple(found.items())
 
 
 def restored(tree: Tree) -> Tree:

@@ -24,7 +24,8 @@ def replaced_what_was_seen(leaf: Leaf, seen: SeenBy) -> bool:
     """Whether something in a leaf took the place of what a writer had seen."""
     if isinstance(leaf, Sequence):
         return any(seen(piece.stamp) for piece in leaf)
-    return any(e.base is not None and seen(Stamp(e.base.time, e.base.replica, e.base.n, "", "", "")) for e in leaf)
+    bases = [entry.base for entry in leaf if entry.base is not None and entry.base.replica]
+    return any(seen(Stamp(base.time, base.replica, base.n, "", "", "")) for base in bases)
 
 
 def split_by(leaf: Leaf, seen: SeenBy) -> tuple[Leaf | None, Leaf | None]:

@@ -68,7 +68,7 @@ class Calls(Engine):
         Raises:
             HistoryExpiredError: the journal does not reach back to ``at``.
         """
-        schema = self.registry.find(namespace)
+        schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             state = self.storage.load(namespace, key)
             if at is not None:

@@ -90,10 +90,10 @@ class Engine(Reading):
         return self.registry.find(namespace).declared
 
     def _put(self, namespace: Namespace, key: str, value: Any, scope: Scope | None) -> Pending:
+        schema = self.registry.writable(namespace, key)
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
-        schema = self.registry.writable(namespace, key)
         mark = scope.mark(document)
         pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "put")
         self._fill(pending, schema, value)
@@ -105,10 +105,10 @@ class Engine(Reading):
         return pending
 
     def _removal(self, namespace: Namespace, key: str, scope: Scope | None) -> Pending:
+        schema = self.registry.writable(namespace, key)
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
-        schema = self.registry.writable(namespace, key)
         mark = scope.mark(document)
         pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "delete")
         if scope.task is not None:

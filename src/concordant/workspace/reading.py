@@ -46,7 +46,7 @@ class Reading:
     ) -> tuple[Document | None, Mark]:
         """Reads for a scope, or without one for a later put in this context; a task does not see its own earlier
         execution."""
-        schema = self.registry.find(namespace)
+        schema = self.registry.readable(namespace, key)
         document = (namespace, key)
         with self.storage.reading():
             n = self.storage.now()[0]

@@ -56,11 +56,11 @@ class Registry:
             self._found[namespace] = found
         return found
 
-    def writable(self, namespace: tuple[str, ...], key: str) -> Compiled:
-        """The same, where writing is allowed.
+    def readable(self, namespace: tuple[str, ...], key: str) -> Compiled:
+        """The schema, for a read.
 
         Raises:
-            InvalidWriteError: the namespace has no schema and ``undeclared="reject"``.
+            InvalidWriteError: this is no namespace, or no key.
         """
         try:
             found = self._found.get(namespace) or self.find(namespace)
@@ -68,17 +68,50 @@ class Registry:
             _check(namespace)
             raise
         if type(key) is not str:
-            fault = Fault((), f"the key {key!r} is a {type(key).__name__}", "Use a string")
-            raise InvalidWriteError(namespace, str(key), [fault])
+            _check_key(namespace, key)
+        return found
+
+    def writable(self, namespace: tuple[str, ...], key: str) -> Compiled:
+        """The same, where writing is allowed.
+
+        Raises:
+            InvalidWriteError: the namespace has no schema and ``undeclared="reject"``.
+        """
+        found = self.readable(namespace, key)
+        if not key.isascii():
+            _check_key(namespace, key)
         if found is OPEN_SCHEMA and self._reject:
             mend = "Declare a model for it in schemas=, or leave out undeclared='reject'"
             raise InvalidWriteError(namespace, key, [Fault((), "the namespace has no schema", mend)])
         return found
 
 
+def _check_key(namespace: tuple[str, ...], key: Any) -> None:
+    if not isinstance(key, str):
+        raise InvalidWriteError(
+            namespace, str(key), [Fault((), f"the key {key!r} is a {type(key).__name__}", "Use a string")]
+        )
+    if not _is_text(key):
+        raise InvalidWriteError(
+            namespace, repr(key), [Fault((), "the key is text that is no valid Unicode", "Repair it")]
+        )
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _check(namespace: Any) -> None:
     """Refuses what is no namespace, before anything is stored under a name that nobody finds again."""
-    if not isinstance(namespace, tuple) or not namespace or not all(isinstance(p, str) and p for p in namespace):
+    if (
+        not isinstance(namespace, tuple)
+        or not namespace
+        or not all(isinstance(p, str) and p and _is_text(p) for p in namespace)
+    ):
         mend = 'Write it as a tuple of non-empty strings, such as ("briefs",)'
         fault = Fault((), f"the namespace {namespace!r} is no tuple of names", mend)
         raise InvalidWriteError((str(namespace),), "", [fault])
