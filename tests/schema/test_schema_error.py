@@ -46,6 +46,7 @@ def faults_of(*models: Any) -> list[Any]:
     return list(error.value.faults)
 
 
+WRONG: Any = 7
 FAULTS: list[tuple[str, Any, Any, str, str]] = [
     # what, annotation, default (... for none), in the problem, in the mend
     ("no kind: int", int, 0, "no kind.*int", "Counter"),
@@ -69,14 +70,14 @@ FAULTS: list[tuple[str, Any, Any, str, str]] = [
     ("two kinds", Annotated[set[str], Set(), Scalar()], set(), "more than one kind", "one"),
     ("no default", Annotated[int, Scalar()], ..., "no default", "None"),
     ("unknown policy", Annotated[int, Scalar(resolve="biggest")], 0, "biggest", "max"),
-    ("no policy", Annotated[int, Scalar(resolve=7)], 0, "7", "policy"),
+    ("no policy", Annotated[int, Scalar(resolve=WRONG)], 0, "7", "policy"),
     ("max of a bool union", Annotated[int | str, Scalar(resolve="max")], 0, "max", "latest"),
     ("max of dicts", Annotated[dict[str, int], Scalar(resolve="max")], {}, "max.*order.*dict", "latest"),
     ("max of lists", Annotated[list[int], Scalar(resolve="max")], [], "max.*order.*list", "latest"),
     ("min of anything", Annotated[Any, Scalar(resolve="min")], None, "min.*order", "latest"),
     ("min of an enum", Annotated[Colour, Scalar(resolve="min")], Colour.RED, "min.*order", "latest"),
-    ("unknown provisional", Annotated[int, Scalar(provisional="last")], 0, "last", "latest"),
-    ("unknown overlap", Annotated[str, Text(overlap="keep")], "", "keep", "merge"),
+    ("unknown provisional", Annotated[int, Scalar(provisional=WRONG)], 0, "provisional=7", "latest"),
+    ("unknown overlap", Annotated[str, Text(overlap=WRONG)], "", "overlap=7", "merge"),
     ("records without by", Annotated[list[Record], Set()], [], "records", 'by="id"'),
     ("by without such a field", Annotated[list[Record], Set(by="key")], [], "key", "key"),
     ("by without records", Annotated[list[str], Set(by="id")], [], "id", "model"),
@@ -115,7 +116,8 @@ def test_the_faults_of_all_models_are_listed_at_once() -> None:
 
 def test_several_faults_of_one_field_are_listed() -> None:
     """An unknown policy and no default are two."""
-    faults = faults_of(create_model("Brief", x=(Annotated[int, Scalar(resolve="biggest")], ...)))
+    annotation: Any = Annotated[int, Scalar(resolve="biggest")]
+    faults = faults_of(create_model("Brief", x=(annotation, ...)))
     assert len(faults) == 2 and {fault.path for fault in faults} == {("Brief", "x")}
 
 
@@ -176,7 +178,7 @@ def test_a_pattern_is_a_tuple_of_names(pattern: Any) -> None:
 def test_an_unknown_way_for_undeclared_namespaces() -> None:
     """``merge`` or ``reject``."""
     with pytest.raises(SchemaError, match="reject"):
-        Workspace(undeclared="ignore")
+        Workspace(undeclared="ignore")  # type: ignore[arg-type]
 
 
 def test_a_schema_error_is_ours_and_a_type_error() -> None:

@@ -186,10 +186,10 @@ def test_provisional_tells_what_a_read_gives(provisional: Any, first: str, secon
 
 def test_policies_hold_in_maps() -> None:
     """The values of a map may declare a policy of their own."""
-    score = Annotated[int, Scalar(resolve="max")]
-    scores = create_model("Scores", scores=(Annotated[dict[str, score], Map()], {}))  # type: ignore[valid-type]
+    score: Any = Annotated[int, Scalar(resolve="max")]
+    scores = create_model("Scores", scores=(Annotated[dict[str, score], Map()], {}))
     ws = workspace(scores)
     began = ws.moment()
-    for name, score in (("ada", 3), ("bob", 8), ("eve", 5)):
-        ws.agent(name, began=began).write(NS, "k", {"scores": {"x": score, name: 1}})
+    for name, points in (("ada", 3), ("bob", 8), ("eve", 5)):
+        ws.agent(name, began=began).write(NS, "k", {"scores": {"x": points, name: 1}})
     assert shown(ws) == {"scores": {"x": 8, "ada": 1, "bob": 1, "eve": 1}} and ws.escalations() == []

@@ -387,6 +387,27 @@ def test_a_put_in_the_place_of_a_deletion() -> None:
     assert shown(ws) == {"status": "new", "tags": ["old"]} and ws.escalations() == []
 
 
+@pytest.mark.parametrize("field", [row[0] for row in FIELDS])
+def test_a_put_in_the_place_of_a_deletion_that_an_update_met(field: str) -> None:
+    """The deletion is taken back as a whole: what it covered is there again, beside the concurrent update."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    name, old, update, _ = next(row for row in FIELDS if row[0] == field)
+    other = "votes" if name == "status" else "status"
+    ws.put(*AT, {name: old})
+    with tasks.run("deleter", execution=1):
+        ws.remove(*AT)
+    with tasks.run("updater", execution=1):
+        ws.put(*AT, {name: update})
+    with tasks.run("deleter", execution=2):
+        ws.put(*AT, {other: 1 if other == "votes" else "kept"})
+    without_deletion = workspace(Brief)
+    for value in ({name: old}, {name: update}, {other: 1 if other == "votes" else "kept"}):
+        without_deletion.put(*AT, value)
+    assert shown(ws) == shown(without_deletion)
+    assert ws.escalations() == []
+
+
 def test_a_retry_that_fails_before_its_put_leaves_the_first_attempts() -> None:
     """The execution that wrote stands until another puts."""
     ws = workspace(Brief)
