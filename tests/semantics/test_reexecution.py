@@ -443,6 +443,41 @@ def test_writes_by_an_agents_handle_in_a_task_are_replayed_too() -> None:
     assert shown(ws) == {"votes": 2, "body": "line", "tags": ["x"]}
 
 
+@pytest.mark.parametrize("executions", [2, 3])
+@pytest.mark.parametrize("way", ["handle", "handles", "names", "mixed"])
+def test_every_way_of_writing_in_a_task_counts_its_puts_together(way: str, executions: int) -> None:
+    """Handles and names within a task are one scope: each of their puts has its place in the task's order."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    ws.put(*AT, {"votes": 10})
+    for execution in range(1, executions + 1):
+        with tasks.run("node", execution=execution):
+            handle = ws.agent("helper")
+            for number, amount in enumerate((1, execution)):
+                if way == "names" or (way == "mixed" and number == 0):
+                    with ws.acting_as(f"name{number}"):
+                        document = ws.read_current(*AT)
+                        assert document is not None
+                        ws.put(*AT, {"votes": document.value["votes"] + amount})
+                    continue
+                with (handle if way == "handle" else ws.agent("helper")).edit(*AT) as brief:
+                    brief.votes += amount
+        assert shown(ws) == {"votes": 11 + execution}
+
+
+def test_another_value_after_a_persons_deletion_has_its_effect_once() -> None:
+    """Contested with the deletion; what the earlier execution put is not restored beside it."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"status": "draft", "votes": 1, "body": "draft", "tags": ["draft"]})
+    ws.agent("person").delete(*AT)
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"status": "other", "votes": 1, "body": "other", "tags": ["other"]})
+    assert only(ws).reason == "delete"
+    assert shown(ws) == {"status": "other", "votes": 1, "body": "other", "tags": ["other"]}
+
+
 def test_an_equal_outcome_raises_no_event_while_contested() -> None:
     """A replay of a contender neither opens, grows nor closes its escalation."""
     ws = workspace(Brief)
