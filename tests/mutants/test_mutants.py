@@ -137,7 +137,7 @@ def imports_always_commit(patch: Patch) -> None:
 @mutant("g6")
 def confirmations_are_forgotten(patch: Patch) -> None:
     """An equal value takes the place of the one it confirms, agents and all."""
-    patch.setattr(change_module, "_oldest_of_each_agent", lambda _: ())
+    patch.setattr(change_module, "oldest_of_each_agent", lambda _: ())
 
 
 @mutant("g7")
@@ -225,8 +225,8 @@ def deletions_are_forgotten(patch: Patch) -> None:
     """A deletion takes the content away and leaves no mark that it did."""
     delete = change_module.Change.delete
 
-    def forgetful(self: Any, path: Any) -> bool:
-        found: bool = delete(self, path)
+    def forgetful(self: Any, path: Any, **options: Any) -> bool:
+        found: bool = delete(self, path, **options)
         self.after[(*path, None)] = None
         return found
 

@@ -84,8 +84,9 @@ class Live:
 
 
 def agreed(entries: Iterable[Live]) -> Base | None:
-    """The newest of what live entries carry."""
-    return max((entry.base for entry in entries if entry.base), key=lambda base: base.place, default=None)
+    """The newest of what live entries carry; of several from one place, that of the oldest entry."""
+    carried = [entry.base for entry in sorted(entries, key=lambda entry: entry.stamp) if entry.base]
+    return max(carried, key=lambda base: base.place, default=None)
 
 
 class Registers:
@@ -247,7 +248,9 @@ class Plan:
 
     def delete(self) -> None:
         tombs = frozenset(e.dot for e in self.gone(ROOT))
-        found = bool(self.now.tombs) or bool(tombs)
+        seen_writes = Registers(write for write in self.known if write.dot in self.seen)
+        existed = bool(seen_writes.writes) and (not seen_writes.tombs or seen_writes.alive())
+        found = bool(self.now.tombs) or bool(tombs) or existed
         unseen = {
             (p[:1], e.stamp[1], e.stamp[3]) for p, es in self.now.shown.items() for e in es if e.dot not in self.seen
         }

@@ -113,3 +113,18 @@ def test_g1_g4_g12_list_items_removed_by_anyone_stay_removed(removals: list[set[
         assert kept == [item for i, item in enumerate(base) if i not in every]
         assert sorted(item for item in values[-1] if item.startswith("new")) == sorted(added)
     assert values[0] == values[1]
+
+
+@given(st.lists(st.lists(st.sampled_from(["one", "two", "six"]), max_size=4).map(" ".join), min_size=1, max_size=5))
+@settings(max_examples=200)
+def test_g1_g4_sequential_edits_leave_the_last_text(texts: list[str]) -> None:
+    """One writer's edits, one after another, leave the text as the last one left it, here and on a replica."""
+    workspace, other = (Workspace(schemas={("pages",): Page}, replica=name) for name in "lr")
+    ada = workspace.agent("ada")
+    for text in texts:
+        with ada.edit(*PLACE) as page:
+            page.text = text
+    other.import_(workspace.export())
+    for one in (workspace, other):
+        document = one.get(*PLACE)
+        assert (document.value.get("text", "") if document else "") == texts[-1]
