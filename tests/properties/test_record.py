@@ -14,6 +14,8 @@ from concordant import Workspace
 from concordant.record import Record, dump_record, join, load_record, view
 from concordant.record.join import joined_vector
 from concordant.schema import OPEN_SCHEMA, compile_schema
+from concordant.sequence.pieces import Sequence
+from concordant.tree import leaves
 from concordant.workspace.commits import expanded
 
 from .team import SCHEMAS, SPACES, Team, team_history
@@ -56,28 +58,18 @@ def joined(*parts: Record) -> Record:
 
 
 def shape(record: Record) -> Any:
-    """A record's content, the order of dicts apart."""
-    document = json.loads(dump_record(record, local=False))
-    stamps = [tuple(stamp) for stamp in document["stamps"]]
+    """A record's content, the order of dicts apart, and without the pieces of sequences that nobody shows."""
 
-    def named(part: Any) -> Any:
-        if isinstance(part, dict):
-            pieces = [[stamps[p[0]], *p[1:]] for p in part["p"] if p[5] & 2]  # what nobody shows may be cleared
-            strikes = sorted([stamps[number], k] for number, k in part["s"])
-            return ["sequence", pieces, strikes, part["r"]]
+    def plain(leaf: Any) -> Any:
+        if isinstance(leaf, Sequence):
+            return [tuple(piece) for piece in leaf if piece.live], sorted(leaf.strikes.values())
         return [
-            [
-                stamps[e[0]],
-                *e[1:3],
-                [stamps[number] for number in e[3]],
-                sorted(([p, named(leaf)] for p, leaf in e[4]), key=repr),
-                e[5:],
-            ]
-            for e in part
+            (*entry._replace(covered=()), sorted(((below, plain(part)) for below, part in entry.covered), key=repr))
+            for entry in leaf
         ]
 
-    leaves = sorted(([path, named(leaf)] for path, leaf in document["leaves"]), key=repr)
-    return sorted(document["vector"].items()), repr(leaves)
+    content = sorted(((path, plain(leaf)) for path, leaf in leaves(record.tree)), key=repr)
+    return sorted(record.vector.items()), repr(content)
 
 
 def shown(schema: Any, record: Record) -> Any:
