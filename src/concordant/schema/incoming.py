@@ -83,8 +83,10 @@ def collapsed(given: Any, stored: Any, path: tuple[Any, ...] = ()) -> tuple[Any,
     if isinstance(given, dict) and isinstance(stored, dict):
         if len(given) != len(stored):
             return path
-        parts: Any = zip(given.items(), stored.values(), strict=True)
-        inner = ((name, one, other) for (name, one), other in parts)
+        if all(isinstance(name, str) for name in given):
+            inner: Any = ((name, one, stored.get(name)) for name, one in given.items())
+        else:
+            inner = ((name, one, other) for (name, one), other in zip(given.items(), stored.values(), strict=True))
     elif isinstance(given, (list, tuple)) and isinstance(stored, list) and len(given) == len(stored):
         inner = ((place, one, other) for place, (one, other) in enumerate(zip(given, stored, strict=True)))
     else:
@@ -203,6 +205,9 @@ def split_faults(
         if item["type"] == "extra_forbidden":
             known = ", ".join(fields) if len(location) == 1 else "those of its model"
             fatal.append(Fault(location, "the model has no such field", f"Known fields: {known}", item["input"]))
+            continue
+        if not location:
+            fatal.append(Fault((), str(item["msg"]), "Give a dict of the model's fields"))
             continue
         path = _park_at(location, fields)
         parked[path] = Fault(location, str(item["msg"]), "Give a value of the declared type", item["input"])

@@ -59,9 +59,9 @@ def splice(
         shown, rendered = _rendered(sequence, seen, base, separator, escalate)
     hunks = hunks_of(base, new)
     if rendered == base:
-        places = _Places(shown, None, len(base))
+        places = _Places(sequence, shown, None, len(base))
     else:
-        places = _Places(shown, hunks_of(base, rendered), len(base))
+        places = _Places(sequence, shown, hunks_of(base, rendered), len(base))
     edit = _Edit(sequence, stamp)
     appended: list[tuple[int, Content, bool]] = []
     for position, hunk in enumerate(hunks):
@@ -117,7 +117,8 @@ def withdraw(sequence: Sequence, gone: SeenBy) -> Sequence | None:
 class _Places:
     """Maps offsets of what the writer read to places in the pieces it was shown."""
 
-    def __init__(self, shown: Layout, drift: list[Hunk] | None, length: int) -> None:
+    def __init__(self, sequence: Sequence, shown: Layout, drift: list[Hunk] | None, length: int) -> None:
+        self.sequence = sequence
         self.shown = shown
         self.starts = shown.starts
         self.kept: list[tuple[int, int, int]] = []  # base start, base end, offset of the same in what is shown
@@ -147,10 +148,20 @@ class _Places:
                 position = there + min(high, offset) - low
         if position == 0:
             # Behind a separator that is not shown, so that it stays hidden in front of what comes first.
-            hidden = self.shown.skipped(0) if self.shown.pieces else 0
-            return _Place(self.shown.numbers[0], hidden) if hidden else None
+            if not self.shown.pieces:
+                return None
+            hidden = self.shown.skipped(0)
+            return _Place(self.shown.numbers[0], hidden) if hidden else self._behind_hidden_separator()
         index, _, end = self._pieces(position - 1, position)[0]
         return _Place(index, end)
+
+    def _behind_hidden_separator(self) -> _Place | None:
+        pieces, strikes = self.sequence.pieces(), self.sequence.strikes
+        for number in range(self.shown.numbers[0] - 1, -1, -1):
+            piece = pieces[number]
+            if piece.live and piece.line and piece.offset == 0 and not any(run in strikes for run in piece.struck):
+                return _Place(number, len(piece.content))
+        return None
 
     def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
         result = []
