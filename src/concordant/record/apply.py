@@ -14,7 +14,7 @@ from concordant.kinds.record import OpenRecord, field_at, split_slot
 from concordant.record.record import Record
 from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
-from concordant.tree import PARKED, Change, Leaf, LeafChange, leaf_at, leaves, place_leaf, restored
+from concordant.tree import PARKED, PRESENT, Change, Leaf, LeafChange, Path, leaf_at, leaves, place_leaf, restored
 from concordant.values import ABSENT, REMOVED
 
 __all__ = ["Applied", "Earlier", "Write", "apply", "without"]
@@ -248,23 +248,51 @@ def _assign_open(change: Change, contest: Contest, current: Any, value: Any) -> 
 def take_back(change: Change, root: Field, earlier: Earlier) -> None:
     """Removes what a write did, where it still stands, and puts back what it had replaced there."""
     dot = dot_of(earlier.stamp)
+    put_back = _undelete(change, earlier)
     for path, before, after in earlier.changes:
-        current = change.live(path)
+        if path in put_back:
+            continue
+        current = change.get(path)
         if isinstance(current, Sequence):
-            change.after[path] = withdraw(current, lambda stamp: dot_of(stamp) == dot)
+            change.set(path, withdraw(current, lambda stamp: dot_of(stamp) == dot))
             continue
         field = field_at(root, path)
         if isinstance(field.kind, Counter) and path[-1] is not None:
-            change.after[path] = field.kind.taken_back(current, before, after, dot, change.stamp)
+            change.set(path, field.kind.taken_back(current, before, after, dot, change.stamp))
             continue
         entries = current if isinstance(current, tuple) else ()
         if not any(dot_of(entry.stamp) == dot for entry in entries):
             if after in (None, ()) and isinstance(before, tuple):
-                change.after[path] = (*entries, *_anew(before, (), change.stamp))
+                change.set(path, (*entries, *_anew(before, (), change.stamp)))
             continue
         kept = tuple(entry for entry in entries if dot_of(entry.stamp) != dot)
         replaced = _anew(before, after, change.stamp) if isinstance(before, tuple) else ()
-        change.after[path] = (*kept, *replaced)
+        change.set(path, (*kept, *replaced))
+
+
+def _undelete(change: Change, earlier: Earlier) -> set[Path]:
+    """Takes back a write's deletions: what each still keeps stands again, under the new write.
+
+    Returns:
+        The paths that are done with: the deleted containers' own, and those of what was deleted with them.
+    """
+    dot = dot_of(earlier.stamp)
+    done: set[Path] = set()
+    for path, _, after in earlier.changes:
+        register = after if isinstance(after, tuple) and path[-1] is None else ()
+        tombs = [entry for entry in register if dot_of(entry.stamp) == dot and entry.value is None]
+        if not tombs:
+            continue
+        done.add(path)
+        done |= {(*path[:-1], *below) for tomb in tombs for below, _ in tomb.covered}
+        live = change.live(path)
+        entries = live if isinstance(live, tuple) else ()
+        change.covering = True
+        change.after[path] = tuple(
+            Entry(change.stamp, PRESENT, covered=entry.covered) if dot_of(entry.stamp) == dot else entry
+            for entry in entries
+        )
+    return done
 
 
 def _anew(before: tuple[Entry, ...], after: Leaf | None, stamp: Stamp) -> tuple[Entry, ...]:

@@ -19,6 +19,7 @@ from pydantic import (
 
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
+from concordant.values import check_text
 
 __all__ = ["collapsed", "dumper", "has_records", "incoming_model", "is_plain", "split_faults", "unwrapped"]
 
@@ -81,6 +82,9 @@ def unwrapped(value: Any, field: Field, *, everything: bool) -> Any:
 def collapsed(given: Any, stored: Any, path: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
     """The path of a dict several keys of which became one in its JSON form; ``None`` if there is none."""
     if isinstance(given, dict) and isinstance(stored, dict):
+        for name in given:
+            if isinstance(name, str) and not name.isascii():
+                check_text(name, (*path, name))  # the JSON form would hold replacement characters
         if len(given) != len(stored):
             return path
         if all(isinstance(name, str) for name in given):

@@ -108,7 +108,7 @@ class Pending:
             if earlier is not None
             else None,
             yields=later,
-            existed=self.mark is not None and self.mark.at >= 0 and bool(self.mark.base),
+            existed=(self.mark is not None and bool(self.mark.base)) or (self.namespace, self.key) in scope.written,
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
         changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)
@@ -140,7 +140,13 @@ class Pending:
         What it does is then computed when somebody reads the document, or writes to it concurrently. A chain of
         sequential writes costs little more than as many rows.
         """
-        if self.deciding or self.parked or self.mode == "delete" or self.schema.checked or self.scope.executed_before:
+        if (
+            self.deciding
+            or self.parked
+            or self.mode == "delete"
+            or self.schema.checked
+            or self.scope.base.executed_before
+        ):
             return False
         if isinstance(state, Record):
             if state.suspects or PARKED in state.tree or (self.namespace, self.key) in self.inbox.open:
@@ -218,7 +224,7 @@ class Pending:
         if self.op is None:
             return None, frozenset()
         rows: dict[int, Row] | None = (
-            self.scope.earlier.get((self.namespace, self.key)) if self.scope.executed_before else None
+            self.scope.earlier.get((self.namespace, self.key)) if self.scope.base.executed_before else None
         )
         if not rows:
             return None, frozenset()

@@ -115,6 +115,7 @@ class Engine(Reading):
             self._identify(pending, scope, document)
         if scope.origin:
             scope.set_mark(document, Mark(mark.at if mark else -1, {}))
+            scope.written.discard(document)
         return pending
 
     def _fill(self, pending: Pending, schema: Compiled, value: Any) -> None:
@@ -146,7 +147,7 @@ class Engine(Reading):
         task = scope.task
         assert task is not None
         ordinal = scope.ordinals.get(document, 0)
-        if ordinal == 0 and scope.executed_before is not False:
+        if ordinal == 0 and scope.base.executed_before is not False:
             self._earlier(scope, document)
         scope.ordinals[document] = ordinal + 1
         pending.op = (task.task, task.execution, ordinal, task.began)
@@ -160,7 +161,9 @@ class Engine(Reading):
         pending.if_version = if_version
         if scope.task is not None:
             self._identify(pending, scope, (namespace, key))
-        return self._commit(pending)
+        receipt = self._commit(pending)
+        scope.written.add((namespace, key))
+        return receipt
 
     def _delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
         pending = self._removal(namespace, key, scope)

@@ -150,15 +150,15 @@ class Reading:
 
     def _earlier(self, scope: Scope, document: tuple[Namespace, str]) -> dict[int, Row]:
         """The puts that earlier executions of the scope's task made to a document, by ordinal."""
-        if scope.executed_before is False:
+        if scope.base.executed_before is False:
             return {}
         found: dict[int, Row] | None = scope.earlier.get(document)
         if found is None:
             found = {}
             task = scope.task
-            if task is not None and scope.executed_before is None:
-                scope.executed_before = self.storage.executed_before(task.task, task.execution)
-            if task is not None and scope.executed_before:
+            if task is not None and scope.base.executed_before is None:
+                scope.base.executed_before = self.storage.executed_before(task.task, task.execution)
+            if task is not None and scope.base.executed_before:
                 for row in self.storage.rows(*document):
                     if row.op is not None and row.op[0] == task.task and row.op[1] != task.execution:
                         found.setdefault(row.op[2], row)

@@ -90,6 +90,7 @@ class Scope:
     __slots__ = (
         "_marks",
         "agent",
+        "base",
         "began",
         "born",
         "earlier",
@@ -100,6 +101,7 @@ class Scope:
         "relation",
         "since",
         "task",
+        "written",
     )
 
     def __init__(
@@ -121,6 +123,8 @@ class Scope:
         self.ordinals: dict[Document, int] = {}
         self.earlier: dict[Document, dict[int, Any]] = {}
         self.executed_before: bool | None = None
+        self.base = self  # the task's own scope, where this one is another name or handle of it
+        self.written: set[Document] = set()
         self.floor = task.floor if task is not None else 0.0
         self.born: int | None = None  # for a handle made in a task: the last commit before it was made
 
@@ -138,7 +142,12 @@ class Scope:
 
     def shares(self, base: Scope) -> None:
         """Makes this scope another name for ``base``: the same marks and puts."""
-        self._marks, self.ordinals, self.earlier = base._marks, base.ordinals, base.earlier
+        self._marks, self.written = base._marks, base.written
+        self.counts_with(base)
+
+    def counts_with(self, base: Scope) -> None:
+        """Numbers puts together with those of ``base``: a retried task finds them whoever makes them."""
+        self.ordinals, self.earlier, self.base = base.ordinals, base.earlier, base
 
 
 def task_of(origin: str) -> str:

@@ -65,8 +65,7 @@ class Scoping:
                     origin = f"{task.origin}#{self._fresh()}"
                     scope = Scope(agent, origin, None, task.began, task.relation, task)
                     scope.born = self._storage.now()[0]
-                    scope.ordinals, scope.earlier = base.ordinals, base.earlier
-                    scope.executed_before = base.executed_before
+                    scope.counts_with(base)
                     return scope
             n, time = self._storage.now()
         elif began.replica == self._storage.replica:
