@@ -285,9 +285,7 @@ def test_tools_in_a_tool_node_run_in_its_task() -> None:
 def test_an_agent_is_known_by_its_own_name(asynchronous: bool, nested: bool) -> None:
     """Tools of a prebuilt agent write under the agent's name, whatever node it stands in."""
     if nested and LANGGRAPH < (1, 2, 3):
-        pytest.skip(
-            "a sub-graph's own metadata is replaced by its parent's there, so the node names stand in"
-        )
+        pytest.skip("a sub-graph's own metadata is replaced by its parent's there, so the node names stand in")
     seen = Recorder()
 
     @tool
@@ -555,9 +553,7 @@ def test_calls_by_one_task_are_told_apart() -> None:
     assert relation(one, encode([top])) == "same"
 
 
-@pytest.mark.skipif(
-    "error_handler" not in signature(StateGraph.add_node).parameters, reason="no error handlers"
-)
+@pytest.mark.skipif("error_handler" not in signature(StateGraph.add_node).parameters, reason="no error handlers")
 def test_an_error_handler_has_seen_the_node_that_failed() -> None:
     """A node's error handler belongs to the task that failed, and is concurrent with that task's siblings."""
     seen = Recorder()
@@ -605,37 +601,6 @@ def test_names_with_separators_are_split_at_task_ids() -> None:
     ]
     assert lineage(path, {"": "s", f"a|b:c:{one}|3": two})[1] == Level("3", two, two)
     assert segments("odd")[0].task == "odd"
-
-
-def test_costs() -> None:
-    """A task read before costs about what a context variable costs, and relation about what a tuple does."""
-    costs: list[float] = []
-
-    def best(body: Callable[[], Any], n: int = 2000) -> float:
-        rounds = []
-        for _ in range(7):
-            start = time.perf_counter()
-            for _ in range(n):
-                body()
-            rounds.append((time.perf_counter() - start) / n)
-        return min(rounds) * 1e6
-
-    def node(state: State) -> State:
-        config = get_config()
-        seen.note("n")
-        costs.append(best(current_task))
-        costs.append(best(lambda: context._read(config)))
-        return {}
-
-    seen = Recorder()
-    graph = chain(("team", chain(("n", node)).compile())).compile()
-    graph.invoke({})
-    graph.invoke({})
-    one, two = (t.token for t in seen.seen["n"])
-    cached, read = costs[:2]
-    # The budget is 1, 15 and 1.5 µs; the margin is for busy machines.
-    assert cached < 3 and read < 45
-    assert best(lambda: relation(one, one)) < 4.5 and best(lambda: relation(one, two)) < 4.5
 
 
 # --- random graphs against the truth of their construction -------------------------------------------------
@@ -718,9 +683,7 @@ class World:
     def build(self, above: tuple[str, ...], depth: int) -> StateGraph[Walk, Any, Any, Any]:
         rng = self.random
         # Clock alone goes back up, so that sub-graphs do not write their parent's `via`.
-        builder: StateGraph[Walk, Any, Any, Any] = StateGraph(
-            (Walk, Walk2, Walk3)[depth], output_schema=Clock
-        )
+        builder: StateGraph[Walk, Any, Any, Any] = StateGraph((Walk, Walk2, Walk3)[depth], output_schema=Clock)
         names = [f"n{i}" for i in range(rng.randint(2, 5))]
         subgraphs = set()
         for name in names:

@@ -34,6 +34,7 @@ class Pending:
 
     values: dict[str, Any] | None = None
     replaces_all = False
+    existed = False
     parked: Mapping[tuple[str, ...], bytes] = {}
     op: tuple[str, str, int, float] | None = None
     if_version: int | None = None
@@ -108,7 +109,7 @@ class Pending:
             if earlier is not None
             else None,
             yields=later,
-            existed=(self.mark is not None and bool(self.mark.base)) or (self.namespace, self.key) in scope.written,
+            existed=self.existed,
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
         changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)

@@ -111,6 +111,7 @@ class Engine(Reading):
             scope = self.scoping.current() or self.scoping.alone(document)
         mark = scope.mark(document)
         pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "delete")
+        pending.existed = (mark is not None and bool(mark.base)) or document in scope.written
         if scope.task is not None:
             self._identify(pending, scope, document)
         if scope.origin:
