@@ -45,7 +45,7 @@ class Write:
         parked: values of the wrong type, by public path.
         contest, decision: what is decided, and the value (``REMOVED`` for a deletion, ``ABSENT`` for no value).
         earlier: the put of an earlier execution whose place it takes.
-        own: the writer's own writes, where ``base`` is what it put without having read.
+        own: the origin of the writer's own writes, where ``base`` is what it put without having read.
         existed: the writer of a deletion had read the document.
         yields: dots of later puts of that execution, which stand where they wrote.
     """
@@ -62,7 +62,7 @@ class Write:
     decision: Any = ABSENT
     earlier: Earlier | None = None
     yields: frozenset[tuple[str, int]] = frozenset()
-    own: SeenBy | None = None
+    own: str | None = None
     existed: bool = False
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from concordant.causal import SeenBy, Stamp, order_of
 from concordant.sequence.diff import Hunk
-from concordant.sequence.layout import Layout, layout, patched
+from concordant.sequence.layout import Layout, layout, own_layout, patched
 from concordant.sequence.overlap import Overlap, analyse
 from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
 
@@ -43,7 +43,7 @@ def splice(
     hunks_of: Callable[[Any, Any], list[Hunk]],
     separator: str = "",
     escalate: bool = True,
-    own: SeenBy | None = None,
+    own: str | None = None,
 ) -> Sequence:
     """Carries the difference between ``base`` (what the writer read) and ``new`` over to ``sequence``.
 
@@ -52,10 +52,13 @@ def splice(
         hunks_of: gives the difference of two contents as hunks.
         separator: what a line begins with (texts only).
         escalate: whether rewrites of the same words are contested.
-        own: the writer's own writes, where ``base`` is what it wrote itself without having read.
+        own: the origin of the writer's own writes, where ``base`` is what it wrote itself without having read.
     """
-    shown, rendered = _rendered(sequence, own or seen, base, separator, escalate)
-    if own is not None and rendered != base:
+    rendered: Any = None
+    if own is not None:
+        shown = own_layout(sequence, own, separator)
+        rendered = shown.content(base[:0])
+    if own is None or rendered != base:
         shown, rendered = _rendered(sequence, seen, base, separator, escalate)
     hunks = hunks_of(base, new)
     if rendered == base:

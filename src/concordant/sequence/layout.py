@@ -14,7 +14,7 @@ from concordant.causal import Stamp
 from concordant.sequence.overlap import NOTHING, Analysis
 from concordant.sequence.pieces import Content, Piece, Sequence
 
-__all__ = ["Layout", "layout", "patched"]
+__all__ = ["Layout", "layout", "own_layout", "patched"]
 
 
 class Layout:
@@ -75,6 +75,24 @@ def _layout(sequence: Sequence, analysis: Analysis, separator: str) -> Layout:
                 result.numbers.append(number)
                 result.pieces.append(piece)
                 result.contents.append(seen)
+    return result
+
+
+def own_layout(sequence: Sequence, origin: str, separator: str) -> Layout:
+    """What one scope's writes alone show: the pieces it put, but for those that it struck itself."""
+    strikes = sequence.strikes
+    result = Layout([], [], [])
+    mine = [(number, piece) for number, piece in enumerate(sequence) if piece.stamp.origin == origin and piece.live]
+    for number, piece in mine:
+        if any(run in strikes and strikes[run].stamp.origin == origin for run in piece.struck):
+            continue
+        content: Any = piece.content
+        if piece.line and piece.offset == 0 and _at_line_start(result.contents, separator):
+            content = content[len(separator) :]
+        if len(content):
+            result.numbers.append(number)
+            result.pieces.append(piece)
+            result.contents.append(content)
     return result
 
 

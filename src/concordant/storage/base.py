@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from concordant.causal import SeenBy, Stamp
+from concordant.causal import Stamp
 from concordant.record import Record
 from concordant.tree import LeafChange
 
@@ -19,7 +19,7 @@ class PutOff:
 
     __slots__ = ("changes", "mark", "mode", "own", "replaces_all")
 
-    def __init__(self, mode: str, mark: Any, replaces_all: bool, own: SeenBy | None) -> None:
+    def __init__(self, mode: str, mark: Any, replaces_all: bool, own: str | None) -> None:
         self.own = own
         self.mode = mode
         self.mark = mark

@@ -40,7 +40,7 @@ class Change:
         deciding: whether it settles an escalation, so that sticky contenders give way too.
         on_delete: what becomes of updates concurrent with a deletion, in this namespace.
         covering: whether there is any deletion in the tree, or what one removed (``False`` saves looking for it).
-        own: the writer's own writes, where what it edits is what it wrote without having read.
+        own: the origin of the writer's own writes, where what it edits is what it wrote without having read.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Change:
         deciding: bool = False,
         on_delete: str = "escalate",
         covering: bool = True,
-        own: SeenBy | None = None,
+        own: str | None = None,
     ) -> None:
         self.tree = tree
         self.stamp = stamp

@@ -155,12 +155,11 @@ def task_of(origin: str) -> str:
     return origin.partition("#")[0] if "#" in origin else origin
 
 
-def own_writes(scope: Scope, mark: Mark | None) -> SeenBy | None:
-    """The scope's own writes, where its mark is of a put without a read; else ``None``."""
+def own_writes(scope: Scope, mark: Mark | None) -> str | None:
+    """The origin of the scope's own writes, where its mark is of a put without a read; else ``None``."""
     if mark is None or mark.at >= 0 or not scope.origin:
         return None
-    origin = scope.origin
-    return lambda stamp: stamp.origin == origin
+    return scope.origin
 
 
 def seen_by(
