@@ -24,6 +24,9 @@ Content: TypeAlias = "str | tuple[bytes, ...]"
 RunId: TypeAlias = tuple[str, int, int]
 Anchor: TypeAlias = tuple[str, int, int, int]
 
+WORTH_REMEMBERING = 16
+"""From how many pieces on a sequence remembers its layout."""
+
 START: Anchor = ("", 0, 0, 0)
 """The place before everything."""
 
@@ -154,6 +157,8 @@ class Sequence:
 
     def analysed(self, compute: Callable[[Sequence], T]) -> T:
         """``compute(self)``, remembered: a sequence never changes."""
+        if not self.overlapping:
+            return compute(self)
         if self._analysis is None or self._analysis[0] != compute:
             self._analysis = (compute, compute(self))
         return self._analysis[1]  # type: ignore[no-any-return]
@@ -168,7 +173,9 @@ class Sequence:
         self._layout = (key, layout)
 
     def laid_out(self, key: object, compute: Callable[[], T]) -> T:
-        """``compute()``, remembered under a key."""
+        """``compute()``, remembered under a key where the sequence is long enough for that to pay."""
+        if self._size < WORTH_REMEMBERING:
+            return compute()
         if self._layout is None or self._layout[0] != key:
             self._layout = (key, compute())
         return self._layout[1]

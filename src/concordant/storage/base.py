@@ -79,6 +79,11 @@ class Storage(Protocol):
         """The state of a document, ``None`` if there never was one."""
         ...
 
+    def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
+        """The number of a commit and the state of a document, which shows all of its commits up to that number; for
+        states that never change (the row of an only write)."""
+        ...
+
     def reading(self) -> Any:
         """A context in which no commit takes place."""
         ...

@@ -44,7 +44,6 @@ class MemoryStorage:
             result = update(state, n, now)
             if result is None:
                 return
-            self.n, self.clock = n, now
             after, row = result
             if after is not state:
                 if after is None:
@@ -53,6 +52,7 @@ class MemoryStorage:
                     self.spaces[namespace] = {key: after}
                 else:
                     space[key] = after
+            self.n, self.clock = n, now  # after the state, so that peek never tells of a commit not yet to be seen
             self.rows_kept.append(row)
             op = row[10]
             if op is not None:
@@ -89,6 +89,11 @@ class MemoryStorage:
     def load(self, namespace: Namespace, key: str) -> State | None:
         space = self.spaces.get(namespace)
         return space.get(key) if space is not None else None
+
+    def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
+        n = self.n
+        space = self.spaces.get(namespace)
+        return n, space.get(key) if space is not None else None
 
     def reading(self) -> Any:
         return self.lock

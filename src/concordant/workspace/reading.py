@@ -48,6 +48,15 @@ class Reading:
         execution."""
         schema = self.registry.readable(namespace, key)
         document = (namespace, key)
+        n, state = self.storage.peek(namespace, key)
+        if type(state) is tuple and (scope is None or scope.task is None or scope.base.executed_before is False):
+            found: Document | None = Document(namespace, key, state[2], state[7], state[3], state[3], schema, raw=True)
+            mark = Mark(state[2], state[7])
+            if scope is None:
+                self.scoping.note_read(document, mark)
+            else:
+                scope.set_mark(document, mark)
+            return found, mark
         with self.storage.reading():
             n = self.storage.now()[0]
             state = self.storage.load(namespace, key)
