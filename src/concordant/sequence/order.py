@@ -63,7 +63,7 @@ def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: Ve
         for run, strike in mine.strikes.items():
             if run in theirs.strikes or not is_covered(strike.stamp, known):
                 strikes[run] = strike
-    pieces = _unite(one, other, vector, other_vector)
+    pieces = _needed(_unite(one, other, vector, other_vector))
     joined = Sequence(in_order(pieces), strikes, newest_root(pieces))
     return joined if joined.is_alive() else None
 
@@ -94,6 +94,23 @@ def _unite(one: Sequence, other: Sequence, vector: VersionVector, other_vector: 
         else:
             result.extend(_zip(ours, others, either=not vector and not other_vector))
     return result
+
+
+def _needed(pieces: list[Piece]) -> list[Piece]:
+    """The pieces of runs that are live, or that such a run is anchored in; what is left over is the same everywhere."""
+    parents = {run_of(piece): piece.parent for piece in pieces}
+    needed: set[RunId] = set()
+    for piece in pieces:
+        run = run_of(piece)
+        if not piece.live:
+            continue
+        while run not in needed:
+            needed.add(run)
+            parent = parents.get(run)
+            if parent is None or parent == START or parent[:3] not in parents:
+                break
+            run = parent[:3]
+    return [piece for piece in pieces if run_of(piece) in needed]
 
 
 def _by_run(sequence: Sequence) -> dict[RunId, list[Piece]]:
