@@ -36,6 +36,7 @@ class Record:
         pending: journal rows of writes not yet applied to the tree (by the layer that keeps the record).
         recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
+        first: the write that made the document (anew), where it is known here.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
 
@@ -44,6 +45,7 @@ class Record:
         "cache",
         "covering",
         "created_at",
+        "first",
         "pending",
         "recent",
         "suspects",
@@ -63,6 +65,7 @@ class Record:
         self.recent: list[tuple[int, float, str]] = []
         self.covering = False
         self.created_at = 0.0
+        self.first: Stamp | None = None
         self.updated_at = 0.0
         self.cache: Any = None
 
@@ -105,6 +108,7 @@ class Record:
         twin.vector = dict(self.vector)
         twin.arrivals = self.arrivals
         twin.version = self.version
+        twin.first = self.first
         twin.pending = list(self.pending)
         twin.recent = list(self.recent)
         twin.suspects = self.suspects

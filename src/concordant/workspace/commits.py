@@ -94,11 +94,12 @@ class Pending:
             self.op = (*self.op[:3], began)
         record = expanded(state, self.schema, self.replica)
         stamp = Stamp(time, self.replica, n, scope.agent, scope.origin, self.act)
+        seen = seen_everything if self.deciding else seen_by(scope, self.mark, record, self.replica, began)
         write = Write(
             stamp=stamp,
             mode=self.mode,
             values=self._values(),
-            seen=seen_everything if self.deciding else seen_by(scope, self.mark, record, self.replica, began),
+            seen=seen,
             base=self.mark.values() if self.mark is not None and self.mode in ("put", "edit") else None,
             leave=self.mark.leave if self.mark is not None else frozenset(),
             replaces_all=self.replaces_all,
@@ -109,7 +110,7 @@ class Pending:
             if earlier is not None
             else None,
             yields=later,
-            existed=self.existed,
+            existed=self.existed or (record.first is not None and seen(record.first)),
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
         changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)
@@ -121,7 +122,7 @@ class Pending:
         record.commit(changes, stamp)
         record.note_commit(n, time, scope.origin)
         if not existed:
-            record.created_at = time
+            record.created_at, record.first = time, stamp
         settled: tuple[Any, ...] = ()
         document = (self.namespace, self.key)
         if record.suspects or self.schema.checked or document in self.inbox.open:
@@ -170,6 +171,7 @@ class Pending:
             record.pending.append(state)
             record.note_commit(state[2], state[3], state[5])
             record.created_at = state[3]
+            record.first = Row(*state).stamp(self.replica)
             previous = state[2]
         put_off = PutOff(
             self.mode,
@@ -253,6 +255,7 @@ def expanded(state: State | None, schema: Compiled, replica: str) -> Record:
     if state is not None:
         record.pending.append(state)
         record.note_commit(state[2], state[3], state[5])
+        record.first = Row(*state).stamp(replica)
         _catch_up(record, schema, replica)
     return record
 
