@@ -63,7 +63,7 @@ def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: Ve
         for run, strike in mine.strikes.items():
             if run in theirs.strikes or not is_covered(strike.stamp, known):
                 strikes[run] = strike
-    pieces = _needed(_unite(one, other, vector, other_vector))
+    pieces = _needed(_unite(one, other, vector, other_vector), strikes)
     joined = Sequence(in_order(pieces), strikes, newest_root(pieces))
     return joined if joined.is_alive() else None
 
@@ -96,13 +96,16 @@ def _unite(one: Sequence, other: Sequence, vector: VersionVector, other_vector: 
     return result
 
 
-def _needed(pieces: list[Piece]) -> list[Piece]:
-    """The pieces of runs that are live, or that such a run is anchored in; what is left over is the same everywhere."""
+def _needed(pieces: list[Piece], strikes: dict[RunId, Strike]) -> list[Piece]:
+    """The pieces of runs that are live or struck, or that such a run is anchored in: the same on all replicas.
+
+    A strike over a piece that is not live still counts, where a deletion keeps the piece and it is shown again.
+    """
     parents = {run_of(piece): piece.parent for piece in pieces}
     needed: set[RunId] = set()
     for piece in pieces:
         run = run_of(piece)
-        if not piece.live:
+        if not piece.live and not any(strike in strikes for strike in piece.struck):
             continue
         while run not in needed:
             needed.add(run)
