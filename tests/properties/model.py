@@ -99,6 +99,8 @@ class Registers:
         for gone in tombs_over.values():
             live_tombs -= gone
         live_tombs -= begins_anew
+        # Who began the document anew has let go of what the deletions it had seen removed, whoever deletes it again.
+        buried = {dot for w in self.writes if w.buries for dot in tombs_over[w.dot]}
         soft = set(live_tombs)  # deletions whose effect can still be seen through
         while True:
             more = {
@@ -106,6 +108,7 @@ class Registers:
                 for w in self.writes
                 if w.deletes
                 and w.dot not in soft
+                and w.dot not in buried
                 and any(
                     w.dot in tombs_over.get(other.dot, ())
                     and (other.dot in soft if other.deletes else not other.buries)

@@ -86,7 +86,9 @@ class Text(Kind):
                 escalate=self.escalates,
                 own=change.own,
             )
-        change.set(place, sequence)
+        if not sequence.is_alive():
+            change.touch(path)  # nothing is left of it, but that it was written
+        change.set(place, sequence if sequence.is_alive() else None)
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:

@@ -54,11 +54,9 @@ def splice(
         escalate: whether rewrites of the same words are contested.
         own: the origin of the writer's own writes, where ``base`` is what it wrote itself without having read.
     """
-    rendered: Any = None
-    if own is not None:
-        shown = own_layout(sequence, own, separator)
-        rendered = shown.content(base[:0])
-    if own is None or rendered != base:
+    shown = own_layout(sequence, own, separator) if own is not None else None
+    rendered: Any = shown.content(base[:0]) if shown is not None else None
+    if shown is None or rendered != base:
         shown, rendered = _rendered(sequence, seen, base, separator, escalate)
     hunks = hunks_of(base, new)
     if rendered == base:

@@ -217,7 +217,7 @@ class Engine(Reading):
         """After an edit the scope has read what it wrote, beside the newest it has read of the rest."""
         document = (draft.namespace, draft.key)
         newest = scope.mark(document) or draft.mark
-        if newest.at <= draft.mark.at:
+        if newest == draft.mark:
             base = {**draft.base, **after} if draft.schema.declared else after
             scope.set_mark(document, Mark(draft.mark.at, base, draft.mark.leave))
             return
