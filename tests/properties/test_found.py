@@ -230,3 +230,24 @@ def test_g11_a_valid_write_of_many_fields_is_accepted() -> None:
         workspace = space()
         workspace.agent("ada").write(("notes",), str(number), {name: fields[name] for name in order})
         assert not workspace.escalations()
+
+
+def test_g3_a_deletion_by_one_who_saw_an_earlier_life_contests_the_new_one() -> None:
+    """A writer that saw the document, but neither its end nor its new beginning, deletes: that meets the new one."""
+    workspace = space()
+    workspace.agent("ada").write(*PLACE, {"last": "a"})
+    late, ada = workspace.agent("bob"), workspace.agent("ada")
+    ada.delete(*PLACE)
+    ada.write(*PLACE, {"last": "b"})
+    late.delete(*PLACE)
+    (escalation,) = workspace.escalations()
+    assert (escalation.path, escalation.reason) == ((), "delete")
+    assert value(workspace) == {"last": "b"}
+    # Who began between the two lives had nothing to delete.
+    workspace = space()
+    workspace.agent("ada").write(*PLACE, {"last": "a"})
+    workspace.agent("ada").delete(*PLACE)
+    between = workspace.agent("bob")
+    workspace.agent("ada").write(*PLACE, {"last": "b"})
+    between.delete(*PLACE)
+    assert not workspace.escalations() and value(workspace) == {"last": "b"}

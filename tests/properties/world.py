@@ -245,7 +245,7 @@ class World:
         self.made(side.home, place, plan, before, side)
         if not same:
             newest = side.read[place]
-            if newest.at <= draft.read.at:
+            if newest == draft.read:
                 side.read[place] = Read(after, draft.read.leave, draft.read.at)
                 return
             # Beside what it wrote, the newest that it has read of the rest.

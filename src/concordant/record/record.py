@@ -36,7 +36,7 @@ class Record:
         pending: journal rows of writes not yet applied to the tree (by the layer that keeps the record).
         recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
-        first: the write that made the document (anew), where it is known here.
+        lives: the newest writes made here that brought the document to life (``True``) or ended it.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
 
@@ -45,7 +45,7 @@ class Record:
         "cache",
         "covering",
         "created_at",
-        "first",
+        "lives",
         "pending",
         "recent",
         "suspects",
@@ -65,7 +65,7 @@ class Record:
         self.recent: list[tuple[int, float, str]] = []
         self.covering = False
         self.created_at = 0.0
-        self.first: Stamp | None = None
+        self.lives: tuple[tuple[Stamp, bool], ...] = ()
         self.updated_at = 0.0
         self.cache: Any = None
 
@@ -108,7 +108,7 @@ class Record:
         twin.vector = dict(self.vector)
         twin.arrivals = self.arrivals
         twin.version = self.version
-        twin.first = self.first
+        twin.lives = self.lives
         twin.pending = list(self.pending)
         twin.recent = list(self.recent)
         twin.suspects = self.suspects
