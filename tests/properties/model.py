@@ -5,7 +5,7 @@ the definition: a write's entry at a path is live unless another known write tha
 vectors, no merging: two replicas join by the union of the writes they know.
 
 The paths of a document: ``(field,)`` for a scalar, ``(field, element)`` for sets, ``(field, key)`` for maps,
-``(field, dot)`` for counters, ``(field, None)`` for the mark that a field exists though it may be empty, and ``()`` for
+``(field, (replica, agent))`` for counters (each agent's sum), ``(field, None)`` for the mark that a field exists though it may be empty, and ``()`` for
 the document itself (a deletion, or the mark that it exists).
 """
 
@@ -51,13 +51,15 @@ class Effect:
 
 @dataclass(frozen=True)
 class Write:
-    """One write with all its effects. ``buries`` tells that it began anew a document whose deletion it had seen."""
+    """One write with all its effects, and what its author had seen. ``buries`` tells that it began anew a document
+    whose deletion it had seen."""
 
     doc: str
     stamp: Stamp
     effects: Mapping[Path, Effect]
     deletes: bool = False
     buries: bool = False
+    seen: frozenset[Dot] = frozenset()
 
     @property
     def dot(self) -> Dot:
@@ -148,8 +150,15 @@ class Registers:
 class Plan:
     """The effects of one write in the making."""
 
-    def __init__(self, writes: Iterable[Write], seen: frozenset[Dot], kinds: Mapping[str, str] | None) -> None:
+    def __init__(
+        self,
+        writes: Iterable[Write],
+        seen: frozenset[Dot],
+        kinds: Mapping[str, str] | None,
+        writer: tuple[str, str] = ("", ""),
+    ) -> None:
         self.kinds = kinds
+        self.writer = writer
         self.seen = seen
         self.effects: dict[Path, Effect] = {}
         self.deletes = self.buries = False
@@ -206,7 +215,10 @@ class Plan:
     def contribute(self, name: str, value: Any) -> None:
         kind = self.kind(name)
         if kind == "counter":
-            self.effects[(name, "own")] = Effect(text_of(value))
+            path = (name, self.writer)
+            earlier = self.at(path)
+            total = value + sum(json.loads(entry.value or "0") for entry in earlier)
+            self.effects[path] = Effect(text_of(total), frozenset(entry.dot for entry in earlier))
         elif kind == "set":
             for place, item in enumerate(value):
                 self.replace((name, text_of(item)), text_of(item), place=place)
@@ -251,20 +263,12 @@ class Plan:
 
     def delete(self) -> None:
         tombs = frozenset(e.dot for e in self.gone(ROOT))
-        seen_writes = Registers(write for write in self.known if write.dot in self.seen)
-        existed = bool(seen_writes.writes) and (not seen_writes.tombs or seen_writes.alive())
+        seen_writes = [write for write in self.known if write.dot in self.seen]
+        ended = frozenset[Dot]().union(*(write.seen for write in seen_writes if write.deletes))
+        existed = any(write.dot not in ended for write in seen_writes if not write.deletes)
         found = bool(self.now.tombs) or bool(tombs) or existed
-        unseen = {
-            (p[:1], e.stamp[1], e.stamp[3]) for p, es in self.now.shown.items() for e in es if e.dot not in self.seen
-        }
         for path, entries in self.now.shown.items():
-            # One agent's amounts of a counter are one sum: a deletion takes all of it or nothing.
-            counted = path != ROOT and self.kind(path[0]) == "counter"
-            seen = frozenset(
-                e.dot
-                for e in entries
-                if e.dot in self.seen and not (counted and (path[:1], e.stamp[1], e.stamp[3]) in unseen)
-            )
+            seen = frozenset(entry.dot for entry in entries if entry.dot in self.seen)
             if path != ROOT and seen:
                 self.effects[path] = Effect(REMOVED, seen)
                 found = True
@@ -273,5 +277,4 @@ class Plan:
             self.effects[ROOT] = Effect(None, tombs)
 
     def made(self, doc: str, stamp: Stamp) -> Write:
-        named = {(p[0], stamp[1:3]) if p[1:] == ("own",) else p: effect for p, effect in self.effects.items()}
-        return Write(doc, stamp, named, self.deletes, self.buries)
+        return Write(doc, stamp, dict(self.effects), self.deletes, self.buries, self.seen)

@@ -117,8 +117,10 @@ class World:
     def shown(self, home: int, place: Place) -> Shown:
         return show(self.known_of(home, place), self.kinds(place), "agreed" if place[0] == TEAM else "first")
 
-    def plan(self, home: int, place: Place, seen: frozenset[Dot]) -> Plan:
-        return Plan(self.known_of(home, place), seen, self.kinds(place))
+    def plan(self, side: Side, place: Place, seen: frozenset[Dot] | None = None) -> Plan:
+        writer = (self.spaces[side.home].storage.replica, side.name)
+        seen = side.seen(place) if seen is None else seen
+        return Plan(self.known_of(side.home, place), seen, self.kinds(place), writer)
 
     def made(self, home: int, place: Place, plan: Plan, before: int, side: Side | None = None) -> None:
         """Compares the planned write with the commit that the workspace made (or not), and records it."""
@@ -139,7 +141,7 @@ class World:
     # -- acts ----------------------------------------------------------------------------------------------------
 
     def write(self, side: Side, place: Place, values: dict[str, Any]) -> None:
-        plan = self.plan(side.home, place, side.seen(place))
+        plan = self.plan(side, place)
         plan.enter()
         for name, value in values.items():
             plan.contribute(name, value)
@@ -150,7 +152,7 @@ class World:
         self.made(side.home, place, plan, before, side)
 
     def put(self, side: Side, place: Place, values: dict[str, Any]) -> None:
-        plan = self.plan(side.home, place, side.seen(place))
+        plan = self.plan(side, place)
         read = side.read.get(place)
         base = read.value if read else {}
         plan.enter()
@@ -185,7 +187,7 @@ class World:
         side.own, side.seen_of, side.read = set(), {}, {}
 
     def delete(self, side: Side, place: Place) -> None:
-        plan = self.plan(side.home, place, side.seen(place))
+        plan = self.plan(side, place)
         plan.delete()
         before = self.spaces[side.home].moment().n
         side.handle.delete(*place)
@@ -224,7 +226,7 @@ class World:
             else:
                 after[name] = value
                 draft.object[name] = value
-        plan = self.plan(side.home, place, draft.seen | side.own)
+        plan = self.plan(side, place, draft.seen | side.own)
         if declared:
             same = all(_same(name, value, base.get(name, defaults[name])) for name, value in after.items())
         else:
@@ -265,7 +267,7 @@ class World:
         """Resolves (``value``) or, with ``DISMISS``, dismisses an escalation about a register."""
         place: Place = (escalation.namespace, escalation.key)
         path = self.path_of(place, escalation.path)
-        plan = self.plan(home, place, frozenset(self.known[home]))
+        plan = Plan(self.known_of(home, place), frozenset(self.known[home]), self.kinds(place))
         base = agreed(plan.at(path))
         if value is DISMISS:
             text = base.value if base is not None else None

@@ -46,7 +46,7 @@ class Write:
         contest, decision: what is decided, and the value (``REMOVED`` for a deletion, ``ABSENT`` for no value).
         earlier: the put of an earlier execution whose place it takes.
         own: the origin of the writer's own writes, where ``base`` is what it put without having read.
-        existed: the writer of a deletion had read the document.
+        existed: whether the document was there in the eyes of the writer of a deletion.
         yields: dots of later puts of that execution, which stand where they wrote.
     """
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from concordant.causal import Stamp, VersionVector
+from concordant.causal import SeenBy, Stamp, VersionVector
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, LeafChange, Path, Tree, leaves, place_leaf
 
 __all__ = ["RECENT", "Arrival", "Record"]
+
+LIVES = 16
+"""How many turns of a document's life are remembered."""
 
 RECENT = 256
 """How many of a record's newest commits are remembered by origin."""
@@ -93,6 +96,14 @@ class Record:
         self.recent.append((n, time, origin))
         if len(self.recent) >= 2 * RECENT:
             del self.recent[:RECENT]
+
+    def note_life(self, stamp: Stamp, alive: bool) -> None:
+        """Remembers a write that brought the document to life, or ended it."""
+        self.lives = (*self.lives[1 - LIVES :], (stamp, alive))
+
+    def lived(self, seen: SeenBy) -> bool:
+        """Whether the document was there in the eyes of somebody who has seen certain writes."""
+        return next((alive for stamp, alive in reversed(self.lives) if seen(stamp)), False)
 
     def undo(self, changes: Iterable[LeafChange]) -> None:
         """Goes back before changes (on a copy made for reading the past)."""

@@ -232,16 +232,17 @@ class Change:
             kept = (*kept, Entry(self.stamp, PRESENT, covered=covered))
         self.after[node] = kept
 
-    def delete(self, path: Path, *, existed: bool = False) -> bool:
+    def delete(self, path: Path, *, existed: bool | None = None) -> bool:
         """Deletes a container as far as the writer has seen it; tells whether there was anything to delete.
 
         Args:
-            existed: the writer knows that it was there, though all it had seen of it may have been replaced since.
+            existed: whether the writer knows that it was there, though all it had seen of it may have been replaced
+                since (``None``: to be told by what has replaced what it had seen).
         """
         node = (*path, None)
         entries = self._register(node)
         covered: dict[Path, Leaf] = {}
-        found = existed or any(e.value is None for e in entries)
+        found = bool(existed) or any(e.value is None for e in entries)
         for entry in entries:
             if self.seen(entry.stamp):
                 found = True
@@ -264,7 +265,7 @@ class Change:
             leaf = self.live(leaf_path)
             if leaf is None:
                 continue
-            found = found or replaced_what_was_seen(leaf, self.seen)
+            found = found or (existed is None and replaced_what_was_seen(leaf, self.seen))
             mine, rest = split_by(leaf, self.seen)
             if mine is None:
                 continue

@@ -23,10 +23,6 @@ __all__ = ["Pending", "changes_of", "current_view", "effect_of", "expanded", "ve
 MOST_PUT_OFF = 32
 """How many sequential writes of a document may wait to be applied."""
 
-MOST_LIVES = 15
-"""How many earlier turns of a document's life are remembered: made, deleted, made again."""
-
-
 class Pending:
     """One write on its way. ``update`` is what the storage runs inside its transaction.
 
@@ -37,7 +33,7 @@ class Pending:
 
     values: dict[str, Any] | None = None
     replaces_all = False
-    existed = False
+    existed: bool | None = None
     parked: Mapping[tuple[str, ...], bytes] = {}
     op: tuple[str, str, int, float] | None = None
     if_version: int | None = None
@@ -113,7 +109,7 @@ class Pending:
             if earlier is not None
             else None,
             yields=later,
-            existed=self.existed or next((alive for made, alive in reversed(record.lives) if seen(made)), False),
+            existed=record.lived(seen) if self.existed is None else self.existed,
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
         changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)
@@ -126,8 +122,8 @@ class Pending:
         record.note_commit(n, time, scope.origin)
         if not existed:
             record.created_at = time
-        if existed != (alive := self._exists(record)):
-            record.lives = (*record.lives[-MOST_LIVES:], (stamp, alive))
+        if existed != self._exists(record):
+            record.note_life(stamp, not existed)
         settled: tuple[Any, ...] = ()
         document = (self.namespace, self.key)
         if record.suspects or self.schema.checked or document in self.inbox.open:
@@ -176,7 +172,7 @@ class Pending:
             record.pending.append(state)
             record.note_commit(state[2], state[3], state[5])
             record.created_at = state[3]
-            record.lives = ((Row(*state).stamp(self.replica), True),)
+            record.note_life(Row(*state).stamp(self.replica), True)
             previous = state[2]
         put_off = PutOff(
             self.mode,
@@ -260,7 +256,7 @@ def expanded(state: State | None, schema: Compiled, replica: str) -> Record:
     if state is not None:
         record.pending.append(state)
         record.note_commit(state[2], state[3], state[5])
-        record.lives = ((Row(*state).stamp(replica), True),)
+        record.note_life(Row(*state).stamp(replica), True)
         _catch_up(record, schema, replica)
     return record
 

@@ -111,12 +111,12 @@ class Engine(Reading):
             scope = self.scoping.current() or self.scoping.alone(document)
         mark = scope.mark(document)
         pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "delete")
-        pending.existed = (mark is not None and bool(mark.base)) or document in scope.written
+        pending.existed = scope.written.get(document, True if mark is not None and mark.base else None)
         if scope.task is not None:
             self._identify(pending, scope, document)
         if scope.origin:
             scope.set_mark(document, Mark(mark.at if mark else -1, {}))
-            scope.written.discard(document)
+            scope.written[document] = False
         return pending
 
     def _fill(self, pending: Pending, schema: Compiled, value: Any) -> None:
@@ -163,7 +163,7 @@ class Engine(Reading):
         if scope.task is not None:
             self._identify(pending, scope, (namespace, key))
         receipt = self._commit(pending)
-        scope.written.add((namespace, key))
+        scope.written[(namespace, key)] = True
         return receipt
 
     def _delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:

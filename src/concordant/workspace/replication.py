@@ -53,6 +53,7 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
             for origin, upto in other.vector.items():
                 if origin != storage.replica and upto > record.vector.get(origin, 0):
                     record.arrivals += ((n, time, origin, upto),)
+            lived = current_view(record, schema, storage.replica).body is not None
             record.commit(changes)
             record.note_commit(n, time, "")
             record.vector = vector
@@ -61,8 +62,10 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
             record.created_at = min(times, default=time)
             record.updated_at = max(record.updated_at, other.updated_at)
             document = (namespace, name)
+            view = current_view(record, schema, storage.replica)
+            if lived != (alive := view.body is not None):
+                record.note_life(Stamp(time, storage.replica, n, "", "", "import"), alive)
             if record.suspects or schema.declared or document in workspace.inbox.open:
-                view = current_view(record, schema, storage.replica)
                 events.extend(workspace.inbox.refresh(document, view, record, when(time)))
             changed += 1
             row = (namespace, name, n, time, f"replica:{replica}", replica, "import", None, changes, previous, None, ())

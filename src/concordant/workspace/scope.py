@@ -124,7 +124,7 @@ class Scope:
         self.earlier: dict[Document, dict[int, Any]] = {}
         self.executed_before: bool | None = None
         self.base = self  # the task's own scope, where this one is another name or handle of it
-        self.written: set[Document] = set()
+        self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last mark
         self.floor = task.floor if task is not None else 0.0
         self.born: int | None = None  # for a handle made in a task: the last commit before it was made
 
@@ -139,6 +139,8 @@ class Scope:
             self._marks.pop(document, None)
         else:
             self._marks[document] = mark
+            if self.written:
+                self.written.pop(document, None)  # the mark tells from now on
 
     def shares(self, base: Scope) -> None:
         """Makes this scope another name for ``base``: the same marks and puts."""
