@@ -23,6 +23,7 @@ __all__ = ["Pending", "changes_of", "current_view", "effect_of", "expanded", "ve
 MOST_PUT_OFF = 32
 """How many sequential writes of a document may wait to be applied."""
 
+
 class Pending:
     """One write on its way. ``update`` is what the storage runs inside its transaction.
 
