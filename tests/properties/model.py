@@ -5,8 +5,8 @@ the definition: a write's entry at a path is live unless another known write tha
 vectors, no merging: two replicas join by the union of the writes they know.
 
 The paths of a document: ``(field,)`` for a scalar, ``(field, element)`` for sets, ``(field, key)`` for maps,
-``(field, (replica, agent))`` for counters (each agent's sum), ``(field, None)`` for the mark that a field exists though it may be empty, and ``()`` for
-the document itself (a deletion, or the mark that it exists).
+``(field, (replica, agent))`` for counters (each agent has one sum), ``(field, None)`` for the mark that a field exists
+though it may be empty, and ``()`` for the document itself (a deletion, or the mark that it exists).
 """
 
 from __future__ import annotations

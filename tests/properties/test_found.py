@@ -251,3 +251,26 @@ def test_g3_a_deletion_by_one_who_saw_an_earlier_life_contests_the_new_one() -> 
     workspace.agent("ada").write(*PLACE, {"last": "b"})
     between.delete(*PLACE)
     assert not workspace.escalations() and value(workspace) == {"last": "b"}
+
+
+@pytest.mark.parametrize("identity", ["red", 1])
+def test_g6_g7_a_half_deleted_record_of_a_set_keeps_its_key(identity: Any) -> None:
+    """What a deletion covered of a record names the record, though its key was confirmed by another meanwhile."""
+
+    class Task(BaseModel):
+        id: Annotated[type(identity), Scalar()]  # type: ignore[valid-type]
+        state: Annotated[str, Scalar()] = ""
+        hours: Annotated[int, Scalar()] = 0
+
+    class Plan(BaseModel):
+        tasks: Annotated[list[Task], Set(by="id")] = []
+
+    workspace = Workspace(schemas={("notes",): Plan})
+    workspace.agent("ada").write(*PLACE, {"tasks": [{"id": identity, "state": "a"}]})
+    cyd, dan = workspace.agent("cyd"), workspace.agent("dan")
+    cyd.write(*PLACE, {"tasks": [{"id": identity, "hours": 2}]})
+    dan.delete(*PLACE)
+    (escalation,) = workspace.escalations()
+    assert escalation.base == {"tasks": [{"id": identity, "state": "a"}]}
+    workspace.dismiss(escalation, by="editor")
+    assert value(workspace) == {"tasks": [{"id": identity, "state": "a", "hours": 2}]}

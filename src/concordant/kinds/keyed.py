@@ -10,7 +10,7 @@ from concordant.kinds.map import edit_keys, read_keys, write_key
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar
 from concordant.tree import Change, Path
-from concordant.values import ABSENT, canonical, encode
+from concordant.values import ABSENT, canonical, decode, encode
 
 __all__ = ["Keyed"]
 
@@ -49,7 +49,7 @@ class Keyed:
         if not change.exists((*path, key)):
             change.touch((*path, key), place)
 
-    def read_records(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+    def read_records(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, by: str) -> Any:
         """The records, the one first added first."""
 
         def shown(look: Look, cell: Any) -> Any:
@@ -62,11 +62,20 @@ class Keyed:
                 places = ((*order_of(entry.stamps[0]), entry.place) for entry in marks)
                 return (*min(places, default=(0.0, "", 0, 0)), key)
 
-            return [records[key] for key in sorted(records, key=added)]
+            return [_identified(field, by, key, records[key]) for key in sorted(records, key=added)]
 
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
         return shown(look, cell)
+
+
+def _identified(field: Field, by: str, key: str, record: Any) -> Any:
+    """A record with what identifies it: a deletion may have removed a part of it only, without that field."""
+    if by in record:
+        return record
+    assert field.child is not None
+    accepts = field.child.fields[by].accepts
+    return {by: key if accepts(key) else decode(key.encode()), **record}
 
 
 def _by_key(records: Any, by: str) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Set(Keyed, Kind):
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         if self.by is not None:
-            return self.read_records(look, field, path, public, cell)
+            return self.read_records(look, field, path, public, cell, self.by)
 
         def shown(look: Look, cell: Any) -> Any:
             alive = ((key, look.entries(entries)) for key, entries in cell.items() if key is not None)
