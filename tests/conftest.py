@@ -29,10 +29,10 @@ settings.load_profile("default")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    # Before Hypothesis's own plugin reads the option. Workers of pytest-xdist inherit it.
-    if config.getoption("hypothesis_seed", None) is None:
-        seed = os.environ.get("CONCORDANT_SEED") or str(random.SystemRandom().randrange(2**32))
-        config.option.hypothesis_seed = seed
+    # Before Hypothesis's own plugin reads the option; workers of pytest-xdist inherit the environment.
+    seed = config.getoption("hypothesis_seed", None) or os.environ.get("CONCORDANT_SEED")
+    config.option.hypothesis_seed = seed = str(seed or random.SystemRandom().randrange(2**32))
+    os.environ["CONCORDANT_SEED"] = seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:
