@@ -44,6 +44,9 @@ def dump_record(record: Record, *, local: bool = True) -> bytes:
         "updated": record.updated_at,
         "arrivals": list(record.arrivals) if local else [],
         "leaves": body,
+        "settings": {
+            name: [*setting[:3], setting[3] and setting[3].decode()] for name, setting in record.settings.items()
+        },
         "stamps": [list(stamp) for stamp in stamps],
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
@@ -68,6 +71,10 @@ def load_record(data: bytes) -> Record:
         record.created_at = float(document["created"])
         record.updated_at = float(document["updated"])
         record.arrivals = tuple((int(n), float(t), _text(r), int(u)) for n, t, r, u in document["arrivals"])
+        record.settings = {
+            _text(name): (float(time), _text(replica), int(n), None if value is None else _text(value).encode())
+            for name, (time, replica, n, value) in document["settings"].items()
+        }
         for path, leaf in document["leaves"]:
             place_leaf(record.tree, _path(path), _load_leaf(leaf, stamps))
     except CodecError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concordant.causal import Entry, Register, VersionVector, is_covered, merge_vectors, order_of
-from concordant.record.record import Record
+from concordant.record.record import Record, Setting
 from concordant.sequence.edit import withdraw
 from concordant.sequence.order import join as join_sequences
 from concordant.sequence.pieces import Sequence
@@ -32,6 +32,16 @@ def join(record: Record, other: Record) -> tuple[LeafChange, ...]:
 def joined_vector(record: Record, other: Record) -> VersionVector:
     """The version vector of the joined record."""
     return merge_vectors((record.vector, other.vector))
+
+
+def joined_settings(record: Record, other: Record) -> dict[str, Setting]:
+    """What is remembered beside the value: of each name the newest."""
+    joined = dict(record.settings)
+    for name, theirs in other.settings.items():
+        ours = joined.get(name)
+        if ours is None or ours[:3] < theirs[:3]:
+            joined[name] = theirs
+    return joined
 
 
 def _join_leaf(path: Path, one: Leaf | None, two: Leaf | None, record: Record, other: Record) -> Leaf | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from concordant.causal import SeenBy, Stamp, VersionVector
+from concordant.causal import SeenBy, Stamp, VersionVector, order_of
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, LeafChange, Path, Tree, leaves, place_leaf
+from concordant.values import JSON
 
-__all__ = ["RECENT", "Arrival", "Record"]
+__all__ = ["RECENT", "Arrival", "Record", "Setting"]
 
 LIVES = 16
 """How many turns of a document's life are remembered."""
@@ -20,6 +21,9 @@ RECENT = 256
 Arrival = tuple[int, float, str, int]
 """(local n, local time, replica, n): from the local commit on, the writes of that replica up to n are known here."""
 
+Setting = tuple[float, str, int, JSON | None]
+"""Something remembered beside the value: the place of its write in the order of writes, and the JSON (``None``: unset).
+The newest stands."""
 
 _NONE: frozenset[Path] = frozenset()
 
@@ -40,6 +44,7 @@ class Record:
         recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
         lives: the newest writes made here that brought the document to life (``True``) or ended it.
+        settings: what is remembered about the document beside its value, by name; it never makes a conflict.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
 
@@ -51,6 +56,7 @@ class Record:
         "lives",
         "pending",
         "recent",
+        "settings",
         "suspects",
         "tree",
         "updated_at",
@@ -70,6 +76,7 @@ class Record:
         self.created_at = 0.0
         self.lives: tuple[tuple[Stamp, bool], ...] = ()
         self.updated_at = 0.0
+        self.settings: dict[str, Setting] = {}
         self.cache: Any = None
 
     def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
@@ -90,6 +97,16 @@ class Record:
                 self.created_at = stamp.time
             self.updated_at = max(self.updated_at, stamp.time)
         self.cache = None
+
+    def remember(self, settings: Mapping[str, JSON | None], stamp: Stamp) -> None:
+        """Takes over what a write says about the document beside its value."""
+        for name, value in settings.items():
+            self.settings[name] = (*order_of(stamp), value)
+
+    def setting(self, name: str) -> JSON | None:
+        """What is remembered under a name; ``None`` if nothing is."""
+        found = self.settings.get(name)
+        return found[3] if found is not None else None
 
     def note_commit(self, n: int, time: float, origin: str) -> None:
         """Remembers a commit among the newest."""
@@ -125,6 +142,7 @@ class Record:
         twin.suspects = self.suspects
         twin.covering = self.covering
         twin.created_at, twin.updated_at = self.created_at, self.updated_at
+        twin.settings = dict(self.settings)
         return twin
 
     def recount(self) -> None:

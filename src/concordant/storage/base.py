@@ -104,6 +104,17 @@ class Storage(Protocol):
         """The whole journal, newest first."""
         ...
 
+    def changes(self, after: Any = None) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
+        """The documents that were committed to since an earlier call (``None``: all there are), each once.
+
+        Args:
+            after: the cursor that the earlier call gave; only a storage knows what it is made of.
+
+        Returns:
+            A cursor for the next call, and the documents; one may be told of again though nothing came of it.
+        """
+        ...
+
     def executed_before(self, task: str, execution: str) -> bool:
         """Whether another execution of a task than this one has written."""
         ...

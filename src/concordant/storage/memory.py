@@ -31,6 +31,7 @@ class MemoryStorage:
         self.n = 0
         self.clock = 0.0
         self._journal = journal
+        self._changed: dict[tuple[Namespace, str], int] | None = None  # in the order of n, once somebody has asked
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         with self.lock:
@@ -54,6 +55,9 @@ class MemoryStorage:
                     space[key] = after
             self.n, self.clock = n, now  # after the state, so that peek never tells of a commit not yet to be seen
             self.rows_kept.append(row)
+            if self._changed is not None:
+                self._changed.pop((namespace, key), None)
+                self._changed[namespace, key] = n
             op = row[10]
             if op is not None:
                 if self.tasks.setdefault(op[0], op[1]) != op[1]:
@@ -126,6 +130,19 @@ class MemoryStorage:
         with self.lock:
             found = list(self.rows_kept)
         return (Row(*row) for row in reversed(found))
+
+    def changes(self, after: Any = None) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
+        with self.lock:
+            if self._changed is None:
+                self._changed = {}
+            if after is None:
+                return self.n, [(namespace, key) for namespace, space in self.spaces.items() for key in space]
+            found = []
+            for document, n in reversed(self._changed.items()):
+                if n <= after:
+                    break
+                found.append(document)
+            return self.n, found[::-1]
 
     def executed_before(self, task: str, execution: str) -> bool:
         return self.tasks.get(task, execution) != execution

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Self, TypeAlias, TypeVar
 
 from concordant.errors import ConcordantError, StaleDecisionError
 from concordant.workspace import replication
+from concordant.workspace.adoption import adopt
 from concordant.workspace.agent import Agent
 from concordant.workspace.decisions import DecisionPending
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
@@ -177,6 +179,25 @@ class Calls(Engine):
         """A frame with all documents, or those changed here since a moment, for ``import_`` in another workspace."""
         return replication.export(self, since, self._frame_key)
 
+    def changes(self, after: Any = None) -> tuple[Any, Listing[tuple[tuple[str, ...], str]]]:
+        """The documents that were written, by whatever way, since an earlier call: what a view has to catch up with.
+
+        Args:
+            after: the cursor that the earlier call gave; without one all documents there are.
+
+        Returns:
+            A cursor for the next call, and the (namespace, key) of each document, deleted ones included.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> cursor, _ = ws.changes()
+        >>> _ = ws.agent("ada").write(("notes",), "n1", {"title": "Dots"})
+        >>> ws.changes(cursor)[1]
+        [(('notes',), 'n1')]
+        """
+        cursor, found = self.storage.changes(after)
+        return cursor, [*found]
+
     def import_(self, frame: bytes) -> int:
         """Joins a frame's documents with those here; returns how many changed.
 
@@ -184,6 +205,45 @@ class Calls(Engine):
             CorruptFrameError: the frame is not intact or not authentic; nothing was applied.
         """
         return replication.import_(self, frame, self._frame_key)
+
+    def adopt(
+        self,
+        namespace: tuple[str, ...],
+        key: str,
+        value: Any,
+        *,
+        by: str,
+        created_at: datetime | None = None,
+        updated_at: datetime | None = None,
+    ) -> int:
+        """Makes a document of what another store held: every scope has seen it, and it keeps its times.
+
+        Args:
+            value: a dict of fields, all of which must fit the model.
+            by: whom the values are credited to.
+            created_at: when it was first written, by default as ``updated_at``.
+            updated_at: when it was last written, by default now.
+
+        Returns:
+            The document's version; 0 if there was one already, deleted ones included: nothing was changed then.
+
+        Raises:
+            InvalidWriteError: it does not fit the model; nothing was adopted.
+
+        >>> from datetime import UTC, datetime
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> ada = ws.agent("ada")
+        >>> ws.adopt(("notes",), "n1", {"title": "Dots"}, by="archive", updated_at=datetime(2020, 5, 1, tzinfo=UTC))
+        1
+        >>> _ = ada.write(("notes",), "n1", {"title": "Lines"})  # ada has seen what was there before
+        >>> ws.get(("notes",), "n1").value, ws.escalations()
+        ({'title': 'Lines'}, [])
+        """
+        _check_name(by)
+        updated = updated_at.timestamp() if updated_at is not None else self.storage.now()[1]
+        created = created_at.timestamp() if created_at is not None else updated
+        return adopt(self, namespace, key, value, by, created, updated)
 
     def purge(self, namespace: tuple[str, ...], key: str) -> None:
         """Erases a document's content and journal for good; a bare tombstone remains, so that it does not come back

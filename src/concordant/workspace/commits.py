@@ -36,6 +36,7 @@ class Pending:
     replaces_all = False
     existed: bool | None = None
     parked: Mapping[tuple[str, ...], bytes] = {}
+    settings: Mapping[str, bytes | None] = {}
     op: tuple[str, str, int, float] | None = None
     if_version: int | None = None
     contest: Contest | None = None
@@ -72,20 +73,21 @@ class Pending:
             if current != self.if_version:
                 raise StaleWriteError(self.namespace, self.key, self.if_version, current)
         scope = self.scope
+        sets = bool(self.settings) and self._sets(state)
         if state is None:
             if self.mode == "delete":
                 return None
-            if not self.parked and self._is_plain():
+            if not self.parked and not sets and self._is_plain():
                 row: tuple[Any, ...] = (
                     self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, None, 0, self.op,
                     (),
                 )  # fmt: skip
                 self.version = n
                 return row, row
-        elif self._is_sequel(state):
+        elif not sets and self._is_sequel(state):
             return self._deferred(state, n, time)
         earlier, later = self._earlier()
-        if earlier is not None and self._repeats(earlier):
+        if earlier is not None and not sets and self._repeats(earlier):
             self.version = version_of(state)
             return None
         began = None
@@ -115,11 +117,13 @@ class Pending:
         )
         changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)
         previous = version_of(state)
-        if not changes:
+        if not changes and not sets:
             self.version = previous
             return None
         existed = state is not None and self._exists(record)
         record.commit(changes, stamp)
+        if sets:
+            record.remember(self.settings, stamp)
         record.note_commit(n, time, scope.origin)
         if not existed:
             record.created_at = time
@@ -137,6 +141,11 @@ class Pending:
             changes, previous, self.op, settled, effect if earlier is not None else None,
         )  # fmt: skip
         return record, row
+
+    def _sets(self, state: State | None) -> bool:
+        """Whether the write changes what is remembered beside the value."""
+        record = state if isinstance(state, Record) else None
+        return any((record.setting(name) if record else None) != value for name, value in self.settings.items())
 
     def _is_sequel(self, state: State) -> bool:
         """Whether the write can be put off: it has seen all there is, so nothing can come of it but its own effect.

@@ -29,6 +29,7 @@ class Document:
         "_created",
         "_raw",
         "_schema",
+        "_settings",
         "_updated",
         "_value",
         "contested",
@@ -50,6 +51,7 @@ class Document:
         contested: Mapping[tuple[Any, ...], Escalation] = {},
         undeclared: tuple[str, ...] = (),
         raw: bool = False,
+        settings: Mapping[str, tuple[Any, ...]] = {},
     ) -> None:
         self.namespace = namespace
         self.key = key
@@ -61,6 +63,7 @@ class Document:
         self._created = created
         self._updated = updated
         self._schema = schema
+        self._settings = settings
         self._raw = raw  # the body is that of the only write, sets not yet in order
 
     @property
@@ -75,6 +78,11 @@ class Document:
         """The value as an instance of the state model, defaults included; a dict where the namespace has none."""
         value = self._decoded()
         return self._schema.build(value) if self._schema.declared else value
+
+    def setting(self, name: str) -> Any:
+        """What is remembered about the document beside its value (``put(settings=)``); ``None`` if nothing is."""
+        found = self._settings.get(name)
+        return decode(found[3]) if found is not None and found[3] is not None else None
 
     def _decoded(self) -> dict[str, Any]:
         value: dict[str, Any] = decode(self._body)

@@ -41,6 +41,10 @@ class Draft:
         return {name: before[name] for name in names}, {name: after[name] for name in names}
 
 
+def _stored(settings: Mapping[str, Any]) -> dict[str, bytes | None]:
+    return {name: None if value is None else encode(value) for name, value in settings.items()}
+
+
 def _is_same(one: Any, other: Any) -> bool:
     """Whether two values are surely the same; values that hold others are looked at more closely elsewhere."""
     return one is other or (type(one) is type(other) and isinstance(one, (str, int, float)) and one == other)
@@ -51,26 +55,48 @@ class Engine(Reading):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def put(self, namespace: Namespace, key: str, value: Any, scope: Scope | None = None) -> Receipt:
+    def put(
+        self,
+        namespace: Namespace,
+        key: str,
+        value: Any,
+        scope: Scope | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Receipt:
         """Stores as a store's put does: an edit of the fields given as far as they were read, else a contribution;
-        in a namespace without a model the document is replaced as far as it has been seen."""
-        return self._commit(self._put(namespace, key, value, scope))
+        in a namespace without a model the document is replaced as far as it has been seen.
+
+        Args:
+            settings: JSON values to remember about the document beside its value (``Document.setting``); of
+                concurrent ones the newest stands, ``None`` unsets.
+        """
+        pending = self._put(namespace, key, value, scope)
+        if settings:
+            pending.settings = _stored(settings)
+        return self._commit(pending)
 
     def remove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
         """Deletes as a store's delete does."""
         return self._commit(self._removal(namespace, key, scope))
 
-    def put_all(self, puts: Sequence[tuple[Namespace, str, Any]]) -> None:
-        """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none."""
+    def put_all(self, puts: Sequence[tuple[Namespace, str, Any, Mapping[str, Any] | None]]) -> None:
+        """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none.
+
+        Args:
+            puts: namespace, key, value and settings of each, as for ``put``.
+        """
         scope = self.scoping.current()
         kept = {p[:2]: (scope.mark(p[:2]), scope.ordinals.get(p[:2])) for p in puts} if scope is not None else {}
         writes: list[Pending] = []
         try:
-            for namespace, key, value in puts:
+            for namespace, key, value, settings in puts:
                 if value is None:
                     writes.append(self._removal(namespace, key, scope))
                 else:
                     writes.append(self._put(namespace, key, value, scope))
+                    if settings:
+                        writes[-1].settings = _stored(settings)
             self.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
         except BaseException:
             if scope is not None:

@@ -85,6 +85,10 @@ class Reading:
             if document is not None:
                 yield document
 
+    def document_current(self, namespace: Namespace, key: str) -> Document | None:
+        """One document as the scope in force would read it; ``mark_read`` tells that it was used."""
+        return self._seen_as(self.scoping.current(), namespace, key)
+
     def mark_read(self, documents: Sequence[Document]) -> None:
         """Counts documents from ``documents_current`` as read."""
         scope = self.scoping.current()
@@ -152,6 +156,7 @@ class Reading:
             schema,
             contested,
             view.undeclared,
+            settings=dict(state.settings) if state.settings else {},
         )
         if strict and contested:
             raise ContestedError(document)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from concordant.causal import Entry, Stamp
 from concordant.record import Record, join
-from concordant.record.join import joined_vector
+from concordant.record.join import joined_settings, joined_vector
 from concordant.storage import State
 from concordant.workspace.commits import current_view, expanded, version_of
 from concordant.workspace.escalation import Event, when
@@ -57,6 +57,7 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
             record.commit(changes)
             record.note_commit(n, time, "")
             record.vector = vector
+            record.settings = joined_settings(record, other)
             record.version = n
             times = [at for at in (record.created_at, other.created_at) if at]
             record.created_at = min(times, default=time)

@@ -158,7 +158,7 @@ class MergeStore(BaseStore):
             else:
                 raise ValueError(f"Unknown operation type: {type(op)}")
         if puts:
-            self.workspace.put_all([(op.namespace, str(op.key), op.value) for op in self._effective(puts)])
+            self.workspace.put_all([(op.namespace, str(op.key), op.value, None) for op in self._effective(puts)])
         return results
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:

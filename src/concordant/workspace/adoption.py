@@ -1,0 +1,69 @@
+"""Taking over what another store held before: documents that were there before every scope began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from concordant.causal import Stamp, seen_everything
+from concordant.errors import Fault, InvalidWriteError
+from concordant.record import Record, Write, apply
+from concordant.schema import Compiled
+from concordant.storage import State
+from concordant.values import Unstorable, decode, encode
+
+if TYPE_CHECKING:
+    from concordant.workspace.engine import Engine
+
+__all__ = ["adopt"]
+
+BEFORE = "adopted"
+"""The replica of adopted writes. No replica of that name is ever imported from, so that every scope has seen them; and
+an item that two workspaces adopt is one and the same write in both."""
+
+
+def adopt(
+    workspace: Engine, namespace: tuple[str, ...], key: str, value: Any, by: str, created: float, updated: float
+) -> int:
+    """Makes a document of what another store held, unless there is, or was, one; returns its version (0: none made).
+
+    Raises:
+        InvalidWriteError: the value does not fit the namespace's model as it is.
+    """
+    schema = workspace.registry.writable(namespace, key)
+    body = _fitting(schema, namespace, key, value)
+    version = 0
+
+    def update(state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
+        nonlocal version
+        if state is not None:
+            return None
+        record, stamp = Record(), Stamp(updated, BEFORE, int(updated * 1e6), by, "", "adopt")
+        write = Write(stamp, "write", decode(body), seen_everything)
+        changes = apply(record, write, schema.root).changes
+        record.commit(changes, stamp)
+        record.note_life(stamp, True)
+        record.created_at, record.version = created, n
+        version = n
+        return record, (namespace, key, n, time, by, "", "adopt", body, changes, 0, None, ())
+
+    workspace.storage.commit(namespace, key, update)
+    return version
+
+
+def _fitting(schema: Compiled, namespace: tuple[str, ...], key: str, value: Any) -> bytes:
+    if not isinstance(value, Mapping):
+        fault = Fault((), f"a {type(value).__name__} is no mapping", "Give a dict of fields", value)
+        raise InvalidWriteError(namespace, key, [fault])
+    try:
+        if not schema.declared:
+            return encode(dict(value))
+        body, parked = schema.incoming(namespace, key, dict(value))
+    except Unstorable as error:
+        raise InvalidWriteError(namespace, key, [error.fault]) from error
+    faults = [Fault(path, "the value is not of the field's type", "Repair it, or widen the type") for path in parked]
+    if not faults and schema.checked and not schema.fits(decode(body)):
+        faults = [Fault((), "the value breaks a constraint of the model", "Repair it, or relax the constraint")]
+    if faults:
+        raise InvalidWriteError(namespace, key, faults)
+    return body
