@@ -47,6 +47,10 @@ class Layout:
             return "".join(self.contents)
         return tuple(item for content in self.contents for item in content)
 
+    def copy(self) -> Layout:
+        """A copy to be continued."""
+        return Layout([*self.numbers], [*self.pieces], [*self.contents])
+
     def skipped(self, position: int) -> int:
         """How many characters of the piece at this position are not shown."""
         return len(self.pieces[position].content) - len(self.contents[position])
@@ -54,13 +58,15 @@ class Layout:
 
 def layout(sequence: Sequence, analysis: Analysis, separator: str) -> Layout:
     """The visible pieces. A line's own separator shows only after something that does not end with it."""
-    return sequence.laid_out((analysis, separator), lambda: _layout(sequence, analysis, separator))
+    return sequence.laid_out(
+        (analysis, separator), lambda begun, number: _layout(sequence, analysis, separator, begun, number)
+    )
 
 
-def _layout(sequence: Sequence, analysis: Analysis, separator: str) -> Layout:
+def _layout(sequence: Sequence, analysis: Analysis, separator: str, begun: Layout | None, number: int) -> Layout:
     strikes, hidden, suspended = sequence.strikes, analysis.hidden, analysis.suspended
-    result = Layout([], [], [])
-    for number, piece in enumerate(sequence):
+    result = Layout([], [], []) if begun is None else begun.copy()
+    for number, piece in enumerate(sequence.since(number), number):
         stamp, k, offset, content, _, line, struck, live = piece
         if not live or (hidden and (stamp.replica, stamp.n, k) in hidden):
             continue
@@ -98,6 +104,8 @@ def own_layout(sequence: Sequence, origin: str, separator: str) -> Layout:
 
 def _at_line_start(contents: list[Any], separator: str) -> bool:
     """Whether what is shown so far is empty or ends with the separator."""
+    if contents and len(contents[-1]) >= len(separator):
+        return bool(contents[-1].endswith(separator))
     tail = ""
     for content in reversed(contents):
         tail = content[-len(separator) :] + tail

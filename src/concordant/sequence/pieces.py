@@ -69,7 +69,7 @@ class Sequence:
     and only the newest may append in place. So an append costs the same however long the text is.
     """
 
-    __slots__ = ("_analysis", "_layout", "_pieces", "_size", "newest_root", "overlapping", "strikes")
+    __slots__ = ("_analysis", "_layout", "_pieces", "_shorter", "_size", "newest_root", "overlapping", "strikes")
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class Sequence:
         self._pieces = pieces
         self.overlapping = _overlapping(pieces, strikes) if overlapping is None else overlapping
         self._layout: tuple[Any, Any] | None = None
+        self._shorter: tuple[Any, Any, int] | None = None
         self._size = len(pieces)
         self.strikes = strikes
         self.newest_root = newest_root
@@ -102,6 +103,10 @@ class Sequence:
     def __repr__(self) -> str:
         return f"Sequence({self.pieces()!r}, {self.strikes!r})"
 
+    def since(self, number: int) -> list[Piece]:
+        """A copy of the pieces from a number on."""
+        return self._pieces[number : self._size]
+
     def pieces(self) -> list[Piece]:
         """A copy of the pieces, in document order."""
         return self._pieces[: self._size]
@@ -122,6 +127,7 @@ class Sequence:
         grown.newest_root = order_of(piece.stamp)
         grown.overlapping = self.overlapping
         grown._analysis = grown._layout = None
+        grown._shorter = self._shorter if self._layout is None else (*self._layout, self._size)
         return grown
 
     def only(self, included: SeenBy) -> Sequence:
@@ -172,12 +178,19 @@ class Sequence:
         """Remembers a layout that was made otherwise."""
         self._layout = (key, layout)
 
-    def laid_out(self, key: object, compute: Callable[[], T]) -> T:
-        """``compute()``, remembered under a key where the sequence is long enough for that to pay."""
+    def laid_out(self, key: object, compute: Callable[[T | None, int], T]) -> T:
+        """A layout, remembered under a key where the sequence is long enough for that to pay.
+
+        Args:
+            compute: makes it from that of this sequence's first pieces, as far as that is known, and their number.
+        """
         if self._size < WORTH_REMEMBERING:
-            return compute()
+            return compute(None, 0)
         if self._layout is None or self._layout[0] != key:
-            self._layout = (key, compute())
+            shorter = self._shorter
+            begun = shorter[1:] if shorter is not None and shorter[0] == key else (None, 0)
+            self._layout = (key, compute(*begun))
+            self._shorter = None
         return self._layout[1]
 
 
