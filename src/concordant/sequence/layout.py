@@ -59,14 +59,14 @@ class Layout:
 def layout(sequence: Sequence, analysis: Analysis, separator: str) -> Layout:
     """The visible pieces. A line's own separator shows only after something that does not end with it."""
     return sequence.laid_out(
-        (analysis, separator), lambda begun, number: _layout(sequence, analysis, separator, begun, number)
+        (analysis, separator), lambda begun, done: _layout(sequence, analysis, separator, begun, done)
     )
 
 
-def _layout(sequence: Sequence, analysis: Analysis, separator: str, begun: Layout | None, number: int) -> Layout:
+def _layout(sequence: Sequence, analysis: Analysis, separator: str, begun: Layout | None, done: int) -> Layout:
     strikes, hidden, suspended = sequence.strikes, analysis.hidden, analysis.suspended
     result = Layout([], [], []) if begun is None else begun.copy()
-    for number, piece in enumerate(sequence.since(number), number):
+    for number, piece in enumerate(sequence.since(done), done):
         stamp, k, offset, content, _, line, struck, live = piece
         if not live or (hidden and (stamp.replica, stamp.n, k) in hidden):
             continue
