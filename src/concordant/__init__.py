@@ -21,6 +21,7 @@ from concordant.errors import (
     ContestedError,
     CorruptFrameError,
     HistoryExpiredError,
+    InvalidContributionError,
     InvalidWriteError,
     SchemaError,
     StaleDecisionError,
@@ -42,7 +43,9 @@ from concordant.workspace import (
     Moment,
     Receipt,
     TaskScope,
+    Update,
     Workspace,
+    merge,
     run_waiting,
 )
 
@@ -61,6 +64,7 @@ __all__ = [
     "Event",
     "HistoryEntry",
     "HistoryExpiredError",
+    "InvalidContributionError",
     "InvalidWriteError",
     "List",
     "Map",
@@ -75,7 +79,9 @@ __all__ = [
     "StaleWriteError",
     "TaskScope",
     "Text",
+    "Update",
     "Workspace",
+    "merge",
     "priority",
     "run_waiting",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "CorruptFrameError",
     "Fault",
     "HistoryExpiredError",
+    "InvalidContributionError",
     "InvalidWriteError",
     "SchemaError",
     "StaleDecisionError",
@@ -65,6 +66,19 @@ class InvalidWriteError(ConcordantError, ValueError):
         self.faults = tuple(faults)
         lines = "\n".join(f"  - {fault}" for fault in self.faults)
         super().__init__(f"The write to {_place(namespace, key)} was refused, nothing of it was applied:\n{lines}")
+
+
+class InvalidContributionError(ConcordantError, TypeError):
+    """A kind used as a reducer was given what is no value of that kind; nothing of it was merged."""
+
+    def __init__(self, kind: str, value: Any, problem: str) -> None:
+        self.kind = kind
+        self.value = value
+        self.problem = problem
+        super().__init__(
+            f"The kind {kind!r}, as a reducer, was given {problem}: {repr(value)[:200]}. "
+            "Return what the node adds to the field, of the field's type."
+        )
 
 
 class ContestedError(ConcordantError):

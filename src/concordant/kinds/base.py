@@ -124,6 +124,10 @@ class Kind:
         """The merged value, or ``ABSENT``; what is contested is added to ``look.contests``."""
         raise NotImplementedError
 
+    def beyond(self, field: Field, base: Any, value: Any) -> Any:
+        """What a contribution says beyond what its writer was given; ``ABSENT`` if it only repeats that."""
+        return value
+
     def alike(self, field: Field, one: Any, other: Any) -> bool:
         """Whether two values of the field are the same to this kind."""
         return alike(one, other)

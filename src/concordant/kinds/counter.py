@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any, ClassVar
 
 from concordant.causal import Entry, Register, Stamp
-from concordant.kinds.base import Field, Kind, Look
+from concordant.kinds.base import Field, Look
 from concordant.kinds.nodes import node_is_shown
+from concordant.kinds.reducer import Reducer
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, decode, encode
 
@@ -18,16 +20,29 @@ _EXACT = Context(prec=4096)
 
 
 @dataclass(frozen=True, slots=True)
-class Counter(Kind):
+class Counter(Reducer):
     """A sum: ``write`` adds the amount given, an edit adds the difference; nothing ever escalates.
 
     For ``int`` and ``Decimal`` the sum is exact; ``float`` amounts are summed in the same order everywhere.
 
     >>> Counter().name
     'counter'
+    >>> Counter()(40, 2)
+    42
     """
 
     name: ClassVar[str] = "counter"
+
+    def __call__(self, left: Any, right: Any) -> Any:
+        for amount in (left, right):
+            if not isinstance(amount, (int, float, Decimal)) or not math.isfinite(amount):
+                raise self._refused(amount, "a finite number")
+        if not isinstance(left, Decimal) and not isinstance(right, Decimal):
+            return left + right
+        for amount in (left, right):
+            if isinstance(amount, float) and amount:
+                raise self._refused(amount, "a Decimal")
+        return _EXACT.add(Decimal(left), Decimal(right))
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         """Adds to the agent's own sum, so that a counter costs one entry an agent, however often it is written.

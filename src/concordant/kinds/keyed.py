@@ -6,7 +6,7 @@ from typing import Any
 
 from concordant.causal import order_of
 from concordant.kinds.base import Field, Look
-from concordant.kinds.map import edit_keys, read_keys, write_key
+from concordant.kinds.map import edit_keys, keys_beyond, read_keys, write_key
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar
 from concordant.tree import Change, Path
@@ -37,6 +37,14 @@ class Keyed:
                 self._add(change, field, path, key, record, place)
         known = {key: record for key, record in after.items() if key in before}
         edit_keys(change, field, path, before, known, grow_only=grow_only)
+
+    def records_beyond(self, field: Field, base: Any, value: Any, by: str) -> Any:
+        """The records, each with what is new of it and its key."""
+        after = _by_key(value, by)
+        news = keys_beyond(field, _by_key(base, by), after)
+        if news is ABSENT:
+            return ABSENT
+        return [{**record, by: after[key][by]} for key, record in news.items()]
 
     def _add(self, change: Change, field: Field, path: Path, key: str, record: Any, place: int) -> None:
         """Contributes a record at its key, with its place among those that the write adds."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from concordant.kinds.base import Field, Kind, Look
+from concordant.kinds.base import Field, Look
 from concordant.kinds.nodes import node_is_shown
+from concordant.kinds.reducer import Reducer
 from concordant.sequence.diff import Hunk, list_hunks
 from concordant.sequence.edit import append, splice
 from concordant.sequence.layout import layout
@@ -21,7 +22,7 @@ _BODY = ""
 
 
 @dataclass(frozen=True, slots=True)
-class List(Kind):
+class List(Reducer):
     """An ordered list: ``write`` appends, an edit inserts and removes where it did; concurrent appends stand in
     commit order. Nothing ever escalates.
 
@@ -30,11 +31,19 @@ class List(Kind):
 
     >>> List(grow_only=True).grow_only
     True
+    >>> List()(["plan"], ["read", "write"])
+    ['plan', 'read', 'write']
     """
 
     grow_only: bool = False
 
     name: ClassVar[str] = "list"
+
+    def __call__(self, left: Any, right: Any) -> Any:
+        for items in (left, right):
+            if not isinstance(items, (list, tuple)):
+                raise self._refused(items, "a list")
+        return [*left, *right]
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         place = (*path, _BODY)

@@ -12,7 +12,7 @@ from concordant.kinds.scalar import Scalar
 from concordant.tree import Change, Path
 from concordant.values import ABSENT
 
-__all__ = ["Map", "edit_keys", "read_keys", "remove_key", "write_key"]
+__all__ = ["Map", "edit_keys", "keys_beyond", "read_keys", "remove_key", "write_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,9 @@ class Map(Kind):
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
         edit_keys(change, field, path, base, value, grow_only=self.grow_only)
+
+    def beyond(self, field: Field, base: Any, value: Any) -> Any:
+        return keys_beyond(field, base, value)
 
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
         inner = field.child.kind.settled(field.child) if field.child is not None else None
@@ -90,6 +93,14 @@ def edit_keys(
         remove_key(change, field, path, key)
     if gone:
         change.touch(path)
+
+
+def keys_beyond(field: Field, base: dict[str, Any], value: dict[str, Any]) -> Any:
+    """The keys of a contribution at which it says more than ``base``."""
+    child = field.child
+    assert child is not None
+    news = {key: child.kind.beyond(child, base[key], item) if key in base else item for key, item in value.items()}
+    return {key: item for key, item in news.items() if item is not ABSENT} or ABSENT
 
 
 def read_keys(look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:

@@ -39,6 +39,13 @@ class Record(Kind):
             elif part.default is ABSENT or encode(item) != encode(part.default):
                 part.kind.contribute(change, part, (*path, part.slot), item)
 
+    def beyond(self, field: Field, base: Any, value: Any) -> Any:
+        news: dict[str, Any] = {}
+        for name, item in value.items():
+            part = self.field(field, name)
+            news[name] = part.kind.beyond(part, base[name], item) if name in base else item
+        return {name: item for name, item in news.items() if item is not ABSENT} or ABSENT
+
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
         parts = {n: function for n, part in field.fields.items() if (function := part.kind.settled(part)) is not None}
         if not parts:

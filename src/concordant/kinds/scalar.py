@@ -47,6 +47,9 @@ class Scalar(Kind):
         if not same(encode(base), encode(value), field.canon):
             self.contribute(change, field, path, value)
 
+    def beyond(self, field: Field, base: Any, value: Any) -> Any:
+        return ABSENT if same(encode(base), encode(value), field.canon) else value
+
     def remove(self, change: Change, field: Field, path: Path) -> None:
         """Deletes the value (a key of a map, a field of an undeclared document)."""
         change.replace(path, None, field.canon)

@@ -10,6 +10,7 @@ from concordant.causal import order_of
 from concordant.kinds.base import Field, Kind, Look
 from concordant.kinds.keyed import Keyed
 from concordant.kinds.nodes import node_is_shown
+from concordant.kinds.reducer import Interned, Reducer, identity
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, alike, canonical, decode, encode
 
@@ -17,7 +18,7 @@ __all__ = ["Set"]
 
 
 @dataclass(frozen=True, slots=True)
-class Set(Keyed, Kind):
+class Set(Keyed, Kind, metaclass=Interned):
     """A set (or list without duplicates) of JSON values: concurrent adds unite, an add beats a concurrent remove.
 
     Args:
@@ -27,12 +28,20 @@ class Set(Keyed, Kind):
 
     >>> Set(by="id").by
     'id'
+    >>> sorted(Set()({"crdt"}, ["memory", "crdt"]))
+    ['crdt', 'memory']
     """
 
     by: str | None = None
     grow_only: bool = False
 
     name: ClassVar[str] = "set"
+
+    def __new__(cls, by: str | None = None, grow_only: bool = False) -> Set:  # noqa: ARG004
+        return object.__new__(_Reducing if by is None else cls)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Set, (self.by, self.grow_only)
 
     def tag(self, child: str | None = None) -> str:
         return "set" if self.by is None else f"keyed[{child}]"
@@ -65,6 +74,9 @@ class Set(Keyed, Kind):
             if gone:
                 change.touch(path)
         return None
+
+    def beyond(self, field: Field, base: Any, value: Any) -> Any:
+        return value if self.by is None else self.records_beyond(field, base, value, self.by)
 
     def alike(self, field: Field, one: Any, other: Any) -> bool:
         if self.by is not None or one is None or other is None:
@@ -111,3 +123,26 @@ class Set(Keyed, Kind):
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
         return shown(look, cell)
+
+
+class _Reducing(Reducer, Set):
+    """A ``Set`` of plain values: the one that is a reducer. Records hold scalars, which a fold cannot merge."""
+
+    __slots__ = ()
+    __qualname__ = "Set"  # users see one class
+
+    def __call__(self, left: Any, right: Any) -> Any:
+        for items in (left, right):
+            if not isinstance(items, _CONTAINERS):
+                raise self._refused(items, "a set or list")
+        known: dict[bytes, Any] = {}
+        for item in (*left, *right):
+            known.setdefault(identity(self, item), item)
+        made: Any = next(container for container in _CONTAINERS if isinstance(left, container))
+        return made(known.values())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Set, (self.by, self.grow_only)
+
+
+_CONTAINERS = (set, frozenset, list, tuple)

@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from concordant.causal import Stamp
-from concordant.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.kinds.base import Contest, Field, Look, Option
 from concordant.kinds.nodes import node_is_shown
+from concordant.kinds.reducer import Reducer
 from concordant.sequence.diff import Hunk, text_hunks
 from concordant.sequence.edit import append, decide, splice
 from concordant.sequence.layout import Layout, layout
@@ -24,7 +25,7 @@ _BODY = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Text(Kind):
+class Text(Reducer):
     """A text: ``write`` appends on a new line, an edit is merged word by word (three ways: what was read, what it
     became, what others made of it). Words are never torn; equal rewrites count once; where two rewrote the same
     words differently, that range escalates.
@@ -36,6 +37,8 @@ class Text(Kind):
 
     >>> Text(separator=" | ").separator
     ' | '
+    >>> Text(separator=" | ")("read", "wrote")
+    'read | wrote'
     """
 
     separator: str = "\n"
@@ -43,6 +46,12 @@ class Text(Kind):
     grow_only: bool = False
 
     name: ClassVar[str] = "text"
+
+    def __call__(self, left: Any, right: Any) -> Any:
+        for text in (left, right):
+            if not isinstance(text, str):
+                raise self._refused(text, "text")
+        return f"{left}{self.separator}{right}" if left and right else left or right
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         place = (*path, _BODY)

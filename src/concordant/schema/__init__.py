@@ -1,5 +1,6 @@
 """State models: reading the declarations, checking them, validating what is written."""
 
+from concordant.schema.parts import part_of
 from concordant.schema.schema import OPEN_SCHEMA, Compiled, Schema, compile_schema
 
-__all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
+__all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema", "part_of"]

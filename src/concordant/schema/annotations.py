@@ -120,7 +120,7 @@ def _normal(value: Any) -> Any:
 
 
 def kind_name(kind: Kind) -> str:
-    return f"{type(kind).__name__}()"
+    return f"{type(kind).__qualname__}()"
 
 
 def type_name(annotation: Any) -> str:

@@ -25,8 +25,11 @@ from concordant.values import ABSENT, JSON, decode
 
 __all__ = ["NATURAL", "fields_of", "is_state_model", "kind_in"]
 
-NATURAL: dict[type[Kind], Callable[[], Any]] = {Set: list, Map: dict, Text: str, Counter: int, List: list, Record: dict}
-"""What a field of a kind holds when it was never written and declares no default."""
+NATURAL: dict[str, Callable[[], Any]] = {
+    kind.name: natural
+    for kind, natural in ((Set, list), (Map, dict), (Text, str), (Counter, int), (List, list), (Record, dict))
+}
+"""What a field of a kind (by its name) holds when it was never written and declares no default."""
 
 _SETS = (set, frozenset, list, AbstractSet)
 _LISTS = (list, Sequence)
@@ -101,7 +104,7 @@ def _field(
     field = _place(name, annotation, info.metadata, faults, path, checked or constrained)
     if field is None:
         return None
-    if info.is_required() and type(field.kind) not in NATURAL and name != key:
+    if info.is_required() and field.kind.name not in NATURAL and name != key:
         faults.append(
             Fault(path, f"{kind_name(field.kind)} has no default", f"Give it one, such as `{name}: ... | None = None`")
         )
@@ -114,8 +117,8 @@ def _field(
             faults.append(
                 Fault(path, f"its default cannot be made or stored ({error})", "Give it a JSON value as default")
             )
-    elif type(field.kind) in NATURAL:
-        default = NATURAL[type(field.kind)]()
+    elif field.kind.name in NATURAL:
+        default = NATURAL[field.kind.name]()
     adapter: TypeAdapter[Any] = TypeAdapter(annotation)  # type: ignore[arg-type]
 
     def accepts(value: Any) -> bool:
@@ -155,7 +158,7 @@ def _place(
         faults.append(Fault(path, f"declares no kind (its type is {type_name(annotation)})", mend))
         return None
     kind = kinds[0]
-    check = _CHECKS.get(type(kind))
+    check = _CHECKS.get(kind.name)
     if check is None:
         return Field(name, kind, kind.tag(), checked=checked)
     return check(name, kind, annotation, faults, path, checked)
@@ -305,11 +308,11 @@ def _list(
     return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
 
 
-_CHECKS: dict[type[Kind], Callable[..., Field | None]] = {
-    Scalar: _scalar,
-    Set: _set,
-    Map: _map,
-    Text: _text,
-    Counter: _counter,
-    List: _list,
+_CHECKS: dict[str, Callable[..., Field | None]] = {
+    Scalar.name: _scalar,
+    Set.name: _set,
+    Map.name: _map,
+    Text.name: _text,
+    Counter.name: _counter,
+    List.name: _list,
 }

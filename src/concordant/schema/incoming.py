@@ -21,7 +21,16 @@ from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
 from concordant.values import check_text
 
-__all__ = ["collapsed", "dumper", "has_records", "incoming_model", "is_plain", "split_faults", "unwrapped"]
+__all__ = [
+    "collapsed",
+    "dumper",
+    "has_records",
+    "incoming_model",
+    "is_plain",
+    "split_faults",
+    "unwrapped",
+    "validators_of",
+]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
          "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length",
@@ -37,7 +46,7 @@ def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[
         info = model.model_fields[name]
         annotation: Any = info.annotation
         if isinstance(field.kind, Scalar):
-            checks = [item for item in info.metadata if not isinstance(item, Kind)] + _validators(model, name)
+            checks = [item for item in info.metadata if not isinstance(item, Kind)] + validators_of(model, name)
             annotation = Annotated[(annotation, *checks)] if checks else annotation
         definitions[name] = (_contribution(annotation, field), None)
     settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants", protected_namespaces=())  # type: ignore[typeddict-item]
@@ -47,7 +56,7 @@ def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[
 _WRAPPERS = {"before": BeforeValidator, "after": AfterValidator, "wrap": WrapValidator, "plain": PlainValidator}
 
 
-def _validators(model: type[BaseModel], name: str) -> list[Any]:
+def validators_of(model: type[BaseModel], name: str) -> list[Any]:
     """The model's own validators of one field, as parts of an annotation."""
     found = []
     for decorator in model.__pydantic_decorators__.field_validators.values():

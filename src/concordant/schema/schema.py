@@ -213,9 +213,9 @@ def _constrains_merge(field: Field, model: type[BaseModel]) -> bool:
 def _filler(model: Any, fields: Mapping[str, Field]) -> Callable[[Any], Any] | None:
     """A function that adds the natural values of fields without a default; ``None`` if all have one."""
     natural = {
-        name: NATURAL[type(field.kind)]
+        name: NATURAL[field.kind.name]
         for name, field in fields.items()
-        if model.model_fields[name].is_required() and type(field.kind) in NATURAL
+        if model.model_fields[name].is_required() and field.kind.name in NATURAL
     }
     inner = {
         name: f for name, field in fields.items() if (f := _part_filler(model.model_fields[name].annotation, field))

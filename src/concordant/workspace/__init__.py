@@ -3,6 +3,7 @@
 from concordant.workspace.agent import Agent
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.escalation import ABSTAIN, DELETED, Contender, Escalation, Event
+from concordant.workspace.merging import Update, merge
 from concordant.workspace.resolving import run_waiting
 from concordant.workspace.scope import Moment, TaskScope
 from concordant.workspace.workspace import Workspace
@@ -20,6 +21,8 @@ __all__ = [
     "Moment",
     "Receipt",
     "TaskScope",
+    "Update",
     "Workspace",
+    "merge",
     "run_waiting",
 ]

@@ -79,6 +79,13 @@ class Subscribers:
                 if resolver is not None:
                     self._ask(resolver, event.escalation)
 
+    def ask(self, escalations: Iterable[Escalation]) -> None:
+        """Asks the resolvers of escalations, those that answer at once."""
+        for escalation in escalations:
+            resolver = _resolver_of(escalation)
+            if resolver is not None and not _is_coroutine(resolver):
+                self._ask(resolver, escalation)
+
     def _ask(self, resolver: Callable[..., Any], escalation: Escalation) -> None:
         try:
             answer = resolver(escalation)
@@ -129,3 +136,7 @@ def _resolver_of(escalation: Escalation) -> Callable[..., Any] | None:
     if resolve is None or isinstance(resolve, (str, Priority)):
         return None
     return resolve
+
+
+def _is_coroutine(resolver: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(resolver) or inspect.iscoroutinefunction(type(resolver).__call__)

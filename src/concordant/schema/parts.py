@@ -1,0 +1,38 @@
+"""One field of a state model as a state model of its own, for frameworks that keep each field by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import create_model
+from pydantic.fields import FieldInfo
+
+from concordant.schema.incoming import validators_of
+from concordant.schema.schema import Schema
+
+__all__ = ["part_of"]
+
+# What belongs to the model as a whole, or to how a user spells its fields.
+_LEFT_OUT = ("alias_generator", "extra", "title", "json_schema_extra", "protected_namespaces")
+
+
+def part_of(schema: Schema, name: str) -> Schema:
+    """The schema of one field alone: its type, kind, default, constraints and validators.
+
+    What concerns several fields (a model's validators) is no part of it.
+    """
+    model = schema.model
+    info = model.model_fields[name]
+    config: Any = {option: value for option, value in model.model_config.items() if option not in _LEFT_OUT}
+    annotation: Any = info.annotation
+    metadata = (*info.metadata, *validators_of(model, name))
+    if metadata:
+        annotation = Annotated[(annotation, *metadata)]
+    default: Any = ... if info.is_required() else info.default
+    if info.default_factory is not None:
+        default = FieldInfo(default_factory=info.default_factory)
+    definition: Any = {name: (annotation, default)}
+    return replace(
+        schema, model=create_model(model.__name__, __config__=config, __module__=model.__module__, **definition)
+    )
