@@ -53,7 +53,7 @@ class List(Reducer):
             if not len(sequence):
                 change.touch(path)
             return
-        read = _items(sequence.only(change.seen)) if len(sequence) else ()
+        read = () if change.adding or not len(sequence) else _items(sequence.only(change.seen))
         if read and len(read) <= len(items) and _canonical(field, items[: len(read)]) == _canonical(field, read):
             items = items[len(read) :]
         if items:

@@ -61,7 +61,7 @@ class Text(Reducer):
                 change.touch(path)
             return
         check_text(value, (field.name,))
-        if _may_start_with(value, sequence, change, len(self.separator)):
+        if not change.adding and _may_start_with(value, sequence, change, len(self.separator)):
             view = sequence.only(change.seen)
             read = layout(view, analyse(view, escalate=self.escalates), self.separator).content("")
             if read and value.startswith(read):

@@ -19,7 +19,7 @@ from concordant.values import ABSENT, REMOVED
 
 __all__ = ["Applied", "Earlier", "Write", "apply", "without"]
 
-Mode = Literal["write", "edit", "put", "delete", "decide"]
+Mode = Literal["write", "add", "edit", "put", "delete", "decide"]
 
 
 class Earlier(NamedTuple):
@@ -35,7 +35,8 @@ class Write:
 
     Attributes:
         stamp: its dot, time, agent, origin and act.
-        mode: ``write`` contributes; ``edit`` carries over the difference to ``base``; ``put`` does so for the fields
+        mode: ``write`` contributes; ``add`` does too, but a text or list is always all new, never what the writer read
+            with more at its end; ``edit`` carries over the difference to ``base``; ``put`` does so for the fields
             that ``base`` has and contributes the others; ``delete``; ``decide`` settles ``contest``.
         values: the fields given, as JSON values.
         seen: which writes its writer had seen.
@@ -90,6 +91,7 @@ def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escala
         on_delete=on_delete,
         covering=covering,
         own=write.own,
+        adding=write.mode == "add",
     )
     if write.earlier is not None:
         take_back(change, root, write.earlier)

@@ -41,6 +41,7 @@ class Change:
         on_delete: what becomes of updates concurrent with a deletion, in this namespace.
         covering: whether there is any deletion in the tree, or what one removed (``False`` saves looking for it).
         own: the origin of the writer's own writes, where what it edits is what it wrote without having read.
+        adding: whether a contributed text or list is all new, and never what the writer read with more at its end.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Change:
         on_delete: str = "escalate",
         covering: bool = True,
         own: str | None = None,
+        adding: bool = False,
     ) -> None:
         self.tree = tree
         self.stamp = stamp
@@ -61,6 +63,7 @@ class Change:
         self.on_delete = on_delete
         self.covering = covering
         self.own = own
+        self.adding = adding
         self.after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
         self._empty = not tree

@@ -23,7 +23,8 @@ class Update(NamedTuple):
         values: a dict of fields, or an instance of the state model (its fields that were set).
         agent: the writer's name, for ``priority(...)`` and the contenders.
         edits: the values are what the writer made of those it was given, and the difference counts, removals
-            included; otherwise they are a contribution, and what they repeat unchanged says nothing.
+            included. Otherwise they are a contribution: a text, list or amount is added, and a scalar that is returned
+            as it was given says nothing.
     """
 
     values: Any
@@ -80,7 +81,7 @@ def merge(schema: Any, base: Mapping[str, Any], updates: Iterable[Update]) -> Do
         body, parked = compiled.incoming(namespace, key, values)
         news = compiled.root.kind.beyond(compiled.root, given, decode(body))
         if news is not ABSENT or parked:
-            commit(encode({} if news is ABSENT else news), parked, scope, "write")
+            commit(encode({} if news is ABSENT else news), parked, scope, "add")
     workspace.subscribers.ask(workspace.escalations())
     document = workspace.get(namespace, key)
     assert document is not None
