@@ -129,6 +129,19 @@ def test_swap_keeps_both_nodes_writes(capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
+def test_state_merges_what_nodes_return_and_refuses_a_conflict(capsys: pytest.CaptureFixture[str]) -> None:
+    """The state has every node's part, the store the same, and the conflict is decided by a person."""
+    assert run("langgraph_state.py", capsys).splitlines() == [
+        "topics: ['crdt', 'memory']",
+        "draft: Memory of teams of agents loses writes.",
+        "findings: ['Sets merge.', 'Texts merge.']",
+        "tokens: 1400 confidence: 0.6 status: reviewed",
+        "stored: ['crdt', 'memory']",
+        "conflict: ('status',) ['rejected', 'approved'] before: draft",
+        "decided: approved tokens: 30",
+    ]
+
+
 def test_plain_python_settles_by_policy_resolver_and_person(capsys: pytest.CaptureFixture[str]) -> None:
     """Threads' findings merge; the policy, the resolver and the person each settle their part."""
     assert run("plain_python.py", capsys).splitlines() == [

@@ -162,7 +162,7 @@ def test_a_contribution_is_always_added() -> None:
         lambda state: edited(steps=[*state.steps, "b"]),
         lambda state: edited(steps=[*state.steps, "c"]),
         lambda state: edited(steps=state.steps),
-        {"steps": ["d"]},
+        ["d"],
     ) == ["a", "b", "c", "d"]
     assert (
         merged(
@@ -170,7 +170,7 @@ def test_a_contribution_is_always_added() -> None:
             "a",
             lambda state: edited(draft=f"{state.draft}\nb"),
             lambda state: edited(draft=f"{state.draft}\nc"),
-            {"draft": "d"},
+            "d",
         )
         == "a\nb\nc\nd"
     )
@@ -722,7 +722,7 @@ def test_a_thread_of_another_state_goes_on() -> None:
 
 
 def test_a_value_that_the_model_no_longer_allows_can_be_overwritten() -> None:
-    """A stored value that does not fit the model is shown as it is, refuses contributions, and gives way to Overwrite."""
+    """A stored value that does not fit the model is shown as it is, refuses contributions, and can be overwritten."""
 
     class Before(TypedDict):
         tokens: str

@@ -36,12 +36,13 @@ def state_schema(model: Schema) -> type[Any]: ...
 def state_schema(model: Any) -> Any:
     """A schema for ``StateGraph`` whose keys merge, each by its kind, what the nodes of a superstep return.
 
-    What a node returns for a field is a contribution, as by ``write``: it adds to sets, texts, lists and counters, sets
-    the keys given of a map and the fields given of a nested record, and replaces a scalar. What it returns as it was
-    given it says nothing, and a text or list that begins with the whole one the node was given adds only the rest.
-    ``edited(value)`` marks a new whole value, and ``Overwrite(value)`` bypasses all this.
+    What a node returns for a field is a contribution: it is added to a set, text, list or counter, sets the keys given
+    of a map and the fields given of a nested record, and replaces a scalar. A scalar that is returned as it was given
+    says nothing. ``edited(...)`` marks new whole values, of which the difference counts, and LangGraph's
+    ``Overwrite(value)`` bypasses all this. What cannot be merged raises ``StateConflictError``.
 
-    Each channel starts at the model's default. Nodes are given instances of the model.
+    A field starts with what the graph's input gives, else with the model's default. Nodes are given instances of the
+    model.
 
     Args:
         model: a state model, or ``Schema(Model, on_delete=...)``. Fields with a reducer, channel or managed value of
