@@ -66,8 +66,8 @@ def team() -> None:
 def conflict() -> None:
     """Two nodes disagree about a field that declares no policy: the superstep is refused, and a person decides."""
     builder = StateGraph(state_schema(Brief))
-    builder.add_node("lawyer", lambda state: {"status": "approved", "tokens": 10}).add_edge(START, "lawyer")
-    builder.add_node("editor", lambda state: {"status": "rejected", "tokens": 20}).add_edge(START, "editor")
+    builder.add_node("lawyer", lambda _: {"status": "approved", "tokens": 10}).add_edge(START, "lawyer")
+    builder.add_node("editor", lambda _: {"status": "rejected", "tokens": 20}).add_edge(START, "editor")
     graph = builder.compile(checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}
     try:
