@@ -1,22 +1,38 @@
-# Every target sets up what it needs in .venv. Wanted on the machine: Python 3.11 or newer, pip, make and git.
+# Every target sets up what it needs, in .venv and (what runs crews) .venv-crewai. Wanted on the machine: Python 3.11 or
+# newer, pip, make and git.
 PYTHON ?= python3
+CREW_PYTHON ?= $(PYTHON)
 JOBS ?= 2
 ARGS ?=
+NONE_IS_FINE = $(if $(ARGS),|| test $$? -eq 5)
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 UV := $(BIN)/uv pip install --quiet --python $(VENV)
-MEMBERS := -e . -e adapters/langgraph -e adapters/crewai
-PROJECTS := pyproject.toml adapters/langgraph/pyproject.toml adapters/crewai/pyproject.toml
+MEMBERS := -e . -e adapters/langgraph
+PROJECTS := pyproject.toml adapters/langgraph/pyproject.toml
+
+# CrewAI needs an older pydantic and Python, and 800 MB: an environment of its own, for its tests and demo only.
+CREW_VENV := .venv-crewai
+CREW_BIN := $(CREW_VENV)/bin
+CREW_STAMP := $(CREW_VENV)/.set-up
+CREW_UV := $(BIN)/uv pip install --quiet --python $(CREW_VENV)
+CREW_MEMBERS := -e . -e adapters/crewai
+CREW_FITS := $(shell $(CREW_PYTHON) -c 'import sys; print("yes" if sys.version_info < (3, 14) else "")')
+CREW_LEFT_OUT = echo "LEFT OUT: what needs CrewAI. It runs on Python 3.11 to 3.13: make $@ CREW_PYTHON=python3.13"
+ifneq ($(CREW_FITS),)
+CREW_SET_UP := $(CREW_STAMP)
+endif
+PINS := grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | grep -vE '^(pip|setuptools)=='
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test torture bench lint format types check constraints clean
+.PHONY: help setup demo test test-core test-crewai torture bench lint format types check constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create or update .venv (the other targets do it for you)
 
@@ -28,11 +44,28 @@ $(STAMP): $(PROJECTS) constraints.txt
 	@$(UV) -c constraints.txt -b constraints.txt $(MEMBERS) --group dev
 	@touch $@
 
+$(CREW_STAMP): $(STAMP) pyproject.toml adapters/crewai/pyproject.toml constraints-crewai.txt
+	@echo "Setting up $(CREW_VENV) ..."
+	@test -x $(CREW_BIN)/python || $(CREW_PYTHON) -m venv --without-pip $(CREW_VENV)
+	@$(CREW_UV) -c constraints-crewai.txt -b constraints-crewai.txt $(CREW_MEMBERS) --group crewai
+	@touch $@
+
 demo: $(STAMP) ## run the demonstration
 	@$(BIN)/python examples/demo.py $(ARGS)
 
-test: $(STAMP) ## run the tests (CONCORDANT_SEED=n repeats a run, ARGS="-k name" narrows it, JOBS=0 uses one process)
-	@$(BIN)/python -m pytest tests -n $(JOBS) $(ARGS)
+test: $(STAMP) $(CREW_SET_UP) ## run the tests (CONCORDANT_SEED=n repeats a run, ARGS="-k name" narrows it, JOBS=0 uses one process)
+	@$(MAKE) --no-print-directory test-core; core=$$?; $(MAKE) --no-print-directory test-crewai && exit $$core
+
+# Where ARGS leave no test of one environment (pytest's exit 5), the other's result counts.
+test-core: $(STAMP) ## run the tests of all but CrewAI
+	@$(BIN)/python -m pytest tests -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
+
+test-crewai: $(CREW_SET_UP) ## run CrewAI's tests
+ifneq ($(CREW_FITS),)
+	@$(CREW_BIN)/python -m pytest tests/crews tests/test_docs.py -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
+else
+	@$(CREW_LEFT_OUT)
+endif
 
 torture: $(STAMP) ## run the long randomized tests
 	@$(BIN)/python -m pytest tests -m torture --hypothesis-profile=torture -n $(JOBS) $(ARGS)
@@ -47,16 +80,28 @@ format: $(STAMP) ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-types: $(STAMP) ## mypy (strict) and pyright
+types: $(STAMP) $(CREW_SET_UP) ## mypy (strict) and pyright
 	@$(BIN)/mypy; strict=$$?; $(BIN)/basedpyright && exit $$strict
+ifneq ($(CREW_FITS),)
+	@$(CREW_BIN)/mypy adapters/crewai/src; strict=$$?; $(BIN)/basedpyright -p adapters/crewai && exit $$strict
+else
+	@$(CREW_LEFT_OUT)
+endif
 
 check: lint types test ## lint, types and test
 
-constraints: $(STAMP) ## move every pinned version to the newest that fits
+constraints: $(STAMP) $(CREW_SET_UP) ## move every pinned version to the newest that fits
 	@$(UV) --upgrade uv $(MEMBERS) --group dev
-	@$(BIN)/uv pip freeze --quiet --python $(VENV) --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | grep -vE '^(pip|setuptools)==' > constraints.txt
+	@$(BIN)/uv pip freeze --quiet --python $(VENV) --exclude-editable | $(PINS) > constraints.txt
 	@touch $(STAMP)
+ifneq ($(CREW_FITS),)
+	@$(CREW_UV) --upgrade $(CREW_MEMBERS) --group crewai
+	@$(BIN)/uv pip freeze --quiet --python $(CREW_VENV) --exclude-editable | $(PINS) > constraints-crewai.txt
+	@touch $(CREW_STAMP)
+else
+	@$(CREW_LEFT_OUT)
+endif
 
-clean: ## remove the environment, caches and builds
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+clean: ## remove the environments, caches and builds
+	rm -rf $(VENV) $(CREW_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,10 +1,14 @@
 """Hypothesis profiles, and one seed per run that the report header shows."""
 
+import importlib.util
 import os
 import random
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# CrewAI has an environment of its own, in which `make test` runs these.
+collect_ignore = [] if importlib.util.find_spec("crewai") else ["crews"]
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, create_model
 
-from concordant import Counter, InvalidWriteError, Schema, Workspace
+from concordant import Counter, InvalidWriteError, Schema, SchemaError, Workspace
 
 
 def model(name: str) -> type[BaseModel]:
@@ -79,3 +79,15 @@ def test_one_model_may_serve_many_namespaces() -> None:
     with pytest.raises(InvalidWriteError):
         ws.put(("b",), "k", {"n": "x"})
     assert [e.namespace for e in ws.escalations()] == [("a",)]
+
+
+def test_schemas_can_be_declared_later() -> None:
+    """A schema declared later holds from then on, may be declared again, and not in another way."""
+    ws, schema = Workspace(schemas={("users", "*"): model("any")}), Schema(model("later"))
+    ws.agent("ada").write(("users", "bob"), "k", {"any": 1})
+    ws.declare({("users", "bob"): schema})
+    ws.declare({("users", "bob"): schema})
+    ws.agent("ada").write(("users", "bob"), "k", {"later": 1})
+    with pytest.raises(SchemaError, match="users/bob has another schema already"):
+        ws.declare({("users", "eve"): model("eve"), ("users", "bob"): Schema(schema.model, on_delete="delete")})
+    assert ws.agent("ada").write(("users", "eve"), "k", {"any": 1}).version  # nothing of a refused declaration holds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Self, TypeAlias, TypeVar
@@ -55,6 +55,23 @@ class Calls(Engine):
     def add_scope_provider(self, provider: Callable[[], TaskScope | None]) -> None:
         """Lets an adapter tell in which task of its framework a call is made."""
         self.scoping.add_provider(provider)
+
+    def declare(self, schemas: Mapping[tuple[str, ...], Any]) -> None:
+        """Adds schemas to those of the constructor, before anything is written under them.
+
+        Raises:
+            SchemaError: lists every fault of every model; or a pattern has another schema already. Nothing is added.
+
+        >>> from typing import Annotated
+        >>> from pydantic import BaseModel
+        >>> from concordant import Set, Workspace
+        >>> class Plan(BaseModel):
+        ...     tasks: Annotated[set[str], Set()]
+        >>> ws = Workspace()
+        >>> ws.declare({("plans",): Plan})
+        >>> _ = ws.agent("ada").write(("plans",), "launch", {"tasks": ["write"]})
+        """
+        self.registry.declare(schemas)
 
     # -- reading without moving a scope --------------------------------------------------------------------------
 

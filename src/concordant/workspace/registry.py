@@ -25,6 +25,15 @@ class Registry:
         self._reject = undeclared == "reject"
         self._patterns: dict[tuple[str, ...], Compiled] = {}
         self._found: dict[tuple[str, ...], Compiled] = {}
+        self.declare(schemas)
+
+    def declare(self, schemas: Mapping[tuple[str, ...], Any]) -> None:
+        """Adds schemas, all or none; one that is declared already may be declared again, but not another way.
+
+        Raises:
+            SchemaError: as for the constructor; or a pattern has another schema already.
+        """
+        compiled: dict[tuple[str, ...], Compiled] = {}
         faults: list[Fault] = []
         names: list[str] = []
         for pattern, schema in schemas.items():
@@ -37,12 +46,18 @@ class Registry:
                 faults.append(Fault((pattern,), f"the namespace pattern {pattern!r} is no tuple of words", mend))
                 continue
             try:
-                self._patterns[pattern] = compile_schema(schema)
+                compiled[pattern] = compile_schema(schema)
             except SchemaError as error:
                 faults += error.faults
                 names.append(error.model)
+                continue
+            if not _are_alike(self._patterns.get(pattern), compiled[pattern]):
+                problem = f"the namespace {'/'.join(pattern)} has another schema already"
+                faults.append(Fault((pattern,), problem, "Use one schema for it, or another namespace"))
         if faults:
             raise SchemaError(", ".join(dict.fromkeys(names)) or "schemas", faults)
+        self._patterns = {**self._patterns, **compiled}
+        self._found = {}
 
     def find(self, namespace: tuple[str, ...]) -> Compiled:
         """The schema of a namespace; ``OPEN_SCHEMA`` where none is declared."""
@@ -84,6 +99,12 @@ class Registry:
             mend = "Declare a model for it in schemas=, or leave out undeclared='reject'"
             raise InvalidWriteError(namespace, key, [Fault((), "the namespace has no schema", mend)])
         return found
+
+
+def _are_alike(known: Compiled | None, new: Compiled) -> bool:
+    if known is None:
+        return True
+    return (known.model, known.on_delete, known.on_invalid) == (new.model, new.on_delete, new.on_invalid)
 
 
 def _check_key(namespace: tuple[str, ...], key: Any) -> None:

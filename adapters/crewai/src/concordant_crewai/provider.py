@@ -1,0 +1,48 @@
+"""Gives Concordant the scope of the CrewAI task under way, and CrewAI the escalations of a workspace."""
+
+from __future__ import annotations
+
+import threading
+from typing import Literal
+from weakref import WeakSet
+
+from concordant import TaskScope, Workspace
+from concordant_crewai.context import Work, current_work
+from concordant_crewai.events import announce
+
+__all__ = ["connect", "task_scope"]
+
+_last: tuple[Work | None, TaskScope | None] = (None, None)
+_connected: WeakSet[Workspace] = WeakSet()
+_lock = threading.Lock()
+
+
+def connect(workspace: Workspace) -> None:
+    """Lets a workspace know the CrewAI task of each call, and puts its escalations on CrewAI's event bus; once."""
+    with _lock:
+        if workspace in _connected:
+            return
+        _connected.add(workspace)
+    workspace.add_scope_provider(task_scope)
+    workspace.on_escalation(announce)
+
+
+def task_scope() -> TaskScope | None:
+    """The scope of the task that the calling code runs in; ``None`` where CrewAI's events name nobody."""
+    global _last
+    work = current_work()
+    if work is None:
+        return None
+    known, scope = _last
+    if known is work:
+        return scope
+    origin = "crewai:" + "/".join(work.units)
+    # A task that CrewAI runs again sees what its earlier run wrote: it is one execution, whose writes all count.
+    scope = TaskScope(f"{origin}|{work.agent}", work.agent, origin, work.units[-1], "", work.began, relation)
+    _last = (work, scope)
+    return scope
+
+
+def relation(mine: str, theirs: str) -> Literal["same", "concurrent", "ordered"]:
+    """A task has seen its own writes and those of the work that it delegated; all else is a matter of time."""
+    return "same" if theirs == mine or theirs.startswith(f"{mine}/") else "ordered"
