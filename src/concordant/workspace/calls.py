@@ -61,15 +61,6 @@ class Calls(Engine):
 
         Raises:
             SchemaError: lists every fault of every model; or a pattern has another schema already. Nothing is added.
-
-        >>> from typing import Annotated
-        >>> from pydantic import BaseModel
-        >>> from concordant import Set, Workspace
-        >>> class Plan(BaseModel):
-        ...     tasks: Annotated[set[str], Set()]
-        >>> ws = Workspace()
-        >>> ws.declare({("plans",): Plan})
-        >>> _ = ws.agent("ada").write(("plans",), "launch", {"tasks": ["write"]})
         """
         self.registry.declare(schemas)
 
