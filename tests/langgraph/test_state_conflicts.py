@@ -203,6 +203,18 @@ def test_declarations_that_avoid_conflicts_hold() -> None:
     assert merged("left", 0, -4, -3, schema=schema) == -7
 
 
+def test_a_conflict_inside_a_subgraph_is_its_nodes_error() -> None:
+    """The parent's run raises it, and its snapshot names it at the subgraph's node."""
+    inner = parallel(State, {"status": "x"}, {"status": "y"})
+    graph = chain(State, inner | edited, checkpointer=InMemorySaver())
+    config = thread()
+    with pytest.raises(StateConflictError) as raised:
+        graph.invoke({"status": "new"}, config)
+    assert (raised.value.path, raised.value.base, values(raised.value)) == (("status",), "new", ["x", "y"])
+    [task] = graph.get_state(config).tasks
+    assert task.name == "n00" and "StateConflictError" in str(task.error)
+
+
 def test_two_overwrites_are_langgraphs_own_error() -> None:
     """As in its own channels, one Overwrite a superstep is allowed."""
     with pytest.raises(InvalidUpdateError, match=r"At tags: can receive only one Overwrite value per super-step"):

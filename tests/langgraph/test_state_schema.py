@@ -12,7 +12,11 @@ from decimal import Decimal
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from langchain_core.messages import AnyMessage
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -22,7 +26,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.managed import IsLastStep
 from langgraph.types import Command, Overwrite, Send, StateUpdate, interrupt
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from concordant import Counter, InvalidWriteError, List, Map, Scalar, Schema, SchemaError, Set, Text
 from concordant_langgraph import MergeStore, edited, state_schema
@@ -282,6 +286,14 @@ def test_what_the_input_gives_takes_the_defaults_place() -> None:
     assert graph.invoke({"tokens": 1}, config) == {"tags": {"seed", "a"}, "tokens": 3, "draft": "Intro.\nMore.\nMore."}
 
 
+def test_a_result_can_be_an_input() -> None:
+    """The values of one run, given to another, are what that one begins with: nothing is added to them or lost."""
+    node = {"tags": {"a"}, "draft": "x", "steps": ["s"], "tokens": 2, "lead": {"tasks": 1}, "sources": [{"id": "u"}]}
+    first = chain(State, node).invoke({"tokens": 5, "cost": Decimal("1.5"), "votes": {"yes": 1}})
+    assert chain(State, {}).invoke(first) == first
+    assert chain(State, {}).invoke(Brief(**first)) == first
+
+
 def test_a_default_is_made_once_in_a_thread(saver: BaseCheckpointSaver[Any]) -> None:
     """A ``default_factory`` is asked once, though the run is interrupted and resumed; another thread asks again."""
 
@@ -399,6 +411,25 @@ def test_schemas_that_share_a_key() -> None:
     assert builder.compile().invoke({"tags": {"t"}, "draft": "d"}) == {
         "draft": "d\nd ['n', 't'] {'a': 'ann'}",
         "status": "done",
+    }
+
+
+def test_a_models_configuration_holds() -> None:
+    """Strict, frozen and closed models do as states, and names that Pydantic protects by default."""
+
+    class Hard(BaseModel):
+        model_config = ConfigDict(strict=True, frozen=True, extra="forbid", protected_namespaces=())
+
+        tags: Annotated[frozenset[str], Set()] = frozenset()
+        model_dump_count: Annotated[int, Counter()] = 0
+
+    def node(state: Hard) -> dict[str, Any]:
+        assert isinstance(state.tags, frozenset)
+        return {"tags": {"a"}, "model_dump_count": 1}
+
+    assert parallel(state_schema(Hard), node, node).invoke({"tags": ["b"]}) == {
+        "tags": frozenset({"a", "b"}),
+        "model_dump_count": 2,
     }
 
 
@@ -641,6 +672,38 @@ async def test_async_graphs_merge_alike() -> None:
         assert (snapshot.values["steps"], snapshot.values["tags"]) == ([], {"b"})
 
 
+def test_parallel_tool_calls_of_an_agent_merge() -> None:
+    """``create_agent`` takes such a schema, from a middleware or its own, and merges what parallel tools update."""
+
+    class Notes(BaseModel):
+        tags: Annotated[set[str], Set()]
+        tokens: Annotated[int, Counter()] = 0
+
+    class Chat(Notes):
+        messages: Annotated[list[AnyMessage], add_messages] = []
+
+    class Noting(AgentMiddleware[Any]):
+        state_schema = state_schema(Notes)  # type: ignore[assignment]
+
+    @tool
+    def note(tag: str, tool_call_id: Annotated[str, InjectedToolCallId]) -> Command[Any]:
+        """Keeps a tag."""
+        return Command(
+            update={"tags": {tag}, "tokens": 1, "messages": [ToolMessage("kept", tool_call_id=tool_call_id)]}
+        )
+
+    class Scripted(GenericFakeChatModel):
+        def bind_tools(self, *_: Any, **__: Any) -> Any:
+            return self
+
+    calls = [{"name": "note", "args": {"tag": tag}, "id": tag} for tag in ("a", "b")]
+    for options in ({"middleware": [Noting()]}, {"state_schema": state_schema(Chat)}):
+        model = Scripted(messages=iter([AIMessage("", tool_calls=calls), AIMessage("done")]))
+        agent: Any = create_agent(model, [note], **options)  # type: ignore[arg-type]
+        result = agent.invoke({"messages": [("human", "go")], "tags": ["x"]})
+        assert (result["tags"], result["tokens"]) == ({"x", "a", "b"}, 2)
+
+
 # -- subgraphs -----------------------------------------------------------------------------------------------------
 
 
@@ -731,7 +794,7 @@ def test_a_value_that_the_model_no_longer_allows_can_be_overwritten() -> None:
     chain(Before, {}, checkpointer=saver).invoke({"tokens": "many"}, config)
     graph = chain(State, {}, checkpointer=saver)
     assert graph.get_state(config).values["tokens"] == "many"
-    with pytest.raises(InvalidWriteError, match=r"tokens: Input should be a valid integer"):
+    with pytest.raises(InvalidWriteError, match=r"the checkpoint's value, 'many', is none of the field's type"):
         graph.update_state(config, {"tokens": 1})
     graph.update_state(config, {"tokens": Overwrite(3)})
     assert graph.get_state(config).values["tokens"] == 3

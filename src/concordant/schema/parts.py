@@ -13,8 +13,8 @@ from concordant.schema.schema import Schema
 
 __all__ = ["part_of"]
 
-# What belongs to the model as a whole, or to how a user spells its fields.
-_LEFT_OUT = ("alias_generator", "extra", "title", "json_schema_extra", "protected_namespaces")
+# What belongs to the model as a whole, or to how users spell its fields.
+_LEFT_OUT = ("alias_generator", "title", "json_schema_extra")
 
 
 def part_of(schema: Schema, name: str) -> Schema:

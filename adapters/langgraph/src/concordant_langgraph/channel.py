@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from concordant import ConcordantError, Document, Escalation, InvalidWriteError, Schema, Update, merge
+from concordant.errors import Fault
 from concordant.kinds import Kind
 
 __all__ = ["MergeChannel", "StateConflictError", "edited", "is_langgraphs"]
@@ -131,6 +132,8 @@ class MergeChannel(BaseChannel[Any, Any, Any]):
         """A channel with the value of a checkpoint, whatever channel wrote it; the model's default without one."""
         twin = self.__class__(self.part, self.kind)
         twin.key = self.key
+        if self.part.model.model_fields[self.key].default_factory is None:
+            twin._default = self._default
         if checkpoint is not _MISSING:
             try:
                 twin._held = twin._hold(checkpoint)
@@ -153,10 +156,10 @@ class MergeChannel(BaseChannel[Any, Any, Any]):
             StateConflictError: they cannot be merged; the value stays what it was.
             InvalidWriteError: one of them is no value of the field.
         """
+        fresh = self._held is None and self._unfit is _MISSING
         if not values:
             # A superstep that leaves the field alone: from now on the default is what others add to. In the first one,
             # that of the graph's input, a value given takes the default's place.
-            fresh = self._held is None and self._unfit is _MISSING
             if fresh:
                 self._held = self._document()
             return fresh
@@ -171,9 +174,12 @@ class MergeChannel(BaseChannel[Any, Any, Any]):
                 value = value[_OVERWRITE] if _OVERWRITE in value else value["value"]
             self._held, self._unfit = self._hold(value), _MISSING
             return True
-        fresh = self._held is None and self._unfit is _MISSING
-        updates = [self._update(number, value) for number, value in enumerate(values, 1)]
-        self._held, self._unfit = self._merged({} if fresh else {self.key: self.checkpoint()}, updates), _MISSING
+        if self._unfit is not _MISSING:
+            problem = f"the checkpoint's value, {repr(self._unfit)[:200]}, is none of the field's type"
+            fault = Fault((self.key,), problem, "Return Overwrite(value) for the field, or mend the model", self._unfit)
+            raise InvalidWriteError((self.part.model.__name__,), "state", [fault])
+        base = {} if fresh else {self.key: self.checkpoint()}
+        self._held = self._merged(base, [self._update(number, value) for number, value in enumerate(values, 1)])
         return True
 
     def _update(self, number: int, value: Any) -> Update:
