@@ -1,8 +1,17 @@
 """Concordant for LangGraph: a store that keeps what parallel nodes write."""
 
+from concordant_langgraph.adoption import AdoptionError
 from concordant_langgraph.channel import StateConflictError, edited
 from concordant_langgraph.items import MergedItem, MergedSearchItem
 from concordant_langgraph.state import state_schema
 from concordant_langgraph.store import MergeStore
 
-__all__ = ["MergeStore", "MergedItem", "MergedSearchItem", "StateConflictError", "edited", "state_schema"]
+__all__ = [
+    "AdoptionError",
+    "MergeStore",
+    "MergedItem",
+    "MergedSearchItem",
+    "StateConflictError",
+    "edited",
+    "state_schema",
+]

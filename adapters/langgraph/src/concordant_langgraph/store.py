@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from langgraph.store.base import (
-    NOT_PROVIDED,
-    BaseStore,
-    GetOp,
-    Item,
-    ListNamespacesOp,
-    NotProvided,
-    Op,
-    PutOp,
-    Result,
-    SearchItem,
-    SearchOp,
-)
+from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, NotProvided, PutOp
+from langgraph.store.memory import InMemoryStore
 
-from concordant import Document, Escalation, Event, Receipt, Workspace, run_waiting
-from concordant_langgraph.filters import check_labels, check_namespace, matches, meets
-from concordant_langgraph.items import MergedItem, MergedSearchItem
+from concordant import Escalation, Event, Receipt, Workspace, run_waiting
+from concordant_langgraph.adoption import Adoption
+from concordant_langgraph.batches import BatchStore, refuse_ttl
+from concordant_langgraph.filters import check_labels, check_namespace
+from concordant_langgraph.items import MergedItem
 from concordant_langgraph.provider import task_scope
+from concordant_langgraph.view import View
 
 __all__ = ["MergeStore"]
 
 
-class MergeStore(BaseStore):
+class MergeStore(BatchStore):
     """A ``BaseStore`` that keeps what parallel nodes write: merged as declared, or escalated with all contenders.
 
     Args:
@@ -36,6 +28,8 @@ class MergeStore(BaseStore):
             sequential code gets what LangGraph's own stores give, and concurrent writes of one field escalate.
         workspace: an existing workspace to work on, instead of ``schemas``.
         undeclared: ``"reject"`` refuses writes to namespaces without a model.
+        index: how to make vectors of the merged values for ``search(query=...)``, as for ``InMemoryStore``. They are in
+            this process's memory; ``wrap`` takes a store that keeps them elsewhere.
 
     Raises:
         SchemaError: lists every fault of every model at once.
@@ -46,7 +40,7 @@ class MergeStore(BaseStore):
     {'title': 'Dots'}
     """
 
-    __slots__ = ("_checked", "workspace")
+    __slots__ = ("_checked",)
 
     supports_ttl = False
 
@@ -56,12 +50,50 @@ class MergeStore(BaseStore):
         *,
         workspace: Workspace | None = None,
         undeclared: Literal["merge", "reject"] = "merge",
+        index: IndexConfig | None = None,
     ) -> None:
         if workspace is not None and schemas is not None:
             raise TypeError("give schemas= or workspace=, not both: a workspace has its schemas already")
+        super().__init__()
         self.workspace = workspace or Workspace(schemas=schemas, undeclared=undeclared)
         self.workspace.add_scope_provider(task_scope)
         self._checked: set[tuple[str, ...]] = set()
+        if index:
+            self._view = View(self.workspace, InMemoryStore(index=index), private=True)
+
+    @classmethod
+    def wrap(
+        cls,
+        inner: BaseStore,
+        schemas: Mapping[tuple[str, ...], Any] | None = None,
+        *,
+        workspace: Workspace | None = None,
+        undeclared: Literal["merge", "reject"] = "merge",
+    ) -> Self:
+        """A ``MergeStore`` that holds its merged values, and their vectors, in another store.
+
+        What ``inner`` holds already is adopted by the first call, or by ``adopt``. From then on nobody else may write
+        to it; several processes need a common ``workspace``.
+
+        Args:
+            inner: any ``BaseStore``; with an index ``search(query=...)`` ranks by it.
+            schemas: as for ``MergeStore``.
+            workspace: as for ``MergeStore``.
+            undeclared: as for ``MergeStore``.
+
+        >>> from langgraph.store.memory import InMemoryStore
+        >>> inner = InMemoryStore()
+        >>> inner.put(("notes",), "n1", {"title": "Dots"})
+        >>> store = MergeStore.wrap(inner)
+        >>> store.get(("notes",), "n1").value
+        {'title': 'Dots'}
+        """
+        if isinstance(inner, MergeStore):
+            raise TypeError("wrap takes a store that does not merge yet, not a MergeStore")
+        store = cls(schemas, workspace=workspace, undeclared=undeclared)
+        store._view = View(store.workspace, inner, private=False)
+        store._adoption = Adoption(store._view)
+        return store
 
     # -- Concordant ----------------------------------------------------------------------------------------------
 
@@ -71,7 +103,11 @@ class MergeStore(BaseStore):
 
     def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
         """Decides an escalation (``Workspace.resolve``)."""
-        return self.workspace.resolve(escalation, value, by=by)
+        receipt = self.workspace.resolve(escalation, value, by=by)
+        if self._view is not None:
+            self._open()
+            self._do(self._view.written([(escalation.namespace, escalation.key)]))
+        return receipt
 
     def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
         """Calls back once for every transition of an escalation; returns a function that ends it."""
@@ -94,6 +130,9 @@ class MergeStore(BaseStore):
     ) -> None:
         """Stores a value; what parallel writers store meanwhile is merged with it.
 
+        Args:
+            index: the paths to make vectors of, ``False`` for none. It holds until the next put, whoever else writes.
+
         Raises:
             InvalidWriteError: the value cannot be stored under the namespace's model; nothing of it was applied.
             InvalidNamespaceError: as for every ``BaseStore``.
@@ -101,21 +140,28 @@ class MergeStore(BaseStore):
         if namespace not in self._checked:
             self._check(namespace)
         if ttl is not NOT_PROVIDED and ttl is not None:
-            _refuse_ttl()
-        if value is None:
-            self.workspace.remove(namespace, str(key))
-        else:
-            self.workspace.put(namespace, key if type(key) is str else str(key), value)
+            refuse_ttl()
+        if type(key) is not str:
+            key = str(key)
+        if self._view is None and index is None:
+            self._store(namespace, key, value, None)
+            return
+        self._open()
+        self._store(namespace, key, value, self._settings(namespace, key, index))
+        if self._view is not None:
+            self._do(self._view.written([(namespace, key)]))
 
     def get(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """Reads an item: the merged value, with ``contested`` and ``version``."""
+        if self._adoption is not None:
+            self._open()
         document = self.workspace.read_current(namespace, key if type(key) is str else str(key))
         return None if document is None else MergedItem(document)
 
     def delete(self, namespace: tuple[str, ...], key: str) -> None:
         """Deletes an item as far as the writer has seen it."""
         check_labels(namespace)
-        self.workspace.remove(namespace, str(key))
+        self.batch([PutOp(namespace, str(key), None)])
 
     async def aput(
         self,
@@ -127,82 +173,28 @@ class MergeStore(BaseStore):
         ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> None:
         """``put`` for coroutines."""
-        await run_waiting(self.put, namespace, key, value, index, ttl=ttl)
+        if self._view is None:
+            await run_waiting(self.put, namespace, key, value, index, ttl=ttl)
+            return
+        self._check(namespace)
+        if ttl is not NOT_PROVIDED and ttl is not None:
+            refuse_ttl()
+        await self._aopen()
+        key = str(key)
+        await run_waiting(self._store, namespace, key, value, self._settings(namespace, key, index))
+        await self._ado(self._view.written([(namespace, key)]))
 
     async def aget(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """``get`` for coroutines."""
+        await self._aopen()
         return self.get(namespace, key)
 
     async def adelete(self, namespace: tuple[str, ...], key: str) -> None:
         """``delete`` for coroutines."""
-        await run_waiting(self.delete, namespace, key)
-
-    # -- BaseStore, batches ----------------------------------------------------------------------------------------
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Runs operations together: reads see the state before them, puts apply in order, all or none."""
-        results: list[Result] = []
-        puts: list[PutOp] = []
-        for op in ops:
-            if isinstance(op, PutOp):
-                if op.ttl is not None:
-                    _refuse_ttl()
-                puts.append(op)
-                results.append(None)
-            elif isinstance(op, GetOp):
-                results.append(self.get(op.namespace, op.key))
-            elif isinstance(op, SearchOp):
-                results.append(self._search(op))
-            elif isinstance(op, ListNamespacesOp):
-                results.append(self._list_namespaces(op))
-            else:
-                raise ValueError(f"Unknown operation type: {type(op)}")
-        if puts:
-            self.workspace.put_all([(op.namespace, str(op.key), op.value, None) for op in self._effective(puts)])
-        return results
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """``batch`` for coroutines."""
-        results: list[Result] = await run_waiting(self.batch, ops)
-        return results
-
-    def _effective(self, puts: Sequence[PutOp]) -> list[PutOp]:
-        """In a namespace without a model the last put of a key wins, as in LangGraph's own stores."""
-        last: dict[tuple[Any, str], int] = {(op.namespace, str(op.key)): place for place, op in enumerate(puts)}
-        return [
-            op
-            for place, op in enumerate(puts)
-            if self.workspace.declares(op.namespace) or last[(op.namespace, str(op.key))] == place
-        ]
-
-    def _search(self, op: SearchOp) -> list[SearchItem]:
-        found = []
-        for document in self._documents(tuple(op.namespace_prefix)):
-            if op.filter and not all(matches(document.value.get(name), part) for name, part in op.filter.items()):
-                continue
-            found.append(document)
-            if op.offset >= 0 and op.limit >= 0 and len(found) >= op.offset + op.limit:
-                break
-        chosen = found[op.offset : op.offset + op.limit]
-        self.workspace.mark_read(chosen)
-        return [MergedSearchItem(document) for document in chosen]
-
-    def _documents(self, prefix: tuple[str, ...]) -> Iterable[Document]:
-        return self.workspace.documents_current(prefix)
-
-    def _list_namespaces(self, op: ListNamespacesOp) -> list[tuple[str, ...]]:
-        found = {document.namespace for document in self.workspace.list(())}
-        if op.match_conditions:
-            found = {ns for ns in found if all(meets(condition, ns) for condition in op.match_conditions)}
-        if op.max_depth is not None:
-            found = {ns[: op.max_depth] for ns in found}
-        return sorted(found)[op.offset : op.offset + op.limit]
+        check_labels(namespace)
+        await self.abatch([PutOp(namespace, str(key), None)])
 
     def _check(self, namespace: tuple[str, ...]) -> None:
         check_namespace(namespace)
         if len(self._checked) < 100_000:
             self._checked.add(namespace)
-
-
-def _refuse_ttl() -> None:
-    raise NotImplementedError("TTL is not supported by this store: leave out ttl=.")

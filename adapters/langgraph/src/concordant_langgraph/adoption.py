@@ -1,0 +1,162 @@
+"""Opening a store that already holds items: they become documents, and what it lacks is made due."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from langgraph.store.base import BaseStore, Item, ListNamespacesOp, SearchOp
+
+from concordant import ConcordantError, InvalidWriteError
+from concordant_langgraph.outbox import Place
+from concordant_langgraph.steps import Claim, Steps
+from concordant_langgraph.view import View
+
+__all__ = ["Adoption", "AdoptionError"]
+
+NAMESPACES = 100
+"""How many namespaces are read together."""
+
+EVERYTHING = 2**31 - 1
+"""As a limit. Pages would be no safe way: SQL stores order by times that many items share."""
+
+
+class AdoptionError(ConcordantError, ValueError):
+    """The wrapped store holds items that do not fit their models; ``refused`` has an ``InvalidWriteError`` for each.
+
+    The items are as they were. Those that fit have been adopted.
+    """
+
+    def __init__(self, refused: Sequence[InvalidWriteError]) -> None:
+        self.refused = tuple(refused)
+        shown = "\n".join(
+            f"  - {'/'.join(error.namespace)}:{error.key}: {fault}" for error in refused[:5] for fault in error.faults
+        )
+        more = f"\n  and {len(refused) - 5} more items" if len(refused) > 5 else ""
+        super().__init__(
+            f"{len(refused)} items of the wrapped store do not fit the models declared for them, none was changed:\n"
+            f"{shown}{more}\nMend the models or the items, or declare no model for these namespaces."
+        )
+
+
+class Adoption:
+    """Takes over what a wrapped store holds, once, by the first caller.
+
+    An item that the workspace has no document of becomes one, as it is, with its times. Of a document that is there,
+    or was deleted, the record is the truth: where the item differs, it is due to be brought up to date.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._lock = threading.Lock()
+        self._claim: Claim | None = None
+        self._refusal: AdoptionError | None = None
+        self.done = False
+
+    def first(self) -> Steps[None]:
+        """Adopts unless that is done; waits for whoever is at it."""
+        while not self.done:
+            if self._refusal is not None:
+                raise self._refusal
+            with self._lock:
+                others = self._claim
+                if others is None:
+                    self._claim = Claim()
+            if others is not None and (yield others):
+                continue
+            try:
+                yield from self.adopt()
+            finally:
+                if others is None:
+                    with self._lock:
+                        claim, self._claim = self._claim, None
+                    assert claim is not None
+                    claim.end()
+
+    def adopt(self) -> Steps[int]:
+        """Adopts what is not a document yet; returns how many items that were.
+
+        Raises:
+            AdoptionError: lists every item that does not fit its model.
+        """
+        workspace, store = self._view.workspace, self._view.store
+        if _is_sqlite(store):
+            yield lambda: _delete_vectors_too(store)
+        cursor, known = workspace.changes()
+        due = dict.fromkeys(known)
+        adopted: dict[Place, int] = {}
+        refused: list[InvalidWriteError] = []
+        for item in (yield from self._items()):
+            place = (tuple(item.namespace), item.key)
+            try:
+                version = workspace.adopt(
+                    *place,
+                    item.value,
+                    by=type(store).__name__,
+                    created_at=_aware(item.created_at),
+                    updated_at=_aware(item.updated_at),
+                )
+            except InvalidWriteError as error:
+                refused.append(error)
+                continue
+            if version:
+                adopted[place] = version
+                continue
+            document = workspace.get(*place)
+            if document is not None and document.value == item.value:
+                due.pop(place, None)
+            else:
+                due[place] = None
+        cursor, changed = workspace.changes(cursor)
+        for place in changed:
+            document = workspace.get(*place)
+            if document is None or document.version != adopted.get(place):
+                due[place] = None
+        self._view.outbox.begin(cursor, due)
+        if refused:
+            self._refusal = AdoptionError(refused)
+            raise self._refusal
+        self._refusal, self.done = None, True
+        return len(adopted)
+
+    def _items(self) -> Steps[list[Item]]:
+        found: list[Item] = []
+        namespaces: list[tuple[str, ...]] = []
+        while True:
+            [page] = yield [ListNamespacesOp(limit=1000, offset=len(namespaces))]
+            namespaces += [tuple(namespace) for namespace in page]
+            if len(page) < 1000:
+                break
+        for start in range(0, len(namespaces), NAMESPACES):
+            some = namespaces[start : start + NAMESPACES]
+            results = yield [SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False) for namespace in some]
+            for namespace, items in zip(some, results, strict=True):
+                found += [item for item in items if tuple(item.namespace) == namespace]  # not those further down
+        return found
+
+
+def _aware(time: datetime) -> datetime:
+    """SQLite's times are UTC, and do not say so."""
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _is_sqlite(store: BaseStore) -> bool:
+    return type(store).__module__.startswith("langgraph.store.sqlite")
+
+
+def _delete_vectors_too(store: Any) -> Any:
+    """Has SQLite do what the tables of LangGraph's store declare, that vectors go with their item: it does so only for
+    connections that ask."""
+    pragma = "PRAGMA foreign_keys = ON"
+    if hasattr(store.lock, "__enter__"):
+        with store.lock:
+            store.conn.execute(pragma)
+        return None
+
+    async def ask() -> None:
+        async with store.lock:
+            await store.conn.execute(pragma)
+
+    return ask()

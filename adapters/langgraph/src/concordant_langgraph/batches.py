@@ -1,0 +1,146 @@
+"""What a batch of operations does: reads of the state before it, then puts, all of them or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp
+
+from concordant import Document, Workspace, run_waiting
+from concordant_langgraph.filters import matches, meets
+from concordant_langgraph.items import MergedSearchItem
+from concordant_langgraph.steps import Steps
+from concordant_langgraph.texts import checked_index
+from concordant_langgraph.viewed import ViewedStore
+
+__all__ = ["BatchStore", "refuse_ttl"]
+
+_AS_THE_STORE_SAYS = {"index": None}
+
+
+class BatchStore(ViewedStore):
+    """A store that carries out operations on a workspace."""
+
+    __slots__ = ("workspace",)
+
+    workspace: Workspace
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Runs operations together: reads see the state before them, puts apply in order, all or none."""
+        self._open()
+        results, puts, queries = self._read(ops)
+        if queries:
+            self._do(self._rank(queries, results))
+        if puts:
+            written = self._put_all(puts)
+            if self._view is not None:
+                self._do(self._view.written(written))
+        return results
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """``batch`` for coroutines."""
+        await self._aopen()
+        results, puts, queries = self._read(ops)
+        if queries:
+            await self._ado(self._rank(queries, results))
+        if puts:
+            written = await run_waiting(self._put_all, puts)
+            if self._view is not None:
+                await self._ado(self._view.written(written))
+        return results
+
+    def _read(self, ops: Iterable[Op]) -> tuple[list[Result], list[PutOp], list[tuple[int, SearchOp]]]:
+        """The results of all operations that only read records; the puts; the places and operations that rank."""
+        results: list[Result] = []
+        puts: list[PutOp] = []
+        queries: list[tuple[int, SearchOp]] = []
+        for op in ops:
+            if isinstance(op, PutOp):
+                if op.ttl is not None:
+                    refuse_ttl()
+                puts.append(op)
+                results.append(None)
+            elif isinstance(op, GetOp):
+                results.append(self.get(op.namespace, op.key))
+            elif isinstance(op, SearchOp):
+                if op.query and self._view is not None and self._view.indexing.ranks:
+                    queries.append((len(results), op))
+                    results.append(None)
+                else:
+                    results.append(self._search(op))
+            elif isinstance(op, ListNamespacesOp):
+                results.append(self._list_namespaces(op))
+            else:
+                raise ValueError(f"Unknown operation type: {type(op)}")
+        return results, puts, queries
+
+    def _store(self, namespace: tuple[str, ...], key: str, value: Any, settings: Mapping[str, Any] | None) -> None:
+        if value is None:
+            self.workspace.remove(namespace, key)
+        else:
+            self.workspace.put(namespace, key, value, settings=settings)
+
+    def _put_all(self, puts: Sequence[PutOp]) -> list[tuple[tuple[str, ...], str]]:
+        """Stores all of them or none; returns which documents that were."""
+        chosen = [(op.namespace, str(op.key), op.value, op.index) for op in self._effective(puts)]
+        self.workspace.put_all(
+            [(namespace, key, value, self._settings(namespace, key, index)) for namespace, key, value, index in chosen]
+        )
+        return [(namespace, key) for namespace, key, _, _ in chosen]
+
+    def _settings(self, namespace: tuple[str, ...], key: str, index: Any) -> Mapping[str, Any] | None:
+        """What a put says beside the value. One that says nothing has its document indexed as the store says."""
+        if index is None:
+            return _AS_THE_STORE_SAYS if self._view is not None else None
+        return {"index": checked_index(namespace, key, index)}
+
+    def _effective(self, puts: Sequence[PutOp]) -> list[PutOp]:
+        """In a namespace without a model the last put of a key wins, as in LangGraph's own stores."""
+        last: dict[tuple[Any, str], int] = {(op.namespace, str(op.key)): place for place, op in enumerate(puts)}
+        return [
+            op
+            for place, op in enumerate(puts)
+            if self.workspace.declares(op.namespace) or last[(op.namespace, str(op.key))] == place
+        ]
+
+    def _search(self, op: SearchOp) -> list[SearchItem]:
+        found = []
+        for document in self._documents(tuple(op.namespace_prefix)):
+            if not _accepted(document, op):
+                continue
+            found.append(document)
+            if op.offset >= 0 and op.limit >= 0 and len(found) >= op.offset + op.limit:
+                break
+        chosen = found[op.offset : op.offset + op.limit]
+        self.workspace.mark_read(chosen)
+        return [MergedSearchItem(document) for document in chosen]
+
+    def _rank(self, queries: list[tuple[int, SearchOp]], results: list[Result]) -> Steps[None]:
+        assert self._view is not None
+        for place, op in queries:
+            ranked = yield from self._view.ranked(op, lambda document, op=op: _accepted(document, op))  # type: ignore[misc]
+            self.workspace.mark_read([document for document, _ in ranked])
+            items: list[SearchItem] = [MergedSearchItem(document, score) for document, score in ranked]
+            results[place] = items
+
+    def _documents(self, prefix: tuple[str, ...]) -> Iterable[Document]:
+        return self.workspace.documents_current(prefix)
+
+    def _list_namespaces(self, op: ListNamespacesOp) -> list[tuple[str, ...]]:
+        found = {document.namespace for document in self.workspace.list(())}
+        if op.match_conditions:
+            found = {ns for ns in found if all(meets(condition, ns) for condition in op.match_conditions)}
+        if op.max_depth is not None:
+            found = {ns[: op.max_depth] for ns in found}
+        return sorted(found)[op.offset : op.offset + op.limit]
+
+
+def _accepted(document: Document, op: SearchOp) -> bool:
+    """Whether a document meets a search's filter."""
+    return not op.filter or all(matches(document.value.get(name), part) for name, part in op.filter.items())
+
+
+def refuse_ttl() -> None:
+    """Says that there is no TTL."""
+    raise NotImplementedError("TTL is not supported by this store: leave out ttl=.")

@@ -1,0 +1,164 @@
+"""The documents that a view has yet to catch up with, and who is at work on which."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from concordant import Workspace
+from concordant_langgraph.steps import Claim
+
+__all__ = ["Outbox", "Place", "Share"]
+
+Place: TypeAlias = tuple[tuple[str, ...], str]
+
+CHUNK = 64
+"""How many documents are brought up to date together, so that their texts are embedded in one request."""
+
+EAGER = 3
+"""How many failures in a row are answered by trying again at the next call."""
+
+
+@dataclass(slots=True)
+class _Due:
+    """When to try a document again, and how often that has failed."""
+
+    failures: int = 0
+    at: float = 0.0
+
+
+@dataclass(slots=True)
+class Share:
+    """Some documents of which one caller makes itself the only one at work; ``done`` are those brought up to date.
+
+    ``overtaken`` are those that somebody else did meanwhile, who could not wait: what this caller writes may then be
+    older than what stands there, so that they are due again.
+    """
+
+    places: list[Place]
+    claim: Claim = field(default_factory=Claim)
+    dues: dict[Place, _Due] = field(default_factory=dict)
+    done: set[Place] = field(default_factory=set)
+    overtaken: set[Place] = field(default_factory=set)
+    gap: bool = False
+
+
+class Outbox:
+    """The documents of a workspace whose newest state is not in the view yet.
+
+    Nothing here does I/O or waits; the lock is held for a few dict operations.
+
+    Args:
+        clock: tells seconds, for how long to wait after failures.
+    """
+
+    def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.monotonic) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cursor: object = None
+        self._due: dict[Place, _Due] = {}
+        self._at_work: dict[Place, Share] = {}
+        self._gaps = 0  # how many shares have begun that hide a document for a moment
+        self._open_gaps = 0
+
+    def begin(self, cursor: object, places: Iterable[Place]) -> None:
+        """Starts with these documents, and what is committed after the cursor."""
+        with self._lock:
+            self._cursor = cursor
+            self._due = {**{place: _Due() for place in places}, **self._due}
+
+    def pull(self) -> None:
+        """Takes note of what was committed since the last call."""
+        with self._lock:
+            self._cursor, changed = self._workspace.changes(self._cursor)
+            for place in changed:
+                self._due[place] = _Due()
+
+    def add(self, place: Place) -> None:
+        """Makes a document due that no commit told of: one that has expired."""
+        with self._lock:
+            self._due.setdefault(place, _Due())
+
+    def due(self, *, early: bool = False) -> dict[Place, None]:
+        """The documents to bring up to date now, those at work included.
+
+        Args:
+            early: also those that have failed, and are to be tried again later.
+        """
+        now = self._clock()
+        with self._lock:
+            return dict.fromkeys([*(place for place, due in self._due.items() if early or due.at <= now), *self._at_work])
+
+    def waiting(self, prefix: tuple[str, ...] = ()) -> list[Place]:
+        """All documents under a prefix that the view lacks, or may show as they were."""
+        depth = len(prefix)
+        with self._lock:
+            return [place for place in {**self._due, **self._at_work} if place[0][:depth] == prefix]
+
+    def take(self, wanted: dict[Place, None]) -> Share | None:
+        """Some of the wanted documents that are due and free, for the caller to bring up to date; ``None`` if no more
+        are. They are no longer wanted then."""
+        with self._lock:
+            free = [place for place in wanted if place in self._due and place not in self._at_work][:CHUNK]
+            if not free:
+                return None
+            share = Share(free)
+            for place in free:
+                share.dues[place] = self._due.pop(place)
+                self._at_work[place] = share
+        for place in free:
+            del wanted[place]
+        return share
+
+    def others(self, wanted: Iterable[Place]) -> list[Share]:
+        """Who else is at work on the wanted documents."""
+        with self._lock:
+            shares = {id(share): share for place in wanted if (share := self._at_work.get(place)) is not None}
+        return list(shares.values())
+
+    def overtake(self, share: Share, wanted: dict[Place, None]) -> Share:
+        """The wanted part of somebody else's documents, for a caller who cannot wait for them."""
+        with self._lock:
+            places = [place for place in share.places if place in wanted and self._at_work.get(place) is share]
+            mine = Share(places, dues={place: _Due() for place in places})
+            share.overtaken.update(places)
+            for place in places:
+                self._at_work[place] = mine
+                del wanted[place]
+        return mine
+
+    def gap(self, share: Share) -> None:
+        """From now until the share ends, documents of it may be missing in the view."""
+        with self._lock:
+            share.gap = True
+            self._gaps += 1
+            self._open_gaps += 1
+
+    def gaps(self) -> int | None:
+        """A number that changes with each gap; ``None`` while one is open."""
+        with self._lock:
+            return None if self._open_gaps else self._gaps
+
+    def end(self, share: Share, failed: Iterable[Place] = ()) -> None:
+        """Gives documents free again; what was not done is due again, what has failed after a while."""
+        failed = set(failed)
+        now = self._clock()
+        with self._lock:
+            if share.gap:
+                self._open_gaps -= 1
+            for place in share.places:
+                if self._at_work.get(place) is share:
+                    del self._at_work[place]
+                if place in share.done and place not in share.overtaken:
+                    continue
+                due = share.dues[place]
+                if place in failed:
+                    due.failures += 1
+                    if due.failures >= EAGER:
+                        due.at = now + min(2.0 ** (due.failures - EAGER), 300.0)
+                self._due.setdefault(place, due)
+        share.claim.end()

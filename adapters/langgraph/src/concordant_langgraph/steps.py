@@ -1,0 +1,126 @@
+"""One way of doing I/O for callers with and without an event loop.
+
+What needs the store behind a view is written once, as a generator that yields steps: operations to run on that store,
+a claim to wait for, or something else to do with the store. ``run`` and ``arun`` carry the steps out, in the calling
+thread or on its loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeAlias, TypeVar
+
+from langgraph.store.base import BaseStore, Op
+
+__all__ = ["Claim", "Steps", "arun", "run"]
+
+T = TypeVar("T")
+
+PATIENCE = 30.0
+"""For how many seconds to wait for somebody else's work before doing it again oneself."""
+
+
+class Claim:
+    """Work that one caller has taken on, and that others may wait for. It is never held by one that waits."""
+
+    __slots__ = ("_done", "_thread")
+
+    def __init__(self) -> None:
+        self._done: Future[None] = Future()
+        self._done.set_running_or_notify_cancel()  # so that no waiting coroutine can cancel it
+        self._thread = threading.get_ident()
+
+    def end(self) -> None:
+        """The work is done, or given up."""
+        self._done.set_result(None)
+
+    def wait(self) -> bool:
+        """Waits in this thread; returns whether the work has ended. That of a coroutine of this thread's own loop
+        cannot end before the caller returns, so it is not waited for."""
+        if self._thread == threading.get_ident():
+            return self._done.done()
+        try:
+            self._done.result(PATIENCE)
+        except TimeoutError:
+            return False
+        return True
+
+    async def await_(self) -> bool:
+        """Waits on the loop; returns whether the work has ended."""
+        done, _ = await asyncio.wait([asyncio.wrap_future(self._done)], timeout=PATIENCE)
+        return bool(done)
+
+
+Step: TypeAlias = "Sequence[Op] | Claim | Callable[[], object | Awaitable[object]]"
+Steps: TypeAlias = Generator[Step, Any, T]
+"""A computation that yields what it needs done: operations (answered by their results), a claim to wait for (answered
+by whether it ended), or a call (answered by what it gives; by ``None`` if it wants a loop and there is none)."""
+
+
+def run(steps: Steps[T], store: BaseStore) -> T:
+    """Carries steps out in this thread."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = _done(step, store)
+            except Exception as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        steps.close()
+
+
+async def arun(steps: Steps[T], store: BaseStore) -> T:
+    """Carries steps out on the running loop."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = await _adone(step, store)
+            except Exception as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        steps.close()
+
+
+def _done(step: Step, store: BaseStore) -> Any:
+    if isinstance(step, Claim):
+        return step.wait()
+    if not callable(step):
+        return store.batch(step)
+    answer = step()
+    if not inspect.iscoroutine(answer):
+        return answer
+    answer.close()
+    return None
+
+
+async def _adone(step: Step, store: BaseStore) -> Any:
+    if isinstance(step, Claim):
+        return await step.await_()
+    if not callable(step):
+        return await _abatch(store, step)
+    answer = step()
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def _abatch(store: BaseStore, ops: Sequence[Op]) -> Any:
+    # `abatch`, never `aput`: the queue behind `aput` of some stores drops all but the last put of a key.
+    try:
+        return await store.abatch(ops)
+    except NotImplementedError:  # a store with sync calls alone, such as SqliteStore
+        return await asyncio.to_thread(store.batch, ops)

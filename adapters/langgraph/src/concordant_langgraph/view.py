@@ -1,0 +1,284 @@
+"""The view: a LangGraph store that holds merged values, for ranking them by a query. The record is the truth."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from langgraph.store.base import BaseStore, PutOp, SearchOp
+
+from concordant import Document, Workspace
+from concordant_langgraph.outbox import CHUNK, Outbox, Place, Share
+from concordant_langgraph.steps import Steps
+from concordant_langgraph.texts import Index, Indexing
+
+__all__ = ["View"]
+
+log = logging.getLogger("concordant")
+
+SPARE = 8
+"""How many candidates more than wanted are asked for, since some may be filtered out."""
+
+TRIES = 3
+"""How often to ask again where documents were hidden meanwhile, and how many failures in a row end an attempt."""
+
+Accepts = Callable[[Document], bool]
+
+
+class _Entry(NamedTuple):
+    """A document as the view is to hold it: the value (``None``: not at all), the paths to make vectors of, the texts
+    at them, and the names of the vectors, if known."""
+
+    place: Place
+    value: dict[str, Any] | None
+    paths: Index = None
+    texts: frozenset[str] = frozenset()
+    names: frozenset[str] | None = frozenset()
+
+    def whole(self) -> PutOp:
+        return PutOp(*self.place, self.value, index=self.paths)
+
+    def without_vectors(self) -> PutOp:
+        return PutOp(*self.place, self.value, index=False)
+
+    def gone(self) -> PutOp:
+        return PutOp(*self.place, None)
+
+
+class View:
+    """Keeps a store up to the merged values of a workspace, and ranks documents by it.
+
+    Each document is written by one caller at a time, who reads its newest state first, so that no older value comes
+    after a newer one. Nobody holds a lock while the store is at work (it may embed texts over a network).
+
+    Args:
+        store: where merged values and their vectors are held.
+        private: nobody else writes to it, and it begins empty.
+    """
+
+    def __init__(self, workspace: Workspace, store: BaseStore, *, private: bool) -> None:
+        self.workspace = workspace
+        self.store = store
+        self.indexing = Indexing(store)
+        self.outbox = Outbox(workspace)
+        self._held: dict[Place, frozenset[str] | None] = {}  # the names of the vectors there, as far as known
+        self._unknown: frozenset[str] | None = frozenset() if private else None
+
+    # -- catching up -----------------------------------------------------------------------------------------------
+
+    def written(self, places: Iterable[Place]) -> Steps[None]:
+        """Brings documents up to date that were just written. Others, and what somebody else is at work on, are left
+        to the next search."""
+        self.outbox.pull()
+        wanted = dict.fromkeys(places)
+        while share := self.outbox.take(wanted):
+            yield from self._work(share)
+
+    def catch_up(self, *, early: bool = False) -> Steps[int]:
+        """Brings all documents up to date that have changed so far; returns how many could not be.
+
+        Args:
+            early: try again now what has failed often.
+        """
+        self.outbox.pull()
+        wanted = self.outbox.due(early=early)
+        for _ in range(TRIES):
+            while share := self.outbox.take(wanted):
+                yield from self._work(share)
+            others = self.outbox.others(wanted)
+            if not others:
+                break
+            for share in others:
+                if not (yield share.claim):
+                    yield from self._work(self.outbox.overtake(share, wanted))
+        return len(self.outbox.waiting())
+
+    def _work(self, share: Share) -> Steps[None]:
+        failed: dict[Place, Exception] = {}
+        try:
+            yield from self._bring(share, failed)
+        finally:
+            self.outbox.end(share, failed)
+        if failed:
+            (namespace, key), error = next(iter(failed.items()))
+            others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+            log.warning(
+                "%s:%s%s could not be brought into the view (%s: %s): stored and readable, but searches rank it last "
+                "until a later search, or catch_up(), succeeds",
+                "/".join(namespace), key, others, type(error).__name__, error,
+            )  # fmt: skip
+
+    def _bring(self, share: Share, failed: dict[Place, Exception]) -> Steps[None]:
+        entries = [self._entry(place) for place in share.places]
+        # What a value no longer has would keep its vector, so that such documents are taken out first. From then
+        # until they are back a search must not believe that they are not there.
+        behind = [entry for entry in entries if entry.value is None or self._leaves_behind(entry)]
+        if any(entry.value is not None for entry in behind):
+            self.outbox.gap(share)
+        if behind:
+            try:
+                yield [entry.gone() for entry in behind]
+            except Exception as error:
+                failed.update((entry.place, error) for entry in behind)
+            else:
+                for entry in behind:
+                    self._held[entry.place] = frozenset()
+                    if entry.value is None:
+                        del self._held[entry.place]
+                        share.done.add(entry.place)
+        puts = [entry for entry in entries if entry.value is not None and entry.place not in failed]
+        for group in _without_common_texts(puts):
+            yield from self._put(group, share, failed)
+
+    def _put(self, group: list[_Entry], share: Share, failed: dict[Place, Exception]) -> Steps[None]:
+        """Puts documents together; if that fails one by one, so that one bad text does not hold up the others, unless
+        the store fails altogether."""
+        error = yield from self._try(group, share)
+        if error is None:
+            return
+        row, broken = 1, False
+        for entry in group:
+            if len(group) > 1 and row <= TRIES:
+                single = yield from self._try([entry], share)
+                if single is None:
+                    row = 0
+                    continue
+                row, error = row + 1, single
+            failed[entry.place] = error
+            if not broken:
+                broken = not (yield from self._without_vectors(entry))
+
+    def _without_vectors(self, entry: _Entry) -> Steps[bool]:
+        """Holds the value that could not be embedded, so that the vectors of the old one are gone."""
+        self._held[entry.place] = None
+        try:
+            yield [entry.gone()]
+            yield [entry.without_vectors()]
+        except Exception:
+            log.debug("%s cannot be held without its vectors either", entry.place, exc_info=True)
+            return False
+        self._held[entry.place] = frozenset()
+        return True
+
+    def _try(self, group: list[_Entry], share: Share) -> Steps[Exception | None]:
+        try:
+            yield [entry.whole() for entry in group]
+        except Exception as error:
+            return error
+        for entry in group:
+            self._held[entry.place] = entry.names
+            share.done.add(entry.place)
+        return None
+
+    def _entry(self, place: Place) -> _Entry:
+        document = self.workspace.get(*place)
+        if document is None:
+            return _Entry(place, None)
+        value, index = document.value, document.setting("index")
+        texts = self.indexing.texts(value, index)
+        if texts is None:
+            return _Entry(place, value, index, frozenset(), None)
+        if len(set(texts.values())) < len(texts):
+            index = self.indexing.without_repeats(value, index)
+            texts = self.indexing.texts(value, index) or {}
+        return _Entry(place, value, index, frozenset(texts.values()), frozenset(texts))
+
+    def _leaves_behind(self, entry: _Entry) -> bool:
+        held = self._held.get(entry.place, self._unknown)
+        return held is None or entry.names is None or not held <= entry.names
+
+    # -- ranking -----------------------------------------------------------------------------------------------------
+
+    def ranked(self, op: SearchOp, accepts: Accepts) -> Steps[list[tuple[Document, float | None]]]:
+        """The documents under a prefix, most similar to a query first, with their scores; at the end, without a score,
+        those that the view could not be brought up to date with.
+
+        Args:
+            accepts: whether a document, as the caller sees it, is one of those wanted.
+        """
+        yield from self.catch_up()
+        prefix, wanted = tuple(op.namespace_prefix), max(op.offset + op.limit, 0)
+        ask, last = wanted + SPARE, False
+        if op.filter:
+            there = [accepts(document) for document in self.workspace.documents_current(prefix)]
+            if not any(there):
+                return []
+            ask = min(ask * 2 * len(there) // sum(there), len(there)) + SPARE
+        while True:
+            candidates = yield from self._candidates(op, ask)
+            found = [*self._seen(candidates.items(), accepts)]
+            if len(found) >= wanted or last:
+                break
+            lacking, total = self._lacking(candidates, prefix)
+            if len(candidates) >= ask:
+                ask *= 8
+            elif lacking:
+                # Fewer than asked for is all there is, unless the store counts vectors where it should documents.
+                ask, last = max(2 * ask, CHUNK * total), True
+            else:
+                break
+        shown = {(document.namespace, document.key) for document, _ in found}
+        waiting = [(place, None) for place in self.outbox.waiting(prefix) if place not in shown]
+        found += self._seen(waiting, accepts)
+        return found[op.offset : op.offset + op.limit]
+
+    def _seen(
+        self, candidates: Iterable[tuple[Place, float | None]], accepts: Accepts
+    ) -> Iterator[tuple[Document, float | None]]:
+        """Candidates as documents, as the caller sees them, without those that are no more."""
+        for place, score in candidates:
+            document = self.workspace.document_current(*place)
+            if document is None:
+                # Deleted or expired; what nobody here has ever heard of is somebody else's, and left alone.
+                if self.workspace.get(*place) is None and self.workspace.storage.load(*place) is not None:
+                    self.outbox.add(place)
+            elif accepts(document):
+                yield document, score
+
+    def _candidates(self, op: SearchOp, ask: int) -> Steps[dict[Place, float | None]]:
+        search = SearchOp(tuple(op.namespace_prefix), query=op.query, limit=ask, refresh_ttl=False)
+        items: Sequence[Any] = ()
+        for attempt in range(1, TRIES + 1):
+            before = self.outbox.gaps()
+            if before is None:
+                yield from self.catch_up()
+                before = self.outbox.gaps()
+            try:
+                [items] = yield [search]
+            except RuntimeError as error:
+                # InMemoryStore walks its dicts unguarded while another thread may put.
+                if "changed size" not in str(error) or attempt == TRIES:
+                    raise
+                continue
+            if before is not None and before == self.outbox.gaps():
+                break
+        candidates: dict[Place, float | None] = {}
+        for item in items:
+            candidates.setdefault((tuple(item.namespace), item.key), item.score)
+        return candidates
+
+    def _lacking(self, candidates: dict[Place, Any], prefix: tuple[str, ...]) -> tuple[int, int]:
+        """How many documents a search might have left out, of how many."""
+        waiting = set(self.outbox.waiting())
+        lacking = total = 0
+        for document in self.workspace.list(prefix):
+            total += 1
+            place = (document.namespace, document.key)
+            if place not in candidates and place not in waiting and self._held.get(place) != frozenset():
+                lacking += 1
+        return lacking, total
+
+
+def _without_common_texts(entries: Sequence[_Entry]) -> Iterable[list[_Entry]]:
+    """Groups in which no two documents have a text in common: InMemoryStore refuses them in one batch."""
+    groups: list[list[_Entry]] = []
+    texts: list[set[str]] = []
+    for entry in entries:
+        number = next((n for n, those in enumerate(texts) if those.isdisjoint(entry.texts)), len(groups))
+        if number == len(groups):
+            groups.append([])
+            texts.append(set())
+        groups[number].append(entry)
+        texts[number] |= entry.texts
+    return groups
