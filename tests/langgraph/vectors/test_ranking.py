@@ -321,7 +321,7 @@ def history(chance: random.Random, store: MergeStore, other: Workspace) -> None:
         if chance.random() < 0.5:
             made["title"] = " ".join(["title", *words()])
         if chance.random() < 0.5:
-            made["tags"] = sorted(set(words()))
+            made["tags"] = sorted({f"tag {word}" for word in words()})
         if chance.random() < 0.5:
             made["steps"] = [f"step {word} {chance.random()} {next(number)}" for word in words()]
         return made
@@ -341,7 +341,7 @@ def history(chance: random.Random, store: MergeStore, other: Workspace) -> None:
             agent.refresh()
     elif act == "edit":
         with agent.edit(NS, key) as note:
-            note.tags ^= set(words())
+            note.tags ^= {f"tag {word}" for word in words()}
             note.steps = [*note.steps[1:], f"step {next(number)} {chance.random()}"]
     elif act == "delete":
         agent.delete(namespace, key)
