@@ -177,3 +177,14 @@ def test_models_merge_as_declared(capsys: pytest.CaptureFixture[str]) -> None:
         "main {'id': 'a', 'title': 'Dots'}",
     ):
         assert expected in lines
+
+
+def test_vectors_follow_what_is_merged(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was there is found as before; what two nodes added is found, and held, merged; what was removed is not."""
+    assert run("langgraph_vectors.py", capsys).splitlines() == [
+        "river: Lyon 1.00 ['a museum', 'two rivers']",
+        "jazz: Nice 1.00 ['its harbour', 'the beach', 'the jazz bars']",
+        "harbour: Nice 1.00 ['its harbour', 'the beach', 'the jazz bars']",
+        "held: ['its harbour', 'the beach', 'the jazz bars']",
+        "jazz: []",
+    ]

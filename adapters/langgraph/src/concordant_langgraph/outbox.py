@@ -91,7 +91,9 @@ class Outbox:
         """
         now = self._clock()
         with self._lock:
-            return dict.fromkeys([*(place for place, due in self._due.items() if early or due.at <= now), *self._at_work])
+            return dict.fromkeys(
+                [*(place for place, due in self._due.items() if early or due.at <= now), *self._at_work]
+            )
 
     def waiting(self, prefix: tuple[str, ...] = ()) -> list[Place]:
         """All documents under a prefix that the view lacks, or may show as they were."""
