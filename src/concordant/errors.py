@@ -17,6 +17,7 @@ __all__ = [
     "HistoryExpiredError",
     "InvalidContributionError",
     "InvalidWriteError",
+    "MisshapenError",
     "SchemaError",
     "StaleDecisionError",
     "StaleReplicaError",
@@ -136,6 +137,10 @@ class StaleReplicaError(ConcordantError):
     def __init__(self, replica: str, reason: str) -> None:
         self.replica = replica
         super().__init__(f"Replica {replica!r} cannot be joined: {reason}. Re-seed it from a full export.")
+
+
+class MisshapenError(ConcordantError, ValueError):
+    """Data from outside is not such as this engine makes; ``import_`` refuses its frame with ``CorruptFrameError``."""
 
 
 class CorruptFrameError(ConcordantError, ValueError):

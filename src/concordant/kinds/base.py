@@ -136,6 +136,14 @@ class Kind:
         """A function from one write's JSON value to what it shows alone, ``None`` where that is the same."""
         return None
 
+    def check(self, field: Field, cell: Any) -> None:
+        """Makes sure that a cell which came from outside is such as this kind makes.
+
+        Raises:
+            MisshapenError: it is not (``concordant.kinds.shape``).
+        """
+        raise NotImplementedError
+
     def decide(self, change: Change, contest: Contest, value: Any) -> None:
         """Puts ``value`` in the place of all contenders of a contest at this field's own path."""
         assert contest.field is not None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from concordant.causal import Entry, Register, Stamp
+from concordant.errors import MisshapenError
 from concordant.kinds.base import Field, Look
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
+from concordant.kinds.shape import check_node, check_register
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, decode, encode
 
@@ -83,6 +85,17 @@ class Counter(Reducer):
             return ABSENT
         return shown(look, cell)
 
+    def check(self, field: Field, cell: Any) -> None:
+        def amounts(cell: Any) -> None:
+            for register in cell.values():
+                for value in check_register(register, deletable=False):
+                    if not isinstance(value, list) or len(value) != 2 or type(value[1]) is not int:
+                        raise MisshapenError("a counter's amount is not [amount, number of its first write]")
+                    if not _is_amount(value[0]):
+                        raise MisshapenError(f"{value[0]!r} is no number to count with")
+
+        check_node(cell, amounts)
+
     def taken_back(self, current: Any, before: Any, after: Any, dot: tuple[str, int], stamp: Stamp) -> Register:
         """The entries at a place without the amount that the write with this dot added, where it still stands."""
         if not current or not after:
@@ -110,6 +123,15 @@ def add(one: Any, other: Any) -> Any:
     if isinstance(one, str) or isinstance(other, str):
         return format(_EXACT.add(Decimal(one), Decimal(other)), "f")
     return one + other
+
+
+def _is_amount(amount: Any) -> bool:
+    if not isinstance(amount, str):
+        return type(amount) in (int, float)
+    try:
+        return Decimal(amount).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def negative(amount: Any) -> Any:

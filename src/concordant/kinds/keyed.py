@@ -79,9 +79,9 @@ class Keyed:
 
 def _identified(field: Field, by: str, key: str, record: Any) -> Any:
     """A record with what identifies it: a deletion may have removed a part of it only, without that field."""
-    if by in record:
-        return record
     assert field.child is not None
+    if by in record or by not in field.child.fields:
+        return record
     accepts = field.child.fields[by].accepts
     return {by: key if accepts(key) else decode(key.encode()), **record}
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from concordant.kinds.base import Field, Look
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
+from concordant.kinds.shape import check_items
 from concordant.sequence.diff import Hunk, list_hunks
 from concordant.sequence.edit import append, splice
 from concordant.sequence.layout import layout
@@ -88,6 +89,9 @@ class List(Reducer):
         if not sequence.is_alive():
             change.touch(path)  # nothing is left of it, but that it was written
         change.set(place, sequence if sequence.is_alive() else None)
+
+    def check(self, field: Field, cell: Any) -> None:
+        check_items(cell, tuple)
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:

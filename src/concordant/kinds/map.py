@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from concordant.errors import MisshapenError
 from concordant.kinds.base import Field, Kind, Look
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar
+from concordant.kinds.shape import check_node
 from concordant.tree import Change, Path
 from concordant.values import ABSENT
 
@@ -40,6 +42,9 @@ class Map(Kind):
     def beyond(self, field: Field, base: Any, value: Any) -> Any:
         return keys_beyond(field, base, value)
 
+    def check(self, field: Field, cell: Any) -> None:
+        check_keys(field, cell)
+
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
         inner = field.child.kind.settled(field.child) if field.child is not None else None
         return None if inner is None else lambda value: {key: inner(item) for key, item in value.items()}
@@ -51,6 +56,19 @@ class Map(Kind):
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
         return shown(look, cell)
+
+
+def check_keys(field: Field, cell: Any) -> None:
+    """Checks a container of such values as the field's child makes."""
+    child = field.child
+    if child is None:
+        raise MisshapenError("a map that does not tell how its values merge")
+
+    def values(cell: Any) -> None:
+        for part in cell.values():
+            child.kind.check(child, part)
+
+    check_node(cell, values)
 
 
 def write_key(change: Change, field: Field, path: Path, key: str, item: Any) -> None:

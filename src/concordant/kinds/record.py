@@ -9,9 +9,11 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from concordant.causal import order_of
+from concordant.errors import MisshapenError
 from concordant.kinds.base import Contest, Field, Kind, Look, Option
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar
+from concordant.kinds.shape import check_node
 from concordant.tree import PARKED, Change, Path, leaves
 from concordant.values import ABSENT, encode
 
@@ -77,6 +79,17 @@ class Record(Kind):
         if None in cell and not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
         return shown(look, cell)
+
+    def check(self, field: Field, cell: Any) -> None:
+        def fields(cell: Any) -> None:
+            for slot, part in cell.items():
+                tag, name = split_slot(slot)
+                known = field.fields.get(name)
+                if known is None or known.tag != tag:
+                    known = stored_field(name, tag)
+                known.kind.check(known, part)
+
+        check_node(cell, fields)
 
     def field(self, field: Field, name: str) -> Field:
         """The field with this name."""
@@ -158,6 +171,18 @@ def open_field(name: str, tag: str) -> Field:
         "record": OpenRecord(),
     }
     return Field(name, kinds[outer], tag, child=child)
+
+
+def stored_field(name: str, tag: str) -> Field:
+    """``open_field`` for a tag that came from outside.
+
+    Raises:
+        MisshapenError: there is no such kind.
+    """
+    try:
+        return open_field(name, tag)
+    except (KeyError, RecursionError) as error:
+        raise MisshapenError(f"a field of an unknown kind, {tag[:80]!r}") from error
 
 
 OPEN = Field("", OpenRecord(), "record")

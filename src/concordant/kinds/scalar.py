@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from concordant.causal import Entry, Register
 from concordant.kinds.base import Contest, Field, Kind, Look, anchor_of, options_of, weigh
 from concordant.kinds.policies import POLICIES, Priority
+from concordant.kinds.shape import check_register
 from concordant.tree import Change, Path, agreed
 from concordant.values import ABSENT, decode, encode, same
 
@@ -84,6 +85,9 @@ class Scalar(Kind):
             chosen = POLICIES[self.provisional](values, field.rank)
             return _value(chosen or values[0])
         return ABSENT if shown_base is ABSENT else decode(shown_base)  # type: ignore[arg-type]
+
+    def check(self, field: Field, cell: Any) -> None:
+        check_register(cell)
 
     def decide(self, change: Change, contest: Contest, value: Any) -> None:
         assert contest.field is not None

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from concordant.causal import order_of
+from concordant.errors import MisshapenError
 from concordant.kinds.base import Field, Kind, Look
 from concordant.kinds.keyed import Keyed
+from concordant.kinds.map import check_keys
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Interned, Reducer, identity
+from concordant.kinds.shape import check_node, check_register
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, alike, canonical, decode, encode
 
@@ -103,6 +106,18 @@ class Set(Keyed, Kind, metaclass=Interned):
             return list(by_key.values())
 
         return distinct
+
+    def check(self, field: Field, cell: Any) -> None:
+        if self.by is not None:
+            return check_keys(field, cell)
+
+        def elements(cell: Any) -> None:
+            for key, register in cell.items():
+                check_register(register, deletable=False)
+                if any(field.canon(entry.value) != key.encode() for entry in register):
+                    raise MisshapenError(f"an element of a set stands at another's place, {key!r}")
+
+        return check_node(cell, elements)
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         if self.by is not None:

@@ -11,6 +11,7 @@ from concordant.causal import Stamp
 from concordant.kinds.base import Contest, Field, Look, Option
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
+from concordant.kinds.shape import check_items
 from concordant.sequence.diff import Hunk, text_hunks
 from concordant.sequence.edit import append, decide, splice
 from concordant.sequence.layout import Layout, layout
@@ -98,6 +99,9 @@ class Text(Reducer):
         if not sequence.is_alive():
             change.touch(path)  # nothing is left of it, but that it was written
         change.set(place, sequence if sequence.is_alive() else None)
+
+    def check(self, field: Field, cell: Any) -> None:
+        check_items(cell, str)
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:

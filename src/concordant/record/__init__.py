@@ -1,9 +1,22 @@
 """The record: the state of one document, and the pure functions on it (apply, join, view, bytes)."""
 
 from concordant.record.apply import Earlier, Write, apply
+from concordant.record.check import check_record
 from concordant.record.codec import CodecError, dump_record, load_record
 from concordant.record.join import join
 from concordant.record.record import Record
 from concordant.record.view import View, view
 
-__all__ = ["CodecError", "Earlier", "Record", "View", "Write", "apply", "dump_record", "join", "load_record", "view"]
+__all__ = [
+    "CodecError",
+    "Earlier",
+    "Record",
+    "View",
+    "Write",
+    "apply",
+    "check_record",
+    "dump_record",
+    "join",
+    "load_record",
+    "view",
+]

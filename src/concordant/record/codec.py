@@ -79,7 +79,7 @@ def load_record(data: bytes) -> Record:
             place_leaf(record.tree, _path(path), _load_leaf(leaf, stamps))
     except CodecError:
         raise
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise CodecError(f"no record ({type(error).__name__}: {error})") from error
     record.recount()
     return record
@@ -136,7 +136,9 @@ def _load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
             None if value is None else _text(value).encode(),
             None
             if base is None
-            else Agreed(float(base[0]), _text(base[1]), int(base[2]), base[3] and _text(base[3]).encode()),
+            else Agreed(
+                float(base[0]), _text(base[1]), int(base[2]), None if base[3] is None else _text(base[3]).encode()
+            ),
             tuple(stamps[number] for number in confirms),
             tuple((_path(path), _load_leaf(part, stamps)) for path, part in covered),
             int(place),

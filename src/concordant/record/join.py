@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concordant.causal import Entry, Register, VersionVector, is_covered, merge_vectors, order_of
+from concordant.errors import MisshapenError
 from concordant.record.record import Record, Setting
 from concordant.sequence.edit import withdraw
 from concordant.sequence.order import join as join_sequences
@@ -70,6 +71,8 @@ def _join_registers(path: Path, one: Register, two: Register, record: Record, ot
             else:
                 kept = _common(entry, twin) if entry.covered or twin.covered else entry
             result[_identity(entry)] = kept
+    if len({entry.stamp[1:3] for entry in result.values()}) < len(result):
+        raise MisshapenError("one write has two values in one place")
     joined = tuple(sorted(result.values(), key=lambda entry: order_of(entry.stamp)))
     return one if joined == one else joined
 

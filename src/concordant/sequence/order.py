@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from concordant.causal import VersionVector, is_covered, order_of
+from concordant.errors import MisshapenError
 from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
 
 __all__ = ["in_order", "join", "newest_root", "united"]
@@ -129,6 +130,8 @@ def _zip(ours: list[Piece], others: list[Piece], *, either: bool) -> Iterable[Pi
     """Two copies of one run, cut at the places where either is cut, with the strikes of both."""
     bounds = sorted({piece.offset for piece in ours} | {piece.offset for piece in others})
     twice = [[part for piece in side for part in _cut(piece, bounds)] for side in (ours, others)]
+    if [part.content for part in twice[0]] != [part.content for part in twice[1]]:
+        raise MisshapenError("one run of a sequence has two contents")
     for mine, theirs in zip(*twice, strict=True):
         struck = tuple(sorted({*mine.struck, *theirs.struck}))
         live = mine.live or theirs.live if either else mine.live and theirs.live

@@ -16,6 +16,7 @@ from concordant.workspace.document import Credit, Document, HistoryEntry, Receip
 from concordant.workspace.engine import Engine
 from concordant.workspace.escalation import Escalation, Event
 from concordant.workspace.history import blame, history, state_at
+from concordant.workspace.quarantine import Refused
 from concordant.workspace.scope import Moment, Scope, TaskScope
 from concordant.workspace.statistics import Stats, statistics
 
@@ -210,9 +211,14 @@ class Calls(Engine):
         """Joins a frame's documents with those here; returns how many changed.
 
         Raises:
-            CorruptFrameError: the frame is not intact or not authentic; nothing was applied.
+            CorruptFrameError: the frame is not intact, not authentic, or holds what cannot be joined here; nothing
+                was applied, and ``refused`` keeps the frame.
         """
         return replication.import_(self, frame, self._frame_key)
+
+    def refused(self) -> Listing[Refused]:
+        """The newest frames that ``import_`` refused, with the reasons (in this process's memory)."""
+        return self.quarantine.frames()
 
     def adopt(
         self,

@@ -15,6 +15,7 @@ from concordant.workspace.commits import current_view, effect_of, expanded
 from concordant.workspace.document import Document
 from concordant.workspace.escalation import Escalation, escalation_of
 from concordant.workspace.inbox import Inbox
+from concordant.workspace.quarantine import Quarantine
 from concordant.workspace.registry import Registry
 from concordant.workspace.resolving import Subscribers
 from concordant.workspace.scope import Mark, Scope
@@ -32,6 +33,7 @@ class Reading:
         self.storage = storage
         self.registry = Registry(schemas, undeclared)
         self.inbox = Inbox()
+        self.quarantine = Quarantine()
         self.scoping = Scoping(storage, read_marks)
         self.subscribers = Subscribers(self)  # type: ignore[arg-type]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pydantic import ValidationError
 
 from concordant.causal import Entry, Stamp
-from concordant.record import Record, join
+from concordant.errors import CorruptFrameError, InvalidWriteError, MisshapenError
+from concordant.record import Record, check_record, join
 from concordant.record.join import joined_settings, joined_vector
 from concordant.storage import State
+from concordant.values import decode
 from concordant.workspace.commits import current_view, expanded, version_of
 from concordant.workspace.escalation import Event, when
 from concordant.workspace.frames import pack, unpack
@@ -17,6 +21,12 @@ if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
 
 __all__ = ["export", "import_", "purge"]
+
+MOST_AHEAD = 86_400.0
+"""Seconds by which another replica's clock may be ahead of ours: a write that is further ahead is refused, for it
+would push our own clock along."""
+
+Documents: TypeAlias = "list[tuple[tuple[str, ...], str, Record]]"
 
 
 def export(workspace: Engine, since: Moment | None, key: bytes | None) -> bytes:
@@ -33,8 +43,45 @@ def export(workspace: Engine, since: Moment | None, key: bytes | None) -> bytes:
 
 
 def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
-    """Joins the documents of a frame, all in one transaction."""
-    replica, documents = unpack(frame, key)
+    """Joins the documents of a frame, all in one transaction; a frame that is refused goes to the quarantine."""
+    try:
+        replica, documents = unpack(frame, key)
+        with workspace.storage.reading():
+            _check(workspace, documents)
+            return _join(workspace, replica, documents)
+    except CorruptFrameError as error:
+        workspace.quarantine.put(frame, error.reason)
+        raise
+
+
+def _check(workspace: Engine, documents: Documents) -> None:
+    """Makes sure of all documents of a frame, before the first of them touches a record.
+
+    Raises:
+        CorruptFrameError: one of them cannot be joined with what is here, or would not read afterwards.
+    """
+    until = workspace.storage.now()[1] + MOST_AHEAD
+    known: set[tuple[tuple[str, ...], str]] = set()
+    for namespace, name, other in documents:
+        try:
+            if (namespace, name) in known:
+                raise MisshapenError("the document is in it twice")
+            known.add((namespace, name))
+            schema = workspace.registry.writable(namespace, name)
+            check_record(other, schema.root, until)
+            state = workspace.storage.load(namespace, name)
+            trial = expanded(state, schema, workspace.storage.replica).copy()
+            trial.commit(join(trial, other))
+            trial.vector = joined_vector(trial, other)
+            body = current_view(trial, schema, workspace.storage.replica).body
+            if body is not None and schema.declared:
+                schema.build(decode(body))
+        except (MisshapenError, InvalidWriteError, ValidationError) as error:
+            place = f"{'/'.join(map(repr, namespace))}:{name!r}"
+            raise CorruptFrameError(f"{place} is not a document that can be joined here ({error})") from error
+
+
+def _join(workspace: Engine, replica: str, documents: Documents) -> int:
     newest = max((record.updated_at for _, _, record in documents), default=0.0)
     workspace.storage.advance(newest)
     events: list[Event] = []

@@ -1,0 +1,86 @@
+"""Whether a record that came from outside is one: its stamps, and the shape of all that is in it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from concordant.causal import Stamp, VersionVector
+from concordant.errors import MisshapenError
+from concordant.kinds import Field
+from concordant.kinds.shape import check_register
+from concordant.record.record import Record
+from concordant.sequence.pieces import Sequence
+from concordant.tree import PARKED, leaves
+
+__all__ = ["check_record"]
+
+MOST_WRITES = 2**62
+"""No replica has made more."""
+
+
+def check_record(record: Record, root: Field, until: float) -> None:
+    """Makes sure that a record can be joined, read and written to like one made here.
+
+    Args:
+        root: the field of the whole document, by the schema here.
+        until: in seconds since the epoch: no write can be later.
+
+    Raises:
+        MisshapenError: it is none; says why.
+    """
+    try:
+        _check_times(until, record.created_at, record.updated_at, *(setting[0] for setting in record.settings.values()))
+        if not record.vector or not all(0 < n <= MOST_WRITES for n in record.vector.values()):
+            raise MisshapenError("it does not tell which writes it knows")
+        for _, leaf in leaves(record.tree):
+            for stamp in _stamps(leaf):
+                _check_stamp(stamp, record.vector, until)
+        root.kind.check(root, {part: node for part, node in record.tree.items() if part != PARKED})
+        if PARKED in record.tree:
+            _check_parked(record.tree[PARKED], root)
+    except RecursionError as error:
+        raise MisshapenError("it is nested too deeply") from error
+
+
+def _check_times(until: float, *times: float) -> None:
+    for time in times:
+        if not (math.isfinite(time) and 0 <= time <= until):
+            raise MisshapenError(f"it was written at {time!r}, which is not a time in the past")
+
+
+def _check_stamp(stamp: Stamp, vector: VersionVector, until: float) -> None:
+    _check_times(until, stamp.time)
+    if not 0 < stamp.n <= vector.get(stamp.replica, 0):
+        raise MisshapenError(f"it holds write {stamp.n} of replica {stamp.replica!r}, which it does not know")
+
+
+def _stamps(leaf: Any) -> Iterator[Stamp]:
+    """All stamps in a leaf, of what no longer stands and of what deletions keep as well."""
+    if isinstance(leaf, Sequence):
+        yield from (piece.stamp for piece in leaf)
+        yield from (strike.stamp for strike in leaf.strikes.values())
+        return
+    for entry in leaf:
+        yield from entry.stamps
+        for _, kept in entry.covered:
+            yield from _stamps(kept)
+
+
+def _check_parked(cell: Any, root: Field) -> None:
+    """Values of the wrong type wait under the JSON text of the path at which they were written."""
+    if not isinstance(cell, dict):
+        raise MisshapenError("values of the wrong type are not kept by path")
+    for text, register in cell.items():
+        check_register(register)
+        try:
+            path = json.loads(text)
+        except (TypeError, ValueError) as error:
+            raise MisshapenError(f"a value of the wrong type waits at {text!r}, which is no path") from error
+        field: Field | None = root
+        for part in path if isinstance(path, list) and path else [None]:
+            field = None if field is None else field.fields.get(part, field.child) if isinstance(part, str) else None
+        if field is None:
+            raise MisshapenError(f"a value of the wrong type waits at {text}, where there is no field")

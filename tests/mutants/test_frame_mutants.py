@@ -1,0 +1,41 @@
+"""A workspace that takes frames unchecked: the forgeries must bring it down."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from concordant.workspace import replication
+from concordant.workspace.quarantine import Quarantine
+
+from ..properties.test_frames import forge
+
+Patch = pytest.MonkeyPatch
+
+
+def nothing_is_checked(patch: Patch) -> None:
+    """A frame is joined document by document, as it comes."""
+    patch.setattr(replication, "_check", lambda workspace, documents: None)
+
+
+def shapes_are_not_checked(patch: Patch) -> None:
+    """Only a trial join stands between a forgery and the records."""
+    patch.setattr(replication, "check_record", lambda record, root, until: None)
+
+
+def refused_frames_are_forgotten(patch: Patch) -> None:
+    """The quarantine stays empty."""
+    patch.setattr(Quarantine, "put", lambda self, frame, reason: None)
+
+
+@pytest.mark.parametrize("mutant", [nothing_is_checked, shapes_are_not_checked, refused_frames_are_forgotten])
+def test_a_mutant_is_noticed(mutant: Callable[[Patch], None], seed: str, monkeypatch: Patch) -> None:
+    """Forged frames crash it, poison it, or are not kept."""
+    mutant(monkeypatch)
+    with pytest.raises(Exception) as noticed:  # noqa: PT011 - whatever a forgery brings about is the finding
+        for number in range(300):
+            forge(f"{seed}.{number}", 10, Tally[Any]())
+    assert noticed.value is not None
