@@ -521,6 +521,7 @@ def test_json_schemas_describe_the_model() -> None:
     schema = chain(state_schema(Ask), {}).get_input_jsonschema()
     assert schema["properties"]["tokens"]["default"] == 3
     assert schema["properties"]["tags"]["items"] == {"type": "string"}
+    assert (schema["description"], schema["properties"]["tags"]["description"]) == ("What is asked.", "Topics.")
     assert "required" not in schema
 
 

@@ -81,11 +81,8 @@ def _state(schema: Schema) -> Any:
                 annotation = Annotated[annotation, _channel(schema, name)]
             except SchemaError as error:
                 faults |= {str(fault): fault for fault in error.faults}
-        default: Any = ... if info.is_required() else info.default
-        fields[name] = (
-            annotation,
-            FieldInfo(default_factory=info.default_factory) if info.default_factory else default,
-        )
+        made: Any = {"default_factory": info.default_factory} if info.default_factory else {"default": info.default}
+        fields[name] = (annotation, FieldInfo(title=info.title, description=info.description, **made))
     if faults:
         raise SchemaError(model.__name__, [*faults.values()])
     state = create_model(f"{model.__name__}State", __base__=_State, __module__=model.__module__, **fields)
