@@ -21,8 +21,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from crewai.events.utils.console_formatter import set_suppress_console_output
 
-set_suppress_console_output(True)
-
 HERE = Path(__file__).parent
 
 
@@ -41,6 +39,7 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("a test opened a network connection")
 
+    set_suppress_console_output(True)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
     monkeypatch.setenv("CREWAI_STORAGE_DIR", str(tmp_path / "crewai"))

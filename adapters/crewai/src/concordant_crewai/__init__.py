@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from concordant_crewai.events import EscalationEvent
+    from concordant_crewai.flow import MergeFlow
+    from concordant_crewai.persistence import MergeFlowPersistence
     from concordant_crewai.shared_state import SharedState
 
-__all__ = ["EscalationEvent", "SharedState"]
+__all__ = ["EscalationEvent", "MergeFlow", "MergeFlowPersistence", "SharedState"]
 
 _HOMES = {
     "EscalationEvent": "events",
+    "MergeFlow": "flow",
+    "MergeFlowPersistence": "persistence",
     "SharedState": "shared_state",
 }
 
