@@ -75,11 +75,11 @@ class BatchStore(ViewedStore):
                 raise ValueError(f"Unknown operation type: {type(op)}")
         return results, puts, queries
 
-    def _store(self, namespace: tuple[str, ...], key: str, value: Any, settings: Mapping[str, Any] | None) -> None:
+    def _store(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
         if value is None:
             self.workspace.remove(namespace, key)
         else:
-            self.workspace.put(namespace, key, value, settings=settings)
+            self.workspace.put(namespace, key, value, settings=self._settings(namespace, key, index))
 
     def _put_all(self, puts: Sequence[PutOp]) -> list[tuple[tuple[str, ...], str]]:
         """Stores all of them or none; returns which documents that were."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Self
 
-from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, NotProvided, PutOp
+from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, NotProvided
 from langgraph.store.memory import InMemoryStore
 
 from concordant import Escalation, Event, Receipt, Workspace, run_waiting
@@ -143,13 +143,10 @@ class MergeStore(BatchStore):
             refuse_ttl()
         if type(key) is not str:
             key = str(key)
-        if self._view is None and index is None:
-            self._store(namespace, key, value, None)
-            return
-        self._open()
-        self._store(namespace, key, value, self._settings(namespace, key, index))
-        if self._view is not None:
-            self._do(self._view.written([(namespace, key)]))
+        if self._view is None and index is None and value is not None:
+            self.workspace.put(namespace, key, value)
+        else:
+            self._put(namespace, key, value, index)
 
     def get(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """Reads an item: the merged value, with ``contested`` and ``version``."""
@@ -161,7 +158,7 @@ class MergeStore(BatchStore):
     def delete(self, namespace: tuple[str, ...], key: str) -> None:
         """Deletes an item as far as the writer has seen it."""
         check_labels(namespace)
-        self.batch([PutOp(namespace, str(key), None)])
+        self._put(namespace, str(key), None, None)
 
     async def aput(
         self,
@@ -173,16 +170,11 @@ class MergeStore(BatchStore):
         ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> None:
         """``put`` for coroutines."""
-        if self._view is None:
-            await run_waiting(self.put, namespace, key, value, index, ttl=ttl)
-            return
-        self._check(namespace)
+        if namespace not in self._checked:
+            self._check(namespace)
         if ttl is not NOT_PROVIDED and ttl is not None:
             refuse_ttl()
-        await self._aopen()
-        key = str(key)
-        await run_waiting(self._store, namespace, key, value, self._settings(namespace, key, index))
-        await self._ado(self._view.written([(namespace, key)]))
+        await self._aput(namespace, str(key), value, index)
 
     async def aget(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """``get`` for coroutines."""
@@ -192,7 +184,19 @@ class MergeStore(BatchStore):
     async def adelete(self, namespace: tuple[str, ...], key: str) -> None:
         """``delete`` for coroutines."""
         check_labels(namespace)
-        await self.abatch([PutOp(namespace, str(key), None)])
+        await self._aput(namespace, str(key), None, None)
+
+    def _put(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
+        self._open()
+        self._store(namespace, key, value, index)
+        if self._view is not None:
+            self._do(self._view.written([(namespace, key)]))
+
+    async def _aput(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
+        await self._aopen()
+        await run_waiting(self._store, namespace, key, value, index)
+        if self._view is not None:
+            await self._ado(self._view.written([(namespace, key)]))
 
     def _check(self, namespace: tuple[str, ...]) -> None:
         check_namespace(namespace)
