@@ -1,11 +1,19 @@
 """Hypothesis profiles, and one seed per run that the report header shows."""
 
 import importlib.util
+import itertools
 import os
 import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from concordant.storage import Storage, open_storage
+from concordant.storage.sqlite import SqliteOptions
+from concordant.workspace import workspace as workspace_module
 
 # CrewAI has an environment of its own, in which `make test` runs these.
 collect_ignore = [] if importlib.util.find_spec("crewai") else ["crews"]
@@ -48,3 +56,42 @@ def pytest_report_header(config: pytest.Config) -> str:
 def seed(request: pytest.FixtureRequest) -> str:
     """The seed of this run, for tests that draw their own random numbers."""
     return str(request.config.getoption("hypothesis_seed"))
+
+
+@pytest.fixture
+def fresh_url(tmp_path: Path) -> Callable[[str], str | None]:
+    """A function that gives, for a kind of storage, the url of a store that nobody has used yet."""
+    numbers = itertools.count()
+    urls: dict[str, Callable[[], str | None]] = {
+        "memory": lambda: None,
+        "sqlite": lambda: f"sqlite:///{tmp_path}/{next(numbers)}.db",
+    }
+    return lambda kind: urls[kind]()
+
+
+@pytest.fixture
+def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """A function that says on which kind of storage every later ``Workspace()`` of the test is kept.
+
+    Of the many that a random history makes only the newest stay open.
+    """
+    opened: list[Storage] = []
+
+    def keep(wanted: str) -> None:
+        kind, uncached = wanted.partition(",")[0], "nothing cached" in wanted
+        options = {
+            "memory": None,
+            "sqlite": SqliteOptions(synchronous="normal", cache=0 if uncached else 32 * 1024 * 1024),
+        }
+
+        def opening(url: str | None, replica: str | None, journal: int, settings: Any) -> Storage:
+            opened.append(open_storage(url or fresh_url(kind), replica, journal, settings or options[kind]))
+            while len(opened) > 40:
+                opened.pop(0).close()
+            return opened[-1]
+
+        monkeypatch.setattr(workspace_module, "open_storage", opening)
+
+    yield keep
+    for storage in opened:
+        storage.close()

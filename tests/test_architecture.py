@@ -20,6 +20,7 @@ LAYERS = [
     "kinds",
     "schema",
     "record",
+    "escalation",
     "storage",
     "workspace",
 ]

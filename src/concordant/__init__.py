@@ -27,6 +27,8 @@ from concordant.errors import (
     StaleDecisionError,
     StaleReplicaError,
     StaleWriteError,
+    StorageBusyError,
+    StorageError,
 )
 from concordant.kinds import Counter, List, Map, Scalar, Set, Text, priority
 from concordant.schema import Schema
@@ -77,6 +79,8 @@ __all__ = [
     "StaleDecisionError",
     "StaleReplicaError",
     "StaleWriteError",
+    "StorageBusyError",
+    "StorageError",
     "TaskScope",
     "Text",
     "Update",

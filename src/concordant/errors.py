@@ -22,6 +22,8 @@ __all__ = [
     "StaleDecisionError",
     "StaleReplicaError",
     "StaleWriteError",
+    "StorageBusyError",
+    "StorageError",
 ]
 
 Path = tuple[Any, ...]
@@ -162,6 +164,24 @@ class HistoryExpiredError(ConcordantError, LookupError):
             f"The journal of {_place(namespace, key)} no longer reaches back to version {version}. "
             "Keep more of it with Workspace(..., journal=...)."
         )
+
+
+class StorageError(ConcordantError):
+    """A database cannot be used; what was under way has not been stored, and nothing of it was acknowledged.
+
+    Attributes:
+        place: which database, without passwords.
+        reason: what it said.
+    """
+
+    def __init__(self, place: str, reason: str, mend: str) -> None:
+        self.place = place
+        self.reason = reason
+        super().__init__(f"{place}: {reason}. {mend}")
+
+
+class StorageBusyError(StorageError):
+    """Other writers kept a database locked for longer than ``lock_timeout``."""
 
 
 def _dotted(path: Path) -> str:

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from concordant import ConcordantError, StaleDecisionError
+from concordant import ConcordantError, StaleDecisionError, escalation as escalation_module
 from concordant.causal import Entry
 from concordant.errors import Fault, InvalidWriteError
 from concordant.kinds import Scalar, Text
 from concordant.record import Record
 from concordant.schema import schema as schema_module
+from concordant.storage import Beside
 from concordant.tree import change as change_module
 from concordant.workspace import (
     commits,
     decisions,
-    escalation as escalation_module,
     inbox,
     replication,
     workspace,
@@ -90,7 +90,7 @@ def overlapping_rewrites_pass(patch: Patch) -> None:
 @mutant("g3")
 def contests_are_not_reported(patch: Patch) -> None:
     """The inbox never hears of a contest."""
-    patch.setattr(inbox.Inbox, "refresh", lambda *_: [])
+    patch.setattr(commits, "transitions", lambda *_: Beside())
 
 
 @mutant("g12")
@@ -167,9 +167,9 @@ def decisions_are_not_pinned(patch: Patch) -> None:
     """A decision stands whatever contenders there are by now."""
     found = decisions.DecisionPending._contest
 
-    def lenient(self: Any, record: Record) -> Any:
+    def lenient(self: Any, record: Record, desk: Any) -> Any:
         try:
-            return found(self, record)
+            return found(self, record, desk)
         except StaleDecisionError:
             contests = commits.current_view(record, self.schema, self.replica).contests
             if not contests:

@@ -152,6 +152,7 @@ def test_at_shows_what_was_contested_then() -> None:
     assert shown(ws) == {"status": "c"}
 
 
+@pytest.mark.parametrize("storage", ["memory"], indirect=True)  # its journal has a size
 def test_at_beyond_the_journal_raises() -> None:
     """``HistoryExpiredError`` names the document and version; what the journal still has is given."""
     ws = workspace(Brief, journal=3)
@@ -165,6 +166,7 @@ def test_at_beyond_the_journal_raises() -> None:
     assert shown(ws) == {"votes": 10}
 
 
+@pytest.mark.parametrize("storage", ["memory"], indirect=True)  # its journal has a size
 def test_a_document_older_than_the_journal_is_there_now() -> None:
     """The journal's limit takes no value, only the past."""
     ws = workspace(Brief, journal=2)

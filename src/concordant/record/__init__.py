@@ -1,6 +1,7 @@
 """The record: the state of one document, and the pure functions on it (apply, join, view, bytes)."""
 
 from concordant.record.apply import Earlier, Write, apply
+from concordant.record.changes import dump_changes, load_changes
 from concordant.record.check import check_record
 from concordant.record.codec import CodecError, dump_record, load_record
 from concordant.record.join import join
@@ -15,8 +16,10 @@ __all__ = [
     "Write",
     "apply",
     "check_record",
+    "dump_changes",
     "dump_record",
     "join",
+    "load_changes",
     "load_record",
     "view",
 ]

@@ -6,8 +6,10 @@ as, stamps in a table of their own, so that the many entries of one write share 
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from concordant.causal import Agreed, Entry, Stamp
 from concordant.errors import ConcordantError
@@ -16,9 +18,23 @@ from concordant.sequence.order import newest_root
 from concordant.sequence.pieces import Piece, Sequence, Strike, run_of
 from concordant.tree import Leaf, leaves, place_leaf
 
-__all__ = ["FORMAT", "CodecError", "dump_record", "load_record"]
+__all__ = [
+    "FORMAT",
+    "CodecError",
+    "dump_leaf",
+    "dump_piece",
+    "dump_record",
+    "load_leaf",
+    "load_path",
+    "load_piece",
+    "load_record",
+    "load_stamps",
+    "load_text",
+]
 
 FORMAT = 1
+
+Number = Callable[[Stamp], int]
 
 
 class CodecError(ConcordantError, ValueError):
@@ -29,27 +45,29 @@ def dump_record(record: Record, *, local: bool = True) -> bytes:
     """The record's bytes.
 
     Args:
-        local: whether to include what only this replica knows (when writes of others arrived).
+        local: whether to include what only this replica knows (when writes of others arrived, when the document was
+            made and deleted).
     """
     stamps: dict[Stamp, int] = {}
 
     def number(stamp: Stamp) -> int:
         return stamps.setdefault(stamp, len(stamps))
 
-    body = [[list(path), _dump_leaf(leaf, number)] for path, leaf in leaves(record.tree)]
+    body = [[list(path), dump_leaf(leaf, number)] for path, leaf in leaves(record.tree)]
     document = {
         "format": FORMAT,
         "vector": record.vector,
         "created": record.created_at,
         "updated": record.updated_at,
         "arrivals": list(record.arrivals) if local else [],
+        "lives": [[number(stamp), alive] for stamp, alive in record.lives] if local else [],
         "leaves": body,
         "settings": {
             name: [*setting[:3], setting[3] and setting[3].decode()] for name, setting in record.settings.items()
         },
         "stamps": [list(stamp) for stamp in stamps],
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(document)
 
 
 def load_record(data: bytes) -> Record:
@@ -59,24 +77,27 @@ def load_record(data: bytes) -> Record:
         CodecError: they are not such bytes.
     """
     try:
-        document = json.loads(data)
+        document = from_json(data)
         if document["format"] != FORMAT:
             raise CodecError(f"a record of format {document['format']!r}; this version reads format {FORMAT}")
-        stamps = [
-            Stamp(float(s[0]), _text(s[1]), int(s[2]), _text(s[3]), _text(s[4]), _text(s[5]))
-            for s in document["stamps"]
-        ]
+        stamps = load_stamps(document["stamps"])
         record = Record()
-        record.vector = {_text(replica): int(n) for replica, n in document["vector"].items()}
+        record.vector = {load_text(replica): int(n) for replica, n in document["vector"].items()}
         record.created_at = float(document["created"])
         record.updated_at = float(document["updated"])
-        record.arrivals = tuple((int(n), float(t), _text(r), int(u)) for n, t, r, u in document["arrivals"])
+        record.arrivals = tuple((int(n), float(t), load_text(r), int(u)) for n, t, r, u in document["arrivals"])
+        record.lives = tuple((stamps[stamp], bool(alive)) for stamp, alive in document["lives"])
         record.settings = {
-            _text(name): (float(time), _text(replica), int(n), None if value is None else _text(value).encode())
+            load_text(name): (
+                float(time),
+                load_text(replica),
+                int(n),
+                None if value is None else load_text(value).encode(),
+            )
             for name, (time, replica, n, value) in document["settings"].items()
         }
         for path, leaf in document["leaves"]:
-            place_leaf(record.tree, _path(path), _load_leaf(leaf, stamps))
+            place_leaf(record.tree, load_path(path), load_leaf(leaf, stamps))
     except CodecError:
         raise
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -85,73 +106,94 @@ def load_record(data: bytes) -> Record:
     return record
 
 
-def _dump_leaf(leaf: Leaf, number: Any) -> Any:
+def load_stamps(data: Any) -> list[Stamp]:
+    """The table of stamps that the numbers in leaves refer to."""
+    return [
+        Stamp(float(s[0]), load_text(s[1]), int(s[2]), load_text(s[3]), load_text(s[4]), load_text(s[5])) for s in data
+    ]
+
+
+def dump_piece(piece: Piece, number: Number) -> Any:
+    """A piece of a sequence as nested lists."""
+    return [
+        number(piece.stamp),
+        piece.k,
+        piece.offset,
+        piece.content if isinstance(piece.content, str) else [item.decode() for item in piece.content],
+        piece.parent,
+        int(piece.line) + 2 * int(piece.live),
+        piece.struck,
+    ]
+
+
+def load_piece(data: Any, stamps: list[Stamp]) -> Piece:
+    """The piece that ``dump_piece`` was given."""
+    stamp, k, offset, content, parent, flags, struck = data
+    return Piece(
+        stamps[stamp],
+        int(k),
+        int(offset),
+        content if isinstance(content, str) else tuple(load_text(item).encode() for item in content),
+        None if parent is None else (load_text(parent[0]), int(parent[1]), int(parent[2]), int(parent[3])),
+        bool(flags & 1),
+        tuple((load_text(r), int(n), int(number)) for r, n, number in struck),
+        bool(flags & 2),
+    )
+
+
+def dump_leaf(leaf: Leaf, number: Number) -> Any:
+    """A leaf as nested lists.
+
+    Args:
+        number: gives each stamp its place in the table of stamps.
+    """
     if isinstance(leaf, Sequence):
-        pieces = [
-            [
-                number(piece.stamp),
-                piece.k,
-                piece.offset,
-                piece.content if isinstance(piece.content, str) else [item.decode() for item in piece.content],
-                piece.parent,
-                int(piece.line) + 2 * int(piece.live),
-                [list(run) for run in piece.struck],
-            ]
-            for piece in leaf
-        ]
-        return {"p": pieces, "s": [[number(s.stamp), s.k] for s in leaf.strikes.values()]}
+        strikes = [[number(strike.stamp), strike.k] for strike in leaf.strikes.values()]
+        return {"p": [dump_piece(piece, number) for piece in leaf], "s": strikes}
     return [
         [
             number(entry.stamp),
             None if entry.value is None else entry.value.decode(),
             None if entry.base is None else [*entry.base[:3], entry.base.value and entry.base.value.decode()],
             [number(stamp) for stamp in entry.confirms],
-            [[list(path), _dump_leaf(part, number)] for path, part in entry.covered],  # type: ignore[arg-type]
+            [[list(path), dump_leaf(part, number)] for path, part in entry.covered],  # type: ignore[arg-type]
             entry.place,
         ]
         for entry in leaf
     ]
 
 
-def _load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
+def load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
+    """The leaf that ``dump_leaf`` was given."""
     if isinstance(data, dict):
-        pieces = [
-            Piece(
-                stamps[stamp],
-                int(k),
-                int(offset),
-                content if isinstance(content, str) else tuple(_text(item).encode() for item in content),
-                None if parent is None else (_text(parent[0]), int(parent[1]), int(parent[2]), int(parent[3])),
-                bool(flags & 1),
-                tuple((_text(r), int(n), int(number)) for r, n, number in struck),
-                bool(flags & 2),
-            )
-            for stamp, k, offset, content, parent, flags, struck in data["p"]
-        ]
+        pieces = [load_piece(piece, stamps) for piece in data["p"]]
         strikes = [Strike(stamps[stamp], int(k)) for stamp, k in data["s"]]
         return Sequence(pieces, {run_of(s): s for s in strikes}, newest_root(pieces))
     return tuple(
         Entry(
             stamps[stamp],
-            None if value is None else _text(value).encode(),
+            None if value is None else load_text(value).encode(),
             None
             if base is None
             else Agreed(
-                float(base[0]), _text(base[1]), int(base[2]), None if base[3] is None else _text(base[3]).encode()
+                float(base[0]),
+                load_text(base[1]),
+                int(base[2]),
+                None if base[3] is None else load_text(base[3]).encode(),
             ),
             tuple(stamps[number] for number in confirms),
-            tuple((_path(path), _load_leaf(part, stamps)) for path, part in covered),
+            tuple((load_path(path), load_leaf(part, stamps)) for path, part in covered),
             int(place),
         )
         for stamp, value, base, confirms, covered, place in data
     )
 
 
-def _path(parts: list[Any]) -> tuple[str | None, ...]:
-    return tuple(None if part is None else _text(part) for part in parts)
+def load_path(parts: list[Any]) -> tuple[str | None, ...]:
+    return tuple(None if part is None else load_text(part) for part in parts)
 
 
-def _text(value: Any) -> str:
+def load_text(value: Any) -> str:
     if not isinstance(value, str):
         raise CodecError(f"{value!r} stands where text is meant")
     return value

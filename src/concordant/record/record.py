@@ -7,7 +7,8 @@ from typing import Any
 
 from concordant.causal import SeenBy, Stamp, VersionVector, order_of
 from concordant.sequence.pieces import Sequence
-from concordant.tree import PARKED, LeafChange, Path, Tree, leaves, place_leaf
+from concordant.sequence.splice import Spliced
+from concordant.tree import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
 from concordant.values import JSON
 
 __all__ = ["RECENT", "Arrival", "Record", "Setting"]
@@ -124,7 +125,10 @@ class Record:
 
     def undo(self, changes: Iterable[LeafChange]) -> None:
         """Goes back before changes (on a copy made for reading the past)."""
-        for path, _, before in [(c.path, c.after, c.before) for c in changes][::-1]:
+        steps: list[tuple[Path, Any]] = [(change.path, change.before) for change in changes]
+        for path, before in reversed(steps):
+            if isinstance(before, Spliced):
+                before = before.earlier(leaf_at(self.tree, path))
             place_leaf(self.tree, path, before)
         self.recount()
 

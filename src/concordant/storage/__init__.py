@@ -1,6 +1,20 @@
 """Where records and the journal live. One file per storage, all behind ``concordant.storage.base.Storage``."""
 
-from concordant.storage.base import PutOff, Row, State, Storage, Update
+from concordant.storage.base import Beside, Desk, Place, PutOff, Result, Row, State, Storage, Totals, Update
 from concordant.storage.memory import MemoryStorage
+from concordant.storage.opening import open_storage
 
-__all__ = ["MemoryStorage", "PutOff", "Row", "State", "Storage", "Update"]
+__all__ = [
+    "Beside",
+    "Desk",
+    "MemoryStorage",
+    "Place",
+    "PutOff",
+    "Result",
+    "Row",
+    "State",
+    "Storage",
+    "Totals",
+    "Update",
+    "open_storage",
+]

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from concordant.causal import Stamp
+from concordant.escalation import Escalation, Event
 from concordant.record import Record
 from concordant.tree import LeafChange
 
-__all__ = ["Namespace", "PutOff", "Row", "State", "Storage", "Update"]
+__all__ = [
+    "Beside",
+    "Desk",
+    "Namespace",
+    "Place",
+    "Projection",
+    "PutOff",
+    "Result",
+    "Row",
+    "State",
+    "Storage",
+    "Totals",
+    "Update",
+]
 
 Namespace: TypeAlias = tuple[str, ...]
+Place: TypeAlias = tuple[Namespace, str]
+"""Where a document is: namespace and key."""
 
 
 class PutOff:
@@ -58,14 +74,79 @@ class Row(NamedTuple):
 State: TypeAlias = "tuple[Any, ...] | Record"
 """A document: the row of its only write, or its record."""
 
-Update: TypeAlias = Callable[["State | None", int, float], "tuple[State | None, tuple[Any, ...]] | None"]
-"""Computes (state, journal row) from (state, n, time) inside a transaction; ``None`` leaves all as it is."""
+
+class Beside(NamedTuple):
+    """What a commit saves beside the document and its journal row.
+
+    Attributes:
+        open: the document's open escalations from now on, by id; ``None``: as they were.
+        closed: escalations that the commit closed.
+        events: the transitions that it made, for whoever listens elsewhere.
+        erases: all else that is known of the document goes: journal (this row too), escalations, events.
+    """
+
+    open: Mapping[str, Escalation] | None = None
+    closed: Sequence[Escalation] = ()
+    events: Sequence[Event] = ()
+    erases: bool = False
+
+
+class Desk(Protocol):
+    """The escalations of the document of an update, as they are before it."""
+
+    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+        """The open ones, by id; empty if there are none."""
+        ...
+
+    def find_closed(self, id_: str) -> Escalation | None:
+        """A closed one."""
+        ...
+
+
+Result: TypeAlias = "tuple[State | None, tuple[Any, ...] | None, Beside | None]"
+"""(state, journal row, what else). A commit without a row changes nothing but escalations."""
+
+Update: TypeAlias = Callable[["State | None", int, float, Desk], "Result | None"]
+"""Computes what to save from (state, n, time, desk) inside a transaction; ``None`` leaves all as it is. It may be run
+again, on another state, if the transaction could not be committed."""
+
+
+class Totals(NamedTuple):
+    """Counts: documents (deleted ones included), journal rows by act, what policies settled, escalations by state."""
+
+    documents: int
+    acts: Mapping[str, int]
+    settled: Mapping[str, int]
+    escalations: Mapping[str, int]
+
+
+class Projection(Protocol):
+    """Tells how records are shown, for a storage that keeps that beside them."""
+
+    def shown(self, namespace: Namespace, record: Record) -> bytes | None:
+        """The JSON of the value that a record shows; ``None`` if it shows none."""
+        ...
+
+    def fingerprint(self, namespace: Namespace) -> str:
+        """Changes with what a namespace's records show for reasons of the schema."""
+        ...
 
 
 class Storage(Protocol):
-    """What the workspace needs of a storage."""
+    """What the workspace needs of a storage.
+
+    Attributes:
+        replica: this store's name in dots.
+        live: whether states are live objects: a record changes in place, so it is read inside ``reading()``, and
+            writes can be put off in it.
+    """
 
     replica: str
+    live: ClassVar[bool]
+
+    def attach(self, projection: Projection) -> None:
+        """Tells the storage how records are shown; before all else."""
+        ...
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         """Runs an update in a transaction; if it raises, nothing has changed."""
@@ -80,8 +161,8 @@ class Storage(Protocol):
         ...
 
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
-        """The number of a commit and the state of a document, which shows all of its commits up to that number; for
-        states that never change (the row of an only write)."""
+        """The number of a commit and the state of a document, which shows all of its commits up to that number. Of a
+        live storage outside ``reading()`` that holds for states which are no records."""
         ...
 
     def reading(self) -> Any:
@@ -100,10 +181,6 @@ class Storage(Protocol):
         """The journal of a document, newest first."""
         ...
 
-    def journal(self) -> Iterator[Row]:
-        """The whole journal, newest first."""
-        ...
-
     def changes(self, after: Any = None) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
         """The documents that were committed to since an earlier call (``None``: all there are), each once.
 
@@ -119,12 +196,28 @@ class Storage(Protocol):
         """Whether another execution of a task than this one has written."""
         ...
 
-    def advance(self, past: float) -> None:
-        """Moves the clock past a time met in another replica's writes."""
+    def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
+        """The journal of a document as far as a task wrote it, in whatever execution, newest first."""
         ...
 
-    def forget(self, namespace: Namespace, key: str) -> None:
-        """Takes a document out of the journal."""
+    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+        """The open escalations of a document, by id."""
+        ...
+
+    def find_closed(self, id_: str) -> Escalation | None:
+        """A closed escalation."""
+        ...
+
+    def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
+        """The escalations under a namespace prefix; ``open`` includes claimed ones, ``all`` is every state."""
+        ...
+
+    def totals(self) -> Totals:
+        """Counts of what is stored."""
+        ...
+
+    def advance(self, past: float) -> None:
+        """Moves the clock past a time met in another replica's writes."""
         ...
 
     def close(self) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
+from concordant.escalation import Escalation
 from concordant.record import Record
-from concordant.storage.base import Namespace, Row, State, Update
+from concordant.storage.base import Beside, Namespace, Place, Projection, Row, State, Totals, Update
 
 __all__ = ["MemoryStorage"]
+
+MOST_CLOSED = 10_000
+"""How many closed escalations are remembered."""
+
+_NONE: Mapping[str, Escalation] = {}
 
 
 class MemoryStorage:
@@ -22,16 +28,23 @@ class MemoryStorage:
         journal: how many changes the journal keeps.
     """
 
+    live: ClassVar[bool] = True
+
     def __init__(self, replica: str, journal: int = 10_000) -> None:
         self.replica = replica
         self.lock = threading.RLock()
         self.spaces: dict[Namespace, dict[str, State]] = {}
         self.rows_kept: deque[Any] = deque(maxlen=journal)
         self.tasks: dict[str, str] = {}
+        self.open: dict[Place, Mapping[str, Escalation]] = {}
+        self.closed: OrderedDict[str, Escalation] = OrderedDict()
         self.n = 0
         self.clock = 0.0
         self._journal = journal
         self._changed: dict[tuple[Namespace, str], int] | None = None  # in the order of n, once somebody has asked
+
+    def attach(self, projection: Projection) -> None:
+        """Nothing is kept beside the records."""
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         with self.lock:
@@ -42,10 +55,14 @@ class MemoryStorage:
             now = time.time()
             if now <= self.clock:
                 now = self.clock + 1e-6
-            result = update(state, n, now)
+            result = update(state, n, now, self)
             if result is None:
                 return
-            after, row = result
+            after, row, beside = result
+            if beside is not None:
+                self._save_beside((namespace, key), beside)
+            if row is None:
+                return
             if after is not state:
                 if after is None:
                     self._put(namespace, key, None)
@@ -54,7 +71,8 @@ class MemoryStorage:
                 else:
                     space[key] = after
             self.n, self.clock = n, now  # after the state, so that peek never tells of a commit not yet to be seen
-            self.rows_kept.append(row)
+            if beside is None or not beside.erases:
+                self.rows_kept.append(row)
             if self._changed is not None:
                 self._changed.pop((namespace, key), None)
                 self._changed[namespace, key] = n
@@ -70,6 +88,7 @@ class MemoryStorage:
         with self.lock:
             undo: list[tuple[Namespace, str, State | None]] = []
             n, clock, rows = self.n, self.clock, list(self.rows_kept)
+            open_, closed = dict(self.open), OrderedDict(self.closed)
             try:
                 for namespace, key, update in updates:
                     state = self.load(namespace, key)
@@ -77,10 +96,29 @@ class MemoryStorage:
                     self.commit(namespace, key, update)
             except BaseException:
                 self.n, self.clock = n, clock
+                self.open, self.closed = open_, closed
                 self.rows_kept = deque(rows, maxlen=self._journal)
                 for namespace, key, state in reversed(undo):
                     self._put(namespace, key, state)
                 raise
+
+    def _save_beside(self, place: Place, beside: Beside) -> None:
+        if beside.erases:
+            self.open.pop(place, None)
+            for id_ in [i for i, e in self.closed.items() if (e.namespace, e.key) == place]:
+                del self.closed[id_]
+            kept = [row for row in self.rows_kept if row[0] != place[0] or row[1] != place[1]]
+            self.rows_kept = deque(kept, maxlen=self._journal)
+        if beside.open:
+            self.open[place] = beside.open
+            for id_ in beside.open:
+                self.closed.pop(id_, None)
+        elif beside.open is not None:
+            self.open.pop(place, None)
+        for escalation in beside.closed:
+            self.closed[escalation.id] = escalation
+        while len(self.closed) > MOST_CLOSED:
+            self.closed.popitem(last=False)
 
     def _put(self, namespace: Namespace, key: str, state: State | None) -> None:
         if state is not None:
@@ -126,11 +164,6 @@ class MemoryStorage:
             found = [row for row in self.rows_kept if row[1] == key and row[0] == namespace]
         return (Row(*row) for row in reversed(found))
 
-    def journal(self) -> Iterator[Row]:
-        with self.lock:
-            found = list(self.rows_kept)
-        return (Row(*row) for row in reversed(found))
-
     def changes(self, after: Any = None) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
         with self.lock:
             if self._changed is None:
@@ -147,10 +180,32 @@ class MemoryStorage:
     def executed_before(self, task: str, execution: str) -> bool:
         return self.tasks.get(task, execution) != execution
 
-    def forget(self, namespace: Namespace, key: str) -> None:
+    def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
+        return (row for row in self.rows(namespace, key) if row.op is not None and row.op[0] == task)
+
+    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+        return self.open.get(place, _NONE)
+
+    def find_closed(self, id_: str) -> Escalation | None:
+        return self.closed.get(id_)
+
+    def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
+        depth = len(prefix)
+        if state in ("open", "claimed", "all"):
+            for place, items in list(self.open.items()):
+                if place[0][:depth] == prefix:
+                    yield from (e for e in items.values() if state != "claimed" or e.state == "claimed")
+        if state not in ("open", "claimed"):
+            for escalation in list(self.closed.values()):
+                if escalation.namespace[:depth] == prefix and state in ("all", escalation.state):
+                    yield escalation
+
+    def totals(self) -> Totals:
         with self.lock:
-            kept = [row for row in self.rows_kept if row[0] != namespace or row[1] != key]
-            self.rows_kept = deque(kept, maxlen=self._journal)
+            acts = Counter(row[6] for row in self.rows_kept)
+            settled = Counter(policy for row in self.rows_kept for _, policy in row[11])
+            states = Counter[str](escalation.state for escalation in self.escalations((), "all"))
+            return Totals(sum(map(len, self.spaces.values())), acts, settled, states)
 
     def close(self) -> None:
         """Nothing to release."""

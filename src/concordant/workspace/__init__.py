@@ -1,11 +1,11 @@
 """The engine's face: agents and their scopes, documents, escalations."""
 
+from concordant.escalation import ABSTAIN, DELETED, Contender, Escalation, Event
 from concordant.workspace.agent import Agent
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
-from concordant.workspace.escalation import ABSTAIN, DELETED, Contender, Escalation, Event
 from concordant.workspace.merging import Update, merge
-from concordant.workspace.resolving import run_waiting
 from concordant.workspace.scope import Moment, TaskScope
+from concordant.workspace.waiting import run_waiting
 from concordant.workspace.workspace import Workspace
 
 __all__ = [

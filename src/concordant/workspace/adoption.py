@@ -9,7 +9,7 @@ from concordant.causal import Stamp, seen_everything
 from concordant.errors import Fault, InvalidWriteError
 from concordant.record import Record, Write, apply
 from concordant.schema import Compiled
-from concordant.storage import State
+from concordant.storage import Desk, Result, State
 from concordant.values import Unstorable, decode, encode
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def adopt(
     body = _fitting(schema, namespace, key, value)
     version = 0
 
-    def update(state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
+    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
         nonlocal version
         if state is not None:
             return None
@@ -45,7 +45,7 @@ def adopt(
         record.note_life(stamp, True)
         record.created_at, record.version = created, n
         version = n
-        return record, (namespace, key, n, time, by, "", "adopt", body, changes, 0, None, ())
+        return record, (namespace, key, n, time, by, "", "adopt", body, changes, 0, None, ()), None
 
     workspace.storage.commit(namespace, key, update)
     return version

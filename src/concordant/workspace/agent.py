@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from concordant.workspace.document import Document, Receipt
-from concordant.workspace.resolving import run_waiting
 from concordant.workspace.scope import Scope
 
 if TYPE_CHECKING:
@@ -94,26 +93,26 @@ class Agent:
         self, namespace: tuple[str, ...], key: str, value: Any, *, if_version: int | None = None
     ) -> Receipt:
         """``write`` for coroutines."""
-        return await run_waiting(self.write, namespace, key, value, if_version=if_version)
+        return await self._workspace.acall(self.write, namespace, key, value, if_version=if_version)
 
     async def aread(self, namespace: tuple[str, ...], key: str, *, strict: bool = False) -> Document | None:
         """``read`` for coroutines."""
-        return await run_waiting(self.read, namespace, key, strict=strict)
+        return await self._workspace.acall(self.read, namespace, key, strict=strict)
 
     async def adelete(self, namespace: tuple[str, ...], key: str, *, if_version: int | None = None) -> Receipt:
         """``delete`` for coroutines."""
-        return await run_waiting(self.delete, namespace, key, if_version=if_version)
+        return await self._workspace.acall(self.delete, namespace, key, if_version=if_version)
 
     async def arefresh(self) -> None:
         """``refresh`` for coroutines."""
-        self.refresh()
+        await self._workspace.acall(self.refresh)
 
     @asynccontextmanager
     async def aedit(self, namespace: tuple[str, ...], key: str) -> AsyncIterator[Any]:
         """``edit`` for coroutines."""
-        draft = self._workspace._open(self.scope, namespace, key)
+        draft = await self._workspace.acall(self._workspace._open, self.scope, namespace, key)
         yield draft.object
-        await run_waiting(self._workspace._close, self.scope, draft)
+        await self._workspace.acall(self._workspace._close, self.scope, draft)
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r})"

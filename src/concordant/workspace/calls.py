@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Self, TypeAlias, TypeVar
 
-from concordant.errors import ConcordantError, StaleDecisionError
+from concordant.errors import ConcordantError
+from concordant.escalation import Escalation, Event
 from concordant.workspace import replication
 from concordant.workspace.adoption import adopt
 from concordant.workspace.agent import Agent
-from concordant.workspace.decisions import DecisionPending
+from concordant.workspace.decisions import Claiming, DecisionPending
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.engine import Engine
-from concordant.workspace.escalation import Escalation, Event
 from concordant.workspace.history import blame, history, state_at
 from concordant.workspace.quarantine import Refused
 from concordant.workspace.scope import Moment, Scope, TaskScope
@@ -90,8 +90,8 @@ class Calls(Engine):
 
     def list(self, prefix: tuple[str, ...] = ()) -> Iterator[Document]:
         """All documents whose namespace begins with ``prefix``."""
-        for namespace, key, _ in self.storage.documents(tuple(prefix)):
-            document = self.get(namespace, key)
+        for namespace, key, state in self.storage.documents(tuple(prefix)):
+            document = self._seen_as(None, namespace, key, state)
             if document is not None:
                 yield document
 
@@ -115,7 +115,7 @@ class Calls(Engine):
 
     def stats(self) -> Stats:
         """What became of the writes in the journal, and how many escalations there are."""
-        return statistics(self.storage, self.inbox)
+        return statistics(self.storage)
 
     # -- escalations ---------------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Calls(Engine):
         known = ("open", "claimed", "resolved", "dismissed", "superseded", "agreed", "all")
         if state not in known:
             raise ConcordantError(f"unknown state {state!r}: use one of {', '.join(known)}")
-        return list(self.inbox.list(tuple(namespace), state))
+        return list(self.storage.escalations(tuple(namespace), state))
 
     def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
         """Decides an escalation: ``value`` takes the place of all its contenders.
@@ -155,14 +155,11 @@ class Calls(Engine):
             StaleDecisionError: it is no longer open, or its contenders changed.
         """
         _check_name(by)
-        document = (escalation.namespace, escalation.key)
-        with self.storage.reading():
-            current = self.inbox.find(escalation.id, document)
-            if current is None or current.state not in ("open", "claimed") or current.version != escalation.version:
-                raise StaleDecisionError(escalation, current)
-            claimed = self.inbox.claim(current, by)
-        self.subscribers.deliver([Event("claimed", claimed)])
-        return claimed
+        place = (escalation.namespace, escalation.key)
+        claiming = Claiming(escalation, by)
+        self.storage.commit(*place, claiming.update)
+        self.subscribers.deliver([Event("claimed", claiming.claimed)])
+        return claiming.claimed
 
     def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
         """Calls ``callback`` once for every transition of an escalation, after the commit, in the writer's thread.
@@ -177,7 +174,7 @@ class Calls(Engine):
         namespace, key = escalation.namespace, escalation.key
         scope = Scope(by, f"{self.storage.replica}:decision", None, 0.0)
         schema = self.registry.find(namespace)
-        pending = DecisionPending(schema, self.inbox, self.storage.replica, namespace, key, scope, None, "decide")
+        pending = DecisionPending(schema, self.storage, namespace, key, scope, None, "decide")
         pending.escalation, pending.chosen, pending.dismisses = escalation, value, dismisses
         pending.act = "dismiss" if dismisses else "resolve"
         return self._commit(pending)

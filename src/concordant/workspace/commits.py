@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from concordant.causal import Stamp, dot_of, seen_everything
 from concordant.errors import StaleWriteError
+from concordant.escalation import Escalation, Event, when
 from concordant.kinds import Contest
 from concordant.record import Earlier, Record, View, Write, apply, view
 from concordant.record.record import RECENT
 from concordant.schema import Compiled
-from concordant.storage import PutOff, Row, State
+from concordant.storage import Desk, PutOff, Result, Row, State, Storage
 from concordant.tree import PARKED, LeafChange
 from concordant.values import ABSENT, decode, encode
-from concordant.workspace.escalation import Escalation, Event, when
-from concordant.workspace.inbox import Decision, Inbox
+from concordant.workspace.inbox import Decision, transitions
 from concordant.workspace.scope import Mark, Scope, own_writes, seen_by, sees_all
 
 __all__ = ["Pending", "changes_of", "current_view", "effect_of", "expanded", "version_of"]
@@ -30,6 +30,8 @@ class Pending:
     Attributes:
         version: the document's version after the commit.
         events: the transitions of escalations that it caused.
+        open: the document's open escalations after it.
+        replaced: the ordinal of the earlier execution's put whose place it took.
     """
 
     values: dict[str, Any] | None = None
@@ -44,12 +46,13 @@ class Pending:
     deciding: Decision | None = None
     version = 0
     events: Sequence[Event] = ()
+    open: Iterable[Escalation] = ()
+    replaced: int | None = None
 
     def __init__(
         self,
         schema: Compiled,
-        inbox: Inbox,
-        replica: str,
+        storage: Storage,
         namespace: tuple[str, ...],
         key: str,
         scope: Scope,
@@ -57,8 +60,8 @@ class Pending:
         mode: Any,
     ) -> None:
         self.schema = schema
-        self.inbox = inbox
-        self.replica = replica
+        self.replica = storage.replica
+        self.defers = storage.live
         self.namespace = namespace
         self.key = key
         self.scope = scope
@@ -66,7 +69,7 @@ class Pending:
         self.act = self.mode = mode
         self.body: bytes | None = None
 
-    def update(self, state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
+    def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
         """Applies the write to a state; raises without having changed anything."""
         if self.if_version is not None:
             current = version_of(state) if state and current_view(state, self.schema, self.replica).body else 0
@@ -83,9 +86,12 @@ class Pending:
                     (),
                 )  # fmt: skip
                 self.version = n
-                return row, row
-        elif not sets and self._is_sequel(state):
+                return row, row, None
+        elif self.defers and not sets and self._is_sequel(state, desk):
             return self._deferred(state, n, time)
+        place = (self.namespace, self.key)
+        open_ = desk.open_of(place)
+        self.events, self.open = (), open_.values()
         earlier, later = self._earlier()
         if earlier is not None and not sets and self._repeats(earlier):
             self.version = version_of(state)
@@ -130,24 +136,25 @@ class Pending:
         if existed != self._exists(record):
             record.note_life(stamp, not existed)
         settled: tuple[Any, ...] = ()
-        document = (self.namespace, self.key)
-        if record.suspects or self.schema.checked or document in self.inbox.open:
+        beside = None
+        if record.suspects or self.schema.checked or open_:
             shown = current_view(record, self.schema, self.replica)
             settled = shown.settled
-            self.events = self.inbox.refresh(document, shown, record, when(time), self.deciding)
+            beside = transitions(place, shown, record, when(time), desk, self.deciding)
+            self.events, self.open = beside.events, (beside.open or {}).values()
         self.version = n
         row = Row(
             self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self._payload(),
             changes, previous, self.op, settled, effect if earlier is not None else None,
         )  # fmt: skip
-        return record, row
+        return record, row, beside
 
     def _sets(self, state: State | None) -> bool:
         """Whether the write changes what is remembered beside the value."""
         record = state if isinstance(state, Record) else None
         return any((record.setting(name) if record else None) != value for name, value in self.settings.items())
 
-    def _is_sequel(self, state: State) -> bool:
+    def _is_sequel(self, state: State, desk: Desk) -> bool:
         """Whether the write can be put off: it has seen all there is, so nothing can come of it but its own effect.
 
         What it does is then computed when somebody reads the document, or writes to it concurrently. A chain of
@@ -162,7 +169,7 @@ class Pending:
         ):
             return False
         if isinstance(state, Record):
-            if state.suspects or PARKED in state.tree or (self.namespace, self.key) in self.inbox.open:
+            if state.suspects or PARKED in state.tree or desk.open_of((self.namespace, self.key)):
                 return False
             if len(state.pending) >= MOST_PUT_OFF:
                 return False
@@ -172,7 +179,7 @@ class Pending:
             recent, known = ((state[2], state[3], state[5]),), True
         return sees_all(self.scope, self.mark, recent, complete=known)
 
-    def _deferred(self, state: State, n: int, time: float) -> tuple[State, Any]:
+    def _deferred(self, state: State, n: int, time: float) -> Result:
         scope = self.scope
         if isinstance(state, Record):
             record = state
@@ -200,20 +207,22 @@ class Pending:
         record.updated_at = time
         record.cache = None
         self.version = n
-        return record, row
+        return record, row, None
 
     def escalations(self) -> tuple[Escalation, ...]:
         """The open escalations of the document that this write had a part in."""
-        if not self.inbox.open:
-            return ()
-        found = self.inbox.open.get((self.namespace, self.key))
-        if not found:
+        if not self.open:
             return ()
         own = {event.escalation.id for event in self.events}
         agent = self.scope.agent
         return tuple(
-            e for e in found.values() if e.id in own or any(agent in contender.agents for contender in e.contenders)
+            e for e in self.open if e.id in own or any(agent in contender.agents for contender in e.contenders)
         )
+
+    def took_place(self) -> None:
+        """After the commit: the earlier execution's put that this one replaces is no longer to be hidden."""
+        if self.replaced is not None:
+            self.scope.earlier[self.namespace, self.key].pop(self.replaced, None)
 
     def _exists(self, record: Record) -> bool:
         if (None,) not in record.suspects:
@@ -243,7 +252,8 @@ class Pending:
         if not rows:
             return None, frozenset()
         ordinal = self.op[2]
-        row = rows.pop(ordinal, None)
+        row = rows.get(ordinal)
+        self.replaced = ordinal if row is not None else None
         later = frozenset(dot_of(r.stamp(self.replica)) for o, r in rows.items() if o > ordinal)
         return row, later
 

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
+from concordant.escalation import DELETED, Escalation, Event, escalation_of
 from concordant.kinds import Contest
 from concordant.record import Record
 from concordant.schema import Compiled
-from concordant.storage import State
+from concordant.storage import Beside, Desk, Result, State
 from concordant.values import ABSENT, REMOVED, Unstorable, decode, encode
 from concordant.workspace.commits import Pending, current_view, expanded
-from concordant.workspace.escalation import DELETED, Escalation, escalation_of
 
-__all__ = ["DecisionPending"]
+__all__ = ["Claiming", "DecisionPending"]
+
+
+class Claiming:
+    """A claim on its way: it changes the escalation alone."""
+
+    def __init__(self, escalation: Escalation, by: str) -> None:
+        self.claimed = escalation
+        self._wanted = escalation
+        self._by = by
+
+    def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        """Marks the open escalation as claimed, what the storage runs inside its transaction."""
+        wanted, place = self._wanted, (self._wanted.namespace, self._wanted.key)
+        open_ = desk.open_of(place)
+        current = open_.get(wanted.id)
+        if current is None or current.version != wanted.version:
+            raise StaleDecisionError(wanted, current or desk.find_closed(wanted.id))
+        self.claimed = replace(current, state="claimed", by=self._by)
+        return state, None, Beside({**open_, wanted.id: self.claimed}, events=(Event("claimed", self.claimed),))
 
 
 class DecisionPending(Pending):
@@ -23,27 +43,28 @@ class DecisionPending(Pending):
     chosen: Any
     dismisses: bool
 
-    def update(self, state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
+    def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
         record = expanded(state, self.schema, self.replica)
-        contest = self._contest(record)
+        contest = self._contest(record, desk)
         value = self._value(contest)
         self.contest = contest
         self.decision = value
         shown = DELETED if value is REMOVED else None if value is ABSENT else value
         self.deciding = (self.escalation.id, "dismissed" if self.dismisses else "resolved", self.scope.agent, shown)
         self.values = {"path": list(contest.path), "decision": None if shown is DELETED else shown}
-        return super().update(record if state is None else state, n, time)
+        return super().update(record if state is None else state, n, time, desk)
 
-    def _contest(self, record: Record) -> Contest:
+    def _contest(self, record: Record, desk: Desk) -> Contest:
         wanted = self.escalation
-        document = (self.namespace, self.key)
+        place = (self.namespace, self.key)
+        known = desk.open_of(place).get(wanted.id) or desk.find_closed(wanted.id)
         for contest in current_view(record, self.schema, self.replica).contests:
-            current = escalation_of(*document, contest)
+            current = escalation_of(*place, contest)
             if current.id == wanted.id:
                 if current.version != wanted.version:
-                    raise StaleDecisionError(wanted, self.inbox.find(wanted.id, document) or current)
+                    raise StaleDecisionError(wanted, known or current)
                 return contest
-        raise StaleDecisionError(wanted, self.inbox.find(wanted.id, document))
+        raise StaleDecisionError(wanted, known)
 
     def _value(self, contest: Contest) -> Any:
         """The decided value in JSON form, ``REMOVED`` for a deletion, ``ABSENT`` for no value."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from concordant.escalation import Escalation, when
 from concordant.schema import Compiled
 from concordant.values import decode
-from concordant.workspace.escalation import Escalation, when
 
 __all__ = ["Credit", "Document", "HistoryEntry", "Receipt"]
 

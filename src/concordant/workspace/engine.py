@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from concordant.errors import Fault, InvalidWriteError
 from concordant.schema import Compiled
@@ -12,8 +12,12 @@ from concordant.workspace.commits import Pending, version_of
 from concordant.workspace.document import Receipt
 from concordant.workspace.reading import Namespace, Reading
 from concordant.workspace.scope import Mark, Moment, Scope
+from concordant.workspace.waiting import off_loop, run_waiting
 
 __all__ = ["Draft", "Engine"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Draft:
@@ -107,9 +111,17 @@ class Engine(Reading):
                     else:
                         scope.ordinals[document] = ordinal
             raise
+        for write in writes:
+            write.took_place()
         events = [event for write in writes for event in write.events]
         if events:
             self.subscribers.deliver(events)
+
+    async def acall(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a call of this workspace for a coroutine: where it may wait for a database, beside the event loop; and
+        waits for the async resolvers that it started."""
+        run = run_waiting if self.storage.live else off_loop
+        return await run(function, *args, **kwargs)
 
     def declares(self, namespace: Namespace) -> bool:
         """Whether the namespace has a model."""
@@ -121,7 +133,7 @@ class Engine(Reading):
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
         mark = scope.mark(document)
-        pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "put")
+        pending = Pending(schema, self.storage, namespace, key, scope, mark, "put")
         self._fill(pending, schema, value)
         pending.replaces_all = not schema.declared
         if scope.task is not None:
@@ -136,7 +148,7 @@ class Engine(Reading):
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
         mark = scope.mark(document)
-        pending = Pending(schema, self.inbox, self.storage.replica, namespace, key, scope, mark, "delete")
+        pending = Pending(schema, self.storage, namespace, key, scope, mark, "delete")
         pending.existed = scope.written.get(document, True if mark is not None and mark.base else None)
         if scope.task is not None:
             self._identify(pending, scope, document)
@@ -181,9 +193,7 @@ class Engine(Reading):
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         schema = self.registry.writable(namespace, key)
-        pending = Pending(
-            schema, self.inbox, self.storage.replica, namespace, key, scope, scope.mark((namespace, key)), "write"
-        )
+        pending = Pending(schema, self.storage, namespace, key, scope, scope.mark((namespace, key)), "write")
         self._fill(pending, schema, value)
         pending.if_version = if_version
         if scope.task is not None:
@@ -198,7 +208,16 @@ class Engine(Reading):
         return self._commit(pending)
 
     def _commit(self, pending: Pending) -> Receipt:
-        self.storage.commit(pending.namespace, pending.key, pending.update)
+        try:
+            self.storage.commit(pending.namespace, pending.key, pending.update)
+        except BaseException:
+            if pending.mode in ("put", "delete") and pending.scope.origin:
+                pending.scope.set_mark((pending.namespace, pending.key), pending.mark)
+            if pending.op is not None:
+                pending.scope.ordinals[pending.namespace, pending.key] = pending.op[2]
+            raise
+        if pending.replaced is not None:
+            pending.took_place()
         if pending.events:
             self.subscribers.deliver(pending.events)
         return Receipt(pending.version, pending.escalations())
@@ -212,9 +231,7 @@ class Engine(Reading):
 
     def _close(self, scope: Scope, draft: Draft) -> Receipt:
         schema = draft.schema
-        pending = Pending(
-            schema, self.inbox, self.storage.replica, draft.namespace, draft.key, scope, draft.mark, "edit"
-        )
+        pending = Pending(schema, self.storage, draft.namespace, draft.key, scope, draft.mark, "edit")
         if schema.declared:
             given, changed = draft.touched()
             before = decode(schema.incoming(draft.namespace, draft.key, given)[0]) if given else {}

@@ -7,6 +7,7 @@ from typing import Any
 
 from concordant.causal import Stamp, order_of
 from concordant.errors import HistoryExpiredError
+from concordant.escalation import when
 from concordant.kinds import Counter, Set, Text
 from concordant.kinds.record import field_at, public_path
 from concordant.record import Record
@@ -19,7 +20,6 @@ from concordant.tree import PARKED, Path, alternatives, leaves, restored
 from concordant.values import decode
 from concordant.workspace.commits import changes_of, expanded, version_of
 from concordant.workspace.document import Credit, HistoryEntry
-from concordant.workspace.escalation import when
 
 __all__ = ["blame", "history", "state_at"]
 
@@ -52,7 +52,10 @@ def state_at(
     if not isinstance(state, Record):
         return None
     past = expanded(state, schema, storage.replica).copy()
+    newest = version_of(state)
     for row in storage.rows(namespace, key):
+        if row.n > newest:
+            continue  # committed since the state was read
         if row.n <= version:
             break
         if row.changes is None:

@@ -64,7 +64,7 @@ def merge(schema: Any, base: Mapping[str, Any], updates: Iterable[Update]) -> Do
     workspace = Workspace(schemas={namespace: schema}, replica="merge")
 
     def commit(body: bytes, parked: Any, scope: Scope, mode: str, mark: Mark | None = None) -> None:
-        pending = Pending(compiled, workspace.inbox, "merge", namespace, key, scope, mark, mode)
+        pending = Pending(compiled, workspace.storage, namespace, key, scope, mark, mode)
         pending.body, pending.parked = body, parked
         workspace.storage.commit(namespace, key, pending.update)
 

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
-from concordant.workspace.escalation import when
+from concordant.escalation import when
 
 __all__ = ["Quarantine", "Refused"]
 

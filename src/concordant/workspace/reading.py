@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from concordant.causal import Stamp
 from concordant.errors import ContestedError
+from concordant.escalation import Escalation, escalation_of
 from concordant.record import Earlier, Record
 from concordant.record.apply import without
 from concordant.schema import Compiled
 from concordant.storage import Row, State, Storage
 from concordant.workspace.commits import current_view, effect_of, expanded
 from concordant.workspace.document import Document
-from concordant.workspace.escalation import Escalation, escalation_of
-from concordant.workspace.inbox import Inbox
+from concordant.workspace.inbox import as_known
 from concordant.workspace.quarantine import Quarantine
 from concordant.workspace.registry import Registry
 from concordant.workspace.resolving import Subscribers
@@ -27,12 +27,12 @@ Namespace = tuple[str, ...]
 
 
 class Reading:
-    """Scopes, storage, schemas and inbox of a workspace, and the ways through them."""
+    """Scopes, storage and schemas of a workspace, and the ways through them."""
 
-    def __init__(self, storage: Storage, schemas: Mapping[Namespace, Any], undeclared: str, read_marks: float) -> None:
+    def __init__(self, storage: Storage, registry: Registry, read_marks: float) -> None:
         self.storage = storage
-        self.registry = Registry(schemas, undeclared)
-        self.inbox = Inbox()
+        self.registry = registry
+        storage.attach(_Projection(registry, storage.replica))
         self.quarantine = Quarantine()
         self.scoping = Scoping(storage, read_marks)
         self.subscribers = Subscribers(self)  # type: ignore[arg-type]
@@ -60,8 +60,8 @@ class Reading:
                 scope.set_mark(document, mark)
             return found, mark
         with self.storage.reading():
-            n = self.storage.now()[0]
-            state = self.storage.load(namespace, key)
+            if self.storage.live:
+                n, state = self.storage.peek(namespace, key)
             past = False
             if scope is not None and scope.task is not None and state is not None:
                 rows = self._earlier(scope, document)
@@ -82,14 +82,14 @@ class Reading:
     def documents_current(self, prefix: Namespace) -> Iterator[Document]:
         """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used."""
         scope = self.scoping.current()
-        for namespace, key, _ in self.storage.documents(prefix):
-            document = self._seen_as(scope, namespace, key)
+        for namespace, key, state in self.storage.documents(prefix):
+            document = self._seen_as(scope, namespace, key, state)
             if document is not None:
                 yield document
 
     def document_current(self, namespace: Namespace, key: str) -> Document | None:
         """One document as the scope in force would read it; ``mark_read`` tells that it was used."""
-        return self._seen_as(self.scoping.current(), namespace, key)
+        return self._seen_as(self.scoping.current(), namespace, key, self.storage.load(namespace, key))
 
     def mark_read(self, documents: Sequence[Document]) -> None:
         """Counts documents from ``documents_current`` as read."""
@@ -102,10 +102,11 @@ class Reading:
             else:
                 scope.set_mark(place, mark)
 
-    def _seen_as(self, scope: Scope | None, namespace: Namespace, key: str) -> Document | None:
+    def _seen_as(self, scope: Scope | None, namespace: Namespace, key: str, state: State | None) -> Document | None:
         schema = self.registry.find(namespace)
         with self.storage.reading():
-            state = self.storage.load(namespace, key)
+            if self.storage.live:
+                state = self.storage.load(namespace, key)
             past = False
             if scope is not None and scope.task is not None and state is not None:
                 rows = self._earlier(scope, (namespace, key))
@@ -140,14 +141,14 @@ class Reading:
             return None
         contested: dict[tuple[Any, ...], Escalation] = {}
         if view.contests:
-            known = {} if past else self.inbox.open.get((namespace, key), {})
+            known = {} if past else self.storage.open_of((namespace, key))
             for contest in view.contests:
                 fresh = escalation_of(namespace, key, contest)
                 path: tuple[Any, ...] = contest.path
                 number = 2
                 while path in contested:
                     path, number = (*contest.path, number), number + 1
-                contested[path] = known.get(fresh.id, fresh)
+                contested[path] = as_known(fresh, known[fresh.id]) if fresh.id in known else fresh
         document = Document(
             namespace,
             key,
@@ -175,11 +176,25 @@ class Reading:
             if task is not None and scope.base.executed_before is None:
                 scope.base.executed_before = self.storage.executed_before(task.task, task.execution)
             if task is not None and scope.base.executed_before:
-                for row in self.storage.rows(*document):
-                    if row.op is not None and row.op[0] == task.task and row.op[1] != task.execution:
+                for row in self.storage.puts_of(task.task, *document):
+                    if row.op is not None and row.op[1] != task.execution:
                         found.setdefault(row.op[2], row)
             scope.earlier[document] = found
         return found
+
+
+class _Projection:
+    """How records are shown, by the schemas of this workspace."""
+
+    def __init__(self, registry: Registry, replica: str) -> None:
+        self._registry = registry
+        self._replica = replica
+
+    def shown(self, namespace: Namespace, record: Record) -> bytes | None:
+        return current_view(record, self._registry.find(namespace), self._replica).body
+
+    def fingerprint(self, namespace: Namespace) -> str:
+        return self._registry.find(namespace).fingerprint
 
 
 _NONE: frozenset[str] = frozenset()

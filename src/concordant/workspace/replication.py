@@ -8,13 +8,14 @@ from pydantic import ValidationError
 
 from concordant.causal import Entry, Stamp
 from concordant.errors import CorruptFrameError, InvalidWriteError, MisshapenError
+from concordant.escalation import Event, when
 from concordant.record import Record, check_record, join
 from concordant.record.join import joined_settings, joined_vector
-from concordant.storage import State
+from concordant.storage import Beside, Desk, Result, State
 from concordant.values import decode
 from concordant.workspace.commits import current_view, expanded, version_of
-from concordant.workspace.escalation import Event, when
 from concordant.workspace.frames import pack, unpack
+from concordant.workspace.inbox import transitions
 from concordant.workspace.scope import Moment
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _join(workspace: Engine, replica: str, documents: Documents) -> int:
     changed = 0
 
     def joining(namespace: tuple[str, ...], name: str, other: Record) -> Any:
-        def update(state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
+        def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
             nonlocal changed
             storage, schema = workspace.storage, workspace.registry.find(namespace)
             record = expanded(state, schema, storage.replica)
@@ -113,11 +114,13 @@ def _join(workspace: Engine, replica: str, documents: Documents) -> int:
             view = current_view(record, schema, storage.replica)
             if lived != (alive := view.body is not None):
                 record.note_life(Stamp(time, storage.replica, n, "", "", "import"), alive)
-            if record.suspects or schema.declared or document in workspace.inbox.open:
-                events.extend(workspace.inbox.refresh(document, view, record, when(time)))
+            beside = None
+            if record.suspects or schema.declared or desk.open_of(document):
+                beside = transitions(document, view, record, when(time), desk)
+                events.extend(beside.events)
             changed += 1
             row = (namespace, name, n, time, f"replica:{replica}", replica, "import", None, changes, previous, None, ())
-            return record, row
+            return record, row, beside
 
         return update
 
@@ -130,7 +133,7 @@ def purge(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
     """Leaves of a document only that it was deleted."""
     storage, schema = workspace.storage, workspace.registry.find(namespace)
 
-    def update(state: State | None, n: int, time: float) -> tuple[State | None, Any] | None:
+    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
         if state is None:
             return None
         old = expanded(state, schema, storage.replica)
@@ -142,9 +145,6 @@ def purge(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
         bare.created_at, bare.updated_at, bare.version = old.created_at, time, n
         bare.recount()
         row = (namespace, key, n, time, "", "", "purge", None, (), 0, None, ())
-        return bare, row
+        return bare, row, Beside(erases=True)
 
-    with storage.reading():
-        storage.commit(namespace, key, update)
-        storage.forget(namespace, key)
-        workspace.inbox.forget((namespace, key))
+    storage.commit(namespace, key, update)

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from concordant.errors import InvalidWriteError, StaleDecisionError
+from concordant.escalation import ABSTAIN, Escalation, Event
 from concordant.kinds import Priority, Scalar
-from concordant.workspace.escalation import ABSTAIN, Escalation, Event
+from concordant.workspace.waiting import Started, start
 
 if TYPE_CHECKING:
     from concordant.workspace.workspace import Workspace
 
-__all__ = ["Subscribers", "run_waiting"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
+__all__ = ["Subscribers"]
 
 log = logging.getLogger("concordant")
-
-awaited: ContextVar[list[asyncio.Task[None]] | None] = ContextVar("concordant_awaited", default=None)
-"""Async resolvers started by the call under way, for its async twin to wait for."""
-
-
-async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs a call and waits for the async resolvers that it started."""
-    tasks: list[asyncio.Task[None]] = []
-    token = awaited.set(tasks)
-    try:
-        result = function(*args, **kwargs)
-    finally:
-        awaited.reset(token)
-    for task in tasks:
-        await task
-    return result
 
 
 class Subscribers:
@@ -49,7 +29,7 @@ class Subscribers:
         self._callbacks: dict[int, Callable[[Event], Any]] = {}
         self._next = 0
         self._lock = threading.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[Started] = set()
 
     def add(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
         """Subscribes; returns a function that ends it."""
@@ -102,19 +82,9 @@ class Subscribers:
             except Exception:
                 log.exception("the resolver of %s failed, it stays open", escalation)
                 return
-            self._settle(resolver, escalation, value)
+            await self._workspace.acall(self._settle, resolver, escalation, value)
 
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            asyncio.run(later())
-            return
-        task = loop.create_task(later())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        waiting = awaited.get()
-        if waiting is not None:
-            waiting.append(task)
+        start(later(), self._tasks)
 
     def _settle(self, resolver: Callable[..., Any], escalation: Escalation, answer: Any) -> None:
         if answer is ABSTAIN:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,6 +39,7 @@ class Scoping:
         self._providers: tuple[Provider, ...] = ()
         self._tasks: dict[str, Scope] = {}
         self._named: dict[tuple[str, str], Scope] = {}
+        self._session = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -102,7 +105,8 @@ class Scoping:
             self._acting.reset(token)
 
     def _fresh(self) -> str:
-        return f"{self._storage.replica}:{next(self._numbers)}"
+        """An origin that no other handle has, in this process or another that shares the store."""
+        return f"{self._session}.{os.getpid()}:{next(self._numbers)}"
 
     def _remember(self, task: TaskScope) -> Scope:
         scope = Scope(task.name, task.origin, None, task.began, task.relation, task)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from concordant.storage import Storage
-from concordant.workspace.inbox import Inbox
 
 __all__ = ["Stats", "statistics"]
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts over the journal and the inbox.
+    """Counts over the journal and the escalations.
 
     Attributes:
         documents: how many there are, deleted ones included.
@@ -29,12 +27,7 @@ class Stats:
     escalations: Mapping[str, int]
 
 
-def statistics(storage: Storage, inbox: Inbox) -> Stats:
-    """Counts what the journal and the inbox hold."""
-    acts: Tally[str] = Tally()
-    settled: Tally[str] = Tally()
-    for row in storage.journal():
-        acts[row.act] += 1
-        settled.update(policy for _, policy in row.settled)
-    states: Tally[str] = Tally(escalation.state for escalation in inbox.list((), "all"))
-    return Stats(sum(1 for _ in storage.documents(())), dict(acts), dict(settled), dict(states))
+def statistics(storage: Storage) -> Stats:
+    """Counts what the storage holds."""
+    totals = storage.totals()
+    return Stats(totals.documents, dict(totals.acts), dict(totals.settled), dict(totals.escalations))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from concordant.errors import ConcordantError
-from concordant.storage import MemoryStorage
+from concordant.escalation import Escalation
+from concordant.storage import open_storage
 from concordant.workspace.calls import Calls, Listing
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
-from concordant.workspace.escalation import Escalation
-from concordant.workspace.resolving import run_waiting
+from concordant.workspace.registry import Registry
 from concordant.workspace.scope import Moment
 from concordant.workspace.statistics import Stats
 
@@ -22,18 +20,21 @@ class Workspace(Calls):
     """State shared by agents.
 
     Args:
-        url: where it is kept; ``None`` is this process's memory.
+        url: where it is kept: ``"sqlite:///team.db"`` (one file, many processes on one machine); ``None`` is this
+            process's memory.
         schemas: a state model, or ``Schema(Model, ...)``, by namespace pattern (``*`` is one segment).
         undeclared: what happens to writes where no model is declared: ``"merge"`` treats each top-level field as a
             ``Scalar``, ``"reject"`` refuses them.
-        journal: how many changes the journal keeps.
+        journal: how many changes the journal keeps in memory.
         read_marks: for how many seconds a read made without framework and name makes a later put of that document
             an edit of what it returned.
         frame_key: a secret with which frames are authenticated (``export``, ``import_``).
         replica: this store's name in dots; made up if not given. No two stores may share one.
+        options: settings of the database (``SqliteOptions``).
 
     Raises:
         SchemaError: lists every fault of every model at once.
+        StorageError: the database cannot be opened.
 
     >>> ws = Workspace()
     >>> ada, bob = ws.agent("ada"), ws.agent("bob")
@@ -53,59 +54,58 @@ class Workspace(Calls):
         read_marks: float = 30.0,
         frame_key: bytes | None = None,
         replica: str | None = None,
+        options: Any = None,
     ) -> None:
-        if url is not None:
-            raise ConcordantError(f"no storage for {url!r}: this version keeps workspaces in memory, leave out the url")
-        storage = MemoryStorage(replica or uuid.uuid4().hex[:12], journal)
-        super().__init__(storage, schemas or {}, undeclared, read_marks)
+        registry = Registry(schemas or {}, undeclared)
+        super().__init__(open_storage(url, replica, journal, options), registry, read_marks)
         self._frame_key = frame_key
 
     async def aget(
         self, namespace: tuple[str, ...], key: str, *, at: int | None = None, strict: bool = False
     ) -> Document | None:
         """``get`` for coroutines."""
-        return await run_waiting(self.get, namespace, key, at=at, strict=strict)
+        return await self.acall(self.get, namespace, key, at=at, strict=strict)
 
     async def alist(self, prefix: tuple[str, ...] = ()) -> Listing[Document]:
         """``list`` for coroutines, as a list."""
-        return await run_waiting(lambda: [*self.list(prefix)])
+        return await self.acall(lambda: [*self.list(prefix)])
 
     async def ahistory(self, namespace: tuple[str, ...], key: str) -> Listing[HistoryEntry]:
         """``history`` for coroutines."""
-        return await run_waiting(self.history, namespace, key)
+        return await self.acall(self.history, namespace, key)
 
     async def ablame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
         """``blame`` for coroutines."""
-        return await run_waiting(self.blame, namespace, key)
+        return await self.acall(self.blame, namespace, key)
 
     async def astats(self) -> Stats:
         """``stats`` for coroutines."""
-        return await run_waiting(self.stats)
+        return await self.acall(self.stats)
 
     async def aescalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> Listing[Escalation]:
         """``escalations`` for coroutines."""
-        return await run_waiting(self.escalations, namespace, state=state)
+        return await self.acall(self.escalations, namespace, state=state)
 
     async def aresolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
         """``resolve`` for coroutines."""
-        return await run_waiting(self.resolve, escalation, value, by=by)
+        return await self.acall(self.resolve, escalation, value, by=by)
 
     async def adismiss(self, escalation: Escalation, *, by: str) -> Receipt:
         """``dismiss`` for coroutines."""
-        return await run_waiting(self.dismiss, escalation, by=by)
+        return await self.acall(self.dismiss, escalation, by=by)
 
     async def aclaim(self, escalation: Escalation, *, by: str) -> Escalation:
         """``claim`` for coroutines."""
-        return await run_waiting(self.claim, escalation, by=by)
+        return await self.acall(self.claim, escalation, by=by)
 
     async def apurge(self, namespace: tuple[str, ...], key: str) -> None:
         """``purge`` for coroutines."""
-        await run_waiting(self.purge, namespace, key)
+        await self.acall(self.purge, namespace, key)
 
     async def aexport(self, since: Moment | None = None) -> bytes:
         """``export`` for coroutines."""
-        return await run_waiting(self.export, since)
+        return await self.acall(self.export, since)
 
     async def aimport_(self, frame: bytes) -> int:
         """``import_`` for coroutines."""
-        return await run_waiting(self.import_, frame)
+        return await self.acall(self.import_, frame)

@@ -1,0 +1,61 @@
+"""The difference between two versions of a text or list, small where the versions are large."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+
+from concordant.errors import ConcordantError
+from concordant.sequence.order import newest_root
+from concordant.sequence.pieces import Piece, RunId, Sequence, Strike, run_of
+
+__all__ = ["Spliced", "splice"]
+
+
+class Spliced:
+    """The earlier content of a text or list, by its difference to the later.
+
+    Attributes:
+        head, tail: how many pieces are the same at the beginning and at the end.
+        pieces: the earlier ones between.
+        added: the strikes that the earlier content does not have.
+        removed: those that only it has.
+    """
+
+    __slots__ = ("added", "head", "pieces", "removed", "tail")
+
+    def __init__(self, head: int, tail: int, pieces: Items[Piece], added: Items[RunId], removed: Items[Strike]) -> None:
+        self.head = head
+        self.tail = tail
+        self.pieces = pieces
+        self.added = added
+        self.removed = removed
+
+    def earlier(self, later: object) -> Sequence:
+        """The earlier content.
+
+        Raises:
+            ConcordantError: ``later`` is not what came of it.
+        """
+        if not isinstance(later, Sequence) or len(later) < self.head + self.tail:
+            raise ConcordantError("the journal does not fit the document: one of them is damaged")
+        known = later.pieces()
+        pieces = [*known[: self.head], *self.pieces, *known[len(known) - self.tail :]]
+        strikes = {run: strike for run, strike in later.strikes.items() if run not in self.added}
+        strikes.update((run_of(strike), strike) for strike in self.removed)
+        return Sequence(pieces, strikes, newest_root(pieces))
+
+
+def splice(before: Sequence, after: Sequence) -> Spliced:
+    """How ``before`` differs from ``after``."""
+    old, new = before.pieces(), after.pieces()
+    shorter = min(len(old), len(new))
+    head = next((i for i in range(shorter) if old[i] != new[i]), shorter)
+    rest = shorter - head
+    tail = next((i for i in range(rest) if old[-1 - i] != new[-1 - i]), rest)
+    return Spliced(
+        head,
+        tail,
+        old[head : len(old) - tail],
+        [run for run in after.strikes if run not in before.strikes],
+        [strike for run, strike in before.strikes.items() if run not in after.strikes],
+    )

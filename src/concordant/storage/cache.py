@@ -1,0 +1,60 @@
+"""Records kept decoded, by the version that they were read at."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from concordant.record import Record
+from concordant.storage.base import Place
+
+__all__ = ["RecordCache"]
+
+
+class RecordCache:
+    """The records used last. What is in here never changes: a writer works on a copy.
+
+    Args:
+        size: how many bytes the records may have together, as they are stored.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._held = 0
+        self._records: OrderedDict[Place, tuple[int, Record, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def version(self, place: Place) -> int:
+        """The version that is held of a document; -1 if none is."""
+        found = self._records.get(place)
+        return found[0] if found is not None else -1
+
+    def get(self, place: Place, version: int) -> Record | None:
+        """The record at that version."""
+        with self._lock:
+            found = self._records.get(place)
+            if found is None or found[0] != version:
+                return None
+            self._records.move_to_end(place)
+            return found[1]
+
+    def put(self, place: Place, version: int, record: Record, size: int) -> None:
+        """Keeps a record; of two versions the later."""
+        with self._lock:
+            found = self._records.get(place)
+            if found is not None:
+                if found[0] > version:
+                    return
+                self._held -= found[2]
+            self._records[place] = (version, record, size)
+            self._records.move_to_end(place)
+            self._held += size
+            while self._held > self._size:
+                _, (_, _, gone) = self._records.popitem(last=False)
+                self._held -= gone
+
+    def clear(self) -> None:
+        """Forgets all."""
+        with self._lock:
+            self._records.clear()
+            self._held = 0

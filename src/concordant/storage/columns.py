@@ -1,0 +1,150 @@
+"""States, journal rows and escalations as columns of a database, and back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from concordant.escalation import DELETED, Contender, Escalation, when
+from concordant.record import Record, dump_changes, dump_record, load_changes, load_record
+from concordant.storage.base import Namespace, Row
+from concordant.storage.tables import dump_key, dump_namespace, load_key, load_namespace
+
+__all__ = [
+    "DOCUMENT",
+    "JOURNAL",
+    "document_of",
+    "dump_escalation",
+    "dump_row",
+    "dump_state",
+    "load_escalation",
+    "load_row",
+    "load_state",
+]
+
+DOCUMENT = "id, namespace, key, version, created, updated, agent, origin, act, open, fingerprint, value, record"
+JOURNAL = "n, document, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, changes"
+
+
+def dump_state(
+    id_: int,
+    state: tuple[Any, ...] | Record,
+    namespace: Namespace,
+    key: str,
+    open_: int,
+    shown: bytes | None,
+    fp: str | None,
+) -> tuple[Any, ...]:
+    """The columns ``DOCUMENT``.
+
+    Args:
+        id_: the number of the document's first commit.
+        open_: how many open escalations it has.
+        shown: what a record shows; ``None`` if it is deleted.
+        fp: the fingerprint of the schema by which a record shows that.
+    """
+    name = (id_, dump_namespace(namespace), dump_key(key))
+    if isinstance(state, Record):
+        times = (state.version, state.created_at, state.updated_at)
+        return (*name, *times, None, None, None, open_, fp, shown, dump_record(state))
+    _, _, n, time, agent, origin, act, body = state[:8]
+    return (*name, n, time, time, agent, origin, act, 0, fp, body, None)
+
+
+def load_state(columns: tuple[Any, ...], namespace: Namespace, key: str) -> tuple[Any, ...] | Record:
+    """The state in the columns ``DOCUMENT``."""
+    version, created, updated, agent, origin, act = columns[3:9]
+    if agent is not None:
+        return (namespace, key, version, created, agent, origin, act, columns[11], None, 0, None, ())
+    record = load_record(columns[12])
+    record.version, record.updated_at = version, updated
+    return record
+
+
+def document_of(columns: tuple[Any, ...]) -> tuple[Namespace, str]:
+    """Namespace and key in the columns ``DOCUMENT``."""
+    return load_namespace(columns[1]), load_key(columns[2])
+
+
+def dump_row(row: tuple[Any, ...], document: int) -> tuple[Any, ...]:
+    """The columns ``JOURNAL`` of a journal row."""
+    _, _, n, time, agent, origin, act, body, changes, previous, op, settled = row[:12]
+    effect = row[12] if len(row) > 12 else None
+    return (
+        *(n, document, time, agent, origin, act, previous),
+        *(op or (None, None, None, None)),
+        to_json(settled).decode() if settled else None,
+        body,
+        None if changes is None else dump_changes(changes, effect),
+    )
+
+
+def load_row(columns: tuple[Any, ...], namespace: Namespace, key: str) -> Row:
+    """The journal row in the columns ``JOURNAL``."""
+    n, _, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, packed = columns
+    changes, effect = (None, None) if packed is None else load_changes(packed)
+    op = None if task is None else (task, execution, ordinal, began)
+    policies = tuple((tuple(path), policy) for path, policy in from_json(settled)) if settled else ()
+    return Row(namespace, key, n, time, agent, origin, act, body, changes, previous, op, policies, effect)
+
+
+def dump_escalation(escalation: Escalation) -> bytes:
+    """An escalation as JSON."""
+    e = escalation
+    contenders = [[*_dump_value(c.value), c.agent, c.agents, c.at.timestamp(), c.origin] for c in e.contenders]
+    return to_json(
+        {
+            "id": e.id,
+            "version": e.version,
+            "document": [e.namespace, e.key],
+            "path": e.path,
+            "reason": e.reason,
+            "base": e.base,
+            "contenders": contenders,
+            "state": e.state,
+            "has_base": e.has_base,
+            "opened_at": e.opened_at.timestamp(),
+            "by": e.by,
+            "decision": _dump_value(e.decision),
+            "place": e.place,
+        }
+    )
+
+
+def load_escalation(data: bytes) -> Escalation:
+    """The escalation in its JSON; without the field of the model that it is about."""
+    found = from_json(data)
+    namespace, key = found["document"]
+    return Escalation(
+        id=found["id"],
+        version=found["version"],
+        namespace=tuple(namespace),
+        key=key,
+        path=tuple(found["path"]),
+        reason=found["reason"],
+        base=found["base"],
+        contenders=tuple(
+            Contender(_load_value(deleted, value), agent, tuple(agents), _time(at), origin)
+            for deleted, value, agent, agents, at, origin in found["contenders"]
+        ),
+        state=found["state"],
+        has_base=found["has_base"],
+        opened_at=_time(found["opened_at"]),
+        by=found["by"],
+        decision=_load_value(*found["decision"]),
+        place=tuple(found["place"]),
+    )
+
+
+def _dump_value(value: Any) -> tuple[bool, Any]:
+    return (True, None) if value is DELETED else (False, value)
+
+
+def _load_value(deleted: bool, value: Any) -> Any:
+    return DELETED if deleted else value
+
+
+def _time(seconds: float) -> datetime:
+    return when(seconds)

@@ -1,0 +1,76 @@
+"""What a storage in tables needs of a database; ``sqlite`` and ``postgres`` give it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+__all__ = ["Columns", "Database", "Query", "Writing"]
+
+T = TypeVar("T")
+
+Columns: TypeAlias = tuple[Any, ...]
+
+Query: TypeAlias = tuple[str, Sequence[Any]]
+"""A statement with ``?`` for each parameter, and the parameters."""
+
+
+class Writing(Protocol):
+    """A transaction that no other writer of the store runs beside.
+
+    Attributes:
+        n: the number of the last commit.
+        clock: the time of the last commit.
+        now: the time.
+        ahead: what the query that was given with the transaction found.
+    """
+
+    n: int
+    clock: float
+    now: float
+    ahead: list[Columns]
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        """What a query finds."""
+        ...
+
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Runs a statement now, or with others before the commit."""
+        ...
+
+
+class Database(Protocol):
+    """A database with the tables of one store.
+
+    Attributes:
+        place: which one, for messages; without passwords.
+        replica: the store's name in dots.
+        clock_error: by how many seconds at most ``time()`` differs from the clock that other processes read.
+    """
+
+    place: str
+    replica: str
+    clock_error: float
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        """What a query finds in all that is committed."""
+        ...
+
+    def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
+        """Runs ``work`` in a transaction, commits, and returns what it returned.
+
+        Only if nothing of it was committed may ``work`` be run again. When this returns, what was committed survives
+        a crash.
+
+        Raises:
+            StorageError: the database cannot be used; nothing was committed.
+        """
+        ...
+
+    def time(self) -> float:
+        """The time, by the clock that all processes with this store share."""
+        ...
+
+    def close(self) -> None:
+        """Gives up all connections."""
+        ...

@@ -1,0 +1,35 @@
+"""From a url to a storage."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from concordant.errors import ConcordantError
+from concordant.storage.base import Storage
+from concordant.storage.memory import MemoryStorage
+from concordant.storage.sql import SqlStorage
+
+__all__ = ["open_storage"]
+
+
+def open_storage(url: str | None, replica: str | None, journal: int, options: Any = None) -> Storage:
+    """The storage that a url names; ``None`` is this process's memory.
+
+    Args:
+        replica: the store's name in dots; made up for a new one if not given.
+        journal: how many changes the journal keeps in memory.
+        options: settings of the database.
+
+    Raises:
+        StorageError: the database cannot be opened.
+    """
+    if url is None:
+        return MemoryStorage(replica or uuid.uuid4().hex[:12], journal)
+    if url.startswith("sqlite:"):
+        from concordant.storage.sqlite import SqliteDatabase, SqliteOptions
+
+        settings = options or SqliteOptions()
+        return SqlStorage(SqliteDatabase(url, replica, settings), cache=settings.cache)
+    example = 'Use "sqlite:///team.db" or "postgresql://host/database", or leave out the url'
+    raise ConcordantError(f"no storage for {url!r}. {example}")

@@ -1,0 +1,198 @@
+"""Documents, journal and escalations in the tables of a database."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, ClassVar
+
+from pydantic_core import from_json
+
+from concordant.escalation import Escalation
+from concordant.record import Record
+from concordant.storage.base import Namespace, Place, Projection, Row, State, Totals, Update
+from concordant.storage.cache import RecordCache
+from concordant.storage.columns import DOCUMENT, JOURNAL, document_of, load_escalation, load_row, load_state
+from concordant.storage.database import Columns, Database, Query, Writing
+from concordant.storage.saving import Saving
+from concordant.storage.tables import bounds, dump_key, dump_namespace
+
+__all__ = ["SqlStorage"]
+
+PAGE = 200
+"""How many documents are fetched at once."""
+
+_DOCUMENTS = DOCUMENT.replace(", record", "")
+_PEEK = (
+    f"SELECT s.n, {', '.join('d.' + name for name in _DOCUMENTS.split(', '))}, "
+    "CASE WHEN d.version = ? THEN NULL ELSE d.record END "
+    "FROM concordant_store s LEFT JOIN concordant_documents d ON d.namespace = ? AND d.key = ?"
+)
+_ID = "(SELECT id FROM concordant_documents WHERE namespace = ? AND key = ?)"
+_STATES = {"open": "('open', 'claimed')", "all": "('open', 'claimed', 'resolved', 'dismissed', 'superseded', 'agreed')"}
+
+
+class SqlStorage:
+    """The storage of a workspace with a database: every read asks the database, every commit is a transaction.
+
+    Args:
+        database: SQLite or Postgres.
+        cache: how many bytes of records are kept decoded; what is kept is used only as long as it is the newest.
+    """
+
+    live: ClassVar[bool] = False
+
+    def __init__(self, database: Database, *, cache: int = 32 * 1024 * 1024) -> None:
+        self.database = database
+        self.replica = database.replica
+        self.source = uuid.uuid4().hex[:12]
+        self._cache = RecordCache(cache)
+        self._projection: Projection | None = None
+
+    def attach(self, projection: Projection) -> None:
+        self._projection = projection
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def commit(self, namespace: Namespace, key: str, update: Update) -> None:
+        self.commit_all([(namespace, key, update)])
+
+    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+        if not updates:
+            return
+        for place, state, size in self.database.write(lambda tx: self._run(tx, updates), self._peek(updates[0][:2])):
+            self._cache.put(place, state.version, state, size)
+
+    def _run(self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]]) -> list[tuple[Place, Record, int]]:
+        """Runs updates in a transaction; returns the records that they made, with their sizes."""
+        saving = Saving(tx, self._projection, self.source)
+        found = tx.ahead
+        for namespace, key, update in updates:
+            place = (namespace, key)
+            if not saving.has(place):
+                columns = (found or tx.rows(*self._peek(place)))[0]
+                saving.begin(place, columns[1:], self._state(columns, place, private=True))
+            found = []
+            saving.apply(place, update)
+        return saving.end()
+
+    def advance(self, past: float) -> None:
+        def run(tx: Writing) -> None:
+            if past > tx.clock:
+                tx.run("UPDATE concordant_store SET clock = ?", (past,))
+
+        self.database.write(run)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def load(self, namespace: Namespace, key: str) -> State | None:
+        return self.peek(namespace, key)[1]
+
+    def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
+        place = (namespace, key)
+        columns = self.database.rows(*self._peek(place))[0]
+        return columns[0], self._state(columns, place)
+
+    def _peek(self, place: Place) -> Query:
+        return _PEEK, (self._cache.version(place), dump_namespace(place[0]), dump_key(place[1]))
+
+    def _state(self, columns: Columns, place: Place, *, private: bool = False) -> State | None:
+        """The state in what ``_PEEK`` found; a ``private`` one may be changed."""
+        columns = columns[1:]
+        if columns[0] is None:
+            return None
+        if columns[6] is not None:
+            return load_state(columns, *place)
+        version = columns[3]
+        held = self._cache.get(place, version)
+        if held is not None:
+            return held.copy() if private else held
+        data = columns[12]
+        if data is None:  # it was held when the query was made, and has been given up since
+            found = self.database.rows(f"SELECT {DOCUMENT} FROM concordant_documents WHERE id = ?", (columns[0],))
+            columns = found[0]
+            data = columns[12]
+        state = load_state(columns, *place)
+        assert isinstance(state, Record)
+        if not private:
+            self._cache.put(place, state.version, state, len(data))
+        return state
+
+    def reading(self) -> Any:
+        return nullcontext()
+
+    def now(self) -> tuple[int, float]:
+        ((n, clock),) = self.database.rows("SELECT n, clock FROM concordant_store")
+        return n, max(clock, self.database.time())
+
+    def documents(self, prefix: Namespace) -> Iterator[tuple[Namespace, str, State]]:
+        query = "SELECT id FROM concordant_documents WHERE namespace >= ? AND namespace < ? ORDER BY id"
+        ids = [id_ for (id_,) in self.database.rows(query, bounds(prefix))]
+        for start in range(0, len(ids), PAGE):
+            page = ids[start : start + PAGE]
+            marks = ", ".join("?" * len(page))
+            query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE id IN ({marks}) ORDER BY id"
+            for columns in self.database.rows(query, page):
+                place = document_of(columns)
+                yield *place, load_state(columns, *place)
+
+    def changes(self, after: Any = None) -> tuple[Any, Sequence[Place]]:
+        ((n,),) = self.database.rows("SELECT n FROM concordant_store")
+        query = "SELECT id, namespace, key FROM concordant_documents WHERE version > ? ORDER BY version"
+        return n, [document_of(columns) for columns in self.database.rows(query, (after or 0,))]
+
+    # -- the journal ---------------------------------------------------------------------------------------------
+
+    def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
+        query = f"SELECT {JOURNAL} FROM concordant_journal WHERE document = {_ID} ORDER BY n DESC"
+        found = self.database.rows(query, (dump_namespace(namespace), dump_key(key)))
+        return (load_row(columns, namespace, key) for columns in found)
+
+    def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
+        query = f"SELECT {JOURNAL} FROM concordant_journal WHERE task = ? AND document = {_ID} ORDER BY n DESC"
+        found = self.database.rows(query, (task, dump_namespace(namespace), dump_key(key)))
+        return (load_row(columns, namespace, key) for columns in found)
+
+    def executed_before(self, task: str, execution: str) -> bool:
+        query = "SELECT 1 FROM concordant_journal WHERE task = ? AND execution <> ? LIMIT 1"
+        return bool(self.database.rows(query, (task, execution)))
+
+    # -- escalations ---------------------------------------------------------------------------------------------
+
+    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+        query = (
+            "SELECT id, body FROM concordant_escalations "
+            "WHERE namespace = ? AND key = ? AND state IN ('open', 'claimed') ORDER BY n, place"
+        )
+        found = self.database.rows(query, (dump_namespace(place[0]), dump_key(place[1])))
+        return {id_: load_escalation(body) for id_, body in found}
+
+    def find_closed(self, id_: str) -> Escalation | None:
+        query = "SELECT body FROM concordant_escalations WHERE id = ? AND state NOT IN ('open', 'claimed')"
+        found = self.database.rows(query, (id_,))
+        return load_escalation(found[0][0]) if found else None
+
+    def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
+        states = _STATES.get(state) or f"('{state}')"
+        query = (
+            f"SELECT body FROM concordant_escalations WHERE state IN {states} "
+            "AND namespace >= ? AND namespace < ? ORDER BY state IN ('open', 'claimed') DESC, n, place"
+        )
+        return (load_escalation(body) for (body,) in self.database.rows(query, bounds(prefix)))
+
+    def totals(self) -> Totals:
+        rows = self.database.rows
+        settled: dict[str, int] = {}
+        for (policies,) in rows("SELECT settled FROM concordant_journal WHERE settled IS NOT NULL"):
+            for _, policy in from_json(policies):
+                settled[policy] = settled.get(policy, 0) + 1
+        return Totals(
+            rows("SELECT count(*) FROM concordant_documents")[0][0],
+            dict(rows("SELECT act, count(*) FROM concordant_journal GROUP BY act")),
+            settled,
+            dict(rows("SELECT state, count(*) FROM concordant_escalations GROUP BY state")),
+        )
+
+    def close(self) -> None:
+        self.database.close()

@@ -1,0 +1,252 @@
+"""A store in one SQLite file, for many processes on one machine."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import unquote
+
+from concordant.errors import ConcordantError, StorageBusyError, StorageError
+from concordant.storage.database import Columns, Query, Writing
+from concordant.storage.migrating import VERSION, checked, migrate
+from concordant.storage.tables import SQLITE
+
+__all__ = ["SqliteDatabase", "SqliteOptions"]
+
+T = TypeVar("T")
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+_PAUSE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteOptions:
+    """Settings of a SQLite file.
+
+    Args:
+        synchronous: ``"full"`` waits at each commit until the disk has it: it survives a power failure.
+            ``"normal"`` does not wait: a commit survives a crash of any process, but the last ones may be lost when
+            the machine itself fails.
+        lock_timeout: for how many seconds a write waits for other writers before ``StorageBusyError``.
+        cache: how many bytes of records each process keeps decoded.
+    """
+
+    synchronous: Literal["full", "normal"] = "full"
+    lock_timeout: float = 60.0
+    cache: int = 32 * 1024 * 1024
+
+
+class SqliteDatabase:
+    """The file: one connection writes, each read takes one of its own.
+
+    Raises:
+        StorageError: it cannot be opened, or is no database of ours.
+    """
+
+    clock_error = 0.0
+
+    def __init__(self, url: str, replica: str | None, options: SqliteOptions) -> None:
+        self.path = _path_of(url)
+        self.place = f"sqlite:///{self.path}"
+        self._options = options
+        self._begin()
+        self.replica = self._prepared(replica)
+        _opened.add(self)
+
+    def _prepared(self, wanted: str | None) -> str:
+        """Opens the file, with its tables up to date; returns the store's name."""
+        known = "SELECT 1 FROM sqlite_master WHERE name = 'concordant_schema'"
+        with self._guarded(), self._lock:
+            connection = self._connect_writer()
+            tx = _Writing(connection)
+            if self._patiently(lambda: tx.rows(known)):
+                name = checked(tx.rows(VERSION)[0], self.place, wanted)
+                if name is not None:
+                    return name
+            with self._exclusively(connection):
+                return migrate(tx, bool(tx.rows(known)), SQLITE, self.place, wanted)
+
+    @contextmanager
+    def _exclusively(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """A transaction that no other writes beside."""
+        self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._readers: deque[sqlite3.Connection] = deque()
+        self._closed = False
+
+    # -- connections ---------------------------------------------------------------------------------------------
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StorageError(self.place, "the workspace was closed", "Open another one")
+        connection = sqlite3.connect(
+            self.path, timeout=self._options.lock_timeout, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchall())
+            connection.execute(f"PRAGMA synchronous = {self._options.synchronous}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        if self._writer is None:
+            self._writer = self._connect()
+        return self._writer
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Repeats a call while others hold the file; SQLite itself waits in most cases, but not in all."""
+        end = time.monotonic() + self._options.lock_timeout
+        while True:
+            try:
+                return call()
+            except sqlite3.OperationalError as error:
+                if _code(error) not in _BUSY or time.monotonic() > end:
+                    raise
+            time.sleep(_PAUSE)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Turns SQLite's errors into ours. After one that may be the file's fault, connections begin anew."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = _code(error)
+            if code in _BUSY:
+                mend = "Write less at once, or wait longer (lock_timeout)"
+                raise StorageBusyError(self.place, f"it was locked by others ({error})", mend) from error
+            self._give_up()
+            raise StorageError(self.place, str(error), _MENDS.get(code, _MENDS[0])) from error
+
+    def _give_up(self) -> None:
+        writer, self._writer = self._writer, None
+        for connection in [*([writer] if writer else []), *self._drain()]:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _drain(self) -> Iterator[sqlite3.Connection]:
+        while self._readers:
+            with suppress(IndexError):
+                yield self._readers.pop()
+
+    # -- the work ------------------------------------------------------------------------------------------------
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        try:
+            connection = self._readers.pop()
+        except IndexError:
+            with self._guarded():
+                connection = self._connect()
+        try:
+            found = connection.execute(statement, parameters).fetchall()
+        except sqlite3.Error:
+            with self._guarded():
+                try:
+                    found = self._patiently(lambda: connection.execute(statement, parameters).fetchall())
+                except BaseException:
+                    connection.close()
+                    raise
+        except BaseException:
+            connection.close()
+            raise
+        self._readers.append(connection)
+        return found
+
+    def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
+        if not self._lock.acquire(timeout=self._options.lock_timeout):
+            mend = "Write less at once, or wait longer (lock_timeout)"
+            raise StorageBusyError(self.place, "other threads were writing all the time", mend)
+        try:
+            with self._guarded():
+                connection = self._connect_writer()
+                with self._exclusively(connection):
+                    tx = _Writing(connection)
+                    ((tx.n, tx.clock),) = tx.rows("SELECT n, clock FROM concordant_store")
+                    tx.now = time.time()
+                    if ahead is not None:
+                        tx.ahead = tx.rows(*ahead)
+                    return work(tx)
+        finally:
+            self._lock.release()
+
+    def time(self) -> float:
+        return time.time()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._give_up()
+
+    def _after_fork(self) -> None:
+        """In the child of a fork: what belongs to the parent is left alone, never closed."""
+        _abandoned.extend([self._writer, *self._readers])
+        self._begin()
+
+
+class _Writing:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.n = 0
+        self.clock = self.now = 0.0
+        self.ahead: list[Columns] = []
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        return self._connection.execute(statement, parameters).fetchall()
+
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        self._connection.execute(statement, parameters)
+
+
+_MENDS = {
+    0: "Nothing of the call was stored; make the file usable and call again",
+    sqlite3.SQLITE_FULL: "Nothing of the call was stored; make room on the disk and call again",
+    sqlite3.SQLITE_READONLY: "Nothing of the call was stored; allow this process to write the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: "Create the folder, and allow this process to write there",
+    sqlite3.SQLITE_CORRUPT: "Restore the file from a back-up",
+    sqlite3.SQLITE_NOTADB: "Give the path of another file, or restore this one from a back-up",
+}
+
+_opened: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
+_abandoned: list[Any] = []
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _path_of(url: str) -> str:
+    prefix, _, rest = url.partition("///")
+    if prefix != "sqlite:" or not rest or rest == ":memory:" or "?" in rest:
+        example = 'Write it as "sqlite:///team.db" or "sqlite:////var/lib/team.db"; leave out the url to stay in memory'
+        raise ConcordantError(f"{url!r} names no SQLite file. {example}")
+    return str(Path(unquote(rest)))
+
+
+def _forget_connections() -> None:
+    for database in list(_opened):
+        database._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_connections)

@@ -1,0 +1,78 @@
+"""Starts workers as processes, and looks at what they leave behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic_core import from_json
+
+from concordant import Moment, Workspace
+from concordant.record import Record
+from concordant.storage.sql import SqlStorage
+from concordant.workspace.commits import current_view
+
+from .work import SCHEMAS
+
+WORK = Path(__file__).with_name("work.py")
+
+
+def start(
+    url: str, worker: int, first: int, count: int, documents: int, began: Moment | None = None
+) -> subprocess.Popen[bytes]:
+    """A process that writes the steps of a worker."""
+    numbers = [str(number) for number in (worker, first, count, documents)]
+    moment = repr(tuple(began)) if began is not None else ""
+    command = [sys.executable, str(WORK), url, *numbers, moment]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def acknowledged(process: subprocess.Popen[bytes]) -> list[int]:
+    """The steps that an ended process had acknowledged; it has written nothing but those."""
+    out, err = process.communicate(timeout=300)
+    assert not err, err.decode()
+    return [int(line) for line in out.decode().split("\n")[:-1]]
+
+
+def succeed(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Waits for processes, all of which must end well."""
+    for process in processes:
+        acknowledged(process)
+        assert process.returncode == 0
+
+
+def check_store(url: str) -> None:
+    """Reads a store to the last row: what is kept beside the records is what they show, and numbers fit."""
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        storage = workspace.storage
+        assert isinstance(storage, SqlStorage)
+        rows = storage.database.rows
+        ((last, clock),) = rows("SELECT n, clock FROM concordant_store")
+        journal = rows("SELECT n, time, document, previous FROM concordant_journal ORDER BY n")
+        assert all(n <= last and time <= clock for n, time, *_ in journal)
+        assert [time for _, time, *_ in journal] == sorted(time for _, time, *_ in journal)
+        newest = {document: n for n, _, document, _ in journal}
+        before: dict[int, int] = {}
+        for n, _, document, previous in journal:
+            assert previous == before.get(document, 0)
+            before[document] = n
+        listed: dict[tuple[tuple[str, ...], str], set[str]] = {}
+        for escalation in workspace.escalations():
+            listed.setdefault((escalation.namespace, escalation.key), set()).add(escalation.version)
+        columns = {
+            id_: (version, open_, value)
+            for id_, version, open_, value in rows("SELECT id, version, open, value FROM concordant_documents")
+        }
+        assert {id_: version for id_, (version, *_) in columns.items()} == newest
+        stored = iter(columns[id_] for id_ in sorted(columns))
+        for namespace, key, state in storage.documents(()):
+            version, open_, value = next(stored)
+            if not isinstance(state, Record):
+                assert state[2] == version and open_ == 0
+                continue
+            view = current_view(state, workspace.registry.find(namespace), storage.replica)
+            assert (value and from_json(value)) == (view.body and from_json(view.body))
+            assert open_ == len(view.contests) == len(listed.pop((namespace, key), ()))
+        assert not listed

@@ -1,0 +1,101 @@
+"""Many processes on one store: nothing lost, the same verdicts as in one process; and processes that are killed."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from concordant import Workspace
+
+from .processes import acknowledged, check_store, start, succeed
+from .work import SCHEMAS, Expected
+
+FreshUrl = Callable[[str], str]
+DURABLE = ["sqlite"]
+
+
+def many_at_once(url: str, processes: int, steps: int, documents: int) -> None:
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        began = workspace.moment()
+    succeed([start(url, worker, 0, steps, documents, began) for worker in range(processes)])
+    expected = Expected()
+    for worker in range(processes):
+        for number in range(steps):
+            expected.add(worker, number, documents)
+    check_store(url)
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        expected.check(workspace)
+
+
+def killed(url: str, seed: str, rounds: int) -> int:
+    """Kills two processes at random instants, again and again; returns how many steps they had acknowledged."""
+    rnd = random.Random(seed)
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        began = workspace.moment()
+    expected, total, done = Expected(), 0, [0, 0]
+    for _ in range(rounds):
+        processes = [start(url, worker, done[worker], 100_000, 10, began) for worker in (0, 1)]
+        time.sleep(rnd.uniform(0.6, 1.2))
+        for process in processes:
+            process.kill()
+        for worker, process in enumerate(processes):
+            steps = acknowledged(process)
+            total += len(steps)
+            for number in steps:
+                expected.add(worker, number, 10)
+            done[worker] += len(steps)
+        with Workspace(url, schemas=SCHEMAS) as workspace:
+            for worker in (0, 1):
+                # The step under way may have been committed without having been acknowledged; then all of it was.
+                if in_journal(workspace, worker, done[worker]):
+                    expected.add(worker, done[worker], 10)
+                    done[worker] += 1
+            expected.check(workspace)
+        check_store(url)
+    return total
+
+
+def in_journal(workspace: Workspace, worker: int, number: int) -> bool:
+    mark = f'"{worker}.{number}"'.encode()
+    line = f"line {worker}.{number}.".encode()
+    bodies = workspace.storage.database.rows(  # type: ignore[attr-defined]
+        "SELECT body, agent FROM concordant_journal ORDER BY n DESC LIMIT 4"
+    )
+    return any(
+        agent in (f"w{worker}", "anonymous") and (mark in body or line in body or owned(body, worker, number))
+        for body, agent in bodies
+    )
+
+
+def owned(body: bytes, worker: int, number: int) -> bool:
+    return f'{{"w{worker}":{number}}}'.encode() in body
+
+
+@pytest.mark.parametrize("kind", DURABLE)
+def test_many_processes_lose_nothing(fresh_url: FreshUrl, kind: str) -> None:
+    """Four processes write all kinds to shared documents: the result is the exact model's, and no call failed."""
+    many_at_once(fresh_url(kind), 4, 150, 12)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("kind", DURABLE)
+def test_eight_processes_with_two_thousand_writes_each(fresh_url: FreshUrl, kind: str) -> None:
+    """Eight processes, 2,000 writes each, 50 documents."""
+    many_at_once(fresh_url(kind), 8, 2_000, 50)
+
+
+@pytest.mark.parametrize("kind", DURABLE)
+def test_g10_killed_processes_leave_what_they_acknowledged(fresh_url: FreshUrl, seed: str, kind: str) -> None:
+    """After kill -9 at a random instant every acknowledged write is there, and no half of one."""
+    assert killed(fresh_url(kind), seed, 3) > 0
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("kind", DURABLE)
+def test_g10_a_thousand_kills(fresh_url: FreshUrl, seed: str, kind: str) -> None:
+    """The same a thousand times, a new store every 50 rounds of two kills."""
+    for number in range(10):
+        killed(fresh_url(kind), f"{seed}/{number}", 50)

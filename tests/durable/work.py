@@ -1,0 +1,124 @@
+"""Work that processes do on one store, each step derived from (worker, number), so that what must come of it is known.
+
+Run as a program it is one process: ``python work.py URL WORKER FIRST COUNT DOCUMENTS BEGAN`` writes steps and prints
+the number of each after it was acknowledged.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import random
+import sys
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BaseModel
+
+from concordant import Counter, List, Map, Moment, Scalar, Set, Text, Workspace
+
+SPACE = ("plans",)
+PAIRS = ("pairs",)
+
+
+class Plan(BaseModel):
+    tags: Annotated[set[str], Set()] = set()
+    owners: Annotated[dict[str, int], Map()] = {}
+    notes: Annotated[str, Text()] = ""
+    votes: Annotated[int, Counter()] = 0
+    steps: Annotated[list[str], List()] = []
+    status: Annotated[str | None, Scalar()] = None
+
+
+SCHEMAS: dict[tuple[str, ...], Any] = {SPACE: Plan}
+Step = tuple[str | None, dict[str, Any]]
+
+
+def step(worker: int, number: int, documents: int) -> Step:
+    """The document and the values of a step; no document: a pair of new ones in one transaction."""
+    rnd = random.Random(f"{worker}/{number}")
+    name = f"{worker}.{number}"
+    fields: dict[str, Any] = {
+        "tags": [name],
+        "owners": {f"w{worker}": number},
+        "notes": f"line {name}.",
+        "votes": number % 7 + 1,
+        "steps": [name],
+        "status": name,
+    }
+    chosen = rnd.sample(sorted(fields), rnd.randint(2, 6))
+    key = None if rnd.random() < 0.1 else f"d{rnd.randrange(documents)}"
+    return key, {field: fields[field] for field in chosen}
+
+
+def run(url: str, worker: int, numbers: Iterable[int], documents: int, began: Moment | None) -> None:
+    """Writes steps, in this process."""
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        agent = workspace.agent(f"w{worker}", began=began)
+        for number in numbers:
+            key, values = step(worker, number, documents)
+            if key is None:
+                workspace.put_all([(PAIRS, f"{worker}.{number}.{side}", values, None) for side in "ab"])
+            else:
+                agent.write(SPACE, key, values)
+            os.write(1, f"{number}\n".encode())
+
+
+class Expected:
+    """What must be in the store after steps of workers that all began before any of them."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.pairs: dict[str, dict[str, Any]] = {}
+
+    def add(self, worker: int, number: int, documents: int) -> None:
+        """Counts a step."""
+        key, values = step(worker, number, documents)
+        if key is None:
+            self.pairs.update((f"{worker}.{number}.{side}", values) for side in "ab")
+            return
+        there = self.documents.setdefault(
+            key, {"tags": set(), "owners": {}, "notes": [], "votes": 0, "steps": [], "status": {}}
+        )
+        there["tags"] |= set(values.get("tags", ()))
+        there["owners"].update(values.get("owners", {}))
+        there["notes"] += [values["notes"]] if "notes" in values else []
+        there["votes"] += values.get("votes", 0)
+        there["steps"] += values.get("steps", [])
+        if "status" in values:
+            there["status"][f"w{worker}"] = values["status"]
+
+    def check(self, workspace: Workspace) -> None:
+        """Compares; of lists and texts each worker's items in its order."""
+        assert {document.key: document.value for document in workspace.list(PAIRS)} == self.pairs
+        shown = {document.key: document for document in workspace.list(SPACE)}
+        assert sorted(shown) == sorted(self.documents)
+        for key, wanted in self.documents.items():
+            document = shown[key]
+            value = document.value
+            assert set(value.get("tags", ())) == wanted["tags"], key
+            assert value.get("owners", {}) == wanted["owners"], key
+            assert value.get("votes", 0) == wanted["votes"], key
+            assert by_worker(value.get("steps", [])) == by_worker(wanted["steps"]), key
+            lines = [line.removeprefix("line ").rstrip(".") for line in value.get("notes", "").split("\n") if line]
+            wanted_lines = [line.removeprefix("line ").rstrip(".") for line in wanted["notes"]]
+            assert by_worker(lines) == by_worker(wanted_lines), key
+            if len(wanted["status"]) > 1:
+                contenders = document.contested[("status",)].contenders
+                assert {c.agent: c.value for c in contenders} == wanted["status"], key
+            else:
+                assert {value.get("status")} == set(wanted["status"].values()) or not wanted["status"], key
+                assert not document.contested
+
+
+def by_worker(items: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for item in items:
+        found.setdefault(item.partition(".")[0], []).append(item)
+    return found
+
+
+if __name__ == "__main__":
+    url, worker, first, count, documents, began = sys.argv[1:]
+    moment = Moment(*ast.literal_eval(began)) if began else None
+    run(url, int(worker), range(int(first), int(first) + int(count)), int(documents), moment)
