@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from concordant.storage import Storage, open_storage
-from concordant.storage.sqlite import SqliteOptions
+from concordant.storage import SqliteOptions, Storage, open_storage
 from concordant.workspace import workspace as workspace_module
 
 # CrewAI has an environment of its own, in which `make test` runs these.

@@ -32,6 +32,7 @@ from concordant.errors import (
 )
 from concordant.kinds import Counter, List, Map, Scalar, Set, Text, priority
 from concordant.schema import Schema
+from concordant.storage import SqliteOptions
 from concordant.workspace import (
     ABSTAIN,
     DELETED,
@@ -76,6 +77,7 @@ __all__ = [
     "Schema",
     "SchemaError",
     "Set",
+    "SqliteOptions",
     "StaleDecisionError",
     "StaleReplicaError",
     "StaleWriteError",

@@ -35,24 +35,22 @@ def killed(url: str, seed: str, rounds: int) -> int:
     rnd = random.Random(seed)
     with Workspace(url, schemas=SCHEMAS) as workspace:
         began = workspace.moment()
-    expected, total, done = Expected(), 0, [0, 0]
-    for _ in range(rounds):
-        processes = [start(url, worker, done[worker], 100_000, 10, began) for worker in (0, 1)]
+    expected, total = Expected(), 0
+    for turn in range(rounds):
+        workers = (2 * turn, 2 * turn + 1)
+        processes = [start(url, worker, 0, 100_000, 10, began) for worker in workers]
         time.sleep(rnd.uniform(0.6, 1.2))
         for process in processes:
             process.kill()
-        for worker, process in enumerate(processes):
-            steps = acknowledged(process)
-            total += len(steps)
-            for number in steps:
-                expected.add(worker, number, 10)
-            done[worker] += len(steps)
         with Workspace(url, schemas=SCHEMAS) as workspace:
-            for worker in (0, 1):
+            for worker, process in zip(workers, processes, strict=True):
+                steps = acknowledged(process)
+                total += len(steps)
+                for number in steps:
+                    expected.add(worker, number, 10)
                 # The step under way may have been committed without having been acknowledged; then all of it was.
-                if in_journal(workspace, worker, done[worker]):
-                    expected.add(worker, done[worker], 10)
-                    done[worker] += 1
+                if in_journal(workspace, worker, len(steps)):
+                    expected.add(worker, len(steps), 10)
             expected.check(workspace)
         check_store(url)
     return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from concordant import ConcordantError, Moment, StorageBusyError, StorageError, Workspace
-from concordant.storage.sqlite import SqliteOptions
+from concordant import ConcordantError, Moment, SqliteOptions, StorageBusyError, StorageError, Workspace
 
 from .processes import check_store, start, succeed
 from .work import SCHEMAS, SPACE, Expected
@@ -248,12 +248,16 @@ def test_g10_a_file_that_may_not_grow_is_told(url: str, ws: Workspace) -> None:
     check_store(url)
 
 
-def test_g10_a_file_that_is_read_only_is_told(url: str, path: Path) -> None:
+def test_g10_a_file_that_is_read_only_is_told() -> None:
     """Where the file may only be read, reads work and writes fail with our error."""
+    with tempfile.TemporaryDirectory() as folder:
+        read_only(Path(folder) / "team.db")
+
+
+def read_only(path: Path) -> None:
+    url = f"sqlite:///{path}"
     with Workspace(url, schemas=SCHEMAS) as ws:
         ws.agent("ada").write(*PLAN, {"votes": 1})
-    for folder in (path.parent, *path.parent.parents[:2]):
-        folder.chmod(0o755)
     path.parent.chmod(0o777)
 
     def child() -> str:

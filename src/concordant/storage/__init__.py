@@ -3,6 +3,7 @@
 from concordant.storage.base import Beside, Desk, Place, PutOff, Result, Row, State, Storage, Totals, Update
 from concordant.storage.memory import MemoryStorage
 from concordant.storage.opening import open_storage
+from concordant.storage.options import SqliteOptions
 
 __all__ = [
     "Beside",
@@ -12,6 +13,7 @@ __all__ = [
     "PutOff",
     "Result",
     "Row",
+    "SqliteOptions",
     "State",
     "Storage",
     "Totals",

@@ -8,6 +8,7 @@ from typing import Any
 from concordant.errors import ConcordantError
 from concordant.storage.base import Storage
 from concordant.storage.memory import MemoryStorage
+from concordant.storage.options import SqliteOptions
 from concordant.storage.sql import SqlStorage
 
 __all__ = ["open_storage"]
@@ -27,9 +28,11 @@ def open_storage(url: str | None, replica: str | None, journal: int, options: An
     if url is None:
         return MemoryStorage(replica or uuid.uuid4().hex[:12], journal)
     if url.startswith("sqlite:"):
-        from concordant.storage.sqlite import SqliteDatabase, SqliteOptions
+        from concordant.storage.sqlite import SqliteDatabase
 
         settings = options or SqliteOptions()
+        if not isinstance(settings, SqliteOptions):
+            raise ConcordantError(f"options={options!r} are no settings of a SQLite file: use SqliteOptions(...)")
         return SqlStorage(SqliteDatabase(url, replica, settings), cache=settings.cache)
     example = 'Use "sqlite:///team.db" or "postgresql://host/database", or leave out the url'
     raise ConcordantError(f"no storage for {url!r}. {example}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import chain
 from typing import Any, ClassVar
 
 from pydantic_core import from_json
@@ -179,7 +180,15 @@ class SqlStorage:
             f"SELECT body FROM concordant_escalations WHERE state IN {states} "
             "AND namespace >= ? AND namespace < ? ORDER BY state IN ('open', 'claimed') DESC, n, place"
         )
-        return (load_escalation(body) for (body,) in self.database.rows(query, bounds(prefix)))
+        open_: dict[Place, list[Escalation]] = {}  # those of one document stand together
+        closed: list[Escalation] = []
+        for (body,) in self.database.rows(query, bounds(prefix)):
+            found = load_escalation(body)
+            if found.state in ("open", "claimed"):
+                open_.setdefault((found.namespace, found.key), []).append(found)
+            else:
+                closed.append(found)
+        return chain(*open_.values(), closed)
 
     def totals(self) -> Totals:
         rows = self.database.rows

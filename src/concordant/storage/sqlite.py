@@ -10,39 +10,22 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from concordant.errors import ConcordantError, StorageBusyError, StorageError
 from concordant.storage.database import Columns, Query, Writing
 from concordant.storage.migrating import VERSION, checked, migrate
+from concordant.storage.options import SqliteOptions
 from concordant.storage.tables import SQLITE
 
-__all__ = ["SqliteDatabase", "SqliteOptions"]
+__all__ = ["SqliteDatabase"]
 
 T = TypeVar("T")
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _PAUSE = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class SqliteOptions:
-    """Settings of a SQLite file.
-
-    Args:
-        synchronous: ``"full"`` waits at each commit until the disk has it: it survives a power failure.
-            ``"normal"`` does not wait: a commit survives a crash of any process, but the last ones may be lost when
-            the machine itself fails.
-        lock_timeout: for how many seconds a write waits for other writers before ``StorageBusyError``.
-        cache: how many bytes of records each process keeps decoded.
-    """
-
-    synchronous: Literal["full", "normal"] = "full"
-    lock_timeout: float = 60.0
-    cache: int = 32 * 1024 * 1024
 
 
 class SqliteDatabase:

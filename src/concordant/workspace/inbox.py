@@ -40,7 +40,8 @@ def transitions(
         now[fresh.id] = fresh
     closed = [_closed(known, record, decision) for id_, known in before.items() if id_ not in now]
     events += [Event(escalation.state, escalation) for escalation in closed]  # type: ignore[arg-type]
-    return Beside(now, closed, events)
+    oldest_first = {id_: now[id_] for id_ in before if id_ in now} | now
+    return Beside(oldest_first, closed, events)
 
 
 def as_known(fresh: Escalation, known: Escalation) -> Escalation:

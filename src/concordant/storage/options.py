@@ -1,0 +1,25 @@
+"""Settings of databases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["SqliteOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteOptions:
+    """Settings of a SQLite file.
+
+    Args:
+        synchronous: ``"full"`` waits at each commit until the disk has it: it survives a power failure.
+            ``"normal"`` does not wait: a commit survives a crash of any process, but the last ones may be lost when
+            the machine itself fails.
+        lock_timeout: for how many seconds a write waits for other writers before ``StorageBusyError``.
+        cache: how many bytes of records each process keeps decoded.
+    """
+
+    synchronous: Literal["full", "normal"] = "full"
+    lock_timeout: float = 60.0
+    cache: int = 32 * 1024 * 1024
