@@ -9,7 +9,7 @@ from concordant.errors import Fault, InvalidWriteError
 from concordant.schema import Compiled
 from concordant.values import Unstorable, alike, decode, encode
 from concordant.workspace.commits import Pending, version_of
-from concordant.workspace.document import Receipt
+from concordant.workspace.document import Document, Receipt
 from concordant.workspace.reading import Namespace, Reading
 from concordant.workspace.scope import Mark, Moment, Scope
 from concordant.workspace.waiting import off_loop, run_waiting
@@ -66,15 +66,20 @@ class Engine(Reading):
         value: Any,
         scope: Scope | None = None,
         *,
+        seen: Document | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> Receipt:
         """Stores as a store's put does: an edit of the fields given as far as they were read, else a contribution;
         in a namespace without a model the document is replaced as far as it has been seen.
 
         Args:
+            seen: what the value was made from, for a caller that holds it: the put is an edit of that, whatever else
+                the scope has read.
             settings: JSON values to remember about the document beside its value (``Document.setting``); of
                 concurrent ones the newest stands, ``None`` unsets.
         """
+        if seen is not None:
+            scope = self._having_read(seen)
         pending = self._put(namespace, key, value, scope)
         if settings:
             pending.settings = _stored(settings)

@@ -19,7 +19,7 @@ from concordant.workspace.quarantine import Quarantine
 from concordant.workspace.registry import Registry
 from concordant.workspace.resolving import Subscribers
 from concordant.workspace.scope import Mark, Scope
-from concordant.workspace.scoping import Scoping
+from concordant.workspace.scoping import ANONYMOUS, Scoping
 
 __all__ = ["Namespace", "Reading"]
 
@@ -101,6 +101,15 @@ class Reading:
                 self.scoping.note_read(place, mark)
             else:
                 scope.set_mark(place, mark)
+
+    def _having_read(self, document: Document) -> Scope:
+        """A scope under the name in force that has seen what a document shows, and its own earlier writes."""
+        base = self.scoping.current()
+        scope = Scope(ANONYMOUS, "", document.version, 0.0)
+        if base is not None:
+            scope = Scope(base.agent, base.origin, document.version, 0.0, base.relation)
+        scope.set_mark((document.namespace, document.key), _mark_of(document.version, document))
+        return scope
 
     def _seen_as(self, scope: Scope | None, namespace: Namespace, key: str, state: State | None) -> Document | None:
         schema = self.registry.find(namespace)

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from concordant_crewai.events import EscalationEvent
     from concordant_crewai.flow import MergeFlow
+    from concordant_crewai.installing import install
+    from concordant_crewai.memory import MergeStorage
     from concordant_crewai.persistence import MergeFlowPersistence
     from concordant_crewai.shared_state import SharedState
 
-__all__ = ["EscalationEvent", "MergeFlow", "MergeFlowPersistence", "SharedState"]
+__all__ = ["EscalationEvent", "MergeFlow", "MergeFlowPersistence", "MergeStorage", "SharedState", "install"]
 
 _HOMES = {
     "EscalationEvent": "events",
     "MergeFlow": "flow",
     "MergeFlowPersistence": "persistence",
+    "MergeStorage": "memory",
     "SharedState": "shared_state",
+    "install": "installing",
 }
 
 

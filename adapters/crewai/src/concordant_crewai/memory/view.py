@@ -1,0 +1,157 @@
+"""The vectors: a storage of CrewAI's own, which is brought up to what our records say and never asked what is true."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from crewai.memory.storage.backend import EmbeddingDimensionMismatchError, StorageBackend
+from crewai.memory.types import MemoryRecord, embed_texts
+
+from concordant_crewai.memory.model import MergedRecord
+from concordant_crewai.memory.records import Criteria, Entry, Records
+
+__all__ = ["Embedder", "View"]
+
+log = logging.getLogger("concordant")
+
+Embedder: TypeAlias = Callable[[list[str]], Any]
+
+_PAGE = 500
+_MOST_ROUNDS = 10
+
+
+class View:
+    """Records with their vectors.
+
+    Args:
+        make: makes the storage; called again where another process has made its table meanwhile.
+        records: what is true.
+        embedder: embeds the content of records that merged.
+    """
+
+    def __init__(self, make: Callable[[], StorageBackend], records: Records, embedder: Embedder | None) -> None:
+        self._make = make
+        self._records = records
+        self._embedder = embedder
+        self._storage = make()
+        self._dimension: int | None = None
+
+    def rows(self) -> Iterator[MemoryRecord]:
+        """All that the storage has."""
+        offset = 0
+        while page := self._storage.list_records(limit=_PAGE, offset=offset):
+            yield from page
+            offset += len(page)
+
+    def check(self, embedding: Sequence[float] | None) -> None:
+        """Refuses a vector of another length than those there are, before anything is written.
+
+        Raises:
+            EmbeddingDimensionMismatchError: so it is.
+        """
+        if embedding is None or len(embedding) == 0:
+            return
+        if self._dimension is None:
+            some = self._ready().list_records(limit=1)
+            known = len(some[0].embedding or ()) if some else 0
+            if not known and getattr(self._storage, "_table", None) is not None:
+                known = getattr(self._storage, "_vector_dim", 0)  # CrewAI's own, made for a length
+            self._dimension = known or len(embedding)
+        if len(embedding) != self._dimension:
+            raise EmbeddingDimensionMismatchError(self._dimension, len(embedding))
+
+    def search(
+        self, query: list[float], criteria: Criteria, limit: int, least: float
+    ) -> list[tuple[MergedRecord, float]]:
+        """The records nearest to a vector with their scores, as they are now."""
+        wanted = limit
+        while True:
+            scope, categories, metadata, _ = criteria
+            hits = self._ready().search(query, scope, categories, metadata, limit=wanted, min_score=least)
+            found: dict[str, tuple[MergedRecord, float]] = {}
+            for row, score in hits:
+                entry = self._records.own(row.id)
+                record = entry.record(row.embedding) if entry is not None else None
+                if record is not None and criteria.meets(record):
+                    found.setdefault(row.id, (record, score))
+            # Rows of records that are gone, or that a race wrote twice, take the places of others.
+            if len(found) >= limit or len(hits) < wanted or wanted > 8 * limit:
+                return [*found.values()][:limit]
+            wanted *= 2
+
+    def vector(self, record_id: str) -> list[float] | None:
+        """The vector of a record."""
+        row = self._ready().get_record(record_id)
+        return row.embedding if row is not None else None
+
+    def add(self, entries: Sequence[Entry], vectors: Sequence[list[float] | None]) -> None:
+        """Shows records that are new; one without a vector cannot be found, and would give the table another length."""
+        records: list[MemoryRecord] = [e.record(vector) for e, vector in zip(entries, vectors, strict=True) if vector]
+        if records:
+            self._storage.save(records)
+        self._records.follow()
+        for entry in entries:
+            if self._version(entry.document.key) != entry.document.version:
+                self.show(entry.document.key)
+
+    def show(self, record_id: str, text: str = "", vector: list[float] | None = None) -> None:
+        """Brings a record up to date, until it still is so afterwards: of two writers the slower one must not win.
+
+        Args:
+            text: what ``vector`` was made of; of merged content it is made anew.
+        """
+        for _ in range(_MOST_ROUNDS):
+            self._records.follow()
+            entry = self._records.own(record_id)
+            storage = self._ready()
+            row = storage.get_record(record_id)
+            found = self._vector_for(entry, row, text, vector) if entry is not None else None
+            if entry is None or not found:
+                storage.delete(record_ids=[record_id])
+            elif row is None:
+                storage.save([entry.record(found)])
+            else:
+                storage.update(entry.record(found))
+            self._records.follow()
+            if self._version(record_id) == (entry.document.version if entry is not None else 0):
+                return
+        log.warning("memory record %s changes faster than its vector can follow", record_id)
+
+    def reset(self) -> None:
+        """Drops everything, the length of vectors included."""
+        self._storage.reset()
+        self._dimension = None
+
+    def close(self) -> None:
+        """Closes the storage, if it can be closed."""
+        close = getattr(self._storage, "close", None)
+        if close is not None:
+            close()
+
+    def _version(self, record_id: str) -> int:
+        entry = self._records.own(record_id)
+        return entry.document.version if entry is not None else 0
+
+    def _vector_for(
+        self, entry: Entry, row: MemoryRecord | None, text: str, vector: list[float] | None
+    ) -> list[float] | None:
+        """The vector of a record's content; without an embedder the nearest there is."""
+        content = entry.value.get("content", "")
+        known = {text: vector, row.content: row.embedding} if row is not None else {text: vector}
+        if known.get(content):
+            return known[content]
+        if self._embedder is not None:
+            return embed_texts(self._embedder, [content])[0] or None
+        return vector or (row.embedding if row is not None else None)
+
+    def can_show(self, entry: Entry) -> bool:
+        """Whether a record that is not shown could be."""
+        return self._embedder is not None and bool(entry.value.get("content", "").strip())
+
+    def _ready(self) -> StorageBackend:
+        """The storage. CrewAI's own, opened before there was a table, would find nothing for ever after."""
+        if getattr(self._storage, "_table", self) is None and self._records.entries():
+            self._storage = self._make()
+        return self._storage
