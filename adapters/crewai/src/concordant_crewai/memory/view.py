@@ -59,8 +59,9 @@ class View:
             if not known and getattr(self._storage, "_table", None) is not None:
                 known = getattr(self._storage, "_vector_dim", 0)  # CrewAI's own, made for a length
             self._dimension = known or len(embedding)
-        if len(embedding) != self._dimension:
-            raise EmbeddingDimensionMismatchError(self._dimension, len(embedding))
+        known = self._dimension
+        if len(embedding) != known:
+            raise EmbeddingDimensionMismatchError(known, len(embedding))
 
     def search(
         self, query: list[float], criteria: Criteria, limit: int, least: float
@@ -105,15 +106,7 @@ class View:
         for _ in range(_MOST_ROUNDS):
             self._records.follow()
             entry = self._records.own(record_id)
-            storage = self._ready()
-            row = storage.get_record(record_id)
-            found = self._vector_for(entry, row, text, vector) if entry is not None else None
-            if entry is None or not found:
-                storage.delete(record_ids=[record_id])
-            elif row is None:
-                storage.save([entry.record(found)])
-            else:
-                storage.update(entry.record(found))
+            self._show(record_id, entry, text, vector)
             self._records.follow()
             if self._version(record_id) == (entry.document.version if entry is not None else 0):
                 return
@@ -134,14 +127,28 @@ class View:
         entry = self._records.own(record_id)
         return entry.document.version if entry is not None else 0
 
-    def _vector_for(
-        self, entry: Entry, row: MemoryRecord | None, text: str, vector: list[float] | None
-    ) -> list[float] | None:
-        """The vector of a record's content; without an embedder the nearest there is."""
+    def _show(self, record_id: str, entry: Entry | None, text: str, vector: list[float] | None) -> None:
+        storage = self._ready()
+        found: list[float] | None
+        if entry is not None and vector and text == entry.value.get("content", ""):
+            found = vector
+            known = getattr(storage, "_table", self) is not None  # CrewAI's own makes no fitting table for an update
+        else:
+            row = storage.get_record(record_id)
+            known = row is not None
+            found = self._vector_for(entry, row, vector) if entry is not None else None
+        if entry is None or not found:
+            storage.delete(record_ids=[record_id])
+        elif known:
+            storage.update(entry.record(found))
+        else:
+            storage.save([entry.record(found)])
+
+    def _vector_for(self, entry: Entry, row: MemoryRecord | None, vector: list[float] | None) -> list[float] | None:
+        """The vector of content that is not that of ``vector``; without an embedder the nearest there is."""
         content = entry.value.get("content", "")
-        known = {text: vector, row.content: row.embedding} if row is not None else {text: vector}
-        if known.get(content):
-            return known[content]
+        if row is not None and row.content == content and row.embedding:
+            return row.embedding
         if self._embedder is not None:
             return embed_texts(self._embedder, [content])[0] or None
         return vector or (row.embedding if row is not None else None)
