@@ -53,15 +53,19 @@ class View:
         """
         if embedding is None or len(embedding) == 0:
             return
-        if self._dimension is None:
-            some = self._ready().list_records(limit=1)
-            known = len(some[0].embedding or ()) if some else 0
-            if not known and getattr(self._storage, "_table", None) is not None:
-                known = getattr(self._storage, "_vector_dim", 0)  # CrewAI's own, made for a length
-            self._dimension = known or len(embedding)
-        known = self._dimension
+        known = self._dimension or self._length() or len(embedding)
+        self._dimension = known
         if len(embedding) != known:
             raise EmbeddingDimensionMismatchError(known, len(embedding))
+
+    def _length(self) -> int:
+        """The length of the vectors there are; 0 without any."""
+        some = self._ready().list_records(limit=1)
+        if some:
+            return len(some[0].embedding or ())
+        # CrewAI's own may be made for a length.
+        made = getattr(self._storage, "_table", None) is not None
+        return int(getattr(self._storage, "_vector_dim", 0)) if made else 0
 
     def search(
         self, query: list[float], criteria: Criteria, limit: int, least: float
