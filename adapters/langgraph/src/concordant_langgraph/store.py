@@ -103,9 +103,9 @@ class MergeStore(BatchStore):
 
     def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
         """Decides an escalation (``Workspace.resolve``)."""
+        self._open()
         receipt = self.workspace.resolve(escalation, value, by=by)
         if self._view is not None:
-            self._open()
             self._do(self._view.written([(escalation.namespace, escalation.key)]))
         return receipt
 

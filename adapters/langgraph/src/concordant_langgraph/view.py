@@ -83,11 +83,11 @@ class View:
         """
         self.outbox.pull()
         wanted = self.outbox.due(early=early)
-        for _ in range(TRIES):
+        for attempt in range(TRIES + 1):
             while share := self.outbox.take(wanted):
                 yield from self._work(share)
             others = self.outbox.others(wanted)
-            if not others:
+            if not others or attempt == TRIES:
                 break
             for share in others:
                 if not (yield share.claim):
