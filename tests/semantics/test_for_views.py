@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from concordant import DELETED, InvalidWriteError, Scalar, Set, Workspace
+from concordant import DELETED, InvalidWriteError, Moment, Scalar, Set, Workspace
 
 NS = ("docs",)
 OPEN = ("open",)
@@ -204,6 +204,16 @@ def test_what_is_adopted_was_there_before_everybody() -> None:
     assert ws.get(NS, "b") is None
     assert ws.get(NS, "c").value["status"] == "new"  # type: ignore[union-attr]
     assert ws.escalations() == []
+
+
+def test_what_is_adopted_was_there_whatever_its_clock() -> None:
+    """Times that another machine's clock gave, ahead of ours, make no conflict with scopes that go by time."""
+    ws = workspace()
+    began = Moment("elsewhere", 1, ws.moment().time - 60)
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    ws.adopt(NS, "a", {"status": "old"}, by="archive", updated_at=ahead)
+    ws.agent("ada", began=began).write(NS, "a", {"status": "new"})
+    assert ws.escalations() == [] and ws.get(NS, "a").value == {"status": "new"}  # type: ignore[union-attr]
 
 
 def test_what_is_adopted_keeps_its_times_and_is_credited() -> None:

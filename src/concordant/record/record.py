@@ -11,7 +11,10 @@ from concordant.sequence.splice import Spliced
 from concordant.tree import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
 from concordant.values import JSON
 
-__all__ = ["RECENT", "Arrival", "Record", "Setting"]
+__all__ = ["BEFORE", "RECENT", "Arrival", "Record", "Setting"]
+
+BEFORE = "adopted"
+"""The replica of what was there before a workspace: everybody there has seen it, whatever clock its times are of."""
 
 LIVES = 16
 """How many turns of a document's life are remembered."""
@@ -176,7 +179,7 @@ class Record:
         for n, time, origin, upto in self.arrivals:
             if origin == stamp.replica and stamp.n <= upto:
                 return n, time
-        return 0, stamp.time
+        return 0, 0.0 if stamp.replica == BEFORE else stamp.time
 
 
 def suspicious(path: Path, leaf: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from concordant.causal import Stamp, seen_everything
 from concordant.errors import Fault, InvalidWriteError
 from concordant.record import Record, Write, apply
+from concordant.record.record import BEFORE
 from concordant.schema import Compiled
 from concordant.storage import Desk, Result, State
 from concordant.values import Unstorable, decode, encode
@@ -17,15 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["adopt"]
 
-BEFORE = "adopted"
-"""The replica of adopted writes. No replica of that name is ever imported from, so that every scope has seen them; and
-an item that two workspaces adopt is one and the same write in both."""
-
 
 def adopt(
     workspace: Engine, namespace: tuple[str, ...], key: str, value: Any, by: str, created: float, updated: float
 ) -> int:
     """Makes a document of what another store held, unless there is, or was, one; returns its version (0: none made).
+
+    An item that two workspaces adopt is one and the same write in both.
 
     Raises:
         InvalidWriteError: the value does not fit the namespace's model as it is.
