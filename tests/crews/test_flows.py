@@ -88,6 +88,15 @@ def test_the_newest_state_counts(make: Make, tmp_path: Path) -> None:
     assert loaded == {"id": "f", "tags": ["b"], "notes": "two", "count": 5, "owners": {}, "status": "done"}
 
 
+def test_persistences_that_come_and_go_do_not_mix() -> None:
+    """A persistence never takes up what another one, gone by now, had loaded, though it has its place in memory."""
+    for number in range(50):
+        kept = MergeFlowPersistence()
+        kept.save_state("f", "begin", {"id": "f", "n": number})
+        assert kept.load_state("f") == {"id": "f", "n": number}
+        del kept
+
+
 @both
 def test_flows_do_not_mix(make: Make, tmp_path: Path) -> None:
     """Two flow ids have two states."""

@@ -21,7 +21,7 @@ __all__ = ["MergeFlowPersistence", "run_under_way"]
 
 _MOST_WORKERS = 4096
 
-_loaded: ContextVar[dict[tuple[int, str], Worker]] = ContextVar("concordant_loaded_flows", default={})  # noqa: B039
+_loaded: ContextVar[dict[tuple[object, str], Worker]] = ContextVar("concordant_loaded_flows", default={})  # noqa: B039
 """What the run under way has loaded, by persistence and flow id; replaced, never changed."""
 
 
@@ -49,6 +49,7 @@ class MergeFlowPersistence(FlowPersistence):
     _kinds: dict[str, Kept] = PrivateAttr(default_factory=dict)
     _workers: OrderedDict[Any, tuple[Worker, Any]] = PrivateAttr(default_factory=OrderedDict)
     _lock: Any = PrivateAttr(default_factory=threading.RLock)
+    _identity: object = PrivateAttr(default_factory=object)  # kept wherever it is a key, as an id() is not
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class MergeFlowPersistence(FlowPersistence):
         if kept is None:
             return None
         worker = Worker(self._workspace, kept, flow_uuid)
-        _loaded.set({**_loaded.get(), (id(self), flow_uuid): worker})
+        _loaded.set({**_loaded.get(), (self._identity, flow_uuid): worker})
         return worker.load()
 
     # -- flows that wait for a person --------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ class MergeFlowPersistence(FlowPersistence):
 
     def loaded(self, flow_uuid: str) -> Worker | None:
         """The worker as which the run under way has loaded a flow."""
-        return _loaded.get().get((id(self), flow_uuid))
+        return _loaded.get().get((self._identity, flow_uuid))
 
     def hold(self, flow_uuid: str, run: str | None, state: Any, worker: Worker) -> None:
         """Makes a worker that of a run, or (``None``) of a state's object, for the saves to come."""
