@@ -45,7 +45,7 @@ def test_a_database_opened_again_is_indexed_as_its_puts_said(tmp_path: Path) -> 
 
 
 def test_a_wrapped_store_catches_up_after_a_crash(tmp_path: Path) -> None:
-    """What was committed, and had not reached the wrapped store when the process ended, reaches it when it is opened."""
+    """What was committed, and had not reached the wrapped store when the process ended, does when it is opened."""
     inner = InMemoryStore(index=config())
     inner.put(("open",), "kept", {"text": "cherry"})
     with opened(tmp_path) as ws:
