@@ -134,11 +134,12 @@ class StaleWriteError(ConcordantError):
 
 
 class StaleReplicaError(ConcordantError):
-    """A replica was away for longer than tombstones are kept; it must start again from a full export."""
+    """A replica was away for longer than tombstones are kept, or was restored from a back-up; nothing was joined."""
 
-    def __init__(self, replica: str, reason: str) -> None:
+    def __init__(self, replica: str, reason: str, mend: str) -> None:
         self.replica = replica
-        super().__init__(f"Replica {replica!r} cannot be joined: {reason}. Re-seed it from a full export.")
+        self.reason = reason
+        super().__init__(f"Replica {replica!r} cannot be joined: {reason}. {mend}.")
 
 
 class MisshapenError(ConcordantError, ValueError):

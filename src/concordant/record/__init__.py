@@ -2,13 +2,14 @@
 
 from concordant.record.apply import Earlier, Write, apply
 from concordant.record.changes import dump_changes, load_changes
-from concordant.record.check import check_record
+from concordant.record.check import MOST_WRITES, check_record
 from concordant.record.codec import CodecError, dump_record, load_record
 from concordant.record.join import join
 from concordant.record.record import Record
 from concordant.record.view import View, view
 
 __all__ = [
+    "MOST_WRITES",
     "CodecError",
     "Earlier",
     "Record",

@@ -15,7 +15,7 @@ from concordant.record.record import Record
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, leaves
 
-__all__ = ["check_record"]
+__all__ = ["MOST_WRITES", "check_record"]
 
 MOST_WRITES = 2**62
 """No replica has made more."""

@@ -1,6 +1,19 @@
 """Where records and the journal live. One file per storage, all behind ``concordant.storage.base.Storage``."""
 
-from concordant.storage.base import Beside, Desk, Place, PutOff, Result, Row, State, Storage, Totals, Update
+from concordant.storage.base import (
+    Beside,
+    Desk,
+    Forgotten,
+    Knowledge,
+    Place,
+    PutOff,
+    Result,
+    Row,
+    State,
+    Storage,
+    Totals,
+    Update,
+)
 from concordant.storage.memory import MemoryStorage
 from concordant.storage.opening import open_storage
 from concordant.storage.options import SqliteOptions
@@ -8,6 +21,8 @@ from concordant.storage.options import SqliteOptions
 __all__ = [
     "Beside",
     "Desk",
+    "Forgotten",
+    "Knowledge",
     "MemoryStorage",
     "Place",
     "PutOff",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
-from concordant.causal import Stamp
+from concordant.causal import Stamp, VersionVector
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
 from concordant.tree import LeafChange
@@ -13,6 +13,8 @@ from concordant.tree import LeafChange
 __all__ = [
     "Beside",
     "Desk",
+    "Forgotten",
+    "Knowledge",
     "Namespace",
     "Place",
     "Projection",
@@ -120,6 +122,31 @@ class Totals(NamedTuple):
     escalations: Mapping[str, int]
 
 
+class Knowledge(NamedTuple):
+    """What a store knows.
+
+    Attributes:
+        replica: its name in dots.
+        vector: of each store that it has learned from, itself included, the number of a commit: all that the other
+            had up to it is known here.
+        forgotten: what was known when documents were last forgotten, itself up to the newest commit to one of them;
+            empty if none was. A store that knows some of this has to know all of it, or may hold one of them.
+        exported: the newest own commit that other stores may know of.
+    """
+
+    replica: str
+    vector: VersionVector
+    forgotten: VersionVector
+    exported: int
+
+
+class Forgotten(NamedTuple):
+    """How much was forgotten: deleted documents, and journal rows (with the events of their time)."""
+
+    documents: int
+    rows: int
+
+
 class Projection(Protocol):
     """Tells how records are shown, for a storage that keeps that beside them."""
 
@@ -173,8 +200,9 @@ class Storage(Protocol):
         """The number of the last commit, and the time."""
         ...
 
-    def documents(self, prefix: Namespace) -> Iterator[tuple[Namespace, str, State]]:
-        """All documents under a namespace prefix."""
+    def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
+        """The documents under a namespace prefix, deleted ones included, as far as they were committed to after a
+        number."""
         ...
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
@@ -218,6 +246,35 @@ class Storage(Protocol):
 
     def advance(self, past: float) -> None:
         """Moves the clock past a time met in another replica's writes."""
+        ...
+
+    def knowledge(self) -> Knowledge:
+        """What is known here, and what is known of us elsewhere."""
+        ...
+
+    def learn(self, vector: VersionVector) -> None:
+        """Notes that all is known here that the stores named had up to those commits."""
+        ...
+
+    def note_export(self, n: int) -> None:
+        """Notes that other stores may know what was committed up to a number."""
+        ...
+
+    def rename(self, replica: str, upto: int) -> None:
+        """Goes on under another name; no document may be left whose only write is its state.
+
+        Args:
+            upto: the last commit under the old name that is surely known here.
+        """
+        ...
+
+    def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
+        """Forgets deleted documents, with all that is known of them, and old journal rows and events.
+
+        Args:
+            places: the documents, each with its version; one that was committed to since stays.
+            rows_before: the time, in seconds since the epoch, of the oldest row that stays.
+        """
         ...
 
     def close(self) -> None:

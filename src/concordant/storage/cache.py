@@ -53,6 +53,13 @@ class RecordCache:
                 _, (_, _, gone) = self._records.popitem(last=False)
                 self._held -= gone
 
+    def drop(self, place: Place) -> None:
+        """Forgets what is held of a document."""
+        with self._lock:
+            found = self._records.pop(place, None)
+            if found is not None:
+                self._held -= found[2]
+
     def clear(self) -> None:
         """Forgets all."""
         with self._lock:

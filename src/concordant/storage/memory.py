@@ -8,9 +8,21 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from concordant.causal import VersionVector, merge_vectors
 from concordant.escalation import Escalation
 from concordant.record import Record
-from concordant.storage.base import Beside, Namespace, Place, Projection, Row, State, Totals, Update
+from concordant.storage.base import (
+    Beside,
+    Forgotten,
+    Knowledge,
+    Namespace,
+    Place,
+    Projection,
+    Row,
+    State,
+    Totals,
+    Update,
+)
 
 __all__ = ["MemoryStorage"]
 
@@ -41,6 +53,9 @@ class MemoryStorage:
         self.n = 0
         self.clock = 0.0
         self._journal = journal
+        self._learned: VersionVector = {}
+        self._forgotten: VersionVector = {}
+        self._exported = 0
         self._changed: dict[tuple[Namespace, str], int] | None = None  # in the order of n, once somebody has asked
 
     def attach(self, projection: Projection) -> None:
@@ -148,7 +163,7 @@ class MemoryStorage:
         with self.lock:
             self.clock = max(self.clock, past)
 
-    def documents(self, prefix: Namespace) -> Iterator[tuple[Namespace, str, State]]:
+    def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
         depth = len(prefix)
         with self.lock:
             found = [
@@ -156,6 +171,7 @@ class MemoryStorage:
                 for namespace, space in self.spaces.items()
                 if namespace[:depth] == prefix
                 for key, state in space.items()
+                if not after or (state.version if isinstance(state, Record) else state[2]) > after
             ]
         return iter(found)
 
@@ -206,6 +222,39 @@ class MemoryStorage:
             settled = Counter(policy for row in self.rows_kept for _, policy in row[11])
             states = Counter[str](escalation.state for escalation in self.escalations((), "all"))
             return Totals(sum(map(len, self.spaces.values())), acts, settled, states)
+
+    def knowledge(self) -> Knowledge:
+        with self.lock:
+            vector = {**self._learned, self.replica: self.n}
+            return Knowledge(self.replica, vector, self._forgotten, self._exported)
+
+    def learn(self, vector: VersionVector) -> None:
+        with self.lock:
+            self._learned = merge_vectors((self._learned, vector))
+
+    def note_export(self, n: int) -> None:
+        with self.lock:
+            self._exported = max(self._exported, n)
+
+    def rename(self, replica: str, upto: int) -> None:
+        with self.lock:
+            self._learned[self.replica] = upto
+            self.replica = replica
+
+    def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
+        with self.lock:
+            gone = 0
+            for (namespace, key), version in places:
+                state = self.load(namespace, key)
+                if isinstance(state, Record) and state.version == version:
+                    self._save_beside((namespace, key), Beside(erases=True))
+                    self._put(namespace, key, None)
+                    newest = max(self._forgotten.get(self.replica, 0), version)
+                    self._forgotten = {**self._learned, self.replica: newest}
+                    gone += 1
+            rows = len(self.rows_kept)
+            self.rows_kept = deque((row for row in self.rows_kept if row[3] >= rows_before), maxlen=self._journal)
+            return Forgotten(gone, rows - len(self.rows_kept))
 
     def close(self) -> None:
         """Nothing to release."""

@@ -10,9 +10,21 @@ from typing import Any, ClassVar
 
 from pydantic_core import from_json
 
+from concordant.causal import VersionVector
 from concordant.escalation import Escalation
 from concordant.record import Record
-from concordant.storage.base import Namespace, Place, Projection, Row, State, Totals, Update
+from concordant.storage import upkeep
+from concordant.storage.base import (
+    Forgotten,
+    Knowledge,
+    Namespace,
+    Place,
+    Projection,
+    Row,
+    State,
+    Totals,
+    Update,
+)
 from concordant.storage.cache import RecordCache
 from concordant.storage.columns import DOCUMENT, JOURNAL, document_of, load_escalation, load_row, load_state
 from concordant.storage.database import Columns, Database, Query, Writing
@@ -127,9 +139,12 @@ class SqlStorage:
         ((n, clock),) = self.database.rows("SELECT n, clock FROM concordant_store")
         return n, max(clock, self.database.time())
 
-    def documents(self, prefix: Namespace) -> Iterator[tuple[Namespace, str, State]]:
-        query = "SELECT id FROM concordant_documents WHERE namespace >= ? AND namespace < ? ORDER BY id"
-        ids = [id_ for (id_,) in self.database.rows(query, bounds(prefix))]
+    def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
+        query = (
+            "SELECT id FROM concordant_documents WHERE namespace >= ? AND namespace < ? "
+            f"{'AND version > ? ' if after else ''}ORDER BY id"
+        )
+        ids = [id_ for (id_,) in self.database.rows(query, (*bounds(prefix), *([after] if after else [])))]
         for start in range(0, len(ids), PAGE):
             page = ids[start : start + PAGE]
             marks = ", ".join("?" * len(page))
@@ -202,6 +217,27 @@ class SqlStorage:
             settled,
             dict(rows("SELECT state, count(*) FROM concordant_escalations GROUP BY state")),
         )
+
+    # -- other stores, upkeep ------------------------------------------------------------------------------------
+
+    def knowledge(self) -> Knowledge:
+        return upkeep.knowledge(self.database)
+
+    def learn(self, vector: VersionVector) -> None:
+        upkeep.learn(self.database, vector)
+
+    def note_export(self, n: int) -> None:
+        upkeep.note_export(self.database, n)
+
+    def rename(self, replica: str, upto: int) -> None:
+        upkeep.rename(self.database, replica, upto)
+        self.replica = replica
+
+    def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
+        done = upkeep.forget(self.database, places, rows_before)
+        for place, _ in places:
+            self._cache.drop(place)
+        return done
 
     def close(self) -> None:
         self.database.close()

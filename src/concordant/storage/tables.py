@@ -102,7 +102,17 @@ CREATE TABLE concordant_subscribers (
 )
 """
 
-MIGRATIONS = (_FIRST,)
+_EXCHANGE = """
+CREATE TABLE concordant_peers (
+    replica {text} PRIMARY KEY,
+    n {int} NOT NULL,
+    forgotten {int} NOT NULL DEFAULT 0
+);
+ALTER TABLE concordant_store ADD COLUMN forgotten {int} NOT NULL DEFAULT 0;
+ALTER TABLE concordant_store ADD COLUMN exported {int} NOT NULL DEFAULT 0
+"""
+
+MIGRATIONS = (_FIRST, _EXCHANGE)
 """Each is run once, in order; the number of those that ran is the version of the tables. Never change one that was
 released: add another."""
 

@@ -1,22 +1,18 @@
-"""The calls of a workspace: agents, reading, escalations, replicas."""
+"""The calls of a workspace: agents, reading, escalations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import Any, Self, TypeAlias, TypeVar
 
 from concordant.errors import ConcordantError
 from concordant.escalation import Escalation, Event
-from concordant.workspace import replication
-from concordant.workspace.adoption import adopt
 from concordant.workspace.agent import Agent
 from concordant.workspace.decisions import Claiming, DecisionPending
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
-from concordant.workspace.engine import Engine
 from concordant.workspace.history import blame, history, state_at
-from concordant.workspace.quarantine import Refused
+from concordant.workspace.keeping import Keeping, check_name
 from concordant.workspace.scope import Moment, Scope, TaskScope
 from concordant.workspace.statistics import Stats, statistics
 
@@ -27,10 +23,8 @@ Listing: TypeAlias = list[T]
 """A list, under a name that ``Calls.list`` does not hide."""
 
 
-class Calls(Engine):
+class Calls(Keeping):
     """What a workspace can be asked; ``Workspace`` adds the constructor and the twins for coroutines."""
-
-    _frame_key: bytes | None = None
 
     # -- agents and scopes ---------------------------------------------------------------------------------------
 
@@ -154,7 +148,7 @@ class Calls(Engine):
         Raises:
             StaleDecisionError: it is no longer open, or its contenders changed.
         """
-        _check_name(by)
+        check_name(by)
         place = (escalation.namespace, escalation.key)
         claiming = Claiming(escalation, by)
         self.storage.commit(*place, claiming.update)
@@ -170,7 +164,7 @@ class Calls(Engine):
         return self.subscribers.add(callback)
 
     def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
-        _check_name(by)
+        check_name(by)
         namespace, key = escalation.namespace, escalation.key
         scope = Scope(by, f"{self.storage.replica}:decision", None, 0.0)
         schema = self.registry.find(namespace)
@@ -179,87 +173,7 @@ class Calls(Engine):
         pending.act = "dismiss" if dismisses else "resolve"
         return self._commit(pending)
 
-    # -- replicas, privacy, the end ------------------------------------------------------------------------------
-
-    def export(self, since: Moment | None = None) -> bytes:
-        """A frame with all documents, or those changed here since a moment, for ``import_`` in another workspace."""
-        return replication.export(self, since, self._frame_key)
-
-    def changes(self, after: Any = None) -> tuple[Any, Listing[tuple[tuple[str, ...], str]]]:
-        """The documents that were written, by whatever way, since an earlier call: what a view has to catch up with.
-
-        Args:
-            after: the cursor that the earlier call gave; without one all documents there are.
-
-        Returns:
-            A cursor for the next call, and the (namespace, key) of each document, deleted ones included.
-
-        >>> from concordant import Workspace
-        >>> ws = Workspace()
-        >>> cursor, _ = ws.changes()
-        >>> _ = ws.agent("ada").write(("notes",), "n1", {"title": "Dots"})
-        >>> ws.changes(cursor)[1]
-        [(('notes',), 'n1')]
-        """
-        cursor, found = self.storage.changes(after)
-        return cursor, [*found]
-
-    def import_(self, frame: bytes) -> int:
-        """Joins a frame's documents with those here; returns how many changed.
-
-        Raises:
-            CorruptFrameError: the frame is not intact, not authentic, or holds what cannot be joined here; nothing
-                was applied, and ``refused`` keeps the frame.
-        """
-        return replication.import_(self, frame, self._frame_key)
-
-    def refused(self) -> Listing[Refused]:
-        """The newest frames that ``import_`` refused, with the reasons (in this process's memory)."""
-        return self.quarantine.frames()
-
-    def adopt(
-        self,
-        namespace: tuple[str, ...],
-        key: str,
-        value: Any,
-        *,
-        by: str,
-        created_at: datetime | None = None,
-        updated_at: datetime | None = None,
-    ) -> int:
-        """Makes a document of what another store held: every scope has seen it, and it keeps its times.
-
-        Args:
-            value: a dict of fields, all of which must fit the model.
-            by: whom the values are credited to.
-            created_at: when it was first written, by default as ``updated_at``.
-            updated_at: when it was last written, by default now.
-
-        Returns:
-            The document's version; 0 if there was one already, deleted ones included: nothing was changed then.
-
-        Raises:
-            InvalidWriteError: it does not fit the model; nothing was adopted.
-
-        >>> from datetime import UTC, datetime
-        >>> from concordant import Workspace
-        >>> ws = Workspace()
-        >>> ada = ws.agent("ada")
-        >>> ws.adopt(("notes",), "n1", {"title": "Dots"}, by="archive", updated_at=datetime(2020, 5, 1, tzinfo=UTC))
-        1
-        >>> _ = ada.write(("notes",), "n1", {"title": "Lines"})  # ada has seen what was there before
-        >>> ws.get(("notes",), "n1").value, ws.escalations()
-        ({'title': 'Lines'}, [])
-        """
-        _check_name(by)
-        updated = updated_at.timestamp() if updated_at is not None else self.storage.now()[1]
-        created = created_at.timestamp() if created_at is not None else updated
-        return adopt(self, namespace, key, value, by, created, updated)
-
-    def purge(self, namespace: tuple[str, ...], key: str) -> None:
-        """Erases a document's content and journal for good; a bare tombstone remains, so that it does not come back
-        from a replica."""
-        replication.purge(self, namespace, key)
+    # -- the end -------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Releases the storage."""
@@ -270,8 +184,3 @@ class Calls(Engine):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _check_name(by: Any) -> None:
-    if not isinstance(by, str) or not by:
-        raise ConcordantError(f"by= names who decides or claims, as a non-empty string, not {by!r}")

@@ -5,28 +5,48 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from typing import NamedTuple
 
+from concordant.causal import VersionVector
 from concordant.errors import CorruptFrameError
-from concordant.record import CodecError, Record, dump_record, load_record
+from concordant.record import MOST_WRITES, CodecError, Record, dump_record, load_record
 
-__all__ = ["MAX_FRAME", "pack", "unpack"]
+__all__ = ["MAX_FRAME", "Frame", "pack", "unpack"]
 
 MAX_FRAME = 256 * 1024 * 1024
 """Largest frame accepted, in bytes."""
 
-_MAGIC = b"CCD1"
+_MAGIC = b"CCD2"
 
 
-def pack(replica: str, documents: Iterable[tuple[tuple[str, ...], str, Record]], key: bytes | None) -> bytes:
-    """One frame of the given records."""
-    items = [[list(ns), name, dump_record(record, local=False).decode()] for ns, name, record in documents]
-    body = json.dumps({"replica": replica, "documents": items}, ensure_ascii=False).encode()
+class Frame(NamedTuple):
+    """What travels from one store to another.
+
+    Attributes:
+        replica: whose it is.
+        vector: what the sender knew: of each store the number of a commit up to which it knew all.
+        since: what the frame leaves out for being known already to whom it was made for; empty: nothing.
+        forgotten: what the sender knew when it last forgot documents (``Knowledge.forgotten``).
+        documents: namespace, key and record of each.
+    """
+
+    replica: str
+    vector: VersionVector
+    since: VersionVector
+    forgotten: VersionVector
+    documents: list[tuple[tuple[str, ...], str, Record]]
+
+
+def pack(frame: Frame, key: bytes | None) -> bytes:
+    """A frame as bytes."""
+    items = [[list(ns), name, dump_record(record, local=False).decode()] for ns, name, record in frame.documents]
+    content = {**frame._asdict(), "documents": items}
+    body = json.dumps(content, ensure_ascii=False).encode()
     return _MAGIC + _digest(body, key) + body
 
 
-def unpack(data: bytes, key: bytes | None) -> tuple[str, list[tuple[tuple[str, ...], str, Record]]]:
-    """The replica and the records of a frame.
+def unpack(data: bytes, key: bytes | None) -> Frame:
+    """A frame from its bytes.
 
     Raises:
         CorruptFrameError: too large, no frame, not intact, made with another key, or of another format.
@@ -47,7 +67,12 @@ def unpack(data: bytes, key: bytes | None) -> tuple[str, list[tuple[tuple[str, .
             if not all(isinstance(part, str) for part in [name, *namespace]):
                 raise CorruptFrameError("a namespace or key is not text")
             documents.append((tuple(namespace), name, load_record(record.encode())))
-        return str(content["replica"]), documents
+        replica = content["replica"]
+        vector, since, forgotten = (dict(content[name].items()) for name in ("vector", "since", "forgotten"))
+        numbers = (*vector.values(), *since.values(), *forgotten.values())
+        if not isinstance(replica, str) or not all(type(n) is int and 0 <= n <= MOST_WRITES for n in numbers):
+            raise CorruptFrameError("it does not tell whose it is, or what its sender knew")
+        return Frame(replica, vector, since, forgotten, documents)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, CodecError) as error:
         raise CorruptFrameError(f"it cannot be read ({error})") from error
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import ValidationError
 
-from concordant.causal import Entry, Stamp
-from concordant.errors import CorruptFrameError, InvalidWriteError, MisshapenError
+from concordant.causal import Entry, Stamp, VersionVector
+from concordant.errors import ConcordantError, CorruptFrameError, InvalidWriteError, MisshapenError, StaleReplicaError
 from concordant.escalation import Event, when
 from concordant.record import Record, check_record, join
 from concordant.record.join import joined_settings, joined_vector
-from concordant.storage import Beside, Desk, Result, State
+from concordant.storage import Beside, Desk, Knowledge, Result, State
 from concordant.values import decode
 from concordant.workspace.commits import current_view, expanded, version_of
-from concordant.workspace.frames import pack, unpack
+from concordant.workspace.frames import Frame, pack, unpack
 from concordant.workspace.inbox import transitions
 from concordant.workspace.scope import Moment
 
@@ -27,35 +28,88 @@ MOST_AHEAD = 86_400.0
 """Seconds by which another replica's clock may be ahead of ours: a write that is further ahead is refused, for it
 would push our own clock along."""
 
-Documents: TypeAlias = "list[tuple[tuple[str, ...], str, Record]]"
+Since: TypeAlias = "Moment | VersionVector | None"
 
 
-def export(workspace: Engine, since: Moment | None, key: bytes | None) -> bytes:
-    """A frame with the documents changed since a moment (all without one)."""
-    after = since.n if since is not None and since.replica == workspace.storage.replica else 0
-    chosen = []
-    with workspace.storage.reading():
-        for namespace, name, state in workspace.storage.documents(()):
-            if version_of(state) > after:
-                schema = workspace.registry.find(namespace)
-                record = expanded(state, schema, workspace.storage.replica)
+def export(workspace: Engine, since: Since, key: bytes | None) -> bytes:
+    """A frame with what is not known to a store that knows ``since``: all without one.
+
+    What to send is told by two comparisons. Only what was committed here after the last commit the other knows of can
+    be new to it; and of that, what is made of writes that it knows from elsewhere (the other's own, mostly) is not.
+    """
+    storage = workspace.storage
+    seen = _vector_of(since)
+    with storage.reading():
+        knowledge = storage.knowledge()
+        after = min(seen.get(storage.replica, 0), knowledge.vector[storage.replica])
+        storage.note_export(knowledge.vector[storage.replica])
+        chosen = []
+        for namespace, name, state in storage.documents((), after):
+            record = expanded(state, workspace.registry.find(namespace), storage.replica)
+            if any(n > seen.get(origin, 0) for origin, n in record.vector.items()):
                 chosen.append((namespace, name, record))
-        return pack(workspace.storage.replica, chosen, key)
+        storage.note_export(storage.now()[0])
+        return pack(Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen), key)
+
+
+def _vector_of(since: Since) -> VersionVector:
+    if isinstance(since, Moment):
+        return {since.replica: since.n}
+    if since is None or (isinstance(since, Mapping) and all(isinstance(n, int) for n in since.values())):
+        return dict(since or {})
+    raise ConcordantError(f"since= is a version vector or a moment, not {since!r}: give other.version_vector()")
 
 
 def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
     """Joins the documents of a frame, all in one transaction; a frame that is refused goes to the quarantine."""
     try:
-        replica, documents = unpack(frame, key)
+        content = unpack(frame, key)
         with workspace.storage.reading():
-            _check(workspace, documents)
-            return _join(workspace, replica, documents)
-    except CorruptFrameError as error:
+            knowledge = workspace.storage.knowledge()
+            _meet(knowledge, content)
+            _check(workspace, content)
+            changed = _join(workspace, content)
+            complete = all(n <= knowledge.vector.get(name, 0) for name, n in content.since.items())
+            if complete and content.replica != knowledge.replica:
+                workspace.storage.learn({name: n for name, n in content.vector.items() if name != knowledge.replica})
+            return changed
+    except (CorruptFrameError, StaleReplicaError) as error:
         workspace.quarantine.put(frame, error.reason)
         raise
 
 
-def _check(workspace: Engine, documents: Documents) -> None:
+def _meet(ours: Knowledge, frame: Frame) -> None:
+    """Makes sure that what one side keeps nothing of any more can mean nothing to the other.
+
+    Stores that had nothing in common when one forgot can meet whatever that was.
+
+    Raises:
+        StaleReplicaError: one of the two was away for too long, or was restored from a back-up.
+    """
+    if frame.vector.get(ours.replica, 0) > ours.vector[ours.replica]:
+        raise StaleReplicaError(
+            ours.replica,
+            "this store has given away more than it has: it was restored from a back-up, and what it writes now would "
+            "be taken for what it wrote before",
+            "Give it a new name (workspace.rename, or `concordant rename`) before it is written to",
+        )
+    if frame.replica == ours.replica:
+        return
+    for one, knows, other, forgotten in (
+        (frame.replica, frame.vector, ours.replica, ours.forgotten),
+        (ours.replica, ours.vector, frame.replica, frame.forgotten),
+    ):
+        some = any(knows.get(name) for name, upto in forgotten.items() if upto)
+        if some and knows.get(other, 0) < forgotten.get(other, 0):
+            raise StaleReplicaError(
+                one,
+                f"it knows {other!r} up to commit {knows.get(other, 0)}, and of what was deleted there up to commit "
+                f"{forgotten[other]} nothing is kept any more",
+                f"Start it anew: an empty store that imports a full export of {other!r}",
+            )
+
+
+def _check(workspace: Engine, frame: Frame) -> None:
     """Makes sure of all documents of a frame, before the first of them touches a record.
 
     Raises:
@@ -63,7 +117,7 @@ def _check(workspace: Engine, documents: Documents) -> None:
     """
     until = workspace.storage.now()[1] + MOST_AHEAD
     known: set[tuple[tuple[str, ...], str]] = set()
-    for namespace, name, other in documents:
+    for namespace, name, other in frame.documents:
         try:
             if (namespace, name) in known:
                 raise MisshapenError("the document is in it twice")
@@ -72,7 +126,10 @@ def _check(workspace: Engine, documents: Documents) -> None:
             check_record(other, schema.root, until)
             state = workspace.storage.load(namespace, name)
             trial = expanded(state, schema, workspace.storage.replica).copy()
-            trial.commit(join(trial, other))
+            changes = join(trial, other)
+            if changes and frame.replica == workspace.storage.replica:
+                raise MisshapenError("it comes from a store with this one's name, and is not what was written here")
+            trial.commit(changes)
             trial.vector = joined_vector(trial, other)
             body = current_view(trial, schema, workspace.storage.replica).body
             if body is not None and schema.declared:
@@ -82,8 +139,8 @@ def _check(workspace: Engine, documents: Documents) -> None:
             raise CorruptFrameError(f"{place} is not a document that can be joined here ({error})") from error
 
 
-def _join(workspace: Engine, replica: str, documents: Documents) -> int:
-    newest = max((record.updated_at for _, _, record in documents), default=0.0)
+def _join(workspace: Engine, frame: Frame) -> int:
+    newest = max((record.updated_at for _, _, record in frame.documents), default=0.0)
     workspace.storage.advance(newest)
     events: list[Event] = []
     changed = 0
@@ -119,12 +176,13 @@ def _join(workspace: Engine, replica: str, documents: Documents) -> int:
                 beside = transitions(document, view, record, when(time), desk)
                 events.extend(beside.events)
             changed += 1
-            row = (namespace, name, n, time, f"replica:{replica}", replica, "import", None, changes, previous, None, ())
+            sender = f"replica:{frame.replica}"
+            row = (namespace, name, n, time, sender, frame.replica, "import", None, changes, previous, None, ())
             return record, row, beside
 
         return update
 
-    workspace.storage.commit_all([(ns, name, joining(ns, name, record)) for ns, name, record in documents])
+    workspace.storage.commit_all([(ns, name, joining(ns, name, record)) for ns, name, record in frame.documents])
     workspace.subscribers.deliver(events)
     return changed
 

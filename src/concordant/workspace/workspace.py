@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
+from concordant.causal import VersionVector
 from concordant.escalation import Escalation
 from concordant.storage import open_storage
 from concordant.workspace.calls import Calls, Listing
@@ -12,6 +14,7 @@ from concordant.workspace.document import Credit, Document, HistoryEntry, Receip
 from concordant.workspace.registry import Registry
 from concordant.workspace.scope import Moment
 from concordant.workspace.statistics import Stats
+from concordant.workspace.upkeep import DELETED_KEPT, JOURNAL_KEPT, REMOVED_KEPT, Vacuumed
 
 __all__ = ["Workspace"]
 
@@ -102,10 +105,24 @@ class Workspace(Calls):
         """``purge`` for coroutines."""
         await self.acall(self.purge, namespace, key)
 
-    async def aexport(self, since: Moment | None = None) -> bytes:
+    async def aexport(self, since: VersionVector | Moment | None = None) -> bytes:
         """``export`` for coroutines."""
         return await self.acall(self.export, since)
 
     async def aimport_(self, frame: bytes) -> int:
         """``import_`` for coroutines."""
         return await self.acall(self.import_, frame)
+
+    async def aexchange(self, other: Workspace) -> tuple[int, int]:
+        """``exchange`` for coroutines."""
+        return await self.acall(self.exchange, other)
+
+    async def avacuum(
+        self,
+        *,
+        journal: timedelta = JOURNAL_KEPT,
+        deleted: timedelta = DELETED_KEPT,
+        removed: timedelta = REMOVED_KEPT,
+    ) -> Vacuumed:
+        """``vacuum`` for coroutines."""
+        return await self.acall(self.vacuum, journal=journal, deleted=deleted, removed=removed)

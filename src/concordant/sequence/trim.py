@@ -1,0 +1,75 @@
+"""Forgetting the removed parts of a text or list that nobody can refer to any more.
+
+What stood behind a forgotten piece is anchored where the piece stood, as long as that leaves the order as it is;
+otherwise the piece stays. Other stores would have to do the same at the same time to keep the same order: so what
+they may know is not forgotten (docs/decisions/0031-what-is-forgotten.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from concordant.causal import Stamp
+from concordant.sequence.pieces import START, Anchor, Piece, RunId, Sequence, run_of
+
+__all__ = ["trimmed"]
+
+
+def trimmed(sequence: Sequence, forgettable: Callable[[Stamp], bool]) -> Sequence:
+    """The sequence without removed pieces; itself if none can go.
+
+    Args:
+        forgettable: whether nobody can have seen anything without this write, so that what it removed matters to
+            none; and whether nobody elsewhere knows of it.
+    """
+    if sequence.overlapping:
+        return sequence
+    pieces, strikes = sequence.pieces(), sequence.strikes
+    over = {run for run, strike in strikes.items() if forgettable(strike.stamp)}
+    gone = {
+        number
+        for number, piece in enumerate(pieces)
+        if (not piece.live or not over.isdisjoint(piece.struck)) and forgettable(piece.stamp)
+    }
+    while gone:
+        kept, blocked = _without(pieces, gone)
+        if not blocked:
+            needed = {run for piece in kept for run in piece.struck}
+            standing = {run: strike for run, strike in strikes.items() if run in needed or run not in over}
+            result = Sequence(kept, standing, sequence.newest_root, overlapping=False)
+            return result if result.is_alive() else sequence
+        gone -= blocked
+    return sequence
+
+
+def _without(pieces: list[Piece], gone: set[int]) -> tuple[list[Piece], set[int]]:
+    """The other pieces, anchored anew, and those of ``gone`` that hold the place of something."""
+    at: dict[RunId, list[int]] = {}
+    for number in sorted(gone):
+        at.setdefault(run_of(pieces[number]), []).append(number)
+
+    def holder(anchor: Anchor | None) -> int | None:
+        if anchor is not None and anchor != START:
+            for number in at.get(anchor[:3], ()):
+                piece = pieces[number]
+                if piece.offset <= anchor[3] < piece.offset + len(piece.content):
+                    return number
+        return None
+
+    kept: list[Piece] = []
+    blocked: set[int] = set()
+    last: Anchor = START
+    for number, piece in enumerate(pieces):
+        if number in gone:
+            continue
+        anchor = piece.parent
+        first = host = holder(anchor)
+        while host is not None:
+            gap = pieces[host]
+            anchor = (*run_of(gap), gap.offset - 1) if gap.offset else gap.parent
+            host = holder(anchor)
+        if first is not None and piece.offset == 0 and (anchor is None or anchor != last):
+            blocked.add(first)
+        kept.append(piece if first is None else piece._replace(parent=anchor))
+        last = (*run_of(piece), piece.offset + len(piece.content) - 1)
+    return kept, blocked

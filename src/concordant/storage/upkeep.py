@@ -1,0 +1,95 @@
+"""What a database notes about other stores, and how it forgets what is old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from concordant.causal import VersionVector
+from concordant.storage.base import Forgotten, Knowledge, Place
+from concordant.storage.database import Database, Writing
+from concordant.storage.tables import dump_key, dump_namespace
+
+__all__ = ["forget", "knowledge", "learn", "note_export", "rename"]
+
+PAGE = 1_000
+"""How many documents are forgotten in one transaction: other writers wait that long."""
+
+_LEARN = (
+    "INSERT INTO concordant_peers (replica, n) VALUES (?, ?) "
+    "ON CONFLICT (replica) DO UPDATE SET n = excluded.n WHERE excluded.n > concordant_peers.n"
+)
+
+
+def knowledge(database: Database) -> Knowledge:
+    """What the store knows."""
+    ((replica, n, forgotten, exported),) = database.rows("SELECT replica, n, forgotten, exported FROM concordant_store")
+    vector: VersionVector = {}
+    gone: VersionVector = {}
+    for name, known, then in database.rows("SELECT replica, n, forgotten FROM concordant_peers"):
+        vector[name] = known
+        gone[name] = then
+    vector[replica] = n
+    gone[replica] = forgotten
+    return Knowledge(replica, vector, {name: upto for name, upto in gone.items() if upto}, exported)
+
+
+def learn(database: Database, vector: VersionVector) -> None:
+    """Notes what is known of other stores."""
+
+    def run(tx: Writing) -> None:
+        for replica, n in vector.items():
+            tx.run(_LEARN, (replica, n))
+
+    database.write(run)
+
+
+def note_export(database: Database, n: int) -> None:
+    """Notes what other stores may know of this one."""
+    query = "UPDATE concordant_store SET exported = ? WHERE exported < ?"
+    database.write(lambda tx: tx.run(query, (n, n)))
+
+
+def rename(database: Database, replica: str, upto: int) -> None:
+    """Gives the store another name."""
+
+    def run(tx: Writing) -> None:
+        ((old,),) = tx.rows("SELECT replica FROM concordant_store")
+        tx.run(_LEARN, (old, upto))
+        tx.run("UPDATE concordant_store SET replica = ?", (replica,))
+
+    database.write(run)
+
+
+def forget(database: Database, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
+    """Deletes deleted documents and old journal rows and events, a page in each transaction."""
+    documents = 0
+    for start in range(0, len(places), PAGE):
+        page = places[start : start + PAGE]
+        documents += database.write(lambda tx, page=page: _forget_documents(tx, page))  # type: ignore[misc]
+    return Forgotten(documents, database.write(lambda tx: _forget_rows(tx, rows_before)))
+
+
+def _forget_documents(tx: Writing, places: Sequence[tuple[Place, int]]) -> int:
+    newest = gone = 0
+    for (namespace, key), version in places:
+        name = (dump_namespace(namespace), dump_key(key))
+        query = "SELECT id FROM concordant_documents WHERE namespace = ? AND key = ? AND version = ?"
+        for (id_,) in tx.rows(query, (*name, version)):
+            tx.run("DELETE FROM concordant_journal WHERE document = ?", (id_,))
+            tx.run("DELETE FROM concordant_events WHERE document = ?", (id_,))
+            tx.run("DELETE FROM concordant_escalations WHERE namespace = ? AND key = ?", name)
+            tx.run("DELETE FROM concordant_documents WHERE id = ?", (id_,))
+            newest = max(newest, version)
+            gone += 1
+    if gone:
+        tx.run("UPDATE concordant_store SET forgotten = ? WHERE forgotten < ?", (newest, newest))
+        tx.run("UPDATE concordant_peers SET forgotten = n")
+    return gone
+
+
+def _forget_rows(tx: Writing, before: float) -> int:
+    ((count,),) = tx.rows("SELECT count(*) FROM concordant_journal WHERE time < ?", (before,))
+    if count:
+        tx.run("DELETE FROM concordant_journal WHERE time < ?", (before,))
+    tx.run("DELETE FROM concordant_events WHERE time < ?", (before,))
+    return int(count)

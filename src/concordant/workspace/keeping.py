@@ -1,0 +1,197 @@
+"""The calls of a workspace about the store as a whole: what changed, other stores, what is forgotten."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from concordant.causal import VersionVector
+from concordant.errors import ConcordantError
+from concordant.workspace import replication, upkeep
+from concordant.workspace.adoption import adopt
+from concordant.workspace.engine import Engine
+from concordant.workspace.quarantine import Refused
+from concordant.workspace.scope import Moment
+from concordant.workspace.upkeep import DELETED_KEPT, JOURNAL_KEPT, REMOVED_KEPT, Vacuumed
+
+__all__ = ["Keeping", "check_name"]
+
+
+class Keeping(Engine):
+    """What can be asked of the store as a whole."""
+
+    _frame_key: bytes | None = None
+
+    def version_vector(self) -> VersionVector:
+        """What is known here: of each store the number of a commit up to which all that it had is known.
+
+        Another store's ``export`` takes it, so that only what is new to this one travels.
+        """
+        return self.storage.knowledge().vector
+
+    def export(self, since: VersionVector | Moment | None = None) -> bytes:
+        """A frame for ``import_`` in a workspace without a common database.
+
+        Args:
+            since: the ``version_vector()`` of the workspace that will import it, or a moment of this one whose
+                documents it has; without, all documents travel.
+
+        >>> from concordant import Workspace
+        >>> office, train = Workspace(), Workspace()
+        >>> _ = office.agent("ada").write(("notes",), "n1", {"title": "Dots"})
+        >>> train.import_(office.export(train.version_vector()))
+        1
+        >>> train.get(("notes",), "n1").value
+        {'title': 'Dots'}
+        """
+        return replication.export(self, since, self._frame_key)
+
+    def changes(self, after: Any = None) -> tuple[Any, list[tuple[tuple[str, ...], str]]]:
+        """The documents that were written, by whatever way, since an earlier call: what a view has to catch up with.
+
+        Args:
+            after: the cursor that the earlier call gave; without one all documents there are.
+
+        Returns:
+            A cursor for the next call, and the (namespace, key) of each document, deleted ones included.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> cursor, _ = ws.changes()
+        >>> _ = ws.agent("ada").write(("notes",), "n1", {"title": "Dots"})
+        >>> ws.changes(cursor)[1]
+        [(('notes',), 'n1')]
+        """
+        cursor, found = self.storage.changes(after)
+        return cursor, [*found]
+
+    def import_(self, frame: bytes) -> int:
+        """Joins a frame's documents with those here; returns how many changed.
+
+        Raises:
+            CorruptFrameError: the frame is not intact, not authentic, or holds what cannot be joined here.
+            StaleReplicaError: its sender, or this workspace, was away for longer than deleted documents are
+                remembered (``vacuum``), or was restored from a back-up. In either case nothing was applied, and
+                ``refused`` keeps the frame.
+        """
+        return replication.import_(self, frame, self._frame_key)
+
+    def exchange(self, other: Keeping) -> tuple[int, int]:
+        """Brings this workspace and another one to the same state: each imports what is new to it.
+
+        Both must have the same ``frame_key``.
+
+        Returns:
+            How many documents changed here, and how many there.
+
+        >>> from concordant import Workspace
+        >>> office, train = Workspace(), Workspace()
+        >>> _ = office.agent("ada").write(("notes",), "n1", {"title": "Dots"})
+        >>> _ = train.agent("bob").write(("notes",), "n1", {"topic": "Merging"})
+        >>> office.exchange(train)
+        (1, 1)
+        >>> office.get(("notes",), "n1").value == train.get(("notes",), "n1").value
+        True
+        """
+        here = self.import_(other.export(self.version_vector()))
+        return here, other.import_(self.export(other.version_vector()))
+
+    def refused(self) -> list[Refused]:
+        """The newest frames that ``import_`` refused, with the reasons (in this process's memory)."""
+        return self.quarantine.frames()
+
+    def adopt(
+        self,
+        namespace: tuple[str, ...],
+        key: str,
+        value: Any,
+        *,
+        by: str,
+        created_at: datetime | None = None,
+        updated_at: datetime | None = None,
+    ) -> int:
+        """Makes a document of what another store held: every scope has seen it, and it keeps its times.
+
+        Args:
+            value: a dict of fields, all of which must fit the model.
+            by: whom the values are credited to.
+            created_at: when it was first written, by default as ``updated_at``.
+            updated_at: when it was last written, by default now.
+
+        Returns:
+            The document's version; 0 if there was one already, deleted ones included: nothing was changed then.
+
+        Raises:
+            InvalidWriteError: it does not fit the model; nothing was adopted.
+
+        >>> from datetime import UTC, datetime
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> ada = ws.agent("ada")
+        >>> ws.adopt(("notes",), "n1", {"title": "Dots"}, by="archive", updated_at=datetime(2020, 5, 1, tzinfo=UTC))
+        1
+        >>> _ = ada.write(("notes",), "n1", {"title": "Lines"})  # ada has seen what was there before
+        >>> ws.get(("notes",), "n1").value, ws.escalations()
+        ({'title': 'Lines'}, [])
+        """
+        check_name(by)
+        updated = updated_at.timestamp() if updated_at is not None else self.storage.now()[1]
+        created = created_at.timestamp() if created_at is not None else updated
+        return adopt(self, namespace, key, value, by, created, updated)
+
+    def purge(self, namespace: tuple[str, ...], key: str) -> None:
+        """Erases a document's content and journal for good; a bare tombstone remains, so that it does not come back
+        from a replica."""
+        replication.purge(self, namespace, key)
+
+    def vacuum(
+        self,
+        *,
+        journal: timedelta = JOURNAL_KEPT,
+        deleted: timedelta = DELETED_KEPT,
+        removed: timedelta = REMOVED_KEPT,
+    ) -> Vacuumed:
+        """Forgets what is old, so that the store grows with what is in it and not with its history. Run it now and
+        then, say once a day, from any one process.
+
+        Args:
+            journal: how long journal rows and events are kept (90 days): so far back reach ``history`` and
+                ``get(at=...)``.
+            deleted: how long it is remembered of a document that it was deleted (90 days). A store that was apart for
+                longer cannot ``exchange`` any more: it might bring back what it did not hear was deleted.
+            removed: how long words and items stay known after an edit removed them (a day), so that what somebody
+                writes who still read them finds its place; longer than any agent works on what it has read. What was
+                exported to another store is kept.
+
+        Returns:
+            How many deleted documents and journal rows were forgotten, and how many documents became smaller.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> _ = ws.agent("ada").write(("notes",), "n1", {"title": "Dots"})
+        >>> ws.vacuum()
+        Vacuumed(documents=0, rows=0, compacted=0)
+        """
+        for name, age in (("journal", journal), ("deleted", deleted), ("removed", removed)):
+            if not isinstance(age, timedelta) or age < timedelta(0):
+                raise ConcordantError(f"{name}= is how long to keep it, as a timedelta, not {age!r}")
+        return upkeep.vacuum(self, journal.total_seconds(), deleted.total_seconds(), removed.total_seconds())
+
+    def rename(self, name: str | None = None) -> str:
+        """Gives this store another name in its writes; to be done, by the only process that has it open, after it was
+        restored from a back-up or copied: two stores that write under one name cannot be told apart.
+
+        Args:
+            name: the new one, by default made up.
+
+        Returns:
+            The new name. What was written under the old one keeps its place and its authors.
+        """
+        if name is not None and (not isinstance(name, str) or not name):
+            raise ConcordantError(f"a store's name is a non-empty string, not {name!r}")
+        return upkeep.rename(self, name)
+
+
+def check_name(by: Any) -> None:
+    if not isinstance(by, str) or not by:
+        raise ConcordantError(f"by= names who decides or claims, as a non-empty string, not {by!r}")

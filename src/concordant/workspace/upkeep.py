@@ -1,0 +1,130 @@
+"""Forgetting what is old: deleted documents, journal rows, removed text; and giving a store another name."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from concordant.causal import Stamp
+from concordant.record import Record
+from concordant.sequence.pieces import Sequence
+from concordant.sequence.trim import trimmed
+from concordant.storage import Desk, Knowledge, Place, Result, State
+from concordant.tree import LeafChange, leaves
+from concordant.workspace.commits import current_view, expanded, version_of
+
+if TYPE_CHECKING:
+    from concordant.workspace.engine import Engine
+
+__all__ = ["DELETED_KEPT", "JOURNAL_KEPT", "REMOVED_KEPT", "Vacuumed", "rename", "vacuum"]
+
+JOURNAL_KEPT = timedelta(days=90)
+DELETED_KEPT = timedelta(days=90)
+REMOVED_KEPT = timedelta(days=1)
+
+
+class Vacuumed(NamedTuple):
+    """What ``vacuum`` forgot: deleted documents, journal rows; and how many documents lost removed text or items."""
+
+    documents: int
+    rows: int
+    compacted: int
+
+
+def vacuum(workspace: Engine, journal: float, deleted: float, removed: float) -> Vacuumed:
+    """Forgets what is older than so many seconds.
+
+    Args:
+        journal: rows of the journal, and events.
+        deleted: documents that were deleted.
+        removed: words and items that an edit removed from a text or list, as far as no other store knows of them.
+    """
+    storage = workspace.storage
+    now = storage.now()[1]
+    gone: list[tuple[Place, int]] = []
+    compacted = 0
+    with storage.reading():
+        knowledge = storage.knowledge()
+        for namespace, key, state in storage.documents(()):
+            if not isinstance(state, Record) or state.pending:
+                continue
+            place = (namespace, key)
+            if state.updated_at < now - deleted and _is_dead(workspace, place, state):
+                gone.append((place, state.version))
+            elif _compacted(state, knowledge, now - removed):
+                compacted += _compact(workspace, place, now - removed)
+        documents, rows = storage.forget(gone, now - journal)
+    return Vacuumed(documents, rows, compacted)
+
+
+def _is_dead(workspace: Engine, place: Place, record: Record) -> bool:
+    """Whether nothing of a document is left to be seen or decided."""
+    view = current_view(record, workspace.registry.find(place[0]), workspace.storage.replica)
+    return view.body is None and not view.contests and not workspace.storage.open_of(place)
+
+
+def _compacted(record: Record, knowledge: Knowledge, before: float) -> tuple[LeafChange, ...]:
+    """The changes that take out of a record what was removed from its texts and lists before a time."""
+
+    def forgettable(stamp: Stamp) -> bool:
+        return stamp.time < before and stamp.replica == knowledge.replica and stamp.n > knowledge.exported
+
+    changes = []
+    for path, leaf in leaves(record.tree):
+        if isinstance(leaf, Sequence):
+            rest = trimmed(leaf, forgettable)
+            if rest is not leaf:
+                changes.append(LeafChange(path, leaf, rest))
+    return tuple(changes)
+
+
+def _compact(workspace: Engine, place: Place, before: float) -> int:
+    done = 0
+
+    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        nonlocal done
+        if not isinstance(state, Record):
+            return None
+        record = expanded(state, workspace.registry.find(place[0]), workspace.storage.replica)
+        changes = _compacted(record, workspace.storage.knowledge(), before)
+        if not changes:
+            return None
+        previous, record.version = record.version, n
+        record.commit(changes)
+        record.note_commit(n, time, "")
+        done = 1
+        return record, (*place, n, time, "", "", "compact", None, changes, previous, None, ()), None
+
+    workspace.storage.commit(*place, update)
+    return done
+
+
+def rename(workspace: Engine, name: str | None) -> str:
+    """Gives the store another name in dots; what it wrote under the old one stays what it is."""
+    storage = workspace.storage
+    name = name or uuid.uuid4().hex[:12]
+    with storage.reading():
+        upto = 0  # the newest write there is: what was written later, before the restoring, is to be heard of again
+        for namespace, key, state in list(storage.documents(())):
+            record = expanded(state, workspace.registry.find(namespace), storage.replica)
+            upto = max(upto, record.vector.get(storage.replica, 0))
+            if record is not state:
+                _write_out(workspace, (namespace, key))
+        storage.rename(name, upto)
+    return name
+
+
+def _write_out(workspace: Engine, place: Place) -> None:
+    """Makes a record of a document whose only write is its state, so that the write keeps its dot."""
+
+    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        if state is None:
+            return None
+        previous = version_of(state)
+        record = expanded(state, workspace.registry.find(place[0]), workspace.storage.replica)
+        record.version = n
+        record.note_commit(n, time, "")
+        return record, (*place, n, time, "", "", "rename", None, (), previous, None, ()), None
+
+    workspace.storage.commit(*place, update)

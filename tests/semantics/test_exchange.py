@@ -1,0 +1,249 @@
+"""Stores without a common database: what travels, who may meet, and what a name is for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel
+
+from concordant import (
+    ConcordantError,
+    CorruptFrameError,
+    Counter,
+    List,
+    Map,
+    Scalar,
+    Set,
+    StaleReplicaError,
+    Text,
+    Workspace,
+)
+
+NOW = timedelta(0)
+AT = (("briefs",), "launch")
+
+
+class Brief(BaseModel):
+    status: Annotated[str | None, Scalar()] = None
+    tags: Annotated[set[str], Set()] = set()
+    owners: Annotated[dict[str, str], Map()] = {}
+    body: Annotated[str, Text()] = ""
+    votes: Annotated[int, Counter()] = 0
+    steps: Annotated[list[str], List()] = []
+
+
+def opened(name: str) -> Workspace:
+    return Workspace(schemas={("briefs",): Brief}, replica=name)
+
+
+def titles(workspace: Workspace) -> dict[str, Any]:
+    return {document.key: document.value for document in workspace.list(())}
+
+
+def test_only_what_is_new_to_the_other_travels() -> None:
+    """A second exchange is as small as what was written since, in both directions."""
+    one, two = opened("one"), opened("two")
+    for number in range(20):
+        one.put(("briefs",), f"k{number}", {"status": "draft", "body": "words " * 50})
+    assert one.exchange(two) == (0, 20)
+    full = len(one.export())
+    assert len(one.export(two.version_vector())) < full / 20
+    assert len(two.export(one.version_vector())) < full / 20, "what the other gave does not go back to it"
+    two.put(("briefs",), "k3", {"votes": 1})
+    assert len(two.export(one.version_vector())) < full / 5
+    assert one.exchange(two) == (1, 0)
+    assert titles(one) == titles(two)
+    assert one.exchange(two) == (0, 0)
+
+
+def test_what_is_known_by_way_of_a_third_store_does_not_travel_again() -> None:
+    """A store that has all of another's by way of a third asks for nothing more."""
+    one, two, three = opened("one"), opened("two"), opened("three")
+    one.put(*AT, {"status": "draft", "body": "words " * 200})
+    one.exchange(two)
+    two.exchange(three)
+    assert three.version_vector()["one"] == one.version_vector()["one"]
+    assert len(one.export(three.version_vector())) < 500
+    assert one.exchange(three) == (0, 0)
+
+
+def test_every_sort_of_write_travels_in_a_delta() -> None:
+    """Writes, edits, deletions, decisions, settings, purges: each is in the next delta."""
+    one, two = opened("one"), opened("two")
+    one.exchange(two)
+
+    def travels() -> None:
+        one.exchange(two)
+        assert titles(one) == titles(two)
+        for key in titles(one):
+            mine, theirs = one.get(("briefs",), key), two.get(("briefs",), key)
+            assert mine.setting("index") == theirs.setting("index")
+        assert [e.id for e in one.escalations()] == [e.id for e in two.escalations()]
+
+    ada, bob = one.agent("ada"), one.agent("bob")
+    ada.write(*AT, {"status": "a"})
+    travels()
+    with one.agent("eve").edit(*AT) as brief:
+        brief.tags.add("x")
+    travels()
+    bob.write(*AT, {"status": "b"})
+    assert one.escalations()
+    travels()
+    one.resolve(one.escalations()[0], "b", by="ann")
+    travels()
+    one.put(*AT, {"status": "b"}, settings={"index": False})
+    travels()
+    one.remove(*AT)
+    travels()
+    assert titles(two) == {}
+    one.put(("briefs",), "other", {"status": "o"})
+    travels()
+    one.purge(("briefs",), "other")
+    travels()
+    assert titles(two) == {}
+
+
+def test_a_delta_that_leaves_a_gap_is_joined_but_not_taken_for_all() -> None:
+    """What the gap left out still arrives later."""
+    one, two = opened("one"), opened("two")
+    one.put(("briefs",), "first", {"status": "1"})
+    since = one.moment()
+    one.put(("briefs",), "second", {"status": "2"})
+    two.import_(one.export(since))
+    assert titles(two) == {"second": {"status": "2"}}
+    one.exchange(two)
+    assert titles(two) == titles(one)
+
+
+def test_a_delta_made_for_another_store_is_not_taken_for_all() -> None:
+    """What it leaves out for being known there is asked for again here."""
+    one, two, three = opened("one"), opened("two"), opened("three")
+    one.put(("briefs",), "first", {"status": "1"})
+    one.exchange(two)
+    two.put(("briefs",), "second", {"status": "2"})
+    three.import_(two.export(one.version_vector()))
+    assert set(titles(three)) == {"second"}
+    two.exchange(three)
+    assert titles(three) == titles(two)
+
+
+def test_g12_a_store_that_was_away_too_long_is_refused() -> None:
+    """It would bring back what it never heard was deleted; an empty store that takes its name's place can go on."""
+    one, two = opened("one"), opened("two")
+    one.put(*AT, {"status": "draft"})
+    one.put(("briefs",), "kept", {"status": "k"})
+    one.exchange(two)
+    old = two.export()
+    one.remove(*AT)
+    assert one.vacuum(deleted=NOW).documents == 1
+    for meet in (lambda: one.import_(old), lambda: one.exchange(two), lambda: two.exchange(one)):
+        with pytest.raises(StaleReplicaError, match="Start it anew") as caught:
+            meet()
+        assert caught.value.replica == "two"
+    assert titles(one) == {"kept": {"status": "k"}} and one.refused()[-1].reason == caught.value.reason
+    anew = opened("anew")
+    one.exchange(anew)
+    assert titles(anew) == titles(one)
+    anew.put(("briefs",), "new", {"status": "n"})
+    one.exchange(anew)
+    assert set(titles(one)) == {"kept", "new"}
+
+
+def test_a_store_that_heard_of_the_deletion_goes_on() -> None:
+    """Forgetting what everybody knows does no harm."""
+    one, two = opened("one"), opened("two")
+    one.put(*AT, {"status": "draft"})
+    one.exchange(two)
+    one.remove(*AT)
+    one.exchange(two)
+    assert one.vacuum(deleted=NOW).documents == 1
+    assert one.exchange(two) == (0, 0) or titles(one) == {}
+    two.put(("briefs",), "new", {"status": "n"})
+    one.exchange(two)
+    assert titles(one) == titles(two) == {"new": {"status": "n"}}
+
+
+def test_stores_that_never_had_anything_in_common_meet_whatever_they_forgot() -> None:
+    """Nothing of the one can be what the other deleted."""
+    one, two = opened("one"), opened("two")
+    for ws in (one, two):
+        ws.put(*AT, {"status": "draft"})
+        ws.remove(*AT)
+        assert ws.vacuum(deleted=NOW).documents == 1
+        ws.put(("briefs",), ws.version_vector().popitem()[0], {"status": "s"})
+    one.exchange(two)
+    assert titles(one) == titles(two) and len(titles(one)) == 2
+
+
+def test_a_store_restored_from_a_back_up_is_told_so(tmp_path: Path) -> None:
+    """It is refused until it has a new name; then nothing of what either side wrote is lost."""
+    path, backup = tmp_path / "one.db", tmp_path / "backup.db"
+    with Workspace(f"sqlite:///{path}", schemas={("briefs",): Brief}, replica="one") as one:
+        one.agent("ada").write(*AT, {"status": "a", "body": "One."})
+        one.put(("briefs",), "twice", {"votes": 1})
+        one.put(("briefs",), "twice", {"votes": 2})
+    backup.write_bytes(path.read_bytes())
+    two = Workspace(schemas={("briefs",): Brief}, replica="two")
+    with Workspace(f"sqlite:///{path}", schemas={("briefs",): Brief}) as one:
+        one.agent("ada").write(("briefs",), "late", {"status": "written after the back-up"})
+        with one.agent("ada").edit(*AT) as brief:
+            brief.body += "\nTwo."
+        one.exchange(two)
+    path.write_bytes(backup.read_bytes())
+    with Workspace(f"sqlite:///{path}", schemas={("briefs",): Brief}) as restored:
+        with pytest.raises(StaleReplicaError, match="back-up"):
+            restored.exchange(two)
+        name = restored.rename()
+        assert name != "one" and restored.agent("x") is not None
+        restored.agent("bob").write(("briefs",), "after", {"status": "restored"})
+        with restored.agent("bob").edit(*AT) as brief:
+            brief.body += "\nThree."
+        restored.exchange(two)
+        assert titles(restored) == titles(two)
+        assert set(titles(two)) == {"launch", "twice", "late", "after"}
+        body = two.get(*AT).value["body"]  # type: ignore[union-attr]
+        assert body.startswith("One.") and "Two." in body and "Three." in body
+        assert [c.agent for c in restored.blame(*AT)["status",]] == ["ada"]
+    with Workspace(f"sqlite:///{path}", schemas={("briefs",): Brief}) as again:
+        assert name in again.version_vector()
+        assert titles(again) == titles(two)
+
+
+def test_a_copy_with_the_same_name_is_refused_instead_of_confused(tmp_path: Path) -> None:
+    """Two stores that write under one name cannot be told apart: the frame is refused, nothing is changed."""
+    path, copy = tmp_path / "one.db", tmp_path / "copy.db"
+    with Workspace(f"sqlite:///{path}") as one:
+        one.put(("a",), "k", {"x": 1})
+    copy.write_bytes(path.read_bytes())
+    with Workspace(f"sqlite:///{path}") as one, Workspace(f"sqlite:///{copy}") as two:
+        one.put(("a",), "mine", {"x": 1})
+        two.put(("a",), "yours", {"x": 2})
+        with pytest.raises(CorruptFrameError, match="this one's name"):
+            one.import_(two.export())
+        assert set(titles(one)) == {"k", "mine"}
+        two.rename()
+        two.put(("a",), "more", {"x": 3})
+
+
+@pytest.mark.parametrize("since", ["yesterday", 5, {"one": "x"}, [1]])
+def test_a_since_that_is_none_is_refused(since: Any) -> None:
+    """With an error that says what to give."""
+    with pytest.raises(ConcordantError, match="version_vector"):
+        Workspace().export(since)
+
+
+@pytest.mark.parametrize("age", [5, "90 days", timedelta(days=-1)])
+def test_an_age_that_is_none_is_refused(age: Any) -> None:
+    """With an error that names the argument."""
+    with pytest.raises(ConcordantError, match="deleted="):
+        Workspace().vacuum(deleted=age)
+
+
+@pytest.mark.parametrize("name", ["", 5])
+def test_a_name_that_is_none_is_refused(name: Any) -> None:
+    """With an error of ours."""
+    with pytest.raises(ConcordantError, match="name"):
+        Workspace().rename(name)
