@@ -212,6 +212,16 @@ def test_three_rewrites_of_one_word() -> None:
     assert len(only(ws).contenders) == 2
 
 
+def test_a_range_decided_to_be_empty_is_empty_everywhere() -> None:
+    """The words are gone, here and in a store that imports the document."""
+    ws, other = workspace(Page), workspace(Page)
+    edits(ws, BASE, ada=BASE.replace("quick", "slow"), bob=BASE.replace("quick", "fast"))
+    ws.resolve(only(ws), "", by="editor")
+    assert body(ws) == BASE.replace("quick", "") and ws.escalations() == []
+    assert other.import_(ws.export()) == 1
+    assert body(other) == body(ws)
+
+
 def test_dismissing_keeps_the_base() -> None:
     """Neither rewrite stands."""
     ws = workspace(Page)

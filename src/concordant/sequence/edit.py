@@ -102,7 +102,8 @@ def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content)
     for index in overlap.struck:
         edit.strike(index, 0, len(edit.pieces[index].content), 1)
     last = overlap.struck[-1]
-    edit.insert(_Place(last, len(edit.pieces[last].content)), content, 1)
+    if len(content):
+        edit.insert(_Place(last, len(edit.pieces[last].content)), content, 1)
     edit.drop(overlap.strikes)
     return edit.result()
 

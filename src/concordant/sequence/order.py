@@ -127,12 +127,21 @@ def _by_run(sequence: Sequence) -> dict[RunId, list[Piece]]:
 
 
 def _zip(ours: list[Piece], others: list[Piece], *, either: bool) -> Iterable[Piece]:
-    """Two copies of one run, cut at the places where either is cut, with the strikes of both."""
-    bounds = sorted({piece.offset for piece in ours} | {piece.offset for piece in others})
-    twice = [[part for piece in side for part in _cut(piece, bounds)] for side in (ours, others)]
-    if [part.content for part in twice[0]] != [part.content for part in twice[1]]:
-        raise MisshapenError("one run of a sequence has two contents")
-    for mine, theirs in zip(*twice, strict=True):
+    """Two copies of one run, cut at the places where either is cut, with the strikes of both.
+
+    Of a part that only one side has the other has forgotten that it was removed.
+    """
+    bounds = sorted({bound for p in (*ours, *others) for bound in (p.offset, p.offset + len(p.content))})
+    here, there = ({part.offset: part for p in side for part in _cut(p, bounds)} for side in (ours, others))
+    for offset in bounds:
+        mine, theirs = here.get(offset), there.get(offset)
+        if mine is None or theirs is None:
+            part = mine or theirs
+            if part is not None:
+                yield part if either else part._replace(live=False)
+            continue
+        if mine.content != theirs.content:
+            raise MisshapenError("one run of a sequence has two contents")
         struck = tuple(sorted({*mine.struck, *theirs.struck}))
         live = mine.live or theirs.live if either else mine.live and theirs.live
         yield mine._replace(struck=struck, live=live)

@@ -58,18 +58,20 @@ def _without(pieces: list[Piece], gone: set[int]) -> tuple[list[Piece], set[int]
 
     kept: list[Piece] = []
     blocked: set[int] = set()
+    begun: set[RunId] = set()
     last: Anchor = START
     for number, piece in enumerate(pieces):
         if number in gone:
             continue
-        anchor = piece.parent
-        first = host = holder(anchor)
-        while host is not None:
+        anchor, host = piece.parent, -1
+        while (next_host := holder(anchor)) is not None:
+            host = next_host
             gap = pieces[host]
             anchor = (*run_of(gap), gap.offset - 1) if gap.offset else gap.parent
-            host = holder(anchor)
-        if first is not None and piece.offset == 0 and (anchor is None or anchor != last):
-            blocked.add(first)
-        kept.append(piece if first is None else piece._replace(parent=anchor))
-        last = (*run_of(piece), piece.offset + len(piece.content) - 1)
+        run = run_of(piece)
+        if host >= 0 and run not in begun and (anchor is None or anchor != last):
+            blocked.add(host)
+        begun.add(run)
+        kept.append(piece if host < 0 else piece._replace(parent=anchor))
+        last = (*run, piece.offset + len(piece.content) - 1)
     return kept, blocked

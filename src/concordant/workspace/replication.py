@@ -126,10 +126,10 @@ def _check(workspace: Engine, frame: Frame) -> None:
             check_record(other, schema.root, until)
             state = workspace.storage.load(namespace, name)
             trial = expanded(state, schema, workspace.storage.replica).copy()
-            changes = join(trial, other)
-            if changes and frame.replica == workspace.storage.replica:
+            news = any(n > trial.vector.get(origin, 0) for origin, n in other.vector.items())
+            if news and frame.replica == workspace.storage.replica:
                 raise MisshapenError("it comes from a store with this one's name, and is not what was written here")
-            trial.commit(changes)
+            trial.commit(join(trial, other))
             trial.vector = joined_vector(trial, other)
             body = current_view(trial, schema, workspace.storage.replica).body
             if body is not None and schema.declared:

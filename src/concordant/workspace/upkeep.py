@@ -47,21 +47,18 @@ def vacuum(workspace: Engine, journal: float, deleted: float, removed: float) ->
     with storage.reading():
         knowledge = storage.knowledge()
         for namespace, key, state in storage.documents(()):
-            if not isinstance(state, Record) or state.pending:
+            if not isinstance(state, Record):
                 continue
+            view = current_view(state, workspace.registry.find(namespace), storage.replica)
             place = (namespace, key)
-            if state.updated_at < now - deleted and _is_dead(workspace, place, state):
+            if view.contests or storage.open_of(place):
+                continue
+            if view.body is None and state.updated_at < now - deleted:
                 gone.append((place, state.version))
             elif _compacted(state, knowledge, now - removed):
                 compacted += _compact(workspace, place, now - removed)
         documents, rows = storage.forget(gone, now - journal)
     return Vacuumed(documents, rows, compacted)
-
-
-def _is_dead(workspace: Engine, place: Place, record: Record) -> bool:
-    """Whether nothing of a document is left to be seen or decided."""
-    view = current_view(record, workspace.registry.find(place[0]), workspace.storage.replica)
-    return view.body is None and not view.contests and not workspace.storage.open_of(place)
 
 
 def _compacted(record: Record, knowledge: Knowledge, before: float) -> tuple[LeafChange, ...]:
@@ -70,7 +67,9 @@ def _compacted(record: Record, knowledge: Knowledge, before: float) -> tuple[Lea
     def forgettable(stamp: Stamp) -> bool:
         return stamp.time < before and stamp.replica == knowledge.replica and stamp.n > knowledge.exported
 
-    changes = []
+    changes: list[LeafChange] = []
+    if record.covering:
+        return ()  # what a deletion keeps refers to what stands
     for path, leaf in leaves(record.tree):
         if isinstance(leaf, Sequence):
             rest = trimmed(leaf, forgettable)
