@@ -2,7 +2,9 @@
 
 from concordant_langgraph.adoption import AdoptionError
 from concordant_langgraph.channel import StateConflictError, edited
+from concordant_langgraph.conflicts import PutConflictError
 from concordant_langgraph.items import MergedItem, MergedSearchItem
+from concordant_langgraph.review import review_conflicts
 from concordant_langgraph.state import state_schema
 from concordant_langgraph.store import MergeStore
 
@@ -11,7 +13,9 @@ __all__ = [
     "MergeStore",
     "MergedItem",
     "MergedSearchItem",
+    "PutConflictError",
     "StateConflictError",
     "edited",
+    "review_conflicts",
     "state_schema",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp
 
-from concordant import Document, Workspace, run_waiting
+from concordant import Document, Workspace
+from concordant_langgraph.conflicts import Conflicts, Put
 from concordant_langgraph.filters import matches, meets
 from concordant_langgraph.items import MergedSearchItem
 from concordant_langgraph.steps import Steps
@@ -22,9 +24,13 @@ _AS_THE_STORE_SAYS = {"index": None}
 class BatchStore(ViewedStore):
     """A store that carries out operations on a workspace."""
 
-    __slots__ = ("workspace",)
+    __slots__ = ("_conflicts", "workspace")
 
     workspace: Workspace
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conflicts: Conflicts | None = None
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Runs operations together: reads see the state before them, puts apply in order, all or none."""
@@ -33,9 +39,10 @@ class BatchStore(ViewedStore):
         if queries:
             self._do(self._rank(queries, results))
         if puts:
-            written = self._put_all(puts)
-            if self._view is not None:
-                self._do(self._view.written(written))
+            with self._watch([(op.namespace, str(op.key), op.value) for op in puts]):
+                written = self._put_all(puts)
+                if self._view is not None:
+                    self._do(self._view.written(written))
         return results
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
@@ -45,9 +52,10 @@ class BatchStore(ViewedStore):
         if queries:
             await self._ado(self._rank(queries, results))
         if puts:
-            written = await run_waiting(self._put_all, puts)
-            if self._view is not None:
-                await self._ado(self._view.written(written))
+            with self._watch([(op.namespace, str(op.key), op.value) for op in puts]):
+                written = await self.workspace.acall(self._put_all, puts)
+                if self._view is not None:
+                    await self._ado(self._view.written(written))
         return results
 
     def _read(self, ops: Iterable[Op]) -> tuple[list[Result], list[PutOp], list[tuple[int, SearchOp]]]:
@@ -74,6 +82,10 @@ class BatchStore(ViewedStore):
             else:
                 raise ValueError(f"Unknown operation type: {type(op)}")
         return results, puts, queries
+
+    def _watch(self, puts: Sequence[Put]) -> AbstractContextManager[None]:
+        """Surrounds the storing of puts, for whoever is to be told of conflicts."""
+        return self._conflicts.watch(puts) if self._conflicts is not None else nullcontext()
 
     def _store(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
         if value is None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, NotProvided
 from langgraph.store.memory import InMemoryStore
 
-from concordant import Escalation, Event, Receipt, Workspace, run_waiting
+from concordant import ConcordantError, Workspace
 from concordant_langgraph.adoption import Adoption
-from concordant_langgraph.batches import BatchStore, refuse_ttl
+from concordant_langgraph.batches import refuse_ttl
+from concordant_langgraph.conflicts import Conflicts, OnConflict
 from concordant_langgraph.filters import check_labels, check_namespace
+from concordant_langgraph.inbox import InboxStore
 from concordant_langgraph.items import MergedItem
 from concordant_langgraph.provider import task_scope
 from concordant_langgraph.view import View
@@ -20,7 +21,7 @@ from concordant_langgraph.view import View
 __all__ = ["MergeStore"]
 
 
-class MergeStore(BatchStore):
+class MergeStore(InboxStore):
     """A ``BaseStore`` that keeps what parallel nodes write: merged as declared, or escalated with all contenders.
 
     Args:
@@ -30,6 +31,10 @@ class MergeStore(BatchStore):
         undeclared: ``"reject"`` refuses writes to namespaces without a model.
         index: how to make vectors of the merged values for ``search(query=...)``, as for ``InMemoryStore``. They are in
             this process's memory; ``wrap`` takes a store that keeps them elsewhere.
+        on_conflict: what a put does that opens an escalation or adds a contender to one, beyond recording it (and
+            calling back ``on_escalation``). ``"stream"`` writes it to the custom stream of the run
+            (``stream_mode="custom"``); ``"raise"`` raises ``PutConflictError`` in the node. The put is stored in any
+            case. What a declared policy or resolver settles at once is no conflict here.
 
     Raises:
         SchemaError: lists every fault of every model at once.
@@ -51,13 +56,18 @@ class MergeStore(BatchStore):
         workspace: Workspace | None = None,
         undeclared: Literal["merge", "reject"] = "merge",
         index: IndexConfig | None = None,
+        on_conflict: OnConflict = "record",
     ) -> None:
+        if on_conflict not in ("record", "stream", "raise"):
+            raise ConcordantError(f'on_conflict is "record", "stream" or "raise", not {on_conflict!r}')
         if workspace is not None and schemas is not None:
             raise TypeError("give schemas= or workspace=, not both: a workspace has its schemas already")
         super().__init__()
         self.workspace = workspace or Workspace(schemas=schemas, undeclared=undeclared)
         self.workspace.add_scope_provider(task_scope)
         self._checked: set[tuple[str, ...]] = set()
+        if on_conflict != "record":
+            self._conflicts = Conflicts(self.workspace, on_conflict)
         if index:
             self._view = View(self.workspace, InMemoryStore(index=index), private=True)
 
@@ -69,6 +79,7 @@ class MergeStore(BatchStore):
         *,
         workspace: Workspace | None = None,
         undeclared: Literal["merge", "reject"] = "merge",
+        on_conflict: OnConflict = "record",
     ) -> Self:
         """A ``MergeStore`` that holds its merged values, and their vectors, in another store.
 
@@ -80,6 +91,7 @@ class MergeStore(BatchStore):
             schemas: as for ``MergeStore``.
             workspace: as for ``MergeStore``.
             undeclared: as for ``MergeStore``.
+            on_conflict: as for ``MergeStore``.
 
         >>> from langgraph.store.memory import InMemoryStore
         >>> inner = InMemoryStore()
@@ -90,32 +102,10 @@ class MergeStore(BatchStore):
         """
         if isinstance(inner, MergeStore):
             raise TypeError("wrap takes a store that does not merge yet, not a MergeStore")
-        store = cls(schemas, workspace=workspace, undeclared=undeclared)
+        store = cls(schemas, workspace=workspace, undeclared=undeclared, on_conflict=on_conflict)
         store._view = View(store.workspace, inner, private=False)
         store._adoption = Adoption(store._view)
         return store
-
-    # -- Concordant ----------------------------------------------------------------------------------------------
-
-    def escalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> list[Escalation]:
-        """The escalations under a namespace prefix (``Workspace.escalations``)."""
-        return self.workspace.escalations(namespace, state=state)
-
-    def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
-        """Decides an escalation (``Workspace.resolve``)."""
-        self._open()
-        receipt = self.workspace.resolve(escalation, value, by=by)
-        if self._view is not None:
-            self._do(self._view.written([(escalation.namespace, escalation.key)]))
-        return receipt
-
-    def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
-        """Calls back once for every transition of an escalation; returns a function that ends it."""
-        return self.workspace.on_escalation(callback)
-
-    def acting_as(self, name: str) -> AbstractContextManager[None]:
-        """Names the agent of all calls inside the ``with``."""
-        return self.workspace.acting_as(name)
 
     # -- BaseStore, one item ---------------------------------------------------------------------------------------
 
@@ -136,6 +126,7 @@ class MergeStore(BatchStore):
         Raises:
             InvalidWriteError: the value cannot be stored under the namespace's model; nothing of it was applied.
             InvalidNamespaceError: as for every ``BaseStore``.
+            PutConflictError: with ``on_conflict="raise"``; the value is stored.
         """
         if namespace not in self._checked:
             self._check(namespace)
@@ -143,7 +134,7 @@ class MergeStore(BatchStore):
             refuse_ttl()
         if type(key) is not str:
             key = str(key)
-        if self._view is None and index is None and value is not None:
+        if self._view is None and self._conflicts is None and index is None and value is not None:
             self.workspace.put(namespace, key, value)
         else:
             self._put(namespace, key, value, index)
@@ -188,15 +179,17 @@ class MergeStore(BatchStore):
 
     def _put(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
         self._open()
-        self._store(namespace, key, value, index)
-        if self._view is not None:
-            self._do(self._view.written([(namespace, key)]))
+        with self._watch([(namespace, key, value)]):
+            self._store(namespace, key, value, index)
+            if self._view is not None:
+                self._do(self._view.written([(namespace, key)]))
 
     async def _aput(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
         await self._aopen()
-        await run_waiting(self._store, namespace, key, value, index)
-        if self._view is not None:
-            await self._ado(self._view.written([(namespace, key)]))
+        with self._watch([(namespace, key, value)]):
+            await self.workspace.acall(self._store, namespace, key, value, index)
+            if self._view is not None:
+                await self._ado(self._view.written([(namespace, key)]))
 
     def _check(self, namespace: tuple[str, ...]) -> None:
         check_namespace(namespace)

@@ -1,0 +1,191 @@
+"""A node that asks a person about what is contested, and settles it by the answer.
+
+The node runs a small graph of its own: ``look`` settles what was answered and lists what is open, ``ask`` interrupts
+with that list. So what was asked is in the checkpoint: a resumed ``ask`` finds the very questions that it had shown,
+whatever has become of the store meanwhile, and a ``look`` that is executed again finds the same answers to the same
+questions. Each round of questions is a task of its own, with one interrupt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypedDict
+
+from langchain_core.runnables import Runnable, RunnableLambda
+from langgraph.config import get_store
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
+
+from concordant import Escalation, InvalidWriteError, StaleDecisionError
+from concordant_langgraph.questions import Answer, Question, answers_of, as_shown, decided, payload, ref_of, shown
+from concordant_langgraph.steps import Steps, arun, run
+from concordant_langgraph.store import MergeStore
+
+__all__ = ["review_conflicts"]
+
+
+class _State(TypedDict):
+    """What the node remembers between its questions; plain JSON, as it goes into checkpoints."""
+
+    questions: list[Question]
+    problems: list[str]
+    answers: Any
+    outcomes: list[dict[str, Any]]
+
+
+_NOTHING_ASKED: _State = {"questions": [], "problems": [], "answers": None, "outcomes": []}
+
+
+class _Calls(NamedTuple):
+    """The store's calls, or their twins for coroutines."""
+
+    escalations: Callable[..., Any]
+    resolve: Callable[..., Any]
+    dismiss: Callable[..., Any]
+
+
+def review_conflicts(
+    store: MergeStore | None,
+    namespace: Sequence[str] = (),
+    *,
+    by: str = "person",
+    report: str | None = None,
+) -> Runnable[Any, Any]:
+    """A node that asks a person, by ``interrupt``, about everything open under a namespace, and settles it.
+
+    One interrupt has all questions. What it shows, and how it is answered, is in ``docs/langgraph.md``; in short::
+
+        asked = graph.invoke(input, config)["__interrupt__"][0].value
+        graph.invoke(Command(resume={question["ref"]: {"choose": 1} for question in asked["questions"]}), config)
+
+    Decisions are pinned to the contenders shown. A question whose contenders have changed, an answer that does not fit
+    and what was opened meanwhile are asked in a further interrupt, and what was answered well is not asked again. A
+    question that somebody else settled first is left as it is. When nothing is open but what was skipped, the graph
+    goes on.
+
+    Args:
+        store: the store to review; ``None``: the one that the graph runs with.
+        namespace: a prefix; ``()`` is everything.
+        by: who decides, where the answer does not name somebody.
+        report: a key of the graph's state that is given what became of each question: a list of dicts with ``ref``,
+            ``id``, ``namespace``, ``key``, ``path``, ``outcome`` (the escalation's state, or ``skipped``, or ``gone``),
+            ``by`` and ``value``.
+
+    Returns:
+        A runnable for ``add_node``, in sync and async graphs. With something to ask, the graph needs a checkpointer.
+
+    Raises:
+        TypeError: the store is no ``MergeStore``.
+    """
+    if store is not None:
+        _checked(store)
+    rounds = _rounds(store, tuple(namespace), by)
+
+    def review(_: Any) -> dict[str, Any] | None:
+        return _reported(rounds.invoke(_NOTHING_ASKED), report)
+
+    async def areview(_: Any) -> dict[str, Any] | None:
+        return _reported(await rounds.ainvoke(_NOTHING_ASKED), report)
+
+    return RunnableLambda(review, areview, name="review_conflicts")
+
+
+def _rounds(store: MergeStore | None, namespace: tuple[str, ...], by: str) -> Runnable[Any, Any]:
+    """The graph inside the node: look and ask in turns, until nothing is to be asked."""
+
+    def look(state: _State) -> dict[str, Any]:
+        used = store or _checked(get_store())
+        return run(_look(state, namespace, by, _Calls(used.escalations, used.resolve, used.dismiss)), used)
+
+    async def alook(state: _State) -> dict[str, Any]:
+        used = store or _checked(get_store())
+        return await arun(_look(state, namespace, by, _Calls(used.aescalations, used.aresolve, used.adismiss)), used)
+
+    def ask(state: _State) -> dict[str, Any]:
+        return {"answers": interrupt(payload(namespace, state["questions"], state["problems"]))}
+
+    builder = StateGraph(_State)
+    builder.add_node("look", RunnableLambda(look, alook)).add_node("ask", ask)
+    builder.add_edge(START, "look").add_edge("ask", "look")
+    builder.add_conditional_edges("look", lambda state: "ask" if state["questions"] else END, ["ask", END])
+    return builder.compile(name="review_conflicts")
+
+
+def _look(state: _State, namespace: tuple[str, ...], by: str, calls: _Calls) -> Steps[dict[str, Any]]:
+    """Settles what was answered, and lists what is to be asked now."""
+    outcomes = [*state["outcomes"]]
+    notes: dict[str, str] = {}
+    problems: list[str] = []
+    if state["questions"]:
+        settled = [outcome["ref"] for outcome in outcomes]
+        answers, by, problems = answers_of(state["questions"], state["answers"], by, settled)
+        now_open = {escalation.id: escalation for escalation in (yield partial(calls.escalations, namespace))}
+        for question, answer in zip(state["questions"], answers, strict=True):
+            current = now_open.get(question["id"])
+            if answer.act == "again":
+                notes[question["id"]] = answer.problem
+            elif answer.act == "skip":
+                outcomes.append(_outcome(question, "skipped", by))
+            elif current is not None and ref_of(current) != question["ref"]:
+                notes[question["id"]] = _changed(question, current)
+            else:
+                outcome = yield from _settle(question, answer, by, calls)
+                if isinstance(outcome, str):
+                    notes[question["id"]] = outcome
+                else:
+                    outcomes.append(outcome)
+    skipped = {outcome["ref"] for outcome in outcomes if outcome["outcome"] == "skipped"}
+    questions = [shown(escalation) for escalation in (yield partial(calls.escalations, namespace))]
+    return {
+        "questions": [_noted(question, notes) for question in questions if question["ref"] not in skipped],
+        "problems": problems,
+        "outcomes": outcomes,
+    }
+
+
+def _changed(question: Question, current: Escalation) -> str:
+    if current.version != question["version"]:
+        return "its contenders changed since it was shown"
+    # By an earlier execution of this very task, perhaps: an answer does not count twice.
+    return "it was settled since it was shown, and opened again"
+
+
+def _settle(question: Question, answer: Answer, by: str, calls: _Calls) -> Steps[dict[str, Any] | str]:
+    """Carries out an answer; returns what became of the question, or why it is to be asked again."""
+    escalation = as_shown(question)
+    try:
+        if answer.act == "resolve":
+            yield partial(calls.resolve, escalation, answer.value, by=by)
+            return _outcome(question, "resolved", by, answer.value)
+        yield partial(calls.dismiss, escalation, by=by)
+        return _outcome(question, "dismissed", by, question["base"])
+    except InvalidWriteError as error:
+        return "; ".join(map(str, error.faults))
+    except StaleDecisionError as error:
+        current = error.current
+        if current is None:
+            return _outcome(question, "gone", by)
+        if current.state in ("open", "claimed"):
+            return _changed(question, current)
+        return _outcome(question, current.state, current.by, current.decision)
+
+
+def _outcome(question: Question, outcome: str, by: str | None, value: Any = None) -> dict[str, Any]:
+    place = {name: question[name] for name in ("ref", "id", "namespace", "key", "path")}
+    return {**place, "outcome": outcome, "by": by, **decided(value)}
+
+
+def _noted(question: Question, notes: dict[str, str]) -> Question:
+    problem = notes.get(question["id"])
+    return {**question, "problem": problem} if problem else question
+
+
+def _reported(state: dict[str, Any], report: str | None) -> dict[str, Any] | None:
+    return {report: state["outcomes"]} if report is not None else None
+
+
+def _checked(store: Any) -> MergeStore:
+    if not isinstance(store, MergeStore):
+        raise TypeError(f"review_conflicts settles what a MergeStore has open, and was given a {type(store).__name__}")
+    return store

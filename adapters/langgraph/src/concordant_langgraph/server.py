@@ -1,0 +1,68 @@
+"""The store of an agent server: what ``langgraph.json`` points to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal
+
+from langgraph.store.base import IndexConfig
+
+from concordant import Workspace
+from concordant_langgraph.conflicts import OnConflict
+from concordant_langgraph.store import MergeStore
+
+__all__ = ["server_store"]
+
+
+def server_store(
+    schemas: Mapping[tuple[str, ...], Any] | None = None,
+    *,
+    url: str | None = None,
+    undeclared: Literal["merge", "reject"] = "merge",
+    index: IndexConfig | None = None,
+    on_conflict: OnConflict = "record",
+) -> Callable[[], AbstractAsyncContextManager[MergeStore]]:
+    """Makes what the ``store`` entry of a ``langgraph.json`` points to: a function without arguments that returns an
+    async context manager, which yields the store.
+
+    In ``agent.py``, beside the graph (which is compiled without a store: the server passes it in)::
+
+        store = server_store({("briefs",): Brief})
+
+    and in ``langgraph.json``: ``{"store": {"path": "./agent.py:store"}, ...}``.
+
+    A server enters it once for each of its event loops. All of them get one and the same store, opened with the first
+    and closed with the last.
+
+    Args:
+        schemas: as for ``MergeStore``.
+        url: where it is kept, as for ``Workspace``; ``None`` is the server's memory.
+        undeclared: as for ``MergeStore``.
+        index: as for ``MergeStore``.
+        on_conflict: as for ``MergeStore``.
+    """
+    lock = threading.Lock()
+    users = 0
+    shared: MergeStore | None = None
+
+    @asynccontextmanager
+    async def store() -> AsyncIterator[MergeStore]:
+        nonlocal users, shared
+        with lock:
+            if shared is None:
+                workspace = Workspace(url, schemas=schemas, undeclared=undeclared)
+                shared = MergeStore(workspace=workspace, index=index, on_conflict=on_conflict)
+            used = shared
+            users += 1
+        try:
+            yield used
+        finally:
+            with lock:
+                users -= 1
+                if not users:
+                    shared = None
+                    used.workspace.close()
+
+    return store
