@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import socket
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
+from langgraph.types import Command
 from pydantic import BaseModel
 
 import concordant_langgraph
@@ -40,7 +43,8 @@ def run(name: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_every_example_is_tested() -> None:
     """No example is without a test in this file."""
     here = Path(__file__).read_text(encoding="utf-8")
-    assert [path.name for path in EXAMPLES.glob("*.py") if f'"{path.name}"' not in here] == []
+    names = [path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")]
+    assert [name for name in names if f'"{name}"' not in here] == []
 
 
 def test_demo_shows_what_is_lost_and_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,6 +155,54 @@ def test_plain_python_settles_by_policy_resolver_and_person(capsys: pytest.Captu
         "T-1 team: security by resolver:most_urgent_team",
         "T-2 team: database by maria",
     ]
+
+
+def test_team_keeps_what_every_agent_did(capsys: pytest.CaptureFixture[str]) -> None:
+    """Sources merge by their url, findings, tokens and both revisions of the report are kept; the verdict is open."""
+    assert run("langgraph_team.py", capsys).splitlines() == [
+        "a.org supports ['cost']",
+        "b.org supports ['cost', 'quality', 'speed']",
+        "c.org supports ['quality']",
+        "findings: Costs grow with the number of agents. Four agents are twice as fast as one. "
+        "Reviews find half of the errors.",
+        "report: Teams of agents are slow but thorough. | 3 findings.",
+        "tokens: 1250 confidence: 0.6",
+        "researcher/cost: Costs grow with the number of agents.",
+        "researcher/speed: Four agents are twice as fast as one.",
+        "researcher/quality: Reviews find half of the errors.",
+        "open: verdict [('critic', 'weak'), ('writer', 'done')]",
+    ]
+
+
+def test_review_asks_a_person_and_goes_on_with_the_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    """The run tells of two conflicts and pauses; one is decided for a contender, one for another value."""
+    lines = run("langgraph_review.py", capsys).splitlines()
+    assert sorted(lines[:2]) == ["told: opened price", "told: opened status"]
+    questions = "\n".join(lines[2:8])
+    assert "Which value is right for status of contracts:c1?\n  buyer: accepted\n  lawyer: rejected" in questions
+    assert "Which value is right for price of contracts:c1?\n  buyer: 800\n  lawyer: 900" in questions
+    assert lines[8] == "signed: ['delivery', 'liability'] accepted 850"
+    assert sorted(lines[9:]) == ["decided: price 850 by maria", "decided: status accepted by maria"]
+
+
+async def test_server_runs_the_graph_on_the_store_of_its_factory() -> None:
+    """As the server does it: what langgraph.json names is loaded, the factory entered, the graph given the store."""
+    folder = EXAMPLES / "langgraph_server"
+    named = json.loads((folder / "langgraph.json").read_text(encoding="utf-8"))
+    assert {named["graphs"]["team"], named["store"]["path"]} == {"./agent.py:graph", "./agent.py:store"}
+    agent = runpy.run_path(str(EXAMPLES / "langgraph_server/agent.py"))
+    config: Any = {"configurable": {"thread_id": "1"}}
+    async with agent["store"]() as store:
+        graph = agent["graph"].copy(update={"store": store, "checkpointer": InMemorySaver()})
+        told = [event["event"] async for event in graph.astream({"key": "launch"}, config, stream_mode="custom")]
+        [pause] = (await graph.aget_state(config)).interrupts
+        [question] = pause.value["questions"]
+        answers = {question["ref"]: {"value": "ready"}, "by": "maria"}
+        state = await graph.ainvoke(Command(resume=answers), config)
+        item = await store.aget(("briefs",), "launch")
+    assert told == ["opened"]
+    assert [(one["by"], one["value"]) for one in state["decisions"]] == [("maria", "ready")]
+    assert (sorted(item.value["tags"]), item.value["status"]) == (["crdt", "memory"], "ready")
 
 
 def test_models_merge_as_declared(capsys: pytest.CaptureFixture[str]) -> None:

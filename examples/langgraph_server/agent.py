@@ -7,8 +7,7 @@ from langgraph.store.base import BaseStore
 from pydantic import BaseModel
 
 from concordant import Scalar, Set
-from concordant_langgraph import review_conflicts
-from concordant_langgraph.server import server_store
+from concordant_langgraph import review_conflicts, server_store
 
 
 class Brief(BaseModel):

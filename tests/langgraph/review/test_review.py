@@ -237,6 +237,12 @@ def test_by_names_who_decides_where_the_answer_does_not() -> None:
     assert [who for who, _, _ in decisions(store)] == ["the editors", "maria"]
 
 
+def test_a_string_is_no_namespace() -> None:
+    """Letter by letter it would be one under which nothing is ever open."""
+    with pytest.raises(TypeError, match=r"a tuple, such as \('briefs',\), not the string 'briefs'"):
+        review_conflicts(MergeStore(), "briefs")
+
+
 # -- wrong answers -------------------------------------------------------------------------------------------------
 
 
@@ -355,7 +361,7 @@ def test_what_was_superseded_or_purged_meanwhile_is_left_alone() -> None:
     store.workspace.agent("eve").write(*AT, {"status": "newest"})
     store.workspace.purge(NS, "other")
     result = graph.invoke(Command(resume={ref_of(status): {"choose": 1}, ref_of(title): {"choose": 1}}), thread())
-    assert outcomes(result) == [("superseded", None, None), ("gone", "person", None)]
+    assert outcomes(result) == [("superseded", None, None), ("gone", None, None)]
     assert value(store) == {"status": "newest"} and value(store, "other") == {}
 
 
@@ -482,6 +488,52 @@ def test_a_review_does_not_disturb_the_interrupts_of_other_nodes(is_async: bool)
         result = invoke(graph, Command(resume=answered(result)), thread(), is_async=is_async)
     assert heard[-2:] == ["FIRST?", "SECOND?"]
     assert decisions(store) == [("person", "resolve", "draft")]
+
+
+@pytest.mark.parametrize("is_async", ASYNC)
+def test_a_node_reviews_between_interrupts_of_its_own(is_async: bool) -> None:
+    """Twice even: every answer gets where it was asked, and what was decided is not asked again in later executions."""
+    store = MergeStore({NS: Brief})
+    began = store.workspace.moment()
+    for namespace in (NS, ("other",)):
+        for name in ("ada", "bob"):
+            store.workspace.agent(name, began=began).write(namespace, "k", {"status": name})
+    reviews = [review_conflicts(store, NS), review_conflicts(store, ("other",))]
+    heard: list[Any] = []
+
+    def node(state: State) -> State:
+        before = interrupt("before?")
+        reviews[0].invoke(state)
+        between = interrupt("between?")
+        reviews[1].invoke(state)
+        heard.append((before, between, interrupt("after?")))
+        return {}
+
+    async def anode(state: State) -> State:
+        before = interrupt("before?")
+        await reviews[0].ainvoke(state)
+        between = interrupt("between?")
+        await reviews[1].ainvoke(state)
+        heard.append((before, between, interrupt("after?")))
+        return {}
+
+    builder: StateGraph[State] = StateGraph(State)
+    builder.add_node("node", anode if is_async else node).add_edge(START, "node")
+    graph = builder.compile(store=store, checkpointer=InMemorySaver())
+    result = invoke(graph, {"x": 1}, thread(), is_async=is_async)
+    order = []
+    while "__interrupt__" in result:
+        [pause] = result["__interrupt__"]
+        if isinstance(pause.value, str):
+            order.append(pause.value)
+            answer: Any = pause.value.upper()
+        else:
+            order.append(pause.value["namespace"])
+            answer = {question["ref"]: {"choose": 2} for question in pause.value["questions"]}
+        result = invoke(graph, Command(resume=answer), thread(), is_async=is_async)
+    assert order == ["before?", ["briefs"], "between?", ["other"], "after?"]
+    assert heard == [("BEFORE?", "BETWEEN?", "AFTER?")]
+    assert store.escalations() == [] and decisions(store, "k") == [("person", "resolve", "bob")]
 
 
 def test_a_loop_reviews_each_time_anew() -> None:

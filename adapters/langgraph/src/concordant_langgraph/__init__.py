@@ -5,6 +5,7 @@ from concordant_langgraph.channel import StateConflictError, edited
 from concordant_langgraph.conflicts import PutConflictError
 from concordant_langgraph.items import MergedItem, MergedSearchItem
 from concordant_langgraph.review import review_conflicts
+from concordant_langgraph.server import server_store
 from concordant_langgraph.state import state_schema
 from concordant_langgraph.store import MergeStore
 
@@ -17,5 +18,6 @@ __all__ = [
     "StateConflictError",
     "edited",
     "review_conflicts",
+    "server_store",
     "state_schema",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from typing import Any
 
 from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp
@@ -48,11 +48,11 @@ class BatchStore(ViewedStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """``batch`` for coroutines."""
         await self._aopen()
-        results, puts, queries = self._read(ops)
+        results, puts, queries = await self.workspace.acall(self._read, ops)
         if queries:
             await self._ado(self._rank(queries, results))
         if puts:
-            with self._watch([(op.namespace, str(op.key), op.value) for op in puts]):
+            async with self._awatch([(op.namespace, str(op.key), op.value) for op in puts]):
                 written = await self.workspace.acall(self._put_all, puts)
                 if self._view is not None:
                     await self._ado(self._view.written(written))
@@ -86,6 +86,9 @@ class BatchStore(ViewedStore):
     def _watch(self, puts: Sequence[Put]) -> AbstractContextManager[None]:
         """Surrounds the storing of puts, for whoever is to be told of conflicts."""
         return self._conflicts.watch(puts) if self._conflicts is not None else nullcontext()
+
+    def _awatch(self, puts: Sequence[Put]) -> AbstractAsyncContextManager[None]:
+        return self._conflicts.awatch(puts) if self._conflicts is not None else nullcontext()
 
     def _store(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
         if value is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -74,19 +74,30 @@ class Conflicts:
         Raises:
             PutConflictError: after the body, if it is to be raised.
         """
+        with self._noting() as events:
+            yield
+        if self._raises:
+            _raise(events, self._repeated(puts))
+
+    @asynccontextmanager
+    async def awatch(self, puts: Sequence[Put]) -> AsyncIterator[None]:
+        """``watch`` for coroutines."""
+        with self._noting() as events:
+            yield
+        if self._raises:
+            _raise(events, await self._workspace.acall(self._repeated, puts))
+
+    @contextmanager
+    def _noting(self) -> Iterator[list[Event]]:
+        """Gives the events of the body, and streams them at its end, if they are to be streamed."""
         events: list[Event] = []
         token = _watch.set(_Watch(self, events))
         try:
-            yield
+            yield events
         finally:
             _watch.reset(token)
             if not self._raises:  # whatever else failed: what was committed is told once
                 _stream(_left_open(events))
-        if self._raises:
-            escalations = {event.escalation.id: event.escalation for event in _left_open(events)}
-            escalations |= self._repeated(puts)
-            if escalations:
-                raise PutConflictError([*escalations.values()])
 
     def _note(self, event: Event) -> None:
         watch = _watch.get()
@@ -121,6 +132,12 @@ def _left_open(events: Sequence[Event]) -> list[Event]:
         elif event.kind in _CLOSING:
             found = [earlier for earlier in found if earlier.escalation.id != event.escalation.id]
     return found
+
+
+def _raise(events: Sequence[Event], repeated: dict[str, Escalation]) -> None:
+    escalations = {event.escalation.id: event.escalation for event in _left_open(events)} | repeated
+    if escalations:
+        raise PutConflictError([*escalations.values()])
 
 
 def _concerns(escalation: Escalation, value: Any) -> bool:

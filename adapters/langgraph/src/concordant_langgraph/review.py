@@ -76,8 +76,10 @@ def review_conflicts(
         A runnable for ``add_node``, in sync and async graphs. With something to ask, the graph needs a checkpointer.
 
     Raises:
-        TypeError: the store is no ``MergeStore``.
+        TypeError: the store is no ``MergeStore``, or the namespace a string.
     """
+    if isinstance(namespace, str):
+        raise TypeError(f"a namespace is a tuple, such as ({namespace!r},), not the string {namespace!r}")
     if store is not None:
         _checked(store)
     rounds = _rounds(store, tuple(namespace), by)
@@ -100,7 +102,8 @@ def _rounds(store: MergeStore | None, namespace: tuple[str, ...], by: str) -> Ru
 
     async def alook(state: _State) -> dict[str, Any]:
         used = store or _checked(get_store())
-        return await arun(_look(state, namespace, by, _Calls(used.aescalations, used.aresolve, used.adismiss)), used)
+        steps = _look(state, namespace, by, _Calls(used.aescalations, used.aresolve, used.adismiss))
+        return await arun(steps, used, used.workspace)
 
     def ask(state: _State) -> dict[str, Any]:
         return {"answers": interrupt(payload(namespace, state["questions"], state["problems"]))}
@@ -165,7 +168,7 @@ def _settle(question: Question, answer: Answer, by: str, calls: _Calls) -> Steps
     except StaleDecisionError as error:
         current = error.current
         if current is None:
-            return _outcome(question, "gone", by)
+            return _outcome(question, "gone", None)
         if current.state in ("open", "claimed"):
             return _changed(question, current)
         return _outcome(question, current.state, current.by, current.decision)

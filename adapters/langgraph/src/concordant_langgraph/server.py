@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -47,22 +48,29 @@ def server_store(
     users = 0
     shared: MergeStore | None = None
 
-    @asynccontextmanager
-    async def store() -> AsyncIterator[MergeStore]:
+    def enter() -> MergeStore:
         nonlocal users, shared
         with lock:
             if shared is None:
                 workspace = Workspace(url, schemas=schemas, undeclared=undeclared)
                 shared = MergeStore(workspace=workspace, index=index, on_conflict=on_conflict)
-            used = shared
             users += 1
+            return shared
+
+    def leave(used: MergeStore) -> None:
+        nonlocal users, shared
+        with lock:
+            users -= 1
+            if not users:
+                shared = None
+                used.workspace.close()
+
+    @asynccontextmanager
+    async def store() -> AsyncIterator[MergeStore]:
+        used = await asyncio.to_thread(enter)  # opening a database would hold up the server's loop
         try:
             yield used
         finally:
-            with lock:
-                users -= 1
-                if not users:
-                    shared = None
-                    used.workspace.close()
+            await asyncio.to_thread(leave, used)
 
     return store

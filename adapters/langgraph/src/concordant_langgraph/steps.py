@@ -12,9 +12,11 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from langgraph.store.base import BaseStore, Op
+
+from concordant import Workspace
 
 __all__ = ["Claim", "Steps", "arun", "run"]
 
@@ -40,8 +42,8 @@ class Claim:
 
     def wait(self) -> bool:
         """Waits in this thread; returns whether the work has ended. That of a coroutine of this thread's own loop
-        cannot end before the caller returns, so it is not waited for."""
-        if self._thread == threading.get_ident():
+        cannot end before the caller returns, so on a loop it is not waited for."""
+        if self._thread == threading.get_ident() or asyncio._get_running_loop() is not None:
             return self._done.done()
         try:
             self._done.result(PATIENCE)
@@ -63,38 +65,57 @@ by whether it ended), or a call (answered by what it gives; by ``None`` if it wa
 
 def run(steps: Steps[T], store: BaseStore) -> T:
     """Carries steps out in this thread."""
+    answer: Any = None
     try:
-        step = next(steps)
         while True:
+            at = _go_on(steps, answer)
+            if at.ended:
+                result: T = at.result
+                return result
             try:
-                answer = _done(step, store)
+                answer = _done(at.step, store)
             except Exception as error:
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+                answer = _Failed(error)
     finally:
         steps.close()
 
 
-async def arun(steps: Steps[T], store: BaseStore) -> T:
-    """Carries steps out on the running loop."""
+async def arun(steps: Steps[T], store: BaseStore, workspace: Workspace) -> T:
+    """Carries steps out on the running loop; what is between them beside it, if the workspace waits for a database."""
+    answer: Any = None
     try:
-        step = next(steps)
         while True:
+            at = await workspace.acall(_go_on, steps, answer)
+            if at.ended:
+                result: T = at.result
+                return result
             try:
-                answer = await _adone(step, store)
+                answer = await _adone(at.step, store)
             except Exception as error:
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+                answer = _Failed(error)
     finally:
         steps.close()
+
+
+class _Failed(NamedTuple):
+    """The answer to a step that raised."""
+
+    error: Exception
+
+
+class _At(NamedTuple):
+    """Where a computation stands: at a step to be done, or at its end."""
+
+    ended: bool
+    step: Step = ()
+    result: Any = None
+
+
+def _go_on(steps: Steps[Any], answer: Any) -> _At:
+    try:
+        return _At(False, steps.throw(answer.error) if isinstance(answer, _Failed) else steps.send(answer))
+    except StopIteration as end:
+        return _At(True, result=end.value)
 
 
 def _done(step: Step, store: BaseStore) -> Any:

@@ -170,7 +170,7 @@ class MergeStore(InboxStore):
     async def aget(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """``get`` for coroutines."""
         await self._aopen()
-        return self.get(namespace, key)
+        return await self.workspace.acall(self.get, namespace, key)
 
     async def adelete(self, namespace: tuple[str, ...], key: str) -> None:
         """``delete`` for coroutines."""
@@ -186,7 +186,7 @@ class MergeStore(InboxStore):
 
     async def _aput(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
         await self._aopen()
-        with self._watch([(namespace, key, value)]):
+        async with self._awatch([(namespace, key, value)]):
             await self.workspace.acall(self._store, namespace, key, value, index)
             if self._view is not None:
                 await self._ado(self._view.written([(namespace, key)]))

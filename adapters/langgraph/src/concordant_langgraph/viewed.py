@@ -72,4 +72,4 @@ class ViewedStore(BaseStore):
 
     async def _ado(self, steps: Steps[T]) -> T:
         assert self._view is not None
-        return await arun(steps, self._view.store)
+        return await arun(steps, self._view.store, self._view.workspace)
