@@ -13,22 +13,26 @@ import pytest
 from pydantic import ValidationError
 
 from concordant import ConcordantError, StaleDecisionError, escalation as escalation_module
-from concordant.causal import Entry
+from concordant.causal import Entry, seen_everything
 from concordant.errors import Fault, InvalidWriteError
 from concordant.kinds import Scalar, Text
-from concordant.record import Record
+from concordant.record import Record, leases
 from concordant.schema import schema as schema_module
-from concordant.storage import Beside
+from concordant.storage import Beside, Knowledge
 from concordant.tree import change as change_module
 from concordant.workspace import (
     commits,
     decisions,
+    expiry,
     inbox,
     replication,
     workspace,
 )
 
 from ..properties.checks import CHECKS
+
+record_module = import_module("concordant.record.record")
+view_module = import_module("concordant.record.view")
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[str, Callable[[Patch], None]]] = {}
@@ -249,6 +253,52 @@ def removals_take_unseen_adds(patch: Patch) -> None:
         return found
 
     patch.setattr(change_module.Change, "remove_seen", all_of)
+
+
+@mutant("expiry")
+def the_last_put_says_how_long(patch: Patch) -> None:
+    """A put ends what others wrote at the same time, as its own."""
+    write = leases.after_write
+
+    def last(record: Any, stamp: Any, seen: Any, ttl: Any, gone: Any = None) -> Any:
+        return write(record, stamp, seen_everything, ttl, gone)
+
+    patch.setattr(commits, "after_write", last)
+
+
+@mutant("expiry")
+def joins_take_the_earlier_end(patch: Patch) -> None:
+    """A replica that has not heard of a refresh ends the document for all."""
+    patch.setattr(leases, "later", lambda one, other: min(one, other, key=lambda lease: lease.until))
+
+
+@mutant("expiry")
+def touches_wake_the_dead(patch: Patch) -> None:
+    """A touch moves the end of leases that have run out as well."""
+
+    def woken(given: Any, time: float) -> Any:
+        return tuple(one._replace(until=time + one.ttl) if one.ttl is not None else one for one in given)
+
+    patch.setattr(expiry, "touched", woken)
+
+
+@mutant("expiry")
+def a_new_life_keeps_the_old_one(patch: Patch) -> None:
+    """A write to an expired document adds to what is there."""
+    patch.setattr(record_module, "over", lambda *_: None)
+
+
+@mutant("expiry")
+def lives_are_mixed(patch: Patch) -> None:
+    """What expired before another replica began anew is shown beside it."""
+    for module in (leases, view_module):
+        patch.setattr(module, "earlier_lives", lambda _: None)
+
+
+@mutant("expiry")
+def the_sweep_forgets_what_others_know(patch: Patch) -> None:
+    """The sweep drops content that another store may still bring back to life."""
+    patch.setattr(Knowledge, "has_met", False)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

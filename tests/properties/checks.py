@@ -24,6 +24,7 @@ from concordant import (
 )
 
 from .fuzz import check_registers, explore
+from .lives import check_lives, lives
 from .team import check_team, team_history
 from .world import exact, picture
 
@@ -303,6 +304,11 @@ def check_g12(histories: int = 60) -> None:
     explore(check_registers, "g12", histories, 20)
 
 
+def check_expiry(histories: int = 200) -> None:
+    """Documents live as long as the exact model of their lives says, on every replica (G1, G4, G12)."""
+    explore(check_lives, "expiry", histories, 25, lives)
+
+
 CHECKS: dict[str, Callable[[], None]] = {
     "g1": check_g1,
     "g2": check_g2,
@@ -315,6 +321,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "g9": check_g9,
     "g11": check_g11,
     "g12": check_g12,
+    "expiry": check_expiry,
 }
 
 __all__ = ["CHECKS"]

@@ -11,6 +11,7 @@ import pytest
 from concordant import HistoryExpiredError, Workspace
 
 from .fuzz import check_registers, explore
+from .lives import check_lives, lives
 from .team import Team, check_team, team_history
 from .world import exact
 
@@ -35,6 +36,15 @@ def test_g4_g5_g7_histories_in_a_database_converge(seed: str, keep_on: KeepOn, k
 
 
 @pytest.mark.parametrize("kind", DURABLE)
+def test_g4_g12_lives_in_a_database_are_those_of_the_model(seed: str, keep_on: KeepOn, kind: str) -> None:
+    """Documents that live for a time show after each step what the model computes, whatever is kept decoded."""
+    keep_on(f"{kind}, nothing cached")
+    explore(check_lives, seed, 30, 20, lives)
+    keep_on(kind)
+    explore(check_lives, seed, 60, 20, lives)
+
+
+@pytest.mark.parametrize("kind", DURABLE)
 def test_a_database_shows_what_memory_shows_also_of_the_past(seed: str, keep_on: KeepOn, kind: str) -> None:
     """One history on both: equal values, contests, credits, journals, and equal values at every earlier version."""
     rnd = random.Random(seed)
@@ -52,6 +62,7 @@ def test_many_histories_in_a_database(seed: str, keep_on: KeepOn, kind: str) -> 
     """The three above, by the thousand."""
     keep_on(f"{kind}, nothing cached")
     explore(check_registers, seed, 1_000, 25)
+    explore(check_lives, seed, 500, 30, lives)
     explore(check_team, seed, 300, 20, team_history)
     rnd = random.Random(seed)
     for number in range(500):

@@ -16,7 +16,7 @@ from concordant.record.join import joined_vector
 from concordant.schema import OPEN_SCHEMA, compile_schema
 from concordant.sequence.pieces import Sequence
 from concordant.tree import leaves
-from concordant.workspace.commits import expanded
+from concordant.workspace.states import expanded
 
 from .team import SCHEMAS, SPACES, Team, team_history
 from .world import exact

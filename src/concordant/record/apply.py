@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass, field as dataclass_field, replace
 from typing import Any, Literal, NamedTuple
 
-from concordant.causal import Entry, SeenBy, Stamp, dot_of
+from concordant.causal import Entry, SeenBy, Stamp, dot_of, seen_everything
 from concordant.kinds import Contest, Counter, Field, Scalar
 from concordant.kinds.base import reading
 from concordant.kinds.record import OpenRecord, field_at, split_slot
+from concordant.record.leases import living, with_dead
 from concordant.record.record import Record
 from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
-from concordant.tree import PARKED, PRESENT, Change, Leaf, LeafChange, Path, leaf_at, leaves, place_leaf, restored
+from concordant.tree import PARKED, PRESENT, Change, Leaf, LeafChange, Path, Tree, leaf_at, leaves, place_leaf, restored
 from concordant.values import ABSENT, REMOVED
 
 __all__ = ["Applied", "Earlier", "Write", "apply", "without"]
@@ -75,16 +76,42 @@ class Applied(NamedTuple):
     effect: tuple[LeafChange, ...]
 
 
-def apply(record: Record, write: Write, root: Field, *, on_delete: str = "escalate") -> Applied:
+def apply(
+    record: Record, write: Write, root: Field, *, on_delete: str = "escalate", gone: SeenBy | None = None
+) -> Applied:
     """The changes that a write makes to a record, for ``record.commit``.
 
     Args:
         root: the compiled schema's root field.
         on_delete: the namespace's policy for updates concurrent with a deletion.
+        gone: what of the record is over when the write is made (``concordant.record.leases.over``): it goes away, and
+            the write meets none of it.
     """
+    if gone is None:
+        return _apply(record, record.tree, write, root, on_delete)
+    if gone is seen_everything:
+        write = _anew(write)
+    alive = living(record.tree, gone)
+    changes, effect = _apply(record, alive, write, root, on_delete)
+    if not changes:
+        return Applied((), ())
+    whole = with_dead(record.tree, alive, changes)
+    return Applied(whole, effect if write.earlier is not None else whole)
+
+
+def _anew(write: Write) -> Write:
+    """A write to a document that has expired: all it gives is given anew, whatever its writer had read of it."""
+    values = write.values
+    if write.mode == "edit" and not write.replaces_all:
+        values = {**(write.base or {}), **values}
+    mode: Mode = "write" if write.mode == "edit" else write.mode
+    return replace(write, mode=mode, values=values, base=None, leave=frozenset(), earlier=None)
+
+
+def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str) -> Applied:
     covering = record.covering or any(path[-1] is None for path in record.suspects)
     change = Change(
-        record.tree,
+        tree,
         write.stamp,
         write.seen,
         deciding=write.mode == "decide",
@@ -265,10 +292,10 @@ def take_back(change: Change, root: Field, earlier: Earlier) -> None:
         entries = current if isinstance(current, tuple) else ()
         if not any(dot_of(entry.stamp) == dot for entry in entries):
             if after in (None, ()) and isinstance(before, tuple):
-                change.set(path, (*entries, *_anew(before, (), change.stamp)))
+                change.set(path, (*entries, *_again(before, (), change.stamp)))
             continue
         kept = tuple(entry for entry in entries if dot_of(entry.stamp) != dot)
-        replaced = _anew(before, after, change.stamp) if isinstance(before, tuple) else ()
+        replaced = _again(before, after, change.stamp) if isinstance(before, tuple) else ()
         change.set(path, (*kept, *replaced))
 
 
@@ -297,7 +324,7 @@ def _undelete(change: Change, earlier: Earlier) -> set[Path]:
     return done
 
 
-def _anew(before: tuple[Entry, ...], after: Leaf | None, stamp: Stamp) -> tuple[Entry, ...]:
+def _again(before: tuple[Entry, ...], after: Leaf | None, stamp: Stamp) -> tuple[Entry, ...]:
     """Entries put back under a new dot (their own is known as gone elsewhere), with their agents and times."""
     still = {entry.stamp for entry in after} if isinstance(after, tuple) else set()
     return tuple(

@@ -11,6 +11,7 @@ from concordant.causal import Stamp, VersionVector
 from concordant.errors import MisshapenError
 from concordant.kinds import Field
 from concordant.kinds.shape import check_register
+from concordant.record.leases import Lease
 from concordant.record.record import Record
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, leaves
@@ -35,6 +36,9 @@ def check_record(record: Record, root: Field, until: float) -> None:
         _check_times(until, record.created_at, record.updated_at, *(setting[0] for setting in record.settings.values()))
         if not record.vector or not all(0 < n <= MOST_WRITES for n in record.vector.values()):
             raise MisshapenError("it does not tell which writes it knows")
+        for lease in record.leases:
+            _check_stamp(lease.stamp, record.vector, until)
+            _check_lease(lease)
         for _, leaf in leaves(record.tree):
             for stamp in _stamps(leaf):
                 _check_stamp(stamp, record.vector, until)
@@ -55,6 +59,16 @@ def _check_stamp(stamp: Stamp, vector: VersionVector, until: float) -> None:
     _check_times(until, stamp.time)
     if not 0 < stamp.n <= vector.get(stamp.replica, 0):
         raise MisshapenError(f"it holds write {stamp.n} of replica {stamp.replica!r}, which it does not know")
+
+
+def _check_lease(lease: Lease) -> None:
+    endless = lease.ttl is None and lease.until == math.inf
+    if not (0 <= lease.since <= lease.stamp.time <= lease.until) or not (endless or _is_lasting(lease)):
+        raise MisshapenError(f"it lives from {lease.since!r} to {lease.until!r}, by {lease.ttl!r} seconds")
+
+
+def _is_lasting(lease: Lease) -> bool:
+    return lease.ttl is not None and 0 <= lease.ttl < math.inf and lease.until < math.inf
 
 
 def _stamps(leaf: Any) -> Iterator[Stamp]:

@@ -6,6 +6,7 @@ as, stamps in a table of their own, so that the many entries of one write share 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic_core import from_json, to_json
 
 from concordant.causal import Agreed, Entry, Stamp
 from concordant.errors import ConcordantError
+from concordant.record.leases import Lease
 from concordant.record.record import Record
 from concordant.sequence.order import newest_root
 from concordant.sequence.pieces import Piece, Sequence, Strike, run_of
@@ -54,6 +56,7 @@ def dump_record(record: Record, *, local: bool = True) -> bytes:
         return stamps.setdefault(stamp, len(stamps))
 
     body = [[list(path), dump_leaf(leaf, number)] for path, leaf in leaves(record.tree)]
+    leases = [[number(one.stamp), one.since, None if one.ttl is None else one.until, one.ttl] for one in record.leases]
     document = {
         "format": FORMAT,
         "vector": record.vector,
@@ -62,6 +65,10 @@ def dump_record(record: Record, *, local: bool = True) -> bytes:
         "arrivals": list(record.arrivals) if local else [],
         "lives": [[number(stamp), alive] for stamp, alive in record.lives] if local else [],
         "leaves": body,
+        "leases": leases,
+        "swept": local and record.swept,
+        "touched": record.touched if local else 0,
+        "reborn": record.reborn if local else 0,
         "settings": {
             name: [*setting[:3], setting[3] and setting[3].decode()] for name, setting in record.settings.items()
         },
@@ -96,6 +103,17 @@ def load_record(data: bytes) -> Record:
             )
             for name, (time, replica, n, value) in document["settings"].items()
         }
+        record.leases = tuple(
+            Lease(
+                stamps[stamp],
+                float(since),
+                math.inf if until is None else float(until),
+                None if ttl is None else float(ttl),
+            )
+            for stamp, since, until, ttl in document["leases"]
+        )
+        record.swept, record.touched = bool(document["swept"]), int(document["touched"])
+        record.reborn = float(document["reborn"])
         for path, leaf in document["leaves"]:
             place_leaf(record.tree, load_path(path), load_leaf(leaf, stamps))
     except CodecError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from concordant.causal import SeenBy, Stamp, VersionVector, order_of
+from concordant.causal import SeenBy, Stamp, VersionVector, order_of, seen_everything
+from concordant.record.leases import Leases, end_of, over
 from concordant.sequence.pieces import Sequence
 from concordant.sequence.splice import Spliced
 from concordant.tree import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
@@ -48,6 +49,10 @@ class Record:
         recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
         lives: the newest writes made here that brought the document to life (``True``) or ended it.
+        leases: how long the document lives (``concordant.record.leases``); none: for ever.
+        swept: whether it had expired and the sweep has been here since.
+        reborn: when it was written again here after it had expired, in seconds since the epoch; 0: never.
+        touched: the number of the last local commit that did no more than move the end of leases.
         settings: what is remembered about the document beside its value, by name; it never makes a conflict.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
@@ -57,11 +62,15 @@ class Record:
         "cache",
         "covering",
         "created_at",
+        "leases",
         "lives",
         "pending",
+        "reborn",
         "recent",
         "settings",
         "suspects",
+        "swept",
+        "touched",
         "tree",
         "updated_at",
         "vector",
@@ -81,6 +90,10 @@ class Record:
         self.lives: tuple[tuple[Stamp, bool], ...] = ()
         self.updated_at = 0.0
         self.settings: dict[str, Setting] = {}
+        self.leases: Leases = ()
+        self.swept = False
+        self.reborn = 0.0
+        self.touched = 0
         self.cache: Any = None
 
     def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
@@ -111,6 +124,14 @@ class Record:
         """What is remembered under a name; ``None`` if nothing is."""
         found = self.settings.get(name)
         return found[3] if found is not None else None
+
+    def gone(self, time: float) -> SeenBy | None:
+        """Tells which writes are over at a time, in seconds since the epoch; ``None`` if none are."""
+        return seen_everything if self.swept else over(self.leases, time)
+
+    def has_expired(self, time: float) -> bool:
+        """Whether the document is over at a time."""
+        return self.swept or end_of(self.leases) <= time
 
     def note_commit(self, n: int, time: float, origin: str) -> None:
         """Remembers a commit among the newest."""
@@ -150,6 +171,7 @@ class Record:
         twin.covering = self.covering
         twin.created_at, twin.updated_at = self.created_at, self.updated_at
         twin.settings = dict(self.settings)
+        twin.leases, twin.swept, twin.touched, twin.reborn = self.leases, self.swept, self.touched, self.reborn
         return twin
 
     def recount(self) -> None:

@@ -10,6 +10,7 @@ from concordant.causal import Stamp, order_of
 from concordant.kinds import Contest, Field, Look, Option
 from concordant.kinds.base import reading
 from concordant.kinds.record import field_at, public_path, split_slot
+from concordant.record.leases import earlier_lives, living
 from concordant.record.record import Record
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, Path, Tree, alternatives, leaf_at, leaves, place_leaf, restored
@@ -37,7 +38,12 @@ def view(
         fits: whether a value satisfies the model's constraints, where it has any beyond its fields' types; writes
             that break them are held back, in (time, dot) order, and contested.
     """
-    tree = restored(record.tree) if record.covering else record.tree
+    tree = record.tree
+    gone = earlier_lives(record.leases)
+    if gone is not None:
+        tree = living(tree, gone)
+    if record.covering:
+        tree = restored(tree)
     look = Look(on_delete, sort_keys=len(record.vector) > 1)
     value: Any = root.kind.read(look, root, (), (), tree) if tree else ABSENT
     if value is not ABSENT and fits is not None and not fits(value):

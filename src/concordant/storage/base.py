@@ -84,12 +84,14 @@ class Beside(NamedTuple):
         open: the document's open escalations from now on, by id; ``None``: as they were.
         closed: escalations that the commit closed.
         events: the transitions that it made, for whoever listens elsewhere.
+        lasts: the record was not written to, it lives longer than before: it is saved without a journal row.
         erases: all else that is known of the document goes: journal (this row too), escalations, events.
     """
 
     open: Mapping[str, Escalation] | None = None
     closed: Sequence[Escalation] = ()
     events: Sequence[Event] = ()
+    lasts: bool = False
     erases: bool = False
 
 
@@ -106,7 +108,8 @@ class Desk(Protocol):
 
 
 Result: TypeAlias = "tuple[State | None, tuple[Any, ...] | None, Beside | None]"
-"""(state, journal row, what else). A commit without a row changes nothing but escalations."""
+"""(state, journal row, what else). A commit without a row changes nothing but escalations, or how
+long the document lives."""
 
 Update: TypeAlias = Callable[["State | None", int, float, Desk], "Result | None"]
 """Computes what to save from (state, n, time, desk) inside a transaction; ``None`` leaves all as it is. It may be run
@@ -131,13 +134,18 @@ class Knowledge(NamedTuple):
             had up to it is known here.
         forgotten: what was known when documents were last forgotten, itself up to the newest commit to one of them;
             empty if none was. A store that knows some of this has to know all of it, or may hold one of them.
-        exported: the newest own commit that other stores may know of.
+        exported: the newest own commit that other stores may know of; -1 before the first export.
     """
 
     replica: str
     vector: VersionVector
     forgotten: VersionVector
     exported: int
+
+    @property
+    def has_met(self) -> bool:
+        """Whether any record may have gone to another store, or come from one."""
+        return self.exported >= 0 or len(self.vector) > 1
 
 
 class Forgotten(NamedTuple):
@@ -200,9 +208,17 @@ class Storage(Protocol):
         """The number of the last commit, and the time."""
         ...
 
+    def time(self) -> float:
+        """About what ``now`` gives as the time, without asking anybody."""
+        ...
+
+    def expired(self) -> Sequence[Place]:
+        """The documents that have expired and were not swept since."""
+        ...
+
     def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
-        """The documents under a namespace prefix, deleted ones included, as far as they were committed to after a
-        number."""
+        """The documents under a namespace prefix, deleted ones included, as far as they were written to, or given a
+        longer life, by a commit after this one."""
         ...
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
@@ -237,7 +253,8 @@ class Storage(Protocol):
         ...
 
     def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
-        """The escalations under a namespace prefix; ``open`` includes claimed ones, ``all`` is every state."""
+        """The escalations under a namespace prefix; ``open`` includes claimed ones, ``all`` is every state. Those that
+        are open on a document which has expired are left out."""
         ...
 
     def totals(self) -> Totals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic_core import from_json, to_json
 
 from concordant.escalation import DELETED, Contender, Escalation, when
 from concordant.record import Record, dump_changes, dump_record, load_changes, load_record
+from concordant.record.leases import end_of
 from concordant.storage.base import Namespace, Row
 from concordant.storage.tables import dump_key, dump_namespace, load_key, load_namespace
 
@@ -24,7 +26,10 @@ __all__ = [
     "load_state",
 ]
 
-DOCUMENT = "id, namespace, key, version, created, updated, agent, origin, act, open, fingerprint, value, record"
+DOCUMENT = (
+    "id, namespace, key, version, created, updated, agent, origin, act, open, fingerprint, value, record, "
+    "expires, saved"
+)
 JOURNAL = "n, document, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, changes"
 
 
@@ -36,6 +41,7 @@ def dump_state(
     open_: int,
     shown: bytes | None,
     fp: str | None,
+    saved: int,
 ) -> tuple[Any, ...]:
     """The columns ``DOCUMENT``.
 
@@ -44,13 +50,20 @@ def dump_state(
         open_: how many open escalations it has.
         shown: what a record shows; ``None`` if it is deleted.
         fp: the fingerprint of the schema by which a record shows that.
+        saved: the number of the commit that saves it.
     """
     name = (id_, dump_namespace(namespace), dump_key(key))
     if isinstance(state, Record):
         times = (state.version, state.created_at, state.updated_at)
-        return (*name, *times, None, None, None, open_, fp, shown, dump_record(state))
+        return (*name, *times, None, None, None, open_, fp, shown, dump_record(state), _waits_until(state), saved)
     _, _, n, time, agent, origin, act, body = state[:8]
-    return (*name, n, time, time, agent, origin, act, 0, fp, body, None)
+    return (*name, n, time, time, agent, origin, act, 0, fp, body, None, None, saved)
+
+
+def _waits_until(record: Record) -> float | None:
+    """When the sweep has to do with a record."""
+    end = end_of(record.leases)
+    return None if record.swept or end == math.inf else end
 
 
 def load_state(columns: tuple[Any, ...], namespace: Namespace, key: str) -> tuple[Any, ...] | Record:

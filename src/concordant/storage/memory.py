@@ -55,7 +55,7 @@ class MemoryStorage:
         self._journal = journal
         self._learned: VersionVector = {}
         self._forgotten: VersionVector = {}
-        self._exported = 0
+        self._exported = -1
         self._changed: dict[tuple[Namespace, str], int] | None = None  # in the order of n, once somebody has asked
 
     def attach(self, projection: Projection) -> None:
@@ -77,6 +77,8 @@ class MemoryStorage:
             if beside is not None:
                 self._save_beside((namespace, key), beside)
             if row is None:
+                if beside is not None and beside.lasts:
+                    self.n, self.clock = n, now
                 return
             if after is not state:
                 if after is None:
@@ -156,7 +158,24 @@ class MemoryStorage:
         return self.lock
 
     def now(self) -> tuple[int, float]:
-        return self.n, max(self.clock, time.time())
+        return self.n, self.time()
+
+    def time(self) -> float:
+        return max(self.clock, time.time())
+
+    def expired(self) -> Sequence[Place]:
+        with self.lock:
+            namespaces = [*self.spaces]
+        found: list[Place] = []
+        for namespace in namespaces:
+            with self.lock:
+                found += [(namespace, key) for key in self.spaces.get(namespace, ()) if self._waits((namespace, key))]
+        return found
+
+    def _waits(self, place: Place) -> bool:
+        """Whether a document waits for the sweep."""
+        state = self.load(*place)
+        return type(state) is Record and bool(state.leases) and not state.swept and state.has_expired(self.time())
 
     def advance(self, past: float) -> None:
         """Moves the clock past a time met in another replica's writes, so that later commits are later there too."""
@@ -171,7 +190,7 @@ class MemoryStorage:
                 for namespace, space in self.spaces.items()
                 if namespace[:depth] == prefix
                 for key, state in space.items()
-                if not after or (state.version if isinstance(state, Record) else state[2]) > after
+                if not after or (max(state.version, state.touched) if isinstance(state, Record) else state[2]) > after
             ]
         return iter(found)
 
@@ -209,7 +228,7 @@ class MemoryStorage:
         depth = len(prefix)
         if state in ("open", "claimed", "all"):
             for place, items in list(self.open.items()):
-                if place[0][:depth] == prefix:
+                if place[0][:depth] == prefix and not self._waits(place):
                     yield from (e for e in items.values() if state != "claimed" or e.state == "claimed")
         if state not in ("open", "claimed"):
             for escalation in list(self.closed.values()):

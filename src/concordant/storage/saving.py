@@ -55,7 +55,7 @@ class Saving:
         self._projection = projection
         self._source = source
         self._held: dict[Place, _Held] = {}
-        self._made: dict[Place, tuple[Record, int]] = {}
+        self._made: dict[Place, tuple[Record, int, int]] = {}
         self._n, self._clock = tx.n, tx.clock
 
     def has(self, place: Place) -> bool:
@@ -79,18 +79,19 @@ class Saving:
         self._n, self._clock = n, now
         if beside is not None and beside.erases:
             self._erase(place, held)
-        if row is not None and state is not None:
+        if state is not None and (row is not None or (beside is not None and beside.lasts)):
             self._save(place, held, state, beside)
-            if beside is None or not beside.erases:
+            if row is not None and (beside is None or not beside.erases):
                 self._tx.run(_ROW, dump_row(row, held.id or n))
         if beside is not None:
             self._save_beside(place, held, beside, now)
 
-    def end(self) -> list[tuple[Place, Record, int]]:
-        """Saves the number and time of the last commit; returns the records that were made, with their sizes."""
+    def end(self) -> list[tuple[Place, Record, int, int]]:
+        """Saves the number and time of the last commit; returns the records that were made, with the numbers of the
+        commits that made them, and their sizes."""
         if self._n != self._tx.n:
             self._tx.run("UPDATE concordant_store SET n = ?, clock = ?", (self._n, self._clock))
-        return [(place, record, size) for place, (record, size) in self._made.items()]
+        return [(place, *made) for place, made in self._made.items()]
 
     # -- the desk ------------------------------------------------------------------------------------------------
 
@@ -116,7 +117,7 @@ class Saving:
         shown, fingerprint = None, None
         if isinstance(state, Record) and self._projection is not None:
             shown, fingerprint = self._projection.shown(place[0], state), self._projection.fingerprint(place[0])
-        columns = dump_state(held.id or self._n, state, *place, open_, shown, fingerprint)
+        columns = dump_state(held.id or self._n, state, *place, open_, shown, fingerprint, self._n)
         if held.id is None:
             held.id = self._n
             self._tx.run(_INSERT, columns)
@@ -124,7 +125,7 @@ class Saving:
             self._tx.run(_UPDATE, (*columns[3:], held.id))
         held.state, held.open_count = state, open_
         if isinstance(state, Record):
-            self._made[place] = (state, len(columns[12]))
+            self._made[place] = (state, self._n, len(columns[12]))
 
     def _save_beside(self, place: Place, held: _Held, beside: Beside, now: float) -> None:
         run, name = self._tx.run, (dump_namespace(place[0]), dump_key(place[1]))

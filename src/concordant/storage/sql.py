@@ -36,10 +36,9 @@ __all__ = ["SqlStorage"]
 PAGE = 200
 """How many documents are fetched at once."""
 
-_DOCUMENTS = DOCUMENT.replace(", record", "")
+_FOUND = ", ".join("d." + name for name in DOCUMENT.split(", "))
 _PEEK = (
-    f"SELECT s.n, {', '.join('d.' + name for name in _DOCUMENTS.split(', '))}, "
-    "CASE WHEN d.version = ? THEN NULL ELSE d.record END "
+    f"SELECT s.n, s.clock, {_FOUND.replace('d.record', 'CASE WHEN d.saved = ? THEN NULL ELSE d.record END')} "
     "FROM concordant_store s LEFT JOIN concordant_documents d ON d.namespace = ? AND d.key = ?"
 )
 _ID = "(SELECT id FROM concordant_documents WHERE namespace = ? AND key = ?)"
@@ -62,6 +61,7 @@ class SqlStorage:
         self.source = uuid.uuid4().hex[:12]
         self._cache = RecordCache(cache)
         self._projection: Projection | None = None
+        self._clock = 0.0
 
     def attach(self, projection: Projection) -> None:
         self._projection = projection
@@ -74,18 +74,21 @@ class SqlStorage:
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
         if not updates:
             return
-        for place, state, size in self.database.write(lambda tx: self._run(tx, updates), self._peek(updates[0][:2])):
-            self._cache.put(place, state.version, state, size)
+        made = self.database.write(lambda tx: self._run(tx, updates), self._peek(updates[0][:2]))
+        for place, record, saved, size in made:
+            self._cache.put(place, saved, record, size)
 
-    def _run(self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]]) -> list[tuple[Place, Record, int]]:
-        """Runs updates in a transaction; returns the records that they made, with their sizes."""
+    def _run(
+        self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]]
+    ) -> list[tuple[Place, Record, int, int]]:
+        """Runs updates in a transaction; returns the records that they made, as ``Saving.end`` does."""
         saving = Saving(tx, self._projection, self.source)
         found = tx.ahead
         for namespace, key, update in updates:
             place = (namespace, key)
             if not saving.has(place):
                 columns = (found or tx.rows(*self._peek(place)))[0]
-                saving.begin(place, columns[1:], self._state(columns, place, private=True))
+                saving.begin(place, columns[2:], self._state(columns, place, private=True))
             found = []
             saving.apply(place, update)
         return saving.end()
@@ -96,6 +99,7 @@ class SqlStorage:
                 tx.run("UPDATE concordant_store SET clock = ?", (past,))
 
         self.database.write(run)
+        self._clock = max(self._clock, past)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -112,13 +116,13 @@ class SqlStorage:
 
     def _state(self, columns: Columns, place: Place, *, private: bool = False) -> State | None:
         """The state in what ``_PEEK`` found; a ``private`` one may be changed."""
-        columns = columns[1:]
+        self._clock = max(self._clock, columns[1])
+        columns = columns[2:]
         if columns[0] is None:
             return None
         if columns[6] is not None:
             return load_state(columns, *place)
-        version = columns[3]
-        held = self._cache.get(place, version)
+        held = self._cache.get(place, columns[14])
         if held is not None:
             return held.copy() if private else held
         data = columns[12]
@@ -129,7 +133,7 @@ class SqlStorage:
         state = load_state(columns, *place)
         assert isinstance(state, Record)
         if not private:
-            self._cache.put(place, state.version, state, len(data))
+            self._cache.put(place, columns[14], state, len(data))
         return state
 
     def reading(self) -> Any:
@@ -137,12 +141,20 @@ class SqlStorage:
 
     def now(self) -> tuple[int, float]:
         ((n, clock),) = self.database.rows("SELECT n, clock FROM concordant_store")
-        return n, max(clock, self.database.time())
+        self._clock = max(self._clock, clock)
+        return n, self.time()
+
+    def time(self) -> float:
+        return max(self._clock, self.database.time())
+
+    def expired(self) -> Sequence[Place]:
+        query = "SELECT id, namespace, key FROM concordant_documents WHERE expires <= ? ORDER BY expires"
+        return [document_of(columns) for columns in self.database.rows(query, (self.now()[1],))]
 
     def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
         query = (
             "SELECT id FROM concordant_documents WHERE namespace >= ? AND namespace < ? "
-            f"{'AND version > ? ' if after else ''}ORDER BY id"
+            f"{'AND saved > ? ' if after else ''}ORDER BY id"
         )
         ids = [id_ for (id_,) in self.database.rows(query, (*bounds(prefix), *([after] if after else [])))]
         for start in range(0, len(ids), PAGE):
@@ -192,12 +204,14 @@ class SqlStorage:
     def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
         states = _STATES.get(state) or f"('{state}')"
         query = (
-            f"SELECT body FROM concordant_escalations WHERE state IN {states} "
-            "AND namespace >= ? AND namespace < ? ORDER BY state IN ('open', 'claimed') DESC, n, place"
+            f"SELECT body FROM concordant_escalations e WHERE state IN {states} "
+            "AND namespace >= ? AND namespace < ? AND NOT (state IN ('open', 'claimed') AND EXISTS (SELECT 1 FROM "
+            "concordant_documents d WHERE d.namespace = e.namespace AND d.key = e.key AND d.expires <= ?)) "
+            "ORDER BY state IN ('open', 'claimed') DESC, n, place"
         )
         open_: dict[Place, list[Escalation]] = {}  # those of one document stand together
         closed: list[Escalation] = []
-        for (body,) in self.database.rows(query, bounds(prefix)):
+        for (body,) in self.database.rows(query, (*bounds(prefix), self.time())):
             found = load_escalation(body)
             if found.state in ("open", "claimed"):
                 open_.setdefault((found.namespace, found.key), []).append(found)

@@ -53,9 +53,12 @@ CREATE TABLE concordant_documents (
     fingerprint {text},
     value {bytes},
     record {bytes},
+    expires {float},
+    saved {int} NOT NULL,
     UNIQUE (namespace, key)
 );
 CREATE INDEX concordant_documents_version ON concordant_documents (version);
+CREATE INDEX concordant_documents_expires ON concordant_documents (expires) WHERE expires IS NOT NULL;
 CREATE TABLE concordant_journal (
     n {id} PRIMARY KEY,
     document {int} NOT NULL,
@@ -109,7 +112,7 @@ CREATE TABLE concordant_peers (
     forgotten {int} NOT NULL DEFAULT 0
 );
 ALTER TABLE concordant_store ADD COLUMN forgotten {int} NOT NULL DEFAULT 0;
-ALTER TABLE concordant_store ADD COLUMN exported {int} NOT NULL DEFAULT 0
+ALTER TABLE concordant_store ADD COLUMN exported {int} NOT NULL DEFAULT -1
 """
 
 MIGRATIONS = (_FIRST, _EXCHANGE)

@@ -8,6 +8,8 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 from concordant.errors import ConcordantError
 from concordant.escalation import Escalation, Event
+from concordant.record import Record
+from concordant.workspace import expiry
 from concordant.workspace.agent import Agent
 from concordant.workspace.decisions import Claiming, DecisionPending
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
@@ -78,8 +80,7 @@ class Calls(Keeping):
             state = self.storage.load(namespace, key)
             if at is not None:
                 past = state_at(self.storage, schema, namespace, key, state, at)
-                if past is not state:
-                    return self._document(namespace, key, past, schema, past=True)
+                return self._document(namespace, key, past, schema, past=past is not state, strict=strict, ever=True)
             return self._document(namespace, key, state, schema, strict=strict)
 
     def list(self, prefix: tuple[str, ...] = ()) -> Iterator[Document]:
@@ -105,6 +106,8 @@ class Calls(Keeping):
         """
         with self.storage.reading():
             state = self.storage.load(namespace, key)
+            if isinstance(state, Record) and state.has_expired(self.storage.time()):
+                return {}
             return blame(self.registry.find(namespace), state, self.storage.replica)
 
     def stats(self) -> Stats:
@@ -173,7 +176,23 @@ class Calls(Keeping):
         pending.act = "dismiss" if dismisses else "resolve"
         return self._commit(pending)
 
-    # -- the end -------------------------------------------------------------------------------------------------------
+    # -- expiry, the end -----------------------------------------------------------------------------------------
+
+    def sweep(self) -> int:
+        """Clears away what has expired: its escalations close, views hear of it, its content can be dropped.
+
+        Reads show no expired document, swept or not; the sweep is for the room they take.
+
+        Returns:
+            How many documents had expired since the last sweep.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> _ = ws.put(("codes",), "ada", {"code": 1234}, ttl=0.0)
+        >>> ws.sweep(), ws.sweep()
+        (1, 0)
+        """
+        return expiry.sweep(self)
 
     def close(self) -> None:
         """Releases the storage."""

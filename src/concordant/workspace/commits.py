@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from concordant.causal import Stamp, dot_of, seen_everything
+from concordant.causal import Dot, SeenBy, Stamp, dot_of, seen_everything
 from concordant.errors import StaleWriteError
 from concordant.escalation import Escalation, Event, when
 from concordant.kinds import Contest
-from concordant.record import Earlier, Record, View, Write, apply, view
+from concordant.record import Earlier, Record, Write, apply
+from concordant.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.record.record import RECENT
 from concordant.schema import Compiled
-from concordant.storage import Desk, PutOff, Result, Row, State, Storage
-from concordant.tree import PARKED, LeafChange
+from concordant.storage import Beside, Desk, PutOff, Result, Row, State, Storage
+from concordant.tree import PARKED
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.inbox import Decision, transitions
 from concordant.workspace.scope import Mark, Scope, own_writes, seen_by, sees_all
+from concordant.workspace.states import begun, current_view, effect_of, expanded, is_shown, version_of, view_at
 
-__all__ = ["Pending", "changes_of", "current_view", "effect_of", "expanded", "version_of"]
+__all__ = ["Pending"]
 
 MOST_PUT_OFF = 32
 """How many sequential writes of a document may wait to be applied."""
@@ -28,6 +30,7 @@ class Pending:
     """One write on its way. ``update`` is what the storage runs inside its transaction.
 
     Attributes:
+        ttl: for how many seconds the document is to live from now on (``None``: for ever; ``KEEP``: as it would).
         version: the document's version after the commit.
         events: the transitions of escalations that it caused.
         open: the document's open escalations after it.
@@ -39,6 +42,7 @@ class Pending:
     existed: bool | None = None
     parked: Mapping[tuple[str, ...], bytes] = {}
     settings: Mapping[str, bytes | None] = {}
+    ttl: float | None = KEEP
     op: tuple[str, str, int, float] | None = None
     if_version: int | None = None
     contest: Contest | None = None
@@ -72,7 +76,7 @@ class Pending:
     def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
         """Applies the write to a state; raises without having changed anything."""
         if self.if_version is not None:
-            current = version_of(state) if state and current_view(state, self.schema, self.replica).body else 0
+            current = version_of(state) if is_shown(state, self.schema, self.replica, time) else 0
             if current != self.if_version:
                 raise StaleWriteError(self.namespace, self.key, self.if_version, current)
         scope = self.scope
@@ -80,22 +84,34 @@ class Pending:
         if state is None:
             if self.mode == "delete":
                 return None
-            if not self.parked and not sets and self._is_plain():
+            lasts = self.ttl is None or self.ttl is KEEP
+            if not self.parked and not sets and (lasts or self.defers) and self._is_plain():
                 row: tuple[Any, ...] = (
                     self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, None, 0, self.op,
                     (),
                 )  # fmt: skip
                 self.version = n
-                return row, row, None
-        elif self.defers and not sets and self._is_sequel(state, desk):
+                if lasts:
+                    return row, row, None
+                record = begun(row, self.replica)
+                record.leases = after_sequel((), time, Row(*row).stamp(self.replica), self.ttl)
+                return record, row, None
+        elif self.defers and not sets and self._is_sequel(state, desk, time):
             return self._deferred(state, n, time)
         place = (self.namespace, self.key)
         open_ = desk.open_of(place)
         self.events, self.open = (), open_.values()
         earlier, later = self._earlier()
-        if earlier is not None and not sets and self._repeats(earlier):
+        gone = state.gone(time) if isinstance(state, Record) else None
+        if gone is seen_everything and self.mode == "delete":
             self.version = version_of(state)
             return None
+        reborn = state.reborn if isinstance(state, Record) else 0.0
+        if earlier is not None and (gone is seen_everything or earlier.time < reborn):
+            earlier = None  # it was made in a life that is over
+        if earlier is not None and not sets and self._repeats(earlier):
+            self.version = version_of(state)
+            return self._renewed(state, dot_of(earlier.stamp(self.replica)), n, time)
         began = None
         if earlier is not None and earlier.op is not None and self.op is not None:
             began = earlier.op[3]
@@ -121,13 +137,17 @@ class Pending:
             existed=record.lived(seen) if self.existed is None else self.existed,
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
-        changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete)
+        changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete, gone=gone)
         previous = version_of(state)
-        if not changes and not sets:
+        leases = self._leases(record, gone, stamp, seen)
+        if not changes and not sets and (self.ttl is KEEP or leases == record.leases):
             self.version = previous
             return None
-        existed = state is not None and self._exists(record)
+        existed = state is not None and gone is not seen_everything and self._exists(record)
         record.commit(changes, stamp)
+        record.leases, record.swept = leases, False
+        if gone is seen_everything:
+            record.reborn = time
         if sets:
             record.remember(self.settings, stamp)
         record.note_commit(n, time, scope.origin)
@@ -138,7 +158,7 @@ class Pending:
         settled: tuple[Any, ...] = ()
         beside = None
         if record.suspects or self.schema.checked or open_:
-            shown = current_view(record, self.schema, self.replica)
+            shown = view_at(record, self.schema, self.replica, time)
             settled = shown.settled
             beside = transitions(place, shown, record, when(time), desk, self.deciding)
             self.events, self.open = beside.events, (beside.open or {}).values()
@@ -154,7 +174,22 @@ class Pending:
         record = state if isinstance(state, Record) else None
         return any((record.setting(name) if record else None) != value for name, value in self.settings.items())
 
-    def _is_sequel(self, state: State, desk: Desk) -> bool:
+    def _leases(self, record: Record, gone: SeenBy | None, stamp: Stamp, seen: SeenBy) -> Leases:
+        """How long the document lives after the write."""
+        if gone is seen_everything:
+            return after_sequel((), stamp.time, stamp, self.ttl)
+        if self.mode == "delete":
+            return without_seen(record, seen, gone)
+        return after_write(record, stamp, seen, self.ttl, gone)
+
+    def _renewed(self, state: State | None, dot: Dot, n: int, time: float) -> Result | None:
+        """A put that was made before begins its time to live anew."""
+        if self.ttl is None or self.ttl is KEEP or not isinstance(state, Record):
+            return None
+        state.leases, state.touched = renewed(state.leases, dot, time + self.ttl), n
+        return state, None, Beside(lasts=True)
+
+    def _is_sequel(self, state: State, desk: Desk, time: float) -> bool:
         """Whether the write can be put off: it has seen all there is, so nothing can come of it but its own effect.
 
         What it does is then computed when somebody reads the document, or writes to it concurrently. A chain of
@@ -173,6 +208,8 @@ class Pending:
                 return False
             if len(state.pending) >= MOST_PUT_OFF:
                 return False
+            if (state.leases or state.swept) and state.gone(time) is not None:
+                return False
             recent: Any = reversed(state.recent)
             known = len(state.recent) < RECENT
         else:
@@ -185,11 +222,7 @@ class Pending:
             record = state
             previous = record.version
         else:
-            record = Record()
-            record.pending.append(state)
-            record.note_commit(state[2], state[3], state[5])
-            record.created_at = state[3]
-            record.note_life(Row(*state).stamp(self.replica), True)
+            record = begun(state, self.replica)
             previous = state[2]
         put_off = PutOff(
             self.mode,
@@ -201,6 +234,9 @@ class Pending:
             self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, put_off, previous,
             self.op, (),
         )  # fmt: skip
+        if record.leases or (self.ttl is not None and self.ttl is not KEEP):
+            stamp = Stamp(time, self.replica, n, scope.agent, scope.origin, self.act)
+            record.leases = after_sequel(record.leases, record.created_at, stamp, self.ttl)
         record.pending.append(row)
         record.note_commit(n, time, scope.origin)
         record.version = n
@@ -264,79 +300,3 @@ class Pending:
         if self.parked or earlier.body is None:
             return False
         return earlier.body == self._payload() or decode(earlier.body) == self._values()
-
-
-def expanded(state: State | None, schema: Compiled, replica: str) -> Record:
-    """The record of a document, with the writes that were put off applied."""
-    if isinstance(state, Record):
-        if state.pending:
-            _catch_up(state, schema, replica)
-        return state
-    record = Record()
-    if state is not None:
-        record.pending.append(state)
-        record.note_commit(state[2], state[3], state[5])
-        record.note_life(Row(*state).stamp(replica), True)
-        _catch_up(record, schema, replica)
-    return record
-
-
-def _catch_up(record: Record, schema: Compiled, replica: str) -> None:
-    """Applies the writes that were put off, each of which had seen all that was there before it."""
-    pending, record.pending = record.pending, []
-    for item in pending:
-        row = Row(*item)
-        stamp = row.stamp(replica)
-        put_off = row.changes
-        if isinstance(put_off, PutOff):
-            mark = put_off.mark
-            write = Write(
-                stamp,
-                put_off.mode,  # type: ignore[arg-type]
-                decode(row.body or b"{}"),
-                seen_everything,
-                mark.values() if mark is not None else None,
-                mark.leave if mark is not None else frozenset(),
-                put_off.replaces_all,
-                own=put_off.own,
-            )
-            put_off.changes = apply(record, write, schema.root).changes
-            changes: Sequence[LeafChange] = put_off.changes
-        else:
-            changes = apply(
-                record, Write(stamp, "write", decode(row.body or b"{}"), seen_everything), schema.root
-            ).changes
-        record.commit(changes, stamp)
-
-
-def current_view(state: State, schema: Compiled, replica: str) -> View:
-    """What a state shows, remembered with it until it changes."""
-    if not isinstance(state, Record):
-        return View(state[7], (), (), ())
-    if state.pending:
-        _catch_up(state, schema, replica)
-    if state.cache is None:
-        state.cache = view(state, schema.root, on_delete=schema.on_delete, fits=schema.fits if schema.checked else None)
-    return state.cache  # type: ignore[no-any-return]
-
-
-def version_of(state: State | None) -> int:
-    """The number of the last commit to a document; 0 if there is none."""
-    if state is None:
-        return 0
-    return state.version if isinstance(state, Record) else state[2]
-
-
-def effect_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
-    """What a row's write did itself, apart from taking an earlier one back."""
-    return row.effect if row.effect is not None else changes_of(row, schema, replica)
-
-
-def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
-    """What a row changed; for the only write of a document, all of it."""
-    if isinstance(row.changes, PutOff):
-        return row.changes.changes
-    if row.changes is not None:
-        return row.changes
-    write = Write(row.stamp(replica), "write", decode(row.body or b"{}"), seen_everything)
-    return apply(Record(), write, schema.root).changes

@@ -12,7 +12,8 @@ from concordant.record import Record
 from concordant.schema import Compiled
 from concordant.storage import Beside, Desk, Result, State
 from concordant.values import ABSENT, REMOVED, Unstorable, decode, encode
-from concordant.workspace.commits import Pending, current_view, expanded
+from concordant.workspace.commits import Pending
+from concordant.workspace.states import current_view, expanded
 
 __all__ = ["Claiming", "DecisionPending"]
 
@@ -29,7 +30,8 @@ class Claiming:
         """Marks the open escalation as claimed, what the storage runs inside its transaction."""
         wanted, place = self._wanted, (self._wanted.namespace, self._wanted.key)
         open_ = desk.open_of(place)
-        current = open_.get(wanted.id)
+        expired = isinstance(state, Record) and state.has_expired(time)
+        current = None if expired else open_.get(wanted.id)
         if current is None or current.version != wanted.version:
             raise StaleDecisionError(wanted, current or desk.find_closed(wanted.id))
         self.claimed = replace(current, state="claimed", by=self._by)
@@ -44,6 +46,8 @@ class DecisionPending(Pending):
     dismisses: bool
 
     def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        if isinstance(state, Record) and state.has_expired(time):
+            raise StaleDecisionError(self.escalation, None)
         record = expanded(state, self.schema, self.replica)
         contest = self._contest(record, desk)
         value = self._value(contest)

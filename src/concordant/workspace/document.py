@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,7 @@ class Document:
         "_raw",
         "_schema",
         "_settings",
+        "_until",
         "_updated",
         "_value",
         "contested",
@@ -52,6 +54,7 @@ class Document:
         undeclared: tuple[str, ...] = (),
         raw: bool = False,
         settings: Mapping[str, tuple[Any, ...]] = {},
+        until: float = math.inf,
     ) -> None:
         self.namespace = namespace
         self.key = key
@@ -64,6 +67,7 @@ class Document:
         self._updated = updated
         self._schema = schema
         self._settings = settings
+        self._until = until
         self._raw = raw  # the body is that of the only write, sets not yet in order
 
     @property
@@ -99,6 +103,16 @@ class Document:
     def updated_at(self) -> datetime:
         """When it was last written."""
         return when(self._updated)
+
+    @property
+    def has_end(self) -> bool:
+        """Whether it was written to live for a time only."""
+        return self._until != math.inf
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it expires, as far as was known when it was read; ``None`` if it does not."""
+        return when(self._until) if self.has_end else None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Document):

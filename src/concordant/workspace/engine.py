@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from concordant.errors import Fault, InvalidWriteError
+from concordant.record.leases import KEEP
 from concordant.schema import Compiled
 from concordant.values import Unstorable, alike, decode, encode
-from concordant.workspace.commits import Pending, version_of
+from concordant.workspace.commits import Pending
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.reading import Namespace, Reading
 from concordant.workspace.scope import Mark, Moment, Scope
+from concordant.workspace.states import version_of
 from concordant.workspace.waiting import off_loop, run_waiting
 
-__all__ = ["Draft", "Engine"]
+__all__ = ["Draft", "Engine", "Put"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Put(NamedTuple):
+    """One put of several (``put_all``)."""
+
+    namespace: Namespace
+    key: str
+    value: Any
+    settings: Mapping[str, Any] | None = None
+    ttl: float | None = KEEP
 
 
 class Draft:
@@ -49,6 +62,18 @@ def _stored(settings: Mapping[str, Any]) -> dict[str, bytes | None]:
     return {name: None if value is None else encode(value) for name, value in settings.items()}
 
 
+def _seconds(namespace: Namespace, key: str, ttl: Any) -> float | None:
+    """A time to live as it is kept: ``None`` for one without end."""
+    if ttl is KEEP or ttl is None:
+        return ttl
+    if ttl == math.inf:
+        return None
+    if isinstance(ttl, (int, float)) and not isinstance(ttl, bool) and ttl == ttl:
+        return max(float(ttl), 0.0)
+    fault = Fault((), f"{ttl!r} is no time to live", "Give a number of seconds, or None for no end", ttl)
+    raise InvalidWriteError(namespace, key, [fault])
+
+
 def _is_same(one: Any, other: Any) -> bool:
     """Whether two values are surely the same; values that hold others are looked at more closely elsewhere."""
     return one is other or (type(one) is type(other) and isinstance(one, (str, int, float)) and one == other)
@@ -68,6 +93,7 @@ class Engine(Reading):
         *,
         seen: Document | None = None,
         settings: Mapping[str, Any] | None = None,
+        ttl: float | None = KEEP,
     ) -> Receipt:
         """Stores as a store's put does: an edit of the fields given as far as they were read, else a contribution;
         in a namespace without a model the document is replaced as far as it has been seen.
@@ -77,10 +103,21 @@ class Engine(Reading):
                 the scope has read.
             settings: JSON values to remember about the document beside its value (``Document.setting``); of
                 concurrent ones the newest stands, ``None`` unsets.
+            ttl: for how many seconds the document is to live, from now and from each ``touch``; ``None``: for ever;
+                not given: as long as it would anyway. Of concurrent puts the longest counts.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> _ = ws.put(("codes",), "ada", {"code": 1234}, ttl=0.0)
+        >>> ws.get(("codes",), "ada") is None
+        True
         """
         if seen is not None:
             scope = self._having_read(seen)
+        if ttl is not None and ttl is not KEEP:
+            ttl = _seconds(namespace, key, ttl)
         pending = self._put(namespace, key, value, scope)
+        pending.ttl = ttl
         if settings:
             pending.settings = _stored(settings)
         return self._commit(pending)
@@ -89,23 +126,25 @@ class Engine(Reading):
         """Deletes as a store's delete does."""
         return self._commit(self._removal(namespace, key, scope))
 
-    def put_all(self, puts: Sequence[tuple[Namespace, str, Any, Mapping[str, Any] | None]]) -> None:
+    def put_all(self, given: Sequence[Put | tuple[Any, ...]]) -> None:
         """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none.
 
         Args:
-            puts: namespace, key, value and settings of each, as for ``put``.
+            given: namespace, key and value of each; settings and ttl as for ``put``.
         """
         scope = self.scoping.current()
+        puts = [Put(*one) for one in given]
         kept = {p[:2]: (scope.mark(p[:2]), scope.ordinals.get(p[:2])) for p in puts} if scope is not None else {}
         writes: list[Pending] = []
         try:
-            for namespace, key, value, settings in puts:
+            for namespace, key, value, settings, ttl in puts:
                 if value is None:
                     writes.append(self._removal(namespace, key, scope))
                 else:
                     writes.append(self._put(namespace, key, value, scope))
                     if settings:
                         writes[-1].settings = _stored(settings)
+                    writes[-1].ttl = _seconds(namespace, key, ttl)
             self.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
         except BaseException:
             if scope is not None:

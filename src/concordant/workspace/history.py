@@ -18,8 +18,8 @@ from concordant.sequence.pieces import Sequence, run_of
 from concordant.storage import State, Storage
 from concordant.tree import PARKED, Path, alternatives, leaves, restored
 from concordant.values import decode
-from concordant.workspace.commits import changes_of, expanded, version_of
 from concordant.workspace.document import Credit, HistoryEntry
+from concordant.workspace.states import changes_of, expanded, version_of
 
 __all__ = ["blame", "history", "state_at"]
 
@@ -48,7 +48,7 @@ def state_at(
         HistoryExpiredError: the journal does not reach back that far.
     """
     if version_of(state) <= version:
-        return state
+        return None if isinstance(state, Record) and state.swept else state
     if not isinstance(state, Record):
         return None
     past = expanded(state, schema, storage.replica).copy()
@@ -57,6 +57,8 @@ def state_at(
         if row.n > newest:
             continue  # committed since the state was read
         if row.n <= version:
+            if row.act == "expire":
+                return None
             break
         if row.changes is None:
             return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from concordant.causal import Stamp
@@ -10,16 +11,18 @@ from concordant.errors import ContestedError
 from concordant.escalation import Escalation, escalation_of
 from concordant.record import Earlier, Record
 from concordant.record.apply import without
+from concordant.record.leases import end_of
 from concordant.schema import Compiled
 from concordant.storage import Row, State, Storage
-from concordant.workspace.commits import current_view, effect_of, expanded
 from concordant.workspace.document import Document
+from concordant.workspace.expiry import touch
 from concordant.workspace.inbox import as_known
 from concordant.workspace.quarantine import Quarantine
 from concordant.workspace.registry import Registry
 from concordant.workspace.resolving import Subscribers
 from concordant.workspace.scope import Mark, Scope
 from concordant.workspace.scoping import ANONYMOUS, Scoping
+from concordant.workspace.states import current_view, effect_of, expanded
 
 __all__ = ["Namespace", "Reading"]
 
@@ -75,9 +78,22 @@ class Reading:
             scope.set_mark(document, mark)
         return found, mark
 
-    def read_current(self, namespace: Namespace, key: str) -> Document | None:
-        """Reads as a store's get does: for the task or name in force, else for a later put in this context."""
-        return self._read_as(self.scoping.current(), namespace, key)[0]
+    def read_current(self, namespace: Namespace, key: str, touch: bool = False) -> Document | None:
+        """Reads as a store's get does: for the task or name in force, else for a later put in this context.
+
+        Args:
+            touch: begins the document's time to live anew, if it has one.
+        """
+        found = self._read_as(self.scoping.current(), namespace, key)[0]
+        if touch and found is not None and found.has_end:
+            self.touch([found])
+        return found
+
+    def touch(self, documents: Iterable[Document]) -> None:
+        """Begins the time to live of documents anew, as far as they have one; nothing is written to them."""
+        for document in documents:
+            if document.has_end:
+                self.storage.commit(document.namespace, document.key, touch)
 
     def documents_current(self, prefix: Namespace) -> Iterator[Document]:
         """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used."""
@@ -126,7 +142,8 @@ class Reading:
     def _without(self, rows: dict[int, Row], state: State, schema: Compiled) -> State:
         replica = self.storage.replica
         record = expanded(state, schema, replica)
-        earlier = [Earlier(row.stamp(replica), effect_of(row, schema, replica)) for row in rows.values()]
+        mine = [row for row in rows.values() if row.time >= record.reborn]
+        earlier = [Earlier(row.stamp(replica), effect_of(row, schema, replica)) for row in mine]
         earlier.sort(key=lambda one: one.stamp.n)
         stamp = Stamp(record.updated_at, replica, self.storage.now()[0] + 1, "", "", "read")
         return without(record, schema.root, earlier, stamp)
@@ -140,11 +157,14 @@ class Reading:
         *,
         strict: bool = False,
         past: bool = False,
+        ever: bool = False,
     ) -> Document | None:
         if state is None:
             return None
         if not isinstance(state, Record):
             return Document(namespace, key, state[2], state[7], state[3], state[3], schema, raw=True)
+        if (state.leases or state.swept) and not ever and state.has_expired(self.storage.time()):
+            return None
         view = current_view(state, schema, self.storage.replica)
         if view.body is None:
             return None
@@ -169,6 +189,7 @@ class Reading:
             contested,
             view.undeclared,
             settings=dict(state.settings) if state.settings else {},
+            until=end_of(state.leases) if state.leases else math.inf,
         )
         if strict and contested:
             raise ContestedError(document)

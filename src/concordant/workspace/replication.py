@@ -12,12 +12,13 @@ from concordant.errors import ConcordantError, CorruptFrameError, InvalidWriteEr
 from concordant.escalation import Event, when
 from concordant.record import Record, check_record, join
 from concordant.record.join import joined_settings, joined_vector
+from concordant.record.leases import joined_leases
 from concordant.storage import Beside, Desk, Knowledge, Result, State
 from concordant.values import decode
-from concordant.workspace.commits import current_view, expanded, version_of
 from concordant.workspace.frames import Frame, pack, unpack
 from concordant.workspace.inbox import transitions
 from concordant.workspace.scope import Moment
+from concordant.workspace.states import current_view, expanded, version_of, view_at
 
 if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
@@ -36,6 +37,7 @@ def export(workspace: Engine, since: Since, key: bytes | None) -> bytes:
 
     What to send is told by two comparisons. Only what was committed here after the last commit the other knows of can
     be new to it; and of that, what is made of writes that it knows from elsewhere (the other's own, mostly) is not.
+    How long a document lives changes without a write, so one that has an end is told from the first alone.
     """
     storage = workspace.storage
     seen = _vector_of(since)
@@ -46,7 +48,7 @@ def export(workspace: Engine, since: Since, key: bytes | None) -> bytes:
         chosen = []
         for namespace, name, state in storage.documents((), after):
             record = expanded(state, workspace.registry.find(namespace), storage.replica)
-            if any(n > seen.get(origin, 0) for origin, n in record.vector.items()):
+            if record.leases or any(n > seen.get(origin, 0) for origin, n in record.vector.items()):
                 chosen.append((namespace, name, record))
         storage.note_export(storage.now()[0])
         return pack(Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen), key)
@@ -70,8 +72,9 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
             _check(workspace, content)
             changed = _join(workspace, content)
             complete = all(n <= knowledge.vector.get(name, 0) for name, n in content.since.items())
-            if complete and content.replica != knowledge.replica:
-                workspace.storage.learn({name: n for name, n in content.vector.items() if name != knowledge.replica})
+            if content.replica != knowledge.replica:
+                learned = content.vector if complete else {content.replica: 0}
+                workspace.storage.learn({name: n for name, n in learned.items() if name != knowledge.replica})
             return changed
     except (CorruptFrameError, StaleReplicaError) as error:
         workspace.quarantine.put(frame, error.reason)
@@ -129,7 +132,9 @@ def _check(workspace: Engine, frame: Frame) -> None:
             news = any(n > trial.vector.get(origin, 0) for origin, n in other.vector.items())
             if news and frame.replica == workspace.storage.replica:
                 raise MisshapenError("it comes from a store with this one's name, and is not what was written here")
-            trial.commit(join(trial, other))
+            changes = join(trial, other)
+            trial.leases, trial.created_at = joined_leases(trial, other)
+            trial.commit(changes)
             trial.vector = joined_vector(trial, other)
             body = current_view(trial, schema, workspace.storage.replica).body
             if body is not None and schema.declared:
@@ -152,8 +157,13 @@ def _join(workspace: Engine, frame: Frame) -> int:
             record = expanded(state, schema, storage.replica)
             changes = join(record, other)
             vector = joined_vector(record, other)
+            leases, began = joined_leases(record, other)
             if not changes and vector == record.vector:
-                return None
+                if leases == record.leases:
+                    return None
+                record.leases, record.swept, record.touched, record.cache = leases, False, n, None
+                record.created_at = began or record.created_at
+                return record, None, Beside(lasts=True)
             previous = version_of(state)
             for origin, upto in other.vector.items():
                 if origin != storage.replica and upto > record.vector.get(origin, 0):
@@ -163,12 +173,12 @@ def _join(workspace: Engine, frame: Frame) -> int:
             record.note_commit(n, time, "")
             record.vector = vector
             record.settings = joined_settings(record, other)
+            record.leases, record.swept = leases, False
             record.version = n
-            times = [at for at in (record.created_at, other.created_at) if at]
-            record.created_at = min(times, default=time)
+            record.created_at = began or record.created_at or time
             record.updated_at = max(record.updated_at, other.updated_at)
             document = (namespace, name)
-            view = current_view(record, schema, storage.replica)
+            view = view_at(record, schema, storage.replica, time)
             if lived != (alive := view.body is not None):
                 record.note_life(Stamp(time, storage.replica, n, "", "", "import"), alive)
             beside = None

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from concordant.causal import Stamp
 from concordant.record import Record
+from concordant.record.leases import end_of
 from concordant.sequence.pieces import Sequence
 from concordant.sequence.trim import trimmed
 from concordant.storage import Desk, Knowledge, Place, Result, State
 from concordant.tree import LeafChange, leaves
-from concordant.workspace.commits import current_view, expanded, version_of
+from concordant.workspace.expiry import sweep
+from concordant.workspace.states import expanded, version_of, view_at
 
 if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
@@ -41,6 +43,7 @@ def vacuum(workspace: Engine, journal: float, deleted: float, removed: float) ->
         removed: words and items that an edit removed from a text or list, as far as no other store knows of them.
     """
     storage = workspace.storage
+    sweep(workspace)
     now = storage.now()[1]
     gone: list[tuple[Place, int]] = []
     compacted = 0
@@ -49,11 +52,12 @@ def vacuum(workspace: Engine, journal: float, deleted: float, removed: float) ->
         for namespace, key, state in storage.documents(()):
             if not isinstance(state, Record):
                 continue
-            view = current_view(state, workspace.registry.find(namespace), storage.replica)
+            view = view_at(state, workspace.registry.find(namespace), storage.replica, now)
             place = (namespace, key)
             if view.contests or storage.open_of(place):
                 continue
-            if view.body is None and state.updated_at < now - deleted:
+            ended = min(end_of(state.leases), now) if state.leases else state.updated_at
+            if view.body is None and max(ended, state.updated_at) < now - deleted:
                 gone.append((place, state.version))
             elif _compacted(state, knowledge, now - removed):
                 compacted += _compact(workspace, place, now - removed)

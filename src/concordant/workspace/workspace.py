@@ -105,6 +105,10 @@ class Workspace(Calls):
         """``purge`` for coroutines."""
         await self.acall(self.purge, namespace, key)
 
+    async def asweep(self) -> int:
+        """``sweep`` for coroutines."""
+        return await self.acall(self.sweep)
+
     async def aexport(self, since: VersionVector | Moment | None = None) -> bytes:
         """``export`` for coroutines."""
         return await self.acall(self.export, since)

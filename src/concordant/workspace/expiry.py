@@ -1,0 +1,78 @@
+"""What is done about the time that documents have: touches, and the sweep of those that have expired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from concordant.causal import Stamp
+from concordant.escalation import Event, when
+from concordant.record import Record
+from concordant.record.leases import touched
+from concordant.storage import Beside, Desk, Place, Result, State
+from concordant.tree import LeafChange, leaves
+from concordant.workspace.inbox import transitions
+from concordant.workspace.states import NOTHING, expanded
+
+if TYPE_CHECKING:
+    from concordant.workspace.engine import Engine
+
+__all__ = ["sweep", "touch"]
+
+
+def touch(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+    """Begins a document's time to live anew, what the storage runs inside its transaction."""
+    if not isinstance(state, Record) or not state.leases or state.has_expired(time):
+        return None
+    leases = touched(state.leases, time)
+    if leases == state.leases:
+        return None
+    if len(leases) > 1:
+        state.cache = None  # lives may be one now
+    state.leases, state.touched = leases, n
+    return state, None, Beside(lasts=True)
+
+
+def sweep(workspace: Engine) -> int:
+    """Clears away what has expired; returns how many documents.
+
+    Nobody sees a difference. A record that another store may know keeps its content until it is vacuumed, as a deleted
+    one does: there somebody may have written to it, or made use of it, in time. Otherwise the journal alone keeps it.
+    """
+    count = 0
+    for place in workspace.storage.expired():
+        one = _Sweep(workspace, place)
+        workspace.storage.commit(*place, one.update)
+        count += one.done
+        workspace.subscribers.deliver(one.events)
+    return count
+
+
+class _Sweep:
+    """The sweep of one document, on its way."""
+
+    def __init__(self, workspace: Engine, place: Place) -> None:
+        self._workspace = workspace
+        self._place = place
+        self.done = False
+        self.events: list[Event] = []
+
+    def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        self.done, self.events = False, []
+        if not isinstance(state, Record) or state.swept or not state.has_expired(time):
+            return None
+        storage = self._workspace.storage
+        record = expanded(state, self._workspace.registry.find(self._place[0]), storage.replica)
+        changes: tuple[LeafChange, ...] = ()
+        if not storage.knowledge().has_met:
+            changes = tuple(LeafChange(path, leaf, None) for path, leaf in leaves(record.tree))
+            record.commit(changes)
+            record.leases = ()
+        previous, record.version, record.swept = record.version, n, True
+        record.note_life(Stamp(time, storage.replica, n, "", "", "expire"), False)
+        beside = None
+        if desk.open_of(self._place):
+            beside = transitions(self._place, NOTHING, record, when(time), desk)
+            self.events += beside.events
+        self.done = True
+        row = (*self._place, n, time, "", "", "expire", None, changes, previous, None, ())
+        return record, row, beside
