@@ -126,11 +126,11 @@ class Engine(Reading):
         """Deletes as a store's delete does."""
         return self._commit(self._removal(namespace, key, scope))
 
-    def put_all(self, given: Sequence[Put | tuple[Any, ...]]) -> None:
+    def put_all(self, given: Sequence[tuple[Any, ...]]) -> None:
         """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none.
 
         Args:
-            given: namespace, key and value of each; settings and ttl as for ``put``.
+            given: of each namespace, key and value, and optionally settings and ttl as for ``put``.
         """
         scope = self.scoping.current()
         puts = [Put(*one) for one in given]
