@@ -116,11 +116,16 @@ class Conflicts:
         return {
             escalation.id: escalation
             for namespace, key, value in puts
-            for escalation in self._workspace.escalations(namespace)
-            if (escalation.namespace, escalation.key) == (namespace, key)
-            and _concerns(escalation, value)
+            for escalation in self._open_at(namespace, key)
+            if _concerns(escalation, value)
             and any(contender.origin == task.origin for contender in escalation.contenders)
         }
+
+    def _open_at(self, namespace: tuple[str, ...], key: str) -> list[Escalation]:
+        document = self._workspace.get(namespace, key)
+        if document is not None and not document.contested:
+            return []  # as a rule: what is open under the whole namespace, which may be much, is not listed for it
+        return [one for one in self._workspace.escalations(namespace) if (one.namespace, one.key) == (namespace, key)]
 
 
 def _left_open(events: Sequence[Event]) -> list[Event]:
