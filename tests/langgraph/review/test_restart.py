@@ -16,7 +16,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, RetryPolicy
 
-from concordant import Event
+from concordant import DELETED, Event
 from concordant_langgraph import MergeStore, review_conflicts
 from concordant_langgraph.questions import ref_of
 
@@ -184,6 +184,11 @@ def test_a_review_that_is_retried_decides_once(failures: int) -> None:
     assert decisions(store) == [("person", "resolve", "draft"), ("person", "resolve", "ready")]
 
 
+def meant(contender: dict[str, Any]) -> Any:
+    """What is decided by choosing a contender, which may be that nothing is to stand."""
+    return DELETED if contender.get("deleted") else contender["value"]
+
+
 def check_a_random_history(draw: random.Random) -> None:
     """Writers, another decider, crashes, and a person who answers well, badly, late and twice, in any order."""
     store = MergeStore({NS: Brief})
@@ -208,7 +213,7 @@ def check_a_random_history(draw: random.Random) -> None:
         contender = draw.choice(question["contenders"])
         given = draw.choice([{"choose": contender["choose"]}, "dismiss", "skip", {"value": 5}, {"choose": 9}, "what"])
         if given == "dismiss" or ("choose" in given and given["choose"] != 9):
-            answered.setdefault(question["ref"], []).append(None if given == "dismiss" else contender["value"])
+            answered.setdefault(question["ref"], []).append(None if given == "dismiss" else meant(contender))
         return given
 
     def answers(result: Any) -> Any:
@@ -240,7 +245,7 @@ def check_a_random_history(draw: random.Random) -> None:
     while "__interrupt__" in result:
         shown = result["__interrupt__"][0].value["questions"]
         for question in shown:
-            answered.setdefault(question["ref"], []).append(question["contenders"][0]["value"])
+            answered.setdefault(question["ref"], []).append(meant(question["contenders"][0]))
         result = invoke(Command(resume={question["ref"]: {"choose": 1} for question in shown}))
 
     assert len(decided) == len({ref for ref, _ in decided}), "a question was decided twice"
