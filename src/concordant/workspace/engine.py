@@ -23,6 +23,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+LONGEST = 1_000 * 366 * 86_400
+"""The longest time to live, in seconds, but for one without end."""
+
+
 class Put(NamedTuple):
     """One put of several (``put_all``)."""
 
@@ -68,9 +72,10 @@ def _seconds(namespace: Namespace, key: str, ttl: Any) -> float | None:
         return ttl
     if ttl == math.inf:
         return None
-    if isinstance(ttl, (int, float)) and not isinstance(ttl, bool) and ttl == ttl:
+    if isinstance(ttl, (int, float)) and not isinstance(ttl, bool) and ttl <= LONGEST:
         return max(float(ttl), 0.0)
-    fault = Fault((), f"{ttl!r} is no time to live", "Give a number of seconds, or None for no end", ttl)
+    mend = "Give a number of seconds, at most a thousand years, or None for no end"
+    fault = Fault((), f"{ttl!r} is no time to live", mend, ttl)
     raise InvalidWriteError(namespace, key, [fault])
 
 

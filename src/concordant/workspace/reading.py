@@ -91,9 +91,12 @@ class Reading:
 
     def touch(self, documents: Iterable[Document]) -> None:
         """Begins the time to live of documents anew, as far as they have one; nothing is written to them."""
-        for document in documents:
-            if document.has_end:
-                self.storage.commit(document.namespace, document.key, touch)
+        places = [(document.namespace, document.key) for document in documents if document.has_end]
+        if self.storage.live:
+            for place in places:
+                self.storage.commit(*place, touch)
+        elif places:
+            self.storage.commit_all([(*place, touch) for place in places])  # one wait for the disk
 
     def documents_current(self, prefix: Namespace) -> Iterator[Document]:
         """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used."""

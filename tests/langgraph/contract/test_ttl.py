@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -14,7 +16,7 @@ from langgraph.store.base import GetOp, PutOp, SearchOp, TTLConfig
 from langgraph.store.sqlite import SqliteStore
 from pydantic import BaseModel
 
-from concordant import InvalidWriteError, Scalar, Set, Workspace
+from concordant import ConcordantError, InvalidWriteError, Scalar, Set, Workspace
 from concordant_langgraph import MergeStore
 
 NS = ("codes",)
@@ -204,3 +206,37 @@ def test_vectors_of_what_has_expired_are_gone() -> None:
     for _ in range(2):
         assert len(store.search(NS, query="same", limit=5)) == 5
         store.sweep_ttl()
+
+
+def test_an_item_says_when_it_expires(make: Make) -> None:
+    """None where it does not."""
+    store = make()
+    store.put(NS, "a", {"digits": "1"}, ttl=10)
+    store.put(NS, "b", {"digits": "1"})
+    item, endless = store.get(NS, "a"), store.get(NS, "b")
+    assert item.expires_at > item.updated_at and endless.expires_at is None  # type: ignore[union-attr]
+    assert store.search(NS)[0].expires_at is not None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("interval", [-1, float("nan")])
+def test_an_interval_that_is_none_is_refused(interval: float) -> None:
+    """Instead of a sweeper that never rests."""
+    with pytest.raises(ConcordantError, match="sweep_interval_minutes"):
+        MergeStore().start_ttl_sweeper(interval)
+
+
+@pytest.mark.parametrize("default", ["soon", True, 10**400])
+def test_a_default_that_is_no_time_is_refused(default: Any) -> None:
+    """When the store is made, or at the first put."""
+    with pytest.raises(InvalidWriteError, match="time to live"):
+        MergeStore(ttl={"default_ttl": default}).put(NS, "a", {"digits": "1"})
+
+
+def test_a_sweeper_does_not_keep_a_store_alive() -> None:
+    """It ends with the store."""
+    store = MergeStore(ttl={"sweep_interval_minutes": 60})
+    future, gone = store.start_ttl_sweeper(), weakref.ref(store)
+    del store
+    gc.collect()
+    assert gone() is None
+    future.result(timeout=10)

@@ -6,30 +6,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from typing import Any
 
-from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp
+from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp, TTLConfig
 
-from concordant import Document, Workspace
+from concordant import Document
 from concordant_langgraph.conflicts import Conflicts, Put
+from concordant_langgraph.expiring import ExpiringStore
 from concordant_langgraph.filters import matches, meets
 from concordant_langgraph.items import MergedSearchItem
 from concordant_langgraph.steps import Steps
 from concordant_langgraph.texts import checked_index
-from concordant_langgraph.viewed import ViewedStore
 
-__all__ = ["BatchStore", "refuse_ttl"]
+__all__ = ["BatchStore"]
 
 _AS_THE_STORE_SAYS = {"index": None}
 
 
-class BatchStore(ViewedStore):
+class BatchStore(ExpiringStore):
     """A store that carries out operations on a workspace."""
 
-    __slots__ = ("_conflicts", "workspace")
+    __slots__ = ("_conflicts",)
 
-    workspace: Workspace
-
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, ttl: TTLConfig | None = None) -> None:
+        super().__init__(ttl)
         self._conflicts: Conflicts | None = None
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
@@ -65,12 +63,10 @@ class BatchStore(ViewedStore):
         queries: list[tuple[int, SearchOp]] = []
         for op in ops:
             if isinstance(op, PutOp):
-                if op.ttl is not None:
-                    refuse_ttl()
                 puts.append(op)
                 results.append(None)
             elif isinstance(op, GetOp):
-                results.append(self.get(op.namespace, op.key))
+                results.append(self.get(op.namespace, op.key, refresh_ttl=op.refresh_ttl))
             elif isinstance(op, SearchOp):
                 if op.query and self._view is not None and self._view.indexing.ranks:
                     queries.append((len(results), op))
@@ -90,19 +86,28 @@ class BatchStore(ViewedStore):
     def _awatch(self, puts: Sequence[Put]) -> AbstractAsyncContextManager[None]:
         return self._conflicts.awatch(puts) if self._conflicts is not None else nullcontext()
 
-    def _store(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
+    def _store(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
         if value is None:
             self.workspace.remove(namespace, key)
         else:
-            self.workspace.put(namespace, key, value, settings=self._settings(namespace, key, index))
+            self.workspace.put(namespace, key, value, settings=self._settings(namespace, key, index), ttl=ttl)
 
     def _put_all(self, puts: Sequence[PutOp]) -> list[tuple[tuple[str, ...], str]]:
         """Stores all of them or none; returns which documents that were."""
-        chosen = [(op.namespace, str(op.key), op.value, op.index) for op in self._effective(puts)]
+        chosen = [(op, str(op.key)) for op in self._effective(puts)]
         self.workspace.put_all(
-            [(namespace, key, value, self._settings(namespace, key, index)) for namespace, key, value, index in chosen]
+            [
+                (
+                    op.namespace,
+                    key,
+                    op.value,
+                    self._settings(op.namespace, key, op.index),
+                    self._seconds(op.namespace, key, op.ttl),
+                )
+                for op, key in chosen
+            ]
         )
-        return [(namespace, key) for namespace, key, _, _ in chosen]
+        return [(op.namespace, key) for op, key in chosen]
 
     def _settings(self, namespace: tuple[str, ...], key: str, index: Any) -> Mapping[str, Any] | None:
         """What a put says beside the value. One that says nothing has its document indexed as the store says."""
@@ -128,16 +133,22 @@ class BatchStore(ViewedStore):
             if op.offset >= 0 and op.limit >= 0 and len(found) >= op.offset + op.limit:
                 break
         chosen = found[op.offset : op.offset + op.limit]
-        self.workspace.mark_read(chosen)
+        self._note(chosen, op)
         return [MergedSearchItem(document) for document in chosen]
 
     def _rank(self, queries: list[tuple[int, SearchOp]], results: list[Result]) -> Steps[None]:
         assert self._view is not None
         for place, op in queries:
             ranked = yield from self._view.ranked(op, lambda document, op=op: _accepted(document, op))  # type: ignore[misc]
-            self.workspace.mark_read([document for document, _ in ranked])
+            self._note([document for document, _ in ranked], op)
             items: list[SearchItem] = [MergedSearchItem(document, score) for document, score in ranked]
             results[place] = items
+
+    def _note(self, found: Sequence[Document], op: SearchOp) -> None:
+        """Counts what a search gives as read."""
+        self.workspace.mark_read(found)
+        if op.refresh_ttl:
+            self.workspace.touch(found)
 
     def _documents(self, prefix: tuple[str, ...]) -> Iterable[Document]:
         return self.workspace.documents_current(prefix)
@@ -154,8 +165,3 @@ class BatchStore(ViewedStore):
 def _accepted(document: Document, op: SearchOp) -> bool:
     """Whether a document meets a search's filter."""
     return not op.filter or all(matches(document.value.get(name), part) for name, part in op.filter.items())
-
-
-def refuse_ttl() -> None:
-    """Says that there is no TTL."""
-    raise NotImplementedError("TTL is not supported by this store: leave out ttl=.")

@@ -1,112 +1,158 @@
-"""Items that live for a time: what a put, a read and the store's own settings say about it, and the sweeper."""
+"""A store whose items may live for a time: LangGraph's settings for that, and its sweeper."""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from concurrent.futures import Future
+import weakref
+from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
 from langgraph.store.base import NOT_PROVIDED, TTLConfig
 
-from concordant import Workspace
+from concordant import ConcordantError, Workspace
+from concordant.errors import Fault, InvalidWriteError
 from concordant_langgraph.viewed import ViewedStore
 
-__all__ = ["ExpiringStore", "seconds"]
+__all__ = ["ExpiringStore"]
+
+log = logging.getLogger("concordant")
 
 INTERVAL = 5.0
-"""Minutes between two sweeps, if nobody says otherwise."""
-
-_log = logging.getLogger("concordant_langgraph")
-
-
-def seconds(minutes: Any) -> Any:
-    """A time to live as a workspace counts it; what is none is left to it to refuse."""
-    return minutes * 60.0 if isinstance(minutes, (int, float)) and not isinstance(minutes, bool) else minutes
+"""Minutes from one sweep to the next where nobody says."""
 
 
 class ExpiringStore(ViewedStore):
-    """A store whose items may expire."""
+    """A store that sweeps what has expired. Times to live are given in minutes, as everywhere in LangGraph."""
 
-    __slots__ = ("_stop", "_sweeper", "ttl_config")
+    __slots__ = ("_default", "_refreshes", "_sweeper", "_ttl", "workspace")
 
     supports_ttl = True
-
     workspace: Workspace
 
-    def __init__(self) -> None:
+    def __init__(self, ttl: TTLConfig | None = None) -> None:
         super().__init__()
-        self.ttl_config: TTLConfig | None = None
-        self._sweeper: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._ttl = ttl
+        self._default = _default_of(ttl)
+        self._refreshes = ttl is None or ttl.get("refresh_on_read", True)
+        self._sweeper: _Sweeper | None = None
+
+    @property
+    def ttl_config(self) -> TTLConfig | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """How long items live where a put does not say, and whether reads refresh that."""
+        return self._ttl
 
     def sweep_ttl(self) -> int:
-        """Clears away what has expired; returns how many items that were.
+        """Clears away what has expired, its vectors included; returns how many items that were.
 
-        No read shows an expired item, swept or not. The sweep closes its escalations, takes its vectors out of the
-        view, and frees its room.
+        Reads show no expired item, swept or not: the sweep is for the room they take.
         """
+        self._open()
         count = self.workspace.sweep()
-        if count and self._view is not None:
-            self._do(self._view.catch_up(early=True))
+        if self._view is not None:
+            self._do(self._view.catch_up())
         return count
 
     async def asweep_ttl(self) -> int:
         """``sweep_ttl`` for coroutines."""
-        count = await self.workspace.acall(self.workspace.sweep)
-        if count and self._view is not None:
-            await self._ado(self._view.catch_up(early=True))
+        await self._aopen()
+        count = await self.workspace.asweep()
+        if self._view is not None:
+            await self._ado(self._view.catch_up())
         return count
 
     def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> Future[None]:
-        """Sweeps now and then, in a thread of its own, until ``stop_ttl_sweeper`` or the returned future's ``cancel``.
+        """Sweeps every few minutes, in a thread that ends with ``stop_ttl_sweeper`` or with the store.
 
         Args:
-            sweep_interval_minutes: by default as in the store's ``ttl``, or 5.
-        """
-        done: Future[None] = Future()
-        if self._sweeper is None or not self._sweeper.is_alive():
-            configured = (self.ttl_config or {}).get("sweep_interval_minutes")
-            interval = float(sweep_interval_minutes or configured or INTERVAL) * 60.0
-            self._stop = threading.Event()
-            self._sweeper = threading.Thread(
-                target=self._sweep_often, args=(interval, self._stop, done), daemon=True, name="ttl-sweeper"
-            )
-            self._sweeper.start()
-        stop = self._stop
-        done.add_done_callback(lambda future: stop.set() if future.cancelled() else None)
-        return done
-
-    def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
-        """Stops the sweeper.
-
-        Args:
-            timeout: seconds to wait for a sweep under way; ``None``: as long as it takes.
+            sweep_interval_minutes: how often; else as ``ttl=`` of the store says, else every 5 minutes. Without either
+                nothing is started, as in LangGraph's own stores.
 
         Returns:
-            Whether none runs any more.
+            A future that is done when the sweeper has ended; cancelling it stops the sweeper.
         """
-        self._stop.set()
-        if self._sweeper is not None:
-            self._sweeper.join(timeout)
-        return self._sweeper is None or not self._sweeper.is_alive()
+        if self._ttl is None and sweep_interval_minutes is None:
+            nothing: Future[None] = Future()
+            nothing.set_result(None)
+            return nothing
+        if self._sweeper is None or not self._sweeper.is_alive():
+            minutes = sweep_interval_minutes or (self._ttl or {}).get("sweep_interval_minutes") or INTERVAL
+            self._sweeper = _Sweeper(self, minutes)
+        return self._sweeper.future
 
-    def _sweep_often(self, interval: float, stop: threading.Event, done: Future[None]) -> None:
-        while not stop.wait(interval):
-            try:
-                self.sweep_ttl()
-            except Exception:  # a database may be away for a while: the next sweep does the work of this one
-                _log.exception("Expired items could not be swept")
-        if not done.cancelled():
-            done.set_result(None)
+    def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
+        """Stops the sweeper, if there is one.
 
-    def _lifetime(self, ttl: Any) -> Any:
-        """The time to live, in seconds, of a put."""
+        Args:
+            timeout: for how many seconds to wait for a sweep under way; ``None``: to its end.
+
+        Returns:
+            Whether it has ended.
+        """
+        sweeper, self._sweeper = self._sweeper, None
+        if sweeper is None or sweeper.stop(timeout):
+            return True
+        self._sweeper = sweeper
+        return False
+
+    def _seconds(self, namespace: tuple[str, ...], key: str, ttl: Any) -> float | None:
+        """How long a put asks for: ``None`` for ever."""
         if ttl is NOT_PROVIDED:
-            ttl = self.ttl_config.get("default_ttl") if self.ttl_config else None
-        return None if ttl is None else seconds(ttl)
+            return self._default
+        return ttl if ttl is None else _seconds_of(ttl, namespace, key)
 
-    @property
-    def _refreshes(self) -> bool:
-        """Whether a read that does not say it begins the time to live of what it finds anew."""
-        return self.ttl_config.get("refresh_on_read", True) if self.ttl_config else True
+
+class _Sweeper:
+    """A thread that sweeps a store from time to time, and does not keep it alive."""
+
+    def __init__(self, store: ExpiringStore, minutes: float) -> None:
+        if not minutes > 0:
+            raise ConcordantError(f"sweep_interval_minutes is a number of minutes above 0, not {minutes!r}")
+        self.future: Future[None] = Future()
+        self.future.add_done_callback(lambda _: stop.set())
+        self._stop = stop = threading.Event()
+        self._seconds = min(minutes * 60.0, threading.TIMEOUT_MAX)
+        self._store = weakref.ref(store, lambda _: stop.set())
+        self._thread = threading.Thread(target=self._run, name="ttl-sweeper", daemon=True)
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it goes on sweeping."""
+        return self._thread.is_alive() and not self._stop.is_set()
+
+    def stop(self, timeout: float | None) -> bool:
+        """Ends it; returns whether it has ended in time."""
+        self._stop.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._seconds):
+            store = self._store()
+            if store is None:
+                break
+            try:
+                store.sweep_ttl()
+            except Exception:
+                log.exception("A sweep of expired items failed; the next one tries again")
+            del store  # or it would live for as long as this thread waits
+        try:
+            self.future.set_result(None)
+        except InvalidStateError:
+            log.debug("The sweeper ends because its future was cancelled")
+
+
+def _default_of(ttl: TTLConfig | None) -> float | None:
+    default = (ttl or {}).get("default_ttl")
+    return None if default is None else _seconds_of(default)
+
+
+def _seconds_of(ttl: Any, namespace: tuple[str, ...] = (), key: str = "default_ttl") -> float:
+    if isinstance(ttl, (int, float)) and not isinstance(ttl, bool) and ttl == ttl:
+        try:
+            return float(ttl) * 60.0
+        except OverflowError:
+            return math.inf if ttl > 0 else -math.inf
+    fault = Fault((), f"{ttl!r} is no time to live", "Give a number of minutes, or None for no end", ttl)
+    raise InvalidWriteError(namespace, key, [fault])

@@ -46,6 +46,11 @@ class _Merged:
         return self.document.updated_at
 
     @property
+    def expires_at(self) -> datetime | None:
+        """When it expires, as far as was known when it was read; ``None`` if it does not."""
+        return self.document.expires_at
+
+    @property
     def version(self) -> int:
         """The document's version."""
         return self.document.version
@@ -57,7 +62,7 @@ class _Merged:
 
 
 class MergedItem(_Merged, Item):  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
-    """An ``Item`` that also has ``version`` and ``contested``."""
+    """An ``Item`` that also has ``version``, ``contested`` and ``expires_at``."""
 
     __slots__ = ("document",)
 
@@ -66,7 +71,7 @@ class MergedItem(_Merged, Item):  # type: ignore[override]  # pyright: ignore[re
 
 
 class MergedSearchItem(_Merged, SearchItem):  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
-    """A ``SearchItem`` that also has ``version`` and ``contested``."""
+    """A ``SearchItem`` that also has ``version``, ``contested`` and ``expires_at``."""
 
     __slots__ = ("document",)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal
 
-from langgraph.store.base import IndexConfig
+from langgraph.store.base import IndexConfig, TTLConfig
 
 from concordant import Workspace
 from concordant_langgraph.conflicts import OnConflict
@@ -24,6 +24,7 @@ def server_store(
     undeclared: Literal["merge", "reject"] = "merge",
     index: IndexConfig | None = None,
     on_conflict: OnConflict = "record",
+    ttl: TTLConfig | None = None,
 ) -> Callable[[], AbstractAsyncContextManager[MergeStore]]:
     """Makes what the ``store`` entry of a ``langgraph.json`` points to: a function without arguments that returns an
     async context manager, which yields the store.
@@ -43,6 +44,7 @@ def server_store(
         undeclared: as for ``MergeStore``.
         index: as for ``MergeStore``.
         on_conflict: as for ``MergeStore``.
+        ttl: as for ``MergeStore``; with ``sweep_interval_minutes`` the store is swept while it is open.
     """
     lock = threading.Lock()
     users = 0
@@ -53,7 +55,9 @@ def server_store(
         with lock:
             if shared is None:
                 workspace = Workspace(url, schemas=schemas, undeclared=undeclared)
-                shared = MergeStore(workspace=workspace, index=index, on_conflict=on_conflict)
+                shared = MergeStore(workspace=workspace, index=index, on_conflict=on_conflict, ttl=ttl)
+                if ttl and ttl.get("sweep_interval_minutes"):
+                    shared.start_ttl_sweeper()
             users += 1
             return shared
 
@@ -63,6 +67,7 @@ def server_store(
             users -= 1
             if not users:
                 shared = None
+                used.stop_ttl_sweeper()
                 used.workspace.close()
 
     @asynccontextmanager

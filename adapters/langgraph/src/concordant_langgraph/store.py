@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, NotProvided
+from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, NotProvided, TTLConfig
 from langgraph.store.memory import InMemoryStore
 
 from concordant import ConcordantError, Workspace
 from concordant_langgraph.adoption import Adoption
-from concordant_langgraph.batches import refuse_ttl
 from concordant_langgraph.conflicts import Conflicts, OnConflict
 from concordant_langgraph.filters import check_labels, check_namespace
 from concordant_langgraph.inbox import InboxStore
@@ -35,6 +34,8 @@ class MergeStore(InboxStore):
             calling back ``on_escalation``). ``"stream"`` writes it to the custom stream of the run
             (``stream_mode="custom"``); ``"raise"`` raises ``PutConflictError`` in the node. The put is stored in any
             case. What a declared policy or resolver settles at once is no conflict here.
+        ttl: LangGraph's ``TTLConfig``: how long items live where a put does not say (``default_ttl``, in minutes),
+            whether reads refresh that (``refresh_on_read``), how often ``start_ttl_sweeper`` sweeps.
 
     Raises:
         SchemaError: lists every fault of every model at once.
@@ -47,8 +48,6 @@ class MergeStore(InboxStore):
 
     __slots__ = ("_checked",)
 
-    supports_ttl = False
-
     def __init__(
         self,
         schemas: Mapping[tuple[str, ...], Any] | None = None,
@@ -57,12 +56,13 @@ class MergeStore(InboxStore):
         undeclared: Literal["merge", "reject"] = "merge",
         index: IndexConfig | None = None,
         on_conflict: OnConflict = "record",
+        ttl: TTLConfig | None = None,
     ) -> None:
         if on_conflict not in ("record", "stream", "raise"):
             raise ConcordantError(f'on_conflict is "record", "stream" or "raise", not {on_conflict!r}')
         if workspace is not None and schemas is not None:
             raise TypeError("give schemas= or workspace=, not both: a workspace has its schemas already")
-        super().__init__()
+        super().__init__(ttl)
         self.workspace = workspace or Workspace(schemas=schemas, undeclared=undeclared)
         self.workspace.add_scope_provider(task_scope)
         self._checked: set[tuple[str, ...]] = set()
@@ -80,6 +80,7 @@ class MergeStore(InboxStore):
         workspace: Workspace | None = None,
         undeclared: Literal["merge", "reject"] = "merge",
         on_conflict: OnConflict = "record",
+        ttl: TTLConfig | None = None,
     ) -> Self:
         """A ``MergeStore`` that holds its merged values, and their vectors, in another store.
 
@@ -92,6 +93,7 @@ class MergeStore(InboxStore):
             workspace: as for ``MergeStore``.
             undeclared: as for ``MergeStore``.
             on_conflict: as for ``MergeStore``.
+            ttl: as for ``MergeStore``; else what ``inner`` has.
 
         >>> from langgraph.store.memory import InMemoryStore
         >>> inner = InMemoryStore()
@@ -102,7 +104,9 @@ class MergeStore(InboxStore):
         """
         if isinstance(inner, MergeStore):
             raise TypeError("wrap takes a store that does not merge yet, not a MergeStore")
-        store = cls(schemas, workspace=workspace, undeclared=undeclared, on_conflict=on_conflict)
+        store = cls(
+            schemas, workspace=workspace, undeclared=undeclared, on_conflict=on_conflict, ttl=ttl or inner.ttl_config
+        )
         store._view = View(store.workspace, inner, private=False)
         store._adoption = Adoption(store._view)
         return store
@@ -122,6 +126,8 @@ class MergeStore(InboxStore):
 
         Args:
             index: the paths to make vectors of, ``False`` for none. It holds until the next put, whoever else writes.
+            ttl: for how many minutes the item is to live, from now and from each read that refreshes it; ``None``: for
+                ever; not given: as the store's ``ttl=`` says. Of concurrent puts the longest counts.
 
         Raises:
             InvalidWriteError: the value cannot be stored under the namespace's model; nothing of it was applied.
@@ -130,26 +136,30 @@ class MergeStore(InboxStore):
         """
         if namespace not in self._checked:
             self._check(namespace)
-        if ttl is not NOT_PROVIDED and ttl is not None:
-            refuse_ttl()
         if type(key) is not str:
             key = str(key)
         if self._view is None and self._conflicts is None and index is None and value is not None:
-            self.workspace.put(namespace, key, value)
+            self.workspace.put(namespace, key, value, ttl=self._seconds(namespace, key, ttl))
         else:
-            self._put(namespace, key, value, index)
+            self._put(namespace, key, value, index, self._seconds(namespace, key, ttl))
 
     def get(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
-        """Reads an item: the merged value, with ``contested`` and ``version``."""
+        """Reads an item: the merged value, with ``contested`` and ``version``.
+
+        Args:
+            refresh_ttl: whether its time to live, if it has one, begins anew; else as the store's ``ttl=`` says.
+        """
         if self._adoption is not None:
             self._open()
-        document = self.workspace.read_current(namespace, key if type(key) is str else str(key))
+        if refresh_ttl is None:
+            refresh_ttl = self._refreshes
+        document = self.workspace.read_current(namespace, key if type(key) is str else str(key), refresh_ttl)
         return None if document is None else MergedItem(document)
 
     def delete(self, namespace: tuple[str, ...], key: str) -> None:
         """Deletes an item as far as the writer has seen it."""
         check_labels(namespace)
-        self._put(namespace, str(key), None, None)
+        self._put(namespace, str(key), None, None, None)
 
     async def aput(
         self,
@@ -163,31 +173,30 @@ class MergeStore(InboxStore):
         """``put`` for coroutines."""
         if namespace not in self._checked:
             self._check(namespace)
-        if ttl is not NOT_PROVIDED and ttl is not None:
-            refuse_ttl()
-        await self._aput(namespace, str(key), value, index)
+        key = str(key)
+        await self._aput(namespace, key, value, index, self._seconds(namespace, key, ttl))
 
     async def aget(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """``get`` for coroutines."""
         await self._aopen()
-        return await self.workspace.acall(self.get, namespace, key)
+        return await self.workspace.acall(self.get, namespace, key, refresh_ttl=refresh_ttl)
 
     async def adelete(self, namespace: tuple[str, ...], key: str) -> None:
         """``delete`` for coroutines."""
         check_labels(namespace)
-        await self._aput(namespace, str(key), None, None)
+        await self._aput(namespace, str(key), None, None, None)
 
-    def _put(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
+    def _put(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
         self._open()
         with self._watch([(namespace, key, value)]):
-            self._store(namespace, key, value, index)
+            self._store(namespace, key, value, index, ttl)
             if self._view is not None:
                 self._do(self._view.written([(namespace, key)]))
 
-    async def _aput(self, namespace: tuple[str, ...], key: str, value: Any, index: Any) -> None:
+    async def _aput(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
         await self._aopen()
         async with self._awatch([(namespace, key, value)]):
-            await self.workspace.acall(self._store, namespace, key, value, index)
+            await self.workspace.acall(self._store, namespace, key, value, index, ttl)
             if self._view is not None:
                 await self._ado(self._view.written([(namespace, key)]))
 
