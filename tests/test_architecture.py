@@ -23,6 +23,7 @@ LAYERS = [
     "escalation",
     "storage",
     "workspace",
+    "tooling",
 ]
 # The heart is pure, so that it can be tested by the million.
 HEART = LAYERS[1 : LAYERS.index("storage")]

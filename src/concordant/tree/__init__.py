@@ -16,6 +16,7 @@ from concordant.tree.leaves import (
     place_leaf,
     restored,
 )
+from concordant.tree.parts import as_seen
 
 __all__ = [
     "PARKED",
@@ -27,6 +28,7 @@ __all__ = [
     "Tree",
     "agreed",
     "alternatives",
+    "as_seen",
     "is_alive",
     "leaf_at",
     "leaves",

@@ -7,9 +7,17 @@ from collections.abc import Iterable
 from concordant.causal import Entry, SeenBy, Stamp, order_of
 from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
-from concordant.tree.leaves import Leaf, Path
+from concordant.tree.leaves import PARKED, Leaf, Path, Tree, leaves, place_leaf
 
-__all__ = ["oldest_of_each_agent", "parted", "replaced_what_was_seen", "split_by", "uncovered", "unseen_part"]
+__all__ = [
+    "as_seen",
+    "oldest_of_each_agent",
+    "parted",
+    "replaced_what_was_seen",
+    "split_by",
+    "uncovered",
+    "unseen_part",
+]
 
 
 def unseen_part(leaf: Leaf, seen: SeenBy) -> Leaf | None:
@@ -35,6 +43,33 @@ def split_by(leaf: Leaf, seen: SeenBy) -> tuple[Leaf | None, Leaf | None]:
         return None, leaf
     mine = leaf.only(seen) if isinstance(leaf, Sequence) else tuple(entry for entry in leaf if seen(entry.stamp))
     return mine, rest or None
+
+
+def as_seen(tree: Tree, seen: SeenBy) -> Tree:
+    """A tree as its writer knows it: what unseen writes made is not there, what they replaced is there again, as far as
+    they tell of it."""
+    result: Tree = {}
+    for path, leaf in leaves(tree):
+        if path[0] == PARKED:
+            continue
+        if isinstance(leaf, Sequence):
+            known = leaf.only(seen)
+            place_leaf(result, path, known if known.is_alive() else None)
+        else:
+            entries = (_known(entry, seen) for entry in leaf)
+            place_leaf(result, path, tuple({entry.stamp: entry for entry in entries if entry is not None}.values()))
+    return result
+
+
+def _known(entry: Entry, seen: SeenBy) -> Entry | None:
+    stamp = next((stamp for stamp in entry.stamps if seen(stamp)), None)
+    if stamp is not None:
+        return entry._replace(stamp=stamp, confirms=())
+    base = entry.base
+    if base is None or not base.replica:
+        return None
+    stamp = Stamp(base.time, base.replica, base.n, "", "", "")
+    return Entry(stamp, base.value) if seen(stamp) else None
 
 
 def uncovered(entry: Entry, gone: Iterable[tuple[Path, object]]) -> Entry:
