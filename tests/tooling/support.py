@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from concordant import Counter, List, Map, Scalar, Set, Text, Workspace
-from concordant.tooling import Answer, Shown, Toolkit
+from concordant.tooling import Answer, Toolkit
 from tests.semantics.support import Tasks
 
 NS = ("briefs",)
@@ -71,11 +71,11 @@ class Caller:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def read(self, *, shown: list[Shown] | None = None, **arguments: Any) -> Answer:
-        return self.desk.read.answer(self.desk.ws, NS, arguments, shown=shown)
+    def read(self, **arguments: Any) -> Answer:
+        return self.desk.read.answer(self.desk.ws, NS, arguments)
 
-    def update(self, *, shown: list[Shown] | None = None, **arguments: Any) -> Answer:
-        return self.desk.update.answer(self.desk.ws, NS, arguments, shown=shown)
+    def update(self, **arguments: Any) -> Answer:
+        return self.desk.update.answer(self.desk.ws, NS, arguments)
 
     def conflicts(self, **arguments: Any) -> Answer:
         return self.desk.conflicts.answer(self.desk.ws, NS, arguments)

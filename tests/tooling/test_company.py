@@ -173,26 +173,6 @@ def test_a_read_lets_a_scope_change_what_others_wrote() -> None:
     assert desk.ws.escalations() == []
 
 
-def test_what_a_conversation_was_shown_it_has_seen() -> None:
-    """With ``shown``, a read counts for the calls that are given it, in whatever task, and for no others."""
-    desk = Desk()
-    with desk.task("ada") as ada:
-        ada.update(status="review")
-    with desk.task("bob") as bob:
-        answer = bob.read(shown=[])
-        assert answer.shown is not None and answer.shown.version == 1
-        assert "In conflict" in bob.update(shown=[], status="done").text
-    [escalation] = desk.ws.escalations()
-    desk.ws.dismiss(escalation, by="maria")
-    with desk.task("cyd") as cyd:
-        read = cyd.read(shown=[])
-    with desk.task("cyd again") as cyd:
-        assert read.shown is not None
-        others = [read.shown._replace(replica="x"), read.shown._replace(key="y"), read.shown]
-        assert cyd.update(shown=others, status="done").text == 'Written to brief "launch".'
-    assert desk.value() == {"status": "done"}
-
-
 def test_a_decision_is_pinned_to_the_sides_that_were_shown() -> None:
     """A side that came after an id was shown makes the id stale: the answer shows all sides, with a new id."""
     desk = Desk()

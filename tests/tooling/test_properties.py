@@ -77,6 +77,8 @@ def edited(brief: Brief, change: dict[str, Any]) -> None:
         for key in change.get(f"remove_{name}", ()):
             getattr(brief, name).pop(key, None)
     for record in change.get("sources", ()):
+        if record["id"] in change.get("remove_sources", ()):
+            continue
         known = next((source for source in brief.sources if source.id == record["id"]), Source())
         edit_list(known.quotes, record.get("remove_quotes", ()), record.get("replace_quotes", ()))
     brief.sources[:] = [source for source in brief.sources if source.id not in change.get("remove_sources", ())]

@@ -26,14 +26,12 @@ Nothing was written. Mend the call and try again:
 
 - ``answer`` works in the scope in force (``Workspace.add_scope_provider``, ``acting_as``): that is who writes, and what
   was seen. A call adds what it says and takes away what it says, so it needs no read before it.
-- A read counts for that scope. Where a conversation runs through several scopes, keep ``Answer.shown`` with the answer
-  and give all that the conversation holds as ``shown=``: what it has been shown it has seen. Where the calls of one
-  turn share a scope, give ``shown=`` as well, so that no call counts as having seen what another one read beside it.
+- A read counts for that scope, as any other read does.
 - ``Answer.failed`` says that nothing was done and that the text tells how to mend the call; a framework that has a mark
   for failed calls sets it. A framework that validates arguments itself gives the error to ``Tool.mend``.
-- All calls are safe to make from any thread; ``concordant.run_waiting(tool.answer, ...)`` makes one from a coroutine.
+- All calls are safe to make from any thread; ``Workspace.acall(tool.answer, ...)`` makes one from a coroutine.
 """
 
-from concordant.tooling.toolkit import Answer, Shown, Tool, Toolkit, ToolNames
+from concordant.tooling.toolkit import Answer, Tool, Toolkit, ToolNames
 
-__all__ = ["Answer", "Shown", "Tool", "ToolNames", "Toolkit"]
+__all__ = ["Answer", "Tool", "ToolNames", "Toolkit"]

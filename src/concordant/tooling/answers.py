@@ -19,16 +19,7 @@ from concordant.workspace import Document, Escalation, Workspace
 from concordant.workspace.amending import Amended, Changes, amend
 from concordant.workspace.scoping import ANONYMOUS
 
-__all__ = ["Answer", "Call", "Shown", "Subject", "list_conflicts", "read", "resolve", "update"]
-
-
-class Shown(NamedTuple):
-    """That an answer showed a document whole, as it was at a version: whoever has the answer has seen that."""
-
-    replica: str
-    namespace: tuple[str, ...]
-    key: str
-    version: int
+__all__ = ["Answer", "Call", "Subject", "list_conflicts", "read", "resolve", "update"]
 
 
 class Answer(NamedTuple):
@@ -37,12 +28,10 @@ class Answer(NamedTuple):
     Attributes:
         text: for the model that called it.
         failed: nothing was done, and the text tells how to mend the call.
-        shown: the document that the text shows.
     """
 
     text: str
     failed: bool = False
-    shown: Shown | None = None
 
 
 @dataclass(frozen=True)
@@ -68,23 +57,17 @@ class Subject:
 
 
 class Call(NamedTuple):
-    """One call: where it works, on which document, and what the conversation has been shown (``None``: not known)."""
+    """One call: where it works, and on which document."""
 
     workspace: Workspace
     namespace: tuple[str, ...]
     key: str | None
-    shown: Iterable[Shown] | None
 
     @property
     def agent(self) -> str:
         """Who calls."""
         scope = self.workspace.scoping.current()
         return scope.agent if scope is not None else ANONYMOUS
-
-    def newest(self, key: str) -> int | None:
-        """The newest version of a document that the conversation has been shown."""
-        place = (self.workspace.storage.replica, self.namespace, key)
-        return max((one.version for one in self.shown or () if one[:3] == place), default=None)
 
     def escalations(self, state: str) -> list[Escalation]:
         """Those of the document, or of all documents."""
@@ -100,13 +83,12 @@ def read(subject: Subject, call: Call, given: Any) -> Answer:
         if not keys:
             return Answer(f"There is no {subject.what} yet; {subject.names.update} makes one.")
         return Answer(f"The keys of all: {json.dumps(keys, ensure_ascii=False)}. Read one with its key.")
-    look = workspace.read_current if call.shown is None else workspace.document_current
-    document = look(namespace, key)
+    document = workspace.read_current(namespace, key)
     if document is None:
         return Answer(f"There is no {subject.title(key)} yet; {subject.names.update} makes it.")
     lines = [f"{subject.title(key)}:", *wording.value_lines(document, subject.root)]
     lines += _in_conflict(subject, document.contested.values(), call.agent)
-    return Answer("\n".join(lines), shown=Shown(workspace.storage.replica, namespace, key, document.version))
+    return Answer("\n".join(lines))
 
 
 def update(subject: Subject, call: Call, given: Any) -> Answer:
@@ -122,7 +104,7 @@ def update(subject: Subject, call: Call, given: Any) -> Answer:
             raise InvalidWriteError(namespace, key, remarks.faults)
         return Changes(contribution, before, after)
 
-    amended = amend(workspace, namespace, key, plan, shown=call.newest(key))
+    amended = amend(workspace, namespace, key, plan)
     if not amended.fields:
         notes = remarks.notes or ["give at least one change"]
         return Answer("\n".join(["Nothing was written:", *(f"- {note}." for note in notes)]), failed=True)

@@ -14,13 +14,13 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, SchemaError
 from concordant.schema import compile_schema
 from concordant.tooling import answers, wording
-from concordant.tooling.answers import Answer, Call, Shown, Subject
+from concordant.tooling.answers import Answer, Call, Subject
 from concordant.tooling.forms import Form
 from concordant.tooling.parts import SETTINGS, Names, optional
 from concordant.tooling.wording import ToolNames
 from concordant.workspace import Workspace
 
-__all__ = ["Answer", "Shown", "Tool", "ToolNames", "Toolkit"]
+__all__ = ["Answer", "Tool", "ToolNames", "Toolkit"]
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,11 @@ class Tool:
     toolkit: Toolkit
     act: Callable[[Subject, Call, Any], Answer]
 
-    def answer(
-        self,
-        workspace: Workspace,
-        namespace: tuple[str, ...],
-        arguments: Mapping[str, Any],
-        *,
-        shown: Iterable[Shown] | None = None,
-    ) -> Answer:
+    def answer(self, workspace: Workspace, namespace: tuple[str, ...], arguments: Mapping[str, Any]) -> Answer:
         """Does what the arguments say, in the scope in force.
 
         Args:
             arguments: as the calling model gave them, or validated.
-            shown: what earlier answers in the same conversation have shown; without it a read counts for the scope in
-                force, as any other read does.
 
         Returns:
             The answer. Wrong arguments, values that do not fit and decisions that come too late are answers too.
@@ -67,7 +58,7 @@ class Tool:
             return self.mend(error)
         key = kit.subject.key if kit.subject.key is not None else getattr(given, kit.key_argument, None)
         try:
-            return self.act(kit.subject, Call(workspace, namespace, key, shown), given)
+            return self.act(kit.subject, Call(workspace, namespace, key), given)
         except InvalidWriteError as error:
             return Answer(wording.refused(error.faults), failed=True)
 

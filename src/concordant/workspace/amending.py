@@ -19,8 +19,9 @@ from concordant.sequence.pieces import Sequence as Pieces
 from concordant.storage import State
 from concordant.tree import as_seen, leaf_at, leaves, restored
 from concordant.values import ABSENT
-from concordant.workspace.commits import Pending, expanded
+from concordant.workspace.commits import Pending
 from concordant.workspace.scope import Mark, Scope, seen_by
+from concordant.workspace.states import expanded
 
 if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
@@ -63,15 +64,12 @@ def amend(
     namespace: tuple[str, ...],
     key: str,
     plan: Callable[[Mapping[str, Any]], Changes],
-    *,
-    shown: int | None = None,
 ) -> Amended:
     """Changes a document in the scope in force.
 
     Args:
         plan: given the document's values as far as the scope has seen them, returns what to do; what it raises ends
             the call before anything is written.
-        shown: a version of the document that the writer has been shown beyond what its scope has read.
 
     Raises:
         InvalidWriteError: a value does not fit the model, whatever the namespace's ``on_invalid`` is; nothing was
@@ -80,7 +78,7 @@ def amend(
     scope = workspace.scoping.current() or workspace.scoping.alone((namespace, key))
     schema = workspace.registry.writable(namespace, key)
     known = scope.mark((namespace, key))
-    at = max(known.at if known is not None else -1, shown if shown is not None else -1)
+    at = known.at if known is not None else -1
     changes = plan(_as_seen(workspace, scope, at, schema, namespace, key))
     writes: list[Pending] = []
     if changes.before != changes.after:
@@ -105,7 +103,7 @@ def _pending(
     values: Mapping[str, Any],
 ) -> Pending:
     schema = workspace.registry.find(namespace)
-    pending = Pending(schema, workspace.inbox, workspace.storage.replica, namespace, key, scope, mark, mode)
+    pending = Pending(schema, workspace.storage, namespace, key, scope, mark, mode)
     if schema.model is not None:  # refused at once: whoever calls can mend a value, so it is not parked for others
         compile_schema(Schema(schema.model, on_invalid="raise")).incoming(namespace, key, values)
     workspace._fill(pending, schema, values)

@@ -8,6 +8,7 @@ from concordant_langgraph.review import review_conflicts
 from concordant_langgraph.server import server_store
 from concordant_langgraph.state import state_schema
 from concordant_langgraph.store import MergeStore
+from concordant_langgraph.tools import memory_tools
 
 __all__ = [
     "AdoptionError",
@@ -17,6 +18,7 @@ __all__ = [
     "PutConflictError",
     "StateConflictError",
     "edited",
+    "memory_tools",
     "review_conflicts",
     "server_store",
     "state_schema",
