@@ -67,8 +67,13 @@ else
 	@$(CREW_LEFT_OUT)
 endif
 
-torture: $(STAMP) ## run the long randomized tests
-	@$(BIN)/python -m pytest tests -m torture --hypothesis-profile=torture -n $(JOBS) $(ARGS)
+torture: $(STAMP) $(CREW_SET_UP) ## run the long randomized tests
+	@$(BIN)/python -m pytest tests -m torture --hypothesis-profile=torture -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
+ifneq ($(CREW_FITS),)
+	@$(CREW_BIN)/python -m pytest tests/crews -m torture -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
+else
+	@$(CREW_LEFT_OUT)
+endif
 
 bench: $(STAMP) ## run the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)

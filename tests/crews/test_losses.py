@@ -15,9 +15,10 @@ from crewai.memory.storage.backend import StorageBackend
 from crewai.memory.storage.lancedb_storage import LanceDBStorage
 from crewai.memory.types import MemoryRecord
 from crewai.memory.unified_memory import Memory
+from lancedb.merge import LanceMergeInsertBuilder
 
-from concordant import Workspace
 from concordant_crewai import MergeStorage, install
+from concordant_crewai.memory.storage import beside
 
 from .support import Script, agent, embed, task
 
@@ -30,9 +31,8 @@ def stock(path: Path) -> Open:
 
 
 def ours(path: Path) -> Open:
-    """Opens ours, on one workspace."""
-    ws = Workspace()
-    return lambda: MergeStorage(path, workspace=ws, embedder=embed)
+    """Opens ours, with the records beside the vectors."""
+    return lambda: MergeStorage(path, embedder=embed)
 
 
 def memory(storage: StorageBackend, plan: Callable[..., Any] | None = None, **more: Any) -> Memory:
@@ -233,7 +233,7 @@ def test_5_a_long_record_is_consolidated(tmp_path: Path) -> None:
 
 
 def crash_in_update(storage: StorageBackend, lance: LanceDBStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process ends when LanceDB has deleted the old row and not yet added the new one."""
+    """The process ends when LanceDB is about to write the new row; CrewAI's own has deleted the old one by then."""
     write = lance._do_write
 
     def crashing(op: str, *args: Any, **kwargs: Any) -> Any:
@@ -241,10 +241,15 @@ def crash_in_update(storage: StorageBackend, lance: LanceDBStorage, monkeypatch:
             raise SystemExit
         return write(op, *args, **kwargs)
 
+    class Crashing:
+        def execute(self, rows: Any) -> Any:
+            raise SystemExit
+
     read = storage.get_record("r")
     assert read is not None
     with monkeypatch.context() as patch:
         patch.setattr(lance, "_do_write", crashing)
+        patch.setattr(LanceMergeInsertBuilder, "execute", Crashing.execute)
         with pytest.raises(SystemExit):
             storage.update(read.model_copy(update={"importance": 0.9}))
 
@@ -256,11 +261,11 @@ def test_6_a_crash_in_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     crash_in_update(lance, lance, monkeypatch)
     assert LanceDBStorage(tmp_path / "stock").get_record("r") is None
 
-    ws, view = Workspace(), LanceDBStorage(tmp_path / "ours")
-    storage = MergeStorage(view=view, workspace=ws)
+    view, kept = LanceDBStorage(tmp_path / "ours"), beside(tmp_path / "ours")
+    storage = MergeStorage(view=view, workspace=kept)
     one(storage)
     crash_in_update(storage, view, monkeypatch)
-    again = MergeStorage(tmp_path / "ours", workspace=ws, embedder=embed)
+    again = MergeStorage(tmp_path / "ours")
     found = again.get_record("r")
     assert found is not None and found.importance == 0.9
     assert [record.id for record, _ in again.search(embed([found.content])[0])] == ["r"]

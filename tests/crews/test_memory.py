@@ -117,6 +117,19 @@ def test_lost_vectors_are_made_again(tmp_path: Path) -> None:
     assert again.repair() == 0
 
 
+def test_another_handle_finds_what_was_saved_since(tmp_path: Path) -> None:
+    """Two storages on one directory, opened before anything was in it, search what the other saves and changes."""
+    ws = Workspace()
+    first, second = (MergeStorage(tmp_path, workspace=ws) for _ in range(2))
+    for number, content in enumerate(["the launch is in May", "bread is brown"]):
+        first.save([one(content, id=str(number))])
+        assert [r.id for r, _ in second.search(embed([content])[0], limit=1)] == [str(number)]
+    read = second.get_record("0")
+    assert read is not None
+    second.update(read.model_copy(update={"content": "carrots", "embedding": embed(["carrots"])[0]}))
+    assert [r.content for r, _ in first.search(embed(["carrots"])[0], limit=1, min_score=0.9)] == ["carrots"]
+
+
 def test_rows_that_a_race_wrote_twice_count_once(tmp_path: Path) -> None:
     """A record with two rows among the vectors is found once, and mended at the next opening."""
     ws, view = Workspace(), LanceDBStorage(tmp_path)

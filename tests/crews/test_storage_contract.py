@@ -248,8 +248,7 @@ def test_vectors_of_another_length_are_refused(storage: StorageBackend, again: b
     """In a save, an update and a search, and nothing is stored then."""
     some(storage)
     if again:
-        more = {"workspace": storage.workspace} if isinstance(storage, MergeStorage) else {}
-        storage = type(storage)(tmp_path / "vectors", **more)  # type: ignore[call-arg]
+        storage = type(storage)(tmp_path / "vectors")  # type: ignore[call-arg]
     read = storage.get_record("a")
     assert read is not None
     attempts: list[Callable[[], Any]] = [

@@ -11,7 +11,7 @@ from crewai.flow.persistence.factory import set_flow_persistence_factory
 from crewai.memory.storage.factory import set_memory_storage_factory
 
 from concordant import Workspace
-from concordant_crewai.memory import MergeStorage
+from concordant_crewai.memory.storage import MergeStorage, beside
 from concordant_crewai.persistence import MergeFlowPersistence
 
 __all__ = ["install"]
@@ -29,13 +29,14 @@ def install(
 
     Args:
         path: the directory of the memory's vectors, by default CrewAI's.
-        workspace: where records and flow states are kept: a workspace, its URL, or (``None``) this process's memory.
+        workspace: where records and flow states are kept: a workspace, or its URL; by default ``concordant.db`` in that
+            directory.
         embedder: the memories' embedder; what merged is embedded anew with it.
 
     Returns:
         A function that takes it back, for what is made afterwards.
     """
-    shared = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
+    shared = workspace if isinstance(workspace, Workspace) else Workspace(workspace or beside(path))
     storages: dict[str, MergeStorage] = {}
     flows = MergeFlowPersistence(workspace=shared)
     lock = threading.Lock()

@@ -56,6 +56,8 @@ class Records:
         self._aliases: dict[str, str] = {}
         self._facts: dict[tuple[Any, ...], str] = {}
         self._lock = threading.Lock()
+        self.changes = 0
+        """How many changes were taken in."""
 
     def follow(self) -> None:
         """Takes in what was written since the last time."""
@@ -64,6 +66,7 @@ class Records:
             for namespace, key in changed:
                 if namespace == self._namespace:
                     self._take(key)
+                    self.changes += 1
 
     def find(self, record_id: str) -> Entry | None:
         """A record by its id, or by that of an equal fact that became part of it."""

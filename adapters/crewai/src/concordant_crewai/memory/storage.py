@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from concordant_crewai.memory.records import Criteria, Entry, Records, fact_of
 from concordant_crewai.memory.view import Embedder, View
 from concordant_crewai.provider import connect
 
-__all__ = ["MergeStorage"]
+__all__ = ["MergeStorage", "beside"]
 
 _MOST_READS = 256
 
@@ -34,9 +35,10 @@ class MergeStorage:
 
     Args:
         path: the directory of the vectors (LanceDB), by default CrewAI's. Records that lie there are taken over.
-        workspace: where the records are kept: a workspace, its URL, or (``None``) this process's memory.
+        workspace: where the records are kept: a workspace, or its URL; by default ``concordant.db`` in that directory.
         namespace: the namespace of the documents.
-        view: another storage for the vectors, instead of a path.
+        view: another storage for the vectors, instead of a path; the records are then kept in this process's memory,
+            unless a workspace is given.
         embedder: the memory's embedder; what merged is embedded anew with it.
     """
 
@@ -49,6 +51,8 @@ class MergeStorage:
         view: StorageBackend | None = None,
         embedder: Embedder | None = None,
     ) -> None:
+        if workspace is None and view is None:
+            workspace = beside(path)
         self.workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
         self.namespace = namespace
         self.workspace.declare({namespace: SCHEMA})
@@ -322,6 +326,17 @@ class MergeStorage:
         """Takes a record over that was there before; not one that was forgotten here."""
         times = {"created_at": _aware(row.created_at), "updated_at": _aware(row.last_accessed)}
         return self.workspace.adopt(self.namespace, row.id, fields_of(row), by="crewai", **times) > 0
+
+
+def beside(path: str | Path | None) -> str:
+    """The URL of the database in the directory of the vectors, by default CrewAI's."""
+    if path is None:
+        from crewai_core.paths import db_storage_path
+
+        path = Path(os.environ.get("CREWAI_STORAGE_DIR") or db_storage_path()) / "memory"  # as LanceDBStorage has it
+    directory = Path(path).absolute()
+    directory.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{directory / 'concordant.db'}"
 
 
 def _lancedb(path: str | Path | None) -> StorageBackend:

@@ -37,6 +37,7 @@ class View:
         self._embedder = embedder
         self._storage = make()
         self._dimension: int | None = None
+        self._seen = 0
 
     def rows(self) -> Iterator[MemoryRecord]:
         """All that the storage has."""
@@ -144,7 +145,7 @@ class View:
         if entry is None or not found:
             storage.delete(record_ids=[record_id])
         elif known:
-            storage.update(entry.record(found))
+            _replace(storage, entry.record(found))
         else:
             storage.save([entry.record(found)])
 
@@ -162,7 +163,35 @@ class View:
         return self._embedder is not None and bool(entry.value.get("content", "").strip())
 
     def _ready(self) -> StorageBackend:
-        """The storage. CrewAI's own, opened before there was a table, would find nothing for ever after."""
-        if getattr(self._storage, "_table", self) is None and self._records.entries():
+        """The storage with what other handles and processes have written.
+
+        CrewAI's own is a snapshot: opened before there was a table it finds nothing for ever after, and its table shows
+        what others write only when told to.
+        """
+        if self._seen == self._records.changes:
+            return self._storage
+        self._seen = self._records.changes
+        table: Any = getattr(self._storage, "_table", self)
+        if table is None and self._records.entries():
             self._storage = self._make()
+        elif table is not None and hasattr(table, "checkout_latest"):
+            table.checkout_latest()
         return self._storage
+
+
+def _replace(storage: StorageBackend, record: MemoryRecord) -> None:
+    """Puts a record in the place of the one there is.
+
+    CrewAI's own deletes it and adds it anew: a process that is killed in between loses the vector, which nobody may be
+    able to make again. Its table can do both in one step.
+    """
+    lance: Any = storage
+    if hasattr(storage, "_record_to_row") and record.embedding and len(record.embedding) == lance._vector_dim:
+        from crewai_core.lock_store import lock as store_lock  # the lock of CrewAI's own writers
+
+        with store_lock(lance._lock_name):
+            merging = lance._ensure_table().merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            done = merging.execute([lance._record_to_row(record)])
+        if done.num_updated_rows + done.num_inserted_rows == 1:
+            return
+    storage.update(record)
