@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import BaseModel
 
 from concordant import Agent, Credit, Document, Escalation, Receipt, Schema, Workspace
+from concordant.tooling import Toolkit
 from concordant_crewai.provider import connect
 
 __all__ = ["SharedState"]
@@ -88,6 +89,27 @@ class SharedState(Generic[Model]):
     def acting_as(self, name: str) -> AbstractContextManager[None]:
         """Names the writer of all calls inside the ``with``, where CrewAI's events name none or another."""
         return self.workspace.acting_as(name)
+
+    def tools(self, *, name: str | None = None) -> list[Any]:
+        """Tools for agents: read, update, list conflicts, resolve one.
+
+        Their arguments come from the model, kind by kind; a call says by itself what it adds and what it takes away.
+        The answer tells the agent what was merged with whom, what is in conflict with whom and how to settle it; wrong
+        arguments are answered with how to mend the call. Any number of agents and threads may use them at once.
+
+        Args:
+            name: what the state is called in the tools' names and answers; by default the model's name in small
+                letters.
+
+        Returns:
+            CrewAI tools: ``read_<name>``, ``update_<name>``, ``list_<name>_conflicts``, ``resolve_<name>_conflict``.
+
+        Raises:
+            SchemaError: a type in the model cannot be described to an agent.
+        """
+        from concordant_crewai.tools import RESERVED, tools_of  # loads CrewAI
+
+        return [*tools_of(self, Toolkit(self._schema.model, key=self.key, name=name, reserved=RESERVED))]
 
     # -- escalations, and who wrote what ---------------------------------------------------------------------------
 
