@@ -28,7 +28,7 @@ PINS := grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | grep -vE '^(pip|setuptools)=='
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-core test-crewai torture bench lint format types check constraints clean
+.PHONY: help setup demo demo-crewai test test-core test-crewai torture bench lint format types check constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -52,6 +52,13 @@ $(CREW_STAMP): $(STAMP) pyproject.toml adapters/crewai/pyproject.toml constraint
 
 demo: $(STAMP) ## run the demonstration
 	@$(BIN)/python examples/demo.py $(ARGS)
+
+demo-crewai: $(CREW_SET_UP) ## run the demonstration with CrewAI
+ifneq ($(CREW_FITS),)
+	@$(CREW_BIN)/python examples/crewai_demo.py $(ARGS)
+else
+	@$(CREW_LEFT_OUT)
+endif
 
 test: $(STAMP) $(CREW_SET_UP) ## run the tests (CONCORDANT_SEED=n repeats a run, ARGS="-k name" narrows it, JOBS=0 uses one process)
 	@$(MAKE) --no-print-directory test-core; core=$$?; $(MAKE) --no-print-directory test-crewai && exit $$core
