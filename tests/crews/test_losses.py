@@ -18,7 +18,7 @@ from crewai.memory.unified_memory import Memory
 from lancedb.merge import LanceMergeInsertBuilder
 
 from concordant_crewai import MergeStorage, install
-from concordant_crewai.memory.storage import beside
+from concordant_crewai.memory.places import beside
 
 from .support import Script, agent, embed, task
 

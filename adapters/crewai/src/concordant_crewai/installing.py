@@ -11,7 +11,8 @@ from crewai.flow.persistence.factory import set_flow_persistence_factory
 from crewai.memory.storage.factory import set_memory_storage_factory
 
 from concordant import Workspace
-from concordant_crewai.memory.storage import MergeStorage, beside
+from concordant_crewai.memory.places import beside
+from concordant_crewai.memory.storage import MergeStorage
 from concordant_crewai.persistence import MergeFlowPersistence
 
 __all__ = ["install"]

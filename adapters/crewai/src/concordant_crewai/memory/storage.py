@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -16,11 +15,12 @@ from crewai.memory.types import MemoryRecord, ScopeInfo
 
 from concordant import Document, Escalation, HistoryEntry, Receipt, Workspace
 from concordant_crewai.memory.model import SCHEMA, MergedRecord, changes_of, fields_of
+from concordant_crewai.memory.places import beside, lancedb
 from concordant_crewai.memory.records import Criteria, Entry, Records, fact_of
 from concordant_crewai.memory.view import Embedder, View
 from concordant_crewai.provider import connect
 
-__all__ = ["MergeStorage", "beside"]
+__all__ = ["MergeStorage"]
 
 _MOST_READS = 256
 
@@ -58,7 +58,7 @@ class MergeStorage:
         self.workspace.declare({namespace: SCHEMA})
         connect(self.workspace)
         self._records = Records(self.workspace, namespace)
-        self._view = View(lambda: view if view is not None else _lancedb(path), self._records, embedder)
+        self._view = View(lambda: view if view is not None else lancedb(path), self._records, embedder)
         self._reads: OrderedDict[str, dict[str, Document]] = OrderedDict()
         self._lock = threading.RLock()
         self.repair()
@@ -326,23 +326,6 @@ class MergeStorage:
         """Takes a record over that was there before; not one that was forgotten here."""
         times = {"created_at": _aware(row.created_at), "updated_at": _aware(row.last_accessed)}
         return self.workspace.adopt(self.namespace, row.id, fields_of(row), by="crewai", **times) > 0
-
-
-def beside(path: str | Path | None) -> str:
-    """The URL of the database in the directory of the vectors, by default CrewAI's."""
-    if path is None:
-        from crewai_core.paths import db_storage_path
-
-        path = Path(os.environ.get("CREWAI_STORAGE_DIR") or db_storage_path()) / "memory"  # as LanceDBStorage has it
-    directory = Path(path).absolute()
-    directory.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{directory / 'concordant.db'}"
-
-
-def _lancedb(path: str | Path | None) -> StorageBackend:
-    from crewai.memory.storage.lancedb_storage import LanceDBStorage
-
-    return LanceDBStorage(path)
 
 
 def _looks(record: MemoryRecord) -> tuple[Any, ...]:
