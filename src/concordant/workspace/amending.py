@@ -20,7 +20,8 @@ from concordant.storage import State
 from concordant.tree import as_seen, leaf_at, leaves, restored
 from concordant.values import ABSENT
 from concordant.workspace.commits import Pending
-from concordant.workspace.scope import Mark, Scope, seen_by
+from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.sight import seen_by
 from concordant.workspace.states import expanded
 
 if TYPE_CHECKING:
@@ -113,14 +114,14 @@ def _pending(
 def _commit(workspace: Engine, scope: Scope, writes: Sequence[Pending]) -> None:
     """Commits the writes in one transaction: all of them or none."""
     place = writes[0].namespace, writes[0].key
-    ordinal = scope.ordinals.get(place, 0)
     if scope.task is not None:
         for write in writes:
             workspace._identify(write, scope, place)
     try:
         workspace.storage.commit_all([(*place, write.update) for write in writes])
     except BaseException:
-        scope.ordinals[place] = ordinal
+        for write in reversed(writes):
+            workspace._take_back(write)
         raise
     workspace.subscribers.deliver([event for write in writes for event in write.events])
 

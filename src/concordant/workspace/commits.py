@@ -17,7 +17,8 @@ from concordant.storage import Beside, Desk, PutOff, Result, Row, State, Storage
 from concordant.tree import PARKED
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.inbox import Decision, transitions
-from concordant.workspace.scope import Mark, Scope, own_writes, seen_by, sees_all
+from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.sight import own_writes, seen_by, sees_all
 from concordant.workspace.states import begun, current_view, effect_of, expanded, is_shown, version_of, view_at
 
 __all__ = ["Pending"]

@@ -139,7 +139,6 @@ class Engine(Reading):
         """
         scope = self.scoping.current()
         puts = [Put(*one) for one in given]
-        kept = {p[:2]: (scope.mark(p[:2]), scope.ordinals.get(p[:2])) for p in puts} if scope is not None else {}
         writes: list[Pending] = []
         try:
             for namespace, key, value, settings, ttl in puts:
@@ -152,13 +151,8 @@ class Engine(Reading):
                     writes[-1].ttl = _seconds(namespace, key, ttl)
             self.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
         except BaseException:
-            if scope is not None:
-                for document, (mark, ordinal) in kept.items():
-                    scope.set_mark(document, mark)
-                    if ordinal is None:
-                        scope.ordinals.pop(document, None)
-                    else:
-                        scope.ordinals[document] = ordinal
+            for write in reversed(writes):
+                self._take_back(write)
             raise
         for write in writes:
             write.took_place()
@@ -181,14 +175,14 @@ class Engine(Reading):
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
-        mark = scope.mark(document)
+        mark = scope.basis(document)
         pending = Pending(schema, self.storage, namespace, key, scope, mark, "put")
         self._fill(pending, schema, value)
         pending.replaces_all = not schema.declared
         if scope.task is not None:
             self._identify(pending, scope, document)
         if scope.origin:
-            scope.set_mark(document, self._own_put(mark, pending, schema))
+            scope.set_mark(document, self._own_put(mark, pending, schema), mark)
         return pending
 
     def _removal(self, namespace: Namespace, key: str, scope: Scope | None) -> Pending:
@@ -196,13 +190,13 @@ class Engine(Reading):
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
-        mark = scope.mark(document)
+        mark = scope.basis(document)
         pending = Pending(schema, self.storage, namespace, key, scope, mark, "delete")
         pending.existed = scope.written.get(document, True if mark is not None and mark.base else None)
         if scope.task is not None:
             self._identify(pending, scope, document)
         if scope.origin:
-            scope.set_mark(document, Mark(mark.at if mark else -1, {}))
+            scope.set_mark(document, Mark(mark.at if mark else -1, {}, put=scope.origin), mark)
             scope.written[document] = False
         return pending
 
@@ -227,18 +221,16 @@ class Engine(Reading):
         if mark is None:
             return pending.body
         if not schema.declared:
-            return Mark(mark.at, pending.body, mark.leave)
-        return mark.then_put(pending.body or b"{}")
+            return Mark(mark.at, pending.body, mark.leave, pending.scope.origin)
+        return mark.then_put(pending.body or b"{}", pending.scope.origin)
 
     def _identify(self, pending: Pending, scope: Scope, document: tuple[Namespace, str]) -> None:
         """Gives a put the identity by which a later execution of its task finds it."""
         task = scope.task
         assert task is not None
-        ordinal = scope.ordinals.get(document, 0)
-        if ordinal == 0 and scope.base.executed_before is not False:
+        if scope.base.executed_before is not False and document not in scope.earlier:
             self._earlier(scope, document)
-        scope.ordinals[document] = ordinal + 1
-        pending.op = (task.task, task.execution, ordinal, task.began)
+        pending.op = (task.task, task.execution, scope.number(document), task.began)
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         schema = self.registry.writable(namespace, key)
@@ -260,16 +252,21 @@ class Engine(Reading):
         try:
             self.storage.commit(pending.namespace, pending.key, pending.update)
         except BaseException:
-            if pending.mode in ("put", "delete") and pending.scope.origin:
-                pending.scope.set_mark((pending.namespace, pending.key), pending.mark)
-            if pending.op is not None:
-                pending.scope.ordinals[pending.namespace, pending.key] = pending.op[2]
+            self._take_back(pending)
             raise
         if pending.replaced is not None:
             pending.took_place()
         if pending.events:
             self.subscribers.deliver(pending.events)
         return Receipt(pending.version, pending.escalations())
+
+    def _take_back(self, pending: Pending) -> None:
+        """After a write that was not committed: its scope knows and counts as before it."""
+        document = (pending.namespace, pending.key)
+        if pending.mode in ("put", "delete") and pending.scope.origin:
+            pending.scope.set_mark(document, pending.mark)
+        if pending.op is not None:
+            pending.scope.take_number_back(document, pending.op[2])
 
     # -- editing -------------------------------------------------------------------------------------------------
 

@@ -212,7 +212,7 @@ class Reading:
                 for row in self.storage.puts_of(task.task, *document):
                     if row.op is not None and row.op[1] != task.execution:
                         found.setdefault(row.op[2], row)
-            scope.earlier[document] = found
+            found = scope.earlier.setdefault(document, found)
         return found
 
 

@@ -1,27 +1,30 @@
-"""Scopes: units of an agent's work, with what they have seen.
+"""Scopes: units of an agent's work, with what they have read.
 
-Snapshot isolation's rule: a write is concurrent with whatever was committed after its scope began and that the scope
-has not read.
+A task whose code runs side by side, in coroutines that it gathers or in threads of a pool, consists of *strands*: each
+has what it has read by itself, as a task has. A strand that has read nothing of a document continues the work of the
+one that had started it, or of one that has ended and has not put what it read.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from contextvars import ContextVar
+import itertools
+import threading
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from concordant.causal import Seen, SeenBy, Stamp
-from concordant.record import Record
 from concordant.values import decode
+from concordant.workspace.waiting import Runner, has_ended
 
-__all__ = ["Document", "Mark", "Moment", "ReadMarks", "Relation", "Scope", "TaskScope", "seen_by"]
+__all__ = ["Document", "Mark", "Moment", "Relation", "Scope", "Strands", "TaskScope", "descends"]
 
 Document: TypeAlias = tuple[tuple[str, ...], str]
 
 Relation: TypeAlias = Callable[[str, str], Literal["same", "concurrent", "ordered"]]
 """Tells how a write's origin stands to a scope's own: of the same unit of work, concurrent by construction, or
 ordered by time."""
+
+
+_numbering = threading.Lock()
 
 
 class Moment(NamedTuple):
@@ -48,6 +51,7 @@ class TaskScope(NamedTuple):
         relation: compares two origins.
         floor: a time before which no write can be one that ``relation`` calls concurrent (0: unknown); it spares
             comparisons.
+        strands: whether coroutines and threads of the task that run side by side count as writers of their own.
     """
 
     key: str
@@ -58,15 +62,18 @@ class TaskScope(NamedTuple):
     began: float
     relation: Relation
     floor: float = 0.0
+    strands: bool = False
 
 
 class Mark(NamedTuple):
-    """What a scope has read of a document: up to which commit (-1: nothing), the value as JSON text or dict, and the
-    top-level fields that were contested then, which the read did not show."""
+    """What a scope has read of a document: up to which commit (-1: nothing), the value as JSON text or dict, the
+    top-level fields that were contested then, which the read did not show, and, if it is what a scope has put there
+    since, the origin of that."""
 
     at: int
     base: Any
     leave: frozenset[str] = frozenset()
+    put: str = ""
 
     def values(self) -> dict[str, Any] | None:
         """The value read, as a dict; ``None`` if nothing was read."""
@@ -78,10 +85,32 @@ class Mark(NamedTuple):
             return {**(decode(under) if isinstance(under, bytes) else under or {}), **decode(over)}
         return base  # type: ignore[no-any-return]
 
-    def then_put(self, body: bytes) -> Mark:
+    def then_put(self, body: bytes, origin: str) -> Mark:
         """What was read, with fields put over it; put together when it is asked for."""
         base = self.values() if isinstance(self.base, tuple) else self.base
-        return Mark(self.at, (base, body), self.leave)
+        return Mark(self.at, (base, body), self.leave, origin)
+
+
+class Handed(NamedTuple):
+    """What one strand of a task has read of a document and not put yet, for whoever continues its work."""
+
+    origin: str
+    runner: Runner | None
+    mark: Mark
+
+
+class Strands:
+    """What the strands of one task share.
+
+    Attributes:
+        reads: what each document's last reader has not put yet; ``None`` as long as there is one strand.
+    """
+
+    __slots__ = ("numbers", "reads")
+
+    def __init__(self) -> None:
+        self.numbers = itertools.count(1)
+        self.reads: dict[Document, Handed] | None = None
 
 
 class Scope:
@@ -96,10 +125,15 @@ class Scope:
         "earlier",
         "executed_before",
         "floor",
+        "ident",
+        "names",
         "ordinals",
         "origin",
+        "parent",
         "relation",
+        "runner",
         "since",
+        "strands",
         "task",
         "written",
     )
@@ -126,141 +160,134 @@ class Scope:
         self.base = self  # the task's own scope, where this one is another name or handle of it
         self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last mark
         self.floor = task.floor if task is not None else 0.0
-        self.born: int | None = None  # for a handle made in a task: the last commit before it was made
+        self.born: int | None = None  # for a handle or strand of a task: the last commit before it was made
+        self.strands: Strands | None = None
+        self.ident = 0  # of the coroutine or thread that a strand is
+        self.runner: Runner | None = None
+        self.parent: Scope | None = None  # the strand that had started this one
+        self.names: dict[str, Scope] | None = None  # the same scope under other names
+
+    @classmethod
+    def of(cls, task: TaskScope) -> Scope:
+        """The scope of a task of a framework."""
+        scope = cls(task.name, task.origin, None, task.began, task.relation, task)
+        if task.strands:
+            scope.strands = Strands()
+        return scope
 
     def mark(self, document: Document) -> Mark | None:
-        """What the scope has read of a document."""
+        """What the scope has read of a document, or the one that had started it."""
         mark = self._marks.get(document)
-        return Mark(-1, mark) if isinstance(mark, bytes) else mark
+        if mark is None:
+            return self.parent.mark(document) if self.parent is not None else None
+        return Mark(-1, mark, put=self.origin) if isinstance(mark, bytes) else mark
 
-    def set_mark(self, document: Document, mark: Mark | bytes | None) -> None:
-        """Remembers a read, or (as its bare JSON text) a put without one; ``None`` forgets."""
+    def basis(self, document: Document) -> Mark | None:
+        """What a put is based on: the last read here, or one that was made for whoever puts: by a strand started here,
+        or, if nothing was read here, by any that has ended."""
+        strands = self.strands
+        if strands is not None and strands.reads:
+            handed = strands.reads.get(document)
+            if (
+                handed is not None
+                and handed.origin != self.origin
+                and (document not in self._marks or descends(handed.origin, self.origin))
+                and has_ended(handed.runner)
+            ):
+                return handed.mark
+        return self.mark(document)
+
+    def set_mark(self, document: Document, mark: Mark | bytes | None, basis: Mark | None = None) -> None:
+        """Remembers a read, or a put based on ``basis`` (as its bare JSON text if on none); ``None`` forgets."""
         if mark is None:
             self._marks.pop(document, None)
-        else:
-            self._marks[document] = mark
-            if self.written:
-                self.written.pop(document, None)  # the mark tells from now on
+            return
+        self._marks[document] = mark
+        if self.written:
+            self.written.pop(document, None)  # the mark tells from now on
+        if self.strands is not None and self.strands.reads is not None:
+            self._hand_on(self.strands.reads, document, mark, basis)
 
-    def shares(self, base: Scope) -> None:
-        """Makes this scope another name for ``base``: the same marks and puts."""
-        self._marks, self.written = base._marks, base.written
-        self.counts_with(base)
+    def _hand_on(
+        self, reads: dict[Document, Handed], document: Document, mark: Mark | bytes, basis: Mark | None
+    ) -> None:
+        if isinstance(mark, Mark) and not mark.put:
+            reads[document] = Handed(self.origin, self.runner, mark)
+            return
+        handed = reads.get(document)
+        if handed is None:
+            return
+        if handed.origin == self.origin and not handed.mark.put:
+            reads.pop(document, None)  # put by its reader, so it was nobody else's
+        elif handed.origin == self.origin or handed.mark is basis:
+            last = self.mark(document)
+            assert last is not None
+            reads[document] = Handed(self.origin, self.runner, last)
+
+    def number(self, document: Document) -> int:
+        """The number of the task's next put to a document, whichever of its strands and handles makes it."""
+        with _numbering:
+            ordinal = self.ordinals.get(document, 0)
+            self.ordinals[document] = ordinal + 1
+        return ordinal
+
+    def take_number_back(self, document: Document, ordinal: int) -> None:
+        """For a put that was not committed: the next one has its number, unless there has been one since."""
+        with _numbering:
+            if self.ordinals.get(document) == ordinal + 1:
+                self.ordinals[document] = ordinal
+
+    def renamed(self, name: str) -> Scope:
+        """The same scope under another name."""
+        if self.names is None:
+            self.names = {}
+        found = self.names.get(name)
+        if found is None:
+            found = Scope(name, self.origin, self.began, self.since, self.relation, self.task)
+            found._marks, found.written = self._marks, self.written
+            found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
+            found.counts_with(self.base)
+            found = self.names.setdefault(name, found)
+        return found
+
+    def is_strand(self, ident: int, runner: Runner | None) -> None:
+        """Makes the scope that of a coroutine or thread of its task."""
+        self.ident, self.runner = ident, runner
+
+    def has_company(self, born: int) -> None:
+        """Another strand of the task than this first one begins: what this has read and not put is also for it."""
+        strands = self.strands
+        assert strands is not None
+        if strands.reads is not None:
+            return
+        self.born = born
+        for name in (self.names or {}).values():
+            name.born = born
+        read = [(document, mark) for document, mark in list(self._marks.items()) if isinstance(mark, Mark)]
+        strands.reads = {document: Handed(self.origin, self.runner, mark) for document, mark in read if not mark.put}
+
+    def strand(self, ident: int, runner: Runner | None, parent: Scope | None, born: int) -> Scope:
+        """Another strand of the task whose scope this is.
+
+        Args:
+            parent: the strand that has started it, where that is known.
+            born: the last commit before it began.
+        """
+        assert self.strands is not None
+        number = next(self.strands.numbers)
+        origin = f"{self.origin}#~{number}" if parent is None else f"{parent.origin}#{number}"
+        scope = Scope(self.agent, origin, None, self.since, self.relation, self.task)
+        scope.born, scope.parent, scope.strands = born, parent, self.strands
+        scope.counts_with(self)
+        scope.is_strand(ident, runner)
+        return scope
 
     def counts_with(self, base: Scope) -> None:
         """Numbers puts together with those of ``base``: a retried task finds them whoever makes them."""
         self.ordinals, self.earlier, self.base = base.ordinals, base.earlier, base
 
 
-def task_of(origin: str) -> str:
-    """The origin of the task in which a handle was made (``task#handle``); any other origin itself."""
-    return origin.partition("#")[0] if "#" in origin else origin
-
-
-def own_writes(scope: Scope, mark: Mark | None) -> str | None:
-    """The origin of the scope's own writes, where its mark is of a put without a read; else ``None``."""
-    if mark is None or mark.at >= 0 or not scope.origin:
-        return None
-    return scope.origin
-
-
-def seen_by(
-    scope: Scope, mark: Mark | None, record: Record, replica: str, earlier_began: float | None = None
-) -> SeenBy:
-    """What the scope has seen of a record: what it read, its own writes, and what was there when it began.
-
-    Args:
-        earlier_began: when the earlier execution began, for a put that takes the place of one of its puts.
-    """
-    at = mark.at if mark is not None else -1
-    origin, relation, began, since, born = scope.origin, scope.relation, scope.began, scope.since, scope.born
-    if earlier_began is not None:
-        began, since = None, earlier_began
-
-    def seen(stamp: Stamp) -> bool:
-        if stamp.replica == replica:
-            n, when = stamp.n, stamp.time
-        else:
-            n, when = record.position(stamp, replica)
-        if n <= at:
-            return True
-        if origin and stamp.origin == origin:
-            return True
-        if relation is not None and stamp.origin:
-            verdict = relation(task_of(origin), task_of(stamp.origin))
-            if verdict == "same" and born is not None:
-                return n <= born
-            if verdict != "ordered":
-                return verdict == "same"
-        return n <= began if began is not None else when < since
-
-    return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
-
-
-def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float, str]], *, complete: bool) -> bool:
-    """Whether a scope has seen every commit of a document.
-
-    Args:
-        recent: (n, time, origin) of the document's commits, newest first.
-        complete: whether these are all; if not, an older one may be unseen.
-    """
-    at = mark.at if mark is not None else -1
-    origin, relation, began, since, floor = scope.origin, scope.relation, scope.began, scope.since, scope.floor
-    for n, when, theirs in recent:
-        if n <= at:
-            return True
-        if began is not None:
-            if n <= began:
-                return True
-            if not origin or theirs != origin:
-                return False
-            continue
-        if when < floor and when < since:
-            return True
-        if origin and theirs == origin:
-            continue
-        verdict = relation(task_of(origin), task_of(theirs)) if relation is not None and theirs else "ordered"
-        if verdict == "same" and scope.born is not None and n > scope.born:
-            return False
-        if verdict == "concurrent" or (verdict == "ordered" and when >= since):
-            return False
-    return complete
-
-
-class ReadMarks:
-    """Reads made without framework and name, by document, in the present context.
-
-    They live in a ContextVar as immutable dicts (so a task's reads stay its own), expire, because server threads are
-    reused for strangers, and are bounded in number.
-    """
-
-    FEW = 32
-    MANY = 1024
-
-    def __init__(self, lifetime: float) -> None:
-        self.lifetime = lifetime
-        # Newest, newer and older reads: the small dict is copied at every read, the others seldom.
-        self._var: ContextVar[tuple[_Reads, _Reads, _Reads]] = ContextVar("concordant_reads", default=({}, {}, {}))
-
-    def get(self, document: Document) -> Mark | Scope | None:
-        """The last read of a document in this context, if it is still valid, or the scope that has continued it."""
-        for reads in self._var.get():
-            found = reads.get(document)
-            if found is not None:
-                return found[1] if time.monotonic() - found[0] <= self.lifetime else None
-        return None
-
-    def put(self, document: Document, read: Mark | Scope) -> None:
-        """Remembers a read."""
-        newest, newer, older = self._var.get()
-        entry = (time.monotonic(), read)
-        if len(newest) >= self.FEW:
-            if len(newer) >= self.MANY:
-                newer, older = newest, newer
-            else:
-                newer = {**newer, **newest}
-            newest = {}
-        self._var.set(({**newest, document: entry}, newer, older))
-
-
-_Reads: TypeAlias = dict[Document, tuple[float, "Mark | Scope"]]
+def descends(origin: str, above: str) -> bool:
+    """Whether a handle or strand was made by another, or by one that this had made (``above#handle``, but not
+    ``above#~strand``, which nobody is known to have started)."""
+    return origin.startswith(above + "#") and origin[len(above) + 1] != "~"

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from concordant.storage import Storage
-from concordant.workspace.scope import Mark, Moment, ReadMarks, Scope, TaskScope
+from concordant.workspace.reads import ReadMarks
+from concordant.workspace.scope import Mark, Moment, Scope, TaskScope
+from concordant.workspace.waiting import running
 
 __all__ = ["ANONYMOUS", "Scoping"]
 
@@ -38,7 +40,7 @@ class Scoping:
         self._acting: ContextVar[tuple[str, Scope | None] | None] = ContextVar("concordant_acting", default=None)
         self._providers: tuple[Provider, ...] = ()
         self._tasks: dict[str, Scope] = {}
-        self._named: dict[tuple[str, str], Scope] = {}
+        self._here: ContextVar[Scope | None] = ContextVar("concordant_strand", default=None)
         self._session = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -53,8 +55,8 @@ class Scoping:
         for provider in self._providers:
             task = provider()
             if task is not None:
-                scope = self._tasks.get(task.key) or self._remember(task)
-                return scope if acting is None else self._renamed(scope, acting[0], task)
+                scope = self._scope_of(task)
+                return scope if acting is None or acting[0] == scope.agent else scope.renamed(acting[0])
         return acting[1] if acting is not None else None
 
     def begin(self, agent: str, began: Moment | None) -> Scope:
@@ -63,12 +65,12 @@ class Scoping:
             for provider in self._providers:
                 task = provider()
                 if task is not None:
-                    base = self._tasks.get(task.key) or self._remember(task)
+                    strand = self._scope_of(task)
                     # Several handles of one task are several writers: each has seen what was there when it was made.
-                    origin = f"{task.origin}#{self._fresh()}"
+                    origin = f"{strand.origin}#{self._fresh()}"
                     scope = Scope(agent, origin, None, task.began, task.relation, task)
                     scope.born = self._storage.now()[0]
-                    scope.counts_with(base)
+                    scope.counts_with(strand.base)
                     return scope
             n, time = self._storage.now()
         elif began.replica == self._storage.replica:
@@ -108,24 +110,32 @@ class Scoping:
         """An origin that no other handle has, in this process or another that shares the store."""
         return f"{self._session}.{os.getpid()}:{next(self._numbers)}"
 
-    def _remember(self, task: TaskScope) -> Scope:
-        scope = Scope(task.name, task.origin, None, task.began, task.relation, task)
+    def _scope_of(self, task: TaskScope) -> Scope:
+        """The scope of a task, or of the strand of it that calls."""
+        if not task.strands:
+            return self._tasks.get(task.key) or self._remember(task, Scope.of(task))
+        here = self._here.get()
+        ident, runner = running()
+        if here is not None and here.ident == ident and here.task is not None and here.task.key == task.key:
+            return here
+        found = base = self._tasks.get(task.key)
+        if base is None:
+            found = Scope.of(task)
+            found.is_strand(ident, runner)
+            base = self._remember(task, found)
+        elif runner is None or base.runner is None or base.runner() is not runner():
+            found = None
+        if found is None or found is not base:
+            born = self._storage.now()[0]
+            with self._lock:
+                base.has_company(born)
+            found = base.strand(ident, runner, here if here is not None and here.base is base else None, born)
+        self._here.set(found)
+        return found
+
+    def _remember(self, task: TaskScope, scope: Scope) -> Scope:
         with self._lock:
             scope = self._tasks.setdefault(task.key, scope)
             if len(self._tasks) > _MOST_TASKS:
                 del self._tasks[next(iter(self._tasks))]
         return scope
-
-    def _renamed(self, scope: Scope, name: str, task: TaskScope) -> Scope:
-        """The task's scope under another name: the same marks, the same beginning."""
-        if name == scope.agent:
-            return scope
-        found = self._named.get((task.key, name))
-        if found is None:
-            found = Scope(name, scope.origin, scope.began, scope.since, scope.relation, task)
-            found.shares(scope)
-            with self._lock:
-                found = self._named.setdefault((task.key, name), found)
-                if len(self._named) > _MOST_TASKS:
-                    del self._named[next(iter(self._named))]
-        return found

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import Context, ContextVar, copy_context
+from threading import get_ident
 from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from weakref import ReferenceType, ref
 
-__all__ = ["Started", "off_loop", "run_waiting", "start"]
+__all__ = ["Runner", "Started", "has_ended", "off_loop", "run_waiting", "running", "start"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -17,19 +19,44 @@ Started: TypeAlias = "asyncio.Future[None] | Future[None]"
 """An async resolver that runs: started on this loop, or from a thread."""
 
 
+Runner: TypeAlias = "ReferenceType[asyncio.Task[Any]]"
+"""A coroutine's task."""
+
+
 class _Call(NamedTuple):
-    """A call under way for a coroutine: its loop, and the async resolvers that it started."""
+    """A call under way for a coroutine: its loop and task, and the async resolvers that it started."""
 
     loop: asyncio.AbstractEventLoop
     started: list[Started]
+    task: asyncio.Task[Any] | None
 
 
 _call: ContextVar[_Call | None] = ContextVar("concordant_call", default=None)
 
 
+def running() -> tuple[int, Runner | None]:
+    """What runs the code that calls: the identity of the coroutine's task, and the task; or that of the thread.
+
+    A call of a coroutine that waits for a database beside the loop is the coroutine's.
+    """
+    loop = asyncio._get_running_loop()
+    if loop is not None:
+        task = asyncio.current_task(loop)
+    else:
+        call = _call.get()
+        task = call.task if call is not None else None
+    return (id(task), ref(task)) if task is not None else (get_ident(), None)
+
+
+def has_ended(runner: Runner | None) -> bool:
+    """Whether a coroutine has ended; a thread (``None``) counts as one that has, for it may be a pool's."""
+    task = runner() if runner is not None else None
+    return task is None or task.done()
+
+
 async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs a call and waits for the async resolvers that it started."""
-    call = _Call(asyncio.get_running_loop(), [])
+    call = _Call(asyncio.get_running_loop(), [], asyncio.current_task())
     token = _call.set(call)
     try:
         result = function(*args, **kwargs)
@@ -41,7 +68,7 @@ async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
 
 async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The same in a thread of its own, in the caller's context: what the call notes there (a read) stays noted."""
-    call = _Call(asyncio.get_running_loop(), [])
+    call = _Call(asyncio.get_running_loop(), [], asyncio.current_task())
     token = _call.set(call)
     context = copy_context()
     _call.reset(token)

@@ -12,21 +12,23 @@ import math
 import time
 from contextvars import ContextVar
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from .lineage import Task, encode, lineage, segments
+from .attempts import identity_of
+from .lineage import Level, Task, encode, lineage, segments
 
 _KNOWN_LIMIT = 4096
+_MARGIN = 0.01  # seconds by which a superstep's id may run ahead of the clock: ids of one instant are counted up
 _UUID_EPOCH = 0x01B21DD213814000  # 1582-10-15 to 1970-01-01 in units of 100 ns
 
 # The last config read in this context, with its task. LangGraph makes a config per attempt of a task and does
 # not change it afterwards; the reference kept here is why its identity cannot come back as another config's.
 _last: ContextVar[tuple[object, Task | None] | None] = ContextVar("concordant_langgraph_task", default=None)
 
-# checkpoint_ns -> (token, began) of tasks read whole: what a replaced `configurable` cannot tell any more.
-_known: dict[str, tuple[str, float]] = {}
+# checkpoint_ns -> (token, began, floor) of tasks read whole: what a replaced `configurable` cannot tell any more.
+_known: dict[str, tuple[str, float, float]] = {}
 
 
 def current_task() -> Task | None:
@@ -53,7 +55,7 @@ def _read(config: Any) -> Task | None:
     checkpoint_ns = configurable.get("checkpoint_ns")
     steps = configurable.get("checkpoint_map")
     if not (isinstance(checkpoint_ns, str) and checkpoint_ns and isinstance(steps, dict)):
-        return _read_remains(config, configurable, metadata)
+        return _read_remains(config, metadata)
     path = segments(checkpoint_ns)
     levels = lineage(path, steps)
     token = encode(levels)
@@ -64,18 +66,20 @@ def _read(config: Any) -> Task | None:
     began = first or uuid_seconds(levels[-1].step) or time.time()
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
-    _known[checkpoint_ns] = (token, began)
+    floor = _floor(levels)
+    _known[checkpoint_ns] = (token, began, floor)
     return Task(
         token=token,
         name=_agent(config, metadata) or "/".join([segment.node for segment in path]),
-        task=levels[-1].task,
+        task=identity_of(checkpoint_ns) or levels[-1].task,
         execution=f"{first!r}/{attempt if isinstance(attempt, int) else 1}" if first else "",
         began=began,
-        run=_run(configurable, metadata),
+        namespace=checkpoint_ns,
+        floor=floor,
     )
 
 
-def _read_remains(config: Any, configurable: Any, metadata: Any) -> Task | None:
+def _read_remains(config: Any, metadata: Any) -> Task | None:
     """The task of a call whose `configurable` was replaced: the namespace survives, the rest does not.
 
     Its puts cannot be told from those of the task's other executions, so that it gets an identity of its own:
@@ -91,14 +95,15 @@ def _read_remains(config: Any, configurable: Any, metadata: Any) -> Task | None:
     known = _known.get(checkpoint_ns)
     # The run id of a runnable holds the time at which it started.
     started = uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
-    token, began = known or (encode(lineage(path, {})), started)
+    token, began, floor = known or (encode(lineage(path, {})), started, 0.0)
     return Task(
         token=token,
         name=_agent(config, metadata) or "/".join([segment.node for segment in path]),
         task=f"{path[-1].task}~{uuid4().hex}",
         execution="",
         began=began,
-        run=_run(configurable, metadata),
+        namespace=checkpoint_ns,
+        floor=floor,
     )
 
 
@@ -114,14 +119,14 @@ def _callback_metadata(callbacks: Any, key: str) -> Any:
     return metadata.get(key) if isinstance(metadata, dict) else None
 
 
-def _run(configurable: Any, metadata: Any) -> str:
-    thread = configurable.get("thread_id") or metadata.get("thread_id")
-    return str(thread) if isinstance(thread, str | int | UUID) else ""
-
-
 def _seconds(value: Any) -> float | None:
     valid = isinstance(value, int | float) and 0 < value < math.inf
     return float(value) if valid else None
+
+
+def _floor(levels: list[Level]) -> float:
+    began = uuid_seconds(levels[0].step)
+    return began - _MARGIN if began is not None else 0.0
 
 
 def uuid_seconds(text: str) -> float | None:

@@ -5,7 +5,10 @@ itself. Two tasks of one superstep of one graph are concurrent, at whatever leve
 otherwise are ordered by time, which is for the caller to compare. A `@task` of the functional API is a level
 whose superstep is that of its caller.
 
-The levels travel with each write as a *token*: `lg1/<level>/<level>...`, a level being `call.superstep.task`:
+The tool calls that one task executes are *parts* of it: ordered by time among each other, whatever runs in them.
+
+The levels travel with each write as a *token*: `lg1/<level>/<level>...`, a level being `call.superstep.task`, or
+`call.superstep.task.part`:
 
 - `call` tells the sub-graphs invoked by one task apart ("" for the first, then "1", "2", ...). With the tasks
   of the levels above it names the graph, so the namespace needs no room of its own.
@@ -18,7 +21,6 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
@@ -33,8 +35,7 @@ _is_uuid = re.compile(_UUID).fullmatch
 _segments = re.compile(rf"(?:(\d+)\|)?(.*?):({_UUID})(?:\||$)", re.DOTALL).finditer
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One execution of one LangGraph task, as far as a writer needs to know it."""
 
     token: str
@@ -42,21 +43,25 @@ class Task:
     name: str
     """The agent's name, else the node names from the root on, joined by `/`."""
     task: str
-    """Identity of the task, the same across retries, resumes and crashes."""
+    """Identity of the task, the same across retries (of itself and of what it is in), resumes and crashes."""
     execution: str
     """Tells one execution of the task from the next; "" where LangGraph does not say."""
     began: float
     """When this execution began, in epoch seconds (retries keep the time of the first attempt)."""
-    run: str
-    """The thread id, or ""."""
+    namespace: str
+    """Its `checkpoint_ns`."""
+    floor: float
+    """When the superstep of the outermost graph began, in epoch seconds, or 0.0: no sibling, at whatever level, wrote
+    anything before."""
 
 
 class Level(NamedTuple):
-    """One level of a lineage; `step` is "" where the superstep is not known."""
+    """One level of a lineage; `step` is "" where the superstep is not known, `part` for the task itself."""
 
     call: str
     step: str
     task: str
+    part: str = ""
 
 
 class Segment(NamedTuple):
@@ -67,10 +72,17 @@ class Segment(NamedTuple):
     node: str
     task: str
 
+    @property
+    def caller(self) -> str:
+        """The `checkpoint_ns` of the task that invoked the graph."""
+        return self.graph.removesuffix(f"|{self.call}") if self.call else self.graph
+
 
 @lru_cache(maxsize=4096)
 def segments(checkpoint_ns: str) -> tuple[Segment, ...]:
     """The levels of `checkpoint_ns`, root first; a namespace of unknown form is one level."""
+    if "|" not in checkpoint_ns and checkpoint_ns[-37:-36] == ":" and _is_uuid(checkpoint_ns[-36:]):
+        return (Segment("", "", checkpoint_ns[:-37], checkpoint_ns[-36:]),)
     found = tuple(
         Segment(checkpoint_ns[: max(match.start(2) - 1, 0)], match[1] or "", match[2], match[3])
         for match in _segments(checkpoint_ns)
@@ -85,12 +97,19 @@ def lineage(path: Iterable[Segment], steps: Mapping[str, object]) -> list[Level]
     ]
 
 
+def with_parts(token: str, parts: Mapping[int, str]) -> str:
+    """The token of what runs in parts of tasks: of each level's the one given."""
+    levels = decode(token)
+    return encode(level._replace(part=parts.get(depth, "")) for depth, level in enumerate(levels)) if levels else token
+
+
 def encode(levels: Iterable[Level]) -> str:
     """The token of a lineage."""
     parts: list[str] = []
     above: str | None = None
-    for call, step, task in levels:
-        parts.append(f"{call}.{'' if step == above else _pack(step)}.{_pack(task)}")
+    for call, step, task, part in levels:
+        suffix = f".{_pack(part)}" if part else ""
+        parts.append(f"{call}.{'' if step == above else _pack(step)}.{_pack(task)}{suffix}")
         above = step
     return _PREFIX + "/".join(parts)
 
@@ -98,7 +117,10 @@ def encode(levels: Iterable[Level]) -> str:
 def decode(token: str) -> tuple[Level, ...]:
     """The lineage in a token, () if it is none of ours."""
     try:
-        return tuple(Level(call, _unpack(step), _unpack(task)) for call, step, task in _parse(token))
+        return tuple(
+            Level(call, _unpack(step), _unpack(task), _unpack(part) if part else "")
+            for call, step, task, part in _parse(token)
+        )
     except ValueError:
         return ()
 
@@ -107,7 +129,8 @@ def relation(mine: str, theirs: str) -> Relation:
     """How the task of `theirs` stands to that of `mine`.
 
     "same": the same task, or one ran the other and so has seen what it wrote. "concurrent": tasks of one
-    superstep of one graph, or inside two such tasks. "ordered": time decides, also where a token is not ours.
+    superstep of one graph, or inside two such tasks. "ordered": time decides, as between two parts of a task, and
+    where a token is not ours.
     """
     if mine == theirs:
         return "same" if mine.startswith(_PREFIX) else "ordered"
@@ -119,6 +142,10 @@ def relation(mine: str, theirs: str) -> Relation:
             continue
         if a.call != b.call:
             return "ordered"
+        if a[:3] == b[:3]:
+            if a.part and b.part:
+                return "ordered"
+            continue
         if a.step == _UNKNOWN or b.step == _UNKNOWN:
             if a.task == b.task:
                 continue
@@ -136,10 +163,10 @@ def _parse(token: str) -> tuple[Level, ...]:
     above = ""
     for part in token[len(_PREFIX) :].split("/"):
         fields = part.split(".")
-        if len(fields) != 3 or not fields[2] or not (fields[1] or above):
+        if not 3 <= len(fields) <= 4 or not fields[2] or not (fields[1] or above):
             return ()
         above = fields[1] or above
-        levels.append(Level(fields[0], above, fields[2]))
+        levels.append(Level(fields[0], above, *fields[2:]))
     return tuple(levels)
 
 

@@ -1,36 +1,47 @@
-"""Gives Concordant the scope of the LangGraph task under way."""
+"""Tells the core in which LangGraph task, and which tool call of it, a call is made."""
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from concordant import TaskScope
-from concordant_langgraph.context import current_task, uuid_seconds
-from concordant_langgraph.lineage import Task, decode, relation
+from concordant_langgraph.context import current_task
+from concordant_langgraph.lineage import Task, relation, segments, with_parts
+from concordant_langgraph.toolcalls import ToolCall, tool_call
 
 __all__ = ["task_scope"]
 
-_MARGIN = 0.01
-"""Seconds by which the time in a superstep's id may run ahead of the clock (ids of one instant are counted up)."""
-
-_last: tuple[Task | None, TaskScope | None] = (None, None)
+_last: tuple[Task | None, ToolCall | None, TaskScope | None] = (None, None, None)
 
 
 def task_scope() -> TaskScope | None:
-    """The scope of the task that the calling code runs in; ``None`` outside a graph."""
+    """The scope of the task that the calling code runs in, or of the tool call in it; ``None`` outside a graph."""
     global _last
     task = current_task()
     if task is None:
         return None
-    known, scope = _last
-    if known is task:
+    call = tool_call()
+    known, part, scope = _last
+    if known is task and part is call:
         return scope
-    key = f"{task.token}|{task.task}|{task.execution}"
-    scope = TaskScope(key, task.name, task.token, task.task, task.execution, task.began, relation, _floor(task))
-    _last = (task, scope)
+    scope = _scope(task, call)
+    _last = (task, call, scope)
     return scope
 
 
-def _floor(task: Task) -> float:
-    """When the outermost superstep began: what was written before it is no sibling's, at any level."""
-    levels = decode(task.token)
-    began = uuid_seconds(levels[0].step) if levels else None
-    return began - _MARGIN if began is not None else 0.0
+def _scope(task: Task, call: ToolCall | None) -> TaskScope:
+    origin, identity, execution, began = task.token, task.task, task.execution, task.began
+    parts: dict[int, str] = {}
+    while call is not None:
+        if f"{task.namespace}|".startswith(f"{call.namespace}|"):
+            parts[len(segments(call.namespace)) - 1] = call.id
+            if call.namespace == task.namespace:
+                began = max(task.began, call.after)
+                execution = f"{task.execution}+{call.attempt}" if call.attempt else task.execution
+        call = call.outer
+    if parts:
+        origin = with_parts(origin, parts)
+        # Tasks of other levels are told apart by their own identities.
+        identity += "".join(f"!{depth}!{quote(id_, safe='')}" for depth, id_ in sorted(parts.items()))
+    key = f"{origin}|{identity}|{execution}"
+    return TaskScope(key, task.name, origin, identity, execution, began, relation, task.floor, strands=True)

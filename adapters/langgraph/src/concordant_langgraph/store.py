@@ -14,6 +14,7 @@ from concordant_langgraph.conflicts import Conflicts, OnConflict
 from concordant_langgraph.filters import check_labels, check_namespace
 from concordant_langgraph.inbox import InboxStore
 from concordant_langgraph.items import MergedItem
+from concordant_langgraph.listener import listen
 from concordant_langgraph.provider import task_scope
 from concordant_langgraph.view import View
 
@@ -65,6 +66,7 @@ class MergeStore(InboxStore):
         super().__init__(ttl)
         self.workspace = workspace or Workspace(schemas=schemas, undeclared=undeclared)
         self.workspace.add_scope_provider(task_scope)
+        listen()
         self._checked: set[tuple[str, ...]] = set()
         if on_conflict != "record":
             self._conflicts = Conflicts(self.workspace, on_conflict)

@@ -1,0 +1,91 @@
+"""What a task is known by when it is executed again.
+
+LangGraph keeps a task's id over its own retries, resumes and crashes. What a retried node holds gets new ids: a
+sub-graph that is run anew makes new supersteps, and the calls of sub-graphs and `@task`s are counted on over the
+attempts. So a task inside another is known by that other one and its place in the present attempt of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from concordant_langgraph.lineage import Segment, segments
+
+__all__ = ["attempt_begins", "identity_of", "is_call"]
+
+_MOST = 20_000
+
+
+@dataclass(slots=True)
+class _Known:
+    """A task that has been executed in this process, and how many calls it has made.
+
+    ``calls_before`` and ``tasks_before`` are those of earlier attempts; LangGraph begins to count anew where the
+    graph is run anew (``run``).
+    """
+
+    identity: str
+    run: UUID | None
+    calls: int = 0
+    tasks: int = 0
+    calls_before: int = 0
+    tasks_before: int = 0
+
+
+_known: dict[str, _Known] = {}  # by checkpoint_ns
+_lock = threading.Lock()
+
+
+def identity_of(checkpoint_ns: str) -> str | None:
+    """The identity of a task that is under way; None where its beginning was not noted."""
+    known = _known.get(checkpoint_ns)
+    return known.identity if known is not None else None
+
+
+def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any) -> None:
+    """Notes that a task begins an attempt.
+
+    Args:
+        run: identifies the run of the graph that the task is in.
+        step: the number of its superstep.
+        path: LangGraph's path of the task: which node, `Send` or call of a `@task` it is.
+    """
+    segment = segments(checkpoint_ns)[-1]
+    with _lock:
+        before = _known.pop(checkpoint_ns, None)
+        if before is not None and before.run == run:
+            before.calls_before, before.tasks_before = before.calls, before.tasks
+            _known[checkpoint_ns] = before
+        else:
+            _known[checkpoint_ns] = _Known(_identity(segment, step, path), run)
+        if len(_known) > _MOST:
+            del _known[next(iter(_known))]
+
+
+def _identity(segment: Segment, step: object, path: Any) -> str:
+    caller = _known.get(segment.caller) if segment.graph else None
+    if caller is None:
+        return segment.task
+    if is_call(path):
+        number = path[2]
+        caller.tasks = max(caller.tasks, number + 1)
+        place = f"@{number - caller.tasks_before}"
+    else:
+        number = int(segment.call or 0)
+        caller.calls = max(caller.calls, number + 1)
+        place = f"{number - caller.calls_before}.{step}.{_numbers(path)}"
+    return f"{caller.identity}/{place}.{quote(segment.node, safe='')}"
+
+
+def is_call(path: Any) -> bool:
+    """Whether LangGraph's path is that of a `@task`."""
+    return isinstance(path, tuple) and len(path) > 2 and path[-1] is True and isinstance(path[2], int)
+
+
+def _numbers(path: Any) -> str:
+    """The place of a `Send` among those of its superstep; of a node, which is there once, nothing."""
+    return ",".join(str(part) for part in path if type(part) is int) if isinstance(path, tuple) else ""

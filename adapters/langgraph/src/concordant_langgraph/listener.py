@@ -1,0 +1,91 @@
+"""What LangChain's callbacks tell beside a run's config: attempts of tasks, and tool calls."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.tracers.context import register_configure_hook
+
+from concordant_langgraph.attempts import attempt_begins, is_call
+from concordant_langgraph.toolcalls import tool_call_begins, tool_call_ends
+
+__all__ = ["listen"]
+
+
+class _Listener(BaseCallbackHandler):
+    run_inline = True  # in the context of the call, not in a thread
+
+    @property
+    def ignore_llm(self) -> bool:
+        return True
+
+    @property
+    def ignore_chat_model(self) -> bool:
+        return True
+
+    @property
+    def ignore_retriever(self) -> bool:
+        return True
+
+    @property
+    def ignore_retry(self) -> bool:
+        return True
+
+    @property
+    def ignore_custom_event(self) -> bool:
+        return True
+
+    def on_chain_start(
+        self,
+        serialized: Any,
+        inputs: Any,
+        *,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not metadata or not (namespace := metadata.get("langgraph_checkpoint_ns")):
+            return
+        step, path = metadata.get("langgraph_step"), metadata.get("langgraph_path")
+        # Only the run of a node itself has this tag, whatever runs in it; that of a `@task` has its name.
+        if (tags and f"graph:step:{step}" in tags) or (
+            is_call(path) and kwargs.get("name") == metadata.get("langgraph_node")
+        ):
+            attempt_begins(str(namespace), parent_run_id, step, path)
+
+    def on_tool_start(
+        self,
+        serialized: Any,
+        input_str: str,
+        *,
+        run_id: UUID,
+        metadata: dict[str, Any] | None = None,
+        tool_call_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        namespace = (metadata or {}).get("langgraph_checkpoint_ns")
+        # Without the model's id, code has called the tool, as it would a function.
+        if isinstance(tool_call_id, str) and tool_call_id and isinstance(namespace, str) and namespace:
+            tool_call_begins(run_id, tool_call_id, namespace)
+
+    def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        tool_call_ends(run_id, failed=False)
+
+    def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        tool_call_ends(run_id, failed=True)
+
+
+_LISTENER: BaseCallbackHandler = _Listener()
+_listener: ContextVar[BaseCallbackHandler | None] = ContextVar("concordant_langgraph_listener", default=_LISTENER)
+_listening: list[bool] = []
+
+
+def listen() -> None:
+    """Has LangChain tell of tasks and tool calls from now on, in all of this process."""
+    if not _listening:
+        _listening.append(True)
+        register_configure_hook(_listener, inheritable=True)

@@ -1,0 +1,100 @@
+"""What a scope has seen.
+
+Snapshot isolation's rule: a write is concurrent with whatever was committed after its scope began and that the scope
+has not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from concordant.causal import Seen, SeenBy, Stamp
+from concordant.record import Record
+from concordant.workspace.scope import Mark, Scope, descends
+
+__all__ = ["own_writes", "seen_by", "sees_all"]
+
+
+def task_of(origin: str) -> str:
+    """The origin of the task in which a handle or strand was made (``task#handle``); any other origin itself."""
+    return origin.partition("#")[0] if "#" in origin else origin
+
+
+def own_writes(scope: Scope, mark: Mark | None) -> str | None:
+    """The origin of the writes that the scope's mark is of, if that is of a put without a read; else ``None``."""
+    if mark is None or mark.at >= 0 or not scope.origin:
+        return None
+    return mark.put or scope.origin
+
+
+def knows_of_own(scope: Scope, n: int, theirs: str) -> bool:
+    """Whether a scope has seen a write of its own task, or of one that ran it or that it ran.
+
+    Strands and handles of a task know what they and those they have started wrote, and of each other what was
+    there when they began.
+    """
+    own = scope.origin
+    if task_of(theirs) != task_of(own) or descends(theirs, own):
+        return True
+    return n <= scope.born if scope.born is not None else "#" not in own
+
+
+def seen_by(
+    scope: Scope, mark: Mark | None, record: Record, replica: str, earlier_began: float | None = None
+) -> SeenBy:
+    """What the scope has seen of a record: what it read, its own writes, and what was there when it began.
+
+    Args:
+        earlier_began: when the earlier execution began, for a put that takes the place of one of its puts.
+    """
+    at = mark.at if mark is not None else -1
+    origin, relation, began, since = scope.origin, scope.relation, scope.began, scope.since
+    if earlier_began is not None:
+        began, since = None, earlier_began
+
+    def seen(stamp: Stamp) -> bool:
+        if stamp.replica == replica:
+            n, when = stamp.n, stamp.time
+        else:
+            n, when = record.position(stamp, replica)
+        if n <= at:
+            return True
+        if origin and stamp.origin == origin:
+            return True
+        if relation is not None and stamp.origin:
+            verdict = relation(task_of(origin), task_of(stamp.origin))
+            if verdict != "ordered":
+                return verdict == "same" and knows_of_own(scope, n, stamp.origin)
+        return n <= began if began is not None else when < since
+
+    return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
+
+
+def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float, str]], *, complete: bool) -> bool:
+    """Whether a scope has seen every commit of a document.
+
+    Args:
+        recent: (n, time, origin) of the document's commits, newest first.
+        complete: whether these are all; if not, an older one may be unseen.
+    """
+    at = mark.at if mark is not None else -1
+    origin, relation, began, since, floor = scope.origin, scope.relation, scope.began, scope.since, scope.floor
+    for n, when, theirs in recent:
+        if n <= at:
+            return True
+        if began is not None:
+            if n <= began:
+                return True
+            if not origin or theirs != origin:
+                return False
+            continue
+        if when < floor and when < since:
+            return True
+        if origin and theirs == origin:
+            continue
+        verdict = relation(task_of(origin), task_of(theirs)) if relation is not None and theirs else "ordered"
+        if verdict == "same" and not knows_of_own(scope, n, theirs):
+            return False
+        if verdict == "concurrent" or (verdict == "ordered" and when >= since):
+            return False
+    return complete
