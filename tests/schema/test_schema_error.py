@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any
@@ -137,6 +139,21 @@ def test_faults_of_nested_models_name_their_place() -> None:
     faults = faults_of(Outer)
     assert {fault.path[-2:] for fault in faults} == {("Inner", "bad"), ("Outer", "worse")}
     assert len(faults) == 4
+
+
+def test_threads_that_compile_one_model_at_once() -> None:
+    """Each compiles it as if it were alone: the model does not contain itself for that."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(100):
+                fields: Any = {f"f{place}": (Annotated[int, Counter()], 0) for place in range(10)}
+                model = create_model(f"Wide{number}", **fields)
+                for compiled in [pool.submit(Workspace, schemas={("t",): model}) for _ in range(4)]:
+                    compiled.result().close()
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_a_model_that_contains_itself() -> None:

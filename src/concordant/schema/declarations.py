@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set as AbstractSet
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any, get_args, get_origin
 
@@ -64,10 +65,10 @@ def fields_of(
         key: the field that identifies the record in a ``Set(by=...)``, which needs no default.
         checked: whether the document as a whole must satisfy validators.
     """
-    if model in _building:
+    if model in _building.get():
         faults.append(Fault((*path, model.__name__), "the model contains itself", "Store a key instead of the record"))
         return {}
-    _building.append(model)
+    token = _building.set((*_building.get(), model))
     try:
         checked = checked or has_validators(model)
         return {
@@ -76,10 +77,11 @@ def fields_of(
             if (field := _field(name, info, faults, (*path, model.__name__, name), key, checked)) is not None
         }
     finally:
-        _building.pop()
+        _building.reset(token)
 
 
-_building: list[type[BaseModel]] = []
+_building: ContextVar[tuple[type[BaseModel], ...]] = ContextVar("concordant_building", default=())
+"""The models around the one whose fields are compiled, in this thread."""
 
 
 def has_validators(model: type[BaseModel]) -> bool:
