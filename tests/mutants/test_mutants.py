@@ -125,7 +125,7 @@ def joining_keeps_only_ours(patch: Patch) -> None:
 @mutant("g5")
 def retries_are_not_recognised(patch: Patch) -> None:
     """The puts of an earlier execution count as another task's."""
-    patch.setattr(commits.Pending, "_earlier", lambda *_: (None, frozenset()))
+    patch.setattr(commits.Pending, "_replay", lambda *_: None)
 
 
 @mutant("g5")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
-from concordant import Counter, List, Map, Scalar, Set, Text
+from concordant import Counter, List, Map, Scalar, Set, StaleWriteError, Text
 
 from .support import AT, NS, Tasks, kinds, only, recorded, shown, sides, workspace
 
@@ -516,3 +516,68 @@ def test_the_replay_is_in_the_journal() -> None:
         with tasks.run("node", execution=execution):
             ws.put(*AT, {"status": status})
     assert [entry.value for entry in ws.history(*AT)] == [{"status": "final"}, {"status": "draft"}]
+
+
+@pytest.mark.parametrize("model", [Brief, None])
+def test_a_persons_decision_stands_though_another_field_is_written_anew(model: Any) -> None:
+    """Field by field: what the second execution gives again is as it was left, what it gives anew is replaced."""
+    ws = workspace(model)
+    tasks = Tasks(ws)
+    for name in ("ada", "bob"):
+        with tasks.run(name, execution=1):
+            ws.put(*AT, {"status": name, "by": name} if model is None else {"status": name, "body": f"{name} one"})
+        if model is None:
+            break
+    if model is None:
+        with tasks.run("bob", execution=1):
+            ws.put(*AT, {"status": "bob"})
+    ws.resolve(only(ws) if model is not None else ws.escalations()[0], "ours", by="person")
+    events = recorded(ws)
+    with tasks.run("ada", execution=2):
+        ws.put(*AT, {"status": "ada", "by": "ada again"} if model is None else {"status": "ada", "body": "ada two"})
+    shown_now = shown(ws)
+    assert shown_now is not None and shown_now["status"] == "ours"
+    if model is None:
+        assert shown_now["by"] == "ada again"
+    else:
+        assert sorted(shown_now["body"].split("\n")) == ["ada two", "bob one"]
+    assert events == [] and ws.escalations() == []
+
+
+@pytest.mark.parametrize("field", TOGETHER)
+def test_an_equal_put_after_another_one_is_an_edit_of_that(field: str) -> None:
+    """What the second put of an execution gives again replaces what the first one gives anew."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    name, old, first, second = next(row for row in FIELDS if row[0] == field)
+    for execution, value in ((1, first), (2, second)):
+        with tasks.run("node", execution=execution):
+            ws.put(*AT, {name: value})
+            ws.put(*AT, {name: old})
+    assert shown(ws) == {name: old} and ws.escalations(state="all") == []
+
+
+def test_what_a_later_put_is_not_to_replace_any_more_stands() -> None:
+    """The second execution's last word on a field is its first put: the first execution's second put is over."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"status": "a", "votes": 1})
+        ws.put(*AT, {"status": "b"})
+    with tasks.run("node", execution=2):
+        ws.put(*AT, {"status": "c", "votes": 1})
+        ws.put(*AT, {"tags": ["t"]})
+    assert shown(ws) == {"status": "c", "votes": 1, "tags": ["t"]} and ws.escalations(state="all") == []
+
+
+def test_a_failed_put_leaves_the_earlier_one_in_its_place() -> None:
+    """A put that is refused replaces nothing; the next one is the one that does."""
+    ws = workspace(Brief)
+    tasks = Tasks(ws)
+    with tasks.run("node", execution=1):
+        ws.put(*AT, {"votes": 1})
+    with tasks.run("node", execution=2):
+        with pytest.raises(StaleWriteError):
+            ws.agent("helper").write(*AT, {"votes": 5}, if_version=77)
+        ws.put(*AT, {"votes": 2})
+    assert shown(ws) == {"votes": 2}

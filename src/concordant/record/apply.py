@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence as Items
+from collections.abc import Sequence as Items, Set
 from dataclasses import dataclass, field as dataclass_field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.causal import Entry, SeenBy, Stamp, dot_of, seen_everything
 from concordant.kinds import Contest, Counter, Field, Scalar
@@ -19,6 +19,9 @@ from concordant.tree import PARKED, PRESENT, Change, Leaf, LeafChange, Path, Tre
 from concordant.values import ABSENT, REMOVED
 
 __all__ = ["Applied", "Earlier", "Write", "apply", "without"]
+
+Identity: TypeAlias = tuple[float, str]
+"""Time and origin of a write: those of its entries that were put back have another dot."""
 
 Mode = Literal["write", "add", "edit", "put", "delete", "decide"]
 
@@ -46,10 +49,9 @@ class Write:
         replaces_all: in a document without a model: what is seen and left out goes away.
         parked: values of the wrong type, by public path.
         contest, decision: what is decided, and the value (``REMOVED`` for a deletion, ``ABSENT`` for no value).
-        earlier: the put of an earlier execution whose place it takes.
+        earlier: what earlier executions of the same put did that is to be taken back, newest first.
         own: the origin of the writer's own writes, where ``base`` is what it put without having read.
         existed: whether the document was there in the eyes of the writer of a deletion.
-        yields: dots of later puts of that execution, which stand where they wrote.
     """
 
     stamp: Stamp
@@ -62,8 +64,7 @@ class Write:
     parked: dict[tuple[str, ...], bytes] = dataclass_field(default_factory=dict)
     contest: Contest | None = None
     decision: Any = ABSENT
-    earlier: Earlier | None = None
-    yields: frozenset[tuple[str, int]] = frozenset()
+    earlier: Items[Earlier] = ()
     own: str | None = None
     existed: bool = False
 
@@ -96,7 +97,7 @@ def apply(
     if not changes:
         return Applied((), ())
     whole = with_dead(record.tree, alive, changes)
-    return Applied(whole, effect if write.earlier is not None else whole)
+    return Applied(whole, effect if write.earlier else whole)
 
 
 def _anew(write: Write) -> Write:
@@ -105,7 +106,7 @@ def _anew(write: Write) -> Write:
     if write.mode == "edit" and not write.replaces_all:
         values = {**(write.base or {}), **values}
     mode: Mode = "write" if write.mode == "edit" else write.mode
-    return replace(write, mode=mode, values=values, base=None, leave=frozenset(), earlier=None)
+    return replace(write, mode=mode, values=values, base=None, leave=frozenset(), earlier=())
 
 
 def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str) -> Applied:
@@ -120,8 +121,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         own=write.own,
         adding=write.mode == "add",
     )
-    if write.earlier is not None:
-        take_back(change, root, write.earlier)
+    take_back(change, root, write.earlier)
     taken_back = dict(change.after)
     if write.mode == "delete":
         change.delete((), existed=write.existed)
@@ -143,20 +143,17 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
     if write.mode == "edit" and set(change.after) <= {(None,)} and not write.parked:
         return Applied((), ())  # nothing was changed, so nothing that was deleted begins anew
     changes = change.changes()
-    if write.yields:
-        changes = tuple(c for c in changes if not _stands_later(c.before, write.yields))
-    if write.earlier is None:
+    if not write.earlier:
         return Applied(changes, changes)
-    return Applied(changes, tuple(LeafChange(p, taken_back.get(p, before), after) for p, before, after in changes))
+    return Applied(changes, change.since(taken_back))
 
 
 def without(record: Record, root: Field, earlier: Items[Earlier], stamp: Stamp) -> Record:
-    """The record as it would be had those writes not been made, newest taken back first; for reading only."""
+    """The record as it would be had those writes (the newest given first) not been made; for reading only."""
     twin = record.copy()
-    for one in reversed(earlier):
-        change = Change(twin.tree, stamp, lambda _: False)
-        take_back(change, root, one)
-        twin.commit(change.changes())
+    change = Change(twin.tree, stamp, lambda _: False)
+    take_back(change, root, earlier)
+    twin.commit(change.changes())
     return twin
 
 
@@ -274,8 +271,15 @@ def _assign_open(change: Change, contest: Contest, current: Any, value: Any) -> 
             change.replace((*contest.place, f"scalar:{name}"), None)
 
 
-def take_back(change: Change, root: Field, earlier: Earlier) -> None:
-    """Removes what a write did, where it still stands, and puts back what it had replaced there."""
+def take_back(change: Change, root: Field, earlier: Items[Earlier]) -> None:
+    """Removes what writes did, the newest given first, where it still stands, and puts back what they had replaced."""
+    to_go = {(c.path, _identity(one.stamp)) for one in earlier for c in one.changes} if earlier[1:] else set()
+    for one in earlier:
+        _take_back(change, root, one, to_go)
+
+
+def _take_back(change: Change, root: Field, earlier: Earlier, to_go: Set[tuple[Path, Identity]]) -> None:
+    identity = _identity(earlier.stamp)
     dot = dot_of(earlier.stamp)
     put_back = _undelete(change, earlier)
     for path, before, after in earlier.changes:
@@ -290,13 +294,17 @@ def take_back(change: Change, root: Field, earlier: Earlier) -> None:
             change.set(path, field.kind.taken_back(current, before, after, dot, change.stamp))
             continue
         entries = current if isinstance(current, tuple) else ()
-        if not any(dot_of(entry.stamp) == dot for entry in entries):
+        if not any(_identity(entry.stamp) == identity for entry in entries):
             if after in (None, ()) and isinstance(before, tuple):
-                change.set(path, (*entries, *_again(before, (), change.stamp)))
+                change.set(path, (*entries, *_again(path, before, (), change.stamp, to_go)))
             continue
-        kept = tuple(entry for entry in entries if dot_of(entry.stamp) != dot)
-        replaced = _again(before, after, change.stamp) if isinstance(before, tuple) else ()
+        kept = tuple(entry for entry in entries if _identity(entry.stamp) != identity)
+        replaced = _again(path, before, after, change.stamp, to_go) if isinstance(before, tuple) else ()
         change.set(path, (*kept, *replaced))
+
+
+def _identity(stamp: Stamp) -> Identity:
+    return stamp.time, stamp.origin
 
 
 def _undelete(change: Change, earlier: Earlier) -> set[Path]:
@@ -324,15 +332,16 @@ def _undelete(change: Change, earlier: Earlier) -> set[Path]:
     return done
 
 
-def _again(before: tuple[Entry, ...], after: Leaf | None, stamp: Stamp) -> tuple[Entry, ...]:
-    """Entries put back under a new dot (their own is known as gone elsewhere), with their agents and times."""
+def _again(
+    path: Path, before: tuple[Entry, ...], after: Leaf | None, stamp: Stamp, to_go: Set[tuple[Path, Identity]]
+) -> tuple[Entry, ...]:
+    """Entries put back under a new dot (their own is known as gone elsewhere), with their agents and times; those that
+    are to be taken back as well keep theirs until then."""
     still = {entry.stamp for entry in after} if isinstance(after, tuple) else set()
     return tuple(
-        entry._replace(stamp=entry.stamp._replace(replica=stamp.replica, n=stamp.n))
+        entry
+        if (path, _identity(entry.stamp)) in to_go
+        else entry._replace(stamp=entry.stamp._replace(replica=stamp.replica, n=stamp.n))
         for entry in before
         if entry.stamp not in still
     )
-
-
-def _stands_later(leaf: Leaf | None, dots: frozenset[tuple[str, int]]) -> bool:
-    return isinstance(leaf, tuple) and any(dot_of(entry.stamp) in dots for entry in leaf)

@@ -6,7 +6,7 @@ it collected is also the journal's row: each path with the leaf before and after
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from concordant.causal import Agreed, Entry, Register, SeenBy, Stamp, order_of
@@ -76,10 +76,18 @@ class Change:
 
     def changes(self) -> tuple[LeafChange, ...]:
         """What differs, path by path."""
+        return self.since({})
+
+    def since(self, earlier: Mapping[Path, Leaf | None]) -> tuple[LeafChange, ...]:
+        """What differs from a state of ``after`` that was taken down earlier."""
         result = []
         known = self._before
         for path, after in self.after.items():
-            before = known[path] if path in known else leaf_at(self.tree, path)
+            if path in earlier:
+                before = earlier[path]
+                before = None if before == () else before
+            else:
+                before = known[path] if path in known else leaf_at(self.tree, path)
             if after == ():
                 after = None
             if before is not after:

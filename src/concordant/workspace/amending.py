@@ -134,9 +134,9 @@ def _as_seen(
         state: State | None = workspace.storage.load(namespace, key)
         if state is None:
             return {}
-        rows = workspace._earlier(scope, (namespace, key)) if scope.task is not None else {}
-        if rows:
-            state = workspace._without(rows, state, schema)
+        earlier = workspace._earlier(scope, (namespace, key))
+        if earlier is not None:
+            state = workspace._without(earlier, state, schema)
         record = expanded(state, schema, workspace.storage.replica)
         tree = restored(record.tree) if record.covering else record.tree
         known = as_seen(tree, _seen(workspace, scope, at, record))

@@ -9,19 +9,22 @@ from concordant.causal import Dot, SeenBy, Stamp, dot_of, seen_everything
 from concordant.errors import StaleWriteError
 from concordant.escalation import Escalation, Event, when
 from concordant.kinds import Contest
-from concordant.record import Earlier, Record, Write, apply
+from concordant.record import Record, Write, apply
 from concordant.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.record.record import RECENT
 from concordant.schema import Compiled
 from concordant.storage import Beside, Desk, PutOff, Result, Row, State, Storage
 from concordant.tree import PARKED
 from concordant.values import ABSENT, decode, encode
+from concordant.workspace.executions import Executions, Replay
 from concordant.workspace.inbox import Decision, transitions
 from concordant.workspace.scope import Mark, Scope
 from concordant.workspace.sight import own_writes, seen_by, sees_all
-from concordant.workspace.states import begun, current_view, effect_of, expanded, is_shown, version_of, view_at
+from concordant.workspace.states import begun, current_view, expanded, is_shown, version_of, view_at
 
 __all__ = ["Pending"]
+
+_NONE: frozenset[str] = frozenset()
 
 MOST_PUT_OFF = 32
 """How many sequential writes of a document may wait to be applied."""
@@ -35,7 +38,6 @@ class Pending:
         version: the document's version after the commit.
         events: the transitions of escalations that it caused.
         open: the document's open escalations after it.
-        replaced: the ordinal of the earlier execution's put whose place it took.
     """
 
     values: dict[str, Any] | None = None
@@ -52,7 +54,6 @@ class Pending:
     version = 0
     events: Sequence[Event] = ()
     open: Iterable[Escalation] = ()
-    replaced: int | None = None
 
     def __init__(
         self,
@@ -102,39 +103,39 @@ class Pending:
         place = (self.namespace, self.key)
         open_ = desk.open_of(place)
         self.events, self.open = (), open_.values()
-        earlier, later = self._earlier()
         gone = state.gone(time) if isinstance(state, Record) else None
         if gone is seen_everything and self.mode == "delete":
             self.version = version_of(state)
             return None
-        reborn = state.reborn if isinstance(state, Record) else 0.0
-        if earlier is not None and (gone is seen_everything or earlier.time < reborn):
-            earlier = None  # it was made in a life that is over
-        if earlier is not None and not sets and self._repeats(earlier):
+        replay = None if gone is seen_everything else self._replay(state)
+        if replay is not None and not replay.diverging and not sets:
             self.version = version_of(state)
-            return self._renewed(state, dot_of(earlier.stamp(self.replica)), n, time)
+            return self._renewed(state, dot_of(replay.own[-1].row.stamp(self.replica)), n, time)
         began = None
-        if earlier is not None and earlier.op is not None and self.op is not None:
-            began = earlier.op[3]
+        if replay is not None and self.op is not None:
+            began = replay.began
             self.op = (*self.op[:3], began)
         record = expanded(state, self.schema, self.replica)
         stamp = Stamp(time, self.replica, n, scope.agent, scope.origin, self.act)
         seen = seen_everything if self.deciding else seen_by(scope, self.mark, record, self.replica, began)
+        kept = replay.kept if replay is not None else _NONE
+        if replay is not None and replay.back:
+            scope.base.took_back.add(n)
+        leave = self.mark.leave if self.mark is not None else _NONE
+        if replay is not None and replay.kept and self.replaces_all:
+            leave |= replay.untouched(self.schema, self.replica)
         write = Write(
             stamp=stamp,
             mode=self.mode,
-            values=self._values(),
+            values={n: v for n, v in self._values().items() if n not in kept} if kept else self._values(),
             seen=seen,
             base=self.mark.values() if self.mark is not None and self.mode in ("put", "edit") else None,
-            leave=self.mark.leave if self.mark is not None else frozenset(),
+            leave=leave,
             replaces_all=self.replaces_all,
             parked=dict(self.parked),
             contest=self.contest,
             decision=self.decision,
-            earlier=Earlier(earlier.stamp(self.replica), effect_of(earlier, self.schema, self.replica))
-            if earlier is not None
-            else None,
-            yields=later,
+            earlier=[part.effect(self.schema, self.replica) for part in replay.back] if replay is not None else (),
             existed=record.lived(seen) if self.existed is None else self.existed,
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
@@ -166,7 +167,7 @@ class Pending:
         self.version = n
         row = Row(
             self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self._payload(),
-            changes, previous, self.op, settled, effect if earlier is not None else None,
+            changes, previous, self.op, settled, effect if replay is not None else None,
         )  # fmt: skip
         return record, row, beside
 
@@ -256,11 +257,6 @@ class Pending:
             e for e in self.open if e.id in own or any(agent in contender.agents for contender in e.contenders)
         )
 
-    def took_place(self) -> None:
-        """After the commit: the earlier execution's put that this one replaces is no longer to be hidden."""
-        if self.replaced is not None:
-            self.scope.earlier[self.namespace, self.key].pop(self.replaced, None)
-
     def _exists(self, record: Record) -> bool:
         if (None,) not in record.suspects:
             return bool(record.tree)
@@ -279,25 +275,22 @@ class Pending:
             self.body = encode(self.values)
         return self.body
 
-    def _earlier(self) -> tuple[Row | None, frozenset[tuple[str, int]]]:
-        """The put of an earlier execution whose place this one takes, and the dots of those after it."""
-        if self.op is None:
-            return None, frozenset()
-        rows: dict[int, Row] | None = (
-            self.scope.earlier.get((self.namespace, self.key)) if self.scope.base.executed_before else None
-        )
-        if not rows:
-            return None, frozenset()
-        ordinal = self.op[2]
-        row = rows.get(ordinal)
-        self.replaced = ordinal if row is not None else None
-        later = frozenset(dot_of(r.stamp(self.replica)) for o, r in rows.items() if o > ordinal)
-        return row, later
+    def fail(self) -> None:
+        """The write was not committed: the put of an earlier execution still stands in its place."""
+        executions = self._executions()
+        if executions is not None and self.op is not None:
+            executions.take_back(self.op[2])
 
-    def _repeats(self, earlier: Row) -> bool:
-        """Whether this put gives the same value as the one whose place it takes."""
-        if self.mode == "delete" or earlier.act == "delete":
-            return self.mode == "delete" and earlier.act == "delete"
-        if self.parked or earlier.body is None:
-            return False
-        return earlier.body == self._payload() or decode(earlier.body) == self._values()
+    def _executions(self) -> Executions | None:
+        if self.op is None or not self.scope.base.executed_before:
+            return None
+        return self.scope.earlier.get((self.namespace, self.key))
+
+    def _replay(self, state: State | None) -> Replay | None:
+        """What becomes of the put of an earlier execution whose place this one takes."""
+        executions = self._executions()
+        if executions is None or self.op is None:
+            return None
+        since = state.reborn if isinstance(state, Record) else 0.0
+        values = None if self.mode == "delete" else self._values()
+        return executions.replay(self.op[2], values, since, {path[0] for path in self.parked})

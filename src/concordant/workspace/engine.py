@@ -154,8 +154,6 @@ class Engine(Reading):
             for write in reversed(writes):
                 self._take_back(write)
             raise
-        for write in writes:
-            write.took_place()
         events = [event for write in writes for event in write.events]
         if events:
             self.subscribers.deliver(events)
@@ -196,7 +194,8 @@ class Engine(Reading):
         if scope.task is not None:
             self._identify(pending, scope, document)
         if scope.origin:
-            scope.set_mark(document, Mark(mark.at if mark else -1, {}, put=scope.origin), mark)
+            put = Mark(mark.at, {}, put=scope.origin, time=mark.time) if mark else Mark(-1, {}, put=scope.origin)
+            scope.set_mark(document, put, mark)
             scope.written[document] = False
         return pending
 
@@ -221,15 +220,14 @@ class Engine(Reading):
         if mark is None:
             return pending.body
         if not schema.declared:
-            return Mark(mark.at, pending.body, mark.leave, pending.scope.origin)
+            return mark._replace(base=pending.body, put=pending.scope.origin)
         return mark.then_put(pending.body or b"{}", pending.scope.origin)
 
     def _identify(self, pending: Pending, scope: Scope, document: tuple[Namespace, str]) -> None:
         """Gives a put the identity by which a later execution of its task finds it."""
         task = scope.task
         assert task is not None
-        if scope.base.executed_before is not False and document not in scope.earlier:
-            self._earlier(scope, document)
+        self._earlier(scope, document)
         pending.op = (task.task, task.execution, scope.number(document), task.began)
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
@@ -254,8 +252,6 @@ class Engine(Reading):
         except BaseException:
             self._take_back(pending)
             raise
-        if pending.replaced is not None:
-            pending.took_place()
         if pending.events:
             self.subscribers.deliver(pending.events)
         return Receipt(pending.version, pending.escalations())
@@ -266,6 +262,7 @@ class Engine(Reading):
         if pending.mode in ("put", "delete") and pending.scope.origin:
             pending.scope.set_mark(document, pending.mark)
         if pending.op is not None:
+            pending.fail()
             pending.scope.take_number_back(document, pending.op[2])
 
     # -- editing -------------------------------------------------------------------------------------------------
@@ -308,7 +305,7 @@ class Engine(Reading):
         newest = scope.mark(document) or draft.mark
         if newest == draft.mark:
             base = {**draft.base, **after} if draft.schema.declared else after
-            scope.set_mark(document, Mark(draft.mark.at, base, draft.mark.leave))
+            scope.set_mark(document, draft.mark._replace(base=base))
             return
         changed = {n: v for n, v in after.items() if n not in draft.base or not alike(v, draft.base[n])}
         kept = {
@@ -316,7 +313,7 @@ class Engine(Reading):
             for n, v in (newest.values() or {}).items()
             if draft.schema.declared or n in after or n not in draft.base
         }
-        scope.set_mark(document, Mark(newest.at, {**kept, **changed}, newest.leave))
+        scope.set_mark(document, newest._replace(base={**kept, **changed}))
 
     # -- scopes --------------------------------------------------------------------------------------------------
 

@@ -9,12 +9,13 @@ from typing import Any
 from concordant.causal import Stamp
 from concordant.errors import ContestedError
 from concordant.escalation import Escalation, escalation_of
-from concordant.record import Earlier, Record
+from concordant.record import Record
 from concordant.record.apply import without
 from concordant.record.leases import end_of
 from concordant.schema import Compiled
-from concordant.storage import Row, State, Storage
+from concordant.storage import State, Storage
 from concordant.workspace.document import Document
+from concordant.workspace.executions import Executions
 from concordant.workspace.expiry import touch
 from concordant.workspace.inbox import as_known
 from concordant.workspace.quarantine import Quarantine
@@ -22,7 +23,7 @@ from concordant.workspace.registry import Registry
 from concordant.workspace.resolving import Subscribers
 from concordant.workspace.scope import Mark, Scope
 from concordant.workspace.scoping import ANONYMOUS, Scoping
-from concordant.workspace.states import current_view, effect_of, expanded
+from concordant.workspace.states import current_view, expanded
 
 __all__ = ["Namespace", "Reading"]
 
@@ -56,7 +57,7 @@ class Reading:
         n, state = self.storage.peek(namespace, key)
         if type(state) is tuple and (scope is None or scope.task is None or scope.base.executed_before is False):
             found: Document | None = Document(namespace, key, state[2], state[7], state[3], state[3], schema, raw=True)
-            mark = Mark(state[2], state[7])
+            mark = Mark(state[2], state[7], time=state[3])
             if scope is None:
                 self.scoping.note_read(document, mark)
             else:
@@ -67,9 +68,9 @@ class Reading:
                 n, state = self.storage.peek(namespace, key)
             past = False
             if scope is not None and scope.task is not None and state is not None:
-                rows = self._earlier(scope, document)
-                if rows:
-                    state, past = self._without(rows, state, schema), True
+                earlier = self._earlier(scope, document)
+                if earlier is not None:
+                    state, past = self._without(earlier, state, schema), True
             found = self._document(namespace, key, state, schema, strict=strict, past=past)
         mark = Mark(n, {}) if found is None else _mark_of(n, found)
         if scope is None:
@@ -137,17 +138,15 @@ class Reading:
                 state = self.storage.load(namespace, key)
             past = False
             if scope is not None and scope.task is not None and state is not None:
-                rows = self._earlier(scope, (namespace, key))
-                if rows:
-                    state, past = self._without(rows, state, schema), True
+                earlier = self._earlier(scope, (namespace, key))
+                if earlier is not None:
+                    state, past = self._without(earlier, state, schema), True
             return self._document(namespace, key, state, schema, past=past)
 
-    def _without(self, rows: dict[int, Row], state: State, schema: Compiled) -> State:
+    def _without(self, executions: Executions, state: State, schema: Compiled) -> State:
         replica = self.storage.replica
         record = expanded(state, schema, replica)
-        mine = [row for row in rows.values() if row.time >= record.reborn]
-        earlier = [Earlier(row.stamp(replica), effect_of(row, schema, replica)) for row in mine]
-        earlier.sort(key=lambda one: one.stamp.n)
+        earlier = [part.effect(schema, replica) for part in executions.hidden(record.reborn)]
         stamp = Stamp(record.updated_at, replica, self.storage.now()[0] + 1, "", "", "read")
         return without(record, schema.root, earlier, stamp)
 
@@ -198,21 +197,21 @@ class Reading:
             raise ContestedError(document)
         return document
 
-    def _earlier(self, scope: Scope, document: tuple[Namespace, str]) -> dict[int, Row]:
-        """The puts that earlier executions of the scope's task made to a document, by ordinal."""
-        if scope.base.executed_before is False:
-            return {}
-        found: dict[int, Row] | None = scope.earlier.get(document)
-        if found is None:
-            found = {}
-            task = scope.task
-            if task is not None and scope.base.executed_before is None:
-                scope.base.executed_before = self.storage.executed_before(task.task, task.execution)
-            if task is not None and scope.base.executed_before:
-                for row in self.storage.puts_of(task.task, *document):
-                    if row.op is not None and row.op[1] != task.execution:
-                        found.setdefault(row.op[2], row)
-            found = scope.earlier.setdefault(document, found)
+    def _earlier(self, scope: Scope, document: tuple[Namespace, str]) -> Executions | None:
+        """The puts that earlier executions of the scope's task made to a document; ``None`` if there are none."""
+        base, task = scope.base, scope.task
+        if base.executed_before is False or task is None:
+            return None
+        if base.executed_before is None:
+            base.executed_before = self.storage.executed_before(task.task, task.execution)
+            if not base.executed_before:
+                return None
+        if document not in scope.earlier:
+            puts = self.storage.puts_of(task.task, *document)
+            rows = [row for row in puts if row.op is not None and row.op[1] != task.execution]
+            open_ = not self.registry.find(document[0]).declared
+            scope.earlier.setdefault(document, Executions(rows, open_=open_) if rows else None)
+        found: Executions | None = scope.earlier[document]
         return found
 
 
@@ -236,4 +235,4 @@ _NONE: frozenset[str] = frozenset()
 def _mark_of(n: int, document: Document) -> Mark:
     """What a read of a document lets its reader know."""
     leave = frozenset([path[0] for path in document.contested if path]) if document.contested else _NONE
-    return Mark(n, document._body, leave)
+    return Mark(n, document._body, leave, time=document._updated)

@@ -67,13 +67,14 @@ class TaskScope(NamedTuple):
 
 class Mark(NamedTuple):
     """What a scope has read of a document: up to which commit (-1: nothing), the value as JSON text or dict, the
-    top-level fields that were contested then, which the read did not show, and, if it is what a scope has put there
-    since, the origin of that."""
+    top-level fields that were contested then, which the read did not show, if it is what a scope has put there since,
+    the origin of that, and when the commit was made."""
 
     at: int
     base: Any
     leave: frozenset[str] = frozenset()
     put: str = ""
+    time: float = 0.0
 
     def values(self) -> dict[str, Any] | None:
         """The value read, as a dict; ``None`` if nothing was read."""
@@ -88,7 +89,7 @@ class Mark(NamedTuple):
     def then_put(self, body: bytes, origin: str) -> Mark:
         """What was read, with fields put over it; put together when it is asked for."""
         base = self.values() if isinstance(self.base, tuple) else self.base
-        return Mark(self.at, (base, body), self.leave, origin)
+        return self._replace(base=(base, body), put=origin)
 
 
 class Handed(NamedTuple):
@@ -135,6 +136,7 @@ class Scope:
         "since",
         "strands",
         "task",
+        "took_back",
         "written",
     )
 
@@ -155,8 +157,9 @@ class Scope:
         self.task = task
         self._marks: dict[Document, Mark | bytes] = {}
         self.ordinals: dict[Document, int] = {}
-        self.earlier: dict[Document, dict[int, Any]] = {}
+        self.earlier: dict[Document, Any] = {}  # what earlier executions of the task put (``Executions``)
         self.executed_before: bool | None = None
+        self.took_back: set[int] = set()  # its commits that took back what an earlier execution had put
         self.base = self  # the task's own scope, where this one is another name or handle of it
         self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last mark
         self.floor = task.floor if task is not None else 0.0

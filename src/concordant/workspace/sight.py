@@ -47,8 +47,9 @@ def seen_by(
     Args:
         earlier_began: when the earlier execution began, for a put that takes the place of one of its puts.
     """
-    at = mark.at if mark is not None else -1
+    at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
     origin, relation, began, since = scope.origin, scope.relation, scope.began, scope.since
+    took_back = scope.base.took_back
     if earlier_began is not None:
         began, since = None, earlier_began
 
@@ -61,6 +62,8 @@ def seen_by(
             return True
         if origin and stamp.origin == origin:
             return True
+        if n in took_back and when <= time:
+            return True  # it was read, gave way to an earlier execution of the task, and stands again
         if relation is not None and stamp.origin:
             verdict = relation(task_of(origin), task_of(stamp.origin))
             if verdict != "ordered":

@@ -1,0 +1,196 @@
+"""What earlier executions of a task have put to a document, and what the puts of a new execution make of that.
+
+The n-th put of an execution takes the place of the n-th put of the one before, field by field:
+
+- A field that it gives the same value is left as it is, with all that others have made of it meanwhile.
+- A field that it gives another value *diverges*: what the earlier n-th put did to it is taken back, and what later
+  ones did to it as well, for they built on a value that is no more. If the new execution makes those puts again, they
+  are edits of the new value, equal or not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from concordant.kinds.record import split_slot
+from concordant.record import Earlier
+from concordant.schema import Compiled
+from concordant.storage import Row
+from concordant.tree import PARKED, LeafChange, Path
+from concordant.values import alike, decode
+from concordant.workspace.states import effect_of
+
+__all__ = ["Executions", "Part", "Replay"]
+
+Fields: TypeAlias = frozenset[str | None]
+"""Names of top-level fields; ``None`` among them stands for the whole document."""
+
+_NOTHING: Fields = frozenset()
+_WHOLE: Fields = frozenset([None])
+
+
+class Part(NamedTuple):
+    """What one put did, as far as it stands: to the fields ``within`` (``None`` among them: to all), ``void`` apart."""
+
+    row: Row
+    void: Fields = _NOTHING
+    within: Fields = _WHOLE
+
+    def without(self, fields: Fields) -> Part:
+        """The same apart from some fields; a deletion is no matter of single fields."""
+        return self._replace(void=self.void | (_WHOLE if fields and self.row.act == "delete" else fields))
+
+    def effect(self, schema: Compiled, replica: str) -> Earlier:
+        """Its stamp and changes; only once nothing of the document is put off any more."""
+        changes: Sequence[LeafChange] = () if None in self.void else effect_of(self.row, schema, replica)
+        if self.void or None not in self.within:
+            whole = None in self.within
+            changes = tuple(
+                c for c in changes if (f := _field(c.path)) not in self.void and (whole or f in self.within)
+            )
+        return Earlier(self.row.stamp(replica), changes)
+
+
+class Replay(NamedTuple):
+    """What a put of a new execution makes of the earlier ones.
+
+    Attributes:
+        began: when the put was made first, the execution that made it had begun then.
+        diverging: the fields in which it diverges; none: it changes nothing.
+        kept: the fields that it leaves as they are.
+        own: the effects of the puts whose place it takes.
+        back: the effects that are taken back, newest first.
+    """
+
+    began: float
+    diverging: Fields
+    kept: frozenset[str]
+    own: tuple[Part, ...]
+    back: tuple[Part, ...]
+
+    def untouched(self, schema: Compiled, replica: str) -> frozenset[str]:
+        """The fields whose being left out is nothing new."""
+        changes = [change for part in self.own for change in part.effect(schema, replica).changes]
+        fields = {_field(change.path) for change in changes} - self.diverging
+        return self.kept.union(name for name in fields if name is not None)
+
+
+class _Made(NamedTuple):
+    """The n-th put of the executions so far: the last of them, what stands of all, when the first began, and the
+    fields in which nothing stands, because the last execution diverged before it and came no further."""
+
+    row: Row
+    parts: tuple[Part, ...]
+    began: float
+    void: Fields = _NOTHING
+
+    def values(self) -> dict[str, Any] | None:
+        """The values that it gave; ``None`` for a deletion."""
+        return None if self.row.act == "delete" else decode(self.row.body or b"{}")
+
+
+class Executions:
+    """The puts to one document of one task's earlier executions.
+
+    Args:
+        rows: the journal's rows of those puts.
+        open_: whether a put also changes what it leaves out (in a namespace without a model).
+    """
+
+    __slots__ = ("_made", "_open", "_replayed")
+
+    def __init__(self, rows: Iterable[Row], *, open_: bool) -> None:
+        self._open = open_
+        self._made: dict[int, _Made] = {}
+        self._replayed: dict[int, Fields] = {}
+        execution = None
+        for row in sorted(rows, key=lambda row: row.n):
+            assert row.op is not None
+            if row.op[1] != execution:
+                execution, self._replayed = row.op[1], {}
+            self._take(row, row.op[2], row.op[3])
+        self._replayed = {}
+
+    def replay(
+        self, ordinal: int, values: dict[str, Any] | None, since: float, parked: Collection[str] = ()
+    ) -> Replay | None:
+        """What the n-th put of the present execution makes of the earlier ones; ``None`` if there is none.
+
+        Args:
+            values: the values that it gives; ``None`` for a deletion.
+            since: a time; what was put before it is over.
+            parked: fields for which it gives values of a wrong type.
+        """
+        made = self._made.get(ordinal)
+        if made is None or made.row.time < since:
+            self._replayed[ordinal] = _NOTHING
+            return None
+        before = self._diverging(ordinal) | made.void
+        old = made.values()
+        if old is None or values is None:
+            diverging = _NOTHING if old is values and not before else _WHOLE
+            kept: frozenset[str] = frozenset()
+        elif None in before:
+            diverging, kept = _WHOLE, frozenset()
+        else:
+            names = {*old, *values, *parked}
+            changed = {n for n in names if n not in old or n not in values or not alike(old[n], values[n])}
+            changed |= {name for name in before if name is not None and (self._open or name in names)}
+            kept = frozenset(names - changed)
+            diverging = frozenset(changed)
+        self._replayed[ordinal] = diverging
+        if not diverging:
+            return Replay(made.began, diverging, kept, made.parts, ())
+        own = made.parts if not kept else tuple(part._replace(within=diverging) for part in made.parts)
+        later = [
+            part._replace(within=_WHOLE if part.row.act == "delete" else diverging)
+            for number, other in self._made.items()
+            if number > ordinal and number not in self._replayed
+            for part in other.parts
+        ]
+        back = [part.without(before) for part in (*own, *later) if part.row.time >= since]
+        return Replay(made.began, diverging, kept, made.parts, tuple(sorted(back, key=lambda part: -part.row.n)))
+
+    def take_back(self, ordinal: int) -> None:
+        """The n-th put of the present execution was not committed."""
+        self._replayed.pop(ordinal, None)
+
+    def hidden(self, since: float) -> list[Part]:
+        """What the present execution is not to read: effects of earlier ones that it has not replaced, newest first."""
+        found = [
+            part.without(self._diverging(number))
+            for number, made in self._made.items()
+            if number not in self._replayed
+            for part in made.parts
+            if part.row.time >= since
+        ]
+        return sorted(found, key=lambda part: -part.row.n)
+
+    def _diverging(self, ordinal: int) -> Fields:
+        """The fields in which the present execution has diverged before its n-th put."""
+        return _NOTHING.union(*(fields for number, fields in self._replayed.items() if number < ordinal))
+
+    def _take(self, row: Row, ordinal: int, began: float) -> None:
+        """A put of an earlier execution as one of those that a later one meets."""
+        old = self._made.get(ordinal)
+        replay = self.replay(ordinal, _Made(row, (), began).values(), 0.0)
+        if replay is None or old is None:
+            self._made[ordinal] = _Made(row, (Part(row),), began)
+            return
+        for number, other in self._made.items():
+            if number > ordinal and number not in self._replayed:
+                parts = tuple(part.without(replay.diverging) for part in other.parts)
+                self._made[number] = other._replace(parts=parts, void=other.void | replay.diverging)
+        gone = replay.diverging if replay.kept else _WHOLE
+        self._made[ordinal] = _Made(row, (*(part.without(gone) for part in old.parts), Part(row)), began)
+
+
+def _field(path: Path) -> str | None:
+    slot = path[0]
+    if slot is None:
+        return None
+    if slot == PARKED:
+        return str(json.loads(path[1])[0]) if len(path) > 1 and path[1] is not None else None
+    return split_slot(slot)[1]

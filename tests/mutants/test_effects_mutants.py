@@ -1,0 +1,84 @@
+"""Deliberately broken re-executions: each lets a node that is executed again have another effect than once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+import pytest
+
+from concordant.tree import change as change_module
+from concordant.workspace import executions, scope as scope_module
+from concordant.workspace.executions import Executions, Part
+
+from ..langgraph.effects import test_once
+
+apply_module = import_module("concordant.record.apply")
+Patch = pytest.MonkeyPatch
+MUTANTS: dict[str, Callable[[Patch], None]] = {}
+
+
+def mutant(function: Callable[[Patch], None]) -> Callable[[Patch], None]:
+    MUTANTS[function.__name__] = function
+    return function
+
+
+@mutant
+def equal_puts_never_follow_others(patch: Patch) -> None:
+    """A put that is equal to the earlier one is left, though one before it was not."""
+    patch.setattr(Executions, "_diverging", lambda *_: frozenset())
+
+
+@mutant
+def nothing_is_hidden(patch: Patch) -> None:
+    """Reads show what the earlier execution put."""
+    patch.setattr(Executions, "hidden", lambda *_: [])
+
+
+@mutant
+def executions_are_not_told_apart(patch: Patch) -> None:
+    """Of three executions only the first is remembered."""
+    patch.setattr(Executions, "_take", _first_only)
+
+
+def _first_only(self: Executions, row: object, ordinal: int, began: float) -> None:
+    if ordinal not in self._made:
+        self._made[ordinal] = executions._Made(row, (Part(row),), began)  # type: ignore[arg-type]
+
+
+@mutant
+def effects_leave_out_what_is_as_before(patch: Patch) -> None:
+    """A put's own effect is only what differs from before it, not from what was put back for it."""
+    patch.setattr(
+        change_module.Change, "since", lambda self, earlier, _since=change_module.Change.since: _since(self, {})
+    )
+
+
+@mutant
+def what_was_put_back_is_another_write(patch: Patch) -> None:
+    """An entry under a new dot is not known again."""
+    patch.setattr(apply_module, "_identity", lambda stamp: stamp[1:3])
+
+
+@mutant
+def what_was_put_back_is_unseen(patch: Patch) -> None:
+    """What a node read is new to it after it was put back."""
+    patch.setattr(scope_module.Mark, "time", property(lambda _: 0.0))
+
+
+def nodes() -> None:
+    for seed in (*range(60), *range(480, 490)):
+        test_once.check(seed, "retry")
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under each mutant some random node differs from its last execution alone."""
+    MUTANTS[name](monkeypatch)
+    with pytest.raises(AssertionError):
+        nodes()
+
+
+def test_without_a_mutant_the_check_passes() -> None:
+    """The same nodes have the effect of their last execution."""
+    nodes()
