@@ -4,14 +4,19 @@ import importlib.util
 import itertools
 import os
 import random
+import shutil
+import tempfile
+import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from concordant.storage import SqliteOptions, Storage, open_storage
+from concordant.storage import PostgresOptions, SqliteOptions, Storage, open_storage
 from concordant.workspace import workspace as workspace_module
 
 # CrewAI has an environment of its own, in which `make test` runs these.
@@ -57,13 +62,49 @@ def seed(request: pytest.FixtureRequest) -> str:
     return str(request.config.getoption("hypothesis_seed"))
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The url of a Postgres: that of CONCORDANT_POSTGRES, else of one that is started here and stopped at the end."""
+    given = os.environ.get("CONCORDANT_POSTGRES")
+    if given:
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pgserver looks for a runtime folder that the system may not have
+        import pgserver
+
+        folder = tempfile.mkdtemp(prefix="pg")  # short, and open to the user as which the server runs
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # no machine fails during the tests
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_urls(postgres_server: str) -> Callable[[], str]:
+    """A function that makes an empty schema in the server's database, and gives a url that leads there."""
+    import psycopg
+
+    def make() -> str:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(postgres_server, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[arg-type]
+        parts = urlsplit(postgres_server)
+        query = "&".join(filter(None, [parts.query, f"options=-csearch_path%3D{name}"]))
+        return urlunsplit(parts._replace(query=query))
+
+    return make
+
+
 @pytest.fixture
-def fresh_url(tmp_path: Path) -> Callable[[str], str | None]:
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str | None]:
     """A function that gives, for a kind of storage, the url of a store that nobody has used yet."""
     numbers = itertools.count()
     urls: dict[str, Callable[[], str | None]] = {
         "memory": lambda: None,
         "sqlite": lambda: f"sqlite:///{tmp_path}/{next(numbers)}.db",
+        "postgres": lambda: request.getfixturevalue("postgres_urls")(),
     }
     return lambda kind: urls[kind]()
 
@@ -81,10 +122,13 @@ def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPa
         options = {
             "memory": None,
             "sqlite": SqliteOptions(synchronous="normal", cache=0 if uncached else 32 * 1024 * 1024),
+            "postgres": PostgresOptions(pool_size=4, cache=0 if uncached else 32 * 1024 * 1024),
         }
 
         def opening(url: str | None, replica: str | None, journal: int, settings: Any) -> Storage:
-            opened.append(open_storage(url or fresh_url(kind), replica, journal, settings or options[kind]))
+            opened.append(
+                open_storage(url or fresh_url(kind), replica, journal, settings or (None if url else options[kind]))
+            )
             while len(opened) > 40:
                 opened.pop(0).close()
             return opened[-1]

@@ -32,7 +32,7 @@ from concordant.errors import (
 )
 from concordant.kinds import Counter, List, Map, Scalar, Set, Text, priority
 from concordant.schema import Schema
-from concordant.storage import SqliteOptions
+from concordant.storage import PostgresOptions, SqliteOptions
 from concordant.workspace import (
     ABSTAIN,
     DELETED,
@@ -49,7 +49,6 @@ from concordant.workspace import (
     Update,
     Workspace,
     merge,
-    run_waiting,
 )
 
 __all__ = [
@@ -72,6 +71,7 @@ __all__ = [
     "List",
     "Map",
     "Moment",
+    "PostgresOptions",
     "Receipt",
     "Scalar",
     "Schema",
@@ -89,5 +89,4 @@ __all__ = [
     "Workspace",
     "merge",
     "priority",
-    "run_waiting",
 ]

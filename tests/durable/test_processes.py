@@ -14,7 +14,7 @@ from .processes import acknowledged, check_store, start, succeed
 from .work import SCHEMAS, Expected
 
 FreshUrl = Callable[[str], str]
-DURABLE = ["sqlite"]
+DURABLE = ["sqlite", "postgres"]
 
 
 def many_at_once(url: str, processes: int, steps: int, documents: int) -> None:

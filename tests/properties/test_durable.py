@@ -16,7 +16,7 @@ from .team import Team, check_team, team_history
 from .world import exact
 
 KeepOn = Callable[[str], None]
-DURABLE = ["sqlite"]
+DURABLE = ["sqlite", "postgres"]
 
 
 @pytest.mark.parametrize("kind", DURABLE)

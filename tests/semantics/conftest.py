@@ -6,8 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
+LONG = ("test_workbench", "test_reexecution", "test_scopes", "test_tasks")
+"""What has so many cases that on Postgres it runs with the long tests."""
 
-@pytest.fixture(params=["memory", "sqlite"], autouse=True)
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if any("storage" in marker.args[0] for marker in metafunc.definition.iter_markers("parametrize")):
+        return  # it says itself
+    long = metafunc.module.__name__.rpartition(".")[2] in LONG
+    postgres = pytest.param("postgres", marks=pytest.mark.torture) if long else "postgres"
+    metafunc.parametrize("storage", ["memory", "sqlite", postgres], indirect=True)
+
+
+@pytest.fixture(autouse=True)
 def storage(request: pytest.FixtureRequest, keep_on: Callable[[str], None]) -> str:
     """The kind of storage that the test's workspaces are kept on."""
     kind: str = request.param

@@ -16,7 +16,7 @@ from concordant.storage.base import (
 )
 from concordant.storage.memory import MemoryStorage
 from concordant.storage.opening import open_storage
-from concordant.storage.options import SqliteOptions
+from concordant.storage.options import PostgresOptions, SqliteOptions
 
 __all__ = [
     "Beside",
@@ -25,6 +25,7 @@ __all__ = [
     "Knowledge",
     "MemoryStorage",
     "Place",
+    "PostgresOptions",
     "PutOff",
     "Result",
     "Row",

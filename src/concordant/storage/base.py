@@ -204,6 +204,15 @@ class Storage(Protocol):
         """A context in which no commit takes place."""
         ...
 
+    def beginning(self, local: float) -> tuple[float, float]:
+        """A scope that began at a time of this process's clock: the store's time, and the time up to which other
+        processes' commits have surely been seen, whatever the error of their clocks."""
+        ...
+
+    def is_own(self, n: int) -> bool:
+        """Whether a commit was made by this process, recently."""
+        ...
+
     def now(self) -> tuple[int, float]:
         """The number of the last commit, and the time."""
         ...

@@ -50,7 +50,9 @@ class Database(Protocol):
 
     place: str
     replica: str
-    clock_error: float
+
+    @property
+    def clock_error(self) -> float: ...
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         """What a query finds in all that is committed."""
@@ -65,6 +67,10 @@ class Database(Protocol):
         Raises:
             StorageError: the database cannot be used; nothing was committed.
         """
+        ...
+
+    def shared(self, local: float) -> float:
+        """The time that ``time()`` gave, or will give, at a time of this process's own clock."""
         ...
 
     def time(self) -> float:

@@ -157,6 +157,12 @@ class MemoryStorage:
     def reading(self) -> Any:
         return self.lock
 
+    def beginning(self, local: float) -> tuple[float, float]:
+        return local, local
+
+    def is_own(self, n: int) -> bool:
+        return True
+
     def now(self) -> tuple[int, float]:
         return self.n, self.time()
 

@@ -8,7 +8,7 @@ from typing import Any
 from concordant.errors import ConcordantError
 from concordant.storage.base import Storage
 from concordant.storage.memory import MemoryStorage
-from concordant.storage.options import SqliteOptions
+from concordant.storage.options import PostgresOptions, SqliteOptions
 from concordant.storage.sql import SqlStorage
 
 __all__ = ["open_storage"]
@@ -34,5 +34,12 @@ def open_storage(url: str | None, replica: str | None, journal: int, options: An
         if not isinstance(settings, SqliteOptions):
             raise ConcordantError(f"options={options!r} are no settings of a SQLite file: use SqliteOptions(...)")
         return SqlStorage(SqliteDatabase(url, replica, settings), cache=settings.cache)
+    if url.startswith(("postgresql:", "postgres:")):
+        from concordant.storage.postgres import PostgresDatabase
+
+        wanted = options or PostgresOptions()
+        if not isinstance(wanted, PostgresOptions):
+            raise ConcordantError(f"options={options!r} are no settings of Postgres: use PostgresOptions(...)")
+        return SqlStorage(PostgresDatabase(url, replica, wanted), cache=wanted.cache)
     example = 'Use "sqlite:///team.db" or "postgresql://host/database", or leave out the url'
     raise ConcordantError(f"no storage for {url!r}. {example}")

@@ -48,6 +48,9 @@ class Saving:
 
     Args:
         source: whose events these are.
+
+    Attributes:
+        n: the number of the last commit.
     """
 
     def __init__(self, tx: Writing, projection: Projection | None, source: str) -> None:
@@ -56,7 +59,7 @@ class Saving:
         self._source = source
         self._held: dict[Place, _Held] = {}
         self._made: dict[Place, tuple[Record, int, int]] = {}
-        self._n, self._clock = tx.n, tx.clock
+        self.n, self._clock = tx.n, tx.clock
 
     def has(self, place: Place) -> bool:
         """Whether the document has been loaded."""
@@ -68,7 +71,7 @@ class Saving:
 
     def apply(self, place: Place, update: Update) -> None:
         """Runs an update and saves what comes of it."""
-        held, n = self._held[place], self._n + 1
+        held, n = self._held[place], self.n + 1
         now = self._tx.now
         if now <= self._clock:  # the clock never stands still or goes back: the order of times is that of commits
             now = self._clock + 1e-6
@@ -76,7 +79,7 @@ class Saving:
         if result is None:
             return
         state, row, beside = result
-        self._n, self._clock = n, now
+        self.n, self._clock = n, now
         if beside is not None and beside.erases:
             self._erase(place, held)
         if state is not None and (row is not None or (beside is not None and beside.lasts)):
@@ -89,8 +92,8 @@ class Saving:
     def end(self) -> list[tuple[Place, Record, int, int]]:
         """Saves the number and time of the last commit; returns the records that were made, with the numbers of the
         commits that made them, and their sizes."""
-        if self._n != self._tx.n:
-            self._tx.run("UPDATE concordant_store SET n = ?, clock = ?", (self._n, self._clock))
+        if self.n != self._tx.n:
+            self._tx.run("UPDATE concordant_store SET n = ?, clock = ?", (self.n, self._clock))
         return [(place, *made) for place, made in self._made.items()]
 
     # -- the desk ------------------------------------------------------------------------------------------------
@@ -117,15 +120,15 @@ class Saving:
         shown, fingerprint = None, None
         if isinstance(state, Record) and self._projection is not None:
             shown, fingerprint = self._projection.shown(place[0], state), self._projection.fingerprint(place[0])
-        columns = dump_state(held.id or self._n, state, *place, open_, shown, fingerprint, self._n)
+        columns = dump_state(held.id or self.n, state, *place, open_, shown, fingerprint, self.n)
         if held.id is None:
-            held.id = self._n
+            held.id = self.n
             self._tx.run(_INSERT, columns)
         else:
             self._tx.run(_UPDATE, (*columns[3:], held.id))
         held.state, held.open_count = state, open_
         if isinstance(state, Record):
-            self._made[place] = (state, self._n, len(columns[12]))
+            self._made[place] = (state, self.n, len(columns[12]))
 
     def _save_beside(self, place: Place, held: _Held, beside: Beside, now: float) -> None:
         run, name = self._tx.run, (dump_namespace(place[0]), dump_key(place[1]))
@@ -135,7 +138,7 @@ class Saving:
                 known = before.get(id_)
                 if known is None:
                     body = dump_escalation(escalation)
-                    run(_OPENED, (id_, *name, escalation.state, self._n, number, body))
+                    run(_OPENED, (id_, *name, escalation.state, self.n, number, body))
                 elif known != escalation:
                     run(_CHANGED, (escalation.state, dump_escalation(escalation), id_))
             held.open = dict(beside.open)
@@ -143,7 +146,7 @@ class Saving:
             run(_CHANGED, (escalation.state, dump_escalation(escalation), escalation.id))
         for number, event in enumerate(beside.events):
             body = dump_escalation(event.escalation)
-            run(_EVENT, (self._n, number, held.id, self._source, now, event.kind, body))
+            run(_EVENT, (self.n, number, held.id, self._source, now, event.kind, body))
 
     def _erase(self, place: Place, held: _Held) -> None:
         name: tuple[Any, ...] = (dump_namespace(place[0]), dump_key(place[1]))

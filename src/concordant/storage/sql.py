@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from pydantic_core import from_json
 
@@ -33,6 +33,9 @@ from concordant.storage.tables import bounds, dump_key, dump_namespace
 
 __all__ = ["SqlStorage"]
 
+OWN = 100_000
+"""How many of this process's newest commits are told from those of others, where clocks may differ."""
+
 PAGE = 200
 """How many documents are fetched at once."""
 
@@ -43,6 +46,8 @@ _PEEK = (
 )
 _ID = "(SELECT id FROM concordant_documents WHERE namespace = ? AND key = ?)"
 _STATES = {"open": "('open', 'claimed')", "all": "('open', 'claimed', 'resolved', 'dismissed', 'superseded', 'agreed')"}
+
+Made: TypeAlias = "tuple[list[tuple[Place, Record, int, int]], range]"
 
 
 class SqlStorage:
@@ -62,6 +67,7 @@ class SqlStorage:
         self._cache = RecordCache(cache)
         self._projection: Projection | None = None
         self._clock = 0.0
+        self._own: dict[int, None] = {}
 
     def attach(self, projection: Projection) -> None:
         self._projection = projection
@@ -74,14 +80,16 @@ class SqlStorage:
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
         if not updates:
             return
-        made = self.database.write(lambda tx: self._run(tx, updates), self._peek(updates[0][:2]))
+        made, own = self.database.write(lambda tx: self._run(tx, updates), self._peek(updates[0][:2]))
+        self._own.update(dict.fromkeys(own))
+        while len(self._own) > OWN:
+            self._own.pop(next(iter(self._own)), None)
         for place, record, saved, size in made:
             self._cache.put(place, saved, record, size)
 
-    def _run(
-        self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]]
-    ) -> list[tuple[Place, Record, int, int]]:
-        """Runs updates in a transaction; returns the records that they made, as ``Saving.end`` does."""
+    def _run(self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]]) -> Made:
+        """Runs updates in a transaction; returns the records that they made, as ``Saving.end`` does, and the numbers
+        of the commits."""
         saving = Saving(tx, self._projection, self.source)
         found = tx.ahead
         for namespace, key, update in updates:
@@ -91,7 +99,7 @@ class SqlStorage:
                 saving.begin(place, columns[2:], self._state(columns, place, private=True))
             found = []
             saving.apply(place, update)
-        return saving.end()
+        return saving.end(), range(tx.n + 1, saving.n + 1)
 
     def advance(self, past: float) -> None:
         def run(tx: Writing) -> None:
@@ -138,6 +146,13 @@ class SqlStorage:
 
     def reading(self) -> Any:
         return nullcontext()
+
+    def beginning(self, local: float) -> tuple[float, float]:
+        since = self.database.shared(local)
+        return since, since - self.database.clock_error
+
+    def is_own(self, n: int) -> bool:
+        return n in self._own
 
     def now(self) -> tuple[int, float]:
         ((n, clock),) = self.database.rows("SELECT n, clock FROM concordant_store")

@@ -35,8 +35,6 @@ class SqliteDatabase:
         StorageError: it cannot be opened, or is no database of ours.
     """
 
-    clock_error = 0.0
-
     def __init__(self, url: str, replica: str | None, options: SqliteOptions) -> None:
         self.path = _path_of(url)
         self.place = f"sqlite:///{self.path}"
@@ -174,6 +172,13 @@ class SqliteDatabase:
 
     def time(self) -> float:
         return time.time()
+
+    def shared(self, local: float) -> float:
+        return local  # one machine, one clock
+
+    @property
+    def clock_error(self) -> float:
+        return 0.0
 
     def close(self) -> None:
         with self._lock:

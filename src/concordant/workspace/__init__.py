@@ -5,7 +5,6 @@ from concordant.workspace.agent import Agent
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.merging import Update, merge
 from concordant.workspace.scope import Moment, TaskScope
-from concordant.workspace.waiting import run_waiting
 from concordant.workspace.workspace import Workspace
 
 __all__ = [
@@ -24,5 +23,4 @@ __all__ = [
     "Update",
     "Workspace",
     "merge",
-    "run_waiting",
 ]

@@ -228,7 +228,7 @@ class Engine(Reading):
         task = scope.task
         assert task is not None
         self._earlier(scope, document)
-        pending.op = (task.task, task.execution, scope.number(document), task.began)
+        pending.op = (task.task, task.execution, scope.number(document), scope.since)
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         schema = self.registry.writable(namespace, key)

@@ -114,6 +114,10 @@ class Strands:
         self.reads: dict[Document, Handed] | None = None
 
 
+def _whichever(n: int) -> bool:
+    return True
+
+
 class Scope:
     """A unit of work: who, since when, and what it has read."""
 
@@ -127,6 +131,7 @@ class Scope:
         "executed_before",
         "floor",
         "ident",
+        "is_own",
         "names",
         "ordinals",
         "origin",
@@ -135,6 +140,7 @@ class Scope:
         "runner",
         "since",
         "strands",
+        "sure",
         "task",
         "took_back",
         "written",
@@ -153,6 +159,8 @@ class Scope:
         self.origin = origin
         self.began = began
         self.since = since
+        self.sure = since  # up to when commits that are not ``is_own`` were there for certain, by whatever clock
+        self.is_own: Callable[[int], bool] = _whichever
         self.relation = relation
         self.task = task
         self._marks: dict[Document, Mark | bytes] = {}
@@ -286,8 +294,10 @@ class Scope:
         return scope
 
     def counts_with(self, base: Scope) -> None:
-        """Numbers puts together with those of ``base``: a retried task finds them whoever makes them."""
+        """Numbers puts together with those of ``base``: a retried task finds them whoever makes them. It began as that
+        did."""
         self.ordinals, self.earlier, self.base = base.ordinals, base.earlier, base
+        self.since, self.sure, self.is_own = base.since, base.sure, base.is_own
 
 
 def descends(origin: str, above: str) -> bool:

@@ -113,14 +113,14 @@ class Scoping:
     def _scope_of(self, task: TaskScope) -> Scope:
         """The scope of a task, or of the strand of it that calls."""
         if not task.strands:
-            return self._tasks.get(task.key) or self._remember(task, Scope.of(task))
+            return self._tasks.get(task.key) or self._remember(task, self._of_task(task))
         here = self._here.get()
         ident, runner = running()
         if here is not None and here.ident == ident and here.task is not None and here.task.key == task.key:
             return here
         found = base = self._tasks.get(task.key)
         if base is None:
-            found = Scope.of(task)
+            found = self._of_task(task)
             found.is_strand(ident, runner)
             base = self._remember(task, found)
         elif runner is None or base.runner is None or base.runner() is not runner():
@@ -132,6 +132,13 @@ class Scoping:
             found = base.strand(ident, runner, here if here is not None and here.base is base else None, born)
         self._here.set(found)
         return found
+
+    def _of_task(self, task: TaskScope) -> Scope:
+        """The scope of a task, which began when its present execution did."""
+        scope = Scope.of(task)
+        scope.since, scope.sure = self._storage.beginning(task.began)
+        scope.is_own = self._storage.is_own
+        return scope
 
     def _remember(self, task: TaskScope, scope: Scope) -> Scope:
         with self._lock:

@@ -50,8 +50,9 @@ def seen_by(
     at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
     origin, relation, began, since = scope.origin, scope.relation, scope.began, scope.since
     took_back = scope.base.took_back
+    sure, is_own = scope.sure, scope.is_own
     if earlier_began is not None:
-        began, since = None, earlier_began
+        began, since, sure = None, earlier_began, earlier_began - (since - sure)
 
     def seen(stamp: Stamp) -> bool:
         if stamp.replica == replica:
@@ -68,7 +69,9 @@ def seen_by(
             verdict = relation(task_of(origin), task_of(stamp.origin))
             if verdict != "ordered":
                 return verdict == "same" and knows_of_own(scope, n, stamp.origin)
-        return n <= began if began is not None else when < since
+        if began is not None:
+            return n <= began
+        return when < sure or (when < since and is_own(n))
 
     return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
 

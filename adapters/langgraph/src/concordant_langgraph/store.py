@@ -15,6 +15,7 @@ from concordant_langgraph.filters import check_labels, check_namespace
 from concordant_langgraph.inbox import InboxStore
 from concordant_langgraph.items import MergedItem
 from concordant_langgraph.listener import listen
+from concordant_langgraph.opening import Opening
 from concordant_langgraph.provider import task_scope
 from concordant_langgraph.view import View
 
@@ -72,6 +73,36 @@ class MergeStore(InboxStore):
             self._conflicts = Conflicts(self.workspace, on_conflict)
         if index:
             self._view = View(self.workspace, InMemoryStore(index=index), private=True)
+
+    @classmethod
+    def from_conn_string(
+        cls,
+        url: str,
+        schemas: Mapping[tuple[str, ...], Any] | None = None,
+        *,
+        undeclared: Literal["merge", "reject"] = "merge",
+        index: IndexConfig | None = None,
+        options: Any = None,
+    ) -> Opening[Self]:
+        """A ``MergeStore`` on a database, for a ``with`` or an ``async with``, which closes it at its end.
+
+        Args:
+            url: ``"sqlite:///team.db"``, as for ``Workspace``.
+            schemas: as for ``MergeStore``.
+            undeclared: as for ``MergeStore``.
+            index: as for ``MergeStore``: vectors in this process's memory, made anew when the store is opened.
+            options: settings of the database, as for ``Workspace``.
+
+        >>> with MergeStore.from_conn_string("sqlite:///team.db") as store:
+        ...     store.put(("notes",), "n1", {"title": "Dots"})
+        >>> with MergeStore.from_conn_string("sqlite:///team.db") as store:
+        ...     store.get(("notes",), "n1").value
+        {'title': 'Dots'}
+        """
+
+        return Opening(
+            lambda: cls(workspace=Workspace(url, schemas=schemas, undeclared=undeclared, options=options), index=index)
+        )
 
     @classmethod
     def wrap(

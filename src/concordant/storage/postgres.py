@@ -1,0 +1,292 @@
+"""A store in a Postgres database, for many machines."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from concordant.errors import ConcordantError, StorageBusyError, StorageError
+from concordant.storage.clock import SharedClock
+from concordant.storage.database import Columns, Query, Writing
+from concordant.storage.migrating import VERSION, checked, migrate
+from concordant.storage.options import PostgresOptions
+from concordant.storage.tables import POSTGRES
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg_pool import ConnectionPool
+
+__all__ = ["PostgresDatabase"]
+
+T = TypeVar("T")
+
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_STORE = (
+    "SELECT n, clock, extract(epoch FROM clock_timestamp())::float8, pg_current_xact_id()::text "
+    "FROM concordant_store FOR UPDATE"
+)
+_SETTINGS = (
+    "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false), "
+    "set_config('idle_in_transaction_session_timeout', %s, false)"
+)
+_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+
+
+class PostgresDatabase:
+    """The database, by a pool of connections.
+
+    Raises:
+        StorageError: it cannot be reached, or is no database of ours.
+        ConcordantError: the driver is not installed.
+    """
+
+    def __init__(self, url: str, replica: str | None, options: PostgresOptions) -> None:
+        try:
+            import psycopg
+            import psycopg_pool
+        except ImportError as error:
+            raise ConcordantError("Postgres needs a driver: pip install 'concordant[postgres]'") from error
+        self._psycopg = psycopg
+        self._new_pool = psycopg_pool.ConnectionPool
+        self._url = url
+        self.place = _without_password(url)
+        self._options = options
+        self._clock = SharedClock()
+        self._lock = threading.Lock()
+        self._pool: ConnectionPool | None = None
+        self._closed = False
+        try:
+            self.replica = self._prepared(replica)
+        except BaseException:
+            self.close()
+            raise
+        _opened.add(self)
+
+    # -- connections ---------------------------------------------------------------------------------------------
+
+    def _connections(self) -> ConnectionPool:
+        with self._lock:
+            if self._closed:
+                raise StorageError(self.place, "the workspace was closed", "Open another one")
+            if self._pool is None:
+                keep = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+                self._pool = self._new_pool(
+                    self._url,
+                    min_size=1,
+                    max_size=self._options.pool_size,
+                    timeout=self._options.connect_timeout,
+                    reconnect_timeout=self._options.connect_timeout,
+                    kwargs={"autocommit": True, **keep},
+                    configure=self._configure,
+                    open=True,
+                    name="concordant",
+                )
+            return self._pool
+
+    def _configure(self, connection: psycopg.Connection[Any]) -> None:
+        options = self._options
+        idle = options.lock_timeout + options.statement_timeout
+        limits = (options.statement_timeout + options.lock_timeout, options.lock_timeout, idle)
+        connection.execute(_SETTINGS, [f"{round(1000 * seconds)}ms" for seconds in limits])
+
+    def _prepared(self, wanted: str | None) -> str:
+        """Connects, with the tables up to date; returns the store's name."""
+        known = "SELECT to_regclass('concordant_schema') IS NOT NULL"
+        seconds = max(2, round(self._options.connect_timeout))
+        try:
+            with self._psycopg.connect(self._url, autocommit=True, connect_timeout=seconds) as connection:
+                tx = _Writing(connection)
+                for _ in range(5):
+                    before = time.time()
+                    ((there,),) = tx.rows("SELECT extract(epoch FROM clock_timestamp())::float8")
+                    self._clock.sample(before, there, time.time())
+                if tx.rows(known)[0][0]:
+                    name = checked(tx.rows(VERSION)[0], self.place, wanted)
+                    if name is not None:
+                        return name
+                with connection.transaction():
+                    connection.execute("SELECT pg_advisory_xact_lock(7062026100233)")  # one at a time makes tables
+                    return migrate(tx, tx.rows(known)[0][0], POSTGRES, self.place, wanted)
+        except self._psycopg.Error as error:
+            raise self._ours(error) from error
+
+    def _call(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+        """Runs work on a connection; again on another if the connection is lost, which work must bear."""
+        end = time.monotonic() + self._options.connect_timeout
+        attempt = 0
+        while True:
+            try:
+                with self._connections().connection() as connection:
+                    return work(connection)
+            except _Unknown as unknown:
+                if self._committed(unknown.xid, end):
+                    return unknown.result  # type: ignore[no-any-return]
+            except self._psycopg.Error as error:
+                if not self._may_repeat(error) or time.monotonic() > end:
+                    raise self._ours(error) from error
+            time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+            attempt += 1
+            self._drop_broken()
+
+    def _drop_broken(self) -> None:
+        with self._lock:
+            pool = self._pool
+        if pool is not None:
+            pool.check()
+
+    def _may_repeat(self, error: Exception) -> bool:
+        """Whether nothing of the call was committed and another attempt may succeed."""
+        errors = self._psycopg.errors
+        lost = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
+        if isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected, *lost)):
+            return True
+        return isinstance(error, self._psycopg.OperationalError) and error.sqlstate is None
+
+    def _ours(self, error: Exception) -> StorageError:
+        errors = self._psycopg.errors
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if isinstance(error, errors.LockNotAvailable):
+            mend = "Nothing of the call was stored; write less at once, or wait longer (lock_timeout)"
+            return StorageBusyError(self.place, f"it was locked by others ({reason})", mend)
+        mend = "Nothing of the call was stored; make the database usable and call again"
+        if isinstance(error, errors.QueryCanceled):
+            mend = "Nothing of the call was stored; wait longer (statement_timeout)"
+        elif isinstance(error, errors.InsufficientPrivilege):
+            mend = "Grant the role what it needs: tables of its own, or CREATE once to make them"
+        return StorageError(self.place, reason, mend)
+
+    def _committed(self, xid: str, end: float) -> bool:
+        """What became of a transaction whose connection was lost while it was being committed.
+
+        Raises:
+            StorageError: it cannot be found out.
+        """
+        while True:
+            try:
+                with self._connections().connection() as connection:
+                    query = "SELECT pg_xact_status(%s::text::xid8)"
+                    ((status,),) = connection.execute(query, (xid,)).fetchall()
+                if status in ("committed", "aborted"):
+                    return bool(status == "committed")
+            except self._psycopg.Error as error:
+                if time.monotonic() > end:
+                    mend = "It is not known whether the call was stored: look, before you call again"
+                    raise StorageError(self.place, f"the connection was lost at the commit ({error})", mend) from error
+                self._drop_broken()
+            if time.monotonic() > end:
+                mend = "It is not known whether the call was stored: look, before you call again"
+                raise StorageError(self.place, "the connection was lost at the commit", mend)
+            time.sleep(0.05)
+
+    # -- the work ------------------------------------------------------------------------------------------------
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        return self._call(lambda connection: _Writing(connection).rows(statement, parameters))
+
+    def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
+        def run(connection: psycopg.Connection[Any]) -> T:
+            with connection.pipeline() as pipeline:
+                connection.execute(_BEGIN)
+                before = time.time()
+                store = connection.execute(_STORE, binary=True)
+                first = connection.execute(_marks(ahead[0]), ahead[1], binary=True) if ahead is not None else None
+                tx = _Writing(connection)
+                ((tx.n, tx.clock, there, xid),) = store.fetchall()
+                tx.now = self._clock.shared(time.time())
+                self._clock.watch(before, there, time.time())
+                if first is not None:
+                    tx.ahead = first.fetchall()
+                result = work(tx)
+                if not tx.changes:
+                    connection.execute("ROLLBACK")
+                    return result
+                try:
+                    connection.execute("COMMIT")
+                    pipeline.sync()
+                except self._psycopg.OperationalError as error:
+                    if connection.broken or connection.closed:
+                        raise _Unknown(xid, result) from error
+                    raise
+            return result
+
+        return self._call(run)
+
+    def time(self) -> float:
+        return self.shared(time.time())
+
+    def shared(self, local: float) -> float:
+        return self._clock.shared(local)
+
+    @property
+    def clock_error(self) -> float:
+        return self._clock.error
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def _after_fork(self) -> None:
+        """In the child of a fork: what belongs to the parent is left alone, never closed."""
+        _abandoned.append(self._pool)
+        self._lock = threading.Lock()
+        self._pool = None
+
+
+class _Unknown(Exception):
+    """The connection was lost while a transaction was being committed."""
+
+    def __init__(self, xid: str, result: Any) -> None:
+        self.xid = xid
+        self.result = result
+        super().__init__(xid)
+
+
+class _Writing:
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self.n = 0
+        self.clock = self.now = 0.0
+        self.ahead: list[Columns] = []
+        self.changes = False
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        return self._connection.execute(_marks(statement), parameters, binary=True).fetchall()
+
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        self.changes = True
+        self._connection.execute(_marks(statement), parameters)
+
+
+_opened: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
+_abandoned: list[Any] = []
+
+
+@lru_cache(maxsize=1024)
+def _marks(statement: str) -> Any:
+    """A statement with the driver's own marks for parameters."""
+    return statement.replace("?", "%s")
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    user = parts.username
+    return urlunsplit((parts.scheme, f"{user}@{host}" if user else host, parts.path, "", ""))
+
+
+def _forget_connections() -> None:
+    for database in list(_opened):
+        database._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_connections)
