@@ -38,8 +38,13 @@ def killed(url: str, seed: str, rounds: int) -> int:
     expected, total = Expected(), 0
     for turn in range(rounds):
         workers = (2 * turn, 2 * turn + 1)
-        processes = [start(url, worker, 0, 100_000, 10, began) for worker in workers]
-        time.sleep(rnd.uniform(0.6, 1.2))
+        with Workspace(url, schemas=SCHEMAS) as workspace:
+            before = workspace.moment().n
+            processes = [start(url, worker, 0, 100_000, 10, began) for worker in workers]
+            patience = time.monotonic() + 120
+            while workspace.moment().n == before and time.monotonic() < patience:
+                time.sleep(0.01)
+        time.sleep(rnd.uniform(0.05, 0.6))
         for process in processes:
             process.kill()
         with Workspace(url, schemas=SCHEMAS) as workspace:
