@@ -23,12 +23,14 @@ class Writing(Protocol):
         clock: the time of the last commit.
         now: the time.
         ahead: what the query that was given with the transaction found.
+        witness: number and time of its last row in the journal, by which it is found again.
     """
 
     n: int
     clock: float
     now: float
     ahead: list[Columns]
+    witness: tuple[int, float] | None
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         """What a query finds."""

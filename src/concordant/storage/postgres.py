@@ -125,8 +125,10 @@ class PostgresDatabase:
                 with self._connections().connection() as connection:
                     return work(connection)
             except _Unknown as unknown:
-                if self._committed(unknown.xid, end):
+                if self._committed(unknown, end):
                     return unknown.result  # type: ignore[no-any-return]
+                if time.monotonic() > end:
+                    raise self._ours(unknown.error) from unknown.error
             except self._psycopg.Error as error:
                 if not self._may_repeat(error) or time.monotonic() > end:
                     raise self._ours(error) from error
@@ -143,8 +145,12 @@ class PostgresDatabase:
     def _may_repeat(self, error: Exception) -> bool:
         """Whether nothing of the call was committed and another attempt may succeed."""
         errors = self._psycopg.errors
-        lost = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
-        if isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected, *lost)):
+        return isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected)) or self._is_loss(error)
+
+    def _is_loss(self, error: Exception) -> bool:
+        """Whether the connection is gone, which the driver may not have noticed yet."""
+        errors = self._psycopg.errors
+        if isinstance(error, (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)):
             return True
         return isinstance(error, self._psycopg.OperationalError) and error.sqlstate is None
 
@@ -161,28 +167,54 @@ class PostgresDatabase:
             mend = "Grant the role what it needs: tables of its own, or CREATE once to make them"
         return StorageError(self.place, reason, mend)
 
-    def _committed(self, xid: str, end: float) -> bool:
+    def _committed(self, unknown: _Unknown, end: float) -> bool:
         """What became of a transaction whose connection was lost while it was being committed.
 
         Raises:
             StorageError: it cannot be found out.
         """
-        while True:
+        error: Exception = unknown.error
+        asked = False
+        while not asked or time.monotonic() < end:
+            asked = True
             try:
                 with self._connections().connection() as connection:
-                    query = "SELECT pg_xact_status(%s::text::xid8)"
-                    ((status,),) = connection.execute(query, (xid,)).fetchall()
-                if status in ("committed", "aborted"):
-                    return bool(status == "committed")
-            except self._psycopg.Error as error:
-                if time.monotonic() > end:
-                    mend = "It is not known whether the call was stored: look, before you call again"
-                    raise StorageError(self.place, f"the connection was lost at the commit ({error})", mend) from error
+                    if not self._may_have_committed(connection, unknown.xid):
+                        return False
+                    known = self._witnessed(connection, unknown.witness)
+                if known is not None:
+                    return known
+            except self._psycopg.Error as lost:
+                error = lost
                 self._drop_broken()
-            if time.monotonic() > end:
-                mend = "It is not known whether the call was stored: look, before you call again"
-                raise StorageError(self.place, "the connection was lost at the commit", mend)
             time.sleep(0.05)
+        mend = "It is not known whether the call was stored: look, before you call again"
+        raise StorageError(self.place, f"the connection was lost at the commit ({error})", mend) from error
+
+    def _may_have_committed(self, connection: psycopg.Connection[Any], xid: str) -> bool:
+        query = "SELECT pg_xact_status(%s::text::xid8)"
+        try:
+            ((status,),) = connection.execute(query, (xid,)).fetchall()
+        except self._psycopg.errors.InvalidParameterValue:  # not given to anybody yet: a crash has undone it
+            return False
+        return bool(status != "aborted")
+
+    @staticmethod
+    def _witnessed(connection: psycopg.Connection[Any], witness: tuple[int, float] | None) -> bool | None:
+        """Whether the journal has the row of a transaction; None: that does not tell, or not yet.
+
+        A server that crashed gives the id of a transaction that it lost to the next one, so that the id alone would
+        call a lost write committed.
+        """
+        if witness is None:
+            return None
+        n, at = witness
+        found = connection.execute("SELECT time FROM concordant_journal WHERE n = %s", (n,), binary=True).fetchall()
+        if found:
+            return bool(found[0][0] == at)
+        # Whoever holds the store's row may be this very transaction, whose end is then waited for.
+        ((last,),) = connection.execute("SELECT n FROM concordant_store FOR UPDATE").fetchall()
+        return False if last < n else None
 
     # -- the work ------------------------------------------------------------------------------------------------
 
@@ -210,8 +242,8 @@ class PostgresDatabase:
                     connection.execute("COMMIT")
                     pipeline.sync()
                 except self._psycopg.OperationalError as error:
-                    if connection.broken or connection.closed:
-                        raise _Unknown(xid, result) from error
+                    if connection.broken or connection.closed or self._is_loss(error):
+                        raise _Unknown(xid, tx.witness, result, error) from error
                     raise
             return result
 
@@ -244,9 +276,11 @@ class PostgresDatabase:
 class _Unknown(Exception):
     """The connection was lost while a transaction was being committed."""
 
-    def __init__(self, xid: str, result: Any) -> None:
+    def __init__(self, xid: str, witness: tuple[int, float] | None, result: Any, error: Exception) -> None:
         self.xid = xid
+        self.witness = witness
         self.result = result
+        self.error = error
         super().__init__(xid)
 
 
@@ -256,6 +290,7 @@ class _Writing:
         self.n = 0
         self.clock = self.now = 0.0
         self.ahead: list[Columns] = []
+        self.witness: tuple[int, float] | None = None
         self.changes = False
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:

@@ -85,7 +85,9 @@ class Saving:
         if state is not None and (row is not None or (beside is not None and beside.lasts)):
             self._save(place, held, state, beside)
             if row is not None and (beside is None or not beside.erases):
-                self._tx.run(_ROW, dump_row(row, held.id or n))
+                columns = dump_row(row, held.id or n)
+                self._tx.run(_ROW, columns)
+                self._tx.witness = (columns[0], columns[2])
         if beside is not None:
             self._save_beside(place, held, beside, now)
 

@@ -197,6 +197,7 @@ class _Writing:
         self.n = 0
         self.clock = self.now = 0.0
         self.ahead: list[Columns] = []
+        self.witness: tuple[int, float] | None = None
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         return self._connection.execute(statement, parameters).fetchall()

@@ -1,0 +1,129 @@
+"""A Postgres of its own, and a way to it that is cut at the instant of a commit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+
+@contextlib.contextmanager
+def own_server() -> Iterator[str]:
+    """The url of a server that a test may crash."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pgserver looks for a runtime folder that the system may not have
+        import pgserver
+
+        folder = tempfile.mkdtemp(prefix="pg")
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+    # Only commits write the log, so that a crash is sure to lose what was not committed.
+    server.psql("ALTER SYSTEM SET wal_writer_delay = '10s'; SELECT pg_reload_conf();")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def writer(url: str) -> tuple[int, str]:
+    """The process of the server that has written and not committed, and the id of its transaction."""
+    query = "SELECT pid, backend_xid::text FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
+    with psycopg.connect(url, autocommit=True) as connection:
+        ((pid, xid),) = connection.execute(query).fetchall()
+    return pid, xid
+
+
+def crash(url: str, pid: int) -> None:
+    """Kills a process of the server, upon which the server ends all others and recovers; waits until it has."""
+    connection = psycopg.connect(url, autocommit=True)
+    os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(psycopg.OperationalError):
+        while True:  # until it is thrown out, so that what follows meets the server as recovered
+            connection.execute("SELECT 1")
+            time.sleep(0.01)
+    end = time.monotonic() + 60
+    while True:
+        try:
+            psycopg.connect(url).close()
+            return
+        except psycopg.OperationalError:
+            assert time.monotonic() < end, "the server did not recover"
+            time.sleep(0.05)
+
+
+class Cut:
+    """A way to a server that breaks at the next ``cuts`` commits.
+
+    Args:
+        url: of the server, at a socket in the file system.
+        at: ``"before"`` the server hears of the commit, or ``"after"`` it has answered, the answer being lost.
+        cuts: how many commits; each is the first on its connection.
+        meanwhile: called at a cut before anything of the commit is passed on.
+    """
+
+    def __init__(self, url: str, at: str, cuts: int, meanwhile: Callable[[], None] = lambda: None) -> None:
+        match = re.search(r"host=([^&]+)", url)
+        assert match is not None, url
+        self._target = str(Path(match[1]) / ".s.PGSQL.5432")
+        self._folder = tempfile.mkdtemp(prefix="cut")
+        self._at, self._meanwhile = at, meanwhile
+        self.left = cuts
+        self.url = url.replace(match[1], quote(self._folder))
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(Path(self._folder) / ".s.PGSQL.5432"))
+        self._listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+        shutil.rmtree(self._folder)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self._target)
+                lost = threading.Event()
+                threading.Thread(target=self._to_server, args=(client, server, lost), daemon=True).start()
+                threading.Thread(target=self._to_client, args=(client, server, lost), daemon=True).start()
+
+    def _to_server(self, client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(1 << 16):
+                if b"COMMIT\0" in data and self.left:
+                    self.left -= 1
+                    lost.set()
+                    self._meanwhile()
+                    if self._at == "before":
+                        break
+                server.sendall(data)
+        for end in (client, server):
+            _hang_up(end)
+
+    def _to_client(self, client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(1 << 16):
+                if lost.is_set() and (self._at == "before" or b"COMMIT\0" in data):
+                    break
+                client.sendall(data)
+        for end in (client, server):
+            _hang_up(end)
+
+
+def _hang_up(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+    end.close()

@@ -1,0 +1,79 @@
+"""A connection to Postgres that is lost at the commit: the write is stored once, or the error says what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from concordant import PostgresOptions, Workspace
+from concordant.errors import StorageError
+
+from .cutting import Cut, crash, own_server, writer
+from .work import SCHEMAS, SPACE
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with own_server() as url:
+        yield url
+
+
+def votes(url: str, key: str) -> int:
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        document = workspace.get(SPACE, key)
+        return 0 if document is None else int(document.value["votes"])
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+@pytest.mark.parametrize("cuts", [1, 3])
+def test_g5_g10_a_write_whose_connection_is_lost_at_the_commit_is_stored_once(server: str, at: str, cuts: int) -> None:
+    """Whether the commit or its answer was lost, once or several times: a counter counts the call once."""
+    key = f"{at}{cuts}"
+    Workspace(server, schemas=SCHEMAS).close()
+    way = Cut(server, at, cuts)
+    with Workspace(way.url, schemas=SCHEMAS) as workspace:
+        workspace.agent("ada").write(SPACE, key, {"votes": 1})
+    way.close()
+    assert way.left == (0 if at == "before" else cuts - 1)  # an answer is lost once: then the write is known
+    assert votes(server, key) == 1
+
+
+def test_g10_a_crash_that_gives_the_id_of_a_transaction_to_another_loses_no_write(server: str) -> None:
+    """The server crashes at a commit and gives the id of the lost transaction to a stranger's, which commits: the
+    write is made again, and not taken for the stranger's."""
+    Workspace(server, schemas=SCHEMAS).close()
+    ids: list[str] = []
+
+    def meanwhile() -> None:
+        pid, ours = writer(server)
+        crash(server, pid)
+        with Workspace(server, schemas=SCHEMAS) as other:
+            other.agent("bob").write(SPACE, "crash", {"votes": 10})
+        with psycopg.connect(server) as connection:
+            ((theirs,),) = connection.execute("SELECT xmin::text FROM concordant_store").fetchall()
+        ids.extend([ours, theirs])
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+    way = Cut(server, "before", 1, meanwhile)
+    with Workspace(way.url, schemas=SCHEMAS, options=PostgresOptions(connect_timeout=30)) as workspace:
+        workspace.agent("ada").write(SPACE, "crash", {"votes": 1})
+    way.close()
+    assert ids[0] == ids[1], "the crash did not lead to the case that this test is about"
+    assert votes(server, "crash") == 11
+
+
+def test_g11_a_commit_that_never_succeeds_ends_in_an_error_of_ours(server: str) -> None:
+    """Tries end with connect_timeout, nothing is stored, and the workspace works again once the way does."""
+    Workspace(server, schemas=SCHEMAS).close()
+    way = Cut(server, "before", 10_000)
+    with Workspace(way.url, schemas=SCHEMAS, options=PostgresOptions(connect_timeout=2)) as workspace:
+        with pytest.raises(StorageError, match="server closed the connection"):
+            workspace.agent("ada").write(SPACE, "never", {"votes": 1})
+        assert votes(server, "never") == 0
+        way.left = 0
+        workspace.agent("ada").write(SPACE, "never", {"votes": 2})
+    way.close()
+    assert votes(server, "never") == 2
