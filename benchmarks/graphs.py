@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypedDict
 
-from langgraph.graph import StateGraph
+from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 
-__all__ = ["PLAIN", "SPACE", "STOCK", "AsyncStep", "Step", "in_node", "run", "run_async", "value", "wide"]
+__all__ = ["PLAIN", "SPACE", "STOCK", "AsyncStep", "Step", "in_node", "looped", "run", "run_async", "value", "wide"]
 
 SPACE = ("briefs",)
 """The namespace with a model."""
@@ -63,6 +63,19 @@ def in_node(store: BaseStore, step: Step) -> Any:
     found: list[Any] = []
     run(store, [lambda: found.append(step())])
     return found[0]
+
+
+def looped(store: BaseStore, puts: Sequence[tuple[Any, ...]]) -> tuple[Any, Any]:
+    """A graph of one node that makes one put in each of as many supersteps, and the config to run it with."""
+    left = [*puts]
+
+    def node(state: _State) -> _State:
+        store.put(*left.pop())
+        return {"go": bool(left)}
+
+    builder = StateGraph(_State).add_node("node", node).add_edge(START, "node")
+    builder.add_conditional_edges("node", lambda state: "node" if state["go"] else END)
+    return builder.compile(store=store), _config(puts)
 
 
 def _compiled(store: BaseStore, layers: Sequence[Sequence[Any]]) -> CompiledStateGraph[Any, Any, Any, Any]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
 from langgraph.store.base import BaseStore
 
-from benchmarks.graphs import PLAIN, SPACE, STOCK, in_node, run, value
+from benchmarks.graphs import PLAIN, SPACE, STOCK, in_node, looped, run, value
 from benchmarks.measure import Row, each, interleaved
 from benchmarks.subjects import Brief, Sizes, merge_store, stock_store
 from concordant import Workspace
+from concordant_langgraph import listener
 
 __all__ = ["GROUP", "Keys", "rows"]
 
@@ -23,6 +25,7 @@ def rows(sizes: Sizes) -> Iterator[Row]:
     """All rows about single puts and writes."""
     yield from fresh(sizes)
     yield first_in_node(sizes)
+    yield superstep(sizes)
     yield core_write(sizes)
     yield from again(sizes)
 
@@ -79,6 +82,30 @@ def first_in_node(sizes: Sizes) -> Row:
 
     found = interleaved({"ours": batch(merge_store()), "stock": batch(stock_store())}, sizes.rounds)
     return Row(GROUP, "put, the first of a node", found["ours"].median, STOCK, found["stock"].median)
+
+
+def superstep(sizes: Sizes) -> Row:
+    """A superstep of one node that puts a fresh key, all of LangGraph's own work included.
+
+    The stock store's supersteps run as in a process without a ``MergeStore``: without its handler.
+    """
+
+    def batch(store: BaseStore, handler: Any) -> Callable[[], list[float]]:
+        keys, count = Keys(), max(20, sizes.batch // 2)
+
+        def supersteps() -> list[float]:
+            graph, config = looped(store, keys.take(count))
+            context = copy_context()
+            context.run(listener._listener.set, handler)
+            [whole] = context.run(each, graph.invoke, [({"go": True}, config)])
+            return [whole / count]
+
+        return supersteps
+
+    subjects = {"ours": batch(merge_store(), listener._LISTENER), "stock": batch(stock_store(), None)}
+    found = interleaved(subjects, sizes.rounds)
+    ours, stock = found["ours"].median, found["stock"].median
+    return Row(GROUP, "superstep of one node with one put", ours, f"with {STOCK.split('.')[0]}", stock, budget=1.2)
 
 
 def core_write(sizes: Sizes) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import count
 from typing import Any
 
@@ -12,7 +13,7 @@ from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Send, interrupt
 
-from .support import AT, RETRY, State, chain, merging, shown
+from .support import AT, RETRY, State, chain, contenders, merging, shown
 
 
 def fails(*on: int) -> Any:
@@ -144,6 +145,33 @@ def test_sends_of_a_subgraph_are_told_apart() -> None:
     builder.add_conditional_edges("plan", lambda state: [Send("team", {"x": i}) for i in range(4)], ["team"])
     builder.compile(store=store).invoke({"x": 0})
     check_once(store, ["team"] * 4)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_stood_beside_in_an_earlier_attempt_is_not_seen(deep: bool) -> None:
+    """A task that first writes in the second attempt disagrees with its neighbour, who wrote the same in both."""
+    store = merging()
+    tries: list[str] = []
+
+    def ann(state: State) -> State:
+        store.put(*AT, {"status": "ann's"})
+        return {}
+
+    def bob(state: State) -> State:
+        tries.append("")
+        if len(tries) == 1:
+            while "status" not in shown(store):
+                time.sleep(0.001)
+            raise ConnectionError
+        store.put(*AT, {"status": "bob's"})
+        return {}
+
+    team: Any = StateGraph(State).add_node("ann", ann).add_node("bob", bob).add_edge(START, "ann")
+    team = team.add_edge(START, "bob").compile()
+    if deep:
+        team = chain(team).compile()
+    chain(team, retry_policy=RETRY).compile(store=store).invoke({"x": 0})
+    assert contenders(store) == ["ann's", "bob's"]
 
 
 def test_a_resumed_node_that_invokes_a_graph_has_its_effect_once() -> None:

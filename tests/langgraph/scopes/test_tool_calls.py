@@ -157,6 +157,39 @@ def test_tool_calls_that_a_node_makes_one_after_the_other_are_a_sequence() -> No
     assert shown(store) == {"status": "ended"} and store.escalations(state="all") == []
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_the_turns_of_an_agent_that_is_one_node_are_a_sequence(is_async: bool) -> None:
+    """A node that asks its model and has the calls executed, turn by turn, raises no alarm between turns."""
+    store = merging()
+
+    @tool
+    def decide(word: str) -> str:
+        """Decides."""
+        store.put(*AT, {"status": word})
+        return "decided"
+
+    tools = ToolNode([decide])
+    model = CallsOnce(calls=[])
+
+    def turn(word: str) -> Any:
+        return {"messages": [AIMessage("", tool_calls=calls_of("decide", [word]))]}
+
+    def node(state: State) -> State:
+        for word in WORDS:
+            model.invoke("and now?")
+            tools.invoke(turn(word))
+        return {}
+
+    async def anode(state: State) -> State:
+        for word in WORDS:
+            await model.ainvoke("and now?")
+            await tools.ainvoke(turn(word))
+        return {}
+
+    run_node(store, anode if is_async else node)
+    assert shown(store) == {"status": WORDS[-1]} and store.escalations(state="all") == []
+
+
 def test_graphs_in_parallel_tool_calls_disagree_with_the_other_calls() -> None:
     """What runs in a sub-graph that one tool call invokes is concurrent with the other calls, and what they invoke."""
     store = merging()

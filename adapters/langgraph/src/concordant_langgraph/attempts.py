@@ -13,22 +13,23 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from concordant_langgraph.lineage import Segment, segments
+from concordant_langgraph.lineage import Level, Segment, segments
 
-__all__ = ["attempt_begins", "identity_of", "is_call"]
+__all__ = ["attempt_begins", "identity_of", "is_call", "settled"]
 
 _MOST = 20_000
 
 
 @dataclass(slots=True)
 class _Known:
-    """A task that has been executed in this process, and how many calls it has made.
+    """A task that has been executed in this process: its place below the outermost graph, and its calls so far.
 
     ``calls_before`` and ``tasks_before`` are those of earlier attempts; LangGraph begins to count anew where the
     graph is run anew (``run``).
     """
 
     identity: str
+    places: tuple[Level, ...]
     run: UUID | None
     calls: int = 0
     tasks: int = 0
@@ -46,6 +47,20 @@ def identity_of(checkpoint_ns: str) -> str | None:
     return known.identity if known is not None else None
 
 
+def settled(checkpoint_ns: str, levels: list[Level]) -> list[Level]:
+    """The levels of a task with places for ids, below the outermost graph: the same in every attempt of what is around.
+
+    So tasks that stand side by side are concurrent also where one of them wrote in an earlier attempt only.
+    """
+    known = _known.get(checkpoint_ns)
+    if known is None or len(known.places) != len(levels) - 1:
+        return levels
+    found = levels[:1]
+    for place in known.places:
+        found.append(place if place.step else place._replace(step=found[-1].step))
+    return found
+
+
 def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any) -> None:
     """Notes that a task begins an attempt.
 
@@ -61,24 +76,25 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
             before.calls_before, before.tasks_before = before.calls, before.tasks
             _known[checkpoint_ns] = before
         else:
-            _known[checkpoint_ns] = _Known(_identity(segment, step, path), run)
+            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]
 
 
-def _identity(segment: Segment, step: object, path: Any) -> str:
+def _identity(segment: Segment, step: object, path: Any) -> tuple[str, tuple[Level, ...]]:
     caller = _known.get(segment.caller) if segment.graph else None
     if caller is None:
-        return segment.task
+        return segment.task, ()
     if is_call(path):
         number = path[2]
         caller.tasks = max(caller.tasks, number + 1)
-        place = f"@{number - caller.tasks_before}"
+        place = Level("", "", f"@{number - caller.tasks_before}.{segment.node}")
     else:
         number = int(segment.call or 0)
         caller.calls = max(caller.calls, number + 1)
-        place = f"{number - caller.calls_before}.{step}.{_numbers(path)}"
-    return f"{caller.identity}/{place}.{quote(segment.node, safe='')}"
+        place = Level(str(number - caller.calls_before), str(step), f"{_numbers(path)}.{segment.node}")
+    name = f"{place.call}.{place.step}.{quote(place.task, safe='@.')}"
+    return f"{caller.identity}/{name}", (*caller.places, place)
 
 
 def is_call(path: Any) -> bool:

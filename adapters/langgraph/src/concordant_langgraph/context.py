@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from .attempts import identity_of
+from .attempts import identity_of, settled
 from .lineage import Level, Task, encode, lineage, segments
 
 _KNOWN_LIMIT = 4096
@@ -58,7 +58,7 @@ def _read(config: Any) -> Task | None:
         return _read_remains(config, metadata)
     path = segments(checkpoint_ns)
     levels = lineage(path, steps)
-    token = encode(levels)
+    token = encode(settled(checkpoint_ns, levels) if len(levels) > 1 else levels)
     info = getattr(configurable.get("__pregel_runtime"), "execution_info", None)
     first = _seconds(getattr(info, "node_first_attempt_time", None))
     attempt = getattr(info, "node_attempt", None)

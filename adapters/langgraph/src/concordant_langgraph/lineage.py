@@ -172,7 +172,7 @@ def _parse(token: str) -> tuple[Level, ...]:
 
 @lru_cache(maxsize=4096)
 def _pack(text: str) -> str:
-    if _is_uuid(text):
+    if len(text) == 36 and _is_uuid(text):
         return urlsafe_b64encode(bytes.fromhex(text.replace("-", ""))).decode()[:22]
     return "~" + quote(text, safe="").replace(".", "%2E") if text else _UNKNOWN
 

@@ -10,7 +10,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
 from concordant_langgraph.attempts import attempt_begins, is_call
-from concordant_langgraph.toolcalls import tool_call_begins, tool_call_ends
+from concordant_langgraph.toolcalls import runnable_begins, tool_call_begins, tool_call_ends
 
 __all__ = ["listen"]
 
@@ -20,10 +20,6 @@ class _Listener(BaseCallbackHandler):
 
     @property
     def ignore_llm(self) -> bool:
-        return True
-
-    @property
-    def ignore_chat_model(self) -> bool:
         return True
 
     @property
@@ -48,14 +44,23 @@ class _Listener(BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        if not metadata or not (namespace := metadata.get("langgraph_checkpoint_ns")):
+        namespace = metadata.get("langgraph_checkpoint_ns") if metadata else None
+        if metadata is None or not isinstance(namespace, str) or not namespace:
             return
+        runnable_begins(namespace)
         step, path = metadata.get("langgraph_step"), metadata.get("langgraph_path")
         # Only the run of a node itself has this tag, whatever runs in it; that of a `@task` has its name.
         if (tags and f"graph:step:{step}" in tags) or (
             is_call(path) and kwargs.get("name") == metadata.get("langgraph_node")
         ):
-            attempt_begins(str(namespace), parent_run_id, step, path)
+            attempt_begins(namespace, parent_run_id, step, path)
+
+    def on_chat_model_start(
+        self, serialized: Any, messages: Any, *, metadata: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        namespace = metadata.get("langgraph_checkpoint_ns") if metadata else None
+        if isinstance(namespace, str) and namespace:
+            runnable_begins(namespace)
 
     def on_tool_start(
         self,

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import NamedTuple
 from uuid import UUID
 
-__all__ = ["ToolCall", "tool_call", "tool_call_begins", "tool_call_ends"]
+__all__ = ["ToolCall", "runnable_begins", "tool_call", "tool_call_begins", "tool_call_ends"]
 
 
 class ToolCall(NamedTuple):
@@ -20,8 +20,8 @@ class ToolCall(NamedTuple):
     namespace: str
     """The `checkpoint_ns` of the task that executes it."""
     after: float
-    """When the code that makes it last ended one of this task, in epoch seconds; 0.0 for the first, and where several
-    are made side by side."""
+    """When the code that makes it last began a runnable or model, or ended a tool call, in epoch seconds: what others
+    committed from then on may have been beside it."""
     attempt: int
     """How often it has failed right before."""
     outer: ToolCall | None
@@ -39,6 +39,7 @@ class _Ended(NamedTuple):
 
 
 _under_way: ContextVar[ToolCall | None] = ContextVar("concordant_langgraph_tool_call", default=None)
+_runnable: ContextVar[tuple[str, float]] = ContextVar("concordant_langgraph_runnable", default=("", 0.0))
 _ended: ContextVar[_Ended | None] = ContextVar("concordant_langgraph_tool_call_ended", default=None)
 
 
@@ -47,12 +48,18 @@ def tool_call() -> ToolCall | None:
     return _under_way.get()
 
 
+def runnable_begins(checkpoint_ns: str) -> None:
+    """Notes in the context that a runnable or model begins, whose tool calls are made after it."""
+    _runnable.set((checkpoint_ns, time.time()))
+
+
 def tool_call_begins(run: UUID, id_: str, checkpoint_ns: str) -> None:
     """Notes in the context that a tool call begins; everything that the tool runs inherits it."""
     last = _ended.get()
-    after, attempt = 0.0, 0
+    namespace, after = _runnable.get()
+    after, attempt = after if namespace == checkpoint_ns else 0.0, 0
     if last is not None and last.namespace == checkpoint_ns:
-        after = last.when
+        after = max(after, last.when)
         attempt = last.attempt + 1 if last.failed and last.id == id_ else 0
     _under_way.set(ToolCall(run, id_, checkpoint_ns, after, attempt, _under_way.get()))
 

@@ -1,0 +1,117 @@
+"""Deliberately broken scopes in LangGraph: each confuses two writers or two executions, which a test must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from concordant import ConcordantError
+from concordant.workspace.scope import Scope
+from concordant.workspace.scoping import Scoping
+from concordant_langgraph import attempts, context, listener, provider, toolcalls
+
+from ..langgraph.scopes import test_strands, test_subgraph_retries, test_tool_calls
+
+Patch = pytest.MonkeyPatch
+MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
+NOTICED = (AssertionError, ValueError, ConcordantError)
+"""ValueError: `(escalation,) = found` where there is none."""
+
+
+def mutant(check: Callable[[], None]) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+    """Registers a mutant with the check that must notice it."""
+
+    def register(function: Callable[[Patch], None]) -> Callable[[Patch], None]:
+        MUTANTS[function.__name__] = (check, function)
+        return function
+
+    return register
+
+
+@mutant(lambda: test_tool_calls.test_parallel_tool_calls_that_disagree_escalate(False, False))
+def tool_calls_are_their_task(patch: Patch) -> None:
+    """Whatever tool runs, the task writes."""
+    patch.setattr(provider, "tool_call", lambda: None)
+
+
+@mutant(lambda: test_tool_calls.test_tool_calls_that_a_node_makes_one_after_the_other_are_a_sequence())
+def tool_calls_begin_with_their_task(patch: Patch) -> None:
+    """The calls that a loop makes are taken for calls of one message."""
+    patch.setattr(toolcalls, "_Ended", lambda namespace, when, *rest: toolcalls_ended(namespace, 0.0, *rest))
+
+
+toolcalls_ended = toolcalls._Ended
+
+
+@mutant(lambda: test_tool_calls.test_the_turns_of_an_agent_that_is_one_node_are_a_sequence(False))
+def a_model_between_tool_calls_is_not_noticed(patch: Patch) -> None:
+    """The turns of an agent that is one node are taken for one message."""
+    patch.setattr(listener, "runnable_begins", lambda _: None)
+
+
+@mutant(test_tool_calls.test_a_tool_call_that_is_retried_by_itself_has_its_effect_once)
+def a_retried_tool_call_is_another(patch: Patch) -> None:
+    """That a tool call failed before is forgotten."""
+    patch.setattr(listener, "tool_call_ends", lambda run, failed: toolcalls.tool_call_ends(run, failed=False))
+
+
+@mutant(test_tool_calls.test_graphs_in_parallel_tool_calls_disagree_with_the_other_calls)
+def graphs_in_tool_calls_are_the_tasks(patch: Patch) -> None:
+    """What a tool call invokes is not known to be inside it."""
+
+    def inner_only(token: str, parts: dict[int, str]) -> str:
+        last = len(token.split("/")) - 2
+        return with_parts(token, {depth: part for depth, part in parts.items() if depth == last})
+
+    with_parts: Any = provider.with_parts
+    patch.setattr(provider, "with_parts", inner_only)
+
+
+@mutant(lambda: test_strands.test_200_gathered_workers_lose_nothing())
+def a_task_is_one_strand(patch: Patch) -> None:
+    """What one coroutine reads counts as read by all."""
+    patch.setattr(
+        Scoping, "_scope_of", lambda self, task: self._tasks.get(task.key) or self._remember(task, Scope.of(task))
+    )
+
+
+@mutant(lambda: test_strands.test_a_read_and_a_put_of_one_coroutine_are_an_edit(test_strands._in_tasks, 2))
+def reads_are_not_handed_on(patch: Patch) -> None:
+    """A read carried out in a task or thread of its own is nobody else's."""
+    patch.setattr(Scope, "basis", Scope.mark)
+
+
+@mutant(lambda: test_subgraph_retries.test_a_retried_subgraph_has_its_effect_once(None, False))
+def attempts_are_not_noted(patch: Patch) -> None:
+    """Tasks inside a retried node are known by LangGraph's ids alone."""
+    patch.setattr(listener, "attempt_begins", lambda *_: None)
+
+
+@mutant(lambda: test_subgraph_retries.test_a_retried_subgraph_has_its_effect_once(None, False))
+def calls_are_counted_on(patch: Patch) -> None:
+    """The second attempt's first call is taken for a further one."""
+
+    def begins(checkpoint_ns: str, run: Any, step: object, path: Any) -> None:
+        attempt_begins(checkpoint_ns, run, step, path)
+        attempts._known[checkpoint_ns].calls_before = 0
+
+    attempt_begins = attempts.attempt_begins
+    patch.setattr(listener, "attempt_begins", begins)
+
+
+@mutant(lambda: test_subgraph_retries.test_what_stood_beside_in_an_earlier_attempt_is_not_seen(False))
+def attempts_are_later_work(patch: Patch) -> None:
+    """What stood beside a task in an earlier attempt counts as seen in the next."""
+    patch.setattr(context, "settled", lambda _, levels: levels)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_scope_is_noticed(name: str, monkeypatch: Patch) -> None:
+    """The check of the promise that a mutant breaks fails under that mutant, and holds without it."""
+    check, apply_patch = MUTANTS[name]
+    check()
+    apply_patch(monkeypatch)
+    with pytest.raises(NOTICED):
+        check()
