@@ -15,6 +15,7 @@ from benchmarks.measure import Row, each, interleaved
 from benchmarks.subjects import Brief, Sizes, merge_store, stock_store
 from concordant import Workspace
 from concordant_langgraph import listener
+from concordant_langgraph.provider import task_scope
 
 __all__ = ["GROUP", "Keys", "rows"]
 
@@ -25,6 +26,7 @@ def rows(sizes: Sizes) -> Iterator[Row]:
     """All rows about single puts and writes."""
     yield from fresh(sizes)
     yield first_in_node(sizes)
+    yield context(sizes)
     yield superstep(sizes)
     yield core_write(sizes)
     yield from again(sizes)
@@ -82,6 +84,20 @@ def first_in_node(sizes: Sizes) -> Row:
 
     found = interleaved({"ours": batch(merge_store()), "stock": batch(stock_store())}, sizes.rounds)
     return Row(GROUP, "put, the first of a node", found["ours"].median, STOCK, found["stock"].median)
+
+
+def context(sizes: Sizes) -> Row:
+    """What the first put of a node spends on finding out who writes, by LangGraph's context; later ones remember it."""
+    store = merge_store()
+    found = interleaved(
+        {
+            "ours": lambda: [
+                time for _ in range(sizes.batch // 4) for time in in_node(store, lambda: each(task_scope, [()]))
+            ]
+        },
+        sizes.rounds,
+    )
+    return Row(GROUP, "reading LangGraph's context, once a node", found["ours"].median, budget=15, absolute=True)
 
 
 def superstep(sizes: Sizes) -> Row:

@@ -21,6 +21,7 @@ MEASURED = {
         "put, fresh key, 4 declared fields",
         "put, fresh key: mean, garbage collection on",
         "put, the first of a node",
+        "reading LangGraph's context, once a node",
         "superstep of one node with one put",
         "agent.write, fresh key",
         "2nd to 5th put, same node",

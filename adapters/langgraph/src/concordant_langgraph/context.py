@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from uuid import uuid4
 from langchain_core.runnables.config import var_child_runnable_config
 
 from .attempts import identity_of, settled
-from .lineage import Level, Task, encode, lineage, segments
+from .lineage import Level, Segment, Task, encode, lineage, segments
 
 _KNOWN_LIMIT = 4096
 _MARGIN = 0.01  # seconds by which a superstep's id may run ahead of the clock: ids of one instant are counted up
@@ -62,21 +63,15 @@ def _read(config: Any) -> Task | None:
     info = getattr(configurable.get("__pregel_runtime"), "execution_info", None)
     first = _seconds(getattr(info, "node_first_attempt_time", None))
     attempt = getattr(info, "node_attempt", None)
+    execution = f"{int(first * 1e6)}/{attempt if isinstance(attempt, int) else 1}" if first else ""
     # Without the time of the first attempt the superstep's beginning: too early, so at worst "concurrent".
     began = first or uuid_seconds(levels[-1].step) or time.time()
+    floor = _floor(levels)
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
-    floor = _floor(levels)
     _known[checkpoint_ns] = (token, began, floor)
-    return Task(
-        token=token,
-        name=_agent(config, metadata) or "/".join([segment.node for segment in path]),
-        task=identity_of(checkpoint_ns) or levels[-1].task,
-        execution=f"{first!r}/{attempt if isinstance(attempt, int) else 1}" if first else "",
-        began=began,
-        namespace=checkpoint_ns,
-        floor=floor,
-    )
+    identity = identity_of(checkpoint_ns) or levels[-1].task
+    return Task(token, _agent(config, metadata) or _nodes(path), identity, execution, began, checkpoint_ns, floor)
 
 
 def _read_remains(config: Any, metadata: Any) -> Task | None:
@@ -96,21 +91,16 @@ def _read_remains(config: Any, metadata: Any) -> Task | None:
     # The run id of a runnable holds the time at which it started.
     started = uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
     token, began, floor = known or (encode(lineage(path, {})), started, 0.0)
-    return Task(
-        token=token,
-        name=_agent(config, metadata) or "/".join([segment.node for segment in path]),
-        task=f"{path[-1].task}~{uuid4().hex}",
-        execution="",
-        began=began,
-        namespace=checkpoint_ns,
-        floor=floor,
-    )
+    identity = f"{path[-1].task}~{uuid4().hex}"
+    return Task(token, _agent(config, metadata) or _nodes(path), identity, "", began, checkpoint_ns, floor)
+
+
+def _nodes(path: Sequence[Segment]) -> str:
+    return path[0].node if len(path) == 1 else "/".join([segment.node for segment in path])
 
 
 def _agent(config: Any, metadata: Any) -> str | None:
-    name = metadata.get("lc_agent_name")
-    if name is None:
-        name = _callback_metadata(config.get("callbacks"), "lc_agent_name")
+    name = metadata.get("lc_agent_name") or _callback_metadata(config.get("callbacks"), "lc_agent_name")
     return name if isinstance(name, str) else None
 
 
@@ -120,8 +110,7 @@ def _callback_metadata(callbacks: Any, key: str) -> Any:
 
 
 def _seconds(value: Any) -> float | None:
-    valid = isinstance(value, int | float) and 0 < value < math.inf
-    return float(value) if valid else None
+    return float(value) if isinstance(value, (int, float)) and 0 < value < math.inf else None
 
 
 def _floor(levels: list[Level]) -> float:
@@ -133,7 +122,6 @@ def uuid_seconds(text: str) -> float | None:
     """The time in a UUID of version 6 (supersteps) or 7 (runs)."""
     if len(text) != 36 or text[14] not in "67":
         return None
-    high = text[:8] + text[9:13]
     if text[14] == "7":
-        return int(high, 16) / 1e3
-    return (int(high + text[15:18], 16) - _UUID_EPOCH) / 1e7
+        return int(text[:8] + text[9:13], 16) / 1e3
+    return (int(text[:8] + text[9:13] + text[15:18], 16) - _UUID_EPOCH) / 1e7

@@ -19,7 +19,8 @@ The levels travel with each write as a *token*: `lg1/<level>/<level>...`, a leve
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -31,6 +32,7 @@ _PREFIX = "lg1/"
 _UNKNOWN = "?"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _is_uuid = re.compile(_UUID).fullmatch
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 # Names of @tasks may contain ":" and "|", so a segment ends at its task id and nowhere else.
 _segments = re.compile(rf"(?:(\d+)\|)?(.*?):({_UUID})(?:\||$)", re.DOTALL).finditer
 
@@ -81,7 +83,7 @@ class Segment(NamedTuple):
 @lru_cache(maxsize=4096)
 def segments(checkpoint_ns: str) -> tuple[Segment, ...]:
     """The levels of `checkpoint_ns`, root first; a namespace of unknown form is one level."""
-    if "|" not in checkpoint_ns and checkpoint_ns[-37:-36] == ":" and _is_uuid(checkpoint_ns[-36:]):
+    if "|" not in checkpoint_ns and checkpoint_ns[-37:-36] == ":" and _is_uuid(checkpoint_ns, len(checkpoint_ns) - 36):
         return (Segment("", "", checkpoint_ns[:-37], checkpoint_ns[-36:]),)
     found = tuple(
         Segment(checkpoint_ns[: max(match.start(2) - 1, 0)], match[1] or "", match[2], match[3])
@@ -92,9 +94,11 @@ def segments(checkpoint_ns: str) -> tuple[Segment, ...]:
 
 def lineage(path: Iterable[Segment], steps: Mapping[str, object]) -> list[Level]:
     """Join the levels of a namespace with the supersteps of their graphs."""
-    return [
-        Level(call, step if isinstance(step := steps.get(graph), str) else "", task) for graph, call, _, task in path
-    ]
+    found = []
+    for graph, call, _, task in path:
+        step = steps.get(graph)
+        found.append(Level(call, step if isinstance(step, str) else "", task))
+    return found
 
 
 def with_parts(token: str, parts: Mapping[int, str]) -> str:
@@ -108,8 +112,8 @@ def encode(levels: Iterable[Level]) -> str:
     parts: list[str] = []
     above: str | None = None
     for call, step, task, part in levels:
-        suffix = f".{_pack(part)}" if part else ""
-        parts.append(f"{call}.{'' if step == above else _pack(step)}.{_pack(task)}{suffix}")
+        text = f"{call}.{'' if step == above else _pack(step)}.{_pack(task)}"
+        parts.append(f"{text}.{_pack(part)}" if part else text)
         above = step
     return _PREFIX + "/".join(parts)
 
@@ -170,10 +174,9 @@ def _parse(token: str) -> tuple[Level, ...]:
     return tuple(levels)
 
 
-@lru_cache(maxsize=4096)
 def _pack(text: str) -> str:
-    if len(text) == 36 and _is_uuid(text):
-        return urlsafe_b64encode(bytes.fromhex(text.replace("-", ""))).decode()[:22]
+    if _is_uuid(text):
+        return b2a_base64(bytes.fromhex(text.replace("-", "")))[:22].translate(_URL_SAFE).decode()
     return "~" + quote(text, safe="").replace(".", "%2E") if text else _UNKNOWN
 
 
