@@ -82,7 +82,7 @@ else
 	@$(CREW_LEFT_OUT)
 endif
 
-bench: $(STAMP) ## run the benchmarks
+bench: $(STAMP) $(CREW_SET_UP) ## run the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(STAMP) ## ruff: rules and format

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import agentsync, correctness, crowds, growth, memory, reads, report, speed, texts
+from benchmarks import agentsync, correctness, crews, crowds, growth, memory, reads, report, speed, texts
 from benchmarks.measure import Note, machine
 from benchmarks.subjects import FULL, QUICK, Sizes
 
@@ -30,6 +30,7 @@ GROUPS: dict[str, Callable[[Sizes], Iterator[report.Finding]]] = {
     "memory": memory.rows,
     "crowds": crowds.rows,
     "correctness": correctness.rows,
+    "crews": crews.rows,
     "agentsync": agentsync.rows,
 }
 SPEED = ("put", "growth", "texts")

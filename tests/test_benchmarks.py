@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import __main__ as command, agentsync, report
+from benchmarks import __main__ as command, agentsync, crews, report
 from benchmarks.correctness import Outcome
 from benchmarks.measure import Note, Row, Sample, interleaved
 from benchmarks.subjects import FULL, QUICK, merge_store, stock_store
 from benchmarks.workloads import Tally, clean_merge, judge, semantic_conflict, sequence
 
-OURS = [name for name in command.GROUPS if name != "agentsync"]
+OURS = [name for name in command.GROUPS if name not in ("agentsync", "crews")]  # which need other environments
 MEASURED = {
     "speed": [
         "put, fresh key, 4 declared fields",
@@ -132,6 +132,13 @@ def test_a_peer_that_cannot_be_installed_is_said_to_be(tmp_path: Path, monkeypat
     monkeypatch.setattr(agentsync, "_run", fail)
     notes = list(agentsync.rows(FULL))
     assert notes == [Note(agentsync.GROUP, "agentsync could not be installed or run: no network")]
+
+
+def test_without_crewai_the_table_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where CrewAI's environment is not set up, its table has a note instead of rows."""
+    monkeypatch.setattr(crews, "PYTHON", tmp_path / "python")
+    [note] = crews.rows(QUICK)
+    assert isinstance(note, Note) and "make bench" in note.text
 
 
 def test_a_ratio_over_its_budget_is_told() -> None:

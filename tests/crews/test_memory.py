@@ -68,6 +68,23 @@ def test_two_scopes_of_one_record_escalate(tmp_path: Path) -> None:
     assert [entry.agent for entry in storage.history("r")] == ["maria", "bob", "ada", "anonymous"]
 
 
+def test_who_forgets_wins_over_who_touches(tmp_path: Path) -> None:
+    """A record that one handle forgets while another notes that it was read stays forgotten, without a question."""
+    first, second = MergeStorage(tmp_path), MergeStorage(tmp_path)
+    first.save([one(id="r")])
+    find = second._records.find
+
+    def then_forgotten(record_id: str) -> Any:
+        found = find(record_id)
+        assert first.delete(record_ids=[record_id]) == 1
+        return found
+
+    second._records.find = then_forgotten  # type: ignore[method-assign]
+    second.touch_records(["r"])
+    again = MergeStorage(tmp_path)
+    assert again.list_records() == [] and again.search(embed(["launch"])[0]) == [] and again.escalations() == []
+
+
 def test_highest_importance_counts_and_may_be_lowered(tmp_path: Path) -> None:
     """Of importances given at once the highest counts; who has seen it may lower it."""
     storage = MergeStorage(tmp_path)

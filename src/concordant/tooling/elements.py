@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field as Argument, TypeAdapter, create_model
@@ -26,9 +27,13 @@ class _Elements(Part):
     def value(self) -> Any:
         return list_of(self.removed())
 
+    @cached_property
+    def _dumping(self) -> TypeAdapter[Any]:  # made once: it takes longer than the rest of a call
+        return TypeAdapter(self.value())
+
     def as_json(self, values: Iterable[Any]) -> list[Any]:
         """Elements as the JSON values that are stored."""
-        found: list[Any] = TypeAdapter(self.value()).dump_python([*values], mode="json")
+        found: list[Any] = self._dumping.dump_python([*values], mode="json")
         return found
 
     def canon(self, value: Any) -> JSON:

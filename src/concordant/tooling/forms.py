@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
@@ -157,9 +158,13 @@ class RecordsPart(Part):
     def removed(self) -> Any:
         return Annotated[self.form.arguments.model_fields[self.by].annotation, Portable()]
 
+    @cached_property
+    def _dumping(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.removed())
+
     def as_json(self, identity: Any) -> Any:
         """A record's identity as the JSON value that is stored."""
-        return TypeAdapter(self.removed()).dump_python(identity, mode="json")
+        return self._dumping.dump_python(identity, mode="json")
 
     def says_gives(self) -> str:
         return f"Records to add or to change, each told by its {self.by}; what you leave out of a record stays."
