@@ -14,31 +14,23 @@ from pydantic import (
     PlainValidator,
     ValidationError,
     WrapValidator,
-    create_model,
+    with_config,
 )
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
 from concordant.values import check_text
 
-__all__ = [
-    "collapsed",
-    "dumper",
-    "has_records",
-    "incoming_model",
-    "is_plain",
-    "split_faults",
-    "unwrapped",
-    "validators_of",
-]
+__all__ = ["collapsed", "has_records", "incoming_type", "split_faults", "unwrapped", "validators_of"]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
          "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length",
          "coerce_numbers_to_str", "regex_engine")  # fmt: skip
 
 
-def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[BaseModel]:
-    """A model of one write: every field optional, containers as lists and dicts of what is added, so that
+def incoming_type(model: type[BaseModel], fields: Mapping[str, Field]) -> Any:
+    """The type of one write: a dict of the fields given, containers as lists and dicts of what is added, so that
     constraints on the merged value (``max_length``, ``ge``) do not judge the contribution."""
     config: dict[str, Any] = {key: value for key, value in model.model_config.items() if key in _KEPT}
     definitions: dict[str, Any] = {}
@@ -48,9 +40,9 @@ def incoming_model(model: type[BaseModel], fields: Mapping[str, Field]) -> type[
         if isinstance(field.kind, Scalar):
             checks = [item for item in info.metadata if not isinstance(item, Kind)] + validators_of(model, name)
             annotation = Annotated[(annotation, *checks)] if checks else annotation
-        definitions[name] = (_contribution(annotation, field), None)
-    settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants", protected_namespaces=())  # type: ignore[typeddict-item]
-    return create_model(f"{model.__name__}Write", __config__=settings, **definitions)
+        definitions[name] = _contribution(annotation, field)
+    settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants")  # type: ignore[typeddict-item]
+    return with_config(settings)(TypedDict(f"{model.__name__}Write", definitions, total=False))  # type: ignore[operator]
 
 
 _WRAPPERS = {"before": BeforeValidator, "after": AfterValidator, "wrap": WrapValidator, "plain": PlainValidator}
@@ -66,7 +58,7 @@ def validators_of(model: type[BaseModel], name: str) -> list[Any]:
 
 
 def unwrapped(value: Any, field: Field, *, everything: bool) -> Any:
-    """A value with instances of state models as dicts: the write's model has classes of its own for them.
+    """A value with instances of state models as dicts, which is how a write's type has them.
 
     Args:
         everything: all fields of an instance (an edit's), or those that were set (a contribution's).
@@ -119,50 +111,10 @@ def has_records(field: Field) -> bool:
     return field.child is not None and has_records(field.child)
 
 
-def dumper(fields: Mapping[str, Field]) -> Any:
-    """A function that gives a validated write's JSON values, only what was given, at every level of records."""
-    nested = {name: child for name, field in fields.items() if (child := _nested_dump(field)) is not None}
-
-    def dump(instance: BaseModel) -> dict[str, Any]:
-        given = instance.model_fields_set
-        values: dict[str, Any] = instance.__pydantic_serializer__.to_python(
-            instance, mode="json", include=given - nested.keys() if nested else given
-        )
-        for name, function in nested.items():
-            if name in given:
-                values[name] = function(getattr(instance, name))
-        return values
-
-    return dump
-
-
-def is_plain(annotation: Any, field: Field) -> bool:
-    """Whether leaving out what was not set, at every level, leaves out fields of state models alone."""
-    if isinstance(field.kind, Record):
-        return all(is_plain(annotation.model_fields[name].annotation, part) for name, part in field.fields.items())
-    bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    if field.child is not None:
-        return is_plain(get_args(bare)[-1] if get_args(bare) else Any, field.child)
-    if isinstance(bare, type) and not get_args(bare):
-        return not issubclass(bare, BaseModel)
-    return all(is_plain(part, field) for part in get_args(bare) if part is not Ellipsis and not isinstance(part, str))
-
-
-def _nested_dump(field: Field) -> Any:
-    if isinstance(field.kind, Record):
-        return dumper(field.fields)
-    child: Any = _nested_dump(field.child) if field.child is not None else None
-    if child is None:
-        return None
-    if isinstance(field.kind, Map):
-        return lambda value: {key: child(item) for key, item in value.items()}
-    return lambda value: [child(item) for item in value]
-
-
 def _contribution(annotation: Any, field: Field) -> Any:
     kind = field.kind
     if isinstance(kind, Record):
-        return incoming_model(annotation, field.fields)
+        return incoming_type(annotation, field.fields)
     arguments = get_args(annotation)
     if isinstance(kind, Map):
         value = arguments[1] if arguments else Any
@@ -196,7 +148,7 @@ def _one_each(by: str) -> Any:
     def one_each(value: list[Any]) -> list[Any]:
         keyed: dict[Any, Any] = {}
         for record in value:
-            identity = getattr(record, by)
+            identity = record.get(by) if isinstance(record, dict) else getattr(record, by)
             if identity is None:
                 raise ValueError(f"every record needs its {by!r}, by which it is identified")
             if identity in keyed:

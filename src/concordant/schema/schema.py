@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import CoreConfig, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError
 from concordant.kinds import OPEN, Field, Map, Record
 from concordant.schema.annotations import is_shallow, split_annotation
 from concordant.schema.declarations import NATURAL, fields_of
-from concordant.schema.incoming import collapsed, dumper, has_records, incoming_model, is_plain, split_faults, unwrapped
+from concordant.schema.incoming import collapsed, has_records, incoming_type, split_faults, unwrapped
 from concordant.values import Unstorable, encode
 
 __all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
@@ -51,13 +52,12 @@ class Compiled:
         self.settled = root.kind.settled(root)
         self.fingerprint = fingerprint(root)
         if schema is not None:
-            self._write = incoming_model(schema.model, root.fields)
-            self._validate = self._write.__pydantic_validator__.validate_python
-            self._to_json = self._write.__pydantic_serializer__.to_json
-            self._dump = dumper(root.fields)
+            write = TypeAdapter(incoming_type(schema.model, root.fields))
+            self._validate = write.validator.validate_python
+            serializer = SchemaSerializer(write.core_schema, CoreConfig(ser_json_inf_nan="constants"))
+            self._to_json, self._dump = serializer.to_json, serializer.to_python
             self._nested = any(has_records(field) for field in root.fields.values())
             self._shallow = all(is_shallow(info.annotation) for info in schema.model.model_fields.values())
-            self._plain = is_plain(schema.model, root)
             self._fill = _filler(schema.model, root.fields)
 
     def incoming(
@@ -83,19 +83,19 @@ class Compiled:
         if self._nested:
             value = unwrapped(dict(value), self.root, everything=False)
         try:
-            instance = self._validate(value)
+            given = self._validate(value)
         except ValidationError as error:
             return self._parked(namespace, key, value, error)
         except (ValueError, RecursionError) as error:
             raise InvalidWriteError(namespace, key, [Fault((), str(error), "Give storable values")]) from error
-        return self._body(namespace, key, instance), _NOTHING
+        return self._body(namespace, key, given), _NOTHING
 
-    def _body(self, namespace: tuple[str, ...], key: str, instance: Any) -> bytes:
+    def _body(self, namespace: tuple[str, ...], key: str, given: dict[str, Any]) -> bytes:
         try:
-            if self._plain and self._shallow:
-                return self._to_json(instance, exclude_unset=True)
-            values = self._dump(instance)
-            lost = collapsed({name: getattr(instance, name) for name in instance.model_fields_set}, values)
+            if self._shallow:
+                return self._to_json(given)
+            values = self._dump(given, mode="json")
+            lost = collapsed(given, values)
             if lost is not None:
                 fault = Fault(lost, "several of its keys become one as text", "Use strings as keys")
                 raise InvalidWriteError(namespace, key, [fault])
@@ -105,13 +105,13 @@ class Compiled:
         except Unstorable as error:
             raise InvalidWriteError(namespace, key, [error.fault]) from error
         except ValueError as error:
-            raise InvalidWriteError(namespace, key, [self._unstorable(instance, error)]) from error
+            raise InvalidWriteError(namespace, key, [self._unstorable(given, error)]) from error
 
-    def _unstorable(self, instance: Any, error: Exception) -> Fault:
+    def _unstorable(self, given: dict[str, Any], error: Exception) -> Fault:
         """Names the field whose value has no JSON form."""
-        for name in instance.model_fields_set:
+        for name, value in given.items():
             try:
-                encode(self._dump(instance.model_construct({name}, **{name: getattr(instance, name)})), ())
+                encode(self._dump({name: value}, mode="json"), ())
             except Unstorable as reason:
                 return reason.fault
             except ValueError as reason:
@@ -142,11 +142,11 @@ class Compiled:
             if fatal:
                 raise InvalidWriteError(namespace, key, fatal) from error
             try:
-                instance = self._validate(rest)
+                given = self._validate(rest)
             except ValidationError as again:
                 error = again
                 continue
-            return self._body(namespace, key, instance), parked
+            return self._body(namespace, key, given), parked
 
     def build(self, value: Mapping[str, Any]) -> BaseModel:
         """The model instance that a document's value makes."""
