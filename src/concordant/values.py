@@ -38,6 +38,9 @@ JSON = bytes
 Canon = Callable[[JSON], JSON]
 """Maps a stored value to the bytes by which it is compared."""
 
+decode: Callable[[JSON], Any] = from_json
+"""Returns a fresh Python value from its JSON form."""
+
 MAX_DEPTH = 128
 """Deepest nesting of a stored value; the JSON reader refuses what the writer still accepts beyond about 200."""
 
@@ -109,11 +112,6 @@ def alike(one: Any, other: Any) -> bool:
     if type(one) is str and type(other) is str:
         return one == other
     return same(encode(one), encode(other))
-
-
-def decode(text: JSON) -> Any:
-    """Returns a fresh Python value from its JSON form."""
-    return from_json(text)
 
 
 def canonical(text: JSON) -> JSON:

@@ -133,7 +133,7 @@ class Kind:
         return alike(one, other)
 
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
-        """A function from one write's JSON value to what it shows alone, ``None`` where that is the same."""
+        """A function from a write's JSON value to the one that is stored, ``None`` where that is the same."""
         return None
 
     def check(self, field: Field, cell: Any) -> None:

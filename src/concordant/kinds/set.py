@@ -15,7 +15,7 @@ from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Interned, Reducer, identity
 from concordant.kinds.shape import check_node, check_register
 from concordant.tree import Change, Path
-from concordant.values import ABSENT, alike, canonical, decode, encode
+from concordant.values import ABSENT, alike, decode, encode
 
 __all__ = ["Set"]
 
@@ -94,12 +94,6 @@ class Set(Keyed, Kind, metaclass=Interned):
         def distinct(value: Any) -> Any:
             if len(value) < 2:
                 return value
-            try:
-                "".join(value)
-                if field.canon is canonical and len(set(value)) == len(value):
-                    return value
-            except TypeError:  # not strings: equality is by type and value, not Python's
-                pass
             by_key: dict[bytes, Any] = {}
             for item in value:
                 by_key.setdefault(field.canon(encode(item)), item)

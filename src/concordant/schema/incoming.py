@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import (
@@ -22,7 +22,7 @@ from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
 from concordant.values import check_text
 
-__all__ = ["collapsed", "has_records", "incoming_type", "split_faults", "unwrapped", "validators_of"]
+__all__ = ["are_distinct", "collapsed", "has_records", "incoming_type", "split_faults", "unwrapped", "validators_of"]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
          "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length",
@@ -102,6 +102,17 @@ def collapsed(given: Any, stored: Any, path: tuple[Any, ...] = ()) -> tuple[Any,
             if found is not None:
                 return found
     return None
+
+
+def are_distinct(elements: Sequence[Any]) -> bool:
+    """Whether elements are surely different: Python's equality tells of text only, others need a closer look."""
+    if len(elements) < 2:
+        return True
+    try:
+        "".join(elements)
+    except TypeError:
+        return False
+    return len(set(elements)) == len(elements)
 
 
 def has_records(field: Field) -> bool:

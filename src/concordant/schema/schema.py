@@ -15,7 +15,7 @@ from concordant.errors import Fault, InvalidWriteError, SchemaError
 from concordant.kinds import OPEN, Field, Map, Record
 from concordant.schema.annotations import is_shallow, split_annotation
 from concordant.schema.declarations import NATURAL, fields_of
-from concordant.schema.incoming import collapsed, has_records, incoming_type, split_faults, unwrapped
+from concordant.schema.incoming import are_distinct, collapsed, has_records, incoming_type, split_faults, unwrapped
 from concordant.values import Unstorable, encode
 
 __all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
@@ -49,7 +49,6 @@ class Compiled:
         self.on_invalid = schema.on_invalid if schema else "escalate"
         self.declared = schema is not None
         self.checked = root.checked
-        self.settled = root.kind.settled(root)
         self.fingerprint = fingerprint(root)
         if schema is not None:
             write = TypeAdapter(incoming_type(schema.model, root.fields))
@@ -58,12 +57,14 @@ class Compiled:
             self._to_json, self._dump = serializer.to_json, serializer.to_python
             self._nested = any(has_records(field) for field in root.fields.values())
             self._shallow = all(is_shallow(info.annotation) for info in schema.model.model_fields.values())
+            self._settle = root.kind.settled(root)
+            self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
             self._fill = _filler(schema.model, root.fields)
 
     def incoming(
         self, namespace: tuple[str, ...], key: str, value: Any
     ) -> tuple[bytes, Mapping[tuple[str, ...], bytes]]:
-        """Validates a write to a declared namespace.
+        """Validates a write.
 
         Returns:
             The JSON of the fields given, and by path what has the wrong type and waits for a decision.
@@ -72,6 +73,8 @@ class Compiled:
             InvalidWriteError: an unknown field, no mapping, a value that cannot be stored, or (with
                 ``on_invalid="raise"``) a value of the wrong type.
         """
+        if not self.declared:
+            return _open_body(namespace, key, value), _NOTHING
         if type(value) is not dict:
             if isinstance(value, BaseModel):
                 value = {name: getattr(value, name) for name in value.model_fields_set}
@@ -93,19 +96,32 @@ class Compiled:
     def _body(self, namespace: tuple[str, ...], key: str, given: dict[str, Any]) -> bytes:
         try:
             if self._shallow:
-                return self._to_json(given)
+                for name in self._sets:
+                    if name in given and not are_distinct(given[name]):
+                        break
+                else:
+                    return self._to_json(given)
             values = self._dump(given, mode="json")
             lost = collapsed(given, values)
             if lost is not None:
                 fault = Fault(lost, "several of its keys become one as text", "Use strings as keys")
                 raise InvalidWriteError(namespace, key, [fault])
-            return encode(values)
+            return encode(self._settled(values))
         except InvalidWriteError:
             raise
         except Unstorable as error:
             raise InvalidWriteError(namespace, key, [error.fault]) from error
         except ValueError as error:
             raise InvalidWriteError(namespace, key, [self._unstorable(given, error)]) from error
+
+    def _settled(self, values: dict[str, Any]) -> Any:
+        if self._settle is None:
+            return values
+        try:
+            return self._settle(values)
+        except Unstorable:
+            encode(values)  # says where it is
+            raise
 
     def _unstorable(self, given: dict[str, Any], error: Exception) -> Fault:
         """Names the field whose value has no JSON form."""
@@ -166,6 +182,19 @@ class Compiled:
         return {
             name: unwrapped(getattr(document, name), field, everything=True) for name, field in self.root.fields.items()
         }
+
+
+def _open_body(namespace: tuple[str, ...], key: str, value: Any) -> bytes:
+    """The JSON of what is written where there is no model."""
+    if not isinstance(value, dict):
+        if not isinstance(value, Mapping):
+            fault = Fault((), f"a {type(value).__name__} is no mapping", "Give a dict of fields", value)
+            raise InvalidWriteError(namespace, key, [fault])
+        value = dict(value)
+    try:
+        return encode(value)
+    except Unstorable as error:
+        raise InvalidWriteError(namespace, key, [error.fault]) from error
 
 
 def compile_schema(schema: Any) -> Compiled:

@@ -61,6 +61,31 @@ class MemoryStorage:
     def attach(self, projection: Projection) -> None:
         """Nothing is kept beside the records."""
 
+    def create(
+        self,
+        namespace: Namespace,
+        key: str,
+        agent: str,
+        origin: str,
+        act: str,
+        body: bytes,
+        op: tuple[str, str, int, float] | None,
+    ) -> int:
+        with self.lock:
+            space = self.spaces.get(namespace)
+            if space is None:
+                space = self.spaces[namespace] = {}
+            elif key in space:
+                return 0
+            n = self.n + 1
+            now = time.time()
+            if now <= self.clock:
+                now = self.clock + 1e-6
+            space[key] = row = (namespace, key, n, now, agent, origin, act, body, None, 0, op, ())
+            self.n, self.clock = n, now
+            self._note(row, kept=True)
+            return n
+
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         with self.lock:
             space = self.spaces.get(namespace)
@@ -88,18 +113,23 @@ class MemoryStorage:
                 else:
                     space[key] = after
             self.n, self.clock = n, now  # after the state, so that peek never tells of a commit not yet to be seen
-            if beside is None or not beside.erases:
-                self.rows_kept.append(row)
-            if self._changed is not None:
-                self._changed.pop((namespace, key), None)
-                self._changed[namespace, key] = n
-            op = row[10]
-            if op is not None:
-                if self.tasks.setdefault(op[0], op[1]) != op[1]:
-                    self.tasks[op[0]] = ""  # more than one
-                if len(self.tasks) > 2 * self._journal:
-                    for task in list(self.tasks)[: self._journal]:
-                        del self.tasks[task]
+            self._note(row, kept=beside is None or not beside.erases)
+
+    def _note(self, row: tuple[Any, ...], *, kept: bool) -> None:
+        """Takes note of a change; in the journal too, if it is ``kept`` there."""
+        if kept:
+            self.rows_kept.append(row)
+        if self._changed is not None:
+            place = (row[0], row[1])
+            self._changed.pop(place, None)
+            self._changed[place] = row[2]
+        op = row[10]
+        if op is not None:
+            if self.tasks.setdefault(op[0], op[1]) != op[1]:
+                self.tasks[op[0]] = ""  # more than one
+            if len(self.tasks) > 2 * self._journal:
+                for task in list(self.tasks)[: self._journal]:
+                    del self.tasks[task]
 
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
         with self.lock:

@@ -107,7 +107,7 @@ def _pending(
     pending = Pending(schema, workspace.storage, namespace, key, scope, mark, mode)
     if schema.model is not None:  # refused at once: whoever calls can mend a value, so it is not parked for others
         compile_schema(Schema(schema.model, on_invalid="raise")).incoming(namespace, key, values)
-    workspace._fill(pending, schema, values)
+    pending.body, pending.parked = schema.incoming(namespace, key, values)
     return pending
 
 
@@ -116,7 +116,7 @@ def _commit(workspace: Engine, scope: Scope, writes: Sequence[Pending]) -> None:
     place = writes[0].namespace, writes[0].key
     if scope.task is not None:
         for write in writes:
-            workspace._identify(write, scope, place)
+            write.op = workspace._identity(scope, place)
     try:
         workspace.storage.commit_all([(*place, write.update) for write in writes])
     except BaseException:

@@ -25,21 +25,11 @@ class Document:
         undeclared: names of stored fields that the model does not have.
     """
 
-    __slots__ = (
-        "_body",
-        "_created",
-        "_raw",
-        "_schema",
-        "_settings",
-        "_until",
-        "_updated",
-        "_value",
-        "contested",
-        "key",
-        "namespace",
-        "undeclared",
-        "version",
-    )
+    contested: Mapping[tuple[Any, ...], Escalation] = {}
+    undeclared: tuple[str, ...] = ()
+    _settings: Mapping[str, tuple[Any, ...]] = {}
+    _until = math.inf
+    _value: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -50,49 +40,33 @@ class Document:
         created: float,
         updated: float,
         schema: Compiled,
-        contested: Mapping[tuple[Any, ...], Escalation] = {},
-        undeclared: tuple[str, ...] = (),
-        raw: bool = False,
-        settings: Mapping[str, tuple[Any, ...]] = {},
-        until: float = math.inf,
     ) -> None:
         self.namespace = namespace
         self.key = key
         self.version = version
-        self.contested = contested
-        self.undeclared = undeclared
         self._body = body
-        self._value: dict[str, Any] | None = None
         self._created = created
         self._updated = updated
         self._schema = schema
-        self._settings = settings
-        self._until = until
-        self._raw = raw  # the body is that of the only write, sets not yet in order
 
     @property
     def value(self) -> dict[str, Any]:
         """The merged JSON values of the fields that were written; this document's own copy."""
-        if self._value is None:
-            self._value = self._decoded()
-        return self._value
+        value = self._value
+        if value is None:
+            value = self._value = decode(self._body)
+        return value
 
     @property
     def model(self) -> Any:
         """The value as an instance of the state model, defaults included; a dict where the namespace has none."""
-        value = self._decoded()
+        value = decode(self._body)
         return self._schema.build(value) if self._schema.declared else value
 
     def setting(self, name: str) -> Any:
         """What is remembered about the document beside its value (``put(settings=)``); ``None`` if nothing is."""
         found = self._settings.get(name)
         return decode(found[3]) if found is not None and found[3] is not None else None
-
-    def _decoded(self) -> dict[str, Any]:
-        value: dict[str, Any] = decode(self._body)
-        if self._raw and self._schema.settled is not None:
-            self._schema.settled(value)
-        return value
 
     @property
     def created_at(self) -> datetime:

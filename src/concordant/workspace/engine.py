@@ -9,15 +9,16 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from concordant.errors import Fault, InvalidWriteError
 from concordant.record.leases import KEEP
 from concordant.schema import Compiled
-from concordant.values import Unstorable, alike, decode, encode
+from concordant.values import alike, decode, encode
 from concordant.workspace.commits import Pending
 from concordant.workspace.document import Document, Receipt
+from concordant.workspace.draft import Draft
 from concordant.workspace.reading import Namespace, Reading
 from concordant.workspace.scope import Mark, Moment, Scope
 from concordant.workspace.states import version_of
 from concordant.workspace.waiting import off_loop, run_waiting
 
-__all__ = ["Draft", "Engine", "Put"]
+__all__ = ["Engine", "Put"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,31 +38,6 @@ class Put(NamedTuple):
     ttl: float | None = KEEP
 
 
-class Draft:
-    """An edit under way: the object in the user's hands, and what it was when it was read."""
-
-    __slots__ = ("base", "before", "key", "mark", "namespace", "object", "schema")
-
-    def __init__(self, namespace: Namespace, key: str, schema: Compiled, base: dict[str, Any], mark: Mark) -> None:
-        self.namespace = namespace
-        self.key = key
-        self.schema = schema
-        self.base = base
-        self.mark = mark
-        if schema.declared:
-            self.object: Any = schema.build(base)
-            self.before: Any = schema.build(base)
-        else:
-            self.object = decode(encode(base))
-            self.before = base
-
-    def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The fields of the model that may have changed: (before, after), as they would be written."""
-        before, after = self.schema.values_of(self.before), self.schema.values_of(self.object)
-        names = [name for name in after if not _is_same(before[name], after[name])]
-        return {name: before[name] for name in names}, {name: after[name] for name in names}
-
-
 def _stored(settings: Mapping[str, Any]) -> dict[str, bytes | None]:
     return {name: None if value is None else encode(value) for name, value in settings.items()}
 
@@ -77,11 +53,6 @@ def _seconds(namespace: Namespace, key: str, ttl: Any) -> float | None:
     mend = "Give a number of seconds, at most a thousand years, or None for no end"
     fault = Fault((), f"{ttl!r} is no time to live", mend, ttl)
     raise InvalidWriteError(namespace, key, [fault])
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Whether two values are surely the same; values that hold others are looked at more closely elsewhere."""
-    return one is other or (type(one) is type(other) and isinstance(one, (str, int, float)) and one == other)
 
 
 class Engine(Reading):
@@ -121,7 +92,17 @@ class Engine(Reading):
             scope = self._having_read(seen)
         if ttl is not None and ttl is not KEEP:
             ttl = _seconds(namespace, key, ttl)
-        pending = self._put(namespace, key, value, scope)
+        schema = self.registry.writable(namespace, key)
+        if scope is None:
+            scope = self.scoping.current() or self.scoping.alone((namespace, key))
+        body, parked = schema.incoming(namespace, key, value)
+        op = self._identity(scope, (namespace, key)) if scope.task is not None else None
+        if not (parked or settings or schema.checked) and (ttl is KEEP or ttl is None):
+            n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
+            if n:
+                self._mark_put(scope, (namespace, key), schema, body, scope.basis((namespace, key)))
+                return Receipt(n)
+        pending = self._pending_put(schema, namespace, key, scope, body, parked, op)
         pending.ttl = ttl
         if settings:
             pending.settings = _stored(settings)
@@ -170,17 +151,27 @@ class Engine(Reading):
 
     def _put(self, namespace: Namespace, key: str, value: Any, scope: Scope | None) -> Pending:
         schema = self.registry.writable(namespace, key)
-        document = (namespace, key)
         if scope is None:
-            scope = self.scoping.current() or self.scoping.alone(document)
-        mark = scope.basis(document)
+            scope = self.scoping.alone((namespace, key))
+        body, parked = schema.incoming(namespace, key, value)
+        op = self._identity(scope, (namespace, key)) if scope.task is not None else None
+        return self._pending_put(schema, namespace, key, scope, body, parked, op)
+
+    def _pending_put(
+        self,
+        schema: Compiled,
+        namespace: Namespace,
+        key: str,
+        scope: Scope,
+        body: bytes,
+        parked: Mapping[tuple[str, ...], bytes],
+        op: tuple[str, str, int, float] | None,
+    ) -> Pending:
+        mark = scope.basis((namespace, key))
         pending = Pending(schema, self.storage, namespace, key, scope, mark, "put")
-        self._fill(pending, schema, value)
+        pending.body, pending.parked, pending.op = body, parked, op
         pending.replaces_all = not schema.declared
-        if scope.task is not None:
-            self._identify(pending, scope, document)
-        if scope.origin:
-            scope.set_mark(document, self._own_put(mark, pending, schema), mark)
+        self._mark_put(scope, (namespace, key), schema, body, mark)
         return pending
 
     def _removal(self, namespace: Namespace, key: str, scope: Scope | None) -> Pending:
@@ -192,53 +183,49 @@ class Engine(Reading):
         pending = Pending(schema, self.storage, namespace, key, scope, mark, "delete")
         pending.existed = scope.written.get(document, True if mark is not None and mark.base else None)
         if scope.task is not None:
-            self._identify(pending, scope, document)
+            pending.op = self._identity(scope, document)
         if scope.origin:
             put = Mark(mark.at, {}, put=scope.origin, time=mark.time) if mark else Mark(-1, {}, put=scope.origin)
             scope.set_mark(document, put, mark)
             scope.written[document] = False
         return pending
 
-    def _fill(self, pending: Pending, schema: Compiled, value: Any) -> None:
-        """Validates the value of a write."""
-        namespace, key = pending.namespace, pending.key
-        try:
-            if schema.declared:
-                pending.body, pending.parked = schema.incoming(namespace, key, value)
-            else:
-                if not isinstance(value, dict):
-                    if not isinstance(value, Mapping):
-                        fault = Fault((), f"a {type(value).__name__} is no mapping", "Give a dict of fields", value)
-                        raise InvalidWriteError(namespace, key, [fault])
-                    value = dict(value)
-                pending.body = encode(value)
-        except Unstorable as error:
-            raise InvalidWriteError(namespace, key, [error.fault]) from error
-
-    def _own_put(self, mark: Mark | None, pending: Pending, schema: Compiled) -> Mark | bytes | None:
-        """After a put the scope has read what it put, beside what it had read of the fields it left out."""
+    def _mark_put(
+        self, scope: Scope, document: tuple[Namespace, str], schema: Compiled, body: bytes, mark: Mark | None
+    ) -> None:
+        """After a put the scope has read what it put, beside what it had read (``mark``) of the fields it left out."""
+        if not scope.origin:
+            return
         if mark is None:
-            return pending.body
-        if not schema.declared:
-            return mark._replace(base=pending.body, put=pending.scope.origin)
-        return mark.then_put(pending.body or b"{}", pending.scope.origin)
+            scope.set_mark(document, body)
+        elif schema.declared:
+            scope.set_mark(document, mark.then_put(body, scope.origin), mark)
+        else:
+            scope.set_mark(document, Mark(mark.at, body, mark.leave, scope.origin, mark.time), mark)
 
-    def _identify(self, pending: Pending, scope: Scope, document: tuple[Namespace, str]) -> None:
-        """Gives a put the identity by which a later execution of its task finds it."""
+    def _identity(self, scope: Scope, document: tuple[Namespace, str]) -> tuple[str, str, int, float]:
+        """The identity of a task's put, by which a later execution of the task finds it."""
         task = scope.task
         assert task is not None
-        self._earlier(scope, document)
-        pending.op = (task.task, task.execution, scope.number(document), scope.since)
+        if scope.base.executed_before is not False:
+            self._earlier(scope, document)
+        return task.task, task.execution, scope.number(document), scope.since
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         schema = self.registry.writable(namespace, key)
-        pending = Pending(schema, self.storage, namespace, key, scope, scope.mark((namespace, key)), "write")
-        self._fill(pending, schema, value)
+        document = (namespace, key)
+        body, parked = schema.incoming(namespace, key, value)
+        op = self._identity(scope, document) if scope.task is not None else None
+        if not (parked or if_version or schema.checked):
+            n = self.storage.create(namespace, key, scope.agent, scope.origin, "write", body, op)
+            if n:
+                scope.written[document] = True
+                return Receipt(n)
+        pending = Pending(schema, self.storage, namespace, key, scope, scope.mark(document), "write")
+        pending.body, pending.parked, pending.op = body, parked, op
         pending.if_version = if_version
-        if scope.task is not None:
-            self._identify(pending, scope, (namespace, key))
         receipt = self._commit(pending)
-        scope.written[(namespace, key)] = True
+        scope.written[document] = True
         return receipt
 
     def _delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
@@ -254,7 +241,7 @@ class Engine(Reading):
             raise
         if pending.events:
             self.subscribers.deliver(pending.events)
-        return Receipt(pending.version, pending.escalations())
+        return Receipt(pending.version, pending.escalations() if pending.open else ())
 
     def _take_back(self, pending: Pending) -> None:
         """After a write that was not committed: its scope knows and counts as before it."""
@@ -270,7 +257,7 @@ class Engine(Reading):
     def _open(self, scope: Scope, namespace: Namespace, key: str) -> Draft:
         schema = self.registry.writable(namespace, key)
         document, mark = self._read_as(scope, namespace, key)
-        return Draft(namespace, key, schema, document.value if document is not None else {}, mark)
+        return Draft((namespace, key), schema, document.value if document is not None else {}, mark)
 
     def _close(self, scope: Scope, draft: Draft) -> Receipt:
         schema = draft.schema
@@ -278,7 +265,7 @@ class Engine(Reading):
         if schema.declared:
             given, changed = draft.touched()
             before = decode(schema.incoming(draft.namespace, draft.key, given)[0]) if given else {}
-            self._fill(pending, schema, changed)
+            pending.body, pending.parked = schema.incoming(draft.namespace, draft.key, changed)
             after, fields = pending._values(), schema.root.fields
             same = [n for n, v in after.items() if n in before and fields[n].kind.alike(fields[n], v, before[n])]
             for name in same:
@@ -287,14 +274,14 @@ class Engine(Reading):
                 pending.body = encode(after)
             unchanged = not after and not pending.parked
         else:
-            self._fill(pending, schema, draft.object)
+            pending.body, _ = schema.incoming(draft.namespace, draft.key, draft.object)
             after = pending._values()
             unchanged = alike(after, draft.base)
             pending.replaces_all = True
         if unchanged:
             return Receipt(version_of(self.storage.load(draft.namespace, draft.key)))
         if scope.task is not None:
-            self._identify(pending, scope, (draft.namespace, draft.key))
+            pending.op = self._identity(scope, (draft.namespace, draft.key))
         receipt = self._commit(pending)
         self._mark_edit(scope, draft, after)
         return receipt

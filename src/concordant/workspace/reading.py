@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -43,26 +42,33 @@ class Reading:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def _read(self, scope: Scope, namespace: Namespace, key: str, *, strict: bool = False) -> Document | None:
-        """Reads for a scope: it has seen the document from now on."""
-        return self._read_as(scope, namespace, key, strict=strict)[0]
-
-    def _read_as(
-        self, scope: Scope | None, namespace: Namespace, key: str, *, strict: bool = False
-    ) -> tuple[Document | None, Mark]:
-        """Reads for a scope, or without one for a later put in this context; a task does not see its own earlier
-        execution."""
+    def _read(self, scope: Scope | None, namespace: Namespace, key: str, *, strict: bool = False) -> Document | None:
+        """Reads for a scope, which has seen the document from now on, or without one for a later put in this
+        context."""
         schema = self.registry.readable(namespace, key)
-        document = (namespace, key)
         n, state = self.storage.peek(namespace, key)
-        if type(state) is tuple and (scope is None or scope.task is None or scope.base.executed_before is False):
-            found: Document | None = Document(namespace, key, state[2], state[7], state[3], state[3], schema, raw=True)
-            mark = Mark(state[2], state[7], time=state[3])
-            if scope is None:
-                self.scoping.note_read(document, mark)
-            else:
-                scope.set_mark(document, mark)
-            return found, mark
+        if type(state) is tuple and scope is not None and (scope.task is None or scope.base.executed_before is False):
+            scope.set_mark((namespace, key), state)
+            return Document(namespace, key, state[2], state[7], state[3], state[3], schema)
+        return self._read_state(scope, namespace, key, schema, n, state, strict)[0]
+
+    def _read_as(self, scope: Scope, namespace: Namespace, key: str) -> tuple[Document | None, Mark]:
+        """The same, with what that read lets the scope know."""
+        schema = self.registry.readable(namespace, key)
+        return self._read_state(scope, namespace, key, schema, *self.storage.peek(namespace, key))
+
+    def _read_state(
+        self,
+        scope: Scope | None,
+        namespace: Namespace,
+        key: str,
+        schema: Compiled,
+        n: int,
+        state: State | None,
+        strict: bool = False,
+    ) -> tuple[Document | None, Mark]:
+        """Reads a state; a task does not see its own earlier execution."""
+        document = (namespace, key)
         with self.storage.reading():
             if self.storage.live:
                 n, state = self.storage.peek(namespace, key)
@@ -85,7 +91,7 @@ class Reading:
         Args:
             touch: begins the document's time to live anew, if it has one.
         """
-        found = self._read_as(self.scoping.current(), namespace, key)[0]
+        found = self._read(self.scoping.current(), namespace, key)
         if touch and found is not None and found.has_end:
             self.touch([found])
         return found
@@ -164,7 +170,7 @@ class Reading:
         if state is None:
             return None
         if not isinstance(state, Record):
-            return Document(namespace, key, state[2], state[7], state[3], state[3], schema, raw=True)
+            return Document(namespace, key, state[2], state[7], state[3], state[3], schema)
         if (state.leases or state.swept) and not ever and state.has_expired(self.storage.time()):
             return None
         view = current_view(state, schema, self.storage.replica)
@@ -180,19 +186,15 @@ class Reading:
                 while path in contested:
                     path, number = (*contest.path, number), number + 1
                 contested[path] = as_known(fresh, known[fresh.id]) if fresh.id in known else fresh
-        document = Document(
-            namespace,
-            key,
-            state.version,
-            view.body,
-            state.created_at,
-            state.updated_at,
-            schema,
-            contested,
-            view.undeclared,
-            settings=dict(state.settings) if state.settings else {},
-            until=end_of(state.leases) if state.leases else math.inf,
-        )
+        document = Document(namespace, key, state.version, view.body, state.created_at, state.updated_at, schema)
+        if contested:
+            document.contested = contested
+        if view.undeclared:
+            document.undeclared = view.undeclared
+        if state.settings:
+            document._settings = dict(state.settings)
+        if state.leases:
+            document._until = end_of(state.leases)
         if strict and contested:
             raise ContestedError(document)
         return document

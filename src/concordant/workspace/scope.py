@@ -114,6 +114,9 @@ class Strands:
         self.reads: dict[Document, Handed] | None = None
 
 
+_NONE: frozenset[str] = frozenset()
+
+
 def _whichever(n: int) -> bool:
     return True
 
@@ -163,7 +166,7 @@ class Scope:
         self.is_own: Callable[[int], bool] = _whichever
         self.relation = relation
         self.task = task
-        self._marks: dict[Document, Mark | bytes] = {}
+        self._marks: dict[Document, Mark | bytes | tuple[Any, ...]] = {}
         self.ordinals: dict[Document, int] = {}
         self.earlier: dict[Document, Any] = {}  # what earlier executions of the task put (``Executions``)
         self.executed_before: bool | None = None
@@ -191,7 +194,15 @@ class Scope:
         mark = self._marks.get(document)
         if mark is None:
             return self.parent.mark(document) if self.parent is not None else None
-        return Mark(-1, mark, put=self.origin) if isinstance(mark, bytes) else mark
+        return self._as_mark(mark)
+
+    def _as_mark(self, mark: Mark | bytes | tuple[Any, ...]) -> Mark:
+        if type(mark) is Mark:
+            return mark
+        if type(mark) is bytes:
+            return Mark(-1, mark, _NONE, self.origin)
+        row: Any = mark
+        return Mark(row[2], row[7], _NONE, "", row[3])
 
     def basis(self, document: Document) -> Mark | None:
         """What a put is based on: the last read here, or one that was made for whoever puts: by a strand started here,
@@ -208,8 +219,14 @@ class Scope:
                 return handed.mark
         return self.mark(document)
 
-    def set_mark(self, document: Document, mark: Mark | bytes | None, basis: Mark | None = None) -> None:
-        """Remembers a read, or a put based on ``basis`` (as its bare JSON text if on none); ``None`` forgets."""
+    def set_mark(
+        self, document: Document, mark: Mark | bytes | tuple[Any, ...] | None, basis: Mark | None = None
+    ) -> None:
+        """Remembers a read, or a put based on ``basis``; ``None`` forgets.
+
+        Args:
+            mark: of what was written once, its row; of a put based on nothing, its bare JSON text.
+        """
         if mark is None:
             self._marks.pop(document, None)
             return
@@ -217,12 +234,10 @@ class Scope:
         if self.written:
             self.written.pop(document, None)  # the mark tells from now on
         if self.strands is not None and self.strands.reads is not None:
-            self._hand_on(self.strands.reads, document, mark, basis)
+            self._hand_on(self.strands.reads, document, self._as_mark(mark), basis)
 
-    def _hand_on(
-        self, reads: dict[Document, Handed], document: Document, mark: Mark | bytes, basis: Mark | None
-    ) -> None:
-        if isinstance(mark, Mark) and not mark.put:
+    def _hand_on(self, reads: dict[Document, Handed], document: Document, mark: Mark, basis: Mark | None) -> None:
+        if not mark.put:
             reads[document] = Handed(self.origin, self.runner, mark)
             return
         handed = reads.get(document)
@@ -274,7 +289,7 @@ class Scope:
         self.born = born
         for name in (self.names or {}).values():
             name.born = born
-        read = [(document, mark) for document, mark in list(self._marks.items()) if isinstance(mark, Mark)]
+        read = [(document, self._as_mark(mark)) for document, mark in list(self._marks.items())]
         strands.reads = {document: Handed(self.origin, self.runner, mark) for document, mark in read if not mark.put}
 
     def strand(self, ident: int, runner: Runner | None, parent: Scope | None, born: int) -> Scope:

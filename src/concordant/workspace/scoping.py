@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from concordant.storage import Storage
 from concordant.workspace.reads import ReadMarks
 from concordant.workspace.scope import Mark, Moment, Scope, TaskScope
-from concordant.workspace.waiting import running
+from concordant.workspace.waiting import ident, running
 
 __all__ = ["ANONYMOUS", "Scoping"]
 
@@ -55,7 +55,9 @@ class Scoping:
         for provider in self._providers:
             task = provider()
             if task is not None:
-                scope = self._scope_of(task)
+                scope = self._here.get()
+                if scope is None or scope.task is not task or scope.ident != ident():
+                    scope = self._scope_of(task)
                 return scope if acting is None or acting[0] == scope.agent else scope.renamed(acting[0])
         return acting[1] if acting is not None else None
 
@@ -115,13 +117,13 @@ class Scoping:
         if not task.strands:
             return self._tasks.get(task.key) or self._remember(task, self._of_task(task))
         here = self._here.get()
-        ident, runner = running()
-        if here is not None and here.ident == ident and here.task is not None and here.task.key == task.key:
+        me, runner = running()
+        if here is not None and here.ident == me and here.task is not None and here.task.key == task.key:
             return here
         found = base = self._tasks.get(task.key)
         if base is None:
             found = self._of_task(task)
-            found.is_strand(ident, runner)
+            found.is_strand(me, runner)
             base = self._remember(task, found)
         elif runner is None or base.runner is None or base.runner() is not runner():
             found = None
@@ -129,7 +131,7 @@ class Scoping:
             born = self._storage.now()[0]
             with self._lock:
                 base.has_company(born)
-            found = base.strand(ident, runner, here if here is not None and here.base is base else None, born)
+            found = base.strand(me, runner, here if here is not None and here.base is base else None, born)
         self._here.set(found)
         return found
 

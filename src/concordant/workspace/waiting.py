@@ -10,7 +10,7 @@ from threading import get_ident
 from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 from weakref import ReferenceType, ref
 
-__all__ = ["Runner", "Started", "has_ended", "off_loop", "run_waiting", "running", "start"]
+__all__ = ["Runner", "Started", "has_ended", "ident", "off_loop", "run_waiting", "running", "start"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,17 +34,24 @@ class _Call(NamedTuple):
 _call: ContextVar[_Call | None] = ContextVar("concordant_call", default=None)
 
 
-def running() -> tuple[int, Runner | None]:
-    """What runs the code that calls: the identity of the coroutine's task, and the task; or that of the thread.
-
-    A call of a coroutine that waits for a database beside the loop is the coroutine's.
-    """
+def _task() -> asyncio.Task[Any] | None:
+    """The coroutine's task that calls. A call of a coroutine that waits for a database beside the loop is its."""
     loop = asyncio._get_running_loop()
     if loop is not None:
-        task = asyncio.current_task(loop)
-    else:
-        call = _call.get()
-        task = call.task if call is not None else None
+        return asyncio.current_task(loop)
+    call = _call.get()
+    return call.task if call is not None else None
+
+
+def ident() -> int:
+    """The identity of what runs the code that calls: a coroutine's task, or a thread."""
+    task = _task()
+    return get_ident() if task is None else id(task)
+
+
+def running() -> tuple[int, Runner | None]:
+    """The same, with the coroutine's task."""
+    task = _task()
     return (id(task), ref(task)) if task is not None else (get_ident(), None)
 
 

@@ -1,0 +1,43 @@
+"""An edit under way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from concordant.schema import Compiled
+from concordant.values import decode, encode
+from concordant.workspace.scope import Document, Mark
+
+__all__ = ["Draft"]
+
+
+class Draft:
+    """An edit under way: the object in the user's hands, and what it was when it was read."""
+
+    __slots__ = ("base", "before", "key", "mark", "namespace", "object", "schema")
+
+    def __init__(
+        self, namespace: tuple[str, ...], key: str, schema: Compiled, base: dict[str, Any], mark: Mark
+    ) -> None:
+        self.namespace = namespace
+        self.key = key
+        self.schema = schema
+        self.base = base
+        self.mark = mark
+        if schema.declared:
+            self.object: Any = schema.build(base)
+            self.before: Any = schema.build(base)
+        else:
+            self.object = decode(encode(base))
+            self.before = base
+
+    def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The fields of the model that may have changed: (before, after), as they would be written."""
+        before, after = self.schema.values_of(self.before), self.schema.values_of(self.object)
+        names = [name for name in after if not _is_same(before[name], after[name])]
+        return {name: before[name] for name in names}, {name: after[name] for name in names}
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values are surely the same; values that hold others are looked at more closely elsewhere."""
+    return one is other or (type(one) is type(other) and isinstance(one, (str, int, float)) and one == other)
