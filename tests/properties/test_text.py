@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from typing import Annotated, Any
 
+import pytest
 from hypothesis import given, settings, strategies as st
 from pydantic import BaseModel
 
 from concordant import List, Text, Workspace
+from concordant.sequence import edit
 
 PLACE = (("pages",), "p")
 BASE = [f"w{i}" for i in range(9)]
@@ -128,3 +131,34 @@ def test_g1_g4_sequential_edits_leave_the_last_text(texts: list[str]) -> None:
     for one in (workspace, other):
         document = one.get(*PLACE)
         assert (document.value.get("text", "") if document else "") == texts[-1]
+
+
+def _edited_in_turn(seed: str, separator: str) -> None:
+    """Each of several agents leaves a text of its own: it is what the next one reads, merged or not."""
+
+    class Note(BaseModel):
+        text: Annotated[str, Text(separator=separator)] = ""
+
+    for number in range(400):
+        chance = random.Random(f"{seed}/{number}")
+        ws = Workspace(schemas={("notes",): Note})
+        for step in range(5):
+            left = "".join(chance.choices(["a", "b", " ", separator], k=chance.randrange(6)))
+            with ws.agent(f"agent {step}").edit(("notes",), "n") as note:
+                note.text = left
+            ws.history(("notes",), "n")  # has the writes that wait merged
+            found = ws.get(("notes",), "n")
+            assert (found.value["text"] if found else "") == left, number
+
+
+@pytest.mark.parametrize("separator", ["\n", "--"])
+def test_an_edit_shows_what_its_writer_left(separator: str, seed: str) -> None:
+    """Whatever separators an edit adds, removes or lays bare, the text reads as its writer left it."""
+    _edited_in_turn(seed, separator)
+
+
+def test_a_separator_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch, seed: str) -> None:
+    """Without a second look at the lines that an edit touches the test fails."""
+    monkeypatch.setattr(edit, "_meets_line", lambda *_: False)
+    with pytest.raises(AssertionError):
+        _edited_in_turn(seed, "\n")

@@ -67,7 +67,7 @@ class Text(Reducer):
             read = layout(view, analyse(view, escalate=self.escalates), self.separator).content("")
             if read and value.startswith(read):
                 rest = value[len(read) :]
-                if rest and self.separator and rest.startswith(self.separator):
+                if rest and self.separator and rest.startswith(self.separator) and not read.endswith(self.separator):
                     change.set(place, append(sequence, change.stamp, change.next_run(), rest, line=True))
                 elif rest:
                     self.edit(change, field, path, read, value)

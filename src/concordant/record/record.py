@@ -54,6 +54,8 @@ class Record:
         reborn: when it was written again here after it had expired, in seconds since the epoch; 0: never.
         touched: the number of the last local commit that did no more than move the end of leases.
         settings: what is remembered about the document beside its value, by name; it never makes a conflict.
+        cache: what it shows, as long as that does not change (by the layer that keeps the record).
+        foreseen: how many of the pending rows that takes into account.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
 
@@ -62,6 +64,7 @@ class Record:
         "cache",
         "covering",
         "created_at",
+        "foreseen",
         "leases",
         "lives",
         "pending",
@@ -95,6 +98,7 @@ class Record:
         self.reborn = 0.0
         self.touched = 0
         self.cache: Any = None
+        self.foreseen = 0
 
     def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
         """Takes over changes; ``stamp`` is that of the write that made them."""

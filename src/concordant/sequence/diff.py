@@ -225,8 +225,8 @@ def _slide(text: str, start: int, end: int, short: str, at: int, floor: int, cei
     high = start + common_prefix(text[start : ceiling - length], text[end:ceiling])
     floor = max(floor, high - length)  # further left all repeats itself
     low = max(floor, start - common_suffix(text[floor:start], text[floor:end], start - floor))
-    if low == high:
-        return 0
+    if low == high or (end == len(text) and low > 0 and text.find("\n", low - 1) < 0):
+        return 0  # at the end it reads best where no line begins
     ends, others = _boundaries(text, low, high + length), _boundaries(short, low + shift, high + shift)
 
     def rank(place: int) -> tuple[bool | int, ...]:

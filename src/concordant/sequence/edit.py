@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -56,6 +56,7 @@ def splice(
     """
     shown = own_layout(sequence, own, separator) if own is not None else None
     rendered: Any = shown.content(base[:0]) if shown is not None else None
+    is_own = shown is not None and rendered == base
     if shown is None or rendered != base:
         shown, rendered = _rendered(sequence, seen, base, separator, escalate)
     hunks = hunks_of(base, new)
@@ -73,7 +74,13 @@ def splice(
         if not len(hunk.content):
             continue
         at_end = hunk.start == len(base) and not touched
-        is_line = isinstance(hunk.content, str) and hunk.content.startswith(separator) and separator != ""
+        # A line of its own, whose separator shows only after something that does not end with one.
+        is_line = (
+            isinstance(hunk.content, str)
+            and separator != ""
+            and hunk.content.startswith(separator)
+            and not (len(base) == 0 or base[-len(separator) :] == separator)
+        )
         if at_end and (len(base) == 0 or is_line or not isinstance(hunk.content, str)):
             if isinstance(hunk.content, str) and not is_line and separator:
                 appended.append((k, separator + hunk.content, True))
@@ -85,7 +92,38 @@ def splice(
     result = edit.result()
     for k, content, line in appended:
         result = append(result, stamp, k, content, line=line)
+    if separator and rendered == base and any(_meets_line(sequence, shown, hunk) for hunk in hunks):
+        known = (lambda other: other.origin == own) if is_own else (lambda other: other == stamp or seen(other))
+        k = len(hunks)
+        for _ in range(len(result)):  # one separator that vanishes may make the next one appear
+            shown, rendered = _rendered(result, known, base, separator, escalate)
+            if rendered == new:
+                break
+            hunks = hunks_of(rendered, new)
+            result = _with_separators(result, stamp, shown, hunks, k)
+            k += len(hunks)
     return result
+
+
+def _meets_line(sequence: Sequence, shown: Layout, hunk: Hunk) -> bool:
+    """Whether a line begins in or right behind what an edit changes, which may show or hide its separator."""
+    starts, numbers = shown.starts, shown.numbers
+    first, last = bisect_left(starts, hunk.start), bisect_right(starts, hunk.end)
+    low = numbers[first - 1] + 1 if first else 0
+    high = numbers[last - 1] + 1 if last <= len(numbers) else len(sequence)
+    return any(piece.live and piece.line and piece.offset == 0 for piece in sequence.since(low, high))
+
+
+def _with_separators(sequence: Sequence, stamp: Stamp, shown: Layout, hunks: list[Hunk], k: int) -> Sequence:
+    """Makes an edit show what its writer left, where it let separators of lines appear or vanish."""
+    edit, places = _Edit(sequence, stamp), _Places(sequence, shown, None, shown.starts[-1])
+    for number, hunk in enumerate(hunks, k + 1):
+        touched = places.range(hunk.start, hunk.end)
+        for index, start, end in touched:
+            edit.strike(index, start, end, number)
+        if len(hunk.content):
+            edit.insert(places.before(hunk.end if touched else hunk.start), hunk.content, number)
+    return edit.result()
 
 
 def _rendered(

@@ -103,9 +103,9 @@ class Sequence:
     def __repr__(self) -> str:
         return f"Sequence({self.pieces()!r}, {self.strikes!r})"
 
-    def since(self, number: int) -> list[Piece]:
-        """A copy of the pieces from a number on."""
-        return self._pieces[number : self._size]
+    def since(self, number: int, upto: int | None = None) -> list[Piece]:
+        """A copy of the pieces from a number on, up to another."""
+        return self._pieces[number : self._size if upto is None else min(upto, self._size)]
 
     def pieces(self) -> list[Piece]:
         """A copy of the pieces, in document order."""

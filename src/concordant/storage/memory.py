@@ -83,7 +83,7 @@ class MemoryStorage:
                 now = self.clock + 1e-6
             space[key] = row = (namespace, key, n, now, agent, origin, act, body, None, 0, op, ())
             self.n, self.clock = n, now
-            self._note(row, kept=True)
+            self._note(row, True)
             return n
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
@@ -113,9 +113,9 @@ class MemoryStorage:
                 else:
                     space[key] = after
             self.n, self.clock = n, now  # after the state, so that peek never tells of a commit not yet to be seen
-            self._note(row, kept=beside is None or not beside.erases)
+            self._note(row, beside is None or not beside.erases)
 
-    def _note(self, row: tuple[Any, ...], *, kept: bool) -> None:
+    def _note(self, row: tuple[Any, ...], kept: bool) -> None:
         """Takes note of a change; in the journal too, if it is ``kept`` there."""
         if kept:
             self.rows_kept.append(row)

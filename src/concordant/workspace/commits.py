@@ -226,12 +226,9 @@ class Pending:
         else:
             record = begun(state, self.replica)
             previous = state[2]
-        put_off = PutOff(
-            self.mode,
-            self.mark if self.mode != "write" else None,
-            self.replaces_all,
-            own_writes(scope, self.mark) if self.mode == "put" else None,
-        )
+        mark = self.mark if self.mode != "write" else None
+        own = own_writes(scope, mark) if self.mode == "put" and mark is not None and mark.at < 0 else None
+        put_off = PutOff(self.mode, mark, self.replaces_all, own)
         row = (
             self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, put_off, previous,
             self.op, (),
@@ -243,7 +240,6 @@ class Pending:
         record.note_commit(n, time, scope.origin)
         record.version = n
         record.updated_at = time
-        record.cache = None
         self.version = n
         return record, row, None
 

@@ -16,11 +16,8 @@ class Draft:
 
     __slots__ = ("base", "before", "key", "mark", "namespace", "object", "schema")
 
-    def __init__(
-        self, namespace: tuple[str, ...], key: str, schema: Compiled, base: dict[str, Any], mark: Mark
-    ) -> None:
-        self.namespace = namespace
-        self.key = key
+    def __init__(self, document: Document, schema: Compiled, base: dict[str, Any], mark: Mark) -> None:
+        self.namespace, self.key = document
         self.schema = schema
         self.base = base
         self.mark = mark

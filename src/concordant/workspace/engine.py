@@ -93,16 +93,19 @@ class Engine(Reading):
         if ttl is not None and ttl is not KEEP:
             ttl = _seconds(namespace, key, ttl)
         schema = self.registry.writable(namespace, key)
+        document = (namespace, key)
         if scope is None:
-            scope = self.scoping.current() or self.scoping.alone((namespace, key))
+            scope = self.scoping.current() or self.scoping.alone(document)
         body, parked = schema.incoming(namespace, key, value)
-        op = self._identity(scope, (namespace, key)) if scope.task is not None else None
-        if not (parked or settings or schema.checked) and (ttl is KEEP or ttl is None):
+        op = self._identity(scope, document) if scope.task is not None else None
+        mark = scope.basis(document)
+        if mark is None and not (parked or settings or schema.checked) and (ttl is KEEP or ttl is None):
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
             if n:
-                self._mark_put(scope, (namespace, key), schema, body, scope.basis((namespace, key)))
+                if scope.origin:
+                    scope.set_mark(document, body)
                 return Receipt(n)
-        pending = self._pending_put(schema, namespace, key, scope, body, parked, op)
+        pending = self._pending_put(schema, document, scope, mark, body, parked, op)
         pending.ttl = ttl
         if settings:
             pending.settings = _stored(settings)
@@ -155,23 +158,23 @@ class Engine(Reading):
             scope = self.scoping.alone((namespace, key))
         body, parked = schema.incoming(namespace, key, value)
         op = self._identity(scope, (namespace, key)) if scope.task is not None else None
-        return self._pending_put(schema, namespace, key, scope, body, parked, op)
+        return self._pending_put(schema, (namespace, key), scope, scope.basis((namespace, key)), body, parked, op)
 
     def _pending_put(
         self,
         schema: Compiled,
-        namespace: Namespace,
-        key: str,
+        document: tuple[Namespace, str],
         scope: Scope,
+        mark: Mark | None,
         body: bytes,
         parked: Mapping[tuple[str, ...], bytes],
         op: tuple[str, str, int, float] | None,
     ) -> Pending:
-        mark = scope.basis((namespace, key))
-        pending = Pending(schema, self.storage, namespace, key, scope, mark, "put")
+        pending = Pending(schema, self.storage, *document, scope, mark, "put")
         pending.body, pending.parked, pending.op = body, parked, op
         pending.replaces_all = not schema.declared
-        self._mark_put(scope, (namespace, key), schema, body, mark)
+        if scope.origin:
+            self._mark_put(scope, document, schema, body, mark)
         return pending
 
     def _removal(self, namespace: Namespace, key: str, scope: Scope | None) -> Pending:
@@ -194,8 +197,6 @@ class Engine(Reading):
         self, scope: Scope, document: tuple[Namespace, str], schema: Compiled, body: bytes, mark: Mark | None
     ) -> None:
         """After a put the scope has read what it put, beside what it had read (``mark``) of the fields it left out."""
-        if not scope.origin:
-            return
         if mark is None:
             scope.set_mark(document, body)
         elif schema.declared:

@@ -25,6 +25,10 @@ ordered by time."""
 
 
 _numbering = threading.Lock()
+_NONE: frozenset[str] = frozenset()
+
+_MOST_BODIES = 16
+"""How many puts may lie over what was read before they are put together."""
 
 
 class Moment(NamedTuple):
@@ -82,14 +86,19 @@ class Mark(NamedTuple):
         if isinstance(base, bytes):
             return decode(base)  # type: ignore[no-any-return]
         if isinstance(base, tuple):
-            under, over = base
-            return {**(decode(under) if isinstance(under, bytes) else under or {}), **decode(over)}
+            under, *puts = base
+            values = decode(under) if isinstance(under, bytes) else dict(under or {})
+            for body in puts:
+                values.update(decode(body))
+            return values
         return base  # type: ignore[no-any-return]
 
     def then_put(self, body: bytes, origin: str) -> Mark:
         """What was read, with fields put over it; put together when it is asked for."""
-        base = self.values() if isinstance(self.base, tuple) else self.base
-        return self._replace(base=(base, body), put=origin)
+        base = self.base if type(self.base) is tuple else (self.base,)
+        if len(base) > _MOST_BODIES:
+            base = (self.values(),)
+        return Mark(self.at, (*base, body), self.leave, origin, self.time)
 
 
 class Handed(NamedTuple):
@@ -112,9 +121,6 @@ class Strands:
     def __init__(self) -> None:
         self.numbers = itertools.count(1)
         self.reads: dict[Document, Handed] | None = None
-
-
-_NONE: frozenset[str] = frozenset()
 
 
 def _whichever(n: int) -> bool:

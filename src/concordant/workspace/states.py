@@ -11,6 +11,7 @@ from concordant.schema import Compiled
 from concordant.storage import PutOff, Row, State
 from concordant.tree import LeafChange
 from concordant.values import decode
+from concordant.workspace.foresight import foreseen
 
 __all__ = ["begun", "changes_of", "current_view", "effect_of", "expanded", "is_shown", "version_of", "view_at"]
 
@@ -74,8 +75,12 @@ def current_view(state: State, schema: Compiled, replica: str) -> View:
     if not isinstance(state, Record):
         return View(state[7], (), (), ())
     if state.pending:
+        told = foreseen(state, schema)
+        if told is not None:
+            return told
         _catch_up(state, schema, replica)
     if state.cache is None:
+        state.foreseen = 0
         state.cache = view(state, schema.root, on_delete=schema.on_delete, fits=schema.fits if schema.checked else None)
     return state.cache  # type: ignore[no-any-return]
 

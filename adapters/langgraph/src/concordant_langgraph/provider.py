@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from urllib.parse import quote
+
+from langchain_core.runnables.config import var_child_runnable_config
 
 from concordant import TaskScope
 from concordant_langgraph.context import current_task
@@ -11,21 +14,22 @@ from concordant_langgraph.toolcalls import ToolCall, tool_call
 
 __all__ = ["task_scope"]
 
-_last: tuple[Task | None, ToolCall | None, TaskScope | None] = (None, None, None)
+# The config and tool call that were read last in this context, with the scope that they make.
+_last: ContextVar[tuple[object, ToolCall | None, TaskScope | None]] = ContextVar(
+    "concordant_langgraph_scope", default=(None, None, None)
+)
 
 
 def task_scope() -> TaskScope | None:
     """The scope of the task that the calling code runs in, or of the tool call in it; ``None`` outside a graph."""
-    global _last
-    task = current_task()
-    if task is None:
-        return None
+    config = var_child_runnable_config.get()
     call = tool_call()
-    known, part, scope = _last
-    if known is task and part is call:
+    known, part, scope = _last.get()
+    if known is config and part is call:
         return scope
-    scope = _scope(task, call)
-    _last = (task, call, scope)
+    task = current_task()
+    scope = _scope(task, call) if task is not None else None
+    _last.set((config, call, scope) if config else (None, None, None))  # no finished task's config is kept alive
     return scope
 
 

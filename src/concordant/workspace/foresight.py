@@ -1,0 +1,103 @@
+"""What a record will show once the writes that wait in it are applied, told without applying them.
+
+A write that has seen all there is, and was made from the very value that is shown, leaves what its writer gave. So a
+reader of a chain of such writes need not wait for the merge, which is made when somebody writes beside them. What this
+cannot tell for certain it does not tell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_core import to_json
+
+from concordant.kinds import Counter, Field, Scalar, Set, Text
+from concordant.record import Record, View
+from concordant.schema import Compiled
+from concordant.storage import PutOff
+from concordant.values import ABSENT, alike, canonical, decode
+
+__all__ = ["foreseen"]
+
+
+def foreseen(record: Record, schema: Compiled) -> View | None:
+    """What a record with writes put off will show; ``None`` where only the merge can tell."""
+    known: View | None = record.cache
+    if known is None:
+        if record.tree or isinstance(record.pending[0][8], PutOff):
+            return None
+        known, done = View(record.pending[0][7], (), (), ()), 1
+    else:
+        done = record.foreseen
+    if done < len(record.pending):
+        if known.body is None or known.contests or known.settled or record.leases or len(record.vector) > 1:
+            return None
+        body = known.body
+        for row in record.pending[done:]:
+            after = _after(schema, body, row[8], row[7])
+            if after is None:
+                return None
+            body = after
+        known = known._replace(body=body)
+    record.cache, record.foreseen = known, len(record.pending)
+    return known
+
+
+def _after(schema: Compiled, body: bytes, put_off: PutOff, written: bytes) -> bytes | None:
+    """The value after a write; ``None`` if it was made from another value, or merges in another way."""
+    mark = put_off.mark
+    if mark is None or mark.leave:
+        return None
+    shown = decode(body)
+    base = shown if mark.base is body else mark.values()
+    if base is None:
+        return None
+    given = decode(written)
+    if put_off.replaces_all:
+        if base is not shown and not alike(base, shown):
+            return None
+        kept = {name: _scalar(given[name], old) for name, old in shown.items() if name in given}
+        return _text({**kept, **{name: new for name, new in given.items() if name not in kept}})
+    fields = schema.root.fields
+    for name, new in given.items():
+        old = shown.get(name, ABSENT)
+        after = _field_after(fields[name], old, old if base is shown else base.get(name, ABSENT), new)
+        if after is ABSENT:
+            return None
+        shown[name] = after
+    return _text({name: shown[name] for name in fields if name in shown})
+
+
+def _field_after(field: Field, shown: Any, base: Any, new: Any) -> Any:
+    """The value of a field after a write of it; ``ABSENT`` if that is not certain."""
+    kind = field.kind
+    if kind.grow_only or shown is ABSENT or base is ABSENT:
+        return ABSENT
+    if isinstance(kind, Text):
+        begins = kind.separator and new.startswith(kind.separator)  # then the merge drops it
+        return new if base == shown and not begins else ABSENT
+    if isinstance(kind, Scalar):
+        return _scalar(new, shown) if base is shown or alike(base, shown) else ABSENT
+    if isinstance(kind, Counter):
+        return new if type(base) is type(shown) is type(new) is int and base == shown else ABSENT
+    if isinstance(kind, Set) and kind.by is None and field.canon is canonical:
+        if not (_is_text(shown) and _is_text(base) and _is_text(new)):
+            return ABSENT
+        old, now = set(shown), set(new)
+        if base is not shown and set(base) != old:
+            return ABSENT
+        return [*(one for one in shown if one in now), *(one for one in new if one not in old)]
+    return ABSENT
+
+
+def _text(value: dict[str, Any]) -> bytes:
+    return to_json(value, inf_nan_mode="constants")  # it comes from JSON, so there is nothing to look for
+
+
+def _scalar(new: Any, old: Any) -> Any:
+    """An equal value is the one that was there, in its form."""
+    return old if alike(new, old) else new
+
+
+def _is_text(elements: Any) -> bool:
+    return isinstance(elements, list) and all(type(one) is str for one in elements)
