@@ -19,7 +19,7 @@ Finding = Row | Outcome | Note
 GROUPS = {
     "speed": "One put, one write, one get. Times are medians of single calls, in real LangGraph nodes unless the row "
     "says otherwise. The first put of a node also reads who is writing from LangGraph's context; the other rows are "
-    "the puts after it. Puts put merging off until the next read or the next writer: the row with one get includes it.",
+    "the puts after it. Puts put merging off until somebody writes beside them, or a read cannot tell without.",
     "growth": "What a long history on one key costs the next put to it. A median of single puts does not show work "
     "that is put off and done every so many puts: the mean of 100 in a row does.",
     "texts": "Large texts. Both replicas of the edited one must agree and hold every edit, or the run fails.",

@@ -184,7 +184,7 @@ def blind(store: BaseStore, keys: Keys, count: int) -> list[float]:
 
 
 def blind_then_read(store: BaseStore, keys: Keys, count: int) -> list[float]:
-    """Four puts and a get together, in one node on keys that are there: what the puts put off, the get pays."""
+    """Four puts and a get together, in one node on keys that are there."""
     arguments = keys.take(count)
 
     def four(namespace: tuple[str, ...], key: str, values: list[dict[str, Any]]) -> None:

@@ -52,8 +52,8 @@ def vacuum(workspace: Engine, journal: float, deleted: float, removed: float) ->
         for namespace, key, state in storage.documents(()):
             if not isinstance(state, Record):
                 continue
-            view = view_at(state, workspace.registry.find(namespace), storage.replica, now)
-            place = (namespace, key)
+            schema, place = workspace.registry.find(namespace), (namespace, key)
+            view = view_at(expanded(state, schema, storage.replica), schema, storage.replica, now)
             if view.contests or storage.open_of(place):
                 continue
             ended = min(end_of(state.leases), now) if state.leases else state.updated_at
