@@ -196,6 +196,7 @@ class Storage(Protocol):
         act: str,
         body: bytes,
         op: tuple[str, str, int, float] | None,
+        /,
     ) -> int:
         """Commits the first write of a document by a shorter way than ``commit``; the arguments are parts of its row.
 
