@@ -127,7 +127,8 @@ class Executions:
         if made is None or made.row.time < since:
             self._replayed[ordinal] = _NOTHING
             return None
-        before = self._diverging(ordinal) | made.void
+        diverged = self._diverging(ordinal)
+        before = diverged | made.void
         old = made.values()
         if old is None or values is None:
             diverging = _NOTHING if old is values and not before else _WHOLE
@@ -143,14 +144,14 @@ class Executions:
         self._replayed[ordinal] = diverging
         if not diverging:
             return Replay(made.began, diverging, kept, made.parts, ())
-        own = made.parts if not kept else tuple(part._replace(within=diverging) for part in made.parts)
+        own = [(part._replace(within=diverging) if kept else part).without(before) for part in made.parts]
         later = [
-            part._replace(within=_WHOLE if part.row.act == "delete" else diverging)
+            part._replace(within=_WHOLE if part.row.act == "delete" else diverging).without(diverged)
             for number, other in self._made.items()
             if number > ordinal and number not in self._replayed
             for part in other.parts
         ]
-        back = [part.without(before) for part in (*own, *later) if part.row.time >= since]
+        back = [part for part in (*own, *later) if part.row.time >= since]
         return Replay(made.began, diverging, kept, made.parts, tuple(sorted(back, key=lambda part: -part.row.n)))
 
     def take_back(self, ordinal: int) -> None:

@@ -41,7 +41,9 @@ class Step(NamedTuple):
 def scripts(seed: int, executions: int) -> list[list[Step]]:
     """What the executions of one node do: puts to the same documents in the same way, some with other values."""
     rnd = random.Random(f"scripts/{seed}")
-    ways = {key: rnd.choice([["edit"], ["blind"], ["blind", "read", "search"]]) for key in KEYS}
+    ways = {
+        key: rnd.choice([["edit"], ["edit", "blind", "read", "search"], ["blind", "read", "search"]]) for key in KEYS
+    }
     keys = [rnd.choice(KEYS) for _ in range(rnd.randint(1, 5))]
     places = [(rnd.choice(ways[key]), key) for key in keys]
     made: list[list[Step]] = []

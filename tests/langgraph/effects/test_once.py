@@ -95,7 +95,7 @@ def check(seed: int, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["retry", "interrupt"])
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", [*range(40), 6102])
 def test_the_last_execution_counts(seed: int, how: str) -> None:
     """Whatever earlier executions put and however far they came, and a person's work between them stands."""
     check(seed, how)
