@@ -111,6 +111,8 @@ class StaleDecisionError(ConcordantError):
         if current is None or current.state not in ("open", "claimed"):
             state = "gone" if current is None else current.state
             now = f"it is {state} by now"
+        elif current.version == escalation.version:
+            now = f"{current.by} has claimed it"
         else:
             now = f"its contenders changed (decided on version {escalation.version}, now {current.version})"
         super().__init__(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 from concordant.causal import Stamp, VersionVector
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
+from concordant.storage.events import Events
 from concordant.tree import LeafChange
 
 __all__ = [
@@ -178,6 +179,11 @@ class Storage(Protocol):
 
     replica: str
     live: ClassVar[bool]
+
+    @property
+    def events(self) -> Events:
+        """The transitions of escalations."""
+        ...
 
     def attach(self, projection: Projection) -> None:
         """Tells the storage how records are shown; before all else."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from concordant.storage.events import Listener
+
 __all__ = ["Columns", "Database", "Query", "Writing"]
 
 T = TypeVar("T")
@@ -40,6 +42,10 @@ class Writing(Protocol):
         """Runs a statement now, or with others before the commit."""
         ...
 
+    def announce(self) -> None:
+        """Wakes those who listen for events, once this is committed."""
+        ...
+
 
 class Database(Protocol):
     """A database with the tables of one store.
@@ -69,6 +75,10 @@ class Database(Protocol):
         Raises:
             StorageError: the database cannot be used; nothing was committed.
         """
+        ...
+
+    def listener(self) -> Listener:
+        """Waits for what other processes announce."""
         ...
 
     def shared(self, local: float) -> float:

@@ -23,6 +23,7 @@ from concordant.storage.base import (
     Totals,
     Update,
 )
+from concordant.storage.memory_events import MemoryEvents
 
 __all__ = ["MemoryStorage"]
 
@@ -48,6 +49,7 @@ class MemoryStorage:
         self.spaces: dict[Namespace, dict[str, State]] = {}
         self.rows_kept: deque[Any] = deque(maxlen=journal)
         self.tasks: dict[str, str] = {}
+        self.events = MemoryEvents()
         self.open: dict[Place, Mapping[str, Escalation]] = {}
         self.closed: OrderedDict[str, Escalation] = OrderedDict()
         self.n = 0
@@ -101,6 +103,7 @@ class MemoryStorage:
             after, row, beside = result
             if beside is not None:
                 self._save_beside((namespace, key), beside)
+                self.events.note(n, beside.events)
             if row is None:
                 if beside is not None and beside.lasts:
                     self.n, self.clock = n, now
@@ -152,6 +155,7 @@ class MemoryStorage:
     def _save_beside(self, place: Place, beside: Beside) -> None:
         if beside.erases:
             self.open.pop(place, None)
+            self.events.erase(*place)
             for id_ in [i for i, e in self.closed.items() if (e.namespace, e.key) == place]:
                 del self.closed[id_]
             kept = [row for row in self.rows_kept if row[0] != place[0] or row[1] != place[1]]

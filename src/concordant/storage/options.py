@@ -18,11 +18,13 @@ class SqliteOptions:
             the machine itself fails.
         lock_timeout: for how many seconds a write waits for other writers before ``StorageBusyError``.
         cache: how many bytes of records each process keeps decoded.
+        poll: how often, in seconds, a process looks for events of others, if it listens for them.
     """
 
     synchronous: Literal["full", "normal"] = "full"
     lock_timeout: float = 60.0
     cache: int = 32 * 1024 * 1024
+    poll: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)

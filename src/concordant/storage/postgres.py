@@ -14,6 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 from concordant.errors import ConcordantError, StorageBusyError, StorageError
 from concordant.storage.clock import SharedClock
 from concordant.storage.database import Columns, Query, Writing
+from concordant.storage.events import Listener
+from concordant.storage.listening import CHANNEL, PostgresListener
 from concordant.storage.migrating import VERSION, checked, migrate
 from concordant.storage.options import PostgresOptions
 from concordant.storage.tables import POSTGRES
@@ -173,6 +175,8 @@ class PostgresDatabase:
         Raises:
             StorageError: it cannot be found out.
         """
+        if unknown.witness is None:
+            return False  # what writes no row of the journal may be done twice
         error: Exception = unknown.error
         asked = False
         while not asked or time.monotonic() < end:
@@ -200,14 +204,12 @@ class PostgresDatabase:
         return bool(status != "aborted")
 
     @staticmethod
-    def _witnessed(connection: psycopg.Connection[Any], witness: tuple[int, float] | None) -> bool | None:
+    def _witnessed(connection: psycopg.Connection[Any], witness: tuple[int, float]) -> bool | None:
         """Whether the journal has the row of a transaction; None: that does not tell, or not yet.
 
         A server that crashed gives the id of a transaction that it lost to the next one, so that the id alone would
         call a lost write committed.
         """
-        if witness is None:
-            return None
         n, at = witness
         found = connection.execute("SELECT time FROM concordant_journal WHERE n = %s", (n,), binary=True).fetchall()
         if found:
@@ -248,6 +250,9 @@ class PostgresDatabase:
             return result
 
         return self._call(run)
+
+    def listener(self) -> Listener:
+        return PostgresListener(self._url, self._psycopg, round(max(2, self._options.connect_timeout)))
 
     def time(self) -> float:
         return self.shared(time.time())
@@ -299,6 +304,9 @@ class _Writing:
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         self.changes = True
         self._connection.execute(_marks(statement), parameters)
+
+    def announce(self) -> None:
+        self._connection.execute(f"NOTIFY {CHANNEL}")
 
 
 _opened: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()

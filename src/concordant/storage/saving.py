@@ -21,11 +21,11 @@ _ROW = f"INSERT INTO concordant_journal ({JOURNAL}) VALUES ({', '.join('?' * len
 _OPEN = "SELECT id, body FROM concordant_escalations WHERE namespace = ? AND key = ? AND state IN ('open', 'claimed')"
 _CLOSED = "SELECT body FROM concordant_escalations WHERE id = ? AND state NOT IN ('open', 'claimed')"
 _OPENED = (
-    "INSERT INTO concordant_escalations (id, namespace, key, state, n, place, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (id) DO UPDATE SET state = excluded.state, n = excluded.n, place = excluded.place, "
-    "body = excluded.body"
+    "INSERT INTO concordant_escalations (id, namespace, key, state, n, place, body, changed) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, n = excluded.n, "
+    "place = excluded.place, body = excluded.body, changed = excluded.changed"
 )
-_CHANGED = "UPDATE concordant_escalations SET state = ?, body = ? WHERE id = ?"
+_CHANGED = "UPDATE concordant_escalations SET state = ?, body = ?, changed = ? WHERE id = ?"
 _EVENT = "INSERT INTO concordant_events (n, place, document, source, time, kind, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 _NONE: Mapping[str, Escalation] = {}
@@ -59,6 +59,7 @@ class Saving:
         self._source = source
         self._held: dict[Place, _Held] = {}
         self._made: dict[Place, tuple[Record, int, int]] = {}
+        self._tells = False
         self.n, self._clock = tx.n, tx.clock
 
     def has(self, place: Place) -> bool:
@@ -96,6 +97,8 @@ class Saving:
         commits that made them, and their sizes."""
         if self.n != self._tx.n:
             self._tx.run("UPDATE concordant_store SET n = ?, clock = ?", (self.n, self._clock))
+        if self._tells:
+            self._tx.announce()
         return [(place, *made) for place, made in self._made.items()]
 
     # -- the desk ------------------------------------------------------------------------------------------------
@@ -140,15 +143,16 @@ class Saving:
                 known = before.get(id_)
                 if known is None:
                     body = dump_escalation(escalation)
-                    run(_OPENED, (id_, *name, escalation.state, self.n, number, body))
+                    run(_OPENED, (id_, *name, escalation.state, self.n, number, body, now))
                 elif known != escalation:
-                    run(_CHANGED, (escalation.state, dump_escalation(escalation), id_))
+                    run(_CHANGED, (escalation.state, dump_escalation(escalation), now, id_))
             held.open = dict(beside.open)
         for escalation in beside.closed:
-            run(_CHANGED, (escalation.state, dump_escalation(escalation), escalation.id))
+            run(_CHANGED, (escalation.state, dump_escalation(escalation), now, escalation.id))
         for number, event in enumerate(beside.events):
             body = dump_escalation(event.escalation)
             run(_EVENT, (self.n, number, held.id, self._source, now, event.kind, body))
+            self._tells = True
 
     def _erase(self, place: Place, held: _Held) -> None:
         name: tuple[Any, ...] = (dump_namespace(place[0]), dump_key(place[1]))

@@ -29,6 +29,7 @@ from concordant.storage.cache import RecordCache
 from concordant.storage.columns import DOCUMENT, JOURNAL, document_of, load_escalation, load_row, load_state
 from concordant.storage.database import Columns, Database, Query, Writing
 from concordant.storage.saving import Saving
+from concordant.storage.sql_events import SqlEvents
 from concordant.storage.tables import bounds, dump_key, dump_namespace
 
 __all__ = ["SqlStorage"]
@@ -64,6 +65,7 @@ class SqlStorage:
         self.database = database
         self.replica = database.replica
         self.source = uuid.uuid4().hex[:12]
+        self.events = SqlEvents(database, self.source)
         self._cache = RecordCache(cache)
         self._projection: Projection | None = None
         self._clock = 0.0
@@ -272,4 +274,5 @@ class SqlStorage:
         return done
 
     def close(self) -> None:
+        self.events.closed = True
         self.database.close()

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from concordant.errors import ConcordantError, StorageBusyError, StorageError
 from concordant.storage.database import Columns, Query, Writing
+from concordant.storage.events import Listener
 from concordant.storage.migrating import VERSION, checked, migrate
 from concordant.storage.options import SqliteOptions
 from concordant.storage.tables import SQLITE
@@ -170,6 +171,9 @@ class SqliteDatabase:
         finally:
             self._lock.release()
 
+    def listener(self) -> Listener:
+        return _Listener(self._options.poll)
+
     def time(self) -> float:
         return time.time()
 
@@ -204,6 +208,22 @@ class _Writing:
 
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         self._connection.execute(statement, parameters)
+
+    def announce(self) -> None:
+        """A file tells nobody: they look."""
+
+
+class _Listener:
+    """Looks every so many seconds."""
+
+    def __init__(self, poll: float) -> None:
+        self._poll = poll
+
+    def wait(self, stop: threading.Event, seconds: float) -> None:
+        stop.wait(min(self._poll, seconds))
+
+    def close(self) -> None:
+        """Nothing to give up."""
 
 
 _MENDS = {

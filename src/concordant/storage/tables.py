@@ -115,7 +115,14 @@ ALTER TABLE concordant_store ADD COLUMN forgotten {int} NOT NULL DEFAULT 0;
 ALTER TABLE concordant_store ADD COLUMN exported {int} NOT NULL DEFAULT -1
 """
 
-MIGRATIONS = (_FIRST, _EXCHANGE)
+_EVENTS = """
+ALTER TABLE concordant_subscribers ADD COLUMN holder {text};
+ALTER TABLE concordant_subscribers ADD COLUMN until {float} NOT NULL DEFAULT 0;
+ALTER TABLE concordant_escalations ADD COLUMN changed {float} NOT NULL DEFAULT 0;
+UPDATE concordant_escalations SET changed = (SELECT clock FROM concordant_store)
+"""
+
+MIGRATIONS = (_FIRST, _EXCHANGE, _EVENTS)
 """Each is run once, in order; the number of those that ran is the version of the tables. Never change one that was
 released: add another."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concordant.causal import VersionVector
 from concordant.storage.base import Forgotten, Knowledge, Place
 from concordant.storage.database import Database, Writing
+from concordant.storage.sql_events import forget_events
 from concordant.storage.tables import dump_key, dump_namespace
 
 __all__ = ["forget", "knowledge", "learn", "note_export", "rename"]
@@ -91,5 +92,5 @@ def _forget_rows(tx: Writing, before: float) -> int:
     ((count,),) = tx.rows("SELECT count(*) FROM concordant_journal WHERE time < ?", (before,))
     if count:
         tx.run("DELETE FROM concordant_journal WHERE time < ?", (before,))
-    tx.run("DELETE FROM concordant_events WHERE time < ?", (before,))
+    forget_events(tx, before)
     return int(count)

@@ -17,6 +17,7 @@ from concordant.workspace.history import blame, history, state_at
 from concordant.workspace.keeping import Keeping, check_name
 from concordant.workspace.scope import Moment, Scope, TaskScope
 from concordant.workspace.statistics import Stats, statistics
+from concordant.workspace.subscription import LEASE, Subscription
 
 __all__ = ["Calls"]
 
@@ -159,12 +160,44 @@ class Calls(Keeping):
         return claiming.claimed
 
     def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
-        """Calls ``callback`` once for every transition of an escalation, after the commit, in the writer's thread.
+        """Calls ``callback`` once for every transition of an escalation from now on.
+
+        What this workspace does is told after the commit, in the writer's thread, before the call returns. What others
+        do that share its database is told in a thread of the workspace's own, soon after it was committed
+        (``SqliteOptions.poll``); what happens while this process is not there is told to a named subscriber only
+        (``subscribe``).
 
         Returns:
             A function that ends the subscription.
         """
-        return self.subscribers.add(callback)
+        stop = self.subscribers.add(callback)
+        try:
+            self._follow()
+        except BaseException:
+            stop()
+            raise
+        return stop
+
+    def subscribe(self, name: str, *, lease: float = LEASE, from_start: bool = False) -> Subscription:
+        """The transitions of escalations for a named subscriber, wherever they are made, each at least once.
+
+        The store remembers how far the subscriber has come, so that it is told what happened while it was away.
+        Old events are kept for it (``vacuum``) until ``unsubscribe``.
+
+        Args:
+            name: several processes may receive under one name: one does, another goes on where it ended.
+            lease: after how many seconds without a sign of life another may go on; longer than dealing with an event
+                takes.
+            from_start: a new subscriber begins with the oldest event there is, not with the next.
+
+        Raises:
+            ConcordantError: this is no name, or no lease.
+        """
+        return Subscription(self.storage.events, name, lease, from_start=from_start)
+
+    def unsubscribe(self, name: str) -> None:
+        """Forgets how far a named subscriber has come."""
+        self.storage.events.forget(name)
 
     def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
         check_name(by)
@@ -195,7 +228,10 @@ class Calls(Keeping):
         return expiry.sweep(self)
 
     def close(self) -> None:
-        """Releases the storage."""
+        """Ends what listens for other processes, and releases the storage."""
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            follower.close()
         self.storage.close()
 
     def __enter__(self) -> Self:

@@ -32,7 +32,10 @@ class Claiming:
         open_ = desk.open_of(place)
         expired = isinstance(state, Record) and state.has_expired(time)
         current = None if expired else open_.get(wanted.id)
-        if current is None or current.version != wanted.version:
+        taken = (
+            current is not None and current.state == "claimed" and wanted.state != "claimed" and current.by != self._by
+        )
+        if current is None or current.version != wanted.version or taken:
             raise StaleDecisionError(wanted, current or desk.find_closed(wanted.id))
         self.claimed = replace(current, state="claimed", by=self._by)
         return state, None, Beside({**open_, wanted.id: self.claimed}, events=(Event("claimed", self.claimed),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from concordant.storage import State, Storage
 from concordant.workspace.document import Document
 from concordant.workspace.executions import Executions
 from concordant.workspace.expiry import touch
+from concordant.workspace.following import Follower
 from concordant.workspace.inbox import as_known
 from concordant.workspace.quarantine import Quarantine
 from concordant.workspace.registry import Registry
@@ -39,6 +41,14 @@ class Reading:
         self.quarantine = Quarantine()
         self.scoping = Scoping(storage, read_marks)
         self.subscribers = Subscribers(self)  # type: ignore[arg-type]
+        self._follower: Follower | None = None
+        self._following = threading.Lock()
+
+    def _follow(self) -> None:
+        """Begins to listen for events of other processes, where there can be any."""
+        with self._following:
+            if self.storage.events.source and self._follower is None:
+                self._follower = Follower(self.storage.events, self.subscribers.tell)
 
     # -- reading -------------------------------------------------------------------------------------------------
 

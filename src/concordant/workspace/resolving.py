@@ -47,17 +47,21 @@ class Subscribers:
     def deliver(self, events: Iterable[Event]) -> None:
         """Tells every subscriber of every event, then asks the resolvers of what is open."""
         events = list(events)
+        self.tell(events)
+        for event in events:
+            if event.kind in ("opened", "grew", "reopened"):
+                resolver = _resolver_of(event.escalation)
+                if resolver is not None:
+                    self._ask(resolver, event.escalation)
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Tells every subscriber of every event."""
         for event in events:
             for callback in self._callbacks.values():
                 try:
                     callback(event)
                 except Exception:
                     log.exception("a callback failed on %s of %s", event.kind, event.escalation)
-        for event in events:
-            if event.kind in ("opened", "grew", "reopened"):
-                resolver = _resolver_of(event.escalation)
-                if resolver is not None:
-                    self._ask(resolver, event.escalation)
 
     def ask(self, escalations: Iterable[Escalation]) -> None:
         """Asks the resolvers of escalations, those that answer at once."""

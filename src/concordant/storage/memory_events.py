@@ -1,0 +1,101 @@
+"""The events of a store in memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from concordant.escalation import Event
+from concordant.storage.events import Cursor, Listener, Told
+
+__all__ = ["MemoryEvents"]
+
+MOST = 10_000
+"""How many events are kept for those who were away."""
+
+
+class MemoryEvents:
+    """Events in a list; subscribers are those of this process."""
+
+    source = ""
+    closed = False
+
+    def __init__(self) -> None:
+        self._news = threading.Condition()
+        self._kept: deque[Told] = deque(maxlen=MOST)
+        self._reached: dict[str, tuple[Cursor, str, float]] = {}
+
+    def note(self, n: int, events: Sequence[Event]) -> None:
+        """Takes the events of a commit."""
+        if events:
+            with self._news:
+                self._kept += [Told((n, number), "", event) for number, event in enumerate(events)]
+                self._news.notify_all()
+
+    def erase(self, namespace: tuple[str, ...], key: str) -> None:
+        """Forgets the events of a document."""
+        with self._news:
+            kept = [t for t in self._kept if (t.event.escalation.namespace, t.event.escalation.key) != (namespace, key)]
+            self._kept = deque(kept, maxlen=MOST)
+
+    def now(self) -> Cursor:
+        with self._news:
+            return self._kept[-1].cursor if self._kept else (0, -1)
+
+    def first(self) -> Cursor:
+        return (0, -1)
+
+    def after(self, cursor: Cursor, limit: int) -> list[Told]:
+        with self._news:
+            return [told for told in self._kept if told.cursor > cursor][:limit]
+
+    def listener(self) -> Listener:
+        return _Listener(self._news, self)
+
+    def take(self, name: str, holder: str, seconds: float, start: Cursor) -> Cursor | None:
+        now = time.monotonic()
+        with self._news:
+            cursor, other, until = self._reached.get(name, (start, "", 0.0))
+            if other not in ("", holder) and until > now:
+                return None
+            self._reached[name] = (cursor, holder, now + seconds)
+            return cursor
+
+    def acknowledge(self, name: str, holder: str, seconds: float, cursor: Cursor) -> bool:
+        with self._news:
+            known = self._reached.get(name)
+            if known is None or known[1] != holder:
+                return False
+            self._reached[name] = (max(known[0], cursor), holder, time.monotonic() + seconds)
+            return True
+
+    def release(self, name: str, holder: str) -> None:
+        with self._news:
+            known = self._reached.get(name)
+            if known is not None and known[1] == holder:
+                self._reached[name] = (known[0], "", 0.0)
+                self._news.notify_all()
+
+    def forget(self, name: str) -> None:
+        with self._news:
+            self._reached.pop(name, None)
+
+
+class _Listener:
+    def __init__(self, news: threading.Condition, events: MemoryEvents) -> None:
+        self._news = news
+        self._events = events
+        self._known: Cursor | None = None
+
+    def wait(self, stop: threading.Event, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        known, self._known = self._known, self._events.now()
+        while known == self._known and not stop.is_set() and time.monotonic() < end:
+            with self._news:
+                self._news.wait(min(0.1, max(end - time.monotonic(), 0.0)))
+            self._known = self._events.now()
+
+    def close(self) -> None:
+        """Nothing to give up."""

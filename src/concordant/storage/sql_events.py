@@ -1,0 +1,92 @@
+"""The events of a store in a database, and how far its subscribers have come."""
+
+from __future__ import annotations
+
+from concordant.escalation import Event
+from concordant.storage.columns import load_escalation
+from concordant.storage.database import Database, Writing
+from concordant.storage.events import Cursor, Listener, Told
+
+__all__ = ["SqlEvents", "forget_events"]
+
+LAST = 1 << 31
+"""After every event of a commit."""
+
+_AFTER = (
+    "SELECT n, place, source, kind, body FROM concordant_events "
+    "WHERE n > ? OR (n = ? AND place > ?) ORDER BY n, place LIMIT ?"
+)
+_NEW = "INSERT INTO concordant_subscribers (name, n, place, holder, until) VALUES (?, ?, ?, ?, ?)"
+
+
+class SqlEvents:
+    """Events in a table. Their commits are numbered in the order in which they took place, so a cursor misses none.
+
+    Args:
+        source: the name of this workspace among those that share the store.
+    """
+
+    def __init__(self, database: Database, source: str) -> None:
+        self.source = source
+        self.closed = False
+        self._database = database
+
+    def now(self) -> Cursor:
+        ((n,),) = self._database.rows("SELECT n FROM concordant_store")
+        return n, LAST
+
+    def first(self) -> Cursor:
+        return (-1, LAST)
+
+    def after(self, cursor: Cursor, limit: int) -> list[Told]:
+        found = self._database.rows(_AFTER, (cursor[0], *cursor, limit))
+        return [Told((n, place), source, Event(kind, load_escalation(body))) for n, place, source, kind, body in found]
+
+    def listener(self) -> Listener:
+        return self._database.listener()
+
+    def take(self, name: str, holder: str, seconds: float, start: Cursor) -> Cursor | None:
+        def run(tx: Writing) -> Cursor | None:
+            found = tx.rows("SELECT n, place, holder, until FROM concordant_subscribers WHERE name = ?", (name,))
+            if not found:
+                tx.run(_NEW, (name, *start, holder, tx.now + seconds))
+                return start
+            n, place, other, until = found[0]
+            if other not in (None, holder) and until > tx.now:
+                return None
+            if other != holder or until < tx.now + seconds / 2:
+                query = "UPDATE concordant_subscribers SET holder = ?, until = ? WHERE name = ?"
+                tx.run(query, (holder, tx.now + seconds, name))
+            return n, place
+
+        return self._database.write(run)
+
+    def acknowledge(self, name: str, holder: str, seconds: float, cursor: Cursor) -> bool:
+        def run(tx: Writing) -> bool:
+            if not tx.rows("SELECT 1 FROM concordant_subscribers WHERE name = ? AND holder = ?", (name, holder)):
+                return False
+            query = "UPDATE concordant_subscribers SET n = ?, place = ?, until = ? WHERE name = ?"
+            tx.run(query, (*cursor, tx.now + seconds, name))
+            return True
+
+        return self._database.write(run)
+
+    def release(self, name: str, holder: str) -> None:
+        query = "UPDATE concordant_subscribers SET holder = NULL, until = 0 WHERE name = ? AND holder = ?"
+        self._database.write(lambda tx: tx.run(query, (name, holder)))
+
+    def forget(self, name: str) -> None:
+        self._database.write(lambda tx: tx.run("DELETE FROM concordant_subscribers WHERE name = ?", (name,)))
+
+
+def forget_events(tx: Writing, before: float) -> None:
+    """Deletes old events that every named subscriber has dealt with, and escalations closed before a time."""
+    tx.run(
+        "DELETE FROM concordant_events WHERE time < ? AND NOT EXISTS (SELECT 1 FROM concordant_subscribers s "
+        "WHERE s.n < concordant_events.n OR (s.n = concordant_events.n AND s.place < concordant_events.place))",
+        (before,),
+    )
+    tx.run(
+        "DELETE FROM concordant_escalations WHERE state NOT IN ('open', 'claimed') AND changed < ?",
+        (before,),
+    )

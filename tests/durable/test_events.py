@@ -1,0 +1,283 @@
+"""Who listens in another process, or was away, hears of every transition of an escalation."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from concordant import ConcordantError, Escalation, StaleDecisionError, Workspace
+from concordant.escalation import Event
+from concordant.storage.sql_events import SqlEvents
+from concordant.workspace.subscription import Subscription
+
+FreshUrl = Callable[[str], str]
+PLANS = ("plans",)
+DURABLE = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+EVERY = pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
+
+
+def conflict(workspace: Workspace, key: str) -> Escalation:
+    """Two agents write different values at once."""
+    ada, bob = workspace.agent("ada"), workspace.agent("bob")
+    ada.write(PLANS, key, {"status": "draft"})
+    return bob.write(PLANS, key, {"status": f"final {key}"}).escalations[0]
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    """Waits until something is true."""
+    patience = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < patience
+        time.sleep(0.01)
+
+
+@contextmanager
+def listening(url: str, name: str, lease: float, how: str = "go on") -> Iterator[subprocess.Popen[str]]:
+    """A process that receives under a name."""
+    command = [sys.executable, str(Path(__file__).with_name("listen.py")), url, name, str(lease), how]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert line(process) == "ready"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+@DURABLE
+def test_a_callback_hears_what_others_do_once_and_in_order(kind: str, fresh_url: FreshUrl) -> None:
+    """Each transition that another workspace makes is told once, in a thread of one's own; one's own at once, once."""
+    url = fresh_url(kind)
+    with Workspace(url) as mine, Workspace(url) as other:
+        heard: list[tuple[str, str]] = []
+        threads: set[int] = set()
+        stop = mine.on_escalation(
+            lambda e: (heard.append((e.kind, e.escalation.key)), threads.add(threading.get_ident()))
+        )
+        for key in ("a", "b"):
+            opened = conflict(other, key)
+            claimed = other.claim(opened, by="eve")
+            other.resolve(claimed, "done", by="eve")
+        wanted = [(what, key) for key in "ab" for what in ("opened", "claimed", "resolved")]
+        eventually(lambda: len(heard) >= 6)
+        assert heard == wanted and threads.isdisjoint({threading.get_ident()})
+        conflict(mine, "c")
+        assert heard[6:] == [("opened", "c")] and threading.get_ident() in threads
+        conflict(other, "d")
+        eventually(lambda: len(heard) >= 8)
+        time.sleep(0.6)  # nothing comes twice
+        assert heard[7:] == [("opened", "d")]
+        stop()
+        conflict(other, "e")
+        time.sleep(0.6)
+        assert len(heard) == 8
+
+
+def test_a_listener_that_lost_its_connection_misses_nothing(fresh_url: FreshUrl) -> None:
+    """What happens while the connection that listens is gone is told once there is another."""
+    url = fresh_url("postgres")
+    with Workspace(url) as mine, Workspace(url) as other:
+        heard: list[str] = []
+        mine.on_escalation(lambda event: heard.append(event.escalation.key))
+        conflict(other, "a")
+        eventually(lambda: heard == ["a"])
+        with psycopg.connect(url, autocommit=True) as connection:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' AND pid <> %s"
+            assert connection.execute(query, (connection.info.backend_pid,)).fetchall()
+        conflict(other, "b")
+        eventually(lambda: heard == ["a", "b"])
+
+
+@EVERY
+def test_a_named_subscriber_hears_what_happened_while_it_was_away(kind: str, fresh_url: FreshUrl) -> None:
+    """It goes on with the first event that it has not acknowledged, whoever makes them; another name has its own."""
+    with Workspace(fresh_url(kind)) as workspace:
+        conflict(workspace, "before")
+        with workspace.subscribe("bot") as inbox:
+            conflict(workspace, "a")
+            assert keys(inbox) == ["a"]
+        conflict(workspace, "b")
+        conflict(workspace, "c")
+        with workspace.subscribe("bot") as inbox, workspace.subscribe("late", from_start=True) as late:
+            assert keys(inbox) == ["b", "c"]
+            assert keys(late) == ["before", "a", "b", "c"]
+        workspace.unsubscribe("bot")
+        with workspace.subscribe("bot") as inbox:
+            assert keys(inbox) == []
+
+
+def keys(inbox: Subscription) -> list[str]:
+    """Acknowledges what is there; the documents of the events."""
+    found = []
+    while (event := inbox.receive(timeout=0.0)) is not None:
+        found.append(event.escalation.key)
+        assert inbox.acknowledge()
+    return found
+
+
+@EVERY
+def test_an_event_is_received_until_it_is_acknowledged(kind: str, fresh_url: FreshUrl) -> None:
+    """One whose handling failed comes again, to whoever receives next."""
+    what_is_not_acknowledged_comes_again(fresh_url(kind))
+
+
+def what_is_not_acknowledged_comes_again(url: str | None) -> None:
+    with Workspace(url) as workspace:
+        with workspace.subscribe("bot") as inbox:
+            conflict(workspace, "a")
+            conflict(workspace, "b")
+            with pytest.raises(RuntimeError):
+                fail_at(inbox)
+        with workspace.subscribe("bot") as inbox:
+            assert keys(inbox) == ["a", "b"]
+            assert not inbox.acknowledge()
+
+
+def fail_at(inbox: Subscription) -> None:
+    for _ in inbox:
+        raise RuntimeError
+
+
+def test_a_subscription_that_acknowledges_too_early_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken subscription, which takes an event for dealt with when it is received, fails the test above."""
+    receive = Subscription.receive
+
+    def hasty(self: Subscription, timeout: float | None = None) -> Event | None:
+        event = receive(self, timeout)
+        self.acknowledge()
+        return event
+
+    monkeypatch.setattr(Subscription, "receive", hasty)
+    with pytest.raises(AssertionError):
+        what_is_not_acknowledged_comes_again(None)
+
+
+@DURABLE
+def test_a_subscriber_that_is_killed_is_followed_by_another(kind: str, fresh_url: FreshUrl) -> None:
+    """kill -9 while an event is dealt with: the next process under the name receives it again, and goes on."""
+    url = fresh_url(kind)
+    with Workspace(url) as workspace, listening(url, "bot", 1.0, "hang") as first:
+        conflict(workspace, "a")
+        assert line(first) == "opened a"
+        with listening(url, "bot", 30.0) as second:
+            conflict(workspace, "b")
+            first.kill()
+            assert [line(second), line(second)] == ["opened a", "opened b"]
+
+
+@DURABLE
+def test_one_process_receives_under_a_name_and_another_goes_on(kind: str, fresh_url: FreshUrl) -> None:
+    """As long as one is there the other gets nothing; when it closes the other goes on at once."""
+    url = fresh_url(kind)
+    with Workspace(url) as workspace, Workspace(url) as other:
+        first, second = workspace.subscribe("bot", lease=600), other.subscribe("bot", lease=600)
+        conflict(workspace, "a")
+        assert second.receive(timeout=0.3) is None
+        assert keys(first) == ["a"]
+        conflict(workspace, "b")
+        first.close()
+        assert first.receive() is None
+        assert keys(second) == ["b"]
+        second.close()
+
+
+def test_who_took_too_long_does_not_acknowledge_for_another(fresh_url: FreshUrl) -> None:
+    """After its lease is over another receives the event, and the slow one's acknowledgement counts no more."""
+    with Workspace(fresh_url("sqlite")) as workspace:
+        slow = workspace.subscribe("bot", lease=0.05)
+        conflict(workspace, "a")
+        assert slow.receive(timeout=5.0) is not None
+        time.sleep(0.1)
+        with workspace.subscribe("bot") as other:
+            assert other.receive(timeout=5.0) is not None
+            assert not slow.acknowledge()
+            assert keys(other) == ["a"]
+        slow.close()
+
+
+async def test_coroutines_iterate_too(fresh_url: FreshUrl) -> None:
+    """``async for`` waits beside the event loop, and acknowledges as ``for`` does."""
+    with Workspace(fresh_url("sqlite")) as workspace, workspace.subscribe("bot") as inbox:
+        found: list[str] = []
+
+        async def receive() -> None:
+            async for event in inbox:
+                found.append(event.escalation.key)
+                if len(found) == 2:
+                    break
+
+        task = asyncio.create_task(receive())
+        for key in "ab":
+            await asyncio.sleep(0.01)
+            await asyncio.to_thread(conflict, workspace, key)
+        await asyncio.wait_for(task, 60)
+        assert found == ["a", "b"]
+
+
+@EVERY
+def test_of_two_who_claim_at_once_one_does(kind: str, fresh_url: FreshUrl) -> None:
+    """The other learns who; who has seen the claim may take over."""
+    with Workspace(fresh_url(kind)) as workspace:
+        opened = conflict(workspace, "a")
+        workspace.claim(opened, by="eve")
+        with pytest.raises(StaleDecisionError, match="eve has claimed it"):
+            workspace.claim(opened, by="mallory")
+        [claimed] = workspace.escalations()
+        assert claimed.by == "eve"
+        assert workspace.claim(claimed, by="mallory").by == "mallory"
+        workspace.claim(opened, by="mallory")
+
+
+@DURABLE
+def test_vacuum_keeps_events_that_a_subscriber_waits_for(kind: str, fresh_url: FreshUrl) -> None:
+    """Old events are forgotten once every named subscriber has dealt with them; closed escalations too."""
+    with Workspace(fresh_url(kind)) as workspace:
+        with workspace.subscribe("bot"):
+            workspace.resolve(conflict(workspace, "a"), "done", by="eve")
+        conflict(workspace, "b")
+        workspace.vacuum(journal=timedelta(0))
+        assert [e.key for e in workspace.escalations(state="all")] == ["b"]
+        with workspace.subscribe("bot") as inbox:
+            assert keys(inbox) == ["a", "a", "b"]
+        workspace.vacuum(journal=timedelta(0))
+        with workspace.subscribe("other", from_start=True) as inbox:
+            assert keys(inbox) == []
+
+
+def test_wrong_names_and_leases_are_refused() -> None:
+    """A subscriber has a name, and a lease of some length."""
+    with Workspace() as workspace:
+        for name, lease in (("", 1.0), (None, 1.0), ("bot", 0.0)):
+            with pytest.raises(ConcordantError):
+                workspace.subscribe(name, lease=lease)  # type: ignore[arg-type]
+
+
+def test_a_workspace_that_nobody_holds_ends_its_thread(fresh_url: FreshUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that listens keeps no workspace alive, and says nothing when the storage is closed under it."""
+    asked = []
+    after = SqlEvents.after
+    monkeypatch.setattr(SqlEvents, "after", lambda *args: (asked.append(1), after(*args))[1])
+    workspace = Workspace(fresh_url("sqlite"))
+    workspace.on_escalation(print)
+    eventually(lambda: bool(asked))
+    [thread] = [t for t in threading.enumerate() if t.name == "concordant-events"]
+    storage = workspace.storage
+    del workspace
+    eventually(lambda: gc.collect() >= 0 and not thread.is_alive())
+    storage.close()
