@@ -34,8 +34,9 @@ class PostgresListener:
         end = time.monotonic() + seconds
         try:
             if self._connection is None:
-                self._connection = self._driver.connect(self._url, autocommit=True, connect_timeout=self._timeout)
-                self._connection.execute(f"LISTEN {CHANNEL}")
+                connection = self._driver.connect(self._url, autocommit=True, connect_timeout=self._timeout)
+                self._connection = connection
+                connection.execute(f"LISTEN {CHANNEL}")
                 return  # what was announced before is to be looked for
             while not stop.is_set() and (left := end - time.monotonic()) > 0:
                 for _ in self._connection.notifies(timeout=min(_SLICE, left), stop_after=1):
