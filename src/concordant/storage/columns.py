@@ -12,6 +12,7 @@ from concordant.escalation import DELETED, Contender, Escalation, when
 from concordant.record import Record, dump_changes, dump_record, load_changes, load_record
 from concordant.record.leases import end_of
 from concordant.storage.base import Namespace, Row
+from concordant.storage.packing import pack, unpack
 from concordant.storage.tables import dump_key, dump_namespace, load_key, load_namespace
 
 __all__ = [
@@ -55,7 +56,8 @@ def dump_state(
     name = (id_, dump_namespace(namespace), dump_key(key))
     if isinstance(state, Record):
         times = (state.version, state.created_at, state.updated_at)
-        return (*name, *times, None, None, None, open_, fp, shown, dump_record(state), _waits_until(state), saved)
+        packed = pack(dump_record(state), shown)
+        return (*name, *times, None, None, None, open_, fp, shown, packed, _waits_until(state), saved)
     _, _, n, time, agent, origin, act, body = state[:8]
     return (*name, n, time, time, agent, origin, act, 0, fp, body, None, None, saved)
 
@@ -71,7 +73,7 @@ def load_state(columns: tuple[Any, ...], namespace: Namespace, key: str) -> tupl
     version, created, updated, agent, origin, act = columns[3:9]
     if agent is not None:
         return (namespace, key, version, created, agent, origin, act, columns[11], None, 0, None, ())
-    record = load_record(columns[12])
+    record = load_record(unpack(columns[12], columns[11]))
     record.version, record.updated_at = version, updated
     return record
 
@@ -90,14 +92,14 @@ def dump_row(row: tuple[Any, ...], document: int) -> tuple[Any, ...]:
         *(op or (None, None, None, None)),
         to_json(settled).decode() if settled else None,
         body,
-        None if changes is None else dump_changes(changes, effect),
+        None if changes is None else pack(dump_changes(changes, effect), body),
     )
 
 
 def load_row(columns: tuple[Any, ...], namespace: Namespace, key: str) -> Row:
     """The journal row in the columns ``JOURNAL``."""
     n, _, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, packed = columns
-    changes, effect = (None, None) if packed is None else load_changes(packed)
+    changes, effect = (None, None) if packed is None else load_changes(unpack(packed, body))
     op = None if task is None else (task, execution, ordinal, began)
     policies = tuple((tuple(path), policy) for path, policy in from_json(settled)) if settled else ()
     return Row(namespace, key, n, time, agent, origin, act, body, changes, previous, op, policies, effect)

@@ -1,0 +1,44 @@
+"""Records are packed beside the values that they repeat, and come back to the byte."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, strategies as st
+
+from concordant import Workspace
+from concordant.storage.packing import pack, unpack
+
+TEXTS = st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode))
+
+
+@given(TEXTS, st.none() | TEXTS)
+def test_what_is_packed_comes_back(data: bytes, beside: bytes | None) -> None:
+    """Whatever it is, and whatever stands beside it."""
+    text = b"{" + data
+    assert unpack(pack(text, beside), beside) == text
+
+
+@pytest.mark.parametrize("size", [1_000, 29_999, 30_001, 1 << 18, (1 << 18) + 1])
+def test_large_ones_come_back_too(size: int) -> None:
+    """Beyond the window of the dictionary, and beyond the size that is packed at all."""
+    beside = os.urandom(size // 2).hex().encode()
+    text = b"{" + beside
+    assert unpack(pack(text, beside), beside) == text
+
+
+def test_a_document_takes_little_more_room_than_what_it_says(fresh_url: Callable[[str], str]) -> None:
+    """A record of a document that was written twice is smaller than its value."""
+    url = fresh_url("sqlite")
+    value = {"status": "draft", "notes": "Two agents wrote this at once, and neither of them lost a word of it. " * 3}
+    with Workspace(url) as workspace:
+        for agent in ("ada", "bob"):
+            workspace.agent(agent).write(("plans",), "launch", {**value, agent: True})
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        query = "SELECT length(value), length(record) FROM concordant_documents"
+        ((shown, record),) = connection.execute(query).fetchall()
+    connection.close()
+    assert record < shown
