@@ -24,6 +24,7 @@ LAYERS = [
     "storage",
     "workspace",
     "tooling",
+    "cli",
 ]
 # The heart is pure, so that it can be tested by the million.
 HEART = LAYERS[1 : LAYERS.index("storage")]

@@ -37,7 +37,7 @@ def foreseen(record: Record, schema: Compiled) -> View | None:
             after = _after(schema, body, row[8], row[7])
             if after is None:
                 return None
-            body = after
+            body = row[7] if after == row[7] else after  # one object for both
         known = known._replace(body=body)
     record.cache, record.foreseen = known, len(record.pending)
     return known

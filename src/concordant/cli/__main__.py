@@ -1,0 +1,6 @@
+"""``python -m concordant.cli`` is the command ``concordant``."""
+
+from concordant.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""The command line, on real stores."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel
+from typer.testing import CliRunner, Result
+
+from concordant import Scalar, Set, Workspace
+from concordant.cli.app import app
+
+FreshUrl = Callable[[str], str]
+DURABLE = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+
+
+class Brief(BaseModel):
+    tags: Annotated[set[str], Set()] = set()
+    status: Annotated[str | None, Scalar()] = None
+
+
+SCHEMAS = {("briefs",): Brief}
+OPTION = ["--schemas", "tests.cli.test_commands:SCHEMAS"]
+
+
+def run(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, [*arguments], env=env)
+
+
+def write(url: str, agent: str, **value: object) -> None:
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        workspace.agent(agent).write(("briefs",), "launch", value)
+
+
+def shown(url: str) -> tuple[object, int]:
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        document = workspace.get(("briefs",), "launch")
+        assert document is not None
+        return document.value, len(workspace.escalations())
+
+
+@DURABLE
+def test_sync_brings_two_stores_together(kind: str, fresh_url: FreshUrl) -> None:
+    """Both end with what either had, conflicts included; a second run changes nothing."""
+    one, other = fresh_url(kind), fresh_url("sqlite")
+    write(one, "ada", tags=["crdt"], status="draft")
+    write(other, "bob", tags=["memory"], status="final")
+    done = run("sync", one, other, *OPTION)
+    assert done.exit_code == 0, done.output
+    assert done.output == (
+        f"{one}: 1 documents changed, 1 escalations open (+1)\n{other}: 1 documents changed, 1 escalations open (+1)\n"
+    )
+    assert shown(one) == shown(other)
+    value, contested = shown(one)
+    assert contested == 1 and set(value["tags"]) == {"crdt", "memory"}  # type: ignore[index]
+    again = run("sync", one, other, *OPTION)
+    assert "0 documents changed, 1 escalations open\n" in again.output and "1 documents" not in again.output
+    waiting = run("inbox", one, "--namespace", "briefs")
+    assert "'draft' by ada" in waiting.output and "'final' by bob" in waiting.output
+    assert run("inbox", one, "--namespace", "other").output == ""
+
+
+def test_sync_with_a_key(fresh_url: FreshUrl) -> None:
+    """Frames are authenticated with a secret from the environment; without it nothing is done."""
+    one, other = fresh_url("sqlite"), fresh_url("sqlite")
+    write(one, "ada", status="draft")
+    missing = run("sync", one, other, "--new", "--key-env", "NO_SUCH_KEY", *OPTION)
+    assert missing.exit_code == 2 and "NO_SUCH_KEY" in missing.stderr
+    done = run("sync", one, other, "--new", "--key-env", "FRAME_KEY", *OPTION, env={"FRAME_KEY": "secret"})
+    assert done.exit_code == 0, done.output
+    assert shown(other) == ({"status": "draft"}, 0)
+
+
+def test_sync_asks_for_schemas(fresh_url: FreshUrl) -> None:
+    """Merging by no schema what was declared would be wrong, so one of the two has to be said."""
+    one = fresh_url("sqlite")
+    write(one, "ada", status="draft")
+    for options in ([], [*OPTION, "--undeclared"]):
+        refused = run("sync", one, one, *options)
+        assert refused.exit_code == 2 and "--schemas" in refused.stderr
+    assert run("sync", one, one, *OPTION).exit_code == 1
+
+
+def test_stats_counts(fresh_url: FreshUrl) -> None:
+    """Documents, writes and escalations of a store, whatever its schemas."""
+    url = fresh_url("sqlite")
+    write(url, "ada", status="draft")
+    write(url, "bob", tags=["crdt"])
+    done = run("stats", url)
+    assert done.exit_code == 0, done.output
+    assert re.search(r"documents\W+1\b", done.output) and re.search(r"writes\W+write\W+2\b", done.output)
+
+
+def test_rename_gives_a_copy_a_name(fresh_url: FreshUrl) -> None:
+    """A store that was restored or copied gets a name of its own."""
+    url = fresh_url("sqlite")
+    write(url, "ada", status="draft")
+    assert run("rename", url, "copy-1").output == f"{url} is now copy-1\n"
+    with Workspace(url) as workspace:
+        assert workspace.storage.replica == "copy-1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["stats", "nowhere.db"], "no file"),
+        (["stats", "mysql://host/db"], "no storage"),
+        (["inbox", "there.db", "--schemas", "nowhere:SCHEMAS"], "nowhere"),
+        (["inbox", "there.db", "--schemas", "nowhere"], "module:NAME"),
+        (["inbox", "there.db", "--schemas", "tests.cli.test_commands:NOTHING"], "NOTHING"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No traceback: one line on the standard error, and the exit code 1."""
+    monkeypatch.chdir(tmp_path)
+    Workspace("sqlite:///there.db").close()
+    done = run(*arguments)
+    assert done.exit_code == 1 and said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_command_is_there(tmp_path: Path) -> None:
+    """The installed command runs as a process of its own."""
+    Workspace(f"sqlite:///{tmp_path}/team.db").close()
+    command = [str(Path(sys.executable).with_name("concordant")), "stats", f"{tmp_path}/team.db"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "documents" in done.stdout
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    """Where typer is not installed the command ends with a line that helps."""
+    code = "import sys; sys.modules['typer'] = None\nfrom concordant.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "concordant[cli]" in done.stderr and "Traceback" not in done.stderr
