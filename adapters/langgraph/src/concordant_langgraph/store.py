@@ -172,7 +172,8 @@ class MergeStore(InboxStore):
         if type(key) is not str:
             key = str(key)
         if self._view is None and self._conflicts is None and index is None and value is not None:
-            self.workspace.put(namespace, key, value, ttl=self._seconds(namespace, key, ttl))
+            seconds = self._default if ttl is NOT_PROVIDED else self._seconds(namespace, key, ttl)
+            self.workspace.put(namespace, key, value, ttl=seconds)
         else:
             self._put(namespace, key, value, index, self._seconds(namespace, key, ttl))
 
