@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import agentsync, correctness, crews, crowds, growth, memory, reads, report, speed, texts
+from benchmarks import agentsync, correctness, crews, crowds, databases, growth, memory, reads, report, speed, texts
 from benchmarks.measure import Note, machine
 from benchmarks.subjects import FULL, QUICK, Sizes
 
@@ -29,6 +29,7 @@ GROUPS: dict[str, Callable[[Sizes], Iterator[report.Finding]]] = {
     "texts": texts.rows,
     "memory": memory.rows,
     "crowds": crowds.rows,
+    "databases": databases.rows,
     "correctness": correctness.rows,
     "crews": crews.rows,
     "agentsync": agentsync.rows,

@@ -25,6 +25,8 @@ GROUPS = {
     "texts": "Large texts. Both replicas of the edited one must agree and hold every edit, or the run fails.",
     "memory": "Bytes per key by tracemalloc, the journal (its newest 10,000 changes) included.",
     "crowds": "Many threads, and many documents.",
+    "databases": "Stores in databases: commits wait for the disk on both sides, in one server, or in files side by "
+    "side. A put on a key that is there merges, and keeps what was before in the journal; the peer overwrites.",
     "correctness": "What became of the contributions, over all trials: those lost or doubled, escalations "
     "without need, conflicts that nobody was told of. Where nothing is concurrent, neither store loses any.",
     "CrewAI": "CrewAI's memory storage (LanceDB), and ours over it with the records in a SQLite file, whose writes "
@@ -107,7 +109,7 @@ def document(findings: Sequence[Finding], command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-ROWS_OF_OURS = {"speed", "growth", "texts", "memory", "crowds", "correctness", "CrewAI"}
+ROWS_OF_OURS = {"speed", "growth", "texts", "memory", "crowds", "databases", "correctness", "CrewAI"}
 
 
 def _table(

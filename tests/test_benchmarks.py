@@ -16,6 +16,7 @@ from benchmarks.subjects import FULL, QUICK, merge_store, stock_store
 from benchmarks.workloads import Tally, clean_merge, judge, semantic_conflict, sequence
 
 OURS = [name for name in command.GROUPS if name not in ("agentsync", "crews")]  # which need other environments
+DATABASE_WORK = ["put, fresh key", "put on a key that is there", "get with its .value"]
 MEASURED = {
     "speed": [
         "put, fresh key, 4 declared fields",
@@ -56,6 +57,15 @@ MEASURED = {
         "the same 160 puts",
         "put by 8 threads, 99th percentile",
         "escalations(), 10 open of 1,000 documents",
+    ],
+    "databases": [
+        *(f"SQLite: {work}" for work in DATABASE_WORK),
+        "SQLite: opening a store of 1,000 documents",
+        "SQLite: get of 1,000 documents",
+        "SQLite: put beside 1,000 documents",
+        "SQLite: file, a document written once",
+        "SQLite: file, a document written twice, blindly",
+        *(f"Postgres: {work}" for work in DATABASE_WORK),
     ],
     "correctness": [
         *(f"clean_merge, {count} nodes" for count in (2, 4, 8)),
