@@ -319,11 +319,12 @@ class Storage(Protocol):
         ...
 
     def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
-        """Forgets deleted documents, with all that is known of them, and old journal rows and events.
+        """Forgets deleted documents, with all that is known of them; and what is old: journal rows, closed escalations,
+        and events that every named subscriber has dealt with.
 
         Args:
             places: the documents, each with its version; one that was committed to since stays.
-            rows_before: the time, in seconds since the epoch, of the oldest row that stays.
+            rows_before: the time, in seconds since the epoch, of the oldest that stays.
         """
         ...
 

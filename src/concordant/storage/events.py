@@ -42,8 +42,10 @@ class Events(Protocol):
         closed: whether the storage was closed.
     """
 
-    source: str
     closed: bool
+
+    @property
+    def source(self) -> str: ...
 
     def now(self) -> Cursor:
         """The place after all events so far."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from concordant.causal import VersionVector, merge_vectors
-from concordant.escalation import Escalation
+from concordant.escalation import Escalation, Event
 from concordant.record import Record
 from concordant.storage.base import (
     Beside,
@@ -51,7 +51,8 @@ class MemoryStorage:
         self.tasks: dict[str, str] = {}
         self.events = MemoryEvents()
         self.open: dict[Place, Mapping[str, Escalation]] = {}
-        self.closed: OrderedDict[str, Escalation] = OrderedDict()
+        self.closed: OrderedDict[str, tuple[float, Escalation]] = OrderedDict()  # and when each was
+        self._told: list[tuple[int, float, Sequence[Event]]] | None = None  # what a transaction is to tell at its end
         self.n = 0
         self.clock = 0.0
         self._journal = journal
@@ -102,10 +103,13 @@ class MemoryStorage:
                 return
             after, row, beside = result
             if beside is not None:
-                self._save_beside((namespace, key), beside)
-                self.events.note(n, beside.events)
+                self._save_beside((namespace, key), beside, now)
+                if self._told is None:
+                    self.events.note(n, now, beside.events)
+                else:
+                    self._told.append((n, now, beside.events))
             if row is None:
-                if beside is not None and beside.lasts:
+                if beside is not None:
                     self.n, self.clock = n, now
                 return
             if after is not state:
@@ -139,6 +143,8 @@ class MemoryStorage:
             undo: list[tuple[Namespace, str, State | None]] = []
             n, clock, rows = self.n, self.clock, list(self.rows_kept)
             open_, closed = dict(self.open), OrderedDict(self.closed)
+            told: list[tuple[int, float, Sequence[Event]]] = []
+            self._told = told
             try:
                 for namespace, key, update in updates:
                     state = self.load(namespace, key)
@@ -151,12 +157,16 @@ class MemoryStorage:
                 for namespace, key, state in reversed(undo):
                     self._put(namespace, key, state)
                 raise
+            finally:
+                self._told = None
+            for commit in told:
+                self.events.note(*commit)
 
-    def _save_beside(self, place: Place, beside: Beside) -> None:
+    def _save_beside(self, place: Place, beside: Beside, now: float) -> None:
         if beside.erases:
             self.open.pop(place, None)
             self.events.erase(*place)
-            for id_ in [i for i, e in self.closed.items() if (e.namespace, e.key) == place]:
+            for id_ in [i for i, (_, e) in self.closed.items() if (e.namespace, e.key) == place]:
                 del self.closed[id_]
             kept = [row for row in self.rows_kept if row[0] != place[0] or row[1] != place[1]]
             self.rows_kept = deque(kept, maxlen=self._journal)
@@ -167,7 +177,7 @@ class MemoryStorage:
         elif beside.open is not None:
             self.open.pop(place, None)
         for escalation in beside.closed:
-            self.closed[escalation.id] = escalation
+            self.closed[escalation.id] = (now, escalation)
         while len(self.closed) > MOST_CLOSED:
             self.closed.popitem(last=False)
 
@@ -262,7 +272,8 @@ class MemoryStorage:
         return self.open.get(place, _NONE)
 
     def find_closed(self, id_: str) -> Escalation | None:
-        return self.closed.get(id_)
+        found = self.closed.get(id_)
+        return found[1] if found is not None else None
 
     def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
         depth = len(prefix)
@@ -271,7 +282,7 @@ class MemoryStorage:
                 if place[0][:depth] == prefix and not self._waits(place):
                     yield from (e for e in items.values() if state != "claimed" or e.state == "claimed")
         if state not in ("open", "claimed"):
-            for escalation in list(self.closed.values()):
+            for _, escalation in list(self.closed.values()):
                 if escalation.namespace[:depth] == prefix and state in ("all", escalation.state):
                     yield escalation
 
@@ -306,11 +317,14 @@ class MemoryStorage:
             for (namespace, key), version in places:
                 state = self.load(namespace, key)
                 if isinstance(state, Record) and state.version == version:
-                    self._save_beside((namespace, key), Beside(erases=True))
+                    self._save_beside((namespace, key), Beside(erases=True), 0.0)
                     self._put(namespace, key, None)
                     newest = max(self._forgotten.get(self.replica, 0), version)
                     self._forgotten = {**self._learned, self.replica: newest}
                     gone += 1
+            self.events.forget_before(rows_before)
+            for id_ in [i for i, (closed, _) in self.closed.items() if closed < rows_before]:
+                del self.closed[id_]
             rows = len(self.rows_kept)
             self.rows_kept = deque((row for row in self.rows_kept if row[3] >= rows_before), maxlen=self._journal)
             return Forgotten(gone, rows - len(self.rows_kept))

@@ -24,32 +24,42 @@ class MemoryEvents:
 
     def __init__(self) -> None:
         self._news = threading.Condition()
-        self._kept: deque[Told] = deque(maxlen=MOST)
+        self._kept: deque[tuple[float, Told]] = deque(maxlen=MOST)
+        self._last: Cursor = (0, -1)
         self._reached: dict[str, tuple[Cursor, str, float]] = {}
 
-    def note(self, n: int, events: Sequence[Event]) -> None:
+    def note(self, n: int, time: float, events: Sequence[Event]) -> None:
         """Takes the events of a commit."""
         if events:
             with self._news:
-                self._kept += [Told((n, number), "", event) for number, event in enumerate(events)]
+                self._last = (n, len(events) - 1)
+                self._kept += [(time, Told((n, number), "", event)) for number, event in enumerate(events)]
                 self._news.notify_all()
+
+    def forget_before(self, time: float) -> None:
+        """Forgets old events that every named subscriber has dealt with."""
+        with self._news:
+            waiting = min((cursor for cursor, *_ in self._reached.values()), default=None)
+            dealt_with = [k for k in self._kept if k[0] >= time or (waiting is not None and k[1].cursor > waiting)]
+            self._kept = deque(dealt_with, maxlen=MOST)
 
     def erase(self, namespace: tuple[str, ...], key: str) -> None:
         """Forgets the events of a document."""
         with self._news:
-            kept = [t for t in self._kept if (t.event.escalation.namespace, t.event.escalation.key) != (namespace, key)]
-            self._kept = deque(kept, maxlen=MOST)
+            kept = [(told.event.escalation, at, told) for at, told in self._kept]
+            others = [(at, told) for e, at, told in kept if (e.namespace, e.key) != (namespace, key)]
+            self._kept = deque(others, maxlen=MOST)
 
     def now(self) -> Cursor:
         with self._news:
-            return self._kept[-1].cursor if self._kept else (0, -1)
+            return self._last
 
     def first(self) -> Cursor:
         return (0, -1)
 
     def after(self, cursor: Cursor, limit: int) -> list[Told]:
         with self._news:
-            return [told for told in self._kept if told.cursor > cursor][:limit]
+            return [told for _, told in self._kept if told.cursor > cursor][:limit]
 
     def listener(self) -> Listener:
         return _Listener(self._news, self)

@@ -64,8 +64,7 @@ class SqlStorage:
     def __init__(self, database: Database, *, cache: int = 32 * 1024 * 1024) -> None:
         self.database = database
         self.replica = database.replica
-        self.source = uuid.uuid4().hex[:12]
-        self.events = SqlEvents(database, self.source)
+        self.events = SqlEvents(database, uuid.uuid4().hex[:12])
         self._cache = RecordCache(cache)
         self._projection: Projection | None = None
         self._clock = 0.0
@@ -92,7 +91,7 @@ class SqlStorage:
     def _run(self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]]) -> Made:
         """Runs updates in a transaction; returns the records that they made, as ``Saving.end`` does, and the numbers
         of the commits."""
-        saving = Saving(tx, self._projection, self.source)
+        saving = Saving(tx, self._projection, self.events.source)
         found = tx.ahead
         for namespace, key, update in updates:
             place = (namespace, key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from concordant.escalation import Event
 from concordant.storage.columns import load_escalation
 from concordant.storage.database import Database, Writing
@@ -23,13 +25,18 @@ class SqlEvents:
     """Events in a table. Their commits are numbered in the order in which they took place, so a cursor misses none.
 
     Args:
-        source: the name of this workspace among those that share the store.
+        name: that of this workspace among those that share the store.
     """
 
-    def __init__(self, database: Database, source: str) -> None:
-        self.source = source
+    def __init__(self, database: Database, name: str) -> None:
+        self._name = name
         self.closed = False
         self._database = database
+
+    @property
+    def source(self) -> str:
+        """Who makes the events of this workspace: in the child of a fork somebody else than in its parent."""
+        return f"{self._name}.{os.getpid()}"
 
     def now(self) -> Cursor:
         ((n,),) = self._database.rows("SELECT n FROM concordant_store")

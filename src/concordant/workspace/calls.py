@@ -149,14 +149,18 @@ class Calls(Keeping):
     def claim(self, escalation: Escalation, *, by: str) -> Escalation:
         """Tells others that somebody is working on it; it stays open.
 
+        Who looked at it before another claimed it is refused; who looked at it since takes over. To claim again what
+        one has claimed changes nothing.
+
         Raises:
-            StaleDecisionError: it is no longer open, or its contenders changed.
+            StaleDecisionError: it is no longer open, its contenders changed, or somebody else has claimed it.
         """
         check_name(by)
         place = (escalation.namespace, escalation.key)
         claiming = Claiming(escalation, by)
         self.storage.commit(*place, claiming.update)
-        self.subscribers.deliver([Event("claimed", claiming.claimed)])
+        if claiming.made:
+            self.subscribers.deliver([Event("claimed", claiming.claimed)])
         return claiming.claimed
 
     def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
@@ -165,7 +169,7 @@ class Calls(Keeping):
         What this workspace does is told after the commit, in the writer's thread, before the call returns. What others
         do that share its database is told in a thread of the workspace's own, soon after it was committed
         (``SqliteOptions.poll``); what happens while this process is not there is told to a named subscriber only
-        (``subscribe``).
+        (``subscribe``). The child of a fork hears of others from its own first call of this on.
 
         Returns:
             A function that ends the subscription.

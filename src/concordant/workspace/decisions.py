@@ -19,15 +19,22 @@ __all__ = ["Claiming", "DecisionPending"]
 
 
 class Claiming:
-    """A claim on its way: it changes the escalation alone."""
+    """A claim on its way: it changes the escalation alone.
+
+    Attributes:
+        claimed: the escalation as it is after it.
+        made: whether that was a transition.
+    """
 
     def __init__(self, escalation: Escalation, by: str) -> None:
         self.claimed = escalation
+        self.made = False
         self._wanted = escalation
         self._by = by
 
     def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
         """Marks the open escalation as claimed, what the storage runs inside its transaction."""
+        self.made = False
         wanted, place = self._wanted, (self._wanted.namespace, self._wanted.key)
         open_ = desk.open_of(place)
         expired = isinstance(state, Record) and state.has_expired(time)
@@ -38,6 +45,9 @@ class Claiming:
         if current is None or current.version != wanted.version or taken:
             raise StaleDecisionError(wanted, current or desk.find_closed(wanted.id))
         self.claimed = replace(current, state="claimed", by=self._by)
+        if self.claimed == current:
+            return None  # claimed again by the same: no transition
+        self.made = True
         return state, None, Beside({**open_, wanted.id: self.claimed}, events=(Event("claimed", self.claimed),))
 
 

@@ -9,7 +9,7 @@ from weakref import WeakMethod
 
 from concordant.errors import StorageError
 from concordant.escalation import Event
-from concordant.storage.events import Cursor, Events
+from concordant.storage.events import Events
 
 __all__ = ["Follower"]
 
@@ -31,16 +31,21 @@ class Follower:
         self._events = events
         self._tell = WeakMethod(tell)  # the thread is not to keep the workspace alive
         self._stop = threading.Event()
-        cursor = events.now()
-        self._thread = threading.Thread(target=self._run, args=(cursor,), name="concordant-events", daemon=True)
+        self._cursor = events.now()
+        self._thread = threading.Thread(target=self._run, name="concordant-events", daemon=True)
         self._thread.start()
 
-    def _run(self, cursor: Cursor) -> None:
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still listens: not in the child of a fork, which has none of its parent's threads."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
         listener = self._events.listener()
         try:
             while not (self._stop.is_set() or self._events.closed or self._tell() is None):
                 try:
-                    cursor = self._catch_up(cursor)
+                    self._catch_up()
                     listener.wait(self._stop, SAFETY)
                 except StorageError as error:
                     if not (self._stop.is_set() or self._events.closed):
@@ -49,16 +54,15 @@ class Follower:
         finally:
             listener.close()
 
-    def _catch_up(self, cursor: Cursor) -> Cursor:
+    def _catch_up(self) -> None:
         while not self._stop.is_set():
-            found = self._events.after(cursor, PAGE)
+            found = self._events.after(self._cursor, PAGE)
             if not found:
                 break
+            self._cursor = found[-1].cursor  # first, so that whatever fails later none is told twice
             tell = self._tell()
             if tell is not None:
                 tell([told.event for told in found if told.source != self._events.source])
-            cursor = found[-1].cursor
-        return cursor
 
     def close(self) -> None:
         """Ends it; a callback that is running is waited for, a second at most."""

@@ -155,8 +155,9 @@ class Keeping(Engine):
         then, say once a day, from any one process.
 
         Args:
-            journal: how long journal rows and events are kept (90 days): so far back reach ``history`` and
-                ``get(at=...)``.
+            journal: how long journal rows, closed escalations and events are kept (90 days): so far back reach
+                ``history``, ``get(at=...)`` and ``escalations(state=...)``. Open escalations stay, and so do events
+                that a named subscriber has not dealt with.
             deleted: how long it is remembered of a document that it was deleted (90 days). A store that was apart for
                 longer cannot ``exchange`` any more: it might bring back what it did not hear was deleted.
             removed: how long words and items stay known after an edit removed them (a day), so that what somebody

@@ -47,7 +47,7 @@ class Reading:
     def _follow(self) -> None:
         """Begins to listen for events of other processes, where there can be any."""
         with self._following:
-            if self.storage.events.source and self._follower is None:
+            if self.storage.events.source and (self._follower is None or not self._follower.is_alive):
                 self._follower = Follower(self.storage.events, self.subscribers.tell)
 
     # -- reading -------------------------------------------------------------------------------------------------

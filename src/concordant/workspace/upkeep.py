@@ -38,7 +38,7 @@ def vacuum(workspace: Engine, journal: float, deleted: float, removed: float) ->
     """Forgets what is older than so many seconds.
 
     Args:
-        journal: rows of the journal, and events.
+        journal: rows of the journal, closed escalations, and events.
         deleted: documents that were deleted.
         removed: words and items that an edit removed from a text or list, as far as no other store knows of them.
     """
