@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import multiprocessing
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
 
 from concordant import ConcordantError, Escalation, StaleDecisionError, Workspace
 from concordant.escalation import Event
+from concordant.storage import Update
 from concordant.storage.sql_events import SqlEvents
+from concordant.workspace.decisions import Claiming
 from concordant.workspace.subscription import Subscription
 
 FreshUrl = Callable[[str], str]
@@ -244,7 +250,110 @@ def test_of_two_who_claim_at_once_one_does(kind: str, fresh_url: FreshUrl) -> No
         workspace.claim(opened, by="mallory")
 
 
-@DURABLE
+def test_claims_in_memory_are_events_of_their_own(fresh_url: FreshUrl) -> None:
+    """A claim changes no document, and yet a subscriber that has dealt with one hears of the next."""
+    with Workspace() as workspace, workspace.subscribe("bot") as inbox:
+        conflict(workspace, "a")
+        conflict(workspace, "b")
+        for escalation in workspace.escalations():
+            workspace.claim(escalation, by="eve")
+        assert keys(inbox) == ["a", "b", "a", "b"]
+
+
+@EVERY
+def test_what_is_undone_is_told_to_nobody(kind: str, fresh_url: FreshUrl) -> None:
+    """Of a transaction in which one part fails no subscriber hears."""
+    with Workspace(fresh_url(kind)) as workspace, workspace.subscribe("bot") as inbox:
+        claimed = conflict(workspace, "a")
+        with pytest.raises(AssertionError, match="refused"):
+            workspace.storage.commit_all([claiming(claimed), (PLANS, "b", refuse)])
+        assert [e.state for e in workspace.escalations()] == ["open"]
+        assert keys(inbox) == ["a"]
+
+
+def claiming(escalation: Escalation) -> tuple[tuple[str, ...], str, Update]:
+    return escalation.namespace, escalation.key, Claiming(escalation, "mallory").update
+
+
+def refuse(*_: object) -> NoReturn:
+    raise AssertionError("refused")
+
+
+def test_a_listener_tells_nothing_twice_after_a_failure(
+    tmp_path: Path, fresh_url: FreshUrl, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The store cannot be read right after some events were told: once it can, those are not told again."""
+    path = tmp_path / "failing.db"
+    heard: list[str] = []
+
+    def rename(old: str, new: str) -> None:
+        with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:
+            connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    def hear(event: Event) -> None:
+        heard.append(event.escalation.key)
+        if len(heard) == 1:
+            rename("concordant_events", "elsewhere")
+
+    with Workspace(f"sqlite:///{path}") as mine, Workspace(f"sqlite:///{path}") as other:
+        mine.on_escalation(hear)
+        conflict(other, "a")
+        eventually(lambda: "wait until the store can be read" in caplog.text)
+        rename("elsewhere", "concordant_events")
+        conflict(other, "b")
+        eventually(lambda: "b" in heard)
+        assert heard == ["a", "b"]
+
+
+def test_parent_and_child_of_a_fork_hear_each_other(fresh_url: FreshUrl) -> None:
+    """What a forked child does is told to the parent; the child hears of the parent once it listens by itself."""
+    with Workspace(fresh_url("sqlite")) as workspace:
+        heard: list[str] = []
+        workspace.on_escalation(lambda event: heard.append(event.escalation.key))
+        child = multiprocessing.get_context("fork").Process(target=conflict_and_wait, args=(workspace,))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads, which is what is tested
+            child.start()
+        eventually(lambda: heard == ["child's"])
+        conflict(workspace, "parent's")
+        child.join(60)
+        assert child.exitcode == 0 and heard == ["child's", "parent's"]
+
+
+def conflict_and_wait(workspace: Workspace) -> None:
+    heard: list[str] = []
+    workspace.on_escalation(lambda event: heard.append(event.escalation.key))
+    conflict(workspace, "child's")
+    eventually(lambda: heard == ["child's", "parent's"])
+
+
+@EVERY
+def test_closed_escalations_are_forgotten_after_a_time(kind: str, fresh_url: FreshUrl) -> None:
+    """After 90 days, or as ``vacuum`` is told; a decision on one that was forgotten comes too late."""
+    with Workspace(fresh_url(kind)) as workspace:
+        resolved = conflict(workspace, "a")
+        workspace.resolve(resolved, "done", by="eve")
+        workspace.vacuum()
+        assert [e.state for e in workspace.escalations(state="all")] == ["resolved"]
+        workspace.vacuum(journal=timedelta(0))
+        assert workspace.escalations(state="all") == []
+        with pytest.raises(StaleDecisionError, match="gone"):
+            workspace.resolve(resolved, "done", by="eve")
+
+
+@EVERY
+def test_purge_erases_what_a_subscriber_waits_for(kind: str, fresh_url: FreshUrl) -> None:
+    """What is erased for good is told to nobody any more, whoever was away."""
+    with Workspace(fresh_url(kind)) as workspace:
+        with workspace.subscribe("bot"):
+            conflict(workspace, "a")
+            conflict(workspace, "b")
+        workspace.purge(PLANS, "a")
+        with workspace.subscribe("bot") as inbox:
+            assert set(keys(inbox)) == {"b"}
+
+
+@EVERY
 def test_vacuum_keeps_events_that_a_subscriber_waits_for(kind: str, fresh_url: FreshUrl) -> None:
     """Old events are forgotten once every named subscriber has dealt with them; closed escalations too."""
     with Workspace(fresh_url(kind)) as workspace:

@@ -160,6 +160,15 @@ def test_a_claim_tells_others_and_stays_open() -> None:
     assert only(ws, "resolved").by == "editor"
 
 
+def test_to_claim_again_what_one_has_claimed_is_no_transition() -> None:
+    """A claim that is repeated answers the same, and nobody hears of it twice."""
+    ws = workspace(Brief)
+    contested(ws)
+    events = recorded(ws)
+    claims = [ws.claim(only(ws), by="editor") for _ in range(2)]
+    assert claims[0] == claims[1] and kinds(events) == ["claimed"]
+
+
 def test_a_decision_may_be_made_on_the_escalation_as_it_was_before_a_claim() -> None:
     """A claim changes no contenders."""
     ws = workspace(Brief)
