@@ -95,6 +95,7 @@ def test_stats_counts(fresh_url: FreshUrl) -> None:
     done = run("stats", url)
     assert done.exit_code == 0, done.output
     assert re.search(r"documents\W+1\b", done.output) and re.search(r"writes\W+write\W+2\b", done.output)
+    assert re.search(r"briefs\W+status\W+1\W+0\W+0\W+0\W+0\b", done.output)
 
 
 def test_rename_gives_a_copy_a_name(fresh_url: FreshUrl) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from concordant.cli.stores import STORE, opened
+from concordant.workspace.statistics import Shares, Stats
 
 __all__ = ["stats"]
 
 
 def stats(store: STORE) -> None:
-    """Count documents, writes by sort, conflicts that policies settled, and escalations by state."""
+    """Count documents, writes, escalations; and by namespace and field what became of the values written."""
     with opened(store) as workspace:
         found = workspace.stats()
-    table = Table("what", "which", "how many")
+    table = Table("what", "which", "how many", box=box.SIMPLE_HEAD)
     table.columns[2].justify = "right"
     table.add_row("documents", "", f"{found.documents:,}")
     for what, counts in (
@@ -24,4 +26,18 @@ def stats(store: STORE) -> None:
     ):
         for which, count in sorted(counts.items()):
             table.add_row(what, which, f"{count:,}")
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    if found.fields:
+        console.print(_fields(found))
+
+
+def _fields(found: Stats) -> Table:
+    table = Table("namespace", "field", *(name for name in Shares._fields), "needed nobody", box=box.SIMPLE_HEAD)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    places = [("/".join(namespace), field, shares) for (namespace, field), shares in found.fields.items()]
+    for namespace, field, shares in [*places, ("all", "", found.total)]:
+        share = "" if shares.mergeable is None else f"{shares.mergeable:.1%}"
+        table.add_row(namespace, field, *(f"{count:,}" for count in shares), share)
+    return table

@@ -9,6 +9,7 @@ from concordant.causal import Stamp, VersionVector
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
 from concordant.storage.events import Events
+from concordant.storage.outcomes import Outcomes
 from concordant.tree import LeafChange
 
 __all__ = [
@@ -33,6 +34,9 @@ Place: TypeAlias = tuple[Namespace, str]
 """Where a document is: namespace and key."""
 
 
+_NOTHING: Mapping[str, str] = {}
+
+
 class PutOff:
     """What a journal row needs so that its write can be applied later; ``changes`` once it was."""
 
@@ -52,7 +56,8 @@ class Row(NamedTuple):
 
     ``n`` is the commit number, and the document's version; ``previous`` the version before. ``op`` is the identity of
     a put that may be executed again: (task, execution, ordinal, when the execution began). ``effect`` is what a put
-    did that took the place of an earlier one, ``changes`` include taking that one back.
+    did that took the place of an earlier one, ``changes`` include taking that one back. ``met`` tells what became of
+    fields in which it met what was not seen: ``merged``, ``agreed``, ``settled`` (by policy), ``escalated``.
     """
 
     namespace: Namespace
@@ -68,6 +73,7 @@ class Row(NamedTuple):
     op: tuple[str, str, int, float] | None
     settled: tuple[tuple[tuple[str, ...], str], ...] = ()
     effect: Sequence[LeafChange] | None = None
+    met: Mapping[str, str] = _NOTHING
 
     def stamp(self, replica: str) -> Stamp:
         """The stamp of the write that the row tells of."""
@@ -118,12 +124,14 @@ again, on another state, if the transaction could not be committed."""
 
 
 class Totals(NamedTuple):
-    """Counts: documents (deleted ones included), journal rows by act, what policies settled, escalations by state."""
+    """Counts: documents (deleted ones included), journal rows by act, what policies settled, escalations by state, and
+    what became of the values given, by namespace and field."""
 
     documents: int
     acts: Mapping[str, int]
     settled: Mapping[str, int]
     escalations: Mapping[str, int]
+    fields: Outcomes
 
 
 class Knowledge(NamedTuple):

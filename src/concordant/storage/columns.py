@@ -31,7 +31,9 @@ DOCUMENT = (
     "id, namespace, key, version, created, updated, agent, origin, act, open, fingerprint, value, record, "
     "expires, saved"
 )
-JOURNAL = "n, document, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, changes"
+JOURNAL = (
+    "n, document, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, changes, met"
+)
 
 
 def dump_state(
@@ -86,23 +88,39 @@ def document_of(columns: tuple[Any, ...]) -> tuple[Namespace, str]:
 def dump_row(row: tuple[Any, ...], document: int) -> tuple[Any, ...]:
     """The columns ``JOURNAL`` of a journal row."""
     _, _, n, time, agent, origin, act, body, changes, previous, op, settled = row[:12]
-    effect = row[12] if len(row) > 12 else None
+    effect, met = (row[12], row[13]) if len(row) > 13 else (None, None)
     return (
         *(n, document, time, agent, origin, act, previous),
         *(op or (None, None, None, None)),
         to_json(settled).decode() if settled else None,
         body,
         None if changes is None else pack(dump_changes(changes, effect), body),
+        to_json(met).decode() if met else None,
     )
 
 
 def load_row(columns: tuple[Any, ...], namespace: Namespace, key: str) -> Row:
     """The journal row in the columns ``JOURNAL``."""
-    n, _, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, packed = columns
+    n, _, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, packed, met = columns
     changes, effect = (None, None) if packed is None else load_changes(unpack(packed, body))
     op = None if task is None else (task, execution, ordinal, began)
     policies = tuple((tuple(path), policy) for path, policy in from_json(settled)) if settled else ()
-    return Row(namespace, key, n, time, agent, origin, act, body, changes, previous, op, policies, effect)
+    return Row(
+        namespace,
+        key,
+        n,
+        time,
+        agent,
+        origin,
+        act,
+        body,
+        changes,
+        previous,
+        op,
+        policies,
+        effect,
+        from_json(met or "{}"),
+    )
 
 
 def dump_escalation(escalation: Escalation) -> bytes:

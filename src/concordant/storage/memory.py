@@ -24,6 +24,7 @@ from concordant.storage.base import (
     Update,
 )
 from concordant.storage.memory_events import MemoryEvents
+from concordant.storage.outcomes import counted
 
 __all__ = ["MemoryStorage"]
 
@@ -31,6 +32,7 @@ MOST_CLOSED = 10_000
 """How many closed escalations are remembered."""
 
 _NONE: Mapping[str, Escalation] = {}
+_ORDERED: Mapping[str, str] = {}
 
 
 class MemoryStorage:
@@ -291,7 +293,8 @@ class MemoryStorage:
             acts = Counter(row[6] for row in self.rows_kept)
             settled = Counter(policy for row in self.rows_kept for _, policy in row[11])
             states = Counter[str](escalation.state for escalation in self.escalations((), "all"))
-            return Totals(sum(map(len, self.spaces.values())), acts, settled, states)
+            fields = counted((row[0], row[6], row[7], row[13] if len(row) > 13 else _ORDERED) for row in self.rows_kept)
+            return Totals(sum(map(len, self.spaces.values())), acts, settled, states, fields)
 
     def knowledge(self) -> Knowledge:
         with self.lock:

@@ -28,9 +28,10 @@ from concordant.storage.base import (
 from concordant.storage.cache import RecordCache
 from concordant.storage.columns import DOCUMENT, JOURNAL, document_of, load_escalation, load_row, load_state
 from concordant.storage.database import Columns, Database, Query, Writing
+from concordant.storage.outcomes import Outcomes, counted
 from concordant.storage.saving import Saving
 from concordant.storage.sql_events import SqlEvents
-from concordant.storage.tables import bounds, dump_key, dump_namespace
+from concordant.storage.tables import bounds, dump_key, dump_namespace, load_namespace
 
 __all__ = ["SqlStorage"]
 
@@ -249,7 +250,22 @@ class SqlStorage:
             dict(rows("SELECT act, count(*) FROM concordant_journal GROUP BY act")),
             settled,
             dict(rows("SELECT state, count(*) FROM concordant_escalations GROUP BY state")),
+            self._outcomes(),
         )
+
+    def _outcomes(self) -> Outcomes:
+        found: Outcomes = {}
+        query = (
+            "SELECT j.n, d.namespace, j.act, j.body, j.met FROM concordant_journal j "
+            "JOIN concordant_documents d ON d.id = j.document WHERE j.n > ? ORDER BY j.n LIMIT 10000"
+        )
+        last = -1
+        while page := self.database.rows(query, (last,)):
+            last = page[-1][0]
+            counted(
+                ((load_namespace(name), act, body, from_json(met or "{}")) for _, name, act, body, met in page), found
+            )
+        return found
 
     # -- other stores, upkeep ------------------------------------------------------------------------------------
 

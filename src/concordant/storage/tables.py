@@ -119,7 +119,8 @@ _EVENTS = """
 ALTER TABLE concordant_subscribers ADD COLUMN holder {text};
 ALTER TABLE concordant_subscribers ADD COLUMN until {float} NOT NULL DEFAULT 0;
 ALTER TABLE concordant_escalations ADD COLUMN changed {float} NOT NULL DEFAULT 0;
-UPDATE concordant_escalations SET changed = (SELECT clock FROM concordant_store)
+UPDATE concordant_escalations SET changed = (SELECT clock FROM concordant_store);
+ALTER TABLE concordant_journal ADD COLUMN met {text}
 """
 
 MIGRATIONS = (_FIRST, _EXCHANGE, _EVENTS)

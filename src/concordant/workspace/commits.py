@@ -19,12 +19,13 @@ from concordant.values import ABSENT, decode, encode
 from concordant.workspace.executions import Executions, Replay
 from concordant.workspace.inbox import Decision, transitions
 from concordant.workspace.scope import Mark, Scope
-from concordant.workspace.sight import own_writes, seen_by, sees_all
+from concordant.workspace.sight import own_writes, seen_by, sees_all, unseen_fields
 from concordant.workspace.states import begun, current_view, expanded, is_shown, version_of, view_at
 
 __all__ = ["Pending"]
 
 _NONE: frozenset[str] = frozenset()
+_RAISED = ("opened", "grew", "reopened")
 
 MOST_PUT_OFF = 32
 """How many sequential writes of a document may wait to be applied."""
@@ -139,6 +140,7 @@ class Pending:
             existed=record.lived(seen) if self.existed is None else self.existed,
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
+        unseen = self._unseen(record, seen)
         changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete, gone=gone)
         previous = version_of(state)
         leases = self._leases(record, gone, stamp, seen)
@@ -168,8 +170,30 @@ class Pending:
         row = Row(
             self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self._payload(),
             changes, previous, self.op, settled, effect if replay is not None else None,
+            self._met(unseen, settled) if unseen else {},
         )  # fmt: skip
         return record, row, beside
+
+    def _unseen(self, record: Record, seen: SeenBy) -> dict[str, bool]:
+        """The fields given in which something stands that the writer had not seen, and whether they are scalars."""
+        recent: Any = reversed(record.recent)
+        if (
+            self.deciding
+            or self.mode == "delete"
+            or sees_all(self.scope, self.mark, recent, complete=len(record.recent) < RECENT)
+        ):
+            return {}
+        return unseen_fields(record, self._values(), seen)
+
+    def _met(self, unseen: Mapping[str, bool], settled: Sequence[Any]) -> dict[str, str]:
+        """What became of the fields in which the write met others."""
+        contested = {e.escalation.path[0] for e in self.events if e.kind in _RAISED and e.escalation.path}
+        decided = {path[0] for path, _ in settled}
+        outcome = {True: "agreed", False: "merged"}
+        return {
+            name: "escalated" if name in contested else "settled" if name in decided else outcome[is_scalar]
+            for name, is_scalar in unseen.items()
+        }
 
     def _sets(self, state: State | None) -> bool:
         """Whether the write changes what is remembered beside the value."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from concordant.causal import Seen, SeenBy, Stamp
+from concordant.kinds.record import split_slot
 from concordant.record import Record
+from concordant.sequence.pieces import Sequence
+from concordant.tree import PARKED, leaves
 from concordant.workspace.scope import Mark, Scope, descends
 
 __all__ = ["own_writes", "seen_by", "sees_all"]
@@ -74,6 +77,22 @@ def seen_by(
         return when < sure or (when < since and is_own(n))
 
     return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
+
+
+def unseen_fields(record: Record, names: Iterable[str], seen: SeenBy) -> dict[str, bool]:
+    """Of some fields those in which something stands that is not seen; and whether they are scalars."""
+    found: dict[str, bool] = {}
+    wanted = set(names)
+    for path, leaf in leaves(record.tree):
+        slot = path[0]
+        if slot is None or slot == PARKED:
+            continue
+        tag, name = split_slot(slot)
+        if name in wanted and name not in found:
+            stamps = leaf.stamps() if isinstance(leaf, Sequence) else (s for entry in leaf for s in entry.stamps)
+            if not all(map(seen, stamps)):
+                found[name] = tag == "scalar"
+    return found
 
 
 def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float, str]], *, complete: bool) -> bool:
