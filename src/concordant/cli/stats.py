@@ -33,7 +33,9 @@ def stats(store: STORE) -> None:
 
 
 def _fields(found: Stats) -> Table:
-    table = Table("namespace", "field", *(name for name in Shares._fields), "needed nobody", box=box.SIMPLE_HEAD)
+    table = Table(
+        "namespace", "field", *(name for name in Shares._fields), "unaided", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     for column in table.columns[2:]:
         column.justify = "right"
     places = [("/".join(namespace), field, shares) for (namespace, field), shares in found.fields.items()]
