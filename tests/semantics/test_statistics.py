@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel
 
-from concordant import Counter, Scalar, Set, Text, Workspace
+from concordant import Counter, Scalar, Schema, Set, Text, Workspace
 from concordant.workspace.statistics import Shares
 
 AT = (("briefs",), "launch")
@@ -69,3 +69,15 @@ def test_only_the_fields_that_met_count_as_met() -> None:
 def test_an_empty_store_has_nothing_to_tell() -> None:
     """No writes, no shares."""
     assert workspace().stats().total == Shares() and workspace().stats().fields == {}
+
+
+def test_a_deletion_that_a_policy_settles_is_no_fields() -> None:
+    """A write that meets a deletion counts by its fields alone."""
+    ws = Workspace(schemas={("briefs",): Schema(Brief, on_delete="update")})
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    ws.agent("base").write(*AT, {"status": "draft"})
+    ada.refresh()
+    bob.refresh()
+    bob.delete(*AT)
+    ada.write(*AT, {"tags": ["a"]})
+    assert ws.stats().fields[("briefs",), "tags"] == Shares(ordered=1)

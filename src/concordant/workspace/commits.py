@@ -188,7 +188,7 @@ class Pending:
     def _met(self, unseen: Mapping[str, bool], settled: Sequence[Any]) -> dict[str, str]:
         """What became of the fields in which the write met others."""
         contested = {e.escalation.path[0] for e in self.events if e.kind in _RAISED and e.escalation.path}
-        decided = {path[0] for path, _ in settled}
+        decided = {path[0] for path, _ in settled if path}
         outcome = {True: "agreed", False: "merged"}
         return {
             name: "escalated" if name in contested else "settled" if name in decided else outcome[is_scalar]
