@@ -241,3 +241,18 @@ def test_vectors_follow_what_is_merged(capsys: pytest.CaptureFixture[str]) -> No
         "held: ['its harbour', 'the beach', 'the jazz bars']",
         "jazz: []",
     ]
+
+
+def test_the_inbox_misses_nothing_over_a_crash() -> None:
+    """What agents of another process could not merge is decided, though the reviewer was away and crashes once."""
+    command = [sys.executable, str(EXAMPLES / "inbox.py")]
+    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=120).stdout
+    assert shown.splitlines() == [
+        "open: [('launch', 'open'), ('budget', 'open')]",
+        "eve claims launch and crashes",
+        "open: [('launch', 'claimed'), ('budget', 'open')]",
+        "eve decides launch: final, as bob wrote",
+        "eve decides budget: final, as bob wrote",
+        "open: []",
+        "values: {'launch': 'final', 'budget': 'final'}",
+    ]

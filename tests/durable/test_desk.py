@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from concordant import Workspace
@@ -45,8 +46,24 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def many_at_the_desk(url: str, seed: str, folder: Path, *, workers: int, doomed: int, steps: int, kills: int) -> None:
-    """Workers work and listen; some of them, and whoever receives under the subscriber's name, are killed meanwhile."""
+def lose_connections(url: str) -> None:
+    """The server ends every second connection, whatever goes on there."""
+    query = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND random() < 0.5"
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(query)
+
+
+def many_at_the_desk(
+    url: str, seed: str, folder: Path, *, workers: int, doomed: int, steps: int, kills: int, losses: bool = False
+) -> None:
+    """Workers work and listen; some of them, and whoever receives under the subscriber's name, are killed meanwhile.
+
+    Args:
+        losses: whether connections to the server are lost as well.
+    """
     rnd = random.Random(seed)
     log = folder / f"received.{workers}"
     with desk.opened(url) as workspace:
@@ -58,6 +75,8 @@ def many_at_the_desk(url: str, seed: str, folder: Path, *, workers: int, doomed:
             tell(one)
         for _ in range(kills):
             time.sleep(rnd.uniform(0.05, 0.5))
+            if losses:
+                lose_connections(url)
             end(subscribers.pop(0))
             subscribers.append(process("subscriber", url, "bot", 0.3, log))
         for one in victims:
@@ -98,12 +117,13 @@ def test_processes_at_one_desk_hear_each_transition_once(
 @pytest.mark.torture
 @DURABLE
 def test_killed_processes_leave_whole_transitions(kind: str, fresh_url: FreshUrl, seed: str, tmp_path: Path) -> None:
-    """The same with five workers of which two are killed, and forty kills of subscribers."""
+    """The same with five workers of which two are killed, forty kills of subscribers, and connections that are lost."""
     for number in range(5):
         url, folder = fresh_url(kind), tmp_path / str(number)
         folder.mkdir()
         assert url is not None
-        many_at_the_desk(url, f"{seed}/{number}", folder, workers=3, doomed=2, steps=500, kills=8)
+        losses = kind == "postgres"
+        many_at_the_desk(url, f"{seed}/{number}", folder, workers=3, doomed=2, steps=500, kills=8, losses=losses)
 
 
 def threads_at_the_desk(url: str | None, seed: str) -> None:

@@ -250,6 +250,16 @@ def test_of_two_who_claim_at_once_one_does(kind: str, fresh_url: FreshUrl) -> No
         workspace.claim(opened, by="mallory")
 
 
+def test_a_claim_whose_answer_was_lost_is_told_once(fresh_url: FreshUrl) -> None:
+    """A claim that runs again after it was committed finds itself: one event, of which this workspace hears."""
+    with Workspace(fresh_url("memory")) as workspace:
+        claiming = Claiming(conflict(workspace, "a"), "eve")
+        for _ in range(2):
+            workspace.storage.commit(PLANS, "a", claiming.update)
+        told = workspace.storage.events.after(workspace.storage.events.first(), 10)
+        assert claiming.made and [t.event.kind for t in told] == ["opened", "claimed"]
+
+
 def test_claims_in_memory_are_events_of_their_own(fresh_url: FreshUrl) -> None:
     """A claim changes no document, and yet a subscriber that has dealt with one hears of the next."""
     with Workspace() as workspace, workspace.subscribe("bot") as inbox:

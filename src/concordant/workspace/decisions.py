@@ -23,7 +23,8 @@ class Claiming:
 
     Attributes:
         claimed: the escalation as it is after it.
-        made: whether that was a transition.
+        made: whether that was a transition. It stays so when the update is run again because the answer to its commit
+            was lost: then it finds its own claim.
     """
 
     def __init__(self, escalation: Escalation, by: str) -> None:
@@ -34,7 +35,6 @@ class Claiming:
 
     def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
         """Marks the open escalation as claimed, what the storage runs inside its transaction."""
-        self.made = False
         wanted, place = self._wanted, (self._wanted.namespace, self._wanted.key)
         open_ = desk.open_of(place)
         expired = isinstance(state, Record) and state.has_expired(time)
