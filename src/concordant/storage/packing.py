@@ -32,7 +32,7 @@ def pack(data: bytes, beside: bytes | None) -> bytes:
     """
     if len(data) > _LARGE:
         return data
-    packer = zlib.compressobj(6, zlib.DEFLATED, _RAW, zdict=(beside or b"")[:_WINDOW] + _FORM)
+    packer = zlib.compressobj(3, zlib.DEFLATED, _RAW, zdict=(beside or b"")[:_WINDOW] + _FORM)
     return _PACKED + packer.compress(data) + packer.flush()
 
 
