@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
@@ -400,3 +400,18 @@ def test_a_workspace_that_nobody_holds_ends_its_thread(fresh_url: FreshUrl, monk
     del workspace
     eventually(lambda: gc.collect() >= 0 and not thread.is_alive())
     storage.close()
+
+
+@DURABLE
+def test_a_subscriber_that_waits_does_not_write(
+    kind: str, fresh_url: FreshUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as its lease is young, looking for events takes no turn among the writers."""
+    with Workspace(fresh_url(kind)) as workspace, workspace.subscribe("bot", lease=600) as inbox:
+        storage: Any = workspace.storage
+        write = storage.database.write
+        monkeypatch.setattr(storage.database, "write", lambda *_: pytest.fail("it wrote"))
+        assert inbox.receive(timeout=0.5) is None
+        monkeypatch.setattr(storage.database, "write", write)
+        conflict(workspace, "a")
+        assert keys(inbox) == ["a"]
