@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -15,6 +14,7 @@ from concordant.errors import Fault, InvalidWriteError, SchemaError
 from concordant.kinds import OPEN, Field, Map, Record
 from concordant.schema.annotations import is_shallow, split_annotation
 from concordant.schema.declarations import NATURAL, fields_of
+from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import are_distinct, collapsed, has_records, incoming_type, split_faults, unwrapped
 from concordant.values import Unstorable, encode
 
@@ -49,7 +49,6 @@ class Compiled:
         self.on_invalid = schema.on_invalid if schema else "escalate"
         self.declared = schema is not None
         self.checked = root.checked
-        self.fingerprint = fingerprint(root)
         if schema is not None:
             write = TypeAdapter(incoming_type(schema.model, root.fields))
             self._validate = write.validator.validate_python
@@ -60,6 +59,11 @@ class Compiled:
             self._settle = root.kind.settled(root)
             self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
             self._fill = _filler(schema.model, root.fields)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with what documents show for reasons of the schema."""
+        return fingerprint(self.root, self.model, self.on_delete)
 
     def incoming(
         self, namespace: tuple[str, ...], key: str, value: Any
@@ -298,18 +302,6 @@ def _take(value: dict[str, Any], path: tuple[str, ...]) -> Any:
         holder[part] = inner
         holder = inner
     return holder.pop(path[-1])
-
-
-def fingerprint(root: Field) -> str:
-    """A digest of all declared kinds; documents written under another one may need a second look."""
-
-    def parts(field: Field, prefix: str) -> list[str]:
-        own = [f"{prefix}{field.tag}"]
-        for name in sorted(field.fields):
-            own += parts(field.fields[name], f"{prefix}{name}.")
-        return own + (parts(field.child, f"{prefix}*.") if field.child else [])
-
-    return hashlib.sha256("\n".join(parts(root, "")).encode()).hexdigest()[:16]
 
 
 OPEN_SCHEMA = Compiled(None, OPEN)

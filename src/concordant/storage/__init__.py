@@ -14,12 +14,14 @@ from concordant.storage.base import (
     Totals,
     Update,
 )
+from concordant.storage.conditions import Condition
 from concordant.storage.memory import MemoryStorage
 from concordant.storage.opening import open_storage
 from concordant.storage.options import PostgresOptions, SqliteOptions
 
 __all__ = [
     "Beside",
+    "Condition",
     "Desk",
     "Forgotten",
     "Knowledge",

@@ -8,8 +8,10 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 from concordant.causal import Stamp, VersionVector
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
+from concordant.storage.conditions import Condition
 from concordant.storage.events import Events
 from concordant.storage.outcomes import Outcomes
+from concordant.storage.projection import Projection
 from concordant.tree import LeafChange
 
 __all__ = [
@@ -19,7 +21,6 @@ __all__ = [
     "Knowledge",
     "Namespace",
     "Place",
-    "Projection",
     "PutOff",
     "Result",
     "Row",
@@ -164,18 +165,6 @@ class Forgotten(NamedTuple):
     rows: int
 
 
-class Projection(Protocol):
-    """Tells how records are shown, for a storage that keeps that beside them."""
-
-    def shown(self, namespace: Namespace, record: Record) -> bytes | None:
-        """The JSON of the value that a record shows; ``None`` if it shows none."""
-        ...
-
-    def fingerprint(self, namespace: Namespace) -> str:
-        """Changes with what a namespace's records show for reasons of the schema."""
-        ...
-
-
 class Storage(Protocol):
     """What the workspace needs of a storage.
 
@@ -260,6 +249,18 @@ class Storage(Protocol):
     def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
         """The documents under a namespace prefix, deleted ones included, as far as they were written to, or given a
         longer life, by a commit after this one."""
+        ...
+
+    def showing(
+        self, prefix: Namespace, conditions: Sequence[Condition] = ()
+    ) -> Iterator[tuple[Namespace, str, State]]:
+        """The documents under a namespace prefix that may be there for a reader, and may meet the conditions: what can
+        be ruled out without a look at the record may be left out."""
+        ...
+
+    def namespaces(self, prefix: Namespace) -> Iterator[tuple[Namespace, bool | None]]:
+        """The namespaces under a prefix that have, or had, documents; and whether a reader finds one there, if that can
+        be told without a look at records."""
         ...
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:

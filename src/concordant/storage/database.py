@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from concordant.storage.conditions import Condition
 from concordant.storage.events import Listener
 
 __all__ = ["Columns", "Database", "Query", "Writing"]
@@ -64,6 +65,10 @@ class Database(Protocol):
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         """What a query finds in all that is committed."""
+        ...
+
+    def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
+        """An expression that holds for each value in a column of JSON that may meet all conditions."""
         ...
 
     def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:

@@ -17,14 +17,15 @@ from concordant.storage.base import (
     Knowledge,
     Namespace,
     Place,
-    Projection,
     Row,
     State,
     Totals,
     Update,
 )
+from concordant.storage.conditions import Condition
 from concordant.storage.memory_events import MemoryEvents
 from concordant.storage.outcomes import counted
+from concordant.storage.projection import Projection
 
 __all__ = ["MemoryStorage"]
 
@@ -245,6 +246,15 @@ class MemoryStorage:
                 if not after or (max(state.version, state.touched) if isinstance(state, Record) else state[2]) > after
             ]
         return iter(found)
+
+    def showing(
+        self, prefix: Namespace, conditions: Sequence[Condition] = ()
+    ) -> Iterator[tuple[Namespace, str, State]]:
+        return self.documents(prefix)
+
+    def namespaces(self, prefix: Namespace) -> Iterator[tuple[Namespace, bool | None]]:
+        with self.lock:
+            return iter([(namespace, None) for namespace in self.spaces if namespace[: len(prefix)] == prefix])
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
         with self.lock:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from concordant.errors import ConcordantError, StorageBusyError, StorageError
 from concordant.storage.clock import SharedClock
+from concordant.storage.conditions import Condition, for_postgres
 from concordant.storage.database import Columns, Query, Writing
 from concordant.storage.events import Listener
 from concordant.storage.listening import CHANNEL, PostgresListener
@@ -222,6 +223,9 @@ class PostgresDatabase:
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         return self._call(lambda connection: _Writing(connection).rows(statement, parameters))
+
+    def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
+        return for_postgres(conditions, column)
 
     def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
         def run(connection: psycopg.Connection[Any]) -> T:

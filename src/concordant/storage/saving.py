@@ -7,9 +7,10 @@ from typing import Any
 
 from concordant.escalation import Escalation
 from concordant.record import Record
-from concordant.storage.base import Beside, Place, Projection, State, Update
+from concordant.storage.base import Beside, Place, State, Update
 from concordant.storage.columns import DOCUMENT, JOURNAL, dump_escalation, dump_row, dump_state, load_escalation
 from concordant.storage.database import Columns, Writing
+from concordant.storage.projection import Projection
 from concordant.storage.tables import dump_key, dump_namespace
 
 __all__ = ["Saving"]
@@ -53,7 +54,7 @@ class Saving:
         n: the number of the last commit.
     """
 
-    def __init__(self, tx: Writing, projection: Projection | None, source: str) -> None:
+    def __init__(self, tx: Writing, projection: Projection, source: str) -> None:
         self._tx = tx
         self._projection = projection
         self._source = source
@@ -123,7 +124,7 @@ class Saving:
         if beside is not None and beside.erases:
             open_ = 0
         shown, fingerprint = None, None
-        if isinstance(state, Record) and self._projection is not None:
+        if isinstance(state, Record):
             shown, fingerprint = self._projection.shown(place[0], state), self._projection.fingerprint(place[0])
         columns = dump_state(held.id or self.n, state, *place, open_, shown, fingerprint, self.n)
         if held.id is None:

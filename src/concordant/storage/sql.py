@@ -13,13 +13,12 @@ from pydantic_core import from_json
 from concordant.causal import VersionVector
 from concordant.escalation import Escalation
 from concordant.record import Record
-from concordant.storage import upkeep
+from concordant.storage import listing, upkeep
 from concordant.storage.base import (
     Forgotten,
     Knowledge,
     Namespace,
     Place,
-    Projection,
     Row,
     State,
     Totals,
@@ -27,8 +26,10 @@ from concordant.storage.base import (
 )
 from concordant.storage.cache import RecordCache
 from concordant.storage.columns import DOCUMENT, JOURNAL, document_of, load_escalation, load_row, load_state
+from concordant.storage.conditions import Condition
 from concordant.storage.database import Columns, Database, Query, Writing
 from concordant.storage.outcomes import Outcomes, counted
+from concordant.storage.projection import Projection
 from concordant.storage.saving import Saving
 from concordant.storage.sql_events import SqlEvents
 from concordant.storage.tables import bounds, dump_key, dump_namespace, load_namespace
@@ -37,9 +38,6 @@ __all__ = ["SqlStorage"]
 
 OWN = 100_000
 """How many of this process's newest commits are told from those of others, where clocks may differ."""
-
-PAGE = 200
-"""How many documents are fetched at once."""
 
 _FOUND = ", ".join("d." + name for name in DOCUMENT.split(", "))
 _PEEK = (
@@ -62,12 +60,13 @@ class SqlStorage:
 
     live: ClassVar[bool] = False
 
+    _projection: Projection
+
     def __init__(self, database: Database, *, cache: int = 32 * 1024 * 1024) -> None:
         self.database = database
         self.replica = database.replica
         self.events = SqlEvents(database, uuid.uuid4().hex[:12])
         self._cache = RecordCache(cache)
-        self._projection: Projection | None = None
         self._clock = 0.0
         self._own: dict[int, None] = {}
 
@@ -176,9 +175,20 @@ class SqlStorage:
             "SELECT id FROM concordant_documents WHERE namespace >= ? AND namespace < ? "
             f"{'AND saved > ? ' if after else ''}ORDER BY id"
         )
-        ids = [id_ for (id_,) in self.database.rows(query, (*bounds(prefix), *([after] if after else [])))]
-        for start in range(0, len(ids), PAGE):
-            page = ids[start : start + PAGE]
+        return self._load([id_ for (id_,) in self.database.rows(query, (*bounds(prefix), *([after] if after else [])))])
+
+    def showing(
+        self, prefix: Namespace, conditions: Sequence[Condition] = ()
+    ) -> Iterator[tuple[Namespace, str, State]]:
+        pages = listing.candidates(self.database, self._projection, prefix, conditions, self.time())
+        return chain.from_iterable(map(self._load, pages))
+
+    def namespaces(self, prefix: Namespace) -> Iterator[tuple[Namespace, bool | None]]:
+        return listing.namespaces(self.database, self._projection, prefix, self.time())
+
+    def _load(self, ids: Sequence[int]) -> Iterator[tuple[Namespace, str, State]]:
+        for start in range(0, len(ids), listing.PAGE):
+            page = ids[start : start + listing.PAGE]
             marks = ", ".join("?" * len(page))
             query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE id IN ({marks}) ORDER BY id"
             for columns in self.database.rows(query, page):

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from concordant.errors import ConcordantError, StorageBusyError, StorageError
+from concordant.storage.conditions import Condition, for_sqlite
 from concordant.storage.database import Columns, Query, Writing
 from concordant.storage.events import Listener
 from concordant.storage.migrating import VERSION, checked, migrate
@@ -153,6 +154,9 @@ class SqliteDatabase:
             raise
         self._readers.append(connection)
         return found
+
+    def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
+        return for_sqlite(conditions, column)
 
     def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
         if not self._lock.acquire(timeout=self._options.lock_timeout):

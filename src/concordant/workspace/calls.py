@@ -86,7 +86,7 @@ class Calls(Keeping):
 
     def list(self, prefix: tuple[str, ...] = ()) -> Iterator[Document]:
         """All documents whose namespace begins with ``prefix``."""
-        for namespace, key, state in self.storage.documents(tuple(prefix)):
+        for namespace, key, state in self.storage.showing(tuple(prefix)):
             document = self._seen_as(None, namespace, key, state)
             if document is not None:
                 yield document

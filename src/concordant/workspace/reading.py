@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from concordant.record import Record
 from concordant.record.apply import without
 from concordant.record.leases import end_of
 from concordant.schema import Compiled
-from concordant.storage import State, Storage
+from concordant.storage import Condition, State, Storage
 from concordant.workspace.document import Document
 from concordant.workspace.executions import Executions
 from concordant.workspace.expiry import touch
@@ -115,13 +116,32 @@ class Reading:
         elif places:
             self.storage.commit_all([(*place, touch) for place in places])  # one wait for the disk
 
-    def documents_current(self, prefix: Namespace) -> Iterator[Document]:
-        """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used."""
+    def documents_current(self, prefix: Namespace, conditions: Sequence[Condition] = ()) -> Iterator[Document]:
+        """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used.
+
+        Args:
+            conditions: documents that do not meet them may be left out.
+        """
         scope = self.scoping.current()
-        for namespace, key, state in self.storage.documents(prefix):
+        if scope is not None and scope.task is not None and self._executed_before(scope.base, scope.task):
+            conditions = ()  # it does not see what its earlier execution made of them
+        for namespace, key, state in self.storage.showing(prefix, conditions):
             document = self._seen_as(scope, namespace, key, state)
             if document is not None:
                 yield document
+
+    def namespaces(self, prefix: Namespace = ()) -> list[Namespace]:
+        """The namespaces under a prefix in which a reader finds documents."""
+        known = dict(self.storage.namespaces(prefix))
+        unsure = {namespace for namespace, there in known.items() if there is None}
+        if unsure:
+            for namespace, key, state in self.storage.showing(prefix):
+                if namespace in unsure and self._seen_as(None, namespace, key, state) is not None:
+                    unsure.remove(namespace)
+                    known[namespace] = True
+                    if not unsure:
+                        break
+        return [namespace for namespace, there in known.items() if there]
 
     def document_current(self, namespace: Namespace, key: str) -> Document | None:
         """One document as the scope in force would read it; ``mark_read`` tells that it was used."""
@@ -209,15 +229,19 @@ class Reading:
             raise ContestedError(document)
         return document
 
+    def _executed_before(self, base: Any, task: Any) -> bool:
+        """Whether a task has written in another execution."""
+        if base.executed_before is None:
+            base.executed_before = self.storage.executed_before(task.task, task.execution)
+        return bool(base.executed_before)
+
     def _earlier(self, scope: Scope, document: tuple[Namespace, str]) -> Executions | None:
         """The puts that earlier executions of the scope's task made to a document; ``None`` if there are none."""
         base, task = scope.base, scope.task
         if base.executed_before is False or task is None:
             return None
-        if base.executed_before is None:
-            base.executed_before = self.storage.executed_before(task.task, task.execution)
-            if not base.executed_before:
-                return None
+        if not self._executed_before(base, task):
+            return None
         if document not in scope.earlier:
             puts = self.storage.puts_of(task.task, *document)
             rows = [row for row in puts if row.op is not None and row.op[1] != task.execution]
@@ -233,12 +257,23 @@ class _Projection:
     def __init__(self, registry: Registry, replica: str) -> None:
         self._registry = registry
         self._replica = replica
+        self._own = uuid.uuid4().hex
 
     def shown(self, namespace: Namespace, record: Record) -> bytes | None:
+        if record.swept:
+            return None
         return current_view(record, self._registry.find(namespace), self._replica).body
 
     def fingerprint(self, namespace: Namespace) -> str:
-        return self._registry.find(namespace).fingerprint
+        return self._print(self._registry.find(namespace))
+
+    def below(self, prefix: Namespace) -> frozenset[str]:
+        return frozenset(map(self._print, self._registry.below(prefix)))
+
+    def _print(self, schema: Compiled) -> str:
+        """What is not told in full holds for this workspace alone."""
+        found = schema.fingerprint
+        return found + self._own if found.endswith("?") else found
 
 
 _NONE: frozenset[str] = frozenset()

@@ -71,6 +71,12 @@ class Registry:
             self._found[namespace] = found
         return found
 
+    def below(self, prefix: tuple[str, ...]) -> list[Compiled]:
+        """The schemas that namespaces may have which go on after a prefix."""
+        depth = len(prefix)
+        declared = [s for p, s in self._patterns.items() if len(p) > depth and _matches(p[:depth], prefix)]
+        return [OPEN_SCHEMA, *declared]
+
     def readable(self, namespace: tuple[str, ...], key: str) -> Compiled:
         """The schema, for a read.
 

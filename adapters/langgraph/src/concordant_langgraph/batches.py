@@ -11,7 +11,7 @@ from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, Sea
 from concordant import Document
 from concordant_langgraph.conflicts import Conflicts, Put
 from concordant_langgraph.expiring import ExpiringStore
-from concordant_langgraph.filters import matches, meets
+from concordant_langgraph.filters import conditions, literal, matches, meets
 from concordant_langgraph.items import MergedSearchItem
 from concordant_langgraph.steps import Steps
 from concordant_langgraph.texts import checked_index
@@ -126,7 +126,8 @@ class BatchStore(ExpiringStore):
 
     def _search(self, op: SearchOp) -> list[SearchItem]:
         found = []
-        for document in self._documents(tuple(op.namespace_prefix)):
+        wanted = tuple(conditions(op.filter)) if op.filter else ()
+        for document in self.workspace.documents_current(tuple(op.namespace_prefix), wanted):
             if not _accepted(document, op):
                 continue
             found.append(document)
@@ -150,13 +151,11 @@ class BatchStore(ExpiringStore):
         if op.refresh_ttl:
             self.workspace.touch(found)
 
-    def _documents(self, prefix: tuple[str, ...]) -> Iterable[Document]:
-        return self.workspace.documents_current(prefix)
-
     def _list_namespaces(self, op: ListNamespacesOp) -> list[tuple[str, ...]]:
-        found = {document.namespace for document in self.workspace.list(())}
-        if op.match_conditions:
-            found = {ns for ns in found if all(meets(condition, ns) for condition in op.match_conditions)}
+        given = op.match_conditions or ()
+        found = set(self.workspace.namespaces(literal(given)))
+        if given:
+            found = {ns for ns in found if all(meets(condition, ns) for condition in given)}
         if op.max_depth is not None:
             found = {ns[: op.max_depth] for ns in found}
         return sorted(found)[op.offset : op.offset + op.limit]

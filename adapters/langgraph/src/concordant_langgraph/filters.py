@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import takewhile
+from typing import Any, Literal
 
 from langgraph.store.base import InvalidNamespaceError, MatchCondition
 
-__all__ = ["check_labels", "check_namespace", "matches", "meets"]
+from concordant.storage.conditions import Condition, number
+
+__all__ = ["check_labels", "check_namespace", "conditions", "literal", "matches", "meets"]
 
 
 def matches(value: Any, wanted: Any) -> bool:
@@ -22,6 +28,36 @@ def matches(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
+def conditions(wanted: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[Condition]:
+    """What of a filter a database can check beforehand."""
+    for name, part in wanted.items():
+        at = (*path, name)
+        if not re.fullmatch("[A-Za-z0-9_]+", name):
+            continue
+        if not isinstance(part, dict):
+            yield from _condition(at, "$eq", part)
+        elif any(operator.startswith("$") for operator in part):
+            for operator, operand in part.items():
+                yield from _condition(at, operator, operand)
+        else:
+            yield from conditions(part, at)
+
+
+def _condition(path: tuple[str, ...], operator: str, operand: Any) -> Iterator[Condition]:
+    if operator == "$eq":
+        if operand is None or (isinstance(operand, str) and operand.isprintable()):
+            yield Condition(path, "equal", operand)
+        elif isinstance(operand, (int, float)):
+            with suppress(ValueError, OverflowError):
+                yield Condition(path, "equal", number(operand))
+    elif operator in _BOUNDS:
+        with suppress(TypeError, ValueError, OverflowError):
+            yield Condition(path, _BOUNDS[operator], number(operand))
+
+
+_BOUNDS: dict[str, Literal["least", "most"]] = {"$gt": "least", "$gte": "least", "$lt": "most", "$lte": "most"}
+
+
 def _compare(operator: str, value: Any, operand: Any) -> bool:
     if operator == "$eq":
         return bool(value == operand)
@@ -30,7 +66,7 @@ def _compare(operator: str, value: Any, operand: Any) -> bool:
     if operator not in ("$gt", "$gte", "$lt", "$lte"):
         raise ValueError(f"Unsupported operator: {operator}")
     try:
-        one, other = float(value), float(operand)
+        one, other = _number(value), _number(operand)
     except (TypeError, ValueError):
         # A value without an order against the operand does not match; it must not break the whole search.
         return False
@@ -49,6 +85,23 @@ def meets(condition: MatchCondition, namespace: tuple[str, ...]) -> bool:
     else:
         raise ValueError(f"Unsupported match type: {condition.match_type}")
     return all(wanted in ("*", label) for label, wanted in zip(part, path, strict=True))
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return value  # type: ignore[no-any-return]  # a whole number too large for a float, which compares all the same
+
+
+def literal(given: Sequence[MatchCondition]) -> tuple[str, ...]:
+    """The longest prefix that namespaces have which meet all conditions, as far as it is told without ``*``."""
+    longest: tuple[str, ...] = ()
+    for condition in given:
+        if condition.match_type == "prefix":
+            part = tuple(takewhile(lambda label: label != "*", condition.path))
+            longest = max(longest, part, key=len)
+    return longest
 
 
 def check_namespace(namespace: tuple[str, ...]) -> None:
