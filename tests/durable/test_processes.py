@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -75,6 +77,23 @@ def in_journal(workspace: Workspace, worker: int, number: int) -> bool:
 
 def owned(body: bytes, worker: int, number: int) -> bool:
     return f'{{"w{worker}":{number}}}'.encode() in body
+
+
+@pytest.mark.parametrize("kind", DURABLE)
+def test_a_new_database_is_opened_by_many_at_once(fresh_url: FreshUrl, kind: str) -> None:
+    """Who comes first makes the tables, the others wait, and all have the same store."""
+    for _ in range(5):
+        url = fresh_url(kind)
+        gate = Barrier(6)
+
+        def opened(url: str = url, gate: Barrier = gate) -> str:
+            gate.wait()
+            with Workspace(url) as workspace:
+                return workspace.storage.replica
+
+        with ThreadPoolExecutor(6) as pool:
+            names = [pool.submit(opened) for _ in range(6)]
+            assert len({name.result() for name in names}) == 1
 
 
 @pytest.mark.parametrize("kind", DURABLE)

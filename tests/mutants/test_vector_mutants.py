@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from concordant_langgraph.outbox import Outbox
 from concordant_langgraph.view import View
 
 from ..langgraph.vectors.support import NS, Embedder, config, fresh, ranking
+from ..langgraph.vectors.test_kept import left_behind, overtaken
 from ..langgraph.vectors.test_ranking import check_history
 
 Patch = pytest.MonkeyPatch
@@ -61,6 +63,25 @@ def merged_values() -> None:
     store.workspace.agent("bob").write(NS, "a", {"title": "banana"})
     store.search(NS, query="x")
     assert not any("secret" in text for text in embedder.asked)
+
+
+def kept_beside_a_file() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        overtaken(f"sqlite:///{folder}/a.db")
+        left_behind(f"sqlite:///{folder}/b.db")
+
+
+@mutant(kept_beside_a_file)
+def an_older_value_stays(patch: Patch) -> None:
+    """Nobody looks whether another process wrote to the view meanwhile."""
+    patch.setattr(Outbox, "again", lambda self, places: {})
+
+
+@mutant(kept_beside_a_file)
+def a_view_is_believed(patch: Patch) -> None:
+    """What a view holds when it is opened counts as newest."""
+    begin = Outbox.begin
+    patch.setattr(Outbox, "begin", lambda self, _, places: begin(self, self._workspace.changes()[0], places))
 
 
 @mutant(histories)

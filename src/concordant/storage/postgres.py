@@ -100,7 +100,11 @@ class PostgresDatabase:
 
     def _prepared(self, wanted: str | None) -> str:
         """Connects, with the tables up to date; returns the store's name."""
-        known = "SELECT to_regclass('concordant_schema') IS NOT NULL"
+        # Not by to_regclass: while it waits for another to make the tables, a session may remember that there are none.
+        known = (
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables "
+            "WHERE tablename = 'concordant_schema' AND schemaname = ANY (current_schemas(false)))"
+        )
         seconds = max(2, round(self._options.connect_timeout))
         try:
             with self._psycopg.connect(self._url, autocommit=True, connect_timeout=seconds) as connection:

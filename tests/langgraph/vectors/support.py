@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from langgraph.store.base import BaseStore, SearchItem
@@ -45,6 +45,7 @@ class Embedder:
         self.failing: type[Exception] | None = None
         self.poison: str | None = None
         self.gate: threading.Event | None = None
+        self.instead: Callable[[Sequence[str]], list[list[float]]] | None = None
 
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
         self.asked += texts
@@ -54,6 +55,8 @@ class Embedder:
             raise ValueError(f"{self.poison} cannot be embedded")
         if self.gate is not None:
             assert self.gate.wait(20)
+        if self.instead is not None:
+            return self.instead(texts)
         return [embed_one(text) for text in texts]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 from langgraph.store.base import BaseStore, Item, ListNamespacesOp, SearchOp
 
 from concordant import ConcordantError, InvalidWriteError
+from concordant_langgraph.once import Once
 from concordant_langgraph.outbox import Place
-from concordant_langgraph.steps import Claim, Steps
+from concordant_langgraph.steps import Steps
 from concordant_langgraph.view import View
 
 __all__ = ["Adoption", "AdoptionError"]
@@ -41,7 +41,7 @@ class AdoptionError(ConcordantError, ValueError):
         )
 
 
-class Adoption:
+class Adoption(Once):
     """Takes over what a wrapped store holds, once, by the first caller.
 
     An item that the workspace has no document of becomes one, as it is, with its times. Of a document that is there,
@@ -50,30 +50,13 @@ class Adoption:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._lock = threading.Lock()
-        self._claim: Claim | None = None
         self._refusal: AdoptionError | None = None
-        self.done = False
+        super().__init__(self._adopt_or_refuse)
 
-    def first(self) -> Steps[None]:
-        """Adopts unless that is done; waits for whoever is at it."""
-        while not self.done:
-            if self._refusal is not None:
-                raise self._refusal
-            with self._lock:
-                others = self._claim
-                if others is None:
-                    self._claim = Claim()
-            if others is not None and (yield others):
-                continue
-            try:
-                yield from self.adopt()
-            finally:
-                if others is None:
-                    with self._lock:
-                        claim, self._claim = self._claim, None
-                    assert claim is not None
-                    claim.end()
+    def _adopt_or_refuse(self) -> Steps[int]:
+        if self._refusal is not None:
+            raise self._refusal
+        return self.adopt()
 
     def adopt(self) -> Steps[int]:
         """Adopts what is not a document yet; returns how many items that were.

@@ -31,7 +31,7 @@ class Opening(Generic[S]):
 
     def __exit__(self, *_: object) -> None:
         if self._store is not None:
-            self._store.workspace.close()
+            self._store._end()
 
     async def __aenter__(self) -> S:
         return await asyncio.to_thread(self.__enter__)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from concordant import Workspace
 from concordant_langgraph.steps import Claim
@@ -22,6 +22,10 @@ EAGER = 3
 """How many failures in a row are answered by trying again at the next call."""
 
 
+LAG = 60.0
+"""How old, in seconds, what is noted of a view has to be: no process writes to it what it has read longer ago."""
+
+
 @dataclass(slots=True)
 class _Due:
     """When to try a document again, and how often that has failed."""
@@ -34,13 +38,14 @@ class _Due:
 class Share:
     """Some documents of which one caller makes itself the only one at work; ``done`` are those brought up to date.
 
-    ``overtaken`` are those that somebody else did meanwhile, who could not wait: what this caller writes may then be
-    older than what stands there, so that they are due again.
+    ``own`` tells that the caller has just written them. ``overtaken`` are those that somebody else did meanwhile, who
+    could not wait: what this caller writes may then be older than what stands there, so that they are due again.
     """
 
     places: list[Place]
     claim: Claim = field(default_factory=Claim)
     dues: dict[Place, _Due] = field(default_factory=dict)
+    own: bool = False
     done: set[Place] = field(default_factory=set)
     overtaken: set[Place] = field(default_factory=set)
     gap: bool = False
@@ -59,7 +64,9 @@ class Outbox:
         self._workspace = workspace
         self._clock = clock
         self._lock = threading.Lock()
-        self._cursor: object = None
+        self._cursor: Any = None
+        self._kept: tuple[float, int] | None = None  # when everything was done, and up to which commit
+        self._old = self._noted = 0
         self._due: dict[Place, _Due] = {}
         self._at_work: dict[Place, Share] = {}
         self._gaps = 0  # how many shares have begun that hide a document for a moment
@@ -101,20 +108,51 @@ class Outbox:
         with self._lock:
             return [place for place in {**self._due, **self._at_work} if place[0][:depth] == prefix]
 
-    def take(self, wanted: dict[Place, None]) -> Share | None:
-        """Some of the wanted documents that are due and free, for the caller to bring up to date; ``None`` if no more
-        are. They are no longer wanted then."""
+    def take(self, wanted: dict[Place, None], *, own: bool = False) -> Share | None:
+        """Some of the wanted documents that are due and free, for the caller (whose ``own`` writes they are) to bring
+        up to date; ``None`` if no more are. They are no longer wanted then."""
         with self._lock:
             free = [place for place in wanted if place in self._due and place not in self._at_work][:CHUNK]
             if not free:
                 return None
-            share = Share(free)
+            share = Share(free, own=own)
             for place in free:
                 share.dues[place] = self._due.pop(place)
                 self._at_work[place] = share
         for place in free:
             del wanted[place]
         return share
+
+    def again(self, places: Iterable[Place]) -> dict[Place, None]:
+        """Which of the documents that somebody was at work on have been committed to meanwhile."""
+        self.pull()
+        with self._lock:
+            return dict.fromkeys(place for place in places if (due := self._due.get(place)) and not due.failures)
+
+    def has_failed(self, share: Share, place: Place) -> bool:
+        """Whether a document of a share could not be brought up to date the last time."""
+        return share.dues[place].failures > 0
+
+    def saw(self, version: int, age: float) -> None:
+        """Takes note of a document that was read to be brought up to date: how old its newest commit is, in seconds."""
+        if age > LAG:
+            with self._lock:
+                self._old = max(self._old, version)
+
+    def settled(self) -> int | None:
+        """The number of a commit, by now old, up to which the view has everything; ``None`` if that is not news."""
+        now = self._clock()
+        with self._lock:
+            if self._due or self._at_work:
+                return None
+            if self._kept is not None and now - self._kept[0] > LAG:
+                self._old, self._kept = max(self._old, self._kept[1]), None
+            if self._kept is None:
+                self._kept = (now, self._cursor)
+            if self._old <= self._noted:
+                return None
+            self._noted = self._old
+            return self._old
 
     def others(self, wanted: Iterable[Place]) -> list[Share]:
         """Who else is at work on the wanted documents."""

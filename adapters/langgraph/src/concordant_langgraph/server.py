@@ -42,7 +42,7 @@ def server_store(
         schemas: as for ``MergeStore``.
         url: where it is kept, as for ``Workspace``; ``None`` is the server's memory.
         undeclared: as for ``MergeStore``.
-        index: as for ``MergeStore``.
+        index: as for ``MergeStore.from_conn_string``.
         on_conflict: as for ``MergeStore``.
         ttl: as for ``MergeStore``; with ``sweep_interval_minutes`` the store is swept while it is open.
     """
@@ -55,7 +55,7 @@ def server_store(
         with lock:
             if shared is None:
                 workspace = Workspace(url, schemas=schemas, undeclared=undeclared)
-                shared = MergeStore(workspace=workspace, index=index, on_conflict=on_conflict, ttl=ttl)
+                shared = MergeStore._opened(workspace, url, index, on_conflict, ttl)
                 if ttl and ttl.get("sweep_interval_minutes"):
                     shared.start_ttl_sweeper()
             users += 1
@@ -67,8 +67,7 @@ def server_store(
             users -= 1
             if not users:
                 shared = None
-                used.stop_ttl_sweeper()
-                used.workspace.close()
+                used._end()
 
     @asynccontextmanager
     async def store() -> AsyncIterator[MergeStore]:

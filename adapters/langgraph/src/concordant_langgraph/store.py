@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, Self
 
 from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, NotProvided, TTLConfig
@@ -15,8 +16,11 @@ from concordant_langgraph.filters import check_labels, check_namespace
 from concordant_langgraph.inbox import InboxStore
 from concordant_langgraph.items import MergedItem
 from concordant_langgraph.listener import listen
+from concordant_langgraph.once import Once
 from concordant_langgraph.opening import Opening
 from concordant_langgraph.provider import task_scope
+from concordant_langgraph.resuming import resume
+from concordant_langgraph.vectors import vectors_beside
 from concordant_langgraph.view import View
 
 __all__ = ["MergeStore"]
@@ -90,7 +94,9 @@ class MergeStore(InboxStore):
             url: ``"sqlite:///team.db"``, as for ``Workspace``.
             schemas: as for ``MergeStore``.
             undeclared: as for ``MergeStore``.
-            index: as for ``MergeStore``: vectors in this process's memory, made anew when the store is opened.
+            index: as for ``MergeStore``, but the vectors are kept: of SQLite in a file beside it, of Postgres in a
+                schema of their own (pgvector). Where that is impossible they are in this process's memory, and a
+                warning says why.
             options: settings of the database, as for ``Workspace``.
 
         >>> with MergeStore.from_conn_string("sqlite:///team.db") as store:
@@ -99,10 +105,36 @@ class MergeStore(InboxStore):
         ...     store.get(("notes",), "n1").value
         {'title': 'Dots'}
         """
+        workspace = partial(Workspace, url, schemas=schemas, undeclared=undeclared, options=options)
+        return Opening(lambda: cls._opened(workspace(), url, index))
 
-        return Opening(
-            lambda: cls(workspace=Workspace(url, schemas=schemas, undeclared=undeclared, options=options), index=index)
-        )
+    @classmethod
+    def _opened(
+        cls,
+        workspace: Workspace,
+        url: str | None,
+        index: IndexConfig | None,
+        on_conflict: OnConflict = "record",
+        ttl: TTLConfig | None = None,
+    ) -> Self:
+        """A store over a workspace that was opened for it, with its vectors where the workspace has its documents."""
+        try:
+            vectors = vectors_beside(url, index) if url and index else None
+            store = cls(workspace=workspace, index=None if vectors else index, on_conflict=on_conflict, ttl=ttl)
+            if vectors:
+                view = store._view = View(workspace, vectors.store, shared=True)
+                store._first, store._end_view = Once(lambda: resume(workspace, view.outbox)), vectors.close
+        except BaseException:
+            workspace.close()
+            raise
+        return store
+
+    def _end(self) -> None:
+        """Closes what was opened for the store."""
+        self.stop_ttl_sweeper()
+        self.workspace.close()
+        if self._end_view is not None:
+            self._end_view()
 
     @classmethod
     def wrap(
@@ -140,8 +172,8 @@ class MergeStore(InboxStore):
         store = cls(
             schemas, workspace=workspace, undeclared=undeclared, on_conflict=on_conflict, ttl=ttl or inner.ttl_config
         )
-        store._view = View(store.workspace, inner, private=False)
-        store._adoption = Adoption(store._view)
+        store._view = View(store.workspace, inner)
+        store._first = store._adoption = Adoption(store._view)
         return store
 
     # -- BaseStore, one item ---------------------------------------------------------------------------------------
@@ -183,7 +215,7 @@ class MergeStore(InboxStore):
         Args:
             refresh_ttl: whether its time to live, if it has one, begins anew; else as the store's ``ttl=`` says.
         """
-        if self._adoption is not None:
+        if self._first is not None:
             self._open()
         if refresh_ttl is None:
             refresh_ttl = self._refreshes

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from langgraph.store.base import BaseStore, PutOp, SearchOp
+from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 
 from concordant import Document, Workspace
 from concordant_langgraph.outbox import CHUNK, Outbox, Place, Share
+from concordant_langgraph.resuming import note
 from concordant_langgraph.steps import Steps
 from concordant_langgraph.texts import Index, Indexing
 
@@ -55,11 +56,13 @@ class View:
     Args:
         store: where merged values and their vectors are held.
         private: nobody else writes to it, and it begins empty.
+        shared: other processes with the same documents bring it up to date too.
     """
 
-    def __init__(self, workspace: Workspace, store: BaseStore, *, private: bool) -> None:
+    def __init__(self, workspace: Workspace, store: BaseStore, *, private: bool = False, shared: bool = False) -> None:
         self.workspace = workspace
         self.store = store
+        self._shared = shared
         self.indexing = Indexing(store)
         self.outbox = Outbox(workspace)
         self._held: dict[Place, frozenset[str] | None] = {}  # the names of the vectors there, as far as known
@@ -71,9 +74,17 @@ class View:
         """Brings documents up to date that were just written. Others, and what somebody else is at work on, are left
         to the next search."""
         self.outbox.pull()
+        places = [*places]
         wanted = dict.fromkeys(places)
-        while share := self.outbox.take(wanted):
-            yield from self._work(share)
+        for _ in range(TRIES):
+            while share := self.outbox.take(wanted, own=True):
+                yield from self._work(share)
+            if not self._shared:
+                break
+            # What another process wrote meanwhile may have been overwritten by this.
+            wanted = self.outbox.again(places)
+        if self._shared:
+            yield from note(self.workspace, self.outbox)
 
     def catch_up(self, *, early: bool = False) -> Steps[int]:
         """Brings all documents up to date that have changed so far; returns how many could not be.
@@ -92,6 +103,8 @@ class View:
             for share in others:
                 if not (yield share.claim):
                     yield from self._work(self.outbox.overtake(share, wanted))
+        if self._shared:
+            yield from note(self.workspace, self.outbox)
         return len(self.outbox.waiting())
 
     def _work(self, share: Share) -> Steps[None]:
@@ -111,6 +124,8 @@ class View:
 
     def _bring(self, share: Share, failed: dict[Place, Exception]) -> Steps[None]:
         entries = [self._entry(place) for place in share.places]
+        if self._shared:
+            entries = yield from self._differing(entries, share, failed)
         # What a value no longer has would keep its vector, so that such documents are taken out first. From then
         # until they are back a search must not believe that they are not there.
         behind = [entry for entry in entries if entry.value is None or self._leaves_behind(entry)]
@@ -130,6 +145,24 @@ class View:
         puts = [entry for entry in entries if entry.value is not None and entry.place not in failed]
         for group in _without_common_texts(puts):
             yield from self._put(group, share, failed)
+
+    def _differing(self, entries: list[_Entry], share: Share, failed: dict[Place, Exception]) -> Steps[list[_Entry]]:
+        """The documents that another process has not brought up to date already."""
+        try:
+            items = yield [GetOp(*entry.place, refresh_ttl=False) for entry in entries]
+        except Exception as error:
+            failed.update((entry.place, error) for entry in entries)
+            return []
+        differing = []
+        for entry, item in zip(entries, items, strict=True):
+            held = self.indexing.texts(item.value, entry.paths) if item is not None else {}
+            self._held[entry.place] = None if held is None else frozenset(held)
+            same = entry.value is None if item is None else entry.value == item.value and entry.paths is None
+            if same and not share.own and not self.outbox.has_failed(share, entry.place):
+                share.done.add(entry.place)
+            else:
+                differing.append(entry)
+        return differing
 
     def _put(self, group: list[_Entry], share: Share, failed: dict[Place, Exception]) -> Steps[None]:
         """Puts documents together; if that fails one by one, so that one bad text does not hold up the others, unless
@@ -154,7 +187,8 @@ class View:
         self._held[entry.place] = None
         try:
             yield [entry.gone()]
-            yield [entry.without_vectors()]
+            if not self._shared:  # others would take it for done
+                yield [entry.without_vectors()]
         except Exception:
             log.debug("%s cannot be held without its vectors either", entry.place, exc_info=True)
             return False
@@ -175,6 +209,8 @@ class View:
         document = self.workspace.get(*place)
         if document is None:
             return _Entry(place, None)
+        if self._shared:
+            self.outbox.saw(document.version, self.workspace.storage.time() - document.updated_at.timestamp())
         value, index = document.value, document.setting("index")
         texts = self.indexing.texts(value, index)
         if texts is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from langgraph.store.base import BaseStore, IndexConfig
 
 from concordant_langgraph.adoption import Adoption
+from concordant_langgraph.once import Once
 from concordant_langgraph.steps import Steps, arun, run
 from concordant_langgraph.view import View
 
@@ -18,11 +20,13 @@ T = TypeVar("T")
 class ViewedStore(BaseStore):
     """A store that may keep a view of its documents in another store."""
 
-    __slots__ = ("_adoption", "_view")
+    __slots__ = ("_adoption", "_end_view", "_first", "_view")
 
     def __init__(self) -> None:
         self._adoption: Adoption | None = None
+        self._first: Once | None = None
         self._view: View | None = None
+        self._end_view: Callable[[], None] | None = None
 
     @property
     def index_config(self) -> IndexConfig | None:
@@ -59,12 +63,12 @@ class ViewedStore(BaseStore):
         return await self._ado(self._view.catch_up(early=True)) if self._view is not None else 0
 
     def _open(self) -> None:
-        if self._adoption is not None and not self._adoption.done:
-            self._do(self._adoption.first())
+        if self._first is not None and not self._first.done:
+            self._do(self._first.first())
 
     async def _aopen(self) -> None:
-        if self._adoption is not None and not self._adoption.done:
-            await self._ado(self._adoption.first())
+        if self._first is not None and not self._first.done:
+            await self._ado(self._first.first())
 
     def _do(self, steps: Steps[T]) -> T:
         assert self._view is not None
