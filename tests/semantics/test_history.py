@@ -18,6 +18,9 @@ from concordant import (
     StaleWriteError,
     Text,
 )
+from concordant.sequence.pieces import Sequence
+from concordant.sequence.splice import Spliced
+from concordant.workspace.states import changes_of
 
 from .support import AT, NS, Tasks, only, pair, shown, values, workspace
 
@@ -290,3 +293,23 @@ def test_purging_what_is_not_there_is_no_error() -> None:
     assert shown(ws) is None
     with pytest.raises(StaleWriteError):
         ws.agent("ada").write(*AT, {"status": "b"}, if_version=1)
+
+
+def test_the_journal_holds_no_earlier_texts() -> None:
+    """Of an edit of a text the journal keeps the difference: a hundred edits do not keep a hundred texts."""
+    ws = workspace(Brief)
+    ada = ws.agent("ada")
+    ada.write(NS, "k", {"body": " ".join(f"word{number}" for number in range(300))})
+    for number in range(100):
+        with ada.edit(NS, "k") as brief:
+            brief.body = brief.body.replace(f"word{number} ", f"other{number} ")
+    assert "other99 " in ws.get(NS, "k").value["body"]  # type: ignore[union-attr]
+    schema = ws.registry.find(NS)
+    changes = [change for row in ws.storage.rows(NS, "k") for change in changes_of(row, schema, ws.storage.replica)]
+
+    assert len(changes) == 101
+    assert sum(len(change.before.pieces) for change in changes if isinstance(change.before, Spliced)) < 300
+    assert not any(isinstance(change.before, Sequence) for change in changes)
+    at = [entry.version for entry in ws.history(NS, "k")]
+    assert "word50 " in ws.get(NS, "k", at=at[50]).value["body"]  # type: ignore[union-attr]
+    assert "other50 " in ws.get(NS, "k", at=at[49]).value["body"]  # type: ignore[union-attr]

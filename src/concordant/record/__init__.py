@@ -1,7 +1,7 @@
 """The record: the state of one document, and the pure functions on it (apply, join, view, bytes)."""
 
 from concordant.record.apply import Earlier, Write, apply
-from concordant.record.changes import dump_changes, load_changes
+from concordant.record.changes import dump_changes, journalled, load_changes
 from concordant.record.check import MOST_WRITES, check_record
 from concordant.record.codec import CodecError, dump_record, load_record
 from concordant.record.join import join
@@ -20,6 +20,7 @@ __all__ = [
     "dump_changes",
     "dump_record",
     "join",
+    "journalled",
     "load_changes",
     "load_record",
     "view",

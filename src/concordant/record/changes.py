@@ -27,7 +27,22 @@ from concordant.sequence.pieces import Sequence, Strike
 from concordant.sequence.splice import Spliced, splice
 from concordant.tree import Leaf, LeafChange
 
-__all__ = ["dump_changes", "load_changes"]
+__all__ = ["dump_changes", "journalled", "load_changes"]
+
+_NOTHING: Any = Spliced(0, 0, (), (), ())
+"""For what a text or list became: it is known from what is later."""
+
+
+def journalled(changes: Items[LeafChange]) -> tuple[LeafChange, ...]:
+    """Changes as a journal keeps them: of a text or list the difference, so that no earlier content is held."""
+    return tuple(map(_journalled, changes))
+
+
+def _journalled(change: LeafChange) -> LeafChange:
+    if not isinstance(change.after, Sequence):
+        return change
+    before: Any = splice(change.before, change.after) if isinstance(change.before, Sequence) else change.before
+    return LeafChange(change.path, before, _NOTHING)
 
 
 def dump_changes(changes: Items[LeafChange], effect: Items[LeafChange] | None) -> bytes:
@@ -38,7 +53,7 @@ def dump_changes(changes: Items[LeafChange], effect: Items[LeafChange] | None) -
         return stamps.setdefault(stamp, len(stamps))
 
     def dumped(items: Items[LeafChange]) -> list[Any]:
-        return [[path, *_dump(before, after, number)] for path, before, after in items]
+        return [[path, *_dump(before, after, number)] for path, before, after in journalled(items)]
 
     body = [dumped(changes), None if effect is None else dumped(effect)]
     return to_json([list(stamps), *body])
@@ -64,14 +79,12 @@ def _loaded(data: Any, stamps: list[Stamp]) -> tuple[LeafChange, ...]:
     )
 
 
-def _dump(before: Leaf | None, after: Leaf | None, number: Number) -> tuple[Any, Any]:
-    if not isinstance(after, Sequence):
-        return _dump_whole(before, number), _dump_whole(after, number)
-    if not isinstance(before, Sequence):
-        return _dump_whole(before, number), {}  # what came of nothing needs no content
-    cut = splice(before, after)
-    pieces = [dump_piece(piece, number) for piece in cut.pieces]
-    return [cut.head, cut.tail, pieces, cut.added, [[number(s.stamp), s.k] for s in cut.removed]], {}
+def _dump(before: Any, after: Any, number: Number) -> tuple[Any, Any]:
+    if not isinstance(before, Spliced):  # what a text or list became needs no content
+        return _dump_whole(before, number), {} if isinstance(after, Spliced) else _dump_whole(after, number)
+    pieces = [dump_piece(piece, number) for piece in before.pieces]
+    removed = [[number(s.stamp), s.k] for s in before.removed]
+    return [before.head, before.tail, pieces, before.added, removed], {}
 
 
 def _dump_whole(leaf: Leaf | None, number: Number) -> Any:
@@ -82,7 +95,7 @@ def _load(data: Any, stamps: list[Stamp]) -> Any:
     if data is None:
         return None
     if isinstance(data, dict):
-        return load_leaf(data["leaf"], stamps) if data else Spliced(0, 0, (), (), ())
+        return load_leaf(data["leaf"], stamps) if data else _NOTHING
     head, tail, pieces, added, removed = data
     return Spliced(
         int(head),

@@ -11,7 +11,7 @@ from concordant.causal import SeenBy, Stamp, order_of
 from concordant.sequence.diff import Hunk
 from concordant.sequence.layout import Layout, layout, own_layout, patched
 from concordant.sequence.overlap import Overlap, analyse
-from concordant.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
+from concordant.sequence.pieces import START, Anchor, Content, Cut, Piece, RunId, Sequence, Strike, run_of
 
 __all__ = ["append", "decide", "splice", "withdraw"]
 
@@ -138,10 +138,10 @@ def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content)
     """Puts ``content`` in the place of a contested range; a later contender for the same words meets it there."""
     edit = _Edit(sequence, stamp)
     for index in overlap.struck:
-        edit.strike(index, 0, len(edit.pieces[index].content), 1)
+        edit.strike(index, 0, len(sequence[index].content), 1)
     last = overlap.struck[-1]
     if len(content):
-        edit.insert(_Place(last, len(edit.pieces[last].content)), content, 1)
+        edit.insert(_Place(last, len(sequence[last].content)), content, 1)
     edit.drop(overlap.strikes)
     return edit.result()
 
@@ -222,7 +222,6 @@ class _Edit:
     def __init__(self, sequence: Sequence, stamp: Stamp) -> None:
         self.sequence = sequence
         self.stamp = stamp
-        self.pieces = sequence.pieces()
         self.strikes: dict[int, list[tuple[int, int, RunId]]] = {}
         self.inserts: dict[int, list[tuple[int, Piece]]] = {}
         self.first: list[Piece] = []
@@ -231,7 +230,7 @@ class _Edit:
         self.overlapping: bool | None = None if sequence.overlapping else False
 
     def strike(self, index: int, start: int, end: int, k: int) -> None:
-        if self.pieces[index].struck:
+        if self.sequence[index].struck:
             self.overlapping = None  # to be found out
         run = (self.stamp.replica, self.stamp.n, k)
         self.added[run] = Strike(self.stamp, k)
@@ -241,7 +240,7 @@ class _Edit:
         if place is None:
             self.first.append(Piece(self.stamp, k, 0, content, START))
             return
-        host = self.pieces[place.number]
+        host = self.sequence[place.number]
         anchor: Anchor = (*run_of(host), host.offset + place.at - 1)
         piece = Piece(self.stamp, k, 0, content, anchor)
         self.inserts.setdefault(place.number, []).append((place.at, piece))
@@ -258,18 +257,17 @@ class _Edit:
         self.dropped.update(runs)
 
     def result(self) -> Sequence:
-        pieces: list[Piece] = [*self.first]
+        if not (self.strikes or self.inserts or self.first or self.dropped):
+            return self.sequence
         parts: dict[int, list[Piece]] = {}
         if not self.dropped:
-            done = 0
-            for index in sorted({*self.strikes, *self.inserts}):
-                pieces += self.pieces[done:index]
-                parts[index] = self._parts(index)
-                pieces += parts[index]
-                done = index + 1
-            pieces += self.pieces[done:]
+            pieces = self.sequence.pieces()
+            for index in sorted({*self.strikes, *self.inserts}, reverse=True):
+                parts[index] = pieces[index : index + 1] = self._parts(index)
+            pieces[:0] = self.first
         else:
-            for index in range(len(self.pieces)):
+            pieces = [*self.first]
+            for index in range(len(self.sequence)):
                 pieces += self._parts(index)
         strikes = (
             {run: s for run, s in self.sequence.strikes.items() if run not in self.dropped}
@@ -281,10 +279,13 @@ class _Edit:
         result = Sequence(pieces, strikes, self.sequence.newest_root, self.overlapping)
         if not self.dropped:
             patched(self.sequence, result, parts, self.first, self.stamp)
+            head = 0 if self.first else min(parts)
+            tail = len(self.sequence) - 1 - max(parts) if parts else len(self.sequence)
+            result.continue_from(self.sequence, Cut(head, tail, self.added, ()), parts, self.first)
         return result
 
     def _parts(self, index: int) -> list[Piece]:
-        piece = self.pieces[index]
+        piece = self.sequence[index]
         if self.dropped and run_of(piece) in self.dropped:
             piece = piece._replace(live=False)
         strikes = self.strikes.get(index, ())

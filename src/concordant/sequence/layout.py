@@ -88,7 +88,7 @@ def own_layout(sequence: Sequence, origin: str, separator: str) -> Layout:
     """What one scope's writes alone show: the pieces it put, but for those that it struck itself."""
     strikes = sequence.strikes
     result = Layout([], [], [])
-    mine = [(number, piece) for number, piece in enumerate(sequence) if piece.stamp.origin == origin and piece.live]
+    mine = [(number, piece) for number, piece in sequence.made_in(origin) if piece.live]
     for number, piece in mine:
         if any(run in strikes and strikes[run].stamp.origin == origin for run in piece.struck):
             continue

@@ -11,13 +11,13 @@ of the same words are found instead of both being applied (``concordant.sequence
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from concordant.causal import Seen, SeenBy, Stamp, order_of, seen_everything
 
-__all__ = ["START", "Anchor", "Content", "Piece", "RunId", "Sequence", "Strike", "run_of"]
+__all__ = ["START", "Anchor", "Content", "Cut", "Piece", "RunId", "Sequence", "Strike", "run_of"]
 
 T = TypeVar("T")
 Content: TypeAlias = "str | tuple[bytes, ...]"
@@ -62,6 +62,16 @@ def run_of(item: Piece | Strike) -> RunId:
     return (item.stamp.replica, item.stamp.n, item.k)
 
 
+class Cut(NamedTuple):
+    """What a later sequence has in common with an earlier one: so many pieces at the beginning and at the end; and the
+    strikes that only it has, and that only the earlier one has."""
+
+    head: int
+    tail: int
+    added: Iterable[RunId]
+    removed: Iterable[Strike]
+
+
 class Sequence:
     """An immutable text (``str`` pieces) or list (tuples of JSON bytes).
 
@@ -69,7 +79,18 @@ class Sequence:
     and only the newest may append in place. So an append costs the same however long the text is.
     """
 
-    __slots__ = ("_analysis", "_layout", "_pieces", "_shorter", "_size", "newest_root", "overlapping", "strikes")
+    __slots__ = (
+        "_analysis",
+        "_cut",
+        "_layout",
+        "_made",
+        "_pieces",
+        "_shorter",
+        "_size",
+        "newest_root",
+        "overlapping",
+        "strikes",
+    )
 
     def __init__(
         self,
@@ -82,6 +103,8 @@ class Sequence:
         self.overlapping = _overlapping(pieces, strikes) if overlapping is None else overlapping
         self._layout: tuple[Any, Any] | None = None
         self._shorter: tuple[Any, Any, int] | None = None
+        self._made: tuple[str, list[int]] | None = None
+        self._cut: tuple[int, Cut] | None = None
         self._size = len(pieces)
         self.strikes = strikes
         self.newest_root = newest_root
@@ -107,6 +130,9 @@ class Sequence:
         """A copy of the pieces from a number on, up to another."""
         return self._pieces[number : self._size if upto is None else min(upto, self._size)]
 
+    def __getitem__(self, number: int) -> Piece:
+        return self._pieces[number]
+
     def pieces(self) -> list[Piece]:
         """A copy of the pieces, in document order."""
         return self._pieces[: self._size]
@@ -126,9 +152,50 @@ class Sequence:
         grown.strikes = self.strikes
         grown.newest_root = order_of(piece.stamp)
         grown.overlapping = self.overlapping
-        grown._analysis = grown._layout = None
+        grown._analysis = grown._layout = grown._cut = None
         grown._shorter = self._shorter if self._layout is None else (*self._layout, self._size)
+        made = self._made
+        if made is not None and made[0] == piece.stamp.origin:
+            made = (made[0], [*made[1], self._size])
+        grown._made = made
         return grown
+
+    def made_in(self, origin: str) -> Iterator[tuple[int, Piece]]:
+        """The pieces that one scope has put, with their numbers. Which these are is remembered for the last that
+        asked, since it mostly asks again."""
+        if self._made is None or self._made[0] != origin:
+            numbers = [number for number, piece in enumerate(self) if piece[0][4] == origin]
+            self._made = (origin, numbers)
+        return ((number, self._pieces[number]) for number in self._made[1])
+
+    def cut_from(self, before: Sequence) -> Cut | None:
+        """How this was made from an earlier sequence, if that is remembered."""
+        if self._pieces is before._pieces and self.strikes is before.strikes and before._size <= self._size:
+            return Cut(before._size, 0, (), ())
+        # No other object can have had this id when this was made: ``before`` was there.
+        return self._cut[1] if self._cut is not None and self._cut[0] == id(before) else None
+
+    def continue_from(self, before: Sequence, cut: Cut, parts: Mapping[int, list[Piece]], first: list[Piece]) -> None:
+        """Remembers how this was made, and of one scope's pieces what ``before`` does.
+
+        Args:
+            parts: what became of its pieces, by number; the others are as they were.
+            first: pieces at the beginning that it does not have.
+        """
+        self._cut = (id(before), cut)
+        if before._made is None:
+            return
+        origin, numbers = before._made
+        mine = [number for number, piece in enumerate(first) if piece.stamp.origin == origin]
+        shift = len(first)
+        for number in sorted({*numbers, *parts}):
+            if number in parts:
+                begun = number + shift
+                mine += [n for n, piece in enumerate(parts[number], begun) if piece.stamp.origin == origin]
+                shift += len(parts[number]) - 1
+            else:
+                mine.append(number + shift)
+        self._made = (origin, mine)
 
     def only(self, included: SeenBy) -> Sequence:
         """What this sequence is made of by the writes included alone."""

@@ -11,6 +11,9 @@ from concordant.sequence.pieces import Piece, RunId, Sequence, Strike, run_of
 __all__ = ["Spliced", "splice"]
 
 
+_CHUNK = 256
+
+
 class Spliced:
     """The earlier content of a text or list, by its difference to the later.
 
@@ -47,15 +50,26 @@ class Spliced:
 
 def splice(before: Sequence, after: Sequence) -> Spliced:
     """How ``before`` differs from ``after``."""
+    cut = after.cut_from(before)
+    if cut is not None:
+        pieces = before.since(cut.head, len(before) - cut.tail)
+        return Spliced(cut.head, cut.tail, pieces, [*cut.added], [*cut.removed])
     old, new = before.pieces(), after.pieces()
-    shorter = min(len(old), len(new))
-    head = next((i for i in range(shorter) if old[i] != new[i]), shorter)
-    rest = shorter - head
-    tail = next((i for i in range(rest) if old[-1 - i] != new[-1 - i]), rest)
-    return Spliced(
-        head,
-        tail,
-        old[head : len(old) - tail],
-        [run for run in after.strikes if run not in before.strikes],
-        [strike for run, strike in before.strikes.items() if run not in after.strikes],
-    )
+    head = _common(old, new)
+    tail = _common(old[: head - 1 if head else None : -1], new[: head - 1 if head else None : -1])
+    added: list[RunId] = []
+    removed: list[RunId] = []
+    if before.strikes is not after.strikes:
+        added = sorted(after.strikes.keys() - before.strikes.keys())
+        removed = sorted(before.strikes.keys() - after.strikes.keys())
+    return Spliced(head, tail, old[head : len(old) - tail], added, [before.strikes[run] for run in removed])
+
+
+def _common(one: list[Piece], other: list[Piece]) -> int:
+    """How many pieces at the beginning are the same. Most are the very same objects, which lists compare fast."""
+    upto = min(len(one), len(other))
+    for start in range(0, upto, _CHUNK):
+        end = min(start + _CHUNK, upto)
+        if one[start:end] != other[start:end]:
+            return next(number for number in range(start, end) if one[number] != other[number])
+    return upto

@@ -7,12 +7,13 @@ they may know is not forgotten (docs/decisions/0031-what-is-forgotten.md).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 
 from concordant.causal import Stamp
 from concordant.sequence.pieces import START, Anchor, Piece, RunId, Sequence, run_of
 
-__all__ = ["trimmed"]
+__all__ = ["has_removed", "trimmed"]
 
 
 def trimmed(sequence: Sequence, forgettable: Callable[[Stamp], bool]) -> Sequence:
@@ -25,12 +26,7 @@ def trimmed(sequence: Sequence, forgettable: Callable[[Stamp], bool]) -> Sequenc
     if sequence.overlapping:
         return sequence
     pieces, strikes = sequence.pieces(), sequence.strikes
-    over = {run for run, strike in strikes.items() if forgettable(strike.stamp)}
-    gone = {
-        number
-        for number, piece in enumerate(pieces)
-        if (not piece.live or not over.isdisjoint(piece.struck)) and forgettable(piece.stamp)
-    }
+    gone, over = _removed(sequence, forgettable)
     while gone:
         kept, blocked = _without(pieces, gone)
         if not blocked:
@@ -42,18 +38,35 @@ def trimmed(sequence: Sequence, forgettable: Callable[[Stamp], bool]) -> Sequenc
     return sequence
 
 
+def has_removed(sequence: Sequence, forgettable: Callable[[Stamp], bool]) -> bool:
+    """Whether there is anything to forget, though it may have to stay as the place of something."""
+    return not sequence.overlapping and bool(_removed(sequence, forgettable)[0])
+
+
+def _removed(sequence: Sequence, forgettable: Callable[[Stamp], bool]) -> tuple[set[int], set[RunId]]:
+    """The numbers of the pieces that were removed, and the strikes that did it."""
+    over = {run for run, strike in sequence.strikes.items() if forgettable(strike.stamp)}
+    gone = {
+        number
+        for number, piece in enumerate(sequence)
+        if (not piece.live or not over.isdisjoint(piece.struck)) and forgettable(piece.stamp)
+    }
+    return gone, over
+
+
 def _without(pieces: list[Piece], gone: set[int]) -> tuple[list[Piece], set[int]]:
     """The other pieces, anchored anew, and those of ``gone`` that hold the place of something."""
-    at: dict[RunId, list[int]] = {}
-    for number in sorted(gone):
-        at.setdefault(run_of(pieces[number]), []).append(number)
+    at: dict[RunId, list[tuple[int, int]]] = {}  # offset and number of the parts of each run that go
+    for number in gone:
+        at.setdefault(run_of(pieces[number]), []).append((pieces[number].offset, number))
+    for parts in at.values():
+        parts.sort()
 
     def holder(anchor: Anchor | None) -> int | None:
-        if anchor is not None and anchor != START:
-            for number in at.get(anchor[:3], ()):
-                piece = pieces[number]
-                if piece.offset <= anchor[3] < piece.offset + len(piece.content):
-                    return number
+        if anchor is not None and anchor != START and (parts := at.get(anchor[:3])):
+            place = bisect_right(parts, (anchor[3], len(pieces))) - 1
+            if place >= 0 and anchor[3] < parts[place][0] + len(pieces[parts[place][1]].content):
+                return parts[place][1]
         return None
 
     kept: list[Piece] = []

@@ -47,7 +47,7 @@ PARKED = "\x00parked"
 
 
 class LeafChange(NamedTuple):
-    """What a write did at one path. In one read back from a journal a text or list is a ``Spliced``."""
+    """What a write did at one path. In a journal a text or list is a ``Spliced``."""
 
     path: Path
     before: Leaf | None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from concordant.causal import Stamp, seen_everything
 from concordant.errors import Fault, InvalidWriteError
-from concordant.record import Record, Write, apply
+from concordant.record import Record, Write, apply, journalled
 from concordant.record.record import BEFORE
 from concordant.schema import Compiled
 from concordant.storage import Desk, Result, State
@@ -44,7 +44,7 @@ def adopt(
         record.note_life(stamp, True)
         record.created_at, record.version = created, n
         version = n
-        return record, (namespace, key, n, time, by, "", "adopt", body, changes, 0, None, ()), None
+        return record, (namespace, key, n, time, by, "", "adopt", body, journalled(changes), 0, None, ()), None
 
     workspace.storage.commit(namespace, key, update)
     return version

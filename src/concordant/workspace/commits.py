@@ -9,7 +9,7 @@ from concordant.causal import Dot, SeenBy, Stamp, dot_of, seen_everything
 from concordant.errors import StaleWriteError
 from concordant.escalation import Escalation, Event, when
 from concordant.kinds import Contest
-from concordant.record import Record, Write, apply
+from concordant.record import Record, Write, apply, journalled
 from concordant.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.record.record import RECENT
 from concordant.schema import Compiled
@@ -169,7 +169,7 @@ class Pending:
         self.version = n
         row = Row(
             self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self._payload(),
-            changes, previous, self.op, settled, effect if replay is not None else None,
+            journalled(changes), previous, self.op, settled, journalled(effect) if replay is not None else None,
             self._met(unseen, settled) if unseen else {},
         )  # fmt: skip
         return record, row, beside

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from concordant.causal import Entry, Stamp, VersionVector
 from concordant.errors import ConcordantError, CorruptFrameError, InvalidWriteError, MisshapenError, StaleReplicaError
 from concordant.escalation import Event, when
-from concordant.record import Record, check_record, join
+from concordant.record import Record, check_record, join, journalled
 from concordant.record.join import joined_settings, joined_vector
 from concordant.record.leases import joined_leases
 from concordant.storage import Beside, Desk, Knowledge, Result, State
@@ -187,7 +187,20 @@ def _join(workspace: Engine, frame: Frame) -> int:
                 events.extend(beside.events)
             changed += 1
             sender = f"replica:{frame.replica}"
-            row = (namespace, name, n, time, sender, frame.replica, "import", None, changes, previous, None, ())
+            row = (
+                namespace,
+                name,
+                n,
+                time,
+                sender,
+                frame.replica,
+                "import",
+                None,
+                journalled(changes),
+                previous,
+                None,
+                (),
+            )
             return record, row, beside
 
         return update

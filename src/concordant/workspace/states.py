@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from concordant.causal import seen_everything
-from concordant.record import Record, View, Write, apply, view
+from concordant.record import Record, View, Write, apply, journalled, view
 from concordant.schema import Compiled
 from concordant.storage import PutOff, Row, State
 from concordant.tree import LeafChange
@@ -61,8 +61,8 @@ def _catch_up(record: Record, schema: Compiled, replica: str) -> None:
                 put_off.replaces_all,
                 own=put_off.own,
             )
-            put_off.changes = apply(record, write, schema.root).changes
-            changes: Sequence[LeafChange] = put_off.changes
+            changes: Sequence[LeafChange] = apply(record, write, schema.root).changes
+            put_off.changes = journalled(changes)
         else:
             changes = apply(
                 record, Write(stamp, "write", decode(row.body or b"{}"), seen_everything), schema.root

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from concordant.causal import Stamp
-from concordant.record import Record
+from concordant.record import Record, journalled
 from concordant.record.leases import end_of
 from concordant.sequence.pieces import Sequence
-from concordant.sequence.trim import trimmed
+from concordant.sequence.trim import has_removed, trimmed
 from concordant.storage import Desk, Knowledge, Place, Result, State
-from concordant.tree import LeafChange, leaves
+from concordant.tree import LeafChange, Path, leaves
 from concordant.workspace.expiry import sweep
 from concordant.workspace.states import expanded, version_of, view_at
 
@@ -46,7 +47,7 @@ def vacuum(workspace: Engine, journal: float, deleted: float, removed: float) ->
     sweep(workspace)
     now = storage.now()[1]
     gone: list[tuple[Place, int]] = []
-    compacted = 0
+    due: list[Place] = []
     with storage.reading():
         knowledge = storage.knowledge()
         for namespace, key, state in storage.documents(()):
@@ -59,26 +60,34 @@ def vacuum(workspace: Engine, journal: float, deleted: float, removed: float) ->
             ended = min(end_of(state.leases), now) if state.leases else state.updated_at
             if view.body is None and max(ended, state.updated_at) < now - deleted:
                 gone.append((place, state.version))
-            elif _compacted(state, knowledge, now - removed):
-                compacted += _compact(workspace, place, now - removed)
+            elif any(has_removed(text, _forgettable(knowledge, now - removed)) for _, text in _texts(state)):
+                due.append(place)
         documents, rows = storage.forget(gone, now - journal)
-    return Vacuumed(documents, rows, compacted)
+    return Vacuumed(documents, rows, sum(_compact(workspace, place, now - removed) for place in due))
+
+
+def _forgettable(knowledge: Knowledge, before: float) -> Callable[[Stamp], bool]:
+    """Tells whether nobody needs what a write of this store removed: nobody elsewhere knows of it, and it is older."""
+    replica, exported = knowledge.replica, knowledge.exported
+    return lambda stamp: stamp.time < before and stamp.replica == replica and stamp.n > exported
+
+
+def _texts(record: Record) -> Iterator[tuple[Path, Sequence]]:
+    """The texts and lists of a record, unless a deletion keeps parts of it that refer to what stands in them."""
+    if record.covering:
+        return
+    for path, leaf in leaves(record.tree):
+        if isinstance(leaf, Sequence):
+            yield path, leaf
 
 
 def _compacted(record: Record, knowledge: Knowledge, before: float) -> tuple[LeafChange, ...]:
     """The changes that take out of a record what was removed from its texts and lists before a time."""
-
-    def forgettable(stamp: Stamp) -> bool:
-        return stamp.time < before and stamp.replica == knowledge.replica and stamp.n > knowledge.exported
-
-    changes: list[LeafChange] = []
-    if record.covering:
-        return ()  # what a deletion keeps refers to what stands
-    for path, leaf in leaves(record.tree):
-        if isinstance(leaf, Sequence):
-            rest = trimmed(leaf, forgettable)
-            if rest is not leaf:
-                changes.append(LeafChange(path, leaf, rest))
+    changes = []
+    for path, leaf in _texts(record):
+        rest = trimmed(leaf, _forgettable(knowledge, before))
+        if rest is not leaf:
+            changes.append(LeafChange(path, leaf, rest))
     return tuple(changes)
 
 
@@ -97,7 +106,7 @@ def _compact(workspace: Engine, place: Place, before: float) -> int:
         record.commit(changes)
         record.note_commit(n, time, "")
         done = 1
-        return record, (*place, n, time, "", "", "compact", None, changes, previous, None, ()), None
+        return record, (*place, n, time, "", "", "compact", None, journalled(changes), previous, None, ()), None
 
     workspace.storage.commit(*place, update)
     return done

@@ -111,7 +111,10 @@ def _in_schema(url: str, index: Mapping[str, Any]) -> Vectors:
             raise _Unavailable("the server has no pgvector")
         [ours] = ask("SELECT current_schema()") or ("public",)
         schema = f"concordant_vectors_{_name(index, ours)}"
-        connection.execute("SELECT pg_advisory_lock(7062026100234)")  # one at a time makes tables
+        # One at a time makes tables. Whoever waits for that holds no snapshot, or the first one's index, which is built
+        # beside others' work, would wait for it in turn.
+        while ask("SELECT pg_try_advisory_lock(7062026100234)") != (True,):
+            time.sleep(0.05)
         connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         [home] = ask("SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector'") or (ours,)

@@ -1,0 +1,33 @@
+"""What a sequence remembers of one scope's pieces is what a look at all of them gives."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from concordant.causal import Stamp, seen_everything
+from concordant.sequence.diff import text_hunks
+from concordant.sequence.edit import append, splice
+from concordant.sequence.layout import layout
+from concordant.sequence.overlap import analyse
+from concordant.sequence.pieces import Sequence
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_remembered_pieces_are_those_that_are_there(seed: str, number: int) -> None:
+    """Through appends, insertions and strikes by three scopes, one of which asks again and again."""
+    rnd = random.Random(f"{seed}/{number}")
+    sequence = Sequence([], {})
+    for n in range(1, 60):
+        origin = rnd.choice(["one", "two", "three"])
+        stamp = Stamp(float(n), "r", n, "ada", origin, "write")
+        if rnd.random() < 0.4:
+            sequence = append(sequence, stamp, 1, f"\nline {n}", line=True)
+        else:
+            shown = layout(sequence, analyse(sequence), "\n").content("")
+            at = rnd.randint(0, len(shown))
+            new = shown[:at] + f" {n} " + shown[at + rnd.randint(0, 5) :]
+            sequence = splice(sequence, stamp, shown, new, seen=seen_everything, hunks_of=text_hunks, separator="\n")
+        asked = rnd.choice(["one", "one", "one", "two"])
+        assert [*sequence.made_in(asked)] == [(i, p) for i, p in enumerate(sequence) if p.stamp.origin == asked]
