@@ -26,8 +26,8 @@ GROUPS = {
     "databases": "Stores in databases: commits wait for the disk on both sides, in one server, or in files side by "
     "side. A put on a key that is there merges, and keeps what was before in the journal; the peer overwrites.",
     "strategies": "All workloads together, each played three times, with simulated thinking and without. Every task is "
-    "a node of a real LangGraph graph, the tasks of a round are one superstep, and what must come out is known from the "
-    "workload and from what each task had read. A contribution is kept (nobody else wrote there), merged, resolved (by "
+    "a node of a real LangGraph graph, the tasks of a round are one superstep, and what must come out is known from "
+    "the workload and from what each task had read. A contribution is kept (nobody else wrote there), merged, resolved (by "
     "a declared policy, or as a contender of a conflict that is closed), escalated (still open), superseded (by "
     "somebody who had read it), corrupted (there twice; or a value that nobody wrote), or lost. False and missed are "
     "alarms; attributed is the share of what stands that names its agent. Model calls are simulated: a task sleeps for "
