@@ -9,9 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import agentsync, crews, crowds, databases, growth, memory, reads, report, speed, texts
-from benchmarks.fleet import rows as fleet
-from benchmarks.measure import Entry, Note, machine
+from benchmarks import agentsync, correctness, crews, crowds, databases, growth, memory, reads, report, speed, texts
+from benchmarks.measure import Note, machine
 from benchmarks.subjects import FULL, QUICK, Sizes
 
 __all__ = ["GROUPS", "main", "measure"]
@@ -31,7 +30,7 @@ GROUPS: dict[str, Callable[[Sizes], Iterator[report.Finding]]] = {
     "memory": memory.rows,
     "crowds": crowds.rows,
     "databases": databases.rows,
-    "fleet": fleet.rows,
+    "correctness": correctness.rows,
     "crews": crews.rows,
     "agentsync": agentsync.rows,
 }
@@ -39,7 +38,7 @@ SPEED = ("put", "growth", "texts")
 
 
 def measure(chosen: list[str], sizes: Sizes, console: Console) -> list[report.Finding]:
-    """Runs the groups, printing each one's tables when it is done."""
+    """Runs the groups, printing each one's table when it is done."""
     found: list[report.Finding] = []
     for name in chosen:
         mine: list[report.Finding] = []
@@ -49,8 +48,7 @@ def measure(chosen: list[str], sizes: Sizes, console: Console) -> list[report.Fi
                 if not isinstance(finding, Note):
                     status.update(f"{name}: {finding.name} done ...")
         found += mine
-        for group in dict.fromkeys(finding.group for finding in mine):
-            report.show(console, group, [finding for finding in mine if finding.group == group], found)
+        report.show(console, mine[0].group, mine, found)
     return found
 
 
@@ -75,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(report.document(found, " ".join(["python -m benchmarks", *given])), encoding="utf-8")
         console.print(f"Written: {page}")
-    return 0 if all(one.met is not False for one in found if isinstance(one, Entry)) else 1
+    return 0 if all(one.met for one in found if isinstance(one, correctness.Outcome)) else 1
 
 
 if __name__ == "__main__":

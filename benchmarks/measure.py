@@ -16,7 +16,7 @@ from statistics import fmean, median
 from time import monotonic, perf_counter_ns
 from typing import Any
 
-__all__ = ["Entry", "Note", "Patience", "Row", "Sample", "collecting", "each", "interleaved", "machine", "once"]
+__all__ = ["Note", "Patience", "Row", "Sample", "collecting", "each", "interleaved", "machine", "once"]
 
 Batch = Callable[[], Sequence[float]]
 
@@ -60,26 +60,6 @@ class Row:
             return None
         measured = self.ours if self.absolute else self.ratio
         return self.complete and measured is not None and measured <= self.budget
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a table with columns of its own; all lines of a group have the same.
-
-    Attributes:
-        group: the table it stands in.
-        name: what the line is about; ``label`` heads that column.
-        cells: the other columns, by head.
-        met: whether a promise is kept; none where there is none.
-        said: what the summary of the whole report says of it.
-    """
-
-    group: str
-    name: str
-    cells: Mapping[str, str]
-    label: str = "row"
-    met: bool | None = None
-    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from datetime import date
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import Entry, Note, Row, machine
+from benchmarks.correctness import Outcome
+from benchmarks.measure import Note, Row, machine
+from benchmarks.workloads import Tally
 
 __all__ = ["GROUPS", "Finding", "document", "show", "verdict"]
 
-Finding = Row | Entry | Note
+Finding = Row | Outcome | Note
 
 GROUPS = {
     "speed": "One put, one write, one get. Times are medians of single calls, in real LangGraph nodes unless the row "
@@ -25,19 +27,8 @@ GROUPS = {
     "crowds": "Many threads, and many documents.",
     "databases": "Stores in databases: commits wait for the disk on both sides, in one server, or in files side by "
     "side. A put on a key that is there merges, and keeps what was before in the journal; the peer overwrites.",
-    "strategies": "All workloads together, each played three times, with simulated thinking and without. Every task is "
-    "a node of a real LangGraph graph, the tasks of a round are one superstep, and what must come out is known from "
-    "the workload and from what each task had read. A contribution is kept (nobody else wrote there), merged, resolved (by "
-    "a declared policy, or as a contender of a conflict that is closed), escalated (still open), superseded (by "
-    "somebody who had read it), corrupted (there twice; or a value that nobody wrote), or lost. False and missed are "
-    "alarms; attributed is the share of what stands that names its agent. Model calls are simulated: a task sleeps for "
-    "as long as it thinks. Optimistic retry reads and thinks again when its put is refused; locking holds a document "
-    "while it thinks. With these two nothing is concurrent, so nothing conflicts: who writes later has read what was "
-    "there.",
-    "outcomes": "The same for every workload.",
-    "cost of coordination": "What agents wait for. Times are those of the store's calls, waits for locks included; "
-    "tasks a second with simulated thinking and without it; the peak is what Python held by tracemalloc in a run of "
-    "its own, without what a database server holds.",
+    "correctness": "What became of the contributions, over all trials: those lost or doubled, escalations "
+    "without need, conflicts that nobody was told of. Where nothing is concurrent, neither store loses any.",
     "CrewAI": "CrewAI's memory storage (LanceDB), and ours over it with the records in a SQLite file, whose writes "
     "wait for the disk, as LanceDB's do not. A tool call is what an agent's call in a crew's task spends in our tool.",
     "agentsync 0.1.0": "The published LangGraph merge store (PyPI: extodan-agentsync), in an environment of its own "
@@ -45,14 +36,35 @@ GROUPS = {
     "from its name and shape. The last column is what this run gave for Concordant.",
 }
 SPEED_HEAD = ("row", "Concordant", "unit", "against", "", "ratio", "budget", "met")
+OUTCOME_HEAD = (
+    "workload",
+    "contributions",
+    "Concordant: lost",
+    "false",
+    "missed",
+    "InMemoryStore: lost",
+    "false",
+    "missed",
+)
 PEER_HEAD = ("row", "agentsync", "unit", "against", "", "ratio", "Concordant's ratio")
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """How many budgets were kept, and what single lines have to say."""
+    """How many budgets were kept, and how much was lost."""
     budgets = [row.met for row in findings if isinstance(row, Row) and row.met is not None]
-    parts = [f"{sum(budgets)} of {len(budgets)} budgets met"] if budgets else []
-    parts += [one.said for one in findings if isinstance(one, Entry) and one.said]
+    outcomes = [one for one in findings if isinstance(one, Outcome)]
+    parts = []
+    if budgets:
+        parts.append(f"{sum(budgets)} of {len(budgets)} budgets met")
+    if outcomes:
+        ours = sum((one.ours for one in outcomes), Tally())
+        stock = sum((one.stock for one in outcomes), Tally())
+        total = sum(one.contributions for one in outcomes)
+        parts.append(
+            f"of {total:,} contributions Concordant lost {ours.lost:,} and InMemoryStore {stock.lost:,}; "
+            f"{ours.false_alarms} false and {ours.missed_alarms} missed alarms, "
+            f"where InMemoryStore missed {stock.missed_alarms}"
+        )
     return "; ".join(parts)
 
 
@@ -61,11 +73,11 @@ def show(console: Console, group: str, findings: Sequence[Finding], everything: 
     head, lines, notes = _table(group, findings, everything)
     table = Table(title=group, title_justify="left", header_style="bold")
     for number, name in enumerate(head):
-        words = number == 0 or name in ("unit", "met") or (head in (SPEED_HEAD, PEER_HEAD) and number == 4)
+        words = number == 0 or name in ("unit", "met") or (head is not OUTCOME_HEAD and number == 4)
         table.add_column(name, justify="left" if words else "right")
-    kept = {one.name: one.met for one in findings if not isinstance(one, Note)}
     for line in lines:
-        table.add_row(*line, style="red" if kept[line[0]] is False else None)
+        missed = line[-1] == "NO"
+        table.add_row(*line, style="red" if missed else None)
     if lines:
         console.print(table)
     for note in notes:
@@ -97,8 +109,7 @@ def document(findings: Sequence[Finding], command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-OUTCOMES = ("strategies", "outcomes", "cost of coordination")
-ROWS_OF_OURS = {"speed", "growth", "texts", "memory", "crowds", "databases", *OUTCOMES, "CrewAI"}
+ROWS_OF_OURS = {"speed", "growth", "texts", "memory", "crowds", "databases", "correctness", "CrewAI"}
 
 
 def _table(
@@ -106,9 +117,6 @@ def _table(
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
     """Head, lines and notes of one group's table."""
     notes = [one.text for one in findings if isinstance(one, Note)]
-    entries = [one for one in findings if isinstance(one, Entry)]
-    if entries:
-        return (entries[0].label, *entries[0].cells), [(one.name, *one.cells.values()) for one in entries], notes
     if group not in ROWS_OF_OURS:
         ratios = {row.name: row.ratio for row in everything if isinstance(row, Row) and row.group != group}
         theirs = [row for row in findings if isinstance(row, Row)]
@@ -120,7 +128,11 @@ def _table(
             met = {None: "", True: "yes", False: "NO"}[one.met]
             lines.append((*_measured(one), _budget(one), met))
             notes += [f"{one.name}: {one.note}"] if one.note else []
-    return SPEED_HEAD, lines, notes
+        elif isinstance(one, Outcome):
+            lines.append((one.name, f"{one.contributions:,}", *_counts(one.ours), *_counts(one.stock)))
+            if not one.telling:
+                notes.append(f"{one.name}: not as expected on the stock store, so this row shows nothing")
+    return OUTCOME_HEAD if group == "correctness" else SPEED_HEAD, lines, notes
 
 
 def _measured(row: Row) -> tuple[str, ...]:
@@ -140,3 +152,7 @@ def _budget(row: Row) -> str:
     if row.budget is None:
         return ""
     return f"{row.budget:g} {row.unit}" if row.absolute else f"{row.budget:g} x"
+
+
+def _counts(tally: Tally) -> tuple[str, str, str]:
+    return f"{tally.lost:,}", f"{tally.false_alarms:,}", f"{tally.missed_alarms:,}"

@@ -40,6 +40,7 @@ class Sizes:
     slow_rounds: int = 3
     threads: int = 8
     puts: int = 8_000
+    trials: int = 20
 
 
 FULL = Sizes()
@@ -56,6 +57,7 @@ QUICK = Sizes(
     slow_rounds=1,
     threads=8,
     puts=160,
+    trials=1,
 )
 
 

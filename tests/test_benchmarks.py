@@ -10,22 +10,13 @@ import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command, agentsync, crews, report
-from benchmarks.fleet import rows as fleet
-from benchmarks.fleet.workloads import all_workloads
-from benchmarks.measure import Entry, Note, Row, Sample, interleaved
-from benchmarks.subjects import FULL, QUICK
+from benchmarks.correctness import Outcome
+from benchmarks.measure import Note, Row, Sample, interleaved
+from benchmarks.subjects import FULL, QUICK, merge_store, stock_store
+from benchmarks.workloads import Tally, clean_merge, judge, semantic_conflict, sequence
 
 OURS = [name for name in command.GROUPS if name not in ("agentsync", "crews")]  # which need other environments
 DATABASE_WORK = ["put, fresh key", "put on a key that is there", "get with its .value"]
-STRATEGIES = [
-    "last write wins",
-    "optimistic retry",
-    "locking",
-    "Concordant, memory",
-    "Concordant, SQLite",
-    "Concordant, Postgres",
-]
-SEQUENTIAL = ("pipeline",)
 MEASURED = {
     "speed": [
         "put, fresh key, 4 declared fields",
@@ -76,9 +67,14 @@ MEASURED = {
         "SQLite: file, a document written twice, blindly",
         *(f"Postgres: {work}" for work in DATABASE_WORK),
     ],
-    "strategies": STRATEGIES,
-    "outcomes": [f"{workload.name}: {name}" for workload in all_workloads(QUICK) for name in STRATEGIES],
-    "cost of coordination": [f"{workload.name}: {name}" for workload in all_workloads(QUICK) for name in STRATEGIES],
+    "correctness": [
+        *(f"clean_merge, {count} nodes" for count in (2, 4, 8)),
+        *(f"semantic_conflict, {count} nodes" for count in (2, 4, 8)),
+        *(f"semantic_conflict, {count} nodes, undeclared" for count in (2, 4, 8)),
+        *(f"get, think 5 ms, put, {count} nodes" for count in (2, 4, 8)),
+        "get, think 5 ms, put, 20 async workers",
+        "draft, review, done in sequence, 4 nodes",
+    ],
 }
 
 
@@ -95,23 +91,12 @@ def test_every_row_is_measured(findings: list[report.Finding]) -> None:
     assert all(row.ours > 0 and (row.peer is None or row.peer > 0) for row in findings if isinstance(row, Row))
 
 
-def test_ours_is_right_on_every_workload(findings: list[report.Finding]) -> None:
-    """Concordant, in memory and in databases, loses nothing, alarms rightly and names every agent on every workload."""
-    ours = [one for one in findings if isinstance(one, Entry) and f": {fleet.OURS}" in one.name and one.met is not None]
-    assert len(ours) == 3 * len([*all_workloads(QUICK)])
-    assert [one.name for one in ours if not one.met or one.cells["attributed"] != "100%"] == []
-
-
-def test_the_last_write_loses_wherever_writes_are_concurrent(findings: list[report.Finding]) -> None:
-    """LangGraph's own store loses contributions on every workload but the sequential one, so the harness can tell."""
-    theirs = {
-        one.name: int(one.cells["lost"].replace(",", ""))
-        for one in findings
-        if isinstance(one, Entry) and one.group == fleet.OUTCOMES and one.name.endswith(fleet.LAST)
-    }
-    assert {name for name, lost in theirs.items() if not lost} == {n for n in theirs if n.startswith(SEQUENTIAL)}
-    [total] = [one for one in findings if isinstance(one, Entry) and one.name == fleet.LAST]
-    assert int(total.cells["missed"]) > 0
+def test_the_stock_store_loses_and_ours_does_not(findings: list[report.Finding]) -> None:
+    """On every concurrent workload the stock store shows losses, and ours loses nothing and alarms rightly."""
+    outcomes = [one for one in findings if isinstance(one, Outcome)]
+    assert [one.name for one in outcomes if not one.telling] == []
+    assert [one.name for one in outcomes if one.ours != Tally()] == []
+    assert sum((one.stock for one in outcomes), Tally()).missed_alarms > 0
 
 
 def test_the_report_has_every_row_once(findings: list[report.Finding]) -> None:
@@ -124,13 +109,26 @@ def test_the_report_has_every_row_once(findings: list[report.Finding]) -> None:
             assert f"| {name} |" in text
 
 
+def test_a_lost_write_and_a_wrong_alarm_are_counted() -> None:
+    """The judge counts what is lost, alarms without need and conflicts without a word."""
+    stock = stock_store()
+    clean_merge(2).play(stock)
+    assert judge(clean_merge(2), stock).lost == 4
+    semantic_conflict(2).play(stock)
+    assert judge(semantic_conflict(2), stock).missed_alarms == 1
+    contested = merge_store()
+    semantic_conflict(2).play(contested)
+    assert judge(semantic_conflict(2), contested) == Tally()
+    assert judge(sequence(), contested).false_alarms == 1
+
+
 def test_nothing_is_written_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quick run writes no page by itself, and writes the one it is told to."""
     page = tmp_path / "page.md"
     monkeypatch.setattr(command, "PAGE", page)
-    assert command.main(["--quick", "--rows", "memory"]) == 0
+    assert command.main(["--quick", "--rows", "correctness"]) == 0
     assert list(tmp_path.iterdir()) == []
-    assert command.main(["--quick", "--rows", "memory", "--write", str(page)]) == 0
+    assert command.main(["--quick", "--rows", "correctness", "--write", str(page)]) == 0
     assert page.read_text(encoding="utf-8").startswith("# Benchmarks")
 
 
