@@ -21,7 +21,7 @@ from benchmarks.subjects import Brief, Sizes
 from concordant import SqliteOptions, Workspace
 from concordant_langgraph import MergeStore
 
-__all__ = ["rows"]
+__all__ = ["postgres", "rows"]
 
 GROUP = "databases"
 FEW = 100
@@ -129,19 +129,33 @@ def sqlite_stores(opened: ExitStack, folder: Path) -> tuple[BaseStore, BaseStore
 
 @contextmanager
 def postgres_stores() -> Iterator[tuple[BaseStore, BaseStore]]:
-    """Ours and LangGraph's in one server: that of CONCORDANT_POSTGRES, else one that is started here."""
+    """Ours and LangGraph's in one server."""
     from langgraph.store.postgres import PostgresStore
 
     with ExitStack() as opened:
-        url = os.environ.get("CONCORDANT_POSTGRES")
-        if url is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                import pgserver
-
-            server: Any = pgserver.get_server(tempfile.mkdtemp(prefix="pg"), cleanup_mode="delete")
-            opened.callback(server.cleanup)
-            url = str(server.get_uri())
+        url = opened.enter_context(postgres())
         stock = opened.enter_context(PostgresStore.from_conn_string(url))
         stock.setup()
         yield opened.enter_context(MergeStore.from_conn_string(url, {SPACE: Brief})), stock
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The url of a server: that of CONCORDANT_POSTGRES, else one that is started here.
+
+    Raises:
+        ImportError: there is neither.
+    """
+    url = os.environ.get("CONCORDANT_POSTGRES")
+    if url is not None:
+        yield url
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pgserver
+
+    server: Any = pgserver.get_server(tempfile.mkdtemp(prefix="pg"), cleanup_mode="delete")
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()

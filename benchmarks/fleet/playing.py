@@ -1,0 +1,66 @@
+"""Plays every workload under every strategy."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from concordant.bench import Costs, Strategy, Verdict, Workload, judge, play, truth_of
+
+__all__ = ["GROUP", "Played", "played"]
+
+GROUP = "fleet"
+
+
+class Played(NamedTuple):
+    """What became of a workload under a strategy, and what it cost.
+
+    Attributes:
+        p50, p95, p99: of the store's calls, in milliseconds.
+        seconds: with the agents' thinking (a sleep for a model call); ``bare``: without.
+        error: why it could not be played to the end.
+    """
+
+    group: str
+    workload: str
+    strategy: str
+    verdict: Verdict
+    model_calls: int
+    retries: int
+    p50: float
+    p95: float
+    p99: float
+    seconds: float
+    bare: float
+    error: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Nothing lost or corrupted, no alarm false or missed, nobody without a name."""
+        v = self.verdict
+        return not self.error and v.right and v.attributed == v.kept + v.escalated
+
+
+def played(workload: Workload, strategy: Strategy) -> Played:
+    """Plays a workload twice, on fresh stores: with thinking, and without."""
+    costs, bare = Costs(), Costs(thinking=False)
+    try:
+        outcome = play(workload, strategy.open(workload), costs)
+        play(workload, strategy.open(workload), bare)
+    except Exception as error:
+        return failed(workload.name, strategy.name, error)
+    verdict = judge(truth_of(workload), outcome, serial=strategy.serial)
+    return report(workload.name, strategy.name, verdict, costs, bare)
+
+
+def failed(workload: str, strategy: str, error: Exception) -> Played:
+    """A strategy that does not bear a workload."""
+    told = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    return Played(GROUP, workload, strategy, Verdict(), 0, 0, 0, 0, 0, 0, 0, told)
+
+
+def report(workload: str, strategy: str, verdict: Verdict, costs: Any, bare: Any) -> Played:
+    """What was measured."""
+    quantiles = [1000 * bare.quantile(share) for share in (0.5, 0.95, 0.99)]
+    return Played(
+        GROUP, workload, strategy, verdict, costs.model_calls, costs.retries, *quantiles, costs.seconds, bare.seconds
+    )

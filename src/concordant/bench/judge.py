@@ -1,0 +1,155 @@
+"""Holds what a store has against what it must have."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any, NamedTuple
+
+from concordant.bench.outcome import Outcome, Where
+from concordant.bench.truth import Fact, Truth
+
+__all__ = ["Verdict", "judge"]
+
+
+class Verdict(NamedTuple):
+    """What became of a workload.
+
+    Attributes:
+        contributions: how many were made.
+        kept: those that must be there and are in a value.
+        escalated: those that are among the contenders of an open conflict.
+        lost: those that are in neither.
+        corrupted: values that are doubled, miscounted, or do not fit their field.
+        false: alarms without a conflict.
+        missed: conflicts without an alarm.
+        attributed: those of the kept and escalated ones whose agents the store can name.
+    """
+
+    contributions: int = 0
+    kept: int = 0
+    escalated: int = 0
+    lost: int = 0
+    corrupted: int = 0
+    false: int = 0
+    missed: int = 0
+    attributed: int = 0
+
+    @property
+    def right(self) -> bool:
+        """Nothing lost or corrupted, no alarm false or missed."""
+        return not (self.lost or self.corrupted or self.false or self.missed)
+
+
+def judge(truth: Truth, outcome: Outcome, *, serial: bool = False) -> Verdict:
+    """The verdict.
+
+    Args:
+        serial: the writers of a round came one after the other, each having seen and thought about what the one before
+            had written: so there is no conflict, and of several minds the last one's stands.
+    """
+    kept = escalated = lost = attributed = 0
+    for fact in truth.facts:
+        if fact.kind == "counter":
+            continue
+        if _holds(_at(outcome, fact), fact):
+            kept += 1
+            attributed += _names(outcome.credits.get((fact.key, fact.path), ()), fact)
+        elif _among(outcome, fact):
+            escalated += 1
+            attributed += _names(_contenders(outcome, fact), fact)
+        elif not (serial and {(fact.key, fact.path), (fact.key, ())} & truth.conflicts):
+            lost += 1
+    for fact in truth.facts:
+        if fact.kind == "counter":
+            credit = [agents for _, agents in outcome.credits.get((fact.key, fact.path), ())]
+            attributed += any(set(fact.agents) <= set(agents) for agents in credit)
+    miscounted = 0
+    for (key, path), total in truth.totals.items():
+        count = sum(fact.kind == "counter" and (fact.key, fact.path) == (key, path) for fact in truth.facts)
+        found = _get(outcome.values.get(key), path)
+        missing = total - (found if isinstance(found, (int, float)) else 0)
+        if missing > 0:
+            lost += min(count, max(1, round(missing / (total / count))))
+            kept += count - min(count, max(1, round(missing / (total / count))))
+        else:
+            kept += count
+            miscounted += missing < 0
+    conflicts: frozenset[Where] = frozenset() if serial else truth.conflicts
+    return Verdict(
+        truth.contributions,
+        kept,
+        escalated,
+        lost,
+        miscounted + _doubled(truth, outcome) + len(outcome.unreadable),
+        len(outcome.alarms - conflicts),
+        len(conflicts - outcome.alarms),
+        attributed,
+    )
+
+
+def _at(outcome: Outcome, fact: Fact) -> Any:
+    return _get(outcome.values.get(fact.key), fact.path)
+
+
+def _get(value: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _holds(value: Any, fact: Fact) -> bool:
+    if fact.kind in ("set", "list"):
+        return isinstance(value, list) and any(_same(one, fact.value) for one in value)
+    if fact.kind == "text":
+        return isinstance(value, str) and _stands(fact.value, value)
+    return value is not None and _same(value, fact.value)
+
+
+def _stands(words: str, text: str) -> bool:
+    """Whether a line, or a single word, stands in a text."""
+    return words in text.splitlines() or (" " not in words and words in text.split())
+
+
+def _contenders(outcome: Outcome, fact: Fact) -> list[tuple[Any, tuple[str, ...]]]:
+    """What contends at the place of a contribution, or for the document it is in."""
+    found = outcome.contenders
+    return [*found.get((fact.key, fact.path), ()), *found.get((fact.key, fact.path[:1]), ()), *found.get((fact.key, ()), ())]
+
+
+def _among(outcome: Outcome, fact: Fact) -> bool:
+    for value, _ in _contenders(outcome, fact):
+        if _same(value, fact.value) or _holds(value, fact):
+            return True
+        if isinstance(value, dict) and _holds(_get(value, fact.path), fact):
+            return True
+    return False
+
+
+def _names(credits: Any, fact: Fact) -> bool:
+    """Whether the store can say who contributed something. What was there before has no agent."""
+    if fact.agents == ("",):
+        return True
+    for value, agents in credits:
+        fits = _same(value, fact.value) or (isinstance(value, str) and fact.kind == "text" and fact.value in value)
+        if fits and set(fact.agents) - {""} <= set(agents):
+            return True
+    return False
+
+
+def _doubled(truth: Truth, outcome: Outcome) -> int:
+    """How many lines and items stand there more often than they were given."""
+    given = Counter((f.key, f.path, json.dumps(f.value)) for f in truth.facts if f.kind in ("text", "list"))
+    doubled = 0
+    for (key, path, dumped), count in given.items():
+        value, wanted = _get(outcome.values.get(key), path), json.loads(dumped)
+        if isinstance(value, str):
+            words = value.splitlines() if " " in wanted else value.split()
+            doubled += max(0, words.count(wanted) - count)
+        elif isinstance(value, list):
+            doubled += max(0, sum(_same(one, wanted) for one in value) - count)
+    return doubled
+
+
+def _same(one: Any, other: Any) -> bool:
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

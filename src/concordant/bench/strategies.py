@@ -1,0 +1,204 @@
+"""Ways of sharing state, behind one interface: the last write wins, compare and retry, locks, and Concordant."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import create_model
+
+from concordant.bench.outcome import Outcome
+from concordant.bench.running import Costs, Session, Step
+from concordant.bench.workload import Task, Workload, changed
+from concordant.kinds import Counter, List, Map, Scalar, Set, Text
+from concordant.workspace import Workspace
+
+__all__ = ["STRATEGIES", "Concordant", "LastWriteWins", "Locking", "Optimistic", "Strategy", "model_of", "outcome_of"]
+
+NS = ("bench",)
+
+
+class Strategy(NamedTuple):
+    """A way of sharing state.
+
+    Attributes:
+        serial: its writers come one after the other, each having thought about what the one before has written.
+    """
+
+    name: str
+    open: Callable[[Workload], Session]
+    serial: bool = False
+
+
+class LastWriteWins:
+    """A dict of documents: each task writes back what it read, with its change."""
+
+    def __init__(self, workload: Workload) -> None:
+        self._fields = workload.fields
+        self._documents = workload.documents
+        self._values: dict[str, Any] = copy.deepcopy(dict(workload.start))
+
+    def begin(self) -> None:
+        """Nothing to prepare."""
+
+    def work(self, task: Task, costs: Costs) -> Generator[Step, None, None]:
+        with costs.call():
+            read = {key: copy.deepcopy(self._values.get(key)) for key in task.changes}
+        yield None
+        yield costs.think(task)
+        with costs.call():
+            self._write(task, read)
+
+    def _write(self, task: Task, read: Mapping[str, Any]) -> None:
+        for key, change in task.changes.items():
+            if change is None:
+                self._values.pop(key, None)
+            else:
+                self._values[key] = changed(self._fields, read[key] or {}, change)
+
+    def outcome(self) -> Outcome:
+        return Outcome({key: self._values.get(key) for key in self._documents})
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+
+class Optimistic(LastWriteWins):
+    """Compare and retry: a write is refused if somebody wrote since the read; then the task begins again."""
+
+    def __init__(self, workload: Workload) -> None:
+        super().__init__(workload)
+        self._versions = dict.fromkeys(workload.documents, 0)
+        self._lock = threading.Lock()
+
+    def work(self, task: Task, costs: Costs) -> Generator[Step, None, None]:
+        first = True
+        while True:
+            with costs.call(), self._lock:
+                read = {key: copy.deepcopy(self._values.get(key)) for key in task.changes}
+                versions = {key: self._versions[key] for key in task.changes}
+            if first:
+                yield None
+            yield costs.think(task)
+            with costs.call(), self._lock:
+                if all(self._versions[key] == version for key, version in versions.items()):
+                    self._write(task, read)
+                    for key in task.changes:
+                        self._versions[key] += 1
+                    return
+            first = False
+            costs.retries += 1
+
+
+class Locking(LastWriteWins):
+    """A lock on each document, held from the read to the write: while an agent thinks, the others wait."""
+
+    def __init__(self, workload: Workload) -> None:
+        super().__init__(workload)
+        self._locks = {key: threading.Lock() for key in workload.documents}
+
+    def work(self, task: Task, costs: Costs) -> Generator[Step, None, None]:
+        held = []
+        try:
+            for key in sorted(task.changes):  # in one order, or two could wait for each other
+                yield self._locks[key]
+                held.append(self._locks[key])
+            with costs.call():
+                read = {key: copy.deepcopy(self._values.get(key)) for key in task.changes}
+            yield costs.think(task)
+            with costs.call():
+                self._write(task, read)
+        finally:
+            for lock in held:
+                lock.release()
+
+
+class Concordant:
+    """A workspace: each task is an agent's scope that begins with its round, and edits what it changes.
+
+    Args:
+        url: where it is kept; in memory without one.
+    """
+
+    def __init__(self, workload: Workload, url: str | None = None) -> None:
+        self._fields = workload.fields
+        self._documents = workload.documents
+        self._workspace = Workspace(url, schemas={NS: model_of(workload.fields)})
+        for key, value in workload.start.items():
+            self._workspace.put(NS, key, value)
+        self.begin()
+
+    def begin(self) -> None:
+        self._began = self._workspace.moment()
+
+    def work(self, task: Task, costs: Costs) -> Generator[Step, None, None]:
+        agent = self._workspace.agent(task.agent, began=self._began)
+        with ExitStack() as edits:
+            drafts: dict[str, Any] = {}
+            with costs.call():
+                for key, change in task.changes.items():
+                    if change is None:
+                        agent.read(NS, key)
+                    else:
+                        drafts[key] = edits.enter_context(agent.edit(NS, key))
+            yield None
+            yield costs.think(task)
+            with costs.call():
+                for key, change in task.changes.items():
+                    if change is None:
+                        agent.delete(NS, key)
+                        continue
+                    before = {name: getattr(drafts[key], name) for name in change}
+                    for name, value in changed(self._fields, before, change).items():
+                        setattr(drafts[key], name, value)
+                edits.close()
+
+    def outcome(self) -> Outcome:
+        return outcome_of(self._workspace, NS, self._documents)
+
+    def close(self) -> None:
+        self._workspace.close()
+
+
+def model_of(fields: Mapping[str, str]) -> Any:
+    """A state model for a workload's fields."""
+    annotations: dict[str, Any] = {
+        "set": (Annotated[list[Any], Set()], []),
+        "list": (Annotated[list[Any], List()], []),
+        "map": (Annotated[dict[str, Any], Map()], {}),
+        "text": (Annotated[str, Text()], ""),
+        "counter": (Annotated[int, Counter()], 0),
+        "scalar": (Annotated[Any, Scalar()], None),
+    }
+    return create_model("State", **{name: annotations[kind] for name, kind in fields.items()})
+
+
+def outcome_of(workspace: Workspace, namespace: tuple[str, ...], keys: list[str]) -> Outcome:
+    """What a workspace has."""
+    found = {key: workspace.get(namespace, key) for key in keys}
+    contenders: dict[Any, Any] = {}
+    for escalation in workspace.escalations(namespace):
+        entries = [(contender.value, contender.agents) for contender in escalation.contenders]
+        contenders.setdefault((escalation.key, escalation.path), []).extend(entries)
+    credits: dict[Any, Any] = {}
+    for key, document in found.items():
+        if document is not None:
+            for path, names in workspace.blame(namespace, key).items():
+                credits.setdefault((key, path), []).extend((credit.value, credit.agents) for credit in names)
+    return Outcome(
+        {key: None if document is None else document.value for key, document in found.items()},
+        frozenset((one.key, one.path) for one in workspace.escalations(namespace, state="all")),
+        contenders,
+        credits,
+    )
+
+
+STRATEGIES = (
+    Strategy("last write wins", LastWriteWins),
+    Strategy("compare and retry", Optimistic, serial=True),
+    Strategy("locks", Locking, serial=True),
+    Strategy("Concordant", Concordant),
+)

@@ -1,0 +1,181 @@
+"""A workload as data: which agents change what, at once or one after the other.
+
+JSON lines. The first line names the fields of the documents and how each is meant to merge; every other line is a task::
+
+    {"workload": "launch", "fields": {"tags": "set", "status": "scalar", "log": "text"}, "start": {}}
+    {"round": 1, "agent": "ada", "think": 0.005, "changes": {"plan": {"tags": ["crdt"], "log": "Ada was here."}}}
+    {"round": 1, "agent": "bob", "think": 0.005, "changes": {"plan": {"status": "draft"}}}
+
+Tasks of one round are at work at the same time: each reads the documents it changes, thinks, and writes them. A round
+begins when the one before has ended. What a change says depends on the kind of the field: elements to add (``set``),
+items to append (``list``), a line to append or ``{"replace": [word, word]}`` (``text``), an amount to add (``counter``),
+entries to set (``map``), the new value (``scalar``). ``null`` instead of fields deletes the document.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from concordant.errors import ConcordantError
+
+__all__ = ["KINDS", "Change", "Task", "Workload", "WorkloadError", "changed", "dump", "load"]
+
+KINDS = ("counter", "list", "map", "scalar", "set", "text")
+
+Change: TypeAlias = "Mapping[str, Any] | None"
+"""What a task does to a document, by field; ``None``: it deletes it."""
+
+
+class WorkloadError(ConcordantError, ValueError):
+    """A file is no workload; ``line`` is where."""
+
+    def __init__(self, line: int, problem: str, mend: str) -> None:
+        self.line = line
+        super().__init__(f"line {line}: {problem}. {mend}")
+
+
+class Task(NamedTuple):
+    """One unit of an agent's work.
+
+    Attributes:
+        think: for how many seconds the agent thinks between reading and writing: a model call.
+        changes: what it does, by document.
+        fails: its first attempt fails after it has written, so that it is executed again.
+    """
+
+    agent: str
+    changes: Mapping[str, Change]
+    think: float = 0.0
+    fails: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A named workload.
+
+    Attributes:
+        fields: the kind of each field.
+        start: the documents that are there before.
+        rounds: the tasks of each round.
+    """
+
+    name: str
+    fields: Mapping[str, str]
+    rounds: tuple[tuple[Task, ...], ...]
+    start: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks."""
+        return [task for tasks in self.rounds for task in tasks]
+
+    @property
+    def documents(self) -> list[str]:
+        """The keys of all documents."""
+        return list(dict.fromkeys([*self.start, *(key for task in self.tasks for key in task.changes)]))
+
+
+def load(path: Path) -> Workload:
+    """Reads a file.
+
+    Raises:
+        WorkloadError: it is no workload; says which line is wrong, why, and how to mend it.
+    """
+    lines = [
+        (number, _object(number, text))
+        for number, text in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if text.strip()
+    ]
+    if not lines:
+        raise WorkloadError(1, "the file is empty", 'Begin with {"workload": NAME, "fields": {...}}')
+    number, head = lines[0]
+    fields = head.get("fields")
+    if not isinstance(fields, dict) or not fields:
+        raise WorkloadError(number, "no fields", 'Name the kind of each: {"fields": {"tags": "set"}}')
+    for name, kind in fields.items():
+        if kind not in KINDS:
+            raise WorkloadError(number, f"{name} has the kind {kind!r}", f"Use one of {', '.join(KINDS)}")
+    start = head.get("start", {})
+    rounds = groupby(((n, line, _task(n, line, fields)) for n, line in lines[1:]), key=lambda one: _round(one[:2]))
+    return Workload(str(head.get("workload", path.stem)), fields, tuple(tuple(t for *_, t in r) for _, r in rounds), start)
+
+
+def dump(workload: Workload) -> str:
+    """The file of a workload."""
+    lines: list[dict[str, Any]] = [{"workload": workload.name, "fields": workload.fields, "start": workload.start}]
+    for number, tasks in enumerate(workload.rounds, 1):
+        for task in tasks:
+            line = {"round": number, "agent": task.agent, "think": task.think, "changes": task.changes}
+            lines.append({**line, **({"fails": True} if task.fails else {})})
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def _object(number: int, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise WorkloadError(number, f"no JSON ({error})", "Write one JSON object a line") from error
+    if not isinstance(found, dict):
+        raise WorkloadError(number, f"a {type(found).__name__}", "Write one JSON object a line")
+    return found
+
+
+def _round(place: Iterable[Any]) -> Any:
+    number, line = place
+    if "round" not in line:
+        raise WorkloadError(number, "no round", 'Say which tasks are at work at the same time: "round": 1')
+    return line["round"]
+
+
+def _task(number: int, line: dict[str, Any], fields: Mapping[str, str]) -> Task:
+    changes = line.get("changes")
+    if not isinstance(line.get("agent"), str) or not isinstance(changes, dict):
+        mend = 'Write {"round": 1, "agent": "ada", "changes": {"key": {"field": ...}}}'
+        raise WorkloadError(number, "a task names its agent and what it changes", mend)
+    for key, change in changes.items():
+        for name, value in (change or {}).items():
+            _check(number, key, name, value, fields)
+    return Task(line["agent"], changes, float(line.get("think", 0.0)), bool(line.get("fails")))
+
+
+_FITS: dict[str, tuple[type, ...]] = {
+    "set": (list,), "list": (list,), "map": (dict,), "text": (str, dict), "counter": (int, float)
+}  # fmt: skip
+
+
+def _check(number: int, key: str, name: str, value: Any, fields: Mapping[str, str]) -> None:
+    if name not in fields:
+        raise WorkloadError(number, f"{key} has no field {name!r}", "Name it in the first line, with its kind")
+    fits = _FITS.get(fields[name])
+    if fits is not None and (not isinstance(value, fits) or isinstance(value, bool)):
+        wanted = " or ".join(one.__name__ for one in fits)
+        raise WorkloadError(number, f"{name} is a {fields[name]}, and {value!r} no {wanted}", "See the format")
+
+
+def changed(fields: Mapping[str, str], value: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """A document after a change, as somebody makes it who has read it."""
+    result = dict(value)
+    for name, given in change.items():
+        before = result.get(name)
+        match fields[name]:
+            case "set":
+                result[name] = [*(before or []), *(one for one in given if one not in (before or []))]
+            case "list":
+                result[name] = [*(before or []), *given]
+            case "map":
+                result[name] = {**(before or {}), **given}
+            case "counter":
+                result[name] = (before or 0) + given
+            case "text" if isinstance(given, dict):
+                old, new = given["replace"]
+                result[name] = " ".join(new if word == old else word for word in (before or "").split(" "))
+            case "text":
+                result[name] = f"{before}\n{given}" if before else given
+            case _:
+                result[name] = given
+    return result
