@@ -28,7 +28,7 @@ PINS := grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | grep -vE '^(pip|setuptools)=='
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo demo-crewai test test-core test-crewai torture bench lint format types check constraints clean
+.PHONY: help setup demo demo-crewai test test-core test-crewai torture bench bench-quick lint format types check constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -84,6 +84,9 @@ endif
 
 bench: $(STAMP) $(CREW_SET_UP) ## run the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(STAMP) ## see that the benchmarks work, in less than a minute
+	@$(BIN)/python -m benchmarks --quick $(ARGS)
 
 lint: $(STAMP) ## ruff: rules and format
 	@$(BIN)/ruff check --output-format=concise .; rules=$$?; $(BIN)/ruff format --check . && exit $$rules

@@ -5,15 +5,14 @@ This module needs LangGraph alone, so that a peer's own environment can use it t
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 
-__all__ = ["PLAIN", "SPACE", "STOCK", "AsyncStep", "Step", "in_node", "looped", "run", "run_async", "value", "wide"]
+__all__ = ["PLAIN", "SPACE", "STOCK", "Step", "in_node", "looped", "run", "value", "wide"]
 
 SPACE = ("briefs",)
 """The namespace with a model."""
@@ -42,7 +41,6 @@ class _State(TypedDict, total=False):
 
 
 Step = Callable[[], Any]
-AsyncStep = Callable[[], Awaitable[Any]]
 
 
 def run(store: BaseStore, *supersteps: Sequence[Step]) -> None:
@@ -50,12 +48,6 @@ def run(store: BaseStore, *supersteps: Sequence[Step]) -> None:
     _compiled(store, [[_node(step) for step in steps] for steps in supersteps]).invoke(
         {"go": True}, _config(supersteps)
     )
-
-
-def run_async(store: BaseStore, *supersteps: Sequence[AsyncStep]) -> None:
-    """The same for coroutine functions, in an event loop of its own."""
-    graph = _compiled(store, [[_async_node(step) for step in steps] for steps in supersteps])
-    asyncio.run(graph.ainvoke({"go": True}, _config(supersteps)))
 
 
 def in_node(store: BaseStore, step: Step) -> Any:
@@ -100,12 +92,5 @@ def _config(supersteps: Sequence[Any]) -> Any:
 def _node(step: Step) -> Callable[[_State], None]:
     def node(state: _State) -> None:
         step()
-
-    return node
-
-
-def _async_node(step: AsyncStep) -> Callable[[_State], Awaitable[None]]:
-    async def node(state: _State) -> None:
-        await step()
 
     return node

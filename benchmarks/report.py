@@ -8,13 +8,12 @@ from datetime import date
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.correctness import Outcome
+from benchmarks.fleet.playing import STOCK, Played
 from benchmarks.measure import Note, Row, machine
-from benchmarks.workloads import Tally
 
 __all__ = ["GROUPS", "Finding", "document", "show", "verdict"]
 
-Finding = Row | Outcome | Note
+Finding = Row | Played | Note
 
 GROUPS = {
     "speed": "One put, one write, one get. Times are medians of single calls, in real LangGraph nodes unless the row "
@@ -27,8 +26,15 @@ GROUPS = {
     "crowds": "Many threads, and many documents.",
     "databases": "Stores in databases: commits wait for the disk on both sides, in one server, or in files side by "
     "side. A put on a key that is there merges, and keeps what was before in the journal; the peer overwrites.",
-    "correctness": "What became of the contributions, over all trials: those lost or doubled, escalations "
-    "without need, conflicts that nobody was told of. Where nothing is concurrent, neither store loses any.",
+    "fleet": "Teams of agents on workloads with a known right outcome: what became of their contributions under each "
+    "way of sharing state. Agents of one round read, think and write at the same time; strategies named after a store "
+    "run in real LangGraph graphs, the others in threads. *Right*: nothing lost or corrupted, no alarm false or "
+    "missed. Under compare and retry, locks and agent-coherence no conflict arises, since writers come one after the "
+    "other and think again: that is paid in model calls and waiting. A model call is a sleep of the time the workload "
+    "says; *bare* is the time without. p50 to p99 are of the store's calls, without thinking. *Named*: contributions "
+    "whose agents the store can tell.",
+    "time to a usable value": "Two agents give a field two values. How long after the second write somebody can read a "
+    "value and work on, and where somebody decides, until the decision is there. A model call is a sleep of 50 ms.",
     "CrewAI": "CrewAI's memory storage (LanceDB), and ours over it with the records in a SQLite file, whose writes "
     "wait for the disk, as LanceDB's do not. A tool call is what an agent's call in a crew's task spends in our tool.",
     "agentsync 0.1.0": "The published LangGraph merge store (PyPI: extodan-agentsync), in an environment of its own "
@@ -36,15 +42,9 @@ GROUPS = {
     "from its name and shape. The last column is what this run gave for Concordant.",
 }
 SPEED_HEAD = ("row", "Concordant", "unit", "against", "", "ratio", "budget", "met")
-OUTCOME_HEAD = (
-    "workload",
-    "contributions",
-    "Concordant: lost",
-    "false",
-    "missed",
-    "InMemoryStore: lost",
-    "false",
-    "missed",
+FLEET_HEAD = (
+    *("workload", "strategy", "right", "kept", "escalated", "lost", "corrupted", "false", "missed", "named"),
+    *("model calls", "retries", "p50 ms", "p95 ms", "p99 ms", "seconds", "bare"),
 )
 PEER_HEAD = ("row", "agentsync", "unit", "against", "", "ratio", "Concordant's ratio")
 
@@ -52,18 +52,18 @@ PEER_HEAD = ("row", "agentsync", "unit", "against", "", "ratio", "Concordant's r
 def verdict(findings: Sequence[Finding]) -> str:
     """How many budgets were kept, and how much was lost."""
     budgets = [row.met for row in findings if isinstance(row, Row) and row.met is not None]
-    outcomes = [one for one in findings if isinstance(one, Outcome)]
+    played = [one for one in findings if isinstance(one, Played)]
     parts = []
     if budgets:
         parts.append(f"{sum(budgets)} of {len(budgets)} budgets met")
-    if outcomes:
-        ours = sum((one.ours for one in outcomes), Tally())
-        stock = sum((one.stock for one in outcomes), Tally())
-        total = sum(one.contributions for one in outcomes)
+    if played:
+        ours = [one.verdict for one in played if one.ours]
+        stock = [one.verdict for one in played if one.strategy == STOCK]
         parts.append(
-            f"of {total:,} contributions Concordant lost {ours.lost:,} and InMemoryStore {stock.lost:,}; "
-            f"{ours.false_alarms} false and {ours.missed_alarms} missed alarms, "
-            f"where InMemoryStore missed {stock.missed_alarms}"
+            f"of {sum(v.contributions for v in ours):,} contributions of a fleet Concordant lost "
+            f"{sum(v.lost + v.corrupted for v in ours):,}, with {sum(v.false for v in ours)} false and "
+            f"{sum(v.missed for v in ours)} missed alarms; of {sum(v.contributions for v in stock):,} InMemoryStore "
+            f"lost {sum(v.lost + v.corrupted for v in stock):,} and missed {sum(v.missed for v in stock)} alarms"
         )
     return "; ".join(parts)
 
@@ -73,10 +73,10 @@ def show(console: Console, group: str, findings: Sequence[Finding], everything: 
     head, lines, notes = _table(group, findings, everything)
     table = Table(title=group, title_justify="left", header_style="bold")
     for number, name in enumerate(head):
-        words = number == 0 or name in ("unit", "met") or (head is not OUTCOME_HEAD and number == 4)
+        words = number == 0 or name in ("unit", "met", "strategy", "right") or (head is not FLEET_HEAD and number == 4)
         table.add_column(name, justify="left" if words else "right")
     for line in lines:
-        missed = line[-1] == "NO"
+        missed = line[-1] == "NO" or (head is FLEET_HEAD and line[2] == "NO")
         table.add_row(*line, style="red" if missed else None)
     if lines:
         console.print(table)
@@ -100,7 +100,7 @@ def document(findings: Sequence[Finding], command: str) -> str:
         if not mine:
             continue
         head, lines, notes = _table(group, mine, findings)
-        parts += [f"## {group[0].upper() if group in ROWS_OF_OURS else group[0]}{group[1:]}", about]
+        parts += [f"## {group[0] if group == OTHERS else group[0].upper()}{group[1:]}", about]
         if lines:
             right = ["---:" if any(c.isdigit() for c in lines[0][n][:1]) else "---" for n in range(len(head))]
             rows = [head, tuple(right), *lines]
@@ -109,7 +109,7 @@ def document(findings: Sequence[Finding], command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-ROWS_OF_OURS = {"speed", "growth", "texts", "memory", "crowds", "databases", "correctness", "CrewAI"}
+OTHERS = "agentsync 0.1.0"
 
 
 def _table(
@@ -117,7 +117,7 @@ def _table(
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
     """Head, lines and notes of one group's table."""
     notes = [one.text for one in findings if isinstance(one, Note)]
-    if group not in ROWS_OF_OURS:
+    if group == OTHERS:
         ratios = {row.name: row.ratio for row in everything if isinstance(row, Row) and row.group != group}
         theirs = [row for row in findings if isinstance(row, Row)]
         notes += [f"{row.name}: {row.note}" for row in theirs if row.note]
@@ -128,11 +128,21 @@ def _table(
             met = {None: "", True: "yes", False: "NO"}[one.met]
             lines.append((*_measured(one), _budget(one), met))
             notes += [f"{one.name}: {one.note}"] if one.note else []
-        elif isinstance(one, Outcome):
-            lines.append((one.name, f"{one.contributions:,}", *_counts(one.ours), *_counts(one.stock)))
-            if not one.telling:
-                notes.append(f"{one.name}: not as expected on the stock store, so this row shows nothing")
-    return OUTCOME_HEAD if group == "correctness" else SPEED_HEAD, lines, notes
+        elif isinstance(one, Played):
+            lines.append(_played(one))
+            if one.error:
+                notes.append(f"{one.name}: it broke ({one.error})")
+    return FLEET_HEAD if any(isinstance(one, Played) for one in findings) else SPEED_HEAD, lines, notes
+
+
+def _played(one: Played) -> tuple[str, ...]:
+    v = one.verdict
+    counts = (v.kept, v.escalated, v.lost, v.corrupted, v.false, v.missed, v.attributed, one.model_calls, one.retries)
+    times = (one.p50, one.p95, one.p99, one.seconds, one.bare)
+    if one.error:
+        return (one.workload, one.strategy, "broke", *[""] * (len(counts) + len(times)))
+    right = "yes" if v.right else "NO"
+    return (one.workload, one.strategy, right, *(f"{c:,}" for c in counts), *(_number(t) for t in times))
 
 
 def _measured(row: Row) -> tuple[str, ...]:
@@ -152,7 +162,3 @@ def _budget(row: Row) -> str:
     if row.budget is None:
         return ""
     return f"{row.budget:g} {row.unit}" if row.absolute else f"{row.budget:g} x"
-
-
-def _counts(tally: Tally) -> tuple[str, str, str]:
-    return f"{tally.lost:,}", f"{tally.false_alarms:,}", f"{tally.missed_alarms:,}"

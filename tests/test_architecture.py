@@ -24,6 +24,7 @@ LAYERS = [
     "storage",
     "workspace",
     "tooling",
+    "bench",
     "cli",
 ]
 # The heart is pure, so that it can be tested by the million.

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 from concordant.bench import Costs, Strategy, Verdict, Workload, judge, play, truth_of
 
-__all__ = ["GROUP", "Played", "played"]
+__all__ = ["GROUP", "OURS", "STOCK", "Played", "played"]
 
 GROUP = "fleet"
+OURS = "Concordant"
+STOCK = "InMemoryStore: last write wins"
 
 
 class Played(NamedTuple):
@@ -32,6 +34,16 @@ class Played(NamedTuple):
     seconds: float
     bare: float
     error: str = ""
+
+    @property
+    def name(self) -> str:
+        """Both together."""
+        return f"{self.workload}: {self.strategy}"
+
+    @property
+    def ours(self) -> bool:
+        """Whether this is Concordant."""
+        return self.strategy.startswith(OURS)
 
     @property
     def met(self) -> bool:

@@ -11,9 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from concordant.bench import Strategy, load
-
 from benchmarks.fleet.playing import played
+from concordant.bench import Strategy, load
 
 RIVALS = {"agentsync": "rival_agentsync", "agent-coherence": "rival_coherence"}
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from agentsync import SyncedStore  # type: ignore[import-not-found]
-from concordant.bench import Costs, Outcome, Strategy, Task, Workload
-from concordant.bench.workload import changed
 from langgraph.graph import START, StateGraph
 from langgraph.types import RetryPolicy, Send
+
+from concordant.bench import Costs, Outcome, Strategy, Task, Workload
+from concordant.bench.workload import changed
 
 __all__ = ["STRATEGY"]
 

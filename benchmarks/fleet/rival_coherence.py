@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ccs.adapters.base import CoherenceAdapterCore  # type: ignore[import-not-found]
-from ccs.core.exceptions import CasRetriesExhausted  # type: ignore[import-not-found]
+from ccs.core.exceptions import CasRetriesExhausted, CoherenceError  # type: ignore[import-not-found]
+
 from concordant.bench import Costs, Outcome, Strategy, Task, Workload
 from concordant.bench.workload import changed
 
@@ -56,7 +57,7 @@ class _Session:
                 tries += 1
                 if tries > 1:
                     costs.retries += 1
-                if tries > 1 or not thought:  # it thinks once about all it has read, and again about what it reads again
+                if tries > 1 or not thought:  # once about all that it has read, and about what it reads again
                     thought = True
                     time.sleep(costs.think(task))
                 value = json.loads(runtime.content(self._ids[key]) or "null")
@@ -64,13 +65,22 @@ class _Session:
 
             begun, slept = time.perf_counter(), costs.model_calls
             while True:
+                where: dict[str, Any] = {
+                    "agent_name": task.agent,
+                    "artifact_id": self._ids[key],
+                    "now_tick": self._tick,
+                }
                 try:
-                    self._core.write_cas(
-                        agent_name=task.agent, artifact_id=self._ids[key], make_content=made, now_tick=self._tick
-                    )
+                    self._core.write_cas(make_content=made, **where)
                     break
                 except CasRetriesExhausted:
                     continue  # a typed refusal, nothing stored: the agent begins again
+                except CoherenceError as error:
+                    if "commit_cas_not_allowed" not in str(error):
+                        raise
+                    # Who reads alone holds the document exclusively, and writes it as its owner.
+                    self._core.write(content=made(None)[0], **where)
+                    break
             spent = time.perf_counter() - begun
             if costs.model_calls == slept or not costs.thinking:
                 costs.calls.append(spent)

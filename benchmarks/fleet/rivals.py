@@ -1,4 +1,4 @@
-"""Rivals that need an environment of their own: made on demand, each plays the same workloads in a process of its own."""
+"""Rivals that need an environment of their own: each plays the same workloads there, in a process of its own."""
 
 from __future__ import annotations
 

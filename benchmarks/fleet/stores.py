@@ -14,15 +14,13 @@ from langgraph.store.memory import InMemoryStore
 
 from benchmarks.databases import postgres
 from benchmarks.fleet.graphs import GraphSession
+from benchmarks.fleet.playing import OURS, STOCK
 from concordant import Workspace
 from concordant.bench import STRATEGIES, Session, Strategy, Workload
-from concordant.bench.strategies import NS, model_of
+from concordant.bench.strategies import schemas_of
 from concordant_langgraph import MergeStore
 
-__all__ = ["OURS", "STOCK", "strategies"]
-
-STOCK = "InMemoryStore: last write wins"
-OURS = "Concordant"
+__all__ = ["strategies"]
 
 
 @contextmanager
@@ -58,7 +56,7 @@ def _schema(server: str, number: int) -> str:
 
 def _merging(url: Callable[[], str | None]) -> Callable[[Workload], Session]:
     def opened(workload: Workload) -> Any:
-        workspace = Workspace(url(), schemas={NS: model_of(workload.fields)})
+        workspace = Workspace(url(), schemas=schemas_of(workload))
         return GraphSession(workload, MergeStore(workspace=workspace), workspace.close)
 
     return opened

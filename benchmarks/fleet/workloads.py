@@ -22,6 +22,7 @@ def all_workloads(*, quick: bool) -> Iterator[Workload]:
     """All of them; the quick ones are small."""
     yield clean_merge(2 if quick else 8)
     yield semantic_conflict(2 if quick else 8)
+    yield semantic_conflict(2 if quick else 8, declared=False)
     yield office_pairs(12 if quick else None)
     for workers, think in ((4, 0.0),) if quick else ((2, 0.05), (20, THINK), (200, THINK), (200, 0.0)):
         yield get_think_put(workers, think)
@@ -44,13 +45,15 @@ def clean_merge(agents: int) -> Workload:
     return Workload(f"clean merge, {agents} agents", FIELDS, (tuple(tasks),))
 
 
-def semantic_conflict(agents: int) -> Workload:
-    """The same, and each gives the status another value."""
-    tasks = [
-        Task(f"agent {n}", {"plan": {"status": f"state {n}", "notes": f"Note of agent {n}."}}, THINK)
-        for n in range(agents)
-    ]
-    return Workload(f"semantic conflict, {agents} agents", FIELDS, (tuple(tasks),), {"plan": {"status": "new"}})
+def semantic_conflict(agents: int, *, declared: bool = True) -> Workload:
+    """Each gives the status another value, and a note of its own; or, where nothing is declared, another owner."""
+    tasks = []
+    for n in range(agents):
+        own: dict[str, Any] = {"notes": f"Note of agent {n}."} if declared else {f"part {n}": f"agent {n}"}
+        tasks.append(Task(f"agent {n}", {"plan": {"status": f"state {n}", **own}}, THINK))
+    fields = FIELDS if declared else {"status": "scalar", **{f"part {n}": "scalar" for n in range(agents)}}
+    name = f"semantic conflict, {agents} agents{'' if declared else ', undeclared'}"
+    return Workload(name, fields, (tuple(tasks),), {"plan": {"status": "new"}}, declared)
 
 
 def office_pairs(most: int | None) -> Workload:
@@ -75,7 +78,11 @@ def office_pairs(most: int | None) -> Workload:
 def get_think_put(workers: int, think: float) -> Workload:
     """Workers that each read one document, think, and write it back with what they found."""
     tasks = [
-        Task(f"worker {n}", {"plan": {"tags": [f"finding {n}"], "hits": 1, "owners": {f"part {n}": f"worker {n}"}}}, think)
+        Task(
+            f"worker {n}",
+            {"plan": {"tags": [f"finding {n}"], "hits": 1, "owners": {f"part {n}": f"worker {n}"}}},
+            think,
+        )
         for n in range(workers)
     ]
     return Workload(f"get, think {think * 1000:g} ms, put, {workers} workers", FIELDS, (tuple(tasks),))
@@ -100,7 +107,9 @@ def retries(agents: int) -> Workload:
 
 def long_history(length: int) -> Workload:
     """A document that has been written to many times, and then by four at once."""
-    before = [(Task("clerk", {"plan": {"status": f"state {n}", "hits": 1, "tags": [f"tag {n}"]}}),) for n in range(length)]
+    before = [
+        (Task("clerk", {"plan": {"status": f"state {n}", "hits": 1, "tags": [f"tag {n}"]}}),) for n in range(length)
+    ]
     last = tuple(Task(f"agent {n}", {"plan": {"status": f"last {n}", "tags": [f"late {n}"]}}) for n in range(4))
     return Workload(f"a history of {length} writes", FIELDS, (*before, last))
 
@@ -142,7 +151,9 @@ def editing(words: int, rounds: int) -> Workload:
         made.append(tuple(tasks))
     made = [tuple(t for t in tasks if not _contested(t)) for tasks in made]
     start = {"essay": {"body": " ".join(f"w{n}" for n in range(words))}}
-    return Workload(f"{rounds} rounds of text editing", {"body": "text"}, tuple(tasks for tasks in made if tasks), start)
+    return Workload(
+        f"{rounds} rounds of text editing", {"body": "text"}, tuple(tasks for tasks in made if tasks), start
+    )
 
 
 def _contested(task: Task) -> bool:
@@ -151,7 +162,7 @@ def _contested(task: Task) -> bool:
 
 
 def team(rnd: random.Random, number: int, agents: int, rounds: int) -> Workload:
-    """A team of mixed habits: researchers who add, editors who decide, a cleaner who deletes, some alone, some at once."""
+    """A team of mixed habits: some add, some decide; some work alone, some at once."""
     documents = [f"doc {n}" for n in range(6)]
     made = []
     for turn in range(rounds):
@@ -162,7 +173,7 @@ def team(rnd: random.Random, number: int, agents: int, rounds: int) -> Workload:
                 changes[key] = _habit(rnd, agent, turn)
             tasks.append(Task(f"agent {agent}", changes, rnd.choice([0.0, THINK])))
         made.append(tuple(tasks))
-    return Workload(f"team {number}: {agents} agents, {rounds} rounds", FIELDS, tuple(made))
+    return Workload(f"team {number}, {agents} agents, {rounds} rounds", FIELDS, tuple(made))
 
 
 def _habit(rnd: random.Random, agent: int, turn: int) -> dict[str, Any]:

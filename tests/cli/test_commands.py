@@ -140,3 +140,25 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['typer'] = None\nfrom concordant.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "concordant[cli]" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_bench_plays_a_workload_of_ones_own(tmp_path: Path) -> None:
+    """The table shows that the last write wins and loses, and that Concordant keeps all; a wrong file is told."""
+    path = tmp_path / "launch.jsonl"
+    path.write_text(
+        '{"workload": "launch", "fields": {"tags": "set", "status": "scalar"}}\n'
+        '{"round": 1, "agent": "ada", "think": 60, "changes": {"plan": {"tags": ["crdt"], "status": "draft"}}}\n'
+        '{"round": 1, "agent": "bob", "think": 60, "changes": {"plan": {"tags": ["agents"], "status": "final"}}}\n',
+        "utf-8",
+    )
+    done = run("bench", "--workload", str(path), "--no-think")
+    assert done.exit_code == 0, done.output
+    assert "launch: 2 tasks in 1 rounds, 4 contributions, 1 conflicts" in done.output
+    rows = {line.split("  ")[0].strip(): line.split() for line in done.output.splitlines()}
+    assert rows["right"][-5:] == ["NO", "yes", "yes", "yes", "yes"]
+    assert rows["lost"][-5:] == ["2", "0", "0", "0", "0"]
+    assert rows["escalated"][-5:] == ["0", "0", "0", "2", "2"]
+    path.write_text('{"fields": {"tags": "bag"}}', "utf-8")
+    done = run("bench", "--workload", str(path))
+    assert done.exit_code == 1
+    assert "tags has the kind 'bag'" in done.output

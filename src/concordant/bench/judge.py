@@ -114,7 +114,11 @@ def _stands(words: str, text: str) -> bool:
 def _contenders(outcome: Outcome, fact: Fact) -> list[tuple[Any, tuple[str, ...]]]:
     """What contends at the place of a contribution, or for the document it is in."""
     found = outcome.contenders
-    return [*found.get((fact.key, fact.path), ()), *found.get((fact.key, fact.path[:1]), ()), *found.get((fact.key, ()), ())]
+    return [
+        *found.get((fact.key, fact.path), ()),
+        *found.get((fact.key, fact.path[:1]), ()),
+        *found.get((fact.key, ()), ()),
+    ]
 
 
 def _among(outcome: Outcome, fact: Fact) -> bool:

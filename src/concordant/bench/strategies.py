@@ -16,7 +16,7 @@ from concordant.bench.workload import Task, Workload, changed
 from concordant.kinds import Counter, List, Map, Scalar, Set, Text
 from concordant.workspace import Workspace
 
-__all__ = ["STRATEGIES", "Concordant", "LastWriteWins", "Locking", "Optimistic", "Strategy", "model_of", "outcome_of"]
+__all__ = ["STRATEGIES", "Concordant", "LastWriteWins", "Locking", "Optimistic", "Strategy", "outcome_of", "schemas_of"]
 
 NS = ("bench",)
 
@@ -126,7 +126,7 @@ class Concordant:
     def __init__(self, workload: Workload, url: str | None = None) -> None:
         self._fields = workload.fields
         self._documents = workload.documents
-        self._workspace = Workspace(url, schemas={NS: model_of(workload.fields)})
+        self._workspace = Workspace(url, schemas=schemas_of(workload))
         for key, value in workload.start.items():
             self._workspace.put(NS, key, value)
         self.begin()
@@ -151,6 +151,9 @@ class Concordant:
                     if change is None:
                         agent.delete(NS, key)
                         continue
+                    if isinstance(drafts[key], dict):
+                        drafts[key].update(changed(self._fields, drafts[key], change))
+                        continue
                     before = {name: getattr(drafts[key], name) for name in change}
                     for name, value in changed(self._fields, before, change).items():
                         setattr(drafts[key], name, value)
@@ -161,6 +164,11 @@ class Concordant:
 
     def close(self) -> None:
         self._workspace.close()
+
+
+def schemas_of(workload: Workload) -> dict[tuple[str, ...], Any] | None:
+    """What a workspace is told of a workload's fields."""
+    return {NS: model_of(workload.fields)} if workload.declared else None
 
 
 def model_of(fields: Mapping[str, str]) -> Any:

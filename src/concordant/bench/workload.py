@@ -1,6 +1,6 @@
 """A workload as data: which agents change what, at once or one after the other.
 
-JSON lines. The first line names the fields of the documents and how each is meant to merge; every other line is a task::
+JSON lines. The first names the fields of the documents and how each is meant to merge; every other one is a task::
 
     {"workload": "launch", "fields": {"tags": "set", "status": "scalar", "log": "text"}, "start": {}}
     {"round": 1, "agent": "ada", "think": 0.005, "changes": {"plan": {"tags": ["crdt"], "log": "Ada was here."}}}
@@ -8,8 +8,8 @@ JSON lines. The first line names the fields of the documents and how each is mea
 
 Tasks of one round are at work at the same time: each reads the documents it changes, thinks, and writes them. A round
 begins when the one before has ended. What a change says depends on the kind of the field: elements to add (``set``),
-items to append (``list``), a line to append or ``{"replace": [word, word]}`` (``text``), an amount to add (``counter``),
-entries to set (``map``), the new value (``scalar``). ``null`` instead of fields deletes the document.
+items to append (``list``), a line to append or ``{"replace": [word, word]}`` (``text``), an amount to add
+(``counter``), entries to set (``map``), the new value (``scalar``). ``null`` instead of fields deletes the document.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Workload:
     Attributes:
         fields: the kind of each field.
         start: the documents that are there before.
+        declared: whether a store that takes declarations is given them.
         rounds: the tasks of each round.
     """
 
@@ -68,6 +69,7 @@ class Workload:
     fields: Mapping[str, str]
     rounds: tuple[tuple[Task, ...], ...]
     start: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    declared: bool = True
 
     @property
     def tasks(self) -> list[Task]:
@@ -101,13 +103,15 @@ def load(path: Path) -> Workload:
         if kind not in KINDS:
             raise WorkloadError(number, f"{name} has the kind {kind!r}", f"Use one of {', '.join(KINDS)}")
     start = head.get("start", {})
-    rounds = groupby(((n, line, _task(n, line, fields)) for n, line in lines[1:]), key=lambda one: _round(one[:2]))
-    return Workload(str(head.get("workload", path.stem)), fields, tuple(tuple(t for *_, t in r) for _, r in rounds), start)
+    numbered = ((n, line, _task(n, line, fields)) for n, line in lines[1:])
+    rounds = tuple(tuple(task for *_, task in tasks) for _, tasks in groupby(numbered, key=lambda one: _round(one[:2])))
+    return Workload(str(head.get("workload", path.stem)), fields, rounds, start, bool(head.get("declared", True)))
 
 
 def dump(workload: Workload) -> str:
     """The file of a workload."""
-    lines: list[dict[str, Any]] = [{"workload": workload.name, "fields": workload.fields, "start": workload.start}]
+    head = {"workload": workload.name, "fields": workload.fields, "start": workload.start}
+    lines: list[dict[str, Any]] = [head if workload.declared else {**head, "declared": False}]
     for number, tasks in enumerate(workload.rounds, 1):
         for task in tasks:
             line = {"round": number, "agent": task.agent, "think": task.think, "changes": task.changes}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from concordant.cli.bench import bench
 from concordant.cli.inbox import inbox
 from concordant.cli.rename import rename
 from concordant.cli.stats import stats
@@ -22,3 +23,4 @@ app.command()(stats)
 app.command()(inbox)
 app.command()(sync)
 app.command()(rename)
+app.command()(bench)

@@ -1,0 +1,68 @@
+"""``concordant bench``: what becomes of a workload of one's own under several ways of sharing state."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from concordant.bench import STRATEGIES, Costs, Strategy, Verdict, Workload, judge, load, play, truth_of
+from concordant.bench.strategies import Concordant
+from concordant.errors import ConcordantError
+
+__all__ = ["bench"]
+
+WORKLOAD = Annotated[
+    Path, typer.Option(exists=True, dir_okay=False, help="The workload: JSON lines, see docs/workloads.md.")
+]
+THINK = Annotated[bool, typer.Option(help="Whether the agents take the time to think that the workload gives them.")]
+COUNTS = ("kept", "escalated", "lost", "corrupted", "false alarms", "missed alarms", "with names")
+
+
+def bench(workload: WORKLOAD, think: THINK = True) -> None:
+    """Play a workload under the last write wins, compare and retry, locks, and Concordant; count what is lost."""
+    try:
+        given = load(workload)
+        with tempfile.TemporaryDirectory() as folder:
+            durable = partial(Concordant, url=f"sqlite:///{folder}/bench.db")
+            rows = [
+                (strategy.name, *_played(given, strategy, think))
+                for strategy in (*STRATEGIES, Strategy("Concordant, SQLite", durable))
+            ]
+    except ConcordantError as error:
+        typer.echo(f"concordant: {workload}: {error}", err=True)
+        raise typer.Exit(1) from error
+    truth = truth_of(given)
+    Console().print(
+        f"{given.name}: {len(given.tasks)} tasks in {len(given.rounds)} rounds, {truth.contributions} contributions, "
+        f"{len(truth.conflicts)} conflicts"
+    )
+    Console().print(_table(rows))
+
+
+def _played(workload: Workload, strategy: Strategy, think: bool) -> tuple[Verdict, Costs]:
+    costs = Costs(thinking=think)
+    outcome = play(workload, strategy.open(workload), costs)
+    return judge(truth_of(workload), outcome, serial=strategy.serial), costs
+
+
+def _table(rows: Sequence[tuple[str, Verdict, Costs]]) -> Table:
+    table = Table("", *(name for name, _, _ in rows), box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.add_row("right", *("yes" if verdict.right else "NO" for _, verdict, _ in rows))
+    for number, name in enumerate(COUNTS, 1):
+        table.add_row(name, *(f"{verdict[number]:,}" for _, verdict, _ in rows))
+    table.add_row("model calls", *(f"{costs.model_calls:,}" for *_, costs in rows))
+    table.add_row("retries", *(f"{costs.retries:,}" for *_, costs in rows))
+    for share in (0.5, 0.95, 0.99):
+        table.add_row(f"p{100 * share:g}, ms", *(f"{1000 * costs.quantile(share):.3g}" for *_, costs in rows))
+    table.add_row("seconds in all", *(f"{costs.seconds:.3g}" for *_, costs in rows))
+    return table
