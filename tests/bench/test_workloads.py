@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from concordant.bench import (
     STRATEGIES,
@@ -135,6 +135,7 @@ CHANGES = st.fixed_dictionaries(
 ROUNDS = st.lists(st.dictionaries(AGENTS, CHANGES, min_size=1, max_size=4), min_size=1, max_size=5)
 
 
+@settings(max_examples=50)
 @given(ROUNDS)
 def test_concordant_is_right_on_random_workloads(rounds: list[dict[str, Any]]) -> None:
     """Random teams: nothing lost or corrupted, no alarm false or missed, everybody named."""

@@ -106,21 +106,17 @@ def _in_threads(session: Session, tasks: Sequence[Task], costs: Costs) -> None:
     have_read = threading.Barrier(len(tasks))
 
     def run(task: Task) -> None:
-        met = False
         try:
             for step in session.work(task, costs):
                 if step is None:
-                    met = True
                     have_read.wait()
-                elif isinstance(step, float):
+                elif isinstance(step, (int, float)):
                     time.sleep(step)
                 else:
                     step.acquire()
         except BaseException:
             have_read.abort()
             raise
-        if not met and have_read.parties > 1:
-            return
 
     with ThreadPoolExecutor(len(tasks)) as pool:
         for done in [pool.submit(run, task) for task in tasks]:
@@ -134,7 +130,7 @@ async def _as_coroutines(session: Session, tasks: Sequence[Task], costs: Costs) 
         for step in session.work(task, costs):
             if step is None:
                 await have_read.wait()
-            elif isinstance(step, float):
+            elif isinstance(step, (int, float)):
                 await asyncio.sleep(step)
             else:
                 while not step.acquire(blocking=False):

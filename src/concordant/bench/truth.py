@@ -53,6 +53,7 @@ class _Model:
         self.standing: dict[Where, list[Fact]] = {}
         self.totals: dict[Where, float] = {}
         self.conflicts: set[Where] = set()
+        self._agreed: dict[Where, Any] = {}
         self.contributions = 0
         for key, value in workload.start.items():
             for name, given in value.items():
@@ -78,6 +79,7 @@ class _Model:
                 for where in there:
                     self.standing.pop(where, None)
                     self.totals.pop(where, None)
+                    self._agreed.pop(where, None)
         for (key, name), given in by_field.items():
             self._change(key, name, given)
 
@@ -118,8 +120,11 @@ class _Model:
     def _replace(self, where: Where, kind: str, given: list[tuple[str, Any]]) -> None:
         before = self.standing.get(where, [])
         self.contributions += len(given)
-        # Who gives back what he has read has changed nothing.
-        news = [one for one in given if len(before) != 1 or not _same(before[0].value, one[1])]
+        if len(before) == 1:
+            self._agreed[where] = before[0].value
+        # Who gives back what he was shown, which in a conflict is the last agreed value, has changed nothing.
+        shown = where in self._agreed and bool(before)
+        news = [one for one in given if not (shown and _same(self._agreed[where], one[1]))]
         facts: list[Fact] = []
         for agent, value in news:
             known = next((fact for fact in facts if _same(fact.value, value)), None)
