@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     asked = options.rows or list(GROUPS)
     chosen = [name for name in GROUPS if name in asked or ("speed" in asked and name in SPEED)]
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = Console(width=None if sys.stdout.isatty() else 210)
     console.print(machine())
     found = measure(chosen, QUICK if options.quick else FULL, console)
     console.print(report.verdict(found))

@@ -74,7 +74,7 @@ def show(console: Console, group: str, findings: Sequence[Finding], everything: 
     table = Table(title=group, title_justify="left", header_style="bold")
     for number, name in enumerate(head):
         words = number == 0 or name in ("unit", "met", "strategy", "right") or (head is not FLEET_HEAD and number == 4)
-        table.add_column(name, justify="left" if words else "right")
+        table.add_column(name, justify="left" if words else "right", no_wrap=head is FLEET_HEAD and words)
     for line in lines:
         missed = line[-1] == "NO" or (head is FLEET_HEAD and line[2] == "NO")
         table.add_row(*line, style="red" if missed else None)
