@@ -79,12 +79,7 @@ class _Session:
                 entries = [(contender.value, (contender.agent_id,)) for contender in one.contenders]
                 contenders.setdefault((key, (one.field,)), []).extend(entries)
         values = {key: None if item is None else item.value for key, item in items.items()}
-        unreadable = {
-            key
-            for key, value in values.items()
-            if any(isinstance(part, str) and part.startswith("<escalated:") for part in (value or {}).values())
-        }
-        return Outcome(values, frozenset(contenders), contenders, {}, frozenset(unreadable))
+        return Outcome(values, frozenset(contenders), contenders)
 
     def close(self) -> None:
         """Nothing to give up."""

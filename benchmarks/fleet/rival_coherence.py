@@ -43,11 +43,17 @@ class _Session:
                 done.result()
 
     def _work(self, task: Task, costs: Costs, have_read: threading.Barrier) -> None:
+        for attempt in range(1 + task.fails):
+            costs.retries += attempt
+            self._attempt(task, costs, have_read if attempt == 0 else None)
+
+    def _attempt(self, task: Task, costs: Costs, have_read: threading.Barrier | None) -> None:
         runtime = self._core.runtime(task.agent)
         for key in task.changes:
             with costs.call():
                 runtime.read(self._ids[key], now_tick=self._tick)
-        have_read.wait()
+        if have_read is not None:
+            have_read.wait()
         thought = False
         for key, change in task.changes.items():
             tries = 0

@@ -121,6 +121,46 @@ def test_retries_and_model_calls_are_counted() -> None:
     assert (costs["locks"].model_calls, costs["locks"].retries) == (4, 0)
 
 
+@pytest.mark.parametrize("coroutines", [False, True])
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_task_that_fails_is_done_again(name: str, coroutines: bool) -> None:
+    """What it adds counts once with Concordant; where nobody knows of attempts it is there twice."""
+    change = {"hits": 1, "notes": "A line.", "steps": ["s"]}
+    given = workload([("ada", change)])
+    again = Workload("again", FIELDS, ((given.rounds[0][0]._replace(fails=True),),))
+    costs = Costs(thinking=False)
+    strategy = BY_NAME[name]
+    found = judge(truth_of(again), play(again, strategy.open(again), costs, coroutines=coroutines))
+    assert (costs.model_calls, costs.retries) == (2, 1)
+    assert found.corrupted == (0 if name == "Concordant" else 3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "<escalated:status>"},
+        {"status": 1},
+        {"tags": "a"},
+        {"tags": ["a", "z"]},
+        {"notes": "Line. <<<<<<< mine"},
+        {"notes": ["Line."]},
+        {"owners": {"a": 1, "z": 1}},
+        {"owners": {"a": True}},
+        {"hits": True},
+        {"hits": "1"},
+        {"steps": ["s", "t"]},
+        {"more": "x"},
+    ],
+    ids=str,
+)
+def test_what_nobody_gave_is_corrupted(wrong: dict[str, Any]) -> None:
+    """A mark of a conflict in a value, a value of the wrong type, and one that was never given are each seen."""
+    right = {"tags": ["a"], "status": "x", "notes": "Line.", "owners": {"a": 1}, "hits": 1, "steps": ["s"]}
+    truth = truth_of(workload([("ada", right)]))
+    assert judge(truth, Outcome({"k": right})).right
+    assert judge(truth, Outcome({"k": {**right, **wrong}})).corrupted >= 1
+
+
 AGENTS = st.sampled_from(["ada", "bob", "eve", "joe"])
 CHANGES = st.fixed_dictionaries(
     {},
@@ -149,11 +189,11 @@ class Forgetful(Concordant):
 
     turn = threading.Lock()
 
-    def work(self, task: Task, costs: Costs) -> Generator[Any, None, None]:
+    def work(self, task: Task, costs: Costs, attempt: int = 0) -> Generator[Any, None, None]:
         yield None
         with self.turn:
             self.begin()
-            yield from (step for step in super().work(task, costs) if step is not None)
+            yield from (step for step in super().work(task, costs, attempt) if step is not None)
 
 
 def test_an_engine_that_believes_too_much_is_noticed() -> None:

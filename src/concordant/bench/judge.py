@@ -20,7 +20,7 @@ class Verdict(NamedTuple):
         kept: those that must be there and are in a value.
         escalated: those that are among the contenders of an open conflict.
         lost: those that are in neither.
-        corrupted: values that are doubled, miscounted, or do not fit their field.
+        corrupted: values that are doubled, miscounted, do not fit their field, or that nobody has given.
         false: alarms without a conflict.
         missed: conflicts without an alarm.
         attributed: those of the kept and escalated ones whose agents the store can name.
@@ -81,7 +81,7 @@ def judge(truth: Truth, outcome: Outcome, *, serial: bool = False) -> Verdict:
         kept,
         escalated,
         lost,
-        miscounted + _doubled(truth, outcome) + len(outcome.unreadable),
+        miscounted + _doubled(truth, outcome) + _strange(truth, outcome),
         len(outcome.alarms - conflicts),
         len(conflicts - outcome.alarms),
         attributed,
@@ -155,5 +155,41 @@ def _doubled(truth: Truth, outcome: Outcome) -> int:
     return doubled
 
 
+_FORMS: dict[str, Any] = {"set": list, "list": list, "map": dict, "text": str, "counter": (int, float)}
+
+
+def _strange(truth: Truth, outcome: Outcome) -> int:
+    """How many fields show what does not fit them, or what nobody gave: a mark of a conflict, for example."""
+    return sum(
+        _is_strange(truth, key, name, value)
+        for key, document in outcome.values.items()
+        for name, value in (document or {}).items()
+    )
+
+
+def _is_strange(truth: Truth, key: str, name: str, value: Any) -> bool:
+    kind = truth.kinds.get(name)
+    if kind is None or not isinstance(value, _FORMS.get(kind, object)) or (kind == "counter" and value is True):
+        return True
+    parts: list[tuple[tuple[str, ...], Any]]
+    match kind:
+        case "counter":
+            return False  # its sum is looked at
+        case "map":
+            parts = [((name, entry), part) for entry, part in value.items()]
+        case "text":
+            parts = [((name,), word) for word in value.split()]
+        case "set" | "list":
+            parts = [((name,), part) for part in value]
+        case _:
+            parts = [((name,), value)]
+    given = {path: {_dumped(one) for one in truth.given.get((key, path), ())} for path, _ in parts}
+    return any(_dumped(part) not in given[path] for path, part in parts)
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
 def _same(one: Any, other: Any) -> bool:
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return _dumped(one) == _dumped(other)

@@ -24,11 +24,9 @@ class Outcome:
         alarms: where it told anybody of a conflict, at any time.
         contenders: what it holds beside the values where a conflict is open.
         credits: who stands for the values; empty if the store does not know.
-        unreadable: documents whose value does not fit their fields.
     """
 
     values: Mapping[str, Mapping[str, Any] | None]
     alarms: frozenset[Where] = frozenset()
     contenders: Credits = field(default_factory=dict)
     credits: Credits = field(default_factory=dict)
-    unreadable: frozenset[str] = frozenset()

@@ -28,7 +28,7 @@ class Costs:
     Attributes:
         calls: how often a store was asked, in seconds each.
         model_calls: how often an agent had to think.
-        retries: how often a task's write was refused, so that it read and thought again.
+        retries: how often a task's write was refused, or the task failed, so that it read and thought again.
         seconds: all in all, by the clock.
         thinking: whether thinking takes its time; if not, only what the store costs is left.
     """
@@ -65,8 +65,8 @@ class Session(Protocol):
         """A round begins."""
         ...
 
-    def work(self, task: Task, costs: Costs) -> Generator[Step, None, None]:
-        """Does a task: yields what it waits for."""
+    def work(self, task: Task, costs: Costs, attempt: int = 0) -> Generator[Step, None, None]:
+        """Does a task: yields what it waits for. One that fails is done again, as the next attempt."""
         ...
 
     def outcome(self) -> Outcome:
@@ -102,14 +102,23 @@ def play(workload: Workload, session: Any, costs: Costs, *, coroutines: bool = F
         session.close()
 
 
+def _steps(session: Session, task: Task, costs: Costs) -> Iterator[tuple[int, Step]]:
+    """What a task waits for in each of its attempts; one that fails does so when it has written."""
+    for attempt in range(1 + task.fails):
+        costs.retries += attempt
+        for step in session.work(task, costs, attempt):
+            yield attempt, step
+
+
 def _in_threads(session: Session, tasks: Sequence[Task], costs: Costs) -> None:
     have_read = threading.Barrier(len(tasks))
 
     def run(task: Task) -> None:
         try:
-            for step in session.work(task, costs):
+            for attempt, step in _steps(session, task, costs):
                 if step is None:
-                    have_read.wait()
+                    if attempt == 0:
+                        have_read.wait()
                 elif isinstance(step, (int, float)):
                     time.sleep(step)
                 else:
@@ -127,9 +136,10 @@ async def _as_coroutines(session: Session, tasks: Sequence[Task], costs: Costs) 
     have_read = asyncio.Barrier(len(tasks))
 
     async def run(task: Task) -> None:
-        for step in session.work(task, costs):
+        for attempt, step in _steps(session, task, costs):
             if step is None:
-                await have_read.wait()
+                if attempt == 0:
+                    await have_read.wait()
             elif isinstance(step, (int, float)):
                 await asyncio.sleep(step)
             else:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack
-from typing import Annotated, Any, NamedTuple
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import create_model
 
@@ -14,11 +16,12 @@ from concordant.bench.outcome import Outcome
 from concordant.bench.running import Costs, Session, Step
 from concordant.bench.workload import Task, Workload, changed
 from concordant.kinds import Counter, List, Map, Scalar, Set, Text
-from concordant.workspace import Workspace
+from concordant.workspace import TaskScope, Workspace
 
 __all__ = ["STRATEGIES", "Concordant", "LastWriteWins", "Locking", "Optimistic", "Strategy", "outcome_of", "schemas_of"]
 
 NS = ("bench",)
+_scope: ContextVar[TaskScope | None] = ContextVar("concordant_bench_scope", default=None)
 
 
 class Strategy(NamedTuple):
@@ -44,7 +47,7 @@ class LastWriteWins:
     def begin(self) -> None:
         """Nothing to prepare."""
 
-    def work(self, task: Task, costs: Costs) -> Generator[Step, None, None]:
+    def work(self, task: Task, costs: Costs, attempt: int = 0) -> Generator[Step, None, None]:
         with costs.call():
             read = {key: copy.deepcopy(self._values.get(key)) for key in task.changes}
         yield None
@@ -74,7 +77,7 @@ class Optimistic(LastWriteWins):
         self._versions = dict.fromkeys(workload.documents, 0)
         self._lock = threading.Lock()
 
-    def work(self, task: Task, costs: Costs) -> Generator[Step, None, None]:
+    def work(self, task: Task, costs: Costs, attempt: int = 0) -> Generator[Step, None, None]:
         first = True
         while True:
             with costs.call(), self._lock:
@@ -100,7 +103,7 @@ class Locking(LastWriteWins):
         super().__init__(workload)
         self._locks = {key: threading.Lock() for key in workload.documents}
 
-    def work(self, task: Task, costs: Costs) -> Generator[Step, None, None]:
+    def work(self, task: Task, costs: Costs, attempt: int = 0) -> Generator[Step, None, None]:
         held = []
         try:
             for key in sorted(task.changes):  # in one order, or two could wait for each other
@@ -117,7 +120,7 @@ class Locking(LastWriteWins):
 
 
 class Concordant:
-    """A workspace: each task is an agent's scope that begins with its round, and edits what it changes.
+    """A workspace that is told, as adapters do, which task makes a call and which attempt at it this is.
 
     Args:
         url: where it is kept; in memory without one.
@@ -127,43 +130,54 @@ class Concordant:
         self._fields = workload.fields
         self._documents = workload.documents
         self._workspace = Workspace(url, schemas=schemas_of(workload))
+        self._workspace.add_scope_provider(_scope.get)
+        self._round = 0
         for key, value in workload.start.items():
             self._workspace.put(NS, key, value)
         self.begin()
 
     def begin(self) -> None:
-        self._began = self._workspace.moment()
+        self._round += 1
+        self._began = time.time()
 
-    def work(self, task: Task, costs: Costs) -> Generator[Step, None, None]:
-        agent = self._workspace.agent(task.agent, began=self._began)
-        with ExitStack() as edits:
-            drafts: dict[str, Any] = {}
-            with costs.call():
-                for key, change in task.changes.items():
-                    if change is None:
-                        agent.read(NS, key)
-                    else:
-                        drafts[key] = edits.enter_context(agent.edit(NS, key))
-            yield None
-            yield costs.think(task)
-            with costs.call():
-                for key, change in task.changes.items():
-                    if change is None:
-                        agent.delete(NS, key)
-                        continue
-                    if isinstance(drafts[key], dict):
-                        drafts[key].update(changed(self._fields, drafts[key], change))
-                        continue
-                    before = {name: getattr(drafts[key], name) for name in change}
-                    for name, value in changed(self._fields, before, change).items():
-                        setattr(drafts[key], name, value)
-                edits.close()
+    def work(self, task: Task, costs: Costs, attempt: int = 0) -> Generator[Step, None, None]:
+        origin = f"{self._round}/{id(task)}"
+        scope = TaskScope(f"{origin}/{attempt}", task.agent, origin, origin, str(attempt), self._began, _relation)
+        with costs.call(), _within(scope):
+            read = {key: self._workspace.read_current(NS, key) for key in task.changes}
+        yield None
+        yield costs.think(task)
+        with costs.call(), _within(scope):
+            for key, change in task.changes.items():
+                document = read[key]
+                if change is None:
+                    self._workspace.remove(NS, key)
+                else:
+                    before = {} if document is None else document.value
+                    self._workspace.put(NS, key, changed(self._fields, before, change))
 
     def outcome(self) -> Outcome:
         return outcome_of(self._workspace, NS, self._documents)
 
     def close(self) -> None:
         self._workspace.close()
+
+
+@contextmanager
+def _within(scope: TaskScope) -> Iterator[None]:
+    """Calls inside are made by a task."""
+    token = _scope.set(scope)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def _relation(mine: str, theirs: str) -> Literal["same", "concurrent", "ordered"]:
+    """Tasks of one round are concurrent."""
+    if mine == theirs:
+        return "same"
+    return "concurrent" if mine.partition("/")[0] == theirs.partition("/")[0] else "ordered"
 
 
 def schemas_of(workload: Workload) -> dict[tuple[str, ...], Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from concordant.bench.outcome import Where
@@ -30,12 +30,16 @@ class Truth(NamedTuple):
         totals: the sum of each counter.
         conflicts: where writers at work at the same time were of different minds.
         contributions: how many were made in all.
+        kinds: the kind of each field.
+        given: all that was ever given to a place, of a text its words.
     """
 
     facts: tuple[Fact, ...]
     totals: dict[Where, float]
     conflicts: frozenset[Where]
     contributions: int
+    kinds: Mapping[str, str]
+    given: Mapping[Where, Sequence[Any]]
 
 
 def truth_of(workload: Workload) -> Truth:
@@ -44,7 +48,9 @@ def truth_of(workload: Workload) -> Truth:
     for tasks in workload.rounds:
         model.round(tasks)
     facts = [fact for facts in model.standing.values() for fact in facts]
-    return Truth(tuple(facts), dict(model.totals), frozenset(model.conflicts), model.contributions)
+    return Truth(
+        tuple(facts), dict(model.totals), frozenset(model.conflicts), model.contributions, workload.fields, model.given
+    )
 
 
 class _Model:
@@ -55,6 +61,7 @@ class _Model:
         self.conflicts: set[Where] = set()
         self._agreed: dict[Where, Any] = {}
         self.contributions = 0
+        self.given: dict[Where, list[Any]] = {}
         for key, value in workload.start.items():
             for name, given in value.items():
                 self._change(key, name, [("", given)])
@@ -106,6 +113,7 @@ class _Model:
 
     def _add(self, where: Where, kind: str, given: list[tuple[str, Any]]) -> None:
         self.contributions += len(given)
+        self._note(where, kind, (value for _, value in given))
         facts = self.standing.setdefault(where, [])
         before = len(facts)
         for agent, value in given:
@@ -120,6 +128,7 @@ class _Model:
     def _replace(self, where: Where, kind: str, given: list[tuple[str, Any]]) -> None:
         before = self.standing.get(where, [])
         self.contributions += len(given)
+        self._note(where, kind, (value for _, value in given))
         if len(before) == 1:
             self._agreed[where] = before[0].value
         # Who gives back what he was shown, which in a conflict is the last agreed value, has changed nothing.
@@ -137,12 +146,18 @@ class _Model:
         if len(facts) > 1:
             self.conflicts.add(where)
 
+    def _note(self, where: Where, kind: str, values: Iterable[Any]) -> None:
+        known = self.given.setdefault(where, [])
+        for value in values:
+            known.extend(value.split() if kind == "text" else [value])
+
     def _rewrite(self, where: Where, given: list[tuple[str, list[str]]]) -> None:
         """Words replaced: two who replace one word differently are of different minds."""
         facts = self.standing.setdefault(where, [])
         rewritten: dict[str, dict[str, list[str]]] = {}
         for agent, (old, new) in given:
             self.contributions += 1
+            self._note(where, "text", [new])
             rewritten.setdefault(old, {}).setdefault(new, []).append(agent)
         for old, news in rewritten.items():
             facts[:] = [fact for fact in facts if old not in fact.value.split()]
