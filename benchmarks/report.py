@@ -31,8 +31,10 @@ GROUPS = {
     "run in real LangGraph graphs, the others in threads. *Right*: nothing lost or corrupted, no alarm false or "
     "missed. Under compare and retry, locks and agent-coherence no conflict arises, since writers come one after the "
     "other and think again: that is paid in model calls and waiting. A model call is a sleep of the time the workload "
-    "says; *bare* is the time without. p50 to p99 are of the store's calls, without thinking. *Named*: contributions "
-    "whose agents the store can tell.",
+    "says; *bare* is the time without. p50 to p99 are of the store's calls, without thinking. *Kept* is in the values, "
+    "*merged* the part of it to whose place others gave something at the same time, *resolved* what a declared policy "
+    "set aside, on record. *Named*: contributions whose agents the store can tell. The peak is by tracemalloc, in a "
+    "run of its own, without what a database server holds.",
     "time to a usable value": "Two agents give a field two values. How long after the second write somebody can read a "
     "value and work on, and where somebody decides, until the decision is there. A model call is a sleep of 50 ms.",
     "CrewAI": "CrewAI's memory storage (LanceDB), and ours over it with the records in a SQLite file, whose writes "
@@ -43,8 +45,8 @@ GROUPS = {
 }
 SPEED_HEAD = ("row", "Concordant", "unit", "against", "", "ratio", "budget", "met")
 FLEET_HEAD = (
-    *("workload", "strategy", "right", "kept", "escalated", "lost", "corrupted", "false", "missed", "named"),
-    *("model calls", "retries", "p50 ms", "p95 ms", "p99 ms", "seconds", "bare"),
+    *("workload", "strategy", "right", "kept", "merged", "resolved", "escalated", "lost", "corrupted", "false"),
+    *("missed", "named", "model calls", "retries", "p50 ms", "p95 ms", "p99 ms", "seconds", "bare", "peak kB"),
 )
 PEER_HEAD = ("row", "agentsync", "unit", "against", "", "ratio", "Concordant's ratio")
 
@@ -137,8 +139,9 @@ def _table(
 
 def _played(one: Played) -> tuple[str, ...]:
     v = one.verdict
-    counts = (v.kept, v.escalated, v.lost, v.corrupted, v.false, v.missed, v.attributed, one.model_calls, one.retries)
-    times = (one.p50, one.p95, one.p99, one.seconds, one.bare)
+    became = (v.kept, v.merged, v.resolved, v.escalated, v.lost, v.corrupted, v.false, v.missed, v.attributed)
+    counts = (*became, one.model_calls, one.retries)
+    times = (one.p50, one.p95, one.p99, one.seconds, one.bare, one.peak)
     if one.error:
         return (one.workload, one.strategy, "broke", *[""] * (len(counts) + len(times)))
     right = "yes" if v.right else "NO"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any, NamedTuple
 
 from concordant.bench import Costs, Strategy, Verdict, Workload, judge, play, truth_of
@@ -17,6 +18,7 @@ class Played(NamedTuple):
     """What became of a workload under a strategy, and what it cost.
 
     Attributes:
+        peak: the most that Python held beyond what was there before, in kB, in a play of its own.
         p50, p95, p99: of the store's calls, in milliseconds.
         seconds: with the agents' thinking (a sleep for a model call); ``bare``: without.
         error: why it could not be played to the end.
@@ -33,6 +35,7 @@ class Played(NamedTuple):
     p99: float
     seconds: float
     bare: float
+    peak: float
     error: str = ""
 
     @property
@@ -53,26 +56,35 @@ class Played(NamedTuple):
 
 
 def played(workload: Workload, strategy: Strategy) -> Played:
-    """Plays a workload twice, on fresh stores: with thinking, and without."""
+    """Plays a workload three times, on fresh stores: with thinking, without, and while the memory is watched."""
     costs, bare = Costs(), Costs(thinking=False)
     try:
         outcome = play(workload, strategy.open(workload), costs)
         play(workload, strategy.open(workload), bare)
+        peak = _peak(workload, strategy)
     except Exception as error:
         return failed(workload.name, strategy.name, error)
     verdict = judge(truth_of(workload), outcome, serial=strategy.serial)
-    return report(workload.name, strategy.name, verdict, costs, bare)
+    return report(workload.name, strategy.name, verdict, costs, bare, peak)
 
 
 def failed(workload: str, strategy: str, error: Exception) -> Played:
     """A strategy that does not bear a workload."""
     told = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-    return Played(GROUP, workload, strategy, Verdict(), 0, 0, 0, 0, 0, 0, 0, told)
+    return Played(GROUP, workload, strategy, Verdict(), 0, 0, 0, 0, 0, 0, 0, 0, told)
 
 
-def report(workload: str, strategy: str, verdict: Verdict, costs: Any, bare: Any) -> Played:
+def _peak(workload: Workload, strategy: Strategy) -> float:
+    tracemalloc.start()
+    try:
+        play(workload, strategy.open(workload), Costs(thinking=False))
+        return tracemalloc.get_traced_memory()[1] / 1e3
+    finally:
+        tracemalloc.stop()
+
+
+def report(workload: str, strategy: str, verdict: Verdict, costs: Any, bare: Any, peak: float) -> Played:
     """What was measured."""
     quantiles = [1000 * bare.quantile(share) for share in (0.5, 0.95, 0.99)]
-    return Played(
-        GROUP, workload, strategy, verdict, costs.model_calls, costs.retries, *quantiles, costs.seconds, bare.seconds
-    )
+    counts = (costs.model_calls, costs.retries)
+    return Played(GROUP, workload, strategy, verdict, *counts, *quantiles, costs.seconds, bare.seconds, peak)

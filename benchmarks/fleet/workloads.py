@@ -23,6 +23,7 @@ def all_workloads(*, quick: bool) -> Iterator[Workload]:
     yield clean_merge(2 if quick else 8)
     yield semantic_conflict(2 if quick else 8)
     yield semantic_conflict(2 if quick else 8, declared=False)
+    yield offers(2 if quick else 8)
     yield office_pairs(12 if quick else None)
     for workers, think in ((4, 0.0),) if quick else ((2, 0.05), (20, THINK), (200, THINK), (200, 0.0)):
         yield get_think_put(workers, think)
@@ -54,6 +55,14 @@ def semantic_conflict(agents: int, *, declared: bool = True) -> Workload:
     fields = FIELDS if declared else {"status": "scalar", **{f"part {n}": "scalar" for n in range(agents)}}
     name = f"semantic conflict, {agents} agents{'' if declared else ', undeclared'}"
     return Workload(name, fields, (tuple(tasks),), {"plan": {"status": "new"}}, declared)
+
+
+def offers(agents: int) -> Workload:
+    """Each names a price; the lowest counts, as declared."""
+    tasks = [Task(f"agent {n}", {"offer": {"price": 80 + n, "tags": [f"tag {n}"]}}, THINK) for n in range(agents)]
+    fields = {"price": "scalar", "tags": "set"}
+    name = f"offers settled by policy, {agents} agents"
+    return Workload(name, fields, (tuple(tasks),), {"offer": {"price": 99}}, resolve={"price": "min"})
 
 
 def office_pairs(most: int | None) -> Workload:

@@ -85,7 +85,7 @@ def test_what_is_wrong_is_counted() -> None:
     given = workload([("ada", {"tags": ["a", "b"], "notes": "Line.", "hits": 1}), ("bob", {"status": "x", "hits": 1})])
     truth = truth_of(given)
     right = {"tags": ["a", "b"], "notes": "Line.", "hits": 2, "status": "x"}
-    assert judge(truth, Outcome({"k": right})) == Verdict(6, 6, 0, 0, 0, 0, 0, 0)
+    assert judge(truth, Outcome({"k": right})) == Verdict(6, 6, merged=2)
     assert judge(truth, Outcome({"k": {**right, "tags": ["a"]}})).lost == 1
     assert judge(truth, Outcome({"k": {**right, "notes": "Line.\nLine."}})).corrupted == 1
     assert judge(truth, Outcome({"k": {**right, "hits": 1}})).lost == 1
@@ -161,6 +161,25 @@ def test_what_nobody_gave_is_corrupted(wrong: dict[str, Any]) -> None:
     assert judge(truth, Outcome({"k": {**right, **wrong}})).corrupted >= 1
 
 
+def test_a_policy_settles_on_record() -> None:
+    """What it sets aside is resolved; a store without policies has lost it, and told nobody."""
+    tasks = [Task(agent, {"k": {"status": price}}) for agent, price in (("ada", 2), ("bob", 3.5), ("eve", 1))]
+    given = Workload("policy", FIELDS, (tuple(tasks),), resolve={"status": "max"})
+    ours = verdict(given, BY_NAME["Concordant"])
+    assert ours.right and (ours.kept, ours.resolved, ours.escalated) == (1, 2, 0)
+    stock = verdict(given, BY_NAME["last write wins"])
+    assert stock.lost >= 2 and (stock.missed, stock.resolved) == (1, 0)
+    for name in ("compare and retry", "locks"):
+        assert verdict(given, BY_NAME[name]).right
+
+
+def test_merged_is_what_met_others_and_is_there() -> None:
+    """What nobody else touched is kept but not merged, and where something was lost nothing is."""
+    given = workload([("ada", {"tags": ["a"], "status": "x"}), ("bob", {"tags": ["b"]})])
+    assert (verdict(given, BY_NAME["Concordant"]).kept, verdict(given, BY_NAME["Concordant"]).merged) == (3, 2)
+    assert verdict(given, BY_NAME["last write wins"]).merged == 0
+
+
 AGENTS = st.sampled_from(["ada", "bob", "eve", "joe"])
 CHANGES = st.fixed_dictionaries(
     {},
@@ -224,6 +243,19 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
         ('{"fields": {"a": "set"}}\n{"round": 1, "changes": {}}', "line 2: a task names its agent"),
         ('{"fields": {"a": "set"}}\n{"round": 1, "agent": "x", "changes": {"k": {"b": 1}}}', "k has no field 'b'"),
         ('{"fields": {"a": "set"}}\n{"round": 1, "agent": "x", "changes": {"k": {"a": "t"}}}', "'t' no list"),
+        ('{"fields": {"a": "set"}, "resolve": {"a": "max"}}', "line 1: a is resolved by 'max'"),
+        (
+            '{"fields": {"a": "scalar"}, "resolve": {"a": "max"}}\n'
+            '{"round": 1, "agent": "x", "changes": {"k": {"a": "b"}}}',
+            "line 2: a is resolved by max, and 'b' no number",
+        ),
+        ('{"fields": {"a": "set"}, "start": {"k": {"b": 1}}}', "line 1: k has no field 'b'"),
+        ('{"fields": {"a": "set"}}\n{"round": 1, "agent": "x", "changes": {"k": []}}', "line 2: the change of k is []"),
+        ('{"fields": {"a": "set"}}\n{"round": 1, "agent": "x", "changes": {}, "think": "long"}', "line 2: think is"),
+        (
+            '{"fields": {"a": "text"}}\n{"round": 1, "agent": "x", "changes": {"k": {"a": {"replace": "b"}}}}',
+            "line 2: {'replace': 'b'} replaces nothing",
+        ),
         ('{"fields": {"a": "counter"}}\n{"round": 1, "agent": "x", "changes": {"k": {"a": true}}}', "True no int"),
     ],
 )

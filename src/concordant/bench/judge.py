@@ -24,6 +24,8 @@ class Verdict(NamedTuple):
         false: alarms without a conflict.
         missed: conflicts without an alarm.
         attributed: those of the kept and escalated ones whose agents the store can name.
+        merged: those of the kept ones to whose places others gave something at the same time, all of which is there.
+        resolved: those that a declared policy set aside, on record.
     """
 
     contributions: int = 0
@@ -34,6 +36,8 @@ class Verdict(NamedTuple):
     false: int = 0
     missed: int = 0
     attributed: int = 0
+    merged: int = 0
+    resolved: int = 0
 
     @property
     def right(self) -> bool:
@@ -49,6 +53,7 @@ def judge(truth: Truth, outcome: Outcome, *, serial: bool = False) -> Verdict:
             had written: so there is no conflict, and of several minds the last one's stands.
     """
     kept = escalated = lost = attributed = 0
+    torn: set[Where] = set()
     for fact in truth.facts:
         if fact.kind == "counter":
             continue
@@ -58,8 +63,11 @@ def judge(truth: Truth, outcome: Outcome, *, serial: bool = False) -> Verdict:
         elif _among(outcome, fact):
             escalated += 1
             attributed += _names(_contenders(outcome, fact), fact)
-        elif not (serial and {(fact.key, fact.path), (fact.key, ())} & truth.conflicts):
+        elif not (serial and {(fact.key, fact.path), (fact.key, ())} & (truth.conflicts | truth.settled.keys())):
             lost += 1
+            torn.add((fact.key, fact.path))
+        else:
+            torn.add((fact.key, fact.path))
     for fact in truth.facts:
         if fact.kind == "counter":
             credit = [agents for _, agents in outcome.credits.get((fact.key, fact.path), ())]
@@ -72,19 +80,26 @@ def judge(truth: Truth, outcome: Outcome, *, serial: bool = False) -> Verdict:
         if missing > 0:
             lost += min(count, max(1, round(missing / (total / count))))
             kept += count - min(count, max(1, round(missing / (total / count))))
+            torn.add((key, path))
         else:
             kept += count
             miscounted += missing < 0
     conflicts: frozenset[Where] = frozenset() if serial else truth.conflicts
+    resolved = sum(count for where, count in truth.settled.items() if where in outcome.settled)
+    silent = [] if serial else [count for where, count in truth.settled.items() if where not in outcome.settled]
+    standing = (f for f in truth.facts if f.beside and (f.key, f.path) not in torn | conflicts)
+    merged = 0 if serial else sum(1 for _ in standing)
     return Verdict(
         truth.contributions,
         kept,
         escalated,
-        lost,
+        lost + sum(silent),
         miscounted + _doubled(truth, outcome) + _strange(truth, outcome),
         len(outcome.alarms - conflicts),
-        len(conflicts - outcome.alarms),
+        len(conflicts - outcome.alarms) + len(silent),
         attributed,
+        merged,
+        resolved,
     )
 
 

@@ -23,6 +23,7 @@ class Outcome:
         values: each document; ``None`` if it is not there.
         alarms: where it told anybody of a conflict, at any time.
         contenders: what it holds beside the values where a conflict is open.
+        settled: where a declared policy has decided, on record.
         credits: who stands for the values; empty if the store does not know.
     """
 
@@ -30,3 +31,4 @@ class Outcome:
     alarms: frozenset[Where] = frozenset()
     contenders: Credits = field(default_factory=dict)
     credits: Credits = field(default_factory=dict)
+    settled: frozenset[Where] = frozenset()

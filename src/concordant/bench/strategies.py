@@ -182,10 +182,10 @@ def _relation(mine: str, theirs: str) -> Literal["same", "concurrent", "ordered"
 
 def schemas_of(workload: Workload) -> dict[tuple[str, ...], Any] | None:
     """What a workspace is told of a workload's fields."""
-    return {NS: model_of(workload.fields)} if workload.declared else None
+    return {NS: model_of(workload.fields, workload.resolve)} if workload.declared else None
 
 
-def model_of(fields: Mapping[str, str]) -> Any:
+def model_of(fields: Mapping[str, str], resolve: Mapping[str, str]) -> Any:
     """A state model for a workload's fields."""
     annotations: dict[str, Any] = {
         "set": (Annotated[list[Any], Set()], []),
@@ -195,7 +195,10 @@ def model_of(fields: Mapping[str, str]) -> Any:
         "counter": (Annotated[int, Counter()], 0),
         "scalar": (Annotated[Any, Scalar()], None),
     }
-    return create_model("State", **{name: annotations[kind] for name, kind in fields.items()})
+    found: dict[str, Any] = {name: annotations[kind] for name, kind in fields.items()}
+    for name, how in resolve.items():
+        found[name] = (Annotated[int | float | None, Scalar(resolve=how)], None)
+    return create_model("State", **found)
 
 
 def outcome_of(workspace: Workspace, namespace: tuple[str, ...], keys: list[str]) -> Outcome:
@@ -215,6 +218,9 @@ def outcome_of(workspace: Workspace, namespace: tuple[str, ...], keys: list[str]
         frozenset((one.key, one.path) for one in workspace.escalations(namespace, state="all")),
         contenders,
         credits,
+        frozenset(
+            (key, path) for key in keys for entry in workspace.history(namespace, key) for path, _ in entry.settled
+        ),
     )
 
 

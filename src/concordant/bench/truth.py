@@ -13,13 +13,18 @@ __all__ = ["Fact", "Truth", "truth_of"]
 
 
 class Fact(NamedTuple):
-    """One contribution that must not be lost: this value at this place, by these agents."""
+    """One contribution that must not be lost: this value at this place, by these agents.
+
+    Attributes:
+        beside: others gave something to the same place at the same time.
+    """
 
     key: str
     path: tuple[str, ...]
     kind: str
     value: Any
     agents: tuple[str, ...]
+    beside: bool = False
 
 
 class Truth(NamedTuple):
@@ -29,6 +34,7 @@ class Truth(NamedTuple):
         facts: the contributions that no later one, made by somebody who saw them, has replaced.
         totals: the sum of each counter.
         conflicts: where writers at work at the same time were of different minds.
+        settled: where a declared policy has to decide, and how many contributions it sets aside.
         contributions: how many were made in all.
         kinds: the kind of each field.
         given: all that was ever given to a place, of a text its words.
@@ -37,6 +43,7 @@ class Truth(NamedTuple):
     facts: tuple[Fact, ...]
     totals: dict[Where, float]
     conflicts: frozenset[Where]
+    settled: Mapping[Where, int]
     contributions: int
     kinds: Mapping[str, str]
     given: Mapping[Where, Sequence[Any]]
@@ -49,13 +56,21 @@ def truth_of(workload: Workload) -> Truth:
         model.round(tasks)
     facts = [fact for facts in model.standing.values() for fact in facts]
     return Truth(
-        tuple(facts), dict(model.totals), frozenset(model.conflicts), model.contributions, workload.fields, model.given
+        tuple(facts),
+        dict(model.totals),
+        frozenset(model.conflicts),
+        model.settled,
+        model.contributions,
+        workload.fields,
+        model.given,
     )
 
 
 class _Model:
     def __init__(self, workload: Workload) -> None:
         self._fields = workload.fields
+        self._resolve = workload.resolve
+        self.settled: dict[Where, int] = {}
         self.standing: dict[Where, list[Fact]] = {}
         self.totals: dict[Where, float] = {}
         self.conflicts: set[Where] = set()
@@ -115,6 +130,7 @@ class _Model:
         self.contributions += len(given)
         self._note(where, kind, (value for _, value in given))
         facts = self.standing.setdefault(where, [])
+        beside = len({agent for agent, _ in given}) > 1
         before = len(facts)
         for agent, value in given:
             known = next((f for f in facts if kind == "set" and _same(f.value, value)), None)
@@ -123,7 +139,7 @@ class _Model:
             if known is not None:
                 facts[facts.index(known)] = known._replace(agents=(*known.agents, agent))
             else:
-                facts.append(Fact(*where, kind, value, (agent,)))
+                facts.append(Fact(*where, kind, value, (agent,), beside))
 
     def _replace(self, where: Where, kind: str, given: list[tuple[str, Any]]) -> None:
         before = self.standing.get(where, [])
@@ -138,9 +154,15 @@ class _Model:
         for agent, value in news:
             known = next((fact for fact in facts if _same(fact.value, value)), None)
             if known is not None:
-                facts[facts.index(known)] = known._replace(agents=(*known.agents, agent))
+                facts[facts.index(known)] = known._replace(agents=(*known.agents, agent), beside=True)
             else:
                 facts.append(Fact(*where, kind, value, (agent,)))
+        policy = self._resolve.get(where[1][0])
+        if policy is not None and len(facts) > 1:
+            chosen = (max if policy == "max" else min)(facts, key=lambda fact: fact.value)
+            aside = sum(len(fact.agents) for fact in facts if fact is not chosen)
+            self.settled[where] = self.settled.get(where, 0) + aside
+            facts = [chosen]
         if facts:
             self.standing[where] = facts
         if len(facts) > 1:
@@ -161,7 +183,7 @@ class _Model:
             rewritten.setdefault(old, {}).setdefault(new, []).append(agent)
         for old, news in rewritten.items():
             facts[:] = [fact for fact in facts if old not in fact.value.split()]
-            facts += [Fact(*where, "text", new, tuple(agents)) for new, agents in news.items()]
+            facts += [Fact(*where, "text", new, tuple(agents), len(given) > 1) for new, agents in news.items()]
             if len(news) > 1:
                 self.conflicts.add(where)
 

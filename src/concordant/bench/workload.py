@@ -10,6 +10,7 @@ Tasks of one round are at work at the same time: each reads the documents it cha
 begins when the one before has ended. What a change says depends on the kind of the field: elements to add (``set``),
 items to append (``list``), a line to append or ``{"replace": [word, word]}`` (``text``), an amount to add
 (``counter``), entries to set (``map``), the new value (``scalar``). ``null`` instead of fields deletes the document.
+The first line may name policies for scalars that are numbers: ``"resolve": {"price": "max"}``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from concordant.errors import ConcordantError
 
 __all__ = ["KINDS", "Change", "Task", "Workload", "WorkloadError", "changed", "dump", "load"]
 
+POLICIES = ("max", "min")
 KINDS = ("counter", "list", "map", "scalar", "set", "text")
 
 Change: TypeAlias = "Mapping[str, Any] | None"
@@ -61,6 +63,7 @@ class Workload:
     Attributes:
         fields: the kind of each field.
         start: the documents that are there before.
+        resolve: the policies of scalars, ``max`` or ``min``, by field.
         declared: whether a store that takes declarations is given them.
         rounds: the tasks of each round.
     """
@@ -70,6 +73,7 @@ class Workload:
     rounds: tuple[tuple[Task, ...], ...]
     start: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declared: bool = True
+    resolve: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[Task]:
@@ -102,15 +106,31 @@ def load(path: Path) -> Workload:
     for name, kind in fields.items():
         if kind not in KINDS:
             raise WorkloadError(number, f"{name} has the kind {kind!r}", f"Use one of {', '.join(KINDS)}")
+    resolve = _policies(number, head, fields)
     start = head.get("start", {})
-    numbered = ((n, line, _task(n, line, fields)) for n, line in lines[1:])
+    for key, value in start.items():
+        _check_all(number, key, value, fields, resolve)
+    numbered = ((n, line, _task(n, line, fields, resolve)) for n, line in lines[1:])
     rounds = tuple(tuple(task for *_, task in tasks) for _, tasks in groupby(numbered, key=lambda one: _round(one[:2])))
-    return Workload(str(head.get("workload", path.stem)), fields, rounds, start, bool(head.get("declared", True)))
+    name, declared = str(head.get("workload", path.stem)), bool(head.get("declared", True))
+    return Workload(name, fields, rounds, start, declared, resolve)
+
+
+def _policies(number: int, head: dict[str, Any], fields: Mapping[str, str]) -> dict[str, str]:
+    found = head.get("resolve", {})
+    if not isinstance(found, dict):
+        raise WorkloadError(number, f"resolve is {found!r}", 'Name policies by field: {"price": "max"}')
+    for name, policy in found.items():
+        if fields.get(name) != "scalar" or policy not in POLICIES:
+            raise WorkloadError(number, f"{name} is resolved by {policy!r}", "A scalar may be, by max or min")
+    return found
 
 
 def dump(workload: Workload) -> str:
     """The file of a workload."""
-    head = {"workload": workload.name, "fields": workload.fields, "start": workload.start}
+    head: dict[str, Any] = {"workload": workload.name, "fields": workload.fields, "start": workload.start}
+    if workload.resolve:
+        head["resolve"] = workload.resolve
     lines: list[dict[str, Any]] = [head if workload.declared else {**head, "declared": False}]
     for number, tasks in enumerate(workload.rounds, 1):
         for task in tasks:
@@ -136,15 +156,26 @@ def _round(place: Iterable[Any]) -> Any:
     return line["round"]
 
 
-def _task(number: int, line: dict[str, Any], fields: Mapping[str, str]) -> Task:
+def _task(number: int, line: dict[str, Any], fields: Mapping[str, str], resolve: Mapping[str, str]) -> Task:
     changes = line.get("changes")
     if not isinstance(line.get("agent"), str) or not isinstance(changes, dict):
         mend = 'Write {"round": 1, "agent": "ada", "changes": {"key": {"field": ...}}}'
         raise WorkloadError(number, "a task names its agent and what it changes", mend)
     for key, change in changes.items():
-        for name, value in (change or {}).items():
-            _check(number, key, name, value, fields)
-    return Task(line["agent"], changes, float(line.get("think", 0.0)), bool(line.get("fails")))
+        _check_all(number, key, {} if change is None else change, fields, resolve)
+    think = line.get("think", 0.0)
+    if isinstance(think, bool) or not isinstance(think, int | float) or think < 0:
+        raise WorkloadError(number, f"think is {think!r}", "Give the seconds that the agent thinks")
+    return Task(line["agent"], changes, float(think), bool(line.get("fails")))
+
+
+def _check_all(number: int, key: str, change: Any, fields: Mapping[str, str], resolve: Mapping[str, str]) -> None:
+    if not isinstance(change, dict):
+        raise WorkloadError(number, f"the change of {key} is {change!r}", "Give its fields, or null to delete it")
+    for name, value in change.items():
+        _check(number, key, name, value, fields)
+        if name in resolve and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise WorkloadError(number, f"{name} is resolved by {resolve[name]}, and {value!r} no number", "Give one")
 
 
 _FITS: dict[str, tuple[type, ...]] = {
@@ -159,6 +190,10 @@ def _check(number: int, key: str, name: str, value: Any, fields: Mapping[str, st
     if fits is not None and (not isinstance(value, fits) or isinstance(value, bool)):
         wanted = " or ".join(one.__name__ for one in fits)
         raise WorkloadError(number, f"{name} is a {fields[name]}, and {value!r} no {wanted}", "See the format")
+    if isinstance(value, dict) and fields[name] == "text":
+        words = value.get("replace")
+        if not isinstance(words, list) or len(words) != 2 or not all(isinstance(word, str) for word in words):
+            raise WorkloadError(number, f"{value!r} replaces nothing", 'Write {"replace": ["word", "other"]}')
 
 
 def changed(fields: Mapping[str, str], value: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,17 @@ WORKLOAD = Annotated[
     Path, typer.Option(exists=True, dir_okay=False, help="The workload: JSON lines, see docs/workloads.md.")
 ]
 THINK = Annotated[bool, typer.Option(help="Whether the agents take the time to think that the workload gives them.")]
-COUNTS = ("kept", "escalated", "lost", "corrupted", "false alarms", "missed alarms", "with names")
+COUNTS = {
+    "kept": "kept",
+    "of them merged": "merged",
+    "resolved": "resolved",
+    "escalated": "escalated",
+    "lost": "lost",
+    "corrupted": "corrupted",
+    "false alarms": "false",
+    "missed alarms": "missed",
+    "with names": "attributed",
+}
 
 
 def bench(workload: WORKLOAD, think: THINK = True) -> None:
@@ -58,8 +68,8 @@ def _table(rows: Sequence[tuple[str, Verdict, Costs]]) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     table.add_row("right", *("yes" if verdict.right else "NO" for _, verdict, _ in rows))
-    for number, name in enumerate(COUNTS, 1):
-        table.add_row(name, *(f"{verdict[number]:,}" for _, verdict, _ in rows))
+    for name, count in COUNTS.items():
+        table.add_row(name, *(f"{getattr(verdict, count):,}" for _, verdict, _ in rows))
     table.add_row("model calls", *(f"{costs.model_calls:,}" for *_, costs in rows))
     table.add_row("retries", *(f"{costs.retries:,}" for *_, costs in rows))
     for share in (0.5, 0.95, 0.99):
