@@ -9,7 +9,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import agentsync, crews, crowds, databases, growth, memory, reads, report, speed, texts
+from benchmarks import (
+    agentsync,
+    crews,
+    crowds,
+    databases,
+    fleet_page,
+    growth,
+    memory,
+    plots,
+    reads,
+    report,
+    scaling,
+    speed,
+    texts,
+)
 from benchmarks.fleet import rows as fleet
 from benchmarks.fleet.playing import Played
 from benchmarks.measure import Note, machine
@@ -34,6 +48,7 @@ GROUPS: dict[str, Callable[[Sizes], Iterator[report.Finding]]] = {
     "databases": databases.rows,
     "fleet": fleet.rows,
     "usable": fleet.usable_rows,
+    "scaling": scaling.rows,
     "crews": crews.rows,
     "agentsync": agentsync.rows,
 }
@@ -74,6 +89,13 @@ def main(arguments: list[str] | None = None) -> int:
     if page is not None:
         given = sys.argv[1:] if arguments is None else arguments
         page.parent.mkdir(parents=True, exist_ok=True)
+        drawn = [one for one in found if isinstance(one, scaling.Curve)]
+        if drawn:
+            plots.draw(drawn, page.parent / "plots")
+            extrapolated = fleet_page.page(drawn, machine(), "make bench")
+            if extrapolated is not None:
+                (page.parent / "fleet.md").write_text(extrapolated, encoding="utf-8")
+            (page.parent / "plots" / plots.POINTS).write_text(scaling.dump(drawn, "make bench"), encoding="utf-8")
         page.write_text(report.document(found, " ".join(["python -m benchmarks", *given])), encoding="utf-8")
         console.print(f"Written: {page}")
     return 0 if all(one.met for one in found if isinstance(one, Played) and one.ours) else 1

@@ -10,10 +10,11 @@ from rich.table import Table
 
 from benchmarks.fleet.playing import STOCK, Played
 from benchmarks.measure import Note, Row, machine
+from benchmarks.scaling import Curve
 
 __all__ = ["GROUPS", "Finding", "document", "show", "verdict"]
 
-Finding = Row | Played | Note
+Finding = Row | Played | Curve | Note
 
 GROUPS = {
     "speed": "One put, one write, one get. Times are medians of single calls, in real LangGraph nodes unless the row "
@@ -37,6 +38,9 @@ GROUPS = {
     "run of its own, without what a database server holds.",
     "time to a usable value": "Two agents give a field two values. How long after the second write somebody can read a "
     "value and work on, and where somebody decides, until the decision is there. A model call is a sleep of 50 ms.",
+    "scaling": "Both axes are logarithmic. Where agents and processes are counted every commit waits for the disk; "
+    "SQLite has `synchronous=normal` in the curves over documents and history, so that the disk does not hide the "
+    "rest. Postgres is a server on the same machine.",
     "CrewAI": "CrewAI's memory storage (LanceDB), and ours over it with the records in a SQLite file, whose writes "
     "wait for the disk, as LanceDB's do not. A tool call is what an agent's call in a crew's task spends in our tool.",
     "agentsync 0.1.0": "The published LangGraph merge store (PyPI: extodan-agentsync), in an environment of its own "
@@ -48,6 +52,8 @@ FLEET_HEAD = (
     *("workload", "strategy", "right", "kept", "merged", "resolved", "escalated", "lost", "corrupted", "false"),
     *("missed", "named", "model calls", "retries", "p50 ms", "p95 ms", "p99 ms", "seconds", "bare", "peak kB"),
 )
+WORDS = ("unit", "met", "strategy", "right", "line")
+CURVE_HEAD = ("curve", "line", "from", "to", "unit")
 PEER_HEAD = ("row", "agentsync", "unit", "against", "", "ratio", "Concordant's ratio")
 
 
@@ -75,7 +81,11 @@ def show(console: Console, group: str, findings: Sequence[Finding], everything: 
     head, lines, notes = _table(group, findings, everything)
     table = Table(title=group, title_justify="left", header_style="bold")
     for number, name in enumerate(head):
-        words = number == 0 or name in ("unit", "met", "strategy", "right") or (head is not FLEET_HEAD and number == 4)
+        words = (
+            number == 0
+            or name in ("unit", "met", "strategy", "right", "line")
+            or (head is not FLEET_HEAD and number == 4)
+        )
         table.add_column(name, justify="left" if words else "right", no_wrap=head is FLEET_HEAD and words)
     for line in lines:
         missed = line[-1] == "NO" or (head is FLEET_HEAD and line[2] == "NO")
@@ -108,6 +118,7 @@ def document(findings: Sequence[Finding], command: str) -> str:
             rows = [head, tuple(right), *lines]
             parts.append("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows))
         parts += [f"- {note}" if len(notes) > 1 else note for note in notes]
+        parts += [f"![{one.name}](plots/{one.file}.svg)" for one in mine if isinstance(one, Curve)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -130,11 +141,21 @@ def _table(
             met = {None: "", True: "yes", False: "NO"}[one.met]
             lines.append((*_measured(one), _budget(one), met))
             notes += [f"{one.name}: {one.note}"] if one.note else []
+        elif isinstance(one, Curve):
+            lines += [(one.name, name, *_ends(points), one.y) for name, points in one.lines.items()]
         elif isinstance(one, Played):
             lines.append(_played(one))
             if one.error:
                 notes.append(f"{one.name}: it broke ({one.error})")
+    if any(isinstance(one, Curve) for one in findings):
+        return CURVE_HEAD, lines, notes
     return FLEET_HEAD if any(isinstance(one, Played) for one in findings) else SPEED_HEAD, lines, notes
+
+
+def _ends(points: Sequence[tuple[float, float]]) -> tuple[str, str]:
+    """The first and the last point of a line."""
+    (first, low), (last, high) = points[0], points[-1]
+    return f"{_number(low)} at {first:,.0f}", f"{_number(high)} at {last:,.0f}"
 
 
 def _played(one: Played) -> tuple[str, ...]:

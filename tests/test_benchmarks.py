@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from benchmarks import __main__ as command, agentsync, crews, environments, report
+from benchmarks import __main__ as command, agentsync, crews, environments, fleet_page, plots, report
 from benchmarks.fleet.playing import OURS as CONCORDANT, STOCK, Played
 from benchmarks.fleet.workloads import all_workloads
 from benchmarks.measure import Note, Row, Sample, interleaved
+from benchmarks.scaling import Curve, curves, dump
 from benchmarks.subjects import FULL, QUICK
 
 OURS = [name for name in command.GROUPS if name not in ("agentsync", "crews")]  # which need other environments
@@ -77,6 +79,15 @@ MEASURED = {
             *(f"{CONCORDANT}, {where}" for where in ("workspace", "in memory", "SQLite")),
         )
     ],
+    "scaling": [
+        "A put beside so many documents",
+        "A get of one of so many documents",
+        "A write to a document with so long a history",
+        "A put of so many fields, undeclared, on a key that is there",
+        "Writes a second by so many agents at once",
+        "Bytes of the file for each write",
+        "Writes a second by so many processes",
+    ],
     "time to a usable value": [
         "Concordant, nothing declared beyond the kind: the last agreed value",
         'Concordant, provisional="latest": the newest contender',
@@ -119,6 +130,25 @@ def test_the_stock_store_loses_and_ours_does_not(findings: list[report.Finding])
     stock = {one.workload: one.verdict for one in played if one.strategy == STOCK}
     assert [name for name, verdict in stock.items() if verdict.right] == ["a pipeline of 4 steps"]
     assert sum(verdict.missed for verdict in stock.values()) > 0
+
+
+def test_curves_are_drawn_from_their_points(findings: list[report.Finding], tmp_path: Path) -> None:
+    """What was measured is kept, and gives the same pictures again, byte for byte."""
+    found = [one for one in findings if isinstance(one, Curve)]
+    plots.draw(found, tmp_path / "one")
+    plots.draw(curves(json.loads(dump(found, "test"))), tmp_path / "other")
+    drawn = sorted((tmp_path / "one").iterdir())
+    assert len(drawn) == 7
+    for path in drawn:
+        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
+        assert b"<svg" in path.read_bytes()
+
+
+def test_the_fleets_page_is_that_of_the_curves() -> None:
+    """The numbers of docs/fleet.md, and the arithmetic with them, are those of the points that lie beside the plots."""
+    data = json.loads((plots.FOLDER / plots.POINTS).read_text("utf-8"))
+    page = fleet_page.page(curves(data), data["machine"], data["command"])
+    assert page == (plots.FOLDER.parent / "fleet.md").read_text("utf-8")
 
 
 def test_the_report_has_every_row_once(findings: list[report.Finding]) -> None:
