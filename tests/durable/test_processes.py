@@ -63,11 +63,12 @@ def killed(url: str, seed: str, rounds: int) -> int:
     return total
 
 
-def in_journal(workspace: Workspace, worker: int, number: int) -> bool:
+def in_journal(workspace: Workspace, worker: int, number: int, newest: int = 4) -> bool:
+    """Whether a step is among the newest commits."""
     mark = f'"{worker}.{number}"'.encode()
     line = f"line {worker}.{number}.".encode()
     bodies = workspace.storage.database.rows(  # type: ignore[attr-defined]
-        "SELECT body, agent FROM concordant_journal ORDER BY n DESC LIMIT 4"
+        f"SELECT body, agent FROM concordant_journal ORDER BY n DESC LIMIT {newest}"
     )
     return any(
         agent in (f"w{worker}", "anonymous") and (mark in body or line in body or owned(body, worker, number))

@@ -7,7 +7,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,9 +15,10 @@ from concordant.storage.clock import SharedClock
 from concordant.storage.conditions import Condition, for_postgres
 from concordant.storage.database import Columns, Query, Writing
 from concordant.storage.events import Listener
-from concordant.storage.listening import CHANNEL, PostgresListener
+from concordant.storage.listening import PostgresListener
 from concordant.storage.migrating import VERSION, checked, migrate
 from concordant.storage.options import PostgresOptions
+from concordant.storage.postgres_writing import PostgresWriting, with_marks
 from concordant.storage.tables import POSTGRES
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class PostgresDatabase:
         self._pool: ConnectionPool | None = None
         self._closed = False
         try:
-            self.replica = self._prepared(replica)
+            self.replica = self._patiently(replica)
         except BaseException:
             self.close()
             raise
@@ -98,6 +98,17 @@ class PostgresDatabase:
         limits = (options.statement_timeout + options.lock_timeout, options.lock_timeout, idle)
         connection.execute(_SETTINGS, [f"{round(1000 * seconds)}ms" for seconds in limits])
 
+    def _patiently(self, wanted: str | None) -> str:
+        """Prepares the database; waits for a server that is starting, or recovering from a crash."""
+        end = time.monotonic() + self._options.connect_timeout
+        while True:
+            try:
+                return self._prepared(wanted)
+            except StorageError as error:
+                if "the database system is" not in error.reason or time.monotonic() > end:
+                    raise
+            time.sleep(_PAUSES[2])
+
     def _prepared(self, wanted: str | None) -> str:
         """Connects, with the tables up to date; returns the store's name."""
         # Not by to_regclass: while it waits for another to make the tables, a session may remember that there are none.
@@ -108,7 +119,7 @@ class PostgresDatabase:
         seconds = max(2, round(self._options.connect_timeout))
         try:
             with self._psycopg.connect(self._url, autocommit=True, connect_timeout=seconds) as connection:
-                tx = _Writing(connection)
+                tx = PostgresWriting(connection)
                 for _ in range(5):
                     before = time.time()
                     ((there,),) = tx.rows("SELECT extract(epoch FROM clock_timestamp())::float8")
@@ -226,7 +237,7 @@ class PostgresDatabase:
     # -- the work ------------------------------------------------------------------------------------------------
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
-        return self._call(lambda connection: _Writing(connection).rows(statement, parameters))
+        return self._call(lambda connection: PostgresWriting(connection).rows(statement, parameters))
 
     def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
         return for_postgres(conditions, column)
@@ -237,8 +248,8 @@ class PostgresDatabase:
                 connection.execute(_BEGIN)
                 before = time.time()
                 store = connection.execute(_STORE, binary=True)
-                first = connection.execute(_marks(ahead[0]), ahead[1], binary=True) if ahead is not None else None
-                tx = _Writing(connection)
+                first = connection.execute(with_marks(ahead[0]), ahead[1], binary=True) if ahead is not None else None
+                tx = PostgresWriting(connection)
                 ((tx.n, tx.clock, there, xid),) = store.fetchall()
                 tx.now = self._clock.shared(time.time())
                 self._clock.watch(before, there, time.time())
@@ -297,34 +308,8 @@ class _Unknown(Exception):
         super().__init__(xid)
 
 
-class _Writing:
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
-        self.n = 0
-        self.clock = self.now = 0.0
-        self.ahead: list[Columns] = []
-        self.witness: tuple[int, float] | None = None
-        self.changes = False
-
-    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
-        return self._connection.execute(_marks(statement), parameters, binary=True).fetchall()
-
-    def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        self.changes = True
-        self._connection.execute(_marks(statement), parameters)
-
-    def announce(self) -> None:
-        self._connection.execute(f"NOTIFY {CHANNEL}")
-
-
 _opened: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
 _abandoned: list[Any] = []
-
-
-@lru_cache(maxsize=1024)
-def _marks(statement: str) -> Any:
-    """A statement with the driver's own marks for parameters."""
-    return statement.replace("?", "%s")
 
 
 def _without_password(url: str) -> str:

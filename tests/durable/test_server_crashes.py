@@ -1,0 +1,79 @@
+"""A Postgres server that crashes again and again while processes write, some of which are killed too."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+
+import psycopg
+import pytest
+
+from concordant import Workspace
+
+from .cutting import crash, own_server
+from .processes import check_store, start
+from .test_processes import in_journal
+from .work import SCHEMAS, Expected
+
+DOCUMENTS = 10
+
+
+def crashed(url: str, seed: str, crashes: int, kills: int) -> int:
+    """Kills processes of the server, and writers, at random instants; returns how many steps were acknowledged."""
+    rnd = random.Random(seed)
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        began = workspace.moment()
+    numbers = iter(range(10_000))
+    working = {n: start(url, n, 0, 100_000, DOCUMENTS, began) for n in (next(numbers), next(numbers))}
+    ended = {}
+    for victim in rnd.sample(["server"] * crashes + ["writer"] * kills, crashes + kills):
+        time.sleep(rnd.uniform(0.3, 0.9))
+        if victim == "server":
+            crash(url, _some_process(url, rnd))
+        else:
+            worker = rnd.choice(sorted(working))
+            ended[worker] = working.pop(worker)
+            ended[worker].kill()
+            worker = next(numbers)
+            working[worker] = start(url, worker, 0, 100_000, DOCUMENTS, began)
+    time.sleep(1.0)
+    for process in working.values():
+        assert process.poll() is None, process.communicate()
+        process.kill()
+    expected, total = Expected(), 0
+    with Workspace(url, schemas=SCHEMAS) as workspace:
+        for worker, process in {**ended, **working}.items():
+            steps = [int(line) for line in process.communicate(timeout=60)[0].decode().split("\n")[:-1]]
+            assert process.returncode == -signal.SIGKILL
+            total += len(steps)
+            for number in steps:
+                expected.add(worker, number, DOCUMENTS)
+            # The step under way when a writer was killed may have been committed; then all of it was.
+            if in_journal(workspace, worker, len(steps), newest=1_000_000):
+                expected.add(worker, len(steps), DOCUMENTS)
+        expected.check(workspace)
+    check_store(url)
+    return total
+
+
+def _some_process(url: str, rnd: random.Random) -> int:
+    """A process of the server, whose death makes it end all others and recover."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() ORDER BY pid"
+        found = connection.execute(query).fetchall()
+    return int(rnd.choice(found)[0])
+
+
+def test_g10_a_server_that_crashes_loses_nothing_acknowledged(seed: str) -> None:
+    """Every acknowledged write is there once, no half of one, and writers go on by themselves."""
+    with own_server() as url:
+        assert crashed(url, seed, crashes=3, kills=2) > 0
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("number", range(10))
+def test_g10_two_hundred_crashes_of_a_server(seed: str, number: int) -> None:
+    """The same for long: 200 crashes of a server and as many kills of writers, in ten stores."""
+    with own_server() as url:
+        assert crashed(url, f"{seed}/{number}", crashes=20, kills=20) > 0
