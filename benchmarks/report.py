@@ -35,7 +35,7 @@ GROUPS = {
     "says; *bare* is the time without. p50 to p99 are of the store's calls, without thinking. *Kept* is in the values, "
     "*merged* the part of it to whose place others gave something at the same time, *resolved* what a declared policy "
     "set aside, on record. *Named*: contributions whose agents the store can tell. The peak is by tracemalloc, in a "
-    "run of its own, without what a database server holds.",
+    "run of its own, without what a database server holds; rivals are not watched.",
     "time to a usable value": "Two agents give a field two values. How long after the second write somebody can read a "
     "value and work on, and where somebody decides, until the decision is there. A model call is a sleep of 50 ms.",
     "scaling": "Both axes are logarithmic. Where agents and processes are counted every commit waits for the disk; "
@@ -162,11 +162,11 @@ def _played(one: Played) -> tuple[str, ...]:
     v = one.verdict
     became = (v.kept, v.merged, v.resolved, v.escalated, v.lost, v.corrupted, v.false, v.missed, v.attributed)
     counts = (*became, one.model_calls, one.retries)
-    times = (one.p50, one.p95, one.p99, one.seconds, one.bare, one.peak)
+    times = (one.p50, one.p95, one.p99, one.seconds, one.bare)
     if one.error:
-        return (one.workload, one.strategy, "broke", *[""] * (len(counts) + len(times)))
-    right = "yes" if v.right else "NO"
-    return (one.workload, one.strategy, right, *(f"{c:,}" for c in counts), *(_number(t) for t in times))
+        return (one.workload, one.strategy, "broke", *[""] * (len(counts) + len(times) + 1))
+    right, peak = "yes" if v.right else "NO", "" if one.peak is None else _number(one.peak)
+    return (one.workload, one.strategy, right, *(f"{c:,}" for c in counts), *(_number(t) for t in times), peak)
 
 
 def _measured(row: Row) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ class Played(NamedTuple):
     """What became of a workload under a strategy, and what it cost.
 
     Attributes:
-        peak: the most that Python held beyond what was there before, in kB, in a play of its own.
+        peak: the most that Python held beyond what was there before, in kB, in a play of its own; none for rivals.
         p50, p95, p99: of the store's calls, in milliseconds.
         seconds: with the agents' thinking (a sleep for a model call); ``bare``: without.
         error: why it could not be played to the end.
@@ -35,7 +35,7 @@ class Played(NamedTuple):
     p99: float
     seconds: float
     bare: float
-    peak: float
+    peak: float | None
     error: str = ""
 
     @property
@@ -55,13 +55,13 @@ class Played(NamedTuple):
         return not self.error and v.right and v.attributed == v.kept + v.escalated
 
 
-def played(workload: Workload, strategy: Strategy) -> Played:
-    """Plays a workload three times, on fresh stores: with thinking, without, and while the memory is watched."""
+def played(workload: Workload, strategy: Strategy, *, watched: bool = True) -> Played:
+    """Plays a workload three times, on fresh stores: with thinking, without, and (``watched``) for its memory."""
     costs, bare = Costs(), Costs(thinking=False)
     try:
         outcome = play(workload, strategy.open(workload), costs)
         play(workload, strategy.open(workload), bare)
-        peak = _peak(workload, strategy)
+        peak = _peak(workload, strategy) if watched else None
     except Exception as error:
         return failed(workload.name, strategy.name, error)
     verdict = judge(truth_of(workload), outcome, serial=strategy.serial)
@@ -83,7 +83,7 @@ def _peak(workload: Workload, strategy: Strategy) -> float:
         tracemalloc.stop()
 
 
-def report(workload: str, strategy: str, verdict: Verdict, costs: Any, bare: Any, peak: float) -> Played:
+def report(workload: str, strategy: str, verdict: Verdict, costs: Any, bare: Any, peak: float | None) -> Played:
     """What was measured."""
     quantiles = [1000 * bare.quantile(share) for share in (0.5, 0.95, 0.99)]
     counts = (costs.model_calls, costs.retries)

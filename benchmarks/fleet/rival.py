@@ -20,7 +20,7 @@ RIVALS = {"agentsync": "rival_agentsync", "agent-coherence": "rival_coherence"}
 def main(name: str, folder: str) -> None:
     """Plays all workloads of a folder."""
     strategy: Strategy = importlib.import_module(f"benchmarks.fleet.{RIVALS[name]}").STRATEGY
-    rows = [played(load(path), strategy) for path in sorted(Path(folder).glob("*.jsonl"))]
+    rows = [played(load(path), strategy, watched=False) for path in sorted(Path(folder).glob("*.jsonl"))]
     json.dump([{**row._asdict(), "verdict": row.verdict._asdict()} for row in rows], sys.stdout)
 
 
