@@ -10,8 +10,11 @@ import pytest
 from concordant.tree import change as change_module
 from concordant.workspace import executions, scope as scope_module
 from concordant.workspace.executions import Executions, Part
+from concordant.workspace.scope import Scope
+from concordant.workspace.scoping import Scoping
 
 from ..langgraph.effects import test_once
+from ..semantics import test_cancelled
 
 apply_module = import_module("concordant.record.apply")
 Patch = pytest.MonkeyPatch
@@ -66,7 +69,27 @@ def what_was_put_back_is_unseen(patch: Patch) -> None:
     patch.setattr(scope_module.Mark, "time", property(lambda _: 0.0))
 
 
+@mutant
+def the_next_execution_is_not_known(patch: Patch) -> None:
+    """What was cancelled and goes on is taken for the last execution."""
+    patch.setattr(Scoping, "_succeed", lambda *_: None)
+
+
+@mutant
+def late_puts_of_what_was_cancelled_are_not_met(patch: Patch) -> None:
+    """An execution knows of the earlier one what it had put when this one began."""
+    patch.setattr(Scope, "successors", lambda _: [])
+
+
+@mutant
+def all_that_is_cancelled_was_taken_back(patch: Patch) -> None:
+    """What is put after the next execution diverged counts as taken back by that."""
+    patch.setattr(Executions, "_taken_back", lambda self, ordinal, _: self._diverging(ordinal))
+
+
 def nodes() -> None:
+    for order in test_cancelled.interleavings():
+        test_cancelled.play(order, reads=True)
     for seed in (*range(60), *range(480, 490)):
         test_once.check(seed, "retry")
 

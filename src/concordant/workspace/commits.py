@@ -108,7 +108,7 @@ class Pending:
         if gone is seen_everything and self.mode == "delete":
             self.version = version_of(state)
             return None
-        replay = None if gone is seen_everything else self._replay(state)
+        replay = None if gone is seen_everything else self._replay(state, n)
         if replay is not None and not replay.diverging and not sets:
             self.version = version_of(state)
             return self._renewed(state, dot_of(replay.own[-1].row.stamp(self.replica)), n, time)
@@ -306,11 +306,11 @@ class Pending:
             return None
         return self.scope.earlier.get((self.namespace, self.key))
 
-    def _replay(self, state: State | None) -> Replay | None:
+    def _replay(self, state: State | None, n: int) -> Replay | None:
         """What becomes of the put of an earlier execution whose place this one takes."""
         executions = self._executions()
         if executions is None or self.op is None:
             return None
         since = state.reborn if isinstance(state, Record) else 0.0
         values = None if self.mode == "delete" else self._values()
-        return executions.replay(self.op[2], values, since, {path[0] for path in self.parked})
+        return executions.replay(self.op[2], values, n, since, {path[0] for path in self.parked})

@@ -208,7 +208,11 @@ class Engine(Reading):
         """The identity of a task's put, by which a later execution of the task finds it."""
         task = scope.task
         assert task is not None
-        if scope.base.executed_before is not False:
+        base = scope.base
+        if base.successor is not None:
+            for later in scope.successors():
+                later.rewritten.add(document)
+        if base.executed_before is not False or base.overlaps:
             self._earlier(scope, document)
         return task.task, task.execution, scope.number(document), scope.since
 

@@ -6,12 +6,15 @@ The n-th put of an execution takes the place of the n-th put of the one before, 
 - A field that it gives another value *diverges*: what the earlier n-th put did to it is taken back, and what later
   ones did to it as well, for they built on a value that is no more. If the new execution makes those puts again, they
   are edits of the new value, equal or not.
+
+An execution that was cancelled may go on beside the next one. What it puts then stands until the next one makes that
+put; what the next one has made already is not made again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.kinds.record import split_slot
@@ -29,6 +32,7 @@ Fields: TypeAlias = frozenset[str | None]
 
 _NOTHING: Fields = frozenset()
 _WHOLE: Fields = frozenset([None])
+_NONE: frozenset[str] = frozenset()
 
 
 class Part(NamedTuple):
@@ -77,6 +81,13 @@ class Replay(NamedTuple):
         return self.kept.union(name for name in fields if name is not None)
 
 
+class _Replayed(NamedTuple):
+    """What a put of the present execution did to the earlier ones, and the number of its commit."""
+
+    diverging: Fields
+    n: int
+
+
 class _Made(NamedTuple):
     """The n-th put of the executions so far: the last of them, what stands of all, when the first began, and the
     fields in which nothing stands, because the last execution diverged before it and came no further."""
@@ -97,56 +108,70 @@ class Executions:
     Args:
         rows: the journal's rows of those puts.
         open_: whether a put also changes what it leaves out (in a namespace without a model).
+        later: the executions that began after the present one.
+        present: what was known of the same executions before, with what the present one has put.
     """
 
-    __slots__ = ("_made", "_open", "_replayed")
+    __slots__ = ("_later", "_made", "_open", "_replayed")
 
-    def __init__(self, rows: Iterable[Row], *, open_: bool) -> None:
+    def __init__(
+        self, rows: Iterable[Row], *, open_: bool, later: Set[str] = frozenset(), present: Executions | None = None
+    ) -> None:
         self._open = open_
+        self._later: Set[str] = frozenset()
         self._made: dict[int, _Made] = {}
-        self._replayed: dict[int, Fields] = {}
-        execution = None
+        executions: dict[str, dict[int, _Replayed]] = {}
         for row in sorted(rows, key=lambda row: row.n):
             assert row.op is not None
-            if row.op[1] != execution:
-                execution, self._replayed = row.op[1], {}
+            self._replayed = executions.setdefault(row.op[1], {})
             self._take(row, row.op[2], row.op[3])
-        self._replayed = {}
+        self._replayed = present._replayed if present is not None else {}
+        self._later = later
 
     def replay(
-        self, ordinal: int, values: dict[str, Any] | None, since: float, parked: Collection[str] = ()
+        self, ordinal: int, values: dict[str, Any] | None, n: int, since: float, parked: Collection[str] = ()
     ) -> Replay | None:
         """What the n-th put of the present execution makes of the earlier ones; ``None`` if there is none.
 
         Args:
             values: the values that it gives; ``None`` for a deletion.
+            n: the number of its commit.
             since: a time; what was put before it is over.
             parked: fields for which it gives values of a wrong type.
         """
         made = self._made.get(ordinal)
         if made is None or made.row.time < since:
-            self._replayed[ordinal] = _NOTHING
+            self._replayed[ordinal] = _Replayed(_NOTHING, n)
             return None
+        assert made.row.op is not None
+        if made.row.op[1] in self._later:
+            self._replayed[ordinal] = _Replayed(_NOTHING, n)
+            return Replay(made.began, _NOTHING, _NONE, made.parts, ())
         diverged = self._diverging(ordinal)
         before = diverged | made.void
         old = made.values()
         if old is None or values is None:
             diverging = _NOTHING if old is values and not before else _WHOLE
-            kept: frozenset[str] = frozenset()
+            kept = _NONE
         elif None in before:
-            diverging, kept = _WHOLE, frozenset()
+            diverging, kept = _WHOLE, _NONE
         else:
             names = {*old, *values, *parked}
             changed = {n for n in names if n not in old or n not in values or not alike(old[n], values[n])}
             changed |= {name for name in before if name is not None and (self._open or name in names)}
             kept = frozenset(names - changed)
             diverging = frozenset(changed)
-        self._replayed[ordinal] = diverging
+        self._replayed[ordinal] = _Replayed(diverging, n)
         if not diverging:
             return Replay(made.began, diverging, kept, made.parts, ())
-        own = [(part._replace(within=diverging) if kept else part).without(before) for part in made.parts]
+        own = [
+            (part._replace(within=diverging) if kept else part).without(self._taken_back(ordinal, part) | made.void)
+            for part in made.parts
+        ]
         later = [
-            part._replace(within=_WHOLE if part.row.act == "delete" else diverging).without(diverged)
+            part._replace(within=_WHOLE if part.row.act == "delete" else diverging).without(
+                self._taken_back(ordinal, part)
+            )
             for number, other in self._made.items()
             if number > ordinal and number not in self._replayed
             for part in other.parts
@@ -161,7 +186,7 @@ class Executions:
     def hidden(self, since: float) -> list[Part]:
         """What the present execution is not to read: effects of earlier ones that it has not replaced, newest first."""
         found = [
-            part.without(self._diverging(number))
+            part.without(self._taken_back(number, part))
             for number, made in self._made.items()
             if number not in self._replayed
             for part in made.parts
@@ -171,12 +196,20 @@ class Executions:
 
     def _diverging(self, ordinal: int) -> Fields:
         """The fields in which the present execution has diverged before its n-th put."""
-        return _NOTHING.union(*(fields for number, fields in self._replayed.items() if number < ordinal))
+        return self._union(ordinal, 0)
+
+    def _taken_back(self, ordinal: int, part: Part) -> Fields:
+        """The fields of an n-th put that the present execution took back by diverging before its own n-th."""
+        return self._union(ordinal, part.row.n)
+
+    def _union(self, ordinal: int, after: int) -> Fields:
+        replayed = list(self._replayed.items())
+        return _NOTHING.union(*(put.diverging for number, put in replayed if number < ordinal and put.n > after))
 
     def _take(self, row: Row, ordinal: int, began: float) -> None:
         """A put of an earlier execution as one of those that a later one meets."""
         old = self._made.get(ordinal)
-        replay = self.replay(ordinal, _Made(row, (), began).values(), 0.0)
+        replay = self.replay(ordinal, _Made(row, (), began).values(), row.n, 0.0)
         if replay is None or old is None:
             self._made[ordinal] = _Made(row, (Part(row),), began)
             return

@@ -231,24 +231,36 @@ class Reading:
 
     def _executed_before(self, base: Any, task: Any) -> bool:
         """Whether a task has written in another execution."""
-        if base.executed_before is None:
+        if base.executed_before is None or (not base.executed_before and base.overlaps):
             base.executed_before = self.storage.executed_before(task.task, task.execution)
         return bool(base.executed_before)
 
     def _earlier(self, scope: Scope, document: tuple[Namespace, str]) -> Executions | None:
         """The puts that earlier executions of the scope's task made to a document; ``None`` if there are none."""
         base, task = scope.base, scope.task
-        if base.executed_before is False or task is None:
+        if task is None or (base.executed_before is False and not base.overlaps):
             return None
         if not self._executed_before(base, task):
             return None
         if document not in scope.earlier:
-            puts = self.storage.puts_of(task.task, *document)
-            rows = [row for row in puts if row.op is not None and row.op[1] != task.execution]
-            open_ = not self.registry.find(document[0]).declared
-            scope.earlier.setdefault(document, Executions(rows, open_=open_) if rows else None)
+            scope.earlier.setdefault(document, self._executions(scope, document))
+        elif base.successor is not None or document in base.rewritten:
+            scope.earlier[document] = self._executions(scope, document, scope.earlier[document])
         found: Executions | None = scope.earlier[document]
         return found
+
+    def _executions(
+        self, scope: Scope, document: tuple[Namespace, str], known: Executions | None = None
+    ) -> Executions | None:
+        task = scope.task
+        assert task is not None
+        puts = self.storage.puts_of(task.task, *document)
+        rows = [row for row in puts if row.op is not None and row.op[1] != task.execution]
+        if not rows:
+            return None
+        later = {s.task.execution for s in scope.successors() if s.task is not None}
+        open_ = not self.registry.find(document[0]).declared
+        return Executions(rows, open_=open_, later=later, present=known)
 
 
 class _Projection:

@@ -146,9 +146,11 @@ class Scope:
         "origin",
         "parent",
         "relation",
+        "rewritten",
         "runner",
         "since",
         "strands",
+        "successor",
         "sure",
         "task",
         "took_back",
@@ -176,6 +178,8 @@ class Scope:
         self.ordinals: dict[Document, int] = {}
         self.earlier: dict[Document, Any] = {}  # what earlier executions of the task put (``Executions``)
         self.executed_before: bool | None = None
+        self.successor: Scope | None = None  # the task's next execution, begun while this one may go on
+        self.rewritten: set[Document] = set()  # documents that earlier executions have put to since this one began
         self.took_back: set[int] = set()  # its commits that took back what an earlier execution had put
         self.base = self  # the task's own scope, where this one is another name or handle of it
         self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last mark
@@ -268,6 +272,19 @@ class Scope:
         with _numbering:
             if self.ordinals.get(document) == ordinal + 1:
                 self.ordinals[document] = ordinal
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether another execution of the task goes on beside this one, as far as this process knows."""
+        return self.successor is not None or bool(self.rewritten)
+
+    def successors(self) -> list[Scope]:
+        """The later executions of the task, as far as this process knows them."""
+        found, scope = [], self.base.successor
+        while scope is not None:
+            found.append(scope)
+            scope = scope.successor
+        return found
 
     def renamed(self, name: str) -> Scope:
         """The same scope under another name."""

@@ -40,6 +40,7 @@ class Scoping:
         self._acting: ContextVar[tuple[str, Scope | None] | None] = ContextVar("concordant_acting", default=None)
         self._providers: tuple[Provider, ...] = ()
         self._tasks: dict[str, Scope] = {}
+        self._latest: dict[str, Scope] = {}  # by the task's identity: its last execution
         self._here: ContextVar[Scope | None] = ContextVar("concordant_strand", default=None)
         self._session = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
@@ -147,4 +148,18 @@ class Scoping:
             scope = self._tasks.setdefault(task.key, scope)
             if len(self._tasks) > _MOST_TASKS:
                 del self._tasks[next(iter(self._tasks))]
+            self._succeed(task, scope)
         return scope
+
+    def _succeed(self, task: TaskScope, scope: Scope) -> None:
+        """An execution that was cancelled may go on for a while beside the next one: it is told of that one."""
+        last = self._latest.get(task.task)
+        if last is None or last.task is None or last.task.execution == task.execution:
+            self._latest[task.task] = scope
+        elif last.task.began > task.began:
+            scope.successor = last
+        else:
+            last.successor = scope
+            self._latest[task.task] = scope
+        if len(self._latest) > _MOST_TASKS:
+            del self._latest[next(iter(self._latest))]

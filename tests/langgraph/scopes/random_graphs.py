@@ -61,16 +61,20 @@ class Truth:
     lock: Any = field(default_factory=threading.Lock)
     live: dict[Put, str] = field(default_factory=dict)
     parts: dict[Put, str] = field(default_factory=dict)
+    execution: dict[Put, int] = field(default_factory=dict)
     seen: dict[Place, set[Put]] = field(default_factory=dict)
 
     def read(self, place: Place) -> None:
         self.seen[place] = set(self.live)
 
-    def put(self, place: Place, ordinal: int, part: str, status: str | None) -> None:
-        """Where a put is made again it takes the place of the earlier; one of an equal value changes nothing."""
+    def put(self, place: Place, ordinal: int, part: str, status: str | None, execution: int) -> None:
+        """Where a put is made again it takes the place of the earlier; one of an equal value changes nothing. What was
+        cancelled may go on for a while: what it puts after its successor has made that put is nothing."""
         put = (place, ordinal)
         repeated = put in self.parts
-        self.parts[put] = part
+        if repeated and execution < self.execution[put]:
+            return
+        self.parts[put], self.execution[put] = part, execution
         if status is None or repeated:
             return
         known = self.seen.get(place, set())
@@ -113,7 +117,7 @@ class Writer:
         self.last = {**last, **value}
         if decides:
             value["status"] = name
-        self.world.truth.put(self.place, self.ordinal, part, name if decides else None)
+        self.world.truth.put(self.place, self.ordinal, part, name if decides else None, self.number)
         self.world.store.put(*AT, value)
         self.ordinal += 1
 
