@@ -24,7 +24,11 @@ from concordant.workspace import workspace as workspace_module
 collect_ignore = [] if importlib.util.find_spec("crewai") else ["crews"]
 
 # These crash a Postgres of their own, by pgserver, which has wheels up to Python 3.12. Up to there nothing is left out.
-NEED_OWN_SERVER = ["durable/test_connection_loss.py", "durable/test_server_crashes.py"]
+NEED_OWN_SERVER = [
+    "durable/test_connection_loss.py",
+    "durable/test_server_crashes.py",
+    "mutants/test_loss_mutants.py",
+]
 NO_OWN_SERVER = sys.version_info >= (3, 13) and importlib.util.find_spec("pgserver") is None
 collect_ignore += NEED_OWN_SERVER if NO_OWN_SERVER else []
 

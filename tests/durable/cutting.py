@@ -68,7 +68,8 @@ class Cut:
 
     Args:
         url: of the server, at a socket in the file system.
-        at: ``"before"`` the server hears of the commit, or ``"after"`` it has answered, the answer being lost.
+        at: ``"before"`` the server hears of the commit, ``"after"`` it has answered, the answer being lost, or when
+            the answer was ``"heard"``.
         cuts: how many commits; each is the first on its connection.
         meanwhile: called at a cut before anything of the commit is passed on.
     """
@@ -116,9 +117,12 @@ class Cut:
     def _to_client(self, client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(1 << 16):
-                if lost.is_set() and (self._at == "before" or b"COMMIT\0" in data):
+                answered = lost.is_set() and b"COMMIT\0" in data
+                if lost.is_set() and (self._at == "before" or (answered and self._at == "after")):
                     break
                 client.sendall(data)
+                if answered:
+                    break
         for end in (client, server):
             _hang_up(end)
 

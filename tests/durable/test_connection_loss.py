@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -26,11 +27,16 @@ def votes(url: str, key: str) -> int:
         return 0 if document is None else int(document.value["votes"])
 
 
-@pytest.mark.parametrize("at", ["before", "after"])
+@pytest.mark.parametrize("at", ["before", "after", "heard"])
 @pytest.mark.parametrize("cuts", [1, 3])
 def test_g5_g10_a_write_whose_connection_is_lost_at_the_commit_is_stored_once(server: str, at: str, cuts: int) -> None:
-    """Whether the commit or its answer was lost, once or several times: a counter counts the call once."""
-    key = f"{at}{cuts}"
+    """Whether the commit, its answer or only the connection was lost, once or several times: a counter counts the call
+    once."""
+    loses(server, at, cuts)
+
+
+def loses(server: str, at: str, cuts: int) -> None:
+    key = f"{at}{cuts}.{uuid4().hex}"
     Workspace(server, schemas=SCHEMAS).close()
     way = Cut(server, at, cuts)
     with Workspace(way.url, schemas=SCHEMAS) as workspace:

@@ -39,6 +39,8 @@ _SETTINGS = (
     "set_config('idle_in_transaction_session_timeout', %s, false)"
 )
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+_PASSING = ("the database system is", "closed the connection unexpectedly", "terminating connection")
+"""What is said of a connection that a server which is starting, recovering or crashing just now does not take."""
 
 
 class PostgresDatabase:
@@ -101,53 +103,57 @@ class PostgresDatabase:
     def _patiently(self, wanted: str | None) -> str:
         """Prepares the database; waits for a server that is starting, or recovering from a crash."""
         end = time.monotonic() + self._options.connect_timeout
+        seconds = max(2, round(self._options.connect_timeout))
         while True:
+            connected = False
             try:
-                return self._prepared(wanted)
-            except StorageError as error:
-                if "the database system is" not in error.reason or time.monotonic() > end:
-                    raise
+                with self._psycopg.connect(self._url, autocommit=True, connect_timeout=seconds) as connection:
+                    connected = True
+                    return self._prepared(connection, wanted)
+            except self._psycopg.Error as error:
+                passes = self._is_loss(error) if connected else any(text in str(error) for text in _PASSING)
+                if not passes or time.monotonic() > end:
+                    raise self._ours(error) from error
             time.sleep(_PAUSES[2])
 
-    def _prepared(self, wanted: str | None) -> str:
-        """Connects, with the tables up to date; returns the store's name."""
+    def _prepared(self, connection: psycopg.Connection[Any], wanted: str | None) -> str:
+        """Brings the tables up to date; returns the store's name."""
         # Not by to_regclass: while it waits for another to make the tables, a session may remember that there are none.
         known = (
             "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables "
             "WHERE tablename = 'concordant_schema' AND schemaname = ANY (current_schemas(false)))"
         )
-        seconds = max(2, round(self._options.connect_timeout))
-        try:
-            with self._psycopg.connect(self._url, autocommit=True, connect_timeout=seconds) as connection:
-                tx = PostgresWriting(connection)
-                for _ in range(5):
-                    before = time.time()
-                    ((there,),) = tx.rows("SELECT extract(epoch FROM clock_timestamp())::float8")
-                    self._clock.sample(before, there, time.time())
-                if tx.rows(known)[0][0]:
-                    name = checked(tx.rows(VERSION)[0], self.place, wanted)
-                    if name is not None:
-                        return name
-                with connection.transaction():
-                    connection.execute("SELECT pg_advisory_xact_lock(7062026100233)")  # one at a time makes tables
-                    return migrate(tx, tx.rows(known)[0][0], POSTGRES, self.place, wanted)
-        except self._psycopg.Error as error:
-            raise self._ours(error) from error
+        tx = PostgresWriting(connection)
+        for _ in range(5):
+            before = time.time()
+            ((there,),) = tx.rows("SELECT extract(epoch FROM clock_timestamp())::float8")
+            self._clock.sample(before, there, time.time())
+        if tx.rows(known)[0][0]:
+            name = checked(tx.rows(VERSION)[0], self.place, wanted)
+            if name is not None:
+                return name
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(7062026100233)")  # one at a time makes tables
+            return migrate(tx, tx.rows(known)[0][0], POSTGRES, self.place, wanted)
 
     def _call(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
         """Runs work on a connection; again on another if the connection is lost, which work must bear."""
         end = time.monotonic() + self._options.connect_timeout
         attempt = 0
         while True:
+            results: list[T] = []
             try:
                 with self._connections().connection() as connection:
-                    return work(connection)
+                    results.append(work(connection))
+                return results[0]
             except _Unknown as unknown:
                 if self._committed(unknown, end):
                     return unknown.result  # type: ignore[no-any-return]
                 if time.monotonic() > end:
                     raise self._ours(unknown.error) from unknown.error
             except self._psycopg.Error as error:
+                if results:  # the connection was lost on its way back to the pool
+                    return results[0]
                 if not self._may_repeat(error) or time.monotonic() > end:
                     raise self._ours(error) from error
             time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
@@ -244,28 +250,27 @@ class PostgresDatabase:
 
     def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
         def run(connection: psycopg.Connection[Any]) -> T:
-            with connection.pipeline() as pipeline:
-                connection.execute(_BEGIN)
-                before = time.time()
-                store = connection.execute(_STORE, binary=True)
-                first = connection.execute(with_marks(ahead[0]), ahead[1], binary=True) if ahead is not None else None
-                tx = PostgresWriting(connection)
-                ((tx.n, tx.clock, there, xid),) = store.fetchall()
-                tx.now = self._clock.shared(time.time())
-                self._clock.watch(before, there, time.time())
-                if first is not None:
-                    tx.ahead = first.fetchall()
-                result = work(tx)
-                if not tx.changes:
-                    connection.execute("ROLLBACK")
-                    return result
-                try:
-                    connection.execute("COMMIT")
-                    pipeline.sync()
-                except self._psycopg.OperationalError as error:
-                    if connection.broken or connection.closed or self._is_loss(error):
-                        raise _Unknown(xid, tx.witness, result, error) from error
-                    raise
+            tx = PostgresWriting(connection)
+            committing: _Unknown | None = None
+            try:
+                with connection.pipeline():
+                    connection.execute(_BEGIN)
+                    before = time.time()
+                    store = connection.execute(_STORE, binary=True)
+                    first = connection.execute(with_marks(ahead[0]), ahead[1], binary=True) if ahead else None
+                    ((tx.n, tx.clock, there, xid),) = store.fetchall()
+                    tx.now = self._clock.shared(time.time())
+                    self._clock.watch(before, there, time.time())
+                    if first is not None:
+                        tx.ahead = first.fetchall()
+                    result = work(tx)
+                    committing = _Unknown(xid, tx.witness, result)
+                    connection.execute("COMMIT" if tx.changes else "ROLLBACK")
+                # Only here the server was heard: a pipeline sends and hears what is left when it ends.
+            except self._psycopg.OperationalError as error:
+                if committing is not None and (connection.broken or connection.closed or self._is_loss(error)):
+                    raise committing from error
+                raise
             return result
 
         return self._call(run)
@@ -300,12 +305,16 @@ class PostgresDatabase:
 class _Unknown(Exception):
     """The connection was lost while a transaction was being committed."""
 
-    def __init__(self, xid: str, witness: tuple[int, float] | None, result: Any, error: Exception) -> None:
+    def __init__(self, xid: str, witness: tuple[int, float] | None, result: Any) -> None:
         self.xid = xid
         self.witness = witness
         self.result = result
-        self.error = error
         super().__init__(xid)
+
+    @property
+    def error(self) -> Exception:
+        """What was raised at the commit."""
+        return self.__cause__ if isinstance(self.__cause__, Exception) else self
 
 
 _opened: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
