@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -34,7 +35,36 @@ def own_server() -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+        with contextlib.suppress(FileNotFoundError):
+            _end(_postmaster(Path(folder)))  # one that was started since (``outage``)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def outage(url: str, seconds: float) -> None:
+    """The whole server is gone at once, for some time, and then recovers."""
+    from pgserver._commands import POSTGRES_BIN_PATH
+
+    with psycopg.connect(url) as connection:
+        ((data,),) = connection.execute("SHOW data_directory").fetchall()
+        ((sockets,),) = connection.execute("SHOW unix_socket_directories").fetchall()
+    folder = Path(data)
+    _end(_postmaster(folder))
+    time.sleep(seconds)
+    program = [POSTGRES_BIN_PATH / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-h '' -k {sockets}"]
+    subprocess.run([*program, "start"], user=folder.stat().st_uid, check=True, stdout=subprocess.DEVNULL)
+
+
+def _postmaster(folder: Path) -> int:
+    return int((folder / "postmaster.pid").read_text().split("\n")[0])
+
+
+def _end(pid: int) -> None:
+    """Ends a server without any care for what it does."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGQUIT)
+        while True:
+            os.kill(pid, 0)
+            time.sleep(0.01)
 
 
 def writer(url: str) -> tuple[int, str]:
@@ -69,7 +99,7 @@ class Cut:
     Args:
         url: of the server, at a socket in the file system.
         at: ``"before"`` the server hears of the commit, ``"after"`` it has answered, the answer being lost, or when
-            the answer was ``"heard"``.
+            the answer was ``"heard"``; ``"silent"``: nothing is passed on any more, and nobody is told, until ``heal``.
         cuts: how many commits; each is the first on its connection.
         meanwhile: called at a cut before anything of the commit is passed on.
     """
@@ -81,11 +111,16 @@ class Cut:
         self._folder = tempfile.mkdtemp(prefix="cut")
         self._at, self._meanwhile = at, meanwhile
         self.left = cuts
+        self._silent = threading.Event()
         self.url = url.replace(match[1], quote(self._folder))
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(Path(self._folder) / ".s.PGSQL.5432"))
         self._listener.listen()
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def heal(self) -> None:
+        """New connections are passed on again; those that were silent remain so."""
+        self._silent = threading.Event()
 
     def close(self) -> None:
         self._listener.close()
@@ -97,7 +132,7 @@ class Cut:
                 client, _ = self._listener.accept()
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self._target)
-                lost = threading.Event()
+                lost = self._silent if self._at == "silent" else threading.Event()
                 threading.Thread(target=self._to_server, args=(client, server, lost), daemon=True).start()
                 threading.Thread(target=self._to_client, args=(client, server, lost), daemon=True).start()
 
@@ -110,7 +145,8 @@ class Cut:
                     self._meanwhile()
                     if self._at == "before":
                         break
-                server.sendall(data)
+                if not (lost.is_set() and self._at == "silent"):
+                    server.sendall(data)
         for end in (client, server):
             _hang_up(end)
 
@@ -120,6 +156,8 @@ class Cut:
                 answered = lost.is_set() and b"COMMIT\0" in data
                 if lost.is_set() and (self._at == "before" or (answered and self._at == "after")):
                     break
+                if lost.is_set() and self._at == "silent":
+                    continue
                 client.sendall(data)
                 if answered:
                     break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from uuid import uuid4
 
 import psycopg
@@ -83,3 +84,27 @@ def test_g11_a_commit_that_never_succeeds_ends_in_an_error_of_ours(server: str) 
         workspace.agent("ada").write(SPACE, "never", {"votes": 2})
     way.close()
     assert votes(server, "never") == 2
+
+
+def test_g10_g11_a_server_that_is_not_heard_any_more_ends_in_an_error(server: str) -> None:
+    """Where a network swallows all, calls end with an error of ours that says what is known, and work again later."""
+    Workspace(server, schemas=SCHEMAS).close()
+    key = uuid4().hex
+    limits = PostgresOptions(connect_timeout=1, lock_timeout=0.5, statement_timeout=0.5)
+    way = Cut(server, "silent", 1)
+    with Workspace(way.url, schemas=SCHEMAS, options=limits) as workspace:
+        ada = workspace.agent("ada")
+        with pytest.raises(StorageError, match=r"silent.*not known whether the call was stored") as at_commit:
+            ada.write(SPACE, key, {"votes": 1})
+        assert at_commit.value.__cause__ is not None
+        for call in (lambda: ada.write(SPACE, key, {"votes": 2}), lambda: workspace.get(SPACE, key)):
+            with pytest.raises(StorageError, match="Nothing of the call was stored"):
+                call()
+        assert votes(server, key) == 0
+        way.heal()
+        for _ in range(30):
+            with suppress(StorageError):  # connections that are being tried just now are silent yet
+                ada.write(SPACE, key, {"votes": 4})
+                break
+        assert votes(server, key) == 4
+    way.close()

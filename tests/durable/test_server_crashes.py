@@ -11,7 +11,7 @@ import pytest
 
 from concordant import Workspace
 
-from .cutting import crash, own_server
+from .cutting import crash, outage, own_server
 from .processes import check_store, start
 from .test_processes import in_journal
 from .work import SCHEMAS, Expected
@@ -19,18 +19,22 @@ from .work import SCHEMAS, Expected
 DOCUMENTS = 10
 
 
-def crashed(url: str, seed: str, crashes: int, kills: int) -> int:
-    """Kills processes of the server, and writers, at random instants; returns how many steps were acknowledged."""
+def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
+    """Kills processes of the server, all of it, and writers, at random instants; returns how many steps were
+    acknowledged."""
     rnd = random.Random(seed)
     with Workspace(url, schemas=SCHEMAS) as workspace:
         began = workspace.moment()
     numbers = iter(range(10_000))
     working = {n: start(url, n, 0, 100_000, DOCUMENTS, began) for n in (next(numbers), next(numbers))}
     ended = {}
-    for victim in rnd.sample(["server"] * crashes + ["writer"] * kills, crashes + kills):
+    victims = ["process"] * crashes + ["writer"] * kills + ["server"] * outages
+    for victim in rnd.sample(victims, len(victims)):
         time.sleep(rnd.uniform(0.3, 0.9))
-        if victim == "server":
+        if victim == "process":
             crash(url, _some_process(url, rnd))
+        elif victim == "server":
+            outage(url, rnd.uniform(0.0, 2.0))
         else:
             worker = rnd.choice(sorted(working))
             ended[worker] = working.pop(worker)
@@ -68,12 +72,12 @@ def _some_process(url: str, rnd: random.Random) -> int:
 def test_g10_a_server_that_crashes_loses_nothing_acknowledged(seed: str) -> None:
     """Every acknowledged write is there once, no half of one, and writers go on by themselves."""
     with own_server() as url:
-        assert crashed(url, seed, crashes=3, kills=2) > 0
+        assert crashed(url, seed, crashes=2, kills=2, outages=1) > 0
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("number", range(10))
 def test_g10_two_hundred_crashes_of_a_server(seed: str, number: int) -> None:
-    """The same for long: 200 crashes of a server and as many kills of writers, in ten stores."""
+    """The same for long: 200 crashes of a server, 50 of them of all of it, and as many kills of writers."""
     with own_server() as url:
-        assert crashed(url, f"{seed}/{number}", crashes=20, kills=20) > 0
+        assert crashed(url, f"{seed}/{number}", crashes=15, kills=20, outages=5) > 0

@@ -23,7 +23,8 @@ from concordant.storage.tables import POSTGRES
 
 if TYPE_CHECKING:
     import psycopg
-    from psycopg_pool import ConnectionPool
+
+    from concordant.storage.postgres_connecting import Connection, Pool
 
 __all__ = ["PostgresDatabase"]
 
@@ -54,17 +55,18 @@ class PostgresDatabase:
     def __init__(self, url: str, replica: str | None, options: PostgresOptions) -> None:
         try:
             import psycopg
-            import psycopg_pool
+
+            from concordant.storage import postgres_connecting
         except ImportError as error:
             raise ConcordantError("Postgres needs a driver: pip install 'concordant[postgres]'") from error
         self._psycopg = psycopg
-        self._new_pool = psycopg_pool.ConnectionPool
+        self._connecting = postgres_connecting
         self._url = url
         self.place = _without_password(url)
         self._options = options
         self._clock = SharedClock()
         self._lock = threading.Lock()
-        self._pool: ConnectionPool | None = None
+        self._pool: Pool | None = None
         self._closed = False
         try:
             self.replica = self._patiently(replica)
@@ -75,39 +77,39 @@ class PostgresDatabase:
 
     # -- connections ---------------------------------------------------------------------------------------------
 
-    def _connections(self) -> ConnectionPool:
+    def _connections(self) -> Pool:
         with self._lock:
             if self._closed:
                 raise StorageError(self.place, "the workspace was closed", "Open another one")
             if self._pool is None:
-                keep = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-                self._pool = self._new_pool(
+                self._pool = self._connecting.Pool(
                     self._url,
+                    connection_class=self._connecting.Connection,
                     min_size=1,
                     max_size=self._options.pool_size,
                     timeout=self._options.connect_timeout,
                     reconnect_timeout=self._options.connect_timeout,
-                    kwargs={"autocommit": True, **keep},
+                    kwargs=self._way(),
                     configure=self._configure,
                     open=True,
                     name="concordant",
                 )
             return self._pool
 
-    def _configure(self, connection: psycopg.Connection[Any]) -> None:
+    def _configure(self, connection: Connection) -> None:
         options = self._options
-        idle = options.lock_timeout + options.statement_timeout
-        limits = (options.statement_timeout + options.lock_timeout, options.lock_timeout, idle)
+        longest = options.lock_timeout + options.statement_timeout
+        connection.patience = longest + options.connect_timeout
+        limits = (longest, options.lock_timeout, longest)
         connection.execute(_SETTINGS, [f"{round(1000 * seconds)}ms" for seconds in limits])
 
     def _patiently(self, wanted: str | None) -> str:
         """Prepares the database; waits for a server that is starting, or recovering from a crash."""
         end = time.monotonic() + self._options.connect_timeout
-        seconds = max(2, round(self._options.connect_timeout))
         while True:
             connected = False
             try:
-                with self._psycopg.connect(self._url, autocommit=True, connect_timeout=seconds) as connection:
+                with self._connect() as connection:
                     connected = True
                     return self._prepared(connection, wanted)
             except self._psycopg.Error as error:
@@ -115,6 +117,17 @@ class PostgresDatabase:
                 if not passes or time.monotonic() > end:
                     raise self._ours(error) from error
             time.sleep(_PAUSES[2])
+
+    def _connect(self) -> Connection:
+        """A connection that is not one of the pool's."""
+        connection = self._connecting.Connection.connect(self._url, **self._way())
+        connection.patience = self._options.lock_timeout + self._options.connect_timeout
+        return connection
+
+    def _way(self) -> dict[str, Any]:
+        """How connections are made."""
+        seconds = max(2, round(self._options.connect_timeout))
+        return {"autocommit": True, "connect_timeout": seconds, **self._connecting.KEPT_ALIVE}
 
     def _prepared(self, connection: psycopg.Connection[Any], wanted: str | None) -> str:
         """Brings the tables up to date; returns the store's name."""
@@ -203,6 +216,7 @@ class PostgresDatabase:
         asked = False
         while not asked or time.monotonic() < end:
             asked = True
+            self._drop_broken()
             try:
                 with self._connections().connection() as connection:
                     if not self._may_have_committed(connection, unknown.xid):
@@ -212,10 +226,9 @@ class PostgresDatabase:
                     return known
             except self._psycopg.Error as lost:
                 error = lost
-                self._drop_broken()
             time.sleep(0.05)
         mend = "It is not known whether the call was stored: look, before you call again"
-        raise StorageError(self.place, f"the connection was lost at the commit ({error})", mend) from error
+        raise StorageError(self.place, f"the connection was lost at the commit ({unknown.error})", mend) from error
 
     def _may_have_committed(self, connection: psycopg.Connection[Any], xid: str) -> bool:
         query = "SELECT pg_xact_status(%s::text::xid8)"
@@ -276,7 +289,7 @@ class PostgresDatabase:
         return self._call(run)
 
     def listener(self) -> Listener:
-        return PostgresListener(self._url, self._psycopg, round(max(2, self._options.connect_timeout)))
+        return PostgresListener(self._connect, self._psycopg.Error)
 
     def time(self) -> float:
         return self.shared(time.time())
