@@ -48,8 +48,9 @@ def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
     expected, total = Expected(), 0
     with Workspace(url, schemas=SCHEMAS) as workspace:
         for worker, process in {**ended, **working}.items():
-            steps = [int(line) for line in process.communicate(timeout=60)[0].decode().split("\n")[:-1]]
-            assert process.returncode == -signal.SIGKILL
+            out, errors = process.communicate(timeout=60)
+            assert process.returncode == -signal.SIGKILL, errors
+            steps = [int(line) for line in out.decode().split("\n")[:-1]]
             total += len(steps)
             for number in steps:
                 expected.add(worker, number, DOCUMENTS)
@@ -64,7 +65,10 @@ def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
 def _some_process(url: str, rnd: random.Random) -> int:
     """A process of the server, whose death makes it end all others and recover."""
     with psycopg.connect(url, autocommit=True) as connection:
-        query = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() ORDER BY pid"
+        query = (
+            "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+            "AND backend_type NOT LIKE 'autovacuum worker' ORDER BY pid"
+        )
         found = connection.execute(query).fetchall()
     return int(rnd.choice(found)[0])
 

@@ -10,12 +10,15 @@ import ast
 import os
 import random
 import sys
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import BaseModel
 
 from concordant import Counter, List, Map, Moment, Scalar, Set, Text, Workspace
+from concordant.errors import StorageError
 
 SPACE = ("plans",)
 PAIRS = ("pairs",)
@@ -53,7 +56,7 @@ def step(worker: int, number: int, documents: int) -> Step:
 
 def run(url: str, worker: int, numbers: Iterable[int], documents: int, began: Moment | None) -> None:
     """Writes steps, in this process."""
-    with Workspace(url, schemas=SCHEMAS) as workspace:
+    with opened(url) as workspace:
         agent = workspace.agent(f"w{worker}", began=began)
         for number in numbers:
             key, values = step(worker, number, documents)
@@ -62,6 +65,15 @@ def run(url: str, worker: int, numbers: Iterable[int], documents: int, began: Mo
             else:
                 agent.write(SPACE, key, values)
             os.write(1, f"{number}\n".encode())
+
+
+def opened(url: str) -> Workspace:
+    """A workspace, as soon as there is a server."""
+    for _ in range(300):
+        with suppress(StorageError):
+            return Workspace(url, schemas=SCHEMAS)
+        time.sleep(0.1)
+    return Workspace(url, schemas=SCHEMAS)
 
 
 class Expected:

@@ -88,8 +88,9 @@ class PostgresDatabase:
                     min_size=1,
                     max_size=self._options.pool_size,
                     timeout=self._options.connect_timeout,
-                    reconnect_timeout=self._options.connect_timeout,
-                    kwargs=self._way(),
+                    reconnect_timeout=1.0,
+                    reconnect_failed=self._connecting.try_again,
+                    kwargs=self._connecting.way(self._options.connect_timeout),
                     configure=self._configure,
                     open=True,
                     name="concordant",
@@ -120,14 +121,10 @@ class PostgresDatabase:
 
     def _connect(self) -> Connection:
         """A connection that is not one of the pool's."""
-        connection = self._connecting.Connection.connect(self._url, **self._way())
+        way = self._connecting.way(self._options.connect_timeout)
+        connection = self._connecting.Connection.connect(self._url, **way)
         connection.patience = self._options.lock_timeout + self._options.connect_timeout
         return connection
-
-    def _way(self) -> dict[str, Any]:
-        """How connections are made."""
-        seconds = max(2, round(self._options.connect_timeout))
-        return {"autocommit": True, "connect_timeout": seconds, **self._connecting.KEPT_ALIVE}
 
     def _prepared(self, connection: psycopg.Connection[Any], wanted: str | None) -> str:
         """Brings the tables up to date; returns the store's name."""

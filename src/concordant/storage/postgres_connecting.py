@@ -9,10 +9,9 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool
 
-__all__ = ["KEPT_ALIVE", "Connection", "Pool"]
+__all__ = ["Connection", "Pool", "try_again", "way"]
 
-KEPT_ALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""What makes the system look after idle connections."""
+_KEPT_ALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 _CHECK = 2.0
 """For how many seconds an idle connection may be silent when it is checked."""
@@ -45,6 +44,18 @@ class Connection(psycopg.Connection[Any]):
                 state = gen.send(ready)
         except StopIteration as done:
             return done.value
+
+
+def way(seconds: float) -> dict[str, Any]:
+    """How connections are made: the system looks after idle ones, and to make one takes that long at most."""
+    return {"autocommit": True, "connect_timeout": max(2, round(seconds)), **_KEPT_ALIVE}
+
+
+def try_again(pool: ConnectionPool[Connection]) -> None:
+    """Goes on trying to connect while somebody waits for it: by itself the pool pauses twice as long each time, and a
+    server that has been back for seconds would not be noticed."""
+    if pool.get_stats().get("requests_waiting"):
+        pool.check()
 
 
 class Pool(ConnectionPool[Connection]):
