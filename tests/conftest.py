@@ -26,6 +26,7 @@ collect_ignore = [] if importlib.util.find_spec("crewai") else ["crews"]
 # These crash a Postgres of their own, by pgserver, which has wheels up to Python 3.12. Up to there nothing is left out.
 NEED_OWN_SERVER = [
     "durable/test_connection_loss.py",
+    "durable/test_postgres_faults.py",
     "durable/test_server_crashes.py",
     "mutants/test_loss_mutants.py",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -40,8 +41,12 @@ def own_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def outage(url: str, seconds: float) -> None:
-    """The whole server is gone at once, for some time, and then recovers."""
+def outage(url: str, seconds: float, largest: int = resource.RLIM_INFINITY) -> None:
+    """The whole server is gone at once, for some time, and then recovers.
+
+    Args:
+        largest: the size, in bytes, that no file of it may exceed from then on.
+    """
     from pgserver._commands import POSTGRES_BIN_PATH
 
     with psycopg.connect(url) as connection:
@@ -51,7 +56,11 @@ def outage(url: str, seconds: float) -> None:
     _end(_postmaster(folder))
     time.sleep(seconds)
     program = [POSTGRES_BIN_PATH / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-h '' -k {sockets}"]
-    subprocess.run([*program, "start"], user=folder.stat().st_uid, check=True, stdout=subprocess.DEVNULL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))  # for who is started
+    try:
+        subprocess.run([*program, "start"], user=folder.stat().st_uid, check=True, stdout=subprocess.DEVNULL)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def _postmaster(folder: Path) -> int:

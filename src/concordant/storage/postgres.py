@@ -199,6 +199,8 @@ class PostgresDatabase:
             mend = "Nothing of the call was stored; wait longer (statement_timeout)"
         elif isinstance(error, errors.InsufficientPrivilege):
             mend = "Grant the role what it needs: tables of its own, or CREATE once to make them"
+        elif isinstance(error, errors.ReadOnlySqlTransaction):
+            mend = "Nothing of the call was stored; name a writable server in the url"
         return StorageError(self.place, reason, mend)
 
     def _committed(self, unknown: _Unknown, end: float) -> bool:
