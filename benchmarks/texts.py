@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from loro import ExportMode, LoroDoc
 
@@ -54,16 +53,16 @@ def prose(length: int, seed: int) -> str:
 
 
 def append(sizes: Sizes) -> Iterator[Row]:
-    """A line put to a text of 1 MB, in a node that has not read it: written whole, and grown line by line."""
+    """A line put to a text of 1 MB, in a node that has not read it: written whole or grown by an agent line by line."""
     store, numbers = merge_store(), itertools.count()
     text = prose(sizes.text, 1)
     in_node(store, lambda: store.put(SPACE, "whole", {"notes": text}))
     lines = text.split("\n")
-    reached, patience = 0, Patience()
+    reached, patience, agent = 0, Patience(), store.workspace.agent("ada")
     while reached < len(lines) and patience.left():
-        part = [(SPACE, "grown", {"notes": line}) for line in lines[reached : reached + 100]]
-        in_node(store, partial(each, store.put, part))
-        reached += len(part)
+        agent.write(SPACE, "grown", {"notes": lines[reached]})
+        reached += 1
+    grown = len(store.workspace.get(SPACE, "grown").value["notes"])  # type: ignore[union-attr]
     note = patience.note(reached, len(lines), "lines")
 
     def batch(key: str, count: int = 5) -> Callable[[], list[float]]:
@@ -77,7 +76,6 @@ def append(sizes: Sizes) -> Iterator[Row]:
     found = interleaved({"whole": batch("whole"), "grown": batch("grown")}, sizes.rounds)
     windows = {"whole": batch("whole", WINDOW), "grown": batch("grown", WINDOW)}
     means = interleaved(windows, max(3, sizes.rounds // 10), warm=False)
-    grown = sum(len(line) + 1 for line in lines[:reached])
     for name, size, how, said in (
         ("whole", sizes.text, "written whole", ""),
         ("grown", grown, "grown line by line", note),

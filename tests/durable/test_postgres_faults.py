@@ -1,4 +1,4 @@
-"""What may befall a Postgres: no room, no leave to write, a damaged row. A clear error, nothing half, and well again."""
+"""What may befall a Postgres: no room, no leave to write, a damaged row. A clear error, nothing half, well again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def execute(url: str, statement: str) -> None:
 
 
 def test_g10_a_full_disk_is_told(server: str) -> None:
-    """Where files may not grow any more, the write that finds no room fails with our error; with room it works again."""
+    """Where files may not grow, the write that finds no room fails with our error; with room it works again."""
     with Workspace(server, schemas=SCHEMAS) as ws:
         ada = ws.agent("ada")
         ada.write(*PLAN, {"votes": 1})
@@ -59,7 +59,7 @@ def test_g10_a_server_that_takes_no_writes_is_told(server: str) -> None:
         ws.agent("ada").write(*PLAN, {"votes": 1})
     execute(server, "ALTER DATABASE postgres SET default_transaction_read_only = on")
     with Workspace(server, schemas=SCHEMAS) as ws:
-        with pytest.raises(StorageError, match="read-only transaction.*writable server"):
+        with pytest.raises(StorageError, match=r"read-only transaction.*writable server"):
             ws.agent("ada").write(*PLAN, {"votes": 1})
         assert votes(ws) == 1
     with psycopg.connect(server, options="-c default_transaction_read_only=off", autocommit=True) as connection:

@@ -223,3 +223,26 @@ def test_an_agent_needs_a_name(name: object) -> None:
 
     with pytest.raises(ConcordantError, match="name"):
         Workspace().agent(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("writes", [1, 300, 600])
+def test_who_has_seen_what_of_a_long_row_of_writes(writes: int) -> None:
+    """Of many writes in a row by one handle, who began before or among them has not seen the last; who began after
+    has."""
+    ws = workspace()
+    ada = ws.agent("ada")
+    before = ws.moment()
+    among = before
+    for number in range(writes):
+        if number == writes - 1:
+            among = ws.moment()
+        ada.write(*AT, {"status": f"s{number}"})
+    after = ws.moment()
+    last = f"s{writes - 1}"
+    ws.agent("dan", began=after).write(*AT, {"status": "after"})
+    assert shown(ws) == {"status": "after"} and ws.escalations() == []
+    ada.write(*AT, {"status": last})
+    for name, began in (("bob", before), ("cy", among)):
+        ws.agent(name, began=began).write(*AT, {"status": name})
+    (escalation,) = ws.escalations()
+    assert {contender.value for contender in escalation.contenders} >= {last, "bob", "cy"}

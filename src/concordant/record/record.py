@@ -138,7 +138,11 @@ class Record:
         return self.swept or end_of(self.leases) <= time
 
     def note_commit(self, n: int, time: float, origin: str) -> None:
-        """Remembers a commit among the newest."""
+        """Remembers a commit among the newest; of several in a row by one writer the last: who has seen that has seen
+        all, for whoever has not there is no need to know which."""
+        if self.recent and self.recent[-1][2] == origin:
+            self.recent[-1] = (n, time, origin)
+            return
         self.recent.append((n, time, origin))
         if len(self.recent) >= 2 * RECENT:
             del self.recent[:RECENT]

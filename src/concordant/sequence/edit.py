@@ -93,10 +93,17 @@ def splice(
     for k, content, line in appended:
         result = append(result, stamp, k, content, line=line)
     if separator and rendered == base and any(_meets_line(sequence, shown, hunk) for hunk in hunks):
-        known = (lambda other: other.origin == own) if is_own else (lambda other: other == stamp or seen(other))
+
+        def known(other: Stamp) -> bool:
+            return other == stamp or seen(other)
+
         k = len(hunks)
         for _ in range(len(result)):  # one separator that vanishes may make the next one appear
-            shown, rendered = _rendered(result, known, base, separator, escalate)
+            if own is not None and is_own:
+                shown = own_layout(result, own, separator)
+                rendered = shown.content(base[:0])
+            else:
+                shown, rendered = _rendered(result, known, base, separator, escalate)
             if rendered == new:
                 break
             hunks = hunks_of(rendered, new)
