@@ -15,15 +15,35 @@ from concordant.bench import Costs, Outcome, Task, Workload
 from concordant.bench.strategies import NS, outcome_of
 from concordant.bench.workload import changed
 
-__all__ = ["GraphSession"]
+__all__ = ["GraphSession", "State", "fail_once", "superstep"]
 
 
-class _State(TypedDict):
+class State(TypedDict):
+    """Which task a node does."""
+
     number: int
 
 
 class _FailedError(RuntimeError):
     """The first attempt of a task fails, once it has written."""
+
+
+def fail_once(task: Task, number: int, failed: set[int], costs: Costs) -> None:
+    """Fails at the end of a task's first attempt, if the task is one that fails."""
+    if task.fails and number not in failed:
+        failed.add(number)
+        costs.retries += 1
+        raise _FailedError
+
+
+def superstep(store: BaseStore, work: Any, count: int) -> tuple[Any, Any, Any]:
+    """A graph that does so many tasks side by side, what it is given, and its config."""
+    builder = StateGraph(State)
+    policy = RetryPolicy(max_attempts=2, initial_interval=0.001, jitter=False, retry_on=_FailedError)
+    builder.add_node("work", work, retry_policy=policy)
+    sends = [Send("work", {"number": number}) for number in range(count)]
+    builder.add_conditional_edges(START, lambda _: sends, ["work"])
+    return builder.compile(store=store), {"number": 0}, {"max_concurrency": count}
 
 
 class GraphSession:
@@ -53,7 +73,7 @@ class GraphSession:
         failed: set[int] = set()
         store: Any = self._store
 
-        async def work(state: _State) -> dict[str, Any]:
+        async def work(state: State) -> dict[str, Any]:
             number = state["number"]
             task = tasks[number]
             with store.acting_as(task.agent) if hasattr(store, "acting_as") else nullcontext():
@@ -69,18 +89,11 @@ class GraphSession:
                         else:
                             before = items[key].value if items[key] is not None else {}
                             await store.aput(NS, key, changed(self._workload.fields, before, change))
-            if task.fails and number not in failed:
-                failed.add(number)
-                costs.retries += 1
-                raise _FailedError
+            fail_once(task, number, failed, costs)
             return {}
 
-        builder = StateGraph(_State)
-        policy = RetryPolicy(max_attempts=2, initial_interval=0.001, jitter=False, retry_on=_FailedError)
-        builder.add_node("work", work, retry_policy=policy)
-        sends = [Send("work", {"number": number}) for number in range(len(tasks))]
-        builder.add_conditional_edges(START, lambda _: sends, ["work"])
-        await builder.compile(store=self._store).ainvoke({"number": 0}, {"max_concurrency": len(tasks)})
+        graph, given, config = superstep(self._store, work, len(tasks))
+        await graph.ainvoke(given, config)
 
     def outcome(self) -> Outcome:
         """What the store has; with conflicts and names, if it knows any."""

@@ -5,43 +5,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 from agentsync import SyncedStore  # type: ignore[import-not-found]
-from langgraph.graph import START, StateGraph
-from langgraph.types import RetryPolicy, Send
 
+from benchmarks.fleet.graphs import GraphSession, State, fail_once, superstep
 from concordant.bench import Costs, Outcome, Strategy, Task, Workload
+from concordant.bench.strategies import NS
 from concordant.bench.workload import changed
 
 __all__ = ["STRATEGY"]
 
-NS = ("bench",)
 
+class _Session(GraphSession):
+    _store: Any
 
-class _State(TypedDict):
-    number: int
-
-
-class _FailedError(RuntimeError):
-    pass
-
-
-class _Session:
     def __init__(self, workload: Workload) -> None:
-        self._workload = workload
-        self._store = SyncedStore()
-        for key, value in workload.start.items():
-            self._store.put(NS, key, dict(value))
-
-    def begin(self) -> None:
-        """A round is a run of its own."""
+        super().__init__(workload, SyncedStore())
 
     def round(self, tasks: Sequence[Task], costs: Costs) -> None:
         have_read = threading.Barrier(len(tasks))
         failed: set[int] = set()
 
-        def work(state: _State) -> dict[str, Any]:
+        def work(state: State) -> dict[str, Any]:
             number = state["number"]
             task = tasks[number]
             with self._store.acting_as(task.agent):
@@ -57,18 +43,11 @@ class _Session:
                         else:
                             before = items[key].value if items[key] is not None else {}
                             self._store.put(NS, key, changed(self._workload.fields, before, change))
-            if task.fails and number not in failed:
-                failed.add(number)
-                costs.retries += 1
-                raise _FailedError
+            fail_once(task, number, failed, costs)
             return {}
 
-        builder = StateGraph(_State)
-        policy = RetryPolicy(max_attempts=2, initial_interval=0.001, jitter=False, retry_on=_FailedError)
-        builder.add_node("work", work, retry_policy=policy)
-        sends = [Send("work", {"number": number}) for number in range(len(tasks))]
-        builder.add_conditional_edges(START, lambda _: sends, ["work"])
-        builder.compile(store=self._store).invoke({"number": 0}, {"max_concurrency": len(tasks)})
+        graph, given, config = superstep(self._store, work, len(tasks))
+        graph.invoke(given, config)
 
     def outcome(self) -> Outcome:
         keys = self._workload.documents
@@ -80,9 +59,6 @@ class _Session:
                 contenders.setdefault((key, (one.field,)), []).extend(entries)
         values = {key: None if item is None else item.value for key, item in items.items()}
         return Outcome(values, frozenset(contenders), contenders)
-
-    def close(self) -> None:
-        """Nothing to give up."""
 
 
 STRATEGY = Strategy("agentsync 0.1.0", _Session)  # type: ignore[arg-type]
