@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from concordant import Workspace
+from concordant import TaskScope, Workspace
+from concordant.workspace.scope import Scope
 
-from .support import AT, NS, Tasks, shown, workspace
+from .support import AT, NS, Tasks, relation, shown, workspace
 from .test_reexecution import Brief
 
 PUTS = 3
@@ -88,6 +89,16 @@ def test_a_third_execution_beside_two_that_were_cancelled() -> None:
     for number in (0, 1, 2, 1, 0, 0, 1, 2, 2):
         three[number].put()
     check(ws, ["0.3", "1.3", "2.3"])
+
+
+def test_a_strand_that_comes_late_begins_no_execution() -> None:
+    """Threads of a cancelled execution that call first at once, with its successor in between, do not come after it."""
+    scoping = workspace(Brief).scoping
+    one, two = (TaskScope(n, "node", "o", "o", n, 5.0, relation) for n in "12")
+    first = scoping._remember(one, Scope.of(one))
+    second = scoping._remember(two, Scope.of(two))
+    assert scoping._remember(one, Scope.of(one)) is first
+    assert (first.successors(), second.successors()) == ([second], [])
 
 
 def check(ws: Workspace, parts: list[str]) -> None:

@@ -145,11 +145,12 @@ class Scoping:
 
     def _remember(self, task: TaskScope, scope: Scope) -> Scope:
         with self._lock:
-            scope = self._tasks.setdefault(task.key, scope)
+            known = self._tasks.setdefault(task.key, scope)
+            if known is scope:  # another strand of the task may have been first
+                self._succeed(task, scope)
             if len(self._tasks) > _MOST_TASKS:
                 del self._tasks[next(iter(self._tasks))]
-            self._succeed(task, scope)
-        return scope
+        return known
 
     def _succeed(self, task: TaskScope, scope: Scope) -> None:
         """An execution that was cancelled may go on for a while beside the next one: it is told of that one."""
