@@ -22,6 +22,7 @@ from concordant.errors import (
     CorruptFrameError,
     HistoryExpiredError,
     InvalidContributionError,
+    InvalidTokenError,
     InvalidWriteError,
     SchemaError,
     StaleDecisionError,
@@ -29,6 +30,7 @@ from concordant.errors import (
     StaleWriteError,
     StorageBusyError,
     StorageError,
+    UnknownEscalationError,
 )
 from concordant.kinds import Counter, List, Map, Scalar, Set, Text, priority
 from concordant.schema import Schema
@@ -67,6 +69,7 @@ __all__ = [
     "HistoryEntry",
     "HistoryExpiredError",
     "InvalidContributionError",
+    "InvalidTokenError",
     "InvalidWriteError",
     "List",
     "Map",
@@ -85,6 +88,7 @@ __all__ = [
     "StorageError",
     "TaskScope",
     "Text",
+    "UnknownEscalationError",
     "Update",
     "Workspace",
     "merge",

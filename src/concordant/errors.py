@@ -16,6 +16,7 @@ __all__ = [
     "Fault",
     "HistoryExpiredError",
     "InvalidContributionError",
+    "InvalidTokenError",
     "InvalidWriteError",
     "MisshapenError",
     "SchemaError",
@@ -24,6 +25,7 @@ __all__ = [
     "StaleWriteError",
     "StorageBusyError",
     "StorageError",
+    "UnknownEscalationError",
 ]
 
 Path = tuple[Any, ...]
@@ -121,6 +123,31 @@ class StaleDecisionError(ConcordantError):
         )
 
 
+class UnknownEscalationError(ConcordantError, LookupError):
+    """No escalation has this id: it never had one, or the escalation was closed and has been forgotten."""
+
+    def __init__(self, id: Any) -> None:
+        self.id = id
+        super().__init__(
+            f"There is no escalation with the id {id!r}. Take the id from workspace.escalations(); "
+            "closed ones are forgotten with the journal."
+        )
+
+
+class InvalidTokenError(ConcordantError, ValueError):
+    """What was given as ``seen=`` or ``began=`` tells of no read of this document in this store; nothing was done.
+
+    Attributes:
+        token: what was given.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, token: Any, reason: str, mend: str) -> None:
+        self.token = token
+        self.reason = reason
+        super().__init__(f"The token {repr(token)[:80]} cannot be used: {reason}. {mend}.")
+
+
 class StaleWriteError(ConcordantError):
     """A write with ``if_version=`` found the document at another version; nothing was applied."""
 
@@ -157,15 +184,16 @@ class CorruptFrameError(ConcordantError, ValueError):
 
 
 class HistoryExpiredError(ConcordantError, LookupError):
-    """The journal no longer reaches back to the version asked for."""
+    """What a document was at a version is not kept any more: the journal does not reach back to it, or removed words
+    that it showed have been forgotten (``vacuum``)."""
 
     def __init__(self, namespace: tuple[str, ...], key: str, version: int) -> None:
         self.namespace = namespace
         self.key = key
         self.version = version
         super().__init__(
-            f"The journal of {_place(namespace, key)} no longer reaches back to version {version}. "
-            "Keep more of it with Workspace(..., journal=...)."
+            f"The journal of {_place(namespace, key)} no longer reaches back to version {version}. Read the document "
+            "again, or keep more of it: Workspace(journal=...) in memory, vacuum(journal=..., removed=...) elsewhere."
         )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from concordant.kinds import Contest, Field
-from concordant.values import ABSENT, canonical, decode
+from concordant.values import ABSENT, canonical, decode, portable
 
 __all__ = [
     "ABSTAIN",
@@ -65,6 +65,17 @@ class Contender:
     at: datetime
     origin: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the contender in its JSON form (docs/web.md); its ``value`` is null if it is ``deleted``."""
+        return {
+            "value": None if self.value is DELETED else portable(self.value),
+            "deleted": self.value is DELETED,
+            "agent": self.agent,
+            "agents": list(self.agents),
+            "at": self.at.isoformat(),
+            "origin": self.origin,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
@@ -94,10 +105,37 @@ class Escalation:
     field_: Field | None = field(default=None, repr=False, compare=False)
     place: tuple[str | None, ...] = field(default=(), repr=False, compare=False)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the escalation in its JSON form (docs/web.md); a ``decision`` for a deletion is null."""
+        return {
+            "id": self.id,
+            "version": self.version,
+            "namespace": list(self.namespace),
+            "key": self.key,
+            "path": list(self.path),
+            "reason": self.reason,
+            "state": self.state,
+            "base": portable(self.base),
+            "has_base": self.has_base,
+            "contenders": [contender.to_dict() for contender in self.contenders],
+            "opened_at": self.opened_at.isoformat(),
+            "by": self.by,
+            "decision": None if self.decision is DELETED else portable(self.decision),
+            "decision_deleted": self.decision is DELETED,
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "field_"}
+        return _unpickled, (state,)  # without the field of the model, which may hold functions
+
     def __str__(self) -> str:
         place = ".".join(self.path) or "the document"
         sides = ", ".join(f"{c.value!r} by {' and '.join(c.agents)}" for c in self.contenders)
         return f"{'/'.join(self.namespace)}:{self.key} {place} ({self.reason}, {self.state}): {sides}"
+
+
+def _unpickled(state: dict[str, Any]) -> Escalation:
+    return Escalation(**state)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ differ, NaN equals itself, the order of an object's keys does not matter.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "check_text",
     "decode",
     "encode",
+    "portable",
     "same",
 ]
 
@@ -105,6 +107,17 @@ def check_text(text: str, path: Path) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise Unstorable(_fault(text, path, error)) from error
+
+
+def portable(value: Any) -> Any:
+    """Returns a JSON value such as every reader of JSON takes: numbers that are none stand in it by their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: portable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [portable(item) for item in value]
+    return value
 
 
 _PLAIN = frozenset([str, int, bool])

@@ -294,6 +294,10 @@ class Storage(Protocol):
         """A closed escalation."""
         ...
 
+    def escalation(self, id_: str) -> Escalation | None:
+        """An escalation, open or closed; not one that is open on a document which has expired."""
+        ...
+
     def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
         """The escalations under a namespace prefix; ``open`` includes claimed ones, ``all`` is every state. Those that
         are open on a document which has expired are left out."""

@@ -54,6 +54,7 @@ class MemoryStorage:
         self.tasks: dict[str, str] = {}
         self.events = MemoryEvents()
         self.open: dict[Place, Mapping[str, Escalation]] = {}
+        self.places: dict[str, Place] = {}  # where each open escalation is; an id is of one place for ever
         self.closed: OrderedDict[str, tuple[float, Escalation]] = OrderedDict()  # and when each was
         self._told: list[tuple[int, float, Sequence[Event]]] | None = None  # what a transaction is to tell at its end
         self.n = 0
@@ -156,6 +157,7 @@ class MemoryStorage:
             except BaseException:
                 self.n, self.clock = n, clock
                 self.open, self.closed = open_, closed
+                self.places = {id_: place for place, found in open_.items() for id_ in found}
                 self.rows_kept = deque(rows, maxlen=self._journal)
                 for namespace, key, state in reversed(undo):
                     self._put(namespace, key, state)
@@ -167,18 +169,19 @@ class MemoryStorage:
 
     def _save_beside(self, place: Place, beside: Beside, now: float) -> None:
         if beside.erases:
-            self.open.pop(place, None)
             self.events.erase(*place)
             for id_ in [i for i, (_, e) in self.closed.items() if (e.namespace, e.key) == place]:
                 del self.closed[id_]
             kept = [row for row in self.rows_kept if row[0] != place[0] or row[1] != place[1]]
             self.rows_kept = deque(kept, maxlen=self._journal)
+        if beside.open is not None or beside.erases:
+            for id_ in self.open.pop(place, _NONE):
+                del self.places[id_]
         if beside.open:
             self.open[place] = beside.open
             for id_ in beside.open:
+                self.places[id_] = place
                 self.closed.pop(id_, None)
-        elif beside.open is not None:
-            self.open.pop(place, None)
         for escalation in beside.closed:
             self.closed[escalation.id] = (now, escalation)
         while len(self.closed) > MOST_CLOSED:
@@ -286,6 +289,13 @@ class MemoryStorage:
     def find_closed(self, id_: str) -> Escalation | None:
         found = self.closed.get(id_)
         return found[1] if found is not None else None
+
+    def escalation(self, id_: str) -> Escalation | None:
+        with self.lock:
+            place = self.places.get(id_)
+            if place is None:
+                return self.find_closed(id_)
+            return None if self._waits(place) else self.open[place][id_]
 
     def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
         depth = len(prefix)

@@ -45,6 +45,10 @@ _PEEK = (
     "FROM concordant_store s LEFT JOIN concordant_documents d ON d.namespace = ? AND d.key = ?"
 )
 _ID = "(SELECT id FROM concordant_documents WHERE namespace = ? AND key = ?)"
+_NOT_OVER = (
+    "NOT (state IN ('open', 'claimed') AND EXISTS (SELECT 1 FROM concordant_documents d "
+    "WHERE d.namespace = e.namespace AND d.key = e.key AND d.expires <= ?))"
+)
 _STATES = {"open": "('open', 'claimed')", "all": "('open', 'claimed', 'resolved', 'dismissed', 'superseded', 'agreed')"}
 
 Made: TypeAlias = "tuple[list[tuple[Place, Record, int, int]], range]"
@@ -231,12 +235,16 @@ class SqlStorage:
         found = self.database.rows(query, (id_,))
         return load_escalation(found[0][0]) if found else None
 
+    def escalation(self, id_: str) -> Escalation | None:
+        query = f"SELECT body FROM concordant_escalations e WHERE id = ? AND {_NOT_OVER}"
+        found = self.database.rows(query, (id_, self.time()))
+        return load_escalation(found[0][0]) if found else None
+
     def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
         states = _STATES.get(state) or f"('{state}')"
         query = (
             f"SELECT body FROM concordant_escalations e WHERE state IN {states} "
-            "AND namespace >= ? AND namespace < ? AND NOT (state IN ('open', 'claimed') AND EXISTS (SELECT 1 FROM "
-            "concordant_documents d WHERE d.namespace = e.namespace AND d.key = e.key AND d.expires <= ?)) "
+            f"AND namespace >= ? AND namespace < ? AND {_NOT_OVER} "
             "ORDER BY state IN ('open', 'claimed') DESC, n, place"
         )
         open_: dict[Place, list[Escalation]] = {}  # those of one document stand together

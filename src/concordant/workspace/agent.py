@@ -87,7 +87,7 @@ class Agent:
 
     def refresh(self) -> None:
         """Begins the scope anew: all that is committed by now counts as seen."""
-        self.scope = self._workspace._scope(self.name, None)
+        self.scope = self._workspace._scope(self.name)
 
     async def awrite(
         self, namespace: tuple[str, ...], key: str, value: Any, *, if_version: int | None = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Self, TypeAlias, TypeVar
 
-from concordant.errors import ConcordantError
+from concordant.errors import ConcordantError, UnknownEscalationError
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
 from concordant.workspace import expiry
@@ -16,6 +17,7 @@ from concordant.workspace.document import Credit, Document, HistoryEntry, Receip
 from concordant.workspace.history import blame, history, state_at
 from concordant.workspace.keeping import Keeping, check_name
 from concordant.workspace.scope import Moment, Scope, TaskScope
+from concordant.workspace.scoping import Tokens
 from concordant.workspace.statistics import Stats, statistics
 from concordant.workspace.subscription import LEASE, Subscription
 
@@ -31,24 +33,53 @@ class Calls(Keeping):
 
     # -- agents and scopes ---------------------------------------------------------------------------------------
 
-    def agent(self, name: str, *, began: Moment | None = None) -> Agent:
+    def agent(self, name: str, *, began: Moment | None = None, seen: Tokens | None = None) -> Agent:
         """A handle for an agent, with a scope of its own.
 
         Args:
             began: the common beginning of several workers (``moment()``); by default the task under way, or now.
+            seen: the token of what the agent has seen (``Document.token``, ``Moment.token``), or several: it has read
+                just that, whatever stands now. With documents' tokens alone it writes to those documents, and to what
+                it reads itself, only. Its ``edit`` begins with what it has seen.
+
+        Raises:
+            InvalidTokenError: one is no token of this store.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> _ = ws.agent("planner").write(("plans",), "launch", {"status": "draft", "owner": "ada"})
+        >>> token = ws.get(("plans",), "launch").token  # goes out with a form
+        >>> _ = ws.agent("bob").write(("plans",), "launch", {"status": "final"})
+        >>> with ws.agent("maria", seen=token).edit(("plans",), "launch") as plan:  # the form comes back
+        ...     plan["status"], plan["owner"] = "dropped", "eve"
+        >>> [str(e) for e in ws.escalations()]
+        ["plans:launch status (scalar, open): 'final' by bob, 'dropped' by maria"]
         """
         if not isinstance(name, str) or not name:
             raise ConcordantError(f"an agent's name is a non-empty string, not {name!r}")
-        return Agent(self, name, self._scope(name, began))
+        return Agent(self, name, self._scope(name, began, seen))
 
     def moment(self) -> Moment:
-        """The present point in this store's history: picklable, for ``agent(name, began=...)`` in any worker."""
+        """The present point in this store's history: picklable, for ``agent(name, began=...)`` in any worker.
+
+        Its ``token`` is the same as text.
+        """
         with self.storage.reading():
             return Moment(self.storage.replica, *self.storage.now())
 
-    def acting_as(self, name: str) -> AbstractContextManager[None]:
-        """Names the agent of all calls inside the ``with``; outside a framework's task it also begins a scope."""
-        return self.scoping.acting_as(name)
+    def acting_as(
+        self, name: str, *, seen: Tokens | None = None, began: Moment | None = None
+    ) -> AbstractContextManager[None]:
+        """Names the agent of all calls inside the ``with``; outside a framework's task it also begins a scope.
+
+        Args:
+            seen: as for ``agent``: the calls are those of one who has read just that, in a task too.
+            began: as for ``agent``: the scope began then, in a task too.
+
+        Raises:
+            InvalidTokenError: one is no token of this store.
+        """
+        return self.scoping.acting_as(name, began, seen)
 
     def add_scope_provider(self, provider: Callable[[], TaskScope | None]) -> None:
         """Lets an adapter tell in which task of its framework a call is made."""
@@ -128,36 +159,71 @@ class Calls(Keeping):
             raise ConcordantError(f"unknown state {state!r}: use one of {', '.join(known)}")
         return list(self.storage.escalations(tuple(namespace), state))
 
-    def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
+    def escalation(self, id: str) -> Escalation | None:
+        """The escalation with an id, open or closed; ``None`` if there is none, or it is forgotten with the journal.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> ada, bob = ws.agent("ada"), ws.agent("bob")
+        >>> _ = ada.write(("plans",), "launch", {"status": "draft"})
+        >>> _ = bob.write(("plans",), "launch", {"status": "final"})
+        >>> [question] = ws.escalations()
+        >>> _ = ws.resolve(question.id, "final", by="maria", version=question.version)
+        >>> ws.escalation(question.id).state
+        'resolved'
+        """
+        if not isinstance(id, str):
+            raise ConcordantError(f"an escalation's id is a string, not {id!r}")
+        return self.storage.escalation(id)
+
+    def resolve(self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None) -> Receipt:
         """Decides an escalation: ``value`` takes the place of all its contenders.
 
         Args:
+            escalation: it, or its id together with ``version``.
             value: a contender's value or another of the field's type; ``DELETED`` decides for a deletion; for reason
                 ``text`` the text of the contested range.
             by: who decides.
+            version: the ``version`` that was decided on, where that is not what ``escalation`` says.
 
         Raises:
             StaleDecisionError: the contenders changed since, or it is no longer open.
+            UnknownEscalationError: there is none with this id.
             InvalidWriteError: the value does not fit the field.
         """
-        return self._decide(escalation, value, by, dismisses=False)
+        return self._decide(self._meant(escalation, version), value, by, dismisses=False)
 
-    def dismiss(self, escalation: Escalation, *, by: str) -> Receipt:
-        """Decides against all contenders: the last agreed value stands, or none if there was none."""
-        return self._decide(escalation, None, by, dismisses=True)
+    def dismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
+        """Decides against all contenders: the last agreed value stands, or none if there was none.
 
-    def claim(self, escalation: Escalation, *, by: str) -> Escalation:
+        Args:
+            escalation: it, or its id together with ``version``.
+
+        Raises:
+            StaleDecisionError: the contenders changed since, or it is no longer open.
+            UnknownEscalationError: there is none with this id.
+        """
+        return self._decide(self._meant(escalation, version), None, by, dismisses=True)
+
+    def claim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
         """Tells others that somebody is working on it; it stays open.
 
-        Who looked at it before another claimed it is refused; who looked at it since takes over. To claim again what
-        one has claimed changes nothing.
+        Who looked at it before another claimed it is refused; who looked at it since takes over. An id does not tell
+        when somebody looked, so by id nobody takes over. To claim again what one has claimed changes nothing.
+
+        Args:
+            escalation: it, or its id together with ``version``.
 
         Raises:
             StaleDecisionError: it is no longer open, its contenders changed, or somebody else has claimed it.
+            UnknownEscalationError: there is none with this id.
         """
         check_name(by)
-        place = (escalation.namespace, escalation.key)
-        claiming = Claiming(escalation, by)
+        wanted = self._meant(escalation, version)
+        if isinstance(escalation, str):
+            wanted = replace(wanted, state="open")
+        place = (wanted.namespace, wanted.key)
+        claiming = Claiming(wanted, by)
         self.storage.commit(*place, claiming.update)
         if claiming.made:
             self.subscribers.deliver([Event("claimed", claiming.claimed)])
@@ -202,6 +268,18 @@ class Calls(Keeping):
     def unsubscribe(self, name: str) -> None:
         """Forgets how far a named subscriber has come."""
         self.storage.events.forget(name)
+
+    def _meant(self, escalation: Escalation | str, version: str | None) -> Escalation:
+        """The escalation that a decision is about, with the version on which it was made."""
+        if isinstance(escalation, Escalation):
+            return escalation if version is None else replace(escalation, version=version)
+        if version is None:
+            problem = "with an id version= says on which contenders it was decided: give escalation.version"
+            raise ConcordantError(f"{problem} ({escalation!r})")
+        found = self.escalation(escalation)
+        if found is None:
+            raise UnknownEscalationError(escalation)
+        return replace(found, version=version)
 
     def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
         check_name(by)

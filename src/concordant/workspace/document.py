@@ -2,21 +2,59 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
+from concordant.errors import ConcordantError
 from concordant.escalation import Escalation, when
-from concordant.schema import Compiled
-from concordant.values import decode
+from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
+from concordant.values import decode, portable
+from concordant.workspace.token import document_token
 
 __all__ = ["Credit", "Document", "HistoryEntry", "Receipt"]
 
 
+class ModelElsewhere:
+    """The schema of a document that was pickled: its model is found by name once somebody asks for it.
+
+    Args:
+        module: where the model's class is.
+        name: its qualified name there.
+    """
+
+    declared = True
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module = module
+        self.name = name
+
+    def build(self, value: Mapping[str, Any]) -> BaseModel:
+        """The model instance that a document's value makes.
+
+        Raises:
+            ConcordantError: the class cannot be imported here.
+        """
+        try:
+            model = reduce(getattr, self.name.split("."), importlib.import_module(self.module))
+        except (ImportError, AttributeError) as error:
+            raise ConcordantError(
+                f"The state model {self.module}.{self.name} of a document that was pickled cannot be imported here "
+                f"({error}). Define it at the top of a module, or use document.value."
+            ) from error
+        return compile_schema(model).build(value)
+
+
 class Document:
     """One document as it was when it was read: an immutable snapshot.
+
+    It can be pickled; its ``model`` then needs the state model's class to be importable where it arrives.
 
     Attributes:
         version: the number of the last commit to it in this workspace.
@@ -39,7 +77,8 @@ class Document:
         body: bytes,
         created: float,
         updated: float,
-        schema: Compiled,
+        schema: Compiled | ModelElsewhere,
+        replica: str,
     ) -> None:
         self.namespace = namespace
         self.key = key
@@ -48,6 +87,22 @@ class Document:
         self._created = created
         self._updated = updated
         self._schema = schema
+        self._replica = replica
+
+    @property
+    def token(self) -> str:
+        """This read as text, for ``agent(name, seen=token)`` in any process that shares the store.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> _ = ws.agent("planner").write(("plans",), "launch", {"status": "draft"})
+        >>> token = ws.get(("plans",), "launch").token
+        >>> _ = ws.agent("ada", seen=token).write(("plans",), "launch", {"status": "final"})
+        >>> receipt = ws.agent("bob", seen=token).write(("plans",), "launch", {"status": "dropped"})
+        >>> [escalation.path for escalation in receipt.escalations]
+        [('status',)]
+        """
+        return document_token(self._replica, self.namespace, self.key, self.version, self._body)
 
     @property
     def value(self) -> dict[str, Any]:
@@ -88,6 +143,37 @@ class Document:
         """When it expires, as far as was known when it was read; ``None`` if it does not."""
         return when(self._until) if self.has_end else None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the document in its JSON form (docs/web.md); times are in ISO 8601, with the offset of UTC."""
+        return {
+            "namespace": list(self.namespace),
+            "key": self.key,
+            "version": self.version,
+            "token": self.token,
+            "value": portable(self.value),
+            "contested": [escalation.to_dict() for escalation in self.contested.values()],
+            "undeclared": list(self.undeclared),
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+            "expires_at": self.expires_at.isoformat() if self.expires_at is not None else None,
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        schema = self._schema
+        if isinstance(schema, Compiled):
+            model = schema.model
+            schema = ModelElsewhere(model.__module__, model.__qualname__) if model is not None else None  # type: ignore[assignment]
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_schema", "_value")}
+        return _unpickled, (schema, state)
+
+    def __copy__(self) -> Document:
+        twin = Document.__new__(Document)
+        twin.__dict__.update({name: value for name, value in self.__dict__.items() if name != "_value"})
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Document:
+        return self.__copy__()  # but for the value, which is decoded anew, all of it is immutable
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Document):
             return NotImplemented
@@ -101,11 +187,21 @@ class Document:
         return f"Document({'/'.join(self.namespace)}:{self.key} v{self.version}, {self.value!r}{contested})"
 
 
+def _unpickled(schema: ModelElsewhere | None, state: dict[str, Any]) -> Document:
+    document = Document.__new__(Document)
+    document.__dict__.update(state, _schema=schema or OPEN_SCHEMA)
+    return document
+
+
 class Receipt(NamedTuple):
     """What became of a write: the document's version after it, and the escalations it opened or joined."""
 
     version: int
     escalations: tuple[Escalation, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the receipt in its JSON form (docs/web.md)."""
+        return {"version": self.version, "escalations": [escalation.to_dict() for escalation in self.escalations]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +217,19 @@ class HistoryEntry:
     paths: tuple[tuple[str, ...], ...]
     origin: str
     settled: tuple[tuple[tuple[str, ...], str], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the entry in its JSON form (docs/web.md)."""
+        return {
+            "version": self.version,
+            "at": self.at.isoformat(),
+            "agent": self.agent,
+            "act": self.act,
+            "value": portable(self.value),
+            "paths": [list(path) for path in self.paths],
+            "origin": self.origin,
+            "settled": [{"path": list(path), "policy": policy} for path, policy in self.settled],
+        }
 
 
 @dataclass(frozen=True, slots=True)

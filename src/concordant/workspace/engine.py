@@ -14,7 +14,8 @@ from concordant.workspace.commits import Pending
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.draft import Draft
 from concordant.workspace.reading import Namespace, Reading
-from concordant.workspace.scope import Mark, Moment, Scope
+from concordant.workspace.scope import Mark, Moment, Scope, Sight
+from concordant.workspace.scoping import Tokens
 from concordant.workspace.states import version_of
 from concordant.workspace.waiting import off_loop, run_waiting
 
@@ -97,6 +98,8 @@ class Engine(Reading):
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
         body, parked = schema.incoming(namespace, key, value)
+        if scope.sight is not None:
+            self._recall(scope, namespace, key)
         op = self._identity(scope, document) if scope.task is not None else None
         mark = scope.basis(document)
         if mark is None and not (parked or settings or schema.checked) and (ttl is KEEP or ttl is None):
@@ -157,6 +160,8 @@ class Engine(Reading):
         if scope is None:
             scope = self.scoping.alone((namespace, key))
         body, parked = schema.incoming(namespace, key, value)
+        if scope.sight is not None:
+            self._recall(scope, namespace, key)
         op = self._identity(scope, (namespace, key)) if scope.task is not None else None
         return self._pending_put(schema, (namespace, key), scope, scope.basis((namespace, key)), body, parked, op)
 
@@ -182,6 +187,8 @@ class Engine(Reading):
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
+        if scope.sight is not None:
+            self._recall(scope, namespace, key)
         mark = scope.basis(document)
         pending = Pending(schema, self.storage, namespace, key, scope, mark, "delete")
         pending.existed = scope.written.get(document, True if mark is not None and mark.base else None)
@@ -220,6 +227,8 @@ class Engine(Reading):
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
         body, parked = schema.incoming(namespace, key, value)
+        if scope.sight is not None:
+            self._recall(scope, namespace, key)
         op = self._identity(scope, document) if scope.task is not None else None
         if not (parked or if_version or schema.checked):
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "write", body, op)
@@ -261,8 +270,21 @@ class Engine(Reading):
 
     def _open(self, scope: Scope, namespace: Namespace, key: str) -> Draft:
         schema = self.registry.writable(namespace, key)
+        if scope.sight is not None:
+            mark = self._as_shown(scope, scope.sight, namespace, key)
+            return Draft((namespace, key), schema, mark.values() or {}, mark)
         document, mark = self._read_as(scope, namespace, key)
         return Draft((namespace, key), schema, document.value if document is not None else {}, mark)
+
+    def _as_shown(self, scope: Scope, sight: Sight, namespace: Namespace, key: str) -> Mark:
+        """What an edit begins with that is made on the strength of tokens: what its scope has seen, not a new read."""
+        self._recall(scope, namespace, key)
+        mark = scope.mark((namespace, key))
+        if mark is None or mark.at < 0:
+            assert sight.upto is not None
+            mark = self._as_of(namespace, key, sight.upto)[2]
+            scope.set_mark((namespace, key), mark)
+        return mark
 
     def _close(self, scope: Scope, draft: Draft) -> Receipt:
         schema = draft.schema
@@ -309,6 +331,6 @@ class Engine(Reading):
 
     # -- scopes --------------------------------------------------------------------------------------------------
 
-    def _scope(self, name: str, began: Moment | None) -> Scope:
+    def _scope(self, name: str, began: Moment | None = None, seen: Tokens | None = None) -> Scope:
         with self.storage.reading():
-            return self.scoping.begin(name, began)
+            return self.scoping.begin(name, began, seen)

@@ -16,12 +16,12 @@ from concordant.sequence.layout import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Sequence, run_of
 from concordant.storage import State, Storage
-from concordant.tree import PARKED, Path, alternatives, leaves, restored
+from concordant.tree import PARKED, Path, alternatives, leaf_at, leaves, restored
 from concordant.values import decode
 from concordant.workspace.document import Credit, HistoryEntry
 from concordant.workspace.states import changes_of, expanded, version_of
 
-__all__ = ["blame", "history", "state_at"]
+__all__ = ["blame", "history", "state_at", "state_shown"]
 
 
 def history(storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str) -> Iterator[HistoryEntry]:
@@ -47,21 +47,47 @@ def state_at(
     Raises:
         HistoryExpiredError: the journal does not reach back that far.
     """
+    return _state_at(storage, schema, namespace, key, state, version)[0]
+
+
+def state_shown(
+    storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str, state: State | None, version: int
+) -> State | None:
+    """The same, for somebody who is to go on from it: all that it shows is still known.
+
+    Raises:
+        HistoryExpiredError: the journal does not reach back that far, or words or items that were removed since have
+            been forgotten, so that what becomes of them cannot be told from what became of others.
+    """
+    past, compacted = _state_at(storage, schema, namespace, key, state, version)
+    if compacted and isinstance(past, Record) and isinstance(state, Record):
+        for path, leaf in leaves(past.tree):
+            present = leaf_at(state.tree, path)
+            if isinstance(leaf, Sequence) and isinstance(present, Sequence) and _has_forgotten(present, leaf):
+                raise HistoryExpiredError(namespace, key, version)
+    return past
+
+
+def _state_at(
+    storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str, state: State | None, version: int
+) -> tuple[State | None, bool]:
+    """A document's state at a version, and whether something that it had removed was forgotten since."""
     if version_of(state) <= version:
-        return None if isinstance(state, Record) and state.swept else state
+        return (None if isinstance(state, Record) and state.swept else state), False
     if not isinstance(state, Record):
-        return None
-    past = expanded(state, schema, storage.replica).copy()
+        return None, False
+    past, compacted = expanded(state, schema, storage.replica).copy(), False
     newest = version_of(state)
     for row in storage.rows(namespace, key):
         if row.n > newest:
             continue  # committed since the state was read
         if row.n <= version:
             if row.act == "expire":
-                return None
+                return None, compacted
             break
         if row.changes is None:
-            return None
+            return None, compacted
+        compacted = compacted or row.act == "compact"
         past.undo(changes_of(row, schema, storage.replica))
         if row.previous <= version:
             past.version = row.previous
@@ -70,7 +96,25 @@ def state_at(
         raise HistoryExpiredError(namespace, key, version)
     if past.version > version:
         raise HistoryExpiredError(namespace, key, version)
-    return past
+    return past, compacted
+
+
+def _has_forgotten(present: Sequence, past: Sequence) -> bool:
+    """Whether something that was shown in the past is not known any more, not even as removed."""
+    known: dict[Any, list[tuple[int, int]]] = {}
+    for piece in present:
+        known.setdefault(run_of(piece), []).append((piece.offset, piece.offset + len(piece.content)))
+    for parts in known.values():
+        parts.sort()
+    for piece in past:
+        if piece.live and not piece.struck:
+            at = piece.offset
+            for begin, end in known.get(run_of(piece), ()):
+                if begin <= at < end:
+                    at = end
+            if at < piece.offset + len(piece.content):
+                return True
+    return False
 
 
 def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from concordant.causal import Stamp
-from concordant.errors import ContestedError
+from concordant.errors import ContestedError, HistoryExpiredError, InvalidTokenError
 from concordant.escalation import Escalation, escalation_of
 from concordant.record import Record
 from concordant.record.apply import without
@@ -19,13 +19,15 @@ from concordant.workspace.document import Document
 from concordant.workspace.executions import Executions
 from concordant.workspace.expiry import touch
 from concordant.workspace.following import Follower
+from concordant.workspace.history import state_shown
 from concordant.workspace.inbox import as_known
 from concordant.workspace.quarantine import Quarantine
 from concordant.workspace.registry import Registry
 from concordant.workspace.resolving import Subscribers
 from concordant.workspace.scope import Mark, Scope
 from concordant.workspace.scoping import ANONYMOUS, Scoping
-from concordant.workspace.states import current_view, expanded
+from concordant.workspace.states import current_view, expanded, version_of
+from concordant.workspace.token import digest_of, shown_digest
 
 __all__ = ["Namespace", "Reading"]
 
@@ -60,7 +62,7 @@ class Reading:
         n, state = self.storage.peek(namespace, key)
         if type(state) is tuple and scope is not None and (scope.task is None or scope.base.executed_before is False):
             scope.set_mark((namespace, key), state)
-            return Document(namespace, key, state[2], state[7], state[3], state[3], schema)
+            return Document(namespace, key, state[2], state[7], state[3], state[3], schema, self.storage.replica)
         return self._read_state(scope, namespace, key, schema, n, state, strict)[0]
 
     def _read_as(self, scope: Scope, namespace: Namespace, key: str) -> tuple[Document | None, Mark]:
@@ -167,6 +169,41 @@ class Reading:
         scope.set_mark((document.namespace, document.key), _mark_of(document.version, document))
         return scope
 
+    def _recall(self, scope: Scope, namespace: Namespace, key: str) -> None:
+        """Makes what a token showed of a document what the scope has read, when it first turns to the document.
+
+        Raises:
+            InvalidTokenError: the scope's tokens are of other documents, or of what this document never showed here.
+            HistoryExpiredError: it is not kept any more what the document showed.
+        """
+        sight, document = scope.sight, (namespace, key)
+        if sight is None or scope.mark(document) is not None:
+            return
+        shown = sight.documents.get(digest_of(namespace, key))
+        if shown is None:
+            if sight.upto is None:
+                problem = f"it is of another document than {'/'.join(namespace)}:{key}"
+                mend = "Give this document's token too, seen=[...], that of a moment, or began=; or read it first"
+                raise InvalidTokenError(sight.given, problem, mend)
+            return
+        current, found, mark = self._as_of(namespace, key, shown.version)
+        if not current:
+            raise HistoryExpiredError(namespace, key, shown.version)
+        if current < shown.version or found is None or shown_digest(found._body) != shown.digest:
+            problem = f"{'/'.join(namespace)}:{key} at version {shown.version} is not what it showed (another model?)"
+            raise InvalidTokenError(sight.given, problem, "Read the document again, and give the token of that")
+        scope.set_mark(document, mark)
+
+    def _as_of(self, namespace: Namespace, key: str, version: int) -> tuple[int, Document | None, Mark]:
+        """A document's version, what it showed after a commit, and what a read of that lets a scope know."""
+        schema = self.registry.readable(namespace, key)
+        with self.storage.reading():
+            state = self.storage.load(namespace, key)
+            past = state_shown(self.storage, schema, namespace, key, state, version)
+            found = self._document(namespace, key, past, schema, past=past is not state, ever=True)
+            mark = Mark(version, {}) if found is None else _mark_of(version, found)._replace(time=0.0)
+            return version_of(state), found, mark
+
     def _seen_as(self, scope: Scope | None, namespace: Namespace, key: str, state: State | None) -> Document | None:
         schema = self.registry.find(namespace)
         with self.storage.reading():
@@ -200,7 +237,7 @@ class Reading:
         if state is None:
             return None
         if not isinstance(state, Record):
-            return Document(namespace, key, state[2], state[7], state[3], state[3], schema)
+            return Document(namespace, key, state[2], state[7], state[3], state[3], schema, self.storage.replica)
         if (state.leases or state.swept) and not ever and state.has_expired(self.storage.time()):
             return None
         view = current_view(state, schema, self.storage.replica)
@@ -216,7 +253,9 @@ class Reading:
                 while path in contested:
                     path, number = (*contest.path, number), number + 1
                 contested[path] = as_known(fresh, known[fresh.id]) if fresh.id in known else fresh
-        document = Document(namespace, key, state.version, view.body, state.created_at, state.updated_at, schema)
+        document = Document(
+            namespace, key, state.version, view.body, state.created_at, state.updated_at, schema, self.storage.replica
+        )
         if contested:
             document.contested = contested
         if view.undeclared:

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.values import decode
+from concordant.workspace.token import Shown, moment_token
 from concordant.workspace.waiting import Runner, has_ended
 
-__all__ = ["Document", "Mark", "Moment", "Relation", "Scope", "Strands", "TaskScope", "descends"]
+__all__ = ["Document", "Mark", "Moment", "Relation", "Scope", "Sight", "Strands", "TaskScope", "descends"]
 
 Document: TypeAlias = tuple[tuple[str, ...], str]
 
@@ -40,6 +41,11 @@ class Moment(NamedTuple):
     replica: str
     n: int
     time: float
+
+    @property
+    def token(self) -> str:
+        """The moment as text, for ``agent(name, seen=token)`` in any process that shares the store."""
+        return moment_token(self.replica, self.n, self.time)
 
 
 class TaskScope(NamedTuple):
@@ -101,6 +107,20 @@ class Mark(NamedTuple):
         return Mark(self.at, (*base, body), self.leave, origin, self.time)
 
 
+class Sight(NamedTuple):
+    """What the tokens of a scope showed it (``seen=``).
+
+    Attributes:
+        given: the tokens, as they were given.
+        documents: what each document showed, by its digest.
+        upto: the last commit before the moment that it saw; ``None``: it saw those documents only.
+    """
+
+    given: Any
+    documents: dict[bytes, Shown]
+    upto: int | None
+
+
 class Handed(NamedTuple):
     """What one strand of a task has read of a document and not put yet, for whoever continues its work."""
 
@@ -148,6 +168,7 @@ class Scope:
         "relation",
         "rewritten",
         "runner",
+        "sight",
         "since",
         "strands",
         "successor",
@@ -181,6 +202,7 @@ class Scope:
         self.successor: Scope | None = None  # the task's next execution, begun while this one may go on
         self.rewritten: set[Document] = set()  # documents that earlier executions have put to since this one began
         self.took_back: set[int] = set()  # its commits that took back what an earlier execution had put
+        self.sight: Sight | None = None  # what tokens showed it
         self.base = self  # the task's own scope, where this one is another name or handle of it
         self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last mark
         self.floor = task.floor if task is not None else 0.0
@@ -273,6 +295,15 @@ class Scope:
             if self.ordinals.get(document) == ordinal + 1:
                 self.ordinals[document] = ordinal
 
+    def began_at(self, mark: Mark | None) -> int | None:
+        """Up to which commit the scope has seen all there was of a document of which it has a mark.
+
+        What a token showed is what was seen of a document, however late the scope began beside it.
+        """
+        if self.sight is None or self.began is None or mark is None or mark.at < 0:
+            return self.began
+        return min(self.began, mark.at)
+
     @property
     def overlaps(self) -> bool:
         """Whether another execution of the task goes on beside this one, as far as this process knows."""
@@ -293,7 +324,7 @@ class Scope:
         found = self.names.get(name)
         if found is None:
             found = Scope(name, self.origin, self.began, self.since, self.relation, self.task)
-            found._marks, found.written = self._marks, self.written
+            found._marks, found.written, found.sight = self._marks, self.written, self.sight
             found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
             found.counts_with(self.base)
             found = self.names.setdefault(name, found)

@@ -7,13 +7,16 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any, NamedTuple, TypeAlias
 
+from concordant.errors import InvalidTokenError
 from concordant.storage import Storage
 from concordant.workspace.reads import ReadMarks
-from concordant.workspace.scope import Mark, Moment, Scope, TaskScope
+from concordant.workspace.scope import Mark, Moment, Scope, Sight, TaskScope
+from concordant.workspace.token import parse_tokens
 from concordant.workspace.waiting import ident, running
 
 __all__ = ["ANONYMOUS", "Scoping"]
@@ -23,7 +26,29 @@ ANONYMOUS = "anonymous"
 
 Provider = Callable[[], TaskScope | None]
 
+Tokens: TypeAlias = str | Iterable[str]
+
 _MOST_TASKS = 20_000
+
+
+class Acting(NamedTuple):
+    """The ``acting_as`` in force.
+
+    Attributes:
+        scope: the scope it began.
+        within: the key of the task it was entered in, where calls of that task belong to its scope, and not to the
+            task's; ``None``: it only names the agent of tasks.
+    """
+
+    name: str
+    scope: Scope
+    within: str | None = None
+
+
+def _check_moment(began: Any) -> None:
+    if began is not None and not isinstance(began, Moment):
+        mend = "Give workspace.moment(), or the token of a moment as seen="
+        raise InvalidTokenError(began, f"a {type(began).__name__} is no moment", mend)
 
 
 class Scoping:
@@ -37,7 +62,7 @@ class Scoping:
     def __init__(self, storage: Storage, read_marks: float) -> None:
         self._storage = storage
         self._reads = ReadMarks(read_marks)
-        self._acting: ContextVar[tuple[str, Scope | None] | None] = ContextVar("concordant_acting", default=None)
+        self._acting: ContextVar[Acting | None] = ContextVar("concordant_acting", default=None)
         self._providers: tuple[Provider, ...] = ()
         self._tasks: dict[str, Scope] = {}
         self._latest: dict[str, Scope] = {}  # by the task's identity: its last execution
@@ -56,31 +81,75 @@ class Scoping:
         for provider in self._providers:
             task = provider()
             if task is not None:
+                if acting is not None and acting.within == task.key:
+                    return acting.scope
                 scope = self._here.get()
                 if scope is None or scope.task is not task or scope.ident != ident():
                     scope = self._scope_of(task)
-                return scope if acting is None or acting[0] == scope.agent else scope.renamed(acting[0])
-        return acting[1] if acting is not None else None
+                return scope if acting is None or acting.name == scope.agent else scope.renamed(acting.name)
+        return acting.scope if acting is not None else None
 
-    def begin(self, agent: str, began: Moment | None) -> Scope:
-        """A scope of its own: from ``began``, from the beginning of the task under way, or from now."""
+    def begin(self, agent: str, began: Moment | None = None, seen: Tokens | None = None) -> Scope:
+        """A scope of its own: from ``began``, from the beginning of the task under way, or from now.
+
+        Args:
+            seen: the tokens of what it has seen instead.
+
+        Raises:
+            InvalidTokenError: that is no moment, or one is no token of this store.
+        """
+        _check_moment(began)
+        if seen is not None:
+            return self._shown(agent, began, seen)
         if began is None:
-            for provider in self._providers:
-                task = provider()
-                if task is not None:
-                    strand = self._scope_of(task)
-                    # Several handles of one task are several writers: each has seen what was there when it was made.
-                    origin = f"{strand.origin}#{self._fresh()}"
-                    scope = Scope(agent, origin, None, task.began, task.relation, task)
-                    scope.born = self._storage.now()[0]
-                    scope.counts_with(strand.base)
-                    return scope
+            task = self._task()
+            if task is not None:
+                strand = self._scope_of(task)
+                # Several handles of one task are several writers: each has seen what was there when it was made.
+                origin = f"{strand.origin}#{self._fresh()}"
+                scope = Scope(agent, origin, None, task.began, task.relation, task)
+                scope.born = self._storage.now()[0]
+                scope.counts_with(strand.base)
+                return scope
             n, time = self._storage.now()
         elif began.replica == self._storage.replica:
             n, time = began.n, began.time
         else:
             return Scope(agent, self._fresh(), None, began.time)
         return Scope(agent, self._fresh(), n, time)
+
+    def _shown(self, agent: str, began: Moment | None, seen: Tokens) -> Scope:
+        """A scope that has seen what tokens tell, and what was there at the moment that it began, if it has one.
+
+        In a task its puts are the task's, so that they have their effect once; what it has seen is no matter of when
+        the task began.
+        """
+        documents, moment = parse_tokens(seen, self._storage.replica)
+        n, time = (moment.n, moment.time) if moment is not None else (0, 0.0)
+        upto = n if moment is not None else None
+        if began is not None:
+            if began.replica != self._storage.replica:
+                raise InvalidTokenError(began, "it is a moment of another store", "Give a moment of this one")
+            if began.n >= n:
+                n, time = began.n, began.time
+            upto = n
+        if upto is not None and upto > self._storage.now()[0]:
+            problem = f"it tells of commit {upto}, which this store does not have: it was restored from a back-up"
+            raise InvalidTokenError(seen, problem, "Read again, and give the token of that")
+        task = self._task()
+        if task is None:
+            scope = Scope(agent, self._fresh(), n, time)
+        else:
+            strand = self._scope_of(task)
+            scope = Scope(agent, f"{strand.origin}#{self._fresh()}", n, time, None, task)
+            scope.counts_with(strand.base)
+            scope.since = scope.sure = time
+        scope.sight = Sight(seen, documents, upto)
+        return scope
+
+    def _task(self) -> TaskScope | None:
+        """The task of a framework in which the call under way is made."""
+        return next((task for provider in self._providers if (task := provider()) is not None), None)
 
     def alone(self, document: tuple[tuple[str, ...], str]) -> Scope:
         """The scope of a write without framework and name: one that continues the last read of the document in this
@@ -100,10 +169,14 @@ class Scoping:
         self._reads.put(document, mark)
 
     @contextmanager
-    def acting_as(self, name: str) -> Iterator[None]:
-        """Names the agent of all calls inside; outside a task it also begins a scope."""
-        n, time = self._storage.now()
-        token = self._acting.set((name, Scope(name, self._fresh(), n, time)))
+    def acting_as(self, name: str, began: Moment | None = None, seen: Tokens | None = None) -> Iterator[None]:
+        """Names the agent of all calls inside; outside a task, or as of ``began`` or ``seen``, also begins a scope."""
+        if began is None and seen is None:
+            acting = Acting(name, Scope(name, self._fresh(), *self._storage.now()))
+        else:
+            task = self._task()
+            acting = Acting(name, self.begin(name, began, seen), task.key if task is not None else None)
+        token = self._acting.set(acting)
         try:
             yield
         finally:

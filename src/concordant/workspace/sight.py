@@ -51,10 +51,10 @@ def seen_by(
         earlier_began: when the earlier execution began, for a put that takes the place of one of its puts.
     """
     at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
-    origin, relation, began, since = scope.origin, scope.relation, scope.began, scope.since
+    origin, relation, began, since = scope.origin, scope.relation, scope.began_at(mark), scope.since
     took_back = scope.base.took_back
     sure, is_own = scope.sure, scope.is_own
-    if earlier_began is not None:
+    if earlier_began is not None and scope.sight is None:
         began, since, sure = None, earlier_began, earlier_began - (since - sure)
 
     def seen(stamp: Stamp) -> bool:
@@ -103,7 +103,8 @@ def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float,
         complete: whether these are all; if not, an older one may be unseen.
     """
     at = mark.at if mark is not None else -1
-    origin, relation, began, since, floor = scope.origin, scope.relation, scope.began, scope.since, scope.floor
+    origin, relation, since, floor = scope.origin, scope.relation, scope.since, scope.floor
+    began = scope.began_at(mark)
     for n, when, theirs in recent:
         if n <= at:
             return True

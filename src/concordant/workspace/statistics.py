@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from concordant.storage import Storage
 
@@ -57,6 +57,20 @@ class Stats:
     settled: Mapping[str, int]
     escalations: Mapping[str, int]
     fields: Mapping[tuple[tuple[str, ...], str], Shares] = dataclasses.field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the counts in their JSON form (docs/web.md)."""
+        return {
+            "documents": self.documents,
+            "writes": dict(self.writes),
+            "settled": dict(self.settled),
+            "escalations": dict(self.escalations),
+            "fields": [
+                {"namespace": list(namespace), "field": name, **shares._asdict()}
+                for (namespace, name), shares in self.fields.items()
+            ],
+            "total": self.total._asdict(),
+        }
 
     @property
     def total(self) -> Shares:

@@ -89,17 +89,23 @@ class Workspace(Calls):
         """``escalations`` for coroutines."""
         return await self.acall(self.escalations, namespace, state=state)
 
-    async def aresolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
+    async def aescalation(self, id: str) -> Escalation | None:
+        """``escalation`` for coroutines."""
+        return await self.acall(self.escalation, id)
+
+    async def aresolve(
+        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None
+    ) -> Receipt:
         """``resolve`` for coroutines."""
-        return await self.acall(self.resolve, escalation, value, by=by)
+        return await self.acall(self.resolve, escalation, value, by=by, version=version)
 
-    async def adismiss(self, escalation: Escalation, *, by: str) -> Receipt:
+    async def adismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
         """``dismiss`` for coroutines."""
-        return await self.acall(self.dismiss, escalation, by=by)
+        return await self.acall(self.dismiss, escalation, by=by, version=version)
 
-    async def aclaim(self, escalation: Escalation, *, by: str) -> Escalation:
+    async def aclaim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
         """``claim`` for coroutines."""
-        return await self.acall(self.claim, escalation, by=by)
+        return await self.acall(self.claim, escalation, by=by, version=version)
 
     async def apurge(self, namespace: tuple[str, ...], key: str) -> None:
         """``purge`` for coroutines."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel
 
-from concordant import Agent, Credit, Document, Escalation, Receipt, Schema, Workspace
+from concordant import Agent, Credit, Document, Escalation, Moment, Receipt, Schema, Workspace
 from concordant.tooling import Toolkit
 from concordant_crewai.provider import connect
 
@@ -86,9 +86,16 @@ class SharedState(Generic[Model]):
         with self._agent().edit(self.namespace, self.key) as draft:
             yield draft
 
-    def acting_as(self, name: str) -> AbstractContextManager[None]:
-        """Names the writer of all calls inside the ``with``, where CrewAI's events name none or another."""
-        return self.workspace.acting_as(name)
+    def acting_as(
+        self, name: str, *, seen: str | Iterable[str] | None = None, began: Moment | None = None
+    ) -> AbstractContextManager[None]:
+        """Names the writer of all calls inside the ``with``, where CrewAI's events name none or another.
+
+        Args:
+            seen: the token of what it has seen (``document.token``), or several.
+            began: when it began (``workspace.moment()``).
+        """
+        return self.workspace.acting_as(name, seen=seen, began=began)
 
     def tools(self, *, name: str | None = None) -> list[Any]:
         """Tools for agents: read, update, list conflicts, resolve one.
@@ -117,14 +124,17 @@ class SharedState(Generic[Model]):
         """The escalations of this state (``Workspace.escalations``)."""
         return [e for e in self.workspace.escalations(self.namespace, state=state) if e.key == self.key]
 
-    def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
+    def resolve(self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None) -> Receipt:
         """Decides an escalation: ``value`` takes the place of all contenders.
+
+        Args:
+            escalation: it, or its id together with ``version``.
 
         Raises:
             StaleDecisionError: the contenders changed since, or it is no longer open.
             InvalidWriteError: the value does not fit the field.
         """
-        return self.workspace.resolve(escalation, value, by=by)
+        return self.workspace.resolve(escalation, value, by=by, version=version)
 
     def blame(self) -> dict[tuple[str, ...], tuple[Credit, ...]]:
         """Who stands for each live value, by path (``Workspace.blame``)."""

@@ -56,13 +56,18 @@ class _Merged:
         return self.document.version
 
     @property
+    def token(self) -> str:
+        """This read as text, for ``acting_as(name, seen=token)`` wherever it goes."""
+        return self.document.token
+
+    @property
     def contested(self) -> Mapping[tuple[Any, ...], Escalation]:
         """The open escalations by path."""
         return self.document.contested
 
 
 class MergedItem(_Merged, Item):  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
-    """An ``Item`` that also has ``version``, ``contested`` and ``expires_at``."""
+    """An ``Item`` that also has ``version``, ``token``, ``contested`` and ``expires_at``."""
 
     __slots__ = ("document",)
 
@@ -71,7 +76,7 @@ class MergedItem(_Merged, Item):  # type: ignore[override]  # pyright: ignore[re
 
 
 class MergedSearchItem(_Merged, SearchItem):  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
-    """A ``SearchItem`` that also has ``version``, ``contested`` and ``expires_at``."""
+    """A ``SearchItem`` that also has ``version``, ``token``, ``contested`` and ``expires_at``."""
 
     __slots__ = ("document",)
 
