@@ -36,6 +36,8 @@ class Field:
         fields: the fields of a nested record.
         checked: whether the merged value must satisfy constraints beyond its type (``ge=0``, a model validator).
         accepts: whether a JSON value would do for the field.
+        keys: how a map's keys are read, where they are more than text.
+        form: makes of a value in an instance what is written of it, where it would not be taken as it is.
         slot: the field's key in the tree of its record.
     """
 
@@ -49,6 +51,8 @@ class Field:
     fields: Mapping[str, Field] = field(default_factory=dict)
     checked: bool = False
     accepts: Callable[[Any], bool] = _anything
+    keys: Any = None
+    form: Callable[[Any], Any] | None = None
     slot: str = ""
 
     def __post_init__(self) -> None:

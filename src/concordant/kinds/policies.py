@@ -31,13 +31,20 @@ def latest(groups: Groups, rank: Rank) -> list[Entry] | None:
 
 
 def largest(groups: Groups, rank: Rank) -> list[Entry] | None:
-    """The largest value."""
-    return max(groups, key=lambda group: rank(group[0].value or b"null"))
+    """The largest value; ``None`` where two cannot be compared."""
+    return _outermost(max, groups, rank)
 
 
 def smallest(groups: Groups, rank: Rank) -> list[Entry] | None:
-    """The smallest value."""
-    return min(groups, key=lambda group: rank(group[0].value or b"null"))
+    """The smallest value; ``None`` where two cannot be compared."""
+    return _outermost(min, groups, rank)
+
+
+def _outermost(choose: Callable[..., list[Entry]], groups: Groups, rank: Rank) -> list[Entry] | None:
+    try:
+        return choose(groups, key=lambda group: rank(group[0].value or b"null"))
+    except (TypeError, ValueError, ArithmeticError):
+        return None  # an instant with a zone and one without, or what was stored under another type
 
 
 @dataclass(frozen=True, slots=True)

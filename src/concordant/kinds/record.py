@@ -22,11 +22,22 @@ __all__ = ["OPEN", "OpenRecord", "Record", "field_at", "open_field", "public_pat
 
 @dataclass(frozen=True, slots=True)
 class Record(Kind):
-    """A model whose every field declares a kind. Not written by users: a field typed as a state model has it."""
+    """A model whose every field declares a kind. Not written by users: a field typed as a state model has it.
+
+    Args:
+        optional: whether the whole may be ``None``: then it is deleted, as far as the writer has seen it.
+    """
+
+    optional: bool = False
 
     name: ClassVar[str] = "record"
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        if value is None:
+            change.delete(path, existed=True)
+            return
+        if self.optional:
+            change.enter(path)
         for name, item in value.items():
             part = self.field(field, name)
             part.kind.contribute(change, part, (*path, part.slot), item)
@@ -34,14 +45,27 @@ class Record(Kind):
             change.touch(path)
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        if value is None:
+            if base is not None:
+                change.delete(path, existed=True)
+            return
+        if self.optional:
+            change.enter(path)
+            if base is None and not value:
+                change.touch(path)
+        base = base or {}
         for name, item in value.items():
             part = self.field(field, name)
             if name in base:
                 part.kind.edit(change, part, (*path, part.slot), base[name], item)
-            elif part.default is ABSENT or encode(item) != encode(part.default):
+            elif type(part.kind) is Record and item is not None and part.default is not None:
+                part.kind.edit(change, part, (*path, part.slot), {}, item)
+            elif part.default is ABSENT or not part.kind.alike(part, item, part.default):
                 part.kind.contribute(change, part, (*path, part.slot), item)
 
     def beyond(self, field: Field, base: Any, value: Any) -> Any:
+        if base is None or value is None:
+            return value if base is not value else ABSENT
         news: dict[str, Any] = {}
         for name, item in value.items():
             part = self.field(field, name)
@@ -55,7 +79,7 @@ class Record(Kind):
 
         def settle(value: Any) -> Any:
             for name, function in parts.items():
-                if name in value:
+                if value is not None and name in value:
                     value[name] = function(value[name])
             return value
 
@@ -77,7 +101,7 @@ class Record(Kind):
             return result
 
         if None in cell and not node_is_shown(look, field, path, public, cell, shown):
-            return ABSENT
+            return None if self.optional else ABSENT
         return shown(look, cell)
 
     def check(self, field: Field, cell: Any) -> None:

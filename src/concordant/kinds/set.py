@@ -15,7 +15,7 @@ from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Interned, Reducer, identity
 from concordant.kinds.shape import check_node, check_register
 from concordant.tree import Change, Path
-from concordant.values import ABSENT, alike, decode, encode
+from concordant.values import ABSENT, alike, canonical, decode, encode
 
 __all__ = ["Set"]
 
@@ -72,8 +72,11 @@ class Set(Keyed, Kind, metaclass=Interned):
                 change.replace((*path, key.decode()), encode(item), field.canon, place=place)
         if not self.grow_only:
             gone = [key for key in before if key not in after]
-            for key in gone:
-                change.remove_seen((*path, key.decode()))
+            for item in base:
+                text = encode(item)
+                if field.canon(text) in gone:
+                    for key in _places(field, text):
+                        change.remove_seen((*path, key.decode()))
             if gone:
                 change.touch(path)
         return None
@@ -108,7 +111,7 @@ class Set(Keyed, Kind, metaclass=Interned):
         def elements(cell: Any) -> None:
             for key, register in cell.items():
                 check_register(register, deletable=False)
-                if any(field.canon(entry.value) != key.encode() for entry in register):
+                if any(key.encode() not in _places(field, entry.value) for entry in register):
                     raise MisshapenError(f"an element of a set stands at another's place, {key!r}")
 
         return check_node(cell, elements)
@@ -127,11 +130,22 @@ class Set(Keyed, Kind, metaclass=Interned):
             if not order and not look.entries(cell.get(None, ())):
                 return ABSENT
             order.sort(key=lambda pair: pair[0])
-            return [decode(entries[0].value) for _, entries in order]  # type: ignore[arg-type]
+            texts: list[Any] = [entries[0].value for _, entries in order]
+            if field.canon is not canonical:  # elements of before may stand at places of their own
+                distinct: dict[bytes, bytes] = {}
+                for text in texts:
+                    distinct.setdefault(field.canon(text), text)
+                texts = [*distinct.values()]
+            return [decode(text) for text in texts]
 
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
         return shown(look, cell)
+
+
+def _places(field: Field, text: Any) -> set[bytes]:
+    """Where an element may stand: by its value, and by its text as before values of its type compared by more."""
+    return {field.canon(text), canonical(text)}
 
 
 class _Reducing(Reducer, Set):

@@ -10,21 +10,23 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from concordant.kinds import Kind
-from concordant.values import JSON, canonical, decode, encode
+from concordant.values import JSON, decode
 
 __all__ = [
-    "canon_of",
     "element_of",
     "hint",
     "is_ranked",
     "is_shallow",
     "kind_name",
+    "kinds_inside",
+    "members_of",
     "rank_of",
     "split_annotation",
     "type_name",
+    "without_none",
 ]
 
 _RANKED = (int, float, Decimal, str, date, datetime, time, timedelta)
@@ -36,6 +38,8 @@ def element_of(annotation: Any, containers: tuple[Any, ...]) -> Any:
     if origin not in containers:
         return None
     arguments = get_args(annotation)
+    if origin is tuple and (len(arguments) != 2 or arguments[1] is not Ellipsis):
+        return None  # each place has a meaning of its own
     return arguments[0] if arguments else Any
 
 
@@ -45,25 +49,46 @@ def split_annotation(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     return annotation, ()
 
 
-def _members(annotation: Any) -> list[Any]:
-    """The types that an annotation is made of, unions and containers taken apart."""
+def without_none(annotation: Any) -> Any:
+    """The type that may be ``None`` otherwise; any other type itself."""
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return annotation
+    rest = [member for member in get_args(annotation) if member is not type(None)]
+    return rest[0] if len(rest) == 1 else annotation
+
+
+def members_of(annotation: Any, inside: tuple[Any, ...] = ()) -> list[Any]:
+    """The types that an annotation is made of, unions, containers and names of types taken apart."""
     bare, _ = split_annotation(annotation)
-    arguments = get_args(bare)
-    if get_origin(bare) is typing.Literal:
+    if bare is JsonValue or bare in inside:
+        return [Any]
+    if isinstance(bare, typing.TypeVar):
+        bare = bare.__bound__ or (Union[bare.__constraints__] if bare.__constraints__ else Any)  # noqa: UP007
+    named = getattr(bare, "__supertype__", None) or getattr(bare, "__value__", None)
+    if named is not None:
+        return members_of(named, (*inside, bare))
+    origin, arguments = get_origin(bare), get_args(bare)
+    if origin is typing.Literal:
         return [type(argument) for argument in arguments]
-    return [bare, *(m for argument in arguments if argument is not Ellipsis for m in _members(argument))]
+    inner = [m for argument in arguments if argument is not Ellipsis for m in members_of(argument, inside)]
+    return inner if origin in (Union, types.UnionType) else [origin or bare, *inner]
+
+
+def kinds_inside(annotation: Any) -> list[Kind]:
+    """The kinds that stand somewhere inside a type, where they say nothing."""
+    bare, metadata = split_annotation(annotation)
+    found = [item for item in metadata if isinstance(item, Kind)]
+    return found + [kind for argument in get_args(bare) for kind in kinds_inside(argument)]
 
 
 def is_shallow(annotation: Any) -> bool:
     """Whether values of the type are surely storable but for their text: plain values and sequences of them."""
     flat = (str, int, float, bool, bytes, date, datetime, time, timedelta, Decimal, type(None), Enum)
     holders = (set, frozenset, list, tuple)
-    members = [get_origin(member) or member for member in _members(annotation)]
-    return all(
-        member in (Union, types.UnionType, typing.Literal)
-        or (isinstance(member, type) and issubclass(member, flat + holders))
-        for member in members
-    ) and (annotation not in holders)
+    members = members_of(annotation)
+    return all(isinstance(member, type) and issubclass(member, flat + holders) for member in members) and (
+        annotation not in holders
+    )
 
 
 def is_ranked(annotation: Any) -> bool:
@@ -85,38 +110,12 @@ def rank_of(annotation: Any) -> Callable[[JSON], Any]:
     adapter: TypeAdapter[Any] = TypeAdapter(annotation)
 
     def rank(text: JSON) -> tuple[Any, ...]:
-        value = adapter.validate_python(decode(text))
+        value = adapter.validate_python(decode(text), strict=False)
         if value is None or value != value:
             return (0,)
         return (1, value)
 
     return rank
-
-
-def canon_of(annotation: Any) -> Callable[[JSON], JSON]:
-    """How values of the type compare: as their JSON, except that decimals compare as numbers."""
-    if not any(isinstance(m, type) and issubclass(m, Decimal) for m in _members(annotation)):
-        return canonical
-    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-
-    def canon(text: JSON) -> JSON:
-        try:
-            value = adapter.validate_python(decode(text))
-        except ValueError:
-            return canonical(text)
-        return canonical(encode(adapter.dump_python(_normal(value), mode="json")))
-
-    return canon
-
-
-def _normal(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return Decimal(format(value.normalize(), "f")) if value.is_finite() else value
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return type(value)(_normal(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _normal(item) for key, item in value.items()}
-    return value
 
 
 def kind_name(kind: Kind) -> str:

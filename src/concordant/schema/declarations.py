@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set as AbstractSet
+import collections
+import inspect
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence, Set as AbstractSet
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import Any, get_args, get_origin
+from typing import Any, ForwardRef, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, RootModel, TypeAdapter
+from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault
 from concordant.kinds import POLICIES, Counter, Field, Kind, List, Map, Priority, Record, Scalar, Set, Text
 from concordant.schema.annotations import (
-    canon_of,
     element_of,
     hint,
     is_ranked,
     kind_name,
+    kinds_inside,
+    members_of,
     rank_of,
     split_annotation,
     type_name,
+    without_none,
 )
+from concordant.schema.equality import LENIENT, canon_of
+from concordant.schema.keys import Keys, is_key_type
+from concordant.schema.models import fields_in, has_validators, is_model, is_state_model, kinds_among, spellings_of
 from concordant.values import ABSENT, JSON, decode
 
-__all__ = ["NATURAL", "fields_of", "is_state_model", "kind_in"]
+__all__ = ["NATURAL", "fields_of"]
 
 NATURAL: dict[str, Callable[[], Any]] = {
     kind.name: natural
@@ -32,28 +40,13 @@ NATURAL: dict[str, Callable[[], Any]] = {
 }
 """What a field of a kind (by its name) holds when it was never written and declares no default."""
 
-_SETS = (set, frozenset, list, AbstractSet)
-_LISTS = (list, Sequence)
-_DICTS = (dict, Mapping)
-
-
-def kind_in(metadata: Sequence[Any]) -> list[Kind]:
-    """The kinds among an annotation's metadata."""
-    return [item for item in metadata if isinstance(item, Kind)]
-
-
-def is_state_model(annotation: Any) -> bool:
-    """Whether the type is a model with at least one declared kind."""
-    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-        return False
-    return any(
-        kind_in(info.metadata) or any(isinstance(m, type) and issubclass(m, Kind) for m in info.metadata)
-        for info in annotation.model_fields.values()
-    )
+_SETS = (set, frozenset, list, tuple, AbstractSet)
+_LISTS = (list, tuple, Sequence, MutableSequence, collections.deque)
+_DICTS = (dict, Mapping, MutableMapping, collections.OrderedDict)
 
 
 def fields_of(
-    model: type[BaseModel],
+    model: Any,
     faults: list[Fault],
     path: tuple[str, ...] = (),
     key: str | None = None,
@@ -65,81 +58,138 @@ def fields_of(
         key: the field that identifies the record in a ``Set(by=...)``, which needs no default.
         checked: whether the document as a whole must satisfy validators.
     """
+    path = (*path, model.__name__)
     if model in _building.get():
-        faults.append(Fault((*path, model.__name__), "the model contains itself", "Store a key instead of the record"))
+        faults.append(Fault(path, "the model contains itself", "Store a key instead of the record"))
         return {}
+    infos = _known_fields(model, faults, path)
+    _check_aliases(infos, faults, path)
     token = _building.set((*_building.get(), model))
     try:
         checked = checked or has_validators(model)
-        return {
-            name: field
-            for name, info in model.model_fields.items()
-            if (field := _field(name, info, faults, (*path, model.__name__, name), key, checked)) is not None
-        }
+        found: dict[str, Field] = {}
+        for name, info in infos.items():
+            constrained = checked or any(not isinstance(item, Kind) for item in info.metadata)
+            field = _place(name, info.annotation, info.metadata, faults, (*path, name), constrained)
+            if field is not None:
+                _check_default(model, name, info, field, faults, (*path, name), key)
+                found[name] = field
+        return found
     finally:
         _building.reset(token)
 
 
-_building: ContextVar[tuple[type[BaseModel], ...]] = ContextVar("concordant_building", default=())
+_building: ContextVar[tuple[Any, ...]] = ContextVar("concordant_building", default=())
 """The models around the one whose fields are compiled, in this thread."""
 
 
-def has_validators(model: type[BaseModel]) -> bool:
-    """Whether the model validates more than its fields' types."""
-    decorators = model.__pydantic_decorators__
-    return bool(decorators.model_validators or decorators.field_validators or decorators.root_validators)
+def _known_fields(model: Any, faults: list[Fault], path: tuple[str, ...]) -> Mapping[str, FieldInfo]:
+    """The fields of a model that can be used: all of whose types are known."""
+    mend = f"Define the type above the model, or call {path[-1]}.model_rebuild() once it is defined"
+    if issubclass(model, RootModel):
+        faults.append(
+            Fault(path, "a RootModel has no fields of its own", "Give a BaseModel with a field for the value")
+        )
+        return {}
+    if not issubclass(model, BaseModel):
+        try:
+            return _named(fields_in(model), faults, path)
+        except NameError as error:
+            faults.append(Fault(path, f"a type that it uses is not known yet ({error})", mend))
+            return {}
+    if not model.__pydantic_complete__:
+        model.model_rebuild(raise_errors=False)
+    unknown = {name: info for name, info in model.model_fields.items() if _is_unknown(info.annotation)}
+    for name, info in unknown.items():
+        problem = f"its type {type_name(info.annotation)} is not known yet (a forward reference)"
+        faults.append(Fault((*path, name), problem, mend))
+    if not model.__pydantic_complete__ and not unknown:
+        faults.append(Fault(path, "a type that it uses is not known yet", mend))
+    return _named({n: info for n, info in model.model_fields.items() if n not in unknown}, faults, path)
 
 
-def _field(
+def _named(infos: Mapping[str, FieldInfo], faults: list[Fault], path: tuple[str, ...]) -> Mapping[str, FieldInfo]:
+    """The fields that have usable names."""
+    for name in infos:
+        if "\x00" in name:
+            faults.append(Fault((*path, name), "the name holds a NUL character", "Rename the field"))
+    return {name: info for name, info in infos.items() if "\x00" not in name}
+
+
+def _is_unknown(annotation: Any) -> bool:
+    return any(isinstance(member, (str, ForwardRef)) for member in members_of(annotation))
+
+
+def _check_aliases(infos: Mapping[str, FieldInfo], faults: list[Fault], path: tuple[str, ...]) -> None:
+    """Refuses an alias that is another field's name: what is given could be either."""
+    for name, info in infos.items():
+        for alias in spellings_of(info):
+            first = alias if isinstance(alias, str) else alias.path[0]
+            if first in infos and first != name:
+                problem = f"its alias {first!r} is the name of another field"
+                faults.append(Fault((*path, name), problem, "Rename the one or the other"))
+
+
+def _check_default(
+    model: Any,
     name: str,
     info: FieldInfo,
+    field: Field,
     faults: list[Fault],
     path: tuple[str, ...],
     key: str | None,
-    checked: bool,
-) -> Field | None:
-    if "\x00" in name:
-        faults.append(Fault(path, "the name holds a NUL character", "Rename the field"))
-        return None
-    annotation = info.annotation
-    constrained = any(not isinstance(item, Kind) for item in info.metadata)
-    field = _place(name, annotation, info.metadata, faults, path, checked or constrained)
-    if field is None:
-        return None
-    if info.is_required() and field.kind.name not in NATURAL and name != key:
+) -> None:
+    """Makes sure that a field has a default, and notes it with what the field accepts."""
+    natural = NATURAL.get(field.kind.name)
+    if info.is_required() and natural is None and name != key:
+        is_class = issubclass(model, BaseModel) or hasattr(model, "__dataclass_fields__")
+        mend = f"Give it one, such as `{name}: ... | None = None`" if is_class else f"Write `{name}: NotRequired[...]`"
+        faults.append(Fault(path, f"{kind_name(field.kind)} has no default", mend))
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(info.annotation)  # type: ignore[arg-type]
+    except PydanticUserError as error:
         faults.append(
-            Fault(path, f"{kind_name(field.kind)} has no default", f"Give it one, such as `{name}: ... | None = None`")
+            Fault(path, f"Pydantic knows no such type ({error.message})", "Give it a type that Pydantic knows")
         )
+        return
     default: Any = ABSENT
     if not info.is_required():
-        try:
-            value = info.get_default(call_default_factory=True, validated_data={})
-            default = TypeAdapter(Any).dump_python(value, mode="json")
-        except Exception as error:
-            faults.append(
-                Fault(path, f"its default cannot be made or stored ({error})", "Give it a JSON value as default")
-            )
-    elif field.kind.name in NATURAL:
-        default = NATURAL[field.kind.name]()
-    adapter: TypeAdapter[Any] = TypeAdapter(annotation)  # type: ignore[arg-type]
+        default = _default_of(info, adapter, faults, path)
+    elif natural is not None:
+        default = natural()
 
     def accepts(value: Any) -> bool:
         try:
-            adapter.validate_python(value)
-        except ValueError:
+            adapter.validate_python(value, **LENIENT)
+        except Exception:
             return False
         return True
 
     object.__setattr__(field, "default", default)
     object.__setattr__(field, "accepts", accepts)
-    return field
+
+
+def _default_of(info: FieldInfo, adapter: TypeAdapter[Any], faults: list[Fault], path: tuple[str, ...]) -> Any:
+    """The default in JSON form; ``ABSENT`` if it depends on other fields."""
+    factory: Any = info.default_factory
+    try:
+        if factory is not None and any(p.default is p.empty for p in inspect.signature(factory).parameters.values()):
+            return ABSENT
+    except (TypeError, ValueError):
+        pass  # a built-in, which takes nothing
+    try:
+        value = info.get_default(call_default_factory=True, validated_data={})
+        return adapter.dump_python(value, mode="json", by_alias=False, round_trip=True, warnings=False)
+    except Exception as error:
+        faults.append(Fault(path, f"its default cannot be made or stored ({error})", "Give it a JSON value as default"))
+        return ABSENT
 
 
 def _place(
     name: str, annotation: Any, metadata: Sequence[Any], faults: list[Fault], path: tuple[str, ...], checked: bool
 ) -> Field | None:
     """A field, or the values of a map: one annotation with its metadata."""
-    kinds = kind_in(metadata)
+    kinds = [item for item in metadata if isinstance(item, Kind)]
     classes = [item for item in metadata if isinstance(item, type) and issubclass(item, Kind)]
     for item in classes:
         faults.append(
@@ -152,18 +202,54 @@ def _place(
         faults.append(Fault(path, f"declares more than one kind ({names})", "Keep one"))
         return None
     if not kinds:
-        if is_state_model(annotation):
-            fields = fields_of(annotation, faults, path[:-2], checked=checked)
-            checked = checked or has_validators(annotation) or any(field.checked for field in fields.values())
-            return Field(name, Record(), "record", fields=fields, checked=checked)
-        mend = f"Declare one: {hint(annotation)}"
-        faults.append(Fault(path, f"declares no kind (its type is {type_name(annotation)})", mend))
-        return None
+        return _undeclared(name, annotation, faults, path, checked)
     kind = kinds[0]
     check = _CHECKS.get(kind.name)
     if check is None:
         return Field(name, kind, kind.tag(), checked=checked)
+    if kind.name != Map.name and not _check_inside(kind, annotation, faults, path):
+        return None
     return check(name, kind, annotation, faults, path, checked)
+
+
+def _undeclared(name: str, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool) -> Field | None:
+    """A field without a kind of its own: a nested record, or a fault."""
+    record = without_none(annotation)
+    if is_state_model(record):
+        fields = fields_of(record, faults, path[:-2], checked=checked)
+        checked = checked or has_validators(record) or any(field.checked for field in fields.values())
+        optional = record is not annotation
+        return Field(name, Record(optional=optional), "record", fields=fields, checked=checked)
+    kinds = kinds_inside(annotation)
+    if kinds:
+        bare, _ = split_annotation(record)
+        one = kind_name(kinds[0])
+        where = type_name(annotation)
+        if isinstance(kinds[0], Scalar):
+            mend = f"Write `Annotated[{type_name(bare)} | None, {one}]`: the kind around the whole type"
+        else:
+            mend = f"Write `Annotated[{type_name(bare)}, {one}]` without None: an empty one says that there is nothing"
+        faults.append(Fault(path, f"{one} stands inside {where}, where it says nothing", mend))
+        return None
+    models = [member for member in members_of(annotation) if is_state_model(member)]
+    if models:
+        mend = "Use one model, or declare Scalar() to replace the value as a whole"
+        faults.append(Fault(path, f"declares no kind (its type is {type_name(annotation)})", mend))
+        return None
+    mend = f"Declare one: {hint(annotation)}"
+    faults.append(Fault(path, f"declares no kind (its type is {type_name(annotation)})", mend))
+    return None
+
+
+def _check_inside(kind: Kind, annotation: Any, faults: list[Fault], path: tuple[str, ...]) -> bool:
+    """Refuses kinds that stand inside a type whose parts do not merge by themselves."""
+    found = kinds_inside(annotation)
+    if found:
+        mend = "Leave it out, or use dict[str, ...] with Map(), whose values merge each by their own kind"
+        faults.append(
+            Fault(path, f"{kind_name(found[0])} stands inside {type_name(annotation)}, where it says nothing", mend)
+        )
+    return not found
 
 
 def _scalar(
@@ -197,32 +283,43 @@ def _set(
 ) -> Field | None:
     element = element_of(annotation, _SETS)
     if element is None:
-        faults.append(
-            Fault(
-                path,
-                f"Set() on {type_name(annotation)}",
-                "Set() takes set, frozenset or list; for one value use Scalar()",
-            )
-        )
+        mend = "Set() takes set, frozenset, list or tuple[..., ...]; for one value use Scalar()"
+        faults.append(_misfit(path, kind, annotation, mend))
         return None
+    if kind.by is not None:
+        return _keyed(name, kind, element, faults, path, checked)
+    bare, _ = split_annotation(element)
+    if is_model(bare) and (get_origin(annotation) is list or is_state_model(bare)):
+        mend = 'Name the field that identifies a record: Set(by="id"); or use List() where order counts'
+        faults.append(Fault(path, f"Set() on a list of records ({type_name(bare)})", mend))
+    return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
+
+
+def _keyed(
+    name: str, kind: Any, element: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+) -> Field | None:
+    """A list of records that are identified by one of their fields."""
     bare, metadata = split_annotation(element)
-    record = isinstance(bare, type) and issubclass(bare, BaseModel)
-    if kind.by is None:
-        if record and get_origin(annotation) is list:
-            mend = 'Name the field that identifies a record: Set(by="id"); or use List() where order counts'
-            faults.append(Fault(path, f"Set() on a list of records ({type_name(bare)})", mend))
-        return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
-    if not record or kind.by not in bare.model_fields:
-        faults.append(
-            Fault(
-                path,
-                f'Set(by="{kind.by}") on {type_name(element)}',
-                f"The elements must be models with a field {kind.by!r}",
-            )
-        )
+    says = f'{kind_name(kind)[:-1]}by="{kind.by}")'
+    if not is_model(bare) or kind.by not in fields_in(bare):
+        mend = f"The elements must be models with a field {kind.by!r}"
+        faults.append(Fault(path, f"{says} on {type_name(element)}", mend))
+        return None
+    merges = next((m for m in fields_in(bare)[kind.by].metadata if isinstance(m, Kind) and m.name != Scalar.name), None)
+    if merges is not None:
+        mend = f"Identify the records by a field that stays as it is: declare {kind.by!r} as Scalar(), or name another"
+        faults.append(Fault(path, f"{says}, but {kind.by!r} is a {kind_name(merges)}, which changes", mend))
         return None
     child = _value_field(bare, metadata, faults, path, checked, key=kind.by)
     return child and Field(name, kind, kind.tag(child.tag), child=child, checked=checked or child.checked)
+
+
+def _misfit(path: tuple[str, ...], kind: Kind, annotation: Any, mend: str) -> Fault:
+    """A kind on a type that it does not take."""
+    bare = without_none(annotation)
+    if bare is not annotation and bare is not type(None):
+        mend = f"Leave out None, since an empty value says that there is nothing, or use Scalar(). {mend}"
+    return Fault(path, f"{kind_name(kind)} on {type_name(annotation)}", mend)
 
 
 def _map(
@@ -231,22 +328,16 @@ def _map(
     origin = get_origin(annotation) or annotation
     arguments = get_args(annotation) or (str, Any)
     if origin not in _DICTS or len(arguments) != 2:
-        faults.append(
-            Fault(path, f"Map() on {type_name(annotation)}", "Map() takes dict[str, ...]; for one value use Scalar()")
-        )
+        faults.append(_misfit(path, kind, annotation, "Map() takes dict[str, ...]; for one value use Scalar()"))
         return None
-    if arguments[0] is not str:
-        faults.append(
-            Fault(
-                path,
-                f"Map() with keys of type {type_name(arguments[0])}",
-                "Use dict[str, ...]: JSON objects have strings as keys",
-            )
-        )
+    if not is_key_type(arguments[0]):
+        mend = "Use dict[str, ...]: JSON objects have text as keys (int, an Enum and a Literal of one type do, too)"
+        faults.append(Fault(path, f"Map() with keys of type {type_name(arguments[0])}", mend))
         return None
+    keys = None if arguments[0] is str else Keys(arguments[0])
     bare, metadata = split_annotation(arguments[1])
     child = _value_field(bare, metadata, faults, path, checked)
-    return child and Field(name, kind, kind.tag(child.tag), child=child, checked=checked or child.checked)
+    return child and Field(name, kind, kind.tag(child.tag), child=child, checked=checked or child.checked, keys=keys)
 
 
 def _value_field(
@@ -258,7 +349,11 @@ def _value_field(
     key: str | None = None,
 ) -> Field | None:
     """How the values of a map merge: by their kind, field by field if they are state models, else as scalars."""
-    if not any(isinstance(m, Kind) or (isinstance(m, type) and issubclass(m, Kind)) for m in metadata):
+    if not kinds_among(metadata):
+        if is_state_model(without_none(bare)) and not is_state_model(bare):
+            mend = f"Write {type_name(without_none(bare))} without None: remove the key where there is none"
+            faults.append(Fault(path, f"its values are {type_name(bare)}, records that may be None", mend))
+            return None
         if is_state_model(bare):
             fields = fields_of(bare, faults, path[:-2], key, checked)
             checked = checked or has_validators(bare) or any(field.checked for field in fields.values())
@@ -272,9 +367,7 @@ def _text(
     name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
 ) -> Field | None:
     if annotation is not str:
-        faults.append(
-            Fault(path, f"Text() on {type_name(annotation)}", f"Text() takes str; what fits: {hint(annotation)}")
-        )
+        faults.append(_misfit(path, kind, annotation, f"Text() takes str; what fits: {hint(annotation)}"))
         return None
     if kind.overlap not in ("escalate", "merge"):
         faults.append(Fault(path, f"unknown overlap={kind.overlap!r}", 'Use "escalate" or "merge"'))
@@ -287,13 +380,8 @@ def _counter(
     name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
 ) -> Field | None:
     if annotation not in (int, float, Decimal):
-        faults.append(
-            Fault(
-                path,
-                f"Counter() on {type_name(annotation)}",
-                f"Counter() takes int, float or Decimal; what fits: {hint(annotation)}",
-            )
-        )
+        mend = f"Counter() takes int, float or Decimal; what fits: {hint(annotation)}"
+        faults.append(_misfit(path, kind, annotation, mend))
         return None
     return Field(name, kind, kind.tag(), checked=checked)
 
@@ -303,9 +391,13 @@ def _list(
 ) -> Field | None:
     element = element_of(annotation, _LISTS)
     if element is None:
-        faults.append(
-            Fault(path, f"List() on {type_name(annotation)}", f"List() takes list; what fits: {hint(annotation)}")
-        )
+        mend = f"List() takes list or tuple[..., ...]; what fits: {hint(annotation)}"
+        faults.append(_misfit(path, kind, annotation, mend))
+        return None
+    bare, _ = split_annotation(element)
+    if any(is_state_model(member) for member in members_of(element)):
+        mend = 'Use Set(by="id") to merge the records field by field, or leave the kinds out of the model of the items'
+        faults.append(Fault(path, f"List() on a list of {type_name(bare)}, whose kinds would say nothing", mend))
         return None
     return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
 

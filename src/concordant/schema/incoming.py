@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field as PydanticField,
     PlainValidator,
+    StringConstraints,
     ValidationError,
     WrapValidator,
     with_config,
@@ -20,64 +20,98 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set
-from concordant.values import check_text
+from concordant.schema.annotations import split_annotation, without_none
+from concordant.schema.models import fields_in, is_instance, metadata_of, said_by, validators_of
+from concordant.values import ABSENT, check_text
 
-__all__ = ["are_distinct", "collapsed", "has_records", "incoming_type", "split_faults", "unwrapped", "validators_of"]
+__all__ = ["are_distinct", "collapsed", "contribution", "has_records", "incoming_type", "split_faults", "unwrapped"]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
          "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length",
          "coerce_numbers_to_str", "regex_engine")  # fmt: skip
 
 
-def incoming_type(model: type[BaseModel], fields: Mapping[str, Field]) -> Any:
+Left: TypeAlias = "tuple[Literal['containers', 'scalars'], ...]"
+
+
+def incoming_type(model: Any, fields: Mapping[str, Field], *, left: Left = ()) -> Any:
     """The type of one write: a dict of the fields given, containers as lists and dicts of what is added, so that
-    constraints on the merged value (``max_length``, ``ge``) do not judge the contribution."""
-    config: dict[str, Any] = {key: value for key, value in model.model_config.items() if key in _KEPT}
+    constraints on the merged value (``max_length``, ``ge``) do not judge the contribution.
+
+    Args:
+        left: to what the merged document is left to see: validators may judge the whole by what is contributed to it,
+            or need to know more than that.
+    """
+    given = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
+    config: dict[str, Any] = {key: value for key, value in given.items() if key in _KEPT}
+    infos = fields_in(model)
     definitions: dict[str, Any] = {}
     for name, field in fields.items():
-        info = model.model_fields[name]
-        annotation: Any = info.annotation
-        if isinstance(field.kind, Scalar):
-            checks = [item for item in info.metadata if not isinstance(item, Kind)] + validators_of(model, name)
-            annotation = Annotated[(annotation, *checks)] if checks else annotation
-        definitions[name] = _contribution(annotation, field)
+        metadata = (*metadata_of(infos[name]), *validators_of(model, name))
+        definitions[name] = contribution(infos[name].annotation, field, metadata, left=left)
     settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants")  # type: ignore[typeddict-item]
     return with_config(settings)(TypedDict(f"{model.__name__}Write", definitions, total=False))  # type: ignore[operator]
 
 
-_WRAPPERS = {"before": BeforeValidator, "after": AfterValidator, "wrap": WrapValidator, "plain": PlainValidator}
-
-
-def validators_of(model: type[BaseModel], name: str) -> list[Any]:
-    """The model's own validators of one field, as parts of an annotation."""
-    found = []
-    for decorator in model.__pydantic_decorators__.field_validators.values():
-        if name in decorator.info.fields or "*" in decorator.info.fields:
-            found.append(_WRAPPERS[decorator.info.mode](decorator.func))
-    return found
-
-
-def unwrapped(value: Any, field: Field, *, everything: bool) -> Any:
+def unwrapped(value: Any, field: Field, *, everything: bool, before: Any = None) -> Any:
     """A value with instances of state models as dicts, which is how a write's type has them.
 
     Args:
         everything: all fields of an instance (an edit's), or those that were set (a contribution's).
+        before: the value as it was before an edit, where that is known: of instances that are new since (``ABSENT``)
+            those fields count that were set.
     """
     if isinstance(field.kind, Record):
-        if isinstance(value, BaseModel):
-            names = type(value).model_fields if everything else value.model_fields_set
-            value = {name: getattr(value, name) for name in names}
+        if is_instance(value):
+            value = said_by(value, everything=everything and before is not ABSENT)
         if isinstance(value, dict):
             return {
-                name: unwrapped(item, field.fields[name], everything=everything) if name in field.fields else item
+                name: unwrapped(item, field.fields[name], everything=everything, before=_part(before, name))
+                if name in field.fields
+                else item
                 for name, item in value.items()
             }
     elif field.child is not None:
-        if isinstance(value, dict):
-            return {key: unwrapped(item, field.child, everything=everything) for key, item in value.items()}
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return [unwrapped(item, field.child, everything=everything) for item in value]
+        return _unwrapped_children(value, field, field.child, everything=everything, before=before)
+    return field.form(value) if field.form is not None else value
+
+
+def _unwrapped_children(value: Any, field: Field, child: Field, *, everything: bool, before: Any) -> Any:
+    if isinstance(value, Mapping):
+        texts = field.keys.as_text(value) if field.keys else value
+        return {
+            text: unwrapped(item, child, everything=everything, before=_part(before, key))
+            for text, (key, item) in zip(texts, value.items(), strict=True)
+        }
+    if isinstance(value, _LISTS):
+        known = {_identity(item, field): item for item in before} if isinstance(before, _LISTS) else {}
+        missing = None if before is None else ABSENT
+        return [
+            unwrapped(item, child, everything=everything, before=known.get(_identity(item, field), missing))
+            for item in value
+        ]
     return value
+
+
+_LISTS = (list, tuple, set, frozenset)
+
+
+def _identity(record: Any, field: Field) -> Any:
+    """What identifies a record in a list."""
+    found = _part(record, field.kind.by)  # type: ignore[attr-defined]
+    try:
+        hash(found)
+    except TypeError:
+        return None
+    return found
+
+
+def _part(value: Any, name: Any) -> Any:
+    """A field of an instance or a value of a dict; ``ABSENT`` if it has none, ``None`` if nothing is known of it."""
+    if value is None:
+        return None
+    found = value.get(name) if isinstance(value, Mapping) else getattr(value, str(name), None)
+    return ABSENT if found is None else found
 
 
 def collapsed(given: Any, stored: Any, path: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
@@ -122,37 +156,68 @@ def has_records(field: Field) -> bool:
     return field.child is not None and has_records(field.child)
 
 
-def _contribution(annotation: Any, field: Field) -> Any:
+def contribution(annotation: Any, field: Field, metadata: Sequence[Any] = (), *, left: Left = ()) -> Any:
+    """The type of what is contributed to a field.
+
+    Args:
+        metadata: what is declared about it: the kind, constraints, validators.
+        left: as for ``incoming_type``.
+    """
     kind = field.kind
+    checks = [item for item in metadata if not isinstance(item, Kind)]
+    if isinstance(kind, Scalar):
+        return _of_scalar(annotation, checks, left=left)
     if isinstance(kind, Record):
-        return incoming_type(annotation, field.fields)
-    arguments = get_args(annotation)
-    if isinstance(kind, Map):
-        value = arguments[1] if arguments else Any
-        assert field.child is not None
-        return dict[str, _value(value, field.child)]  # type: ignore[misc]
-    if isinstance(kind, Set) and kind.by is not None:
-        assert field.child is not None
-        return Annotated[list[_value(arguments[0], field.child)], AfterValidator(_one_each(kind.by))]  # type: ignore[misc]
-    if isinstance(kind, Set):
-        element = arguments[0] if arguments else Any
-        return list[element]  # type: ignore[valid-type]
-    if isinstance(kind, List):
-        return list[arguments[0]] if arguments else list[Any]  # type: ignore[valid-type]
+        bare = without_none(annotation)
+        inner = incoming_type(bare, field.fields, left=left)
+        return inner if bare is annotation else inner | None
+    if field.child is not None:
+        return _of_children(annotation, field, left=left)
+    functions = _functions(checks, left=left, amount=isinstance(kind, Counter))
     if isinstance(kind, Counter) and annotation is float:
-        return Annotated[float, PydanticField(allow_inf_nan=False)]
+        functions = [PydanticField(allow_inf_nan=False), *functions]
+    if functions:
+        return Annotated[(annotation, *functions)]
+    if isinstance(kind, (Set, List)):
+        return list[(get_args(annotation) or (Any,))[0]]  # type: ignore[misc]  # in the order given
     return annotation
 
 
-def _value(annotation: Any, field: Field) -> Any:
-    if get_origin(annotation) is Annotated:
-        bare, *metadata = get_args(annotation)
-        inner = _contribution(bare, field)
-        constraints = (
-            [item for item in metadata if not isinstance(item, Kind)] if isinstance(field.kind, Scalar) else []
-        )
-        return Annotated[(inner, *constraints)] if constraints else inner
-    return _contribution(annotation, field)
+def _of_scalar(annotation: Any, checks: list[Any], *, left: Left) -> Any:
+    kept = [item for item in checks if not isinstance(item, _JUDGING)] if "scalars" in left else checks
+    return Annotated[(annotation, *kept)] if kept else annotation
+
+
+def _of_children(annotation: Any, field: Field, *, left: Left) -> Any:
+    """The type of a contribution to a container of things that merge by themselves."""
+    assert field.child is not None
+    arguments = get_args(annotation) or (str, Any)
+    bare, metadata = split_annotation(arguments[-1] if isinstance(field.kind, Map) else arguments[0])
+    value = contribution(bare, field.child, metadata, left=left)
+    if isinstance(field.kind, Map):
+        key = str if field.keys is None else Annotated[str, AfterValidator(field.keys.text)]
+        return dict[key, value]  # type: ignore[valid-type]
+    return Annotated[list[value], AfterValidator(_one_each(field.kind.by))]  # type: ignore[valid-type, attr-defined]
+
+
+def _functions(metadata: Sequence[Any], *, left: Left, amount: bool) -> list[Any]:
+    """Of what is declared about a container, text or number that which makes something else of it.
+
+    A contribution is a part of the value, of which constraints cannot be told, and an amount is no value at all: those
+    are for the merged document.
+    """
+    judging = (WrapValidator, PlainValidator) if amount else _JUDGING
+    found: list[Any] = []
+    for item in metadata:
+        if isinstance(item, StringConstraints):
+            kept = {name: getattr(item, name) for name in ("strip_whitespace", "to_lower", "to_upper")}
+            found.append(StringConstraints(**kept))
+        elif isinstance(item, BeforeValidator) or (isinstance(item, judging) and "containers" not in left):
+            found.append(item)
+    return found
+
+
+_JUDGING = (AfterValidator, WrapValidator, PlainValidator)
 
 
 def _one_each(by: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
-from concordant.schema.incoming import validators_of
+from concordant.schema.models import validators_of
 from concordant.schema.schema import Schema
 
 __all__ = ["part_of"]

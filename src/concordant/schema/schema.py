@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import CoreConfig, SchemaSerializer
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError
-from concordant.kinds import OPEN, Field, Map, Record
-from concordant.schema.annotations import is_shallow, split_annotation
+from concordant.kinds import OPEN, Field, Map, Record, Scalar
+from concordant.schema.annotations import is_shallow, split_annotation, without_none
 from concordant.schema.declarations import NATURAL, fields_of
+from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order
 from concordant.schema.fingerprint import fingerprint
-from concordant.schema.incoming import are_distinct, collapsed, has_records, incoming_type, split_faults, unwrapped
+from concordant.schema.incoming import Left, are_distinct, collapsed, incoming_type, split_faults, unwrapped
+from concordant.schema.models import fields_in, has_validators, is_instance, is_model, said_by
+from concordant.schema.spelling import needs_spelling, spelling_of
 from concordant.values import Unstorable, encode
 
 __all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
@@ -26,17 +31,20 @@ class Schema:
     """A state model and the policies of its namespace.
 
     Args:
-        model: the state model.
+        model: the state model: a Pydantic model, a dataclass or a ``TypedDict``.
         on_delete: a deletion concurrent with an update escalates, or one of the two wins without asking.
         on_invalid: a value of the wrong type escalates, or is refused with ``InvalidWriteError``.
     """
 
-    model: type[BaseModel]
+    model: type[Any]
     on_delete: Literal["escalate", "delete", "update"] = "escalate"
     on_invalid: Literal["escalate", "raise"] = "escalate"
 
 
 _NOTHING: Mapping[tuple[str, ...], bytes] = {}
+_NO_ERROR = ValueError()
+_BY_ANY_NAME: dict[str, Any] = {"by_alias": True, "by_name": True}
+_FORM: dict[str, Any] = {"mode": "json", "round_trip": True, "by_alias": False, "warnings": False}
 
 
 class Compiled:
@@ -51,14 +59,26 @@ class Compiled:
         self.checked = root.checked
         if schema is not None:
             write = TypeAdapter(incoming_type(schema.model, root.fields))
-            self._validate = write.validator.validate_python
+            self._validate: Callable[[Any], dict[str, Any]] = partial(write.validator.validate_python, **_BY_ANY_NAME)
             serializer = SchemaSerializer(write.core_schema, CoreConfig(ser_json_inf_nan="constants"))
-            self._to_json, self._dump = serializer.to_json, serializer.to_python
-            self._nested = any(has_records(field) for field in root.fields.values())
-            self._shallow = all(is_shallow(info.annotation) for info in schema.model.model_fields.values())
+            self._dump: Callable[[Any], Any] = partial(serializer.to_python, **_FORM)
+            self._to_json = partial(serializer.to_json, warnings=False)
+            self._spell = spelling_of(schema.model, root) if needs_spelling(schema.model, root) else None
+            self._shallow = all(is_shallow(info.annotation) for info in fields_in(schema.model).values())
+            self._unordered = any(holds_sets(info.annotation) for info in fields_in(schema.model).values())
             self._settle = root.kind.settled(root)
             self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
             self._fill = _filler(schema.model, root.fields)
+            self._doubtful: tuple[str, ...] = ()
+            self._make = partial(TypeAdapter(schema.model).validate_python, **LENIENT)
+
+    @cached_property
+    def _loosely(self) -> tuple[Callable[[Any], Any], ...]:
+        """Validators of writes that leave more and more to the merged document."""
+        assert self.model is not None
+        kinds: tuple[Left, ...] = (("containers",), ("containers", "scalars"))
+        types = (incoming_type(self.model, self.root.fields, left=left) for left in kinds)
+        return tuple(partial(TypeAdapter(one).validator.validate_python, **_BY_ANY_NAME) for one in types)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -66,9 +86,12 @@ class Compiled:
         return fingerprint(self.root, self.model, self.on_delete)
 
     def incoming(
-        self, namespace: tuple[str, ...], key: str, value: Any
+        self, namespace: tuple[str, ...], key: str, value: Any, *, spelt: bool = False
     ) -> tuple[bytes, Mapping[tuple[str, ...], bytes]]:
         """Validates a write.
+
+        Args:
+            spelt: whether it is a dict by the fields' names already, as ``values_of`` makes it.
 
         Returns:
             The JSON of the fields given, and by path what has the wrong type and waits for a decision.
@@ -79,44 +102,54 @@ class Compiled:
         """
         if not self.declared:
             return _open_body(namespace, key, value), _NOTHING
-        if type(value) is not dict:
-            if isinstance(value, BaseModel):
-                value = {name: getattr(value, name) for name in value.model_fields_set}
-            elif not isinstance(value, Mapping):
-                mend = "Give a dict of fields, or an instance of the model"
-                raise InvalidWriteError(
-                    namespace, key, [Fault((), f"a {type(value).__name__} is no mapping", mend, value)]
-                )
-        if self._nested:
-            value = unwrapped(dict(value), self.root, everything=False)
         try:
-            given = self._validate(value)
-        except ValidationError as error:
-            return self._parked(namespace, key, value, error)
-        except (ValueError, RecursionError) as error:
-            raise InvalidWriteError(namespace, key, [Fault((), str(error), "Give storable values")]) from error
-        return self._body(namespace, key, given), _NOTHING
-
-    def _body(self, namespace: tuple[str, ...], key: str, given: dict[str, Any]) -> bytes:
-        try:
-            if self._shallow:
-                for name in self._sets:
-                    if name in given and not are_distinct(given[name]):
-                        break
-                else:
-                    return self._to_json(given)
-            values = self._dump(given, mode="json")
-            lost = collapsed(given, values)
-            if lost is not None:
-                fault = Fault(lost, "several of its keys become one as text", "Use strings as keys")
-                raise InvalidWriteError(namespace, key, [fault])
-            return encode(self._settled(values))
-        except InvalidWriteError:
-            raise
+            if not spelt and (self._spell is not None or type(value) is not dict):
+                value = self._spell(value) if self._spell is not None else _by_names(value)
+            try:
+                return self._body(self._validate(value)), _NOTHING
+            except Unstorable:
+                raise
+            except Exception:
+                return self._field_by_field(value)
         except Unstorable as error:
             raise InvalidWriteError(namespace, key, [error.fault]) from error
-        except ValueError as error:
-            raise InvalidWriteError(namespace, key, [self._unstorable(given, error)]) from error
+        except Refused as error:
+            raise InvalidWriteError(namespace, key, error.faults) from error.__cause__
+
+    def _body(self, given: dict[str, Any]) -> bytes:
+        if self._shallow:
+            for name in self._sets:
+                if name in given and not are_distinct(given[name]):
+                    break
+            else:
+                try:
+                    return self._to_json(given)
+                except ValueError as error:
+                    raise Refused([self._unstorable(given, error)]) from error
+        try:
+            values = self._dump(given)
+            lost = collapsed(given, values)
+            if lost is not None:
+                raise Refused([Fault(lost, "several of its keys become one as text", "Use strings as keys")])
+            if self._unordered:
+                values = in_order(given, values)
+            values = self._settled(values)
+            for name in self._doubtful:
+                if name in given:
+                    self._check_reads_back(name, given[name], values[name])
+            return encode(values)
+        except (Unstorable, Refused):
+            raise
+        except Exception as error:
+            raise Refused([self._unstorable(given, error)]) from error
+
+    def _check_reads_back(self, name: str, given: Any, stored: Any) -> None:
+        """Refuses a value that would be read as another one."""
+        again, _ = self._tried({name: stored})
+        if again is None or not are_equal(again[name], given):
+            shown = "not at all" if again is None else f"as {again[name]!r}"
+            mend = "Make its type, validators and serializers such that they take what is stored, and return the same"
+            raise Refused([Fault((name,), f"stored as {stored!r}, it would be read back {shown}", mend, given)])
 
     def _settled(self, values: dict[str, Any]) -> Any:
         if self._settle is None:
@@ -131,61 +164,123 @@ class Compiled:
         """Names the field whose value has no JSON form."""
         for name, value in given.items():
             try:
-                encode(self._dump({name: value}, mode="json"), ())
+                encode(self._dump({name: value}), ())
             except Unstorable as reason:
                 return reason.fault
-            except ValueError as reason:
+            except Exception as reason:
                 return Fault((name,), f"it has no JSON form ({reason})", "Give a value that can be stored")
         return Fault((), str(error), "Give storable values")
 
-    def _parked(
-        self, namespace: tuple[str, ...], key: str, value: Any, error: ValidationError
-    ) -> tuple[bytes, dict[tuple[str, ...], bytes]]:
-        rest: dict[str, Any] = dict(value)
-        stray = [k for k in rest if not isinstance(k, str)]
-        if stray:
-            faults = [Fault((k,), "a field's name is a string", "Use the model's fields", rest[k]) for k in stray]
-            raise InvalidWriteError(namespace, key, faults)
-        parked: dict[tuple[str, ...], bytes] = {}
-        while True:
-            fatal, waiting = split_faults(error, rest, self.root.fields)
-            if self.on_invalid == "raise":
-                fatal += waiting.values()
-            for wanted in () if fatal else waiting:
-                path = _reachable(rest, wanted)
-                if path is None:
-                    continue  # taken with what holds it
-                try:
-                    parked[path] = encode(_take(rest, path), path)
-                except Unstorable as reason:
-                    fatal.append(reason.fault)
-            if fatal:
-                raise InvalidWriteError(namespace, key, fatal) from error
-            try:
-                given = self._validate(rest)
-            except ValidationError as again:
-                error = again
-                continue
-            return self._body(namespace, key, given), parked
+    def _tried(self, values: dict[str, Any]) -> tuple[dict[str, Any] | None, Exception]:
+        """Validates the value of one field, and leaves to the merged document what only that can tell.
 
-    def build(self, value: Mapping[str, Any]) -> BaseModel:
+        Returns:
+            The field, or ``None`` and why it cannot be taken.
+        """
+        try:
+            return self._validate(values), _NO_ERROR
+        except ValidationError as error:
+            loosely, reason = self._loosely[:1], error
+        except Exception as error:
+            loosely, reason = self._loosely, error  # type: ignore[assignment]
+        for validate, judged in zip(loosely, (False, True), strict=False):
+            try:
+                found = validate(values)
+            except ValidationError as error:
+                return None, error
+            except Exception as error:
+                reason = error  # type: ignore[assignment]
+                continue
+            if not judged or self.fits(self._settled(self._dump(found))):
+                return found, _NO_ERROR
+        return None, reason
+
+    def _field_by_field(self, value: Any) -> tuple[bytes, dict[tuple[str, ...], bytes]]:
+        """Validates the fields of a write one by one, and parks what has the wrong type."""
+        if not isinstance(value, Mapping):
+            mend = "Give a dict of fields, or an instance of the model"
+            raise Refused([Fault((), f"a {type(value).__name__} is no mapping", mend, value)])
+        stray = [name for name in value if not isinstance(name, str)]
+        if stray:
+            raise Refused(
+                [Fault((n,), "a field's name is a string", "Use the model's fields", value[n]) for n in stray]
+            )
+        given: dict[str, Any] = {}
+        parked: dict[tuple[str, ...], bytes] = {}
+        fatal: list[Fault] = []
+        for name, item in value.items():
+            rest = {name: item}
+            wrong: list[Fault] = []
+            while rest and not wrong:
+                found, error = self._tried(rest)
+                if found is not None:
+                    given.update(found)
+                    break
+                self._park(name, rest, error, parked, wrong)
+            fatal += wrong
+        if fatal:
+            raise Refused(fatal)
+        return self._body(given), parked
+
+    def _park(
+        self,
+        name: str,
+        rest: dict[str, Any],
+        error: Exception,
+        parked: dict[tuple[str, ...], bytes],
+        fatal: list[Fault],
+    ) -> None:
+        """Takes out of a field what has the wrong type."""
+        if not isinstance(error, ValidationError):
+            problem = f"it cannot be validated ({type(error).__name__}: {error})"
+            fatal.append(Fault((name,), problem, "Give a value that the model's validators take", rest[name]))
+            return
+        faults, waiting = split_faults(error, rest, self.root.fields)
+        fatal += faults
+        if self.on_invalid == "raise":
+            fatal += waiting.values()
+        for wanted in () if fatal else waiting:
+            path = _reachable(rest, wanted)
+            if path is None:
+                continue  # taken with what holds it
+            try:
+                parked[path] = encode(_take(rest, path), path)
+            except Unstorable as reason:
+                fatal.append(reason.fault)
+
+    def build(self, value: Mapping[str, Any]) -> Any:
         """The model instance that a document's value makes."""
-        assert self.model is not None
-        return self.model.model_validate(self._fill(value) if self._fill else value, strict=False)
+        return self._make(self._fill(value) if self._fill else value)
 
     def fits(self, value: Any) -> bool:
         """Whether a value satisfies the model's constraints and validators."""
         try:
             self.build(value)
-        except (ValidationError, ValueError, AssertionError):
+        except Exception:  # whatever the model's validators raise
             return False
         return True
 
-    def values_of(self, document: Any) -> dict[str, Any]:
-        """The fields of a model instance that an edit left, as they would be written."""
-        return {
-            name: unwrapped(getattr(document, name), field, everything=True) for name, field in self.root.fields.items()
-        }
+    def values_of(self, document: Any, before: Any = None) -> dict[str, Any]:
+        """The fields of a model instance as they would be written.
+
+        Args:
+            before: what it was before an edit, so that of records that are new since only those fields count that
+                were set.
+        """
+        found = unwrapped(document, self.root, everything=True, before=before)
+        return {name: found[name] for name in self.root.fields if name in found}
+
+
+class Refused(Exception):
+    """A write is refused as a whole; ``faults`` says why. Internal: callers see InvalidWriteError."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        super().__init__(*faults)
+
+
+def _by_names(value: Any) -> Any:
+    return said_by(value, everything=False) if is_instance(value) else value
 
 
 def _open_body(namespace: tuple[str, ...], key: str, value: Any) -> bytes:
@@ -207,7 +302,7 @@ def compile_schema(schema: Any) -> Compiled:
     Raises:
         SchemaError: lists every fault of the model at once.
     """
-    if isinstance(schema, type) and issubclass(schema, BaseModel):
+    if is_model(schema):
         schema = Schema(schema)
     if not isinstance(schema, Schema):
         fault = Fault((), f"{schema!r} is no state model", "Give a subclass of pydantic.BaseModel, or Schema(Model)")
@@ -219,7 +314,7 @@ def compile_schema(schema: Any) -> Compiled:
 def _compile(schema: Schema) -> Compiled:
     model = schema.model
     faults: list[Fault] = []
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+    if not is_model(model):
         raise SchemaError(repr(model), [Fault((), f"{model!r} is no model", "Give a subclass of pydantic.BaseModel")])
     if schema.on_delete not in ("escalate", "delete", "update"):
         faults.append(
@@ -230,34 +325,38 @@ def _compile(schema: Schema) -> Compiled:
     fields = fields_of(model, faults)
     if faults:
         raise SchemaError(model.__name__, faults)
-    checked = any(field.checked and _constrains_merge(field, model) for name, field in fields.items())
-    root = Field(model.__name__, Record(), "record", fields=fields, checked=checked)
-    return Compiled(schema, root)
+    checked = any(field.checked and _constrains_merge(field, model) for field in fields.values())
+    return Compiled(schema, Field(model.__name__, Record(), "record", fields=fields, checked=checked))
 
 
-def _constrains_merge(field: Field, model: type[BaseModel]) -> bool:
+def _constrains_merge(field: Field, model: Any) -> bool:
     """A constraint on one scalar is checked as it is written; any other can be broken by a merge."""
-    from concordant.kinds import Scalar
-    from concordant.schema.declarations import has_validators
-
     return not isinstance(field.kind, Scalar) or has_validators(model)
 
 
-def _filler(model: Any, fields: Mapping[str, Field]) -> Callable[[Any], Any] | None:
-    """A function that adds the natural values of fields without a default; ``None`` if all have one."""
-    natural = {
+def _filler(model: Any, fields: Mapping[str, Field], default: Any = None) -> Callable[[Any], Any] | None:
+    """A function from what is stored of a record to what its model takes; ``None`` where that is the same.
+
+    It adds the natural values of fields without a default, and what an instance that stands as default says.
+    """
+    infos = fields_in(model)
+    made: dict[str, Callable[[], Any]] = {
         name: NATURAL[field.kind.name]
         for name, field in fields.items()
-        if model.model_fields[name].is_required() and field.kind.name in NATURAL
+        if infos[name].is_required() and field.kind.name in NATURAL
     }
-    inner = {
-        name: f for name, field in fields.items() if (f := _part_filler(model.model_fields[name].annotation, field))
-    }
-    if not natural and not inner:
+    if is_instance(default) and type(default) is model:
+        for name, item in said_by(default, everything=False).items():
+            if name in fields and name not in made:
+                made[name] = partial(deepcopy, item)
+    inner = {name: f for name, field in fields.items() if (f := _part_filler(infos[name], field))}
+    if not made and not inner:
         return None
 
     def fill(value: Any) -> Any:
-        value = {**{name: make() for name, make in natural.items() if name not in value}, **value}
+        if not isinstance(value, dict):
+            return value
+        value = {**{name: make() for name, make in made.items() if name not in value}, **value}
         for name, function in inner.items():
             if name in value:
                 value[name] = function(value[name])
@@ -266,27 +365,40 @@ def _filler(model: Any, fields: Mapping[str, Field]) -> Callable[[Any], Any] | N
     return fill
 
 
-def _part_filler(annotation: Any, field: Field) -> Callable[[Any], Any] | None:
+def _part_filler(info: FieldInfo, field: Field) -> Callable[[Any], Any] | None:
+    """The same for a field."""
+    default = None if info.default is PydanticUndefined else info.default
+    factory: Any = info.default_factory
+    if isinstance(field.kind, Record) and factory is not None:
+        try:
+            default = factory()
+        except Exception:
+            default = None
+    return _child_filler(info.annotation, field, default)
+
+
+def _child_filler(annotation: Any, field: Field, default: Any = None) -> Callable[[Any], Any] | None:
     bare, _ = split_annotation(annotation)
     if isinstance(field.kind, Record):
-        return _filler(bare, field.fields)
+        return _filler(without_none(bare), field.fields, default)
     arguments = get_args(bare)
     if field.child is None or not arguments:
         return None
-    function = _part_filler(arguments[-1], field.child)
-    if function is None:
-        return None
-    if isinstance(field.kind, Map):
-        return lambda value: {key: function(item) for key, item in value.items()}
-    return lambda value: [function(item) for item in value]
+    if not isinstance(field.kind, Map):
+        record = _child_filler(arguments[0], field.child)
+        return record and (lambda value: [record(item) for item in value])
+    keys, child = field.keys, _child_filler(arguments[-1], field.child)
+    if keys is None:
+        return child and (lambda value: {key: child(item) for key, item in value.items()})
+    return lambda value: keys.as_values(value if child is None else {k: child(v) for k, v in value.items()})
 
 
 def _reachable(value: dict[str, Any], path: tuple[str, ...]) -> tuple[str, ...] | None:
     """As much of a path as leads to something: a key that is no text is known to errors as its text only."""
     holder: Any = value
     for place, part in enumerate(path):
-        if isinstance(holder, BaseModel):
-            holder = {name: getattr(holder, name) for name in holder.model_fields_set}
+        if is_instance(holder):
+            holder = said_by(holder, everything=False)
         if not isinstance(holder, Mapping) or part not in holder:
             return path[:place] or None
         holder = holder[part]
@@ -298,7 +410,7 @@ def _take(value: dict[str, Any], path: tuple[str, ...]) -> Any:
     holder = value
     for part in path[:-1]:
         inner = holder[part]
-        inner = {n: getattr(inner, n) for n in inner.model_fields_set} if isinstance(inner, BaseModel) else dict(inner)
+        inner = said_by(inner, everything=False) if is_instance(inner) else dict(inner)
         holder[part] = inner
         holder = inner
     return holder.pop(path[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from concordant.schema import Compiled
@@ -23,16 +24,25 @@ class Draft:
         self.mark = mark
         if schema.declared:
             self.object: Any = schema.build(base)
-            self.before: Any = schema.build(base)
+            self.before: Any = _copied(self.object, schema, base)
         else:
             self.object = decode(encode(base))
             self.before = base
 
     def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The fields of the model that may have changed: (before, after), as they would be written."""
-        before, after = self.schema.values_of(self.before), self.schema.values_of(self.object)
-        names = [name for name in after if not _is_same(before[name], after[name])]
-        return {name: before[name] for name in names}, {name: after[name] for name in names}
+        before = self.schema.values_of(self.before, self.before)
+        after = self.schema.values_of(self.object, self.before)
+        names = [name for name in after if name not in before or not _is_same(before[name], after[name])]
+        return {name: before[name] for name in names if name in before}, {name: after[name] for name in names}
+
+
+def _copied(document: Any, schema: Compiled, base: dict[str, Any]) -> Any:
+    """What an edit begins with, defaults that were made for it included."""
+    try:
+        return deepcopy(document)
+    except Exception:  # something in it, such as a lock, cannot be copied
+        return schema.build(base)
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from concordant.errors import Fault, InvalidWriteError
 from concordant.record.leases import KEEP
-from concordant.schema import Compiled
+from concordant.schema import Compiled, untouched_left_out
 from concordant.values import alike, decode, encode
 from concordant.workspace.commits import Pending
 from concordant.workspace.document import Document, Receipt
@@ -291,26 +291,25 @@ class Engine(Reading):
         pending = Pending(schema, self.storage, draft.namespace, draft.key, scope, draft.mark, "edit")
         if schema.declared:
             given, changed = draft.touched()
-            before = decode(schema.incoming(draft.namespace, draft.key, given)[0]) if given else {}
-            pending.body, pending.parked = schema.incoming(draft.namespace, draft.key, changed)
-            after, fields = pending._values(), schema.root.fields
-            same = [n for n, v in after.items() if n in before and fields[n].kind.alike(fields[n], v, before[n])]
-            for name in same:
-                del after[name]
-            if same:
-                pending.body = encode(after)
+            document = (draft.namespace, draft.key)
+            before = decode(schema.incoming(*document, given, spelt=True)[0]) if given else {}
+            pending.body, pending.parked = schema.incoming(*document, changed, spelt=True)
+            whole = pending._values()
+            after = untouched_left_out(schema.root, before, whole)
+            if after != whole:
+                pending.values, pending.body = after, encode(after)
             unchanged = not after and not pending.parked
         else:
             pending.body, _ = schema.incoming(draft.namespace, draft.key, draft.object)
-            after = pending._values()
-            unchanged = alike(after, draft.base)
+            whole = pending._values()
+            unchanged = alike(whole, draft.base)
             pending.replaces_all = True
         if unchanged:
             return Receipt(version_of(self.storage.load(draft.namespace, draft.key)))
         if scope.task is not None:
             pending.op = self._identity(scope, (draft.namespace, draft.key))
         receipt = self._commit(pending)
-        self._mark_edit(scope, draft, after)
+        self._mark_edit(scope, draft, whole)
         return receipt
 
     def _mark_edit(self, scope: Scope, draft: Draft, after: dict[str, Any]) -> None:

@@ -77,6 +77,8 @@ def _field_after(field: Field, shown: Any, base: Any, new: Any) -> Any:
         begins = kind.separator and new.startswith(kind.separator)  # then the merge drops it
         return new if base == shown and not begins else ABSENT
     if isinstance(kind, Scalar):
+        if field.canon is not canonical and not alike(new, shown):
+            return ABSENT  # it may be equal in another form, and then the one that was there stays
         return _scalar(new, shown) if base is shown or alike(base, shown) else ABSENT
     if isinstance(kind, Counter):
         return new if type(base) is type(shown) is type(new) is int and base == shown else ABSENT

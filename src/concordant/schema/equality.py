@@ -1,0 +1,142 @@
+"""How values of a type compare: a set in any order, an instant in any zone, a decimal with any zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set as AbstractSet
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from concordant.schema.annotations import members_of
+from concordant.schema.models import fields_in, is_instance, is_model
+from concordant.values import JSON, canonical, decode, encode
+
+__all__ = ["LENIENT", "are_equal", "canon_of", "holds_sets", "in_order", "is_uuid"]
+
+LENIENT: dict[str, Any] = {"strict": False, "by_alias": True, "by_name": True}
+"""How values are read: in lax mode, under names and aliases."""
+
+_AS_TEXT = (str, int, float, bool, bytes, type(None), Enum, timedelta, list, tuple, dict)
+_OF_ONE_VALUE = (date, time, Decimal)
+
+
+def canon_of(annotation: Any) -> Callable[[JSON], JSON]:
+    """How stored values of a type compare: as their JSON, but for what is equal in several forms."""
+    if _consists_of(annotation, _is_plain):
+        return canonical
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+
+    @lru_cache(maxsize=4096)
+    def canon(text: JSON) -> JSON:
+        try:
+            value = adapter.validate_python(decode(text), **LENIENT)
+            form = adapter.dump_python(value, mode="json", round_trip=True, by_alias=False, warnings=False)
+            return canonical(encode(_normal(value, form)))
+        except Exception:
+            return canonical(text)  # it was stored under another type, and compares as it is
+
+    return canon
+
+
+def holds_sets(annotation: Any) -> bool:
+    """Whether values of a type may hold Python sets, which have no order."""
+    return not _consists_of(annotation, lambda member: _is_plain(member) or issubclass(member, _OF_ONE_VALUE))
+
+
+def _is_plain(member: type) -> bool:
+    """Whether equal values of a type have the same JSON."""
+    return member is date or is_uuid(member) or (issubclass(member, _AS_TEXT) and not is_model(member))
+
+
+def is_uuid(member: type) -> bool:
+    """Whether a type is that of UUIDs, told without the module that also makes them."""
+    return (member.__module__, member.__name__) == ("uuid", "UUID")
+
+
+def _consists_of(annotation: Any, is_such: Callable[[type], bool], inside: tuple[Any, ...] = ()) -> bool:
+    """Whether all types that a type is made of are such, those of the fields of models included."""
+    for member in members_of(annotation):
+        if member is Any or member in inside:
+            continue
+        if is_model(member):
+            if not all(
+                _consists_of(info.annotation, is_such, (*inside, member)) for info in fields_in(member).values()
+            ):
+                return False
+        elif not (isinstance(member, type) and is_such(member)):
+            return False
+    return True
+
+
+def are_equal(one: Any, other: Any) -> bool:
+    """Whether two values are equal by type and content; NaN equals itself."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(are_equal(item, other[key]) for key, item in one.items())
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(are_equal, one, other))
+    if isinstance(one, BaseModel):
+        return are_equal(one.__dict__, other.__dict__)
+    return bool(one == other) or bool(one != one and other != other)
+
+
+def in_order(value: Any, form: Any) -> Any:
+    """The JSON form of a value, with what comes from sets in an order that is the same in all processes."""
+    return _walked(value, form, _as_is)
+
+
+def _normal(value: Any, form: Any) -> Any:
+    """The JSON form of a value, equal for equal values."""
+    return _walked(value, form, _normal_leaf)
+
+
+def _walked(value: Any, form: Any, leaf: Callable[[Any, Any], Any]) -> Any:
+    """The JSON form of a value, made beside it: what the value is tells what to do with its form."""
+    if isinstance(form, list) and not isinstance(value, (str, bytes)):
+        return _walked_list(value, form, leaf)
+    if isinstance(form, dict):
+        if isinstance(value, Mapping) and len(value) == len(form):
+            pairs = zip(value.items(), form.items(), strict=True)
+            return {_key(key, name, leaf): _walked(item, part, leaf) for (key, item), (name, part) in pairs}
+        if is_instance(value):
+            return {name: _walked(getattr(value, name, None), part, leaf) for name, part in form.items()}
+        return form
+    return leaf(value, form)
+
+
+def _walked_list(value: Any, form: list[Any], leaf: Callable[[Any, Any], Any]) -> Any:
+    try:
+        parts = [_walked(item, part, leaf) for item, part in zip(value, form, strict=True)]
+    except (TypeError, ValueError):
+        return form  # it comes from something else than the items of the value
+    if isinstance(value, AbstractSet):
+        parts.sort(key=lambda part: canonical(encode(part)))
+    return parts
+
+
+def _key(key: Any, name: str, leaf: Callable[[Any, Any], Any]) -> str:
+    made = leaf(key, name)
+    return made if isinstance(made, str) else name
+
+
+def _as_is(value: Any, form: Any) -> Any:
+    return form
+
+
+def _normal_leaf(value: Any, form: Any) -> Any:
+    if isinstance(value, Decimal) and isinstance(form, str):
+        return format(value.normalize(), "f") if value.is_finite() else form
+    if isinstance(value, datetime) and value.tzinfo is not None and isinstance(form, str):
+        try:
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        except OverflowError:  # at the ends of the calendar
+            return form
+    if isinstance(value, time) and isinstance(form, str) and (offset := value.utcoffset()) is not None:
+        midnight = datetime.combine(date(2000, 1, 1), value.replace(tzinfo=None))
+        return f"{(midnight - offset).isoformat()}Z"
+    return form

@@ -1,0 +1,189 @@
+"""What a state model is made of: a Pydantic model, a dataclass or a ``TypedDict``, its fields and its instances."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NotRequired, Required, TypeAlias, get_args, get_origin, is_typeddict
+
+import typing_extensions
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    Field as PydanticField,
+    PlainValidator,
+    WrapValidator,
+)
+from pydantic.fields import FieldInfo
+
+from concordant.kinds import Kind
+
+__all__ = [
+    "Spellings",
+    "fields_in",
+    "has_validators",
+    "is_instance",
+    "is_model",
+    "is_state_model",
+    "kinds_among",
+    "metadata_of",
+    "model_validators_of",
+    "said_by",
+    "spellings_of",
+    "validators_of",
+]
+
+Spellings: TypeAlias = "tuple[str | AliasPath, ...]"
+"""The aliases under which a field may be given."""
+
+_MARKS = (Required, NotRequired, typing_extensions.Required, typing_extensions.NotRequired, typing_extensions.ReadOnly)
+
+
+def is_model(annotation: Any) -> bool:
+    """Whether a type has named fields: a Pydantic model, a dataclass or a ``TypedDict``."""
+    return isinstance(annotation, type) and (
+        issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation) or is_typed_dict(annotation)
+    )
+
+
+def is_typed_dict(annotation: Any) -> bool:
+    """Whether a type is a ``TypedDict``."""
+    return is_typeddict(annotation) or typing_extensions.is_typeddict(annotation)
+
+
+def is_instance(value: Any) -> bool:
+    """Whether a value is an instance of a model that is no dict."""
+    return isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+
+
+def fields_in(model: Any) -> Mapping[str, FieldInfo]:
+    """The fields of a model, by name."""
+    if issubclass(model, BaseModel):
+        fields: Mapping[str, FieldInfo] = model.model_fields
+        return fields
+    return _declared(model)
+
+
+@lru_cache(maxsize=1024)
+def _declared(model: Any) -> dict[str, FieldInfo]:
+    known: dict[str, FieldInfo] | None = getattr(model, "__pydantic_fields__", None)
+    if known is not None:
+        return known
+    hints = typing_extensions.get_type_hints(model, include_extras=True)
+    if dataclasses.is_dataclass(model):
+        return {part.name: _of_dataclass(hints[part.name], part) for part in dataclasses.fields(model) if part.init}
+    optional = model.__optional_keys__
+    return {name: _of_key(hint, optional=name in optional) for name, hint in hints.items()}
+
+
+def _of_dataclass(annotation: Any, part: dataclasses.Field[Any]) -> FieldInfo:
+    if part.default_factory is not dataclasses.MISSING:
+        return FieldInfo.from_annotated_attribute(annotation, FieldInfo(default_factory=part.default_factory))
+    if part.default is not dataclasses.MISSING:
+        return FieldInfo.from_annotated_attribute(annotation, part.default)
+    return FieldInfo.from_annotation(annotation)
+
+
+def _of_key(annotation: Any, *, optional: bool) -> FieldInfo:
+    while get_origin(annotation) in _MARKS:
+        annotation = get_args(annotation)[0]
+    return FieldInfo.from_annotated_attribute(annotation, None) if optional else FieldInfo.from_annotation(annotation)
+
+
+def metadata_of(info: FieldInfo) -> tuple[Any, ...]:
+    """What is declared about a field's type: its kind, constraints, validators."""
+    if info.discriminator is None:
+        return tuple(info.metadata)
+    return (*info.metadata, PydanticField(discriminator=info.discriminator))
+
+
+def kinds_among(metadata: Any) -> bool:
+    """Whether there are kinds, or their classes, in an annotation's metadata."""
+    return any(isinstance(item, Kind) or (isinstance(item, type) and issubclass(item, Kind)) for item in metadata)
+
+
+def is_state_model(annotation: Any) -> bool:
+    """Whether the type is a model with at least one declared kind."""
+    return is_model(annotation) and any(kinds_among(info.metadata) for info in fields_in(annotation).values())
+
+
+def has_validators(model: Any) -> bool:
+    """Whether the model validates more than its fields' types."""
+    found = getattr(model, "__pydantic_decorators__", None)
+    return found is not None and bool(
+        found.model_validators or found.field_validators or found.root_validators or found.validators
+    )
+
+
+_WRAPPERS: dict[str, Any] = {
+    "before": BeforeValidator,
+    "after": AfterValidator,
+    "wrap": WrapValidator,
+    "plain": PlainValidator,
+}
+
+
+def validators_of(model: Any, name: str) -> list[Any]:
+    """The model's own validators of one field, as parts of an annotation."""
+    found = getattr(model, "__pydantic_decorators__", None)
+    return [
+        _WRAPPERS[decorator.info.mode](decorator.func)
+        for decorator in (found.field_validators.values() if found is not None else ())
+        if name in decorator.info.fields or "*" in decorator.info.fields
+    ]
+
+
+def model_validators_of(model: Any) -> list[Any]:
+    """The validators that see what is given for a model before its fields do, in the order in which they run."""
+    found = getattr(model, "__pydantic_decorators__", None)
+    validators = [*reversed(found.model_validators.values())] if found is not None else []
+    ordered = [v for mode in ("wrap", "before") for v in validators if v.info.mode == mode]
+    return [_WRAPPERS[decorator.info.mode](decorator.func) for decorator in ordered]
+
+
+def spellings_of(info: FieldInfo) -> Spellings:
+    """The aliases under which a field may be given, in the order in which Pydantic looks for them."""
+    alias = info.validation_alias or info.alias
+    if alias is None:
+        return ()
+    return tuple(alias.choices) if isinstance(alias, AliasChoices) else (alias,)
+
+
+def said_by(value: Any, *, everything: bool, default: Any = None) -> dict[str, Any]:
+    """The fields of an instance by name: all of them, or those that somebody has set or changed.
+
+    Args:
+        default: an instance that was there from the start; what is equal in it was not set by anybody.
+    """
+    fields = fields_in(type(value))
+    there = {name: getattr(value, name) for name in fields if hasattr(value, name)}
+    if everything:
+        return there
+    known = value.model_fields_set if isinstance(value, BaseModel) else frozenset()
+    found: dict[str, Any] = {}
+    for name, item in there.items():
+        if name in known:
+            if default is None or item != getattr(default, name):
+                found[name] = item
+        elif not isinstance(value, BaseModel) or isinstance(item, _MUTABLE):  # others cannot be changed in place
+            made = _default(fields[name])
+            if item != made:
+                alike = is_instance(item) and type(item) is type(made)
+                found[name] = said_by(item, everything=False, default=made) if alike else item
+    return found
+
+
+_MUTABLE = (list, dict, set, bytearray, BaseModel)
+
+
+def _default(info: FieldInfo) -> Any:
+    if info.is_required():
+        return info  # equal to nothing
+    try:
+        return info.get_default(call_default_factory=True, validated_data={})
+    except Exception:
+        return info  # a factory that wants to know other fields
