@@ -96,7 +96,7 @@ def test_agents_at_work_at_once_are_told_of_each_other(state: SharedState[Plan])
 
     maria = agent("maria", [[("list_plan_conflicts", {})], settle], tools)
     Crew(agents=[maria], tasks=[task(maria)]).kickoff()
-    assert '"ready" by ada' in heard[0] and '"needs sources" by bob' in heard[0]
+    assert '"ready" by "ada"' in heard[0] and '"needs sources" by "bob"' in heard[0]
     assert state.value["status"] == "ready" and state.escalations() == []
     assert [c.agents for c in state.blame()[("status",)]] == [("ada", "maria")]
 

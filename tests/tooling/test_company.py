@@ -29,11 +29,11 @@ def test_an_update_is_told_whose_contributions_are_in_the_value() -> None:
     assert answer.text.splitlines() == [
         'Written to brief "launch".',
         "Merged with what others wrote meanwhile, which you had not seen:",
-        '- tags: ["crdt"] by ada.',
-        '- notes: ada wrote "Ada was here.".',
-        "- tokens: 5 by ada and cyd; it is 10 now.",
-        '- steps: ["read"] by ada.',
-        '- owners: {"a": "ada"} by ada.',
+        '- tags: ["crdt"] by "ada".',
+        '- notes: "ada" wrote "Ada was here.".',
+        '- tokens: 5 by "ada" and "cyd"; it is 10 now.',
+        '- steps: ["read"] by "ada".',
+        '- owners: {"a": "ada"} by "ada".',
     ]
     assert desk.value() == {
         "tags": ["old", "crdt", "memory"],
@@ -72,8 +72,8 @@ def test_a_conflict_is_told_with_its_sides_and_a_way_to_settle_it() -> None:
         'Written to brief "launch".',
         "In conflict:",
         f"- status: different values, id {handle}",
-        '  1. "review" by ada',
-        '  2. "done" by bob (you)',
+        '  1. "review" by "ada"',
+        '  2. "done" by "bob" (you)',
         '  Until it is settled it is read as "draft".',
         ALL_IS_KEPT,
     ]
@@ -85,8 +85,8 @@ def test_a_conflict_is_told_with_its_sides_and_a_way_to_settle_it() -> None:
             "Not written yet: tags, notes, tokens, steps, owners, votes, sources, main, size.",
             "In conflict:",
             f"- status: different values, id {handle}",
-            '  1. "review" by ada',
-            '  2. "done" by bob',
+            '  1. "review" by "ada"',
+            '  2. "done" by "bob"',
             '  Until it is settled it is read as "draft".',
             ALL_IS_KEPT,
         ]
@@ -110,8 +110,8 @@ def test_equal_values_agree_and_policies_are_told() -> None:
         assert bob.update(price=100, city="Lyon").text.splitlines() == [
             'Written to brief "launch".',
             "Merged with what others wrote meanwhile, which you had not seen:",
-            "- price: ada wrote 80; 80 stands, as the model declares.",
-            "- city: ada wrote the same.",
+            '- price: "ada" wrote 80; 80 stands, as the model declares.',
+            '- city: "ada" wrote the same.',
         ]
     assert desk.value() == {"price": 80, "city": "Lyon"}
 
@@ -137,7 +137,7 @@ def test_a_removed_key_against_a_changed_one_is_a_conflict() -> None:
     with desk.task("bob") as bob:
         answer = bob.update(remove_owners=["intro", "end"])
         assert "- owners.intro: deleted by one, changed by another, id " in answer.text
-        assert '  1. "eve" by ada\n  2. deleted by bob (you)\n' in answer.text
+        assert '  1. "eve" by "ada"\n  2. deleted by "bob" (you)\n' in answer.text
         assert desk.value()["owners"] == {"intro": "eve"}
         assert bob.resolve(id=handles(answer)[0], keep=2).text == "Settled. owners is {} now."
     assert desk.value()["owners"] == {}
@@ -186,14 +186,14 @@ def test_a_decision_is_pinned_to_the_sides_that_were_shown() -> None:
         answer = maria.resolve(id=handle, keep=1)
         assert answer.failed
         assert answer.text.startswith("Not settled: its sides have changed since you read them.")
-        assert '  3. "draft" by cyd' in answer.text
+        assert '  3. "draft" by "cyd"' in answer.text
         [newer] = handles(answer)
         assert newer != handle
         assert not maria.resolve(id=newer, keep=3).failed
         late = maria.resolve(id=newer, keep=1)
     assert (late.failed, late.text) == (
         True,
-        'It is settled already: status: different values: maria decided for "draft".',
+        'It is settled already: status: different values: "maria" decided for "draft".',
     )
     assert desk.value() == {"status": "draft"}
 
@@ -209,8 +209,8 @@ def test_a_late_side_opens_a_settled_conflict_again() -> None:
             [handle] = handles(bob.update(status="done"))
             assert not bob.resolve(id=handle, keep=1).failed
         answer = caller.update(status="draft")
-    assert '  1. "review" by ada and bob' in answer.text
-    assert '  2. "draft" by late (you)' in answer.text
+    assert '  1. "review" by "ada" and "bob"' in answer.text
+    assert '  2. "draft" by "late" (you)' in answer.text
     assert [e.state for e in desk.ws.escalations(state="all")] == ["open"]
 
 
@@ -269,7 +269,7 @@ def test_a_deleted_document_against_a_changed_one() -> None:
     with desk.task("bob") as bob:
         answer = bob.update(tags=["b"])
         assert "- the whole brief: deleted by one, changed by another, id " in answer.text
-        assert "\n  2. deleted by ada\n  Until it is settled it is read as changed.\n" in answer.text
+        assert '\n  2. deleted by "ada"\n  Until it is settled it is read as changed.\n' in answer.text
         assert bob.resolve(id=handles(answer)[0], keep=2).text == "Settled."
     assert desk.ws.get(NS, KEY) is None
 
@@ -287,7 +287,7 @@ def test_a_merge_that_breaks_a_rule_is_told() -> None:
     with desk.task("bob") as bob:
         answer = bob.update(left=-2)
         assert "- left: together these would break a rule of the model, id " in answer.text
-        assert "  1. -2 by bob (you)\n  Until it is settled it is read as 1." in answer.text
+        assert '  1. -2 by "bob" (you)\n  Until it is settled it is read as 1.' in answer.text
         assert bob.resolve(id=handles(answer)[0], value=0).text == "Settled. left is 0 now."
     assert desk.value() == {"left": 0}
 

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
-from concordant.kinds import Field
+from concordant.kinds import Field, Scalar
 from concordant.tooling import wording
 from concordant.tooling.elements import SetPart
 from concordant.tooling.forms import Form
 from concordant.tooling.handles import find
 from concordant.tooling.parts import Remarks, shown
+from concordant.tooling.quoting import is_short, quoted
 from concordant.tooling.wording import ToolNames
 from concordant.workspace import Document, Escalation, Workspace
 from concordant.workspace.amending import Amended, Changes, amend
+from concordant.workspace.scope import Scope
 from concordant.workspace.scoping import ANONYMOUS
+from concordant.workspace.shown import is_mine, show
 
 __all__ = ["Answer", "Call", "Subject", "list_conflicts", "read", "resolve", "update"]
 
@@ -53,7 +56,7 @@ class Subject:
 
     def title(self, key: str) -> str:
         """A document in a sentence."""
-        return f"{self.what} {json.dumps(key, ensure_ascii=False)}"
+        return f"{self.what} {quoted(key)}"
 
 
 class Call(NamedTuple):
@@ -64,10 +67,19 @@ class Call(NamedTuple):
     key: str | None
 
     @property
-    def agent(self) -> str:
-        """Who calls."""
-        scope = self.workspace.scoping.current()
-        return scope.agent if scope is not None else ANONYMOUS
+    def scope(self) -> Scope:
+        """The scope in force; without one, that of nobody in particular."""
+        return self.workspace.scoping.current() or Scope(ANONYMOUS, "", None, 0.0)
+
+    def is_mine(self, agent: str, origin: str) -> bool:
+        """Whether the agent that calls wrote it."""
+        return is_mine(self.workspace.scoping, self.scope, agent, origin)
+
+    def shows(self, key: str, at: int, fields: Iterable[str]) -> None:
+        """Notes that the answer shows all there is in fields of a document, up to a commit."""
+        shown = frozenset(fields)
+        if shown:
+            self.workspace.scoping.note_shown((self.namespace, key), self.scope, at, shown)
 
     def escalations(self, state: str) -> list[Escalation]:
         """Those of the document, or of all documents."""
@@ -82,12 +94,12 @@ def read(subject: Subject, call: Call, given: Any) -> Answer:
         keys = [document.key for document in workspace.list(namespace) if document.namespace == namespace]
         if not keys:
             return Answer(f"There is no {subject.what} yet; {subject.names.update} makes one.")
-        return Answer(f"The keys of all: {json.dumps(keys, ensure_ascii=False)}. Read one with its key.")
-    document = workspace.read_current(namespace, key)
+        return Answer(f"The keys of all: {quoted(keys)}. Read one with its key.")
+    document = show(workspace, namespace, key)
     if document is None:
         return Answer(f"There is no {subject.title(key)} yet; {subject.names.update} makes it.")
     lines = [f"{subject.title(key)}:", *wording.value_lines(document, subject.root)]
-    lines += _in_conflict(subject, document.contested.values(), call.agent)
+    lines += _in_conflict(subject, call, document.contested.values())
     return Answer("\n".join(lines))
 
 
@@ -108,7 +120,7 @@ def update(subject: Subject, call: Call, given: Any) -> Answer:
     if not amended.fields:
         notes = remarks.notes or ["give at least one change"]
         return Answer("\n".join(["Nothing was written:", *(f"- {note}." for note in notes)]), failed=True)
-    document = workspace.get(namespace, key)
+    document = amended.document
     lines = [f"Written to {subject.title(key)}."]
     lines += [f"- {note}." for note in [*remarks.notes, *_standing(form, given, amended, document)]]
     beside = wording.merged(amended.company, subject.root.fields, document, contribution)
@@ -116,13 +128,26 @@ def update(subject: Subject, call: Call, given: Any) -> Answer:
         lines += ["Merged with what others wrote meanwhile, which you had not seen:", *beside]
     contested = document.contested.values() if document is not None else ()
     touched = [e for e in contested if not e.path or e.path[0] in amended.fields]
-    lines += _in_conflict(subject, touched, amended.agent)
+    lines += _in_conflict(subject, call, touched)
+    call.shows(key, amended.at, _shown_whole(amended, touched))
     return Answer("\n".join(lines))
+
+
+def _shown_whole(amended: Amended, contested: Iterable[Escalation]) -> Iterable[str]:
+    """The fields of an update of which the answer shows all that its writer had not seen."""
+    cut = {e.path[0] for e in contested if e.path and not wording.is_whole(e)}
+    cut |= {name for name, company in amended.company.items() if not is_short(company.value)}
+    return (name for name in amended.fields if name not in cut)
 
 
 def list_conflicts(subject: Subject, call: Call, given: Any) -> Answer:
     """Lists what is in conflict."""
-    lines = _in_conflict(subject, call.escalations("open"), call.agent, with_key=subject.key is None)
+    at = call.workspace.moment().n
+    escalations = call.escalations("open")
+    for escalation in escalations:
+        if wording.is_whole(escalation) and _is_scalar(subject, escalation.path):
+            call.shows(escalation.key, at, escalation.path)
+    lines = _in_conflict(subject, call, escalations, with_key=subject.key is None)
     return Answer("\n".join(lines) or "Nothing is in conflict.")
 
 
@@ -144,17 +169,25 @@ def resolve(subject: Subject, call: Call, given: Any) -> Answer:
         _decide(call, given, escalation)
     except StaleDecisionError as error:
         return _stale(subject, call, error.current)
+    at = call.workspace.moment().n
     document = call.workspace.get(escalation.namespace, escalation.key)
     value: dict[str, Any] = document.value if document is not None else {}
     name = escalation.path[0] if escalation.path else None
-    now = f" {name} is {json.dumps(value[name], ensure_ascii=False)} now." if name in value else ""
-    return Answer(f"Settled.{now}")
+    if document is None or name is None or name not in value:
+        return Answer("Settled.")
+    if name not in {path[0] for path in document.contested if path}:
+        call.shows(escalation.key, at, [name])
+    return Answer(f"Settled. {name} is {quoted(value[name])} now.")
+
+
+def _is_scalar(subject: Subject, path: tuple[str, ...]) -> bool:
+    return len(path) == 1 and isinstance(subject.root.fields[path[0]].kind, Scalar)
 
 
 def _in_conflict(
-    subject: Subject, escalations: Iterable[Escalation], agent: str, *, with_key: bool = False
+    subject: Subject, call: Call, escalations: Iterable[Escalation], *, with_key: bool = False
 ) -> list[str]:
-    lines = wording.conflicts(escalations, subject.names, subject.what, agent, with_key=with_key)
+    lines = wording.conflicts(escalations, subject.names, subject.what, call.is_mine, with_key=with_key)
     return ["In conflict:", *lines] if lines else []
 
 
@@ -170,7 +203,7 @@ def _standing(form: Form, given: Any, amended: Amended, document: Document | Non
 
 
 def _decide(call: Call, given: Any, escalation: Escalation) -> None:
-    workspace, by = call.workspace, call.agent
+    workspace, by = call.workspace, call.scope.agent
     if given.dismiss:
         workspace.dismiss(escalation, by=by)
     elif given.keep is not None:
@@ -189,7 +222,7 @@ def _stale(subject: Subject, call: Call, current: Escalation | None) -> Answer:
     """The answer to a decision on other sides than there are now."""
     if current is None or current.state not in ("open", "claimed"):
         return Answer(wording.settled(current, subject.what), failed=True)
-    lines = wording.conflicts([current], subject.names, subject.what, call.agent, with_key=subject.key is None)
+    lines = wording.conflicts([current], subject.names, subject.what, call.is_mine, with_key=subject.key is None)
     first = "Not settled: its sides have changed since you read them. Look at them and decide again:"
     return Answer("\n".join([first, *lines]), failed=True)
 

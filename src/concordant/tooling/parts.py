@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field as Argument
 from concordant.errors import Fault
 from concordant.kinds import Field
 from concordant.tooling.portable import Portable, untitled
-from concordant.values import ABSENT, encode
+from concordant.tooling.quoting import dotted, quoted
+from concordant.values import ABSENT
 
 __all__ = [
     "SETTINGS",
@@ -59,7 +60,7 @@ class Remarks:
 
     def missing(self, path: tuple[Any, ...], name: str, what: str, value: Any) -> None:
         """Something that was to be removed and is not there."""
-        self.notes.append(f"{'.'.join(map(str, (*path, name)))}: {shown(value)} is not among the {what} you have seen")
+        self.notes.append(f"{dotted((*path, name), '')}: {shown(value)} is not among the {what} you have seen")
 
 
 SETTINGS = ConfigDict(extra="forbid", protected_namespaces=(), json_schema_extra=untitled, arbitrary_types_allowed=True)
@@ -260,5 +261,5 @@ class TextPart(Part):
 
 def shown(value: Any) -> str:
     """A JSON value in a message, cut where it is long."""
-    text = encode(value).decode()
+    text = quoted(value)
     return text if len(text) <= 120 else f"{text[:117]}..."

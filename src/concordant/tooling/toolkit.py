@@ -76,6 +76,7 @@ class Toolkit:
         key: the key of the one document that the tools are about; without it, it is an argument.
         name: what the document is called in the tools' names and texts; by default the model's name in small letters.
         names: the tools' names, where others are wanted than those made of ``name``.
+        resolve: whether agents may settle what is in conflict; if not, the tool for that is left out.
         reserved: names that no argument may have in the framework.
 
     Raises:
@@ -90,10 +91,12 @@ class Toolkit:
         name: str | None = None,
         names: ToolNames | None = None,
         reserved: Iterable[str] = (),
+        resolve: bool = True,
     ) -> None:
         root = compile_schema(model).root
         what = name or _snake(model.__name__)
         names = names or ToolNames.of(what)
+        names = names if resolve else names._replace(resolve=None)
         taken = Names({*reserved, *root.fields})
         self.model = model
         self.key_argument = taken.free("key")
@@ -162,11 +165,14 @@ class Toolkit:
             f"merged and what is in conflict.{about}",
             subject.form.arguments,
         )
+        disagreed = f"List what the agents disagree about in {it}: values that could not be merged, who wrote each"
+        if names.resolve is None:
+            yield tool(names.conflicts, answers.list_conflicts, f"{disagreed}.", which)
+            return
         yield tool(
             names.conflicts,
             answers.list_conflicts,
-            f"List what the agents disagree about in {it}: values that could not be merged, who wrote each, and the id "
-            f"with which {names.resolve} settles it.",
+            f"{disagreed}, and the id with which {names.resolve} settles it.",
             which,
         )
         yield tool(

@@ -2,64 +2,74 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Scalar, Text
 from concordant.tooling.handles import handle_of
+from concordant.tooling.quoting import dotted, is_short, on_one_line, quoted, shortened
 from concordant.values import ABSENT
-from concordant.workspace import DELETED, Document, Escalation
+from concordant.workspace import DELETED, Contender, Document, Escalation
 from concordant.workspace.amending import Company
 
-__all__ = ["ToolNames", "call_faults", "conflicts", "merged", "refused", "settled", "value_lines"]
-
-LONGEST = 400
-"""Characters of a value in a message, beyond which it is cut; a read gives values whole."""
+__all__ = ["IsMine", "ToolNames", "call_faults", "conflicts", "is_whole", "merged", "refused", "settled", "value_lines"]
 
 
 class ToolNames(NamedTuple):
-    """The names of the tools, by which their texts point to each other."""
+    """The names of the tools, by which their texts point to each other; without ``resolve`` agents do not decide."""
 
     read: str
     update: str
     conflicts: str
-    resolve: str
+    resolve: str | None
 
     @classmethod
-    def of(cls, what: str) -> ToolNames:
+    def of(cls, what: str, *, resolve: bool = True) -> ToolNames:
         """The names made of what a document is called."""
-        return cls(f"read_{what}", f"update_{what}", f"list_{what}_conflicts", f"resolve_{what}_conflict")
+        deciding = f"resolve_{what}_conflict" if resolve else None
+        return cls(f"read_{what}", f"update_{what}", f"list_{what}_conflicts", deciding)
 
 
 def value_lines(document: Document, field: Field) -> list[str]:
     """A document's value, a line for each field, and which fields have none yet."""
     value = document.value
-    lines = [f"{name}: {_json(value[name])}" for name in field.fields if name in value]
+    lines = [f"{name}: {quoted(value[name])}" for name in field.fields if name in value]
     empty = [name for name in field.fields if name not in value]
     return [*lines, *([f"Not written yet: {', '.join(empty)}."] if empty else [])]
 
 
+IsMine: TypeAlias = Callable[[str, str], bool]
+"""Tells of a contribution's agent and origin whether it is of the agent that is answered."""
+
+
 def conflicts(
-    escalations: Iterable[Escalation], names: ToolNames, what: str, agent: str, *, with_key: bool = False
+    escalations: Iterable[Escalation], names: ToolNames, what: str, is_mine: IsMine, *, with_key: bool = False
 ) -> list[str]:
     """Open escalations, each with its handle and its numbered sides, and what to do about them."""
     lines: list[str] = []
     for escalation in escalations:
-        where = f"{what} {_json(escalation.key)}, " if with_key else ""
-        lines.append(f"- {where}{_subject(escalation, what)}, id {handle_of(escalation)}")
+        where = f"{what} {shortened(escalation.key)}, " if with_key else ""
+        handle = f", id {handle_of(escalation)}" if names.resolve is not None else ""
+        lines.append(f"- {where}{_subject(escalation, what)}{handle}")
         for number, contender in enumerate(escalation.contenders, 1):
-            lines.append(f"  {number}. {_said(contender.value, escalation)} by {_people(contender.agents, agent)}")
+            lines.append(f"  {number}. {_said(contender.value)} by {_people(contender, is_mine)}")
         lines.append(f"  {_meanwhile(escalation)}")
-    if lines:
+    if lines and names.resolve is not None:
         lines.append(
             f"Nothing of it is lost. Settle one with {names.resolve}: its id, and `keep` (the number of a value "
             "above), `value` (another one) or `dismiss`. If it is not for you to decide, leave it open."
         )
+    elif lines:
+        lines.append("Nothing of it is lost, and it is not for you to decide: leave it open, and go on.")
     return lines
+
+
+def is_whole(escalation: Escalation) -> bool:
+    """Whether an answer shows all sides of an escalation whole."""
+    return all(contender.value is DELETED or is_short(contender.value) for contender in escalation.contenders)
 
 
 def merged(
@@ -70,7 +80,7 @@ def merged(
     contested = [e for e in document.contested.values() if e.path] if document is not None else []
     lines = []
     for name, (agents, part) in company.items():
-        kind, who = fields[name].kind, _and(agents)
+        kind, who = fields[name].kind, _and([shortened(agent) for agent in agents])
         theirs = _uncontested(part, [e for e in contested if e.path[0] == name])
         if theirs is ABSENT:
             continue
@@ -79,16 +89,16 @@ def merged(
                 continue
             stands = fields[name].kind.alike(fields[name], value[name], theirs)
             lines.append(
-                f"- {name}: {who} wrote {_json(theirs)}; {_json(value[name])} stands, as the model declares."
+                f"- {name}: {who} wrote {shortened(theirs)}; {shortened(value[name])} stands, as the model declares."
                 if len(agents) > 1 or not stands or value[name] != wanted[name]
                 else f"- {name}: {who} wrote the same."
             )
         elif isinstance(kind, Counter):
-            lines.append(f"- {name}: {_json(theirs)} by {who}; it is {_json(value.get(name))} now.")
+            lines.append(f"- {name}: {shortened(theirs)} by {who}; it is {shortened(value.get(name))} now.")
         elif isinstance(kind, Text):
-            lines.append(f"- {name}: {who} wrote {_json(theirs)}.")
+            lines.append(f"- {name}: {who} wrote {shortened(theirs)}.")
         else:
-            lines.append(f"- {name}: {_json(theirs)} by {who}.")
+            lines.append(f"- {name}: {shortened(theirs)} by {who}.")
     return lines
 
 
@@ -97,8 +107,8 @@ def settled(escalation: Escalation | None, what: str) -> str:
     if escalation is None:
         return "It is not open any more."
     how = {
-        "resolved": f"{escalation.by} decided for {_said(escalation.decision, escalation)}",
-        "dismissed": f"{escalation.by} dismissed it, the last agreed value stays",
+        "resolved": f"{shortened(escalation.by)} decided for {_said(escalation.decision)}",
+        "dismissed": f"{shortened(escalation.by)} dismissed it, the last agreed value stays",
         "superseded": "somebody who knew all sides wrote another value",
         "agreed": "all who disagreed have agreed",
     }.get(escalation.state, escalation.state)
@@ -117,13 +127,18 @@ def call_faults(error: ValidationError, known: Sequence[str]) -> list[Fault]:
             faults.append(Fault(path, "it is missing", "Give it"))
         else:
             problem = item["msg"][:1].lower() + item["msg"][1:]
-            faults.append(Fault(path, f"{problem}; you gave {_json(item['input'])}", "", item["input"]))
+            faults.append(Fault(path, f"{problem}; you gave {shortened(item['input'])}", "", item["input"]))
     return faults
 
 
 def refused(faults: Iterable[Fault]) -> str:
     """A call was refused: why, and how to mend it."""
-    return "\n".join(["Nothing was written. Mend the call and try again:", *(f"- {fault}" for fault in faults)])
+    return "\n".join(["Nothing was written. Mend the call and try again:", *(f"- {_fault(fault)}" for fault in faults)])
+
+
+def _fault(fault: Fault) -> str:
+    text = f"{dotted(fault.path, 'the whole')}: {fault.problem}."
+    return on_one_line(f"{text} {fault.mend}" if fault.mend else text)
 
 
 def _uncontested(part: Any, escalations: Sequence[Escalation]) -> Any:
@@ -137,10 +152,10 @@ def _uncontested(part: Any, escalations: Sequence[Escalation]) -> Any:
 
 
 def _subject(escalation: Escalation, what: str) -> str:
-    place = ".".join(escalation.path) or f"the whole {what}"
+    place = dotted(escalation.path, f"the whole {what}")
     return {
         "scalar": f"{place}: different values",
-        "text": f"{place}: different rewrites of the words {_json(escalation.base)}",
+        "text": f"{place}: different rewrites of the words {shortened(escalation.base)}",
         "delete": f"{place}: deleted by one, changed by another",
         "type": f"{place}: a value of the wrong type",
         "invalid": f"{place}: together these would break a rule of the model",
@@ -148,8 +163,8 @@ def _subject(escalation: Escalation, what: str) -> str:
     }[escalation.reason]
 
 
-def _said(value: Any, escalation: Escalation) -> str:
-    return "deleted" if value is DELETED else _json(value)
+def _said(value: Any) -> str:
+    return "deleted" if value is DELETED else shortened(value)
 
 
 def _meanwhile(escalation: Escalation) -> str:
@@ -157,20 +172,15 @@ def _meanwhile(escalation: Escalation) -> str:
         return "Until it is settled it is read as changed."
     if not escalation.has_base:
         return "There is no value that all agreed on; until it is settled it is read as empty."
-    return f"Until it is settled it is read as {_json(escalation.base)}."
+    return f"Until it is settled it is read as {shortened(escalation.base)}."
 
 
-def _people(agents: Sequence[str], me: str) -> str:
-    return _and([f"{agent} (you)" if agent == me else agent for agent in agents])
+def _people(contender: Contender, is_mine: IsMine) -> str:
+    mine = [is_mine(agent, contender.origin if agent == contender.agent else "") for agent in contender.agents]
+    return _and(
+        [f"{shortened(a)} (you)" if own else shortened(a) for a, own in zip(contender.agents, mine, strict=True)]
+    )
 
 
 def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _json(value: Any) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"

@@ -11,23 +11,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from concordant.causal import SeenBy, Stamp
-from concordant.kinds import Look
+from concordant.kinds import Look, Map, Set
 from concordant.kinds.base import reading
 from concordant.record import Record
 from concordant.schema import Compiled, Schema, compile_schema
 from concordant.sequence.pieces import Sequence as Pieces
 from concordant.storage import State
 from concordant.tree import as_seen, leaf_at, leaves, restored
-from concordant.values import ABSENT
+from concordant.values import ABSENT, canonical, encode
 from concordant.workspace.commits import Pending
+from concordant.workspace.document import Document
 from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.shown import Grounds, grounds_of, is_mine
 from concordant.workspace.sight import seen_by
 from concordant.workspace.states import expanded
 
 if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
 
-__all__ = ["Amended", "Changes", "Company", "amend"]
+__all__ = ["Amended", "Changes", "Company", "amend", "withdraw"]
 
 
 class Changes(NamedTuple):
@@ -52,12 +54,13 @@ class Company(NamedTuple):
 
 
 class Amended(NamedTuple):
-    """What became of it: who wrote, which fields were changed (none: nothing was asked), and for each of them what
-    others had written there unseen."""
+    """What became of it: which fields were changed (none: nothing was asked), for each of them what others had written
+    there unseen, the document after it, and up to which commit that is known."""
 
-    agent: str
     fields: tuple[str, ...]
     company: Mapping[str, Company]
+    document: Document | None
+    at: int
 
 
 def amend(
@@ -65,33 +68,61 @@ def amend(
     namespace: tuple[str, ...],
     key: str,
     plan: Callable[[Mapping[str, Any]], Changes],
+    *,
+    rewrites: bool = False,
 ) -> Amended:
     """Changes a document in the scope in force.
 
     Args:
         plan: given the document's values as far as the scope has seen them, returns what to do; what it raises ends
             the call before anything is written.
+        rewrites: whether what it returns says what all of the document is to be (``grounds_of``).
 
     Raises:
         InvalidWriteError: a value does not fit the model, whatever the namespace's ``on_invalid`` is; nothing was
             written.
     """
-    scope = workspace.scoping.current() or workspace.scoping.alone((namespace, key))
+    document = (namespace, key)
+    scope = workspace.scoping.current() or workspace.scoping.alone(document)
     schema = workspace.registry.writable(namespace, key)
-    known = scope.mark((namespace, key))
-    at = known.at if known is not None else -1
-    changes = plan(_as_seen(workspace, scope, at, schema, namespace, key))
+    if scope.sight is not None:
+        workspace._recall(scope, namespace, key)
+    grounds = grounds_of(workspace.scoping, scope, document, schema.root.fields, rewrites=rewrites)
+    changes = plan(_as_seen(workspace, grounds, schema, namespace, key))
     writes: list[Pending] = []
-    if changes.before != changes.after:
-        writes.append(_pending(workspace, scope, Mark(at, dict(changes.before)), namespace, key, "edit", changes.after))
-    if changes.contribution:
-        mark = Mark(at, None) if at >= 0 else None
-        writes.append(_pending(workspace, scope, mark, namespace, key, "write", changes.contribution))
+    for ground in dict.fromkeys(grounds.values()):
+        mine = {name for name, its in grounds.items() if its is ground}
+        contribution, before, after = (
+            {name: value for name, value in part.items() if name in mine} for part in changes
+        )
+        if before != after:
+            writes.append(_pending(workspace, ground.scope, Mark(ground.at, before), namespace, key, "edit", after))
+        if contribution:
+            mark = Mark(ground.at, None) if ground.at >= 0 else None
+            writes.append(_pending(workspace, ground.scope, mark, namespace, key, "write", contribution))
     if writes:
-        _commit(workspace, scope, writes)
-        scope.written[namespace, key] = True
+        _commit(workspace, writes)
+        scope.written[document] = True
     fields = tuple(dict.fromkeys([*changes.after, *changes.contribution]))
-    return Amended(scope.agent, fields, _company(workspace, scope, at, schema, namespace, key, fields))
+    with workspace.storage.reading():
+        at, state = workspace.storage.peek(namespace, key)
+        company = _company(workspace, {name: grounds[name] for name in fields}, schema, state)
+        return Amended(fields, company, workspace._document(namespace, key, state, schema), at)
+
+
+def withdraw(workspace: Engine, places: Sequence[tuple[tuple[str, ...], str]]) -> None:
+    """Deletes documents in the scope in force, as far as its agent was shown them: all of them or none."""
+    writes: list[Pending] = []
+    for document in places:
+        scope = workspace.scoping.current() or workspace.scoping.alone(document)
+        schema = workspace.registry.writable(*document)
+        [ground] = grounds_of(workspace.scoping, scope, document, [""], rewrites=True).values()
+        mark = Mark(ground.at, None) if ground.at >= 0 else None
+        writes.append(Pending(schema, workspace.storage, *document, ground.scope, mark, "delete"))
+        writes[-1].existed = True
+    _commit(workspace, writes)
+    for write in writes:
+        write.scope.written[write.namespace, write.key] = False
 
 
 def _pending(
@@ -111,14 +142,13 @@ def _pending(
     return pending
 
 
-def _commit(workspace: Engine, scope: Scope, writes: Sequence[Pending]) -> None:
+def _commit(workspace: Engine, writes: Sequence[Pending]) -> None:
     """Commits the writes in one transaction: all of them or none."""
-    place = writes[0].namespace, writes[0].key
-    if scope.task is not None:
-        for write in writes:
-            write.op = workspace._identity(scope, place)
+    for write in writes:
+        if write.scope.task is not None:
+            write.op = workspace._identity(write.scope, (write.namespace, write.key))
     try:
-        workspace.storage.commit_all([(*place, write.update) for write in writes])
+        workspace.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
     except BaseException:
         for write in reversed(writes):
             workspace._take_back(write)
@@ -127,52 +157,67 @@ def _commit(workspace: Engine, scope: Scope, writes: Sequence[Pending]) -> None:
 
 
 def _as_seen(
-    workspace: Engine, scope: Scope, at: int, schema: Compiled, namespace: tuple[str, ...], key: str
+    workspace: Engine, grounds: Mapping[str, Grounds], schema: Compiled, namespace: tuple[str, ...], key: str
 ) -> dict[str, Any]:
-    """The document's values, as far as the scope has seen them; a task does not see its own earlier execution."""
+    """The document's values, each as far as the scope has seen it; a task does not see its own earlier execution."""
+    values: dict[str, Any] = {}
     with workspace.storage.reading():
         state: State | None = workspace.storage.load(namespace, key)
         if state is None:
-            return {}
-        earlier = workspace._earlier(scope, (namespace, key))
+            return values
+        earlier = workspace._earlier(next(iter(grounds.values())).scope, (namespace, key))
         if earlier is not None:
             state = workspace._without(earlier, state, schema)
         record = expanded(state, schema, workspace.storage.replica)
         tree = restored(record.tree) if record.covering else record.tree
-        known = as_seen(tree, _seen(workspace, scope, at, record))
-        value: Any = reading(schema.root, known, Look("update")) if known else ABSENT
-    return {} if value is ABSENT else dict(value)
+        for ground in dict.fromkeys(grounds.values()):
+            known = as_seen(tree, _seen(workspace, ground, record))
+            value: Any = reading(schema.root, known, Look("update")) if known else ABSENT
+            found = _with_replaced(schema, ground.values(), {} if value is ABSENT else value)
+            values.update((name, one) for name, one in found.items() if grounds[name] is ground)
+    return values
+
+
+def _with_replaced(schema: Compiled, shown: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands of what was seen, with keys and elements that were shown and are replaced since: they may be taken
+    away, which is a conflict with what replaced them."""
+    found = dict(seen)
+    for name, value in shown.items():
+        kind = schema.root.fields[name].kind if name in schema.root.fields else None
+        if isinstance(kind, Map) and isinstance(value, dict):
+            found[name] = {**value, **found.get(name, {})}
+        elif isinstance(kind, Set) and isinstance(value, list):
+            there = {_key(one, kind.by) for one in found.get(name, ())}
+            found[name] = [*found.get(name, ()), *(one for one in value if _key(one, kind.by) not in there)]
+    return found
+
+
+def _key(element: Any, by: str | None) -> bytes:
+    return canonical(encode(element if by is None else element[by]))
 
 
 def _company(
-    workspace: Engine,
-    scope: Scope,
-    at: int,
-    schema: Compiled,
-    namespace: tuple[str, ...],
-    key: str,
-    fields: Sequence[str],
+    workspace: Engine, grounds: Mapping[str, Grounds], schema: Compiled, state: State | None
 ) -> dict[str, Company]:
     """What others have written to fields, as far as it stands and the scope has not seen it."""
     found: dict[str, Company] = {}
-    with workspace.storage.reading():
-        state = workspace.storage.load(namespace, key)
-        if state is None or not fields:
-            return found
-        record = expanded(state, schema, workspace.storage.replica)
-        tree = restored(record.tree) if record.covering else record.tree
-        seen = _seen(workspace, scope, at, record)
-
-        def unseen(stamp: Stamp) -> bool:
-            return stamp.agent != scope.agent and not seen(stamp)
-
-        for name in fields:
-            field = schema.root.fields[name]
-            cell = leaf_at(tree, (field.slot,))
-            agents = _agents(cell, unseen)
-            if agents:
-                found[name] = Company(agents, reading(field, cell, Look("update", unseen)))
+    if state is None:
+        return found
+    record = expanded(state, schema, workspace.storage.replica)
+    tree = restored(record.tree) if record.covering else record.tree
+    for name, ground in grounds.items():
+        field = schema.root.fields[name]
+        cell = leaf_at(tree, (field.slot,))
+        unseen = _unseen(workspace, ground, record)
+        agents = _agents(cell, unseen)
+        if agents:
+            found[name] = Company(agents, reading(field, cell, Look("update", unseen)))
     return found
+
+
+def _unseen(workspace: Engine, ground: Grounds, record: Record) -> SeenBy:
+    seen, scope = _seen(workspace, ground, record), ground.scope
+    return lambda stamp: not seen(stamp) and not is_mine(workspace.scoping, scope, stamp.agent, stamp.origin)
 
 
 def _agents(cell: Any, included: SeenBy) -> tuple[str, ...]:
@@ -185,5 +230,5 @@ def _agents(cell: Any, included: SeenBy) -> tuple[str, ...]:
     return tuple(dict.fromkeys(stamp.agent for stamp in sorted(stamps) if included(stamp)))
 
 
-def _seen(workspace: Engine, scope: Scope, at: int, record: Record) -> SeenBy:
-    return seen_by(scope, Mark(at, None), record, workspace.storage.replica)
+def _seen(workspace: Engine, ground: Grounds, record: Record) -> SeenBy:
+    return seen_by(ground.scope, Mark(ground.at, None), record, workspace.storage.replica)

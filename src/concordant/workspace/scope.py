@@ -9,14 +9,26 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.values import decode
 from concordant.workspace.token import Shown, moment_token
 from concordant.workspace.waiting import Runner, has_ended
 
-__all__ = ["Document", "Mark", "Moment", "Relation", "Scope", "Sight", "Strands", "TaskScope", "descends"]
+__all__ = [
+    "AgentRun",
+    "Document",
+    "Mark",
+    "Moment",
+    "Ownership",
+    "Relation",
+    "Scope",
+    "Sight",
+    "Strands",
+    "TaskScope",
+    "descends",
+]
 
 Document: TypeAlias = tuple[tuple[str, ...], str]
 
@@ -48,6 +60,33 @@ class Moment(NamedTuple):
         return moment_token(self.replica, self.n, self.time)
 
 
+Ownership: TypeAlias = Literal["own", "below", ""]
+"""Whether a write is of a run itself, of what it ran, or neither."""
+
+
+class AgentRun(NamedTuple):
+    """What an adapter tells of the agent whose call is made (``TaskScope.run``).
+
+    Args:
+        key: identifies the run of the agent, which may consist of many tasks.
+        owns: tells of a write's origin whether it is of the run.
+        turn: orders the calls of the run by when they were decided (``tick``); those of one turn were decided at once,
+            so none of them by what another was shown. ``None``: code makes the call, and knows all that was shown.
+        call: identifies the call, where calls of one turn have the task's scope in common.
+        message: identifies what decided the call together with others: a model's message. Its author knows all of it.
+        began: when the run began, in seconds since the epoch.
+        named: whether the agent has a name of its own, not one that was made for the task.
+    """
+
+    key: str
+    owns: Callable[[str], Ownership]
+    turn: int | None = None
+    call: str = ""
+    message: str = ""
+    began: float = 0.0
+    named: bool = True
+
+
 class TaskScope(NamedTuple):
     """What an adapter tells of the unit of work in which a call is made (``Workspace.add_scope_provider``).
 
@@ -62,6 +101,7 @@ class TaskScope(NamedTuple):
         floor: a time before which no write can be one that ``relation`` calls concurrent (0: unknown); it spares
             comparisons.
         strands: whether coroutines and threads of the task that run side by side count as writers of their own.
+        run: the run of an agent that the task is part of; what tools show in it counts in its later calls.
     """
 
     key: str
@@ -73,6 +113,7 @@ class TaskScope(NamedTuple):
     relation: Relation
     floor: float = 0.0
     strands: bool = False
+    run: AgentRun | None = None
 
 
 class Mark(NamedTuple):
@@ -154,6 +195,7 @@ class Scope:
         "_marks",
         "agent",
         "base",
+        "before",
         "began",
         "born",
         "earlier",
@@ -164,7 +206,9 @@ class Scope:
         "names",
         "ordinals",
         "origin",
+        "owns",
         "parent",
+        "peers",
         "relation",
         "rewritten",
         "runner",
@@ -194,6 +238,9 @@ class Scope:
         self.sure = since  # up to when commits that are not ``is_own`` were there for certain, by whatever clock
         self.is_own: Callable[[int], bool] = _whichever
         self.relation = relation
+        self.owns: Callable[[str], object] | None = None  # of others it has seen what it was shown,
+        self.before = 0.0  # and what was committed before this time
+        self.peers: Set[str] = _NONE  # origins of calls that its author decided together with this one
         self.task = task
         self._marks: dict[Document, Mark | bytes | tuple[Any, ...]] = {}
         self.ordinals: dict[Document, int] = {}
@@ -328,6 +375,22 @@ class Scope:
             found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
             found.counts_with(self.base)
             found = self.names.setdefault(name, found)
+        return found
+
+    def judged_by_sight(self, owns: Callable[[str], object] | None, peers: Set[str], before: float = 0.0) -> Scope:
+        """The same scope for a write whose writer was shown what is there: that it has seen, and what it wrote itself
+        (``owns``), and no more.
+
+        Args:
+            owns: ``None`` where it was shown nothing.
+            peers: the origins of what it wrote beside this.
+            before: what was committed before this time it has seen too.
+        """
+        found = Scope(self.agent, self.origin, self.began, self.since, self.relation, self.task)
+        found._marks, found.written, found.sight = self._marks, self.written, self.sight
+        found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
+        found.counts_with(self.base)
+        found.owns, found.peers, found.before, found.floor = owns, peers, before, 0.0
         return found
 
     def is_strand(self, ident: int, runner: Runner | None) -> None:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 from concordant.errors import InvalidTokenError
 from concordant.storage import Storage
 from concordant.workspace.reads import ReadMarks
-from concordant.workspace.scope import Mark, Moment, Scope, Sight, TaskScope
+from concordant.workspace.scope import Document, Mark, Moment, Scope, Sight, TaskScope
+from concordant.workspace.shown import Audience, Showing, Showings, tick
 from concordant.workspace.token import parse_tokens
 from concordant.workspace.waiting import ident, running
 
@@ -66,6 +67,7 @@ class Scoping:
         self._providers: tuple[Provider, ...] = ()
         self._tasks: dict[str, Scope] = {}
         self._latest: dict[str, Scope] = {}  # by the task's identity: its last execution
+        self._shown_to: dict[tuple[str, str | None], Showings] = {}  # by agent run, and the name in force
         self._here: ContextVar[Scope | None] = ContextVar("concordant_strand", default=None)
         self._session = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
@@ -88,6 +90,40 @@ class Scoping:
                     scope = self._scope_of(task)
                 return scope if acting is None or acting.name == scope.agent else scope.renamed(acting.name)
         return acting.scope if acting is not None else None
+
+    def acting(self) -> str | None:
+        """The name in force, if there is one."""
+        acting = self._acting.get()
+        return acting.name if acting is not None else None
+
+    def audience(self) -> Audience | None:
+        """The agent run of the call under way, with what its tools have shown it; ``None`` where no adapter tells of
+        one. Who acts under another name is another agent."""
+        task = self._task()
+        if task is None or task.run is None:
+            return None
+        key = (task.run.key, self.acting())
+        return Audience(task.run, self._shown_to.get(key) or self._showings_of(key))
+
+    def beginning(self, began: float) -> float:
+        """The store's time up to which everything was there when something began, by this process's clock."""
+        return self._storage.beginning(began)[1]
+
+    def note_shown(
+        self, document: Document, scope: Scope, at: int, fields: frozenset[str] | None = None, value: Any = None
+    ) -> None:
+        """Notes what the call under way shows its agent of a document.
+
+        Args:
+            at: the commit up to which it is shown.
+            fields: the top-level fields that are shown; ``None``: all.
+            value: of the whole document, as JSON text or dict.
+        """
+        audience = self.audience()
+        if audience is not None:
+            run = audience.run
+            turn = run.turn if run.turn is not None else tick()
+            audience.showings.add(document, Showing(scope.origin, run.call, turn, at, fields, value))
 
     def begin(self, agent: str, began: Moment | None = None, seen: Tokens | None = None) -> Scope:
         """A scope of its own: from ``began``, from the beginning of the task under way, or from now.
@@ -224,6 +260,13 @@ class Scoping:
             if len(self._tasks) > _MOST_TASKS:
                 del self._tasks[next(iter(self._tasks))]
         return known
+
+    def _showings_of(self, key: tuple[str, str | None]) -> Showings:
+        with self._lock:
+            found = self._shown_to.setdefault(key, Showings())
+            if len(self._shown_to) > _MOST_TASKS:
+                del self._shown_to[next(iter(self._shown_to))]
+        return found
 
     def _succeed(self, task: TaskScope, scope: Scope) -> None:
         """An execution that was cancelled may go on for a while beside the next one: it is told of that one."""

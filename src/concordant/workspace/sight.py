@@ -15,7 +15,7 @@ from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, leaves
 from concordant.workspace.scope import Mark, Scope, descends
 
-__all__ = ["own_writes", "seen_by", "sees_all"]
+__all__ = ["own_writes", "seen_by", "sees_all", "task_of"]
 
 
 def task_of(origin: str) -> str:
@@ -42,6 +42,11 @@ def knows_of_own(scope: Scope, n: int, theirs: str) -> bool:
     return n <= scope.born if scope.born is not None else "#" not in own
 
 
+def is_strange(scope: Scope, when: float, theirs: str) -> bool:
+    """Whether a write is of somebody else, for a scope that has seen of others only what it was shown."""
+    return scope.owns is not None and when >= scope.before and not scope.owns(task_of(theirs))
+
+
 def seen_by(
     scope: Scope, mark: Mark | None, record: Record, replica: str, earlier_began: float | None = None
 ) -> SeenBy:
@@ -53,9 +58,14 @@ def seen_by(
     at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
     origin, relation, began, since = scope.origin, scope.relation, scope.began_at(mark), scope.since
     took_back = scope.base.took_back
-    sure, is_own = scope.sure, scope.is_own
+    sure, is_own, peers = scope.sure, scope.is_own, scope.peers
     if earlier_began is not None and scope.sight is None:
         began, since, sure = None, earlier_began, earlier_began - (since - sure)
+
+    def in_time(n: int, when: float) -> bool:
+        if began is not None:
+            return n <= began
+        return when < sure or (when < since and is_own(n))
 
     def seen(stamp: Stamp) -> bool:
         if stamp.replica == replica:
@@ -64,7 +74,7 @@ def seen_by(
             n, when = record.position(stamp, replica)
         if n <= at:
             return True
-        if origin and stamp.origin == origin:
+        if origin and (stamp.origin == origin or stamp.origin in peers):
             return True
         if n in took_back and when <= time:
             return True  # it was read, gave way to an earlier execution of the task, and stands again
@@ -72,9 +82,7 @@ def seen_by(
             verdict = relation(task_of(origin), task_of(stamp.origin))
             if verdict != "ordered":
                 return verdict == "same" and knows_of_own(scope, n, stamp.origin)
-        if began is not None:
-            return n <= began
-        return when < sure or (when < since and is_own(n))
+        return in_time(n, when) and not is_strange(scope, when, stamp.origin)
 
     return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
 
@@ -116,11 +124,13 @@ def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float,
             continue
         if when < floor and when < since:
             return True
-        if origin and theirs == origin:
+        if origin and (theirs == origin or theirs in scope.peers):
             continue
         verdict = relation(task_of(origin), task_of(theirs)) if relation is not None and theirs else "ordered"
         if verdict == "same" and not knows_of_own(scope, n, theirs):
             return False
-        if verdict == "concurrent" or (verdict == "ordered" and when >= since):
+        if verdict == "concurrent":
+            return False
+        if verdict == "ordered" and (when >= since or is_strange(scope, when, theirs)):
             return False
     return complete

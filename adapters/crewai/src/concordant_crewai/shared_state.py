@@ -97,16 +97,18 @@ class SharedState(Generic[Model]):
         """
         return self.workspace.acting_as(name, seen=seen, began=began)
 
-    def tools(self, *, name: str | None = None) -> list[Any]:
+    def tools(self, *, name: str | None = None, resolve: bool = True) -> list[Any]:
         """Tools for agents: read, update, list conflicts, resolve one.
 
         Their arguments come from the model, kind by kind; a call says by itself what it adds and what it takes away.
         The answer tells the agent what was merged with whom, what is in conflict with whom and how to settle it; wrong
-        arguments are answered with how to mend the call. Any number of agents and threads may use them at once.
+        arguments are answered with how to mend the call. What a call has shown an agent counts as read in its later
+        calls of the same task. Any number of agents and threads may use them at once.
 
         Args:
             name: what the state is called in the tools' names and answers; by default the model's name in small
                 letters.
+            resolve: whether agents may settle what is in conflict; ``False`` leaves ``resolve_<name>_conflict`` out.
 
         Returns:
             CrewAI tools: ``read_<name>``, ``update_<name>``, ``list_<name>_conflicts``, ``resolve_<name>_conflict``.
@@ -116,7 +118,8 @@ class SharedState(Generic[Model]):
         """
         from concordant_crewai.tools import RESERVED, tools_of  # loads CrewAI
 
-        return [*tools_of(self, Toolkit(self._schema.model, key=self.key, name=name, reserved=RESERVED))]
+        kit = Toolkit(self._schema.model, key=self.key, name=name, reserved=RESERVED, resolve=resolve)
+        return [*tools_of(self, kit)]
 
     # -- escalations, and who wrote what ---------------------------------------------------------------------------
 

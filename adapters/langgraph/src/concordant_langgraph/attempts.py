@@ -8,16 +8,32 @@ attempts. So a task inside another is known by that other one and its place in t
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from concordant.workspace.shown import tick
 from concordant_langgraph.lineage import Level, Segment, segments
 
-__all__ = ["attempt_begins", "identity_of", "is_call", "settled"]
+__all__ = ["Invocation", "attempt_begins", "identity_of", "invocation_of", "is_call", "settled", "turn_of"]
 
 _MOST = 20_000
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One run of a graph, resumed ones included: the run of the agent that the graph is.
+
+    Attributes:
+        began: when its first task began here, in epoch seconds.
+        steps: of an outermost graph, the supersteps that it is known to have made.
+    """
+
+    began: float = field(default_factory=time.time)
+    key: str = field(default_factory=lambda: uuid4().hex)
+    steps: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -25,12 +41,14 @@ class _Known:
     """A task that has been executed in this process: its place below the outermost graph, and its calls so far.
 
     ``calls_before`` and ``tasks_before`` are those of earlier attempts; LangGraph begins to count anew where the
-    graph is run anew (``run``).
+    graph is run anew (``run``). ``turn`` is the place of the attempt among all that happened in this process.
     """
 
     identity: str
     places: tuple[Level, ...]
     run: UUID | None
+    invocation: Invocation
+    turn: int = field(default_factory=tick)
     calls: int = 0
     tasks: int = 0
     calls_before: int = 0
@@ -38,6 +56,7 @@ class _Known:
 
 
 _known: dict[str, _Known] = {}  # by checkpoint_ns
+_invocations: dict[tuple[UUID | None, bool], Invocation] = {}  # by run, and whether of its nodes or `@task`s
 _lock = threading.Lock()
 
 
@@ -45,6 +64,18 @@ def identity_of(checkpoint_ns: str) -> str | None:
     """The identity of a task that is under way; None where its beginning was not noted."""
     known = _known.get(checkpoint_ns)
     return known.identity if known is not None else None
+
+
+def invocation_of(checkpoint_ns: str) -> Invocation | None:
+    """The run of the graph that a task is in; None where its beginning was not noted."""
+    known = _known.get(checkpoint_ns)
+    return known.invocation if known is not None else None
+
+
+def turn_of(checkpoint_ns: str) -> int:
+    """The place of a task's present attempt among all that happened in this process; 0 where it was not noted."""
+    known = _known.get(checkpoint_ns)
+    return known.turn if known is not None else 0
 
 
 def settled(checkpoint_ns: str, levels: list[Level]) -> list[Level]:
@@ -74,11 +105,18 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
         before = _known.pop(checkpoint_ns, None)
         if before is not None and before.run == run:
             before.calls_before, before.tasks_before = before.calls, before.tasks
+            before.turn = tick()
             _known[checkpoint_ns] = before
         else:
-            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run)
+            place = run, is_call(path)
+            # A task keeps its id over interrupts and crashes: the run in which it appears again goes on with that one.
+            invocation = before.invocation if before is not None else Invocation()
+            invocation = _invocations.setdefault(place, invocation)
+            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]
+        if len(_invocations) > _MOST:
+            del _invocations[next(iter(_invocations))]
 
 
 def _identity(segment: Segment, step: object, path: Any) -> tuple[str, tuple[Level, ...]]:

@@ -50,6 +50,18 @@ def current_task() -> Task | None:
     return task
 
 
+def message_of(config: Any, tool_call: str) -> str:
+    """The id of the message in which a model makes a tool call, as far as the graph's state tells it; else ``""``."""
+    try:
+        messages = config["configurable"]["__pregel_read"]("messages")
+        for message in reversed(messages):
+            if any(call["id"] == tool_call for call in getattr(message, "tool_calls", ())):
+                return str(message.id or "")
+    except Exception:  # a graph without messages, or of another form
+        return ""
+    return ""
+
+
 def _read(config: Any) -> Task | None:
     configurable = config.get("configurable") or {}
     metadata = config.get("metadata") or {}
@@ -71,7 +83,7 @@ def _read(config: Any) -> Task | None:
         _known.clear()
     _known[checkpoint_ns] = (token, began, floor)
     identity = identity_of(checkpoint_ns) or levels[-1].task
-    return Task(token, _agent(config, metadata) or _nodes(path), identity, execution, began, checkpoint_ns, floor)
+    return Task(token, *_name(config, metadata, path), identity, execution, began, checkpoint_ns, floor)
 
 
 def _read_remains(config: Any, metadata: Any) -> Task | None:
@@ -92,7 +104,12 @@ def _read_remains(config: Any, metadata: Any) -> Task | None:
     started = uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
     token, began, floor = known or (encode(lineage(path, {})), started, 0.0)
     identity = f"{path[-1].task}~{uuid4().hex}"
-    return Task(token, _agent(config, metadata) or _nodes(path), identity, "", began, checkpoint_ns, floor)
+    return Task(token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, floor)
+
+
+def _name(config: Any, metadata: Any, path: Sequence[Segment]) -> tuple[str, bool]:
+    name = _agent(config, metadata)
+    return (_nodes(path), False) if name is None else (name, True)
 
 
 def _nodes(path: Sequence[Segment]) -> str:
@@ -101,7 +118,7 @@ def _nodes(path: Sequence[Segment]) -> str:
 
 def _agent(config: Any, metadata: Any) -> str | None:
     name = metadata.get("lc_agent_name") or _callback_metadata(config.get("callbacks"), "lc_agent_name")
-    return name if isinstance(name, str) else None
+    return name if isinstance(name, str) and name else None
 
 
 def _callback_metadata(callbacks: Any, key: str) -> Any:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
@@ -44,6 +44,8 @@ class Task(NamedTuple):
     """The lineage, stored with each write; what `relation` compares."""
     name: str
     """The agent's name, else the node names from the root on, joined by `/`."""
+    named: bool
+    """Whether that is the agent's own name."""
     task: str
     """Identity of the task, the same across retries (of itself and of what it is in), resumes and crashes."""
     execution: str
@@ -156,6 +158,28 @@ def relation(mine: str, theirs: str) -> Relation:
             return "ordered"
         return "concurrent" if a.step == b.step else "ordered"
     return "same"
+
+
+def packed_step(token: str) -> str:
+    """The superstep of the outermost graph, for ``belongs``."""
+    levels = _parse(token)
+    return levels[0].step if levels else ""
+
+
+def belongs(mine: str, steps: Collection[str], theirs: str) -> Literal["own", "below", ""]:
+    """Whether the task of ``theirs`` is one of the same run of a graph as that of ``mine``, or below one.
+
+    Args:
+        steps: the supersteps of that run (``packed_step``), if the graph is the outermost.
+    """
+    ours, others = _parse(mine), _parse(theirs)
+    depth = len(ours) - 1
+    above = [(level[:3], other[:3]) for level, other in zip(ours[:depth], others, strict=False)]
+    if depth < 0 or len(others) <= depth or any(level != other for level, other in above):
+        return ""
+    if others[depth].call != ours[depth].call or (depth == 0 and others[0].step not in steps):
+        return ""
+    return "own" if len(others) == len(ours) else "below"
 
 
 @lru_cache(maxsize=16384)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 from langchain_core.runnables.config import var_child_runnable_config
 
 from concordant import TaskScope
-from concordant_langgraph.context import current_task
-from concordant_langgraph.lineage import Task, relation, segments, with_parts
+from concordant.workspace.scope import AgentRun
+from concordant_langgraph.attempts import invocation_of, turn_of
+from concordant_langgraph.context import current_task, message_of
+from concordant_langgraph.lineage import Task, belongs, packed_step, relation, segments, with_parts
 from concordant_langgraph.toolcalls import ToolCall, tool_call
 
 __all__ = ["task_scope"]
@@ -28,19 +32,23 @@ def task_scope() -> TaskScope | None:
     if known is config and part is call:
         return scope
     task = current_task()
-    scope = _scope(task, call) if task is not None else None
+    scope = _scope(task, call, config) if task is not None else None
     _last.set((config, call, scope) if config else (None, None, None))  # no finished task's config is kept alive
     return scope
 
 
-def _scope(task: Task, call: ToolCall | None) -> TaskScope:
+def _scope(task: Task, call: ToolCall | None, config: Any) -> TaskScope:
     origin, identity, execution, began = task.token, task.task, task.execution, task.began
+    turn: int | None = None
+    message = ""
     parts: dict[int, str] = {}
     while call is not None:
         if f"{task.namespace}|".startswith(f"{call.namespace}|"):
             parts[len(segments(call.namespace)) - 1] = call.id
             if call.namespace == task.namespace:
                 began = max(task.began, call.after)
+                turn = max(call.turn, turn_of(task.namespace))
+                message = message_of(config, call.id) or f"{task.token} {turn}"
                 execution = f"{task.execution}+{call.attempt}" if call.attempt else task.execution
         call = call.outer
     if parts:
@@ -48,4 +56,18 @@ def _scope(task: Task, call: ToolCall | None) -> TaskScope:
         # Tasks of other levels are told apart by their own identities.
         identity += "".join(f"!{depth}!{quote(id_, safe='')}" for depth, id_ in sorted(parts.items()))
     key = f"{origin}|{identity}|{execution}"
-    return TaskScope(key, task.name, origin, identity, execution, began, relation, task.floor, strands=True)
+    run = _run(task, origin, turn, message)
+    return TaskScope(key, task.name, origin, identity, execution, began, relation, task.floor, strands=True, run=run)
+
+
+def _run(task: Task, origin: str, turn: int | None, message: str) -> AgentRun | None:
+    """The run of the agent that the task's graph is."""
+    path = segments(task.namespace)
+    own = invocation_of(task.namespace)
+    if own is None:
+        return None
+    outermost = own if len(path) == 1 else invocation_of(path[1].caller)
+    if outermost is not None:
+        outermost.steps.add(packed_step(origin))
+    owns = partial(belongs, origin, own.steps)
+    return AgentRun(own.key, owns, turn, message=message, began=own.began, named=task.named)

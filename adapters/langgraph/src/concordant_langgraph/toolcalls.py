@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from typing import NamedTuple
 from uuid import UUID
 
+from concordant.workspace.shown import tick
+
 __all__ = ["ToolCall", "runnable_begins", "tool_call", "tool_call_begins", "tool_call_ends"]
 
 
@@ -24,6 +26,8 @@ class ToolCall(NamedTuple):
     committed from then on may have been beside it."""
     attempt: int
     """How often it has failed right before."""
+    turn: int
+    """The same among all that happened in this process: calls with one turn were made at once (0: with their task)."""
     outer: ToolCall | None
     """The tool call inside which it is."""
 
@@ -36,10 +40,11 @@ class _Ended(NamedTuple):
     id: str
     attempt: int
     failed: bool
+    turn: int
 
 
 _under_way: ContextVar[ToolCall | None] = ContextVar("concordant_langgraph_tool_call", default=None)
-_runnable: ContextVar[tuple[str, float]] = ContextVar("concordant_langgraph_runnable", default=("", 0.0))
+_runnable: ContextVar[tuple[str, float, int]] = ContextVar("concordant_langgraph_runnable", default=("", 0.0, 0))
 _ended: ContextVar[_Ended | None] = ContextVar("concordant_langgraph_tool_call_ended", default=None)
 
 
@@ -50,18 +55,20 @@ def tool_call() -> ToolCall | None:
 
 def runnable_begins(checkpoint_ns: str) -> None:
     """Notes in the context that a runnable or model begins, whose tool calls are made after it."""
-    _runnable.set((checkpoint_ns, time.time()))
+    _runnable.set((checkpoint_ns, time.time(), tick()))
 
 
 def tool_call_begins(run: UUID, id_: str, checkpoint_ns: str) -> None:
     """Notes in the context that a tool call begins; everything that the tool runs inherits it."""
     last = _ended.get()
-    namespace, after = _runnable.get()
-    after, attempt = after if namespace == checkpoint_ns else 0.0, 0
+    namespace, after, turn = _runnable.get()
+    if namespace != checkpoint_ns:
+        after, turn = 0.0, 0
+    attempt = 0
     if last is not None and last.namespace == checkpoint_ns:
-        after = max(after, last.when)
+        after, turn = max(after, last.when), max(turn, last.turn)
         attempt = last.attempt + 1 if last.failed and last.id == id_ else 0
-    _under_way.set(ToolCall(run, id_, checkpoint_ns, after, attempt, _under_way.get()))
+    _under_way.set(ToolCall(run, id_, checkpoint_ns, after, attempt, turn, _under_way.get()))
 
 
 def tool_call_ends(run: UUID, *, failed: bool) -> None:
@@ -71,4 +78,4 @@ def tool_call_ends(run: UUID, *, failed: bool) -> None:
         call = call.outer
     if call is not None:
         _under_way.set(call.outer)
-        _ended.set(_Ended(call.namespace, time.time(), call.id, call.attempt, failed))
+        _ended.set(_Ended(call.namespace, time.time(), call.id, call.attempt, failed, tick()))

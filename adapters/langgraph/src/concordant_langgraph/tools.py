@@ -17,14 +17,22 @@ RESERVED = ("config", "runtime", "run_manager", "callbacks", "state", "store", "
 
 
 def memory_tools(
-    store: MergeStore, model: type[BaseModel], namespace: tuple[str, ...], *, key: str | None = None, name: str = ""
+    store: MergeStore,
+    model: type[BaseModel],
+    namespace: tuple[str, ...],
+    *,
+    key: str | None = None,
+    name: str = "",
+    resolve: bool = True,
 ) -> list[BaseTool]:
     """LangChain tools for agents: read, update, list conflicts, resolve one.
 
     Their arguments come from the model, kind by kind: what to add, what to remove, passages to replace. A call says
     by itself what it adds and what it takes away, so an agent need not read first. The answer tells the agent what was
     merged with whom, what is in conflict with whom and how to settle it; wrong arguments are answered with how to
-    mend the call. Who writes, and in which task, is told by LangGraph's context, as for ``store.put``.
+    mend the call. Who writes, and in which task, is told by LangGraph's context, as for ``store.put``. What a call has
+    shown an agent counts as read in its later calls of the same run, or sub-graph, that the agent is: where others have
+    changed it since, an update is in conflict with that, and a removal takes away what was shown.
 
     Args:
         store: where the documents are; ``namespace`` must have the model there.
@@ -32,6 +40,7 @@ def memory_tools(
         namespace: of the documents.
         key: of the one document that the tools are about; without it the agents say which.
         name: what a document is called in the tools' names and answers; by default the model's name in small letters.
+        resolve: whether agents may settle what is in conflict; ``False`` leaves ``resolve_<name>_conflict`` out.
 
     Returns:
         ``read_<name>``, ``update_<name>``, ``list_<name>_conflicts``, ``resolve_<name>_conflict``; sync and async.
@@ -55,7 +64,7 @@ def memory_tools(
     tags: ["crdt"]
     status: "draft"
     """
-    kit = Toolkit(model, key=key, name=name or None, reserved=RESERVED)
+    kit = Toolkit(model, key=key, name=name or None, reserved=RESERVED, resolve=resolve)
     kit.check(store.workspace, namespace)
     return [_tool(store, namespace, tool) for tool in kit]
 

@@ -1,0 +1,226 @@
+"""What tools have shown agents: it counts as read in their later calls.
+
+A model decides what a call says before the call is made, by what earlier calls of its run have shown it. So a call is
+judged by these sights, not by what was there when it began to be carried out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from concordant.workspace.scope import AgentRun, Document, Mark, Scope
+from concordant.workspace.sight import task_of
+
+if TYPE_CHECKING:
+    from concordant.workspace.document import Document as Snapshot
+    from concordant.workspace.engine import Engine
+    from concordant.workspace.scoping import Scoping
+
+__all__ = ["Audience", "Grounds", "Part", "Showing", "Showings", "decided_by", "grounds_of", "is_mine", "show", "tick"]
+
+_MOST_SHOWINGS = 256
+_MOST_DOCUMENTS = 10_000
+
+_ticks = itertools.count(1)
+
+
+def tick() -> int:
+    """The next number in this process's order of turns (``AgentRun.turn``)."""
+    return next(_ticks)
+
+
+class Showing(NamedTuple):
+    """What one call has shown: a document, or some of its fields, up to a commit.
+
+    Attributes:
+        origin: of the writes of the call's scope.
+        call: the call, where its scope has several (``AgentRun.call``).
+        turn: when it was decided.
+        at: the commit.
+        fields: which top-level fields; ``None``: the whole document.
+        value: of the whole document, as JSON text or dict.
+    """
+
+    origin: str
+    call: str
+    turn: int
+    at: int
+    fields: frozenset[str] | None = None
+    value: Any = None
+
+
+class Showings:
+    """What the calls of one agent run have shown it, by document."""
+
+    __slots__ = ("_lock", "_of", "_parts", "_peers")
+
+    def __init__(self) -> None:
+        self._parts: dict[Document, tuple[int, frozenset[int]]] = {}
+        self._peers: dict[str, set[str]] = {}
+        self._of: dict[Document, tuple[Showing, ...]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, document: Document, showing: Showing) -> None:
+        """Notes what a call has shown."""
+        with self._lock:
+            known = self._of.pop(document, ())
+            self._of[document] = (*known[-_MOST_SHOWINGS:], showing)
+            if len(self._of) > _MOST_DOCUMENTS:
+                del self._of[next(iter(self._of))]
+
+    def joined(self, message: str, origin: str) -> Set[str]:
+        """The origins of the calls that a message has decided, one more included."""
+        with self._lock:
+            peers = self._peers.setdefault(message, set())
+            peers.add(origin)
+            if len(self._peers) > _MOST_SHOWINGS:
+                del self._peers[next(iter(self._peers))]
+        return peers
+
+    def completes(self, document: Document, version: int, lines: range, total: int) -> bool:
+        """Whether, with some lines of a text that are shown now, all of it has been shown at this version."""
+        with self._lock:
+            known, shown = self._parts.pop(document, (0, frozenset[int]()))
+            shown = shown.union(lines) if known == version else frozenset(lines)
+            self._parts[document] = version, shown
+            if len(self._parts) > _MOST_DOCUMENTS:
+                del self._parts[next(iter(self._parts))]
+        return len(shown) >= total
+
+    def of(self, document: Document) -> tuple[Showing, ...]:
+        """What was shown of a document, in this order."""
+        return self._of.get(document, ())
+
+
+class Audience(NamedTuple):
+    """The run of the agent that makes a call, and what its calls have shown it."""
+
+    run: AgentRun
+    showings: Showings
+
+
+def decided_by(showing: Showing, scope: Scope, run: AgentRun) -> bool:
+    """Whether a call can have been decided by what another one has shown: an earlier one, not made beside it."""
+    if showing.origin == scope.origin and showing.call == run.call:
+        return True
+    if run.turn is not None and showing.turn >= run.turn:
+        return False
+    mine, theirs = task_of(scope.origin), task_of(showing.origin)
+    if mine == theirs:
+        return showing.origin == scope.origin  # not what another strand of the task was shown
+    return scope.relation is None or scope.relation(mine, theirs) != "concurrent"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grounds:
+    """By what a call was decided, for some fields.
+
+    Attributes:
+        at: the commit up to which the field was shown or read; -1: it was not.
+        scope: that of the call, as far as it is judged by that.
+        mark: the last read of the whole document.
+    """
+
+    at: int
+    scope: Scope
+    mark: Mark | None = None
+
+    def values(self) -> Mapping[str, Any]:
+        """What the last read showed, by field."""
+        return (self.mark.values() or {}) if self.mark is not None else {}
+
+
+def grounds_of(
+    scoping: Scoping, scope: Scope, document: Document, fields: Iterable[str], *, rewrites: bool = False
+) -> dict[str, Grounds]:
+    """By what the call under way was decided, field by field.
+
+    Args:
+        rewrites: whether it says what all of the document is to be. Then nothing counts as seen that its agent was not
+            shown: what other agents did that it ran, and, of a document that it was never shown, what came after its
+            run began.
+    """
+    mark = scope.mark(document)
+    audience = scoping.audience()
+    if audience is None or scope.sight is not None:
+        return dict.fromkeys(fields, Grounds(_at(mark), scope, mark))
+    run, showings = audience
+    if run.message:
+        scope = scope.judged_by_sight(None, showings.joined(run.message, scope.origin))
+    known = showings.of(document)
+    seen = [showing for showing in known if decided_by(showing, scope, run)]
+    if any(showing.origin == scope.origin and showing not in seen for showing in known):
+        mark = None  # it is of a call made beside this one
+    owns = (lambda origin: run.owns(origin) == "own") if rewrites else run.owns
+    judged = scope.judged_by_sight(owns, scope.peers)
+    if rewrites:
+        scope = scope.judged_by_sight(run.owns, scope.peers, before=scoping.beginning(run.began))
+    whole = max((Mark(s.at, s.value) for s in seen if s.fields is None), key=_at, default=None)
+    read = max((m for m in (mark, whole) if m is not None), key=_at, default=None)
+
+    by_commit: dict[int, Grounds] = {}
+
+    def grounds(field: str) -> Grounds:
+        at = max((s.at for s in seen if s.fields is None or field in s.fields), default=-1)
+        return by_commit.setdefault(at, Grounds(max(at, _at(mark)), judged if at >= 0 else scope, read))
+
+    return {field: grounds(field) for field in fields}
+
+
+def _at(mark: Mark | None) -> int:
+    return mark.at if mark is not None else -1
+
+
+class Part(NamedTuple):
+    """Some lines of a document's text, of so many."""
+
+    lines: range
+    total: int
+
+
+def show(
+    workspace: Engine,
+    namespace: tuple[str, ...],
+    key: str,
+    part_of: Callable[[Snapshot], Part | None] = lambda _: None,
+) -> Snapshot | None:
+    """Reads a document to show it to an agent: its later calls are decided by that.
+
+    Args:
+        part_of: tells which part of it is shown, if not all. A part shows nothing anew of what the agent knows already,
+            until parts of one version make up the whole.
+    """
+    document = (namespace, key)
+    scope = workspace.scoping.current()
+    if scope is None:
+        found = workspace.read_current(namespace, key)
+        if found is not None:
+            part_of(found)
+        return found
+    found, mark = workspace._read_as(scope, namespace, key)
+    audience = workspace.scoping.audience()
+    part = part_of(found) if found is not None else None
+    if found is not None and part is not None and audience is not None:
+        whole = audience.showings.completes(document, found.version, *part)
+        if not whole and (not part.lines or audience.showings.of(document)):
+            return found
+    workspace.scoping.note_shown(document, scope, mark.at, value=mark.base)
+    return found
+
+
+def is_mine(scoping: Scoping, scope: Scope, agent: str, origin: str) -> bool:
+    """Whether a write is one of the agent's that makes the call: of its name or, where it has none of its own, of its
+    run (but for what stands beside it there, which is another agent)."""
+    audience = scoping.audience()
+    if audience is None or audience.run.named or scoping.acting() is not None:
+        return agent == scope.agent
+    run, theirs = audience.run, task_of(origin)
+    if run.owns(theirs) != "own":
+        return False
+    mine = task_of(scope.origin)
+    beside = mine != theirs and scope.relation is not None and scope.relation(mine, theirs) == "concurrent"
+    return not beside or (bool(run.message) and theirs in audience.showings.joined(run.message, scope.origin))
