@@ -154,11 +154,16 @@ def test_subagents_at_once_keep_each_others_edits(is_async: bool, url: str | Non
     """Sub-agents that the lead starts in one message work at once on one file, by whole writes and by replacements."""
     with Workspace(url and url.format(tmp_path)) as workspace:
         team = Team(store=MergeStore(workspace=workspace))
+        all_three = threading.Barrier(3)
+
+        def once_all_have_read() -> None:
+            all_three.wait(20)
+
         team.delegate(
             is_async,
-            one=model(read(), write(TEXT.replace("first", "FIRST"))),
-            two=model(read(), write(TEXT + "\nThe fourth point.")),
-            three=model(read(), edit("third point", "THIRD point")),
+            one=model(read(), once_all_have_read, write(TEXT.replace("first", "FIRST"))),
+            two=model(read(), once_all_have_read, write(TEXT + "\nThe fourth point.")),
+            three=model(read(), once_all_have_read, edit("third point", "THIRD point")),
         )
         expected = TEXT.replace("first", "FIRST").replace("third", "THIRD") + "\nThe fourth point."
         assert team.text() == expected and team.store.escalations() == []
@@ -220,14 +225,6 @@ def test_the_lead_has_not_seen_what_its_subagents_wrote() -> None:
     lead = model(read(), [tasked("one")], write(TEXT.replace("third", "THIRD")))
     team.run(lead, one=model(read(), edit("first", "FIRST")))
     assert team.text() == TEXT.replace("first", "FIRST").replace("third", "THIRD")
-
-
-def test_a_replacement_is_one_of_the_text_that_was_shown() -> None:
-    """Two changes of one sentence are a question, also where the words to replace still stand in the other's."""
-    team = Team("Deploy to production after tests.")
-    other = "Deploy to production without tests."
-    team.run(model(read(), lambda: team.other(other), edit("production", "staging")))
-    assert "staging without" not in team.text()
 
 
 def test_words_that_came_since_may_be_replaced_all_the_same() -> None:

@@ -155,20 +155,28 @@ def grounds_of(
     seen = [showing for showing in known if decided_by(showing, scope, run)]
     if any(showing.origin == scope.origin and showing not in seen for showing in known):
         mark = None  # it is of a call made beside this one
-    owns = (lambda origin: run.owns(origin) == "own") if rewrites else run.owns
-    judged = scope.judged_by_sight(owns, scope.peers)
     if rewrites:
+        judged = scope.judged_by_sight(lambda origin: run.owns(origin) == "own", scope.peers)
         scope = scope.judged_by_sight(run.owns, scope.peers, before=scoping.beginning(run.began))
-    whole = max((Mark(s.at, s.value) for s in seen if s.fields is None), key=_at, default=None)
-    read = max((m for m in (mark, whole) if m is not None), key=_at, default=None)
+    else:
+        judged = scope.judged_by_sight(run.owns, scope.peers)
+    return _by_field(fields, seen, mark, scope, judged)
 
+
+def _by_field(
+    fields: Iterable[str], seen: Iterable[Showing], mark: Mark | None, scope: Scope, judged: Scope
+) -> dict[str, Grounds]:
+    """The grounds of each field: what was shown of it last, if anything was, else ``scope`` alone."""
+    marks = [mark, *(Mark(showing.at, showing.value) for showing in seen if showing.fields is None)]
+    last = max(marks, key=_at)
     by_commit: dict[int, Grounds] = {}
-
-    def grounds(field: str) -> Grounds:
+    found = {}
+    for field in fields:
         at = max((s.at for s in seen if s.fields is None or field in s.fields), default=-1)
-        return by_commit.setdefault(at, Grounds(max(at, _at(mark)), judged if at >= 0 else scope, read))
-
-    return {field: grounds(field) for field in fields}
+        if at not in by_commit:
+            by_commit[at] = Grounds(max(at, _at(mark)), judged if at >= 0 else scope, last)
+        found[field] = by_commit[at]
+    return found
 
 
 def _at(mark: Mark | None) -> int:
