@@ -22,10 +22,15 @@ __all__ = [
     "Stamp",
     "VersionVector",
     "dot_of",
+    "has_met",
+    "image_name",
+    "image_of",
+    "images_known",
     "is_covered",
     "merge_vectors",
     "order_of",
     "seen_everything",
+    "source_of",
 ]
 
 Dot: TypeAlias = tuple[str, int]
@@ -109,6 +114,40 @@ def order_of(stamp: Stamp) -> tuple[float, str, int]:
 def dot_of(stamp: Stamp) -> Dot:
     """The dot of a stamp: (replica, n)."""
     return stamp[1:3]
+
+
+_AT = "\x00"
+
+
+def image_of(stamp: Stamp, place: str) -> Stamp:
+    """The stamp of what a write is once it was converted for another model, at a place in the record.
+
+    The conversion of a write is itself a write, which anybody can make and which is the same whoever makes it: its dot
+    names the write and the place that it was converted for, and it keeps the write's author and time.
+    """
+    return stamp._replace(replica=image_name(stamp.replica, place))
+
+
+def image_name(replica: str, place: str) -> str:
+    """The replica in the dots of images of one replica's writes."""
+    return f"{replica}{_AT}{place}"
+
+
+def source_of(replica: str) -> str:
+    """The replica that made a write, also where the write's image is meant."""
+    return replica.partition(_AT)[0]
+
+
+def has_met(vector: VersionVector) -> bool:
+    """Whether a version vector knows writes of more than one replica."""
+    return len(vector) > 1 and len({source_of(name) for name in vector}) > 1
+
+
+def images_known(vector: VersionVector, former: str, place: str) -> VersionVector:
+    """What somebody who knows ``vector`` knows of images at a place, once all that stood at ``former`` has moved
+    there: those of all writes made there, whether they still stand or not."""
+    made = (name for name in vector if _AT not in name or name.rpartition(_AT)[2] == former)
+    return {image_name(name, place): vector[name] for name in made}
 
 
 def is_covered(stamp: Stamp, vector: VersionVector) -> bool:

@@ -28,7 +28,8 @@ FIELDS: dict[str, tuple[tuple[Any, Any], Any]] = {
     "counter": ((Annotated[int, Counter()], 0), 7),
 }
 
-PAIRS = list(permutations(FIELDS, 2))
+CONVERTED = {("scalar", "text"), ("set", "list"), ("list", "set")}
+PAIRS = [pair for pair in permutations(FIELDS, 2) if pair not in CONVERTED]
 
 
 def moved(old: type[BaseModel] | None, new: type[BaseModel] | None, *writes: dict[str, Any]) -> Workspace:
@@ -105,9 +106,9 @@ def test_deciding_about_a_changed_kind(old: str, new: str) -> None:
 
 def test_an_unwritten_value_of_the_old_kind_is_never_lost() -> None:
     """Before anybody writes the field anew its old value is in the escalation, and shown where it fits."""
-    ws = moved(model(x=SCALAR), model(x=FIELDS["set"][0]), {"x": ["a"]})
+    ws = moved(model(x=FIELDS["set"][0]), model(x=SCALAR), {"x": ["a"]})
     document = ws.get(*AT)
-    assert document is not None
+    assert document is not None and document.value == {"x": ["a"]}
     (escalation,) = document.contested.values()
     assert escalation.reason == "schema" and [c.value for c in escalation.contenders] == [["a"]]
 

@@ -39,6 +39,7 @@ class Field:
         keys: how a map's keys are read, where they are more than text.
         form: makes of a value in an instance what is written of it, where it would not be taken as it is.
         slot: the field's key in the tree of its record.
+        former: other names under which the field may be stored.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Field:
     keys: Any = None
     form: Callable[[Any], Any] | None = None
     slot: str = ""
+    former: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slot", f"{self.tag}:{self.name}")

@@ -12,7 +12,7 @@ from concordant.kinds.scalar import Scalar
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, canonical, decode, encode
 
-__all__ = ["Keyed"]
+__all__ = ["Keyed", "key_of"]
 
 
 class Keyed:
@@ -20,9 +20,9 @@ class Keyed:
 
     __slots__ = ()
 
-    def contribute_records(self, change: Change, field: Field, path: Path, value: Any, by: str) -> None:
-        """Contributes each record at its key."""
-        for place, (key, record) in enumerate(_by_key(value, by).items()):
+    def contribute_records(self, change: Change, field: Field, path: Path, value: Any, by: str, *, at: int = 0) -> None:
+        """Contributes each record at its key; ``at`` is the place of the first among those that the write adds."""
+        for place, (key, record) in enumerate(_by_key(value, by).items(), at):
             self._add(change, field, path, key, record, place)
         if not value:
             change.touch(path)
@@ -90,6 +90,11 @@ def _by_key(records: Any, by: str) -> dict[str, Any]:
     """Records by the text of their key; of two with one key the later wins, as in building a dict."""
     result: dict[str, Any] = {}
     for record in records:
-        key = record[by]
-        result[key if isinstance(key, str) else canonical(encode(key)).decode()] = record
+        result[key_of(record, by)] = record
     return result
+
+
+def key_of(record: Any, by: str) -> str:
+    """The key under which a record is kept: the text of what identifies it."""
+    key = record[by]
+    return key if isinstance(key, str) else canonical(encode(key)).decode()

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from concordant.causal import order_of
 from concordant.errors import MisshapenError
-from concordant.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.kinds.base import Field, Kind, Look
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar
 from concordant.kinds.shape import check_node
-from concordant.tree import PARKED, Change, Path, leaves
-from concordant.values import ABSENT, encode
+from concordant.tree import PARKED, Change, Path
+from concordant.values import ABSENT
 
 __all__ = ["OPEN", "OpenRecord", "Record", "field_at", "open_field", "public_path", "split_slot"]
 
@@ -88,14 +87,10 @@ class Record(Kind):
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:
             result: dict[str, Any] = {}
-            known = (None in cell) + (PARKED in cell)
             for slot, part in self.parts(look, field, cell):
-                known += 1
                 value = part.kind.read(look, part, (*path, slot), (*public, part.name), cell[slot])
                 if value is not ABSENT:
                     result[part.name] = value
-            if len(cell) > known:
-                self.drifted(look, field, path, public, cell, result)
             if not result and not look.entries(cell.get(None, ())) and look.included is not None:
                 return ABSENT
             return result
@@ -125,30 +120,6 @@ class Record(Kind):
             if part.slot in cell:
                 yield part.slot, part
 
-    def drifted(
-        self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, result: dict[str, Any]
-    ) -> None:
-        """Fields stored under another kind than the model declares now: contested, never misread and never lost."""
-        for slot in cell:
-            if slot is None or slot == PARKED:
-                continue
-            tag, name = split_slot(slot)
-            part = field.fields.get(name)
-            if part is None or part.tag == tag:
-                continue
-            old = open_field(name, tag)
-            value = old.kind.read(Look("update", look.included), old, (), (), cell[slot])
-            if value is ABSENT:
-                continue
-            options = [Option(encode(value), _stamps(cell[slot]))]
-            if name in result:
-                options.append(Option(encode(result[name]), _stamps(cell[part.slot])))
-            elif part.accepts(value):
-                result[name] = value
-            options.sort(key=lambda option: order_of(option.stamps[0]) if option.stamps else (0.0, "", 0))
-            place = (*path, part.slot)
-            look.contests.append(Contest((*public, name), place, "schema", "", options[0].value, tuple(options), part))
-
 
 @dataclass(frozen=True, slots=True)
 class OpenRecord(Record):
@@ -162,11 +133,6 @@ class OpenRecord(Record):
             if slot != PARKED:
                 tag, name = split_slot(slot)
                 yield slot, open_field(name, tag)
-
-    def drifted(
-        self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, result: dict[str, Any]
-    ) -> None:
-        """Without a model there is nothing to drift from."""
 
 
 _OPEN_SCALAR = Scalar(provisional="first")
@@ -254,13 +220,3 @@ def split_slot(slot: str) -> tuple[str, str]:
     """A tree key's tag and field name."""
     tag, _, name = slot.partition(":")
     return tag, name
-
-
-def _stamps(cell: Any) -> tuple[Any, ...]:
-    found: set[Any] = set()
-    for _, leaf in leaves(cell):
-        if isinstance(leaf, tuple):
-            found.update(s for entry in leaf for s in entry.stamps)
-        else:
-            found.update(leaf.stamps())
-    return tuple(sorted(found, key=order_of))

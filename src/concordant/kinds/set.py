@@ -111,7 +111,7 @@ class Set(Keyed, Kind, metaclass=Interned):
         def elements(cell: Any) -> None:
             for key, register in cell.items():
                 check_register(register, deletable=False)
-                if any(key.encode() not in _places(field, entry.value) for entry in register):
+                if any(not _may_stand(field, entry.value, key) for entry in register):
                     raise MisshapenError(f"an element of a set stands at another's place, {key!r}")
 
         return check_node(cell, elements)
@@ -146,6 +146,14 @@ class Set(Keyed, Kind, metaclass=Interned):
 def _places(field: Field, text: Any) -> set[bytes]:
     """Where an element may stand: by its value, and by its text as before values of its type compared by more."""
     return {field.canon(text), canonical(text)}
+
+
+def _may_stand(field: Field, value: bytes, key: str) -> bool:
+    """Whether an element may stand at a place: by its value, or by that of another type under another model."""
+    try:
+        return key.encode() in _places(field, value) or canonical(encode(decode(key.encode()))) == key.encode()
+    except ValueError:
+        return False
 
 
 class _Reducing(Reducer, Set):

@@ -7,10 +7,11 @@ from collections.abc import Sequence as Items, Set
 from dataclasses import dataclass, field as dataclass_field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from concordant.causal import Entry, SeenBy, Stamp, dot_of, seen_everything
+from concordant.causal import Entry, SeenBy, Stamp, VersionVector, dot_of, seen_everything
 from concordant.kinds import Contest, Counter, Field, Scalar
 from concordant.kinds.base import reading
 from concordant.kinds.record import OpenRecord, field_at, split_slot
+from concordant.record.drift import Fit, adapted
 from concordant.record.leases import living, with_dead
 from concordant.record.record import Record
 from concordant.sequence.edit import withdraw
@@ -69,16 +70,26 @@ class Write:
     existed: bool = False
 
 
+_NOTHING: VersionVector = {}
+
+
 class Applied(NamedTuple):
     """What a write does: all changes, and those that are its own effect. They differ where it takes the place of an
-    earlier put, whose own effect is taken back first."""
+    earlier put, whose own effect is taken back first. ``known`` are the writes of others that it made images of."""
 
     changes: tuple[LeafChange, ...]
     effect: tuple[LeafChange, ...]
+    known: VersionVector = _NOTHING
 
 
 def apply(
-    record: Record, write: Write, root: Field, *, on_delete: str = "escalate", gone: SeenBy | None = None
+    record: Record,
+    write: Write,
+    root: Field,
+    *,
+    on_delete: str = "escalate",
+    gone: SeenBy | None = None,
+    fit: Fit | None = None,
 ) -> Applied:
     """The changes that a write makes to a record, for ``record.commit``.
 
@@ -87,17 +98,22 @@ def apply(
         on_delete: the namespace's policy for updates concurrent with a deletion.
         gone: what of the record is over when the write is made (``concordant.record.leases.over``): it goes away, and
             the write meets none of it.
+        fit: gives parts of a value in the model's form; for a record that was not written under it
+            (``concordant.record.drift``).
     """
-    if gone is None:
+    if gone is None and fit is None:
         return _apply(record, record.tree, write, root, on_delete)
     if gone is seen_everything:
         write = _anew(write)
-    alive = living(record.tree, gone)
-    changes, effect = _apply(record, alive, write, root, on_delete)
+    tree, known = record.tree if gone is None else living(record.tree, gone), {}
+    if fit is not None:
+        found = adapted(tree, root, fit)
+        tree, known = found.tree, found.known(record.vector)
+    changes, effect = _apply(record, tree, write, root, on_delete)[:2]
     if not changes:
         return Applied((), ())
-    whole = with_dead(record.tree, alive, changes)
-    return Applied(whole, effect if write.earlier else whole)
+    whole = with_dead(record.tree, tree, changes)
+    return Applied(whole, effect if write.earlier else whole, known)
 
 
 def _anew(write: Write) -> Write:
@@ -233,11 +249,9 @@ def _decide(change: Change, write: Write) -> None:
     if contest.reason == "type":
         change.set((PARKED, json.dumps(contest.path)), ())
     elif contest.reason == "schema":
-        holder = contest.place[:-1]
-        for slot in change.keys(holder):
-            if slot != field.slot and split_slot(slot)[1] == field.name:
-                for path, _ in list(leaves(leaf_at(change.tree, (*holder, slot)), (*holder, slot))):
-                    change.set(path, ())
+        _clear_strangers(change, contest.place[:-1], field)
+        if value is ABSENT:
+            _clear(change, contest.place)
     if value is ABSENT:
         return
     current = _current(change, contest)
@@ -245,6 +259,19 @@ def _decide(change: Change, write: Write) -> None:
         field.kind.contribute(change, field, contest.place, value)
     else:
         field.kind.edit(change, field, contest.place, current, value)
+
+
+def _clear_strangers(change: Change, holder: Path, field: Field) -> None:
+    """Takes away what is stored under another kind or name than a field of a record has."""
+    names = {field.name, *field.former} - {""}
+    for slot in change.keys(holder):
+        if slot != field.slot and split_slot(slot)[1] in names:
+            _clear(change, (*holder, slot))
+
+
+def _clear(change: Change, place: Path) -> None:
+    for path, _ in [*leaves(leaf_at(change.tree, place) or {}, place)]:
+        change.set(path, ())
 
 
 def _current(change: Change, contest: Contest) -> Any:

@@ -44,7 +44,7 @@ def check_record(record: Record, root: Field, until: float) -> None:
                 _check_stamp(stamp, record.vector, until)
         root.kind.check(root, {part: node for part, node in record.tree.items() if part != PARKED})
         if PARKED in record.tree:
-            _check_parked(record.tree[PARKED], root)
+            _check_parked(record.tree[PARKED])
     except RecursionError as error:
         raise MisshapenError("it is nested too deeply") from error
 
@@ -83,8 +83,9 @@ def _stamps(leaf: Any) -> Iterator[Stamp]:
             yield from _stamps(kept)
 
 
-def _check_parked(cell: Any, root: Field) -> None:
-    """Values of the wrong type wait under the JSON text of the path at which they were written."""
+def _check_parked(cell: Any) -> None:
+    """Values of the wrong type wait under the JSON text of the path at which they were written, where the model may
+    have no field any more."""
     if not isinstance(cell, dict):
         raise MisshapenError("values of the wrong type are not kept by path")
     for text, register in cell.items():
@@ -93,8 +94,5 @@ def _check_parked(cell: Any, root: Field) -> None:
             path = json.loads(text)
         except (TypeError, ValueError) as error:
             raise MisshapenError(f"a value of the wrong type waits at {text!r}, which is no path") from error
-        field: Field | None = root
-        for part in path if isinstance(path, list) and path else [None]:
-            field = None if field is None else field.fields.get(part, field.child) if isinstance(part, str) else None
-        if field is None:
-            raise MisshapenError(f"a value of the wrong type waits at {text}, where there is no field")
+        if not isinstance(path, list) or not path or not all(isinstance(part, str) for part in path):
+            raise MisshapenError(f"a value of the wrong type waits at {text}, which is no path")

@@ -9,6 +9,7 @@ from concordant.sequence.edit import withdraw
 from concordant.sequence.order import join as join_sequences
 from concordant.sequence.pieces import Sequence
 from concordant.tree import Leaf, LeafChange, Path, Tree, leaves
+from concordant.tree.parts import oldest_of_each_agent
 
 __all__ = ["join"]
 
@@ -70,6 +71,8 @@ def _join_registers(path: Path, one: Register, two: Register, record: Record, ot
                 kept = _without_replaced(path, entry, holder, known) if entry.covered else entry
             else:
                 kept = _common(entry, twin) if entry.covered or twin.covered else entry
+                if entry.confirms != twin.confirms:
+                    kept = kept._replace(confirms=oldest_of_each_agent((*entry.confirms, *twin.confirms)))
             result[_identity(entry)] = kept
     if len({entry.stamp[1:3] for entry in result.values()}) < len(result):
         raise MisshapenError("one write has two values in one place")

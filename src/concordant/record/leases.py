@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from concordant.causal import Dot, Entry, SeenBy, Stamp, VersionVector, dot_of, is_covered, order_of, seen_everything
 from concordant.sequence.pieces import Sequence
-from concordant.tree import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
+from concordant.tree import PARKED, Leaf, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
 from concordant.tree.parts import unseen_part
 
 __all__ = [
@@ -188,14 +188,15 @@ def living(tree: Tree, gone: SeenBy) -> Tree:
 
 
 def with_dead(tree: Tree, alive: Tree, changes: tuple[LeafChange, ...]) -> tuple[LeafChange, ...]:
-    """Changes that were computed on what is alive of a tree, as changes of the whole tree."""
-    after = {path: leaf for path, _, leaf in changes}
+    """Changes that were computed on another form of a tree (what is alive of it), as changes of the tree itself."""
+    after: dict[Path, Leaf | None] = {path: leaf for path, leaf in leaves(alive) if leaf_at(tree, path) is None}
+    after |= {path: leaf for path, _, leaf in changes}
     result = []
     for path, leaf in leaves(tree):
         left = after.pop(path) if path in after else leaf_at(alive, path)
         if left is not leaf:
             result.append(LeafChange(path, leaf, left))
-    return (*result, *(LeafChange(path, None, leaf) for path, leaf in after.items()))
+    return (*result, *(LeafChange(path, None, leaf) for path, leaf in after.items() if leaf is not None))
 
 
 def _living_parts(entry: Entry, gone: SeenBy) -> tuple[tuple[Path, object], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from concordant.causal import SeenBy, Stamp, VersionVector, order_of, seen_everything
+from concordant.causal import SeenBy, Stamp, VersionVector, merge_vectors, order_of, seen_everything, source_of
 from concordant.record.leases import Leases, end_of, over
 from concordant.sequence.pieces import Sequence
 from concordant.sequence.splice import Spliced
@@ -56,10 +56,12 @@ class Record:
         settings: what is remembered about the document beside its value, by name; it never makes a conflict.
         cache: what it shows, as long as that does not change (by the layer that keeps the record).
         foreseen: how many of the pending rows that takes into account.
+        alien: whether it may hold what the present model does not make: it was written under another one, or elsewhere.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
 
     __slots__ = (
+        "alien",
         "arrivals",
         "cache",
         "covering",
@@ -99,6 +101,7 @@ class Record:
         self.touched = 0
         self.cache: Any = None
         self.foreseen = 0
+        self.alien = False
 
     def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
         """Takes over changes; ``stamp`` is that of the write that made them."""
@@ -118,6 +121,11 @@ class Record:
                 self.created_at = stamp.time
             self.updated_at = max(self.updated_at, stamp.time)
         self.cache = None
+
+    def learn(self, vector: VersionVector) -> None:
+        """Notes that more writes are known."""
+        if vector:
+            self.vector = merge_vectors((self.vector, vector))
 
     def remember(self, settings: Mapping[str, JSON | None], stamp: Stamp) -> None:
         """Takes over what a write says about the document beside its value."""
@@ -180,6 +188,7 @@ class Record:
         twin.created_at, twin.updated_at = self.created_at, self.updated_at
         twin.settings = dict(self.settings)
         twin.leases, twin.swept, twin.touched, twin.reborn = self.leases, self.swept, self.touched, self.reborn
+        twin.alien = self.alien
         return twin
 
     def recount(self) -> None:
@@ -204,12 +213,13 @@ class Record:
 
     def position(self, stamp: Stamp, replica: str) -> tuple[int, float]:
         """The local commit by which a write became known here: (n, time)."""
-        if stamp.replica == replica:
+        source = source_of(stamp.replica)
+        if source == replica:
             return stamp.n, stamp.time
         for n, time, origin, upto in self.arrivals:
-            if origin == stamp.replica and stamp.n <= upto:
+            if origin == source and stamp.n <= upto:
                 return n, time
-        return 0, 0.0 if stamp.replica == BEFORE else stamp.time
+        return 0, 0.0 if source == BEFORE else stamp.time
 
 
 def suspicious(path: Path, leaf: Any) -> bool:

@@ -6,87 +6,104 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from concordant.causal import Stamp, order_of
+from concordant.causal import Stamp, has_met, order_of
 from concordant.kinds import Contest, Field, Look, Option
 from concordant.kinds.base import reading
 from concordant.kinds.record import field_at, public_path, split_slot
+from concordant.record.drift import Fit, adapted, fitted, former_names
 from concordant.record.leases import earlier_lives, living
 from concordant.record.record import Record
+from concordant.record.stamps import stamps_below
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, Path, Tree, alternatives, leaf_at, leaves, place_leaf, restored
 from concordant.values import ABSENT, JSON, encode
 
-__all__ = ["View", "stamps_below", "view"]
+__all__ = ["View", "view"]
 
 
 class View(NamedTuple):
     """What a record shows: the value's JSON (``None``: there is no document), the contests, what policies settled
-    (path, policy), and the names of stored fields that the model does not have."""
+    (path, policy), the names of stored fields that the model does not have, and whether some of what is stored is not
+    such as the model makes."""
 
     body: JSON | None
     contests: tuple[Contest, ...]
     settled: tuple[tuple[tuple[str, ...], str], ...]
     undeclared: tuple[str, ...]
+    drifts: bool = False
 
 
 def view(
-    record: Record, root: Field, *, on_delete: str = "escalate", fits: Callable[[Any], bool] | None = None
+    record: Record,
+    root: Field,
+    *,
+    on_delete: str = "escalate",
+    fits: Callable[[Any], bool] | None = None,
+    fit: Fit | None = None,
 ) -> View:
     """Reads a record.
 
     Args:
         fits: whether a value satisfies the model's constraints, where it has any beyond its fields' types; writes
             that break them are held back, in (time, dot) order, and contested.
+        fit: gives parts of the value in the model's form; for a record that was not written under it.
     """
-    tree = record.tree
-    gone = earlier_lives(record.leases)
-    if gone is not None:
-        tree = living(tree, gone)
-    if record.covering:
-        tree = restored(tree)
-    look = Look(on_delete, sort_keys=len(record.vector) > 1)
-    value: Any = root.kind.read(look, root, (), (), tree) if tree else ABSENT
+    tree, drifts = _standing(record), False
+    if fit is not None:
+        tree, moves = adapted(tree, root, fit)
+        drifts = bool(moves)
+    look = Look(on_delete, sort_keys=has_met(record.vector))
+
+    def shown(look: Look, tree: Tree) -> Any:
+        nonlocal drifts
+        value: Any = root.kind.read(look, root, (), (), tree) if tree else ABSENT
+        if fit is not None:
+            value, misfits = fitted(look, root, tree, value, fit)
+            drifts = drifts or misfits
+        return value
+
+    value = shown(look, tree)
     if value is not ABSENT and fits is not None and not fits(value):
-        value = _largest_fitting(tree, root, look, fits)
+        value, drifts = _largest_fitting(tree, root, look, fits, shown), True
     if value is ABSENT and PARKED in tree and not tree.get(None):
         value = {}
     undeclared: tuple[str, ...] = ()
     if value is not ABSENT:
         if PARKED in tree:
             _parked(look, root, tree, value)
-        names = root.fields
-        if names and len(tree) > len(value):
-            undeclared = tuple(
-                dict.fromkeys(
-                    name for slot in tree if slot not in (None, PARKED) and (name := split_slot(slot)[1]) not in names
-                )
-            )
+        if root.fields and len(tree) > len(value):
+            undeclared = _undeclared(tree, root)
     body = None if value is ABSENT else encode(value)
-    return View(body, tuple(look.contests), tuple(look.settled), undeclared)
+    return View(body, tuple(look.contests), tuple(look.settled), undeclared, drifts)
 
 
-def stamps_below(cell: Any) -> tuple[Stamp, ...]:
-    """The stamps of all writes that stand below a place, oldest first."""
-    found: set[Stamp] = set()
-    for _, leaf in leaves(cell):
-        if isinstance(leaf, Sequence):
-            found.update(leaf.stamps())
-        else:
-            found.update(stamp for entry in leaf for stamp in entry.stamps)
-    return tuple(sorted(found, key=order_of))
+def _standing(record: Record) -> Tree:
+    """What a reader finds of a record's tree: not what lived before, but what a deletion removed while it is asked."""
+    gone = earlier_lives(record.leases)
+    tree = record.tree if gone is None else living(record.tree, gone)
+    return restored(tree) if record.covering else tree
+
+
+def _undeclared(tree: Tree, root: Field) -> tuple[str, ...]:
+    known = {*root.fields, *former_names(root)}
+    names = (split_slot(slot)[1] for slot in tree if slot is not None and slot != PARKED)
+    return tuple(dict.fromkeys(name for name in names if name not in known))
 
 
 def _parked(look: Look, root: Field, tree: Tree, value: dict[str, Any]) -> None:
     """Values of the wrong type, each contested with what stands at its path."""
     for text, register in tree[PARKED].items():
         path = tuple(json.loads(text))
-        place, field = _place_of(root, path)
+        found = _place_of(root, path)
+        if found is None:
+            continue  # of a field that the model no longer has
+        place, field = found
         options = []
         current: Any = value
         for part in path:
             current = current.get(part, ABSENT) if isinstance(current, dict) else ABSENT
         if current is not ABSENT:
-            options.append(Option(encode(current), stamps_below(leaf_at(tree, place) or {})))
+            options.append(Option(encode(current), _writers(tree, place, field)))
         for group in alternatives(register):
             stamps = sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of)
             options.append(Option(group[0].value, tuple(stamps)))
@@ -94,22 +111,36 @@ def _parked(look: Look, root: Field, tree: Tree, value: dict[str, Any]) -> None:
         look.contests.append(Contest(path, place, "type", "", base, tuple(options), field))
 
 
-def _place_of(root: Field, path: tuple[str, ...]) -> tuple[Path, Field]:
-    """The place in the tree, and the field, of a public path."""
+def _writers(tree: Tree, place: Path, field: Field) -> tuple[Stamp, ...]:
+    """Who wrote what is shown at a place, under whatever kind or name it is stored."""
+    cell = leaf_at(tree, place)
+    if cell is not None:
+        return stamps_below(cell)
+    holder: Any = leaf_at(tree, place[:-1]) or {}
+    names = {field.name, *field.former}
+    found = {s for slot in holder if slot and split_slot(slot)[1] in names for s in stamps_below(holder[slot])}
+    return tuple(sorted(found, key=order_of))
+
+
+def _place_of(root: Field, path: tuple[str, ...]) -> tuple[Path, Field] | None:
+    """The place in the tree, and the field, of a public path; ``None`` if the model has no such place."""
     place: list[str | None] = []
     field = root
     for part in path:
         if part in field.fields:
             field = field.fields[part]
             place.append(field.slot)
-        else:
-            assert field.child is not None
+        elif field.child is not None:
             field = field.child
             place.append(part)
+        else:
+            return None
     return tuple(place), field
 
 
-def _largest_fitting(tree: Tree, root: Field, look: Look, fits: Callable[[Any], bool]) -> Any:
+def _largest_fitting(
+    tree: Tree, root: Field, look: Look, fits: Callable[[Any], bool], shown: Callable[[Look, Tree], Any]
+) -> Any:
     """Applies the live writes in (time, dot) order and holds back each that would break a constraint.
 
     A write is taken as a whole if it fits, else entry by entry, so that one bad field does not cost the others.
@@ -128,7 +159,7 @@ def _largest_fitting(tree: Tree, root: Field, look: Look, fits: Callable[[Any], 
     quiet_kept = look.contests[:]
 
     def read(parts: set[tuple[Stamp, Path]]) -> Any:
-        return root.kind.read(Look(look.on_delete), root, (), (), _restricted(tree, root, parts))
+        return shown(Look(look.on_delete), _restricted(tree, root, parts))
 
     for order in sorted(by_write):
         parts = by_write[order]
@@ -147,9 +178,8 @@ def _largest_fitting(tree: Tree, root: Field, look: Look, fits: Callable[[Any], 
                 held.setdefault((path, cell), []).append((stamp, _own_value(tree, root, cell, stamp)))
     value = read(taken)
     look.contests[:] = [contest for contest in quiet_kept if contest.path not in {path for path, _ in held}]
-    shown: Any = {} if value is ABSENT else value
     for (path, cell), items in held.items():
-        current: Any = shown
+        current: Any = {} if value is ABSENT else value
         for name in path:
             current = current.get(name, ABSENT) if isinstance(current, dict) else ABSENT
         groups: dict[bytes, list[Stamp]] = {}

@@ -30,6 +30,7 @@ from concordant.schema.annotations import (
 from concordant.schema.equality import LENIENT, canon_of
 from concordant.schema.keys import Keys, is_key_type
 from concordant.schema.models import fields_in, has_validators, is_model, is_state_model, kinds_among, spellings_of
+from concordant.schema.renaming import note_aliases
 from concordant.values import ABSENT, JSON, decode
 
 __all__ = ["NATURAL", "fields_of"]
@@ -74,6 +75,7 @@ def fields_of(
             if field is not None:
                 _check_default(model, name, info, field, faults, (*path, name), key)
                 found[name] = field
+        note_aliases(found, infos)
         return found
     finally:
         _building.reset(token)

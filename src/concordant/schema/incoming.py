@@ -98,7 +98,7 @@ _LISTS = (list, tuple, set, frozenset)
 
 def _identity(record: Any, field: Field) -> Any:
     """What identifies a record in a list."""
-    found = _part(record, field.kind.by)  # type: ignore[attr-defined]
+    found = _part(record, getattr(field.kind, "by", None))  # a map that was given a list has none
     try:
         hash(found)
     except TypeError:

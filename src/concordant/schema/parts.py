@@ -33,6 +33,6 @@ def part_of(schema: Schema, name: str) -> Schema:
     if info.default_factory is not None:
         default = FieldInfo(default_factory=info.default_factory)
     definition: Any = {name: (annotation, default)}
-    return replace(
-        schema, model=create_model(model.__name__, __config__=config, __module__=model.__module__, **definition)
-    )
+    part = create_model(model.__name__, __config__=config, __module__=model.__module__, **definition)
+    renamed = {old: new for old, new in schema.renamed.items() if new.partition(".")[0] == name}
+    return replace(schema, model=part, renamed=renamed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field as dataclass_field
 from functools import cached_property, lru_cache, partial
 from typing import Any, Literal, get_args
 
@@ -20,8 +20,11 @@ from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order
 from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import Left, are_distinct, collapsed, incoming_type, split_faults, unwrapped
 from concordant.schema.models import fields_in, has_validators, is_instance, is_model, said_by
+from concordant.schema.renaming import note_former_names
+from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
-from concordant.values import Unstorable, encode
+from concordant.schema.steps import steps_to
+from concordant.values import ABSENT, Unstorable, decode, encode, same
 
 __all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
 
@@ -34,11 +37,28 @@ class Schema:
         model: the state model: a Pydantic model, a dataclass or a ``TypedDict``.
         on_delete: a deletion concurrent with an update escalates, or one of the two wins without asking.
         on_invalid: a value of the wrong type escalates, or is refused with ``InvalidWriteError``.
+        renamed: the present name of a field by the one under which it is stored in older documents; of a field of a
+            nested record both with dots (``{"author.nick": "author.name"}``).
+
+    >>> from typing import Annotated
+    >>> from pydantic import create_model
+    >>> from concordant import Scalar, Workspace
+    >>> Old, New = (create_model("Brief", **{name: (Annotated[str, Scalar()], "")}) for name in ("owner", "lead"))
+    >>> office, train = (Workspace(schemas={("briefs",): s}) for s in (Old, Schema(New, renamed={"owner": "lead"})))
+    >>> _ = office.agent("ada").write(("briefs",), "launch", {"owner": "ada"})
+    >>> _ = train.import_(office.export())
+    >>> train.get(("briefs",), "launch").value
+    {'lead': 'ada'}
     """
 
     model: type[Any]
     on_delete: Literal["escalate", "delete", "update"] = "escalate"
     on_invalid: Literal["escalate", "raise"] = "escalate"
+    renamed: Mapping[str, str] = dataclass_field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.renamed, Mapping):
+            object.__setattr__(self, "renamed", dict(self.renamed))
 
 
 _NOTHING: Mapping[tuple[str, ...], bytes] = {}
@@ -55,6 +75,7 @@ class Compiled:
         self.model = schema.model if schema else None
         self.on_delete = schema.on_delete if schema else "escalate"
         self.on_invalid = schema.on_invalid if schema else "escalate"
+        self.renamed = schema.renamed if schema else {}
         self.declared = schema is not None
         self.checked = root.checked
         if schema is not None:
@@ -84,6 +105,29 @@ class Compiled:
     def fingerprint(self) -> str:
         """Changes with what documents show for reasons of the schema."""
         return fingerprint(self.root, self.model, self.on_delete)
+
+    @cached_property
+    def shape(self) -> str:
+        """How its fields merge, as text (``concordant.schema.shape``)."""
+        return shape_of(self.root)
+
+    def takes(self, shape: str | None, body: bytes) -> bool:
+        """Whether a value that was written once is the same under this model as under the one that it was written
+        under.
+
+        Args:
+            shape: that of the other model; ``None`` if it is not known.
+        """
+        value = decode(body)
+        if shape is not None and not are_alike(shape, self.root, value):
+            return False
+        if not self.declared:
+            return True
+        try:
+            written, parked = self.incoming((self.root.name,), "", value)
+        except Exception:  # as in ``fit``
+            return False
+        return not parked and same(written, body) and (not self.checked or self.fits(value))
 
     def incoming(
         self, namespace: tuple[str, ...], key: str, value: Any, *, spelt: bool = False
@@ -260,6 +304,25 @@ class Compiled:
             return False
         return True
 
+    def fit(self, path: tuple[str, ...], value: Any) -> Any:
+        """A stored value in the form in which a write of it at a path is stored; ``ABSENT`` if it would not do."""
+        steps = steps_to(self.root, path)
+        if steps is None:
+            return ABSENT
+        given = value
+        for step in reversed(steps):
+            given = step.around(given)
+        try:
+            body, parked = self.incoming((self.root.name,), "", given)
+        except Exception:  # validators may raise whatever they like on a value that they were not made for
+            return ABSENT
+        if parked:
+            return ABSENT
+        found = decode(body)
+        for step in steps:
+            found = step.within(found)
+        return found
+
     def values_of(self, document: Any, before: Any = None) -> dict[str, Any]:
         """The fields of a model instance as they would be written.
 
@@ -326,7 +389,11 @@ def _compile(schema: Schema) -> Compiled:
     if faults:
         raise SchemaError(model.__name__, faults)
     checked = any(field.checked and _constrains_merge(field, model) for field in fields.values())
-    return Compiled(schema, Field(model.__name__, Record(), "record", fields=fields, checked=checked))
+    root = Field(model.__name__, Record(), "record", fields=fields, checked=checked)
+    faults = note_former_names(root, schema.renamed)
+    if faults:
+        raise SchemaError(model.__name__, faults)
+    return Compiled(schema, root)
 
 
 def _constrains_merge(field: Field, model: Any) -> bool:

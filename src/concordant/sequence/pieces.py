@@ -216,6 +216,24 @@ class Sequence:
         strikes = {run: strike for run, strike in self.strikes.items() if strike.stamp not in unseen}
         return Sequence(pieces, strikes, self.newest_root, None if self.overlapping else False)
 
+    def renamed(self, name: Callable[[str], str]) -> Sequence:
+        """The same sequence with other names for the replicas in its dots."""
+
+        def run(id_: RunId) -> RunId:
+            return (name(id_[0]), *id_[1:])
+
+        def piece(old: Piece) -> Piece:
+            parent = old.parent
+            if parent is not None and parent != START:
+                parent = (name(parent[0]), *parent[1:])
+            stamp = old.stamp._replace(replica=name(old.stamp.replica))
+            return old._replace(stamp=stamp, parent=parent, struck=tuple(map(run, old.struck)))
+
+        strikes = [s._replace(stamp=s.stamp._replace(replica=name(s.stamp.replica))) for s in self.strikes.values()]
+        pieces = [piece(old) for old in self]
+        newest = max((order_of(p.stamp) for p in pieces if p.parent is None), default=(0.0, "", 0))
+        return Sequence(pieces, {run_of(strike): strike for strike in strikes}, newest)
+
     def is_alive(self) -> bool:
         """Whether any write to it still stands; if none does, the sequence can be forgotten."""
         return bool(self.strikes) or any(piece.live for piece in self)

@@ -263,6 +263,27 @@ class Storage(Protocol):
         be told without a look at records."""
         ...
 
+    def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
+        """The documents last saved under another model than their namespace's present one, as far as they were
+        committed to since they were looked through (``surveyed``); and the number of the last commit.
+
+        Args:
+            models: tells the present models from others.
+        """
+        ...
+
+    def surveyed(self, models: str, n: int, *, found: bool) -> None:
+        """Notes that ``outdated`` documents were looked through up to a commit; ``found``: there were some."""
+        ...
+
+    def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
+        """Takes note that other models count from now on; runs inside ``reading()``.
+
+        Args:
+            recast: gives the state of a document that was written under what counted before, for a storage of states.
+        """
+        ...
+
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
         """The journal of a document, newest first."""
         ...

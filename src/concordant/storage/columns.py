@@ -52,7 +52,7 @@ def dump_state(
         id_: the number of the document's first commit.
         open_: how many open escalations it has.
         shown: what a record shows; ``None`` if it is deleted.
-        fp: the fingerprint of the schema by which a record shows that.
+        fp: the fingerprint of the schema under which it was written.
         saved: the number of the commit that saves it.
     """
     name = (id_, dump_namespace(namespace), dump_key(key))

@@ -49,22 +49,24 @@ def candidates(
 def _trusted(database: Database, projection: Projection, prefix: tuple[str, ...]) -> Query:
     """What holds for documents under a prefix whose column is what they show."""
     exact = dump_namespace(prefix)
-    terms, parameters = ["agent IS NOT NULL"], list[Any]()
+    below = projection.below(prefix)
+    terms, parameters = list[str](), list[Any]()
     if prefix:
         terms.append("(namespace = ? AND fingerprint = ?)")
         parameters += [exact, projection.fingerprint(prefix)]
-    below = projection.below(prefix)
+    if len(below) == 1 and (not prefix or projection.shape(prefix) == ""):
+        terms.append("agent IS NOT NULL")  # without a model, what was written once is shown as it was written
     if len(below) > 1:  # one of them may have been saved where another counts by now
         query = (
             f"SELECT DISTINCT namespace, fingerprint FROM concordant_documents WHERE {_UNDER} "
-            "AND namespace <> ? AND agent IS NULL"
+            "AND namespace <> ? AND fingerprint IS NOT NULL"
         )
         saved = database.rows(query, (*bounds(prefix), exact))
         below -= {one for name, one in saved if one != projection.fingerprint(load_namespace(name))}
     if below:
         terms.append(f"(namespace <> ? AND fingerprint IN ({', '.join('?' * len(below))}))")
         parameters += [exact, *sorted(below)]
-    return " OR ".join(terms), parameters
+    return " OR ".join(terms) or "FALSE", parameters
 
 
 def namespaces(

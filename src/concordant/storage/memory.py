@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from concordant.causal import VersionVector, merge_vectors
@@ -60,6 +60,7 @@ class MemoryStorage:
         self.n = 0
         self.clock = 0.0
         self._journal = journal
+        self._recast: list[Place] = []
         self._learned: VersionVector = {}
         self._forgotten: VersionVector = {}
         self._exported = -1
@@ -258,6 +259,23 @@ class MemoryStorage:
     def namespaces(self, prefix: Namespace) -> Iterator[tuple[Namespace, bool | None]]:
         with self.lock:
             return iter([(namespace, None) for namespace in self.spaces if namespace[: len(prefix)] == prefix])
+
+    def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
+        """What other models wrote is found in ``redeclared``; what comes from elsewhere is looked at as it comes."""
+        with self.lock:
+            found, self._recast = self._recast, []
+        return self.n, ((*place, state) for place in found if (state := self.load(*place)) is not None)
+
+    def surveyed(self, models: str, n: int, *, found: bool) -> None:
+        """Nothing to note."""
+
+    def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
+        for namespace, space in self.spaces.items():
+            for key, state in space.items():
+                after = recast(namespace, state)
+                space[key] = after
+                if isinstance(after, Record) and after.alien:
+                    self._recast.append((namespace, key))
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
         with self.lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from concordant.escalation import Escalation
@@ -10,7 +10,7 @@ from concordant.record import Record
 from concordant.storage.base import Beside, Place, State, Update
 from concordant.storage.columns import DOCUMENT, JOURNAL, dump_escalation, dump_row, dump_state, load_escalation
 from concordant.storage.database import Columns, Writing
-from concordant.storage.projection import Projection
+from concordant.storage.projection import ALIEN, Projection
 from concordant.storage.tables import dump_key, dump_namespace
 
 __all__ = ["Saving"]
@@ -28,6 +28,8 @@ _OPENED = (
 )
 _CHANGED = "UPDATE concordant_escalations SET state = ?, body = ?, changed = ? WHERE id = ?"
 _EVENT = "INSERT INTO concordant_events (n, place, document, source, time, kind, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+_MODEL = "INSERT INTO concordant_models (fingerprint, shape) VALUES (?, ?) ON CONFLICT (fingerprint) DO NOTHING"
 
 _NONE: Mapping[str, Escalation] = {}
 
@@ -49,12 +51,16 @@ class Saving:
 
     Args:
         source: whose events these are.
+        models: the models whose shapes are surely stored, by fingerprint.
 
     Attributes:
         n: the number of the last commit.
+        models: those whose shapes this transaction stores.
     """
 
-    def __init__(self, tx: Writing, projection: Projection, source: str) -> None:
+    def __init__(self, tx: Writing, projection: Projection, source: str, models: Container[str]) -> None:
+        self._models = models
+        self.models: set[str] = set()
         self._tx = tx
         self._projection = projection
         self._source = source
@@ -123,9 +129,11 @@ class Saving:
         open_ = held.open_count if beside is None or beside.open is None else len(beside.open)
         if beside is not None and beside.erases:
             open_ = 0
-        shown, fingerprint = None, None
+        shown, fingerprint = None, self._projection.fingerprint(place[0])
+        self._note_model(fingerprint, place)
         if isinstance(state, Record):
-            shown, fingerprint = self._projection.shown(place[0], state), self._projection.fingerprint(place[0])
+            shown = self._projection.shown(place[0], state)
+            fingerprint += ALIEN if state.alien else ""
         columns = dump_state(held.id or self.n, state, *place, open_, shown, fingerprint, self.n)
         if held.id is None:
             held.id = self.n
@@ -135,6 +143,13 @@ class Saving:
         held.state, held.open_count = state, open_
         if isinstance(state, Record):
             self._made[place] = (state, self.n, len(columns[12]))
+
+    def _note_model(self, fingerprint: str, place: Place) -> None:
+        """Notes the shape of a model under which something is written for the first time."""
+        model = fingerprint.partition("?")[0]
+        if model not in self._models and model not in self.models:
+            self._tx.run(_MODEL, (model, self._projection.shape(place[0])))
+            self.models.add(model)
 
     def _save_beside(self, place: Place, held: _Held, beside: Beside, now: float) -> None:
         run, name = self._tx.run, (dump_namespace(place[0]), dump_key(place[1]))

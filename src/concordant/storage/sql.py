@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from typing import Any, ClassVar, TypeAlias
@@ -29,7 +29,7 @@ from concordant.storage.columns import DOCUMENT, JOURNAL, document_of, load_esca
 from concordant.storage.conditions import Condition
 from concordant.storage.database import Columns, Database, Query, Writing
 from concordant.storage.outcomes import Outcomes, counted
-from concordant.storage.projection import Projection
+from concordant.storage.projection import Projection, is_present
 from concordant.storage.saving import Saving
 from concordant.storage.sql_events import SqlEvents
 from concordant.storage.tables import bounds, dump_key, dump_namespace, load_namespace
@@ -39,6 +39,13 @@ __all__ = ["SqlStorage"]
 OWN = 100_000
 """How many of this process's newest commits are told from those of others, where clocks may differ."""
 
+SURVEY = 1_000
+"""After how many commits it is noted anew how far the store was looked through for what another model wrote."""
+
+_SURVEYED = (
+    "INSERT INTO concordant_surveys (models, n) VALUES (?, ?) ON CONFLICT (models) DO UPDATE SET n = excluded.n "
+    "WHERE excluded.n > concordant_surveys.n"
+)
 _FOUND = ", ".join("d." + name for name in DOCUMENT.split(", "))
 _PEEK = (
     f"SELECT s.n, s.clock, {_FOUND.replace('d.record', 'CASE WHEN d.saved = ? THEN NULL ELSE d.record END')} "
@@ -51,7 +58,11 @@ _NOT_OVER = (
 )
 _STATES = {"open": "('open', 'claimed')", "all": "('open', 'claimed', 'resolved', 'dismissed', 'superseded', 'agreed')"}
 
-Made: TypeAlias = "tuple[list[tuple[Place, Record, int, int]], range]"
+Made: TypeAlias = "tuple[list[tuple[Place, Record, int, int]], range, set[str]]"
+
+
+Rows: TypeAlias = Callable[[str, Sequence[Any]], "list[Columns]"]
+"""Asks the database: inside a transaction, or outside of any."""
 
 
 class SqlStorage:
@@ -73,6 +84,9 @@ class SqlStorage:
         self._cache = RecordCache(cache)
         self._clock = 0.0
         self._own: dict[int, None] = {}
+        self._models: set[str] = set()  # those whose shapes are stored
+        self._shapes: dict[str, str] = {}
+        self._surveyed: dict[str, int] = {}
 
     def attach(self, projection: Projection) -> None:
         self._projection = projection
@@ -85,7 +99,8 @@ class SqlStorage:
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
         if not updates:
             return
-        made, own = self.database.write(lambda tx: self._run(tx, updates), self._peek(updates[0][:2]))
+        made, own, models = self.database.write(lambda tx: self._run(tx, updates), self._peek(updates[0][:2]))
+        self._models |= models
         self._own.update(dict.fromkeys(own))
         while len(self._own) > OWN:
             self._own.pop(next(iter(self._own)), None)
@@ -93,18 +108,18 @@ class SqlStorage:
             self._cache.put(place, saved, record, size)
 
     def _run(self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]]) -> Made:
-        """Runs updates in a transaction; returns the records that they made, as ``Saving.end`` does, and the numbers
-        of the commits."""
-        saving = Saving(tx, self._projection, self.events.source)
+        """Runs updates in a transaction; returns the records that they made, as ``Saving.end`` does, the numbers of the
+        commits, and the models whose shapes were stored."""
+        saving = Saving(tx, self._projection, self.events.source, self._models)
         found = tx.ahead
         for namespace, key, update in updates:
             place = (namespace, key)
             if not saving.has(place):
                 columns = (found or tx.rows(*self._peek(place)))[0]
-                saving.begin(place, columns[2:], self._state(columns, place, private=True))
+                saving.begin(place, columns[2:], self._state(columns, place, tx.rows, private=True))
             found = []
             saving.apply(place, update)
-        return saving.end(), range(tx.n + 1, saving.n + 1)
+        return saving.end(), range(tx.n + 1, saving.n + 1), saving.models
 
     def advance(self, past: float) -> None:
         def run(tx: Writing) -> None:
@@ -125,32 +140,54 @@ class SqlStorage:
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
         place = (namespace, key)
         columns = self.database.rows(*self._peek(place))[0]
-        return columns[0], self._state(columns, place)
+        return columns[0], self._state(columns, place, self.database.rows)
 
     def _peek(self, place: Place) -> Query:
         return _PEEK, (self._cache.version(place), dump_namespace(place[0]), dump_key(place[1]))
 
-    def _state(self, columns: Columns, place: Place, *, private: bool = False) -> State | None:
+    def _state(self, columns: Columns, place: Place, rows: Rows, *, private: bool = False) -> State | None:
         """The state in what ``_PEEK`` found; a ``private`` one may be changed."""
         self._clock = max(self._clock, columns[1])
         columns = columns[2:]
         if columns[0] is None:
             return None
         if columns[6] is not None:
-            return load_state(columns, *place)
+            return self._loaded(columns, place, rows)
         held = self._cache.get(place, columns[14])
         if held is not None:
             return held.copy() if private else held
         data = columns[12]
         if data is None:  # it was held when the query was made, and has been given up since
-            found = self.database.rows(f"SELECT {DOCUMENT} FROM concordant_documents WHERE id = ?", (columns[0],))
+            found = rows(f"SELECT {DOCUMENT} FROM concordant_documents WHERE id = ?", (columns[0],))
             columns = found[0]
             data = columns[12]
-        state = load_state(columns, *place)
+        state = self._loaded(columns, place, rows)
         assert isinstance(state, Record)
         if not private:
             self._cache.put(place, columns[14], state, len(data))
         return state
+
+    def _loaded(self, columns: Columns, place: Place, rows: Rows) -> State:
+        """The state in the columns of a document, whatever model it was saved under."""
+        state, fingerprint = load_state(columns, *place), columns[10]
+        if is_present(fingerprint, self._projection.fingerprint(place[0])):
+            return state
+        if isinstance(state, Record):
+            state.alien = True
+            return state
+        return self._projection.written_under(self._shape(fingerprint, rows), state)
+
+    def _shape(self, fingerprint: str | None, rows: Rows) -> str | None:
+        """The shape of the model with this fingerprint; ``None`` if it is not known."""
+        if fingerprint is None:
+            return None
+        model = fingerprint.partition("?")[0]
+        if model not in self._shapes:
+            found = rows("SELECT shape FROM concordant_models WHERE fingerprint = ?", (model,))
+            if not found:
+                return None
+            self._shapes[model] = found[0][0]
+        return self._shapes[model]
 
     def reading(self) -> Any:
         return nullcontext()
@@ -197,12 +234,42 @@ class SqlStorage:
             query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE id IN ({marks}) ORDER BY id"
             for columns in self.database.rows(query, page):
                 place = document_of(columns)
-                yield *place, load_state(columns, *place)
+                yield *place, self._loaded(columns, place, self.database.rows)
 
     def changes(self, after: Any = None) -> tuple[Any, Sequence[Place]]:
         ((n,),) = self.database.rows("SELECT n FROM concordant_store")
         query = "SELECT id, namespace, key FROM concordant_documents WHERE version > ? ORDER BY version"
         return n, [document_of(columns) for columns in self.database.rows(query, (after or 0,))]
+
+    # -- other models --------------------------------------------------------------------------------------------
+
+    def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
+        if models not in self._surveyed:
+            found = self.database.rows("SELECT n FROM concordant_surveys WHERE models = ?", (models,))
+            self._surveyed[models] = found[0][0] if found else -1
+        after = max(self._surveyed[models], 0)
+        ((n,),) = self.database.rows("SELECT n FROM concordant_store")
+        if n <= after and self._surveyed[models] >= 0:
+            return n, iter(())
+        query = "SELECT DISTINCT namespace, fingerprint FROM concordant_documents WHERE version > ?"
+        ids: list[int] = []
+        for name, fingerprint in self.database.rows(query, (after,)):
+            if not is_present(fingerprint, self._projection.fingerprint(load_namespace(name))):
+                same, known = ("IS NULL", ()) if fingerprint is None else ("= ?", (fingerprint,))
+                query = (
+                    f"SELECT id FROM concordant_documents WHERE namespace = ? AND version > ? AND fingerprint {same}"
+                )
+                ids += [id_ for (id_,) in self.database.rows(query, (name, after, *known))]
+        return n, self._load(sorted(ids))
+
+    def surveyed(self, models: str, n: int, *, found: bool) -> None:
+        known = self._surveyed.get(models, -1)
+        self._surveyed[models] = n
+        if found or known < 0 or n - known >= SURVEY:
+            self.database.write(lambda tx: tx.run(_SURVEYED, (models, n)))
+
+    def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
+        self._cache.clear()
 
     # -- the journal ---------------------------------------------------------------------------------------------
 

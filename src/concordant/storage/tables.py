@@ -123,7 +123,18 @@ UPDATE concordant_escalations SET changed = (SELECT clock FROM concordant_store)
 ALTER TABLE concordant_journal ADD COLUMN met {text}
 """
 
-MIGRATIONS = (_FIRST, _EXCHANGE, _EVENTS)
+_MODELS = """
+CREATE TABLE concordant_models (
+    fingerprint {text} PRIMARY KEY,
+    shape {text} NOT NULL
+);
+CREATE TABLE concordant_surveys (
+    models {text} PRIMARY KEY,
+    n {int} NOT NULL
+)
+"""
+
+MIGRATIONS = (_FIRST, _EXCHANGE, _EVENTS, _MODELS)
 """Each is run once, in order; the number of those that ran is the version of the tables. Never change one that was
 released: add another."""
 

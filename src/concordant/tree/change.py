@@ -42,6 +42,7 @@ class Change:
         covering: whether there is any deletion in the tree, or what one removed (``False`` saves looking for it).
         own: the origin of the writer's own writes, where what it edits is what it wrote without having read.
         adding: whether a contributed text or list is all new, and never what the writer read with more at its end.
+        runs: how many runs and strikes of this write there are already.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Change:
         covering: bool = True,
         own: str | None = None,
         adding: bool = False,
+        runs: int = 0,
     ) -> None:
         self.tree = tree
         self.stamp = stamp
@@ -67,7 +69,7 @@ class Change:
         self.after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
         self._empty = not tree
-        self._runs = 0
+        self._runs = runs
 
     def next_run(self) -> int:
         """A number for a run or a strike that no other of this write has."""

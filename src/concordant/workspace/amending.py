@@ -17,14 +17,14 @@ from concordant.record import Record
 from concordant.schema import Compiled, Schema, compile_schema
 from concordant.sequence.pieces import Sequence as Pieces
 from concordant.storage import State
-from concordant.tree import as_seen, leaf_at, leaves, restored
+from concordant.tree import as_seen, leaf_at, leaves
 from concordant.values import ABSENT, canonical, encode
 from concordant.workspace.commits import Pending
 from concordant.workspace.document import Document
 from concordant.workspace.scope import Mark, Scope
 from concordant.workspace.shown import Grounds, grounds_of, is_mine
 from concordant.workspace.sight import seen_by
-from concordant.workspace.states import expanded
+from concordant.workspace.states import expanded, tree_of, value_of
 
 if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
@@ -169,10 +169,10 @@ def _as_seen(
         if earlier is not None:
             state = workspace._without(earlier, state, schema)
         record = expanded(state, schema, workspace.storage.replica)
-        tree = restored(record.tree) if record.covering else record.tree
+        tree = tree_of(record, schema)
         for ground in dict.fromkeys(grounds.values()):
             known = as_seen(tree, _seen(workspace, ground, record))
-            value: Any = reading(schema.root, known, Look("update")) if known else ABSENT
+            value = value_of(known, record, schema)
             found = _with_replaced(schema, ground.values(), {} if value is ABSENT else value)
             values.update((name, one) for name, one in found.items() if grounds[name] is ground)
     return values
@@ -204,7 +204,7 @@ def _company(
     if state is None:
         return found
     record = expanded(state, schema, workspace.storage.replica)
-    tree = restored(record.tree) if record.covering else record.tree
+    tree = tree_of(record, schema)
     for name, ground in grounds.items():
         field = schema.root.fields[name]
         cell = leaf_at(tree, (field.slot,))

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias, TypeVar
 from concordant.errors import ConcordantError, UnknownEscalationError
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
-from concordant.workspace import expiry
+from concordant.workspace import expiry, survey
 from concordant.workspace.agent import Agent
 from concordant.workspace.decisions import Claiming, DecisionPending
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
@@ -86,12 +86,13 @@ class Calls(Keeping):
         self.scoping.add_provider(provider)
 
     def declare(self, schemas: Mapping[tuple[str, ...], Any]) -> None:
-        """Adds schemas to those of the constructor, before anything is written under them.
+        """Adds schemas to those of the constructor. What was written in their namespaces before is converted, or asked
+        about.
 
         Raises:
             SchemaError: lists every fault of every model; or a pattern has another schema already. Nothing is added.
         """
-        self.registry.declare(schemas)
+        survey.declare(self, schemas)
 
     # -- reading without moving a scope --------------------------------------------------------------------------
 
@@ -144,6 +145,7 @@ class Calls(Keeping):
 
     def stats(self) -> Stats:
         """What became of the writes in the journal, and how many escalations there are."""
+        survey.survey(self)
         return statistics(self.storage)
 
     # -- escalations ---------------------------------------------------------------------------------------------
@@ -157,6 +159,7 @@ class Calls(Keeping):
         known = ("open", "claimed", "resolved", "dismissed", "superseded", "agreed", "all")
         if state not in known:
             raise ConcordantError(f"unknown state {state!r}: use one of {', '.join(known)}")
+        survey.survey(self)
         return list(self.storage.escalations(tuple(namespace), state))
 
     def escalation(self, id: str) -> Escalation | None:

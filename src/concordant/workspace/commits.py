@@ -141,7 +141,10 @@ class Pending:
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
         )
         unseen = self._unseen(record, seen)
-        changes, effect = apply(record, write, self.schema.root, on_delete=self.schema.on_delete, gone=gone)
+        fit = self.schema.fit if record.alien and self.schema.declared else None
+        changes, effect, known = apply(
+            record, write, self.schema.root, on_delete=self.schema.on_delete, gone=gone, fit=fit
+        )
         previous = version_of(state)
         leases = self._leases(record, gone, stamp, seen)
         if not changes and not sets and (self.ttl is KEEP or leases == record.leases):
@@ -149,6 +152,7 @@ class Pending:
             return None
         existed = state is not None and gone is not seen_everything and self._exists(record)
         record.commit(changes, stamp)
+        record.learn(known)
         record.leases, record.swept = leases, False
         if gone is seen_everything:
             record.reborn = time
@@ -161,7 +165,7 @@ class Pending:
             record.note_life(stamp, not existed)
         settled: tuple[Any, ...] = ()
         beside = None
-        if record.suspects or self.schema.checked or open_:
+        if record.suspects or self.schema.checked or record.alien or open_:
             shown = view_at(record, self.schema, self.replica, time)
             settled = shown.settled
             beside = transitions(place, shown, record, when(time), desk, self.deciding)
@@ -230,7 +234,7 @@ class Pending:
         ):
             return False
         if isinstance(state, Record):
-            if state.suspects or PARKED in state.tree or desk.open_of((self.namespace, self.key)):
+            if state.alien or state.suspects or PARKED in state.tree or desk.open_of((self.namespace, self.key)):
                 return False
             if len(state.pending) >= MOST_PUT_OFF:
                 return False

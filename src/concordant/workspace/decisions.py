@@ -118,7 +118,10 @@ def _validated(pending: DecisionPending, contest: Contest, value: Any) -> Any:
         given: Any = value
         if not _reachable(schema, contest.path):
             encode(value, contest.path)
-            return value
+            form = schema.fit(contest.path, value)
+            if form is ABSENT:
+                raise pending._refused(contest, "the value is not of the field's type", value)
+            return form
         for part in reversed(contest.path):
             given = {part: given}
         body, parked = schema.incoming(pending.namespace, pending.key, given)

@@ -48,7 +48,8 @@ class ModelElsewhere:
                 f"The state model {self.module}.{self.name} of a document that was pickled cannot be imported here "
                 f"({error}). Define it at the top of a module, or use document.value."
             ) from error
-        return compile_schema(model).build(value)
+        built: BaseModel = compile_schema(model).build(value)
+        return built
 
 
 class Document:

@@ -16,10 +16,10 @@ from concordant.sequence.layout import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Sequence, run_of
 from concordant.storage import State, Storage
-from concordant.tree import PARKED, Path, alternatives, leaf_at, leaves, restored
+from concordant.tree import PARKED, Path, alternatives, leaf_at, leaves
 from concordant.values import decode
 from concordant.workspace.document import Credit, HistoryEntry
-from concordant.workspace.states import changes_of, expanded, version_of
+from concordant.workspace.states import changes_of, expanded, tree_of, version_of
 
 __all__ = ["blame", "history", "state_at", "state_shown"]
 
@@ -77,6 +77,7 @@ def _state_at(
     if not isinstance(state, Record):
         return None, False
     past, compacted = expanded(state, schema, storage.replica).copy(), False
+    past.alien = True  # it may have been written under another model then
     newest = version_of(state)
     for row in storage.rows(namespace, key):
         if row.n > newest:
@@ -122,7 +123,7 @@ def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str
     if state is None:
         return {}
     record = expanded(state, schema, replica)
-    tree = restored(record.tree) if record.covering else record.tree
+    tree = tree_of(record, schema)
     credits: dict[tuple[str, ...], list[tuple[Any, Credit]]] = {}
     for path, leaf in leaves(tree):
         if path[0] == PARKED or path[-1] is None:

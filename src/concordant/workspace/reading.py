@@ -26,7 +26,7 @@ from concordant.workspace.registry import Registry
 from concordant.workspace.resolving import Subscribers
 from concordant.workspace.scope import Mark, Scope
 from concordant.workspace.scoping import ANONYMOUS, Scoping
-from concordant.workspace.states import current_view, expanded, version_of
+from concordant.workspace.states import current_view, expanded, version_of, written_under
 from concordant.workspace.token import digest_of, shown_digest
 
 __all__ = ["Namespace", "Reading"]
@@ -317,6 +317,12 @@ class _Projection:
 
     def fingerprint(self, namespace: Namespace) -> str:
         return self._print(self._registry.find(namespace))
+
+    def shape(self, namespace: Namespace) -> str:
+        return self._registry.find(namespace).shape
+
+    def written_under(self, shape: str | None, row: tuple[Any, ...]) -> State:
+        return written_under(row, shape, self._registry.find(row[0]), self._replica)
 
     def below(self, prefix: Namespace) -> frozenset[str]:
         return frozenset(map(self._print, self._registry.below(prefix)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError
@@ -58,6 +60,21 @@ class Registry:
             raise SchemaError(", ".join(dict.fromkeys(names)) or "schemas", faults)
         self._patterns = {**self._patterns, **compiled}
         self._found = {}
+        self._models: str | None = None
+
+    def snapshot(self) -> Registry:
+        """What is declared now, whatever is declared later."""
+        twin = copy(self)
+        twin._found = {}
+        return twin
+
+    @property
+    def models(self) -> str:
+        """Tells the schemas declared here from others; empty if there are none."""
+        if self._models is None:
+            parts = sorted(f"{pattern!r} {s.fingerprint.partition('?')[0]}" for pattern, s in self._patterns.items())
+            self._models = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16] if parts else ""
+        return self._models
 
     def find(self, namespace: tuple[str, ...]) -> Compiled:
         """The schema of a namespace; ``OPEN_SCHEMA`` where none is declared."""
@@ -110,7 +127,11 @@ class Registry:
 def _are_alike(known: Compiled | None, new: Compiled) -> bool:
     if known is None:
         return True
-    return (known.model, known.on_delete, known.on_invalid) == (new.model, new.on_delete, new.on_invalid)
+    return _options(known) == _options(new)
+
+
+def _options(schema: Compiled) -> tuple[Any, ...]:
+    return schema.model, schema.on_delete, schema.on_invalid, schema.renamed
 
 
 def _check_key(namespace: tuple[str, ...], key: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import ValidationError
 
-from concordant.causal import Entry, Stamp, VersionVector
+from concordant.causal import Entry, Stamp, VersionVector, source_of
 from concordant.errors import ConcordantError, CorruptFrameError, InvalidWriteError, MisshapenError, StaleReplicaError
 from concordant.escalation import Event, when
 from concordant.record import Record, check_record, join, journalled
@@ -48,7 +48,7 @@ def export(workspace: Engine, since: Since, key: bytes | None) -> bytes:
         chosen = []
         for namespace, name, state in storage.documents((), after):
             record = expanded(state, workspace.registry.find(namespace), storage.replica)
-            if record.leases or any(n > seen.get(origin, 0) for origin, n in record.vector.items()):
+            if record.leases or any(n > seen.get(source_of(origin), 0) for origin, n in record.vector.items()):
                 chosen.append((namespace, name, record))
         storage.note_export(storage.now()[0])
         return pack(Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen), key)
@@ -136,6 +136,7 @@ def _check(workspace: Engine, frame: Frame) -> None:
             trial.leases, trial.created_at = joined_leases(trial, other)
             trial.commit(changes)
             trial.vector = joined_vector(trial, other)
+            trial.alien = True
             body = current_view(trial, schema, workspace.storage.replica).body
             if body is not None and schema.declared:
                 schema.build(decode(body))
@@ -166,12 +167,13 @@ def _join(workspace: Engine, frame: Frame) -> int:
                 return record, None, Beside(lasts=True)
             previous = version_of(state)
             for origin, upto in other.vector.items():
-                if origin != storage.replica and upto > record.vector.get(origin, 0):
+                if source_of(origin) == origin != storage.replica and upto > record.vector.get(origin, 0):
                     record.arrivals += ((n, time, origin, upto),)
             lived = current_view(record, schema, storage.replica).body is not None
             record.commit(changes)
             record.note_commit(n, time, "")
             record.vector = vector
+            record.alien = True
             record.settings = joined_settings(record, other)
             record.leases, record.swept = leases, False
             record.version = n

@@ -6,14 +6,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from concordant.causal import seen_everything
+from concordant.kinds import OPEN, Field, Look
+from concordant.kinds.base import reading
 from concordant.record import Record, View, Write, apply, journalled, view
+from concordant.record.drift import adapted, fitted
 from concordant.schema import Compiled
+from concordant.schema.shape import root_of
 from concordant.storage import PutOff, Row, State
-from concordant.tree import LeafChange
-from concordant.values import decode
+from concordant.tree import LeafChange, Tree, restored
+from concordant.values import ABSENT, decode
 from concordant.workspace.foresight import foreseen
 
-__all__ = ["begun", "changes_of", "current_view", "effect_of", "expanded", "is_shown", "version_of", "view_at"]
+__all__ = [
+    "begun",
+    "changes_of",
+    "current_view",
+    "effect_of",
+    "expanded",
+    "is_shown",
+    "tree_of",
+    "value_of",
+    "version_of",
+    "view_at",
+    "written_under",
+]
 
 NOTHING = View(None, (), (), ())
 
@@ -33,16 +49,31 @@ def expanded(state: State | None, schema: Compiled, replica: str) -> Record:
     """The record of a document, with the writes that were put off applied."""
     if isinstance(state, Record):
         if state.pending:
-            _catch_up(state, schema, replica)
+            _catch_up(state, schema.root, replica)
         return state
     if state is None:
         return Record()
     record = begun(state, replica)
-    _catch_up(record, schema, replica)
+    _catch_up(record, schema.root, replica)
     return record
 
 
-def _catch_up(record: Record, schema: Compiled, replica: str) -> None:
+def written_under(row: tuple[Any, ...], shape: str | None, schema: Compiled, replica: str) -> State:
+    """The state of a document whose only write was made under another model than the present one.
+
+    Args:
+        shape: of the model that it was made under; ``None`` if that is not known: then it is the present one where
+            the value fits it, and none where it does not.
+    """
+    if schema.takes(shape, row[7]):
+        return row
+    record = begun(row, replica)
+    _catch_up(record, root_of(shape or "", schema.root), replica)
+    record.alien = True
+    return record
+
+
+def _catch_up(record: Record, root: Field, replica: str) -> None:
     """Applies the writes that were put off, each of which had seen all that was there before it."""
     pending, record.pending = record.pending, []
     for item in pending:
@@ -61,12 +92,10 @@ def _catch_up(record: Record, schema: Compiled, replica: str) -> None:
                 put_off.replaces_all,
                 own=put_off.own,
             )
-            changes: Sequence[LeafChange] = apply(record, write, schema.root).changes
+            changes: Sequence[LeafChange] = apply(record, write, root).changes
             put_off.changes = journalled(changes)
         else:
-            changes = apply(
-                record, Write(stamp, "write", decode(row.body or b"{}"), seen_everything), schema.root
-            ).changes
+            changes = apply(record, Write(stamp, "write", decode(row.body or b"{}"), seen_everything), root).changes
         record.commit(changes, stamp)
 
 
@@ -78,10 +107,19 @@ def current_view(state: State, schema: Compiled, replica: str) -> View:
         told = foreseen(state, schema)
         if told is not None:
             return told
-        _catch_up(state, schema, replica)
+        _catch_up(state, schema.root, replica)
     if state.cache is None:
         state.foreseen = 0
-        state.cache = view(state, schema.root, on_delete=schema.on_delete, fits=schema.fits if schema.checked else None)
+        alien = state.alien and schema.declared
+        state.cache = found = view(
+            state,
+            schema.root,
+            on_delete=schema.on_delete,
+            fits=schema.fits if schema.checked or alien else None,
+            fit=schema.fit if alien else None,
+        )
+        if alien and not found.drifts:
+            state.alien = False
     return state.cache  # type: ignore[no-any-return]
 
 
@@ -90,6 +128,20 @@ def view_at(state: State, schema: Compiled, replica: str, time: float) -> View:
     if isinstance(state, Record) and state.has_expired(time):
         return NOTHING
     return current_view(state, schema, replica)
+
+
+def tree_of(record: Record, schema: Compiled) -> Tree:
+    """What a record shows, as the present model would have made it; what is contested about deletions included."""
+    tree = restored(record.tree) if record.covering else record.tree
+    return adapted(tree, schema.root, schema.fit).tree if record.alien and schema.declared else tree
+
+
+def value_of(tree: Tree, record: Record, schema: Compiled) -> Any:
+    """What a tree such as ``tree_of`` gives holds, as far as it fits the model; ``ABSENT`` if there is nothing."""
+    value = reading(schema.root, tree, Look("update")) if tree else ABSENT
+    if not record.alien or not schema.declared:
+        return value
+    return fitted(Look(), schema.root, tree, value, schema.fit)[0]
 
 
 def is_shown(state: State | None, schema: Compiled, replica: str, time: float) -> bool:
@@ -115,5 +167,7 @@ def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]
         return row.changes.changes
     if row.changes is not None:
         return row.changes
-    write = Write(row.stamp(replica), "write", decode(row.body or b"{}"), seen_everything)
-    return apply(Record(), write, schema.root).changes
+    values = decode(row.body or b"{}")
+    write = Write(row.stamp(replica), "write", values, seen_everything)
+    known = not schema.declared or schema.takes(None, row.body or b"{}")
+    return apply(Record(), write, schema.root if known else OPEN).changes

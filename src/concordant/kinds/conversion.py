@@ -1,0 +1,256 @@
+"""From one kind to another: what is stored under an earlier model, as the present one would have stored it.
+
+A conversion is a pure function of what is stored, and goes entry by entry: each write becomes its *image*
+(``concordant.causal.image_of``), which keeps its author and its time. So whoever converts the same writes makes the
+same of them, and what two replicas converted, each for itself, joins like one and the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from concordant.causal import Entry, Register, Stamp, image_name, image_of, order_of
+from concordant.kinds.base import Field, Look
+from concordant.kinds.list import List
+from concordant.kinds.record import Record
+from concordant.kinds.set import Set
+from concordant.kinds.text import Text
+from concordant.sequence.layout import layout
+from concordant.sequence.overlap import analyse
+from concordant.sequence.pieces import Piece, Sequence
+from concordant.tree import Change, Tree, place_leaf
+from concordant.tree.parts import oldest_of_each_agent
+from concordant.values import ABSENT, JSON, decode, encode
+
+__all__ = ["Fit", "converted", "refitted", "standing_value"]
+
+Fit: TypeAlias = Callable[[tuple[str, ...], Any], Any]
+"""Gives a value, at a public path, in the form in which the present model stores it; ``ABSENT`` if it does not fit."""
+
+PLACES = 2**32
+
+
+def standing_value(field: Field, cell: Any) -> Any:
+    """The value that stands in a cell; ``ABSENT`` if none does."""
+    return field.kind.read(Look("update"), field, (), (), cell)
+
+
+def converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
+    """A cell of the field ``old`` as one of ``new``; ``None`` if something would be lost by that, or is contested.
+
+    Args:
+        place: names the place of the new cell in its record.
+    """
+    if old.tag == new.tag:
+        return _moved(cell, place)
+    sorts = (_sort(old), _sort(new))
+    if sorts == ("map", "map"):
+        return _keys_converted(old, new, cell, public, place, fit)
+    look = Look()
+    value = old.kind.read(look, old, (), (), cell)
+    make = _MAKERS.get(sorts) or (_from_scalar if sorts[0] == "scalar" else None)
+    if value is ABSENT or look.contests or make is None:
+        return None
+    wanted = fit(public, value)
+    if wanted is ABSENT or (isinstance(value, list) and len(wanted) != len(value)):
+        return None
+    made = make(new, cell, wanted, place)
+    return made if made is not None and _keeps(new, value, wanted, standing_value(new, made)) else None
+
+
+def refitted(field: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
+    """A cell whose elements or items have another form under the present model, in that form; ``None`` where there is
+    nothing to do, or an item does not fit.
+    """
+    if not isinstance(field.kind, (Set, List)) or field.child is not None:
+        return None
+    value = standing_value(field, cell)
+    forms = [fit(public, [item]) for item in (() if value is ABSENT else value)]
+    if any(not isinstance(form, list) or len(form) != 1 for form in forms):
+        return None
+    texts = {encode(item): encode(form[0]) for form, item in zip(forms, value, strict=True)} if forms else {}
+    if all(item == form for item, form in texts.items()):
+        return None
+    make = _list_refitted if isinstance(field.kind, List) else _set_refitted
+    made = make(field, cell, texts, place)
+    return made if _keeps(field, value, [form[0] for form in forms], standing_value(field, made)) else None
+
+
+def _list_refitted(field: Field, cell: Any, texts: Mapping[JSON, JSON], place: str) -> Tree:
+    made: Tree = {}
+    for piece, items in _spans(cell.get("")):
+        number = piece.k * PLACES + piece.offset
+        _append(made, field, image_of(piece.stamp, place), number, tuple(texts[item] for item in items))
+    return made
+
+
+def _set_refitted(field: Field, cell: Any, texts: Mapping[JSON, JSON], place: str) -> Tree:
+    made: Tree = {None: _images(cell[None], place)} if None in cell else {}
+    for key, register in cell.items():
+        for entry in register if key is not None else ():
+            text = texts.get(entry.value, entry.value)
+            _add(made, field.canon(text).decode(), _image(entry, place, text))
+    return made
+
+
+def _sort(field: Field) -> str:
+    return field.tag.partition("[")[0]
+
+
+# -- the same kind elsewhere ------------------------------------------------------------------------------------------
+
+
+def _moved(cell: Any, place: str) -> Any:
+    """A cell as it is, at another place."""
+    if isinstance(cell, dict):
+        return {part: _moved(node, place) for part, node in cell.items()}
+    if isinstance(cell, Sequence):
+        return cell.renamed(lambda replica: image_name(replica, place))
+    return _images(cell, place)
+
+
+def _images(register: Register, place: str) -> Register:
+    return tuple(_image(entry, place, entry.value) for entry in register)
+
+
+def _image(entry: Entry, place: str, value: JSON | None) -> Entry:
+    covered = tuple((path, _moved(leaf, place)) for path, leaf in entry.covered)
+    return entry._replace(stamp=image_of(entry.stamp, place), value=value, covered=covered)
+
+
+def _keys_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
+    assert old.child is not None
+    assert new.child is not None
+    made: Tree = {}
+    for key, part in cell.items():
+        if key is None:
+            if any(entry.value is None for entry in part):
+                return None
+            made[None] = _images(part, place)
+            continue
+        if standing_value(old.child, part) is ABSENT:
+            continue
+        node = converted(old.child, new.child, part, (*public, key), place, fit)
+        if node is None:
+            return None
+        made[key] = node
+    return made or None
+
+
+# -- from one value ---------------------------------------------------------------------------------------------------
+
+
+def _from_scalar(new: Field, register: Register, wanted: Any, place: str) -> Any:
+    """What a write of the value under the new kind leaves; others who wrote the same stand for it as well."""
+    entries = sorted(register, key=lambda entry: order_of(entry.stamps[0]))
+    first = entries[0]
+    stamp = first.stamp
+    if isinstance(new.kind, (Text, List)):  # they know one author of a part: the first who wrote it
+        stamp = first.stamps[0]._replace(replica=stamp.replica, n=stamp.n)
+    field = _unseparated(new)
+    run = _run(0, encode(wanted))
+    change = Change({}, image_of(stamp, place), lambda _: False, covering=False, adding=True, runs=run)
+    field.kind.contribute(change, field, (), wanted)
+    others = [stamp for entry in entries for stamp in entry.stamps if stamp != first.stamp]
+    confirms = oldest_of_each_agent(tuple(others))
+    made: Tree = {}
+    for path, leaf in change.after.items():
+        if isinstance(leaf, tuple):
+            leaf = tuple(entry._replace(confirms=confirms) for entry in leaf)
+        place_leaf(made, path, leaf)
+    return made
+
+
+def _unseparated(field: Field) -> Field:
+    """The field with texts that begin without a separator, so that the options of a model do not matter."""
+    if isinstance(field.kind, Text):
+        return replace(field, kind=replace(field.kind, separator=""))
+    fields = {name: _unseparated(part) for name, part in field.fields.items()}
+    return replace(field, fields=fields, child=field.child and _unseparated(field.child))
+
+
+def _run(place: int, content: bytes) -> int:
+    """The number before that of a converted run: in the order of places, and another for another content."""
+    return place * PLACES + int.from_bytes(hashlib.sha256(content).digest()[:4])
+
+
+# -- from many --------------------------------------------------------------------------------------------------------
+
+
+def _list_of_set(new: Field, cell: Any, wanted: Any, place: str) -> Any:
+    oldest = {
+        key: min(register, key=lambda e: (order_of(e.stamps[0]), e.place))
+        for key, register in cell.items()
+        if key is not None
+    }
+    ordered = sorted(oldest.items(), key=lambda pair: (order_of(pair[1].stamps[0]), pair[1].place, pair[0]))
+    made: Tree = {None: _images(cell[None], place)} if None in cell else {}
+    for (_, entry), item in zip(ordered, wanted, strict=True):
+        _append(made, new, image_of(entry.stamp, place), entry.place, (encode(item),))
+    return made
+
+
+def _set_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
+    made: Tree = {None: _images(cell[None], place)} if None in cell else {}
+    forms = iter(wanted)
+    for piece, items in _spans(cell.get("")):
+        for offset in range(len(items)):
+            text = encode(next(forms))
+            entry = Entry(image_of(piece.stamp, place), text, place=piece.k * PLACES + piece.offset + offset)
+            _add(made, new.canon(text).decode(), entry)
+    return made
+
+
+def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
+    kind = new.kind
+    assert isinstance(kind, Set)
+    made: Tree = {None: _images(cell[None], place)} if None in cell else {}
+    forms = iter(wanted)
+    for piece, items in _spans(cell.get("")):
+        for offset in range(len(items)):
+            change = Change({}, image_of(piece.stamp, place), lambda _: False, covering=False, adding=True)
+            at = piece.k * PLACES + piece.offset + offset
+            kind.contribute_records(change, new, (), [next(forms)], kind.by or "", at=at)
+            for path, leaf in change.after.items():
+                place_leaf(made, path, leaf)
+    return made
+
+
+def _append(made: Tree, field: Field, stamp: Stamp, number: int, items: tuple[JSON, ...]) -> None:
+    change = Change(made, stamp, lambda _: False, covering=False, adding=True, runs=_run(number, b"\0".join(items)))
+    field.kind.contribute(change, field, (), [decode(item) for item in items])
+    for path, leaf in change.after.items():
+        place_leaf(made, path, leaf)
+
+
+def _add(made: Tree, key: str, entry: Entry) -> None:
+    made[key] = tuple(sorted((*made.get(key, ()), entry), key=lambda e: order_of(e.stamp)))
+
+
+def _spans(sequence: Sequence | None) -> Iterator[tuple[Piece, tuple[JSON, ...]]]:
+    if sequence is None:
+        return
+    visible = layout(sequence, analyse(sequence, escalate=False), "")
+    yield from zip(visible.pieces, visible.contents, strict=True)
+
+
+_MAKERS: dict[tuple[str, str], Callable[[Field, Any, Any, str], Any]] = {
+    ("set", "list"): _list_of_set,
+    ("list", "set"): _set_of_list,
+    ("list", "keyed"): _keyed_of_list,
+}
+
+
+def _keeps(field: Field, value: Any, wanted: Any, got: Any) -> bool:
+    """Whether what a converted cell shows has all that was stored."""
+    if isinstance(value, (list, dict)) and len(value) != len(got):
+        return False
+    if isinstance(field.kind, Record):
+        return all(name in got and _keeps(field.fields[name], item, item, got[name]) for name, item in wanted.items())
+    if field.child is not None and isinstance(got, dict):
+        child = field.child
+        return all(key in got and _keeps(child, item, item, got[key]) for key, item in wanted.items())
+    return field.kind.alike(field, got, wanted)

@@ -1,0 +1,105 @@
+"""How a model's fields merge, as text: what has to be known to read a write that was made under it.
+
+The only write of a document is kept as the JSON of its value, and nothing in that tells a list from a set. So a store
+remembers the shape of each model that it was written under, by the model's fingerprint.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set, Text
+from concordant.kinds.record import stored_field
+from concordant.values import canonical
+
+__all__ = ["are_alike", "root_of", "shape_of"]
+
+
+def shape_of(root: Field) -> str:
+    """The shape of a compiled model; empty for that of no model."""
+    return json.dumps(_dump(root), sort_keys=True, separators=(",", ":")) if root.fields else ""
+
+
+def root_of(shape: str, present: Field) -> Field:
+    """The root field of a model with this shape.
+
+    Raises:
+        MisshapenError: it has a kind that is not known here.
+
+    Args:
+        present: that of the present model, from which is taken how values of a type compare where the kind is the
+            same.
+    """
+    if not shape:
+        from concordant.kinds import OPEN
+
+        return OPEN
+    return _load("", _parsed(shape), present)
+
+
+def are_alike(shape: str, present: Field, names: Any) -> bool:
+    """Whether fields of these names merge under the present model as under one with this shape."""
+    before = _parsed(shape).get("fields", {}) if shape else None
+    for name in names:
+        field = present.fields.get(name)
+        now: dict[str, Any] = {"tag": "scalar"} if field is None else _dump(field)
+        then = {"tag": "scalar"} if before is None else before.get(name)
+        if then is None or (field is None and present.fields) or then != now:
+            return False
+    return True
+
+
+@lru_cache(maxsize=256)
+def _parsed(shape: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(shape)
+    return found
+
+
+def _dump(field: Field) -> dict[str, Any]:
+    kind = field.kind
+    node: dict[str, Any] = {"tag": field.tag}
+    if isinstance(kind, Text):
+        node["separator"] = kind.separator
+    if isinstance(kind, Set) and kind.by is not None:
+        node["by"] = kind.by
+    if field.canon is not canonical:
+        node["own"] = True  # values compare in a way of their own
+    if isinstance(kind, Counter) and field.checked:
+        node["checked"] = True  # it keeps each amount by itself
+    if field.child is not None:
+        node["child"] = _dump(field.child)
+    if field.fields:
+        node["fields"] = {name: _dump(part) for name, part in field.fields.items()}
+    return node
+
+
+def _load(name: str, node: dict[str, Any], present: Field | None) -> Field:
+    tag = node["tag"]
+    same = present if present is not None and present.tag == tag else None
+    fields = {
+        part: _load(part, inner, same.fields.get(part) if same is not None else None)
+        for part, inner in node.get("fields", {}).items()
+    }
+    child = _load("", node["child"], same.child if same is not None else None) if "child" in node else None
+    canon = same.canon if same is not None and node.get("own") else canonical
+    made = Field(name, _kind(node), tag, canon=canon, child=child, fields=fields, checked=node.get("checked", False))
+    if same is not None:
+        object.__setattr__(made, "accepts", same.accepts)
+    return made
+
+
+def _kind(node: dict[str, Any]) -> Kind:
+    sort = node["tag"].partition("[")[0]
+    if sort == "text":
+        return Text(separator=node["separator"])
+    if sort == "keyed":
+        return Set(by=node["by"])
+    kinds: dict[str, Kind] = {
+        "scalar": Scalar(), "set": Set(), "map": Map(), "counter": Counter(), "list": List(), "record": Record(),
+    }  # fmt: skip
+    found = kinds.get(sort)
+    if found is None:
+        found = stored_field("", node["tag"]).kind
+    return found

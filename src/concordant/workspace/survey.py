@@ -1,0 +1,82 @@
+"""What another model wrote is looked through once, so that the questions it leaves are listed before anybody writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from concordant.escalation import Event, when
+from concordant.record import Record
+from concordant.storage import Beside, Desk, Place, Result, State
+from concordant.workspace.inbox import transitions
+from concordant.workspace.states import current_view, expanded, view_at
+
+if TYPE_CHECKING:
+    from concordant.workspace.engine import Engine
+
+__all__ = ["declare", "survey"]
+
+PAGE = 100
+"""In how many documents at most questions are opened in one transaction."""
+
+
+def declare(workspace: Engine, schemas: Mapping[tuple[str, ...], Any]) -> None:
+    """Adds schemas; what was written before in their namespaces is from now on under another model."""
+    storage, registry = workspace.storage, workspace.registry
+    with storage.reading():
+        before = registry.snapshot()
+        registry.declare(schemas)
+
+        def recast(namespace: tuple[str, ...], state: State) -> State:
+            old = before.find(namespace)
+            if old is registry.find(namespace):
+                return state
+            record = expanded(state, old, storage.replica)
+            record.alien, record.cache = True, None
+            return record
+
+        storage.redeclared(recast)
+    if storage.live:
+        survey(workspace)
+
+
+def survey(workspace: Engine) -> None:
+    """Opens the questions that are in documents which were last saved under another model."""
+    models = workspace.registry.models
+    if not models:
+        return
+    storage = workspace.storage
+    n, documents = storage.outdated(models)
+    found = False
+    questions = ((namespace, key) for namespace, key, state in documents if _asks(workspace, namespace, key, state))
+    while page := [*islice(questions, PAGE)]:
+        found = True
+        events: list[Event] = []
+        storage.commit_all([(*place, _opening(workspace, place, events)) for place in page])
+        workspace.subscribers.deliver(events)
+    storage.surveyed(models, n, found=found)
+
+
+def _asks(workspace: Engine, namespace: tuple[str, ...], key: str, state: State) -> bool:
+    """Whether a document leaves questions, or did."""
+    schema = workspace.registry.find(namespace)
+    if not isinstance(state, Record) or not schema.declared:
+        return False
+    view = current_view(state, schema, workspace.storage.replica)
+    return bool(view.contests or workspace.storage.open_of((namespace, key)))
+
+
+def _opening(workspace: Engine, place: Place, events: list[Event]) -> Any:
+    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        storage, schema = workspace.storage, workspace.registry.find(place[0])
+        if not isinstance(state, Record) or state.has_expired(time):
+            return None
+        record = expanded(state, schema, storage.replica)
+        beside = transitions(place, view_at(record, schema, storage.replica, time), record, when(time), desk)
+        if not beside.events:
+            return None
+        events.extend(beside.events)
+        return record, None, Beside(beside.open, beside.closed, beside.events, lasts=True)
+
+    return update
