@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import httpx
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
@@ -241,6 +242,24 @@ def test_vectors_follow_what_is_merged(capsys: pytest.CaptureFixture[str]) -> No
         "held: ['its harbour', 'the beach', 'the jazz bars']",
         "jazz: []",
     ]
+
+
+async def test_a_web_service_judges_by_what_it_had_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two forms of one read both additions are kept, and the title is asked; tests/durable runs it for real."""
+    monkeypatch.delenv("CONCORDANT_URL", raising=False)
+    service = runpy.run_path(str(EXAMPLES / "web_service.py"), run_name="web_service")
+    app = service["app"]
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+    ):
+        token = (await client.get("/briefs/launch")).json()["token"]
+        for name in ("ada", "bob"):
+            form = {"token": token, "value": {"title": name, "tags": [name]}}
+            saved = (await client.put("/briefs/launch", json=form, headers={"X-User": name})).json()
+        [question] = (await client.get("/questions")).json()
+    assert saved["value"] == {"tags": ["ada", "bob"]}
+    assert [contender["value"] for contender in question["contenders"]] == ["ada", "bob"]
 
 
 def test_the_inbox_misses_nothing_over_a_crash() -> None:
