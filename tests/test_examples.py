@@ -227,7 +227,7 @@ def test_models_merge_as_declared(capsys: pytest.CaptureFixture[str]) -> None:
         "contested title ['On foxes', 'Foxes']",
         "contested approved [False, True]",
         "slogan 'Buy today soon'",
-        "sources [{'id': 'a', 'quotes': ['two']}, {'id': 'b'}, {'id': 'c', 'title': 'Clocks', 'quotes': []}]",
+        "sources [{'id': 'a', 'quotes': ['two']}, {'id': 'b'}, {'id': 'c', 'title': 'Clocks'}]",
         "main {'id': 'a', 'title': 'Dots'}",
     ):
         assert expected in lines

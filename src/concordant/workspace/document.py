@@ -10,8 +10,6 @@ from datetime import datetime
 from functools import reduce
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
-
 from concordant.errors import ConcordantError
 from concordant.escalation import Escalation, when
 from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
@@ -35,7 +33,7 @@ class ModelElsewhere:
         self.module = module
         self.name = name
 
-    def build(self, value: Mapping[str, Any]) -> BaseModel:
+    def build(self, value: Mapping[str, Any]) -> Any:
         """The model instance that a document's value makes.
 
         Raises:
