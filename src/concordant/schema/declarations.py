@@ -28,8 +28,17 @@ from concordant.schema.annotations import (
     without_none,
 )
 from concordant.schema.equality import LENIENT, canon_of
+from concordant.schema.fidelity import form_of, is_faithful
 from concordant.schema.keys import Keys, is_key_type
-from concordant.schema.models import fields_in, has_validators, is_model, is_state_model, kinds_among, spellings_of
+from concordant.schema.models import (
+    fields_in,
+    has_validators,
+    is_model,
+    is_state_model,
+    kinds_among,
+    spellings_of,
+    validators_of,
+)
 from concordant.schema.renaming import note_aliases
 from concordant.values import ABSENT, JSON, decode
 
@@ -73,6 +82,8 @@ def fields_of(
             constrained = checked or any(not isinstance(item, Kind) for item in info.metadata)
             field = _place(name, info.annotation, info.metadata, faults, (*path, name), constrained)
             if field is not None:
+                if isinstance(field.kind, Scalar) and validators_of(model, name):
+                    object.__setattr__(field, "form", form_of(info.annotation, info.metadata))
                 _check_default(model, name, info, field, faults, (*path, name), key)
                 found[name] = field
         note_aliases(found, infos)
@@ -205,13 +216,28 @@ def _place(
         return None
     if not kinds:
         return _undeclared(name, annotation, faults, path, checked)
-    kind = kinds[0]
+    return _declared(name, kinds[0], annotation, metadata, faults, path, checked)
+
+
+def _declared(
+    name: str,
+    kind: Kind,
+    annotation: Any,
+    metadata: Sequence[Any],
+    faults: list[Fault],
+    path: tuple[str, ...],
+    checked: bool,
+) -> Field | None:
+    """A field with the kind that it declares."""
     check = _CHECKS.get(kind.name)
     if check is None:
         return Field(name, kind, kind.tag(), checked=checked)
     if kind.name != Map.name and not _check_inside(kind, annotation, faults, path):
         return None
-    return check(name, kind, annotation, faults, path, checked)
+    field = check(name, kind, annotation, faults, path, checked)
+    if field is not None and field.child is None and not is_faithful(annotation):
+        object.__setattr__(field, "form", form_of(annotation, metadata if isinstance(kind, Scalar) else ()))
+    return field
 
 
 def _undeclared(name: str, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool) -> Field | None:

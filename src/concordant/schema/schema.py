@@ -17,6 +17,7 @@ from concordant.kinds import OPEN, Field, Map, Record, Scalar
 from concordant.schema.annotations import is_shallow, split_annotation, without_none
 from concordant.schema.declarations import NATURAL, fields_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order
+from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import Left, are_distinct, collapsed, incoming_type, split_faults, unwrapped
 from concordant.schema.models import fields_in, has_validators, is_instance, is_model, said_by
@@ -85,12 +86,14 @@ class Compiled:
             self._dump: Callable[[Any], Any] = partial(serializer.to_python, **_FORM)
             self._to_json = partial(serializer.to_json, warnings=False)
             self._spell = spelling_of(schema.model, root) if needs_spelling(schema.model, root) else None
-            self._shallow = all(is_shallow(info.annotation) for info in fields_in(schema.model).values())
+            self._doubtful = tuple(name for name, field in root.fields.items() if _is_doubtful(field))
+            self._shallow = not self._doubtful and all(
+                is_shallow(info.annotation) for info in fields_in(schema.model).values()
+            )
             self._unordered = any(holds_sets(info.annotation) for info in fields_in(schema.model).values())
             self._settle = root.kind.settled(root)
             self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
             self._fill = _filler(schema.model, root.fields)
-            self._doubtful: tuple[str, ...] = ()
             self._make = partial(TypeAdapter(schema.model).validate_python, **LENIENT)
 
     @cached_property
@@ -334,6 +337,12 @@ class Compiled:
         return {name: found[name] for name in self.root.fields if name in found}
 
 
+def _is_doubtful(field: Field) -> bool:
+    """Whether it cannot be told from the types below a field that what is stored reads back."""
+    parts = [*field.fields.values(), *([field.child] if field.child is not None else [])]
+    return field.form is not None or any(map(_is_doubtful, parts))
+
+
 class Refused(Exception):
     """A write is refused as a whole; ``faults`` says why. Internal: callers see InvalidWriteError."""
 
@@ -393,7 +402,11 @@ def _compile(schema: Schema) -> Compiled:
     faults = note_former_names(root, schema.renamed)
     if faults:
         raise SchemaError(model.__name__, faults)
-    return Compiled(schema, root)
+    compiled = Compiled(schema, root)
+    faults = unfaithful(compiled)
+    if faults:
+        raise SchemaError(model.__name__, faults)
+    return compiled
 
 
 def _constrains_merge(field: Field, model: Any) -> bool:

@@ -1,0 +1,374 @@
+"""Whether what is stored of a type reads back as the same value: told by the type, else tried out."""
+
+from __future__ import annotations
+
+import enum
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
+
+import annotated_types
+from pydantic import (
+    FutureDate,
+    FutureDatetime,
+    JsonValue,
+    RootModel,
+    SecretBytes,
+    SecretStr,
+    Strict,
+    StringConstraints,
+    TypeAdapter,
+)
+from pydantic.fields import FieldInfo
+
+from concordant.errors import Fault, InvalidWriteError
+from concordant.kinds import Field, Kind, Map, Record
+from concordant.schema.annotations import members_of, split_annotation, type_name, without_none
+from concordant.schema.equality import are_equal, in_order, is_uuid
+from concordant.schema.keys import is_key_type
+from concordant.schema.models import fields_in, has_validators, is_model, is_typed_dict, validators_of
+from concordant.schema.samples import ANYTHING, samples_of
+from concordant.values import decode
+
+if TYPE_CHECKING:
+    from concordant.schema.schema import Compiled
+
+__all__ = ["form_of", "is_faithful", "unfaithful"]
+
+_FAITHFUL = (str, int, float, bool, type(None), Decimal, date, datetime, time, timedelta)
+_NATIVE = (str, int, float, bool, type(None))
+_HOLDERS = (list, set, frozenset, tuple, dict)
+_HARMLESS = {
+    "title", "extra", "frozen", "populate_by_name", "validate_by_name", "validate_by_alias", "alias_generator",
+    "arbitrary_types_allowed", "validate_assignment", "validate_default", "strict", "from_attributes",
+    "protected_namespaces", "json_schema_extra", "use_attribute_docstrings", "defer_build", "serialize_by_alias",
+    "revalidate_instances", "hide_input_in_errors", "loc_by_alias", "str_strip_whitespace", "str_max_length",
+    "str_min_length", "ignored_types", "allow_inf_nan",
+}  # fmt: skip
+"""What a model's configuration may say without a change of what is stored and read."""
+
+
+def is_faithful(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
+    """Whether it can be told from a type that each value reads back as the same."""
+    bare, metadata = split_annotation(annotation)
+    if bare in (Any, object, JsonValue) or bare in inside:
+        return True
+    return all(map(_only_constrains, metadata)) and _is_faithful_type(bare, inside)
+
+
+def _is_faithful_type(bare: Any, inside: tuple[Any, ...]) -> bool:
+    named = getattr(bare, "__supertype__", None) or getattr(bare, "__value__", None)
+    if named is not None:
+        return is_faithful(named, (*inside, bare))
+    origin, arguments = get_origin(bare), get_args(bare)
+    if origin is typing.Literal:
+        return _are_plain(arguments)
+    if origin in (Union, types.UnionType):
+        return _is_told_apart(arguments) and all(is_faithful(member, inside) for member in arguments)
+    if origin in _HOLDERS:
+        keyed = origin is dict
+        parts = [argument for argument in arguments if argument is not Ellipsis]
+        return (not keyed or is_key_type(arguments[0])) and all(is_faithful(part, inside) for part in parts)
+    return _is_faithful_class(bare, inside)
+
+
+def _are_plain(values: tuple[Any, ...]) -> bool:
+    """Whether the values of a ``Literal`` are of one type that JSON has."""
+    kinds = {type(value) for value in values if value is not None}
+    return len(kinds) < 2 and all(kind in _NATIVE or _has_plain_members(kind) for kind in kinds)
+
+
+def _is_faithful_class(bare: Any, inside: tuple[Any, ...]) -> bool:
+    if not isinstance(bare, type):
+        return False
+    if issubclass(bare, enum.Enum):
+        return _has_plain_members(bare)
+    if is_model(bare):
+        return _is_plain_model(bare, (*inside, bare))
+    return bare in _FAITHFUL or bare in _HOLDERS[:1] or bare is dict or is_uuid(bare)
+
+
+def _only_constrains(item: Any) -> bool:
+    if isinstance(item, (Kind, Strict, annotated_types.BaseMetadata, annotated_types.GroupedMetadata, str)):
+        return not isinstance(item, StringConstraints) or item.pattern is None or isinstance(item.pattern, str)
+    return type(item).__name__ == "_PydanticGeneralMetadata" or type(item).__module__ == "pydantic._internal._fields"
+
+
+def _is_told_apart(members: tuple[Any, ...]) -> bool:
+    """Whether the members of a union differ in the JSON type of their values."""
+    sorts: list[str] = []
+    for member in members:
+        bare, _ = split_annotation(member)
+        origin = get_origin(bare) or bare
+        if origin in (list, set, frozenset, tuple):
+            sorts.append("array")
+        elif origin is dict or is_model(origin):
+            sorts.append("object")
+        elif bare in _NATIVE:
+            sorts.append(bare.__name__)
+        else:
+            sorts.append("text")
+    if len(set(sorts)) < len(sorts):
+        return False
+    return "text" not in sorts or not {"str", "int", "float", "bool"} & set(sorts)
+
+
+def _has_plain_members(members: type) -> bool:
+    if not issubclass(members, enum.Enum):
+        return False
+    kinds = {type(member.value) for member in members}
+    plain = kinds in ({str}, {int}) and not issubclass(members, enum.Flag)
+    return plain and "_missing_" not in vars(members) and not hasattr(members, "__get_pydantic_core_schema__")
+
+
+def _is_plain_model(model: Any, inside: tuple[Any, ...]) -> bool:
+    config: Mapping[str, Any] = (
+        getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
+    )
+    decorators = getattr(model, "__pydantic_decorators__", None)
+    if (
+        has_validators(model)
+        or set(config) - _HARMLESS
+        or config.get("extra") == "allow"
+        or issubclass(model, RootModel)
+    ):
+        return False
+    if decorators is not None and (decorators.field_serializers or decorators.model_serializers):
+        return False
+    if "__post_init__" in vars(model) or "__get_pydantic_core_schema__" in vars(model):
+        return False
+    try:
+        fields = fields_in(model)
+    except NameError:
+        return False
+    return all(not info.exclude and is_faithful(_whole(info), inside) for info in fields.values())
+
+
+def _whole(info: FieldInfo) -> Any:
+    if info.discriminator is not None:
+        return object  # a union of models: tried out
+    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+
+
+def form_of(annotation: Any, metadata: Any = ()) -> Callable[[Any], Any]:
+    """A function from a value of a type to its JSON form; what has none stays as it is."""
+    checks = [item for item in metadata if not isinstance(item, Kind)]
+    adapter: TypeAdapter[Any] = TypeAdapter(
+        Annotated[(annotation, *checks)] if checks else annotation  # pyright: ignore
+    )
+
+    def form(value: Any) -> Any:
+        try:
+            found = adapter.dump_python(value, mode="json", round_trip=True, by_alias=False, warnings=False)
+        except Exception:
+            return value
+        return in_order(value, found)
+
+    return form
+
+
+_FUTURE = (FutureDate, FutureDatetime)
+
+
+class _Place(NamedTuple):
+    """A field that is tried out: its type, how a document with a value there looks, and where its model has it."""
+
+    path: tuple[str, ...]
+    annotation: Any
+    wrap: Callable[[Any], dict[str, Any]]
+    value: Callable[[Any], Any]
+
+
+def unfaithful(compiled: Compiled) -> list[Fault]:
+    """What is wrong with the types of a model's fields: values that could not be stored, or be read back.
+
+    Fields of which that cannot be told are tried out with some values.
+    """
+    model: Any = compiled.model
+    faults: list[Fault] = []
+    for place in _places(model, compiled.root, (model.__name__,), dict, lambda document: document):
+        problem = _problem(compiled, place)
+        if problem is not None:
+            faults.append(
+                Fault(place.path, f"its type is {type_name(place.annotation)}: {problem}", _mend(place.annotation))
+            )
+    return faults
+
+
+def _places(
+    model: Any,
+    field: Field,
+    path: tuple[str, ...],
+    wrap: Callable[[Any], dict[str, Any]],
+    value: Callable[[Any], Any],
+) -> Iterator[_Place]:
+    """The fields of which it cannot be told whether they read back."""
+    whole = bool(getattr(getattr(model, "__pydantic_decorators__", None), "model_validators", None))
+    for name, part in field.fields.items():
+        info = fields_in(model)[name]
+        metadata = [item for item in (*info.metadata, *validators_of(model, name)) if not isinstance(item, Kind)]
+        doubtful = whole or not all(map(_only_constrains, metadata))
+        yield from _below(
+            info.annotation,
+            part,
+            (*path, name),
+            lambda item, name=name: wrap({name: item}),  # type: ignore[misc]
+            lambda document, name=name: _part(value(document), name),  # type: ignore[misc]
+            doubtful=doubtful,
+            metadata=metadata,
+        )
+
+
+def _below(
+    annotation: Any,
+    field: Field,
+    path: tuple[str, ...],
+    wrap: Callable[[Any], dict[str, Any]],
+    value: Callable[[Any], Any],
+    *,
+    doubtful: bool,
+    metadata: Any = (),
+) -> Iterator[_Place]:
+    bare, _ = split_annotation(annotation)
+    if isinstance(field.kind, Record):
+        yield from _places(without_none(bare), field, path, wrap, value)
+        return
+    if doubtful or (field.child is None and not is_faithful(annotation)):
+        yield _Place(path, Annotated[(annotation, *metadata)] if metadata else annotation, wrap, value)
+    arguments = get_args(bare)
+    if field.child is None or not arguments:
+        return
+    if isinstance(field.kind, Map):
+        inner: Any = arguments[1]
+        inside = _in_map(samples_of(arguments[0])[:1], field, wrap, value)
+    else:
+        inner = split_annotation(arguments[0])[0]
+        by = field.kind.by  # type: ignore[attr-defined]
+        inside = _in_list(samples_of(fields_in(inner)[by].annotation)[:1], by, wrap, value)
+    if inside is not None:
+        yield from _below(inner, field.child, path, *inside, doubtful=False)
+
+
+_Way: TypeAlias = "tuple[Callable[[Any], dict[str, Any]], Callable[[Any], Any]]"
+
+
+def _in_map(keys: list[Any], field: Field, wrap: Callable[[Any], Any], value: Callable[[Any], Any]) -> _Way | None:
+    """How a value of a map is given and found."""
+    if not keys:
+        return None
+    text = field.keys.text(keys[0]) if field.keys is not None else keys[0]
+    return (lambda item: wrap({text: item})), (lambda document: value(document)[keys[0]])
+
+
+def _in_list(keys: list[Any], by: str, wrap: Callable[[Any], Any], value: Callable[[Any], Any]) -> _Way | None:
+    """How a record in a list is given and found."""
+    if not keys:
+        return None
+
+    def given(item: Any) -> dict[str, Any]:
+        return wrap([{by: keys[0], **(item if isinstance(item, dict) else {})}])  # type: ignore[no-any-return]
+
+    return given, lambda document: next(iter(value(document)))
+
+
+def _part(holder: Any, name: str) -> Any:
+    return holder[name] if isinstance(holder, Mapping) else getattr(holder, name)
+
+
+def _problem(compiled: Compiled, place: _Place) -> str | None:
+    """Why a type will not do; ``None`` if what is tried reads back."""
+    if any(member in _FUTURE for member in members_of(place.annotation)):
+        return "a value that does today will not do any more when it is read later"
+    honest = _is_of(place.annotation)
+    binary = any(isinstance(m, type) and issubclass(m, (bytes, bytearray)) for m in members_of(place.annotation))
+    last: str | None = None
+    fine = False
+    for sample in (*samples_of(place.annotation), *ANYTHING):
+        try:
+            meant = place.value(compiled.build(place.wrap(sample)))
+        except Exception:
+            continue  # the model does not take it
+        problem, stored = _of_sample(compiled, place, sample, meant)
+        if problem is None:
+            fine = fine or sample is not None
+        elif honest(meant) and (stored or binary):
+            return problem
+        else:
+            last = problem  # such a value is refused when it is written
+    return None if fine else last
+
+
+def _is_of(annotation: Any) -> Callable[[Any], bool]:
+    """Tells values of a type from what its validators make of something else."""
+    adapter: TypeAdapter[Any] = TypeAdapter(_bare(annotation))
+
+    def is_of(value: Any) -> bool:
+        try:
+            return are_equal(adapter.validate_python(value, strict=True), value)
+        except Exception:
+            return False
+
+    return is_of
+
+
+def _bare(annotation: Any) -> Any:
+    """A type without its constraints and validators, the members of a union too."""
+    bare, _ = split_annotation(annotation)
+    if get_origin(bare) in (Union, types.UnionType):
+        return Union[tuple(_bare(member) for member in get_args(bare))]  # noqa: UP007
+    return bare
+
+
+def _of_sample(compiled: Compiled, place: _Place, sample: Any, meant: Any) -> tuple[str | None, bool]:
+    """Why a value will not do, and whether it was stored for all that."""
+    try:
+        body, parked = compiled.incoming((), "", place.wrap(sample))
+    except InvalidWriteError as error:
+        return error.faults[0].problem, "read back" in error.faults[0].problem
+    if parked:
+        return "it is not of the field's type", False
+    try:
+        document = compiled.build(decode(body))
+        read = place.value(document)
+        if not are_equal(read, meant):
+            return f"{meant!r} would be stored as {_stored(place, body)} and read back as {read!r}", True
+        again = compiled.incoming((), "", decode(body))[0], compiled.incoming((), "", compiled.values_of(document))[0]
+        for text in again:
+            twice = place.value(compiled.build(decode(text)))
+            if not are_equal(twice, meant):
+                return f"{meant!r}, read and written back, would become {twice!r}", True
+    except Exception as error:
+        return f"{meant!r} would be stored as {_stored(place, body)}, which cannot be read back ({_first(error)})", True
+    return None, True
+
+
+def _stored(place: _Place, body: bytes) -> str:
+    found = decode(body)
+    return repr(next(iter(found.values()), found) if isinstance(found, dict) else found)
+
+
+def _first(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next((line for line in lines[2:] if line), lines[0] if lines else type(error).__name__)[:160]
+
+
+def _mend(annotation: Any) -> str:
+    members = members_of(annotation)
+    classes = [member for member in members if isinstance(member, type)]
+    if any(issubclass(member, (SecretStr, SecretBytes)) for member in classes):
+        return "Keep secrets elsewhere and store their names, or use str: whoever reads the document reads it"
+    if any(issubclass(member, (bytes, bytearray)) for member in classes):
+        return "Use Base64Bytes, which is stored as text, or str"
+    if any(member in _FUTURE for member in members):
+        return "Use date or datetime, and check it where it is written"
+    if any(issubclass(member, enum.Enum) for member in classes):
+        return "Give the members of the enum strings, or numbers, as values"
+    bare, _ = split_annotation(annotation)
+    if get_origin(without_none(bare)) in (Union, types.UnionType):
+        return "Use one of the types, or types that differ in their JSON"
+    if any(is_model(member) and not is_typed_dict(member) for member in classes):
+        return "Remove its serializers and exclude=True, or let its validators take what is stored"
+    return "Let its validators take, and leave as it is, what its serializers give, or use another type"
