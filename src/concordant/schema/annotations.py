@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue, Strict, TypeAdapter
 
 from concordant.kinds import Kind
 from concordant.values import JSON, decode
@@ -20,6 +20,7 @@ __all__ = [
     "hint",
     "is_ranked",
     "is_shallow",
+    "is_strict",
     "kind_name",
     "kinds_inside",
     "members_of",
@@ -79,6 +80,12 @@ def kinds_inside(annotation: Any) -> list[Kind]:
     bare, metadata = split_annotation(annotation)
     found = [item for item in metadata if isinstance(item, Kind)]
     return found + [kind for argument in get_args(bare) for kind in kinds_inside(argument)]
+
+
+def is_strict(annotation: Any) -> bool:
+    """Whether a type takes some values in their own Python type only."""
+    bare, metadata = split_annotation(annotation)
+    return any(isinstance(item, Strict) for item in metadata) or any(map(is_strict, get_args(bare)))
 
 
 def is_shallow(annotation: Any) -> bool:

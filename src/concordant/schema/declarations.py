@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import collections
 import inspect
+import types
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence, Set as AbstractSet
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import Any, ForwardRef, get_args, get_origin
+from typing import Any, ForwardRef, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, TypeAdapter
 from pydantic.errors import PydanticUserError
@@ -259,8 +260,8 @@ def _undeclared(name: str, annotation: Any, faults: list[Fault], path: tuple[str
             mend = f"Write `Annotated[{type_name(bare)}, {one}]` without None: an empty one says that there is nothing"
         faults.append(Fault(path, f"{one} stands inside {where}, where it says nothing", mend))
         return None
-    models = [member for member in members_of(annotation) if is_state_model(member)]
-    if models:
+    union = get_origin(annotation) in (Union, types.UnionType)
+    if union and any(is_state_model(member) for member in members_of(annotation)):
         mend = "Use one model, or declare Scalar() to replace the value as a whole"
         faults.append(Fault(path, f"declares no kind (its type is {type_name(annotation)})", mend))
         return None

@@ -286,7 +286,8 @@ def _problem(compiled: Compiled, place: _Place) -> str | None:
     binary = any(isinstance(m, type) and issubclass(m, (bytes, bytearray)) for m in members_of(place.annotation))
     last: str | None = None
     fine = False
-    for sample in (*samples_of(place.annotation), *ANYTHING):
+    more = () if is_faithful(place.annotation) else ANYTHING
+    for sample in (*samples_of(place.annotation), *more):
         try:
             meant = place.value(compiled.build(place.wrap(sample)))
         except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import (
@@ -53,43 +54,43 @@ def incoming_type(model: Any, fields: Mapping[str, Field], *, left: Left = ()) -
     return with_config(settings)(TypedDict(f"{model.__name__}Write", definitions, total=False))  # type: ignore[operator]
 
 
-def unwrapped(value: Any, field: Field, *, everything: bool, before: Any = None) -> Any:
+def unwrapped(value: Any, field: Field, *, everything: bool, before: Any = None, validated: bool = False) -> Any:
     """A value with instances of state models as dicts, which is how a write's type has them.
 
     Args:
         everything: all fields of an instance (an edit's), or those that were set (a contribution's).
         before: the value as it was before an edit, where that is known: of instances that are new since (``ABSENT``)
             those fields count that were set.
+        validated: whether the value comes from an instance, and so is what validation has made.
     """
     if isinstance(field.kind, Record):
         if is_instance(value):
-            value = said_by(value, everything=everything and before is not ABSENT)
-        if isinstance(value, dict):
-            return {
-                name: unwrapped(item, field.fields[name], everything=everything, before=_part(before, name))
-                if name in field.fields
-                else item
-                for name, item in value.items()
-            }
-    elif field.child is not None:
-        return _unwrapped_children(value, field, field.child, everything=everything, before=before)
-    return field.form(value) if field.form is not None else value
+            value, validated = said_by(value, everything=everything and before is not ABSENT), True
+        if not isinstance(value, dict):
+            return value
+        fields = field.fields
+        return {
+            name: unwrapped(item, fields[name], everything=everything, before=_part(before, name), validated=validated)
+            if name in fields
+            else item
+            for name, item in value.items()
+        }
+    if field.child is not None:
+        return _unwrapped_children(value, field, everything=everything, before=before, validated=validated)
+    return field.form(value) if field.form is not None and validated else value
 
 
-def _unwrapped_children(value: Any, field: Field, child: Field, *, everything: bool, before: Any) -> Any:
+def _unwrapped_children(value: Any, field: Field, *, everything: bool, before: Any, validated: bool) -> Any:
+    assert field.child is not None
+    inside = partial(unwrapped, field=field.child, everything=everything, validated=validated)
     if isinstance(value, Mapping):
         texts = field.keys.as_text(value) if field.keys else value
-        return {
-            text: unwrapped(item, child, everything=everything, before=_part(before, key))
-            for text, (key, item) in zip(texts, value.items(), strict=True)
-        }
+        pairs = zip(texts, value.items(), strict=True)
+        return {text: inside(item, before=_part(before, key)) for text, (key, item) in pairs}
     if isinstance(value, _LISTS):
         known = {_identity(item, field): item for item in before} if isinstance(before, _LISTS) else {}
         missing = None if before is None else ABSENT
-        return [
-            unwrapped(item, child, everything=everything, before=known.get(_identity(item, field), missing))
-            for item in value
-        ]
+        return [inside(item, before=known.get(_identity(item, field), missing)) for item in value]
     return value
 
 

@@ -89,7 +89,8 @@ def _of_dataclass(annotation: Any, part: dataclasses.Field[Any]) -> FieldInfo:
 
 
 def _of_key(annotation: Any, *, optional: bool) -> FieldInfo:
-    while get_origin(annotation) in _MARKS:
+    while (mark := get_origin(annotation)) in _MARKS:
+        optional = optional or mark in (NotRequired, typing_extensions.NotRequired)  # a text does not tell the class
         annotation = get_args(annotation)[0]
     return FieldInfo.from_annotated_attribute(annotation, None) if optional else FieldInfo.from_annotation(annotation)
 

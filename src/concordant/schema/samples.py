@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from concordant.schema.annotations import split_annotation
 from concordant.schema.equality import LENIENT
@@ -73,6 +73,9 @@ ANYTHING: tuple[Any, ...] = (
 )
 
 
+_JSON = (str, int, float, bool, type(None), list, dict)
+
+
 def samples_of(annotation: Any, inside: tuple[Any, ...] = ()) -> list[Any]:
     """Some values of a type, such as its own validation makes them, different ones of each of its members."""
     found: list[Any] = []
@@ -87,25 +90,32 @@ def samples_of(annotation: Any, inside: tuple[Any, ...] = ()) -> list[Any]:
 def _samples(annotation: Any, inside: tuple[Any, ...]) -> Iterator[Any]:
     bare, metadata = split_annotation(annotation)
     named = getattr(bare, "__supertype__", None) or getattr(bare, "__value__", None)
-    origin, arguments = get_origin(bare), get_args(bare)
-    if metadata:
+    if bare in (Any, object, JsonValue):
+        yield from (value for value in ANYTHING if type(value) in _JSON)
+    elif metadata:
         yield from _taken(Annotated[(bare, *metadata)], [*samples_of(bare, inside), *ANYTHING])
-    elif origin in (Union, types.UnionType):
-        yield from _turns([samples_of(member, inside) for member in arguments])
-    elif origin is typing.Literal:
-        yield from arguments
     elif named is not None and bare not in inside:
         yield from _taken(bare, samples_of(named, (*inside, bare)))
     elif is_model(bare) and bare not in inside:
         yield from _instances(bare, (*inside, bare))
+    elif get_args(bare):
+        yield from _of_generic(bare, inside)
     elif isinstance(bare, type) and issubclass(bare, enum.Enum):
         yield from bare
         if issubclass(bare, enum.Flag):
             yield bare(sum(member.value for member in bare))
-    elif arguments:
-        yield from _taken(bare, _holding(origin, arguments, inside))
     else:
         yield from _taken(bare, ANYTHING)
+
+
+def _of_generic(bare: Any, inside: tuple[Any, ...]) -> Iterator[Any]:
+    origin, arguments = get_origin(bare), get_args(bare)
+    if origin in (Union, types.UnionType):
+        yield from _turns([samples_of(member, inside) for member in arguments])
+    elif origin is typing.Literal:
+        yield from arguments
+    else:
+        yield from _taken(bare, _holding(origin, arguments, inside))
 
 
 def _turns(columns: list[list[Any]]) -> Iterator[Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field as dataclass_field
 from functools import cached_property, lru_cache, partial
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,7 +15,7 @@ from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError
 from concordant.kinds import OPEN, Field, Map, Record, Scalar
-from concordant.schema.annotations import is_shallow, split_annotation, without_none
+from concordant.schema.annotations import is_shallow, is_strict, split_annotation, without_none
 from concordant.schema.declarations import NATURAL, fields_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order
 from concordant.schema.fidelity import unfaithful
@@ -94,6 +95,11 @@ class Compiled:
             self._settle = root.kind.settled(root)
             self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
             self._fill = _filler(schema.model, root.fields)
+            infos = fields_in(schema.model).values()
+            strict = any(is_strict(Annotated[(info.annotation, None, *info.metadata)]) for info in infos)
+            self._validate_json: Callable[[bytes], dict[str, Any]] | None = (
+                partial(write.validator.validate_json, **_BY_ANY_NAME) if strict else None
+            )
             self._make = partial(TypeAdapter(schema.model).validate_python, **LENIENT)
 
     @cached_property
@@ -228,6 +234,9 @@ class Compiled:
             return self._validate(values), _NO_ERROR
         except ValidationError as error:
             loosely, reason = self._loosely[:1], error
+            if self._validate_json is not None:
+                with suppress(ValueError):  # the JSON form of a date does for a strict one, too
+                    return self._validate_json(encode(values)), _NO_ERROR
         except Exception as error:
             loosely, reason = self._loosely, error  # type: ignore[assignment]
         for validate, judged in zip(loosely, (False, True), strict=False):
