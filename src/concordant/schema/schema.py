@@ -81,26 +81,29 @@ class Compiled:
         self.declared = schema is not None
         self.checked = root.checked
         if schema is not None:
-            write = TypeAdapter(incoming_type(schema.model, root.fields))
-            self._validate: Callable[[Any], dict[str, Any]] = partial(write.validator.validate_python, **_BY_ANY_NAME)
-            serializer = SchemaSerializer(write.core_schema, CoreConfig(ser_json_inf_nan="constants"))
-            self._dump: Callable[[Any], Any] = partial(serializer.to_python, **_FORM)
-            self._to_json = partial(serializer.to_json, warnings=False)
-            self._spell = spelling_of(schema.model, root) if needs_spelling(schema.model, root) else None
-            self._doubtful = tuple(name for name, field in root.fields.items() if _is_doubtful(field))
-            self._shallow = not self._doubtful and all(
-                is_shallow(info.annotation) for info in fields_in(schema.model).values()
-            )
-            self._unordered = any(holds_sets(info.annotation) for info in fields_in(schema.model).values())
-            self._settle = root.kind.settled(root)
-            self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
-            self._fill = _filler(schema.model, root.fields)
-            infos = fields_in(schema.model).values()
-            strict = any(is_strict(Annotated[(info.annotation, None, *info.metadata)]) for info in infos)
-            self._validate_json: Callable[[bytes], dict[str, Any]] | None = (
-                partial(write.validator.validate_json, **_BY_ANY_NAME) if strict else None
-            )
-            self._make = partial(TypeAdapter(schema.model).validate_python, **LENIENT)
+            self._prepare(schema.model, root)
+
+    def _prepare(self, model: Any, root: Field) -> None:
+        """Makes what a model needs: for writes, and to build its instances."""
+        infos = fields_in(model).values()
+        types = [info.annotation for info in infos]
+        write = TypeAdapter(incoming_type(model, root.fields))
+        self._validate: Callable[[Any], dict[str, Any]] = partial(write.validator.validate_python, **_BY_ANY_NAME)
+        serializer = SchemaSerializer(write.core_schema, CoreConfig(ser_json_inf_nan="constants"))
+        self._dump: Callable[[Any], Any] = partial(serializer.to_python, **_FORM)
+        self._to_json = partial(serializer.to_json, warnings=False)
+        self._spell = spelling_of(model, root) if needs_spelling(model, root) else None
+        self._doubtful = tuple(name for name, field in root.fields.items() if _is_doubtful(field))
+        self._shallow = not self._doubtful and all(map(is_shallow, types))
+        self._unordered = any(map(holds_sets, types))
+        self._settle = root.kind.settled(root)
+        self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
+        self._fill = _filler(model, root.fields)
+        strict = any(is_strict(Annotated[(info.annotation, None, *info.metadata)]) for info in infos)
+        self._validate_json: Callable[[bytes], dict[str, Any]] | None = (
+            partial(write.validator.validate_json, **_BY_ANY_NAME) if strict else None
+        )
+        self._make = partial(TypeAdapter(model).validate_python, **LENIENT)
 
     @cached_property
     def _loosely(self) -> tuple[Callable[[Any], Any], ...]:
