@@ -46,8 +46,7 @@ class ModelElsewhere:
                 f"The state model {self.module}.{self.name} of a document that was pickled cannot be imported here "
                 f"({error}). Define it at the top of a module, or use document.value."
             ) from error
-        built: Any = compile_schema(model).build(value)
-        return built
+        return compile_schema(model).build(value)
 
 
 class Document:
