@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +17,7 @@ from crewai.flow.human_feedback import human_feedback
 from crewai.flow.persistence import FlowPersistence, SQLiteFlowPersistence, persist
 from pydantic import BaseModel
 
-from concordant import Counter, Map, Scalar, SchemaError, Set, Text, Workspace
+from concordant import ConcordantError, Counter, Map, Scalar, SchemaError, Set, Text, Workspace
 from concordant_crewai import MergeFlow, MergeFlowPersistence
 
 
@@ -515,3 +517,136 @@ def test_a_flow_that_waits_for_a_person_keeps_its_state() -> None:
     again.resume("fine")
     assert again.state.count == 11
     assert MergeFlowPersistence(Findings, workspace=ws).load_pending_feedback(flow.flow_id) is None
+
+
+# -- states that are not all JSON, questions to a person, copies ------------------------------------------------------
+
+
+class Asks:
+    """Answers a flow's questions, and looks at what is stored when it is asked."""
+
+    def __init__(self, look: Callable[[Any], Any]) -> None:
+        self.look = look
+        self.seen: list[Any] = []
+
+    def request_input(self, message: str, flow: Any, metadata: Any = None) -> str:
+        self.seen.append(self.look(flow))
+        return "yes"
+
+
+@pytest.mark.parametrize("timeout", [None, 20.0])
+def test_what_a_method_did_is_saved_before_it_asks(timeout: float | None) -> None:
+    """A crash while a person thinks loses nothing; what the method does afterwards counts once."""
+    workspace = Workspace()
+
+    class Interview(MergeFlow[Findings]):
+        @start()
+        def talk(self) -> None:
+            self.state.tags = self.state.tags | {"asked"}
+            self.state.count += 2
+            assert self.ask("go on?", timeout=timeout) == "yes"
+            self.state.count += 3
+            self.state.status = "done"
+
+    provider = Asks(lambda flow: MergeFlowPersistence(Findings, workspace=workspace).load_state(flow.flow_id))
+    flow = Interview(workspace=workspace, input_provider=provider)
+    flow.kickoff()
+    [kept] = provider.seen
+    assert (kept["tags"], kept["count"], kept["status"]) == (["asked"], 2, None)
+    assert (flow.state.count, flow.state.status, flow.state.tags) == (5, "done", {"asked"})
+    assert {c.agent for credits in flow.blame().values() for c in credits} <= {"talk", "inputs"}
+
+
+def test_a_question_beside_another_method_loses_nothing() -> None:
+    """What the others did meanwhile is merged, not put back."""
+    asked, done = threading.Event(), threading.Event()
+
+    class Interview(MergeFlow[Findings]):
+        @start()
+        def talk(self) -> None:
+            self.state.count += 1
+            self.ask("go on?")
+            self.state.count += 1
+
+        @start()
+        def work(self) -> None:
+            assert asked.wait(20)
+            self.state.count += 10
+            self.state.tags = {"work"}
+            done.set()
+
+    class Waits:
+        def request_input(self, message: str, flow: Any, metadata: Any = None) -> str:
+            asked.set()
+            assert done.wait(20)
+            return "yes"
+
+    flow = Interview(input_provider=Waits())
+    flow.kickoff()
+    assert (flow.state.count, flow.state.tags) == (12, {"work"}) and flow.escalations() == []
+
+
+@both
+def test_a_state_that_is_not_all_json_is_kept_as_by_the_stock_persistence(make: Make, tmp_path: Path) -> None:
+    """Sets and dates are kept in their JSON form, other objects as text; of equal saves nothing changes."""
+
+    class Odd:
+        def __str__(self) -> str:
+            return "odd"
+
+    state = {"id": "f", "set": {1}, "when": datetime(2026, 1, 2), "odd": Odd(), "pair": (1, {"in": Odd()})}
+    kept = make(tmp_path)
+    for _ in range(2):
+        kept.save_state("f", "begin", state)
+    found = kept.load_state("f")
+    assert found == {"id": "f", "set": [1], "when": "2026-01-02T00:00:00", "odd": "odd", "pair": [1, {"in": "odd"}]}
+
+
+def test_a_state_that_cannot_be_text_is_refused() -> None:
+    """With an error of ours, nothing of it saved."""
+    loop: dict[str, Any] = {"id": "f"}
+    loop["self"] = loop
+    for state in (loop, {"id": "f", (1, 2): "x"}):
+        kept = MergeFlowPersistence()
+        with pytest.raises(ConcordantError, match="JSON"):
+            kept.save_state("f", "begin", state)
+        assert kept.load_state("f") is None
+
+
+@pytest.mark.parametrize("base", [Flow, MergeFlow])
+def test_objects_last_from_method_to_method(base: Any) -> None:
+    """What is no JSON is there in the next method as it was left, as in CrewAI's own flows."""
+    lock = threading.Lock()
+
+    class Keeps(base[dict]):  # type: ignore[misc]
+        @start()
+        def begin(self) -> None:
+            self.state.update(lock=lock, seen={1}, when=datetime(2026, 1, 2), count=1)
+
+        @listen(begin)
+        def left(self) -> None:
+            assert self.state["lock"] is lock and self.state["when"] == datetime(2026, 1, 2)
+            self.state["seen"].add(2)
+
+        @listen(begin)
+        def right(self) -> None:
+            assert self.state["lock"] is lock
+            self.state["count"] += 1
+
+        @listen(and_(left, right))
+        def end(self) -> Any:
+            return self.state["seen"], self.state["count"], self.state["lock"]
+
+    flow = Keeps()
+    assert flow.kickoff() == ({1, 2}, 2, lock)
+    if isinstance(flow, MergeFlow):
+        assert flow.escalations() == []
+
+
+def test_a_persistence_may_be_copied_with_its_flow() -> None:
+    """A deep copy works on the same workspace, as one of CrewAI's own on the same file."""
+    kept = MergeFlowPersistence(Findings)
+    kept.save_state("f", "begin", Findings(id="f", count=2))
+    for copied in (copy.deepcopy(kept), copy.copy(kept), copy.deepcopy({"in": [kept]})["in"][0]):
+        found = copied.load_state("f")
+        assert found is not None and found["count"] == 2

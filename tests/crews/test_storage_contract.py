@@ -12,6 +12,7 @@ from crewai.memory.storage.backend import EmbeddingDimensionMismatchError, Stora
 from crewai.memory.storage.lancedb_storage import LanceDBStorage
 from crewai.memory.types import MemoryRecord
 
+from concordant.errors import InvalidWriteError
 from concordant_crewai import MergeStorage
 
 from .support import embed
@@ -65,6 +66,30 @@ def test_a_record_comes_back_as_it_was_saved(storage: StorageBackend) -> None:
         assert found is not None and found.model_dump() == saved.model_dump()
         assert found.embedding == pytest.approx(saved.embedding)
     assert storage.get_record("nobody") is None
+
+
+def test_a_record_equals_the_one_that_was_saved(storage: StorageBackend) -> None:
+    """As CrewAI's own records do, from either side; a changed copy does not."""
+    saved = record("apples are red", id="a", metadata={"n": 1}, embedding=[0.5] * 16)
+    storage.save([saved])
+    found = storage.get_record("a")
+    assert found == saved and saved == found and storage.get_record("a") == found
+    assert found is not None and found.model_copy(update={"content": "apples are green"}) != saved
+    assert found != "a" and [found] == [saved]
+
+
+@pytest.mark.parametrize("value", [object(), {1}, datetime(2026, 1, 2), b"x", {"deep": [{"in": {1}}]}])
+def test_metadata_that_is_no_json_is_refused(storage: StorageBackend, value: Any) -> None:
+    """By a save and by an update; nothing of it is stored, and what is there stays."""
+    storage.save([record("apples are red", id="a", metadata={"n": 1})])
+    for refused in (record("bananas", id="b", metadata={"odd": value}), record("c", id="a", metadata={"odd": value})):
+        with pytest.raises((TypeError, InvalidWriteError)):
+            storage.save([record("carrots", id="c"), refused])
+        assert storage.get_record("b") is None and storage.get_record("c") is None
+    with pytest.raises((TypeError, InvalidWriteError)):
+        storage.update(record("d", id="b", metadata={"odd": value}))
+    found = storage.get_record("a")
+    assert found is not None and found.metadata == {"n": 1}
 
 
 def test_an_empty_storage_answers(storage: StorageBackend) -> None:

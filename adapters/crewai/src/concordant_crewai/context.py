@@ -15,6 +15,7 @@ from crewai.events.event_context import get_current_parent_id
 __all__ = ["Work", "current_work"]
 
 _MOST_KNOWN = 4096
+_MOST_BESIDE = 256
 
 _known: dict[str, Work | None] = {}
 """By the id of the innermost start event, whose ancestors never change."""
@@ -27,11 +28,15 @@ class Work(NamedTuple):
         agent: the agent's role, or the flow method's name.
         units: ids of the start events of the units of work, the outermost first.
         began: when the innermost one began, in seconds since the epoch.
+        call: the id of the start event of the tool call under way, if there is one.
+        turn: orders tool calls by when the agent's model decided them: those that it made at once have one.
     """
 
     agent: str
     units: tuple[str, ...]
     began: float
+    call: str = ""
+    turn: int | None = None
 
 
 def current_work() -> Work | None:
@@ -67,7 +72,31 @@ def _read(record: Any, innermost: str) -> Work | None:
         event = parent
     if agent is None or not units:
         return None
-    return Work(agent, (*reversed(units),), began)
+    started = _event(record, innermost)
+    if started.type != "tool_usage_started":
+        return Work(agent, (*reversed(units),), began)
+    return Work(agent, (*reversed(units),), began, innermost, _turn_of(record, started))
+
+
+def _turn_of(record: Any, started: Any) -> int | None:
+    """When a tool call was decided: with the last call of the model before it or, where the model tells of none, with
+    the first of the tool calls that were under way when this one began."""
+    turn: int | None = started.emission_sequence
+    if turn is None:
+        return None
+    parent = record.get(started.parent_event_id) if started.parent_event_id else None
+    ended = set()
+    for event_id in reversed(parent.edges.get("child", ())[-_MOST_BESIDE:] if parent is not None else ()):
+        event = _event(record, event_id)
+        if event is None or event.emission_sequence is None or event.emission_sequence > started.emission_sequence:
+            continue
+        if event.type == "llm_call_started":
+            return int(event.emission_sequence)
+        if event.type == "tool_usage_started" and event.event_id not in ended:
+            turn = min(turn, event.emission_sequence)
+        elif event.started_event_id:
+            ended.add(event.started_event_id)
+    return turn
 
 
 def _event(record: Any, event_id: str | None) -> Any:

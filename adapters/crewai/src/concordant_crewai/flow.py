@@ -10,10 +10,11 @@ from functools import wraps
 from typing import Any, NamedTuple, TypeVar, cast
 
 from crewai.flow.flow import Flow
+from crewai.flow.flow_context import current_flow_method_name
 from pydantic import BaseModel, PrivateAttr
 
 from concordant import Credit, Escalation, Receipt, Workspace
-from concordant_crewai.flow_states import Worker
+from concordant_crewai.flow_states import Worker, values_of, with_objects
 from concordant_crewai.persistence import MergeFlowPersistence, run_under_way
 
 __all__ = ["MergeFlow"]
@@ -92,6 +93,18 @@ class MergeFlow(Flow[State]):
         """Which methods stand for each live value of the state, by path (``Workspace.blame``)."""
         return self._merging.blame(self.flow_id)
 
+    def ask(self, message: str, timeout: float | None = None, metadata: dict[str, Any] | None = None) -> str | None:
+        """Asks a person, as CrewAI's flow does; what the method has done so far is saved before it waits."""
+        fork = _fork.get()
+        if fork is not None and fork.flow is self:
+            self._merge(current_flow_method_name.get("unknown"), fork)
+        return super().ask(message, timeout=timeout, metadata=metadata)
+
+    def _checkpoint_state_for_ask(self) -> None:
+        """Leaves out CrewAI's own save of the whole state, which may not be what the method works on."""
+        if self.persistence is not self._merging:
+            super()._checkpoint_state_for_ask()
+
     # -- forking and merging -----------------------------------------------------------------------------------------
 
     def _forking(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,12 +144,12 @@ class MergeFlow(Flow[State]):
         with self._merge_lock:
             self._run().save("inputs", self._state)  # what kickoff was given
             worker = self._merging.worker(self.flow_id, self._state)
-            return Fork(self, worker, self._as_state(worker.load()))
+            return Fork(self, worker, self._as_state(worker.load(), self._state))
 
     def _merge(self, name: str, fork: Fork) -> None:
         fork.worker.save(name, fork.state)
         with self._merge_lock:
-            self._refresh(self._run())
+            self._refresh(self._run(), fork.state)
 
     def _run(self) -> Worker:
         """The worker of this run: what it has read is ``self._state``."""
@@ -148,14 +161,18 @@ class MergeFlow(Flow[State]):
             self._merging.hold(self.flow_id, run, self._state, cast(Worker, self._worker))
         return cast(Worker, self._worker)
 
-    def _refresh(self, worker: Worker) -> None:
-        self._state = self._as_state(worker.load())
+    def _refresh(self, worker: Worker, *states: Any) -> None:
+        """Makes the state what is merged by now, with the objects of earlier states as far as they are that."""
+        self._state = self._as_state(worker.load(), self._state, *states)
         if self._run_id is None:
             self._merging.hold(self.flow_id, None, self._state, worker)
 
-    def _as_state(self, values: dict[str, Any] | None) -> Any:
-        values = {**(values or {}), "id": self.flow_id}
-        return type(self._state).model_validate(values) if isinstance(self._state, BaseModel) else values
+    def _as_state(self, values: dict[str, Any] | None, *states: Any) -> Any:
+        merged = dict(values or {})
+        for state in states:
+            merged = with_objects(merged, state, values_of(state))
+        merged["id"] = self.flow_id
+        return type(self._state).model_validate(merged) if isinstance(self._state, BaseModel) else merged
 
 
 def _state_class(flow: type[Any], fields: dict[str, Any]) -> Any:

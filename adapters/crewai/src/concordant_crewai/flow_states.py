@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import copy
+import json
 import sys
 import threading
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any
 
 from crewai.flow.flow import FlowState
 from pydantic import BaseModel, create_model
+from pydantic_core import PydanticSerializationError
 
 from concordant import ConcordantError, Document, Scalar, Workspace
 from concordant.kinds import Kind
 
-__all__ = ["Kept", "Worker", "declared_class", "kept_class", "kept_named", "values_of"]
+__all__ = ["Kept", "Worker", "declared_class", "kept_class", "kept_named", "values_of", "with_objects"]
 
 _classes: dict[str, type[BaseModel]] = {}
 """State classes that were saved here, by the path under which a flow's document names them."""
@@ -82,16 +84,68 @@ class Worker:
 
 
 def values_of(state: Any) -> dict[str, Any]:
-    """The JSON values of a state.
+    """The JSON values of a state; what has no JSON form stands as text, as in CrewAI's own persistence.
 
     Raises:
-        ConcordantError: it is neither a model nor a dict.
+        ConcordantError: it is neither a model nor a dict, or it cannot even be put so.
     """
     if isinstance(state, BaseModel):
-        return state.model_dump(mode="json")
+        try:
+            return state.model_dump(mode="json")
+        except PydanticSerializationError:
+            return _json_of(dict(state))
     if isinstance(state, dict):
-        return copy.deepcopy(state)
+        return _json_of(state)
     raise ConcordantError(f"a flow's state is a pydantic model or a dict, not a {type(state).__name__}")
+
+
+def _json_of(values: dict[str, Any]) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(json.dumps(values, default=_plain))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConcordantError(f"a flow's state cannot be kept as JSON: {error}") from error
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return values_of(value)
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def with_objects(values: dict[str, Any], state: Any, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Merged values, with the objects of a state in the place of those that are no more than their JSON form.
+
+    So what has no JSON form lasts from one method of a run to the next, as long as no other worker has changed it.
+
+    Args:
+        state: the state with the objects.
+        kept: its JSON values (``values_of``).
+    """
+    found = dict(values)
+    for name, value in (dict(state) if isinstance(state, BaseModel) else state).items():
+        if name in found and name in kept and found[name] == kept[name] and not _is_json(value):
+            found[name] = _copied(value)
+    return found
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return type(value) is dict and all(type(k) is str and _is_json(part) for k, part in value.items())
+    if isinstance(value, list):
+        return type(value) is list and all(map(_is_json, value))
+    return value is None or type(value) in (str, int, float, bool)
+
+
+def _copied(value: Any) -> Any:
+    """A copy of what holds values; other objects (a connection, a lock) are shared by all methods, as in CrewAI."""
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={name: _copied(part) for name, part in value})
+    if type(value) is dict:
+        return {key: _copied(part) for key, part in value.items()}
+    return type(value)(map(_copied, value)) if type(value) in (list, tuple, set, frozenset) else value
 
 
 def declared_class(state_class: Any) -> type[BaseModel] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Self
 
 from crewai.events.event_bus import crewai_event_bus
 from crewai.events.event_context import get_current_parent_id, get_last_event_id
@@ -67,6 +67,10 @@ class MergeFlowPersistence(FlowPersistence):
         if self._model is not None:
             self._kind(*kept_class(self._model))
         self.init_db()
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Returns the persistence itself: a copied flow works on the same workspace, as on the same database."""
+        return self
 
     @property
     def workspace(self) -> Workspace:

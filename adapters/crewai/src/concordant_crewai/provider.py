@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Literal
 from weakref import WeakSet
 
 from concordant import TaskScope, Workspace
+from concordant.workspace.scope import AgentRun
 from concordant_crewai.context import Work, current_work
 from concordant_crewai.events import announce
 
@@ -38,7 +40,9 @@ def task_scope() -> TaskScope | None:
         return scope
     origin = "crewai:" + "/".join(work.units)
     # A task that CrewAI runs again sees what its earlier run wrote: it is one execution, whose writes all count.
-    scope = TaskScope(f"{origin}|{work.agent}", work.agent, origin, work.units[-1], "", work.began, relation)
+    # It is also the run of its agent: what its tools have shown it counts in its later calls.
+    run = AgentRun(origin, partial(owned, origin), work.turn, work.call, began=work.began)
+    scope = TaskScope(f"{origin}|{work.agent}", work.agent, origin, work.units[-1], "", work.began, relation, run=run)
     _last = (work, scope)
     return scope
 
@@ -46,3 +50,10 @@ def task_scope() -> TaskScope | None:
 def relation(mine: str, theirs: str) -> Literal["same", "concurrent", "ordered"]:
     """A task has seen its own writes and those of the work that it delegated; all else is a matter of time."""
     return "same" if theirs == mine or theirs.startswith(f"{mine}/") else "ordered"
+
+
+def owned(mine: str, theirs: str) -> Literal["own", "below", ""]:
+    """Whether a write is of a task itself, or of the work that it delegated."""
+    if theirs == mine:
+        return "own"
+    return "below" if theirs.startswith(f"{mine}/") else ""

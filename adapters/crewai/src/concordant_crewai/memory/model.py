@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -9,8 +10,9 @@ from crewai.memory.types import MemoryRecord
 from pydantic import BaseModel, PrivateAttr
 
 from concordant import Document, Map, Scalar, Schema, Set, Text
+from concordant.errors import Fault, InvalidWriteError
 
-__all__ = ["SCHEMA", "MergedRecord", "Remembered", "changes_of", "fields_of", "record_of"]
+__all__ = ["SCHEMA", "MergedRecord", "Remembered", "changes_of", "check_metadata", "fields_of", "record_of"]
 
 
 class Remembered(BaseModel):
@@ -44,6 +46,14 @@ class MergedRecord(MemoryRecord):
         """The document as it was when the record was read."""
         return self._seen
 
+    def __eq__(self, other: object) -> bool:
+        """Compares as CrewAI's own records do: by the fields, of whichever class the other one is."""
+        if not isinstance(other, MemoryRecord):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]  # as that of every record
+
 
 def record_of(document: Document, value: dict[str, Any], embedding: list[float] | None = None) -> MergedRecord:
     """The record that a document shows."""
@@ -63,6 +73,31 @@ def record_of(document: Document, value: dict[str, Any], embedding: list[float] 
     )
     record._seen = document
     return record
+
+
+def check_metadata(namespace: tuple[str, ...], record: MemoryRecord) -> None:
+    """Refuses metadata that is no JSON, which could not be read back as it was.
+
+    Raises:
+        InvalidWriteError: lists each place.
+    """
+    faults = [*_no_json(record.metadata, ("metadata",))]
+    if faults:
+        raise InvalidWriteError(namespace, record.id, faults)
+
+
+def _no_json(value: Any, path: tuple[Any, ...]) -> Iterator[Fault]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if isinstance(key, str):
+                yield from _no_json(part, (*path, key))
+            else:
+                yield Fault(path, f"the key {key!r} is a {type(key).__name__}", "Use a string", key)
+    elif isinstance(value, (list, tuple)):
+        for number, part in enumerate(value):
+            yield from _no_json(part, (*path, number))
+    elif value is not None and not isinstance(value, (str, int, float)):
+        yield Fault(path, f"a {type(value).__name__} is no JSON", "Use text, numbers, lists and dicts", value)
 
 
 def fields_of(record: MemoryRecord) -> dict[str, Any]:

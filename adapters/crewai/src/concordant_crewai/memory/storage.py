@@ -14,7 +14,7 @@ from crewai.memory.storage.backend import StorageBackend
 from crewai.memory.types import MemoryRecord, ScopeInfo
 
 from concordant import Document, Escalation, HistoryEntry, Receipt, Workspace
-from concordant_crewai.memory.model import SCHEMA, MergedRecord, changes_of, fields_of
+from concordant_crewai.memory.model import SCHEMA, MergedRecord, changes_of, check_metadata, fields_of
 from concordant_crewai.memory.places import beside, lancedb
 from concordant_crewai.memory.records import Criteria, Entry, Records, fact_of
 from concordant_crewai.memory.view import Embedder, View
@@ -114,6 +114,7 @@ class MergeStorage:
         """
         for record in records:
             self._view.check(record.embedding)
+            check_metadata(self.namespace, record)
         with self._lock:
             self._records.follow()
             new: dict[tuple[Any, ...], MemoryRecord] = {}
@@ -149,6 +150,7 @@ class MergeStorage:
             InvalidWriteError: the record cannot be stored.
         """
         self._view.check(record.embedding)
+        check_metadata(self.namespace, record)
         seen = record.seen if isinstance(record, MergedRecord) else None
         found = None if seen is not None else self._reads.get(get_current_parent_id() or "", {}).get(record.id)
         current = self._find(record.id)
