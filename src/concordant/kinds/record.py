@@ -9,12 +9,13 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from concordant.errors import MisshapenError
-from concordant.kinds.base import Field, Kind, Look
+from concordant.kinds.base import Contest, Field, Kind, Look, Option
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar
 from concordant.kinds.shape import check_node
 from concordant.tree import PARKED, Change, Path
-from concordant.values import ABSENT
+from concordant.tree.parts import stamps_below
+from concordant.values import ABSENT, encode
 
 __all__ = ["OPEN", "OpenRecord", "Record", "field_at", "open_field", "public_path", "split_slot"]
 
@@ -89,7 +90,7 @@ class Record(Kind):
             result: dict[str, Any] = {}
             for slot, part in self.parts(look, field, cell):
                 value = part.kind.read(look, part, (*path, slot), (*public, part.name), cell[slot])
-                if value is not ABSENT:
+                if value is not ABSENT and part.name not in result:
                     result[part.name] = value
             if not result and not look.entries(cell.get(None, ())) and look.included is not None:
                 return ABSENT
@@ -124,6 +125,28 @@ class Record(Kind):
 @dataclass(frozen=True, slots=True)
 class OpenRecord(Record):
     """A record without a model: every field is a ``Scalar``, shown as first written while it is contested."""
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        value = Record.read(self, look, field, path, public, cell)
+        if isinstance(value, dict) and len(value) < sum(part is not None and part != PARKED for part in cell):
+            self._ask(look, field, path, public, cell, value)
+        return value
+
+    def _ask(
+        self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, value: dict[str, Any]
+    ) -> None:
+        """Asks about names under which several kinds are stored: models that differ wrote them."""
+        found: dict[str, list[Option]] = {}
+        quiet = Look("update", look.included)
+        for slot, part in self.parts(look, field, cell):
+            inner = part.kind.read(quiet, part, (), (), cell[slot])
+            if inner is not ABSENT:
+                found.setdefault(part.name, []).append(Option(encode(inner), stamps_below(cell[slot])))
+        for name, options in found.items():
+            if len(options) > 1:
+                home, shown = open_field(name, "scalar"), encode(value[name])
+                place = (*path, home.slot)
+                look.contests.append(Contest((*public, name), place, "schema", "", shown, tuple(options), home))
 
     def field(self, field: Field, name: str) -> Field:
         return open_field(name, "scalar")

@@ -13,6 +13,7 @@ from concordant.kinds.base import reading
 from concordant.kinds.record import OpenRecord, field_at, split_slot
 from concordant.record.drift import Fit, adapted
 from concordant.record.leases import living, with_dead
+from concordant.record.parked import spot_of
 from concordant.record.record import Record
 from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
@@ -142,7 +143,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
     if write.mode == "delete":
         change.delete((), existed=write.existed)
     elif write.mode == "decide":
-        _decide(change, write)
+        _decide(change, write, root)
     else:
         change.enter(())
         if write.mode == "edit":
@@ -225,7 +226,7 @@ def _close_parked(change: Change, write: Write) -> None:
         change.set(place, tuple(entry for entry in register if entry.stamp.agent != write.stamp.agent))
 
 
-def _decide(change: Change, write: Write) -> None:
+def _decide(change: Change, write: Write, root: Field) -> None:
     contest = write.contest
     assert contest is not None
     value = write.decision
@@ -247,7 +248,10 @@ def _decide(change: Change, write: Write) -> None:
     field = contest.field
     assert field is not None
     if contest.reason == "type":
-        change.set((PARKED, json.dumps(contest.path)), ())
+        for text in change.keys((PARKED,)):
+            spot = spot_of(root, tuple(json.loads(text)))
+            if spot is not None and spot.public == contest.path:
+                change.set((PARKED, text), ())
     elif contest.reason == "schema":
         _clear_strangers(change, contest.place[:-1], field)
         if value is ABSENT:

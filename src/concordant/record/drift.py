@@ -17,8 +17,8 @@ from concordant.kinds import Contest, Field, Look, Option
 from concordant.kinds.conversion import Fit, converted, refitted
 from concordant.kinds.keyed import key_of
 from concordant.kinds.record import OpenRecord, Record as RecordKind, split_slot, stored_field
-from concordant.record.stamps import stamps_below
 from concordant.tree import PARKED, Path, Tree
+from concordant.tree.parts import stamps_below
 from concordant.values import ABSENT, decode, encode
 
 __all__ = ["Adapted", "Fit", "adapted", "fitted", "former_names"]
@@ -162,8 +162,10 @@ class _Fitting:
         elif not isinstance(field.kind, RecordKind):
             value = ABSENT
         form = self.fit(public, value) if value is not ABSENT else ABSENT
-        if form is ABSENT or isinstance(stored, list):
+        told = any(contest.path == public for contest in self.look.contests)  # then a question tells of it already
+        if not told and (form is ABSENT or isinstance(stored, list)):
             self._ask(field, path, public, form, [Option(encode(stored), stamps_below(cell))])
+        self.asked += told
         return form
 
     def _parts(self, field: Field, cell: Any, path: Path, public: tuple[str, ...], value: Any) -> Any:
@@ -204,13 +206,11 @@ class _Fitting:
         self.asked += 1
         shown = ABSENT if base is ABSENT else encode(base)
         contests = self.look.contests
-        known = next((contest for contest in contests if contest.path == public), None)
+        known = next((one for one in contests if one.path == public and one.reason == "schema"), None)
         if known is None:
             contests.append(Contest(public, path, "schema", "", shown, tuple(options), field))
-        elif known.reason == "schema":
+        else:
             contests[contests.index(known)] = known._replace(base=shown, options=_merged([*known.options, *options]))
-        elif len(options) > 1:  # of a single one that question tells already
-            contests.append(Contest(public, path, "schema", "", shown, tuple(options), field))
 
 
 def _merged(options: list[Option]) -> tuple[Option, ...]:

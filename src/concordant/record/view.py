@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from concordant.causal import Stamp, has_met, order_of
 from concordant.kinds import Contest, Field, Look, Option
 from concordant.kinds.base import reading
-from concordant.kinds.record import field_at, public_path, split_slot
+from concordant.kinds.record import OpenRecord, field_at, public_path, split_slot
 from concordant.record.drift import Fit, adapted, fitted, former_names
 from concordant.record.leases import earlier_lives, living
+from concordant.record.parked import ask_about_parked, parked_names
 from concordant.record.record import Record
-from concordant.record.stamps import stamps_below
 from concordant.sequence.pieces import Sequence
-from concordant.tree import PARKED, Path, Tree, alternatives, leaf_at, leaves, place_leaf, restored
+from concordant.tree import PARKED, Path, Tree, leaf_at, leaves, place_leaf, restored
 from concordant.values import ABSENT, JSON, encode
 
 __all__ = ["View", "view"]
@@ -63,6 +62,7 @@ def view(
         return value
 
     value = shown(look, tree)
+    drifts = drifts or any(contest.reason == "schema" for contest in look.contests)
     if value is not ABSENT and fits is not None and not fits(value):
         value, drifts = _largest_fitting(tree, root, look, fits, shown), True
     if value is ABSENT and PARKED in tree and not tree.get(None):
@@ -70,8 +70,8 @@ def view(
     undeclared: tuple[str, ...] = ()
     if value is not ABSENT:
         if PARKED in tree:
-            _parked(look, root, tree, value)
-        if root.fields and len(tree) > len(value):
+            ask_about_parked(look, root, tree, value)
+        if not isinstance(root.kind, OpenRecord) and (len(tree) > len(value) or PARKED in tree):
             undeclared = _undeclared(tree, root)
     body = None if value is ABSENT else encode(value)
     return View(body, tuple(look.contests), tuple(look.settled), undeclared, drifts)
@@ -86,56 +86,8 @@ def _standing(record: Record) -> Tree:
 
 def _undeclared(tree: Tree, root: Field) -> tuple[str, ...]:
     known = {*root.fields, *former_names(root)}
-    names = (split_slot(slot)[1] for slot in tree if slot is not None and slot != PARKED)
+    names = [split_slot(slot)[1] for slot in tree if slot is not None and slot != PARKED] + parked_names(tree)
     return tuple(dict.fromkeys(name for name in names if name not in known))
-
-
-def _parked(look: Look, root: Field, tree: Tree, value: dict[str, Any]) -> None:
-    """Values of the wrong type, each contested with what stands at its path."""
-    for text, register in tree[PARKED].items():
-        path = tuple(json.loads(text))
-        found = _place_of(root, path)
-        if found is None:
-            continue  # of a field that the model no longer has
-        place, field = found
-        options = []
-        current: Any = value
-        for part in path:
-            current = current.get(part, ABSENT) if isinstance(current, dict) else ABSENT
-        if current is not ABSENT:
-            options.append(Option(encode(current), _writers(tree, place, field)))
-        for group in alternatives(register):
-            stamps = sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of)
-            options.append(Option(group[0].value, tuple(stamps)))
-        base = ABSENT if current is ABSENT else encode(current)
-        look.contests.append(Contest(path, place, "type", "", base, tuple(options), field))
-
-
-def _writers(tree: Tree, place: Path, field: Field) -> tuple[Stamp, ...]:
-    """Who wrote what is shown at a place, under whatever kind or name it is stored."""
-    cell = leaf_at(tree, place)
-    if cell is not None:
-        return stamps_below(cell)
-    holder: Any = leaf_at(tree, place[:-1]) or {}
-    names = {field.name, *field.former}
-    found = {s for slot in holder if slot and split_slot(slot)[1] in names for s in stamps_below(holder[slot])}
-    return tuple(sorted(found, key=order_of))
-
-
-def _place_of(root: Field, path: tuple[str, ...]) -> tuple[Path, Field] | None:
-    """The place in the tree, and the field, of a public path; ``None`` if the model has no such place."""
-    place: list[str | None] = []
-    field = root
-    for part in path:
-        if part in field.fields:
-            field = field.fields[part]
-            place.append(field.slot)
-        elif field.child is not None:
-            field = field.child
-            place.append(part)
-        else:
-            return None
-    return tuple(place), field
 
 
 def _largest_fitting(

@@ -254,7 +254,10 @@ class SqlStorage:
         query = "SELECT DISTINCT namespace, fingerprint FROM concordant_documents WHERE version > ?"
         ids: list[int] = []
         for name, fingerprint in self.database.rows(query, (after,)):
-            if not is_present(fingerprint, self._projection.fingerprint(load_namespace(name))):
+            namespace = load_namespace(name)
+            if self._projection.shape(namespace) and not is_present(
+                fingerprint, self._projection.fingerprint(namespace)
+            ):
                 same, known = ("IS NULL", ()) if fingerprint is None else ("= ?", (fingerprint,))
                 query = (
                     f"SELECT id FROM concordant_documents WHERE namespace = ? AND version > ? AND fingerprint {same}"

@@ -15,9 +15,21 @@ __all__ = [
     "parted",
     "replaced_what_was_seen",
     "split_by",
+    "stamps_below",
     "uncovered",
     "unseen_part",
 ]
+
+
+def stamps_below(cell: object) -> tuple[Stamp, ...]:
+    """The stamps of all writes that stand below a place, oldest first."""
+    found: set[Stamp] = set()
+    for _, leaf in leaves(cell):
+        if isinstance(leaf, Sequence):
+            found.update(leaf.stamps())
+        else:
+            found.update(stamp for entry in leaf for stamp in entry.stamps)
+    return tuple(sorted(found, key=order_of))
 
 
 def unseen_part(leaf: Leaf, seen: SeenBy) -> Leaf | None:

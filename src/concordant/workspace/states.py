@@ -118,7 +118,7 @@ def current_view(state: State, schema: Compiled, replica: str) -> View:
             fits=schema.fits if schema.checked or alien else None,
             fit=schema.fit if alien else None,
         )
-        if alien and not found.drifts:
+        if not found.drifts:
             state.alien = False
     return state.cache  # type: ignore[no-any-return]
 

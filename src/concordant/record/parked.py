@@ -1,0 +1,99 @@
+"""Values of the wrong type, which wait for a decision at the root of a record's tree, by the path of their write."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from concordant.causal import Stamp, order_of
+from concordant.kinds import Contest, Field, Look, Option
+from concordant.kinds.record import OpenRecord, open_field, split_slot
+from concordant.tree import PARKED, Path, Tree, alternatives, leaf_at
+from concordant.tree.parts import stamps_below
+from concordant.values import ABSENT, decode, encode
+
+__all__ = ["Spot", "ask_about_parked", "parked_names", "spot_of"]
+
+
+class Spot(NamedTuple):
+    """Where a parked value is asked about: the part of its path that the model has, and what remains of it.
+
+    A field may have become another since, which has nothing inside that could be asked about by itself.
+    """
+
+    public: tuple[str, ...]
+    place: Path
+    field: Field
+    rest: tuple[str, ...]
+
+
+def spot_of(root: Field, path: tuple[str, ...]) -> Spot | None:
+    """Where the value that was parked at a path is asked about; ``None`` if the model no longer has the field."""
+    if isinstance(root.kind, OpenRecord):
+        field = open_field(path[0], "scalar")
+        return Spot(path[:1], (field.slot,), field, path[1:])
+    names = {former: name for name, part in root.fields.items() for former in part.former}
+    field, place, public = root, list[str | None](), list[str]()
+    for number, part in enumerate(path):
+        name = part if number else names.get(part, part)
+        if name in field.fields:
+            field = field.fields[name]
+            place.append(field.slot)
+        elif field.child is not None:
+            field = field.child
+            place.append(name)
+        else:
+            break
+        public.append(name)
+    return Spot(tuple(public), tuple(place), field, path[len(public) :]) if public else None
+
+
+def parked_names(tree: Tree) -> list[str]:
+    """The fields in which something is parked."""
+    return [json.loads(text)[0] for text in tree.get(PARKED, ())]
+
+
+def ask_about_parked(look: Look, root: Field, tree: Tree, value: dict[str, Any]) -> None:
+    """Adds a question for each place at which something is parked, with what stands there beside it."""
+    spots: dict[tuple[str, ...], Spot] = {}
+    waiting: dict[tuple[str, ...], list[Option]] = {}
+    for text, register in tree[PARKED].items():
+        spot = spot_of(root, tuple(json.loads(text)))
+        if spot is not None:
+            spots[spot.public] = spot
+            waiting.setdefault(spot.public, []).extend(_options(register, spot.rest))
+    for public, options in waiting.items():
+        _, place, field, _ = spots[public]
+        current: Any = value
+        for part in public:
+            current = current.get(part, ABSENT) if isinstance(current, dict) else ABSENT
+        if current is not ABSENT:
+            options = [Option(encode(current), _writers(tree, place, field)), *options]
+        base = ABSENT if current is ABSENT else encode(current)
+        look.contests.append(Contest(public, place, "type", "", base, tuple(options), field))
+
+
+def _options(register: Any, rest: tuple[str, ...]) -> list[Option]:
+    """What is parked, as a value of the place where it is asked about."""
+    options = []
+    for group in alternatives(register):
+        stamps = sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of)
+        text = group[0].value
+        if rest and text is not None:
+            whole: Any = decode(text)
+            for part in reversed(rest):
+                whole = {part: whole}
+            text = encode(whole)
+        options.append(Option(text, tuple(stamps)))
+    return options
+
+
+def _writers(tree: Tree, place: Path, field: Field) -> tuple[Stamp, ...]:
+    """Who wrote what is shown at a place, under whatever kind or name it is stored."""
+    cell = leaf_at(tree, place)
+    if cell is not None:
+        return stamps_below(cell)
+    holder: Any = leaf_at(tree, place[:-1]) or {}
+    names = {field.name, *field.former}
+    found = {s for slot in holder if slot and split_slot(slot)[1] in names for s in stamps_below(holder[slot])}
+    return tuple(sorted(found, key=order_of))
