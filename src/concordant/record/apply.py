@@ -248,10 +248,7 @@ def _decide(change: Change, write: Write, root: Field) -> None:
     field = contest.field
     assert field is not None
     if contest.reason == "type":
-        for text in change.keys((PARKED,)):
-            spot = spot_of(root, tuple(json.loads(text)))
-            if spot is not None and spot.public == contest.path:
-                change.set((PARKED, text), ())
+        _clear_parked(change, root, contest.path)
     elif contest.reason == "schema":
         _clear_strangers(change, contest.place[:-1], field)
         if value is ABSENT:
@@ -263,6 +260,13 @@ def _decide(change: Change, write: Write, root: Field) -> None:
         field.kind.contribute(change, field, contest.place, value)
     else:
         field.kind.edit(change, field, contest.place, current, value)
+
+
+def _clear_parked(change: Change, root: Field, public: Path) -> None:
+    for text in change.keys((PARKED,)):
+        spot = spot_of(root, tuple(json.loads(text)))
+        if spot is not None and spot.public == public:
+            change.set((PARKED, text), ())
 
 
 def _clear_strangers(change: Change, holder: Path, field: Field) -> None:

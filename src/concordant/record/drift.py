@@ -147,26 +147,29 @@ class _Fitting:
 
     def part(self, field: Field, cell: Any, path: Path, public: tuple[str, ...], value: Any) -> Any:
         """The value of a field (or of a key of a map) in the present model's form; ``ABSENT`` if it does not fit."""
-        if isinstance(field.kind, RecordKind) and isinstance(value, dict) and isinstance(cell, dict):
-            value = self.record(field, cell, path, public, value)
-        elif field.child is not None and _is_deep(field.child) and isinstance(cell, dict):
-            value = self._parts(field, cell, path, public, value)
+        if isinstance(cell, dict):
+            if isinstance(field.kind, RecordKind) and isinstance(value, dict):
+                value = self.record(field, cell, path, public, value)
+            elif field.child is not None and _is_deep(field.child):
+                value = self._parts(field, cell, path, public, value)
         form = self.fit(public, value)
         if form is not ABSENT:
             return form
-        stored = value
-        if field.child is not None and isinstance(value, dict):
-            value = self._parts(field, cell, path, public, value)
-        elif isinstance(value, list):
-            value = self._items(field, public, value)
-        elif not isinstance(field.kind, RecordKind):
-            value = ABSENT
-        form = self.fit(public, value) if value is not ABSENT else ABSENT
+        rest = self._fitting_part(field, cell, path, public, value)
+        form = self.fit(public, rest) if rest is not ABSENT else ABSENT
         told = any(contest.path == public for contest in self.look.contests)  # then a question tells of it already
-        if not told and (form is ABSENT or isinstance(stored, list)):
-            self._ask(field, path, public, form, [Option(encode(stored), stamps_below(cell))])
+        if not told and (form is ABSENT or isinstance(value, list)):
+            self._ask(field, path, public, form, [Option(encode(value), stamps_below(cell))])
         self.asked += told
         return form
+
+    def _fitting_part(self, field: Field, cell: Any, path: Path, public: tuple[str, ...], value: Any) -> Any:
+        """What of a value fits by itself; ``ABSENT`` if it has no parts."""
+        if field.child is not None and isinstance(value, dict):
+            return self._parts(field, cell, path, public, value)
+        if isinstance(value, list):
+            return [item for item in value if self.fit(public, [item]) is not ABSENT]
+        return value if isinstance(field.kind, RecordKind) else ABSENT
 
     def _parts(self, field: Field, cell: Any, path: Path, public: tuple[str, ...], value: Any) -> Any:
         """The values of a map, or the records of a set of them, each as far as it fits."""
@@ -185,9 +188,6 @@ class _Fitting:
             key: self.part(child, cell.get(key, {}), (*path, key), (*public, key), item) for key, item in value.items()
         }
         return {key: item for key, item in parts.items() if item is not ABSENT}
-
-    def _items(self, field: Field, public: tuple[str, ...], value: list[Any]) -> list[Any]:
-        return [item for item in value if self.fit(public, [item]) is not ABSENT]
 
     def _stranger(
         self, field: Field, cell: Tree, others: Mapping[str, Field], path: Path, public: tuple[str, ...], own: Any

@@ -67,14 +67,12 @@ def view(
         value, drifts = _largest_fitting(tree, root, look, fits, shown), True
     if value is ABSENT and PARKED in tree and not tree.get(None):
         value = {}
-    undeclared: tuple[str, ...] = ()
-    if value is not ABSENT:
-        if PARKED in tree:
-            ask_about_parked(look, root, tree, value)
-        if not isinstance(root.kind, OpenRecord) and (len(tree) > len(value) or PARKED in tree):
-            undeclared = _undeclared(tree, root)
-    body = None if value is ABSENT else encode(value)
-    return View(body, tuple(look.contests), tuple(look.settled), undeclared, drifts)
+    if value is ABSENT:
+        return View(None, tuple(look.contests), tuple(look.settled), (), drifts)
+    if PARKED in tree:
+        ask_about_parked(look, root, tree, value)
+    undeclared = _undeclared(tree, root) if len(tree) > len(value) else ()
+    return View(encode(value), tuple(look.contests), tuple(look.settled), undeclared, drifts)
 
 
 def _standing(record: Record) -> Tree:
@@ -85,6 +83,8 @@ def _standing(record: Record) -> Tree:
 
 
 def _undeclared(tree: Tree, root: Field) -> tuple[str, ...]:
+    if isinstance(root.kind, OpenRecord):
+        return ()
     known = {*root.fields, *former_names(root)}
     names = [split_slot(slot)[1] for slot in tree if slot is not None and slot != PARKED] + parked_names(tree)
     return tuple(dict.fromkeys(name for name in names if name not in known))
