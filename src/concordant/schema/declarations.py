@@ -236,8 +236,10 @@ def _declared(
     if kind.name != Map.name and not _check_inside(kind, annotation, faults, path):
         return None
     field = check(name, kind, annotation, faults, path, checked)
-    if field is not None and field.child is None and not is_faithful(annotation):
-        object.__setattr__(field, "form", form_of(annotation, metadata if isinstance(kind, Scalar) else ()))
+    if field is not None and field.child is None:
+        own = tuple(metadata) if isinstance(kind, Scalar) else ()
+        if not is_faithful(annotation, own):
+            object.__setattr__(field, "form", form_of(annotation, own))
     return field
 
 

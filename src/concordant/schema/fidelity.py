@@ -31,7 +31,7 @@ from concordant.schema.equality import are_equal, in_order, is_uuid
 from concordant.schema.keys import is_key_type
 from concordant.schema.models import fields_in, has_validators, is_model, is_typed_dict, validators_of
 from concordant.schema.samples import ANYTHING, samples_of
-from concordant.values import decode
+from concordant.values import decode, encode
 
 if TYPE_CHECKING:
     from concordant.schema.schema import Compiled
@@ -51,27 +51,27 @@ _HARMLESS = {
 """What a model's configuration may say without a change of what is stored and read."""
 
 
-def is_faithful(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
+def is_faithful(annotation: Any, metadata: tuple[Any, ...] = (), inside: tuple[Any, ...] = ()) -> bool:
     """Whether it can be told from a type that each value reads back as the same."""
-    bare, metadata = split_annotation(annotation)
-    if bare in (Any, object, JsonValue) or bare in inside:
-        return True
-    return all(map(_only_constrains, metadata)) and _is_faithful_type(bare, inside)
+    bare, own = split_annotation(annotation)
+    if not all(map(_only_constrains, (*own, *metadata))):
+        return False
+    return bare in (Any, object, JsonValue) or bare in inside or _is_faithful_type(bare, inside)
 
 
 def _is_faithful_type(bare: Any, inside: tuple[Any, ...]) -> bool:
     named = getattr(bare, "__supertype__", None) or getattr(bare, "__value__", None)
     if named is not None:
-        return is_faithful(named, (*inside, bare))
+        return is_faithful(named, inside=(*inside, bare))
     origin, arguments = get_origin(bare), get_args(bare)
     if origin is typing.Literal:
         return _are_plain(arguments)
     if origin in (Union, types.UnionType):
-        return _is_told_apart(arguments) and all(is_faithful(member, inside) for member in arguments)
+        return _is_told_apart(arguments) and all(is_faithful(member, inside=inside) for member in arguments)
     if origin in _HOLDERS:
         keyed = origin is dict
         parts = [argument for argument in arguments if argument is not Ellipsis]
-        return (not keyed or is_key_type(arguments[0])) and all(is_faithful(part, inside) for part in parts)
+        return (not keyed or is_key_type(arguments[0])) and all(is_faithful(part, inside=inside) for part in parts)
     return _is_faithful_class(bare, inside)
 
 
@@ -144,7 +144,7 @@ def _is_plain_model(model: Any, inside: tuple[Any, ...]) -> bool:
         fields = fields_in(model)
     except NameError:
         return False
-    return all(not info.exclude and is_faithful(_whole(info), inside) for info in fields.values())
+    return all(not info.exclude and is_faithful(_whole(info), inside=inside) for info in fields.values())
 
 
 def _whole(info: FieldInfo) -> Any:
@@ -305,9 +305,12 @@ def _problem(compiled: Compiled, place: _Place) -> str | None:
 def _is_of(annotation: Any) -> Callable[[Any], bool]:
     """Tells values of a type from what its validators make of something else."""
     adapter: TypeAdapter[Any] = TypeAdapter(_bare(annotation))
+    anything = any(member in (Any, object) for member in members_of(annotation))
 
     def is_of(value: Any) -> bool:
         try:
+            if anything and not are_equal(decode(encode(value)), value):
+                return False
             return are_equal(adapter.validate_python(value, strict=True), value)
         except Exception:
             return False

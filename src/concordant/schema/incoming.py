@@ -180,8 +180,14 @@ def contribution(annotation: Any, field: Field, metadata: Sequence[Any] = (), *,
     if functions:
         return Annotated[(annotation, *functions)]
     if isinstance(kind, (Set, List)):
-        return list[(get_args(annotation) or (Any,))[0]]  # type: ignore[misc]  # in the order given
+        items = list[(get_args(annotation) or (Any,))[0]]  # type: ignore[misc, valid-type]  # in the order given
+        return Annotated[items, BeforeValidator(_in_one_order)] if isinstance(kind, Set) else items
     return annotation
+
+
+def _in_one_order(value: Any) -> Any:
+    """A Python set has another order in each process."""
+    return sorted(value, key=repr) if type(value) in (set, frozenset) else value
 
 
 def _of_scalar(annotation: Any, checks: list[Any], *, left: Left) -> Any:

@@ -168,7 +168,7 @@ def said_by(value: Any, *, everything: bool, default: Any = None) -> dict[str, A
     found: dict[str, Any] = {}
     for name, item in there.items():
         if name in known:
-            if default is None or item != getattr(default, name):
+            if default is None or item != getattr(default, name, _MISSING):
                 found[name] = item
         elif not isinstance(value, BaseModel) or isinstance(item, _MUTABLE):  # others cannot be changed in place
             made = _default(fields[name])
@@ -178,6 +178,7 @@ def said_by(value: Any, *, everything: bool, default: Any = None) -> dict[str, A
     return found
 
 
+_MISSING = object()
 _MUTABLE = (list, dict, set, bytearray, BaseModel)
 
 

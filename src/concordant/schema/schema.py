@@ -9,12 +9,12 @@ from dataclasses import dataclass, field as dataclass_field
 from functools import cached_property, lru_cache, partial
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, PlainValidator, TypeAdapter, ValidationError, WrapValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError
-from concordant.kinds import OPEN, Field, Map, Record, Scalar
+from concordant.kinds import OPEN, Field, Map, Record, Scalar, Set
 from concordant.schema.annotations import is_shallow, is_strict, split_annotation, without_none
 from concordant.schema.declarations import NATURAL, fields_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order
@@ -25,7 +25,7 @@ from concordant.schema.models import fields_in, has_validators, is_instance, is_
 from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
-from concordant.schema.steps import steps_to
+from concordant.schema.steps import field_of, steps_to
 from concordant.values import ABSENT, Unstorable, decode, encode, same
 
 __all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
@@ -94,8 +94,8 @@ class Compiled:
         self._to_json = partial(serializer.to_json, warnings=False)
         self._spell = spelling_of(model, root) if needs_spelling(model, root) else None
         self._doubtful = tuple(name for name, field in root.fields.items() if _is_doubtful(field))
-        self._shallow = not self._doubtful and all(map(is_shallow, types))
-        self._unordered = any(map(holds_sets, types))
+        self._unordered = any(_is_unordered(info, root.fields[name]) for name, info in fields_in(model).items())
+        self._shallow = not (self._doubtful or self._unordered) and all(map(is_shallow, types))
         self._settle = root.kind.settled(root)
         self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
         self._fill = _filler(model, root.fields)
@@ -160,7 +160,7 @@ class Compiled:
             return _open_body(namespace, key, value), _NOTHING
         try:
             if not spelt and (self._spell is not None or type(value) is not dict):
-                value = self._spell(value) if self._spell is not None else _by_names(value)
+                value = self._spell(value) if self._spell is not None else self._by_names(value)
             try:
                 return self._body(self._validate(value)), _NOTHING
             except Unstorable:
@@ -171,6 +171,9 @@ class Compiled:
             raise InvalidWriteError(namespace, key, [error.fault]) from error
         except Refused as error:
             raise InvalidWriteError(namespace, key, error.faults) from error.__cause__
+
+    def _by_names(self, value: Any) -> Any:
+        return unwrapped(value, self.root, everything=False) if is_instance(value) else value
 
     def _body(self, given: dict[str, Any]) -> bytes:
         if self._shallow:
@@ -250,9 +253,19 @@ class Compiled:
             except Exception as error:
                 reason = error  # type: ignore[assignment]
                 continue
-            if not judged or self.fits(self._settled(self._dump(found))):
+            if not judged or self._may_fit(found):
                 return found, _NO_ERROR
         return None, reason
+
+    def _may_fit(self, given: dict[str, Any]) -> bool:
+        """Whether validators that failed on what was given alone can judge it in a document."""
+        try:
+            self.build(self._settled(self._dump(given)))
+        except ValidationError:
+            return self.checked  # then the merged document is judged by them
+        except Exception:
+            return False
+        return True
 
     def _field_by_field(self, value: Any) -> tuple[bytes, dict[tuple[str, ...], bytes]]:
         """Validates the fields of a write one by one, and parks what has the wrong type."""
@@ -336,7 +349,10 @@ class Compiled:
         found = decode(body)
         for step in steps:
             found = step.within(found)
-        return found
+        field = field_of(self.root, path)
+        is_set = field is not None and isinstance(field.kind, Set) and isinstance(value, list) and field.child is None
+        # a set has no order of its own: it stays in the one in which it was stored
+        return value if is_set and field is not None and field.kind.alike(field, value, found) else found
 
     def values_of(self, document: Any, before: Any = None) -> dict[str, Any]:
         """The fields of a model instance as they would be written.
@@ -347,6 +363,14 @@ class Compiled:
         """
         found = unwrapped(document, self.root, everything=True, before=before)
         return {name: found[name] for name in self.root.fields if name in found}
+
+
+def _is_unordered(info: FieldInfo, field: Field) -> bool:
+    """Whether what is given for a field may hold Python sets, once it is validated."""
+    if isinstance(field.kind, Set) and field.child is None:
+        changed = any(isinstance(item, (AfterValidator, WrapValidator, PlainValidator)) for item in info.metadata)
+        return changed or any(map(holds_sets, get_args(info.annotation)))
+    return holds_sets(info.annotation)
 
 
 def _is_doubtful(field: Field) -> bool:
@@ -361,10 +385,6 @@ class Refused(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
         super().__init__(*faults)
-
-
-def _by_names(value: Any) -> Any:
-    return said_by(value, everything=False) if is_instance(value) else value
 
 
 def _open_body(namespace: tuple[str, ...], key: str, value: Any) -> bytes:

@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 from concordant.kinds import Field, Map, Record
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.equality import LENIENT
-from concordant.schema.incoming import contribution, incoming_type
+from concordant.schema.incoming import contribution, incoming_type, unwrapped
 from concordant.schema.models import (
     Spellings,
     fields_in,
@@ -46,23 +46,31 @@ def spelling_of(model: Any, field: Field, default: Any = None) -> Spell:
     inner = {name: f for name, part in field.fields.items() if (f := _part_spelling(model, name, part))}
 
     def by_name(value: Any) -> Any:
-        if is_instance(value):
-            return said_by(value, everything=False, default=default)
         if isinstance(value, Mapping):
             return _by_name(value, aliases, fields) if aliases else dict(value)
-        return value
+        return of_instance(value) if is_instance(value) else value
+
+    def of_instance(value: Any) -> dict[str, Any]:
+        said = said_by(value, everything=False, default=default)
+        parts = field.fields
+        return {n: unwrapped(v, parts[n], everything=False, validated=True) for n, v in said.items() if n in parts}
 
     def made(value: Any) -> Any:
+        for validate in before:
+            value = validate(value)
         given = judge(by_name(value))
         return model.model_construct(**given) if issubclass(model, BaseModel) else given
 
     judge = _Judge(lambda: incoming_type(model, field.fields))
-    before = [_run(validator, made) for validator in model_validators_of(model)]
+    validators = model_validators_of(model)
+    around = [_run(item, made) for item in validators if isinstance(item, WrapValidator)]
+    before = [_run(item, made) for item in validators if not isinstance(item, WrapValidator)]
 
     def spell(value: Any) -> Any:
-        if not is_instance(value):
-            for validate in before:
-                value = validate(dict(value) if isinstance(value, Mapping) else value)
+        if is_instance(value):
+            return of_instance(value)
+        for validate in (*around, *before):
+            value = validate(dict(value) if isinstance(value, Mapping) else value)
         value = by_name(value)
         if isinstance(value, dict):
             for name, function in inner.items():
@@ -85,9 +93,13 @@ def _part_spelling(model: Any, name: str, field: Field) -> Spell | None:
     """The same for a field; ``None`` where there is one way to spell it, or its own type sees to that."""
     info: FieldInfo = fields_in(model)[name]
     default = None if info.default is PydanticUndefined else info.default
+    validators = (*info.metadata, *validators_of(model, name))
+    first = [item for item in validators if isinstance(item, _BEFORE)]
     inner = _inner_spelling(info.annotation, field, default)
     if inner is None:
-        return None
+        if not first or (field.child is None and not isinstance(field.kind, Record)):
+            return None
+        inner = _as_it_is
 
     def made(value: Any) -> Any:
         given = judge(inner(value))
@@ -98,8 +110,7 @@ def _part_spelling(model: Any, name: str, field: Field) -> Spell | None:
 
     judge = _Judge(lambda: contribution(info.annotation, field))
     adapter = _Judge(lambda: info.annotation)
-    validators = (*info.metadata, *validators_of(model, name))
-    before = [_run(item, made) for item in validators if isinstance(item, _BEFORE)]
+    before = [_run(item, made) for item in first]
 
     def spell(value: Any) -> Any:
         for validate in reversed(before):
@@ -107,6 +118,10 @@ def _part_spelling(model: Any, name: str, field: Field) -> Spell | None:
         return inner(value)
 
     return spell
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _inner_spelling(annotation: Any, field: Field, default: Any = None) -> Spell | None:
@@ -188,10 +203,11 @@ def _run(validator: Any, made: Callable[[Any], Any]) -> Spell:
     """
 
     def handed_on(value: Any) -> Any:
-        found = made(value)
         given = _given.get()
-        if given is not None:
-            given[:] = [value]
+        assert given is not None
+        given[:] = [value, False]
+        found = made(value)
+        given[:] = [value, True]
         return found
 
     inner: Any = Annotated[Any, PlainValidator(handed_on)] if isinstance(validator, WrapValidator) else Any
@@ -206,6 +222,6 @@ def _run(validator: Any, made: Callable[[Any], Any]) -> Spell:
             return given[0] if given else value  # the merged document tells whether it does
         finally:
             _given.reset(token)
-        return given[0] if given else result
+        return given[0] if given and given[1] else result
 
     return run

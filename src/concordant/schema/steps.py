@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from concordant.kinds import Field
 from concordant.values import ABSENT, decode
 
-__all__ = ["Step", "steps_to"]
+__all__ = ["Step", "field_of", "steps_to"]
 
 
 class Step(NamedTuple):
@@ -50,3 +50,11 @@ def steps_to(root: Field, path: tuple[str, ...]) -> list[Step] | None:
         else:
             return None
     return steps
+
+
+def field_of(root: Field, path: tuple[str, ...]) -> Field | None:
+    """The field of a public path; ``None`` if it leads nowhere in the model."""
+    field: Field | None = root
+    for part in path:
+        field = field and field.fields.get(part, field.child)
+    return field

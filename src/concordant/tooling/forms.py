@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     Field as Argument,
     PlainValidator,
@@ -18,7 +17,9 @@ from pydantic import (
 )
 
 from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set, Text
+from concordant.schema.annotations import without_none
 from concordant.schema.declarations import NATURAL
+from concordant.schema.models import fields_in
 from concordant.tooling.elements import ListPart, SetPart
 from concordant.tooling.parts import (
     SETTINGS,
@@ -56,7 +57,7 @@ class Form:
 
     def __init__(
         self,
-        model: type[BaseModel],
+        model: Any,
         field: Field,
         title: str,
         *,
@@ -68,7 +69,7 @@ class Form:
         gives = {name: taken.free(name) for name in field.fields}
         self.parts: list[Part] = []
         for name, inner in field.fields.items():
-            info = model.model_fields[name]
+            info = fields_in(model)[name]
             make = RequiredPart if name == by else part_class(inner.kind)
             says = (info.description or "") if name != by else "Tells which record."
             inside = title + name.title().replace("_", "")
@@ -124,7 +125,7 @@ class RecordPart(Part):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.form = Form(self.annotation, self.field, self.title)
+        self.form = Form(without_none(self.annotation), self.field, self.title)
 
     def value(self) -> Any:
         return self.form.arguments
