@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, GetPydanticSchema
+from pydantic_core import core_schema
 
 from concordant import Counter, List, Map, Scalar, SchemaError, Set
 from concordant.tooling import Toolkit
@@ -97,8 +98,10 @@ def test_a_schema_says_what_each_argument_is_for() -> None:
 def test_a_type_that_has_no_schema_is_an_error_at_once() -> None:
     """A field whose type cannot be described to a calling model is named when the tools are made."""
 
+    anything = core_schema.no_info_plain_validator_function(lambda value: value)
+
     class Opaque(BaseModel):
-        hook: Annotated[Callable[[], int] | None, Scalar()] = None
+        hook: Annotated[str | None, GetPydanticSchema(lambda *_: anything), Scalar()] = None
 
     with pytest.raises(SchemaError, match="Opaque: it cannot be described to a calling model"):
         Toolkit(Opaque)
