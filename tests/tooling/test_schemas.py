@@ -95,13 +95,14 @@ def test_a_schema_says_what_each_argument_is_for() -> None:
     assert resolve.arguments.model_json_schema()["required"] == ["id"]
 
 
+OPAQUE = GetPydanticSchema(lambda *_: core_schema.no_info_plain_validator_function(lambda value: value))
+
+
 def test_a_type_that_has_no_schema_is_an_error_at_once() -> None:
     """A field whose type cannot be described to a calling model is named when the tools are made."""
 
-    anything = core_schema.no_info_plain_validator_function(lambda value: value)
-
     class Opaque(BaseModel):
-        hook: Annotated[str | None, GetPydanticSchema(lambda *_: anything), Scalar()] = None
+        hook: Annotated[str | None, OPAQUE, Scalar()] = None
 
     with pytest.raises(SchemaError, match="Opaque: it cannot be described to a calling model"):
         Toolkit(Opaque)
