@@ -13,6 +13,7 @@ __all__ = [
     "ConcordantError",
     "ContestedError",
     "CorruptFrameError",
+    "DamagedDocumentError",
     "Fault",
     "HistoryExpiredError",
     "InvalidContributionError",
@@ -26,9 +27,19 @@ __all__ = [
     "StorageBusyError",
     "StorageError",
     "UnknownEscalationError",
+    "told",
 ]
 
 Path = tuple[Any, ...]
+
+
+def told(value: Any, most: int = 200) -> str:
+    """A value for a message, whatever it is: its ``repr``, cut where it is long; of one that has none its type."""
+    try:
+        text = repr(value)
+    except Exception:  # a number too long for text, a nesting too deep, an object that fails
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 class ConcordantError(Exception):
@@ -57,7 +68,7 @@ class SchemaError(ConcordantError, TypeError):
     def __init__(self, model: str, faults: Sequence[Fault]) -> None:
         self.model = model
         self.faults = tuple(faults)
-        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        lines = _lines(self.faults)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         super().__init__(f"{model} cannot be used as a state model ({count}):\n{lines}")
 
@@ -69,7 +80,7 @@ class InvalidWriteError(ConcordantError, ValueError):
         self.namespace = namespace
         self.key = key
         self.faults = tuple(faults)
-        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        lines = _lines(self.faults)
         super().__init__(f"The write to {_place(namespace, key)} was refused, nothing of it was applied:\n{lines}")
 
 
@@ -81,7 +92,7 @@ class InvalidContributionError(ConcordantError, TypeError):
         self.value = value
         self.problem = problem
         super().__init__(
-            f"The kind {kind!r}, as a reducer, was given {problem}: {repr(value)[:200]}. "
+            f"The kind {kind!r}, as a reducer, was given {problem}: {told(value)}. "
             "Return what the node adds to the field, of the field's type."
         )
 
@@ -145,7 +156,7 @@ class InvalidTokenError(ConcordantError, ValueError):
     def __init__(self, token: Any, reason: str, mend: str) -> None:
         self.token = token
         self.reason = reason
-        super().__init__(f"The token {repr(token)[:80]} cannot be used: {reason}. {mend}.")
+        super().__init__(f"The token {told(token, 80)} cannot be used: {reason}. {mend}.")
 
 
 class StaleWriteError(ConcordantError):
@@ -157,7 +168,7 @@ class StaleWriteError(ConcordantError):
         self.expected = expected
         self.current = current
         super().__init__(
-            f"{_place(namespace, key)} is at version {current}, the write asked for version {expected}. "
+            f"{_place(namespace, key)} is at version {current}, the write asked for version {told(expected)}. "
             "Read it again, or leave out if_version= to have the write merged."
         )
 
@@ -208,16 +219,48 @@ class StorageError(ConcordantError):
     def __init__(self, place: str, reason: str, mend: str) -> None:
         self.place = place
         self.reason = reason
+        self.parts = (place, reason, mend)
         super().__init__(f"{place}: {reason}. {mend}")
+
+
+class DamagedDocumentError(StorageError):
+    """What is stored of a document cannot be read; all others can.
+
+    Attributes:
+        namespace, key: the document.
+    """
+
+    def __init__(self, place: str, namespace: tuple[str, ...], key: str, reason: str) -> None:
+        self.namespace = namespace
+        self.key = key
+        mend = (
+            "Restore it from a back-up or another store, or set it aside: workspace.check(quarantine=True), "
+            "`concordant check --quarantine`"
+        )
+        super().__init__(place, f"{_place(namespace, key)} cannot be read ({reason})", mend)
 
 
 class StorageBusyError(StorageError):
     """Other writers kept a database locked for longer than ``lock_timeout``."""
 
 
+def _lines(faults: Sequence[Fault]) -> str:
+    """Faults, one a line, as many as somebody reads."""
+    more = [f"  - and {len(faults) - _SHOWN:,} more"] if len(faults) > _SHOWN else []
+    return "\n".join([*(f"  - {fault}" for fault in faults[:_SHOWN]), *more])
+
+
+_SHOWN = 100
+
+
 def _dotted(path: Path) -> str:
-    return ".".join(str(part) for part in path) if path else "(document)"
+    return ".".join(map(_name, path)) if path else "(document)"
 
 
 def _place(namespace: tuple[str, ...], key: str) -> str:
-    return f"{'/'.join(namespace)}:{key}"
+    return f"{'/'.join(map(_name, namespace))}:{_name(key)}"
+
+
+def _name(part: Any) -> str:
+    """A name as it is, unless it could pose as something else: with line breaks or control characters it is quoted."""
+    return part if isinstance(part, str) and part.isprintable() and len(part) <= 200 else told(part)

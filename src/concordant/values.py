@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from concordant.errors import Fault, Path
+from concordant.errors import Fault, Path, told
 
 __all__ = [
     "ABSENT",
     "JSON",
     "MAX_DEPTH",
+    "MAX_DIGITS",
     "REMOVED",
     "Absent",
     "Canon",
     "Unstorable",
     "alike",
     "canonical",
+    "check_numbers",
     "check_text",
     "decode",
     "encode",
@@ -45,6 +48,12 @@ decode: Callable[[JSON], Any] = from_json
 
 MAX_DEPTH = 128
 """Deepest nesting of a stored value; the JSON reader refuses what the writer still accepts beyond about 200."""
+
+MAX_DIGITS = 1_000
+"""Most digits of a stored whole number: the JSON reader takes 4,300, and sums of what agents count need room."""
+
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 
 
 class Absent:
@@ -89,12 +98,29 @@ def encode(value: Any, path: Path = ()) -> JSON:
         Unstorable: the value is not JSON, nests deeper than ``MAX_DEPTH``, holds a key that is no string (two keys
             could become one) or text that is no valid Unicode.
     """
-    if isinstance(value, (dict, list, tuple)):
-        _check(value, path, 1)
     try:
+        if isinstance(value, (dict, list, tuple)):
+            _check(value, path, 1)
         return to_json(value, inf_nan_mode="constants")
-    except (PydanticSerializationError, UnicodeEncodeError, ValueError, RecursionError) as error:
+    except Unstorable:
+        raise
+    except (PydanticSerializationError, ValueError, RuntimeError) as error:
         raise Unstorable(_fault(value, path, error)) from error
+
+
+def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:
+    """Refuses what holds a number with more digits than can be read back; returns the text.
+
+    Args:
+        value: what the JSON ``text`` was made of, to say where the number is.
+
+    Raises:
+        Unstorable: there is one.
+    """
+    if len(text) > MAX_DIGITS and _LONG_NUMBER.search(text) and _LONG_NUMBER.search(_TEXTS.sub(b"", text)):
+        problem = f"a whole number of more than {MAX_DIGITS:,} digits"
+        raise Unstorable(Fault(_place_of_number(value, path), problem, "Store it as text"))
+    return text
 
 
 def check_text(text: str, path: Path) -> None:
@@ -179,7 +205,7 @@ def _check(value: Any, path: Path, depth: int) -> None:
                 raise Unstorable(
                     Fault(
                         (*path, key),
-                        f"the key {key!r} is of type {type(key).__name__}, a JSON object has only strings as keys",
+                        f"the key {told(key)} is of type {type(key).__name__}, a JSON object has only strings as keys",
                         "Convert it with str()",
                         key,
                     )
@@ -195,7 +221,7 @@ def _check(value: Any, path: Path, depth: int) -> None:
 def _fault(value: Any, path: Path, error: Exception) -> Fault:
     """Finds the innermost part that cannot be stored, so that the message names it."""
     if isinstance(value, dict):
-        parts: list[tuple[Any, Any]] = list(value.items())
+        parts: list[tuple[Any, Any]] = [*zip(value, value.values(), strict=False)]
     elif isinstance(value, (list, tuple)):
         parts = list(enumerate(value))
     else:
@@ -217,6 +243,20 @@ def _fault(value: Any, path: Path, error: Exception) -> Fault:
 def _is_storable(value: Any) -> bool:
     try:
         to_json(value, inf_nan_mode="constants")
-    except (PydanticSerializationError, UnicodeEncodeError, ValueError, RecursionError):
+    except (PydanticSerializationError, ValueError, RuntimeError):
         return False
     return True
+
+
+def _place_of_number(value: Any, path: Path) -> Path:
+    parts: Any = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    )
+    for name, part in parts:
+        if isinstance(part, int) and part.bit_length() > 3 * MAX_DIGITS:
+            return (*path, name)
+        if isinstance(part, (dict, list, tuple)):
+            inner = _place_of_number(part, (*path, name))
+            if len(inner) > len(path) + 1:
+                return inner
+    return path

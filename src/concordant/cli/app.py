@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from concordant.cli.bench import bench
+from concordant.cli.check import check
 from concordant.cli.inbox import inbox
 from concordant.cli.rename import rename
 from concordant.cli.stats import stats
@@ -22,5 +23,6 @@ app = typer.Typer(
 app.command()(stats)
 app.command()(inbox)
 app.command()(sync)
+app.command()(check)
 app.command()(rename)
 app.command()(bench)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from concordant.bench import STRATEGIES, Costs, Strategy, Verdict, Workload, judge, load, play, truth_of
 from concordant.bench.strategies import Concordant
+from concordant.cli.stores import plain, say
 from concordant.errors import ConcordantError
 
 __all__ = ["bench"]
@@ -47,11 +48,12 @@ def bench(workload: WORKLOAD, think: THINK = True) -> None:
                 for strategy in (*STRATEGIES, Strategy("Concordant, SQLite", durable))
             ]
     except ConcordantError as error:
-        typer.echo(f"concordant: {workload}: {error}", err=True)
+        say(f"concordant: {workload}: {error}", err=True)
         raise typer.Exit(1) from error
     truth = truth_of(given)
-    Console().print(
-        f"{given.name}: {len(given.tasks)} tasks in {len(given.rounds)} rounds, {truth.contributions} contributions, "
+    Console(markup=False, emoji=False).print(
+        f"{plain(given.name)}: {len(given.tasks)} tasks in {len(given.rounds)} rounds, "
+        f"{truth.contributions} contributions, "
         f"{len(truth.conflicts)} conflicts"
     )
     Console().print(_table(rows))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from concordant.cli.stores import SCHEMAS, STORE, opened
+from concordant.cli.stores import SCHEMAS, STORE, opened, say
 
 __all__ = ["inbox"]
 
@@ -19,4 +19,4 @@ def inbox(
     """List what waits for a decision, with all contenders."""
     with opened(store, schemas) as workspace:
         for escalation in workspace.escalations(tuple(part for part in namespace.split("/") if part)):
-            typer.echo(str(escalation))
+            say(escalation)

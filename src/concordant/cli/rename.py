@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from concordant.cli.stores import STORE, opened
+from concordant.cli.stores import STORE, opened, say
+from concordant.storage.places import without_password
 
 __all__ = ["rename"]
 
@@ -16,4 +17,4 @@ def rename(
 ) -> None:
     """Give a store that was restored from a back-up, or copied, a name of its own, before it is written to."""
     with opened(store) as workspace:
-        typer.echo(f"{store} is now {workspace.rename(name)}")
+        say(f"{without_password(store)} is now {workspace.rename(name)}")

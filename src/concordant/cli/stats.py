@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from concordant.cli.stores import STORE, opened
+from concordant.cli.stores import STORE, opened, plain
 from concordant.workspace.statistics import Shares, Stats
 
 __all__ = ["stats"]
@@ -25,11 +26,16 @@ def stats(store: STORE) -> None:
         ("escalations", found.escalations),
     ):
         for which, count in sorted(counts.items()):
-            table.add_row(what, which, f"{count:,}")
+            table.add_row(what, shown(which), f"{count:,}")
     console = Console()
     console.print(table)
     if found.fields:
         console.print(_fields(found))
+
+
+def shown(text: str) -> Text:
+    """A name from the store, in which a terminal and Rich's markup find nothing to do."""
+    return Text(plain(text))
 
 
 def _fields(found: Stats) -> Table:
@@ -41,5 +47,5 @@ def _fields(found: Stats) -> Table:
     places = [("/".join(namespace), field, shares) for (namespace, field), shares in found.fields.items()]
     for namespace, field, shares in [*places, ("all", "", found.total)]:
         share = "" if shares.mergeable is None else f"{shares.mergeable:.1%}"
-        table.add_row(namespace, field, *(f"{count:,}" for count in shares), share)
+        table.add_row(shown(namespace), shown(field), *(f"{count:,}" for count in shares), share)
     return table

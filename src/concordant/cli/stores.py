@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Annotated, Any
 import typer
 
 from concordant.errors import ConcordantError
+from concordant.storage.places import without_password
 from concordant.workspace import Workspace
 
-__all__ = ["SCHEMAS", "STORE", "opened"]
+__all__ = ["SCHEMAS", "STORE", "opened", "plain", "say"]
 
 STORE = Annotated[str, typer.Argument(help="A SQLite file, or a url: sqlite:///team.db, postgresql://host/team.")]
 SCHEMAS = Annotated[
@@ -40,12 +42,28 @@ def opened(
     try:
         url = store if "://" in store or store.startswith("sqlite:") else f"sqlite:///{store}"
         if url.startswith("sqlite:///") and not new and not Path(url.removeprefix("sqlite:///")).exists():
-            raise ConcordantError(f"there is no file {url.removeprefix('sqlite:///')}")
+            raise ConcordantError(f"there is no file {without_password(url.removeprefix('sqlite:///'))}")
         with Workspace(url, schemas=_schemas(schemas), frame_key=key) as workspace:
             yield workspace
     except ConcordantError as error:
-        typer.echo(f"concordant: {error}", err=True)
+        say(f"concordant: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+def plain(text: object) -> str:
+    """Text from a store as one line that a terminal only shows: what could move its cursor, change its colours, turn
+    the direction of writing or pose as another line is escaped."""
+    return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else _escaped(c) for c in str(text))
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Prints text that may come from a store; of an error the lines stay lines."""
+    lines = str(text).split("\n") if err else [str(text)]
+    typer.echo("\n".join(map(plain, lines)), err=err)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def _schemas(name: str | None) -> Mapping[tuple[str, ...], Any] | None:

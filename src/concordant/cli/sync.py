@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from concordant.cli.stores import SCHEMAS, STORE, opened
+from concordant.cli.stores import SCHEMAS, STORE, opened, say
 from concordant.errors import ConcordantError
+from concordant.storage.places import without_password
 
 __all__ = ["sync"]
 
@@ -43,4 +44,4 @@ def sync(
         for store, workspace, count in zip((one, other), (here, there), changed, strict=True):
             open_ = len(workspace.escalations())
             more = f" ({open_ - before[workspace]:+d})" if open_ != before[workspace] else ""
-            typer.echo(f"{store}: {count} documents changed, {open_} escalations open{more}")
+            say(f"{without_password(store)}: {count} documents changed, {open_} escalations open{more}")

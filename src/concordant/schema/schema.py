@@ -13,8 +13,8 @@ from pydantic import AfterValidator, PlainValidator, TypeAdapter, ValidationErro
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
-from concordant.errors import Fault, InvalidWriteError, SchemaError
-from concordant.kinds import OPEN, Field, Map, Record, Scalar, Set
+from concordant.errors import Fault, InvalidWriteError, SchemaError, told
+from concordant.kinds import OPEN, Counter, Field, Map, Record, Scalar, Set
 from concordant.schema.annotations import is_shallow, is_strict, split_annotation, without_none
 from concordant.schema.declarations import NATURAL, fields_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order
@@ -26,7 +26,7 @@ from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
 from concordant.schema.steps import field_of, steps_to
-from concordant.values import ABSENT, Unstorable, decode, encode, same
+from concordant.values import ABSENT, Unstorable, check_numbers, decode, encode, same
 
 __all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
 
@@ -98,6 +98,7 @@ class Compiled:
         self._shallow = not (self._doubtful or self._unordered) and all(map(is_shallow, types))
         self._settle = root.kind.settled(root)
         self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
+        self._counts = tuple(name for name, field in root.fields.items() if isinstance(field.kind, Counter))
         self._fill = _filler(model, root.fields)
         strict = any(is_strict(Annotated[(info.annotation, None, *info.metadata)]) for info in infos)
         self._validate_json: Callable[[bytes], dict[str, Any]] | None = (
@@ -171,18 +172,25 @@ class Compiled:
             raise InvalidWriteError(namespace, key, [error.fault]) from error
         except Refused as error:
             raise InvalidWriteError(namespace, key, error.faults) from error.__cause__
+        except Exception as error:  # of what the caller gave
+            raise InvalidWriteError(namespace, key, [_unreadable(error)]) from error
 
     def _by_names(self, value: Any) -> Any:
         return unwrapped(value, self.root, everything=False) if is_instance(value) else value
 
     def _body(self, given: dict[str, Any]) -> bytes:
+        for name in self._counts:
+            if isinstance(given.get(name), str):  # Pydantic takes an enum's value for a number, whatever it is
+                raise Refused([Fault((name,), "it is no number", "Give a number", given[name])])
         if self._shallow:
             for name in self._sets:
                 if name in given and not are_distinct(given[name]):
                     break
             else:
                 try:
-                    return self._to_json(given)
+                    return check_numbers(self._to_json(given), given)
+                except Unstorable:
+                    raise
                 except ValueError as error:
                     raise Refused([self._unstorable(given, error)]) from error
         try:
@@ -196,7 +204,7 @@ class Compiled:
             for name in self._doubtful:
                 if name in given:
                     self._check_reads_back(name, given[name], values[name])
-            return encode(values)
+            return check_numbers(encode(values), values)
         except (Unstorable, Refused):
             raise
         except Exception as error:
@@ -206,9 +214,9 @@ class Compiled:
         """Refuses a value that would be read as another one."""
         again, _ = self._tried({name: stored})
         if again is None or not are_equal(again[name], given):
-            shown = "not at all" if again is None else f"as {again[name]!r}"
+            shown = "not at all" if again is None else f"as {told(again[name])}"
             mend = "Make its type, validators and serializers such that they take what is stored, and return the same"
-            raise Refused([Fault((name,), f"stored as {stored!r}, it would be read back {shown}", mend, given)])
+            raise Refused([Fault((name,), f"stored as {told(stored)}, it would be read back {shown}", mend, given)])
 
     def _settled(self, values: dict[str, Any]) -> Any:
         if self._settle is None:
@@ -316,7 +324,8 @@ class Compiled:
             if path is None:
                 continue  # taken with what holds it
             try:
-                parked[path] = encode(_take(rest, path), path)
+                part = _take(rest, path)
+                parked[path] = check_numbers(encode(part, path), part, path)
             except Unstorable as reason:
                 fatal.append(reason.fault)
 
@@ -389,15 +398,22 @@ class Refused(Exception):
 
 def _open_body(namespace: tuple[str, ...], key: str, value: Any) -> bytes:
     """The JSON of what is written where there is no model."""
-    if not isinstance(value, dict):
-        if not isinstance(value, Mapping):
-            fault = Fault((), f"a {type(value).__name__} is no mapping", "Give a dict of fields", value)
-            raise InvalidWriteError(namespace, key, [fault])
-        value = dict(value)
+    if not isinstance(value, (dict, Mapping)):
+        fault = Fault((), f"a {type(value).__name__} is no mapping", "Give a dict of fields", value)
+        raise InvalidWriteError(namespace, key, [fault])
     try:
-        return encode(value)
+        value = value if type(value) is dict else dict(value)
+        return check_numbers(encode(value), value)
     except Unstorable as error:
         raise InvalidWriteError(namespace, key, [error.fault]) from error
+    except Exception as error:
+        raise InvalidWriteError(namespace, key, [_unreadable(error)]) from error
+
+
+def _unreadable(error: Exception) -> Fault:
+    """What is wrong with a value that cannot even be looked at."""
+    said = str(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {error}"
+    return Fault((), f"it cannot be read ({said[:200]})", "Give storable values")
 
 
 def compile_schema(schema: Any) -> Compiled:
@@ -409,8 +425,10 @@ def compile_schema(schema: Any) -> Compiled:
     if is_model(schema):
         schema = Schema(schema)
     if not isinstance(schema, Schema):
-        fault = Fault((), f"{schema!r} is no state model", "Give a subclass of pydantic.BaseModel, or Schema(Model)")
-        raise SchemaError(repr(schema), [fault])
+        fault = Fault(
+            (), f"{told(schema)} is no state model", "Give a subclass of pydantic.BaseModel, or Schema(Model)"
+        )
+        raise SchemaError(told(schema), [fault])
     return _compile(schema)
 
 
@@ -419,7 +437,9 @@ def _compile(schema: Schema) -> Compiled:
     model = schema.model
     faults: list[Fault] = []
     if not is_model(model):
-        raise SchemaError(repr(model), [Fault((), f"{model!r} is no model", "Give a subclass of pydantic.BaseModel")])
+        raise SchemaError(
+            told(model), [Fault((), f"{told(model)} is no model", "Give a subclass of pydantic.BaseModel")]
+        )
     if schema.on_delete not in ("escalate", "delete", "update"):
         faults.append(
             Fault(("on_delete",), f"unknown on_delete={schema.on_delete!r}", 'Use "escalate", "delete" or "update"')

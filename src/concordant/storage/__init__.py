@@ -3,6 +3,7 @@
 from concordant.storage.base import (
     Beside,
     Desk,
+    Examined,
     Forgotten,
     Knowledge,
     Place,
@@ -11,6 +12,7 @@ from concordant.storage.base import (
     Row,
     State,
     Storage,
+    StoreExamined,
     Totals,
     Update,
 )
@@ -23,6 +25,7 @@ __all__ = [
     "Beside",
     "Condition",
     "Desk",
+    "Examined",
     "Forgotten",
     "Knowledge",
     "MemoryStorage",
@@ -34,6 +37,7 @@ __all__ = [
     "SqliteOptions",
     "State",
     "Storage",
+    "StoreExamined",
     "Totals",
     "Update",
     "open_storage",

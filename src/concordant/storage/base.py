@@ -13,10 +13,12 @@ from concordant.storage.events import Events
 from concordant.storage.outcomes import Outcomes
 from concordant.storage.projection import Projection
 from concordant.tree import LeafChange
+from concordant.values import Absent
 
 __all__ = [
     "Beside",
     "Desk",
+    "Examined",
     "Forgotten",
     "Knowledge",
     "Namespace",
@@ -26,6 +28,7 @@ __all__ = [
     "Row",
     "State",
     "Storage",
+    "StoreExamined",
     "Totals",
     "Update",
 ]
@@ -163,6 +166,51 @@ class Forgotten(NamedTuple):
 
     documents: int
     rows: int
+
+
+class Examined(NamedTuple):
+    """What is stored of a document.
+
+    Attributes:
+        place: namespace and key.
+        state: what it is; ``None`` if that cannot be read.
+        shown: the value that is kept beside a record, for listings and filters (``None``: it shows none); ``ABSENT``
+            where none is kept.
+        fingerprint: of the schema by which that was made; ``None``: it was written once, or nothing is kept beside it.
+        version: the number of its last commit.
+        open: how many open questions it is said to have.
+        questions: the ids of those that are stored.
+        rows: its journal, newest first; ``None`` where it cannot be read.
+        trouble: why something of it cannot be read.
+    """
+
+    place: Place
+    state: State | None
+    shown: bytes | Absent | None
+    fingerprint: str | None
+    version: int
+    open: int
+    questions: frozenset[str]
+    rows: Sequence[Row] | None
+    trouble: str | None = None
+
+
+class StoreExamined(NamedTuple):
+    """What is stored of a store as a whole.
+
+    Attributes:
+        n: the number of the last commit.
+        newest: the highest number that any document or journal row bears.
+        trimmed: up to which commit the journal may have been forgotten.
+        strays: how many journal rows and open questions belong to no document.
+        damage: what the database says of itself.
+    """
+
+    n: int
+    newest: int
+    trimmed: int
+    strays: int
+    damage: Sequence[str]
 
 
 class Storage(Protocol):
@@ -360,6 +408,19 @@ class Storage(Protocol):
             places: the documents, each with its version; one that was committed to since stays.
             rows_before: the time, in seconds since the epoch, of the oldest that stays.
         """
+        ...
+
+    def examine_store(self) -> StoreExamined:
+        """What is stored beside the documents, for whoever verifies it."""
+        ...
+
+    def examine(self, place: Place | None = None) -> Iterator[Examined]:
+        """What is stored of all documents, readable or not, or of one (as it is between two commits)."""
+        ...
+
+    def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
+        """Takes documents, with all that is known of them, out of the store, for the reasons given; they are kept where
+        nobody reads. Returns how many."""
         ...
 
     def close(self) -> None:

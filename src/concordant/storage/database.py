@@ -82,6 +82,10 @@ class Database(Protocol):
         """
         ...
 
+    def damage(self) -> Sequence[str]:
+        """What the database says is wrong with itself; nothing if it does not tell, or all is well."""
+        ...
+
     def listener(self) -> Listener:
         """Waits for what other processes announce."""
         ...

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from concordant.causal import VersionVector, merge_vectors
+from concordant.errors import StorageError
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
 from concordant.storage.base import (
     Beside,
+    Examined,
     Forgotten,
     Knowledge,
     Namespace,
     Place,
     Row,
     State,
+    StoreExamined,
     Totals,
     Update,
 )
@@ -26,6 +31,7 @@ from concordant.storage.conditions import Condition
 from concordant.storage.memory_events import MemoryEvents
 from concordant.storage.outcomes import counted
 from concordant.storage.projection import Projection
+from concordant.values import ABSENT
 
 __all__ = ["MemoryStorage"]
 
@@ -65,6 +71,9 @@ class MemoryStorage:
         self._forgotten: VersionVector = {}
         self._exported = -1
         self._changed: dict[tuple[Namespace, str], int] | None = None  # in the order of n, once somebody has asked
+        self.aside: list[tuple[Place, str, State | None]] = []  # documents that were set aside, with the reasons
+        self._refusal: StorageError | None = None  # why nothing can be written any more
+        _opened.add(self)
 
     def attach(self, projection: Projection) -> None:
         """Nothing is kept beside the records."""
@@ -80,6 +89,8 @@ class MemoryStorage:
         op: tuple[str, str, int, float] | None,
     ) -> int:
         with self.lock:
+            if self._refusal is not None:
+                self._check_open()
             space = self.spaces.get(namespace)
             if space is None:
                 space = self.spaces[namespace] = {}
@@ -96,6 +107,8 @@ class MemoryStorage:
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         with self.lock:
+            if self._refusal is not None:
+                self._check_open()
             space = self.spaces.get(namespace)
             state = space.get(key) if space is not None else None
             n = self.n + 1
@@ -145,6 +158,7 @@ class MemoryStorage:
 
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
         with self.lock:
+            self._check_open()
             undo: list[tuple[Namespace, str, State | None]] = []
             n, clock, rows = self.n, self.clock, list(self.rows_kept)
             open_, closed = dict(self.open), OrderedDict(self.closed)
@@ -349,11 +363,13 @@ class MemoryStorage:
 
     def rename(self, replica: str, upto: int) -> None:
         with self.lock:
+            self._check_open()
             self._learned[self.replica] = upto
             self.replica = replica
 
     def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
         with self.lock:
+            self._check_open()
             gone = 0
             for (namespace, key), version in places:
                 state = self.load(namespace, key)
@@ -370,5 +386,71 @@ class MemoryStorage:
             self.rows_kept = deque((row for row in self.rows_kept if row[3] >= rows_before), maxlen=self._journal)
             return Forgotten(gone, rows - len(self.rows_kept))
 
+    def examine_store(self) -> StoreExamined:
+        with self.lock:
+            versions = [state.version if isinstance(state, Record) else state[2] for _, _, state in self.documents(())]
+            newest = max([*versions, *(row[2] for row in self.rows_kept)], default=0)
+            strays = sum(self.load(*place) is None for place in self.open)
+            return StoreExamined(self.n, newest, self._trimmed(), strays, ())
+
+    def _trimmed(self) -> int:
+        """Up to which commit the journal may have been forgotten."""
+        return self.rows_kept[0][2] - 1 if self.rows_kept else self.n
+
+    def examine(self, place: Place | None = None) -> Iterator[Examined]:
+        with self.lock:
+            places = [(namespace, key) for namespace, key, _ in self.documents(())] if place is None else [place]
+            rows: dict[Place, list[Row]] = {}
+            for row in reversed(self.rows_kept):
+                rows.setdefault((row[0], row[1]), []).append(Row(*row))
+            return iter([found for one in places if (found := self._examined(one, rows.get(one, []))) is not None])
+
+    def _examined(self, place: Place, rows: Sequence[Row]) -> Examined | None:
+        state = self.load(*place)
+        if state is None:
+            return None
+        cached = state.cache if isinstance(state, Record) and not (state.pending or state.swept) else None
+        shown = cached.body if cached is not None else ABSENT
+        version = state.version if isinstance(state, Record) else state[2]
+        questions = frozenset(self.open_of(place))
+        return Examined(place, state, shown, None, version, len(questions), questions, rows)
+
+    def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
+        with self.lock:
+            self._check_open()
+            for place, reason in places:
+                self.aside.append((place, reason, self.load(*place)))
+                self._save_beside(place, Beside(erases=True), 0.0)
+                self._put(*place, None)
+        return len(places)
+
     def close(self) -> None:
-        """Nothing to release."""
+        self._refusal = self._refusal or StorageError(_PLACE, "the workspace was closed", "Open another one")
+
+    def _check_open(self) -> None:
+        """Raises why nothing can be written any more, if so."""
+        if self._refusal is not None:
+            raise StorageError(*self._refusal.parts)
+
+    def _after_fork(self) -> None:
+        """In the child of a fork: a lock may be held by a thread that is not there, and what would be written here
+        reaches nobody."""
+        self.lock = threading.RLock()
+        self.events.forked()
+        reason = "this process was forked from the one that made the workspace, and has a copy of what it held then"
+        mend = "Make the workspace after the fork; to share one, keep it in a file (sqlite:///team.db) or in Postgres"
+        self._refusal = StorageError(_PLACE, reason, mend)
+
+
+_PLACE = "the workspace in memory"
+
+_opened: weakref.WeakSet[MemoryStorage] = weakref.WeakSet()
+
+
+def _in_child() -> None:
+    for storage in list(_opened):
+        storage._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

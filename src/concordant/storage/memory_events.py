@@ -36,6 +36,10 @@ class MemoryEvents:
                 self._kept += [(time, Told((n, number), "", event)) for number, event in enumerate(events)]
                 self._news.notify_all()
 
+    def forked(self) -> None:
+        """In the child of a fork: whoever held the lock is not there."""
+        self._news = threading.Condition()
+
     def forget_before(self, time: float) -> None:
         """Forgets old events that every named subscriber has dealt with."""
         with self._news:

@@ -8,7 +8,6 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 from concordant.errors import ConcordantError, StorageBusyError, StorageError
 from concordant.storage.clock import SharedClock
@@ -18,6 +17,7 @@ from concordant.storage.events import Listener
 from concordant.storage.listening import PostgresListener
 from concordant.storage.migrating import VERSION, checked, migrate
 from concordant.storage.options import PostgresOptions
+from concordant.storage.places import scrubbed, without_password
 from concordant.storage.postgres_writing import PostgresWriting, with_marks
 from concordant.storage.tables import POSTGRES
 
@@ -62,7 +62,7 @@ class PostgresDatabase:
         self._psycopg = psycopg
         self._connecting = postgres_connecting
         self._url = url
-        self.place = _without_password(url)
+        self.place = without_password(url).partition("?")[0]
         self._options = options
         self._clock = SharedClock()
         self._lock = threading.Lock()
@@ -116,7 +116,7 @@ class PostgresDatabase:
             except self._psycopg.Error as error:
                 passes = self._is_loss(error) if connected else any(text in str(error) for text in _PASSING)
                 if not passes or time.monotonic() > end:
-                    raise self._ours(error) from error
+                    raise self._ours(error) from self._cause(error)
             time.sleep(_PAUSES[2])
 
     def _connect(self) -> Connection:
@@ -160,12 +160,12 @@ class PostgresDatabase:
                 if self._committed(unknown, end):
                     return unknown.result  # type: ignore[no-any-return]
                 if time.monotonic() > end:
-                    raise self._ours(unknown.error) from unknown.error
+                    raise self._ours(unknown.error) from self._cause(unknown.error)
             except self._psycopg.Error as error:
                 if results:  # the connection was lost on its way back to the pool
                     return results[0]
                 if not self._may_repeat(error) or time.monotonic() > end:
-                    raise self._ours(error) from error
+                    raise self._ours(error) from self._cause(error)
             time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
             attempt += 1
             self._drop_broken()
@@ -190,7 +190,8 @@ class PostgresDatabase:
 
     def _ours(self, error: Exception) -> StorageError:
         errors = self._psycopg.errors
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        said = str(error).strip()
+        reason = scrubbed(said.splitlines()[0], self._url) if said else type(error).__name__
         if isinstance(error, errors.LockNotAvailable):
             mend = "Nothing of the call was stored; write less at once, or wait longer (lock_timeout)"
             return StorageBusyError(self.place, f"it was locked by others ({reason})", mend)
@@ -202,6 +203,10 @@ class PostgresDatabase:
         elif isinstance(error, errors.ReadOnlySqlTransaction):
             mend = "Nothing of the call was stored; name a writable server in the url"
         return StorageError(self.place, reason, mend)
+
+    def _cause(self, error: Exception) -> Exception | None:
+        """The driver's error, to be shown with ours unless it tells a secret."""
+        return error if scrubbed(str(error), self._url) == str(error) else None
 
     def _committed(self, unknown: _Unknown, end: float) -> bool:
         """What became of a transaction whose connection was lost while it was being committed.
@@ -227,7 +232,8 @@ class PostgresDatabase:
                 error = lost
             time.sleep(0.05)
         mend = "It is not known whether the call was stored: look, before you call again"
-        raise StorageError(self.place, f"the connection was lost at the commit ({unknown.error})", mend) from error
+        reason = scrubbed(f"the connection was lost at the commit ({unknown.error})", self._url)
+        raise StorageError(self.place, reason, mend) from error
 
     def _may_have_committed(self, connection: psycopg.Connection[Any], xid: str) -> bool:
         query = "SELECT pg_xact_status(%s::text::xid8)"
@@ -287,6 +293,9 @@ class PostgresDatabase:
 
         return self._call(run)
 
+    def damage(self) -> Sequence[str]:
+        return []  # a server looks after its files itself (pg_amcheck)
+
     def listener(self) -> Listener:
         return PostgresListener(self._connect, self._psycopg.Error)
 
@@ -331,13 +340,6 @@ class _Unknown(Exception):
 
 _opened: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
 _abandoned: list[Any] = []
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    user = parts.username
-    return urlunsplit((parts.scheme, f"{user}@{host}" if user else host, parts.path, "", ""))
 
 
 def _forget_connections() -> None:

@@ -11,16 +11,19 @@ from typing import Any, ClassVar, TypeAlias
 from pydantic_core import from_json
 
 from concordant.causal import VersionVector
+from concordant.errors import DamagedDocumentError
 from concordant.escalation import Escalation
 from concordant.record import Record
-from concordant.storage import listing, upkeep
+from concordant.storage import examining, listing, upkeep
 from concordant.storage.base import (
+    Examined,
     Forgotten,
     Knowledge,
     Namespace,
     Place,
     Row,
     State,
+    StoreExamined,
     Totals,
     Update,
 )
@@ -168,8 +171,15 @@ class SqlStorage:
         return state
 
     def _loaded(self, columns: Columns, place: Place, rows: Rows) -> State:
-        """The state in the columns of a document, whatever model it was saved under."""
-        state, fingerprint = load_state(columns, *place), columns[10]
+        """The state in the columns of a document, whatever model it was saved under.
+
+        Raises:
+            DamagedDocumentError: it cannot be read.
+        """
+        try:
+            state, fingerprint = load_state(columns, *place), columns[10]
+        except ValueError as error:
+            raise DamagedDocumentError(self.database.place, *place, str(error)) from error
         if is_present(fingerprint, self._projection.fingerprint(place[0])):
             return state
         if isinstance(state, Record):
@@ -236,6 +246,14 @@ class SqlStorage:
                 place = document_of(columns)
                 yield *place, self._loaded(columns, place, self.database.rows)
 
+    def _rows(self, found: Sequence[Columns], place: Place) -> Iterator[Row]:
+        for columns in found:
+            try:
+                row = load_row(columns, *place)
+            except (ValueError, TypeError) as error:
+                raise DamagedDocumentError(self.database.place, *place, f"row {columns[0]}: {error}") from error
+            yield row
+
     def changes(self, after: Any = None) -> tuple[Any, Sequence[Place]]:
         ((n,),) = self.database.rows("SELECT n FROM concordant_store")
         query = "SELECT id, namespace, key FROM concordant_documents WHERE version > ? ORDER BY version"
@@ -279,12 +297,12 @@ class SqlStorage:
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
         query = f"SELECT {JOURNAL} FROM concordant_journal WHERE document = {_ID} ORDER BY n DESC"
         found = self.database.rows(query, (dump_namespace(namespace), dump_key(key)))
-        return (load_row(columns, namespace, key) for columns in found)
+        return self._rows(found, (namespace, key))
 
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
         query = f"SELECT {JOURNAL} FROM concordant_journal WHERE task = ? AND document = {_ID} ORDER BY n DESC"
         found = self.database.rows(query, (task, dump_namespace(namespace), dump_key(key)))
-        return (load_row(columns, namespace, key) for columns in found)
+        return self._rows(found, (namespace, key))
 
     def executed_before(self, task: str, execution: str) -> bool:
         query = "SELECT 1 FROM concordant_journal WHERE task = ? AND execution <> ? LIMIT 1"
@@ -372,6 +390,18 @@ class SqlStorage:
 
     def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
         done = upkeep.forget(self.database, places, rows_before)
+        for place, _ in places:
+            self._cache.drop(place)
+        return done
+
+    def examine_store(self) -> StoreExamined:
+        return examining.examine_store(self.database)
+
+    def examine(self, place: Place | None = None) -> Iterator[Examined]:
+        return examining.examine(self.database, place)
+
+    def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
+        done = examining.set_aside(self.database, places)
         for place, _ in places:
             self._cache.drop(place)
         return done

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from concordant.errors import ConcordantError, StorageBusyError, StorageError
+from concordant.errors import ConcordantError, StorageBusyError, StorageError, told
 from concordant.storage.conditions import Condition, for_sqlite
 from concordant.storage.database import Columns, Query, Writing
 from concordant.storage.events import Listener
 from concordant.storage.migrating import VERSION, checked, migrate
 from concordant.storage.options import SqliteOptions
+from concordant.storage.places import without_password
 from concordant.storage.tables import SQLITE
 
 __all__ = ["SqliteDatabase"]
@@ -175,6 +176,10 @@ class SqliteDatabase:
         finally:
             self._lock.release()
 
+    def damage(self) -> Sequence[str]:
+        found = [line for (line,) in self.rows("PRAGMA quick_check")]
+        return [] if found == ["ok"] else found
+
     def listener(self) -> Listener:
         return _Listener(self._options.poll)
 
@@ -252,7 +257,7 @@ def _path_of(url: str) -> str:
     prefix, _, rest = url.partition("///")
     if prefix != "sqlite:" or not rest or rest == ":memory:" or "?" in rest:
         example = 'Write it as "sqlite:///team.db" or "sqlite:////var/lib/team.db"; leave out the url to stay in memory'
-        raise ConcordantError(f"{url!r} names no SQLite file. {example}")
+        raise ConcordantError(f"{told(without_password(url))} names no SQLite file. {example}")
     return str(Path(unquote(rest)))
 
 

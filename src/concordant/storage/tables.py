@@ -134,7 +134,22 @@ CREATE TABLE concordant_surveys (
 )
 """
 
-MIGRATIONS = (_FIRST, _EXCHANGE, _EVENTS, _MODELS)
+_VERIFYING = """
+ALTER TABLE concordant_store ADD COLUMN trimmed {int} NOT NULL DEFAULT 0;
+UPDATE concordant_store SET trimmed = n;
+ALTER TABLE concordant_store ADD COLUMN marks {text} NOT NULL DEFAULT '[]';
+ALTER TABLE concordant_peers ADD COLUMN marks {text} NOT NULL DEFAULT '[]';
+CREATE TABLE concordant_quarantine (
+    document {int} NOT NULL,
+    namespace {text} NOT NULL,
+    key {text} NOT NULL,
+    time {float} NOT NULL,
+    reason {text} NOT NULL,
+    content {bytes} NOT NULL
+)
+"""
+
+MIGRATIONS = (_FIRST, _EXCHANGE, _EVENTS, _MODELS, _VERIFYING)
 """Each is run once, in order; the number of those that ran is the version of the tables. Never change one that was
 released: add another."""
 

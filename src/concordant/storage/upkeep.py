@@ -89,8 +89,9 @@ def _forget_documents(tx: Writing, places: Sequence[tuple[Place, int]]) -> int:
 
 
 def _forget_rows(tx: Writing, before: float) -> int:
-    ((count,),) = tx.rows("SELECT count(*) FROM concordant_journal WHERE time < ?", (before,))
+    ((count, upto),) = tx.rows("SELECT count(*), max(n) FROM concordant_journal WHERE time < ?", (before,))
     if count:
+        tx.run("UPDATE concordant_store SET trimmed = ? WHERE trimmed < ?", (upto, upto))
         tx.run("DELETE FROM concordant_journal WHERE time < ?", (before,))
     forget_events(tx, before)
     return int(count)

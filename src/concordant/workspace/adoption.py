@@ -11,7 +11,7 @@ from concordant.record import Record, Write, apply, journalled
 from concordant.record.record import BEFORE
 from concordant.schema import Compiled
 from concordant.storage import Desk, Result, State
-from concordant.values import Unstorable, decode, encode
+from concordant.values import Unstorable, check_numbers, decode, encode
 
 if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
@@ -56,10 +56,12 @@ def _fitting(schema: Compiled, namespace: tuple[str, ...], key: str, value: Any)
         raise InvalidWriteError(namespace, key, [fault])
     try:
         if not schema.declared:
-            return encode(dict(value))
+            return check_numbers(encode(dict(value)), value)
         body, parked = schema.incoming(namespace, key, dict(value))
     except Unstorable as error:
         raise InvalidWriteError(namespace, key, [error.fault]) from error
+    except RuntimeError as error:
+        raise InvalidWriteError(namespace, key, [Fault((), f"it cannot be read ({error})", "Give a dict")]) from error
     faults = [Fault(path, "the value is not of the field's type", "Repair it, or widen the type") for path in parked]
     if not faults and schema.checked and not schema.fits(decode(body)):
         faults = [Fault((), "the value breaks a constraint of the model", "Repair it, or relax the constraint")]

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Self, TypeAlias, TypeVar
 
-from concordant.errors import ConcordantError, UnknownEscalationError
+from concordant.errors import ConcordantError, UnknownEscalationError, told
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
 from concordant.workspace import expiry, survey
@@ -15,7 +15,8 @@ from concordant.workspace.agent import Agent
 from concordant.workspace.decisions import Claiming, DecisionPending
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.history import blame, history, state_at
-from concordant.workspace.keeping import Keeping, check_name
+from concordant.workspace.keeping import Keeping
+from concordant.workspace.names import check_name, checked_prefix
 from concordant.workspace.scope import Moment, Scope, TaskScope
 from concordant.workspace.scoping import Tokens
 from concordant.workspace.statistics import Stats, statistics
@@ -55,8 +56,7 @@ class Calls(Keeping):
         >>> [str(e) for e in ws.escalations()]
         ["plans:launch status (scalar, open): 'final' by bob, 'dropped' by maria"]
         """
-        if not isinstance(name, str) or not name:
-            raise ConcordantError(f"an agent's name is a non-empty string, not {name!r}")
+        check_name(name, "an agent's name")
         return Agent(self, name, self._scope(name, began, seen))
 
     def moment(self) -> Moment:
@@ -79,6 +79,7 @@ class Calls(Keeping):
         Raises:
             InvalidTokenError: one is no token of this store.
         """
+        check_name(name, "an agent's name")
         return self.scoping.acting_as(name, began, seen)
 
     def add_scope_provider(self, provider: Callable[[], TaskScope | None]) -> None:
@@ -109,6 +110,8 @@ class Calls(Keeping):
             HistoryExpiredError: the journal does not reach back to ``at``.
         """
         schema = self.registry.readable(namespace, key)
+        if at is not None and not isinstance(at, int):
+            raise ConcordantError(f"at= is a version, a whole number, not {told(at)}")
         with self.storage.reading():
             state = self.storage.load(namespace, key)
             if at is not None:
@@ -118,15 +121,15 @@ class Calls(Keeping):
 
     def list(self, prefix: tuple[str, ...] = ()) -> Iterator[Document]:
         """All documents whose namespace begins with ``prefix``."""
-        for namespace, key, state in self.storage.showing(tuple(prefix)):
-            document = self._seen_as(None, namespace, key, state)
-            if document is not None:
-                yield document
+        found = self.storage.showing(checked_prefix(prefix))
+        documents = (self._seen_as(None, namespace, key, state) for namespace, key, state in found)
+        return (document for document in documents if document is not None)
 
     def history(self, namespace: tuple[str, ...], key: str) -> Listing[HistoryEntry]:
         """The changes of a document, newest first, as far as the journal reaches."""
+        schema = self.registry.readable(namespace, key)
         with self.storage.reading():
-            return [*history(self.storage, self.registry.find(namespace), namespace, key)]
+            return [*history(self.storage, schema, namespace, key)]
 
     def blame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
         """Who stands for each live value, by path: one credit for a scalar, one for each element, item or span.
@@ -137,11 +140,12 @@ class Calls(Keeping):
         >>> ws.blame(("plans",), "launch")[("status",)][0].agents
         ('ada',)
         """
+        schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             state = self.storage.load(namespace, key)
             if isinstance(state, Record) and state.has_expired(self.storage.time()):
                 return {}
-            return blame(self.registry.find(namespace), state, self.storage.replica)
+            return blame(schema, state, self.storage.replica)
 
     def stats(self) -> Stats:
         """What became of the writes in the journal, and how many escalations there are."""
@@ -157,10 +161,11 @@ class Calls(Keeping):
             state: ``"open"`` (claimed ones included), ``"claimed"``, one of the closed states, or ``"all"``.
         """
         known = ("open", "claimed", "resolved", "dismissed", "superseded", "agreed", "all")
-        if state not in known:
-            raise ConcordantError(f"unknown state {state!r}: use one of {', '.join(known)}")
+        if not isinstance(state, str) or state not in known:
+            raise ConcordantError(f"unknown state {told(state)}: use one of {', '.join(known)}")
+        prefix = checked_prefix(namespace)
         survey.survey(self)
-        return list(self.storage.escalations(tuple(namespace), state))
+        return list(self.storage.escalations(prefix, state))
 
     def escalation(self, id: str) -> Escalation | None:
         """The escalation with an id, open or closed; ``None`` if there is none, or it is forgotten with the journal.
@@ -176,7 +181,7 @@ class Calls(Keeping):
         'resolved'
         """
         if not isinstance(id, str):
-            raise ConcordantError(f"an escalation's id is a string, not {id!r}")
+            raise ConcordantError(f"an escalation's id is a string, not {told(id)}")
         return self.storage.escalation(id)
 
     def resolve(self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None) -> Receipt:
@@ -221,7 +226,7 @@ class Calls(Keeping):
             StaleDecisionError: it is no longer open, its contenders changed, or somebody else has claimed it.
             UnknownEscalationError: there is none with this id.
         """
-        check_name(by)
+        check_name(by, "by=")
         wanted = self._meant(escalation, version)
         if isinstance(escalation, str):
             wanted = replace(wanted, state="open")
@@ -243,6 +248,8 @@ class Calls(Keeping):
         Returns:
             A function that ends the subscription.
         """
+        if not callable(callback):
+            raise ConcordantError(f"on_escalation takes a function of an event, not {told(callback)}")
         stop = self.subscribers.add(callback)
         try:
             self._follow()
@@ -270,22 +277,27 @@ class Calls(Keeping):
 
     def unsubscribe(self, name: str) -> None:
         """Forgets how far a named subscriber has come."""
+        check_name(name, "a subscriber's name")
         self.storage.events.forget(name)
 
     def _meant(self, escalation: Escalation | str, version: str | None) -> Escalation:
         """The escalation that a decision is about, with the version on which it was made."""
+        if version is not None and not isinstance(version, str):
+            raise ConcordantError(f"version= is an escalation's version, a string, not {told(version)}")
         if isinstance(escalation, Escalation):
             return escalation if version is None else replace(escalation, version=version)
+        if not isinstance(escalation, str):
+            raise ConcordantError(f"decide on an escalation, or on the id of one, not on {told(escalation)}")
         if version is None:
             problem = "with an id version= says on which contenders it was decided: give escalation.version"
-            raise ConcordantError(f"{problem} ({escalation!r})")
+            raise ConcordantError(f"{problem} ({told(escalation)})")
         found = self.escalation(escalation)
         if found is None:
             raise UnknownEscalationError(escalation)
         return replace(found, version=version)
 
     def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
-        check_name(by)
+        check_name(by, "by=")
         namespace, key = escalation.namespace, escalation.key
         scope = Scope(by, f"{self.storage.replica}:decision", None, 0.0)
         schema = self.registry.find(namespace)

@@ -11,7 +11,7 @@ from concordant.kinds import Contest
 from concordant.record import Record
 from concordant.schema import Compiled
 from concordant.storage import Beside, Desk, Result, State
-from concordant.values import ABSENT, REMOVED, Unstorable, decode, encode
+from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode, encode
 from concordant.workspace.commits import Pending
 from concordant.workspace.states import current_view, expanded
 
@@ -108,16 +108,16 @@ def _validated(pending: DecisionPending, contest: Contest, value: Any) -> Any:
     schema: Compiled = pending.schema
     try:
         if contest.reason == "text":
-            encode(value, contest.path)
+            check_numbers(encode(value, contest.path), value, contest.path)
             return value
         if not schema.declared:
-            encode(value, contest.path)
+            check_numbers(encode(value, contest.path), value, contest.path)
             if contest.path == () and not isinstance(value, dict):
                 raise pending._refused(contest, f"a {type(value).__name__} where a document's dict is meant", value)
             return value
         given: Any = value
         if not _reachable(schema, contest.path):
-            encode(value, contest.path)
+            check_numbers(encode(value, contest.path), value, contest.path)
             form = schema.fit(contest.path, value)
             if form is ABSENT:
                 raise pending._refused(contest, "the value is not of the field's type", value)

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import reduce
 from typing import Any, NamedTuple
 
-from concordant.errors import ConcordantError
+from concordant.errors import ConcordantError, DamagedDocumentError
 from concordant.escalation import Escalation, when
 from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
 from concordant.values import decode, portable
@@ -107,13 +107,19 @@ class Document:
         """The merged JSON values of the fields that were written; this document's own copy."""
         value = self._value
         if value is None:
-            value = self._value = decode(self._body)
+            value = self._value = self._decoded()
         return value
+
+    def _decoded(self) -> dict[str, Any]:
+        try:
+            return decode(self._body)  # type: ignore[no-any-return]
+        except ValueError as error:
+            raise DamagedDocumentError("the store", self.namespace, self.key, str(error)) from error
 
     @property
     def model(self) -> Any:
         """The value as an instance of the state model, defaults included; a dict where the namespace has none."""
-        value = decode(self._body)
+        value = self._decoded()
         return self._schema.build(value) if self._schema.declared else value
 
     def setting(self, name: str) -> Any:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from concordant.errors import Fault, InvalidWriteError
+from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.record.leases import KEEP
 from concordant.schema import Compiled, untouched_left_out
-from concordant.values import alike, decode, encode
+from concordant.values import Unstorable, alike, check_numbers, decode, encode
 from concordant.workspace.commits import Pending
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.draft import Draft
+from concordant.workspace.names import is_text
 from concordant.workspace.reading import Namespace, Reading
 from concordant.workspace.scope import Mark, Moment, Scope, Sight
 from concordant.workspace.scoping import Tokens
@@ -39,21 +40,50 @@ class Put(NamedTuple):
     ttl: float | None = KEEP
 
 
-def _stored(settings: Mapping[str, Any]) -> dict[str, bytes | None]:
-    return {name: None if value is None else encode(value) for name, value in settings.items()}
+def _stored(namespace: Namespace, key: str, settings: Any) -> dict[str, bytes | None]:
+    """Settings as they are kept."""
+    try:
+        settings = dict(settings) if isinstance(settings, Mapping) else {None: settings}
+        if not all(isinstance(name, str) and is_text(name) for name in settings):
+            fault = Fault((), f"settings={told(settings)}", "Give a dict of JSON values by name", settings)
+            raise InvalidWriteError(namespace, key, [fault])
+        return {
+            name: None if value is None else check_numbers(encode(value, (name,)), value, (name,))
+            for name, value in settings.items()
+        }
+    except Unstorable as error:
+        raise InvalidWriteError(namespace, key, [error.fault]) from error
+    except RuntimeError as error:
+        raise InvalidWriteError(namespace, key, [Fault((), f"they cannot be read ({error})", "Give a dict")]) from error
+
+
+def _check_if_version(version: Any) -> None:
+    if version is not None and not isinstance(version, int):
+        raise ConcordantError(f"if_version= is a document's version, a whole number, not {told(version)}")
 
 
 def _seconds(namespace: Namespace, key: str, ttl: Any) -> float | None:
     """A time to live as it is kept: ``None`` for one without end."""
     if ttl is KEEP or ttl is None:
         return ttl
-    if ttl == math.inf:
-        return None
-    if isinstance(ttl, (int, float)) and not isinstance(ttl, bool) and ttl <= LONGEST:
-        return max(float(ttl), 0.0)
+    if isinstance(ttl, (int, float)) and not isinstance(ttl, bool):
+        if ttl == math.inf:
+            return None
+        if ttl <= LONGEST:
+            return float(max(ttl, 0))
     mend = "Give a number of seconds, at most a thousand years, or None for no end"
-    fault = Fault((), f"{ttl!r} is no time to live", mend, ttl)
+    fault = Fault((), f"{told(ttl)} is no time to live", mend, ttl)
     raise InvalidWriteError(namespace, key, [fault])
+
+
+def _puts(given: Any) -> list[Put]:
+    try:
+        puts = [Put(*one) if isinstance(one, (tuple, list)) else None for one in given]
+    except Exception as error:  # no sequence, or too few or too many parts
+        raise ConcordantError(f"put_all takes (namespace, key, value) of each document, not {told(given)}") from error
+    if any(put is None for put in puts):
+        raise ConcordantError(f"put_all takes (namespace, key, value) of each document, not {told(given)}")
+    return [put for put in puts if put is not None]
 
 
 class Engine(Reading):
@@ -102,7 +132,8 @@ class Engine(Reading):
             self._recall(scope, namespace, key)
         op = self._identity(scope, document) if scope.task is not None else None
         mark = scope.basis(document)
-        if mark is None and not (parked or settings or schema.checked) and (ttl is KEEP or ttl is None):
+        stored = _stored(namespace, key, settings) if settings is not None else None
+        if mark is None and not (parked or stored or schema.checked) and (ttl is KEEP or ttl is None):
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
             if n:
                 if scope.origin:
@@ -110,8 +141,8 @@ class Engine(Reading):
                 return Receipt(n)
         pending = self._pending_put(schema, document, scope, mark, body, parked, op)
         pending.ttl = ttl
-        if settings:
-            pending.settings = _stored(settings)
+        if stored:
+            pending.settings = stored
         return self._commit(pending)
 
     def remove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
@@ -125,7 +156,7 @@ class Engine(Reading):
             given: of each namespace, key and value, and optionally settings and ttl as for ``put``.
         """
         scope = self.scoping.current()
-        puts = [Put(*one) for one in given]
+        puts = _puts(given)
         writes: list[Pending] = []
         try:
             for namespace, key, value, settings, ttl in puts:
@@ -133,8 +164,8 @@ class Engine(Reading):
                     writes.append(self._removal(namespace, key, scope))
                 else:
                     writes.append(self._put(namespace, key, value, scope))
-                    if settings:
-                        writes[-1].settings = _stored(settings)
+                    if settings is not None:
+                        writes[-1].settings = _stored(namespace, key, settings)
                     writes[-1].ttl = _seconds(namespace, key, ttl)
             self.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
         except BaseException:
@@ -224,6 +255,8 @@ class Engine(Reading):
         return task.task, task.execution, scope.number(document), scope.since
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
+        if if_version is not None:
+            _check_if_version(if_version)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
         body, parked = schema.incoming(namespace, key, value)
@@ -243,6 +276,7 @@ class Engine(Reading):
         return receipt
 
     def _delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
+        _check_if_version(if_version)
         pending = self._removal(namespace, key, scope)
         pending.if_version = if_version
         return self._commit(pending)
@@ -290,7 +324,13 @@ class Engine(Reading):
         schema = draft.schema
         pending = Pending(schema, self.storage, draft.namespace, draft.key, scope, draft.mark, "edit")
         if schema.declared:
-            given, changed = draft.touched()
+            try:
+                given, changed = draft.touched()
+            except Exception as error:  # of what the caller has put into the model
+                fault = Fault(
+                    (), f"what was edited cannot be read ({type(error).__name__}: {error})", "Store plain values"
+                )
+                raise InvalidWriteError(draft.namespace, draft.key, [fault]) from error
             document = (draft.namespace, draft.key)
             before = decode(schema.incoming(*document, given, spelt=True)[0]) if given else {}
             pending.body, pending.parked = schema.incoming(*document, changed, spelt=True)

@@ -6,15 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from concordant.causal import VersionVector
-from concordant.errors import ConcordantError
+from concordant.errors import ConcordantError, told
+from concordant.record import MOST_WRITES
 from concordant.workspace import replication, upkeep
 from concordant.workspace.adoption import adopt
+from concordant.workspace.checking import Checked, check
 from concordant.workspace.engine import Engine
+from concordant.workspace.names import check_name
 from concordant.workspace.quarantine import Refused
 from concordant.workspace.scope import Moment
 from concordant.workspace.upkeep import DELETED_KEPT, JOURNAL_KEPT, REMOVED_KEPT, Vacuumed
 
-__all__ = ["Keeping", "check_name"]
+__all__ = ["Keeping"]
 
 
 class Keeping(Engine):
@@ -62,6 +65,8 @@ class Keeping(Engine):
         >>> ws.changes(cursor)[1]
         [(('notes',), 'n1')]
         """
+        if after is not None and (not isinstance(after, int) or abs(after) > MOST_WRITES):
+            raise ConcordantError(f"after= is the cursor that an earlier call gave, not {told(after)}")
         cursor, found = self.storage.changes(after)
         return cursor, [*found]
 
@@ -93,6 +98,8 @@ class Keeping(Engine):
         >>> office.get(("notes",), "n1").value == train.get(("notes",), "n1").value
         True
         """
+        if not isinstance(other, Keeping):
+            raise ConcordantError(f"exchange takes another workspace, not {told(other)}")
         here = self.import_(other.export(self.version_vector()))
         return here, other.import_(self.export(other.version_vector()))
 
@@ -134,7 +141,9 @@ class Keeping(Engine):
         >>> ws.get(("notes",), "n1").value, ws.escalations()
         ({'title': 'Lines'}, [])
         """
-        check_name(by)
+        check_name(by, "by=")
+        _check_time(created_at, "created_at")
+        _check_time(updated_at, "updated_at")
         updated = updated_at.timestamp() if updated_at is not None else self.storage.now()[1]
         created = created_at.timestamp() if created_at is not None else updated
         return adopt(self, namespace, key, value, by, created, updated)
@@ -175,8 +184,32 @@ class Keeping(Engine):
         """
         for name, age in (("journal", journal), ("deleted", deleted), ("removed", removed)):
             if not isinstance(age, timedelta) or age < timedelta(0):
-                raise ConcordantError(f"{name}= is how long to keep it, as a timedelta, not {age!r}")
+                raise ConcordantError(f"{name}= is how long to keep it, as a timedelta, not {told(age)}")
         return upkeep.vacuum(self, journal.total_seconds(), deleted.total_seconds(), removed.total_seconds())
+
+    def check(self, *, quarantine: bool = False) -> Checked:
+        """Verifies the store: whether each document can be read, shows what its record gives, has the questions that
+        it is said to have, and a journal without gaps. Others may read and write meanwhile.
+
+        Args:
+            quarantine: sets aside each document that cannot be read or trusted: it is as if there never had been one,
+                all others go on, and what was stored of it is kept (``concordant_quarantine``). It comes back from
+                another store that has it (``import_``).
+
+        Returns:
+            What is wrong, and how much was looked at.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> _ = ws.agent("ada").write(("notes",), "n1", {"title": "Dots"})
+        >>> ws.check()
+        Checked(documents=1, rows=1, unverified=0, problems=(), quarantined=())
+        >>> ws.check().ok
+        True
+        """
+        if not isinstance(quarantine, bool):
+            raise ConcordantError(f"quarantine= is True or False, not {told(quarantine)}")
+        return check(self, quarantine)
 
     def rename(self, name: str | None = None) -> str:
         """Gives this store another name in its writes; to be done, by the only process that has it open, after it was
@@ -188,11 +221,17 @@ class Keeping(Engine):
         Returns:
             The new name. What was written under the old one keeps its place and its authors.
         """
-        if name is not None and (not isinstance(name, str) or not name):
-            raise ConcordantError(f"a store's name is a non-empty string, not {name!r}")
+        if name is not None:
+            check_name(name, "a store's name")
         return upkeep.rename(self, name)
 
 
-def check_name(by: Any) -> None:
-    if not isinstance(by, str) or not by:
-        raise ConcordantError(f"by= names who decides or claims, as a non-empty string, not {by!r}")
+def _check_time(time: Any, what: str) -> None:
+    if time is None:
+        return
+    try:
+        fits = isinstance(time, datetime) and 0 <= time.timestamp() < 1e11
+    except (OverflowError, ValueError, OSError):  # too far away for a number of seconds
+        fits = False
+    if not fits:
+        raise ConcordantError(f"{what}= is a datetime since 1970, not {told(time)}")

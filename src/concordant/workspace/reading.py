@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from concordant.causal import Stamp
-from concordant.errors import ContestedError, HistoryExpiredError, InvalidTokenError
+from concordant.errors import ConcordantError, ContestedError, HistoryExpiredError, InvalidTokenError, told
 from concordant.escalation import Escalation, escalation_of
 from concordant.record import Record
 from concordant.record.apply import without
@@ -21,6 +21,7 @@ from concordant.workspace.expiry import touch
 from concordant.workspace.following import Follower
 from concordant.workspace.history import state_shown
 from concordant.workspace.inbox import as_known
+from concordant.workspace.names import checked_prefix
 from concordant.workspace.quarantine import Quarantine
 from concordant.workspace.registry import Registry
 from concordant.workspace.resolving import Subscribers
@@ -40,12 +41,17 @@ class Reading:
     def __init__(self, storage: Storage, registry: Registry, read_marks: float) -> None:
         self.storage = storage
         self.registry = registry
-        storage.attach(_Projection(registry, storage.replica))
+        self._projection = _Projection(registry, storage.replica)
+        storage.attach(self._projection)
         self.quarantine = Quarantine()
         self.scoping = Scoping(storage, read_marks)
         self.subscribers = Subscribers(self)  # type: ignore[arg-type]
         self._follower: Follower | None = None
         self._following = threading.Lock()
+
+    def fingerprint(self, namespace: Namespace) -> str:
+        """Changes with what a namespace's documents show for reasons of its schema."""
+        return self._projection.fingerprint(namespace)
 
     def _follow(self) -> None:
         """Begins to listen for events of other processes, where there can be any."""
@@ -127,13 +133,14 @@ class Reading:
         scope = self.scoping.current()
         if scope is not None and scope.task is not None and self._executed_before(scope.base, scope.task):
             conditions = ()  # it does not see what its earlier execution made of them
-        for namespace, key, state in self.storage.showing(prefix, conditions):
+        for namespace, key, state in self.storage.showing(checked_prefix(prefix), conditions):
             document = self._seen_as(scope, namespace, key, state)
             if document is not None:
                 yield document
 
     def namespaces(self, prefix: Namespace = ()) -> list[Namespace]:
         """The namespaces under a prefix in which a reader finds documents."""
+        prefix = checked_prefix(prefix)
         known = dict(self.storage.namespaces(prefix))
         unsure = {namespace for namespace, there in known.items() if there is None}
         if unsure:
@@ -163,6 +170,8 @@ class Reading:
     def _having_read(self, document: Document) -> Scope:
         """A scope under the name in force that has seen what a document shows, and its own earlier writes."""
         base = self.scoping.current()
+        if not isinstance(document, Document):
+            raise ConcordantError(f"seen= is the document that the value was made from, not {told(document)}")
         scope = Scope(ANONYMOUS, "", document.version, 0.0)
         if base is not None:
             scope = Scope(base.agent, base.origin, document.version, 0.0, base.relation)

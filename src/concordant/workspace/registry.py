@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from copy import copy
+from difflib import SequenceMatcher
 from typing import Any
 
-from concordant.errors import Fault, InvalidWriteError, SchemaError
+from concordant.errors import Fault, InvalidWriteError, SchemaError, told
 from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
+from concordant.workspace.names import check_key, check_namespace, is_text
 
 __all__ = ["Registry"]
+
+log = logging.getLogger("concordant")
+
+MOST_MET = 10_000
+"""How many namespaces without a schema are looked at for misspellings."""
+
+ALIKE = 0.8
+"""From what share of common letters on one name may be meant for another."""
 
 
 class Registry:
@@ -21,12 +32,13 @@ class Registry:
     """
 
     def __init__(self, schemas: Mapping[tuple[str, ...], Any], undeclared: str) -> None:
-        if undeclared not in ("merge", "reject"):
-            fault = Fault(("undeclared",), f"undeclared={undeclared!r}", 'Use "merge" or "reject"')
+        if not isinstance(undeclared, str) or undeclared not in ("merge", "reject"):
+            fault = Fault(("undeclared",), f"undeclared={told(undeclared)}", 'Use "merge" or "reject"')
             raise SchemaError("Workspace", [fault])
         self._reject = undeclared == "reject"
         self._patterns: dict[tuple[str, ...], Compiled] = {}
         self._found: dict[tuple[str, ...], Compiled] = {}
+        self._met: set[tuple[str, ...]] = set()  # namespaces without a schema that were written to
         self.declare(schemas)
 
     def declare(self, schemas: Mapping[tuple[str, ...], Any]) -> None:
@@ -38,14 +50,10 @@ class Registry:
         compiled: dict[tuple[str, ...], Compiled] = {}
         faults: list[Fault] = []
         names: list[str] = []
-        for pattern, schema in schemas.items():
-            if (
-                not isinstance(pattern, tuple)
-                or not pattern
-                or not all(isinstance(part, str) and part for part in pattern)
-            ):
-                mend = 'Write it as a tuple, such as ("users", "*")'
-                faults.append(Fault((pattern,), f"the namespace pattern {pattern!r} is no tuple of words", mend))
+        for pattern, schema in _items(schemas):
+            fault = _fault_of(pattern)
+            if fault is not None:
+                faults.append(fault)
                 continue
             try:
                 compiled[pattern] = compile_schema(schema)
@@ -61,6 +69,7 @@ class Registry:
         self._patterns = {**self._patterns, **compiled}
         self._found = {}
         self._models: str | None = None
+        self._met = set()
 
     def snapshot(self) -> Registry:
         """What is declared now, whatever is declared later."""
@@ -78,9 +87,13 @@ class Registry:
 
     def find(self, namespace: tuple[str, ...]) -> Compiled:
         """The schema of a namespace; ``OPEN_SCHEMA`` where none is declared."""
-        found = self._found.get(namespace)
+        try:
+            found = self._found.get(namespace)
+        except Exception:  # what cannot be hashed is no namespace
+            check_namespace(namespace)
+            raise
         if found is None:
-            _check(namespace)
+            check_namespace(namespace)
             best = min((p for p in self._patterns if _matches(p, namespace)), key=_generality, default=None)
             found = self._patterns[best] if best is not None else OPEN_SCHEMA
             if len(self._found) > 100_000:
@@ -102,11 +115,11 @@ class Registry:
         """
         try:
             found = self._found.get(namespace) or self.find(namespace)
-        except TypeError:  # unhashable
-            _check(namespace)
+        except Exception:  # what cannot be hashed
+            check_namespace(namespace)
             raise
-        if type(key) is not str:
-            _check_key(namespace, key)
+        if type(key) is not str or not key.isascii():
+            check_key(namespace, key)
         return found
 
     def writable(self, namespace: tuple[str, ...], key: str) -> Compiled:
@@ -116,12 +129,49 @@ class Registry:
             InvalidWriteError: the namespace has no schema and ``undeclared="reject"``.
         """
         found = self.readable(namespace, key)
-        if not key.isascii():
-            _check_key(namespace, key)
-        if found is OPEN_SCHEMA and self._reject:
-            mend = "Declare a model for it in schemas=, or leave out undeclared='reject'"
-            raise InvalidWriteError(namespace, key, [Fault((), "the namespace has no schema", mend)])
+        if found is OPEN_SCHEMA and self._patterns:
+            self._undeclared(namespace, key)
+        elif found is OPEN_SCHEMA and self._reject:
+            raise _rejected(namespace, key, None)
         return found
+
+    def _undeclared(self, namespace: tuple[str, ...], key: str) -> None:
+        """A write where no model is declared, though there are some: refused, or warned of if it looks misspelt."""
+        if self._reject:
+            raise _rejected(namespace, key, self._meant(namespace))
+        if namespace in self._met:
+            return
+        if len(self._met) < MOST_MET:
+            self._met.add(namespace)
+            meant = self._meant(namespace)
+            if meant is not None:
+                log.warning("the namespace %r has no schema; %r has one: is it misspelt?", namespace, meant)
+
+    def _meant(self, namespace: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The pattern that a namespace may have been meant to match."""
+        return next((pattern for pattern in self._patterns if _resembles(pattern, namespace)), None)
+
+
+def _rejected(namespace: tuple[str, ...], key: str, meant: tuple[str, ...] | None) -> InvalidWriteError:
+    mend = "Declare a model for it in schemas=, or leave out undeclared='reject'"
+    if meant is not None:
+        mend = f"{meant!r} has one: is it misspelt? {mend}"
+    return InvalidWriteError(namespace, key, [Fault((), "the namespace has no schema", mend)])
+
+
+def _resembles(pattern: tuple[str, ...], namespace: tuple[str, ...]) -> bool:
+    """Whether a namespace that does not match a pattern looks as if it were meant to."""
+    if len(pattern) != len(namespace):
+        return False
+    return all(part in ("*", name) or _is_near(part, name) for part, name in zip(pattern, namespace, strict=True))
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Whether two names differ as misspellings do, and not by a number."""
+    letters, others = ("".join(c for c in name.casefold() if not c.isdigit()).strip() for name in (one, other))
+    if letters == others:
+        return one.casefold().strip() == other.casefold().strip()
+    return len(letters) > 2 and SequenceMatcher(None, letters, others, autojunk=False).ratio() >= ALIKE
 
 
 def _are_alike(known: Compiled | None, new: Compiled) -> bool:
@@ -134,35 +184,26 @@ def _options(schema: Compiled) -> tuple[Any, ...]:
     return schema.model, schema.on_delete, schema.on_invalid, schema.renamed
 
 
-def _check_key(namespace: tuple[str, ...], key: Any) -> None:
-    if not isinstance(key, str):
-        raise InvalidWriteError(
-            namespace, str(key), [Fault((), f"the key {key!r} is a {type(key).__name__}", "Use a string")]
-        )
-    if not _is_text(key):
-        raise InvalidWriteError(
-            namespace, repr(key), [Fault((), "the key is text that is no valid Unicode", "Repair it")]
-        )
-
-
-def _is_text(text: str) -> bool:
+def _items(schemas: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(schemas, Mapping):
+        mend = 'Give a dict, such as {("briefs",): Brief}'
+        raise SchemaError("schemas", [Fault((), f"schemas={told(schemas)} is no mapping", mend)])
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return list(schemas.items())
+    except Exception as error:
+        raise SchemaError("schemas", [Fault((), f"it cannot be read ({error})", "Give a dict")]) from error
 
 
-def _check(namespace: Any) -> None:
-    """Refuses what is no namespace, before anything is stored under a name that nobody finds again."""
-    if (
-        not isinstance(namespace, tuple)
-        or not namespace
-        or not all(isinstance(p, str) and p and _is_text(p) for p in namespace)
-    ):
-        mend = 'Write it as a tuple of non-empty strings, such as ("briefs",)'
-        fault = Fault((), f"the namespace {namespace!r} is no tuple of names", mend)
-        raise InvalidWriteError((str(namespace),), "", [fault])
+def _fault_of(pattern: Any) -> Fault | None:
+    """What is wrong with a namespace pattern."""
+    words = isinstance(pattern, tuple) and pattern and all(isinstance(part, str) and part for part in pattern)
+    if not words or not all(map(is_text, pattern)):
+        mend = 'Write it as a tuple, such as ("users", "*")'
+        return Fault((pattern,), f"the namespace pattern {told(pattern)} is no tuple of words", mend)
+    if any("*" in part and part != "*" for part in pattern):
+        mend = 'Use "*", which is one whole segment, and a pattern for each depth: ("users", "*"), ("users", "*", "*")'
+        return Fault((pattern,), f"the namespace pattern {told(pattern)} has a segment with * in it", mend)
+    return None
 
 
 def _matches(pattern: tuple[str, ...], namespace: tuple[str, ...]) -> bool:

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic import ValidationError
 
 from concordant.causal import Entry, Stamp, VersionVector, source_of
-from concordant.errors import ConcordantError, CorruptFrameError, InvalidWriteError, MisshapenError, StaleReplicaError
+from concordant.errors import (
+    ConcordantError,
+    CorruptFrameError,
+    MisshapenError,
+    StaleReplicaError,
+    told,
+)
 from concordant.escalation import Event, when
-from concordant.record import Record, check_record, join, journalled
+from concordant.record import MOST_WRITES, Record, check_record, join, journalled
 from concordant.record.join import joined_settings, joined_vector
 from concordant.record.leases import joined_leases
 from concordant.storage import Beside, Desk, Knowledge, Result, State
 from concordant.values import decode
 from concordant.workspace.frames import Frame, pack, unpack
 from concordant.workspace.inbox import transitions
+from concordant.workspace.names import is_text
 from concordant.workspace.scope import Moment
 from concordant.workspace.states import current_view, expanded, version_of, view_at
 
@@ -57,9 +64,16 @@ def export(workspace: Engine, since: Since, key: bytes | None) -> bytes:
 def _vector_of(since: Since) -> VersionVector:
     if isinstance(since, Moment):
         return {since.replica: since.n}
-    if since is None or (isinstance(since, Mapping) and all(isinstance(n, int) for n in since.values())):
-        return dict(since or {})
-    raise ConcordantError(f"since= is a version vector or a moment, not {since!r}: give other.version_vector()")
+    if since is None:
+        return {}
+    known: dict[Any, Any] = dict(since) if isinstance(since, Mapping) else {None: since}
+    if all(_is_known(name, n) for name, n in known.items()):
+        return known
+    raise ConcordantError(f"since= is a version vector or a moment, not {told(since)}: give other.version_vector()")
+
+
+def _is_known(replica: Any, n: Any) -> bool:
+    return isinstance(replica, str) and is_text(replica) and isinstance(n, int) and abs(n) <= MOST_WRITES
 
 
 def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
@@ -140,7 +154,7 @@ def _check(workspace: Engine, frame: Frame) -> None:
             body = current_view(trial, schema, workspace.storage.replica).body
             if body is not None and schema.declared:
                 schema.build(decode(body))
-        except (MisshapenError, InvalidWriteError, ValidationError) as error:
+        except (ConcordantError, ValidationError, ValueError, RecursionError) as error:
             place = f"{'/'.join(map(repr, namespace))}:{name!r}"
             raise CorruptFrameError(f"{place} is not a document that can be joined here ({error})") from error
 
@@ -214,7 +228,7 @@ def _join(workspace: Engine, frame: Frame) -> int:
 
 def purge(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
     """Leaves of a document only that it was deleted."""
-    storage, schema = workspace.storage, workspace.registry.find(namespace)
+    storage, schema = workspace.storage, workspace.registry.readable(namespace, key)
 
     def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
         if state is None:
@@ -226,6 +240,7 @@ def purge(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
         bare.vector = {**old.vector, storage.replica: n}
         bare.arrivals = old.arrivals
         bare.created_at, bare.updated_at, bare.version = old.created_at, time, n
+        bare.note_life(stamp, False)
         bare.recount()
         row = (namespace, key, n, time, "", "", "purge", None, (), 0, None, ())
         return bare, row, Beside(erases=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from concordant.causal import seen_everything
+from concordant.errors import DamagedDocumentError
 from concordant.kinds import OPEN, Field, Look
 from concordant.kinds.base import reading
 from concordant.record import Record, View, Write, apply, journalled, view
@@ -85,7 +86,7 @@ def _catch_up(record: Record, root: Field, replica: str) -> None:
             write = Write(
                 stamp,
                 put_off.mode,  # type: ignore[arg-type]
-                decode(row.body or b"{}"),
+                _values_of(row),
                 seen_everything,
                 mark.values() if mark is not None else None,
                 mark.leave if mark is not None else frozenset(),
@@ -95,8 +96,20 @@ def _catch_up(record: Record, root: Field, replica: str) -> None:
             changes: Sequence[LeafChange] = apply(record, write, root).changes
             put_off.changes = journalled(changes)
         else:
-            changes = apply(record, Write(stamp, "write", decode(row.body or b"{}"), seen_everything), root).changes
+            changes = apply(record, Write(stamp, "write", _values_of(row), seen_everything), root).changes
         record.commit(changes, stamp)
+
+
+def _values_of(row: Row) -> dict[str, Any]:
+    """What a write gave.
+
+    Raises:
+        DamagedDocumentError: what is stored of it is no JSON any more.
+    """
+    try:
+        return decode(row.body or b"{}")  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise DamagedDocumentError("the store", row.namespace, row.key, str(error)) from error
 
 
 def current_view(state: State, schema: Compiled, replica: str) -> View:
@@ -167,7 +180,7 @@ def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]
         return row.changes.changes
     if row.changes is not None:
         return row.changes
-    values = decode(row.body or b"{}")
+    values = _values_of(row)
     write = Write(row.stamp(replica), "write", values, seen_everything)
     known = not schema.declared or schema.takes(None, row.body or b"{}")
     return apply(Record(), write, schema.root if known else OPEN).changes

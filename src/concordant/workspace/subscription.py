@@ -10,13 +10,15 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Self
 
-from concordant.errors import ConcordantError
+from concordant.errors import ConcordantError, told
 from concordant.escalation import Event
 from concordant.storage.events import Cursor, Events
+from concordant.workspace.names import check_name
 
 __all__ = ["LEASE", "Subscription"]
 
 LEASE = 30.0
+LONGEST = 1e9
 _STEP = 0.5
 
 log = logging.getLogger("concordant")
@@ -42,10 +44,11 @@ class Subscription:
     """
 
     def __init__(self, events: Events, name: str, lease: float, *, from_start: bool) -> None:
-        if not isinstance(name, str) or not name:
-            raise ConcordantError(f"a subscriber's name is a non-empty string, not {name!r}")
-        if not lease > 0:
-            raise ConcordantError(f"lease= is a number of seconds above 0, not {lease!r}")
+        check_name(name, "a subscriber's name")
+        if not isinstance(lease, (int, float)) or not 0 < lease < LONGEST:
+            raise ConcordantError(f"lease= is a number of seconds above 0, not {told(lease)}")
+        if not isinstance(from_start, bool):
+            raise ConcordantError(f"from_start= is True or False, not {told(from_start)}")
         self.name = name
         self._events = events
         self._lease = lease

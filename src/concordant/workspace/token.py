@@ -61,7 +61,10 @@ def parse_tokens(tokens: Any, replica: str) -> tuple[Documents, ShownAt | None]:
     Raises:
         InvalidTokenError: one of them is no token, or is not of the store ``replica``.
     """
-    given = [tokens] if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable) else list(tokens)
+    try:
+        given = [tokens] if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable) else list(tokens)
+    except Exception as error:
+        raise InvalidTokenError(tokens, "it cannot be read", "Give document.token, or a list of tokens") from error
     if not given:
         raise InvalidTokenError(tokens, "no token was given", "Leave seen= out, or give document.token")
     documents: Documents = {}

@@ -7,16 +7,22 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from concordant.causal import VersionVector
+from concordant.errors import ConcordantError, told
 from concordant.escalation import Escalation
 from concordant.storage import open_storage
 from concordant.workspace.calls import Calls, Listing
+from concordant.workspace.checking import Checked
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
+from concordant.workspace.names import check_name
 from concordant.workspace.registry import Registry
 from concordant.workspace.scope import Moment
 from concordant.workspace.statistics import Stats
 from concordant.workspace.upkeep import DELETED_KEPT, JOURNAL_KEPT, REMOVED_KEPT, Vacuumed
 
 __all__ = ["Workspace"]
+
+MOST_ROWS = 2**31
+"""The most that a journal in memory can be asked to keep."""
 
 
 class Workspace(Calls):
@@ -59,7 +65,8 @@ class Workspace(Calls):
         replica: str | None = None,
         options: Any = None,
     ) -> None:
-        registry = Registry(schemas or {}, undeclared)
+        registry = Registry({} if schemas is None else schemas, undeclared)
+        _check_settings(journal, read_marks, frame_key, replica)
         super().__init__(open_storage(url, replica, journal, options), registry, read_marks)
         self._frame_key = frame_key
 
@@ -127,6 +134,10 @@ class Workspace(Calls):
         """``exchange`` for coroutines."""
         return await self.acall(self.exchange, other)
 
+    async def acheck(self, *, quarantine: bool = False) -> Checked:
+        """``check`` for coroutines."""
+        return await self.acall(self.check, quarantine=quarantine)
+
     async def avacuum(
         self,
         *,
@@ -136,3 +147,14 @@ class Workspace(Calls):
     ) -> Vacuumed:
         """``vacuum`` for coroutines."""
         return await self.acall(self.vacuum, journal=journal, deleted=deleted, removed=removed)
+
+
+def _check_settings(journal: Any, read_marks: Any, frame_key: Any, replica: Any) -> None:
+    if not isinstance(journal, int) or isinstance(journal, bool) or not 0 <= journal <= MOST_ROWS:
+        raise ConcordantError(f"journal= is a number of changes, not {told(journal)}")
+    if not isinstance(read_marks, (int, float)) or not read_marks >= 0:
+        raise ConcordantError(f"read_marks= is a number of seconds, not {told(read_marks)}")
+    if frame_key is not None and not isinstance(frame_key, (bytes, bytearray)):
+        raise ConcordantError(f"frame_key= is a secret as bytes, not a {type(frame_key).__name__}")
+    if replica is not None:
+        check_name(replica, "replica=")

@@ -9,9 +9,20 @@ from typing import Any
 from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp, TTLConfig
 
 from concordant import Document
+from concordant.errors import ConcordantError, told
+from concordant.storage.conditions import Condition
 from concordant_langgraph.conflicts import Conflicts, Put
 from concordant_langgraph.expiring import ExpiringStore
-from concordant_langgraph.filters import conditions, literal, matches, meets
+from concordant_langgraph.filters import (
+    InvalidOperationError,
+    check_op,
+    check_prefix,
+    conditions,
+    key_of,
+    literal,
+    matches,
+    meets,
+)
 from concordant_langgraph.items import MergedSearchItem
 from concordant_langgraph.steps import Steps
 from concordant_langgraph.texts import checked_index
@@ -32,12 +43,13 @@ class BatchStore(ExpiringStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Runs operations together: reads see the state before them, puts apply in order, all or none."""
+        ops = _checked(ops)
         self._open()
         results, puts, queries = self._read(ops)
         if queries:
             self._do(self._rank(queries, results))
         if puts:
-            with self._watch([(op.namespace, str(op.key), op.value) for op in puts]):
+            with self._watch([(op.namespace, key_of(op.key), op.value) for op in puts]):
                 written = self._put_all(puts)
                 if self._view is not None:
                     self._do(self._view.written(written))
@@ -45,16 +57,41 @@ class BatchStore(ExpiringStore):
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """``batch`` for coroutines."""
+        ops = _checked(ops)
         await self._aopen()
         results, puts, queries = await self.workspace.acall(self._read, ops)
         if queries:
             await self._ado(self._rank(queries, results))
         if puts:
-            async with self._awatch([(op.namespace, str(op.key), op.value) for op in puts]):
+            async with self._awatch([(op.namespace, key_of(op.key), op.value) for op in puts]):
                 written = await self.workspace.acall(self._put_all, puts)
                 if self._view is not None:
                     await self._ado(self._view.written(written))
         return results
+
+    def search(self, namespace_prefix: tuple[str, ...], /, **options: Any) -> list[SearchItem]:
+        """Items under a prefix, as on every ``BaseStore``: best match first where there is a query and an index."""
+        check_prefix(namespace_prefix)
+        return super().search(namespace_prefix, **options)
+
+    async def asearch(self, namespace_prefix: tuple[str, ...], /, **options: Any) -> list[SearchItem]:
+        """``search`` for coroutines."""
+        check_prefix(namespace_prefix)
+        return await super().asearch(namespace_prefix, **options)
+
+    def list_namespaces(self, *, prefix: Any = None, suffix: Any = None, **options: Any) -> list[tuple[str, ...]]:
+        """The namespaces that hold items, as on every ``BaseStore``."""
+        check_prefix(() if prefix is None else prefix)
+        check_prefix(() if suffix is None else suffix)
+        return super().list_namespaces(prefix=prefix, suffix=suffix, **options)
+
+    async def alist_namespaces(
+        self, *, prefix: Any = None, suffix: Any = None, **options: Any
+    ) -> list[tuple[str, ...]]:
+        """``list_namespaces`` for coroutines."""
+        check_prefix(() if prefix is None else prefix)
+        check_prefix(() if suffix is None else suffix)
+        return await super().alist_namespaces(prefix=prefix, suffix=suffix, **options)
 
     def _read(self, ops: Iterable[Op]) -> tuple[list[Result], list[PutOp], list[tuple[int, SearchOp]]]:
         """The results of all operations that only read records; the puts; the places and operations that rank."""
@@ -75,8 +112,6 @@ class BatchStore(ExpiringStore):
                     results.append(self._search(op))
             elif isinstance(op, ListNamespacesOp):
                 results.append(self._list_namespaces(op))
-            else:
-                raise ValueError(f"Unknown operation type: {type(op)}")
         return results, puts, queries
 
     def _watch(self, puts: Sequence[Put]) -> AbstractContextManager[None]:
@@ -94,7 +129,7 @@ class BatchStore(ExpiringStore):
 
     def _put_all(self, puts: Sequence[PutOp]) -> list[tuple[tuple[str, ...], str]]:
         """Stores all of them or none; returns which documents that were."""
-        chosen = [(op, str(op.key)) for op in self._effective(puts)]
+        chosen = [(op, key_of(op.key)) for op in self._effective(puts)]
         self.workspace.put_all(
             [
                 (
@@ -117,16 +152,16 @@ class BatchStore(ExpiringStore):
 
     def _effective(self, puts: Sequence[PutOp]) -> list[PutOp]:
         """In a namespace without a model the last put of a key wins, as in LangGraph's own stores."""
-        last: dict[tuple[Any, str], int] = {(op.namespace, str(op.key)): place for place, op in enumerate(puts)}
+        last: dict[tuple[Any, str], int] = {(op.namespace, key_of(op.key)): place for place, op in enumerate(puts)}
         return [
             op
             for place, op in enumerate(puts)
-            if self.workspace.declares(op.namespace) or last[(op.namespace, str(op.key))] == place
+            if self.workspace.declares(op.namespace) or last[(op.namespace, key_of(op.key))] == place
         ]
 
     def _search(self, op: SearchOp) -> list[SearchItem]:
         found = []
-        wanted = tuple(conditions(op.filter)) if op.filter else ()
+        wanted = _conditions(op.filter) if op.filter else ()
         for document in self.workspace.documents_current(tuple(op.namespace_prefix), wanted):
             if not _accepted(document, op):
                 continue
@@ -161,6 +196,29 @@ class BatchStore(ExpiringStore):
         return sorted(found)[op.offset : op.offset + op.limit]
 
 
+def _checked(ops: Any) -> list[Op]:
+    """Operations, all of which can be carried out; one that cannot fails its batch before anything is done."""
+    try:
+        given: list[Op] = list(ops)
+    except Exception as error:
+        raise InvalidOperationError(f"a batch is a list of operations, not {told(ops)}") from error
+    for op in given:
+        check_op(op)
+    return given
+
+
 def _accepted(document: Document, op: SearchOp) -> bool:
     """Whether a document meets a search's filter."""
-    return not op.filter or all(matches(document.value.get(name), part) for name, part in op.filter.items())
+    try:
+        return not op.filter or all(matches(document.value.get(name), part) for name, part in op.filter.items())
+    except ConcordantError:
+        raise
+    except Exception as error:  # nested too deep, or of things that do not compare
+        raise InvalidOperationError(f"filter= holds what no value can be compared with: {told(op.filter)}") from error
+
+
+def _conditions(wanted: Any) -> tuple[Condition, ...]:
+    try:
+        return tuple(conditions(wanted))
+    except Exception as error:
+        raise InvalidOperationError(f"filter= is no dict of conditions: {told(wanted)}") from error

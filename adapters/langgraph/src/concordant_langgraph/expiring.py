@@ -6,13 +6,14 @@ import logging
 import math
 import threading
 import weakref
+from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
 from langgraph.store.base import NOT_PROVIDED, TTLConfig
 
 from concordant import ConcordantError, Workspace
-from concordant.errors import Fault, InvalidWriteError
+from concordant.errors import Fault, InvalidWriteError, told
 from concordant_langgraph.viewed import ViewedStore
 
 __all__ = ["ExpiringStore"]
@@ -21,6 +22,9 @@ log = logging.getLogger("concordant")
 
 INTERVAL = 5.0
 """Minutes from one sweep to the next where nobody says."""
+
+LONGEST = 1e9
+"""Minutes from one sweep to the next; whoever asks for more has none."""
 
 
 class ExpiringStore(ViewedStore):
@@ -33,6 +37,8 @@ class ExpiringStore(ViewedStore):
 
     def __init__(self, ttl: TTLConfig | None = None) -> None:
         super().__init__()
+        if ttl is not None and not isinstance(ttl, Mapping):
+            raise ConcordantError(f"ttl= is a TTLConfig, such as {{'default_ttl': 60}}, not {told(ttl)}")
         self._ttl = ttl
         self._default = _default_of(ttl)
         self._refreshes = ttl is None or ttl.get("refresh_on_read", True)
@@ -76,6 +82,8 @@ class ExpiringStore(ViewedStore):
             nothing: Future[None] = Future()
             nothing.set_result(None)
             return nothing
+        if sweep_interval_minutes is not None:
+            _check_minutes(sweep_interval_minutes)
         if self._sweeper is None or not self._sweeper.is_alive():
             minutes = sweep_interval_minutes or (self._ttl or {}).get("sweep_interval_minutes") or INTERVAL
             self._sweeper = _Sweeper(self, minutes)
@@ -107,12 +115,13 @@ class _Sweeper:
     """A thread that sweeps a store from time to time, and does not keep it alive."""
 
     def __init__(self, store: ExpiringStore, minutes: float) -> None:
-        if not minutes > 0:
-            raise ConcordantError(f"sweep_interval_minutes is a number of minutes above 0, not {minutes!r}")
+        _check_minutes(minutes)
+        if minutes == 0:
+            raise ConcordantError(f"sweep_interval_minutes is a number of minutes above 0, not {told(minutes)}")
         self.future: Future[None] = Future()
         self.future.add_done_callback(lambda _: stop.set())
         self._stop = stop = threading.Event()
-        self._seconds = min(minutes * 60.0, threading.TIMEOUT_MAX)
+        self._seconds = min(min(minutes, LONGEST) * 60.0, threading.TIMEOUT_MAX)
         self._store = weakref.ref(store, lambda _: stop.set())
         self._thread = threading.Thread(target=self._run, name="ttl-sweeper", daemon=True)
         self._thread.start()
@@ -143,6 +152,11 @@ class _Sweeper:
             log.debug("The sweeper ends because its future was cancelled")
 
 
+def _check_minutes(minutes: Any) -> None:
+    if not isinstance(minutes, (int, float)) or not minutes >= 0:
+        raise ConcordantError(f"sweep_interval_minutes is a number of minutes above 0, not {told(minutes)}")
+
+
 def _default_of(ttl: TTLConfig | None) -> float | None:
     default = (ttl or {}).get("default_ttl")
     return None if default is None else _seconds_of(default)
@@ -154,5 +168,5 @@ def _seconds_of(ttl: Any, namespace: tuple[str, ...] = (), key: str = "default_t
             return float(ttl) * 60.0
         except OverflowError:
             return math.inf if ttl > 0 else -math.inf
-    fault = Fault((), f"{ttl!r} is no time to live", "Give a number of minutes, or None for no end", ttl)
+    fault = Fault((), f"{told(ttl)} is no time to live", "Give a number of minutes, or None for no end", ttl)
     raise InvalidWriteError(namespace, key, [fault])

@@ -10,9 +10,10 @@ from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, Not
 from langgraph.store.memory import InMemoryStore
 
 from concordant import ConcordantError, Workspace
+from concordant.errors import told
 from concordant_langgraph.adoption import Adoption
 from concordant_langgraph.conflicts import Conflicts, OnConflict
-from concordant_langgraph.filters import check_labels, check_namespace
+from concordant_langgraph.filters import InvalidArgumentError, check_labels, check_namespace, key_of
 from concordant_langgraph.inbox import InboxStore
 from concordant_langgraph.items import MergedItem
 from concordant_langgraph.listener import listen
@@ -64,10 +65,12 @@ class MergeStore(InboxStore):
         on_conflict: OnConflict = "record",
         ttl: TTLConfig | None = None,
     ) -> None:
-        if on_conflict not in ("record", "stream", "raise"):
-            raise ConcordantError(f'on_conflict is "record", "stream" or "raise", not {on_conflict!r}')
+        if not isinstance(on_conflict, str) or on_conflict not in ("record", "stream", "raise"):
+            raise ConcordantError(f'on_conflict is "record", "stream" or "raise", not {told(on_conflict)}')
         if workspace is not None and schemas is not None:
-            raise TypeError("give schemas= or workspace=, not both: a workspace has its schemas already")
+            raise InvalidArgumentError("give schemas= or workspace=, not both: a workspace has its schemas already")
+        if workspace is not None and not isinstance(workspace, Workspace):
+            raise InvalidArgumentError(f"workspace= is a Workspace, not {told(workspace)}")
         super().__init__(ttl)
         self.workspace = workspace or Workspace(schemas=schemas, undeclared=undeclared)
         self.workspace.add_scope_provider(task_scope)
@@ -86,6 +89,8 @@ class MergeStore(InboxStore):
         *,
         undeclared: Literal["merge", "reject"] = "merge",
         index: IndexConfig | None = None,
+        on_conflict: OnConflict = "record",
+        ttl: TTLConfig | None = None,
         options: Any = None,
     ) -> Opening[Self]:
         """A ``MergeStore`` on a database, for a ``with`` or an ``async with``, which closes it at its end.
@@ -97,6 +102,8 @@ class MergeStore(InboxStore):
             index: as for ``MergeStore``, but the vectors are kept: of SQLite in a file beside it, of Postgres in a
                 schema of their own (pgvector). Where that is impossible they are in this process's memory, and a
                 warning says why.
+            on_conflict: as for ``MergeStore``.
+            ttl: as for ``MergeStore``; ``start_ttl_sweeper`` begins to sweep.
             options: settings of the database, as for ``Workspace``.
 
         >>> with MergeStore.from_conn_string("sqlite:///team.db") as store:
@@ -106,7 +113,7 @@ class MergeStore(InboxStore):
         {'title': 'Dots'}
         """
         workspace = partial(Workspace, url, schemas=schemas, undeclared=undeclared, options=options)
-        return Opening(lambda: cls._opened(workspace(), url, index))
+        return Opening(lambda: cls._opened(workspace(), url, index, on_conflict, ttl))
 
     @classmethod
     def _opened(
@@ -167,8 +174,10 @@ class MergeStore(InboxStore):
         >>> store.get(("notes",), "n1").value
         {'title': 'Dots'}
         """
+        if not isinstance(inner, BaseStore):
+            raise InvalidArgumentError(f"wrap takes a BaseStore, not {told(inner)}")
         if isinstance(inner, MergeStore):
-            raise TypeError("wrap takes a store that does not merge yet, not a MergeStore")
+            raise InvalidArgumentError("wrap takes a store that does not merge yet, not a MergeStore")
         store = cls(
             schemas, workspace=workspace, undeclared=undeclared, on_conflict=on_conflict, ttl=ttl or inner.ttl_config
         )
@@ -199,10 +208,10 @@ class MergeStore(InboxStore):
             InvalidNamespaceError: as for every ``BaseStore``.
             PutConflictError: with ``on_conflict="raise"``; the value is stored.
         """
-        if namespace not in self._checked:
+        if not self._knows(namespace):
             self._check(namespace)
         if type(key) is not str:
-            key = str(key)
+            key = key_of(key)
         if self._view is None and self._conflicts is None and index is None and value is not None:
             seconds = self._default if ttl is NOT_PROVIDED else self._seconds(namespace, key, ttl)
             self.workspace.put(namespace, key, value, ttl=seconds)
@@ -215,17 +224,24 @@ class MergeStore(InboxStore):
         Args:
             refresh_ttl: whether its time to live, if it has one, begins anew; else as the store's ``ttl=`` says.
         """
+        if not self._knows(namespace):
+            check_labels(namespace)
+            if not namespace:
+                return None
         if self._first is not None:
             self._open()
         if refresh_ttl is None:
             refresh_ttl = self._refreshes
-        document = self.workspace.read_current(namespace, key if type(key) is str else str(key), refresh_ttl)
+        elif not isinstance(refresh_ttl, bool):
+            raise InvalidArgumentError(f"refresh_ttl= is True, False or None, not {told(refresh_ttl)}")
+        document = self.workspace.read_current(namespace, key if type(key) is str else key_of(key), refresh_ttl)
         return None if document is None else MergedItem(document)
 
     def delete(self, namespace: tuple[str, ...], key: str) -> None:
         """Deletes an item as far as the writer has seen it."""
         check_labels(namespace)
-        self._put(namespace, str(key), None, None, None)
+        if namespace:
+            self._put(namespace, key_of(key), None, None, None)
 
     async def aput(
         self,
@@ -237,20 +253,22 @@ class MergeStore(InboxStore):
         ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> None:
         """``put`` for coroutines."""
-        if namespace not in self._checked:
+        if not self._knows(namespace):
             self._check(namespace)
-        key = str(key)
+        key = key_of(key)
         await self._aput(namespace, key, value, index, self._seconds(namespace, key, ttl))
 
     async def aget(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """``get`` for coroutines."""
+        check_labels(namespace)
         await self._aopen()
         return await self.workspace.acall(self.get, namespace, key, refresh_ttl=refresh_ttl)
 
     async def adelete(self, namespace: tuple[str, ...], key: str) -> None:
         """``delete`` for coroutines."""
         check_labels(namespace)
-        await self._aput(namespace, str(key), None, None, None)
+        if namespace:
+            await self._aput(namespace, key_of(key), None, None, None)
 
     def _put(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
         self._open()
@@ -265,6 +283,13 @@ class MergeStore(InboxStore):
             await self.workspace.acall(self._store, namespace, key, value, index, ttl)
             if self._view is not None:
                 await self._ado(self._view.written([(namespace, key)]))
+
+    def _knows(self, namespace: tuple[str, ...]) -> bool:
+        """Whether a namespace has been checked."""
+        try:
+            return namespace in self._checked
+        except Exception:  # what cannot be hashed is none
+            return False
 
     def _check(self, namespace: tuple[str, ...]) -> None:
         check_namespace(namespace)

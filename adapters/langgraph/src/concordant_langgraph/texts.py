@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from langgraph.store.base import BaseStore, get_text_at_path, tokenize_path
 
 from concordant import InvalidWriteError
-from concordant.errors import Fault
+from concordant.errors import Fault, told
 
 __all__ = ["Index", "Indexing", "checked_index"]
 
@@ -29,7 +29,9 @@ def checked_index(namespace: tuple[str, ...], key: str, index: Any) -> Index:
         return index
     if isinstance(index, (list, tuple)) and all(isinstance(path, str) for path in index):
         return list(index)
-    fault = Fault(("index",), f"index={index!r}", 'Use False, or a list of paths such as ["text", "tags[*]"]', index)
+    fault = Fault(
+        ("index",), f"index={told(index)}", 'Use False, or a list of paths such as ["text", "tags[*]"]', index
+    )
     raise InvalidWriteError(namespace, key, [fault])
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 
 from concordant import Document, Workspace
+from concordant_langgraph.filters import InvalidNameError, check_labels
 from concordant_langgraph.outbox import CHUNK, Outbox, Place, Share
 from concordant_langgraph.resuming import note
 from concordant_langgraph.steps import Steps
@@ -66,6 +67,7 @@ class View:
         self.indexing = Indexing(store)
         self.outbox = Outbox(workspace)
         self._held: dict[Place, frozenset[str] | None] = {}  # the names of the vectors there, as far as known
+        self._outside: dict[Place, None] = {}  # what no store takes, for a label of its namespace
         self._unknown: frozenset[str] | None = frozenset() if private else None
 
     # -- catching up -----------------------------------------------------------------------------------------------
@@ -123,7 +125,8 @@ class View:
             )  # fmt: skip
 
     def _bring(self, share: Share, failed: dict[Place, Exception]) -> Steps[None]:
-        entries = [self._entry(place) for place in share.places]
+        places = [place for place in share.places if self._takes(place, share)]
+        entries = [self._entry(place) for place in places]
         if self._shared:
             entries = yield from self._differing(entries, share, failed)
         # What a value no longer has would keep its vector, so that such documents are taken out first. From then
@@ -145,6 +148,18 @@ class View:
         puts = [entry for entry in entries if entry.value is not None and entry.place not in failed]
         for group in _without_common_texts(puts):
             yield from self._put(group, share, failed)
+
+    def _takes(self, place: Place, share: Share) -> bool:
+        """Whether a store can hold a document at all: one operation with a label that none takes would fail a whole
+        batch. It is done then: searches rank it last."""
+        try:
+            check_labels(place[0])
+        except InvalidNameError:
+            self._outside[place] = None
+            self._held[place] = frozenset()
+            share.done.add(place)
+            return False
+        return True
 
     def _differing(self, entries: list[_Entry], share: Share, failed: dict[Place, Exception]) -> Steps[list[_Entry]]:
         """The documents that another process has not brought up to date already."""
@@ -255,7 +270,8 @@ class View:
             else:
                 break
         shown = {(document.namespace, document.key) for document, _ in found}
-        waiting = [(place, None) for place in self.outbox.waiting(prefix) if place not in shown]
+        outside = [place for place in list(self._outside) if place[0][: len(prefix)] == prefix]
+        waiting = [(place, None) for place in [*self.outbox.waiting(prefix), *outside] if place not in shown]
         found += self._seen(waiting, accepts)
         return found[op.offset : op.offset + op.limit]
 

@@ -1,0 +1,153 @@
+"""A store as it is on disk, document by document, for whoever verifies it; and setting aside what is rotten."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from pydantic_core import to_json
+
+from concordant.record import Record
+from concordant.storage.base import Examined, Namespace, Place, Row, StoreExamined
+from concordant.storage.columns import DOCUMENT, JOURNAL, document_of, load_escalation, load_row, load_state
+from concordant.storage.database import Database, Writing
+from concordant.storage.tables import dump_key, dump_namespace
+from concordant.values import ABSENT
+
+__all__ = ["examine", "examine_store", "set_aside"]
+
+PAGE = 500
+
+Rows: TypeAlias = Callable[..., list[tuple[Any, ...]]]
+
+
+def examine_store(database: Database) -> StoreExamined:
+    """Looks at what does not belong to one document."""
+    ((newest,),) = database.rows(
+        "SELECT coalesce(max(n), 0) FROM (SELECT max(version) AS n FROM concordant_documents UNION ALL "
+        "SELECT max(saved) FROM concordant_documents UNION ALL SELECT max(n) FROM concordant_journal) numbers"
+    )
+    ((strays,),) = database.rows(
+        "SELECT (SELECT count(*) FROM concordant_journal j WHERE NOT EXISTS "
+        "(SELECT 1 FROM concordant_documents d WHERE d.id = j.document)) + "
+        "(SELECT count(*) FROM concordant_escalations e WHERE e.state IN ('open', 'claimed') AND NOT EXISTS "
+        "(SELECT 1 FROM concordant_documents d WHERE d.namespace = e.namespace AND d.key = e.key))"
+    )
+    ((n, trimmed),) = database.rows("SELECT n, trimmed FROM concordant_store")
+    return StoreExamined(n, newest, trimmed, strays, database.damage())
+
+
+def examine(database: Database, place: Place | None = None) -> Iterator[Examined]:
+    """What is stored of all documents, oldest first, or of one: of that as it is between two commits."""
+    if place is not None:
+        where, name = "namespace = ? AND key = ?", (dump_namespace(place[0]), dump_key(place[1]))
+        yield from database.write(lambda tx: list(_page(tx.rows, where, name)))
+        return
+    last = -1
+    while page := database.rows(f"SELECT id FROM concordant_documents WHERE id > ? ORDER BY id LIMIT {PAGE}", (last,)):
+        for (id_,) in page:
+            yield from _page(database.rows, "id = ?", (id_,))
+        last = page[-1][0]
+
+
+def _page(rows: Rows, where: str, parameters: Sequence[Any]) -> Iterator[Examined]:
+    for columns in rows(f"SELECT {DOCUMENT} FROM concordant_documents WHERE {where}", parameters):
+        yield _examined(rows, columns)
+
+
+def _examined(rows: Rows, columns: tuple[Any, ...]) -> Examined:
+    troubles: list[str] = []
+    place: Place = ((), "")
+    state = None
+    with _noting("its name", troubles):
+        place = document_of(columns)
+    with _noting("it", troubles):
+        state = load_state(columns, *place)
+    found = rows(f"SELECT {JOURNAL} FROM concordant_journal WHERE document = ? ORDER BY n DESC", (columns[0],))
+    journal: list[Row] | None = None
+    with _noting("its journal", troubles):
+        journal = [_row(part, *place) for part in found]
+    query = (
+        "SELECT id, body FROM concordant_escalations WHERE namespace = ? AND key = ? AND state IN ('open', 'claimed')"
+    )
+    questions = rows(query, columns[1:3])
+    with _noting("an open question of it", troubles):
+        for _, body in questions:
+            load_escalation(body)
+    return Examined(
+        place,
+        state,
+        columns[11] if isinstance(state, Record) else ABSENT,
+        columns[10] if isinstance(state, Record) else None,
+        columns[3],
+        columns[9] or 0,
+        frozenset(id_ for id_, _ in questions),
+        journal,
+        "; ".join(troubles) or None,
+    )
+
+
+def _row(columns: tuple[Any, ...], namespace: Namespace, key: str) -> Row:
+    try:
+        return load_row(columns, namespace, key)
+    except Exception as error:
+        raise ValueError(f"row {columns[0]}: {error}") from error
+
+
+class _noting:
+    """Notes why something cannot be read, whatever the reason is, and goes on."""
+
+    def __init__(self, what: str, troubles: list[str]) -> None:
+        self._what = what
+        self._troubles = troubles
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._troubles.append(f"{self._what} cannot be read ({type(error).__name__}: {error})"[:300])
+        return True
+
+
+def set_aside(database: Database, places: Sequence[tuple[Place, str]]) -> int:
+    """Moves documents, with all that is stored of them, to a table where nobody reads; returns how many."""
+
+    def run(tx: Writing, place: Place, reason: str) -> int:
+        name = (dump_namespace(place[0]), dump_key(place[1]))
+        moved = 0
+        for (id_,) in tx.rows("SELECT id FROM concordant_documents WHERE namespace = ? AND key = ?", name):
+            kept = {
+                table: [[_plain(part) for part in row] for row in tx.rows(f"SELECT * FROM {table} WHERE {where}", of)]
+                for table, where, of in _parts(id_, name)
+            }
+            row = (id_, *name, tx.now, reason, to_json(kept))
+            tx.run(
+                "INSERT INTO concordant_quarantine (document, namespace, key, time, reason, content) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            )
+            for table, where, of in _parts(id_, name):
+                tx.run(f"DELETE FROM {table} WHERE {where}", of)
+            moved += 1
+        return moved
+
+    return sum(database.write(lambda tx, one=one: run(tx, *one)) for one in places)  # type: ignore[misc]
+
+
+def _parts(id_: int, name: tuple[str, str]) -> list[tuple[str, str, tuple[Any, ...]]]:
+    """The tables that have something of a document, with what finds it there."""
+    return [
+        ("concordant_journal", "document = ?", (id_,)),
+        ("concordant_events", "document = ?", (id_,)),
+        ("concordant_escalations", "namespace = ? AND key = ?", name),
+        ("concordant_documents", "id = ?", (id_,)),
+    ]
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, (bytes, bytearray, memoryview)):
+        return {"base64": base64.b64encode(bytes(part)).decode()}
+    return part
