@@ -26,6 +26,7 @@ from langgraph.types import Command, RetryPolicy, Send, interrupt
 
 from concordant_langgraph import MergeStore
 
+from .random_agents import RandomAgent
 from .support import AT, CallsOnce, contenders, merging, shown
 
 RETRY = RetryPolicy(max_attempts=50, initial_interval=0.0001, jitter=False)
@@ -67,7 +68,15 @@ class Truth:
     def read(self, place: Place) -> None:
         self.seen[place] = set(self.live)
 
-    def put(self, place: Place, ordinal: int, part: str, status: str | None, execution: int) -> None:
+    def put(
+        self,
+        place: Place,
+        ordinal: int,
+        part: str,
+        status: str | None,
+        execution: int,
+        knows: Callable[[Put], bool | None] = lambda _: None,
+    ) -> None:
         """Where a put is made again it takes the place of the earlier; one of an equal value changes nothing. What was
         cancelled may go on for a while: what it puts after its successor has made that put is nothing."""
         put = (place, ordinal)
@@ -79,7 +88,11 @@ class Truth:
             return
         known = self.seen.get(place, set())
         for other in list(self.live):
-            if other[0] == place or other in known or has_seen(place, other[0]):
+            told = knows(other)
+            by_itself = (
+                other[0] == place or other in known or (has_seen(place, other[0]) and other[0][0][0] != "stranger")
+            )
+            if by_itself if told is None else told:
                 del self.live[other]
         self.live[put] = status
 
@@ -133,11 +146,21 @@ class World:
         self.executions: dict[Place, Any] = {}
         self.names: dict[Place, str] = {}
         self.failures: dict[Place, int] = {}
-        self.made = count()
+        self.made, self.strangers = count(), count()
         # A resumed node that is then retried has lost count of the graphs that it invoked itself (docs/langgraph.md).
         self.retries, self.pauses, self.invokes = self.rng.choice([(1, 1, 0), (1, 0, 1), (0, 1, 1)])
+        # Where strangers write at any time, all others look first: what they have seen is then no matter of moments.
+        self.strange = self.rng.random() < 0.5
         self.kinds: set[str] = {"async" if self.is_async else "sync"}
         self.graph = self.build(0, retried=False).compile(store=self.store, checkpointer=InMemorySaver())
+
+    def stranger(self) -> None:
+        """Somebody else, who has seen all that there is, writes."""
+        with self.truth.lock:
+            name = f"s{next(self.strangers)}"
+            self.truth.put((("stranger", name, "", 0, ""),), 0, name, name, 0, lambda _: True)
+            given = {"tags": [name], "steps": [name], "votes": 1, "log": name, "status": name}
+            self.store.workspace.agent("stranger").write(*AT, given)
 
     def name_of(self, place: Place) -> str:
         return self.names.setdefault(place, f"w{len(self.names)}")
@@ -193,16 +216,19 @@ class World:
 
     def acts(self) -> list[tuple[str, bool]]:
         rng = self.rng
-        return [(rng.choice(["read", "put", "put"]), rng.random() < 0.6) for _ in range(rng.randint(0, 3))]
+        found = [(rng.choice(["read", "put", "put"]), rng.random() < 0.6) for _ in range(rng.randint(0, 3))]
+        return [("read", False), *found] if self.strange and found else found
 
     def node(self, name: str, layer: int, depth: int, *, fails: bool) -> Any:
         rng = self.rng
         first, last = self.acts(), self.acts()
-        kind = rng.choice(["plain", "plain", "tools", "invoke", "tasks", "interrupt"])
+        kind = rng.choice(["plain", "plain", "tools", "invoke", "tasks", "interrupt", "agent", "agent"])
         if (kind in ("invoke", "tasks") and depth == 2) or (kind == "interrupt" and (fails or not self.pauses)):
             kind = "plain"
-        if kind == "invoke" and not self.invokes:
+        if (kind == "invoke" and not self.invokes) or (kind == "agent" and fails):
             kind = "plain"
+        agent = RandomAgent(self, rng, depth) if kind == "agent" else None
+        self.kinds |= {"sub-agent"} if agent is not None and agent.subs else set()
         self.kinds |= {kind, "retry"} if fails else {kind}
         failures = rng.choice([0, 1, 2]) if fails else 0
         calls = [self.acts() for _ in range(rng.randint(2, 3))]
@@ -227,6 +253,8 @@ class World:
                     yield inner, {"above": [[*above, [graph, layer, task, 0, ""]], f"call{call}"], "send": ""}
             elif kind == "tasks":
                 yield self.flow(calls, at()), 0
+            elif agent is not None:
+                yield agent.runnable(at(), "agent"), {"messages": [("user", "go")]}
             elif kind == "interrupt":
                 interrupt("go on?")
             writer.act(last)
