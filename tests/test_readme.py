@@ -126,7 +126,7 @@ def test_what_it_installs_is_there() -> None:
             mentioned[path].add(extra)
     assert mentioned == {path: set(project.get("optional-dependencies", {})) for path, project in projects.items()}
     for extra in mentioned["./adapters/langgraph"]:
-        assert f"[{extra}]`" in install
+        assert f"[{extra}]" in install
     assert projects["."]["requires-python"] == ">=3.11,<3.15" and "Python 3.11 to 3.14" in install
     assert projects["./adapters/crewai"]["requires-python"] == ">=3.11,<3.14" and "Python 3.11 to 3.13" in install
 

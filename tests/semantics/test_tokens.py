@@ -612,6 +612,20 @@ async def test_coroutines_write_by_tokens() -> None:
     assert sides(only(ws)) == {"ada": "A", "bob": "B", "eve": "E"}
 
 
+def test_a_documents_token_is_taken_without_asking_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coroutine may make the handle itself: nothing is waited for until it writes."""
+    ws, token = begun()
+
+    def asked(*_: Any) -> Any:
+        raise AssertionError("the store was asked")
+
+    with monkeypatch.context() as patch:
+        for name in ("now", "load", "peek", "rows"):
+            patch.setattr(ws.storage, name, asked)
+        agent = ws.agent("ada", seen=[token, token])
+    agent.write(*AT, {"status": "A"})
+
+
 def test_a_moment_and_its_token_survive_pickling() -> None:
     """A pickled moment gives the same token."""
     ws, _ = begun()
