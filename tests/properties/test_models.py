@@ -161,7 +161,7 @@ def exchanged(ws: Workspace, model: Model) -> None:
     other = Workspace(schemas={NS: model.type}, replica="two")
     other.import_(ws.export())
     twin = other.get(NS, "k")
-    assert twin is not None and twin.value == document.value
+    assert twin is not None and twin.value == document.value, (twin and twin.value, document.value)
     if next(COUNTER) % 25 == 0:
         with tempfile.TemporaryDirectory() as folder:
             with Workspace(f"sqlite:///{folder}/x.db", schemas={NS: model.type}) as stored:

@@ -1,0 +1,192 @@
+"""Deliberately broken readings of models: each breaks one promise about ordinary models, and its test must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from concordant import ConcordantError
+from concordant.kinds import policies, record
+from concordant.schema import declarations, equality, fidelity, incoming, keys, spelling
+from concordant.values import canonical
+from concordant.workspace import draft, engine
+
+from ..schema import test_mends as mends, test_ordinary as ordinary
+
+schema = import_module("concordant.schema.schema")
+
+Patch = pytest.MonkeyPatch
+MUTANTS: dict[str, tuple[Callable[[Patch], None], Callable[[], None]]] = {}
+
+
+def mutant(check: Callable[..., None], *arguments: Any) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+    """Registers a mutant with the test that it must fail."""
+
+    def register(function: Callable[[Patch], None]) -> Callable[[Patch], None]:
+        MUTANTS[function.__name__] = (function, lambda: check(*arguments))
+        return function
+
+    return register
+
+
+def wrong(name: str) -> mends.Wrong:
+    """The wrong model with this name."""
+    return next(row for row in mends.WRONG if row.name == name)
+
+
+@mutant(ordinary.test_names_and_aliases_are_both_taken_at_every_depth)
+def aliases_are_not_known(patch: Patch) -> None:
+    """Only names are taken."""
+    patch.setattr(spelling, "spellings_of", lambda info: ())
+
+
+@mutant(ordinary.test_validators_of_the_model_see_what_is_given_and_what_is_merged)
+def the_models_validators_see_wholes_only(patch: Patch) -> None:
+    """What a model makes of its input is not made of a write."""
+    patch.setattr(spelling, "model_validators_of", lambda model: [])
+
+
+@mutant(ordinary.test_before_and_wrap_validators_run_for_every_kind)
+def containers_have_no_validators(patch: Patch) -> None:
+    """Only scalars are validated as they are written."""
+    patch.setattr(incoming, "_functions", lambda metadata, **_: [])
+
+
+@mutant(ordinary.test_before_and_wrap_validators_run_for_every_kind)
+def records_and_maps_have_no_validators(patch: Patch) -> None:
+    """What stands before their types is left out."""
+    patch.setattr(spelling, "_BEFORE", ())
+
+
+@mutant(ordinary.test_a_check_of_a_container_judges_the_whole_not_what_is_added)
+def contributions_are_judged_as_wholes(patch: Patch) -> None:
+    """Nothing is left to the merged document."""
+    patch.setattr(schema.Compiled, "_loosely", ())
+
+
+@mutant(ordinary.test_a_validator_that_needs_other_fields_judges_the_merged_document)
+def a_validator_that_misses_a_field_refuses(patch: Patch) -> None:
+    """A failure is a verdict."""
+    patch.setattr(schema.Compiled, "_may_fit", lambda self, given: False)
+
+
+@mutant(ordinary.test_a_validator_that_crashes_is_our_own_clear_error)
+def a_crash_is_no_verdict(patch: Patch) -> None:
+    """What no validator can judge is stored."""
+    patch.setattr(schema.Compiled, "_may_fit", lambda self, given: True)
+
+
+@mutant(ordinary.test_untouched_defaults_are_never_written_nor_contested)
+def edits_write_all_fields_of_records(patch: Patch) -> None:
+    """The defaults that a reader was shown are claimed as written."""
+    patch.setattr(engine, "untouched_left_out", lambda field, before, after: after)
+
+
+@mutant(ordinary.test_untouched_defaults_are_never_written_nor_contested)
+def edits_begin_with_defaults_of_their_own(patch: Patch) -> None:
+    """A factory is asked twice, and what it gives is taken for a change."""
+    patch.setattr(draft, "_copied", lambda document, schema, base: schema.build(base))
+
+
+@mutant(ordinary.test_an_instance_contributes_what_was_set_or_changed_in_it)
+def instances_contribute_what_was_set_only(patch: Patch) -> None:
+    """What was changed in place is lost."""
+    patch.setattr(import_module("concordant.schema.models"), "_MUTABLE", ())
+
+
+@mutant(ordinary.test_a_default_record_stays_in_the_fields_that_nobody_writes)
+def a_default_record_is_forgotten(patch: Patch) -> None:
+    """Writing one field of it takes the others' defaults away."""
+    patch.setattr(schema, "is_instance", lambda value: False)
+
+
+@mutant(ordinary.test_what_validation_would_change_twice_is_kept_exactly)
+def instances_are_validated_as_input(patch: Patch) -> None:
+    """What was decoded is decoded again."""
+    patch.setattr(declarations, "form_of", lambda *_: lambda value: value)
+
+
+@mutant(ordinary.test_a_value_that_would_not_read_back_is_refused_when_it_is_written)
+def values_are_not_checked(patch: Patch) -> None:
+    """What was tried out at declaration counts for all values."""
+    patch.setattr(schema.Compiled, "_check_reads_back", lambda *_: None)
+
+
+@mutant(ordinary.test_equal_values_agree_in_any_order_and_zone, *ordinary.SAME[0])
+def sets_have_an_order(patch: Patch) -> None:
+    """Values compare by their JSON."""
+    patch.setattr(declarations, "canon_of", lambda annotation: canonical)
+    patch.setattr(schema, "in_order", lambda value, form: form)
+
+
+@mutant(ordinary.test_equal_values_agree_in_any_order_and_zone, *ordinary.SAME[5])
+def instants_have_a_zone(patch: Patch) -> None:
+    """Values compare by their JSON."""
+    patch.setattr(equality, "_normal_leaf", equality._as_is)
+
+
+@mutant(ordinary.test_a_policy_that_cannot_compare_leaves_the_question_open, "max")
+def a_policy_takes_any(patch: Patch) -> None:
+    """Where values cannot be compared, the first of them stands."""
+    patch.setitem(policies.POLICIES, "max", lambda groups, rank: groups[0])
+
+
+@mutant(ordinary.test_an_optional_record_merges_by_its_fields_and_may_be_none)
+def none_says_nothing(patch: Patch) -> None:
+    """A record that is set to ``None`` stays."""
+    for name in ("contribute", "edit"):
+        plain = getattr(record.Record, name)
+
+        def quiet(self: Any, change: Any, field: Any, path: Any, *values: Any, plain: Any = plain) -> Any:
+            return None if values[-1] is None else plain(self, change, field, path, *values)
+
+        patch.setattr(record.Record, name, quiet)
+
+
+@mutant(ordinary.test_maps_with_keys_that_are_no_text)
+def keys_are_read_as_text(patch: Patch) -> None:
+    """A model has the keys as they are stored."""
+    patch.setattr(keys.Keys, "as_values", lambda self, value: dict(value))
+
+
+@mutant(mends.test_a_wrong_field_is_refused_with_the_mend_that_works, wrong("bytes"))
+def nothing_is_tried_out(patch: Patch) -> None:
+    """Types are taken on trust."""
+    patch.setattr(schema, "unfaithful", lambda compiled: [])
+
+
+@mutant(mends.test_a_wrong_field_is_refused_with_the_mend_that_works, wrong("a date or text"))
+def unions_are_told_apart(patch: Patch) -> None:
+    """A date beside a text is taken for one that reads back."""
+    patch.setattr(fidelity, "_is_told_apart", lambda members: True)
+
+
+@mutant(mends.test_a_wrong_field_is_refused_with_the_mend_that_works, wrong("a kind in a list's items"))
+def kinds_inside_types_are_overlooked(patch: Patch) -> None:
+    """A kind that says nothing is accepted."""
+    patch.setattr(declarations, "kinds_inside", lambda annotation: [])
+
+
+@pytest.fixture(autouse=True)
+def compiled_anew() -> Iterator[None]:
+    """Models are compiled under each mutant, and again after it."""
+    schema._compile.cache_clear()
+    yield
+    schema._compile.cache_clear()
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_reading_of_models_is_noticed(name: str, monkeypatch: Patch) -> None:
+    """Each mutant fails the test of its promise, which the engine passes."""
+    function, check = MUTANTS[name]
+    check()
+    schema._compile.cache_clear()
+    function(monkeypatch)
+    with pytest.raises((AssertionError, ConcordantError, ValidationError, pytest.fail.Exception)) as noticed:
+        check()
+    broken = ("TypeError", "NameError")
+    assert not any(name in str(noticed.value) for name in broken), "the mutant itself is broken"
