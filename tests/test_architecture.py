@@ -62,7 +62,6 @@ OVER = {
     "src/concordant/workspace/foresight.py:_after",
     "src/concordant/workspace/foresight.py:_field_after",
     "src/concordant/workspace/reading.py:_document",
-    "src/concordant/workspace/sight.py:sees_all",
 }
 
 

@@ -35,7 +35,7 @@ from concordant.errors import (
 )
 from concordant.kinds import Counter, List, Map, Scalar, Set, Text, priority
 from concordant.schema import Schema
-from concordant.storage import PostgresOptions, SqliteOptions
+from concordant.storage import Instant, PostgresOptions, SqliteOptions
 from concordant.workspace import (
     ABSTAIN,
     DELETED,
@@ -70,6 +70,7 @@ __all__ = [
     "Event",
     "HistoryEntry",
     "HistoryExpiredError",
+    "Instant",
     "InvalidContributionError",
     "InvalidTokenError",
     "InvalidWriteError",

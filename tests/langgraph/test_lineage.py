@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from importlib.metadata import version
 from inspect import signature
@@ -31,7 +32,8 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, RetryPolicy, Send, interrupt
 
-from concordant_langgraph import context
+from concordant import Instant
+from concordant_langgraph import beginnings, context
 from concordant_langgraph.context import current_task
 from concordant_langgraph.lineage import Level, Task, decode, encode, lineage, relation, segments
 from concordant_langgraph.listener import listen
@@ -147,7 +149,7 @@ def test_parallel_nodes_are_concurrent_and_later_ones_ordered(saver: Any, asynch
     builder = fan(("a", make("a")), ("b", make("b"))).add_node("c", make("c"))
     builder.add_edge("a", "c").add_edge("b", "c")
     graph = builder.compile(checkpointer=saver() if saver else None)
-    before = time.time()
+    before = Instant.now()
     if asynchronous:
         asyncio.run(graph.ainvoke({}, THREAD))
     else:
@@ -156,7 +158,7 @@ def test_parallel_nodes_are_concurrent_and_later_ones_ordered(saver: Any, asynch
     assert seen.relation("a", "c") == seen.relation("b", "c") == "ordered"
     assert seen.relation("a", "a") == "same"
     assert before <= min(seen["a"].began, seen["b"].began)
-    assert max(seen["a"].began, seen["b"].began) < seen["c"].began <= time.time()
+    assert max(seen["a"].began, seen["b"].began) < seen["c"].began <= Instant.now()
     assert [seen[n].name for n in "abc"] == list("abc")
     assert len({seen[n].task for n in "abc"}) == 3
 
@@ -401,7 +403,7 @@ def test_a_resume_is_a_new_execution_that_begins_later(nested: bool) -> None:
     inner = chain(("n", node))
     graph = (chain(("team", inner.compile())) if nested else inner).compile(checkpointer=InMemorySaver())
     graph.invoke({}, THREAD)
-    meanwhile = time.time()
+    meanwhile = Instant.now()
     graph.invoke(Command(resume=1), THREAD)
     before, after = seen.seen["n"]
     assert before.task == after.task and relation(before.token, after.token) == "same"
@@ -449,7 +451,7 @@ def test_replaced_configurable_keeps_task_and_name(metadata: Any, read_before: b
     assert nested is again and nested.name == "ada"
     assert relation(whole.token, nested.token) == relation(nested.token, whole.token) == "same"
     assert len({whole.task, nested.task, next_call.task}) == 3
-    assert nested.execution == "" and whole.began - 1e-3 <= nested.began <= time.time()
+    assert nested.execution == "" and whole.began <= nested.began <= Instant.now()
     expected = "concurrent" if read_before else "ordered"
     assert relation(nested.token, other.token) == expected
 
@@ -462,7 +464,7 @@ def test_a_graph_invoked_with_its_own_config_is_read(half: str) -> None:
 
     def body() -> list[Any]:
         config: Any = {half: {"a": 1}}
-        began = time.time()
+        began = Instant.now()
         sub.invoke({}, config)
         return [current_task(), began]
 
@@ -474,7 +476,7 @@ def test_a_graph_invoked_with_its_own_config_is_read(half: str) -> None:
 
 
 def test_a_runtime_without_primitives_is_not_believed() -> None:
-    """Where the runtime's fields are no numbers the superstep's own time stands in, earlier than the task."""
+    """Where the runtime's fields are no numbers and nobody noted the beginning the superstep's own time stands in."""
 
     class Odd:
         def __getattr__(self, name: str) -> Odd:
@@ -483,13 +485,15 @@ def test_a_runtime_without_primitives_is_not_believed() -> None:
     def body() -> list[Any]:
         config: Any = get_config()
         configurable = {**config["configurable"], "__pregel_runtime": Odd(), "thread_id": Odd()}
-        odd = context._read({**config, "configurable": configurable, "metadata": {}})
-        return [current_task(), odd]
+        odd = {**config, "configurable": configurable, "metadata": {}}
+        unnoted = copy_context()
+        unnoted.run(beginnings._begun.set, None)
+        return [current_task(), context._read(odd), unnoted.run(context._read, odd), time.time()]
 
-    whole, odd, _ = _in_task(body)
+    whole, odd, unnoted, now, _ = _in_task(body)
     assert odd.token == whole.token and odd.task == whole.task
     assert odd.execution == ""
-    assert whole.began - 1 < odd.began < whole.began
+    assert odd.began == whole.began and now - 1 < unnoted.began < now
 
 
 @pytest.mark.parametrize("config", [{"configurable": 1}, {"metadata": []}, {"callbacks": 3}, [1]])
@@ -640,8 +644,8 @@ class Write:
 
     task: Task
     position: tuple[tuple[Any, ...], ...]
-    started: float
-    committed: float
+    started: Instant
+    committed: Instant
 
 
 class World:
@@ -657,11 +661,11 @@ class World:
         self.run = 0
         self.graph = self.build((), 0).compile(checkpointer=self.random.choice([None, InMemorySaver()]))
 
-    def commit(self, position: tuple[tuple[Any, ...], ...], started: float) -> None:
+    def commit(self, position: tuple[tuple[Any, ...], ...], started: Instant) -> None:
         found = current_task()
         assert found is not None
         with self.lock:
-            self.writes.append(Write(found, position, started, time.time()))
+            self.writes.append(Write(found, position, started, Instant.now()))
 
     def position(self, state: Walk, names: tuple[str, ...]) -> tuple[tuple[int, ...], Any]:
         """The clock of the task at its own depth, and its position per level."""
@@ -727,7 +731,7 @@ class World:
             return {"clock": clock, "via": (*state.get("via", ()), (depth + 1, f"call{call}"))}
 
         def steps(state: Any) -> Iterator[Any]:
-            started = time.time()
+            started = Instant.now()
             clock, position = self.position(state, names)
             for i, delay in enumerate(delays):
                 self.commit(position, started)

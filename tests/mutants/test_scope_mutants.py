@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from concordant import ConcordantError
+from concordant import ConcordantError, Instant
 from concordant.workspace.scope import Scope
 from concordant.workspace.scoping import Scoping
 from concordant_langgraph import attempts, context, listener, provider, toolcalls
@@ -39,7 +39,7 @@ def tool_calls_are_their_task(patch: Patch) -> None:
 @mutant(lambda: test_tool_calls.test_tool_calls_that_a_node_makes_one_after_the_other_are_a_sequence())
 def tool_calls_begin_with_their_task(patch: Patch) -> None:
     """The calls that a loop makes are taken for calls of one message."""
-    patch.setattr(toolcalls, "_Ended", lambda namespace, when, *rest: toolcalls_ended(namespace, 0.0, *rest))
+    patch.setattr(toolcalls, "_Ended", lambda namespace, _, *rest: toolcalls_ended(namespace, Instant(0, 0.0), *rest))
 
 
 toolcalls_ended = toolcalls._Ended
@@ -48,7 +48,7 @@ toolcalls_ended = toolcalls._Ended
 @mutant(lambda: test_tool_calls.test_the_turns_of_an_agent_that_is_one_node_are_a_sequence(False))
 def a_model_between_tool_calls_is_not_noticed(patch: Patch) -> None:
     """The turns of an agent that is one node are taken for one message."""
-    patch.setattr(listener, "runnable_begins", lambda _: None)
+    patch.setattr(listener, "runnable_begins", lambda *_: None)
 
 
 @mutant(test_tool_calls.test_a_tool_call_that_is_retried_by_itself_has_its_effect_once)

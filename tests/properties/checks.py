@@ -13,6 +13,7 @@ from concordant import (
     ConcordantError,
     Counter,
     Document,
+    Instant,
     InvalidWriteError,
     List,
     Scalar,
@@ -114,14 +115,13 @@ def check_g5() -> None:
 
     def run(execution: str, amount: int = 1) -> None:
         nonlocal task
-        began = workspace.moment().time
         task = TaskScope(
             f"t:{execution}",
             "worker",
             "t",
             "t",
             execution,
-            began,
+            Instant.now(),
             lambda a, b: "same" if a == b else "ordered",
         )
         document = workspace.read_current(*PLACE)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
-from concordant import Agent, Escalation, Event, TaskScope, Workspace
+from concordant import Agent, Escalation, Event, Instant, TaskScope, Workspace
 
 NS = ("t",)
 KEY = "k"
@@ -73,7 +72,6 @@ class Tasks:
     """
 
     def __init__(self, ws: Workspace) -> None:
-        self._ws = ws
         self._current: ContextVar[TaskScope | None] = ContextVar("task", default=None)
         self._begun: dict[str, TaskScope] = {}
         ws.add_scope_provider(self._current.get)
@@ -85,17 +83,13 @@ class Tasks:
         scope = self._begun.get(key)
         if scope is None:
             origin = f"{step}/{name}"
-            scope = TaskScope(key, name, origin, origin, str(execution), self._now(), relation)
+            scope = TaskScope(key, name, origin, origin, str(execution), Instant.now(), relation)
             self._begun[key] = scope
         token = self._current.set(scope)
         try:
             yield
         finally:
             self._current.reset(token)
-
-    def _now(self) -> float:
-        """A time after all that is committed by now."""
-        return max(time.time(), self._ws.moment().time + 5e-7)
 
 
 def relation(own: str, other: str) -> Literal["same", "concurrent", "ordered"]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +15,7 @@ from concordant.bench.outcome import Outcome
 from concordant.bench.running import Costs, Session, Step
 from concordant.bench.workload import Task, Workload, changed
 from concordant.kinds import Counter, List, Map, Scalar, Set, Text
+from concordant.storage import Instant
 from concordant.workspace import TaskScope, Workspace
 
 __all__ = ["STRATEGIES", "Concordant", "LastWriteWins", "Locking", "Optimistic", "Strategy", "outcome_of", "schemas_of"]
@@ -138,7 +138,7 @@ class Concordant:
 
     def begin(self) -> None:
         self._round += 1
-        self._began = time.time()
+        self._began = Instant.now()
 
     def work(self, task: Task, costs: Costs, attempt: int = 0) -> Generator[Step, None, None]:
         origin = f"{self._round}/{id(task)}"

@@ -1,6 +1,7 @@
 """Where records and the journal live. One file per storage, all behind ``concordant.storage.base.Storage``."""
 
 from concordant.storage.base import (
+    Beginning,
     Beside,
     Desk,
     Examined,
@@ -17,16 +18,19 @@ from concordant.storage.base import (
     Update,
 )
 from concordant.storage.conditions import Condition
+from concordant.storage.instants import Instant
 from concordant.storage.memory import MemoryStorage
 from concordant.storage.opening import open_storage
 from concordant.storage.options import PostgresOptions, SqliteOptions
 
 __all__ = [
+    "Beginning",
     "Beside",
     "Condition",
     "Desk",
     "Examined",
     "Forgotten",
+    "Instant",
     "Knowledge",
     "MemoryStorage",
     "Place",

@@ -10,13 +10,16 @@ from concordant.escalation import Escalation, Event
 from concordant.record import Record
 from concordant.storage.conditions import Condition
 from concordant.storage.events import Events
+from concordant.storage.instants import Instant
 from concordant.storage.outcomes import Outcomes
 from concordant.storage.projection import Projection
 from concordant.tree import LeafChange
 from concordant.values import Absent
 
 __all__ = [
+    "Beginning",
     "Beside",
+    "Beyond",
     "Desk",
     "Examined",
     "Forgotten",
@@ -36,6 +39,26 @@ __all__ = [
 Namespace: TypeAlias = tuple[str, ...]
 Place: TypeAlias = tuple[Namespace, str]
 """Where a document is: namespace and key."""
+
+
+Beyond: TypeAlias = Callable[[int, float], bool]
+"""Whether a commit, by number and time, was there, beyond those that are known to have been."""
+
+
+class Beginning(NamedTuple):
+    """What was there when something began.
+
+    Attributes:
+        time: of the last commit of which that is known.
+        beyond: of later ones, as far as clocks can tell; ``None``: none was.
+    """
+
+    time: float = 0.0
+    beyond: Beyond | None = None
+
+    def covers(self, n: int, when: float) -> bool:
+        """Whether a commit, by number and time, was there."""
+        return when <= self.time or (self.beyond is not None and self.beyond(n, when))
 
 
 _NOTHING: Mapping[str, str] = {}
@@ -59,7 +82,8 @@ class Row(NamedTuple):
     ``body`` is the whole value (a plain tuple of the same shape serves in the storage; it costs a fraction).
 
     ``n`` is the commit number, and the document's version; ``previous`` the version before. ``op`` is the identity of
-    a put that may be executed again: (task, execution, ordinal, when the execution began). ``effect`` is what a put
+    a put that may be executed again: (task, execution, ordinal, the time of the last commit when the execution began).
+    ``effect`` is what a put
     did that took the place of an earlier one, ``changes`` include taking that one back. ``met`` tells what became of
     fields in which it met what was not seen: ``merged``, ``agreed``, ``settled`` (by policy), ``escalated``.
     """
@@ -273,13 +297,16 @@ class Storage(Protocol):
         """A context in which no commit takes place."""
         ...
 
-    def beginning(self, local: float) -> tuple[float, float]:
-        """A scope that began at a time of this process's clock: the store's time, and the time up to which other
-        processes' commits have surely been seen, whatever the error of their clocks."""
+    def beginning(self, began: Instant | float) -> Beginning:
+        """What was there when a scope began.
+
+        Args:
+            began: the instant; or a time of this process's clock, in seconds since the epoch, if no more is known.
+        """
         ...
 
-    def is_own(self, n: int) -> bool:
-        """Whether a commit was made by this process, recently."""
+    def expect_tasks(self) -> None:
+        """Scopes will be asked for that began at instants to come."""
         ...
 
     def now(self) -> tuple[int, float]:
@@ -288,6 +315,10 @@ class Storage(Protocol):
 
     def time(self) -> float:
         """About what ``now`` gives as the time, without asking anybody."""
+        ...
+
+    def real_time(self) -> float:
+        """The time by the clock on the wall, however far ahead of it what was imported has moved the store's."""
         ...
 
     def expired(self) -> Sequence[Place]:

@@ -1,42 +1,49 @@
-"""A clock that all processes of a store share: that of the database, as far as its difference to ours is known."""
+"""A clock that all processes of a store share: that of the database, as this process's monotonic clock tells it."""
 
 from __future__ import annotations
+
+import threading
 
 __all__ = ["SharedClock"]
 
 _MARGIN = 0.001
-_JUMP = 0.05
+_DRIFT = 0.0002
+"""By how many seconds a second the two may come apart."""
+_STEPS = 8
+"""How many steps of the database's clock are remembered."""
 
 
 class SharedClock:
-    """The difference of two clocks, measured.
+    """The difference of the two clocks, within bounds.
 
-    It stays as it is once measured, so that times of this process compare exactly with each other; only a jump of
-    either clock changes it.
+    Each sample narrows the bounds, time widens them. A sample beyond them tells of a step of the database's clock: for
+    times before it both differences are possible.
     """
 
     def __init__(self) -> None:
-        self._offset = 0.0
-        self._error: float | None = None
-
-    @property
-    def error(self) -> float:
-        """By how many seconds the shared times of two processes may differ at most."""
-        return 2 * (self._error or 0.0) + _MARGIN
-
-    def shared(self, local: float) -> float:
-        """The shared time of a time of this process."""
-        return local + self._offset
+        self._low = self._high = self._at = 0.0
+        self._measured = False
+        self._steps: tuple[tuple[float, float], ...] = ()  # (until, low) of what was before a step
+        self._lock = threading.Lock()
 
     def sample(self, before: float, there: float, after: float) -> None:
-        """Learns that the other clock showed ``there`` at some instant between two of our times."""
-        error = (after - before) / 2
-        offset = there - before - error
-        if self._error is None or error < self._error or abs(offset - self._offset) > self._error + error + _JUMP:
-            self._offset, self._error = offset, error
+        """Learns that the database's clock showed ``there`` at some instant between two of our times."""
+        low, high = there - after, there - before
+        with self._lock:
+            if self._measured:
+                drift = _DRIFT * max(after - self._at, 0.0)
+                narrow = max(low, self._low - drift), min(high, self._high + drift)
+                if narrow[0] <= narrow[1]:
+                    low, high = narrow
+                else:
+                    self._steps = (*self._steps[1 - _STEPS :], (after, self._low - drift))
+            self._low, self._high, self._at, self._measured = low, high, after, True
 
-    def watch(self, before: float, there: float, after: float) -> None:
-        """The same for an instant that is not measured with care: only a jump counts."""
-        error = (after - before) / 2
-        if abs(there - before - error - self._offset) > (self._error or 0.0) + error + _JUMP:
-            self._offset, self._error = there - before - error, error
+    def shared(self, at: float) -> float:
+        """About what the database's clock shows at one of our times."""
+        return at + (self._low + self._high) / 2
+
+    def surely(self, at: float, now: float) -> float:
+        """What it showed at one of our times, or less: by the error of the difference, drift till ``now`` included."""
+        low = self._low - _DRIFT * max(now - self._at, self._at - at, 0.0)
+        return at + min((low, *(before for until, before in self._steps if at <= until))) - _MARGIN

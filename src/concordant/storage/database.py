@@ -53,15 +53,17 @@ class Database(Protocol):
 
     Attributes:
         place: which one, for messages; without passwords.
+        identity: the same for all in this process that use the same database.
         replica: the store's name in dots.
-        clock_error: by how many seconds at most ``time()`` differs from the clock that other processes read.
+        last: number and time of the last commit when it was opened.
+        is_near: whether to read a number from it is a matter of microseconds, and waits for nobody.
     """
 
     place: str
+    identity: str
     replica: str
-
-    @property
-    def clock_error(self) -> float: ...
+    last: tuple[int, float]
+    is_near: bool
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         """What a query finds in all that is committed."""
@@ -90,8 +92,9 @@ class Database(Protocol):
         """Waits for what other processes announce."""
         ...
 
-    def shared(self, local: float) -> float:
-        """The time that ``time()`` gave, or will give, at a time of this process's own clock."""
+    def surely(self, at: float) -> float:
+        """A time, of those that commits have, before a time of this process's monotonic clock: what other processes
+        committed before the one was committed before the other, whatever the error of clocks."""
         ...
 
     def time(self) -> float:

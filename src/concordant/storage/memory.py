@@ -14,7 +14,9 @@ from concordant.causal import VersionVector, merge_vectors
 from concordant.errors import StorageError
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
+from concordant.storage import instants
 from concordant.storage.base import (
+    Beginning,
     Beside,
     Examined,
     Forgotten,
@@ -28,6 +30,8 @@ from concordant.storage.base import (
     Update,
 )
 from concordant.storage.conditions import Condition
+from concordant.storage.course import Course
+from concordant.storage.instants import Instant
 from concordant.storage.memory_events import MemoryEvents
 from concordant.storage.outcomes import counted
 from concordant.storage.projection import Projection
@@ -63,6 +67,7 @@ class MemoryStorage:
         self.places: dict[str, Place] = {}  # where each open escalation is; an id is of one place for ever
         self.closed: OrderedDict[str, tuple[float, Escalation]] = OrderedDict()  # and when each was
         self._told: list[tuple[int, float, Sequence[Event]]] | None = None  # what a transaction is to tell at its end
+        self._course = Course()
         self.n = 0
         self.clock = 0.0
         self._journal = journal
@@ -101,6 +106,8 @@ class MemoryStorage:
             if now <= self.clock:
                 now = self.clock + 1e-6
             space[key] = row = (namespace, key, n, now, agent, origin, act, body, None, 0, op, ())
+            if self._course.tick != instants.latest:
+                self._course.step(self.clock)
             self.n, self.clock = n, now
             self._note(row, True)
             return n
@@ -128,7 +135,7 @@ class MemoryStorage:
                     self._told.append((n, now, beside.events))
             if row is None:
                 if beside is not None:
-                    self.n, self.clock = n, now
+                    self._advance(n, now)
                 return
             if after is not state:
                 if after is None:
@@ -137,8 +144,14 @@ class MemoryStorage:
                     self.spaces[namespace] = {key: after}
                 else:
                     space[key] = after
-            self.n, self.clock = n, now  # after the state, so that peek never tells of a commit not yet to be seen
+            self._advance(n, now)  # after the state, so that peek never tells of a commit not yet to be seen
             self._note(row, beside is None or not beside.erases)
+
+    def _advance(self, n: int, now: float) -> None:
+        """A commit has been made; of a transaction all are at its end."""
+        if self._told is None and self._course.tick != instants.latest:
+            self._course.step(self.clock)
+        self.n, self.clock = n, now
 
     def _note(self, row: tuple[Any, ...], kept: bool) -> None:
         """Takes note of a change; in the journal too, if it is ``kept`` there."""
@@ -169,6 +182,8 @@ class MemoryStorage:
                     state = self.load(namespace, key)
                     undo.append((namespace, key, state.copy() if isinstance(state, Record) else state))
                     self.commit(namespace, key, update)
+                if self._course.tick != instants.latest:
+                    self._course.step(clock)
             except BaseException:
                 self.n, self.clock = n, clock
                 self.open, self.closed = open_, closed
@@ -222,17 +237,23 @@ class MemoryStorage:
     def reading(self) -> Any:
         return self.lock
 
-    def beginning(self, local: float) -> tuple[float, float]:
-        return local, local
+    def beginning(self, began: Instant | float) -> Beginning:
+        if isinstance(began, Instant):
+            with self.lock:
+                return Beginning(self._course.at(began.tick, self.clock))
+        return Beginning(began)
 
-    def is_own(self, n: int) -> bool:
-        return True
+    def expect_tasks(self) -> None:
+        """All commits are known here."""
 
     def now(self) -> tuple[int, float]:
         return self.n, self.time()
 
     def time(self) -> float:
         return max(self.clock, time.time())
+
+    def real_time(self) -> float:
+        return time.time()
 
     def expired(self) -> Sequence[Place]:
         with self.lock:

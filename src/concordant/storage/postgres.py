@@ -31,9 +31,11 @@ __all__ = ["PostgresDatabase"]
 T = TypeVar("T")
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
+# The clock is read once the row is held: what waits for it is younger than what held it.
 _STORE = (
-    "SELECT n, clock, extract(epoch FROM clock_timestamp())::float8, pg_current_xact_id()::text "
-    "FROM concordant_store FOR UPDATE"
+    "WITH store AS MATERIALIZED (SELECT n, clock FROM concordant_store FOR UPDATE) "
+    "SELECT n, clock, extract(epoch FROM clock_timestamp())::float8, pg_current_xact_id()::text FROM store"
 )
 _SETTINGS = (
     "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false), "
@@ -62,14 +64,15 @@ class PostgresDatabase:
         self._psycopg = psycopg
         self._connecting = postgres_connecting
         self._url = url
-        self.place = without_password(url).partition("?")[0]
+        self.place, self.identity = without_password(url).partition("?")[0], url
+        self.is_near = False
         self._options = options
         self._clock = SharedClock()
         self._lock = threading.Lock()
         self._pool: Pool | None = None
         self._closed = False
         try:
-            self.replica = self._patiently(replica)
+            self.replica, self.last = self._patiently(replica)
         except BaseException:
             self.close()
             raise
@@ -104,7 +107,7 @@ class PostgresDatabase:
         limits = (longest, options.lock_timeout, longest)
         connection.execute(_SETTINGS, [f"{round(1000 * seconds)}ms" for seconds in limits])
 
-    def _patiently(self, wanted: str | None) -> str:
+    def _patiently(self, wanted: str | None) -> tuple[str, tuple[int, float]]:
         """Prepares the database; waits for a server that is starting, or recovering from a crash."""
         end = time.monotonic() + self._options.connect_timeout
         while True:
@@ -112,7 +115,9 @@ class PostgresDatabase:
             try:
                 with self._connect() as connection:
                     connected = True
-                    return self._prepared(connection, wanted)
+                    name = self._prepared(connection, wanted)
+                    (last,) = PostgresWriting(connection).rows("SELECT n, clock FROM concordant_store")
+                    return name, last
             except self._psycopg.Error as error:
                 passes = self._is_loss(error) if connected else any(text in str(error) for text in _PASSING)
                 if not passes or time.monotonic() > end:
@@ -135,9 +140,9 @@ class PostgresDatabase:
         )
         tx = PostgresWriting(connection)
         for _ in range(5):
-            before = time.time()
-            ((there,),) = tx.rows("SELECT extract(epoch FROM clock_timestamp())::float8")
-            self._clock.sample(before, there, time.time())
+            before = time.monotonic()
+            ((there,),) = tx.rows(_CLOCK)
+            self._clock.sample(before, there, time.monotonic())
         if tx.rows(known)[0][0]:
             name = checked(tx.rows(VERSION)[0], self.place, wanted)
             if name is not None:
@@ -273,12 +278,11 @@ class PostgresDatabase:
             try:
                 with connection.pipeline():
                     connection.execute(_BEGIN)
-                    before = time.time()
+                    before = time.monotonic()
                     store = connection.execute(_STORE, binary=True)
                     first = connection.execute(with_marks(ahead[0]), ahead[1], binary=True) if ahead else None
-                    ((tx.n, tx.clock, there, xid),) = store.fetchall()
-                    tx.now = self._clock.shared(time.time())
-                    self._clock.watch(before, there, time.time())
+                    ((tx.n, tx.clock, tx.now, xid),) = store.fetchall()
+                    self._clock.sample(before, tx.now, time.monotonic())
                     if first is not None:
                         tx.ahead = first.fetchall()
                     result = work(tx)
@@ -300,14 +304,10 @@ class PostgresDatabase:
         return PostgresListener(self._connect, self._psycopg.Error)
 
     def time(self) -> float:
-        return self.shared(time.time())
+        return self._clock.shared(time.monotonic())
 
-    def shared(self, local: float) -> float:
-        return self._clock.shared(local)
-
-    @property
-    def clock_error(self) -> float:
-        return self._clock.error
+    def surely(self, at: float) -> float:
+        return self._clock.surely(at, time.monotonic())
 
     def close(self) -> None:
         with self._lock:

@@ -56,6 +56,7 @@ class Saving:
     Attributes:
         n: the number of the last commit.
         models: those whose shapes this transaction stores.
+        clock: its time.
     """
 
     def __init__(self, tx: Writing, projection: Projection, source: str, models: Container[str]) -> None:
@@ -67,7 +68,7 @@ class Saving:
         self._held: dict[Place, _Held] = {}
         self._made: dict[Place, tuple[Record, int, int]] = {}
         self._tells = False
-        self.n, self._clock = tx.n, tx.clock
+        self.n, self.clock = tx.n, tx.clock
 
     def has(self, place: Place) -> bool:
         """Whether the document has been loaded."""
@@ -81,13 +82,13 @@ class Saving:
         """Runs an update and saves what comes of it."""
         held, n = self._held[place], self.n + 1
         now = self._tx.now
-        if now <= self._clock:  # the clock never stands still or goes back: the order of times is that of commits
-            now = self._clock + 1e-6
+        if now <= self.clock:  # the clock never stands still or goes back: the order of times is that of commits
+            now = self.clock + 1e-6
         result = update(held.state, n, now, self)
         if result is None:
             return
         state, row, beside = result
-        self.n, self._clock = n, now
+        self.n, self.clock = n, now
         if beside is not None and beside.erases:
             self._erase(place, held)
         if state is not None and (row is not None or (beside is not None and beside.lasts)):
@@ -103,7 +104,7 @@ class Saving:
         """Saves the number and time of the last commit; returns the records that were made, with the numbers of the
         commits that made them, and their sizes."""
         if self.n != self._tx.n:
-            self._tx.run("UPDATE concordant_store SET n = ?, clock = ?", (self.n, self._clock))
+            self._tx.run("UPDATE concordant_store SET n = ?, clock = ?", (self.n, self.clock))
         if self._tells:
             self._tx.announce()
         return [(place, *made) for place, made in self._made.items()]

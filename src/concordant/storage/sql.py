@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -11,11 +13,12 @@ from typing import Any, ClassVar, TypeAlias
 from pydantic_core import from_json
 
 from concordant.causal import VersionVector
-from concordant.errors import DamagedDocumentError
+from concordant.errors import DamagedDocumentError, StorageError
 from concordant.escalation import Escalation
 from concordant.record import Record
-from concordant.storage import examining, listing, upkeep
+from concordant.storage import examining, instants, listing, upkeep
 from concordant.storage.base import (
+    Beginning,
     Examined,
     Forgotten,
     Knowledge,
@@ -30,7 +33,9 @@ from concordant.storage.base import (
 from concordant.storage.cache import RecordCache
 from concordant.storage.columns import DOCUMENT, JOURNAL, document_of, load_escalation, load_row, load_state
 from concordant.storage.conditions import Condition
+from concordant.storage.course import course_of
 from concordant.storage.database import Columns, Database, Query, Writing
+from concordant.storage.instants import Instant
 from concordant.storage.outcomes import Outcomes, counted
 from concordant.storage.projection import Projection, is_present
 from concordant.storage.saving import Saving
@@ -39,8 +44,7 @@ from concordant.storage.tables import bounds, dump_key, dump_namespace, load_nam
 
 __all__ = ["SqlStorage"]
 
-OWN = 100_000
-"""How many of this process's newest commits are told from those of others, where clocks may differ."""
+log = logging.getLogger("concordant")
 
 SURVEY = 1_000
 """After how many commits it is noted anew how far the store was looked through for what another model wrote."""
@@ -61,7 +65,7 @@ _NOT_OVER = (
 )
 _STATES = {"open": "('open', 'claimed')", "all": "('open', 'claimed', 'resolved', 'dismissed', 'superseded', 'agreed')"}
 
-Made: TypeAlias = "tuple[list[tuple[Place, Record, int, int]], range, set[str]]"
+Made: TypeAlias = "tuple[list[tuple[Place, Record, int, int]], range, set[str], float]"
 
 
 Rows: TypeAlias = Callable[[str, Sequence[Any]], "list[Columns]"]
@@ -86,10 +90,11 @@ class SqlStorage:
         self.events = SqlEvents(database, uuid.uuid4().hex[:12])
         self._cache = RecordCache(cache)
         self._clock = 0.0
-        self._own: dict[int, None] = {}
         self._models: set[str] = set()  # those whose shapes are stored
         self._shapes: dict[str, str] = {}
         self._surveyed: dict[str, int] = {}
+        self._course = course_of(database.identity, database.replica, *database.last)
+        self._looking_since = -1
 
     def attach(self, projection: Projection) -> None:
         self._projection = projection
@@ -102,17 +107,26 @@ class SqlStorage:
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
         if not updates:
             return
-        made, own, models = self.database.write(lambda tx: self._run(tx, updates), self._peek(updates[0][:2]))
+        tried: list[range] = []
+        try:
+            made, own, models, clock = self.database.write(
+                lambda tx: self._run(tx, updates, tried), self._peek(updates[0][:2])
+            )
+        except BaseException:
+            for numbers in tried:
+                self._course.unmade(numbers)
+            raise
         self._models |= models
-        self._own.update(dict.fromkeys(own))
-        while len(self._own) > OWN:
-            self._own.pop(next(iter(self._own)), None)
+        if own:
+            self._course.reach(own[-1], clock)
         for place, record, saved, size in made:
             self._cache.put(place, saved, record, size)
 
-    def _run(self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]]) -> Made:
+    def _run(self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]], tried: list[range]) -> Made:
         """Runs updates in a transaction; returns the records that they made, as ``Saving.end`` does, the numbers of the
-        commits, and the models whose shapes were stored."""
+        commits (noted in ``tried`` as well), the models whose shapes were stored, and the time of the last commit."""
+        for numbers in tried:  # of a transaction that was not committed
+            self._course.unmade(numbers)
         saving = Saving(tx, self._projection, self.events.source, self._models)
         found = tx.ahead
         for namespace, key, update in updates:
@@ -122,7 +136,10 @@ class SqlStorage:
                 saving.begin(place, columns[2:], self._state(columns, place, tx.rows, private=True))
             found = []
             saving.apply(place, update)
-        return saving.end(), range(tx.n + 1, saving.n + 1), saving.models
+        own = range(tx.n + 1, saving.n + 1)
+        tried[:] = [own]
+        self._course.making(own)
+        return saving.end(), own, saving.models, saving.clock
 
     def advance(self, past: float) -> None:
         def run(tx: Writing) -> None:
@@ -143,6 +160,7 @@ class SqlStorage:
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
         place = (namespace, key)
         columns = self.database.rows(*self._peek(place))[0]
+        self._course.reach(columns[0], columns[1])
         return columns[0], self._state(columns, place, self.database.rows)
 
     def _peek(self, place: Place) -> Query:
@@ -202,20 +220,41 @@ class SqlStorage:
     def reading(self) -> Any:
         return nullcontext()
 
-    def beginning(self, local: float) -> tuple[float, float]:
-        since = self.database.shared(local)
-        return since, since - self.database.clock_error
+    def beginning(self, began: Instant | float) -> Beginning:
+        """What was committed by others between what is known of the store and the beginning is told by the database's
+        clock, on the side of "not yet"; if it was looked at in the beginning, nothing was."""
+        course, surely = self._course, self.database.surely
+        if not isinstance(began, Instant):
+            at = time.monotonic() - (time.time() - began)
+            return Beginning(beyond=lambda _, when: when < surely(at))
+        if began.tick > self._looking_since >= 0 and instants.is_looking(self._look):
+            return Beginning(course.at(began.tick))
+        return Beginning(course.at(began.tick), lambda n, when: when < surely(began.at) and not course.is_own(n))
 
-    def is_own(self, n: int) -> bool:
-        return n in self._own
+    def expect_tasks(self) -> None:
+        if self.database.is_near and self._looking_since < 0:
+            self._looking_since = instants.latest
+            instants.look_before(self._look)
+
+    def _look(self) -> None:
+        try:
+            ((n, clock),) = self.database.rows("SELECT n, clock FROM concordant_store")
+        except StorageError as error:
+            log.debug("What was committed when a task began is told by what was known before (%s)", error)
+        else:
+            self._course.reach(n, clock)
 
     def now(self) -> tuple[int, float]:
         ((n, clock),) = self.database.rows("SELECT n, clock FROM concordant_store")
         self._clock = max(self._clock, clock)
+        self._course.reach(n, clock)
         return n, self.time()
 
     def time(self) -> float:
         return max(self._clock, self.database.time())
+
+    def real_time(self) -> float:
+        return self.database.time()
 
     def expired(self) -> Sequence[Place]:
         query = "SELECT id, namespace, key FROM concordant_documents WHERE expires <= ? ORDER BY expires"
@@ -407,5 +446,6 @@ class SqlStorage:
         return done
 
     def close(self) -> None:
+        instants.look_no_more(self._look)
         self.events.closed = True
         self.database.close()

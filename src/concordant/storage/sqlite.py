@@ -41,9 +41,12 @@ class SqliteDatabase:
     def __init__(self, url: str, replica: str | None, options: SqliteOptions) -> None:
         self.path = _path_of(url)
         self.place = f"sqlite:///{self.path}"
+        self.identity = os.path.abspath(self.path)
+        self.is_near = True
         self._options = options
         self._begin()
         self.replica = self._prepared(replica)
+        (self.last,) = self.rows("SELECT n, clock FROM concordant_store")
         _opened.add(self)
 
     def _prepared(self, wanted: str | None) -> str:
@@ -186,12 +189,8 @@ class SqliteDatabase:
     def time(self) -> float:
         return time.time()
 
-    def shared(self, local: float) -> float:
-        return local  # one machine, one clock
-
-    @property
-    def clock_error(self) -> float:
-        return 0.0
+    def surely(self, at: float) -> float:
+        return time.time() - (time.monotonic() - at)  # one machine, one clock
 
     def close(self) -> None:
         with self._lock:

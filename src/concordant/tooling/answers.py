@@ -69,7 +69,7 @@ class Call(NamedTuple):
     @property
     def scope(self) -> Scope:
         """The scope in force; without one, that of nobody in particular."""
-        return self.workspace.scoping.current() or Scope(ANONYMOUS, "", None, 0.0)
+        return self.workspace.scoping.current() or Scope(ANONYMOUS, "", None)
 
     def is_mine(self, agent: str, origin: str) -> bool:
         """Whether the agent that calls wrote it."""

@@ -299,7 +299,7 @@ class Calls(Keeping):
     def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
         check_name(by, "by=")
         namespace, key = escalation.namespace, escalation.key
-        scope = Scope(by, f"{self.storage.replica}:decision", None, 0.0)
+        scope = Scope(by, f"{self.storage.replica}:decision", None)
         schema = self.registry.find(namespace)
         pending = DecisionPending(schema, self.storage, namespace, key, scope, None, "decide")
         pending.escalation, pending.chosen, pending.dismisses = escalation, value, dismisses

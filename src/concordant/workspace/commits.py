@@ -19,7 +19,7 @@ from concordant.values import ABSENT, decode, encode
 from concordant.workspace.executions import Executions, Replay
 from concordant.workspace.inbox import Decision, transitions
 from concordant.workspace.scope import Mark, Scope
-from concordant.workspace.sight import own_writes, seen_by, sees_all, unseen_fields
+from concordant.workspace.sight import own_writes, reached, seen_by, sees_all, unseen_fields
 from concordant.workspace.states import begun, current_view, expanded, is_shown, version_of, view_at
 
 __all__ = ["Pending"]
@@ -83,6 +83,8 @@ class Pending:
             if current != self.if_version:
                 raise StaleWriteError(self.namespace, self.key, self.if_version, current)
         scope = self.scope
+        if self.op is not None and scope.since.beyond is not None:
+            self.op = (*self.op[:3], reached(scope, _commits_of(state)))
         sets = bool(self.settings) and self._sets(state)
         if state is None:
             if self.mode == "delete":
@@ -240,11 +242,8 @@ class Pending:
                 return False
             if (state.leases or state.swept) and state.gone(time) is not None:
                 return False
-            recent: Any = reversed(state.recent)
-            known = len(state.recent) < RECENT
-        else:
-            recent, known = ((state[2], state[3], state[5]),), True
-        return sees_all(self.scope, self.mark, recent, complete=known)
+        recent = _commits_of(state)
+        return sees_all(self.scope, self.mark, reversed(recent), complete=len(recent) < RECENT)
 
     def _deferred(self, state: State, n: int, time: float) -> Result:
         scope = self.scope
@@ -318,3 +317,10 @@ class Pending:
         since = state.reborn if isinstance(state, Record) else 0.0
         values = None if self.mode == "delete" else self._values()
         return executions.replay(self.op[2], values, n, since, {path[0] for path in self.parked})
+
+
+def _commits_of(state: State | None) -> Sequence[tuple[int, float, str]]:
+    """The newest commits of a document: (n, time, origin), oldest first."""
+    if state is None:
+        return ()
+    return state.recent if isinstance(state, Record) else ((state[2], state[3], state[5]),)

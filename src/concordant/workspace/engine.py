@@ -252,7 +252,7 @@ class Engine(Reading):
                 later.rewritten.add(document)
         if base.executed_before is not False or base.overlaps:
             self._earlier(scope, document)
-        return task.task, task.execution, scope.number(document), scope.since
+        return task.task, task.execution, scope.number(document), scope.since.time
 
     def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         if if_version is not None:

@@ -61,7 +61,7 @@ class Replay(NamedTuple):
     """What a put of a new execution makes of the earlier ones.
 
     Attributes:
-        began: when the put was made first, the execution that made it had begun then.
+        began: the time of the last commit when the execution began that made the put first.
         diverging: the fields in which it diverges; none: it changes nothing.
         kept: the fields that it leaves as they are.
         own: the effects of the puts whose place it takes.
@@ -89,8 +89,9 @@ class _Replayed(NamedTuple):
 
 
 class _Made(NamedTuple):
-    """The n-th put of the executions so far: the last of them, what stands of all, when the first began, and the
-    fields in which nothing stands, because the last execution diverged before it and came no further."""
+    """The n-th put of the executions so far: the last of them, what stands of all, the time of the last commit when the
+    first began, and the fields in which nothing stands, because the last execution diverged before it and came no
+    further."""
 
     row: Row
     parts: tuple[Part, ...]

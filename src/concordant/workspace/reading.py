@@ -172,9 +172,9 @@ class Reading:
         base = self.scoping.current()
         if not isinstance(document, Document):
             raise ConcordantError(f"seen= is the document that the value was made from, not {told(document)}")
-        scope = Scope(ANONYMOUS, "", document.version, 0.0)
+        scope = Scope(ANONYMOUS, "", document.version)
         if base is not None:
-            scope = Scope(base.agent, base.origin, document.version, 0.0, base.relation)
+            scope = Scope(base.agent, base.origin, document.version, relation=base.relation)
         scope.set_mark((document.namespace, document.key), _mark_of(document.version, document))
         return scope
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Set
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from concordant.storage import Beginning, Instant
 from concordant.values import decode
 from concordant.workspace.token import Shown, moment_token
 from concordant.workspace.waiting import Runner, has_ended
@@ -39,6 +40,7 @@ ordered by time."""
 
 _numbering = threading.Lock()
 _NONE: frozenset[str] = frozenset()
+_BEFORE_ALL = Beginning()
 
 _MOST_BODIES = 16
 """How many puts may lie over what was read before they are put together."""
@@ -70,11 +72,11 @@ class AgentRun(NamedTuple):
     Args:
         key: identifies the run of the agent, which may consist of many tasks.
         owns: tells of a write's origin whether it is of the run.
-        turn: orders the calls of the run by when they were decided (``tick``); those of one turn were decided at once,
-            so none of them by what another was shown. ``None``: code makes the call, and knows all that was shown.
+        turn: orders the calls of the run by when they were decided (``Instant.tick``); those of one turn were decided at
+            once, so none of them by what another was shown. ``None``: code makes the call, and knows all that was shown.
         call: identifies the call, where calls of one turn have the task's scope in common.
         message: identifies what decided the call together with others: a model's message. Its author knows all of it.
-        began: when the run began, in seconds since the epoch.
+        began: when the run began; in seconds since the epoch where no more is known.
         named: whether the agent has a name of its own, not one that was made for the task.
     """
 
@@ -83,7 +85,7 @@ class AgentRun(NamedTuple):
     turn: int | None = None
     call: str = ""
     message: str = ""
-    began: float = 0.0
+    began: Instant | float = 0.0
     named: bool = True
 
 
@@ -96,9 +98,9 @@ class TaskScope(NamedTuple):
         origin: stored with each write, for ``relation``.
         task: the identity of the task, the same when it is executed again.
         execution: tells one execution of the task from the next.
-        began: when this execution began, in seconds since the epoch.
+        began: the instant at which this execution began; its time, in seconds since the epoch, where no more is known.
         relation: compares two origins.
-        floor: a time before which no write can be one that ``relation`` calls concurrent (0: unknown); it spares
+        kin: what the origins begin with that ``relation`` does not call ordered ("": any may be); it spares
             comparisons.
         strands: whether coroutines and threads of the task that run side by side count as writers of their own.
         run: the run of an agent that the task is part of; what tools show in it counts in its later calls.
@@ -109,9 +111,9 @@ class TaskScope(NamedTuple):
     origin: str
     task: str
     execution: str
-    began: float
+    began: Instant | float
     relation: Relation
-    floor: float = 0.0
+    kin: str = ""
     strands: bool = False
     run: AgentRun | None = None
 
@@ -184,12 +186,13 @@ class Strands:
         self.reads: dict[Document, Handed] | None = None
 
 
-def _whichever(n: int) -> bool:
-    return True
-
-
 class Scope:
-    """A unit of work: who, since when, and what it has read."""
+    """A unit of work: who, since when, and what it has read.
+
+    Args:
+        began: the last commit before it began; ``None`` where that is told by times.
+        since: what was there when it began.
+    """
 
     __slots__ = (
         "_marks",
@@ -200,9 +203,8 @@ class Scope:
         "born",
         "earlier",
         "executed_before",
-        "floor",
         "ident",
-        "is_own",
+        "kin",
         "names",
         "ordinals",
         "origin",
@@ -216,7 +218,6 @@ class Scope:
         "since",
         "strands",
         "successor",
-        "sure",
         "task",
         "took_back",
         "written",
@@ -227,7 +228,7 @@ class Scope:
         agent: str,
         origin: str,
         began: int | None,
-        since: float,
+        since: Beginning = _BEFORE_ALL,
         relation: Relation | None = None,
         task: TaskScope | None = None,
     ) -> None:
@@ -235,11 +236,9 @@ class Scope:
         self.origin = origin
         self.began = began
         self.since = since
-        self.sure = since  # up to when commits that are not ``is_own`` were there for certain, by whatever clock
-        self.is_own: Callable[[int], bool] = _whichever
         self.relation = relation
         self.owns: Callable[[str], object] | None = None  # of others it has seen what it was shown,
-        self.before = 0.0  # and what was committed before this time
+        self.before = _BEFORE_ALL  # and what was there then
         self.peers: Set[str] = _NONE  # origins of calls that its author decided together with this one
         self.task = task
         self._marks: dict[Document, Mark | bytes | tuple[Any, ...]] = {}
@@ -252,7 +251,7 @@ class Scope:
         self.sight: Sight | None = None  # what tokens showed it
         self.base = self  # the task's own scope, where this one is another name or handle of it
         self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last mark
-        self.floor = task.floor if task is not None else 0.0
+        self.kin = task.kin if task is not None else ""
         self.born: int | None = None  # for a handle or strand of a task: the last commit before it was made
         self.strands: Strands | None = None
         self.ident = 0  # of the coroutine or thread that a strand is
@@ -261,9 +260,9 @@ class Scope:
         self.names: dict[str, Scope] | None = None  # the same scope under other names
 
     @classmethod
-    def of(cls, task: TaskScope) -> Scope:
+    def of(cls, task: TaskScope, since: Beginning = _BEFORE_ALL) -> Scope:
         """The scope of a task of a framework."""
-        scope = cls(task.name, task.origin, None, task.began, task.relation, task)
+        scope = cls(task.name, task.origin, None, since, task.relation, task)
         if task.strands:
             scope.strands = Strands()
         return scope
@@ -377,20 +376,25 @@ class Scope:
             found = self.names.setdefault(name, found)
         return found
 
-    def judged_by_sight(self, owns: Callable[[str], object] | None, peers: Set[str], before: float = 0.0) -> Scope:
+    def judged_by_sight(
+        self,
+        owns: Callable[[str], object] | None,
+        peers: Set[str],
+        before: Beginning = _BEFORE_ALL,
+    ) -> Scope:
         """The same scope for a write whose writer was shown what is there: that it has seen, and what it wrote itself
         (``owns``), and no more.
 
         Args:
             owns: ``None`` where it was shown nothing.
             peers: the origins of what it wrote beside this.
-            before: what was committed before this time it has seen too.
+            before: what was there then it has seen too.
         """
         found = Scope(self.agent, self.origin, self.began, self.since, self.relation, self.task)
         found._marks, found.written, found.sight = self._marks, self.written, self.sight
         found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
         found.counts_with(self.base)
-        found.owns, found.peers, found.before, found.floor = owns, peers, before, 0.0
+        found.owns, found.peers, found.before = owns, peers, before
         return found
 
     def is_strand(self, ident: int, runner: Runner | None) -> None:
@@ -429,7 +433,7 @@ class Scope:
         """Numbers puts together with those of ``base``: a retried task finds them whoever makes them. It began as that
         did."""
         self.ordinals, self.earlier, self.base = base.ordinals, base.earlier, base
-        self.since, self.sure, self.is_own = base.since, base.sure, base.is_own
+        self.since = base.since
 
 
 def descends(origin: str, above: str) -> bool:

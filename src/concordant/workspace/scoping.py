@@ -13,10 +13,10 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.errors import InvalidTokenError
-from concordant.storage import Storage
+from concordant.storage import Beginning, Instant, Storage
 from concordant.workspace.reads import ReadMarks
 from concordant.workspace.scope import Document, Mark, Moment, Scope, Sight, TaskScope
-from concordant.workspace.shown import Audience, Showing, Showings, tick
+from concordant.workspace.shown import Audience, Showing, Showings
 from concordant.workspace.token import parse_tokens
 from concordant.workspace.waiting import ident, running
 
@@ -76,6 +76,7 @@ class Scoping:
     def add_provider(self, provider: Provider) -> None:
         """Registers a function that tells in which task of a framework a call is made (``None``: in none)."""
         self._providers = (*self._providers, provider)
+        self._storage.expect_tasks()
 
     def current(self) -> Scope | None:
         """The scope of the call under way: that of the task, or of ``acting_as``; ``None`` without either."""
@@ -105,9 +106,9 @@ class Scoping:
         key = (task.run.key, self.acting())
         return Audience(task.run, self._shown_to.get(key) or self._showings_of(key))
 
-    def beginning(self, began: float) -> float:
-        """The store's time up to which everything was there when something began, by this process's clock."""
-        return self._storage.beginning(began)[1]
+    def beginning(self, began: Instant | float) -> Beginning:
+        """What was there when something began."""
+        return self._storage.beginning(began)
 
     def note_shown(
         self, document: Document, scope: Scope, at: int, fields: frozenset[str] | None = None, value: Any = None
@@ -122,7 +123,7 @@ class Scoping:
         audience = self.audience()
         if audience is not None:
             run = audience.run
-            turn = run.turn if run.turn is not None else tick()
+            turn = run.turn if run.turn is not None else Instant.now().tick
             audience.showings.add(document, Showing(scope.origin, run.call, turn, at, fields, value))
 
     def begin(self, agent: str, began: Moment | None = None, seen: Tokens | None = None) -> Scope:
@@ -143,16 +144,14 @@ class Scoping:
                 strand = self._scope_of(task)
                 # Several handles of one task are several writers: each has seen what was there when it was made.
                 origin = f"{strand.origin}#{self._fresh()}"
-                scope = Scope(agent, origin, None, task.began, task.relation, task)
+                scope = Scope(agent, origin, None, strand.since, task.relation, task)
                 scope.born = self._storage.now()[0]
                 scope.counts_with(strand.base)
                 return scope
-            n, time = self._storage.now()
-        elif began.replica == self._storage.replica:
-            n, time = began.n, began.time
-        else:
-            return Scope(agent, self._fresh(), None, began.time)
-        return Scope(agent, self._fresh(), n, time)
+            return Scope(agent, self._fresh(), self._storage.now()[0])
+        if began.replica == self._storage.replica:
+            return Scope(agent, self._fresh(), began.n)
+        return Scope(agent, self._fresh(), None, Beginning(began.time))
 
     def _shown(self, agent: str, began: Moment | None, seen: Tokens) -> Scope:
         """A scope that has seen what tokens tell, and what was there at the moment that it began, if it has one.
@@ -174,12 +173,12 @@ class Scoping:
             raise InvalidTokenError(seen, problem, "Read again, and give the token of that")
         task = self._task()
         if task is None:
-            scope = Scope(agent, self._fresh(), n, time)
+            scope = Scope(agent, self._fresh(), n)
         else:
             strand = self._scope_of(task)
-            scope = Scope(agent, f"{strand.origin}#{self._fresh()}", n, time, None, task)
+            scope = Scope(agent, f"{strand.origin}#{self._fresh()}", n, task=task)
             scope.counts_with(strand.base)
-            scope.since = scope.sure = time
+            scope.since = Beginning(time)
         scope.sight = Sight(seen, documents, upto)
         return scope
 
@@ -192,10 +191,10 @@ class Scoping:
         context, or one of the call's own, which has seen all that was committed."""
         read = self._reads.get(document)
         if read is None:
-            return Scope(ANONYMOUS, "", sys.maxsize, sys.float_info.max)
+            return Scope(ANONYMOUS, "", sys.maxsize)
         if isinstance(read, Scope):
             return read
-        scope = Scope(ANONYMOUS, self._fresh(), read.at, 0.0)
+        scope = Scope(ANONYMOUS, self._fresh(), read.at)
         scope.set_mark(document, read)
         self._reads.put(document, scope)
         return scope
@@ -208,7 +207,7 @@ class Scoping:
     def acting_as(self, name: str, began: Moment | None = None, seen: Tokens | None = None) -> Iterator[None]:
         """Names the agent of all calls inside; outside a task, or as of ``began`` or ``seen``, also begins a scope."""
         if began is None and seen is None:
-            acting = Acting(name, Scope(name, self._fresh(), *self._storage.now()))
+            acting = Acting(name, Scope(name, self._fresh(), self._storage.now()[0]))
         else:
             task = self._task()
             acting = Acting(name, self.begin(name, began, seen), task.key if task is not None else None)
@@ -247,10 +246,7 @@ class Scoping:
 
     def _of_task(self, task: TaskScope) -> Scope:
         """The scope of a task, which began when its present execution did."""
-        scope = Scope.of(task)
-        scope.since, scope.sure = self._storage.beginning(task.began)
-        scope.is_own = self._storage.is_own
-        return scope
+        return Scope.of(task, self._storage.beginning(task.began))
 
     def _remember(self, task: TaskScope, scope: Scope) -> Scope:
         with self._lock:
@@ -273,10 +269,17 @@ class Scoping:
         last = self._latest.get(task.task)
         if last is None or last.task is None or last.task.execution == task.execution:
             self._latest[task.task] = scope
-        elif last.task.began > task.began:
+        elif _is_later(last.task.began, task.began):
             scope.successor = last
         else:
             last.successor = scope
             self._latest[task.task] = scope
         if len(self._latest) > _MOST_TASKS:
             del self._latest[next(iter(self._latest))]
+
+
+def _is_later(one: Instant | float, other: Instant | float) -> bool:
+    """Whether an execution began after another; where one instant is not known, whoever came later did."""
+    if isinstance(one, Instant) and isinstance(other, Instant):
+        return one > other
+    return not isinstance(one, Instant) and not isinstance(other, Instant) and one > other

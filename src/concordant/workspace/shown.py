@@ -6,7 +6,6 @@ judged by these sights, not by what was there when it began to be carried out.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -20,17 +19,10 @@ if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
     from concordant.workspace.scoping import Scoping
 
-__all__ = ["Audience", "Grounds", "Part", "Showing", "Showings", "decided_by", "grounds_of", "is_mine", "show", "tick"]
+__all__ = ["Audience", "Grounds", "Part", "Showing", "Showings", "decided_by", "grounds_of", "is_mine", "show"]
 
 _MOST_SHOWINGS = 256
 _MOST_DOCUMENTS = 10_000
-
-_ticks = itertools.count(1)
-
-
-def tick() -> int:
-    """The next number in this process's order of turns (``AgentRun.turn``)."""
-    return next(_ticks)
 
 
 class Showing(NamedTuple):

@@ -12,10 +12,11 @@ from concordant.causal import Seen, SeenBy, Stamp
 from concordant.kinds.record import split_slot
 from concordant.record import Record
 from concordant.sequence.pieces import Sequence
+from concordant.storage import Beginning
 from concordant.tree import PARKED, leaves
 from concordant.workspace.scope import Mark, Scope, descends
 
-__all__ = ["own_writes", "seen_by", "sees_all", "task_of"]
+__all__ = ["own_writes", "reached", "seen_by", "sees_all", "task_of"]
 
 
 def task_of(origin: str) -> str:
@@ -42,9 +43,9 @@ def knows_of_own(scope: Scope, n: int, theirs: str) -> bool:
     return n <= scope.born if scope.born is not None else "#" not in own
 
 
-def is_strange(scope: Scope, when: float, theirs: str) -> bool:
+def is_strange(scope: Scope, n: int, when: float, theirs: str) -> bool:
     """Whether a write is of somebody else, for a scope that has seen of others only what it was shown."""
-    return scope.owns is not None and when >= scope.before and not scope.owns(task_of(theirs))
+    return scope.owns is not None and not scope.before.covers(n, when) and not scope.owns(task_of(theirs))
 
 
 def seen_by(
@@ -53,19 +54,14 @@ def seen_by(
     """What the scope has seen of a record: what it read, its own writes, and what was there when it began.
 
     Args:
-        earlier_began: when the earlier execution began, for a put that takes the place of one of its puts.
+        earlier_began: the time of the last commit when the earlier execution began, for a put that takes the place of
+            one of its puts.
     """
     at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
     origin, relation, began, since = scope.origin, scope.relation, scope.began_at(mark), scope.since
-    took_back = scope.base.took_back
-    sure, is_own, peers = scope.sure, scope.is_own, scope.peers
+    took_back, peers = scope.base.took_back, scope.peers
     if earlier_began is not None and scope.sight is None:
-        began, since, sure = None, earlier_began, earlier_began - (since - sure)
-
-    def in_time(n: int, when: float) -> bool:
-        if began is not None:
-            return n <= began
-        return when < sure or (when < since and is_own(n))
+        began, since = None, Beginning(earlier_began)
 
     def seen(stamp: Stamp) -> bool:
         if stamp.replica == replica:
@@ -82,9 +78,26 @@ def seen_by(
             verdict = relation(task_of(origin), task_of(stamp.origin))
             if verdict != "ordered":
                 return verdict == "same" and knows_of_own(scope, n, stamp.origin)
-        return in_time(n, when) and not is_strange(scope, when, stamp.origin)
+        there = n <= began if began is not None else since.covers(n, when)
+        return there and not is_strange(scope, n, when, stamp.origin)
 
     return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
+
+
+def reached(scope: Scope, commits: Iterable[tuple[int, float, str]]) -> float:
+    """The time of the last commit of a document that was there when the scope began, or of one of another after it.
+
+    Args:
+        commits: (n, time, origin) of those of the document, oldest first.
+    """
+    time, beyond = scope.since
+    if beyond is not None:
+        for n, when, _ in commits:
+            if when > time:
+                if not beyond(n, when):
+                    break
+                time = when
+    return time
 
 
 def unseen_fields(record: Record, names: Iterable[str], seen: SeenBy) -> dict[str, bool]:
@@ -111,26 +124,24 @@ def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float,
         complete: whether these are all; if not, an older one may be unseen.
     """
     at = mark.at if mark is not None else -1
-    origin, relation, since, floor = scope.origin, scope.relation, scope.since, scope.floor
-    began = scope.began_at(mark)
+    began, origin = scope.began_at(mark), scope.origin
+    if began is not None:
+        at = max(at, began)
     for n, when, theirs in recent:
         if n <= at:
             return True
-        if began is not None:
-            if n <= began:
-                return True
-            if not origin or theirs != origin:
-                return False
-            continue
-        if when < floor and when < since:
-            return True
         if origin and (theirs == origin or theirs in scope.peers):
             continue
-        verdict = relation(task_of(origin), task_of(theirs)) if relation is not None and theirs else "ordered"
-        if verdict == "same" and not knows_of_own(scope, n, theirs):
-            return False
-        if verdict == "concurrent":
-            return False
-        if verdict == "ordered" and (when >= since or is_strange(scope, when, theirs)):
+        if began is not None or not _sees(scope, n, when, theirs):
             return False
     return complete
+
+
+def _sees(scope: Scope, n: int, when: float, theirs: str) -> bool:
+    """Whether the scope of a task has seen another's commit without having read it."""
+    relation = scope.relation
+    if relation is not None and theirs and theirs.startswith(scope.kin):
+        verdict = relation(task_of(scope.origin), task_of(theirs))
+        if verdict != "ordered":
+            return verdict == "same" and knows_of_own(scope, n, theirs)
+    return scope.since.covers(n, when) and not is_strange(scope, n, when, theirs)

@@ -8,13 +8,12 @@ attempts. So a task inside another is known by that other one and its place in t
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from concordant.workspace.shown import tick
+from concordant import Instant
 from concordant_langgraph.lineage import Level, Segment, segments
 
 __all__ = ["Invocation", "attempt_begins", "identity_of", "invocation_of", "is_call", "settled", "turn_of"]
@@ -27,11 +26,11 @@ class Invocation:
     """One run of a graph, resumed ones included: the run of the agent that the graph is.
 
     Attributes:
-        began: when its first task began here, in epoch seconds.
+        began: when its first task began here.
         steps: of an outermost graph, the supersteps that it is known to have made.
     """
 
-    began: float = field(default_factory=time.time)
+    began: Instant
     key: str = field(default_factory=lambda: uuid4().hex)
     steps: set[str] = field(default_factory=set)
 
@@ -48,7 +47,7 @@ class _Known:
     places: tuple[Level, ...]
     run: UUID | None
     invocation: Invocation
-    turn: int = field(default_factory=tick)
+    turn: int
     calls: int = 0
     tasks: int = 0
     calls_before: int = 0
@@ -92,7 +91,7 @@ def settled(checkpoint_ns: str, levels: list[Level]) -> list[Level]:
     return found
 
 
-def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any) -> None:
+def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any, now: Instant) -> None:
     """Notes that a task begins an attempt.
 
     Args:
@@ -105,14 +104,14 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
         before = _known.pop(checkpoint_ns, None)
         if before is not None and before.run == run:
             before.calls_before, before.tasks_before = before.calls, before.tasks
-            before.turn = tick()
+            before.turn = now.tick
             _known[checkpoint_ns] = before
         else:
             place = run, is_call(path)
             # A task keeps its id over interrupts and crashes: the run in which it appears again goes on with that one.
-            invocation = before.invocation if before is not None else Invocation()
+            invocation = before.invocation if before is not None else Invocation(now)
             invocation = _invocations.setdefault(place, invocation)
-            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation)
+            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now.tick)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]
         if len(_invocations) > _MOST:

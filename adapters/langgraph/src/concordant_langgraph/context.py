@@ -9,6 +9,7 @@ leaves alone.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -17,19 +18,22 @@ from uuid import uuid4
 
 from langchain_core.runnables.config import var_child_runnable_config
 
+from concordant import Instant
+
 from .attempts import identity_of, settled
-from .lineage import Level, Segment, Task, encode, lineage, segments
+from .beginnings import began as began_at
+from .lineage import Segment, Task, encode, kin_of, lineage, segments
 
 _KNOWN_LIMIT = 4096
-_MARGIN = 0.01  # seconds by which a superstep's id may run ahead of the clock: ids of one instant are counted up
+_FIRST = sys.maxsize  # of attempts that cannot be counted
 _UUID_EPOCH = 0x01B21DD213814000  # 1582-10-15 to 1970-01-01 in units of 100 ns
 
 # The last config read in this context, with its task. LangGraph makes a config per attempt of a task and does
 # not change it afterwards; the reference kept here is why its identity cannot come back as another config's.
 _last: ContextVar[tuple[object, Task | None] | None] = ContextVar("concordant_langgraph_task", default=None)
 
-# checkpoint_ns -> (token, began, floor) of tasks read whole: what a replaced `configurable` cannot tell any more.
-_known: dict[str, tuple[str, float, float]] = {}
+# checkpoint_ns -> (token, began) of tasks read whole: what a replaced `configurable` cannot tell any more.
+_known: dict[str, tuple[str, Instant | float]] = {}
 
 
 def current_task() -> Task | None:
@@ -73,17 +77,15 @@ def _read(config: Any) -> Task | None:
     levels = lineage(path, steps)
     token = encode(settled(checkpoint_ns, levels) if len(levels) > 1 else levels)
     info = getattr(configurable.get("__pregel_runtime"), "execution_info", None)
-    first = _seconds(getattr(info, "node_first_attempt_time", None))
-    attempt = getattr(info, "node_attempt", None)
-    execution = f"{int(first * 1e6)}/{attempt if isinstance(attempt, int) else 1}" if first else ""
-    # Without the time of the first attempt the superstep's beginning: too early, so at worst "concurrent".
-    began = first or uuid_seconds(levels[-1].step) or time.time()
-    floor = _floor(levels)
+    first, attempt = _seconds(getattr(info, "node_first_attempt_time", None)), _attempt(info)
+    execution = f"{int(first * 1e6)}/{attempt}" if first else ""
+    # If nobody noted it, LangGraph's time, or that of the superstep's beginning: too early, so at worst "concurrent".
+    began = began_at(checkpoint_ns, attempt) or first or uuid_seconds(levels[-1].step) or time.time()
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
-    _known[checkpoint_ns] = (token, began, floor)
+    _known[checkpoint_ns] = (token, began)
     identity = identity_of(checkpoint_ns) or levels[-1].task
-    return Task(token, *_name(config, metadata, path), identity, execution, began, checkpoint_ns, floor)
+    return Task(token, *_name(config, metadata, path), identity, execution, began, checkpoint_ns, kin_of(token))
 
 
 def _read_remains(config: Any, metadata: Any) -> Task | None:
@@ -102,9 +104,9 @@ def _read_remains(config: Any, metadata: Any) -> Task | None:
     known = _known.get(checkpoint_ns)
     # The run id of a runnable holds the time at which it started.
     started = uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
-    token, began, floor = known or (encode(lineage(path, {})), started, 0.0)
+    token, began = known or (encode(lineage(path, {})), began_at(checkpoint_ns, _FIRST) or started)
     identity = f"{path[-1].task}~{uuid4().hex}"
-    return Task(token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, floor)
+    return Task(token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, kin_of(token))
 
 
 def _name(config: Any, metadata: Any, path: Sequence[Segment]) -> tuple[str, bool]:
@@ -126,13 +128,14 @@ def _callback_metadata(callbacks: Any, key: str) -> Any:
     return metadata.get(key) if isinstance(metadata, dict) else None
 
 
+def _attempt(info: Any) -> int:
+    """Which attempt of its execution the task makes."""
+    told = getattr(info, "node_attempt", None)
+    return told if isinstance(told, int) and told > 0 else 1
+
+
 def _seconds(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and 0 < value < math.inf else None
-
-
-def _floor(levels: list[Level]) -> float:
-    began = uuid_seconds(levels[0].step)
-    return began - _MARGIN if began is not None else 0.0
 
 
 def uuid_seconds(text: str) -> float | None:

@@ -26,6 +26,8 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
 
+from concordant import Instant
+
 Relation = Literal["same", "concurrent", "ordered"]
 
 _PREFIX = "lg1/"
@@ -50,13 +52,12 @@ class Task(NamedTuple):
     """Identity of the task, the same across retries (of itself and of what it is in), resumes and crashes."""
     execution: str
     """Tells one execution of the task from the next; "" where LangGraph does not say."""
-    began: float
-    """When this execution began, in epoch seconds (retries keep the time of the first attempt)."""
+    began: Instant | float
+    """When this execution began (at the first attempt, for retries); in epoch seconds where only LangGraph tells."""
     namespace: str
     """Its `checkpoint_ns`."""
-    floor: float
-    """When the superstep of the outermost graph began, in epoch seconds, or 0.0: no sibling, at whatever level, wrote
-    anything before."""
+    kin: str
+    """What the tokens of its siblings, at whatever level, begin with; "" where any may be one."""
 
 
 class Level(NamedTuple):
@@ -118,6 +119,13 @@ def encode(levels: Iterable[Level]) -> str:
         parts.append(f"{text}.{_pack(part)}" if part else text)
         above = step
     return _PREFIX + "/".join(parts)
+
+
+def kin_of(token: str) -> str:
+    """What the tokens of all tasks begin with whose `relation` to one is not "ordered"; "" where any may be one."""
+    step = token.find(".") + 1
+    end = token.find(".", step) + 1
+    return token[:end] if token[step : end - 1] != _UNKNOWN else ""
 
 
 def decode(token: str) -> tuple[Level, ...]:

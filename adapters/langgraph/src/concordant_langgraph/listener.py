@@ -9,7 +9,9 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
+from concordant import Instant
 from concordant_langgraph.attempts import attempt_begins, is_call
+from concordant_langgraph.beginnings import task_begins
 from concordant_langgraph.toolcalls import runnable_begins, tool_call_begins, tool_call_ends
 
 __all__ = ["listen"]
@@ -47,20 +49,22 @@ class _Listener(BaseCallbackHandler):
         namespace = metadata.get("langgraph_checkpoint_ns") if metadata else None
         if metadata is None or not isinstance(namespace, str) or not namespace:
             return
-        runnable_begins(namespace)
+        now = Instant.now()
+        runnable_begins(namespace, now)
         step, path = metadata.get("langgraph_step"), metadata.get("langgraph_path")
         # Only the run of a node itself has this tag, whatever runs in it; that of a `@task` has its name.
         if (tags and f"graph:step:{step}" in tags) or (
             is_call(path) and kwargs.get("name") == metadata.get("langgraph_node")
         ):
-            attempt_begins(namespace, parent_run_id, step, path)
+            task_begins(namespace, now)
+            attempt_begins(namespace, parent_run_id, step, path, now)
 
     def on_chat_model_start(
         self, serialized: Any, messages: Any, *, metadata: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
         namespace = metadata.get("langgraph_checkpoint_ns") if metadata else None
         if isinstance(namespace, str) and namespace:
-            runnable_begins(namespace)
+            runnable_begins(namespace, Instant.now())
 
     def on_tool_start(
         self,

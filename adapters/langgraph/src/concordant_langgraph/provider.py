@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from concordant import TaskScope
+from concordant import Instant, TaskScope
 from concordant.workspace.scope import AgentRun
 from concordant_langgraph.attempts import invocation_of, turn_of
 from concordant_langgraph.context import current_task, message_of
@@ -46,7 +46,7 @@ def _scope(task: Task, call: ToolCall | None, config: Any) -> TaskScope:
         if f"{task.namespace}|".startswith(f"{call.namespace}|"):
             parts[len(segments(call.namespace)) - 1] = call.id
             if call.namespace == task.namespace:
-                began = max(task.began, call.after)
+                began = _later(task.began, call.after)
                 turn = max(call.turn, turn_of(task.namespace))
                 message = message_of(config, call.id) or f"{task.token} {turn}"
                 execution = f"{task.execution}+{call.attempt}" if call.attempt else task.execution
@@ -57,7 +57,7 @@ def _scope(task: Task, call: ToolCall | None, config: Any) -> TaskScope:
         identity += "".join(f"!{depth}!{quote(id_, safe='')}" for depth, id_ in sorted(parts.items()))
     key = f"{origin}|{identity}|{execution}"
     run = _run(task, origin, turn, message)
-    return TaskScope(key, task.name, origin, identity, execution, began, relation, task.floor, strands=True, run=run)
+    return TaskScope(key, task.name, origin, identity, execution, began, relation, task.kin, strands=True, run=run)
 
 
 def _run(task: Task, origin: str, turn: int | None, message: str) -> AgentRun | None:
@@ -71,3 +71,10 @@ def _run(task: Task, origin: str, turn: int | None, message: str) -> AgentRun | 
         outermost.steps.add(packed_step(origin))
     owns = partial(belongs, origin, own.steps)
     return AgentRun(own.key, owns, turn, message=message, began=own.began, named=task.named)
+
+
+def _later(began: Instant | float, after: Instant | None) -> Instant | float:
+    """When a part of a task began: when what came before it had ended, if anything did."""
+    if after is None:
+        return began
+    return max(began, after) if isinstance(began, Instant) else after

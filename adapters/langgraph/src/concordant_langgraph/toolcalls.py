@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from contextvars import ContextVar
 from typing import NamedTuple
 from uuid import UUID
 
-from concordant.workspace.shown import tick
+from concordant import Instant
 
 __all__ = ["ToolCall", "runnable_begins", "tool_call", "tool_call_begins", "tool_call_ends"]
 
@@ -21,30 +20,33 @@ class ToolCall(NamedTuple):
     """The model's id for it, the same when it is executed again."""
     namespace: str
     """The `checkpoint_ns` of the task that executes it."""
-    after: float
-    """When the code that makes it last began a runnable or model, or ended a tool call, in epoch seconds: what others
-    committed from then on may have been beside it."""
+    after: Instant | None
+    """When the code that makes it last began a runnable or model, or ended a tool call: what others committed from then
+    on may have been beside it."""
     attempt: int
     """How often it has failed right before."""
-    turn: int
-    """The same among all that happened in this process: calls with one turn were made at once (0: with their task)."""
     outer: ToolCall | None
     """The tool call inside which it is."""
+
+    @property
+    def turn(self) -> int:
+        """Its place among all that happened in this process: calls with one turn were made at once (0: with their
+        task)."""
+        return self.after.tick if self.after is not None else 0
 
 
 class _Ended(NamedTuple):
     """A tool call that has ended in this context."""
 
     namespace: str
-    when: float
+    when: Instant
     id: str
     attempt: int
     failed: bool
-    turn: int
 
 
 _under_way: ContextVar[ToolCall | None] = ContextVar("concordant_langgraph_tool_call", default=None)
-_runnable: ContextVar[tuple[str, float, int]] = ContextVar("concordant_langgraph_runnable", default=("", 0.0, 0))
+_runnable: ContextVar[tuple[str, Instant] | None] = ContextVar("concordant_langgraph_runnable", default=None)
 _ended: ContextVar[_Ended | None] = ContextVar("concordant_langgraph_tool_call_ended", default=None)
 
 
@@ -53,22 +55,20 @@ def tool_call() -> ToolCall | None:
     return _under_way.get()
 
 
-def runnable_begins(checkpoint_ns: str) -> None:
+def runnable_begins(checkpoint_ns: str, now: Instant) -> None:
     """Notes in the context that a runnable or model begins, whose tool calls are made after it."""
-    _runnable.set((checkpoint_ns, time.time(), tick()))
+    _runnable.set((checkpoint_ns, now))
 
 
 def tool_call_begins(run: UUID, id_: str, checkpoint_ns: str) -> None:
     """Notes in the context that a tool call begins; everything that the tool runs inherits it."""
     last = _ended.get()
-    namespace, after, turn = _runnable.get()
-    if namespace != checkpoint_ns:
-        after, turn = 0.0, 0
-    attempt = 0
+    runnable, attempt = _runnable.get(), 0
+    after = runnable[1] if runnable is not None and runnable[0] == checkpoint_ns else None
     if last is not None and last.namespace == checkpoint_ns:
-        after, turn = max(after, last.when), max(turn, last.turn)
+        after = last.when if after is None else max(after, last.when)
         attempt = last.attempt + 1 if last.failed and last.id == id_ else 0
-    _under_way.set(ToolCall(run, id_, checkpoint_ns, after, attempt, turn, _under_way.get()))
+    _under_way.set(ToolCall(run, id_, checkpoint_ns, after, attempt, _under_way.get()))
 
 
 def tool_call_ends(run: UUID, *, failed: bool) -> None:
@@ -78,4 +78,4 @@ def tool_call_ends(run: UUID, *, failed: bool) -> None:
         call = call.outer
     if call is not None:
         _under_way.set(call.outer)
-        _ended.set(_Ended(call.namespace, time.time(), call.id, call.attempt, failed, tick()))
+        _ended.set(_Ended(call.namespace, Instant.now(), call.id, call.attempt, failed))
