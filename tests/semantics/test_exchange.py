@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from concordant import (
 )
 
 NOW = timedelta(0)
+DAY = 86_400.0
 AT = (("briefs",), "launch")
 
 
@@ -41,6 +43,22 @@ def opened(name: str) -> Workspace:
 
 def titles(workspace: Workspace) -> dict[str, Any]:
     return {document.key: document.value for document in workspace.list(())}
+
+
+def test_frames_are_bounded_by_our_real_clock_however_many_come() -> None:
+    """Each may be ahead of it by a day; that one was does not let the next be ahead of that."""
+    ours, theirs = opened("ours"), opened("theirs")
+    theirs.storage.advance(theirs.storage.time() + 0.9 * DAY)
+    theirs.put(*AT, {"status": "tomorrow"})
+    assert ours.import_(theirs.export()) == 1
+    for _ in range(3):
+        theirs.storage.advance(theirs.storage.time() + 0.5 * DAY)
+        theirs.put(*AT, {"votes": 1})
+        with pytest.raises(CorruptFrameError, match="not a time in the past"):
+            ours.import_(theirs.export())
+    document = ours.get(*AT)
+    assert document is not None and document.value == {"status": "tomorrow"}
+    assert ours.moment().time < time.time() + DAY
 
 
 def test_only_what_is_new_to_the_other_travels() -> None:

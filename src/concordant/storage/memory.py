@@ -241,7 +241,7 @@ class MemoryStorage:
         if isinstance(began, Instant):
             with self.lock:
                 return Beginning(self._course.at(began.tick, self.clock))
-        return Beginning(began)
+        return Beginning(min(began, self.clock))  # what is committed from now on cannot have been there
 
     def expect_tasks(self) -> None:
         """All commits are known here."""

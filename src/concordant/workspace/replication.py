@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["export", "import_", "purge"]
 
 MOST_AHEAD = 86_400.0
-"""Seconds by which another replica's clock may be ahead of ours: a write that is further ahead is refused, for it
-would push our own clock along."""
+"""Seconds by which another replica's clock may be ahead of the one on our wall: a write that is further ahead is
+refused, for it would push our times along. How far earlier frames have pushed them does not count."""
 
 Since: TypeAlias = "Moment | VersionVector | None"
 
@@ -132,7 +132,7 @@ def _check(workspace: Engine, frame: Frame) -> None:
     Raises:
         CorruptFrameError: one of them cannot be joined with what is here, or would not read afterwards.
     """
-    until = workspace.storage.now()[1] + MOST_AHEAD
+    until = workspace.storage.real_time() + MOST_AHEAD
     known: set[tuple[tuple[str, ...], str]] = set()
     for namespace, name, other in frame.documents:
         try:

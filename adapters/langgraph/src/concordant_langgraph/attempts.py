@@ -14,7 +14,8 @@ from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from concordant import Instant
-from concordant_langgraph.lineage import Level, Segment, segments
+from concordant_langgraph.calls import call
+from concordant_langgraph.lineage import Level, Segment, called_after, segments
 
 __all__ = ["Invocation", "attempt_begins", "identity_of", "invocation_of", "is_call", "settled", "turn_of"]
 
@@ -123,9 +124,11 @@ def _identity(segment: Segment, step: object, path: Any) -> tuple[str, tuple[Lev
     if caller is None:
         return segment.task, ()
     if is_call(path):
-        number = path[2]
+        number, made = path[2], call.get()
         caller.tasks = max(caller.tasks, number + 1)
-        place = Level("", "", f"@{number - caller.tasks_before}.{segment.node}")
+        number -= caller.tasks_before
+        after = made.after if made is not None and (made.caller, made.number) == (segment.caller, number) else ""
+        place = Level("", called_after(after), f"@{number}.{segment.node}")
     else:
         number = int(segment.call or 0)
         caller.calls = max(caller.calls, number + 1)

@@ -6,15 +6,17 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 from concordant import Instant
+from concordant_langgraph.calls import Calls
 
-__all__ = ["began", "task_begins"]
+__all__ = ["began", "calls_of", "task_begins"]
 
 
 class _Begun(NamedTuple):
-    """A task that was begun in this context, and the one around it."""
+    """A task that was begun in this context, with the calls of its present attempt, and the one around it."""
 
     namespace: str
     attempts: tuple[Instant, ...]
+    calls: Calls
     outer: _Begun | None
 
 
@@ -29,14 +31,23 @@ def task_begins(checkpoint_ns: str, now: Instant) -> None:
         if around.namespace == checkpoint_ns:
             attempts = around.attempts
         around = around.outer
-    _begun.set(_Begun(checkpoint_ns, (*attempts, now), around))
+    _begun.set(_Begun(checkpoint_ns, (*attempts, now), Calls(), around))
 
 
 def began(checkpoint_ns: str, attempt: int) -> Instant | None:
     """When the execution of a task began that makes its so-maniest attempt; ``None`` where that was not noted."""
+    begun = _find(checkpoint_ns)
+    return begun.attempts[-min(attempt, len(begun.attempts))] if begun is not None else None
+
+
+def calls_of(checkpoint_ns: str) -> Calls | None:
+    """The calls of `@task`s by the present attempt of a task; ``None`` where its beginning was not noted."""
+    begun = _find(checkpoint_ns)
+    return begun.calls if begun is not None else None
+
+
+def _find(checkpoint_ns: str) -> _Begun | None:
     begun = _begun.get()
-    while begun is not None:
-        if begun.namespace == checkpoint_ns:
-            return begun.attempts[-min(attempt, len(begun.attempts))]
+    while begun is not None and begun.namespace != checkpoint_ns:
         begun = begun.outer
-    return None
+    return begun

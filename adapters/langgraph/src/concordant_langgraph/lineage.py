@@ -3,7 +3,7 @@
 A task has one level per nested graph: which graph it runs in, that graph's current superstep, and the task
 itself. Two tasks of one superstep of one graph are concurrent, at whatever level they part; two that part
 otherwise are ordered by time, which is for the caller to compare. A `@task` of the functional API is a level
-whose superstep is that of its caller.
+whose superstep is that of its caller, or names the calls that this one came after.
 
 The tool calls that one task executes are *parts* of it: ordered by time among each other, whatever runs in them.
 
@@ -27,11 +27,13 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
 
 from concordant import Instant
+from concordant_langgraph.calls import is_among
 
 Relation = Literal["same", "concurrent", "ordered"]
 
 _PREFIX = "lg1/"
 _UNKNOWN = "?"
+_CALL, _AFTER = "~%40", "~after%2E"  # as packed
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _is_uuid = re.compile(_UUID).fullmatch
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -61,7 +63,8 @@ class Task(NamedTuple):
 
 
 class Level(NamedTuple):
-    """One level of a lineage; `step` is "" where the superstep is not known, `part` for the task itself."""
+    """One level of a lineage; `step` is "" where the superstep is not known, `part` for the task itself. Of a call of a
+    `@task` (`@number.name`), `step` says after which others of its caller it was made, if after any."""
 
     call: str
     step: str
@@ -164,6 +167,8 @@ def relation(mine: str, theirs: str) -> Relation:
             if a.task == b.task:
                 continue
             return "ordered"
+        if a.task.startswith(_CALL) and b.task.startswith(_CALL):
+            return "ordered" if _is_after(a, b) or _is_after(b, a) else "concurrent"
         return "concurrent" if a.step == b.step else "ordered"
     return "same"
 
@@ -188,6 +193,19 @@ def belongs(mine: str, steps: Collection[str], theirs: str) -> Literal["own", "b
     if others[depth].call != ours[depth].call or (depth == 0 and others[0].step not in steps):
         return ""
     return "own" if len(others) == len(ours) else "below"
+
+
+def called_after(calls: str) -> str:
+    """The `step` of a call of a `@task` that came after others, as `Call.after` names them."""
+    return f"after.{calls}" if calls else ""
+
+
+def _is_after(one: Level, other: Level) -> bool:
+    """Whether a call of a `@task` was made when the result of another, by the same caller, had been taken."""
+    if not one.step.startswith(_AFTER):
+        return False
+    number = other.task[len(_CALL) :].partition("%2E")[0]
+    return is_among(int(number), one.step[len(_AFTER) :])
 
 
 @lru_cache(maxsize=16384)

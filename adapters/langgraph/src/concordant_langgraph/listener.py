@@ -12,6 +12,7 @@ from langchain_core.tracers.context import register_configure_hook
 from concordant import Instant
 from concordant_langgraph.attempts import attempt_begins, is_call
 from concordant_langgraph.beginnings import task_begins
+from concordant_langgraph.taking import listen_to_calls
 from concordant_langgraph.toolcalls import runnable_begins, tool_call_begins, tool_call_ends
 
 __all__ = ["listen"]
@@ -97,4 +98,5 @@ def listen() -> None:
     """Has LangChain tell of tasks and tool calls from now on, in all of this process."""
     if not _listening:
         _listening.append(True)
+        listen_to_calls()
         register_configure_hook(_listener, inheritable=True)
