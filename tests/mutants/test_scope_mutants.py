@@ -93,8 +93,8 @@ def attempts_are_not_noted(patch: Patch) -> None:
 def calls_are_counted_on(patch: Patch) -> None:
     """The second attempt's first call is taken for a further one."""
 
-    def begins(checkpoint_ns: str, run: Any, step: object, path: Any) -> None:
-        attempt_begins(checkpoint_ns, run, step, path)
+    def begins(checkpoint_ns: str, *args: Any) -> None:
+        attempt_begins(checkpoint_ns, *args)
         attempts._known[checkpoint_ns].calls_before = 0
 
     attempt_begins = attempts.attempt_begins

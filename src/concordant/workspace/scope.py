@@ -72,8 +72,9 @@ class AgentRun(NamedTuple):
     Args:
         key: identifies the run of the agent, which may consist of many tasks.
         owns: tells of a write's origin whether it is of the run.
-        turn: orders the calls of the run by when they were decided (``Instant.tick``); those of one turn were decided at
-            once, so none of them by what another was shown. ``None``: code makes the call, and knows all that was shown.
+        turn: orders the calls of the run by when they were decided (``Instant.tick``); those of one turn were decided
+            at once, so none of them by what another was shown. ``None``: code makes the call, and knows all that was
+            shown.
         call: identifies the call, where calls of one turn have the task's scope in common.
         message: identifies what decided the call together with others: a model's message. Its author knows all of it.
         began: when the run began; in seconds since the epoch where no more is known.

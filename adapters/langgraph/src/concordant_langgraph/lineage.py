@@ -155,22 +155,23 @@ def relation(mine: str, theirs: str) -> Relation:
     if not ours or not others:
         return "ordered"
     for a, b in zip(ours, others, strict=False):
-        if a == b:
-            continue
-        if a.call != b.call:
-            return "ordered"
-        if a[:3] == b[:3]:
-            if a.part and b.part:
-                return "ordered"
-            continue
-        if a.step == _UNKNOWN or b.step == _UNKNOWN:
-            if a.task == b.task:
-                continue
-            return "ordered"
-        if a.task.startswith(_CALL) and b.task.startswith(_CALL):
-            return "ordered" if _is_after(a, b) or _is_after(b, a) else "concurrent"
-        return "concurrent" if a.step == b.step else "ordered"
+        verdict: Relation = "same" if a == b else _parted(a, b)
+        if verdict != "same":
+            return verdict
     return "same"
+
+
+def _parted(a: Level, b: Level) -> Relation:
+    """How two lineages stand to each other by the first level at which they differ; "same": the next one decides."""
+    if a.call != b.call:
+        return "ordered"
+    if a[:3] == b[:3]:
+        return "ordered" if a.part and b.part else "same"
+    if a.step == _UNKNOWN or b.step == _UNKNOWN:
+        return "same" if a.task == b.task else "ordered"
+    if a.task.startswith(_CALL) and b.task.startswith(_CALL):
+        return "ordered" if _is_after(a, b) or _is_after(b, a) else "concurrent"
+    return "concurrent" if a.step == b.step else "ordered"
 
 
 def packed_step(token: str) -> str:
