@@ -210,3 +210,21 @@ def test_state_without_a_crew() -> None:
         plan.spent += 1
     assert state.model.tags == {"x", "y"} and state.model.spent == 2
     assert repr(state) == "SharedState(Plan, shared/Plan:state)"
+
+
+def test_a_person_acts_by_what_she_was_shown() -> None:
+    """A read that went out as a token is what an edit by it is made of, and a question is settled by its id."""
+    state = SharedState(Plan)
+    with state.acting_as("planner"):
+        state.write({"tags": ["a", "b"], "status": "draft"})
+    assert state.document is not None
+    token = state.document.token
+    with state.acting_as("ada"):
+        state.write({"tags": ["c"], "status": "ready"})
+    with state.acting_as("maria", seen=token), state.edit() as plan:
+        assert plan.tags == {"a", "b"}
+        plan.tags, plan.status = {"b"}, "dropped"
+    assert state.value["tags"] == ["b", "c"]
+    [question] = state.escalations()
+    state.resolve(question.id, "dropped", by="maria", version=question.version)
+    assert state.value["status"] == "dropped"

@@ -13,7 +13,8 @@ from langgraph.types import Command, RetryPolicy, interrupt
 from pydantic import BaseModel
 
 from concordant import Counter, InvalidTokenError, Scalar, Set
-from concordant_langgraph import MergeStore
+from concordant.workspace import amending
+from concordant_langgraph import MergeStore, memory_tools
 
 NS = ("briefs",)
 
@@ -95,6 +96,23 @@ def test_a_person_answers_an_interrupt_by_what_it_showed_her() -> None:
     compiled.invoke(Command(resume={"token": shown["token"], "tags": ["b"], "status": "dropped"}), config)
     assert store.get(NS, "k").value == {"tags": ["b", "c"], "views": 3, "status": "draft"}  # type: ignore[union-attr]
     assert [e.path for e in store.escalations()] == [("status",)]
+
+
+def test_tools_act_by_what_the_token_showed() -> None:
+    """An agent's tools inside ``acting_as`` with a token judge by that, not by what stands now."""
+    store, token = begun()
+    store.put(NS, "k", {"tags": ["a", "b", "c"], "status": "ready"})
+    _, update, _, _ = memory_tools(store, Brief, NS, key="k")
+    with store.acting_as("maria", seen=token):
+        update.invoke({"remove_tags": ["a"], "status": "dropped"})
+    assert store.get(NS, "k").value["tags"] == ["b", "c"]  # type: ignore[union-attr]
+    assert [e.path for e in store.escalations()] == [("status",)]
+    store.put(NS, "other", {"status": "draft"})
+    with store.acting_as("maria", seen=token), pytest.raises(InvalidTokenError):
+        amending.withdraw(store.workspace, [(NS, "other")])
+    with store.acting_as("maria", seen=token):
+        amending.withdraw(store.workspace, [(NS, "k")])
+    assert {e.reason for e in store.escalations()} == {"delete", "scalar"}
 
 
 def test_a_wrong_token_fails_in_the_node() -> None:

@@ -116,6 +116,8 @@ def withdraw(workspace: Engine, places: Sequence[tuple[tuple[str, ...], str]]) -
     for document in places:
         scope = workspace.scoping.current() or workspace.scoping.alone(document)
         schema = workspace.registry.writable(*document)
+        if scope.sight is not None:
+            workspace._recall(scope, *document)
         [ground] = grounds_of(workspace.scoping, scope, document, [""], rewrites=True).values()
         mark = Mark(ground.at, None) if ground.at >= 0 else None
         writes.append(Pending(schema, workspace.storage, *document, ground.scope, mark, "delete"))
