@@ -177,12 +177,11 @@ def contribution(annotation: Any, field: Field, metadata: Sequence[Any] = (), *,
     functions = _functions(checks, left=left, amount=isinstance(kind, Counter))
     if isinstance(kind, Counter) and annotation is float:
         functions = [PydanticField(allow_inf_nan=False), *functions]
-    if functions:
-        return Annotated[(annotation, *functions)]
-    if isinstance(kind, (Set, List)):
-        items = list[(get_args(annotation) or (Any,))[0]]  # type: ignore[misc, valid-type]  # in the order given
-        return Annotated[items, BeforeValidator(_in_one_order)] if isinstance(kind, Set) else items
-    return annotation
+    if isinstance(kind, (Set, List)) and all(isinstance(item, BeforeValidator) for item in functions):
+        annotation = list[(get_args(annotation) or (Any,))[0]]  # type: ignore[misc]  # in the order given
+        if isinstance(kind, Set):
+            functions = [BeforeValidator(_in_one_order), *functions]
+    return Annotated[(annotation, *functions)] if functions else annotation
 
 
 def _in_one_order(value: Any) -> Any:

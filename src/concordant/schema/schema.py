@@ -9,7 +9,7 @@ from dataclasses import dataclass, field as dataclass_field
 from functools import cached_property, lru_cache, partial
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, PlainValidator, TypeAdapter, ValidationError, WrapValidator
+from pydantic import AfterValidator, PlainValidator, StringConstraints, TypeAdapter, ValidationError, WrapValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
@@ -21,7 +21,7 @@ from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import Left, are_distinct, collapsed, incoming_type, split_faults, unwrapped
-from concordant.schema.models import fields_in, has_validators, is_instance, is_model, said_by
+from concordant.schema.models import fields_in, has_validators, is_instance, is_model, said_by, validators_of
 from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
@@ -94,7 +94,7 @@ class Compiled:
         self._to_json = partial(serializer.to_json, warnings=False)
         self._spell = spelling_of(model, root) if needs_spelling(model, root) else None
         self._doubtful = tuple(name for name, field in root.fields.items() if _is_doubtful(field))
-        self._unordered = any(_is_unordered(info, root.fields[name]) for name, info in fields_in(model).items())
+        self._unordered = any(_is_unordered(model, name, field) for name, field in root.fields.items())
         self._shallow = not (self._doubtful or self._unordered) and all(map(is_shallow, types))
         self._settle = root.kind.settled(root)
         self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
@@ -374,10 +374,12 @@ class Compiled:
         return {name: found[name] for name in self.root.fields if name in found}
 
 
-def _is_unordered(info: FieldInfo, field: Field) -> bool:
+def _is_unordered(model: Any, name: str, field: Field) -> bool:
     """Whether what is given for a field may hold Python sets, once it is validated."""
+    info = fields_in(model)[name]
     if isinstance(field.kind, Set) and field.child is None:
-        changed = any(isinstance(item, (AfterValidator, WrapValidator, PlainValidator)) for item in info.metadata)
+        changes = (AfterValidator, WrapValidator, PlainValidator, StringConstraints)
+        changed = any(isinstance(item, changes) for item in (*info.metadata, *validators_of(model, name)))
         return changed or any(map(holds_sets, get_args(info.annotation)))
     return holds_sets(info.annotation)
 
