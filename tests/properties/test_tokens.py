@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import string
 from base64 import urlsafe_b64encode
@@ -167,6 +168,16 @@ def picture(document: Document | None) -> Any:
     return document.value, contested
 
 
+def travels(ws: Workspace, space: tuple[str, ...]) -> None:
+    """All that is handed out goes through strict JSON and through pickle unchanged."""
+    things: list[Any] = [*ws.list(space), *ws.history(space, KEY), *ws.escalations(state="all"), ws.stats()]
+    for thing in things:
+        shape = thing.to_dict()
+        assert json.loads(json.dumps(shape, allow_nan=False)) == shape
+        twin = pickle.loads(pickle.dumps(thing))
+        assert twin == thing and twin.to_dict() == shape
+
+
 def nothing(ws: Workspace) -> None:
     """A vacuum that forgets nothing."""
 
@@ -218,6 +229,7 @@ def play(
             if once:
                 del readers[who]
         shown.append(picture(ws.get(space, KEY)))
+    travels(ws, space)
     ws.close()
     return shown
 
