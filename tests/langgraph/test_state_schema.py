@@ -4,6 +4,7 @@ LangGraph."""
 from __future__ import annotations
 
 import datetime
+import enum
 import json
 import operator
 import uuid
@@ -26,7 +27,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.managed import IsLastStep
 from langgraph.types import Command, Overwrite, Send, StateUpdate, interrupt
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Base64Bytes, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
 
 from concordant import Counter, InvalidWriteError, List, Map, Scalar, Schema, SchemaError, Set, Text
 from concordant_langgraph import MergeStore, edited, state_schema
@@ -842,3 +844,36 @@ def test_bad_updates_are_refused_with_their_faults() -> None:
     ):
         with pytest.raises(InvalidWriteError):
             parallel(State, update).invoke({"tokens": 0})
+
+
+class Level(enum.Enum):
+    LOW = 1
+
+
+class Home(BaseModel):
+    city: Annotated[str | None, Scalar()] = None
+    visits: Annotated[int, Counter()] = 0
+
+
+class Ordinary(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+    home_of: Home | None = None
+    by_level: Annotated[dict[Level, Annotated[int, Counter()]], Map()] = {}
+    items: Annotated[tuple[int, ...], List()] = ()
+    tag_set: Annotated[set[str], BeforeValidator(lambda v: v.split() if isinstance(v, str) else v), Set()] = set()
+    data: Annotated[Base64Bytes | None, Scalar()] = None
+
+
+def test_ordinary_models_are_states() -> None:
+    """Aliases, optional records, keys that are no text, tuples, and bytes that validation decodes once."""
+    shown: list[Any] = []
+    builder = StateGraph(state_schema(Ordinary))
+    builder.add_node("one", lambda _: {"home_of": {"visits": 1}, "by_level": {Level.LOW: 1}, "items": (1,)})
+    builder.add_node("two", lambda _: {"home_of": {"city": "Graz"}, "by_level": {Level.LOW: 2}, "data": b"YQ=="})
+    builder.add_node("see", lambda state: shown.append(state))
+    builder.add_edge(START, "one").add_edge(START, "two").add_edge(["one", "two"], "see")
+    builder.compile().invoke({"tag_set": "a b"})
+    want = Ordinary.model_construct(
+        home_of=Home(city="Graz", visits=1), by_level={Level.LOW: 3}, items=(1,), tag_set={"a", "b"}, data=b"a"
+    )
+    assert shown == [want]

@@ -1,7 +1,8 @@
 """State models: reading the declarations, checking them, validating what is written."""
 
 from concordant.schema.differences import untouched_left_out
+from concordant.schema.fidelity import form_within
 from concordant.schema.parts import part_of
 from concordant.schema.schema import OPEN_SCHEMA, Compiled, Schema, compile_schema
 
-__all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema", "part_of", "untouched_left_out"]
+__all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema", "form_within", "part_of", "untouched_left_out"]

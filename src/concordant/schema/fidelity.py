@@ -36,7 +36,7 @@ from concordant.values import decode, encode
 if TYPE_CHECKING:
     from concordant.schema.schema import Compiled
 
-__all__ = ["form_of", "is_faithful", "unfaithful"]
+__all__ = ["form_of", "form_within", "is_faithful", "unfaithful"]
 
 _FAITHFUL = (str, int, float, bool, type(None), Decimal, date, datetime, time, timedelta)
 _NATIVE = (str, int, float, bool, type(None))
@@ -171,6 +171,14 @@ def form_of(annotation: Any, metadata: Any = ()) -> Callable[[Any], Any]:
 
 
 _FUTURE = (FutureDate, FutureDatetime)
+
+
+def form_within(field: Field) -> Callable[[Any], Any] | None:
+    """A function from what validation has made of a field to what it takes; ``None`` where that is the same."""
+    if field.form is not None or field.child is None or not isinstance(field.kind, Map):
+        return field.form
+    inner = form_within(field.child)
+    return inner and (lambda value: {key: inner(item) for key, item in value.items()})
 
 
 class _Place(NamedTuple):

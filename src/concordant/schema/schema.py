@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field as dataclass_field
 from functools import cached_property, lru_cache, partial
@@ -101,8 +100,8 @@ class Compiled:
         self._counts = tuple(name for name, field in root.fields.items() if isinstance(field.kind, Counter))
         self._fill = _filler(model, root.fields)
         strict = any(is_strict(Annotated[(info.annotation, None, *info.metadata)]) for info in infos)
-        self._validate_json: Callable[[bytes], dict[str, Any]] | None = (
-            partial(write.validator.validate_json, **_BY_ANY_NAME) if strict else None
+        self._validate_lax: Callable[[Any], dict[str, Any]] | None = (
+            partial(write.validator.validate_python, **LENIENT) if strict else None
         )
         self._make = partial(TypeAdapter(model).validate_python, **LENIENT)
 
@@ -248,9 +247,9 @@ class Compiled:
             return self._validate(values), _NO_ERROR
         except ValidationError as error:
             loosely, reason = self._loosely[:1], error
-            if self._validate_json is not None:
-                with suppress(ValueError):  # the JSON form of a date does for a strict one, too
-                    return self._validate_json(encode(values)), _NO_ERROR
+            found = self._as_stored(values)
+            if found is not None:
+                return found, _NO_ERROR
         except Exception as error:
             loosely, reason = self._loosely, error  # type: ignore[assignment]
         for validate, judged in zip(loosely, (False, True), strict=False):
@@ -264,6 +263,19 @@ class Compiled:
             if not judged or self._may_fit(found):
                 return found, _NO_ERROR
         return None, reason
+
+    def _as_stored(self, values: dict[str, Any]) -> dict[str, Any] | None:
+        """What the JSON form of a value stands for, where its type is strict: a date is text there."""
+        if self._validate_lax is None:
+            return None
+        try:
+            found = self._validate_lax(values)
+            form = self._settled(self._dump(found))
+            fields = self.root.fields
+            same = all(fields[name].kind.alike(fields[name], form[name], item) for name, item in values.items())
+        except Exception:
+            return None
+        return found if same else None
 
     def _may_fit(self, given: dict[str, Any]) -> bool:
         """Whether validators that failed on what was given alone can judge it in a document."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar, cast, overload
 
@@ -11,7 +12,7 @@ from pydantic.fields import FieldInfo
 from concordant import ConcordantError, Schema, SchemaError
 from concordant.errors import Fault
 from concordant.kinds import Kind
-from concordant.schema import compile_schema, part_of
+from concordant.schema import compile_schema, form_within, part_of
 from concordant_langgraph.channel import MergeChannel, is_langgraphs
 
 __all__ = ["state_schema"]
@@ -26,7 +27,10 @@ class _State(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
 
     def __new__(cls, **values: Any) -> Any:
-        return cls.__state_model__(**values)  # type: ignore[attr-defined]
+        own: Any = cls  # its annotations are channels, so what it is made of is not declared among them
+        forms = own.__forms__
+        given = {name: forms[name](value) if name in forms else value for name, value in values.items()}
+        return own.__state_model__.model_validate(given, by_alias=True, by_name=True)
 
 
 @overload
@@ -74,11 +78,16 @@ def _state(schema: Schema) -> Any:
     model = schema.model
     faults: dict[str, Fault] = {}
     fields: dict[str, Any] = {}
+    forms: dict[str, Callable[[Any], Any]] = {}  # values of channels are validated, and may not do as input
     for name, info in model.model_fields.items():
         annotation: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
         if not is_langgraphs(info):
             try:
-                annotation = Annotated[annotation, _channel(schema, name)]
+                channel = _channel(schema, name)
+                annotation = Annotated[annotation, channel]
+                form = form_within(compile_schema(channel.part).root.fields[name])
+                if form is not None:
+                    forms[name] = form
             except SchemaError as error:
                 faults |= {str(fault): fault for fault in error.faults}
         made: Any = {"default_factory": info.default_factory} if info.default_factory else {"default": info.default}
@@ -87,7 +96,9 @@ def _state(schema: Schema) -> Any:
         raise SchemaError(model.__name__, [*faults.values()])
     state = create_model(f"{model.__name__}State", __base__=_State, __module__=model.__module__, **fields)
     state.__doc__ = model.__doc__
-    cast(Any, state).__state_model__ = model
+    made_state = cast(Any, state)
+    made_state.__state_model__ = model
+    made_state.__forms__ = forms
     return state
 
 
