@@ -336,3 +336,16 @@ def test_it_is_a_route_of_a_composite_backend() -> None:
     team.backend = CompositeBackend(default=StateBackend(), routes={"/shared/": team.backend})  # type: ignore[assignment]
     answers = team.run(model(write("mine", "/own.md"), write("ours", "/shared/a.md"), read("/shared/a.md")))
     assert "ours" in answers[2] and team.text("/a.md") == "ours" and team.store.get(NS, "/own.md") is None
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_the_stock_backend_on_a_merge_store_loses_nothing_in_silence(declared: bool) -> None:
+    """A read that a library makes inside its write is no sight: the text is judged by what the agent was shown."""
+    store = MergeStore({NS: File} if declared else None)
+    backend = StoreBackend(namespace=lambda _: NS, store=store)
+    assert not lost_on(backend, store)
+    item = store.get(NS, PATH)
+    assert item is not None
+    if declared:
+        assert item.value["content"] == TEXT.replace("first", "FIRST").replace("third", "THIRD")
+    assert [e.path for e in store.escalations()] == ([] if declared else [("content",)])

@@ -11,12 +11,15 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.config import get_store
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
 from concordant import Counter, Map, Scalar, Set, Text
+from concordant.workspace import amending
 from concordant_langgraph import MergeStore, memory_tools
 from tests.langgraph.test_memory_tools import Call, Scripted, said
 
@@ -402,7 +405,7 @@ def test_without_resolve_agents_do_not_decide() -> None:
     assert [tool.name for tool in team.tools] == ["read_trip", "update_trip", "list_trip_conflicts"]
     answers = team.run(READ, lambda: team.other(hotel="Astor"), [update(hotel="Ibis")], READ)
     assert "In conflict" in answers[1] and "In conflict" in answers[2]
-    for text in [*answers, *(tool.description for tool in team.tools)]:
+    for text in [*answers, *(given.description for given in team.tools)]:
         assert "resolve" not in text and ", id " not in text
 
 
@@ -429,6 +432,97 @@ def test_names_and_keys_are_quoted_like_values(mark: str) -> None:
     team.store.resolve(question, evil, by=evil)
     told = team.run([("resolve_trip_conflict", {"id": f"{question.id[:10]}-123456", "keep": 1})])
     assert told[0].isprintable()
+
+
+def test_changes_of_one_text_side_by_side_both_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two calls of one message that were both made from the same text, neither takes the other's change back."""
+    team = Team(notes="The first point.\nThe second point.")
+    both, seen_by = threading.Barrier(2), amending.as_seen_by
+
+    def as_seen_by(*given: Any) -> Any:
+        found = seen_by(*given)
+        both.wait(10)
+        return found
+
+    monkeypatch.setattr(amending, "as_seen_by", as_seen_by)
+    team.run(
+        READ,
+        [
+            update(replace_notes=[{"find": "The first point.", "replace": "One."}], remove_cities=["x"]),
+            update(replace_notes=[{"find": "The second point.", "replace": "Two."}]),
+        ],
+    )
+    assert team.value()["notes"] == "One.\nTwo." and team.store.escalations(state="all") == []
+
+
+def custom(team: Team) -> list[Any]:
+    """Tools that somebody made of the store alone: one that reads, one that reads inside its write."""
+
+    @tool
+    def look() -> str:
+        """Looks."""
+        item = get_store().get(NS, KEY)
+        return str(item and item.value)
+
+    @tool
+    def decide(hotel: str, city: str) -> str:
+        """Decides, whatever is there."""
+        store = get_store()
+        item = store.get(NS, KEY)
+        value = dict(item.value) if item is not None else {}
+        cities = [*value.get("cities", []), city]
+        store.put(NS, KEY, {**value, "hotel": hotel, "cities": cities, "train": f"to {city}"})
+        return "decided"
+
+    return [look, decide]
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "undeclared"])
+@pytest.mark.parametrize("shows", [True, False], ids=["shown", "not_shown"])
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_read_inside_a_write_is_no_sight_of_the_agent(declared: bool, shows: bool, is_async: bool) -> None:
+    """What the model gave is judged by what it was shown; what the tool made of its own read is an edit of that."""
+    team = Team()
+    if not declared:
+        team.store = MergeStore()
+    team.other(hotel="Ritz", cities=["Lyon"])
+    team.tools = custom(team)
+    team.run(
+        [("look", {})] if shows else [("decide", {"hotel": "Ritz", "city": "Nice"})],
+        lambda: team.other(hotel="Astor", cities=["Lyon", "Oslo"] if not declared else ["Oslo"]),
+        [("decide", {"hotel": "Ibis", "city": "Rome"})],
+        is_async=is_async,
+    )
+    value = team.value()
+    assert {"Lyon", "Oslo", "Rome"} <= set(value["cities"]) and value["train"] == "to Rome"
+    if shows:
+        assert team.contested() == [("hotel",)] and value["hotel"] != "Ibis"
+        [question] = team.store.escalations()
+        assert sorted(c.value for c in question.contenders) == ["Astor", "Ibis"]
+    else:
+        assert team.contested() == [] and value["hotel"] == "Ibis"
+
+
+def test_a_value_of_the_wrong_type_is_parked_as_by_any_put() -> None:
+    """Also where the model gave it to a tool that reads inside its write."""
+
+    class Count(BaseModel):
+        number: Annotated[int, Scalar()] = 0
+
+    team = Team()
+    team.store = MergeStore({NS: Count})
+    team.other(number=1)
+
+    @tool
+    def write(number: str) -> str:
+        """Writes."""
+        item = get_store().get(NS, KEY)
+        get_store().put(NS, KEY, {**(item.value if item else {}), "number": number})
+        return "ok"
+
+    team.tools = [write]
+    team.run([("write", {"number": "many"})], [("write", {"number": "7"})])
+    assert [e.reason for e in team.store.escalations(state="all")] == ["type"] and team.value()["number"] == 7
 
 
 def test_a_read_gives_values_whole() -> None:

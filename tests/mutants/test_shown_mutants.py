@@ -10,7 +10,7 @@ from concordant import ConcordantError
 from concordant.tooling import answers, quoting, wording
 from concordant.workspace import amending, scoping, shown
 from concordant.workspace.scope import Scope
-from concordant_langgraph import attempts, provider
+from concordant_langgraph import attempts, provider, store, toolcalls
 
 from ..langgraph import test_shown
 
@@ -97,6 +97,18 @@ def a_resumed_run_is_another(patch: Patch) -> None:
 def what_was_replaced_was_never_shown(patch: Patch) -> None:
     """A key whose value has changed is unknown to whoever was shown the old one."""
     patch.setattr(amending, "_with_replaced", lambda schema, shown, seen: dict(seen))
+
+
+@mutant(lambda: test_shown.test_a_read_inside_a_write_is_no_sight_of_the_agent(False, True, False))
+def a_read_inside_a_write_counts(patch: Patch) -> None:
+    """What a tool reads for its put has been shown to the agent."""
+    patch.setattr(toolcalls.ToolCall, "says", lambda *_: False)
+
+
+@mutant(lambda: test_shown.test_a_read_inside_a_write_is_no_sight_of_the_agent(True, True, True))
+def what_a_tool_reads_is_shown_to_nobody(patch: Patch) -> None:
+    """A get of a tool that only looks is forgotten."""
+    patch.setattr(store, "note_read", lambda *_: None)
 
 
 @mutant(lambda: test_shown.test_names_and_keys_are_quoted_like_values("\n"))

@@ -29,7 +29,7 @@ from concordant.workspace.states import expanded, tree_of, value_of
 if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
 
-__all__ = ["Amended", "Changes", "Company", "amend", "withdraw"]
+__all__ = ["Amended", "Changes", "Company", "amend", "as_seen_by", "commit_together", "withdraw"]
 
 
 class Changes(NamedTuple):
@@ -88,7 +88,8 @@ def amend(
     if scope.sight is not None:
         workspace._recall(scope, namespace, key)
     grounds = grounds_of(workspace.scoping, scope, document, schema.root.fields, rewrites=rewrites)
-    changes = plan(_as_seen(workspace, grounds, schema, namespace, key))
+    n, seen = as_seen_by(workspace, grounds, schema, namespace, key)
+    changes = plan(seen)
     writes: list[Pending] = []
     for ground in dict.fromkeys(grounds.values()):
         mine = {name for name, its in grounds.items() if its is ground}
@@ -96,12 +97,14 @@ def amend(
             {name: value for name, value in part.items() if name in mine} for part in changes
         )
         if before != after:
-            writes.append(_pending(workspace, ground.scope, Mark(ground.at, before), namespace, key, "edit", after))
+            writes.append(
+                _pending(workspace, ground.scope.up_to(n), Mark(ground.at, before), namespace, key, "edit", after)
+            )
         if contribution:
             mark = Mark(ground.at, None) if ground.at >= 0 else None
             writes.append(_pending(workspace, ground.scope, mark, namespace, key, "write", contribution))
     if writes:
-        _commit(workspace, writes)
+        commit_together(workspace, writes)
         scope.written[document] = True
     fields = tuple(dict.fromkeys([*changes.after, *changes.contribution]))
     with workspace.storage.reading():
@@ -122,7 +125,7 @@ def withdraw(workspace: Engine, places: Sequence[tuple[tuple[str, ...], str]]) -
         mark = Mark(ground.at, None) if ground.at >= 0 else None
         writes.append(Pending(schema, workspace.storage, *document, ground.scope, mark, "delete"))
         writes[-1].existed = True
-    _commit(workspace, writes)
+    commit_together(workspace, writes)
     for write in writes:
         write.scope.written[write.namespace, write.key] = False
 
@@ -144,7 +147,7 @@ def _pending(
     return pending
 
 
-def _commit(workspace: Engine, writes: Sequence[Pending]) -> None:
+def commit_together(workspace: Engine, writes: Sequence[Pending]) -> None:
     """Commits the writes in one transaction: all of them or none."""
     for write in writes:
         if write.scope.task is not None:
@@ -158,15 +161,16 @@ def _commit(workspace: Engine, writes: Sequence[Pending]) -> None:
     workspace.subscribers.deliver([event for write in writes for event in write.events])
 
 
-def _as_seen(
+def as_seen_by(
     workspace: Engine, grounds: Mapping[str, Grounds], schema: Compiled, namespace: tuple[str, ...], key: str
-) -> dict[str, Any]:
-    """The document's values, each as far as the scope has seen it; a task does not see its own earlier execution."""
+) -> tuple[int, dict[str, Any]]:
+    """The number of the last commit, and the document's values, each as far as the scope has seen it; a task does not
+    see its own earlier execution."""
     values: dict[str, Any] = {}
     with workspace.storage.reading():
-        state: State | None = workspace.storage.load(namespace, key)
+        n, state = workspace.storage.peek(namespace, key)
         if state is None:
-            return values
+            return n, values
         earlier = workspace._earlier(next(iter(grounds.values())).scope, (namespace, key))
         if earlier is not None:
             state = workspace._without(earlier, state, schema)
@@ -176,8 +180,8 @@ def _as_seen(
             known = as_seen(tree, _seen(workspace, ground, record))
             value = value_of(known, record, schema)
             found = _with_replaced(schema, ground.values(), {} if value is ABSENT else value)
-            values.update((name, one) for name, one in found.items() if grounds[name] is ground)
-    return values
+            values.update((name, one) for name, one in found.items() if grounds.get(name) is ground)
+    return n, values
 
 
 def _with_replaced(schema: Compiled, shown: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from concordant.workspace.scoping import Tokens
 from concordant.workspace.states import version_of
 from concordant.workspace.waiting import off_loop, run_waiting
 
-__all__ = ["Engine", "Put"]
+__all__ = ["Engine", "Put", "seconds_to_live", "stored_settings"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Put(NamedTuple):
     ttl: float | None = KEEP
 
 
-def _stored(namespace: Namespace, key: str, settings: Any) -> dict[str, bytes | None]:
+def stored_settings(namespace: Namespace, key: str, settings: Any) -> dict[str, bytes | None]:
     """Settings as they are kept."""
     try:
         settings = dict(settings) if isinstance(settings, Mapping) else {None: settings}
@@ -62,7 +62,7 @@ def _check_if_version(version: Any) -> None:
         raise ConcordantError(f"if_version= is a document's version, a whole number, not {told(version)}")
 
 
-def _seconds(namespace: Namespace, key: str, ttl: Any) -> float | None:
+def seconds_to_live(namespace: Namespace, key: str, ttl: Any) -> float | None:
     """A time to live as it is kept: ``None`` for one without end."""
     if ttl is KEEP or ttl is None:
         return ttl
@@ -122,7 +122,7 @@ class Engine(Reading):
         if seen is not None:
             scope = self._having_read(seen)
         if ttl is not None and ttl is not KEEP:
-            ttl = _seconds(namespace, key, ttl)
+            ttl = seconds_to_live(namespace, key, ttl)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
         if scope is None:
@@ -132,7 +132,7 @@ class Engine(Reading):
             self._recall(scope, namespace, key)
         op = self._identity(scope, document) if scope.task is not None else None
         mark = scope.basis(document)
-        stored = _stored(namespace, key, settings) if settings is not None else None
+        stored = stored_settings(namespace, key, settings) if settings is not None else None
         if mark is None and not (parked or stored or schema.checked) and (ttl is KEEP or ttl is None):
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
             if n:
@@ -165,8 +165,8 @@ class Engine(Reading):
                 else:
                     writes.append(self._put(namespace, key, value, scope))
                     if settings is not None:
-                        writes[-1].settings = _stored(namespace, key, settings)
-                    writes[-1].ttl = _seconds(namespace, key, ttl)
+                        writes[-1].settings = stored_settings(namespace, key, settings)
+                    writes[-1].ttl = seconds_to_live(namespace, key, ttl)
             self.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
         except BaseException:
             for write in reversed(writes):

@@ -8,6 +8,7 @@ one that had started it, or of one that has ended and has not put what it read.
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from collections.abc import Callable, Set
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -212,6 +213,7 @@ class Scope:
         "owns",
         "parent",
         "peers",
+        "peers_upto",
         "relation",
         "rewritten",
         "runner",
@@ -240,7 +242,8 @@ class Scope:
         self.relation = relation
         self.owns: Callable[[str], object] | None = None  # of others it has seen what it was shown,
         self.before = _BEFORE_ALL  # and what was there then
-        self.peers: Set[str] = _NONE  # origins of calls that its author decided together with this one
+        self.peers: Set[str] = _NONE  # origins of calls that its author decided together with this one,
+        self.peers_upto = sys.maxsize  # as far as they are seen: up to this commit
         self.task = task
         self._marks: dict[Document, Mark | bytes | tuple[Any, ...]] = {}
         self.ordinals: dict[Document, int] = {}
@@ -396,6 +399,15 @@ class Scope:
         found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
         found.counts_with(self.base)
         found.owns, found.peers, found.before = owns, peers, before
+        return found
+
+    def up_to(self, n: int) -> Scope:
+        """The same scope for a change of what was seen at a commit: what its author decided beside it and came later it
+        leaves alone."""
+        if not self.peers:
+            return self
+        found = self.judged_by_sight(self.owns, self.peers, self.before)
+        found.peers_upto = n
         return found
 
     def is_strand(self, ident: int, runner: Runner | None) -> None:

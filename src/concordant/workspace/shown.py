@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
     from concordant.workspace.scoping import Scoping
 
-__all__ = ["Audience", "Grounds", "Part", "Showing", "Showings", "decided_by", "grounds_of", "is_mine", "show"]
+__all__ = [
+    "Audience",
+    "Grounds",
+    "Part",
+    "Showing",
+    "Showings",
+    "decided_by",
+    "grounds_of",
+    "is_mine",
+    "note_read",
+    "show",
+]
 
 _MOST_SHOWINGS = 256
 _MOST_DOCUMENTS = 10_000
@@ -63,6 +74,14 @@ class Showings:
             self._of[document] = (*known[-_MOST_SHOWINGS:], showing)
             if len(self._of) > _MOST_DOCUMENTS:
                 del self._of[next(iter(self._of))]
+
+    def withdraw(self, document: Document, origin: str, call: str) -> None:
+        """Forgets what a call has read: it has read that for itself, inside a write, and shown it to nobody."""
+        with self._lock:
+            known = self._of.get(document, ())
+            kept = tuple(one for one in known if (one.origin, one.call) != (origin, call))
+            if len(kept) < len(known):
+                self._of[document] = kept
 
     def joined(self, message: str, origin: str) -> Set[str]:
         """The origins of the calls that a message has decided, one more included."""
@@ -127,7 +146,13 @@ class Grounds:
 
 
 def grounds_of(
-    scoping: Scoping, scope: Scope, document: Document, fields: Iterable[str], *, rewrites: bool = False
+    scoping: Scoping,
+    scope: Scope,
+    document: Document,
+    fields: Iterable[str],
+    *,
+    rewrites: bool = False,
+    unread: bool = False,
 ) -> dict[str, Grounds]:
     """By what the call under way was decided, field by field.
 
@@ -135,13 +160,14 @@ def grounds_of(
         rewrites: whether it says what all of the document is to be. Then nothing counts as seen that its agent was not
             shown: what other agents did that it ran, and, of a document that it was never shown, what came after its
             run began.
+        unread: whether what the call itself has read does not count.
     """
-    mark = scope.mark(document)
+    mark = None if unread else scope.mark(document)
     audience = scoping.audience()
     if audience is None or scope.sight is not None:
         return dict.fromkeys(fields, Grounds(_at(mark), scope, mark))
     run, showings = audience
-    if run.message:
+    if run.message and not unread:
         scope = scope.judged_by_sight(None, showings.joined(run.message, scope.origin))
     known = showings.of(document)
     seen = [showing for showing in known if decided_by(showing, scope, run)]
@@ -210,6 +236,14 @@ def show(
             return found
     workspace.scoping.note_shown(document, scope, mark.at, value=mark.base)
     return found
+
+
+def note_read(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
+    """Notes that the call under way shows its agent what it has read of a document last."""
+    scope = workspace.scoping.current()
+    mark = scope.mark((namespace, key)) if scope is not None else None
+    if scope is not None and mark is not None and mark.at >= 0:
+        workspace.scoping.note_shown((namespace, key), scope, mark.at, value=mark.base)
 
 
 def is_mine(scoping: Scoping, scope: Scope, agent: str, origin: str) -> bool:

@@ -70,7 +70,7 @@ def seen_by(
             n, when = record.position(stamp, replica)
         if n <= at:
             return True
-        if origin and (stamp.origin == origin or stamp.origin in peers):
+        if origin and (stamp.origin == origin or (stamp.origin in peers and n <= scope.peers_upto)):
             return True
         if n in took_back and when <= time:
             return True  # it was read, gave way to an earlier execution of the task, and stands again
@@ -130,7 +130,7 @@ def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float,
     for n, when, theirs in recent:
         if n <= at:
             return True
-        if origin and (theirs == origin or theirs in scope.peers):
+        if origin and (theirs == origin or (theirs in scope.peers and n <= scope.peers_upto)):
             continue
         if began is not None or not _sees(scope, n, when, theirs):
             return False

@@ -11,6 +11,7 @@ from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, Sea
 from concordant import Document
 from concordant.errors import ConcordantError, told
 from concordant.storage.conditions import Condition
+from concordant.workspace.said import put_said
 from concordant_langgraph.conflicts import Conflicts, Put
 from concordant_langgraph.expiring import ExpiringStore
 from concordant_langgraph.filters import (
@@ -26,6 +27,7 @@ from concordant_langgraph.filters import (
 from concordant_langgraph.items import MergedSearchItem
 from concordant_langgraph.steps import Steps
 from concordant_langgraph.texts import checked_index
+from concordant_langgraph.toolcalls import tool_call
 
 __all__ = ["BatchStore"]
 
@@ -124,8 +126,12 @@ class BatchStore(ExpiringStore):
     def _store(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
         if value is None:
             self.workspace.remove(namespace, key)
+            return
+        settings, call = self._settings(namespace, key, index), tool_call()
+        if call is None:
+            self.workspace.put(namespace, key, value, settings=settings, ttl=ttl)
         else:
-            self.workspace.put(namespace, key, value, settings=self._settings(namespace, key, index), ttl=ttl)
+            put_said(self.workspace, namespace, key, value, call.says, settings=settings, ttl=ttl)
 
     def _put_all(self, puts: Sequence[PutOp]) -> list[tuple[tuple[str, ...], str]]:
         """Stores all of them or none; returns which documents that were."""

@@ -74,13 +74,14 @@ class _Listener(BaseCallbackHandler):
         *,
         run_id: UUID,
         metadata: dict[str, Any] | None = None,
+        inputs: dict[str, Any] | None = None,
         tool_call_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         namespace = (metadata or {}).get("langgraph_checkpoint_ns")
         # Without the model's id, code has called the tool, as it would a function.
         if isinstance(tool_call_id, str) and tool_call_id and isinstance(namespace, str) and namespace:
-            tool_call_begins(run_id, tool_call_id, namespace)
+            tool_call_begins(run_id, tool_call_id, namespace, inputs)
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         tool_call_ends(run_id, failed=False)

@@ -11,6 +11,7 @@ from langgraph.store.memory import InMemoryStore
 
 from concordant import ConcordantError, Workspace
 from concordant.errors import told
+from concordant.workspace.shown import note_read
 from concordant_langgraph.adoption import Adoption
 from concordant_langgraph.conflicts import Conflicts, OnConflict
 from concordant_langgraph.filters import InvalidArgumentError, check_labels, check_namespace, key_of
@@ -21,6 +22,7 @@ from concordant_langgraph.once import Once
 from concordant_langgraph.opening import Opening
 from concordant_langgraph.provider import task_scope
 from concordant_langgraph.resuming import resume
+from concordant_langgraph.toolcalls import tool_call
 from concordant_langgraph.vectors import vectors_beside
 from concordant_langgraph.view import View
 
@@ -212,7 +214,8 @@ class MergeStore(InboxStore):
             self._check(namespace)
         if type(key) is not str:
             key = key_of(key)
-        if self._view is None and self._conflicts is None and index is None and value is not None:
+        plain = self._view is None and self._conflicts is None and index is None and value is not None
+        if plain and tool_call() is None:
             seconds = self._default if ttl is NOT_PROVIDED else self._seconds(namespace, key, ttl)
             self.workspace.put(namespace, key, value, ttl=seconds)
         else:
@@ -234,7 +237,10 @@ class MergeStore(InboxStore):
             refresh_ttl = self._refreshes
         elif not isinstance(refresh_ttl, bool):
             raise InvalidArgumentError(f"refresh_ttl= is True, False or None, not {told(refresh_ttl)}")
-        document = self.workspace.read_current(namespace, key if type(key) is str else key_of(key), refresh_ttl)
+        key = key if type(key) is str else key_of(key)
+        document = self.workspace.read_current(namespace, key, refresh_ttl)
+        if tool_call() is not None:
+            note_read(self.workspace, namespace, key)
         return None if document is None else MergedItem(document)
 
     def delete(self, namespace: tuple[str, ...], key: str) -> None:

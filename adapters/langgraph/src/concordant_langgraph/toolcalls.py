@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from concordant import Instant
@@ -27,6 +27,12 @@ class ToolCall(NamedTuple):
     """How often it has failed right before."""
     outer: ToolCall | None
     """The tool call inside which it is."""
+    texts: tuple[str, ...] = ()
+    """The texts among the arguments that the model gave it."""
+
+    def says(self, value: Any) -> bool:
+        """Whether a value is one of the texts that the model gave: it was there before the tool read anything."""
+        return type(value) is str and value != "" and value in self.texts
 
     @property
     def turn(self) -> int:
@@ -60,7 +66,7 @@ def runnable_begins(checkpoint_ns: str, now: Instant) -> None:
     _runnable.set((checkpoint_ns, now))
 
 
-def tool_call_begins(run: UUID, id_: str, checkpoint_ns: str) -> None:
+def tool_call_begins(run: UUID, id_: str, checkpoint_ns: str, arguments: Any = None) -> None:
     """Notes in the context that a tool call begins; everything that the tool runs inherits it."""
     last = _ended.get()
     runnable, attempt = _runnable.get(), 0
@@ -68,7 +74,11 @@ def tool_call_begins(run: UUID, id_: str, checkpoint_ns: str) -> None:
     if last is not None and last.namespace == checkpoint_ns:
         after = last.when if after is None else max(after, last.when)
         attempt = last.attempt + 1 if last.failed and last.id == id_ else 0
-    _under_way.set(ToolCall(run, id_, checkpoint_ns, after, attempt, _under_way.get()))
+    _under_way.set(ToolCall(run, id_, checkpoint_ns, after, attempt, _under_way.get(), _texts(arguments)))
+
+
+def _texts(arguments: Any) -> tuple[str, ...]:
+    return tuple(v for v in arguments.values() if type(v) is str) if isinstance(arguments, dict) else ()
 
 
 def tool_call_ends(run: UUID, *, failed: bool) -> None:
