@@ -154,7 +154,6 @@ def test_deleted_and_expired_documents_are_ruled_out(fresh_url: FreshUrl, kind: 
         storage = store.workspace.storage
         assert dict(storage.namespaces(())) == {
             ("jobs", "kept"): True,
-            ("jobs", "deleted"): False,
             ("plain",): True,
         } | {namespace: False for namespace in dict(storage.namespaces(())) if namespace[-1] in ("expired", "swept")}
         assert store.list_namespaces() == [("jobs", "kept"), ("plain",)]

@@ -131,7 +131,8 @@ class Beside(NamedTuple):
 
 
 class Desk(Protocol):
-    """The escalations of the document of an update, as they are before it."""
+    """What an update may ask, inside its transaction and of nobody else: a storage whose connections all wait for this
+    one transaction has no other to ask by."""
 
     def open_of(self, place: Place) -> Mapping[str, Escalation]:
         """The open ones, by id; empty if there are none."""
@@ -139,6 +140,10 @@ class Desk(Protocol):
 
     def find_closed(self, id_: str) -> Escalation | None:
         """A closed one."""
+        ...
+
+    def knowledge(self) -> Knowledge:
+        """What the store knows."""
         ...
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from concordant.storage.conditions import Condition
 from concordant.storage.database import Database, Query
-from concordant.storage.projection import Projection
+from concordant.storage.projection import Projection, is_present
 from concordant.storage.tables import bounds, dump_namespace, load_namespace
 
 __all__ = ["PAGE", "candidates", "namespaces"]
@@ -22,6 +22,19 @@ PAGE = 200
 _UNDER = "namespace >= ? AND namespace < ?"
 _ALIVE = "id NOT IN (SELECT id FROM concordant_documents WHERE expires <= ?)"  # few: they have an index of their own
 
+# What differs among the documents that show nothing is looked for step by step in their index, not by passing them.
+_MODELS = (
+    "WITH RECURSIVE m(p) AS (SELECT min(fingerprint) FROM concordant_documents WHERE value IS NULL UNION ALL SELECT "
+    "(SELECT min(fingerprint) FROM concordant_documents WHERE value IS NULL AND fingerprint > m.p) FROM m "
+    "WHERE m.p IS NOT NULL) SELECT p FROM m WHERE p IS NOT NULL"
+)
+_SPACES = (
+    "WITH RECURSIVE s(p) AS (SELECT min(namespace) FROM concordant_documents WHERE value IS NULL AND fingerprint = ? "
+    "AND namespace >= ? AND namespace < ? UNION ALL SELECT (SELECT min(namespace) FROM concordant_documents "
+    "WHERE value IS NULL AND fingerprint = ? AND namespace > s.p AND namespace < ?) FROM s WHERE s.p IS NOT NULL) "
+    "SELECT p FROM s WHERE p IS NOT NULL"
+)
+
 
 def candidates(
     database: Database,
@@ -31,19 +44,39 @@ def candidates(
     now: float,
 ) -> Iterator[Sequence[int]]:
     """The ids of the documents under a prefix that have not expired and may meet the conditions, oldest first: a page,
-    and the rest if that is asked for."""
-    where, parameters = f"{_UNDER} AND {_ALIVE}", [*bounds(prefix), now]
+    and the rest if that is asked for. Those that show nothing have an index of their own and are not passed."""
+    where, parameters = f"value IS NOT NULL AND {_UNDER} AND {_ALIVE}", [*bounds(prefix), now]
     if conditions:
         trusted, known = _trusted(database, projection, prefix)
         met, operands = database.restriction(conditions, "value")
-        where += f" AND CASE WHEN {trusted} THEN CASE WHEN value IS NULL THEN FALSE ELSE {met} END ELSE TRUE END"
+        where += f" AND CASE WHEN {trusted} THEN {met} ELSE TRUE END"
         parameters += [*known, *operands]
     query = f"SELECT id FROM concordant_documents WHERE {where}"
+    hidden = _doubtful(database, projection, prefix)
     page = [id_ for (id_,) in database.rows(f"{query} ORDER BY id LIMIT {PAGE}", parameters)]
-    yield page
-    if len(page) == PAGE:
+    whole = len(page) < PAGE
+    yield sorted([*page, *(id_ for id_ in hidden if whole or id_ < page[-1])])
+    if not whole:
         rest = database.rows(f"{query} AND id > ? ORDER BY id", [*parameters, page[-1]])
-        yield [id_ for (id_,) in rest]
+        yield sorted([*(id_ for (id_,) in rest), *(id_ for id_ in hidden if id_ > page[-1])])
+
+
+def _doubtful(database: Database, projection: Projection, prefix: tuple[str, ...]) -> list[int]:
+    """The ids of the documents that showed nothing when they were saved, under another model than counts by now."""
+    models = [model for (model,) in database.rows(_MODELS)]
+    if not models:
+        return []
+    below = projection.below(prefix) | ({projection.fingerprint(prefix)} if prefix else set())
+    found: list[int] = []
+    for model in models:
+        if len(below) == 1 and is_present(model, *below):
+            continue
+        spaces = [name for (name,) in database.rows(_SPACES, (model, *bounds(prefix), model, bounds(prefix)[1]))]
+        for name in spaces:
+            if not is_present(model, projection.fingerprint(load_namespace(name))):
+                query = "SELECT id FROM concordant_documents WHERE value IS NULL AND fingerprint = ? AND namespace = ?"
+                found += [id_ for (id_,) in database.rows(query, (model, name))]
+    return found
 
 
 def _trusted(database: Database, projection: Projection, prefix: tuple[str, ...]) -> Query:
@@ -77,13 +110,23 @@ def namespaces(
     query = (
         "SELECT n.namespace, (SELECT CASE WHEN d.agent IS NOT NULL THEN '' ELSE d.fingerprint END "
         f"FROM concordant_documents d WHERE d.namespace = n.namespace AND d.value IS NOT NULL AND {_ALIVE} LIMIT 1) "
-        f"FROM (SELECT DISTINCT namespace FROM concordant_documents WHERE {_UNDER}) n ORDER BY n.namespace"
+        f"FROM (SELECT DISTINCT namespace FROM concordant_documents WHERE value IS NOT NULL AND {_UNDER}) n "
+        "ORDER BY n.namespace"
     )
-    saved = f"SELECT DISTINCT fingerprint FROM concordant_documents WHERE namespace = ? AND {_ALIVE}"
+    unsure = _spaces_of(database, _doubtful(database, projection, prefix))
     for name, found in database.rows(query, (now, *bounds(prefix))):
         namespace = load_namespace(name)
         mine = projection.fingerprint(namespace)
         if found is not None:
+            unsure.discard(namespace)
             yield namespace, True if found in ("", mine) else None
-        else:
-            yield namespace, False if {one for (one,) in database.rows(saved, (name, now))} <= {mine} else None
+    yield from ((namespace, None) for namespace in sorted(unsure))
+
+
+def _spaces_of(database: Database, ids: Sequence[int]) -> set[tuple[str, ...]]:
+    found: set[tuple[str, ...]] = set()
+    for start in range(0, len(ids), PAGE):
+        page = ids[start : start + PAGE]
+        query = f"SELECT DISTINCT namespace FROM concordant_documents WHERE id IN ({', '.join('?' * len(page))})"
+        found |= {load_namespace(name) for (name,) in database.rows(query, page)}
+    return found

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
 from concordant.causal import VersionVector, merge_vectors
@@ -42,7 +43,11 @@ __all__ = ["MemoryStorage"]
 MOST_CLOSED = 10_000
 """How many closed escalations are remembered."""
 
+_ENDING = frozenset(["delete", "expire", "purge", "import", "resolve", "dismiss"])
+"""The acts after which a document may be there for nobody."""
+
 _NONE: Mapping[str, Escalation] = {}
+_EMPTY: Mapping[str, Any] = {}
 _ORDERED: Mapping[str, str] = {}
 
 
@@ -60,6 +65,7 @@ class MemoryStorage:
         self.replica = replica
         self.lock = threading.RLock()
         self.spaces: dict[Namespace, dict[str, State]] = {}
+        self.graves: dict[Namespace, dict[str, State]] = {}  # of deleted ones, so that no search passes them
         self.rows_kept: deque[Any] = deque(maxlen=journal)
         self.tasks: dict[str, str] = {}
         self.events = MemoryEvents()
@@ -96,6 +102,8 @@ class MemoryStorage:
         with self.lock:
             if self._refusal is not None:
                 self._check_open()
+            if self.graves and key in self.graves.get(namespace, _EMPTY):
+                return 0
             space = self.spaces.get(namespace)
             if space is None:
                 space = self.spaces[namespace] = {}
@@ -116,8 +124,7 @@ class MemoryStorage:
         with self.lock:
             if self._refusal is not None:
                 self._check_open()
-            space = self.spaces.get(namespace)
-            state = space.get(key) if space is not None else None
+            state = self.load(namespace, key)
             n = self.n + 1
             # The clock never stands still or goes back, so that the order of times is the order of commits.
             now = time.time()
@@ -137,13 +144,8 @@ class MemoryStorage:
                 if beside is not None:
                     self._advance(n, now)
                 return
-            if after is not state:
-                if after is None:
-                    self._put(namespace, key, None)
-                elif space is None:
-                    self.spaces[namespace] = {key: after}
-                else:
-                    space[key] = after
+            if after is not state or self.graves or row[6] in _ENDING:
+                self._put(namespace, key, after)
             self._advance(n, now)  # after the state, so that peek never tells of a commit not yet to be seen
             self._note(row, beside is None or not beside.erases)
 
@@ -218,21 +220,24 @@ class MemoryStorage:
             self.closed.popitem(last=False)
 
     def _put(self, namespace: Namespace, key: str, state: State | None) -> None:
+        """Puts a document where it belongs: among those that may be there for a reader, among deleted ones, or away."""
+        home = self.graves if _is_buried(state) else self.spaces
         if state is not None:
-            self.spaces.setdefault(namespace, {})[key] = state
-        elif namespace in self.spaces:
-            self.spaces[namespace].pop(key, None)
-            if not self.spaces[namespace]:
-                del self.spaces[namespace]
+            home.setdefault(namespace, {})[key] = state
+        for places in (self.spaces, self.graves):
+            if namespace in places and (state is None or places is not home):
+                places[namespace].pop(key, None)
+                if not places[namespace]:
+                    del places[namespace]
 
     def load(self, namespace: Namespace, key: str) -> State | None:
         space = self.spaces.get(namespace)
-        return space.get(key) if space is not None else None
+        found = space.get(key) if space is not None else None
+        return self.graves.get(namespace, _EMPTY).get(key) if found is None and self.graves else found
 
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
         n = self.n
-        space = self.spaces.get(namespace)
-        return n, space.get(key) if space is not None else None
+        return n, self.load(namespace, key)
 
     def reading(self) -> Any:
         return self.lock
@@ -279,7 +284,7 @@ class MemoryStorage:
         with self.lock:
             found = [
                 (namespace, key, state)
-                for namespace, space in self.spaces.items()
+                for namespace, space in chain(self.spaces.items(), self.graves.items())
                 if namespace[:depth] == prefix
                 for key, state in space.items()
                 if not after or (max(state.version, state.touched) if isinstance(state, Record) else state[2]) > after
@@ -289,7 +294,10 @@ class MemoryStorage:
     def showing(
         self, prefix: Namespace, conditions: Sequence[Condition] = ()
     ) -> Iterator[tuple[Namespace, str, State]]:
-        return self.documents(prefix)
+        depth = len(prefix)
+        with self.lock:
+            spaces = [(namespace, space) for namespace, space in self.spaces.items() if namespace[:depth] == prefix]
+            return iter([(namespace, key, state) for namespace, space in spaces for key, state in space.items()])
 
     def namespaces(self, prefix: Namespace) -> Iterator[tuple[Namespace, bool | None]]:
         with self.lock:
@@ -305,7 +313,7 @@ class MemoryStorage:
         """Nothing to note."""
 
     def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
-        for namespace, space in self.spaces.items():
+        for namespace, space in chain(self.spaces.items(), self.graves.items()):
             for key, state in space.items():
                 after = recast(namespace, state)
                 space[key] = after
@@ -322,7 +330,8 @@ class MemoryStorage:
             if self._changed is None:
                 self._changed = {}
             if after is None:
-                return self.n, [(namespace, key) for namespace, space in self.spaces.items() for key in space]
+                places = chain(self.spaces.items(), self.graves.items())
+                return self.n, [(namespace, key) for namespace, space in places for key in space]
             found = []
             for document, n in reversed(self._changed.items()):
                 if n <= after:
@@ -367,7 +376,9 @@ class MemoryStorage:
             settled = Counter(policy for row in self.rows_kept for _, policy in row[11])
             states = Counter[str](escalation.state for escalation in self.escalations((), "all"))
             fields = counted((row[0], row[6], row[7], row[13] if len(row) > 13 else _ORDERED) for row in self.rows_kept)
-            return Totals(sum(map(len, self.spaces.values())), acts, settled, states, fields)
+            return Totals(
+                sum(map(len, chain(self.spaces.values(), self.graves.values()))), acts, settled, states, fields
+            )
 
     def knowledge(self) -> Knowledge:
         with self.lock:
@@ -461,6 +472,18 @@ class MemoryStorage:
         reason = "this process was forked from the one that made the workspace, and has a copy of what it held then"
         mend = "Make the workspace after the fork; to share one, keep it in a file (sqlite:///team.db) or in Postgres"
         self._refusal = StorageError(_PLACE, reason, mend)
+
+
+def _is_buried(state: State | None) -> bool:
+    """Whether a document shows nothing under any model: nothing is left of it but its deletion, or its expiry."""
+    if not isinstance(state, Record) or state.pending:
+        return False
+    if state.swept:
+        return True
+    register = state.tree.get(None)
+    if len(state.tree) != 1 or not isinstance(register, tuple):
+        return False
+    return all(entry.value is None for entry in register)
 
 
 _PLACE = "the workspace in memory"

@@ -7,7 +7,8 @@ from typing import Any
 
 from concordant.escalation import Escalation
 from concordant.record import Record
-from concordant.storage.base import Beside, Place, State, Update
+from concordant.storage import upkeep
+from concordant.storage.base import Beside, Knowledge, Place, State, Update
 from concordant.storage.columns import DOCUMENT, JOURNAL, dump_escalation, dump_row, dump_state, load_escalation
 from concordant.storage.database import Columns, Writing
 from concordant.storage.projection import ALIEN, Projection
@@ -123,6 +124,9 @@ class Saving:
     def find_closed(self, id_: str) -> Escalation | None:
         found = self._tx.rows(_CLOSED, (id_,))
         return load_escalation(found[0][0]) if found else None
+
+    def knowledge(self) -> Knowledge:
+        return upkeep.knowledge(self._tx.rows)
 
     # -- saving --------------------------------------------------------------------------------------------------
 

@@ -415,7 +415,7 @@ class SqlStorage:
     # -- other stores, upkeep ------------------------------------------------------------------------------------
 
     def knowledge(self) -> Knowledge:
-        return upkeep.knowledge(self.database)
+        return upkeep.knowledge(self.database.rows)
 
     def learn(self, vector: VersionVector) -> None:
         upkeep.learn(self.database, vector)

@@ -139,6 +139,8 @@ ALTER TABLE concordant_store ADD COLUMN trimmed {int} NOT NULL DEFAULT 0;
 UPDATE concordant_store SET trimmed = n;
 ALTER TABLE concordant_store ADD COLUMN marks {text} NOT NULL DEFAULT '[]';
 ALTER TABLE concordant_peers ADD COLUMN marks {text} NOT NULL DEFAULT '[]';
+CREATE INDEX concordant_documents_shown ON concordant_documents (namespace, id) WHERE value IS NOT NULL;
+CREATE INDEX concordant_documents_hidden ON concordant_documents (fingerprint, namespace) WHERE value IS NULL;
 CREATE TABLE concordant_quarantine (
     document {int} NOT NULL,
     namespace {text} NOT NULL,

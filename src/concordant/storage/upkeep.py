@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from concordant.causal import VersionVector
 from concordant.storage.base import Forgotten, Knowledge, Place
@@ -11,6 +12,8 @@ from concordant.storage.sql_events import forget_events
 from concordant.storage.tables import dump_key, dump_namespace
 
 __all__ = ["forget", "knowledge", "learn", "note_export", "rename"]
+
+Rows: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
 
 PAGE = 1_000
 """How many documents are forgotten in one transaction: other writers wait that long."""
@@ -21,12 +24,16 @@ _LEARN = (
 )
 
 
-def knowledge(database: Database) -> Knowledge:
-    """What the store knows."""
-    ((replica, n, forgotten, exported),) = database.rows("SELECT replica, n, forgotten, exported FROM concordant_store")
+def knowledge(rows: Rows) -> Knowledge:
+    """What the store knows.
+
+    Args:
+        rows: what asks the database: from inside a transaction its own, which needs no other connection.
+    """
+    ((replica, n, forgotten, exported),) = rows("SELECT replica, n, forgotten, exported FROM concordant_store")
     vector: VersionVector = {}
     gone: VersionVector = {}
-    for name, known, then in database.rows("SELECT replica, n, forgotten FROM concordant_peers"):
+    for name, known, then in rows("SELECT replica, n, forgotten FROM concordant_peers"):
         vector[name] = known
         gone[name] = then
     vector[replica] = n

@@ -63,7 +63,7 @@ class _Sweep:
         storage = self._workspace.storage
         record = expanded(state, self._workspace.registry.find(self._place[0]), storage.replica)
         changes: tuple[LeafChange, ...] = ()
-        if not storage.knowledge().has_met:
+        if not desk.knowledge().has_met:
             changes = tuple(LeafChange(path, leaf, None) for path, leaf in leaves(record.tree))
             record.commit(changes)
             record.leases = ()

@@ -99,7 +99,7 @@ def _compact(workspace: Engine, place: Place, before: float) -> int:
         if not isinstance(state, Record):
             return None
         record = expanded(state, workspace.registry.find(place[0]), workspace.storage.replica)
-        changes = _compacted(record, workspace.storage.knowledge(), before)
+        changes = _compacted(record, desk.knowledge(), before)
         if not changes:
             return None
         previous, record.version = record.version, n
