@@ -30,6 +30,7 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     WrapValidator,
+    computed_field,
     create_model,
     field_validator,
     model_validator,
@@ -375,6 +376,37 @@ def test_an_instance_contributes_what_was_set_or_changed_in_it() -> None:
     assert shown(ws) == {"inner": {"k": 9}, "m": {"new": {"a": "n"}}, "deep": {"tags": ["inst"]}}
 
 
+def test_a_default_that_is_made_of_other_fields() -> None:
+    """Is shown, and written no more than any other default."""
+
+    class Brief(BaseModel):
+        title: A[str, Scalar()] = "x"
+        slug: A[str, Scalar()] = Field(default_factory=lambda data: data["title"].lower())
+        n: A[int, Counter()] = 0
+
+    ws = workspace(Brief)
+    ws.agent("a").write(NS, "k", Brief(title="ABC"))
+    with ws.agent("b").edit(NS, "k") as draft:
+        draft.n += 1
+    assert shown(ws) == {"title": "ABC", "n": 1} and model_of(ws).slug == "abc"
+
+
+def test_computed_fields_are_nobodys_to_write() -> None:
+    """What ``model_dump`` gives can be written; what is computed is left out."""
+
+    class Brief(BaseModel):
+        n: A[int, Scalar()] = 1
+
+        @computed_field  # type: ignore[prop-decorator]
+        @property
+        def double(self) -> int:
+            return 2 * self.n
+
+    ws = workspace(Brief)
+    ws.agent("a").write(NS, "k", Brief(n=2).model_dump())
+    assert shown(ws) == {"n": 2} and model_of(ws).double == 4
+
+
 def test_an_edit_of_what_cannot_be_copied() -> None:
     """A lock in a private attribute is no hindrance."""
 
@@ -676,6 +708,24 @@ def test_keys_that_are_none_wait_by_key() -> None:
     assert shown(ws) == {"b": {"2": 4}, "a": {"3": "good"}} and model_of(ws).b == {Level.HIGH: 4}
     with pytest.raises(InvalidWriteError, match="become one"):
         ws.agent("a").write(NS, "k", {"a": {1: "x", "1": "y"}})
+
+
+def test_dicts_in_scalars_have_such_keys_too() -> None:
+    """Of the scalar itself and of values of a map: read as what they are, and taken as text."""
+
+    class Brief(BaseModel):
+        a: A[dict[Level, int], Scalar()] = {}
+        b: A[dict[Literal[1, 2], str] | None, Scalar()] = None
+        m: A[dict[str, dict[Level, int]], Map()] = {}
+
+    ws = workspace(Brief)
+    ws.agent("a").write(NS, "k", {"a": {Level.LOW: 1}, "b": {1: "x"}, "m": {"q": {Level.HIGH: 3}}})
+    assert model_of(ws) == Brief(a={Level.LOW: 1}, b={1: "x"}, m={"q": {Level.HIGH: 3}})
+    before = shown(ws)
+    bob = ws.agent("b")
+    bob.read(NS, "k")
+    ws.put(NS, "k", before, bob.scope)
+    assert shown(ws) == before == {"a": {"1": 1}, "b": {"1": "x"}, "m": {"q": {"2": 3}}} and not ws.escalations()
 
 
 def test_tuples() -> None:

@@ -306,7 +306,17 @@ def _scalar(
         faults.append(
             Fault(path, f"resolve={resolve!r} is no policy", "Use a policy's name, priority(...) or a function")
         )
-    return Field(name, kind, kind.tag(), canon=canon_of(annotation), rank=rank, checked=checked)
+    keys = _keys_of(annotation)
+    return Field(name, kind, kind.tag(), canon=canon_of(annotation), rank=rank, checked=checked, keys=keys)
+
+
+def _keys_of(annotation: Any) -> Keys | None:
+    """How the keys of a dict are read, where JSON does not say it."""
+    bare, _ = split_annotation(without_none(annotation))
+    arguments = get_args(bare)
+    if get_origin(bare) not in _DICTS or arguments[0] is str or not is_key_type(arguments[0]):
+        return None
+    return Keys(arguments[0])
 
 
 def _set(

@@ -92,3 +92,10 @@ class Keys:
     def as_values(self, value: Mapping[str, Any]) -> dict[Any, Any]:
         """The dict as the model has it."""
         return {self.value(key): item for key, item in value.items()}
+
+    def as_values_if_keys(self, value: Any) -> Any:
+        """The same for what may be no such dict: then it stays as it is."""
+        try:
+            return self.as_values(value) if isinstance(value, Mapping) else value
+        except ValueError:
+            return value

@@ -24,6 +24,7 @@ from concordant.kinds import Kind
 
 __all__ = [
     "Spellings",
+    "computed_in",
     "fields_in",
     "has_validators",
     "is_instance",
@@ -144,6 +145,12 @@ def model_validators_of(model: Any) -> list[Any]:
     validators = [*reversed(found.model_validators.values())] if found is not None else []
     ordered = [v for mode in ("wrap", "before") for v in validators if v.info.mode == mode]
     return [_WRAPPERS[decorator.info.mode](decorator.func) for decorator in ordered]
+
+
+def computed_in(model: Any) -> frozenset[str]:
+    """The names that a model's JSON has besides its fields: nobody writes them."""
+    found = getattr(model, "__pydantic_decorators__", None)
+    return frozenset(found.computed_fields) if found is not None else frozenset()
 
 
 def spellings_of(info: FieldInfo) -> Spellings:

@@ -211,7 +211,7 @@ class Compiled:
 
     def _check_reads_back(self, name: str, given: Any, stored: Any) -> None:
         """Refuses a value that would be read as another one."""
-        again, _ = self._tried({name: stored})
+        again, _ = self._tried({name: stored} if self._spell is None else self._spell({name: stored}))
         if again is None or not are_equal(again[name], given):
             shown = "not at all" if again is None else f"as {told(again[name])}"
             mend = "Make its type, validators and serializers such that they take what is stored, and return the same"
@@ -527,6 +527,8 @@ def _child_filler(annotation: Any, field: Field, default: Any = None) -> Callabl
     bare, _ = split_annotation(annotation)
     if isinstance(field.kind, Record):
         return _filler(without_none(bare), field.fields, default)
+    if isinstance(field.kind, Scalar) and field.keys is not None:
+        return field.keys.as_values_if_keys  # type: ignore[no-any-return]
     arguments = get_args(bare)
     if field.child is None or not arguments:
         return None

@@ -13,12 +13,13 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, PlainValidator, Type
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from concordant.kinds import Field, Map, Record
+from concordant.kinds import Field, Map, Record, Scalar
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.equality import LENIENT
 from concordant.schema.incoming import contribution, incoming_type, unwrapped
 from concordant.schema.models import (
     Spellings,
+    computed_in,
     fields_in,
     is_instance,
     model_validators_of,
@@ -43,11 +44,13 @@ def spelling_of(model: Any, field: Field, default: Any = None) -> Spell:
     """
     fields = fields_in(model)
     aliases = {name: spellings for name in field.fields if (spellings := spellings_of(fields[name]))}
+    computed = computed_in(model)
     inner = {name: f for name, part in field.fields.items() if (f := _part_spelling(model, name, part))}
 
     def by_name(value: Any) -> Any:
         if isinstance(value, Mapping):
-            return _by_name(value, aliases, fields) if aliases else dict(value)
+            value = _by_name(value, aliases, fields) if aliases else dict(value)
+            return {name: item for name, item in value.items() if name not in computed} if computed else value
         return of_instance(value) if is_instance(value) else value
 
     def of_instance(value: Any) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def spelling_of(model: Any, field: Field, default: Any = None) -> Spell:
 def needs_spelling(model: Any, field: Field) -> bool:
     """Whether a dict for the record can be spelt in more than one way."""
     fields = fields_in(model)
-    return bool(model_validators_of(model)) or any(
+    return bool(model_validators_of(model) or computed_in(model)) or any(
         spellings_of(fields[name]) or _part_spelling(model, name, part) for name, part in field.fields.items()
     )
 
@@ -97,7 +100,7 @@ def _part_spelling(model: Any, name: str, field: Field) -> Spell | None:
     first = [item for item in validators if isinstance(item, _BEFORE)]
     inner = _inner_spelling(info.annotation, field, default)
     if inner is None:
-        if not first or (field.child is None and not isinstance(field.kind, Record)):
+        if not first or (field.child is None and not isinstance(field.kind, Record)):  # its own type sees to it
             return None
         inner = _as_it_is
 
@@ -129,6 +132,8 @@ def _inner_spelling(annotation: Any, field: Field, default: Any = None) -> Spell
     bare, _ = split_annotation(annotation)
     if isinstance(field.kind, Record):
         return spelling_of(without_none(bare), field, default)
+    if isinstance(field.kind, Scalar) and field.keys is not None:
+        return field.keys.as_values_if_keys  # type: ignore[no-any-return]
     arguments = get_args(bare)
     if field.child is None or not arguments:
         return None
