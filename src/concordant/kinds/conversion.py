@@ -147,9 +147,7 @@ def _from_scalar(new: Field, register: Register, wanted: Any, place: str) -> Any
     """What a write of the value under the new kind leaves; others who wrote the same stand for it as well."""
     entries = sorted(register, key=lambda entry: order_of(entry.stamps[0]))
     first = entries[0]
-    stamp = first.stamp
-    if isinstance(new.kind, (Text, List)):  # they know one author of a part: the first who wrote it
-        stamp = first.stamps[0]._replace(replica=stamp.replica, n=stamp.n)
+    stamp = _of_first(first) if isinstance(new.kind, (Text, List)) else first.stamp
     field = _unseparated(new)
     run = _run(0, encode(wanted))
     change = Change({}, image_of(stamp, place), lambda _: False, covering=False, adding=True, runs=run)
@@ -162,6 +160,11 @@ def _from_scalar(new: Field, register: Register, wanted: Any, place: str) -> Any
             leaf = tuple(entry._replace(confirms=confirms) for entry in leaf)
         place_leaf(made, path, leaf)
     return made
+
+
+def _of_first(entry: Entry) -> Stamp:
+    """The stamp of an entry for a text or list, which know one author of a part: the first who wrote it."""
+    return entry.stamps[0]._replace(replica=entry.stamp.replica, n=entry.stamp.n)
 
 
 def _unseparated(field: Field) -> Field:
@@ -189,7 +192,7 @@ def _list_of_set(new: Field, cell: Any, wanted: Any, place: str) -> Any:
     ordered = sorted(oldest.items(), key=lambda pair: (order_of(pair[1].stamps[0]), pair[1].place, pair[0]))
     made: Tree = {None: _images(cell[None], place)} if None in cell else {}
     for (_, entry), item in zip(ordered, wanted, strict=True):
-        _append(made, new, image_of(entry.stamp, place), entry.place, (encode(item),))
+        _append(made, new, image_of(_of_first(entry), place), entry.place, (encode(item),))
     return made
 
 

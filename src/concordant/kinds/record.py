@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
+from concordant.causal import order_of
 from concordant.errors import MisshapenError
 from concordant.kinds.base import Contest, Field, Kind, Look, Option
 from concordant.kinds.nodes import node_is_shown
@@ -144,6 +145,7 @@ class OpenRecord(Record):
                 found.setdefault(part.name, []).append(Option(encode(inner), stamps_below(cell[slot])))
         for name, options in found.items():
             if len(options) > 1:
+                options.sort(key=lambda option: order_of(option.stamps[0]) if option.stamps else (0.0, "", 0))
                 home, shown = open_field(name, "scalar"), encode(value[name])
                 place = (*path, home.slot)
                 look.contests.append(Contest((*public, name), place, "schema", "", shown, tuple(options), home))

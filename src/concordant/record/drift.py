@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from concordant.causal import Stamp, VersionVector, images_known, order_of
-from concordant.kinds import Contest, Field, Look, Option
+from concordant.kinds import Contest, Field, List, Look, Option, Set
 from concordant.kinds.conversion import Fit, converted, refitted
 from concordant.kinds.keyed import key_of
 from concordant.kinds.record import OpenRecord, Record as RecordKind, split_slot, stored_field
@@ -167,8 +167,8 @@ class _Fitting:
         """What of a value fits by itself; ``ABSENT`` if it has no parts."""
         if field.child is not None and isinstance(value, dict):
             return self._parts(field, cell, path, public, value)
-        if isinstance(value, list):
-            return [item for item in value if self.fit(public, [item]) is not ABSENT]
+        if isinstance(value, list) and isinstance(field.kind, (Set, List)):
+            return [item for item in value if self.fit(public, [item]) is not ABSENT] or ABSENT
         return value if isinstance(field.kind, RecordKind) else ABSENT
 
     def _parts(self, field: Field, cell: Any, path: Path, public: tuple[str, ...], value: Any) -> Any:

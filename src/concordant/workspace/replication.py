@@ -198,7 +198,7 @@ def _join(workspace: Engine, frame: Frame) -> int:
             if lived != (alive := view.body is not None):
                 record.note_life(Stamp(time, storage.replica, n, "", "", "import"), alive)
             beside = None
-            if record.suspects or schema.declared or desk.open_of(document):
+            if record.suspects or record.alien or schema.declared or desk.open_of(document):
                 beside = transitions(document, view, record, when(time), desk)
                 events.extend(beside.events)
             changed += 1

@@ -1,0 +1,135 @@
+"""Engines that take a change of the model lightly: the tests must tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from concordant.kinds import conversion
+from concordant.record import Record, drift
+from concordant.schema import Compiled
+from concordant.workspace import states, survey
+
+from ..properties.test_changing_models import keep, live
+from ..schema import test_life as life
+from ..schema.test_life_matrix import WAYS, check_all
+
+view = import_module("concordant.record.view")
+Patch = pytest.MonkeyPatch
+Check = Callable[[Any], None]
+
+
+def images_have_the_dots_of_what_they_are_of(patch: Patch) -> None:
+    """A conversion is told from its source by nothing."""
+    patch.setattr(conversion, "image_of", lambda stamp, place: stamp)
+    patch.setattr(conversion, "image_name", lambda replica, place: replica)
+
+
+def nothing_is_known_of_images(patch: Patch) -> None:
+    """A store that converted does not say so."""
+    patch.setattr(drift, "images_known", lambda vector, former, place: {})
+
+
+def whatever_converts_is_converted(patch: Patch) -> None:
+    """It is not looked at whether something is lost."""
+    patch.setattr(conversion, "_keeps", lambda *_: True)
+    patch.setattr(conversion, "len", lambda _: 0, raising=False)
+
+
+def nothing_is_looked_through(patch: Patch) -> None:
+    """Questions wait until somebody writes."""
+    patch.setattr(survey, "_asks", lambda *_: False)
+
+
+def what_does_not_fit_is_shown(patch: Patch) -> None:
+    """A value of another type is given out."""
+    patch.setattr(view, "fitted", lambda look, root, tree, value, fit: (value, False))
+
+
+def what_was_written_once_has_no_past(patch: Patch) -> None:
+    """It is read as if the present model had been there."""
+    patch.setattr(states, "written_under", lambda row, *_: row)
+    patch.setattr(Compiled, "takes", lambda *_: True)
+
+
+def a_contested_value_has_one_side(patch: Patch) -> None:
+    """Of a field that was contested under the old model one contender is left."""
+    options = drift._options
+    patch.setattr(drift, "_options", lambda field, cell: options(field, cell)[:1])
+
+
+def what_comes_from_elsewhere_is_taken_for_ours(patch: Patch) -> None:
+    """Imported records are read as if this model had made them."""
+    patch.setattr(Record, "alien", property(lambda _: False, lambda *_: None))
+
+
+def what_was_removed_comes_back(patch: Patch) -> None:
+    """Only what a conversion finds is known to it, not what had been replaced before."""
+    known = drift.images_known
+    patch.setattr(drift, "images_known", lambda *args: {name: n - 1 for name, n in known(*args).items()})
+
+
+def in_memory(_: Any) -> None:
+    check_all("declared", 2, lambda _: None, WAYS[::3])
+
+
+def elsewhere(_: Any) -> None:
+    check_all("exchanged", 1, lambda _: None, WAYS[::3])
+
+
+def in_files(fresh_url: Any) -> None:
+    check_all("sqlite", 1, fresh_url, WAYS[::9])
+
+
+def converted_twice(_: Any) -> None:
+    life.test_g4_what_two_stores_convert_each_for_itself_counts_once("number", "counter", 2, 9)
+    life.test_g4_what_two_stores_convert_each_for_itself_counts_once("values", "list", ["c"], ["a", "b", "c", "c"])
+
+
+def lives(_: Any) -> None:
+    for number in range(60):
+        live(f"mutant-{number}")
+        keep(f"mutant-{number}")
+
+
+def met_late(_: Any) -> None:
+    life.test_g1_a_store_that_had_not_converted_meets_one_that_had("set")
+
+
+def removed(_: Any) -> None:
+    life.test_g12_what_was_removed_after_the_conversion_does_not_come_back()
+
+
+def duplicates(_: Any) -> None:
+    life.test_a_list_with_duplicates_is_no_set(["a", "a"])
+
+
+@pytest.mark.parametrize(
+    ("mutant", "check"),
+    [
+        (images_have_the_dots_of_what_they_are_of, met_late),
+        (nothing_is_known_of_images, removed),
+        (what_was_removed_comes_back, removed),
+        (whatever_converts_is_converted, duplicates),
+        (nothing_is_looked_through, in_memory),
+        (nothing_is_looked_through, in_files),
+        (what_does_not_fit_is_shown, in_memory),
+        (what_was_written_once_has_no_past, in_files),
+        (a_contested_value_has_one_side, lives),
+        (what_comes_from_elsewhere_is_taken_for_ours, elsewhere),
+    ],
+)
+def test_a_mutant_is_noticed(mutant: Callable[[Patch], None], check: Check, fresh_url: Any, monkeypatch: Patch) -> None:
+    """The test that holds for the engine fails for the broken one."""
+    mutant(monkeypatch)
+    with pytest.raises(Exception):  # noqa: B017, PT011 - a broken engine may fail in any way
+        check(fresh_url)
+
+
+@pytest.mark.parametrize("check", [in_memory, elsewhere, in_files, converted_twice])
+def test_the_engine_passes(check: Check, fresh_url: Any) -> None:
+    """What the mutants fail at, the engine does not."""
+    check(fresh_url)

@@ -1,0 +1,468 @@
+"""A model that changes over stored data: attribution, concurrency, replicas, names, and what stays open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import permutations
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict, create_model, field_validator
+from pydantic.alias_generators import to_camel
+
+from concordant import Counter, List, Map, Scalar, Schema, SchemaError, Set, Text, Workspace
+
+from .changing import KINDS, model_of
+
+NS = ("d",)
+AT = (NS, "k")
+Fresh = Callable[[str], str | None]
+
+
+def model(**fields: Any) -> type[BaseModel]:
+    return create_model("Brief", **fields)  # type: ignore[no-any-return]
+
+
+def written(old: Any, *values: dict[str, Any], replica: str = "old") -> bytes:
+    """A frame of a document that several agents wrote, each with what the others had."""
+    ws = Workspace(schemas={NS: old} if old else None, replica=replica)
+    for number, value in enumerate(values):
+        ws.agent(f"o{number}").write(*AT, value)
+    return ws.export()
+
+
+def under(new: Any, *frames: bytes, replica: str = "new") -> Workspace:
+    """A workspace with another model that imports them."""
+    ws = Workspace(schemas={NS: new} if new else None, replica=replica)
+    for frame in frames:
+        ws.import_(frame)
+    return ws
+
+
+def shown(ws: Workspace) -> tuple[Any, ...]:
+    """All that replicas have to agree on."""
+    document = ws.get(*AT)
+    assert document is not None
+    questions = [(e.id, e.version, e.path, e.reason, e.contenders) for e in document.contested.values()]
+    return document.value, sorted(questions, key=repr), sorted(document.undeclared), ws.blame(*AT)
+
+
+WORDS = written(model(x=KINDS["values"][:2]), {"x": ["a", "b"]}, {"x": ["a", "b"]})
+SET, LIST = (model_of(kind) for kind in ("set", "list"))
+
+
+def test_g6_whoever_wrote_and_confirmed_a_value_stands_for_its_parts() -> None:
+    """A scalar list that two agents wrote is, as a set, theirs element by element."""
+    ws = under(SET, WORDS)
+    for moved in (False, True):
+        if moved:
+            ws.agent("n").write(*AT, {"x": ["c"]})
+        credits = ws.blame(*AT)[("x",)]
+        assert [credit.agents for credit in credits[:2]] == [("o0", "o1"), ("o0", "o1")]
+
+
+@pytest.mark.parametrize("new", ["set", "list"])
+def test_who_read_the_converted_value_removes_what_was_seen(new: str) -> None:
+    """Two agents who edit what they read at once: both removals count, both additions stay."""
+    ws = under(model_of(new), WORDS)
+    one, other = ws.agent("one"), ws.agent("other")
+    with one.edit(*AT) as first, other.edit(*AT) as second:
+        first.x.remove("a")
+        first.x.append("c")
+        second.x.remove("b")
+        second.x.append("d")
+    document = ws.get(*AT)
+    assert document is not None
+    assert document.value["x"] == ["d", "c"] and not document.contested
+
+
+def test_edits_of_a_converted_text_merge() -> None:
+    """A string that became a text is edited by two at once, each somewhere else."""
+    ws = under(model_of("text"), written(model_of("word"), {"x": "One is red.\nTwo is blue."}))
+    one, other = ws.agent("one"), ws.agent("other")
+    with one.edit(*AT) as first, other.edit(*AT) as second:
+        first.x = first.x.replace("red", "pink")
+        second.x = second.x.replace("blue", "grey")
+    document = ws.get(*AT)
+    assert document is not None
+    assert document.value["x"] == "One is pink.\nTwo is grey." and not document.contested
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "then", "both"),
+    [
+        ("number", "counter", 2, 9),
+        ("values", "set", ["c"], {"a", "b", "c"}),
+        ("values", "list", ["c"], ["a", "b", "c", "c"]),
+        ("word", "text", "two", "one\ntwo\ntwo"),
+        ("map", "counters", {"a": 2}, {"a": 5}),
+        ("set", "list", ["c"], ["a", "b", "c", "c"]),
+        ("list", "set", ["c"], {"a", "b", "c"}),
+        ("pairs", "record", {"a": 2}, {"a": 5}),
+        ("rows", "keyed", [{"id": "1", "n": 1}], [{"id": "1", "n": 4}]),
+    ],
+)
+def test_g4_what_two_stores_convert_each_for_itself_counts_once(old: str, new: str, then: Any, both: Any) -> None:
+    """Stores that convert the same writes and go on, before they meet again, do not double them."""
+    frame = written(model_of(old), {"x": KINDS[old].stored})
+    stores = [under(model_of(new), frame, replica=name) for name in ("one", "two")]
+    for ws in stores:
+        ws.agent(ws.storage.replica).write(*AT, {"x": then})
+    third = under(model_of(new), frame, *(ws.export() for ws in stores), frame, replica="three")
+    stores[0].exchange(stores[1])
+    assert shown(stores[0]) == shown(stores[1]) == shown(third)
+    document = third.get(*AT)
+    assert document is not None
+    assert (set(document.value["x"]) if isinstance(both, set) else document.value["x"]) == both
+    assert not document.contested
+
+
+@pytest.mark.parametrize("new", ["set", "list"])
+def test_g1_a_store_that_had_not_converted_meets_one_that_had(new: str) -> None:
+    """Either way round: what one has moved and the other still has where it was is one and the same."""
+    early, late = (under(model_of(new), WORDS, replica=name) for name in ("early", "late"))
+    early.agent("n").write(*AT, {"x": ["c"]})
+    before = late.export()
+    late.import_(early.export())
+    early.import_(before)
+    for ws in (early, late):
+        document = ws.get(*AT)
+        assert document is not None and document.value["x"] == ["a", "b", "c"] and not document.contested
+
+
+def test_g12_what_was_removed_after_the_conversion_does_not_come_back() -> None:
+    """A store that had not converted yet learns that an element was removed."""
+    early, late = (under(SET, WORDS, replica=name) for name in ("early", "late"))
+    with early.agent("n").edit(*AT) as brief:
+        brief.x.remove("a")
+    late.agent("m").write(*AT, {"x": ["c"]})
+    early.exchange(late)
+    for ws in (early, late):
+        document = ws.get(*AT)
+        assert document is not None and document.value["x"] == ["b", "c"]
+
+
+def test_g3_a_late_write_under_the_old_model_is_asked_about() -> None:
+    """A fleet in which one process still has the old model: what it writes meanwhile is a contender, not summed up."""
+    old = under(model_of("number"), written(model_of("number"), {"x": 5}), replica="late")
+    new = under(model_of("counter"), old.export())
+    new.agent("n").write(*AT, {"x": 2})
+    old.agent("o").write(*AT, {"x": 9})
+    new.import_(old.export())
+    (escalation,) = new.escalations()
+    assert escalation.reason == "schema" and sorted(c.value for c in escalation.contenders) == [7, 9]
+    old.import_(new.export())
+    assert {c.value for e in old.escalations() for c in e.contenders} == {7, 9}
+    new.resolve(escalation, 11, by="editor")
+    document = new.get(*AT)
+    assert document is not None and document.value["x"] == 11 and not document.contested
+
+
+def test_g4_the_order_of_frames_does_not_matter() -> None:
+    """Writes under three models, in every order of joins, end in the same value and the same questions."""
+    frames = [
+        written(model_of("values"), {"x": ["a"]}, replica="one"),
+        written(model_of("set"), {"x": ["b"]}, replica="two"),
+        written(model_of("list"), {"x": ["c", "a"]}, {"x": ["d"]}, replica="three"),
+    ]
+    for new in ("set", "list", "values", "text"):
+        seen = {repr(shown(under(model_of(new), *order))) for order in permutations(frames)}
+        assert len(seen) == 1
+
+
+@pytest.mark.parametrize("duplicates", [["a", "a"], ["a", "b", "a"]])
+def test_a_list_with_duplicates_is_no_set(duplicates: list[str]) -> None:
+    """How often something was there would be lost, so it is asked about."""
+    ws = under(SET, written(LIST, {"x": duplicates}))
+    (escalation,) = ws.escalations()
+    assert [c.value for c in escalation.contenders] == [duplicates]
+
+
+def test_a_contested_scalar_keeps_all_its_contenders() -> None:
+    """What was open under the old model is open under the new one."""
+    one, two = (written(model_of("word"), {"x": word}, replica=word) for word in ("red", "blue"))
+    ws = under(model_of("text"), one, two)
+    (escalation,) = ws.escalations()
+    assert escalation.reason == "schema" and sorted(c.value for c in escalation.contenders) == ["blue", "red"]
+
+
+def test_parts_that_fit_are_shown() -> None:
+    """Of a map, a record and a set only what does not fit is set aside, each by its path."""
+    old = model(
+        m=(Annotated[dict[str, Any], Map()], {}), s=(Annotated[list[Any], Set()], []), n=(Annotated[Any, Scalar()], 0)
+    )
+    new = model(
+        m=(Annotated[dict[str, int], Map()], {}), s=(Annotated[list[int], Set()], []), n=(Annotated[int, Scalar()], 0)
+    )
+    ws = under(new, written(old, {"m": {"a": 1, "b": "x"}, "s": [1, "y", "2"], "n": "3"}))
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"m": {"a": 1}, "s": [1, 2], "n": 3}
+    assert {(e.path, *(repr(c.value) for c in e.contenders)) for e in ws.escalations()} == {
+        (("m", "b"), "'x'"),
+        (("s",), "[1, 'y', '2']"),
+    }
+
+
+def test_elements_in_another_form_can_be_removed() -> None:
+    """Texts that became numbers are elements like any other."""
+    ws = under(
+        model(s=(Annotated[list[int], Set()], [])),
+        written(model(s=(Annotated[list[str], Set()], [])), {"s": ["1", "2"]}),
+    )
+    with ws.agent("n").edit(*AT) as brief:
+        assert sorted(brief.s) == [1, 2]
+        brief.s.remove(1)
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"s": [2]} and not document.contested
+
+
+def test_nested_records_are_converted_field_by_field() -> None:
+    """In a record, and in the records of a map and of a set."""
+
+    class Old(BaseModel):
+        id: Annotated[str, Scalar()] = ""
+        n: Annotated[int, Scalar()] = 0
+
+    class New(BaseModel):
+        id: Annotated[str, Scalar()] = ""
+        n: Annotated[int, Counter()] = 0
+
+    def whole(part: type[BaseModel]) -> type[BaseModel]:
+        return model(
+            r=(part, part()),
+            m=(Annotated[dict[str, part], Map()], {}),  # type: ignore[valid-type]
+            k=(Annotated[list[part], Set(by="id")], []),  # type: ignore[valid-type]
+        )
+
+    value = {"r": {"n": 1}, "m": {"a": {"n": 2}}, "k": [{"id": "i", "n": 3}]}
+    ws = under(whole(New), written(whole(Old), value))
+    ws.agent("n").write(*AT, {"r": {"n": 10}, "m": {"a": {"n": 10}}, "k": [{"id": "i", "n": 10}]})
+    document = ws.get(*AT)
+    assert document is not None and not document.contested
+    assert document.value == {"r": {"n": 11}, "m": {"a": {"n": 12}}, "k": [{"id": "i", "n": 13}]}
+
+
+def test_names_that_were_given_to_nested_fields() -> None:
+    """With dots, in a record and in the records of a map; and the kind may change with the name."""
+
+    class Old(BaseModel):
+        nick: Annotated[str | None, Scalar()] = None
+        points: Annotated[int, Scalar()] = 0
+
+    class New(BaseModel):
+        name: Annotated[str | None, Scalar()] = None
+        score: Annotated[int, Counter()] = 0
+
+    def whole(part: type[BaseModel]) -> type[BaseModel]:
+        return model(r=(part, part()), m=(Annotated[dict[str, part], Map()], {}))  # type: ignore[valid-type]
+
+    renamed = {"r.nick": "r.name", "r.points": "r.score", "m.nick": "m.name", "m.points": "m.score"}
+    person = {"nick": "Ada", "points": 3}
+    ws = under(Schema(whole(New), renamed=renamed), written(whole(Old), {"r": person, "m": {"a": person}}))
+    ws.agent("n").write(*AT, {"r": {"score": 1}})
+    document = ws.get(*AT)
+    assert document is not None and not document.contested and not document.undeclared
+    assert document.value == {"r": {"name": "Ada", "score": 4}, "m": {"a": {"name": "Ada", "score": 3}}}
+
+
+def test_a_new_name_keeps_what_was_contested_and_how() -> None:
+    """A conflict under the old name is the same conflict under the new one."""
+    old = model(a=(Annotated[str | None, Scalar()], None))
+    source = Workspace(schemas={NS: old}, replica="old")
+    source.agent("p").write(*AT, {"a": "base"})
+    one, other = source.agent("one"), source.agent("other")
+    one.write(*AT, {"a": "red"})
+    other.write(*AT, {"a": "blue"})
+    ws = under(Schema(model(b=(Annotated[str | None, Scalar()], None)), renamed={"a": "b"}), source.export())
+    (escalation,) = ws.escalations()
+    assert (escalation.path, escalation.reason, escalation.base) == (("b",), "scalar", "base")
+    ws.resolve(escalation, "red", by="editor")
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"b": "red"}
+
+
+WRONG_NAMES: list[tuple[Any, str]] = [
+    ({"t": "x"}, "still has"),
+    ({"old": "new"}, "no field"),
+    ({"r.a": "x"}, "not in one record"),
+    (["old"], "no dict of names"),
+    ({"old": 1}, "no dict of names"),
+]
+
+
+@pytest.mark.parametrize(("renamed", "problem"), WRONG_NAMES)
+def test_names_that_cannot_be(renamed: Any, problem: str) -> None:
+    """``renamed=`` names a field that is gone and one that is there, in one record."""
+    with pytest.raises(SchemaError, match=problem):
+        Workspace(schemas={NS: Schema(model_of("set"), renamed=renamed)})
+
+
+def test_aliases_are_names_of_what_was_written_without_a_model() -> None:
+    """What was stored under an alias before there was a model is the field's."""
+
+    class Model(BaseModel):
+        model_config = ConfigDict(alias_generator=to_camel)
+        user_name: Annotated[str | None, Scalar()] = None
+
+    ws = under(Model, written(None, {"userName": "ada"}))
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"user_name": "ada"} and document.model.user_name == "ada"
+
+
+def test_hidden_fields_come_back() -> None:
+    """What a model without the field hid, and a later one with it finds, is what it was."""
+    frame = written(model_of("set"), {"x": ["a"], "t": ["t"]})
+    between = under(model_of(None), frame, replica="between")
+    between.agent("n").write(*AT, {"t": ["u"]})
+    document = under(model_of("set"), between.export()).get(*AT)
+    assert document is not None and document.value == {"x": ["a"], "t": ["t", "u"]}
+
+
+def test_what_waits_for_a_decision_waits_whatever_becomes_of_its_field() -> None:
+    """A value of the wrong type, written at a path that the new model does not have, is asked about in front of it."""
+    old = under(model_of("counters"), replica="old")
+    old.agent("o").write(*AT, {"x": {"a": "many"}})
+    ws = under(model_of("set"), old.export(), replica="newer")
+    found = [(e.path, e.reason, [c.value for c in e.contenders]) for e in ws.escalations()]
+    assert found[-1] == (("x",), "type", [{"a": "many"}])
+    while open_ := ws.escalations():
+        ws.resolve(open_[0], ["many"], by="editor")
+    document = ws.get(*AT)
+    assert document is not None and document.value["x"] == ["many"] and ws.escalations() == []
+    gone = under(model_of(None), old.export()).get(*AT)
+    assert gone is not None and "x" in gone.undeclared
+
+
+def test_kinds_that_differ_are_asked_about_without_a_model_too() -> None:
+    """A reader without models sees one of them, and both as contenders."""
+    one, two = written(model_of("set"), {"x": ["a"]}, replica="1"), written(model_of("word"), {"x": "w"}, replica="2")
+    ws = under(None, one, two)
+    (escalation,) = ws.escalations()
+    assert escalation.reason == "schema" and [c.value for c in escalation.contenders] == [["a"], "w"]
+    ws.resolve(escalation, "w", by="editor")
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"x": "w"} and not document.contested
+
+
+def test_a_validator_that_cannot_take_what_is_stored_breaks_nothing() -> None:
+    """Validators written for new values meet old ones, and may raise whatever they like."""
+
+    class Model(BaseModel):
+        x: Annotated[Any, Scalar()] = None
+        y: Annotated[str, Scalar()] = ""
+
+        @field_validator("x", mode="before")
+        @classmethod
+        def _known(cls, value: Any) -> Any:
+            if value == "old":
+                raise KeyError(value)
+            return value
+
+        @field_validator("y")
+        @classmethod
+        def _long(cls, value: str) -> str:
+            assert value != "z", "too short"
+            return value
+
+    ws = under(Model, written(None, {"x": "old", "y": "z"}))
+    document = ws.get(*AT)
+    assert document is not None and document.value == {} and document.model.x is None
+    assert {(e.path, *(c.value for c in e.contenders)) for e in ws.escalations()} == {(("x",), "old"), (("y",), "z")}
+
+
+def test_the_past_is_read_under_the_present_model() -> None:
+    """Before and after the conversion was stored."""
+    ws = under(SET, WORDS)
+    first = ws.get(*AT)
+    assert first is not None
+    with ws.agent("n").edit(*AT) as brief:
+        brief.x.remove("a")
+    past = ws.get(*AT, at=first.version)
+    assert past is not None and past.value["x"] == ["a", "b"] and past.model.x == ["a", "b"]
+
+
+def test_an_event_tells_of_questions_once() -> None:
+    """Declaring a model opens them at once, for whoever listens."""
+    ws = Workspace()
+    ws.agent("o").write(*AT, {"x": "n/a"})
+    heard: list[tuple[str, str]] = []
+    ws.on_escalation(lambda event: heard.append((event.kind, event.escalation.reason)))
+    ws.declare({NS: model_of("counter")})
+    assert heard == [("opened", "schema")]
+    assert len(ws.escalations()) == 1 and len(heard) == 1
+
+
+@pytest.mark.parametrize("storage", ["sqlite", "postgres"])
+def test_months_without_a_model(storage: str, fresh_url: Fresh) -> None:
+    """A database that was written without models, again and again, and is opened with one: the questions are listed
+    before anybody reads, each process opens them once, and a process without models reads what it read before."""
+    url = fresh_url(storage)
+    with Workspace(url) as ws:
+        for number in range(30):
+            ws.agent("o").write(NS, f"k{number}", {"x": number if number % 10 else "n/a"})
+        ws.agent("o").write(NS, "k1", {"x": 1})
+    for _ in range(2):
+        with Workspace(url, schemas={NS: model_of("counter")}) as ws:
+            heard: list[Any] = []
+            ws.on_escalation(heard.append)
+            assert sorted(e.key for e in ws.escalations()) == ["k0", "k10", "k20"]
+            assert ws.stats().escalations["open"] == 3
+            shown = {d.key: d.value["x"] for d in ws.list(NS) if not d.contested and d.key != "k2"}
+            assert shown == {f"k{n}": n for n in range(30) if n % 10 and n != 2}
+            ws.agent("n").write(NS, "k2", {"x": 1})
+            assert len(heard) in (3, 0)
+    with Workspace(url) as ws:
+        assert {d.key: d.value.get("x") for d in ws.list(NS)}["k2"] == 4
+        ws.vacuum(journal=timedelta(0))
+
+
+@pytest.mark.parametrize("storage", ["sqlite"])
+def test_documents_of_before_models_were_noted(storage: str, fresh_url: Fresh) -> None:
+    """In a database of an earlier version nothing tells under which model a document was written once: it is taken for
+    one of the present model where it fits, else for one without a model."""
+    url = fresh_url(storage)
+    with Workspace(url, schemas={NS: model_of("values")}) as ws:
+        ws.agent("o").write(NS, "fits", {"x": ["a"], "t": ["b"]})
+        ws.agent("o").write(NS, "not", {"x": ["a", "a"], "t": ["b"]})
+        ws.storage.database.write(  # type: ignore[attr-defined]
+            lambda tx: (
+                tx.run("UPDATE concordant_documents SET fingerprint = NULL"),
+                tx.run("DELETE FROM concordant_models"),
+            )
+        )
+    with Workspace(url, schemas={NS: model_of("counter")}) as ws:
+        assert sorted((e.key, *(c.value for c in e.contenders)) for e in ws.escalations()) == [
+            ("fits", ["a"]),
+            ("not", ["a", "a"]),
+        ]
+    with Workspace(url, schemas={NS: SET}) as ws:
+        document = ws.get(NS, "fits")
+        assert document is not None and document.value == {"x": ["a"], "t": ["b"]}
+
+
+def test_text_options_do_not_matter_to_what_is_converted() -> None:
+    """Two stores whose models join lines in other ways convert the same string, and meet."""
+    frame = written(model_of("word"), {"x": "one"})
+    one, two = (
+        under(model(x=(Annotated[str, Text(separator=mark)], "")), frame, replica=name)
+        for mark, name in ((" | ", "one"), ("\n", "two"))
+    )
+    for ws in (one, two):
+        ws.agent("n").write(*AT, {"x": "two"})
+    one.exchange(two)
+    document = two.get(*AT)
+    assert document is not None and document.value["x"].startswith("one") and not document.contested
+
+
+def test_lists_of_numbers_and_of_texts() -> None:
+    """Two stores whose models give items another form convert the same list, and meet without an error."""
+    frame = written(None, {"x": ["1", "2"]})
+    one = under(model(x=(Annotated[list[int], List()], [])), frame, replica="one")
+    two = under(model(x=(Annotated[list[str], List()], [])), frame, replica="two")
+    for ws, item in ((one, 3), (two, "3")):
+        ws.agent("n").write(*AT, {"x": [item]})
+    one.exchange(two)
+    for ws in (one, two):
+        document = ws.get(*AT)
+        assert document is not None and document.model.x
