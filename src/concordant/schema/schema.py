@@ -14,7 +14,7 @@ from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
 from concordant.kinds import OPEN, Counter, Field, Map, Record, Scalar, Set
-from concordant.schema.annotations import is_shallow, is_strict, split_annotation, without_none
+from concordant.schema.annotations import is_shallow, is_strict, members_of, split_annotation, without_none
 from concordant.schema.declarations import NATURAL, fields_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order
 from concordant.schema.fidelity import unfaithful
@@ -103,6 +103,7 @@ class Compiled:
         self._validate_lax: Callable[[Any], dict[str, Any]] | None = (
             partial(write.validator.validate_python, **LENIENT) if strict else None
         )
+        self.steady = _is_steady(model, root)
         self._make = partial(TypeAdapter(model).validate_python, **LENIENT)
 
     @cached_property
@@ -384,6 +385,29 @@ class Compiled:
         """
         found = unwrapped(document, self.root, everything=True, before=before)
         return {name: found[name] for name in self.root.fields if name in found}
+
+
+def _is_steady(model: Any, field: Field) -> bool:
+    """Whether an instance that is built twice of one value is twice the same: no factory or validator has a say."""
+    if has_validators(model):
+        return False
+    infos = fields_in(model)
+    return all(
+        (infos[name].default_factory in _STEADY or is_model(infos[name].default_factory))
+        and all(_is_steady(inner, below) for inner, below in _records_in(infos[name], part))
+        for name, part in field.fields.items()
+    )
+
+
+_STEADY = (None, list, dict, set, frozenset, tuple, str, int, float)
+
+
+def _records_in(info: FieldInfo, field: Field) -> list[tuple[Any, Field]]:
+    """The model of a field's records, if it holds any."""
+    below = field.child if field.child is not None else field
+    if not isinstance(below.kind, Record):
+        return []
+    return [(member, below) for member in members_of(info.annotation) if is_model(member)]
 
 
 def _is_unordered(model: Any, name: str, field: Field) -> bool:

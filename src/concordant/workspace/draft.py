@@ -24,7 +24,7 @@ class Draft:
         self.mark = mark
         if schema.declared:
             self.object: Any = schema.build(base)
-            self.before: Any = _copied(self.object, schema, base)
+            self.before: Any = schema.build(base) if schema.steady else _copied(self.object, schema, base)
         else:
             self.object = decode(encode(base))
             self.before = base
