@@ -1,7 +1,8 @@
 """Random nested graphs over a store, and what must come of them: known from how they are built, not from any clock.
 
 A graph is a row of layers, one superstep each; what stands side by side in a layer is concurrent. A place is, level by
-level from the root, (which run or call of a graph, layer, task, batch of tool calls, tool call).
+level from the root, (which run or call of a graph, layer, task, batch of tool calls, tool call). The clock on the wall
+steps at any point.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypedDict
@@ -29,6 +31,7 @@ from concordant_langgraph import MergeStore
 from .random_agents import RandomAgent
 from .support import AT, CallsOnce, contenders, merging, shown
 
+STEPS = (-300.0, -1.0, -0.05, 30.0, 300.0)
 RETRY = RetryPolicy(max_attempts=50, initial_interval=0.0001, jitter=False)
 Level = tuple[Any, ...]
 Place = tuple[Level, ...]
@@ -108,6 +111,7 @@ class Writer:
 
     def act(self, acts: list[tuple[str, bool]]) -> None:
         for kind, decides in acts:
+            self.world.maybe_step()
             with self.world.truth.lock:  # one at a time, so that the truth knows their order
                 self.read() if kind == "read" else self.put(decides)
             time.sleep(0.0002)
@@ -152,7 +156,24 @@ class World:
         # Where strangers write at any time, all others look first: what they have seen is then no matter of moments.
         self.strange = self.rng.random() < 0.5
         self.kinds: set[str] = {"async" if self.is_async else "sync"}
+        self.off, self.steps = 0.0, random.Random(f"{seed}/clock")
         self.graph = self.build(0, retried=False).compile(store=self.store, checkpointer=InMemorySaver())
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """Inside the clock on the wall is the world's."""
+        real = time.time
+        time.time = lambda: real() + self.off
+        try:
+            yield
+        finally:
+            time.time = real
+
+    def maybe_step(self) -> None:
+        """Here the clock may step, back or forth."""
+        if self.steps.random() < 0.4:
+            self.off += self.steps.choice(STEPS)
+            self.kinds.add("step")
 
     def stranger(self) -> None:
         """Somebody else, who has seen all that there is, writes."""
@@ -167,14 +188,15 @@ class World:
 
     # -- building ------------------------------------------------------------------------------------------------
 
-    def build(self, depth: int, *, retried: bool) -> StateGraph[Any, Any, Any, Any]:
+    def build(self, depth: int, *, retried: bool, once: bool = True) -> StateGraph[Any, Any, Any, Any]:
+        """A graph; ``once``: what is around it is not retried."""
         builder: StateGraph[Any, Any, Any, Any] = StateGraph(State)
         before: list[str] = []
         sent = ""
         for layer in range(self.rng.randint(1, 3 if depth == 0 else 2)):
             names = [f"n{next(self.made)}" for _ in range(self.rng.randint(1, 3))]
             for name in names:
-                self.add(builder, name, layer, depth, retried)
+                self.add(builder, name, layer, depth, retried, once)
                 if not before:
                     builder.add_edge(START, name)
             if before and before[0] != sent and self.rng.random() < 0.4:
@@ -191,16 +213,16 @@ class World:
             before = names
         return builder
 
-    def add(self, builder: Any, name: str, layer: int, depth: int, retried: bool) -> None:
+    def add(self, builder: Any, name: str, layer: int, depth: int, retried: bool, once: bool) -> None:
         rng = self.rng
         retry = self.retries and rng.random() < 0.35
         options = {"retry_policy": RETRY} if retry else {}
         if depth < 2 and rng.random() < 0.2:
             self.kinds |= {"subgraph", "retried subgraph"} if retry else {"subgraph"}
-            inner = self.build(depth + 1, retried=retried or retry).compile()
+            inner = self.build(depth + 1, retried=retried or retry, once=once and not retry).compile()
             builder.add_node(name, self.entering(name, layer, inner), **options)
         else:
-            builder.add_node(name, self.node(name, layer, depth, fails=retry or retried), **options)
+            builder.add_node(name, self.node(name, layer, depth, fails=retry or retried, once=once), **options)
 
     def entering(self, name: str, layer: int, inner: Any) -> Any:
         """A sub-graph as a node: told its place, and its result is nobody's."""
@@ -219,13 +241,13 @@ class World:
         found = [(rng.choice(["read", "put", "put"]), rng.random() < 0.6) for _ in range(rng.randint(0, 3))]
         return [("read", False), *found] if self.strange and found else found
 
-    def node(self, name: str, layer: int, depth: int, *, fails: bool) -> Any:
+    def node(self, name: str, layer: int, depth: int, *, fails: bool, once: bool) -> Any:
         rng = self.rng
         first, last = self.acts(), self.acts()
         kind = rng.choice(["plain", "plain", "tools", "invoke", "tasks", "interrupt", "agent", "agent"])
         if (kind in ("invoke", "tasks") and depth == 2) or (kind == "interrupt" and (fails or not self.pauses)):
             kind = "plain"
-        if (kind == "invoke" and not self.invokes) or (kind == "agent" and fails):
+        if (kind == "invoke" and not self.invokes) or (kind == "agent" and (fails or not once)):
             kind = "plain"
         agent = RandomAgent(self, rng, depth) if kind == "agent" else None
         self.kinds |= {"sub-agent"} if agent is not None and agent.subs else set()
@@ -233,7 +255,10 @@ class World:
         failures = rng.choice([0, 1, 2]) if fails else 0
         calls = [self.acts() for _ in range(rng.randint(2, 3))]
         batches = rng.randint(1, 2)
-        inner = self.build(depth + 1, retried=False).compile() if kind == "invoke" else None
+        together = rng.randint(0, len(calls))
+        self.kinds |= {"sequential tasks"} if kind == "tasks" and together < len(calls) else set()
+        within = once and not fails
+        inner = self.build(depth + 1, retried=False, once=within).compile() if kind == "invoke" else None
 
         def steps(state: Any) -> Any:
             above, graph = position(state)
@@ -252,7 +277,7 @@ class World:
                 for call in range(2):
                     yield inner, {"above": [[*above, [graph, layer, task, 0, ""]], f"call{call}"], "send": ""}
             elif kind == "tasks":
-                yield self.flow(calls, at()), 0
+                yield self.flow(calls, at(), together), 0
             elif agent is not None:
                 yield agent.runnable(at(), "agent"), {"messages": [("user", "go")]}
             elif kind == "interrupt":
@@ -291,11 +316,12 @@ class World:
         ]
         return ToolNode([work]), {"messages": [AIMessage("", tool_calls=given)]}
 
-    def flow(self, calls: list[Any], above: Place) -> Any:
-        """A functional flow whose @tasks run at once."""
+    def flow(self, calls: list[Any], above: Place, together: int) -> Any:
+        """A functional flow whose first @tasks run at once, and the others one after the other."""
 
         def place(number: int) -> Place:
-            return (*above, ("flow", 0, "flow", 0, ""), ("tasks", 0, number, 0, ""))
+            layer = 0 if number < together else number + 1
+            return (*above, ("flow", 0, "flow", 0, ""), ("tasks", layer, number, 0, ""))
 
         if self.is_async:
 
@@ -305,7 +331,9 @@ class World:
 
             @entrypoint()
             async def aflow(_: Any) -> None:
-                await asyncio.gather(*(astep(number) for number in range(len(calls))))
+                await asyncio.gather(*(astep(number) for number in range(together)))
+                for number in range(together, len(calls)):
+                    await astep(number)
 
             return aflow
 
@@ -315,8 +343,10 @@ class World:
 
         @entrypoint()
         def flow(_: Any) -> None:
-            for future in [step(number) for number in range(len(calls))]:
+            for future in [step(number) for number in range(together)]:
                 future.result()
+            for number in range(together, len(calls)):
+                step(number).result()
 
         return flow
 
@@ -324,6 +354,10 @@ class World:
 
     def play(self) -> None:
         """Some runs, on one thread or on several, resumed until they end."""
+        with self.clock():
+            self._play()
+
+    def _play(self) -> None:
         for run in range(self.rng.randint(1, 3)):
             config: Any = {
                 "configurable": {"thread_id": self.rng.choice(["one", f"other{run}"])},
