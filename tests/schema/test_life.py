@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, create_model, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from concordant import Counter, List, Map, Scalar, Schema, SchemaError, Set, Text, Workspace
@@ -369,6 +369,40 @@ def test_a_validator_that_cannot_take_what_is_stored_breaks_nothing() -> None:
     document = ws.get(*AT)
     assert document is not None and document.value == {} and document.model.x is None
     assert {(e.path, *(c.value for c in e.contenders)) for e in ws.escalations()} == {(("x",), "old"), (("y",), "z")}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_validator_that_is_new_is_noticed(times: int, fresh_url: Fresh) -> None:
+    """A model whose types stay what they are, and that has another validator, is another model."""
+
+    def with_limit(limit: int) -> type[BaseModel]:
+        def check(value: str) -> str:
+            if len(value) > limit:
+                raise ValueError("too long")
+            return value
+
+        return model(x=(Annotated[str, AfterValidator(check), Scalar()], ""), t=(Annotated[set[str], Set()], set()))
+
+    class Strict(BaseModel):
+        x: Annotated[str, Scalar()] = ""
+        t: Annotated[set[str], Set()] = set()
+
+        @model_validator(mode="after")
+        def _short(self) -> Any:
+            assert len(self.x) < 4, "too long"
+            return self
+
+    plain = model(x=(Annotated[str, Scalar()], ""), t=(Annotated[set[str], Set()], set()))
+    url = fresh_url("sqlite")
+    with Workspace(url, schemas={NS: plain}) as ws:
+        for number in range(times):
+            ws.agent(f"o{number}").write(*AT, {"x": "long text", "t": ["a"]})
+    for new in (with_limit(3), Strict):
+        with Workspace(url, schemas={NS: new}) as ws:
+            document = ws.get(*AT)
+            assert document is not None and document.model.x == "" and document.model.t == {"a"}
+            (escalation,) = ws.escalations()
+            assert [c.value for c in escalation.contenders] == ["long text"]
 
 
 def test_the_past_is_read_under_the_present_model() -> None:

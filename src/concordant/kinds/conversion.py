@@ -23,7 +23,7 @@ from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Piece, Sequence
 from concordant.tree import Change, Tree, place_leaf
 from concordant.tree.parts import oldest_of_each_agent
-from concordant.values import ABSENT, JSON, decode, encode
+from concordant.values import ABSENT, JSON, alike, decode, encode
 
 __all__ = ["Fit", "converted", "refitted", "standing_value"]
 
@@ -68,12 +68,13 @@ def refitted(field: Field, cell: Any, public: tuple[str, ...], place: str, fit: 
     if not isinstance(field.kind, (Set, List)) or field.child is not None:
         return None
     value = standing_value(field, cell)
-    forms = [fit(public, [item]) for item in (() if value is ABSENT else value)]
+    whole = ABSENT if value is ABSENT else fit(public, value)
+    if value is ABSENT or (whole is not ABSENT and alike(whole, value)):
+        return None
+    forms = [fit(public, [item]) for item in value]
     if any(not isinstance(form, list) or len(form) != 1 for form in forms):
         return None
-    texts = {encode(item): encode(form[0]) for form, item in zip(forms, value, strict=True)} if forms else {}
-    if all(item == form for item, form in texts.items()):
-        return None
+    texts = {encode(item): encode(form[0]) for form, item in zip(forms, value, strict=True)}
     make = _list_refitted if isinstance(field.kind, List) else _set_refitted
     made = make(field, cell, texts, place)
     return made if _keeps(field, value, [form[0] for form in forms], standing_value(field, made)) else None

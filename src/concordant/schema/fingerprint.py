@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from types import CodeType
 from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter
@@ -19,12 +20,53 @@ def fingerprint(root: Field, model: Any, on_delete: str) -> str:
     """The digest, equal in all processes as long as kinds, types and constraints are.
 
     Returns:
-        Ends with ``?`` if something else decides too, that cannot be told: a validator written in Python.
+        Ends with ``?`` if something else decides too: a validator written in Python. It changes with the validator's
+        own code, but what that calls cannot be told.
     """
     types = _types(model) if model is not None else ""
-    told = types is not None and (model is None or "'function-" not in repr(TypeAdapter(model).core_schema))
-    parts = [on_delete, *_kinds(root, ""), types or ""]
+    functions = [] if model is None else [_code(function) for function in _functions(TypeAdapter(model).core_schema)]
+    told = types is not None and not functions
+    parts = [on_delete, *_kinds(root, ""), types or "", *functions]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16] + ("" if told else "?")
+
+
+def _functions(node: Any) -> Iterator[Any]:
+    """The validators written in Python in a core schema, in order."""
+    waiting, met = [node], set[int]()
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping) and id(part) not in met:
+            met.add(id(part))
+            found = part.get("function")
+            if str(part.get("type", "")).startswith("function-") and found is not None:
+                yield found.get("function", found) if isinstance(found, Mapping) else found
+            waiting += [part[name] for name in sorted(part, key=str) if name not in _BESIDE]
+        elif isinstance(part, (list, tuple)):
+            waiting += part
+
+
+_BESIDE = ("serialization", "metadata", "cls", "ref")
+"""What in a core schema decides nothing about what fits."""
+
+
+def _code(function: Any) -> str:
+    """What a function does, as far as its own code tells."""
+    while hasattr(function, "__func__") or hasattr(function, "func"):
+        function = getattr(function, "__func__", None) or function.func
+    code = getattr(function, "__code__", None)
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    if code is None:
+        return name
+    known = [cell.cell_contents for cell in function.__closure__ or ()] + [*(function.__defaults__ or ())]
+    return f"{name} {_told(code)} {[repr(value) for value in known if isinstance(value, _PLAIN)]}"
+
+
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def _told(code: Any) -> str:
+    consts = [_told(part) if isinstance(part, CodeType) else repr(part) for part in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {consts}"
 
 
 def _kinds(field: Field, prefix: str) -> Iterator[str]:

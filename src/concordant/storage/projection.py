@@ -42,8 +42,8 @@ ALIEN = "!"
 
 
 def is_present(fingerprint: str | None, present: str) -> bool:
-    """Whether a document with this fingerprint was saved under the present model, by whatever process, and holds only
-    what that model makes."""
+    """Whether a document with this fingerprint was saved under the present model, as far as can be told between
+    processes, and holds only what that model makes."""
     if fingerprint is None or fingerprint.endswith(ALIEN):
         return False
     return fingerprint == present or fingerprint.partition("?")[0] == present.partition("?")[0]

@@ -198,8 +198,8 @@ class SqlStorage:
             state, fingerprint = load_state(columns, *place), columns[10]
         except ValueError as error:
             raise DamagedDocumentError(self.database.place, *place, str(error)) from error
-        if is_present(fingerprint, self._projection.fingerprint(place[0])):
-            return state
+        if fingerprint == self._projection.fingerprint(place[0]):
+            return state  # what cannot be told of a model between processes is looked at in each
         if isinstance(state, Record):
             state.alien = True
             return state
