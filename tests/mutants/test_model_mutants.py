@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from concordant import ConcordantError
 from concordant.kinds import policies, record
+from concordant.record import defaults
 from concordant.schema import declarations, equality, fidelity, incoming, keys, spelling
 from concordant.values import canonical
 from concordant.workspace import draft, engine
@@ -18,6 +20,7 @@ from concordant.workspace import draft, engine
 from ..schema import test_mends as mends, test_ordinary as ordinary
 
 schema = import_module("concordant.schema.schema")
+apply_module = import_module("concordant.record.apply")
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[Patch], None], Callable[[], None]]] = {}
@@ -90,6 +93,19 @@ def edits_write_all_fields_of_records(patch: Patch) -> None:
 def edits_begin_with_defaults_of_their_own(patch: Patch) -> None:
     """A factory is asked twice, and what it gives is taken for a change."""
     patch.setattr(draft, "_copied", lambda document, schema, base: schema.build(base))
+
+
+@mutant(ordinary.test_edits_of_a_default_change_one_and_the_same, False, None)
+def each_editor_brings_the_default(patch: Patch) -> None:
+    """An edit of what nobody has written contributes it as a whole."""
+    patch.setattr(apply_module, "with_defaults", lambda change, field, path, base, values, known: base)
+
+
+@mutant(ordinary.test_edits_of_a_default_in_two_stores_change_one_and_the_same, ("ada", "bob"))
+def each_store_has_a_default_of_its_own(patch: Patch) -> None:
+    """The default is another write in each store."""
+    plain = defaults.image_name
+    patch.setattr(defaults, "image_name", lambda replica, place: plain(replica, f"{place}{uuid.uuid4()}"))
 
 
 @mutant(ordinary.test_an_instance_contributes_what_was_set_or_changed_in_it)

@@ -245,10 +245,23 @@ KEYS: list[tuple[Any, st.SearchStrategy[Any]]] = [
 ]
 
 
+LETTERS = st.sampled_from("abc")
+TEMPLATES: list[Part] = [
+    Part(Annotated[str, Text()], "# Title. One.", st.sampled_from(["One.", "a b"]), "text"),
+    Part(Annotated[int, Counter()], 10, st.integers(-9, 9), "counter"),
+    Part(Annotated[set[str], Set()], {"a", "z"}, st.sets(LETTERS), "set"),
+    Part(Annotated[list[str], List()], ["a", "a"], st.lists(LETTERS, max_size=3), "list"),
+    Part(Annotated[dict[str, int], Map()], {"a": 1, "z": 2}, st.dictionaries(LETTERS, st.integers(0, 2)), "map"),
+]
+"""Fields with defaults that say something."""
+
+
 @st.composite
 def parts(draw: st.DrawFn, depth: int = 1) -> Part:
     """A field of a state model."""
-    made = draw(st.sampled_from(["scalar"] * 6 + ["set", "list", "map", "text", "counter", "record", "keyed"]))
+    made = draw(
+        st.sampled_from(["scalar"] * 6 + ["set", "list", "map", "text", "counter", "record", "keyed", "template"])
+    )
     if made == "text":
         strip = StringConstraints(strip_whitespace=True)
         functions = draw(st.sampled_from([(), (BeforeValidator(str),), (strip,)]))
@@ -259,6 +272,8 @@ def parts(draw: st.DrawFn, depth: int = 1) -> Part:
             texts,
             made,
         )
+    if made == "template":
+        return draw(st.sampled_from(TEMPLATES))
     if made == "counter":
         number, values = draw(
             st.sampled_from([(int, st.integers(-9, 9)), (Decimal, DECIMALS), (float, st.integers(-9, 9).map(float))])

@@ -365,6 +365,79 @@ def test_a_default_record_stays_in_the_fields_that_nobody_writes() -> None:
     assert (model_of(ws).deep.a, model_of(ws).deep.k) == ("x", 1)
 
 
+class Template(BaseModel):
+    text: A[str, Text()] = "# Title\n\nIntro."
+    items: A[list[str], List()] = ["one", "two"]
+    m: A[dict[str, str], Map()] = {"a": "1", "b": "2"}
+    c: A[int, Counter()] = 10
+    s: A[set[str], Set()] = {"x", "y"}
+    inner: Address | None = None
+
+
+def change(draft: Any, name: str) -> None:
+    """One of two changes of a template."""
+    if name == "ada":
+        draft.text += "\nBy Ada."
+        draft.items.append("three")
+        draft.m["c"] = "3"
+        draft.c += 1
+        draft.s.add("z")
+    else:
+        draft.text = draft.text.replace("Title", "Heading")
+        draft.items.remove("one")
+        draft.m["a"] = "9"
+        draft.c += 2
+        draft.s.discard("x")
+
+
+CHANGED = {
+    "text": "# Heading\n\nIntro.\nBy Ada.",
+    "items": ["two", "three"],
+    "m": {"a": "9", "b": "2", "c": "3"},
+    "c": 13,
+    "s": {"y", "z"},
+}
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_edits_of_a_default_change_one_and_the_same(stored: bool, tmp_path: Any) -> None:
+    """A template is not doubled, nothing that nobody touched is contested, and it reads the same when reopened."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    with Workspace(*[url] if stored else [], schemas={NS: Template}) as ws:
+        with ws.agent("ada").edit(NS, "k") as hers, ws.agent("bob").edit(NS, "k") as his:
+            change(hers, "ada")
+            change(his, "bob")
+        assert {**shown(ws), "s": set(shown(ws)["s"])} == CHANGED and not ws.escalations(state="all")
+        credits = {credit.agent for found in ws.blame(NS, "k").values() for credit in found}
+        assert credits == {"ada", "bob", "default"}
+        with ws.agent("eve").edit(NS, "k") as draft:
+            del draft.m["b"]
+            draft.items.clear()
+            draft.s -= {"y"}
+        assert (shown(ws)["m"], shown(ws)["items"], shown(ws)["s"]) == ({"a": "9", "c": "3"}, [], ["z"])
+        before = shown(ws)
+    if stored:
+        with Workspace(url, schemas={NS: Template}) as again:
+            assert shown(again) == before
+
+
+@pytest.mark.parametrize("order", [("ada", "bob"), ("bob", "ada")])
+def test_edits_of_a_default_in_two_stores_change_one_and_the_same(order: tuple[str, str]) -> None:
+    """Each store puts the default there for itself, and it is one when they meet; twice changes nothing."""
+    stores = {name: workspace(Template, replica=name) for name in order}
+    for name, ws in stores.items():
+        with ws.agent(name).edit(NS, "k") as draft:
+            change(draft, name)
+    one, two = stores.values()
+    for _ in range(2):
+        one.exchange(two)
+        assert shown(one) == shown(two) and not one.escalations(state="all")
+        assert {**shown(one), "s": set(shown(one)["s"]), "items": set(shown(one)["items"])} == {
+            **CHANGED,
+            "items": {"two", "three"},
+        }
+
+
 def test_an_instance_contributes_what_was_set_or_changed_in_it() -> None:
     """Fields given, assigned, and containers and records that were changed in place; no other default."""
     given = Defaults()

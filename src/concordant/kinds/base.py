@@ -14,7 +14,7 @@ from concordant.causal import Register, SeenBy, Stamp, order_of
 from concordant.tree import Change, Path, agreed, alternatives
 from concordant.values import ABSENT, JSON, Canon, alike, canonical, decode
 
-__all__ = ["Contest", "Field", "Kind", "Look", "Option", "reading"]
+__all__ = ["Contest", "Field", "Kind", "Look", "Option", "default_says_something", "reading"]
 
 
 def _anything(value: Any) -> bool:
@@ -59,6 +59,15 @@ class Field:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slot", f"{self.tag}:{self.name}")
+
+
+def default_says_something(field: Field) -> bool:
+    """Whether a field merges, and shows something where nobody has written yet."""
+    return field.kind.name in _MERGING and field.default not in _NOTHING
+
+
+_MERGING = ("set", "list", "map", "text", "counter")
+_NOTHING: tuple[Any, ...] = (ABSENT, None, "", [], {}, 0, "0")
 
 
 class Option(NamedTuple):

@@ -11,6 +11,7 @@ from concordant.causal import Entry, SeenBy, Stamp, VersionVector, dot_of, seen_
 from concordant.kinds import Contest, Counter, Field, Scalar
 from concordant.kinds.base import reading
 from concordant.kinds.record import OpenRecord, field_at, split_slot
+from concordant.record.defaults import with_defaults
 from concordant.record.drift import Fit, adapted
 from concordant.record.leases import living, with_dead
 from concordant.record.parked import spot_of
@@ -110,11 +111,11 @@ def apply(
     if fit is not None:
         found = adapted(tree, root, fit)
         tree, known = found.tree, found.known(record.vector)
-    changes, effect = _apply(record, tree, write, root, on_delete)[:2]
+    changes, effect, more = _apply(record, tree, write, root, on_delete)
     if not changes:
         return Applied((), ())
     whole = with_dead(record.tree, tree, changes)
-    return Applied(whole, effect if write.earlier else whole, known)
+    return Applied(whole, effect if write.earlier else whole, {**known, **more})
 
 
 def _anew(write: Write) -> Write:
@@ -140,6 +141,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
     )
     take_back(change, root, write.earlier)
     taken_back = dict(change.after)
+    made = _NOTHING
     if write.mode == "delete":
         change.delete((), existed=write.existed)
     elif write.mode == "decide":
@@ -147,7 +149,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
     else:
         change.enter(())
         if write.mode == "edit":
-            root.kind.edit(change, root, (), write.base or {}, write.values)
+            made = _edit(change, root, write, record.vector)
         elif write.base:
             _put(change, root, write)
         else:
@@ -160,9 +162,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
     if write.mode == "edit" and set(change.after) <= {(None,)} and not write.parked:
         return Applied((), ())  # nothing was changed, so nothing that was deleted begins anew
     changes = change.changes()
-    if not write.earlier:
-        return Applied(changes, changes)
-    return Applied(changes, change.since(taken_back))
+    return Applied(changes, change.since(taken_back) if write.earlier else changes, made)
 
 
 def without(record: Record, root: Field, earlier: Items[Earlier], stamp: Stamp) -> Record:
@@ -172,6 +172,14 @@ def without(record: Record, root: Field, earlier: Items[Earlier], stamp: Stamp) 
     take_back(change, root, earlier)
     twin.commit(change.changes())
     return twin
+
+
+def _edit(change: Change, root: Field, write: Write, vector: VersionVector) -> VersionVector:
+    """Carries over an edit; returns the writes made beside it, of defaults that nobody had written."""
+    known = dict(vector)
+    shown = with_defaults(change, root, (), write.base or {}, write.values, known)
+    root.kind.edit(change, root, (), shown, write.values)
+    return {name: n for name, n in known.items() if name not in vector}
 
 
 def _put(change: Change, root: Field, write: Write) -> None:

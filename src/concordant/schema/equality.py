@@ -15,7 +15,7 @@ from concordant.schema.annotations import members_of
 from concordant.schema.models import fields_in, is_instance, is_model
 from concordant.values import JSON, canonical, decode, encode
 
-__all__ = ["LENIENT", "are_equal", "canon_of", "holds_sets", "in_order", "is_uuid"]
+__all__ = ["LENIENT", "are_equal", "canon_of", "holds_sets", "in_order", "is_uuid", "unordered"]
 
 LENIENT: dict[str, Any] = {"strict": False, "by_alias": True, "by_name": True}
 """How values are read: in lax mode, under names and aliases."""
@@ -83,6 +83,17 @@ def are_equal(one: Any, other: Any) -> bool:
     if isinstance(one, BaseModel):
         return are_equal(one.__dict__, other.__dict__)
     return bool(one == other) or bool(one != one and other != other)
+
+
+def unordered(form: Any) -> JSON:
+    """The text of a JSON value whose lists have no order: equal for one that was a set somewhere."""
+    return canonical(encode(_sorted(form)))
+
+
+def _sorted(form: Any) -> Any:
+    if isinstance(form, (list, tuple)):
+        return sorted(map(_sorted, form), key=lambda part: canonical(encode(part)))
+    return {name: _sorted(part) for name, part in form.items()} if isinstance(form, dict) else form
 
 
 def in_order(value: Any, form: Any) -> Any:

@@ -14,9 +14,10 @@ from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
 from concordant.kinds import OPEN, Counter, Field, Map, Record, Scalar, Set
+from concordant.kinds.base import default_says_something
 from concordant.schema.annotations import is_shallow, is_strict, members_of, split_annotation, without_none
 from concordant.schema.declarations import NATURAL, fields_of
-from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order
+from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order, unordered
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import Left, are_distinct, collapsed, incoming_type, split_faults, unwrapped
@@ -71,6 +72,8 @@ _FORM: dict[str, Any] = {"mode": "json", "round_trip": True, "by_alias": False, 
 class Compiled:
     """A schema ready for use. ``OPEN_SCHEMA`` is that of a namespace without a model."""
 
+    shows_defaults = False
+
     def __init__(self, schema: Schema | None, root: Field) -> None:
         self.root = root
         self.model = schema.model if schema else None
@@ -104,6 +107,7 @@ class Compiled:
             partial(write.validator.validate_python, **LENIENT) if strict else None
         )
         self.steady = _is_steady(model, root)
+        self.shows_defaults = _shows_defaults(root)
         self._make = partial(TypeAdapter(model).validate_python, **LENIENT)
 
     @cached_property
@@ -272,8 +276,7 @@ class Compiled:
         try:
             found = self._validate_lax(values)
             form = self._settled(self._dump(found))
-            fields = self.root.fields
-            same = all(fields[name].kind.alike(fields[name], form[name], item) for name, item in values.items())
+            same = all(unordered(form[name]) == unordered(item) for name, item in values.items())
         except Exception:
             return None
         return found if same else None
@@ -372,9 +375,7 @@ class Compiled:
         for step in steps:
             found = step.within(found)
         field = field_of(self.root, path)
-        is_set = field is not None and isinstance(field.kind, Set) and isinstance(value, list) and field.child is None
-        # a set has no order of its own: it stays in the one in which it was stored
-        return value if is_set and field is not None and field.kind.alike(field, value, found) else found
+        return found if field is None else _in_stored_order(field, value, found)
 
     def values_of(self, document: Any, before: Any = None) -> dict[str, Any]:
         """The fields of a model instance as they would be written.
@@ -385,6 +386,24 @@ class Compiled:
         """
         found = unwrapped(document, self.root, everything=True, before=before)
         return {name: found[name] for name in self.root.fields if name in found}
+
+
+def _in_stored_order(field: Field, value: Any, found: Any) -> Any:
+    """What was found of a stored value, with its sets as they were: a set has no order but that."""
+    if isinstance(value, dict) and isinstance(found, dict):
+        parts = {name: field.fields.get(name, field.child) for name in found}
+        return {
+            name: item if (part := parts[name]) is None else _in_stored_order(part, value.get(name), item)
+            for name, item in found.items()
+        }
+    is_set = isinstance(field.kind, Set) and field.child is None and isinstance(value, list)
+    return value if is_set and field.kind.alike(field, value, found) else found
+
+
+def _shows_defaults(field: Field) -> bool:
+    """Whether there are fields below that merge, and show something where nobody has written yet."""
+    parts = [*field.fields.values(), *([field.child] if field.child is not None else [])]
+    return any(default_says_something(part) or _shows_defaults(part) for part in parts)
 
 
 def _is_steady(model: Any, field: Field) -> bool:

@@ -286,6 +286,8 @@ class Pending:
         return current_view(record, self.schema, self.replica).body is not None
 
     def _is_plain(self) -> bool:
+        if self.mode == "edit" and self.schema.shows_defaults:
+            return False  # it changes what it was shown, though nobody has written that
         return self.body is not None and (not self.schema.checked or self.schema.fits(decode(self.body)))
 
     def _values(self) -> dict[str, Any]:

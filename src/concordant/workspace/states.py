@@ -93,11 +93,12 @@ def _catch_up(record: Record, root: Field, replica: str) -> None:
                 put_off.replaces_all,
                 own=put_off.own,
             )
-            changes: Sequence[LeafChange] = apply(record, write, root).changes
-            put_off.changes = journalled(changes)
+            applied = apply(record, write, root)
+            put_off.changes = journalled(applied.changes)
         else:
-            changes = apply(record, Write(stamp, "write", _values_of(row), seen_everything), root).changes
-        record.commit(changes, stamp)
+            applied = apply(record, Write(stamp, "write", _values_of(row), seen_everything), root)
+        record.commit(applied.changes, stamp)
+        record.learn(applied.known)
 
 
 def _values_of(row: Row) -> dict[str, Any]:
