@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-EVERYWHERE = ("test_store_graphs", "test_regressions_agentsync")
+EVERYWHERE = ("test_store_graphs", "test_regressions_agentsync", "test_shown")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -169,7 +169,7 @@ def as_seen_by(
     values: dict[str, Any] = {}
     with workspace.storage.reading():
         n, state = workspace.storage.peek(namespace, key)
-        if state is None:
+        if state is None or not grounds:
             return n, values
         earlier = workspace._earlier(next(iter(grounds.values())).scope, (namespace, key))
         if earlier is not None:
