@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatResult
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_store
+from langgraph.func import entrypoint, task as functional
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
@@ -320,6 +321,32 @@ def test_a_passage_is_changed_as_it_was_shown() -> None:
     )
     assert "Written" in answers[1] and team.value()["notes"] == "The first and main point.\nAnother point."
     assert team.contested() == []
+
+
+@pytest.mark.parametrize("looks_itself", [True, False])
+@pytest.mark.parametrize("acts_itself", [True, False])
+def test_an_entrypoint_and_its_tasks_are_one_agent(looks_itself: bool, acts_itself: bool) -> None:
+    """What an entrypoint or a task of it was shown counts in the later calls of both."""
+    team = Team(hotel="Ritz")
+    read, change = team.tools[0], team.tools[1]
+
+    @functional
+    def look() -> None:
+        read.invoke({})
+
+    @functional
+    def act(given: Any) -> None:
+        change.invoke(given)
+
+    @entrypoint(store=team.store)
+    def agent(_: Any) -> None:
+        read.invoke({}) if looks_itself else look().result()
+        team.other(hotel="Astor")
+        given = {"hotel": "Ibis"}
+        change.invoke(given) if acts_itself else act(given).result()
+
+    agent.invoke("go")
+    assert team.contested() == [("hotel",)]
 
 
 def test_sights_outlast_an_interrupt() -> None:

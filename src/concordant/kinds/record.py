@@ -41,7 +41,10 @@ class Record(Kind):
             change.enter(path)
         for name, item in value.items():
             part = self.field(field, name)
+            if change.apart:
+                change.turn_to(path, name)
             part.kind.contribute(change, part, (*path, part.slot), item)
+        change.turn_back(path)
         if not value:
             change.touch(path)
 
@@ -57,12 +60,15 @@ class Record(Kind):
         base = base or {}
         for name, item in value.items():
             part = self.field(field, name)
+            if change.apart:
+                change.turn_to(path, name)
             if name in base:
                 part.kind.edit(change, part, (*path, part.slot), base[name], item)
             elif type(part.kind) is Record and item is not None and part.default is not None:
                 part.kind.edit(change, part, (*path, part.slot), {}, item)
             elif part.default is ABSENT or not part.kind.alike(part, item, part.default):
                 part.kind.contribute(change, part, (*path, part.slot), item)
+        change.turn_back(path)
 
     def beyond(self, field: Field, base: Any, value: Any) -> Any:
         if base is None or value is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence as Items, Set
+from collections.abc import Mapping, Sequence as Items, Set
 from dataclasses import dataclass, field as dataclass_field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -55,6 +55,7 @@ class Write:
         earlier: what earlier executions of the same put did that is to be taken back, newest first.
         own: the origin of the writer's own writes, where ``base`` is what it put without having read.
         existed: whether the document was there in the eyes of the writer of a deletion.
+        apart: of fields, which writes its writer had seen of them, where that is not ``seen``.
     """
 
     stamp: Stamp
@@ -70,6 +71,7 @@ class Write:
     earlier: Items[Earlier] = ()
     own: str | None = None
     existed: bool = False
+    apart: Mapping[str, SeenBy] = dataclass_field(default_factory=dict)
 
 
 _NOTHING: VersionVector = {}
@@ -138,6 +140,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         covering=covering,
         own=write.own,
         adding=write.mode == "add",
+        apart=write.apart,
     )
     take_back(change, root, write.earlier)
     taken_back = dict(change.after)

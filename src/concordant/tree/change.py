@@ -31,6 +31,8 @@ from concordant.values import JSON, Canon, canonical, same
 
 __all__ = ["Change"]
 
+_ALIKE: Mapping[str, SeenBy] = {}
+
 
 class Change:
     """One write in the making: reads ``tree``, collects what will differ.
@@ -43,6 +45,7 @@ class Change:
         own: the origin of the writer's own writes, where what it edits is what it wrote without having read.
         adding: whether a contributed text or list is all new, and never what the writer read with more at its end.
         runs: how many runs and strikes of this write there are already.
+        apart: which writes its writer had seen of single top-level fields, where that is not the same for all.
     """
 
     def __init__(
@@ -57,7 +60,10 @@ class Change:
         own: str | None = None,
         adding: bool = False,
         runs: int = 0,
+        apart: Mapping[str, SeenBy] = _ALIKE,
     ) -> None:
+        self.apart = apart
+        self._seen = seen
         self.tree = tree
         self.stamp = stamp
         self.seen = seen
@@ -70,6 +76,16 @@ class Change:
         self._before: dict[Path, Leaf | None] = {}
         self._empty = not tree
         self._runs = runs
+
+    def turn_to(self, path: Path, name: str) -> None:
+        """What follows is about a field of a record; of one of the document something else may have been seen."""
+        if not path:
+            self.seen = self.apart.get(name, self._seen)
+
+    def turn_back(self, path: Path) -> None:
+        """What follows is about that record again."""
+        if not path:
+            self.seen = self._seen
 
     def next_run(self) -> int:
         """A number for a run or a strike that no other of this write has."""

@@ -21,7 +21,7 @@ from concordant.tree import as_seen, leaf_at, leaves
 from concordant.values import ABSENT, canonical, encode
 from concordant.workspace.commits import Pending
 from concordant.workspace.document import Document
-from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.scope import Mark
 from concordant.workspace.shown import Grounds, grounds_of, is_mine
 from concordant.workspace.sight import seen_by
 from concordant.workspace.states import expanded, tree_of, value_of
@@ -91,18 +91,12 @@ def amend(
     n, seen = as_seen_by(workspace, grounds, schema, namespace, key)
     changes = plan(seen)
     writes: list[Pending] = []
-    for ground in dict.fromkeys(grounds.values()):
-        mine = {name for name, its in grounds.items() if its is ground}
-        contribution, before, after = (
-            {name: value for name, value in part.items() if name in mine} for part in changes
-        )
-        if before != after:
-            writes.append(
-                _pending(workspace, ground.scope.up_to(n), Mark(ground.at, before), namespace, key, "edit", after)
-            )
-        if contribution:
-            mark = Mark(ground.at, None) if ground.at >= 0 else None
-            writes.append(_pending(workspace, ground.scope, mark, namespace, key, "write", contribution))
+    if changes.before != changes.after:
+        fixed = {ground: ground.up_to(n) for ground in grounds.values()}
+        edited = {name: fixed[ground] for name, ground in grounds.items()}
+        writes.append(_pending(workspace, edited, changes.before, namespace, key, "edit", changes.after))
+    if changes.contribution:
+        writes.append(_pending(workspace, grounds, None, namespace, key, "write", changes.contribution))
     if writes:
         commit_together(workspace, writes)
         scope.written[document] = True
@@ -132,15 +126,30 @@ def withdraw(workspace: Engine, places: Sequence[tuple[tuple[str, ...], str]]) -
 
 def _pending(
     workspace: Engine,
-    scope: Scope,
-    mark: Mark | None,
+    grounds: Mapping[str, Grounds],
+    before: Mapping[str, Any] | None,
     namespace: tuple[str, ...],
     key: str,
     mode: str,
     values: Mapping[str, Any],
 ) -> Pending:
+    """One write of several fields, each judged by its own grounds."""
     schema = workspace.registry.find(namespace)
-    pending = Pending(schema, workspace.storage, namespace, key, scope, mark, mode)
+    concerned = {name: grounds[name] for name in dict.fromkeys([*(before or ()), *values]) if name in grounds}
+    main = min(concerned.values(), key=lambda ground: ground.at)
+    mark = Mark(main.at, dict(before) if before is not None else None)
+    pending = Pending(
+        schema,
+        workspace.storage,
+        namespace,
+        key,
+        main.scope,
+        mark if before is not None or main.at >= 0 else None,
+        mode,
+    )
+    pending.apart = {
+        name: (ground.scope, Mark(ground.at, None)) for name, ground in concerned.items() if ground is not main
+    }
     if schema.model is not None:  # refused at once: whoever calls can mend a value, so it is not parked for others
         compile_schema(Schema(schema.model, on_invalid="raise")).incoming(namespace, key, values)
     pending.body, pending.parked = schema.incoming(namespace, key, values)

@@ -35,6 +35,7 @@ class Pending:
     """One write on its way. ``update`` is what the storage runs inside its transaction.
 
     Attributes:
+        apart: of fields, by what they are judged where that is not scope and mark of the write.
         ttl: for how many seconds the document is to live from now on (``None``: for ever; ``KEEP``: as it would).
         version: the document's version after the commit.
         events: the transitions of escalations that it caused.
@@ -49,6 +50,7 @@ class Pending:
     ttl: float | None = KEEP
     op: tuple[str, str, int, float] | None = None
     if_version: int | None = None
+    apart: Mapping[str, tuple[Scope, Mark]] = {}
     contest: Contest | None = None
     decision: Any = ABSENT
     deciding: Decision | None = None
@@ -101,7 +103,7 @@ class Pending:
                 record = begun(row, self.replica)
                 record.leases = after_sequel((), time, Row(*row).stamp(self.replica), self.ttl)
                 return record, row, None
-        elif self.defers and not sets and self._is_sequel(state, desk, time):
+        elif self.defers and not sets and not self.apart and self._is_sequel(state, desk, time):
             return self._deferred(state, n, time)
         place = (self.namespace, self.key)
         open_ = desk.open_of(place)
@@ -141,6 +143,7 @@ class Pending:
             earlier=[part.effect(self.schema, self.replica) for part in replay.back] if replay is not None else (),
             existed=record.lived(seen) if self.existed is None else self.existed,
             own=own_writes(scope, self.mark) if self.mode == "put" else None,
+            apart={name: seen_by(*one, record, self.replica, began) for name, one in self.apart.items()},
         )
         unseen = self._unseen(record, seen)
         fit = self.schema.fit if record.alien and self.schema.declared else None

@@ -140,6 +140,10 @@ class Grounds:
     scope: Scope
     mark: Mark | None = None
 
+    def up_to(self, n: int) -> Grounds:
+        """The same for a change of what was seen at a commit (``Scope.up_to``)."""
+        return Grounds(self.at, self.scope.up_to(n), self.mark)
+
     def values(self) -> Mapping[str, Any]:
         """What the last read showed, by field."""
         return (self.mark.values() or {}) if self.mark is not None else {}

@@ -56,7 +56,7 @@ class _Known:
 
 
 _known: dict[str, _Known] = {}  # by checkpoint_ns
-_invocations: dict[tuple[UUID | None, bool], Invocation] = {}  # by run, and whether of its nodes or `@task`s
+_invocations: dict[UUID | None, Invocation] = {}  # by run
 _lock = threading.Lock()
 
 
@@ -108,10 +108,13 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
             before.turn = now.tick
             _known[checkpoint_ns] = before
         else:
-            place = run, is_call(path)
-            # A task keeps its id over interrupts and crashes: the run in which it appears again goes on with that one.
-            invocation = before.invocation if before is not None else Invocation(now)
-            invocation = _invocations.setdefault(place, invocation)
+            caller = _known.get(segment.caller) if segment.graph and is_call(path) else None
+            if caller is not None:
+                invocation = caller.invocation  # a `@task` works for the agent that calls it
+            else:
+                # A task keeps its id over interrupts and crashes: a run with it goes on with the run that had it.
+                invocation = before.invocation if before is not None else Invocation(now)
+                invocation = _invocations.setdefault(run, invocation)
             _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now.tick)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]
