@@ -421,6 +421,25 @@ def test_edits_of_a_default_change_one_and_the_same(stored: bool, tmp_path: Any)
             assert shown(again) == before
 
 
+def test_a_default_is_there_again_after_its_document_was_deleted() -> None:
+    """Who edits the document anew is shown the default, and keeps it; what was cleared stays cleared."""
+    ws = workspace(Template)
+    with ws.agent("ada").edit(NS, "k") as draft:
+        change(draft, "ada")
+    ws.agent("ada").delete(NS, "k")
+    with ws.agent("bob").edit(NS, "k") as draft:
+        draft.text += "\nAgain."
+        draft.c += 1
+    assert shown(ws) == {"text": "# Title\n\nIntro.\nAgain.", "c": 11}
+    ws = workspace(Template)
+    with ws.agent("bob").edit(NS, "k") as his:
+        with ws.agent("ada").edit(NS, "k") as hers:
+            hers.text, hers.items = "", []
+        his.text += "\nAgain."
+        his.items.append("three")
+    assert shown(ws) == {"text": "Again.", "items": ["three"]}
+
+
 @pytest.mark.parametrize("order", [("ada", "bob"), ("bob", "ada")])
 def test_edits_of_a_default_in_two_stores_change_one_and_the_same(order: tuple[str, str]) -> None:
     """Each store puts the default there for itself, and it is one when they meet; twice changes nothing."""

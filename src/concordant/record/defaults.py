@@ -17,7 +17,7 @@ from concordant.kinds import Field
 from concordant.kinds.base import default_says_something
 from concordant.kinds.record import Record
 from concordant.record.record import BEFORE
-from concordant.tree import Change, Path
+from concordant.tree import Change, Path, leaf_at
 from concordant.values import canonical, encode
 
 __all__ = ["AUTHOR", "with_defaults"]
@@ -49,19 +49,20 @@ def with_defaults(
                 found = with_defaults(change, part, place, below or {}, item, known)
                 if found or name in shown:
                     shown[name] = found
-        elif name not in shown and default_says_something(part):
+        elif name not in shown and default_says_something(part) and _put(change, part, place, known):
             shown[name] = part.default
-            _put(change, part, place, known)
     return shown
 
 
-def _put(change: Change, field: Field, path: Path, known: VersionVector) -> None:
+def _put(change: Change, field: Field, path: Path, known: VersionVector) -> bool:
+    """Puts a default there unless it is; tells whether it is there, for it may have gone with its document."""
     digest = hashlib.sha256(canonical(encode(field.default))).hexdigest()[:16]
     name = image_name(BEFORE, f"{json.dumps(path, ensure_ascii=False, separators=(',', ':'))}={digest}")
     if name in known:
-        return
+        return bool(leaf_at(change.tree, path))
     known[name] = 1
     made = Change(change.tree, Stamp(0.0, name, 1, AUTHOR, "", "default"), lambda _: False, covering=False, adding=True)
     field.kind.contribute(made, field, path, field.default)
     for place, leaf in made.after.items():
         change.set(place, leaf)
+    return True
