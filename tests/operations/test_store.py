@@ -7,6 +7,7 @@ import datetime as dt
 import random
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,42 @@ def test_options_of_the_stock_stores(kind: str, fresh_url: Callable[[str], str |
         assert store.ttl_config == {"default_ttl": 5}
     with pytest.raises(ConcordantError, match="on_conflict"), MergeStore.from_conn_string(url, on_conflict="x"):  # type: ignore[arg-type]
         pass
+
+
+TEXTS = ["red apple", "green apple", "blue sky", "red sky", "apple", "", "red red", "car", "bus", "red", "red apple"]
+
+
+def embedded(texts: Any) -> list[list[float]]:
+    words = ("red", "green", "blue", "apple", "sky", "car")
+    return [[0.01 + text.split().count(word) for word in words] for text in texts]
+
+
+def test_ranked_search_is_alike_on_all_backends(fresh_url: Callable[[str], str | None]) -> None:
+    """The same documents give the same items, order and scores, whatever keeps them and their vectors: of equal ones
+    the oldest is first, and what has no vectors stands at the end without a score."""
+    index: Any = {"dims": 6, "embed": embedded, "fields": ["text"]}
+    found = []
+    stores: list[Any] = [
+        nullcontext(MergeStore(index=index)),
+        nullcontext(MergeStore.wrap(InMemoryStore(index=index))),
+        MergeStore.from_conn_string(str(fresh_url("sqlite")), index=index),
+        MergeStore.from_conn_string(str(fresh_url("postgres")), index=index),
+    ]
+    for opening in stores:
+        with opening as store:
+            for number, text in enumerate(TEXTS):
+                store.put(("d", "a" if number % 2 else "b"), f"k{number}", {"text": text, "n": number})
+            store.put(("d", "a"), "without", {"text": "apple", "n": 20}, index=False)
+            store.put(("d", "a"), "no text", {"n": 21})
+            asked = [
+                store.search(("d",), query=query, **more)
+                for query in ("apple", "red sky", "bus")
+                for more in ({"limit": 3}, {"limit": 30}, {"limit": 4, "offset": 2}, {"filter": {"n": {"$gt": 4}}})
+            ]
+            found.append([[(i.key, i.score and round(i.score, 4)) for i in items] for items in asked])
+    assert found[1:] == found[:1] * 3
+    assert found[0][1][-2:] == [("without", None), ("no text", None)]
+    assert len(found[0][1]) == len(TEXTS) + 2
 
 
 STORE_CALLS: dict[str, Callable[[MergeStore, Any], Any]] = {

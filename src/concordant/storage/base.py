@@ -11,6 +11,7 @@ from concordant.record import Record
 from concordant.storage.conditions import Condition
 from concordant.storage.events import Events
 from concordant.storage.instants import Instant
+from concordant.storage.lineage import Marks
 from concordant.storage.outcomes import Outcomes
 from concordant.storage.projection import Projection
 from concordant.tree import LeafChange
@@ -177,12 +178,14 @@ class Knowledge(NamedTuple):
         forgotten: what was known when documents were last forgotten, itself up to the newest commit to one of them;
             empty if none was. A store that knows some of this has to know all of it, or may hold one of them.
         exported: the newest own commit that other stores may know of; -1 before the first export.
+        marks: by which stores are told from copies of them, by name (``concordant.storage.lineage``).
     """
 
     replica: str
     vector: VersionVector
     forgotten: VersionVector
     exported: int
+    marks: Mapping[str, Marks] = {}
 
     @property
     def has_met(self) -> bool:
@@ -253,6 +256,11 @@ class Storage(Protocol):
 
     replica: str
     live: ClassVar[bool]
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it is known that nothing can be written."""
+        ...
 
     @property
     def events(self) -> Events:
@@ -420,7 +428,7 @@ class Storage(Protocol):
         """What is known here, and what is known of us elsewhere."""
         ...
 
-    def learn(self, vector: VersionVector) -> None:
+    def learn(self, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
         """Notes that all is known here that the stores named had up to those commits."""
         ...
 

@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from concordant.record import Record
 from concordant.storage.base import Place
+from concordant.storage.forking import free_in_child
 
 __all__ = ["RecordCache"]
 
@@ -22,7 +23,7 @@ class RecordCache:
         self._size = size
         self._held = 0
         self._records: OrderedDict[Place, tuple[int, Record, int]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def version(self, place: Place) -> int:
         """The version that is held of a document; -1 if none is."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from concordant.storage.forking import free_in_child
+
 __all__ = ["SharedClock"]
 
 _MARGIN = 0.001
@@ -24,7 +26,7 @@ class SharedClock:
         self._low = self._high = self._at = 0.0
         self._measured = False
         self._steps: tuple[tuple[float, float], ...] = ()  # (until, low) of what was before a step
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def sample(self, before: float, there: float, after: float) -> None:
         """Learns that the database's clock showed ``there`` at some instant between two of our times."""

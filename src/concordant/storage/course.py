@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from concordant.storage import instants
+from concordant.storage.forking import free_in_child
 
 __all__ = ["Course", "SharedCourse", "course_of"]
 
@@ -75,7 +76,7 @@ class SharedCourse:
         self._course = Course()
         self._course.step(0.0)  # of the instants so far nothing is known
         self._own: dict[int, None] = {}
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def reach(self, n: int, clock: float) -> None:
         """The store has come to a commit, of a time."""
@@ -110,7 +111,7 @@ class SharedCourse:
 
 _MOST_STORES = 256
 _known: OrderedDict[tuple[str, str], SharedCourse] = OrderedDict()
-_lock = threading.Lock()
+_lock = free_in_child(threading.Lock())
 
 
 def course_of(identity: str, replica: str, n: int, clock: float) -> SharedCourse:

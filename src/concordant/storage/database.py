@@ -84,6 +84,11 @@ class Database(Protocol):
         """
         ...
 
+    @property
+    def read_only(self) -> bool:
+        """Whether it is known that nothing can be written."""
+        ...
+
     def damage(self) -> Sequence[str]:
         """What the database says is wrong with itself; nothing if it does not tell, or all is well."""
         ...

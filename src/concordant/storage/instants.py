@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from weakref import WeakMethod
 
+from concordant.storage.forking import free_in_child
+
 __all__ = ["Instant", "is_looking", "look_before", "look_no_more"]
 
 MOST_LOOKS = 16
@@ -48,7 +50,7 @@ class Instant(NamedTuple):
 
 
 _looks: tuple[WeakMethod[Callable[[], None]], ...] = ()
-_lock = threading.Lock()
+_lock = free_in_child(threading.Lock())
 
 
 def look_before(look: Callable[[], None]) -> None:
@@ -74,7 +76,7 @@ def look_no_more(look: Callable[[], None]) -> None:
 def _after_fork() -> None:
     """In the child of a fork: another thread may have held the lock."""
     global _lock
-    _lock = threading.Lock()
+    _lock = free_in_child(threading.Lock())
 
 
 if hasattr(os, "register_at_fork"):

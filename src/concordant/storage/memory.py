@@ -32,7 +32,9 @@ from concordant.storage.base import (
 )
 from concordant.storage.conditions import Condition
 from concordant.storage.course import Course
+from concordant.storage.forking import free_in_child
 from concordant.storage.instants import Instant
+from concordant.storage.lineage import BEGUN, Marks, newer, noted
 from concordant.storage.memory_events import MemoryEvents
 from concordant.storage.outcomes import counted
 from concordant.storage.projection import Projection
@@ -63,7 +65,7 @@ class MemoryStorage:
 
     def __init__(self, replica: str, journal: int = 10_000) -> None:
         self.replica = replica
-        self.lock = threading.RLock()
+        self.lock = free_in_child(threading.RLock())
         self.spaces: dict[Namespace, dict[str, State]] = {}
         self.graves: dict[Namespace, dict[str, State]] = {}  # of deleted ones, so that no search passes them
         self.rows_kept: deque[Any] = deque(maxlen=journal)
@@ -81,10 +83,15 @@ class MemoryStorage:
         self._learned: VersionVector = {}
         self._forgotten: VersionVector = {}
         self._exported = -1
+        self._marks: dict[str, Marks] = {replica: BEGUN}
         self._changed: dict[tuple[Namespace, str], int] | None = None  # in the order of n, once somebody has asked
         self.aside: list[tuple[Place, str, State | None]] = []  # documents that were set aside, with the reasons
         self._refusal: StorageError | None = None  # why nothing can be written any more
         _opened.add(self)
+
+    @property
+    def read_only(self) -> bool:
+        return self._refusal is not None
 
     def attach(self, projection: Projection) -> None:
         """Nothing is kept beside the records."""
@@ -383,20 +390,26 @@ class MemoryStorage:
     def knowledge(self) -> Knowledge:
         with self.lock:
             vector = {**self._learned, self.replica: self.n}
-            return Knowledge(self.replica, vector, self._forgotten, self._exported)
+            return Knowledge(self.replica, vector, self._forgotten, self._exported, dict(self._marks))
 
-    def learn(self, vector: VersionVector) -> None:
+    def learn(self, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
         with self.lock:
             self._learned = merge_vectors((self._learned, vector))
+            for replica, told in marks.items():
+                if replica in self._learned:
+                    self._marks[replica] = newer(self._marks.get(replica, ()), told)
 
     def note_export(self, n: int) -> None:
         with self.lock:
             self._exported = max(self._exported, n)
+            self._marks[self.replica] = noted(self._marks[self.replica], self.n, self.clock)
 
     def rename(self, replica: str, upto: int) -> None:
         with self.lock:
             self._check_open()
             self._learned[self.replica] = upto
+            del self._marks[self.replica]
+            self._marks[replica] = BEGUN
             self.replica = replica
 
     def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
@@ -465,10 +478,7 @@ class MemoryStorage:
             raise StorageError(*self._refusal.parts)
 
     def _after_fork(self) -> None:
-        """In the child of a fork: a lock may be held by a thread that is not there, and what would be written here
-        reaches nobody."""
-        self.lock = threading.RLock()
-        self.events.forked()
+        """In the child of a fork: what would be written here reaches nobody."""
         reason = "this process was forked from the one that made the workspace, and has a copy of what it held then"
         mend = "Make the workspace after the fork; to share one, keep it in a file (sqlite:///team.db) or in Postgres"
         self._refusal = StorageError(_PLACE, reason, mend)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from concordant.escalation import Event
 from concordant.storage.events import Cursor, Listener, Told
+from concordant.storage.forking import free_in_child
 
 __all__ = ["MemoryEvents"]
 
@@ -23,7 +24,7 @@ class MemoryEvents:
     closed = False
 
     def __init__(self) -> None:
-        self._news = threading.Condition()
+        self._news = free_in_child(threading.Condition())
         self._kept: deque[tuple[float, Told]] = deque(maxlen=MOST)
         self._last: Cursor = (0, -1)
         self._reached: dict[str, tuple[Cursor, str, float]] = {}
@@ -35,10 +36,6 @@ class MemoryEvents:
                 self._last = (n, len(events) - 1)
                 self._kept += [(time, Told((n, number), "", event)) for number, event in enumerate(events)]
                 self._news.notify_all()
-
-    def forked(self) -> None:
-        """In the child of a fork: whoever held the lock is not there."""
-        self._news = threading.Condition()
 
     def forget_before(self, time: float) -> None:
         """Forgets old events that every named subscriber has dealt with."""

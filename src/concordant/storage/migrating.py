@@ -55,7 +55,7 @@ def migrate(tx: Writing, exists: bool, types: Mapping[str, str], place: str, wan
             tx.run(statement)
     if not exists:
         store = (1, wanted or uuid.uuid4().hex[:12], 0, 0.0)
-        tx.run("INSERT INTO concordant_store (one, replica, n, clock) VALUES (?, ?, ?, ?)", store)
+        tx.run("INSERT INTO concordant_store (one, replica, n, clock, marks) VALUES (?, ?, ?, ?, '[[0,\"\"]]')", store)
     tx.run("UPDATE concordant_schema SET version = ?", (len(MIGRATIONS),))
     ((_, replica),) = tx.rows(VERSION)
     return str(replica)

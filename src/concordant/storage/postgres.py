@@ -297,6 +297,11 @@ class PostgresDatabase:
 
         return self._call(run)
 
+    @property
+    def read_only(self) -> bool:
+        """A server says so itself, when it is written to."""
+        return False
+
     def damage(self) -> Sequence[str]:
         return []  # a server looks after its files itself (pg_amcheck)
 

@@ -36,6 +36,7 @@ from concordant.storage.conditions import Condition
 from concordant.storage.course import course_of
 from concordant.storage.database import Columns, Database, Query, Writing
 from concordant.storage.instants import Instant
+from concordant.storage.lineage import Marks
 from concordant.storage.outcomes import Outcomes, counted
 from concordant.storage.projection import Projection, is_present
 from concordant.storage.saving import Saving
@@ -95,6 +96,10 @@ class SqlStorage:
         self._surveyed: dict[str, int] = {}
         self._course = course_of(database.identity, database.replica, *database.last)
         self._looking_since = -1
+
+    @property
+    def read_only(self) -> bool:
+        return self.database.read_only
 
     def attach(self, projection: Projection) -> None:
         self._projection = projection
@@ -417,8 +422,8 @@ class SqlStorage:
     def knowledge(self) -> Knowledge:
         return upkeep.knowledge(self.database.rows)
 
-    def learn(self, vector: VersionVector) -> None:
-        upkeep.learn(self.database, vector)
+    def learn(self, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
+        upkeep.learn(self.database, vector, marks)
 
     def note_export(self, n: int) -> None:
         upkeep.note_export(self.database, n)

@@ -18,6 +18,7 @@ from concordant.errors import ConcordantError, StorageBusyError, StorageError, t
 from concordant.storage.conditions import Condition, for_sqlite
 from concordant.storage.database import Columns, Query, Writing
 from concordant.storage.events import Listener
+from concordant.storage.forking import Gate
 from concordant.storage.migrating import VERSION, checked, migrate
 from concordant.storage.options import SqliteOptions
 from concordant.storage.places import without_password
@@ -44,15 +45,50 @@ class SqliteDatabase:
         self.identity = os.path.abspath(self.path)
         self.is_near = True
         self._options = options
+        self._way = ""  # how a file is opened that can only be read
         self._begin()
-        self.replica = self._prepared(replica)
+        self.replica = self._opened(replica)
         (self.last,) = self.rows("SELECT n, clock FROM concordant_store")
-        _opened.add(self)
+        _databases.add(self)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the file can only be read."""
+        return bool(self._way)
+
+    def _opened(self, wanted: str | None) -> str:
+        """Opens the file; one that can only be read is opened for that."""
+        refusal: StorageError | None = None
+        if not os.path.exists(self.path) or os.access(self.path, os.W_OK):
+            try:
+                return self._prepared(wanted)
+            except StorageError as error:
+                if not (_is_unwritable(error) and os.access(self.path, os.R_OK)):
+                    raise
+                refusal = error
+        for way in _WAYS:
+            if way == "immutable=1" and _has_content(f"{self.path}-wal"):
+                break  # what is in there would be missing
+            self._way = way
+            try:
+                with _gate, self._guarded(), self._lock:
+                    tx = _Writing(self._connect_writer())
+                    name = checked(tx.rows(VERSION)[0], self.place, wanted)
+            except StorageError:
+                continue
+            if name is not None:
+                return name
+            reason = "its tables are of an earlier version, and it can only be read"
+            raise StorageError(self.place, reason, "Open it once where it can be written, with this version")
+        self._way = ""
+        if refusal is not None:
+            raise refusal
+        return self._prepared(wanted)
 
     def _prepared(self, wanted: str | None) -> str:
         """Opens the file, with its tables up to date; returns the store's name."""
         known = "SELECT 1 FROM sqlite_master WHERE name = 'concordant_schema'"
-        with self._guarded(), self._lock:
+        with _gate, self._guarded(), self._lock:
             connection = self._connect_writer()
             tx = _Writing(connection)
             if self._patiently(lambda: tx.rows(known)):
@@ -85,9 +121,16 @@ class SqliteDatabase:
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise StorageError(self.place, "the workspace was closed", "Open another one")
+        name = f"{Path(self.path).absolute().as_uri()}?{self._way}" if self._way else self.path
         connection = sqlite3.connect(
-            self.path, timeout=self._options.lock_timeout, isolation_level=None, check_same_thread=False
+            name,
+            timeout=self._options.lock_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=bool(self._way),
         )
+        if self._way:
+            return connection
         try:
             self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchall())
             connection.execute(f"PRAGMA synchronous = {self._options.synchronous}")
@@ -139,6 +182,10 @@ class SqliteDatabase:
     # -- the work ------------------------------------------------------------------------------------------------
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        with _gate:
+            return self._rows(statement, parameters)
+
+    def _rows(self, statement: str, parameters: Sequence[Any]) -> list[Columns]:
         try:
             connection = self._readers.pop()
         except IndexError:
@@ -163,11 +210,13 @@ class SqliteDatabase:
         return for_sqlite(conditions, column)
 
     def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
+        if self._way:
+            raise StorageError(self.place, "the file can only be read", _MENDS[sqlite3.SQLITE_READONLY])
         if not self._lock.acquire(timeout=self._options.lock_timeout):
             mend = "Write less at once, or wait longer (lock_timeout)"
             raise StorageBusyError(self.place, "other threads were writing all the time", mend)
         try:
-            with self._guarded():
+            with _gate, self._guarded():
                 connection = self._connect_writer()
                 with self._exclusively(connection):
                     tx = _Writing(connection)
@@ -243,7 +292,22 @@ _MENDS = {
     sqlite3.SQLITE_NOTADB: "Give the path of another file, or restore this one from a back-up",
 }
 
-_opened: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
+_WAYS = ("mode=ro", "immutable=1")
+"""How to open a file that can only be read: beside others who write it, and where not even that can be seen."""
+
+
+def _is_unwritable(error: StorageError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.Error) and _code(cause) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
+
+def _has_content(path: str) -> bool:
+    return os.path.exists(path) and os.path.getsize(path) > 0
+
+
+_gate = Gate()
+
+_databases: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
 _abandoned: list[Any] = []
 
 
@@ -261,7 +325,7 @@ def _path_of(url: str) -> str:
 
 
 def _forget_connections() -> None:
-    for database in list(_opened):
+    for database in list(_databases):
         database._after_fork()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
+
+from pydantic_core import from_json, to_json
 
 from concordant.causal import VersionVector
 from concordant.storage.base import Forgotten, Knowledge, Place
 from concordant.storage.database import Database, Writing
+from concordant.storage.lineage import BEGUN, Marks, newer, noted
 from concordant.storage.sql_events import forget_events
 from concordant.storage.tables import dump_key, dump_namespace
 
@@ -30,31 +33,47 @@ def knowledge(rows: Rows) -> Knowledge:
     Args:
         rows: what asks the database: from inside a transaction its own, which needs no other connection.
     """
-    ((replica, n, forgotten, exported),) = rows("SELECT replica, n, forgotten, exported FROM concordant_store")
+    ((replica, n, forgotten, exported, own),) = rows(
+        "SELECT replica, n, forgotten, exported, marks FROM concordant_store"
+    )
     vector: VersionVector = {}
     gone: VersionVector = {}
-    for name, known, then in rows("SELECT replica, n, forgotten FROM concordant_peers"):
+    marks: dict[str, Marks] = {}
+    for name, known, then, told in rows("SELECT replica, n, forgotten, marks FROM concordant_peers"):
         vector[name] = known
         gone[name] = then
+        marks[name] = _load(told)
     vector[replica] = n
     gone[replica] = forgotten
-    return Knowledge(replica, vector, {name: upto for name, upto in gone.items() if upto}, exported)
+    marks[replica] = _load(own)
+    return Knowledge(replica, vector, {name: upto for name, upto in gone.items() if upto}, exported, marks)
 
 
-def learn(database: Database, vector: VersionVector) -> None:
+def learn(database: Database, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
     """Notes what is known of other stores."""
 
     def run(tx: Writing) -> None:
         for replica, n in vector.items():
             tx.run(_LEARN, (replica, n))
+        for replica, told in marks.items():
+            found = tx.rows("SELECT marks FROM concordant_peers WHERE replica = ?", (replica,))
+            if found and (known := _load(found[0][0])) != (best := newer(known, told)):
+                tx.run("UPDATE concordant_peers SET marks = ? WHERE replica = ?", (_dump(best), replica))
 
     database.write(run)
 
 
 def note_export(database: Database, n: int) -> None:
     """Notes what other stores may know of this one."""
-    query = "UPDATE concordant_store SET exported = ? WHERE exported < ?"
-    database.write(lambda tx: tx.run(query, (n, n)))
+
+    def run(tx: Writing) -> None:
+        ((exported, marks),) = tx.rows("SELECT exported, marks FROM concordant_store")
+        after = noted(_load(marks), tx.n, tx.clock)
+        if exported < n or after != _load(marks):
+            query = "UPDATE concordant_store SET exported = ?, marks = ?"
+            tx.run(query, (max(exported, n), _dump(after)))
+
+    database.write(run)
 
 
 def rename(database: Database, replica: str, upto: int) -> None:
@@ -63,7 +82,8 @@ def rename(database: Database, replica: str, upto: int) -> None:
     def run(tx: Writing) -> None:
         ((old,),) = tx.rows("SELECT replica FROM concordant_store")
         tx.run(_LEARN, (old, upto))
-        tx.run("UPDATE concordant_store SET replica = ?", (replica,))
+        tx.run("UPDATE concordant_peers SET marks = '[]' WHERE replica = ?", (old,))
+        tx.run("UPDATE concordant_store SET replica = ?, marks = ?", (replica, _dump(BEGUN)))
 
     database.write(run)
 
@@ -102,3 +122,11 @@ def _forget_rows(tx: Writing, before: float) -> int:
         tx.run("DELETE FROM concordant_journal WHERE time < ?", (before,))
     forget_events(tx, before)
     return int(count)
+
+
+def _load(text: str) -> Marks:
+    return tuple((n, digest) for n, digest in from_json(text))
+
+
+def _dump(marks: Marks) -> str:
+    return to_json(marks).decode()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from concordant.causal import VersionVector
 from concordant.errors import CorruptFrameError
 from concordant.record import MOST_WRITES, CodecError, Record, dump_record, load_record
+from concordant.storage.lineage import MOST, Marks
 
 __all__ = ["MAX_FRAME", "Frame", "pack", "unpack"]
 
@@ -28,6 +30,7 @@ class Frame(NamedTuple):
         since: what the frame leaves out for being known already to whom it was made for; empty: nothing.
         forgotten: what the sender knew when it last forgot documents (``Knowledge.forgotten``).
         documents: namespace, key and record of each.
+        marks: by which the sender, and others it knows, are told from copies of them.
     """
 
     replica: str
@@ -35,6 +38,7 @@ class Frame(NamedTuple):
     since: VersionVector
     forgotten: VersionVector
     documents: list[tuple[tuple[str, ...], str, Record]]
+    marks: Mapping[str, Marks] = {}
 
 
 def pack(frame: Frame, key: bytes | None) -> bytes:
@@ -72,9 +76,19 @@ def unpack(data: bytes, key: bytes | None) -> Frame:
         numbers = (*vector.values(), *since.values(), *forgotten.values())
         if not isinstance(replica, str) or not all(type(n) is int and 0 <= n <= MOST_WRITES for n in numbers):
             raise CorruptFrameError("it does not tell whose it is, or what its sender knew")
-        return Frame(replica, vector, since, forgotten, documents)
+        return Frame(replica, vector, since, forgotten, documents, _marks(content.get("marks", {})))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, CodecError) as error:
         raise CorruptFrameError(f"it cannot be read ({error})") from error
+
+
+def _marks(given: Any) -> dict[str, Marks]:
+    """The marks of stores by their names; none in the frame of an earlier version."""
+    found: dict[str, Marks] = {name: tuple((n, digest) for n, digest in told) for name, told in given.items()}
+    every = [mark for told in found.values() for mark in told]
+    sound = all(type(n) is int and 0 <= n <= MOST_WRITES and isinstance(digest, str) for n, digest in every)
+    if not sound or any(len(told) > MOST for told in found.values()):
+        raise CorruptFrameError("the marks of its exports are none")
+    return found
 
 
 def _digest(body: bytes, key: bytes | None) -> bytes:

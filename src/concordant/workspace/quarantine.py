@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from concordant.escalation import when
+from concordant.storage.forking import free_in_child
 
 __all__ = ["Quarantine", "Refused"]
 
@@ -34,7 +35,7 @@ class Quarantine:
         self._kept: deque[Refused] = deque()
         self._most = most
         self._room = room
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def put(self, frame: object, reason: str) -> None:
         """Keeps a frame; of one that is too large, or no bytes at all, the reason alone."""

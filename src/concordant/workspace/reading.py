@@ -15,6 +15,7 @@ from concordant.record.apply import without
 from concordant.record.leases import end_of
 from concordant.schema import Compiled
 from concordant.storage import Condition, State, Storage
+from concordant.storage.forking import free_in_child
 from concordant.workspace.document import Document
 from concordant.workspace.executions import Executions
 from concordant.workspace.expiry import touch
@@ -47,7 +48,7 @@ class Reading:
         self.scoping = Scoping(storage, read_marks)
         self.subscribers = Subscribers(self)  # type: ignore[arg-type]
         self._follower: Follower | None = None
-        self._following = threading.Lock()
+        self._following = free_in_child(threading.Lock())
 
     def fingerprint(self, namespace: Namespace) -> str:
         """Changes with what a namespace's documents show for reasons of its schema."""
@@ -118,6 +119,8 @@ class Reading:
     def touch(self, documents: Iterable[Document]) -> None:
         """Begins the time to live of documents anew, as far as they have one; nothing is written to them."""
         places = [(document.namespace, document.key) for document in documents if document.has_end]
+        if self.storage.read_only:
+            return
         if self.storage.live:
             for place in places:
                 self.storage.commit(*place, touch)

@@ -20,6 +20,7 @@ from concordant.record import MOST_WRITES, Record, check_record, join, journalle
 from concordant.record.join import joined_settings, joined_vector
 from concordant.record.leases import joined_leases
 from concordant.storage import Beside, Desk, Knowledge, Result, State
+from concordant.storage.lineage import diverge
 from concordant.values import decode
 from concordant.workspace.frames import Frame, pack, unpack
 from concordant.workspace.inbox import transitions
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from concordant.workspace.engine import Engine
 
 __all__ = ["export", "import_", "purge"]
+
+FEW = 4
+"""How many marks of each other store travel in a frame."""
 
 MOST_AHEAD = 86_400.0
 """Seconds by which another replica's clock may be ahead of the one on our wall: a write that is further ahead is
@@ -58,7 +62,10 @@ def export(workspace: Engine, since: Since, key: bytes | None) -> bytes:
             if record.leases or any(n > seen.get(source_of(origin), 0) for origin, n in record.vector.items()):
                 chosen.append((namespace, name, record))
         storage.note_export(storage.now()[0])
-        return pack(Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen), key)
+        marks = {
+            name: told if name == storage.replica else told[-FEW:] for name, told in storage.knowledge().marks.items()
+        }
+        return pack(Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen, marks), key)
 
 
 def _vector_of(since: Since) -> VersionVector:
@@ -88,7 +95,8 @@ def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
             complete = all(n <= knowledge.vector.get(name, 0) for name, n in content.since.items())
             if content.replica != knowledge.replica:
                 learned = content.vector if complete else {content.replica: 0}
-                workspace.storage.learn({name: n for name, n in learned.items() if name != knowledge.replica})
+                others = {name: n for name, n in learned.items() if name != knowledge.replica}
+                workspace.storage.learn(others, {n: told for n, told in content.marks.items() if n in others})
             return changed
     except (CorruptFrameError, StaleReplicaError) as error:
         workspace.quarantine.put(frame, error.reason)
@@ -103,6 +111,15 @@ def _meet(ours: Knowledge, frame: Frame) -> None:
     Raises:
         StaleReplicaError: one of the two was away for too long, or was restored from a back-up.
     """
+    for name, theirs in frame.marks.items():
+        if diverge(ours.marks.get(name, ()), theirs):
+            raise StaleReplicaError(
+                name,
+                "two stores write under this name, for one was copied from the other or restored from a back-up, and "
+                "have another commit under the same number",
+                "Give the copy a name of its own (workspace.rename, or `concordant rename`), before it is written to; "
+                "what both wrote under one name since can only be brought over by value",
+            )
     if frame.vector.get(ours.replica, 0) > ours.vector[ours.replica]:
         raise StaleReplicaError(
             ours.replica,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from concordant.errors import InvalidWriteError, StaleDecisionError
 from concordant.escalation import ABSTAIN, Escalation, Event
 from concordant.kinds import Priority, Scalar
+from concordant.storage.forking import free_in_child
 from concordant.workspace.waiting import Started, start
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Subscribers:
         self._workspace = workspace
         self._callbacks: dict[int, Callable[[Event], Any]] = {}
         self._next = 0
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._tasks: set[Started] = set()
 
     def add(self, callback: Callable[[Event], Any]) -> Callable[[], None]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Set
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.storage import Beginning, Instant
+from concordant.storage.forking import free_in_child
 from concordant.values import decode
 from concordant.workspace.token import Shown, moment_token
 from concordant.workspace.waiting import Runner, has_ended
@@ -39,7 +40,7 @@ Relation: TypeAlias = Callable[[str, str], Literal["same", "concurrent", "ordere
 ordered by time."""
 
 
-_numbering = threading.Lock()
+_numbering = free_in_child(threading.Lock())
 _NONE: frozenset[str] = frozenset()
 _BEFORE_ALL = Beginning()
 

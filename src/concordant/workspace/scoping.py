@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from concordant.errors import InvalidTokenError
 from concordant.storage import Beginning, Instant, Storage
+from concordant.storage.forking import free_in_child
 from concordant.workspace.reads import ReadMarks
 from concordant.workspace.scope import Document, Mark, Moment, Scope, Sight, TaskScope
 from concordant.workspace.shown import Audience, Showing, Showings
@@ -71,7 +72,7 @@ class Scoping:
         self._here: ContextVar[Scope | None] = ContextVar("concordant_strand", default=None)
         self._session = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def add_provider(self, provider: Provider) -> None:
         """Registers a function that tells in which task of a framework a call is made (``None``: in none)."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from concordant.storage.forking import free_in_child
 from concordant.workspace.scope import AgentRun, Document, Mark, Scope
 from concordant.workspace.sight import task_of
 
@@ -65,7 +66,7 @@ class Showings:
         self._parts: dict[Document, tuple[int, frozenset[int]]] = {}
         self._peers: dict[str, set[str]] = {}
         self._of: dict[Document, tuple[Showing, ...]] = {}
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def add(self, document: Document, showing: Showing) -> None:
         """Notes what a call has shown."""

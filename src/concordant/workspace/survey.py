@@ -47,6 +47,8 @@ def survey(workspace: Engine) -> None:
     if not models:
         return
     storage = workspace.storage
+    if storage.read_only:
+        return
     n, documents = storage.outdated(models)
     found = False
     questions = ((namespace, key) for namespace, key, state in documents if _asks(workspace, namespace, key, state))

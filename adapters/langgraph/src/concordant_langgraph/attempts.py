@@ -14,6 +14,7 @@ from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from concordant import Instant
+from concordant.storage.forking import free_in_child
 from concordant_langgraph.calls import call
 from concordant_langgraph.lineage import Level, Segment, called_after, segments
 
@@ -57,7 +58,7 @@ class _Known:
 
 _known: dict[str, _Known] = {}  # by checkpoint_ns
 _invocations: dict[UUID | None, Invocation] = {}  # by run
-_lock = threading.Lock()
+_lock = free_in_child(threading.Lock())
 
 
 def identity_of(checkpoint_ns: str) -> str | None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import NamedTuple
 
+from concordant.storage.forking import free_in_child
+
 __all__ = ["Call", "Calls", "call", "is_among"]
 
 
@@ -45,7 +47,7 @@ class Calls:
 call: ContextVar[Call | None] = ContextVar("concordant_langgraph_call", default=None)
 """The call under way; what it begins inherits it."""
 
-_lock = threading.Lock()
+_lock = free_in_child(threading.Lock())
 
 
 def _ranges(numbers: Iterable[int]) -> str:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from concordant.storage.forking import free_in_child
 from concordant_langgraph.steps import Claim, Steps
 
 __all__ = ["Once"]
@@ -20,7 +21,7 @@ class Once:
 
     def __init__(self, work: Callable[[], Steps[Any]]) -> None:
         self._work = work
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._claim: Claim | None = None
         self.done = False
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from concordant import Workspace
+from concordant.storage.forking import free_in_child
 from concordant_langgraph.steps import Claim
 
 __all__ = ["Outbox", "Place", "Share"]
@@ -63,7 +64,7 @@ class Outbox:
     def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.monotonic) -> None:
         self._workspace = workspace
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._cursor: Any = None
         self._kept: tuple[float, int] | None = None  # when everything was done, and up to which commit
         self._old = self._noted = 0

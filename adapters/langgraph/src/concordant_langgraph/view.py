@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 
@@ -22,10 +22,15 @@ log = logging.getLogger("concordant")
 SPARE = 8
 """How many candidates more than wanted are asked for, since some may be filtered out."""
 
+SAME = 6
+"""How many digits after the point of a score tell documents apart."""
+
 TRIES = 3
 """How often to ask again where documents were hidden meanwhile, and how many failures in a row end an attempt."""
 
 Accepts = Callable[[Document], bool]
+
+Ranked: TypeAlias = tuple[Document, float | None]
 
 
 class _Entry(NamedTuple):
@@ -67,7 +72,6 @@ class View:
         self.indexing = Indexing(store)
         self.outbox = Outbox(workspace)
         self._held: dict[Place, frozenset[str] | None] = {}  # the names of the vectors there, as far as known
-        self._outside: dict[Place, None] = {}  # what no store takes, for a label of its namespace
         self._unknown: frozenset[str] | None = frozenset() if private else None
 
     # -- catching up -----------------------------------------------------------------------------------------------
@@ -155,7 +159,6 @@ class View:
         try:
             check_labels(place[0])
         except InvalidNameError:
-            self._outside[place] = None
             self._held[place] = frozenset()
             share.done.add(place)
             return False
@@ -241,9 +244,9 @@ class View:
 
     # -- ranking -----------------------------------------------------------------------------------------------------
 
-    def ranked(self, op: SearchOp, accepts: Accepts) -> Steps[list[tuple[Document, float | None]]]:
-        """The documents under a prefix, most similar to a query first, with their scores; at the end, without a score,
-        those that the view could not be brought up to date with.
+    def ranked(self, op: SearchOp, accepts: Accepts) -> Steps[list[Ranked]]:
+        """The documents under a prefix, most similar to a query first, with their scores; of equal ones the oldest; at
+        the end, without a score, those that have no vectors, or not yet. So it is in every store.
 
         Args:
             accepts: whether a document, as the caller sees it, is one of those wanted.
@@ -269,15 +272,17 @@ class View:
                 ask, last = max(2 * ask, CHUNK * total), True
             else:
                 break
-        shown = {(document.namespace, document.key) for document, _ in found}
-        outside = [place for place in list(self._outside) if place[0][: len(prefix)] == prefix]
-        waiting = [(place, None) for place in [*self.outbox.waiting(prefix), *outside] if place not in shown]
-        found += self._seen(waiting, accepts)
+        found.sort(key=_rank)
+        if len(found) < wanted:
+            found += self._unranked(prefix, accepts, {(document.namespace, document.key) for document, _ in found})
         return found[op.offset : op.offset + op.limit]
 
-    def _seen(
-        self, candidates: Iterable[tuple[Place, float | None]], accepts: Accepts
-    ) -> Iterator[tuple[Document, float | None]]:
+    def _unranked(self, prefix: tuple[str, ...], accepts: Accepts, shown: set[Place]) -> list[Ranked]:
+        """The documents that have no vectors, or not yet, oldest first and without a score: no store hides them."""
+        documents = self.workspace.documents_current(prefix)
+        return sorted(((d, None) for d in documents if (d.namespace, d.key) not in shown and accepts(d)), key=_rank)
+
+    def _seen(self, candidates: Iterable[tuple[Place, float | None]], accepts: Accepts) -> Iterator[Ranked]:
         """Candidates as documents, as the caller sees them, without those that are no more."""
         for place, score in candidates:
             document = self.workspace.document_current(*place)
@@ -320,6 +325,12 @@ class View:
             if place not in candidates and place not in waiting and self._held.get(place) != frozenset():
                 lacking += 1
         return lacking, total
+
+
+def _rank(found: Ranked) -> tuple[Any, ...]:
+    """The place of a document: what differs between stores in the last digits of a score is no difference."""
+    document, score = found
+    return (score is None, -round(score or 0.0, SAME), document.created_at, document.namespace, document.key)
 
 
 def _without_common_texts(entries: Sequence[_Entry]) -> Iterable[list[_Entry]]:

@@ -1,0 +1,72 @@
+"""Locks that are free in the child of a fork: whichever thread of the parent held one is not there to release it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from typing import Any, TypeVar
+
+__all__ = ["Gate", "free_in_child"]
+
+L = TypeVar("L")
+
+_locks: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+def free_in_child(lock: L) -> L:
+    """Returns a lock (``Lock``, ``RLock`` or ``Condition`` of ``threading``) that a child finds released.
+
+    It has to be one that is held for a few operations of Python's own containers, each of which is whole or not done.
+    """
+    _locks[id(lock)] = lock
+    return lock
+
+
+class Gate:
+    """What threads pass that are in a library with locks of its own: a fork waits until none is in there, for a child
+    would find those locks held for ever.
+
+    Args:
+        patience: for how many seconds a fork waits at most.
+    """
+
+    def __init__(self, patience: float = 5.0) -> None:
+        self._patience = patience
+        self._inside: deque[None] = deque()
+        self._open = threading.Event()
+        self._open.set()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._close, after_in_parent=self._open.set, after_in_child=self._begin)
+
+    def __enter__(self) -> None:
+        self._inside.append(None)
+        while not self._open.is_set():
+            self._inside.pop()
+            self._open.wait()
+            self._inside.append(None)
+
+    def __exit__(self, *_: object) -> None:
+        self._inside.pop()
+
+    def _close(self) -> None:
+        self._open.clear()
+        end = time.monotonic() + self._patience
+        while self._inside and time.monotonic() < end:
+            time.sleep(0.0005)
+
+    def _begin(self) -> None:
+        self._inside = deque()
+        self._open = threading.Event()
+        self._open.set()
+
+
+def _free() -> None:
+    for lock in list(_locks.values()):
+        lock._at_fork_reinit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free)
