@@ -6,6 +6,7 @@ So the time of its last commit says how far it has come.
 
 from __future__ import annotations
 
+import os
 import threading
 from array import array
 from bisect import bisect_left
@@ -78,6 +79,10 @@ class SharedCourse:
         self._own: dict[int, None] = {}
         self._lock = free_in_child(threading.Lock())
 
+    def renew(self) -> None:
+        """In the child of a fork, where nobody else is at work."""
+        self._lock = threading.Lock()
+
     def reach(self, n: int, clock: float) -> None:
         """The store has come to a commit, of a time."""
         if n <= self.n:
@@ -132,3 +137,15 @@ def course_of(identity: str, replica: str, n: int, clock: float) -> SharedCourse
         _known.move_to_end((identity, replica))
     found.reach(n, clock)
     return found
+
+
+def _after_fork() -> None:
+    """In the child of a fork: another thread may have held a lock."""
+    global _lock
+    _lock = threading.Lock()
+    for course in _known.values():
+        course.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

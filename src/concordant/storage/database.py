@@ -97,6 +97,10 @@ class Database(Protocol):
         """Waits for what other processes announce."""
         ...
 
+    def about(self, at: float) -> float:
+        """The time, of those that commits have, at a time of this process's monotonic clock."""
+        ...
+
     def surely(self, at: float) -> float:
         """A time, of those that commits have, before a time of this process's monotonic clock: what other processes
         committed before the one was committed before the other, whatever the error of clocks."""

@@ -311,6 +311,9 @@ class PostgresDatabase:
     def time(self) -> float:
         return self._clock.shared(time.monotonic())
 
+    def about(self, at: float) -> float:
+        return self._clock.shared(at)
+
     def surely(self, at: float) -> float:
         return self._clock.surely(at, time.monotonic())
 

@@ -228,10 +228,10 @@ class SqlStorage:
     def beginning(self, began: Instant | float) -> Beginning:
         """What was committed by others between what is known of the store and the beginning is told by the database's
         clock, on the side of "not yet"; if it was looked at in the beginning, nothing was."""
-        course, surely = self._course, self.database.surely
+        course, about, surely = self._course, self.database.about, self.database.surely
         if not isinstance(began, Instant):
             at = time.monotonic() - (time.time() - began)
-            return Beginning(beyond=lambda _, when: when < surely(at))
+            return Beginning(beyond=lambda n, when: when < (about(at) if course.is_own(n) else surely(at)))
         if began.tick > self._looking_since >= 0 and instants.is_looking(self._look):
             return Beginning(course.at(began.tick))
         return Beginning(course.at(began.tick), lambda n, when: when < surely(began.at) and not course.is_own(n))

@@ -238,8 +238,11 @@ class SqliteDatabase:
     def time(self) -> float:
         return time.time()
 
+    def about(self, at: float) -> float:
+        return time.time() - (time.monotonic() - at)
+
     def surely(self, at: float) -> float:
-        return time.time() - (time.monotonic() - at)  # one machine, one clock
+        return self.about(at)  # one machine, one clock
 
     def close(self) -> None:
         with self._lock:
