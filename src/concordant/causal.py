@@ -27,6 +27,7 @@ __all__ = [
     "image_of",
     "images_known",
     "is_covered",
+    "may_name_replica",
     "merge_vectors",
     "order_of",
     "seen_everything",
@@ -117,6 +118,11 @@ def dot_of(stamp: Stamp) -> Dot:
 
 
 _AT = "\x00"
+
+
+def may_name_replica(name: str) -> bool:
+    """Whether a replica may have this name: what separates the parts of an image's name is not in it."""
+    return _AT not in name
 
 
 def image_of(stamp: Stamp, place: str) -> Stamp:

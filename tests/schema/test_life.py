@@ -11,7 +11,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from concordant import Counter, List, Map, Scalar, Schema, SchemaError, Set, Text, Workspace
+from concordant import ConcordantError, Counter, List, Map, Scalar, Schema, SchemaError, Set, Text, Workspace
 
 from .changing import KINDS, model_of
 
@@ -291,6 +291,14 @@ WRONG_NAMES: list[tuple[Any, str]] = [
 ]
 
 
+def test_a_store_whose_name_has_a_nul_is_refused() -> None:
+    """It could not be told from an image of another store's writes."""
+    with pytest.raises(ConcordantError, match="NUL"):
+        Workspace(replica="a\x00b")
+    with pytest.raises(ConcordantError, match="NUL"):
+        Workspace().rename("a\x00b")
+
+
 @pytest.mark.parametrize(("renamed", "problem"), WRONG_NAMES)
 def test_names_that_cannot_be(renamed: Any, problem: str) -> None:
     """``renamed=`` names a field that is gone and one that is there, in one record."""
@@ -500,3 +508,16 @@ def test_lists_of_numbers_and_of_texts() -> None:
     for ws in (one, two):
         document = ws.get(*AT)
         assert document is not None and document.model.x
+
+
+def test_a_model_that_is_taken_back_finds_its_questions_again(fresh_url: Fresh) -> None:
+    """Questions of one model close under another, and are open again under the first, each time at once."""
+    url = fresh_url("sqlite")
+    with Workspace(url, schemas={NS: model_of("word")}) as ws:
+        ws.agent("o").write(*AT, {"x": "n/a"})
+        ws.agent("o").write(*AT, {"t": ["b"]})
+    for kind, questions in [("counter", 1), ("text", 0), ("counter", 1), ("set", 1), ("text", 0), ("word", 0)] * 2:
+        with Workspace(url, schemas={NS: model_of(kind)}) as ws:
+            assert len(ws.escalations()) == questions
+            document = ws.get(*AT)
+            assert document is not None and len(document.contested) == questions

@@ -364,8 +364,9 @@ class Storage(Protocol):
         """
         ...
 
-    def surveyed(self, models: str, n: int, *, found: bool) -> None:
-        """Notes that ``outdated`` documents were looked through up to a commit; ``found``: there were some."""
+    def surveyed(self, models: str, n: int, *, changed: bool) -> None:
+        """Notes that ``outdated`` documents were looked through up to a commit; ``changed``: questions were opened or
+        closed, so that under other models all are to be looked through again."""
         ...
 
     def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:

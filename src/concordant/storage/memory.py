@@ -316,7 +316,7 @@ class MemoryStorage:
             found, self._recast = self._recast, []
         return self.n, ((*place, state) for place in found if (state := self.load(*place)) is not None)
 
-    def surveyed(self, models: str, n: int, *, found: bool) -> None:
+    def surveyed(self, models: str, n: int, *, changed: bool) -> None:
         """Nothing to note."""
 
     def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from concordant.causal import may_name_replica
 from concordant.errors import ConcordantError, told
 from concordant.storage.base import Storage
 from concordant.storage.memory import MemoryStorage
@@ -26,6 +27,8 @@ def open_storage(url: str | None, replica: str | None, journal: int, options: An
     Raises:
         StorageError: the database cannot be opened.
     """
+    if replica is not None and not (isinstance(replica, str) and may_name_replica(replica)):
+        raise ConcordantError(f"replica={told(replica)} is no name: give a string without NUL")
     if url is None:
         if options is not None:
             raise ConcordantError(f"options={told(options)} are settings of a database, and no url names one")

@@ -50,6 +50,7 @@ log = logging.getLogger("concordant")
 SURVEY = 1_000
 """After how many commits it is noted anew how far the store was looked through for what another model wrote."""
 
+_SURVEY = "SELECT s.n, v.n FROM concordant_store s LEFT JOIN concordant_surveys v ON v.models = ?"
 _SURVEYED = (
     "INSERT INTO concordant_surveys (models, n) VALUES (?, ?) ON CONFLICT (models) DO UPDATE SET n = excluded.n "
     "WHERE excluded.n > concordant_surveys.n"
@@ -306,13 +307,14 @@ class SqlStorage:
     # -- other models --------------------------------------------------------------------------------------------
 
     def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
-        if models not in self._surveyed:
-            found = self.database.rows("SELECT n FROM concordant_surveys WHERE models = ?", (models,))
-            self._surveyed[models] = found[0][0] if found else -1
-        after = max(self._surveyed[models], 0)
-        ((n,),) = self.database.rows("SELECT n FROM concordant_store")
-        if n <= after and self._surveyed[models] >= 0:
-            return n, iter(())
+        ((n, noted),) = self.database.rows(_SURVEY, (models,))
+        after = 0
+        if noted is None:
+            self._surveyed.pop(models, None)
+        else:
+            after = self._surveyed[models] = max(noted, self._surveyed.get(models, 0))
+            if n <= after:
+                return n, iter(())
         query = "SELECT DISTINCT namespace, fingerprint FROM concordant_documents WHERE version > ?"
         ids: list[int] = []
         for name, fingerprint in self.database.rows(query, (after,)):
@@ -327,11 +329,15 @@ class SqlStorage:
                 ids += [id_ for (id_,) in self.database.rows(query, (name, after, *known))]
         return n, self._load(sorted(ids))
 
-    def surveyed(self, models: str, n: int, *, found: bool) -> None:
-        known = self._surveyed.get(models, -1)
-        self._surveyed[models] = n
-        if found or known < 0 or n - known >= SURVEY:
-            self.database.write(lambda tx: tx.run(_SURVEYED, (models, n)))
+    def surveyed(self, models: str, n: int, *, changed: bool) -> None:
+        def run(tx: Writing) -> None:
+            if changed:  # what others look at may be otherwise now
+                tx.run("DELETE FROM concordant_surveys WHERE models <> ?", (models,))
+            tx.run(_SURVEYED, (models, n))
+
+        known, self._surveyed[models] = self._surveyed.get(models), n
+        if changed or known is None or n - known >= SURVEY:
+            self.database.write(run)
 
     def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
         self._cache.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from concordant.causal import VersionVector
+from concordant.causal import VersionVector, may_name_replica
 from concordant.errors import ConcordantError, told
 from concordant.record import MOST_WRITES
 from concordant.workspace import replication, upkeep
@@ -223,6 +223,8 @@ class Keeping(Engine):
         """
         if name is not None:
             check_name(name, "a store's name")
+            if not may_name_replica(name):
+                raise ConcordantError("a store's name has no NUL character")
         return upkeep.rename(self, name)
 
 

@@ -50,14 +50,14 @@ def survey(workspace: Engine) -> None:
     if storage.read_only:
         return
     n, documents = storage.outdated(models)
-    found = False
+    changed = False
     questions = ((namespace, key) for namespace, key, state in documents if _asks(workspace, namespace, key, state))
     while page := [*islice(questions, PAGE)]:
-        found = True
         events: list[Event] = []
         storage.commit_all([(*place, _opening(workspace, place, events)) for place in page])
+        changed = changed or bool(events)
         workspace.subscribers.deliver(events)
-    storage.surveyed(models, n, found=found)
+    storage.surveyed(models, n, changed=changed)
 
 
 def _asks(workspace: Engine, namespace: tuple[str, ...], key: str, state: State) -> bool:
