@@ -23,6 +23,7 @@ from benchmarks import (
     scaling,
     speed,
     texts,
+    writers,
 )
 from benchmarks.fleet import rows as fleet
 from benchmarks.fleet.playing import Played
@@ -45,6 +46,7 @@ GROUPS: dict[str, Callable[[Sizes], Iterator[report.Finding]]] = {
     "texts": texts.rows,
     "memory": memory.rows,
     "crowds": crowds.rows,
+    "writers": writers.rows,
     "databases": databases.rows,
     "fleet": fleet.rows,
     "usable": fleet.usable_rows,

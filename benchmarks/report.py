@@ -25,6 +25,8 @@ GROUPS = {
     "texts": "Large texts. Both replicas of the edited one must agree and hold every edit, or the run fails.",
     "memory": "Bytes per key by tracemalloc, the journal (its newest 10,000 changes) included.",
     "crowds": "Many threads, and many documents.",
+    "many writers": "So many agents and one document, in memory: all that they do together, against a quarter of them. "
+    "Four times as many may take five times as long.",
     "databases": "Stores in databases: commits wait for the disk on both sides, in one server, or in files side by "
     "side. A put on a key that is there merges, and keeps what was before in the journal; the peer overwrites.",
     "fleet": "Teams of agents on workloads with a known right outcome: what became of their contributions under each "

@@ -41,10 +41,12 @@ class Sizes:
     threads: int = 8
     puts: int = 8_000
     trials: int = 20
+    writers: int = 1_000
 
 
 FULL = Sizes()
 QUICK = Sizes(
+    writers=32,
     rounds=2,
     batch=10,
     history=60,

@@ -13,6 +13,7 @@ CORE = ROOT / "src" / "concordant"
 # From the lowest to the highest: a layer imports itself and the layers before it.
 LAYERS = [
     "errors",
+    "limits",
     "values",
     "causal",
     "sequence",
@@ -44,7 +45,6 @@ OVER = {
     "src/concordant/bench/workload.py:changed",
     "src/concordant/kinds/nodes.py:node_is_shown",
     "src/concordant/kinds/scalar.py:read",
-    "src/concordant/record/view.py:_largest_fitting",
     "src/concordant/schema/incoming.py:collapsed",
     "src/concordant/sequence/diff.py:_match",
     "src/concordant/sequence/edit.py:splice",
@@ -53,7 +53,6 @@ OVER = {
     "src/concordant/sequence/order.py:in_order",
     "src/concordant/sequence/pieces.py:only",
     "src/concordant/tooling/wording.py:merged",
-    "src/concordant/tree/change.py:_written",
     "src/concordant/tree/change.py:delete",
     "src/concordant/tree/change.py:enter",
     "src/concordant/workspace/commits.py:update",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import __main__ as command, agentsync, crews, environments, fleet_page, plots, report
+from benchmarks import __main__ as command, agentsync, crews, environments, fleet_page, plots, report, writers
 from benchmarks.fleet.playing import OURS as CONCORDANT, STOCK, Played
 from benchmarks.fleet.workloads import all_workloads
 from benchmarks.measure import Note, Row, Sample, interleaved
@@ -60,6 +60,7 @@ MEASURED = {
         "put by 8 threads, 99th percentile",
         "escalations(), 10 open of 1,000 documents",
     ],
+    "many writers": [f"{8 if name == writers.LINEAR else 32} {name}" for name in writers.CASES],
     "databases": [
         *(f"SQLite: {work}" for work in DATABASE_WORK),
         "SQLite: opening a store of 1,000 documents",

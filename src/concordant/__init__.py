@@ -34,6 +34,7 @@ from concordant.errors import (
     UnknownEscalationError,
 )
 from concordant.kinds import Counter, List, Map, Scalar, Set, Text, priority
+from concordant.limits import Limits
 from concordant.schema import Schema
 from concordant.storage import Instant, PostgresOptions, SqliteOptions
 from concordant.workspace import (
@@ -74,6 +75,7 @@ __all__ = [
     "InvalidContributionError",
     "InvalidTokenError",
     "InvalidWriteError",
+    "Limits",
     "List",
     "Map",
     "Moment",

@@ -89,17 +89,33 @@ class Seen:
     """What a writer has seen: everything of ``replica`` up to commit ``upto``, and beyond that what ``beyond`` says.
 
     A ``SeenBy`` whose first part can be tested without a call, which is what makes large texts cheap to edit.
+
+    Args:
+        origin: where that is known, the one origin of writes of ``replica`` of which ``beyond`` can say yes.
     """
 
-    __slots__ = ("beyond", "replica", "upto")
+    __slots__ = ("beyond", "origin", "replica", "upto")
 
-    def __init__(self, replica: str, upto: int, beyond: SeenBy) -> None:
+    def __init__(self, replica: str, upto: int, beyond: SeenBy, origin: str | None = None) -> None:
         self.replica = replica
         self.upto = upto
         self.beyond = beyond
+        self.origin = origin
 
     def __call__(self, stamp: Stamp) -> bool:
         return (stamp.n <= self.upto and stamp.replica == self.replica) or self.beyond(stamp)
+
+    def among(self, register: Register) -> list[Entry]:
+        """The entries of a register that were seen."""
+        replica, upto, beyond, origin = self.replica, self.upto, self.beyond, self.origin
+        if origin is None:
+            return [entry for entry in register if self(entry.stamp)]
+        return [
+            entry
+            for entry in register
+            if ((stamp := entry[0])[1] == replica and (stamp[2] <= upto or stamp[4] == origin))
+            or (stamp[1] != replica and beyond(stamp))
+        ]
 
 
 def seen_everything(stamp: Stamp) -> bool:

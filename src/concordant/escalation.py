@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from concordant.kinds import Contest, Field
+from concordant.kinds import Contest, Field, Option
+from concordant.kinds.look import digest_of
+from concordant.limits import MOST_CONTENDERS
 from concordant.values import ABSENT, canonical, decode, portable
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "Reason",
     "State",
     "escalation_of",
+    "id_of",
+    "is_version_of",
     "when",
 ]
 
@@ -87,6 +91,8 @@ class Escalation:
         base: the last agreed value, ``None`` if there is none (see ``has_base``).
         by: who claimed or decided it.
         decision: what was decided.
+        contenders: the oldest of them, as many as ``Limits.contenders`` allows.
+        more: how many contenders there are beside those.
     """
 
     id: str
@@ -102,6 +108,7 @@ class Escalation:
     opened_at: datetime = field(default=datetime.fromtimestamp(0, UTC), compare=False)
     by: str | None = None
     decision: Any = None
+    more: int = 0
     field_: Field | None = field(default=None, repr=False, compare=False)
     place: tuple[str | None, ...] = field(default=(), repr=False, compare=False)
 
@@ -118,6 +125,7 @@ class Escalation:
             "base": portable(self.base),
             "has_base": self.has_base,
             "contenders": [contender.to_dict() for contender in self.contenders],
+            "more": self.more,
             "opened_at": self.opened_at.isoformat(),
             "by": self.by,
             "decision": None if self.decision is DELETED else portable(self.decision),
@@ -131,6 +139,7 @@ class Escalation:
     def __str__(self) -> str:
         place = ".".join(self.path) or "the document"
         sides = ", ".join(f"{c.value!r} by {' and '.join(c.agents)}" for c in self.contenders)
+        sides += f", and {self.more} more" if self.more else ""
         return f"{'/'.join(self.namespace)}:{self.key} {place} ({self.reason}, {self.state}): {sides}"
 
 
@@ -151,44 +160,62 @@ def when(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def escalation_of(namespace: tuple[str, ...], key: str, contest: Contest) -> Escalation:
-    """The escalation that a contest is, with its id and version."""
-    contenders = []
-    values = []
-    for option in contest.options:
-        stamps = option.stamps
-        value = DELETED if option.value is None else decode(option.value)
-        values.append("\x00" if option.value is None else _comparable(contest, option.value))
-        agents = tuple(dict.fromkeys(stamp.agent for stamp in stamps))
-        first = stamps[0] if stamps else None
-        contenders.append(
-            Contender(
-                value,
-                agents[0] if agents else "",
-                agents,
-                when(first.time if first else 0.0),
-                first.origin if first else "",
-            )
-        )
+def id_of(namespace: tuple[str, ...], key: str, contest: Contest) -> str:
+    """The identity of a contest, the same on all replicas."""
     # What is contested beyond the value itself has an identity of its own beside the scalar conflict of its path.
     sort = contest.reason if contest.reason in ("type", "schema", "invalid") else ""
     identity = json.dumps([namespace, key, contest.path, contest.anchor, sort])
+    return hashlib.sha256(identity.encode()).hexdigest()[:20]
+
+
+def escalation_of(namespace: tuple[str, ...], key: str, contest: Contest, most: int = MOST_CONTENDERS) -> Escalation:
+    """The escalation that a contest is, with its id and version.
+
+    Args:
+        most: how many contenders it shows.
+    """
     has_base = contest.base is not ABSENT and contest.base is not None
     return Escalation(
-        id=hashlib.sha256(identity.encode()).hexdigest()[:20],
-        version=hashlib.sha256("\n".join(sorted(values)).encode()).hexdigest()[:12],
+        id=id_of(namespace, key, contest),
+        version=_version_of(contest),
         namespace=namespace,
         key=key,
         path=contest.path,
         reason=contest.reason,  # type: ignore[arg-type]
         base=decode(contest.base) if has_base else None,  # type: ignore[arg-type]
-        contenders=tuple(contenders),
+        contenders=tuple([option.shown or _contender(option) for option in contest.options[:most]]),
         has_base=has_base,
+        more=max(len(contest.options) - most, 0),
         field_=contest.field,
         place=contest.place,
     )
 
 
-def _comparable(contest: Contest, value: bytes) -> str:
+def is_version_of(version: str, contest: Contest) -> bool:
+    """Whether a version is that of a contest, made now or by an earlier release, which made it of a sorted list."""
+    if version == _version_of(contest):
+        return True
+    values = ["\x00" if one.value is None else _comparable(contest, one.value).decode() for one in contest.options]
+    return version == hashlib.sha256("\n".join(sorted(values)).encode()).hexdigest()[:12]
+
+
+def _version_of(contest: Contest) -> str:
+    digest = contest.digest
+    if digest is None:
+        values = (None if one.value is None else _comparable(contest, one.value) for one in contest.options)
+        digest = sum(map(digest_of, values))
+    return f"{digest % 2**128:032x}"[:12]
+
+
+def _contender(option: Option) -> Contender:
+    value = DELETED if option.value is None else decode(option.value)
+    first, agents = option.stamps[0] if option.stamps else None, option.agents
+    origin = first.origin if first else ""
+    made = Contender(value, agents[0] if agents else "", agents, when(first.time if first else 0.0), origin)
+    option.shown = made
+    return made
+
+
+def _comparable(contest: Contest, value: bytes) -> bytes:
     canon = contest.field.canon if contest.field is not None and contest.reason == "scalar" else canonical
-    return canon(value).decode()
+    return canon(value)

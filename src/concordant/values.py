@@ -17,6 +17,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from concordant.errors import Fault, Path, told
+from concordant.limits import MOST_DEPTH, MOST_DIGITS
 
 __all__ = [
     "ABSENT",
@@ -46,10 +47,10 @@ Canon = Callable[[JSON], JSON]
 decode: Callable[[JSON], Any] = from_json
 """Returns a fresh Python value from its JSON form."""
 
-MAX_DEPTH = 128
+MAX_DEPTH = MOST_DEPTH
 """Deepest nesting of a stored value; the JSON reader refuses what the writer still accepts beyond about 200."""
 
-MAX_DIGITS = 1_000
+MAX_DIGITS = MOST_DIGITS
 """Most digits of a stored whole number: the JSON reader takes 4,300, and sums of what agents count need room."""
 
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"')

@@ -77,6 +77,7 @@ def equal_values_are_different(patch: Patch) -> None:
     """Values are compared by identity of the write, so that equal ones escalate."""
     for module in (import_module("concordant.tree.leaves"), change_module):
         patch.setattr(module, "same", lambda one, other, canon=None: one is other)
+    patch.setattr(import_module("concordant.kinds.look"), "_key", lambda entry, canon: repr(entry.stamp).encode())
 
 
 @mutant("g1", "g3")
@@ -94,7 +95,7 @@ def overlapping_rewrites_pass(patch: Patch) -> None:
 @mutant("g3")
 def contests_are_not_reported(patch: Patch) -> None:
     """The inbox never hears of a contest."""
-    patch.setattr(commits, "transitions", lambda *_: Beside())
+    patch.setattr(commits, "transitions", lambda *_: inbox.Asked(Beside(), ()))
 
 
 @mutant("g12")
@@ -106,14 +107,14 @@ def joining_ignores_what_was_known(patch: Patch) -> None:
 @mutant("g4")
 def identity_depends_on_the_replica(patch: Patch) -> None:
     """An escalation's id is made with what only this process knows."""
-    made = escalation_module.escalation_of
+    made = escalation_module.id_of
     count = iter(range(10**9))
 
     def other(namespace: Any, key: str, contest: Any) -> Any:
         return made(namespace, key, contest._replace(anchor=str(next(count))))
 
-    for module in (inbox, decisions):
-        patch.setattr(module, "escalation_of", other)
+    for module in (inbox, decisions, escalation_module):
+        patch.setattr(module, "id_of", other)
 
 
 @mutant("g4")
@@ -141,7 +142,7 @@ def imports_always_commit(patch: Patch) -> None:
 @mutant("g6")
 def confirmations_are_forgotten(patch: Patch) -> None:
     """An equal value takes the place of the one it confirms, agents and all."""
-    patch.setattr(change_module, "oldest_of_each_agent", lambda _: ())
+    patch.setattr(change_module, "confirmed", lambda _: ())
 
 
 @mutant("g7")

@@ -91,9 +91,11 @@ def _scalar(result: Shown, path: Path, entries: list[Live], policy: str, into: d
         options = {g[0].value: frozenset(a for e in g for a in e.agents) for g in groups}
         reason = "scalar" if len(values) == len(groups) else "delete"
         result.contests[path] = Contest(path, reason, options, base)
-        if len(values) == 1 or policy == "first":
+        if len(values) == 1:
             chosen = values[0][0].value
-        elif base is not None:
+        elif base is not None and base.value is not None:
             chosen = base.value
+        elif policy == "first":
+            chosen = values[0][0].value
     if chosen is not None:
         into[name] = json.loads(chosen)

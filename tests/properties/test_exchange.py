@@ -152,7 +152,7 @@ def test_a_text_costs_what_it_shows_and_not_its_history() -> None:
     assert workspace.vacuum(removed=NOW).compacted == 1
     after = workspace.get(("notes",), "n")
     assert after is not None and after.value == before.value
-    assert len(memory_of(workspace)) < 6_000 < large / 20
+    assert len(memory_of(workspace)) < 3_000 < large / 15
 
 
 def test_what_the_journal_still_holds_is_shown_as_it_was() -> None:

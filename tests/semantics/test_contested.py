@@ -51,18 +51,18 @@ def test_without_an_agreed_value_the_field_is_absent() -> None:
     assert document.value == {} and document.model == Brief(status="new")
 
 
-def test_without_a_model_the_first_value_is_shown() -> None:
+def test_without_a_model_and_agreement_the_first_value_is_shown() -> None:
     """So that a key a node just put never goes missing."""
     ws = workspace()
     contested(ws, base=None)
     assert shown(ws) == {"status": "a"}
 
 
-def test_without_a_model_the_first_contender_is_shown() -> None:
-    """With an agreed value before it too: provisional is ``first`` there."""
+def test_without_a_model_the_agreed_value_is_shown() -> None:
+    """Where there is one, as where there is a model."""
     ws = workspace()
     contested(ws)
-    assert shown(ws) == {"status": "a"} and only(ws).base == "agreed"
+    assert shown(ws) == {"status": "agreed"} and only(ws).base == "agreed"
 
 
 def test_the_agreed_value_is_the_newest_that_a_live_entry_replaced() -> None:

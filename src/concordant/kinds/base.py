@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-from concordant.causal import Register, SeenBy, Stamp, order_of
-from concordant.tree import Change, Path, agreed, alternatives
+from concordant.causal import Agreed
+from concordant.kinds.look import Contest, Look, Option
+from concordant.tree import Change, Path
 from concordant.values import ABSENT, JSON, Canon, alike, canonical, decode
 
 __all__ = ["Contest", "Field", "Kind", "Look", "Option", "default_says_something", "reading"]
@@ -70,53 +71,6 @@ _MERGING = ("set", "list", "map", "text", "counter")
 _NOTHING: tuple[Any, ...] = (ABSENT, None, "", [], {}, 0, "0")
 
 
-class Option(NamedTuple):
-    """One of several incompatible values: its JSON (``None``: a deletion) and the writes that stand for it."""
-
-    value: JSON | None
-    stamps: tuple[Stamp, ...]
-
-
-class Contest(NamedTuple):
-    """Incompatible live values at one path, as the state shows them; an escalation is a contest with a life.
-
-    ``path`` is the public path, ``place`` the one in the tree. ``anchor`` is the dot that the contenders carry.
-    """
-
-    path: tuple[str, ...]
-    place: Path
-    reason: str
-    anchor: str
-    base: JSON | object | None
-    options: tuple[Option, ...]
-    field: Field | None
-
-
-@dataclass(slots=True)
-class Look:
-    """One reading of a tree: what to do where writers disagree, and where the disagreements found are put.
-
-    ``sort_keys`` makes the order of keys that no model gives the same on all replicas.
-    """
-
-    on_delete: str = "escalate"
-    included: SeenBy | None = None
-    contests: list[Contest] = field(default_factory=list)
-    settled: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
-    sort_keys: bool = False
-
-    def keys(self, cell: Any) -> list[str]:
-        """The names in a container: as they came, or sorted where they may have come in another order elsewhere."""
-        names = [name for name in cell if name is not None]
-        return sorted(names) if self.sort_keys else names
-
-    def entries(self, register: Register) -> Register:
-        """The entries of a register that this reading takes into account."""
-        if self.included is None:
-            return register
-        return tuple(entry for entry in register if self.included(entry.stamp))
-
-
 class Kind:
     """How a field merges. Subclasses are frozen dataclasses of options."""
 
@@ -165,29 +119,9 @@ class Kind:
         self.contribute(change, contest.field, contest.place, value)
 
 
-def is_settled(register: Register) -> bool:
-    """Whether a register needs no weighing: at most one entry."""
-    return len(register) < 2
-
-
-def anchor_of(register: Register) -> str:
-    """The dot that the entries carry from before they disagreed, as text; empty if there is none."""
-    base = agreed(register)
+def anchor_of(base: Agreed | None) -> str:
+    """The dot that contenders carry from before they disagreed, as text; empty if there is none."""
     return f"{base.replica}.{base.n}" if base and base.replica else ""
-
-
-def options_of(groups: list[list[Any]]) -> tuple[Option, ...]:
-    """The groups of equal entries as contenders."""
-    result = []
-    for group in groups:
-        stamps = sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of)
-        result.append(Option(group[0].value, tuple(stamps)))
-    return tuple(result)
-
-
-def weigh(register: Register, field: Field) -> list[list[Any]]:
-    """The distinct alternatives in a register."""
-    return alternatives(register, field.canon)
 
 
 def reading(field: Field, tree: Any, look: Look | None = None) -> Any:

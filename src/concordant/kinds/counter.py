@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal
+from functools import reduce
 from typing import Any, ClassVar
 
-from concordant.causal import Entry, Register, Stamp
-from concordant.errors import MisshapenError
+from concordant.causal import Entry, Register
 from concordant.kinds.base import Field, Look
+from concordant.kinds.folding import EXACT, add, check_amount, fold_settled, negative, take_from_folded
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
 from concordant.kinds.shape import check_node, check_register
 from concordant.tree import Change, Path
-from concordant.values import ABSENT, decode, encode
+from concordant.values import ABSENT, JSON, decode, encode
 
 __all__ = ["Counter"]
-
-_EXACT = Context(prec=4096)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Counter(Reducer):
         for amount in (left, right):
             if isinstance(amount, float) and amount:
                 raise self._refused(amount, "a Decimal")
-        return _EXACT.add(Decimal(left), Decimal(right))
+        return EXACT.add(Decimal(left), Decimal(right))
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         """Adds to the agent's own sum, so that a counter costs one entry an agent, however often it is written.
@@ -66,6 +66,8 @@ class Counter(Reducer):
             amount, first = decode(entry.value or b"[0,0]")
             total, since = add(total, amount), min(since, first)
         change.set(place, (Entry(stamp, encode([total, since], (field.name,)), None, _first(entries)),))
+        if not entries:
+            fold_settled(change, path)
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
         difference = add(value, negative(base))
@@ -74,12 +76,7 @@ class Counter(Reducer):
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:
-            total: Any = ABSENT
-            for key in sorted(key for key in cell if key is not None):
-                for entry in look.entries(cell[key]):
-                    amount = decode(entry.value)[0]  # type: ignore[arg-type]
-                    total = amount if total is ABSENT else add(total, amount)
-            return total
+            return _total(look, cell)
 
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
@@ -89,28 +86,30 @@ class Counter(Reducer):
         def amounts(cell: Any) -> None:
             for register in cell.values():
                 for value in check_register(register, deletable=False):
-                    if not isinstance(value, list) or len(value) != 2 or type(value[1]) is not int:
-                        raise MisshapenError("a counter's amount is not [amount, number of its first write]")
-                    if not _is_amount(value[0]):
-                        raise MisshapenError(f"{value[0]!r} is no number to count with")
+                    check_amount(value)
 
         check_node(cell, amounts)
 
-    def taken_back(self, current: Any, before: Any, after: Any, dot: tuple[str, int], stamp: Stamp) -> Register:
-        """The entries at a place without the amount that the write with this dot added, where it still stands."""
-        if not current or not after:
-            return current or ()
+    def take_back(self, change: Change, path: Path, before: Any, after: Any, dot: tuple[str, int]) -> None:
+        """Takes back the amount that the write with this dot added to its agent's sum, where it still stands."""
+        if not after or "\x00" not in str(path[-1]):  # to fold what others had added is no effect of its own
+            return
         amount, since = decode(after[0].value)
         if before:
             amount = add(amount, negative(decode(before[0].value)[0]))
+        current = change.register(path)
+        if not current:
+            take_from_folded(change, path, amount, dot)
+            return
         entry = current[0]
-        total, first = decode(entry.value)
+        total, first = decode(entry.value or b"[0,0]")
         if first > dot[1] or first < since:
-            return current  # type: ignore[no-any-return]
-        if entry.stamp[1:3] == dot and not before:
-            return ()
-        rest = add(total, negative(amount))
-        return (entry._replace(stamp=entry.stamp._replace(n=stamp.n), value=encode([rest, first])),)
+            take_from_folded(change, path, amount, dot)
+        elif entry.stamp[1:3] == dot and not before:
+            change.set(path, ())
+        else:
+            stamp = entry.stamp._replace(n=change.stamp.n)
+            change.set(path, (entry._replace(stamp=stamp, value=encode([add(total, negative(amount)), first])),))
 
     @staticmethod
     def folds(field: Field) -> bool:
@@ -118,25 +117,62 @@ class Counter(Reducer):
         return not field.checked
 
 
-def add(one: Any, other: Any) -> Any:
-    """The exact sum of two amounts in JSON form (a ``Decimal`` is a string)."""
-    if isinstance(one, str) or isinstance(other, str):
-        return format(_EXACT.add(Decimal(one), Decimal(other)), "f")
-    return one + other
+class _Amounts:
+    """The amounts of a counter as they were read, by key, and their sum."""
+
+    __slots__ = ("by_key", "total")
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, Any] = {}
+        self.total: Any = ABSENT
+
+    def put(self, key: str, amount: Any) -> bool:
+        """Takes what stands at a key now; tells whether the sum is still right: it is not where a decimal went, whose
+        digits the sum has, nor in floating point, where the order counts."""
+        before = self.by_key.pop(key, ABSENT)
+        if amount is ABSENT:
+            return before is ABSENT
+        self.by_key[key] = amount
+        if type(amount) is float or type(self.total) is float:
+            return False
+        if before is not ABSENT:
+            if type(before) is not int or type(amount) is not int:
+                return False
+            amount -= before
+        self.total = amount if self.total is ABSENT else add(self.total, amount)
+        return True
 
 
-def _is_amount(amount: Any) -> bool:
-    if not isinstance(amount, str):
-        return type(amount) in (int, float)
-    try:
-        return Decimal(amount).is_finite()
-    except InvalidOperation:
-        return False
+def _total(look: Look, cell: Any) -> Any:
+    """The sum of a counter's amounts; ``ABSENT`` if there are none."""
+    here = look.here
+    if here is None or here.parts is None or here.changed is None:
+        found, changed = _Amounts(), cell
+    else:
+        found, changed = here.parts, here.changed
+    right = [found.put(key, _sum(look.entries(cell.get(key, ())))) for key in changed if key is not None]
+    if not all(right):
+        found.total = sum_of([found.by_key[key] for key in sorted(found.by_key)])
+    if here is not None:
+        here.parts = found
+    return found.total
 
 
-def negative(amount: Any) -> Any:
-    """The amount that takes this one back."""
-    return format(_EXACT.minus(Decimal(amount)), "f") if isinstance(amount, str) else -amount
+def _sum(register: Register) -> Any:
+    return sum_of([amount_of(entry.value) for entry in register])
+
+
+def sum_of(amounts: Sequence[Any]) -> Any:
+    """The sum of amounts in JSON form, in their order; ``ABSENT`` of none."""
+    if not amounts or any(type(amount) is str for amount in amounts):
+        return reduce(add, amounts) if amounts else ABSENT
+    return sum(amounts[1:], amounts[0])
+
+
+def amount_of(value: JSON | None) -> Any:
+    """What an entry of a counter adds to its sum."""
+    assert value is not None
+    return decode(value[1 : value.index(b",")])
 
 
 def _first(entries: Register) -> tuple[Any, ...]:

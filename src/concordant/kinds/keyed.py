@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from concordant.causal import order_of
+from concordant.causal import Register, order_of
 from concordant.kinds.base import Field, Look
 from concordant.kinds.map import edit_keys, keys_beyond, read_keys, write_key
 from concordant.kinds.nodes import node_is_shown
@@ -65,16 +65,46 @@ class Keyed:
             if records is ABSENT:
                 return ABSENT
 
-            def added(key: str) -> tuple[Any, ...]:
-                marks = cell[key] if isinstance(cell[key], tuple) else cell[key].get(None, ())
-                places = ((*order_of(entry.stamps[0]), entry.place) for entry in marks)
-                return (*min(places, default=(0.0, "", 0, 0)), key)
-
-            return [_identified(field, by, key, records[key]) for key in sorted(records, key=added)]
+            return [_identified(field, by, key, records[key]) for key in _in_order(look, cell, records)]
 
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
         return shown(look, cell)
+
+
+Added = tuple[tuple[Any, ...], Register]
+"""When a record was added, and the marks that tell it."""
+
+
+def _in_order(look: Look, cell: Any, records: dict[str, Any]) -> list[str]:
+    """The keys of records, the one first added first."""
+    here = look.here
+    if here is None:
+        return _sorted({key: _added(cell[key], key, None) for key in records})
+    known: dict[str, Added] = here.order or {}
+    changed = records if here.changed is None else [key for key in here.changed if key in records]
+    news = {key: _added(cell[key], key, known.get(key)) for key in changed if key is not None}
+    here.order = {key: place for key, place in known.items() if key in records} | news
+    if any(key not in known or known[key][0] != place for key, (place, _) in news.items()):
+        here.order = {key: here.order[key] for key in _sorted(here.order)}
+    return list(here.order)
+
+
+def _sorted(added: dict[str, Added]) -> list[str]:
+    return sorted(added, key=lambda key: added[key][0])
+
+
+def _added(cell: Any, key: str, known: Added | None) -> Added:
+    """When a record was added; ``known`` is what was known of it before a change."""
+    marks: Register = cell if isinstance(cell, tuple) else cell.get(None, ())
+    if known is not None and marks[:-1] == known[1] and marks:
+        return min(known[0], _place(marks[-1:], key)), marks
+    return _place(marks, key), marks
+
+
+def _place(marks: Register, key: str) -> tuple[Any, ...]:
+    places = ((*order_of(entry.stamps[0]), entry.place) for entry in marks)
+    return (*min(places, default=(0.0, "", 0, 0)), key)
 
 
 def _identified(field: Field, by: str, key: str, record: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from concordant.errors import MisshapenError
 from concordant.kinds.base import Field, Kind, Look
+from concordant.kinds.look import read_parts
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar
 from concordant.kinds.shape import check_node
@@ -125,11 +126,12 @@ def read_keys(look: Look, field: Field, path: Path, public: tuple[str, ...], cel
     """The values by key; ``ABSENT`` if the map was never written."""
     child = field.child
     assert child is not None
-    result: dict[str, Any] = {}
-    for key in look.keys(cell):
-        value = child.kind.read(look, child, (*path, key), (*public, key), cell[key])
-        if value is not ABSENT:
-            result[key] = value
+    part = child
+
+    def part_of(key: str) -> tuple[str, Field]:
+        return key, part
+
+    result = read_parts(look, path, public, cell, lambda: look.keys(cell), part_of)
     if not result and not look.entries(cell.get(None, ())) and not _had_keys(look, cell):
         return ABSENT
     return result

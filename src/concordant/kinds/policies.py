@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from concordant.causal import Entry, order_of
 from concordant.values import JSON
@@ -47,6 +47,19 @@ def _outermost(choose: Callable[..., list[Entry]], groups: Groups, rank: Rank) -
         return None  # an instant with a zone and one without, or what was stored under another type
 
 
+class Preferred(NamedTuple):
+    """The best of alternatives, its place in the order of agents, and whether different ones share that."""
+
+    best: list[Entry] | None
+    place: int
+    tied: bool
+
+    @property
+    def winner(self) -> list[Entry] | None:
+        """The one that stands, if one does."""
+        return None if self.tied else self.best
+
+
 @dataclass(frozen=True, slots=True)
 class Priority:
     """The policy made by ``priority(...)``."""
@@ -54,17 +67,24 @@ class Priority:
     patterns: tuple[str, ...]
 
     def __call__(self, groups: Groups, rank: Rank) -> list[Entry] | None:
-        best: list[Entry] | None = None
-        best_place = len(self.patterns)
-        tied = False
+        return self.preferred(None, groups).winner
+
+    def preferred(self, known: Preferred | None, groups: Groups) -> Preferred:
+        """Which alternative stands.
+
+        Args:
+            known: what was known of alternatives before some of them changed, or came.
+            groups: those.
+        """
+        best, best_place, tied = known or Preferred(None, len(self.patterns), False)
         for group in groups:
             agents = {stamp.agent for entry in group for stamp in entry.stamps}
             place = min((self._place(agent) for agent in agents), default=len(self.patterns))
             if place < best_place:
                 best, best_place, tied = group, place, False
-            elif place == best_place:
+            elif place == best_place and group is not best:
                 tied = True
-        return None if tied else best
+        return Preferred(best, best_place, tied)
 
     def _place(self, agent: str) -> int:
         for place, pattern in enumerate(self.patterns):

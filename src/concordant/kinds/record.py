@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from concordant.causal import order_of
+from concordant.causal import Entry, order_of
 from concordant.errors import MisshapenError
 from concordant.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.kinds.look import read_parts
 from concordant.kinds.nodes import node_is_shown
-from concordant.kinds.scalar import Scalar
+from concordant.kinds.scalar import Scalar, shown_value
 from concordant.kinds.shape import check_node
 from concordant.tree import PARKED, Change, Path
 from concordant.tree.parts import stamps_below
@@ -94,11 +95,7 @@ class Record(Kind):
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:
-            result: dict[str, Any] = {}
-            for slot, part in self.parts(look, field, cell):
-                value = part.kind.read(look, part, (*path, slot), (*public, part.name), cell[slot])
-                if value is not ABSENT and part.name not in result:
-                    result[part.name] = value
+            result = self.parts(look, field, path, public, cell)
             if not result and not look.entries(cell.get(None, ())) and look.included is not None:
                 return ABSENT
             return result
@@ -122,20 +119,27 @@ class Record(Kind):
         """The field with this name."""
         return field.fields[name]
 
-    def parts(self, look: Look, field: Field, cell: Any) -> Iterator[tuple[str, Field]]:
-        """The fields that are stored, with their keys in the tree."""
-        for part in field.fields.values():
-            if part.slot in cell:
-                yield part.slot, part
+    def parts(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> dict[str, Any]:
+        """The values of the fields that are stored."""
+
+        def keys() -> list[str]:
+            return [part.slot for part in field.fields.values() if part.slot in cell]
+
+        def part_of(slot: str) -> tuple[str, Field] | None:
+            name = split_slot(slot)[1]
+            part = field.fields.get(name)
+            return (name, part) if part is not None and part.slot == slot else None
+
+        return read_parts(look, path, public, cell, keys, part_of, by_field=True)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRecord(Record):
-    """A record without a model: every field is a ``Scalar``, shown as first written while it is contested."""
+    """A record without a model: every field is a ``Scalar``. Contested, it shows what was agreed on, else the first."""
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         value = Record.read(self, look, field, path, public, cell)
-        if isinstance(value, dict) and len(value) < sum(part is not None and part != PARKED for part in cell):
+        if isinstance(value, dict) and len(value) < len(cell) - (None in cell) - (PARKED in cell) and _is_mixed(cell):
             self._ask(look, field, path, public, cell, value)
         return value
 
@@ -145,10 +149,12 @@ class OpenRecord(Record):
         """Asks about names under which several kinds are stored: models that differ wrote them."""
         found: dict[str, list[Option]] = {}
         quiet = Look("update", look.included)
-        for slot, part in self.parts(look, field, cell):
-            inner = part.kind.read(quiet, part, (), (), cell[slot])
-            if inner is not ABSENT:
-                found.setdefault(part.name, []).append(Option(encode(inner), stamps_below(cell[slot])))
+        for slot in look.keys(cell):
+            if slot != PARKED:
+                part = self.stored(slot)
+                inner = part.kind.read(quiet, part, (), (), cell[slot])
+                if inner is not ABSENT:
+                    found.setdefault(part.name, []).append(Option(encode(inner), stamps_below(cell[slot])))
         for name, options in found.items():
             if len(options) > 1:
                 options.sort(key=lambda option: order_of(option.stamps[0]) if option.stamps else (0.0, "", 0))
@@ -159,14 +165,54 @@ class OpenRecord(Record):
     def field(self, field: Field, name: str) -> Field:
         return open_field(name, "scalar")
 
-    def parts(self, look: Look, field: Field, cell: Any) -> Iterator[tuple[str, Field]]:
+    def stored(self, slot: str) -> Field:
+        """The field that is stored under a key of the tree."""
+        tag, name = split_slot(slot)
+        return open_field(name, tag)
+
+    def parts(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> dict[str, Any]:
+        def part_of(slot: str) -> tuple[str, Field] | None:
+            if slot == PARKED:
+                return None
+            part = self.stored(slot)
+            return part.name, part
+
+        here = look.here
+        if here is None or here.changed is None or here.parts is None:
+            mixed = _is_mixed(cell)
+        else:
+            mixed = bool(here.order) or _is_mixed(here.changed)
+        if here is not None:
+            here.order = mixed
+        if not mixed:
+            return read_parts(look, path, public, cell, lambda: look.keys(cell), part_of)
+        result: dict[str, Any] = {}  # where models that differ have written, of two of one name the first counts
         for slot in look.keys(cell):
-            if slot != PARKED:
-                tag, name = split_slot(slot)
-                yield slot, open_field(name, tag)
+            part = part_of(slot)
+            if part is not None:
+                value = look.part(part[1], (*path, slot), (*public, part[0]), cell[slot])
+                if value is not ABSENT:
+                    result.setdefault(part[0], value)
+        look.read_all(path, cell, None)
+        return result
 
 
-_OPEN_SCALAR = Scalar(provisional="first")
+def _is_mixed(slots: Iterable[str | None]) -> bool:
+    """Whether something is stored as a model would, where there is none."""
+    return not all(slot is None or slot == PARKED or slot.startswith("scalar:") for slot in slots)
+
+
+class _OpenScalar(Scalar):
+    """A field that no model describes: where nothing was agreed before, the first contender is shown, so that a key
+    which somebody just put never goes missing."""
+
+    __slots__ = ()
+
+    def otherwise(self, groups: Sequence[list[Entry]], field: Field) -> Any:
+        return shown_value(groups[0])
+
+
+_OPEN_SCALAR = _OpenScalar()
 
 
 @lru_cache(maxsize=4096)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from concordant.causal import Entry, Register
-from concordant.kinds.base import Contest, Field, Kind, Look, anchor_of, options_of, weigh
+from concordant.kinds.base import Contest, Field, Kind, Look, anchor_of
+from concordant.kinds.look import Weighed
 from concordant.kinds.policies import POLICIES, Priority
 from concordant.kinds.shape import check_register
-from concordant.tree import Change, Path, agreed
+from concordant.tree import Change, Path, are_different
 from concordant.values import ABSENT, decode, encode, same
 
 __all__ = ["Scalar"]
@@ -41,7 +42,7 @@ class Scalar(Kind):
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         keep = False
         if self.sticky and not change.deciding:
-            keep = len(weigh(change.register(path), field)) > 1
+            keep = are_different(change.register(path), field.canon)
         change.replace(path, encode(value, (field.name,)), field.canon, keep=keep)
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
@@ -59,32 +60,38 @@ class Scalar(Kind):
         register: Register = look.entries(cell)
         if len(register) < 2:
             return decode(register[0].value) if register and register[0].value is not None else ABSENT
-        groups = weigh(register, field)
+        weighed = look.weighed(register, field.canon)
+        groups: Sequence[list[Entry]] = list(weighed.groups.values())
         if len(groups) == 1:
-            return _value(groups[0])
-        values = [group for group in groups if group[0].value is not None]
-        deleted = len(values) < len(groups)
+            return shown_value(groups[0])
+        deleted = None in weighed.groups
+        values = weighed.standing() if deleted else groups
         if deleted and look.on_delete != "escalate":
             look.settled.append((public, look.on_delete))
             if look.on_delete == "delete":
                 return ABSENT
             groups, deleted = values, False
             if len(groups) == 1:
-                return _value(groups[0])
-        winner = self._settle(groups, field) if not deleted else None
+                return shown_value(groups[0])
+        winner = self._settle(weighed, groups, field) if not deleted else None
         if winner is not None:
             look.settled.append((public, self.policy_name()))
-            return _value(winner)
-        base = agreed(register)
+            return shown_value(winner)
+        base = weighed.base
         reason = "delete" if deleted else "scalar"
         shown_base = ABSENT if base is None or base.value is None else base.value
-        look.contests.append(Contest(public, path, reason, anchor_of(register), shown_base, options_of(groups), field))
+        contest = Contest(public, path, reason, anchor_of(base), shown_base, weighed.options(), field, weighed.digest)
+        look.contests.append(contest)
         if len(values) == 1:
-            return _value(values[0])
+            return shown_value(values[0])
         if self.provisional != "agreed":
             chosen = POLICIES[self.provisional](values, field.rank)
-            return _value(chosen or values[0])
-        return ABSENT if shown_base is ABSENT else decode(shown_base)  # type: ignore[arg-type]
+            return shown_value(chosen or values[0])
+        return self.otherwise(values, field) if shown_base is ABSENT else decode(shown_base)  # type: ignore[arg-type]
+
+    def otherwise(self, groups: Sequence[list[Entry]], field: Field) -> Any:
+        """What is shown while contenders disagree that agreed on nothing before."""
+        return ABSENT
 
     def check(self, field: Field, cell: Any) -> None:
         check_register(cell)
@@ -100,14 +107,27 @@ class Scalar(Kind):
         """The declared policy, for the journal."""
         return "priority" if isinstance(self.resolve, Priority) else str(self.resolve)
 
-    def _settle(self, groups: list[list[Entry]], field: Field) -> list[Entry] | None:
-        if isinstance(self.resolve, str):
-            return POLICIES[self.resolve](groups, field.rank)
-        if isinstance(self.resolve, Priority):
-            return self.resolve(groups, field.rank)
-        return None
+    def _settle(self, weighed: Weighed, groups: Sequence[list[Entry]], field: Field) -> list[Entry] | None:
+        resolve = self.resolve
+        if not isinstance(resolve, (str, Priority)):
+            return None
+        policy = resolve if isinstance(resolve, Priority) else POLICIES[resolve]
+        if None in weighed.groups:
+            return policy(groups, field.rank)
+        known = weighed.winner
+        if known is None or known[0] != resolve:
+            known = weighed.winner = [resolve, None, groups]
+        news, known[2] = known[2], []
+        if isinstance(policy, Priority):  # what has changed since competes with the winner so far
+            known[1] = policy.preferred(known[1], news)
+            return known[1].winner  # type: ignore[no-any-return]
+        if news:
+            known[1] = policy(news if known[1] is None else [known[1], *news], field.rank)
+        winner: list[Entry] | None = known[1]
+        return winner
 
 
-def _value(group: list[Entry]) -> Any:
+def shown_value(group: list[Entry]) -> Any:
+    """The value of equal entries; ``ABSENT`` if that is a deletion."""
     value = group[0].value
     return ABSENT if value is None else decode(value)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from concordant.causal import order_of
+from concordant.causal import Register, order_of
 from concordant.errors import MisshapenError
 from concordant.kinds.base import Field, Kind, Look
 from concordant.kinds.keyed import Keyed
@@ -121,22 +121,15 @@ class Set(Keyed, Kind, metaclass=Interned):
             return self.read_records(look, field, path, public, cell, self.by)
 
         def shown(look: Look, cell: Any) -> Any:
-            alive = ((key, look.entries(entries)) for key, entries in cell.items() if key is not None)
-            order = [
-                ((*min((order_of(e.stamps[0]), e.place) for e in entries), key), entries)
-                for key, entries in alive
-                if entries
-            ]
-            if not order and not look.entries(cell.get(None, ())):
+            elements = _elements(look, cell)
+            if not elements.order and not look.entries(cell.get(None, ())):
                 return ABSENT
-            order.sort(key=lambda pair: pair[0])
-            texts: list[Any] = [entries[0].value for _, entries in order]
-            if field.canon is not canonical:  # elements of before may stand at places of their own
-                distinct: dict[bytes, bytes] = {}
-                for text in texts:
-                    distinct.setdefault(field.canon(text), text)
-                texts = [*distinct.values()]
-            return [decode(text) for text in texts]
+            if field.canon is canonical:
+                return elements.values()
+            distinct: dict[bytes, bytes] = {}  # elements of before may stand at places of their own
+            for _, text in elements.order:
+                distinct.setdefault(field.canon(text), text)
+            return [decode(text) for text in distinct.values()]
 
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
@@ -154,6 +147,65 @@ def _may_stand(field: Field, value: bytes, key: str) -> bool:
         return key.encode() in _places(field, value) or canonical(encode(decode(key.encode()))) == key.encode()
     except ValueError:
         return False
+
+
+Element = tuple[tuple[Any, ...], bytes]
+"""An element's place, by when it was added, and its JSON."""
+
+
+class _Elements:
+    """The elements of a set as they were read: by key and in order."""
+
+    __slots__ = ("_decoded", "by_key", "order")
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, Element] = {}
+        self.order: list[Element] = []
+        self._decoded: list[Any] = []
+
+    def put(self, key: str, element: Element | None) -> bool:
+        """Takes what stands at a key now; tells whether the order is still right."""
+        before = self.by_key.pop(key, None)
+        if element is None:
+            return before is None
+        self.by_key[key] = element
+        follows = before is None and (not self.order or element > self.order[-1])
+        if follows:
+            self.order.append(element)
+        return follows
+
+    def sort(self) -> None:
+        """Puts them in order."""
+        self.order = sorted(self.by_key.values())
+        self._decoded = []
+
+    def values(self) -> list[Any]:
+        """The elements in order, as values."""
+        self._decoded += [decode(text) for _, text in self.order[len(self._decoded) :]]
+        return list(self._decoded)
+
+
+def _elements(look: Look, cell: Any) -> _Elements:
+    """The elements of a set that stand, in the order in which they were added."""
+    here = look.here
+    if here is None or here.parts is None or here.changed is None:
+        found, changed = _Elements(), cell
+    else:
+        found, changed = here.parts, here.changed
+    follow = [found.put(key, _element(look, key, cell.get(key, ()))) for key in changed if key is not None]
+    if not all(follow):
+        found.sort()
+    if here is not None:
+        here.parts = found
+    return found
+
+
+def _element(look: Look, key: str, register: Register) -> Element | None:
+    entries = look.entries(register)
+    if not entries:
+        return None
+    first = min([(order_of(e.confirms[0] if e.confirms else e.stamp), e.place) for e in entries])
+    return (*first, key), entries[0].value or b"null"
 
 
 class _Reducing(Reducer, Set):

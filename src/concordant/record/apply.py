@@ -130,7 +130,7 @@ def _anew(write: Write) -> Write:
 
 
 def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str) -> Applied:
-    covering = record.covering or any(path[-1] is None for path in record.suspects)
+    covering = record.covering or bool(record.tombs)
     change = Change(
         tree,
         write.stamp,
@@ -141,6 +141,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         own=write.own,
         adding=write.mode == "add",
         apart=write.apart,
+        unseen=record.is_news,
     )
     take_back(change, root, write.earlier)
     taken_back = dict(change.after)
@@ -337,7 +338,7 @@ def _take_back(change: Change, root: Field, earlier: Earlier, to_go: Set[tuple[P
             continue
         field = field_at(root, path)
         if isinstance(field.kind, Counter) and path[-1] is not None:
-            change.set(path, field.kind.taken_back(current, before, after, dot, change.stamp))
+            field.kind.take_back(change, path, before, after, dot)
             continue
         entries = current if isinstance(current, tuple) else ()
         if not any(_identity(entry.stamp) == identity for entry in entries):

@@ -11,6 +11,7 @@ from concordant.causal import Stamp, VersionVector
 from concordant.errors import MisshapenError
 from concordant.kinds import Field
 from concordant.kinds.shape import check_register
+from concordant.limits import MOST_ENTRIES
 from concordant.record.leases import Lease
 from concordant.record.record import Record
 from concordant.sequence.pieces import Sequence
@@ -22,12 +23,13 @@ MOST_WRITES = 2**62
 """No replica has made more."""
 
 
-def check_record(record: Record, root: Field, until: float) -> None:
+def check_record(record: Record, root: Field, until: float, most: int = MOST_ENTRIES) -> None:
     """Makes sure that a record can be joined, read and written to like one made here.
 
     Args:
         root: the field of the whole document, by the schema here.
         until: in seconds since the epoch: no write can be later.
+        most: how many entries it may have.
 
     Raises:
         MisshapenError: it is none; says why.
@@ -39,8 +41,12 @@ def check_record(record: Record, root: Field, until: float) -> None:
         for lease in record.leases:
             _check_stamp(lease.stamp, record.vector, until)
             _check_lease(lease)
+        count = 0
         for _, leaf in leaves(record.tree):
             for stamp in _stamps(leaf):
+                count += 1
+                if count > most:
+                    raise MisshapenError(f"it has more than {most} entries, which is what is accepted (Limits.entries)")
                 _check_stamp(stamp, record.vector, until)
         root.kind.check(root, {part: node for part, node in record.tree.items() if part != PARKED})
         if PARKED in record.tree:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from concordant.causal import Stamp, order_of
 from concordant.kinds import Contest, Field, Look, Option
+from concordant.kinds.look import Weighed, digest_of
 from concordant.kinds.record import OpenRecord, open_field, split_slot
-from concordant.tree import PARKED, Path, Tree, alternatives, leaf_at
+from concordant.tree import PARKED, Path, Tree, leaf_at
 from concordant.tree.parts import stamps_below
-from concordant.values import ABSENT, decode, encode
+from concordant.values import ABSENT, JSON, canonical, decode, encode
 
 __all__ = ["Spot", "ask_about_parked", "parked_names", "spot_of"]
 
@@ -55,37 +57,47 @@ def parked_names(tree: Tree) -> list[str]:
 
 def ask_about_parked(look: Look, root: Field, tree: Tree, value: dict[str, Any]) -> None:
     """Adds a question for each place at which something is parked, with what stands there beside it."""
+    known = look.memory.parked if look.memory is not None else {}
     spots: dict[tuple[str, ...], Spot] = {}
     waiting: dict[tuple[str, ...], list[Option]] = {}
+    digests: dict[tuple[str, ...], int] = {}
     for text, register in tree[PARKED].items():
         spot = spot_of(root, tuple(json.loads(text)))
         if spot is not None:
+            weighed = known.get(text)
+            if weighed is None or not weighed.grown(register):
+                weighed = known[text] = Weighed(register)
+            options, digest = _options(weighed, spot.rest)
             spots[spot.public] = spot
-            waiting.setdefault(spot.public, []).extend(_options(register, spot.rest))
+            waiting.setdefault(spot.public, []).extend(options)
+            digests[spot.public] = digests.get(spot.public, 0) + digest
     for public, options in waiting.items():
         _, place, field, _ = spots[public]
         current: Any = value
         for part in public:
             current = current.get(part, ABSENT) if isinstance(current, dict) else ABSENT
+        base: Any = ABSENT
         if current is not ABSENT:
-            options = [Option(encode(current), _writers(tree, place, field)), *options]
-        base = ABSENT if current is ABSENT else encode(current)
-        look.contests.append(Contest(public, place, "type", "", base, tuple(options), field))
+            base = encode(current)
+            options = [Option(base, _writers(tree, place, field)), *options]
+            digests[public] += digest_of(canonical(base))
+        contest = Contest(public, place, "type", "", base, tuple(options), field, digests[public])
+        look.add((PARKED, *public), contest)
 
 
-def _options(register: Any, rest: tuple[str, ...]) -> list[Option]:
-    """What is parked, as a value of the place where it is asked about."""
-    options = []
-    for group in alternatives(register):
-        stamps = sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of)
-        text = group[0].value
-        if rest and text is not None:
-            whole: Any = decode(text)
-            for part in reversed(rest):
-                whole = {part: whole}
-            text = encode(whole)
-        options.append(Option(text, tuple(stamps)))
-    return options
+def _options(weighed: Weighed, rest: tuple[str, ...]) -> tuple[Iterable[Option], int]:
+    """What is parked, as values of the place where it is asked about, and what tells these from others."""
+    if not rest:
+        return weighed.options(), weighed.digest
+    options = [Option(_within(one.value, rest), one.stamps, one.agents) for one in weighed.options()]
+    return options, sum(digest_of(None if one.value is None else canonical(one.value)) for one in options)
+
+
+def _within(text: JSON | None, rest: tuple[str, ...]) -> JSON | None:
+    whole: Any = ABSENT if text is None else decode(text)
+    for part in reversed(rest):
+        whole = {part: whole}
+    return None if text is None else encode(whole)
 
 
 def _writers(tree: Tree, place: Path, field: Field) -> tuple[Stamp, ...]:

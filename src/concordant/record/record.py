@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from concordant.causal import SeenBy, Stamp, VersionVector, merge_vectors, order_of, seen_everything, source_of
+from concordant.causal import (
+    Register,
+    SeenBy,
+    Stamp,
+    VersionVector,
+    merge_vectors,
+    order_of,
+    seen_everything,
+    source_of,
+)
+from concordant.kinds.look import Memory
 from concordant.record.leases import Leases, end_of, over
 from concordant.sequence.pieces import Sequence
 from concordant.sequence.splice import Spliced
@@ -30,8 +40,6 @@ Setting = tuple[float, str, int, JSON | None]
 """Something remembered beside the value: the place of its write in the order of writes, and the JSON (``None``: unset).
 The newest stands."""
 
-_NONE: frozenset[Path] = frozenset()
-
 
 class Record:
     """The state of one document.
@@ -45,6 +53,8 @@ class Record:
         version: the number of the last local commit to it.
         arrivals: when writes of other replicas came here.
         suspects: the paths at which something may be contested.
+        tombs: those of them that are containers.
+        memory: what was read of the tree, kept up to date with it (``concordant.record.view``).
         pending: journal rows of writes not yet applied to the tree (by the layer that keeps the record).
         recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
@@ -69,12 +79,14 @@ class Record:
         "foreseen",
         "leases",
         "lives",
+        "memory",
         "pending",
         "reborn",
         "recent",
         "settings",
         "suspects",
         "swept",
+        "tombs",
         "touched",
         "tree",
         "updated_at",
@@ -87,7 +99,9 @@ class Record:
         self.vector: VersionVector = {}
         self.version = 0
         self.arrivals: tuple[Arrival, ...] = ()
-        self.suspects: frozenset[Path] = _NONE
+        self.suspects: set[Path] = set()
+        self.tombs: set[Path] = set()
+        self.memory: Memory | None = None
         self.pending: list[Any] = []
         self.recent: list[tuple[int, float, str]] = []
         self.covering = False
@@ -105,12 +119,12 @@ class Record:
 
     def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
         """Takes over changes; ``stamp`` is that of the write that made them."""
-        for path, before, after in changes:
+        for change in changes:
+            path, before, after = change
             place_leaf(self.tree, path, after)
-            if suspicious(path, after):
-                self.suspects |= {path}
-            elif path in self.suspects:
-                self.suspects -= {path}
+            if self.memory is not None:
+                self.memory.note(change)
+            self._suspect(path, before, after)
             if path[-1] is None:
                 self._node(before, after)
         if stamp is not None:
@@ -126,6 +140,20 @@ class Record:
         """Notes that more writes are known."""
         if vector:
             self.vector = merge_vectors((self.vector, vector))
+
+    def _suspect(self, path: Path, before: Any, leaf: Any) -> None:
+        if path[-1] is None and path not in self.tombs and isinstance(before, tuple) and leaf and leaf[:-1] == before:
+            leaf = leaf[-1:]  # of what was there nothing was
+        for found in (self.suspects, self.tombs) if path[-1] is None else (self.suspects,):
+            if suspicious(path, leaf):
+                found.add(path)
+            else:
+                found.discard(path)
+
+    def is_news(self, path: Path, register: Register, seen: SeenBy) -> bool:
+        """Whether it is certain that somebody has seen nothing of a register."""
+        weighed = self.memory.weighed(path) if self.memory is not None else None
+        return weighed is not None and weighed.is_news(register, seen)
 
     def remember(self, settings: Mapping[str, JSON | None], stamp: Stamp) -> None:
         """Takes over what a write says about the document beside its value."""
@@ -183,7 +211,7 @@ class Record:
         twin.lives = self.lives
         twin.pending = list(self.pending)
         twin.recent = list(self.recent)
-        twin.suspects = self.suspects
+        twin.suspects, twin.tombs = set(self.suspects), set(self.tombs)
         twin.covering = self.covering
         twin.created_at, twin.updated_at = self.created_at, self.updated_at
         twin.settings = dict(self.settings)
@@ -193,9 +221,11 @@ class Record:
 
     def recount(self) -> None:
         """Finds suspects and kept leaves anew, for a tree that was not made by ``commit``."""
-        self.suspects = frozenset(path for path, leaf in leaves(self.tree) if suspicious(path, leaf))
+        self.suspects, self.tombs = set(), set()
         self.covering = False
+        self.memory = None
         for path, leaf in leaves(self.tree):
+            self._suspect(path, None, leaf)
             if path[-1] is None:
                 self._node(None, leaf)
         self.cache = None

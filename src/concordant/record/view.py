@@ -2,34 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from concordant.causal import Stamp, has_met, order_of
-from concordant.kinds import Contest, Field, Look, Option
-from concordant.kinds.base import reading
-from concordant.kinds.record import OpenRecord, field_at, public_path, split_slot
+from concordant.causal import has_met
+from concordant.kinds import Contest, Field, Look
+from concordant.kinds.look import Memory
+from concordant.kinds.record import OpenRecord, split_slot
 from concordant.record.drift import Fit, adapted, fitted, former_names
+from concordant.record.fitting import Fitting
 from concordant.record.leases import earlier_lives, living
 from concordant.record.parked import ask_about_parked, parked_names
 from concordant.record.record import Record
-from concordant.sequence.pieces import Sequence
-from concordant.tree import PARKED, Path, Tree, leaf_at, leaves, place_leaf, restored
-from concordant.values import ABSENT, JSON, encode
+from concordant.tree import PARKED, Path, Tree, restored
+from concordant.values import ABSENT, JSON, decode, encode
 
 __all__ = ["View", "view"]
 
+Settled = tuple[tuple[str, ...], str]
 
-class View(NamedTuple):
-    """What a record shows: the value's JSON (``None``: there is no document), the contests, what policies settled
-    (path, policy), the names of stored fields that the model does not have, and whether some of what is stored is not
-    such as the model makes."""
 
-    body: JSON | None
-    contests: tuple[Contest, ...]
-    settled: tuple[tuple[tuple[str, ...], str], ...]
-    undeclared: tuple[str, ...]
-    drifts: bool = False
+class View:
+    """What a record shows.
+
+    Attributes:
+        exists: whether there is a document.
+        undeclared: the names of stored fields that the model does not have.
+        drifts: whether some of what is stored is not such as the model makes.
+    """
+
+    __slots__ = ("_body", "_contests", "_memory", "_settled", "_value", "drifts", "exists", "undeclared")
+
+    def __init__(
+        self,
+        body: JSON | None,
+        contests: Iterable[Contest] = (),
+        settled: Iterable[Settled] = (),
+        undeclared: tuple[str, ...] = (),
+        drifts: bool = False,
+    ) -> None:
+        self.exists = body is not None
+        self.undeclared = undeclared
+        self.drifts = drifts
+        self._body = body
+        self._value: Any = ABSENT
+        self._memory: Memory | None = None
+        self._contests = tuple(contests)
+        self._settled = tuple(settled)
+
+    @classmethod
+    def of(cls, value: Any, look: Look, undeclared: tuple[str, ...], drifts: bool) -> View:
+        """What was read."""
+        memory = look.memory
+        made = cls(None, look.contests if memory is None else (), look.settled, undeclared, drifts)
+        made._value, made._memory = value, memory
+        made.exists = value is not ABSENT
+        return made
+
+    @property
+    def body(self) -> JSON | None:
+        """The value's JSON (``None``: there is no document)."""
+        if self._body is None and self.exists:
+            self._body = encode(self._value)
+            self._value = ABSENT
+        return self._body
+
+    @property
+    def contests(self) -> tuple[Contest, ...]:
+        """What is contested."""
+        if self._memory is None:
+            return self._contests
+        return tuple([contest for found in self._memory.contests.values() for contest in found])
+
+    def contests_near(self, place: Path) -> Iterable[Contest]:
+        """What is contested, what is contested at a place first."""
+        if self._memory is not None:
+            yield from self._memory.contests.get(place, ())
+        yield from self.contests
+
+    @property
+    def settled(self) -> tuple[Settled, ...]:
+        """What policies settled (path, policy)."""
+        if self._memory is None:
+            return self._settled
+        return tuple([one for found in self._memory.settled.values() for one in found])
+
+    @property
+    def news(self) -> Mapping[Path, tuple[tuple[Contest, ...], tuple[Contest, ...]]] | None:
+        """What was contested and what is now, at the places where that has changed since ``told``; ``None``: nobody
+        was told."""
+        memory = self._memory
+        if memory is None or memory.news is None:
+            return None
+        return {place: (before, memory.contests.get(place, ())) for place, before in memory.news.items()}
+
+    def is_of(self, memory: Memory | None) -> bool:
+        """Whether it was read with this memory."""
+        return self._memory is memory
+
+    def told(self) -> None:
+        """Whoever has to know of the contests does."""
+        if self._memory is not None:
+            self._memory.news = {}
+
+    def settled_at(self, paths: Iterable[Path]) -> tuple[Settled, ...]:
+        """What policies settled at places that a write changed."""
+        if self._memory is None:
+            return self._settled
+        settled = self._memory.settled
+        found: dict[Settled, None] = {}
+        for path in paths if settled else ():
+            for depth in range(len(path) + 1):
+                found |= dict.fromkeys(settled.get(path[:depth], ()))
+        return tuple(found)
+
+    def shows(self, body: JSON) -> View:
+        """The same with another value."""
+        return View(body, self.contests, self.settled, self.undeclared, self.drifts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, View):
+            return NotImplemented
+        mine = (self.body, self.contests, self.settled, self.undeclared)
+        return mine == (other.body, other.contests, other.settled, other.undeclared)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def view(
@@ -42,6 +139,9 @@ def view(
 ) -> View:
     """Reads a record.
 
+    Where something is or may be contested, what was read is kept with the record, and the next reading after a change
+    reads what has changed.
+
     Args:
         fits: whether a value satisfies the model's constraints, where it has any beyond its fields' types; writes
             that break them are held back, in (time, dot) order, and contested.
@@ -52,27 +152,51 @@ def view(
         tree, moves = adapted(tree, root, fit)
         drifts = bool(moves)
     look = Look(on_delete, sort_keys=has_met(record.vector))
+    if fit is not None or tree is not record.tree or not (record.suspects or fits):
+        record.memory = None
+    else:
+        look.memory = _memory_of(record, root, look)
+    try:
+        return _viewed(tree, root, look, None if fits is None else _on_copies(fits), fit, drifts)
+    except BaseException:
+        record.memory = None
+        raise
 
-    def shown(look: Look, tree: Tree) -> Any:
-        nonlocal drifts
-        value: Any = root.kind.read(look, root, (), (), tree) if tree else ABSENT
-        if fit is not None:
-            value, misfits = fitted(look, root, tree, value, fit)
-            drifts = drifts or misfits
-        return value
 
-    value = shown(look, tree)
+def _on_copies(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """What was read stays as it is, whatever validators do to what they are given."""
+    return lambda value: fits(decode(encode(value)))
+
+
+def _memory_of(record: Record, root: Field, look: Look) -> Memory:
+    """What is known of a record, if it was read in the same way."""
+    way = (root, look.on_delete, look.sort_keys)
+    memory = record.memory
+    if memory is None or memory.way[0] is not root or memory.way != way:
+        memory = record.memory = Memory(way)
+    return memory
+
+
+def _viewed(
+    tree: Tree, root: Field, look: Look, fits: Callable[[Any], bool] | None, fit: Fit | None, drifts: bool
+) -> View:
+    value: Any = look.whole(root, tree) if tree else ABSENT
+    if fit is not None:
+        value, misfits = fitted(look, root, tree, value, fit)
+        drifts = drifts or misfits
     drifts = drifts or any(contest.reason == "schema" for contest in look.contests)
-    if value is not ABSENT and fits is not None and not fits(value):
-        value, drifts = _largest_fitting(tree, root, look, fits, shown), True
+    if value is not ABSENT and fits is not None:
+        value, breaks = _fitted(tree, root, look, value, fits, fit)
+        drifts = drifts or breaks
     if value is ABSENT and PARKED in tree and not tree.get(None):
         value = {}
-    if value is ABSENT:
-        return View(None, tuple(look.contests), tuple(look.settled), (), drifts)
-    if PARKED in tree:
-        ask_about_parked(look, root, tree, value)
-    undeclared = _undeclared(tree, root) if len(tree) > len(value) else ()
-    return View(encode(value), tuple(look.contests), tuple(look.settled), undeclared, drifts)
+    undeclared: tuple[str, ...] = ()
+    if value is not ABSENT:
+        if PARKED in tree:
+            ask_about_parked(look, root, tree, value)
+        undeclared = _undeclared(tree, root) if len(tree) > len(value) else ()
+    look.close()
+    return View.of(value, look, undeclared, drifts)
 
 
 def _standing(record: Record) -> Tree:
@@ -90,89 +214,23 @@ def _undeclared(tree: Tree, root: Field) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name not in known))
 
 
-def _largest_fitting(
-    tree: Tree, root: Field, look: Look, fits: Callable[[Any], bool], shown: Callable[[Look, Tree], Any]
-) -> Any:
-    """Applies the live writes in (time, dot) order and holds back each that would break a constraint.
-
-    A write is taken as a whole if it fits, else entry by entry, so that one bad field does not cost the others.
-    """
-    contested = {contest.path for contest in look.contests}
-    by_write: dict[tuple[Any, ...], set[tuple[Stamp, Path]]] = {}
-    for path, leaf in leaves(tree):
-        if path[0] == PARKED:
-            continue
-        stamps = leaf.stamps() if isinstance(leaf, Sequence) else (entry.stamp for entry in leaf)
-        for stamp in stamps:
-            by_write.setdefault(order_of(stamp), set()).add((stamp, _cell(root, path)))
-    taken: set[tuple[Stamp, Path]] = set()
-    held: dict[tuple[tuple[str, ...], Path], list[tuple[Stamp, Any]]] = {}
-    value: Any = ABSENT
-    quiet_kept = look.contests[:]
-
-    def read(parts: set[tuple[Stamp, Path]]) -> Any:
-        return shown(Look(look.on_delete), _restricted(tree, root, parts))
-
-    for order in sorted(by_write):
-        parts = by_write[order]
-        candidate = read(taken | parts)
-        if candidate is ABSENT or fits(candidate):
-            taken |= parts
-            continue
-        for part in sorted(parts, key=lambda item: repr(item[1])):
-            candidate = read(taken | {part})
-            if candidate is ABSENT or fits(candidate):
-                taken.add(part)
-                continue
-            stamp, cell = part
-            path = public_path(root, cell)
-            if path not in contested:
-                held.setdefault((path, cell), []).append((stamp, _own_value(tree, root, cell, stamp)))
-    value = read(taken)
-    look.contests[:] = [contest for contest in quiet_kept if contest.path not in {path for path, _ in held}]
-    for (path, cell), items in held.items():
-        current: Any = {} if value is ABSENT else value
-        for name in path:
-            current = current.get(name, ABSENT) if isinstance(current, dict) else ABSENT
-        groups: dict[bytes, list[Stamp]] = {}
-        for stamp, own in items:
-            groups.setdefault(encode(own), []).append(stamp)
-        options = tuple(Option(text, tuple(sorted(stamps, key=order_of))) for text, stamps in groups.items())
-        base = ABSENT if current is ABSENT else encode(current)
-        look.contests.append(Contest(path, cell, "invalid", "", base, options, field_at(root, cell)))
-    return value if value is not ABSENT else {}
-
-
-def _cell(root: Field, path: Path) -> Path:
-    """The place of the field (or map key) that a leaf belongs to."""
-    return _places(root, path)
-
-
-def _places(root: Field, path: Path) -> Path:
-    depth = len(public_path(root, path))
-    return path[:depth]
-
-
-def _restricted(tree: Tree, root: Field, parts: set[tuple[Stamp, Path]]) -> Tree:
-    """The tree made of the given writes at the given places alone."""
-    result: Tree = {}
-    for path, leaf in leaves(tree):
-        cell = _cell(root, path)
-        if isinstance(leaf, Sequence):
-            only = leaf.only(lambda stamp, cell=cell: (stamp, cell) in parts)  # type: ignore[misc]
-            if only.is_alive():
-                place_leaf(result, path, only)
-        else:
-            place_leaf(result, path, tuple(entry for entry in leaf if (entry.stamp, cell) in parts))
-    return result
-
-
-def _own_value(tree: Tree, root: Field, cell: Path, stamp: Stamp) -> Any:
-    """What one write contributed at a place, as a value of the field's kind."""
-    only = _restricted({**tree}, root, {(stamp, cell)})
-    part = leaf_at(only, cell)
-    field = field_at(root, cell)
-    if part is None:
-        return None
-    value = reading(field, part)
-    return None if value is ABSENT else value
+def _fitted(
+    tree: Tree, root: Field, look: Look, value: Any, fits: Callable[[Any], bool], fit: Fit | None
+) -> tuple[Any, bool]:
+    """What is shown of a value that may break a constraint, and whether it does: then the writes that fit, in their
+    order."""
+    memory = look.memory
+    fitting: Fitting | None = memory.fitting if memory is not None else None
+    changes = memory.changes if memory is not None else []
+    if fits(value):
+        if fitting is not None:
+            fitting.put_off(changes)
+        return value, False
+    if fitting is None or not fitting.goes_on(changes):
+        fitting = Fitting(tree, root, look, fits, fit)
+    if memory is not None:
+        memory.fitting = fitting
+    contested = {contest.path for contest in look.found()}
+    for place, contest in fitting.contests(contested):
+        look.add(place, contest)
+    return fitting.value, True

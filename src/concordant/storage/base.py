@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from concordant.causal import Stamp, VersionVector
 from concordant.escalation import Escalation, Event
+from concordant.limits import Limits
 from concordant.record import Record
 from concordant.storage.conditions import Condition
 from concordant.storage.events import Events
@@ -252,10 +253,12 @@ class Storage(Protocol):
         replica: this store's name in dots.
         live: whether states are live objects: a record changes in place, so it is read inside ``reading()``, and
             writes can be put off in it.
+        limits: what the workspace allows.
     """
 
     replica: str
     live: ClassVar[bool]
+    limits: Limits
 
     @property
     def read_only(self) -> bool:

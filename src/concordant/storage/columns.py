@@ -142,6 +142,7 @@ def dump_escalation(escalation: Escalation) -> bytes:
             "by": e.by,
             "decision": _dump_value(e.decision),
             "place": e.place,
+            "more": e.more,
         }
     )
 
@@ -164,6 +165,7 @@ def load_escalation(data: bytes) -> Escalation:
         ),
         state=found["state"],
         has_base=found["has_base"],
+        more=found.get("more", 0),
         opened_at=_time(found["opened_at"]),
         by=found["by"],
         decision=_load_value(*found["decision"]),

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from concordant.causal import VersionVector, merge_vectors
 from concordant.errors import StorageError
 from concordant.escalation import Escalation, Event
+from concordant.limits import Limits
 from concordant.record import Record
 from concordant.storage import instants
 from concordant.storage.base import (
@@ -62,6 +63,7 @@ class MemoryStorage:
     """
 
     live: ClassVar[bool] = True
+    limits = Limits()
 
     def __init__(self, replica: str, journal: int = 10_000) -> None:
         self.replica = replica
@@ -144,7 +146,7 @@ class MemoryStorage:
             if beside is not None:
                 self._save_beside((namespace, key), beside, now)
                 if self._told is None:
-                    self.events.note(n, now, beside.events)
+                    self.events.note(n, now, beside.events, self.limits.backlog)
                 else:
                     self._told.append((n, now, beside.events))
             if row is None:
@@ -204,7 +206,7 @@ class MemoryStorage:
             finally:
                 self._told = None
             for commit in told:
-                self.events.note(*commit)
+                self.events.note(*commit, self.limits.backlog)
 
     def _save_beside(self, place: Place, beside: Beside, now: float) -> None:
         if beside.erases:
@@ -213,15 +215,18 @@ class MemoryStorage:
                 del self.closed[id_]
             kept = [row for row in self.rows_kept if row[0] != place[0] or row[1] != place[1]]
             self.rows_kept = deque(kept, maxlen=self._journal)
-        if beside.open is not None or beside.erases:
             for id_ in self.open.pop(place, _NONE):
                 del self.places[id_]
         if beside.open:
             self.open[place] = beside.open
-            for id_ in beside.open:
-                self.places[id_] = place
-                self.closed.pop(id_, None)
+        elif beside.open is not None:
+            self.open.pop(place, None)
+        for event in beside.events:
+            if event.kind in ("opened", "reopened"):
+                self.places[event.escalation.id] = place
+                self.closed.pop(event.escalation.id, None)
         for escalation in beside.closed:
+            self.places.pop(escalation.id, None)
             self.closed[escalation.id] = (now, escalation)
         while len(self.closed) > MOST_CLOSED:
             self.closed.popitem(last=False)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 
 from concordant.escalation import Event
+from concordant.limits import MOST_BACKLOG
 from concordant.storage.events import Cursor, Listener, Told
 from concordant.storage.forking import free_in_child
 
 __all__ = ["MemoryEvents"]
 
-MOST = 10_000
-"""How many events are kept for those who were away."""
+log = logging.getLogger("concordant")
 
 
 class MemoryEvents:
@@ -25,31 +26,42 @@ class MemoryEvents:
 
     def __init__(self) -> None:
         self._news = free_in_child(threading.Condition())
-        self._kept: deque[tuple[float, Told]] = deque(maxlen=MOST)
+        self._kept: deque[tuple[float, Told]] = deque()
         self._last: Cursor = (0, -1)
         self._reached: dict[str, tuple[Cursor, str, float]] = {}
 
-    def note(self, n: int, time: float, events: Sequence[Event]) -> None:
-        """Takes the events of a commit."""
+    def note(self, n: int, time: float, events: Sequence[Event], most: int = MOST_BACKLOG) -> None:
+        """Takes the events of a commit; so many are kept for those who were away."""
         if events:
             with self._news:
                 self._last = (n, len(events) - 1)
                 self._kept += [(time, Told((n, number), "", event)) for number, event in enumerate(events)]
+                self._drop_oldest(most)
                 self._news.notify_all()
+
+    def _drop_oldest(self, most: int) -> None:
+        gone: Told | None = None
+        while len(self._kept) > most:
+            gone = self._kept.popleft()[1]
+        if gone is not None:
+            for name, (cursor, holder, until) in self._reached.items():
+                if cursor < gone.cursor:
+                    log.warning("events are dropped that the subscriber %s has not fetched (Limits.backlog)", name)
+                    self._reached[name] = (gone.cursor, holder, until)
 
     def forget_before(self, time: float) -> None:
         """Forgets old events that every named subscriber has dealt with."""
         with self._news:
             waiting = min((cursor for cursor, *_ in self._reached.values()), default=None)
             dealt_with = [k for k in self._kept if k[0] >= time or (waiting is not None and k[1].cursor > waiting)]
-            self._kept = deque(dealt_with, maxlen=MOST)
+            self._kept = deque(dealt_with)
 
     def erase(self, namespace: tuple[str, ...], key: str) -> None:
         """Forgets the events of a document."""
         with self._news:
             kept = [(told.event.escalation, at, told) for at, told in self._kept]
             others = [(at, told) for e, at, told in kept if (e.namespace, e.key) != (namespace, key)]
-            self._kept = deque(others, maxlen=MOST)
+            self._kept = deque(others)
 
     def now(self) -> Cursor:
         with self._news:

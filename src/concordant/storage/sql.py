@@ -15,6 +15,7 @@ from pydantic_core import from_json
 from concordant.causal import VersionVector
 from concordant.errors import DamagedDocumentError, StorageError
 from concordant.escalation import Escalation
+from concordant.limits import Limits
 from concordant.record import Record
 from concordant.storage import examining, instants, listing, upkeep
 from concordant.storage.base import (
@@ -83,6 +84,7 @@ class SqlStorage:
     """
 
     live: ClassVar[bool] = False
+    limits = Limits()
 
     _projection: Projection
 
@@ -439,7 +441,7 @@ class SqlStorage:
         self.replica = replica
 
     def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
-        done = upkeep.forget(self.database, places, rows_before)
+        done = upkeep.forget(self.database, places, rows_before, self.limits.backlog)
         for place, _ in places:
             self._cache.drop(place)
         return done

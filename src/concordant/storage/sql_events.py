@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from concordant.escalation import Event
@@ -10,6 +11,8 @@ from concordant.storage.database import Database, Writing
 from concordant.storage.events import Cursor, Listener, Told
 
 __all__ = ["SqlEvents", "forget_events"]
+
+log = logging.getLogger("concordant")
 
 LAST = 1 << 31
 """After every event of a commit."""
@@ -91,8 +94,18 @@ class SqlEvents:
         self._database.write(lambda tx: tx.run("DELETE FROM concordant_subscribers WHERE name = ?", (name,)))
 
 
-def forget_events(tx: Writing, before: float) -> None:
-    """Deletes old events that every named subscriber has dealt with, and escalations closed before a time."""
+def forget_events(tx: Writing, before: float, most: int) -> None:
+    """Deletes old events that every named subscriber has dealt with, those beyond the newest so many, and escalations
+    closed before a time."""
+    beyond = tx.rows("SELECT n, place FROM concordant_events ORDER BY n DESC, place DESC LIMIT 1 OFFSET ?", (most,))
+    if beyond:
+        n, place = beyond[0]
+        for (name,) in tx.rows(
+            "SELECT name FROM concordant_subscribers WHERE n < ? OR (n = ? AND place < ?)", (n, n, place)
+        ):
+            log.warning("events are dropped that the subscriber %s has not fetched (Limits.backlog)", name)
+            tx.run("UPDATE concordant_subscribers SET n = ?, place = ? WHERE name = ?", (n, place, name))
+        tx.run("DELETE FROM concordant_events WHERE n < ? OR (n = ? AND place <= ?)", (n, n, place))
     tx.run(
         "DELETE FROM concordant_events WHERE time < ? AND NOT EXISTS (SELECT 1 FROM concordant_subscribers s "
         "WHERE s.n < concordant_events.n OR (s.n = concordant_events.n AND s.place < concordant_events.place))",

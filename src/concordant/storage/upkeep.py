@@ -88,13 +88,13 @@ def rename(database: Database, replica: str, upto: int) -> None:
     database.write(run)
 
 
-def forget(database: Database, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
-    """Deletes deleted documents and old journal rows and events, a page in each transaction."""
+def forget(database: Database, places: Sequence[tuple[Place, int]], rows_before: float, most_events: int) -> Forgotten:
+    """Deletes deleted documents, old journal rows, old events and those beyond so many, a page in each transaction."""
     documents = 0
     for start in range(0, len(places), PAGE):
         page = places[start : start + PAGE]
         documents += database.write(lambda tx, page=page: _forget_documents(tx, page))  # type: ignore[misc]
-    return Forgotten(documents, database.write(lambda tx: _forget_rows(tx, rows_before)))
+    return Forgotten(documents, database.write(lambda tx: _forget_rows(tx, rows_before, most_events)))
 
 
 def _forget_documents(tx: Writing, places: Sequence[tuple[Place, int]]) -> int:
@@ -115,12 +115,12 @@ def _forget_documents(tx: Writing, places: Sequence[tuple[Place, int]]) -> int:
     return gone
 
 
-def _forget_rows(tx: Writing, before: float) -> int:
+def _forget_rows(tx: Writing, before: float, most_events: int) -> int:
     ((count, upto),) = tx.rows("SELECT count(*), max(n) FROM concordant_journal WHERE time < ?", (before,))
     if count:
         tx.run("UPDATE concordant_store SET trimmed = ? WHERE trimmed < ?", (upto, upto))
         tx.run("DELETE FROM concordant_journal WHERE time < ?", (before,))
-    forget_events(tx, before)
+    forget_events(tx, before, most_events)
     return int(count)
 
 

@@ -6,7 +6,7 @@ it collected is also the journal's row: each path with the leaf before and after
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from concordant.causal import Agreed, Entry, Register, SeenBy, Stamp, order_of
@@ -19,14 +19,23 @@ from concordant.tree.leaves import (
     Path,
     Tree,
     agreed,
-    alternatives,
+    are_different,
     beside,
     gathered,
     is_alive,
     leaf_at,
     leaves,
 )
-from concordant.tree.parts import oldest_of_each_agent, parted, replaced_what_was_seen, split_by, uncovered, unseen_part
+from concordant.tree.parts import (
+    confirmed,
+    oldest_of_each_agent,
+    parted,
+    parted_by,
+    replaced_what_was_seen,
+    split_by,
+    uncovered,
+    unseen_part,
+)
 from concordant.values import JSON, Canon, canonical, same
 
 __all__ = ["Change"]
@@ -46,6 +55,8 @@ class Change:
         adding: whether a contributed text or list is all new, and never what the writer read with more at its end.
         runs: how many runs and strikes of this write there are already.
         apart: which writes its writer had seen of single top-level fields, where that is not the same for all.
+        unseen: tells of a place, the register there and what a writer has seen whether it is certain that it has seen
+            nothing of it.
     """
 
     def __init__(
@@ -61,6 +72,7 @@ class Change:
         adding: bool = False,
         runs: int = 0,
         apart: Mapping[str, SeenBy] = _ALIKE,
+        unseen: Callable[[Path, Register, SeenBy], bool] | None = None,
     ) -> None:
         self.apart = apart
         self._seen = seen
@@ -72,6 +84,7 @@ class Change:
         self.covering = covering
         self.own = own
         self.adding = adding
+        self._unseen = unseen
         self.after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
         self._empty = not tree
@@ -172,16 +185,18 @@ class Change:
             keep: leaves all entries and adds one (a sticky contested register).
             place: the value's place among those that this write adds to a set.
         """
-        self.set(path, self._written(self.register(path), value, canon, keep, place))
+        entries = self.register(path)
+        keep = keep or self.is_news(path, entries)
+        self.set(path, self._written(entries, value, canon, keep, place))
 
     def _written(self, entries: Register, value: JSON | None, canon: Canon, keep: bool, place: int) -> Register:
         if not entries:
             return (Entry(self.stamp, value, None, (), (), place),)
         seen = self.seen
-        gone = [] if keep else [entry for entry in entries if seen(entry.stamp)]
+        gone, kept = ([], entries) if keep else parted_by(entries, seen)
         if not gone:
             return (*entries, Entry(self.stamp, value, None, (), (), place))
-        contested = len(entries) > 1 and len(alternatives(entries, canon)) > 1
+        contested = are_different(entries, canon)
         if contested:
             base = agreed(tuple(gone))
         else:
@@ -189,15 +204,14 @@ class Change:
             base = Agreed(*newest.stamp[:3], newest.value)
         if self.deciding and contested:
             base = Agreed(*(base[:3] if base else (0.0, "", 0)), value)
-        confirms: tuple[Stamp, ...] = ()
-        for entry in gone:
-            if same(entry.value, value, canon):
-                confirms += entry.stamps
+        confirms = confirmed([entry for entry in gone if same(entry.value, value, canon)])
         if confirms:
-            confirms = oldest_of_each_agent(confirms)
             place = min((entry.stamps[0], entry.place) for entry in gone)[1]
-        kept = tuple(entry for entry in entries if entry not in gone)
         return (*kept, Entry(self.stamp, value, base, confirms, (), place))
+
+    def is_news(self, path: Path, register: Register) -> bool:
+        """Whether it is certain that the writer has seen nothing of a register."""
+        return self._unseen is not None and len(register) > 1 and self._unseen(path, register, self.seen)
 
     def remove_seen(self, path: Path) -> bool:
         """Takes the entries seen out of a register, leaving nothing in their place; tells whether there were any."""
@@ -225,13 +239,16 @@ class Change:
         """Marks that the container exists, though it may be empty."""
         node = (*path, None)
         entries = self._register(node)
-        carried = gathered(c for e in entries if e.value is not None and self.seen(e.stamp) for c in e.covered)
-        kept = tuple(e for e in entries if e.value is None or not self.seen(e.stamp))
+        mine, kept = parted_by(entries, self.seen)
+        carried = gathered(c for e in mine if e.value is not None for c in e.covered)
+        if any(e.value is None for e in mine):
+            gone = {id(e) for e in mine if e.value is not None}
+            kept = tuple(e for e in entries if id(e) not in gone)
         self.after[node] = (*kept, Entry(self.stamp, PRESENT, covered=carried, place=place))
 
     def exists(self, path: Path) -> bool:
         """Whether the container is marked as existing, in the eyes of this writer."""
-        return any(e.value is not None and self.seen(e.stamp) for e in self._register((*path, None)))
+        return any(e.value is not None for e in parted_by(self._register((*path, None)), self.seen)[0])
 
     def enter(self, path: Path) -> None:
         """Prepares to write below a container that may have been deleted.

@@ -26,6 +26,7 @@ __all__ = [
     "Tree",
     "agreed",
     "alternatives",
+    "are_different",
     "beside",
     "gathered",
     "is_alive",
@@ -143,15 +144,18 @@ def beside(live: Leaf | None, covered: Leaf) -> Leaf:
 
 def alternatives(register: Register, canon: Canon = canonical) -> list[list[Entry]]:
     """The entries grouped by equal value; groups and entries in (time, dot) order of their oldest writes."""
-    ordered = sorted(register, key=lambda entry: order_of(entry.stamps[0]))
-    groups: list[list[Entry]] = []
-    for entry in ordered:
-        home = next((group for group in groups if same(group[0].value, entry.value, canon)), None)
-        if home is None:
-            groups.append([entry])
-        else:
-            home.append(entry)
-    return groups
+    groups: dict[bytes | None, list[Entry]] = {}
+    for entry in sorted(register, key=lambda entry: order_of(entry.stamps[0])):
+        groups.setdefault(None if entry.value is None else canon(entry.value), []).append(entry)
+    return list(groups.values())
+
+
+def are_different(register: Register, canon: Canon = canonical) -> bool:
+    """Whether a register holds different values."""
+    if len(register) < 2:
+        return False
+    value = register[0].value
+    return any(entry.value is not value and not same(entry.value, value, canon) for entry in register)
 
 
 def agreed(register: Register) -> Agreed | None:

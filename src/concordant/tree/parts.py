@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence as Items
 
-from concordant.causal import Entry, SeenBy, Stamp, order_of
+from concordant.causal import Entry, Register, Seen, SeenBy, Stamp, order_of
 from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
 from concordant.tree.leaves import PARKED, Leaf, Path, Tree, leaves, place_leaf
 
 __all__ = [
     "as_seen",
+    "confirmed",
     "oldest_of_each_agent",
     "parted",
+    "parted_by",
     "replaced_what_was_seen",
     "split_by",
     "stamps_below",
@@ -32,12 +34,25 @@ def stamps_below(cell: object) -> tuple[Stamp, ...]:
     return tuple(sorted(found, key=order_of))
 
 
+MOST_NAMED = 256
+"""How many agents an entry names that said the same before its own; who came later is in the journal."""
+
+
 def unseen_part(leaf: Leaf, seen: SeenBy) -> Leaf | None:
     """What remains of a leaf for a writer who takes away all it has seen."""
     if isinstance(leaf, Sequence):
         return withdraw(leaf, seen) if any(seen(stamp) for stamp in leaf.stamps()) else leaf
     kept = tuple(entry for entry in leaf if not seen(entry.stamp))
     return leaf if len(kept) == len(leaf) else kept
+
+
+def parted_by(register: Register, seen: SeenBy) -> tuple[list[Entry], Register]:
+    """The entries of a register that a writer has seen, and the rest."""
+    mine = seen.among(register) if isinstance(seen, Seen) else [entry for entry in register if seen(entry.stamp)]
+    if not mine:
+        return mine, register
+    known = set(map(id, mine))
+    return mine, tuple([entry for entry in register if id(entry) not in known])
 
 
 def replaced_what_was_seen(leaf: Leaf, seen: SeenBy) -> bool:
@@ -118,9 +133,19 @@ def parted(leaf: Leaf | None, covered: Leaf) -> tuple[Leaf | None, Leaf | None]:
     return live, rest or None
 
 
-def oldest_of_each_agent(stamps: tuple[Stamp, ...]) -> tuple[Stamp, ...]:
-    """The first of each agent's writes, in order."""
+def confirmed(entries: Items[Entry]) -> tuple[Stamp, ...]:
+    """What an entry confirms that replaces these, which are equal to it."""
+    if len(entries) == 1:
+        known, last = entries[0].confirms, entries[0].stamp
+        if len(known) >= MOST_NAMED or last.agent in [stamp.agent for stamp in known]:
+            return known
+        return (*known, last)
+    return oldest_of_each_agent([stamp for entry in entries for stamp in entry.stamps])
+
+
+def oldest_of_each_agent(stamps: Iterable[Stamp]) -> tuple[Stamp, ...]:
+    """The first of each agent's writes, in order, of the first agents."""
     oldest: dict[str, Stamp] = {}
     for stamp in sorted(stamps, key=order_of):
         oldest.setdefault(stamp.agent, stamp)
-    return tuple(oldest.values())
+    return tuple(oldest.values())[:MOST_NAMED]

@@ -152,7 +152,7 @@ def _pending(
     }
     if schema.model is not None:  # refused at once: whoever calls can mend a value, so it is not parked for others
         compile_schema(Schema(schema.model, on_invalid="raise")).incoming(namespace, key, values)
-    pending.body, pending.parked = schema.incoming(namespace, key, values)
+    pending.body, pending.parked = workspace.registry.incoming(schema, namespace, key, values)
     return pending
 
 

@@ -56,7 +56,7 @@ class Calls(Keeping):
         >>> [str(e) for e in ws.escalations()]
         ["plans:launch status (scalar, open): 'final' by bob, 'dropped' by maria"]
         """
-        check_name(name, "an agent's name")
+        check_name(name, "an agent's name", self.storage.limits.name)
         return Agent(self, name, self._scope(name, began, seen))
 
     def moment(self) -> Moment:
@@ -79,7 +79,7 @@ class Calls(Keeping):
         Raises:
             InvalidTokenError: one is no token of this store.
         """
-        check_name(name, "an agent's name")
+        check_name(name, "an agent's name", self.storage.limits.name)
         return self.scoping.acting_as(name, began, seen)
 
     def add_scope_provider(self, provider: Callable[[], TaskScope | None]) -> None:
@@ -226,7 +226,7 @@ class Calls(Keeping):
             StaleDecisionError: it is no longer open, its contenders changed, or somebody else has claimed it.
             UnknownEscalationError: there is none with this id.
         """
-        check_name(by, "by=")
+        check_name(by, "by=", self.storage.limits.name)
         wanted = self._meant(escalation, version)
         if isinstance(escalation, str):
             wanted = replace(wanted, state="open")
@@ -277,7 +277,7 @@ class Calls(Keeping):
 
     def unsubscribe(self, name: str) -> None:
         """Forgets how far a named subscriber has come."""
-        check_name(name, "a subscriber's name")
+        check_name(name, "a subscriber's name", self.storage.limits.name)
         self.storage.events.forget(name)
 
     def _meant(self, escalation: Escalation | str, version: str | None) -> Escalation:
@@ -297,7 +297,7 @@ class Calls(Keeping):
         return replace(found, version=version)
 
     def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
-        check_name(by, "by=")
+        check_name(by, "by=", self.storage.limits.name)
         namespace, key = escalation.namespace, escalation.key
         scope = Scope(by, f"{self.storage.replica}:decision", None)
         schema = self.registry.find(namespace)

@@ -8,13 +8,13 @@ from typing import Any
 from concordant.causal import Dot, SeenBy, Stamp, dot_of, seen_everything
 from concordant.errors import StaleWriteError
 from concordant.escalation import Escalation, Event, when
-from concordant.kinds import Contest
+from concordant.kinds import Contest, Record as Fields
 from concordant.record import Record, Write, apply, journalled
 from concordant.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.record.record import RECENT
 from concordant.schema import Compiled
 from concordant.storage import Beside, Desk, PutOff, Result, Row, State, Storage
-from concordant.tree import PARKED
+from concordant.tree import PARKED, LeafChange, Path
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.executions import Executions, Replay
 from concordant.workspace.inbox import Decision, transitions
@@ -23,6 +23,21 @@ from concordant.workspace.sight import own_writes, reached, seen_by, sees_all, u
 from concordant.workspace.states import begun, current_view, expanded, is_shown, version_of, view_at
 
 __all__ = ["Pending"]
+
+
+def _near(escalations: Iterable[Escalation], changes: Iterable[LeafChange]) -> list[Escalation]:
+    """The escalations about places at, above or below changes."""
+    above: set[Path] = set()
+    paths: set[Path] = set()
+    for path, _, _ in changes:
+        paths.add(path)
+        above.update(path[:depth] for depth in range(len(path) + 1))
+    return [
+        e
+        for e in escalations
+        if e.place in above or any(e.place[:depth] in paths for depth in range(len(e.place))) or e.reason == "type"
+    ]
+
 
 _NONE: frozenset[str] = frozenset()
 _RAISED = ("opened", "grew", "reopened")
@@ -39,7 +54,7 @@ class Pending:
         ttl: for how many seconds the document is to live from now on (``None``: for ever; ``KEEP``: as it would).
         version: the document's version after the commit.
         events: the transitions of escalations that it caused.
-        open: the document's open escalations after it.
+        open: the open escalations about what it changed.
     """
 
     values: dict[str, Any] | None = None
@@ -71,6 +86,7 @@ class Pending:
         self.schema = schema
         self.replica = storage.replica
         self.defers = storage.live
+        self.limits = storage.limits
         self.namespace = namespace
         self.key = key
         self.scope = scope
@@ -107,7 +123,7 @@ class Pending:
             return self._deferred(state, n, time)
         place = (self.namespace, self.key)
         open_ = desk.open_of(place)
-        self.events, self.open = (), open_.values()
+        self.events, self.open = (), ()
         gone = state.gone(time) if isinstance(state, Record) else None
         if gone is seen_everything and self.mode == "delete":
             self.version = version_of(state)
@@ -172,9 +188,10 @@ class Pending:
         beside = None
         if record.suspects or self.schema.checked or record.alien or open_:
             shown = view_at(record, self.schema, self.replica, time)
-            settled = shown.settled
-            beside = transitions(place, shown, record, when(time), desk, self.deciding)
-            self.events, self.open = beside.events, (beside.open or {}).values()
+            paths = [change.path for change in changes]
+            settled = shown.settled_at(paths)
+            beside, touched = transitions(place, shown, record, when(time), desk, self.deciding, self.limits.contenders)
+            self.events, self.open = beside.events, _near(touched, changes)
         self.version = n
         row = Row(
             self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self._payload(),
@@ -192,7 +209,9 @@ class Pending:
             or sees_all(self.scope, self.mark, recent, complete=len(record.recent) < RECENT)
         ):
             return {}
-        return unseen_fields(record, self._values(), seen)
+        root = self.schema.root
+        assert isinstance(root.kind, Fields)
+        return unseen_fields(record, [root.kind.field(root, name) for name in self._values()], seen)
 
     def _met(self, unseen: Mapping[str, bool], settled: Sequence[Any]) -> dict[str, str]:
         """What became of the fields in which the write met others."""
@@ -274,19 +293,17 @@ class Pending:
         return record, row, None
 
     def escalations(self) -> tuple[Escalation, ...]:
-        """The open escalations of the document that this write had a part in."""
+        """The open escalations that this write opened or joined."""
         if not self.open:
             return ()
         own = {event.escalation.id for event in self.events}
         agent = self.scope.agent
-        return tuple(
-            e for e in self.open if e.id in own or any(agent in contender.agents for contender in e.contenders)
-        )
+        return tuple(e for e in self.open if e.id in own or any(agent in one.agents for one in reversed(e.contenders)))
 
     def _exists(self, record: Record) -> bool:
         if (None,) not in record.suspects:
             return bool(record.tree)
-        return current_view(record, self.schema, self.replica).body is not None
+        return current_view(record, self.schema, self.replica).exists
 
     def _is_plain(self) -> bool:
         if self.mode == "edit" and self.schema.shows_defaults:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
-from concordant.escalation import DELETED, Escalation, Event, escalation_of
+from concordant.escalation import DELETED, Escalation, Event, escalation_of, id_of, is_version_of
 from concordant.kinds import Contest
 from concordant.record import Record
 from concordant.schema import Compiled
@@ -75,11 +75,10 @@ class DecisionPending(Pending):
         wanted = self.escalation
         place = (self.namespace, self.key)
         known = desk.open_of(place).get(wanted.id) or desk.find_closed(wanted.id)
-        for contest in current_view(record, self.schema, self.replica).contests:
-            current = escalation_of(*place, contest)
-            if current.id == wanted.id:
-                if current.version != wanted.version:
-                    raise StaleDecisionError(wanted, known or current)
+        for contest in current_view(record, self.schema, self.replica).contests_near(wanted.place):
+            if contest.path == wanted.path and id_of(*place, contest) == wanted.id:
+                if not is_version_of(wanted.version, contest):
+                    raise StaleDecisionError(wanted, known or escalation_of(*place, contest))
                 return contest
         raise StaleDecisionError(wanted, known)
 

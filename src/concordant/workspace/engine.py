@@ -127,7 +127,7 @@ class Engine(Reading):
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
-        body, parked = schema.incoming(namespace, key, value)
+        body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.sight is not None:
             self._recall(scope, namespace, key)
         op = self._identity(scope, document) if scope.task is not None else None
@@ -190,7 +190,7 @@ class Engine(Reading):
         schema = self.registry.writable(namespace, key)
         if scope is None:
             scope = self.scoping.alone((namespace, key))
-        body, parked = schema.incoming(namespace, key, value)
+        body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.sight is not None:
             self._recall(scope, namespace, key)
         op = self._identity(scope, (namespace, key)) if scope.task is not None else None
@@ -259,7 +259,7 @@ class Engine(Reading):
             _check_if_version(if_version)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
-        body, parked = schema.incoming(namespace, key, value)
+        body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.sight is not None:
             self._recall(scope, namespace, key)
         op = self._identity(scope, document) if scope.task is not None else None
@@ -332,15 +332,15 @@ class Engine(Reading):
                 )
                 raise InvalidWriteError(draft.namespace, draft.key, [fault]) from error
             document = (draft.namespace, draft.key)
-            before = decode(schema.incoming(*document, given, spelt=True)[0]) if given else {}
-            pending.body, pending.parked = schema.incoming(*document, changed, spelt=True)
+            before = decode(self.registry.incoming(schema, *document, given, spelt=True)[0]) if given else {}
+            pending.body, pending.parked = self.registry.incoming(schema, *document, changed, spelt=True)
             whole = pending._values()
             after = untouched_left_out(schema.root, before, whole)
             if after != whole:
                 pending.values, pending.body = after, encode(after)
             unchanged = not after and not pending.parked
         else:
-            pending.body, _ = schema.incoming(draft.namespace, draft.key, draft.object)
+            pending.body, _ = self.registry.incoming(schema, draft.namespace, draft.key, draft.object)
             whole = pending._values()
             unchanged = alike(whole, draft.base)
             pending.replaces_all = True

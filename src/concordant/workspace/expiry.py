@@ -71,7 +71,7 @@ class _Sweep:
         record.note_life(Stamp(time, storage.replica, n, "", "", "expire"), False)
         beside = None
         if desk.open_of(self._place):
-            beside = transitions(self._place, NOTHING, record, when(time), desk)
+            beside = transitions(self._place, NOTHING, record, when(time), desk).beside
             self.events += beside.events
         self.done = True
         row = (*self._place, n, time, "", "", "expire", None, changes, previous, None, ())

@@ -26,7 +26,7 @@ def foreseen(record: Record, schema: Compiled) -> View | None:
     if known is None:
         if record.tree or isinstance(record.pending[0][8], PutOff):
             return None
-        known, done = View(record.pending[0][7], (), (), ()), 1
+        known, done = View(record.pending[0][7]), 1
     else:
         done = record.foreseen
     if done < len(record.pending):
@@ -38,7 +38,7 @@ def foreseen(record: Record, schema: Compiled) -> View | None:
             if after is None:
                 return None
             body = row[7] if after == row[7] else after  # one object for both
-        known = known._replace(body=body)
+        known = known.shows(body)
     record.cache, record.foreseen = known, len(record.pending)
     return known
 

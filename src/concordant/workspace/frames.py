@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from concordant.causal import VersionVector
 from concordant.errors import CorruptFrameError
+from concordant.limits import MOST_FRAME
 from concordant.record import MOST_WRITES, CodecError, Record, dump_record, load_record
 from concordant.storage.lineage import MOST, Marks
 
-__all__ = ["MAX_FRAME", "Frame", "pack", "unpack"]
+__all__ = ["Frame", "opened", "pack", "seal", "unpack"]
 
-MAX_FRAME = 256 * 1024 * 1024
-"""Largest frame accepted, in bytes."""
+_MAGIC = b"CCD3"
+_PLAIN = b"CCD2"
+"""What was not compressed yet: read, no longer written."""
 
-_MAGIC = b"CCD2"
+_LEVEL = 4
 
 
 class Frame(NamedTuple):
@@ -45,25 +48,52 @@ def pack(frame: Frame, key: bytes | None) -> bytes:
     """A frame as bytes."""
     items = [[list(ns), name, dump_record(record, local=False).decode()] for ns, name, record in frame.documents]
     content = {**frame._asdict(), "documents": items}
-    body = json.dumps(content, ensure_ascii=False).encode()
+    return seal(json.dumps(content, ensure_ascii=False).encode(), key)
+
+
+def seal(text: bytes, key: bytes | None) -> bytes:
+    """The bytes of a frame with this JSON text."""
+    body = zlib.compress(text, _LEVEL)
     return _MAGIC + _digest(body, key) + body
 
 
-def unpack(data: bytes, key: bytes | None) -> Frame:
-    """A frame from its bytes.
+def opened(data: bytes, key: bytes | None, most: int) -> bytes:
+    """The JSON text of a frame.
 
     Raises:
-        CorruptFrameError: too large, no frame, not intact, made with another key, or of another format.
+        CorruptFrameError: too large, no frame, not intact, or made with another key.
     """
     if not isinstance(data, (bytes, bytearray)):
         raise CorruptFrameError(f"it is a {type(data).__name__}, not bytes")
-    if len(data) > MAX_FRAME:
-        raise CorruptFrameError(f"it has {len(data)} bytes, at most {MAX_FRAME} are accepted")
-    if data[:4] != _MAGIC or len(data) < 36:
+    if len(data) > most:
+        raise CorruptFrameError(f"it has {len(data)} bytes, at most {most} are accepted (Limits.frame)")
+    if data[:4] not in (_MAGIC, _PLAIN) or len(data) < 36:
         raise CorruptFrameError("it does not begin like a frame")
     body = bytes(data[36:])
     if not hmac.compare_digest(bytes(data[4:36]), _digest(body, key)):
         raise CorruptFrameError("its digest does not fit (changed on the way, or made with another frame_key)")
+    if data[:4] == _PLAIN:
+        return body
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(body, most)
+    except zlib.error as error:
+        raise CorruptFrameError(f"it cannot be unpacked ({error})") from error
+    if not unpacker.eof:
+        raise CorruptFrameError(f"unpacked it has more than {most} bytes, which is what is accepted (Limits.frame)")
+    return text
+
+
+def unpack(data: bytes, key: bytes | None, most: int = MOST_FRAME) -> Frame:
+    """A frame from its bytes.
+
+    Args:
+        most: how many bytes it may have, unpacked.
+
+    Raises:
+        CorruptFrameError: too large, no frame, not intact, made with another key, or of another format.
+    """
+    body = opened(data, key, most)
     try:
         content = json.loads(body)
         documents = []

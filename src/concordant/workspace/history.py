@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from concordant.causal import Stamp, order_of
+from concordant.causal import Register, Stamp, order_of
 from concordant.errors import HistoryExpiredError
 from concordant.escalation import when
-from concordant.kinds import Counter, Set, Text
+from concordant.kinds import Counter, Field, Set, Text
+from concordant.kinds.folding import shares_of
 from concordant.kinds.record import field_at, public_path
 from concordant.record import Record
 from concordant.schema import Compiled
@@ -133,19 +134,27 @@ def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str
         if isinstance(leaf, Sequence):
             found.extend(_spans(schema, path, leaf))
             continue
-        field = field_at(schema.root, path)
-        for group in alternatives(leaf, field.canon):
-            value = group[0].value
-            if value is not None:
-                stamps = tuple(sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of))
-                amount = decode(value)
-                shown = amount[0] if isinstance(field.kind, Counter) else amount
-                found.append((_place(field, stamps[0]), _credit(shown, stamps)))
+        found.extend(_credits(field_at(schema.root, path), leaf))
     return {
         public: tuple(credit for _, credit in sorted(found, key=lambda item: item[0]))
         for public, found in credits.items()
         if found
     }
+
+
+def _credits(field: Field, register: Register) -> Iterator[tuple[Any, Credit]]:
+    """Who stands for the values in a register, each with its place in the order."""
+    for group in alternatives(register, field.canon):
+        value = group[0].value
+        if value is None:
+            continue
+        stamps = tuple(sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of))
+        place = _place(field, stamps[0])
+        if isinstance(field.kind, Counter):
+            for agent, part in shares_of(value, stamps[0].agent):
+                yield place, Credit(part, agent, (agent,), when(stamps[0].time))
+        else:
+            yield place, _credit(decode(value), stamps)
 
 
 def _place(field: Any, stamp: Stamp) -> tuple[Any, ...]:

@@ -2,46 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from concordant.escalation import Escalation, Event, escalation_of
+from concordant.escalation import Escalation, Event, escalation_of, id_of
+from concordant.kinds import Contest
+from concordant.limits import MOST_CONTENDERS
 from concordant.record import Record, View
 from concordant.storage import Beside, Desk, Place
 from concordant.tree import leaf_at
 
-__all__ = ["Decision", "as_known", "transitions"]
+__all__ = ["Asked", "Decision", "as_known", "transitions"]
 
 Decision = tuple[str, str, str, Any]
 """(escalation id, "resolved" or "dismissed", by, value)"""
 
 
+class Asked(NamedTuple):
+    """What became of a document's questions: what is saved of that, and the open ones that may have changed."""
+
+    beside: Beside
+    touched: Sequence[Escalation]
+
+
 def transitions(
-    place: Place, view: View, record: Record, at: datetime, desk: Desk, decision: Decision | None = None
-) -> Beside:
-    """Compares what is contested now with what was open, and returns the transitions, each once."""
-    events: list[Event] = []
+    place: Place,
+    view: View,
+    record: Record,
+    at: datetime,
+    desk: Desk,
+    decision: Decision | None = None,
+    most: int = MOST_CONTENDERS,
+) -> Asked:
+    """Compares what is contested now with what was open, and returns the transitions, each once.
+
+    Args:
+        most: how many contenders an escalation shows.
+    """
     before = desk.open_of(place)
-    now: dict[str, Escalation] = {}
-    for contest in view.contests:
-        fresh = escalation_of(*place, contest)
-        known = before.get(fresh.id)
-        if fresh.id in now:
-            continue
+    fresh, gone = _news(place, view, before, most)
+    events: list[Event] = []
+    now = dict(before)
+    for id_, escalation in fresh.items():
+        known = before.get(id_)
         if known is None:
-            fresh = replace(fresh, opened_at=at)
-            events.append(Event("reopened" if desk.find_closed(fresh.id) else "opened", fresh))
+            now[id_] = replace(escalation, opened_at=at)
+            events.append(Event("reopened" if desk.find_closed(id_) else "opened", now[id_]))
         else:
-            fresh = as_known(fresh, known)
-            values = {repr(c.value) for c in known.contenders}
-            if fresh.version != known.version and any(repr(c.value) not in values for c in fresh.contenders):
-                events.append(Event("grew", fresh))
-        now[fresh.id] = fresh
-    closed = [_closed(known, record, decision) for id_, known in before.items() if id_ not in now]
+            now[id_] = as_known(escalation, known)
+            if _has_grown(escalation, known):
+                events.append(Event("grew", now[id_]))
+    for id_ in gone:
+        del now[id_]
+    closed = [_closed(before[id_], record, decision) for id_ in gone]
     events += [Event(escalation.state, escalation) for escalation in closed]  # type: ignore[arg-type]
-    oldest_first = {id_: now[id_] for id_ in before if id_ in now} | now
-    return Beside(oldest_first, closed, events)
+    touched = [now[id_] for id_ in fresh]
+    if not view.is_of(record.memory):
+        record.memory = None  # what it knows of as told is not what is open now
+    view.told()
+    return Asked(Beside(now, closed, events), touched)
+
+
+def _news(
+    place: Place, view: View, before: Mapping[str, Escalation], most: int
+) -> tuple[dict[str, Escalation], list[str]]:
+    """The escalations that are new or may have changed, by id, and the ids of those that are over."""
+    news = view.news
+    if news is None:
+        fresh = _by_id(place, view.contests, most)
+        return fresh, [id_ for id_ in before if id_ not in fresh]
+    fresh = _by_id(place, (contest for _, found in news.values() for contest in found), most)
+    were = dict.fromkeys(id_of(*place, contest) for found, _ in news.values() for contest in found)
+    return fresh, [id_ for id_ in were if id_ not in fresh and id_ in before]
+
+
+def _by_id(place: Place, contests: Iterable[Contest], most: int) -> dict[str, Escalation]:
+    found: dict[str, Escalation] = {}
+    for contest in contests:
+        escalation = escalation_of(*place, contest, most)
+        found.setdefault(escalation.id, escalation)
+    return found
+
+
+def _has_grown(fresh: Escalation, known: Escalation) -> bool:
+    """Whether there are contenders that there were not before."""
+    if fresh.version == known.version:
+        return False
+    if fresh.more or known.more:
+        return len(fresh.contenders) + fresh.more >= len(known.contenders) + known.more
+    if fresh.contenders[: len(known.contenders)] == known.contenders:
+        return len(fresh.contenders) > len(known.contenders)
+    values = {repr(contender.value) for contender in known.contenders}
+    return any(repr(contender.value) not in values for contender in fresh.contenders)
 
 
 def as_known(fresh: Escalation, known: Escalation) -> Escalation:

@@ -141,7 +141,7 @@ class Keeping(Engine):
         >>> ws.get(("notes",), "n1").value, ws.escalations()
         ({'title': 'Lines'}, [])
         """
-        check_name(by, "by=")
+        check_name(by, "by=", self.storage.limits.name)
         _check_time(created_at, "created_at")
         _check_time(updated_at, "updated_at")
         updated = updated_at.timestamp() if updated_at is not None else self.storage.now()[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
+from concordant.limits import MOST_NAME
 
 __all__ = ["check_key", "check_name", "check_namespace", "checked_prefix", "is_text"]
 
@@ -20,14 +21,18 @@ def is_text(text: str) -> bool:
     return True
 
 
-def check_name(name: Any, what: str) -> None:
+def check_name(name: Any, what: str, most: int = MOST_NAME) -> None:
     """Refuses what is no name.
 
     Args:
         what: what it is the name of, for the message: ``"an agent's name"``.
+        most: how many bytes it may have.
     """
     if not isinstance(name, str) or not name or not is_text(name):
         raise ConcordantError(f"{what} is a non-empty string of valid Unicode, not {told(name)}")
+    if len(name) * 4 > most and len(name.encode()) > most:
+        length = len(name.encode())
+        raise ConcordantError(f"{what} has at most {most:,} bytes (Limits.name), not {length:,}: {told(name)}")
 
 
 def check_namespace(namespace: Any) -> None:

@@ -253,20 +253,22 @@ class Reading:
         if (state.leases or state.swept) and not ever and state.has_expired(self.storage.time()):
             return None
         view = current_view(state, schema, self.storage.replica)
-        if view.body is None:
+        body = view.body
+        if body is None:
             return None
         contested: dict[tuple[Any, ...], Escalation] = {}
-        if view.contests:
+        contests = view.contests
+        if contests:
             known = {} if past else self.storage.open_of((namespace, key))
-            for contest in view.contests:
-                fresh = escalation_of(namespace, key, contest)
+            for contest in contests:
+                fresh = escalation_of(namespace, key, contest, self.storage.limits.contenders)
                 path: tuple[Any, ...] = contest.path
                 number = 2
                 while path in contested:
                     path, number = (*contest.path, number), number + 1
                 contested[path] = as_known(fresh, known[fresh.id]) if fresh.id in known else fresh
         document = Document(
-            namespace, key, state.version, view.body, state.created_at, state.updated_at, schema, self.storage.replica
+            namespace, key, state.version, body, state.created_at, state.updated_at, schema, self.storage.replica
         )
         if contested:
             document.contested = contested

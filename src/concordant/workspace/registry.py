@@ -10,7 +10,9 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
+from concordant.limits import Limits
 from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
+from concordant.workspace.limiting import check_body, check_place
 from concordant.workspace.names import check_key, check_namespace, is_text
 
 __all__ = ["Registry"]
@@ -31,13 +33,15 @@ class Registry:
         SchemaError: a pattern or a model is wrong; it lists every fault of every model.
     """
 
-    def __init__(self, schemas: Mapping[tuple[str, ...], Any], undeclared: str) -> None:
+    def __init__(self, schemas: Mapping[tuple[str, ...], Any], undeclared: str, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         if not isinstance(undeclared, str) or undeclared not in ("merge", "reject"):
             fault = Fault(("undeclared",), f"undeclared={told(undeclared)}", 'Use "merge" or "reject"')
             raise SchemaError("Workspace", [fault])
         self._reject = undeclared == "reject"
         self._patterns: dict[tuple[str, ...], Compiled] = {}
         self._found: dict[tuple[str, ...], Compiled] = {}
+        self._short: set[tuple[str, ...]] = set()  # namespaces that are not too long
         self._met: set[tuple[str, ...]] = set()  # namespaces without a schema that were written to
         self.declare(schemas)
 
@@ -121,6 +125,24 @@ class Registry:
         if type(key) is not str or not key.isascii():
             check_key(namespace, key)
         return found
+
+    def incoming(
+        self, schema: Compiled, namespace: tuple[str, ...], key: str, value: Any, *, spelt: bool = False
+    ) -> tuple[bytes, Mapping[tuple[str, ...], bytes]]:
+        """Validates a write (``Compiled.incoming``) that is to be stored.
+
+        Raises:
+            InvalidWriteError: it does not fit the model, or is beyond a limit.
+        """
+        body, parked = schema.incoming(namespace, key, value, spelt=spelt)
+        if len(key) > 64 or namespace not in self._short:
+            check_place(namespace, key, self.limits)
+            if len(self._short) > 100_000:
+                self._short.clear()
+            self._short.add(namespace)
+        for text in (body, *parked.values()) if parked else (body,):
+            check_body(schema.root, namespace, key, text, self.limits)
+        return body, parked
 
     def writable(self, namespace: tuple[str, ...], key: str) -> Compiled:
         """The same, where writing is allowed.

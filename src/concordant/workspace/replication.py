@@ -86,7 +86,7 @@ def _is_known(replica: Any, n: Any) -> bool:
 def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
     """Joins the documents of a frame, all in one transaction; a frame that is refused goes to the quarantine."""
     try:
-        content = unpack(frame, key)
+        content = unpack(frame, key, workspace.storage.limits.frame)
         with workspace.storage.reading():
             knowledge = workspace.storage.knowledge()
             _meet(knowledge, content)
@@ -157,7 +157,7 @@ def _check(workspace: Engine, frame: Frame) -> None:
                 raise MisshapenError("the document is in it twice")
             known.add((namespace, name))
             schema = workspace.registry.writable(namespace, name)
-            check_record(other, schema.root, until)
+            check_record(other, schema.root, until, workspace.storage.limits.entries)
             state = workspace.storage.load(namespace, name)
             trial = expanded(state, schema, workspace.storage.replica).copy()
             news = any(n > trial.vector.get(origin, 0) for origin, n in other.vector.items())
@@ -200,7 +200,7 @@ def _join(workspace: Engine, frame: Frame) -> int:
             for origin, upto in other.vector.items():
                 if source_of(origin) == origin != storage.replica and upto > record.vector.get(origin, 0):
                     record.arrivals += ((n, time, origin, upto),)
-            lived = current_view(record, schema, storage.replica).body is not None
+            lived = current_view(record, schema, storage.replica).exists
             record.commit(changes)
             record.note_commit(n, time, "")
             record.vector = vector
@@ -212,11 +212,11 @@ def _join(workspace: Engine, frame: Frame) -> int:
             record.updated_at = max(record.updated_at, other.updated_at)
             document = (namespace, name)
             view = view_at(record, schema, storage.replica, time)
-            if lived != (alive := view.body is not None):
+            if lived != (alive := view.exists):
                 record.note_life(Stamp(time, storage.replica, n, "", "", "import"), alive)
             beside = None
             if record.suspects or record.alien or schema.declared or desk.open_of(document):
-                beside = transitions(document, view, record, when(time), desk)
+                beside = transitions(document, view, record, when(time), desk, most=storage.limits.contenders).beside
                 events.extend(beside.events)
             changed += 1
             sender = f"replica:{frame.replica}"

@@ -6,14 +6,14 @@ has not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from concordant.causal import Seen, SeenBy, Stamp
-from concordant.kinds.record import split_slot
+from concordant.kinds import Field, Scalar
 from concordant.record import Record
 from concordant.sequence.pieces import Sequence
 from concordant.storage import Beginning
-from concordant.tree import PARKED, leaves
 from concordant.workspace.scope import Mark, Scope, descends
 
 __all__ = ["own_writes", "reached", "seen_by", "sees_all", "task_of"]
@@ -81,6 +81,8 @@ def seen_by(
         there = n <= began if began is not None else since.covers(n, when)
         return there and not is_strange(scope, n, when, stamp.origin)
 
+    if relation is None and began is not None and scope.owns is None and not peers and not took_back:
+        return Seen(replica, max(at, began), seen, origin or "\x00")
     return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
 
 
@@ -100,20 +102,25 @@ def reached(scope: Scope, commits: Iterable[tuple[int, float, str]]) -> float:
     return time
 
 
-def unseen_fields(record: Record, names: Iterable[str], seen: SeenBy) -> dict[str, bool]:
+def unseen_fields(record: Record, fields: Iterable[Field], seen: SeenBy) -> dict[str, bool]:
     """Of some fields those in which something stands that is not seen; and whether they are scalars."""
-    found: dict[str, bool] = {}
-    wanted = set(names)
-    for path, leaf in leaves(record.tree):
-        slot = path[0]
-        if slot is None or slot == PARKED:
-            continue
-        tag, name = split_slot(slot)
-        if name in wanted and name not in found:
-            stamps = leaf.stamps() if isinstance(leaf, Sequence) else (s for entry in leaf for s in entry.stamps)
-            if not all(map(seen, stamps)):
-                found[name] = tag == "scalar"
-    return found
+    return {
+        field.name: isinstance(field.kind, Scalar)
+        for field in fields
+        if field.slot in record.tree and not all(map(seen, _newest_first(record.tree[field.slot])))
+    }
+
+
+def _newest_first(cell: Any) -> Iterator[Stamp]:
+    """The stamps of what stands in a place, about in the order in which it was written, the last first."""
+    if isinstance(cell, dict):
+        for part in reversed(cell.values()):
+            yield from _newest_first(part)
+    elif isinstance(cell, Sequence):
+        yield from cell.stamps()
+    else:
+        for entry in reversed(cell):
+            yield from entry.stamps
 
 
 def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float, str]], *, complete: bool) -> bool:

@@ -32,7 +32,7 @@ __all__ = [
     "written_under",
 ]
 
-NOTHING = View(None, (), (), ())
+NOTHING = View(None)
 
 
 def begun(row: tuple[Any, ...], replica: str) -> Record:
@@ -116,7 +116,7 @@ def _values_of(row: Row) -> dict[str, Any]:
 def current_view(state: State, schema: Compiled, replica: str) -> View:
     """What a state shows, remembered with it until it changes."""
     if not isinstance(state, Record):
-        return View(state[7], (), (), ())
+        return View(state[7])
     if state.pending:
         told = foreseen(state, schema)
         if told is not None:
@@ -160,7 +160,7 @@ def value_of(tree: Tree, record: Record, schema: Compiled) -> Any:
 
 def is_shown(state: State | None, schema: Compiled, replica: str, time: float) -> bool:
     """Whether somebody who reads a document at a time finds it there."""
-    return state is not None and view_at(state, schema, replica, time).body is not None
+    return state is not None and view_at(state, schema, replica, time).exists
 
 
 def version_of(state: State | None) -> int:

@@ -75,7 +75,8 @@ def _opening(workspace: Engine, place: Place, events: list[Event]) -> Any:
         if not isinstance(state, Record) or state.has_expired(time):
             return None
         record = expanded(state, schema, storage.replica)
-        beside = transitions(place, view_at(record, schema, storage.replica, time), record, when(time), desk)
+        view = view_at(record, schema, storage.replica, time)
+        beside = transitions(place, view, record, when(time), desk, most=storage.limits.contenders).beside
         if not beside.events:
             return None
         events.extend(beside.events)

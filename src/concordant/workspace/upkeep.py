@@ -58,7 +58,7 @@ def vacuum(workspace: Engine, journal: float, deleted: float, removed: float) ->
             if view.contests or storage.open_of(place):
                 continue
             ended = min(end_of(state.leases), now) if state.leases else state.updated_at
-            if view.body is None and max(ended, state.updated_at) < now - deleted:
+            if not view.exists and max(ended, state.updated_at) < now - deleted:
                 gone.append((place, state.version))
             elif any(has_removed(text, _forgettable(knowledge, now - removed)) for _, text in _texts(state)):
                 due.append(place)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from concordant.causal import VersionVector
 from concordant.errors import ConcordantError, told
 from concordant.escalation import Escalation
+from concordant.limits import Limits
 from concordant.storage import open_storage
 from concordant.workspace.calls import Calls, Listing
 from concordant.workspace.checking import Checked
@@ -39,6 +40,7 @@ class Workspace(Calls):
             an edit of what it returned.
         frame_key: a secret with which frames are authenticated (``export``, ``import_``).
         replica: this store's name in dots; made up if not given. No two stores may share one.
+        limits: what is refused, or shown in part (``Limits``, docs/limits.md).
         options: settings of the database (``SqliteOptions``).
 
     Raises:
@@ -64,10 +66,16 @@ class Workspace(Calls):
         frame_key: bytes | None = None,
         replica: str | None = None,
         options: Any = None,
+        limits: Limits | None = None,
     ) -> None:
-        registry = Registry({} if schemas is None else schemas, undeclared)
+        limits = Limits() if limits is None else limits
+        registry = Registry({} if schemas is None else schemas, undeclared, limits)
         _check_settings(journal, read_marks, frame_key, replica)
-        super().__init__(open_storage(url, replica, journal, options), registry, read_marks)
+        if not isinstance(limits, Limits):
+            raise ConcordantError(f"limits= is Limits(...), not {told(limits)}")
+        storage = open_storage(url, replica, journal, options)
+        storage.limits = limits
+        super().__init__(storage, registry, read_marks)
         self._frame_key = frame_key
 
     async def aget(

@@ -1,0 +1,114 @@
+"""What a write may be at most: its size, its depth, the digits of its numbers, the length of names and keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+from concordant.errors import Fault, InvalidWriteError
+from concordant.kinds import Counter, Field
+from concordant.limits import MOST_DEPTH, Limits
+from concordant.values import JSON, decode
+
+__all__ = ["check_body", "check_place"]
+
+_SPLIT = "Split it into several documents, or store it elsewhere and keep a reference to it here"
+
+
+def check_place(namespace: tuple[str, ...], key: str, limits: Limits) -> None:
+    """Refuses a namespace or key that is too long.
+
+    Raises:
+        InvalidWriteError: it is.
+    """
+    for what, length in (("namespace", sum(map(_length, namespace))), ("key", _length(key))):
+        if length > limits.key:
+            problem = f"the {what} has {length:,} bytes, at most {limits.key:,} are taken (Limits.key)"
+            fault = Fault((), problem, "Use a shorter one, such as a hash of it")
+            raise InvalidWriteError(tuple(part[:80] for part in namespace), key[:80], [fault])
+
+
+def check_body(root: Field, namespace: tuple[str, ...], key: str, body: JSON, limits: Limits) -> None:
+    """Refuses a write that is too large, nested too deeply, or has a number with too many digits.
+
+    Raises:
+        InvalidWriteError: it is; says where.
+    """
+    if len(body) > limits.value:
+        problem = f"its JSON has {len(body):,} bytes, at most {limits.value:,} are taken (Limits.value)"
+        raise InvalidWriteError(namespace, key, [Fault((), problem, _SPLIT)])
+    if limits.depth < MOST_DEPTH and body.count(b"[") + body.count(b"{") > limits.depth:
+        _check_depth(namespace, key, decode(body), (), limits.depth)
+    if _may_be_long(body, limits.digits) or (b"E" in body and _counts(root)):
+        _check_numbers(root, namespace, key, body, limits.digits)
+
+
+def _check_depth(namespace: tuple[str, ...], key: str, value: Any, path: tuple[Any, ...], left: int) -> None:
+    if not isinstance(value, (dict, list)):
+        return
+    if left == 0:
+        problem = f"nested deeper than {len(path)} levels (Limits.depth)"
+        raise InvalidWriteError(namespace, key, [Fault(path[:3], problem, "Flatten the value or store it as text")])
+    for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+        _check_depth(namespace, key, part, (*path, name), left - 1)
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _may_be_long(body: JSON, digits: int) -> bool:
+    """Whether there may be a number of more digits: then one of its digits stands at a multiple of so many."""
+    found = (at for at, byte in enumerate(body[digits::digits], 1) if 48 <= byte <= 57)
+    return any(_run(digits).search(body, max(at * digits - digits, 0), at * digits + digits + 1) for at in found)
+
+
+@lru_cache(maxsize=16)
+def _run(digits: int) -> re.Pattern[bytes]:
+    return re.compile(rb"[0-9]{%d}" % (digits + 1))
+
+
+def _check_numbers(root: Field, namespace: tuple[str, ...], key: str, body: JSON, digits: int) -> None:
+    try:
+        found: tuple[Any, ...] | None = next(_too_long(root, decode(body), (), digits), None)
+    except ValueError:  # Python itself does not read so long a number
+        found = ()
+    if found is not None:
+        problem = f"a number of more than {digits:,} digits (Limits.digits)"
+        raise InvalidWriteError(namespace, key, [Fault(found, problem, "Round it, or store it as text")])
+
+
+def _too_long(field: Field | None, value: Any, path: tuple[Any, ...], digits: int) -> Iterator[tuple[Any, ...]]:
+    """The paths of numbers with more digits."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            inner = None if field is None else field.fields.get(name, field.child)
+            yield from _too_long(inner, part, (*path, name), digits)
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _too_long(field.child if field is not None else None, part, (*path, number), digits)
+    elif isinstance(value, int):
+        if value.bit_length() > 3.33 * digits and abs(value) >= 10**digits:
+            yield path
+    elif isinstance(value, str) and field is not None and isinstance(field.kind, Counter) and _digits(value) > digits:
+        yield path
+
+
+def _digits(text: str) -> int:
+    """How many digits a decimal has when it is written out."""
+    try:
+        _, digits, exponent = Decimal(text).as_tuple()
+    except InvalidOperation:
+        return 0
+    if not isinstance(exponent, int):
+        return 0
+    return max(len(digits) + exponent, 1) + max(-exponent, 0)
+
+
+def _counts(field: Field) -> bool:
+    """Whether there is a counter in a field or below it."""
+    inner = [*field.fields.values(), *([field.child] if field.child is not None else [])]
+    return isinstance(field.kind, Counter) or any(map(_counts, inner))

@@ -1,0 +1,305 @@
+"""What is read after a change, by reading what has changed, is what a reading of the whole gives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, Field, model_validator
+
+from concordant import Counter, List, Map, Scalar, Schema, Set, Text, Workspace, priority
+from concordant.causal import order_of
+from concordant.errors import ConcordantError
+from concordant.escalation import escalation_of
+from concordant.kinds import Look, look as look_module
+from concordant.kinds.base import reading
+from concordant.kinds.look import Memory, Weighed
+from concordant.kinds.record import field_at, public_path
+from concordant.record import Record, fitting, view
+from concordant.schema import Compiled
+from concordant.sequence.pieces import Sequence
+from concordant.tree import PARKED, Path, Tree, leaf_at, leaves, place_leaf
+from concordant.values import ABSENT, decode, encode
+from concordant.workspace.states import current_view, expanded
+
+AT = (("t",), "k")
+Patch = pytest.MonkeyPatch
+
+
+class Row(BaseModel):
+    id: Annotated[str, Scalar()]
+    n: Annotated[int | None, Scalar()] = None
+    tags: Annotated[set[str], Set()] = set()
+
+
+class Part(BaseModel):
+    s: Annotated[str | None, Scalar()] = None
+    t: Annotated[set[str], Set()] = set()
+
+
+class Everything(BaseModel):
+    s: Annotated[str | None, Scalar()] = None
+    sticky: Annotated[str | None, Scalar(sticky=True)] = None
+    top: Annotated[int | None, Scalar(resolve="max")] = None
+    late: Annotated[int | None, Scalar(resolve="latest")] = None
+    rank: Annotated[str | None, Scalar(resolve=priority("a1", "a*"))] = None
+    t: Annotated[set[str], Set()] = set()
+    m: Annotated[dict[str, str], Map()] = {}
+    mm: Annotated[dict[str, Annotated[dict[str, int], Map()]], Map()] = {}
+    c: Annotated[int, Counter()] = 0
+    x: Annotated[str, Text()] = ""
+    l: Annotated[list[str], List()] = []  # noqa: E741
+    p: Part = Part()
+    k: Annotated[list[Row], Set(by="id")] = []
+
+
+class Bounded(BaseModel):
+    c: Annotated[int, Counter(), Field(ge=0, le=6)] = 0
+    t: Annotated[set[str], Set(), Field(max_length=3)] = set()
+    l: Annotated[list[str], List(), Field(max_length=3)] = []  # noqa: E741
+    m: Annotated[dict[str, Annotated[int, Counter(), Field(ge=-1)]], Map()] = {}
+    low: Annotated[int, Scalar()] = 0
+    high: Annotated[int, Scalar()] = 3
+
+    @model_validator(mode="after")
+    def ordered(self) -> Bounded:
+        if self.low > self.high:
+            raise ValueError("low above high")
+        return self
+
+
+MODELS: dict[str, Any] = {"every kind": Everything, "constraints": Bounded, "none": None}
+
+
+def some(rnd: random.Random, model: Any) -> dict[str, Any]:
+    """Values for some of the fields."""
+    word = lambda: rnd.choice("abcd")  # noqa: E731
+    number = lambda: rnd.randrange(-2, 5)  # noqa: E731
+    if model is Bounded:
+        makers: dict[str, Callable[[], Any]] = {
+            "c": number,
+            "t": lambda: [word(), word()],
+            "l": lambda: [word()],
+            "m": lambda: {word(): number()},
+            "low": number,
+            "high": number,
+        }
+    elif model is Everything:
+        makers = {
+            **dict.fromkeys(("s", "sticky", "rank"), word),
+            **dict.fromkeys(("top", "late", "c"), number),
+            "t": lambda: [word()],
+            "m": lambda: {word(): word() for _ in range(rnd.randrange(3))},
+            "mm": lambda: {word(): {word(): number()}},
+            "x": word,
+            "l": lambda: [word()],
+            "p": lambda: rnd.choice([{"s": word()}, {"t": [word()]}]),
+            "k": lambda: [{"id": word(), "n": number()}],
+        }
+        if rnd.random() < 0.1:
+            return {"c": "no number", "mm": {"a": "no dict"}}
+    else:
+        makers = dict.fromkeys("pqrs", lambda: rnd.choice([word(), number(), None]))
+    return {name: makers[name]() for name in rnd.sample(sorted(makers), rnd.randrange(1, 3))}
+
+
+def changed(rnd: random.Random, value: dict[str, Any]) -> dict[str, Any]:
+    """A value with something of it removed or changed."""
+    value = dict(value)
+    for name in rnd.sample(sorted(value), min(len(value), 2)):
+        item = value[name]
+        if isinstance(item, (list, dict)) and item:
+            item = type(item)(item)
+            item.pop(rnd.choice(sorted(item)) if isinstance(item, dict) else rnd.randrange(len(item)))
+            value[name] = item
+    return value
+
+
+def play(rnd: random.Random, model: Any, steps: int, deletes: bool) -> Iterator[Workspace]:
+    """A random history on two stores that meet now and then; gives the store after each step."""
+    schema = Schema(model) if model is not None else None
+    stores = [Workspace(schemas={AT[0]: schema} if schema else None, replica=name) for name in ("one", "two")]
+    scopes = {store: [store.agent(f"a{n}") for n in range(4)] for store in stores}
+    for _ in range(steps):
+        ws = rnd.choice(stores) if rnd.random() < 0.3 else stores[0]
+        agent = rnd.choice(scopes[ws])
+        act = rnd.random()
+        try:
+            if act < 0.5:
+                agent.write(*AT, some(rnd, model))
+            elif act < 0.62:
+                document = agent.read(*AT)
+                if document is not None:
+                    with ws.acting_as(agent.scope.agent):
+                        ws.put(*AT, changed(rnd, document.value), seen=document)
+            elif act < 0.7:
+                agent.refresh()
+            elif act < 0.76 and deletes:
+                agent.delete(*AT)
+            elif act < 0.92:
+                found = ws.escalations()
+                if found:
+                    chosen = rnd.choice(found)
+                    value = rnd.choice(chosen.contenders).value
+                    ws.resolve(chosen, value, by="judge") if rnd.random() < 0.8 else ws.dismiss(chosen, by="judge")
+            else:
+                stores[0].exchange(stores[1])
+        except ConcordantError:
+            pass  # a decision that does not fit
+        yield ws
+
+
+def check(ws: Workspace) -> None:
+    """What is known of the document is what a reading of the whole gives, and so are the open escalations."""
+    state = ws.storage.load(*AT)
+    if state is None:
+        return
+    schema = ws.registry.find(AT[0])
+    record = expanded(state, schema, ws.storage.replica)
+    known = current_view(record, schema, ws.storage.replica)
+    whole = view(record.copy(), schema.root, on_delete=schema.on_delete, fits=schema.fits if schema.checked else None)
+    assert known.body == whole.body
+    assert known.undeclared == whole.undeclared
+    assert told(known.contests) == told(whole.contests)
+    assert sorted(known.settled) == sorted(whole.settled)
+    if schema.checked and not record.covering:
+        naive_value, naive_contests = by_the_rule(record, schema)
+        assert decode(known.body or b"null") == naive_value
+        assert {key for key in told(known.contests) if key[1] == "invalid"} == naive_contests
+    expected = {e.id: (e.version, e.contenders, e.base) for e in (escalation_of(*AT, one) for one in whole.contests)}
+    assert {e.id: (e.version, e.contenders, e.base) for e in ws.escalations()} == expected
+
+
+def told(contests: Any) -> dict[Any, Any]:
+    return {
+        (c.path, c.reason, c.anchor, tuple((o.value, o.stamps, o.agents) for o in c.options)): c.base for c in contests
+    }
+
+
+def by_the_rule(record: Record, schema: Compiled) -> tuple[Any, set[Any]]:
+    """Entries apply in (time, dot) order, those that would make the document invalid are contenders: word by word."""
+    root, tree = schema.root, record.tree
+    look = Look(schema.on_delete, sort_keys=len(record.vector) > 1)
+    value: Any = root.kind.read(look, root, (), (), tree) if tree else ABSENT
+    contested = {contest.path for contest in look.contests}
+    if value is ABSENT or schema.fits(value):
+        return (None if value is ABSENT else decode(encode(value))), set()
+    parts: dict[Any, set[tuple[Any, Path]]] = {}
+    for path, leaf in leaves(tree):
+        if path[0] != PARKED:
+            cell = path[: len(public_path(root, path))]
+            for stamp in leaf.stamps() if isinstance(leaf, Sequence) else [entry.stamp for entry in leaf]:
+                parts.setdefault(order_of(stamp), set()).add((stamp, cell))
+    taken: set[tuple[Any, Path]] = set()
+    held: dict[Any, dict[bytes, list[Any]]] = {}
+
+    def read(chosen: set[tuple[Any, Path]]) -> Any:
+        return root.kind.read(Look(schema.on_delete), root, (), (), only(tree, root, chosen))
+
+    def fits(chosen: set[tuple[Any, Path]]) -> bool:
+        candidate = read(chosen)
+        return candidate is ABSENT or schema.fits(candidate)
+
+    for order in sorted(parts):
+        if fits(taken | parts[order]):
+            taken |= parts[order]
+            continue
+        for part in sorted(parts[order], key=lambda item: repr(item[1])):
+            if fits(taken | {part}):
+                taken.add(part)
+            elif public_path(root, part[1]) not in contested:
+                alone = leaf_at(only(tree, root, {part}), part[1])
+                own = None if alone is None else reading(field_at(root, part[1]), alone)
+                text = encode(None if own is ABSENT else own)
+                held.setdefault(public_path(root, part[1]), {}).setdefault(text, []).append(part[0])
+    value = read(taken)
+    contests = {
+        (
+            path,
+            "invalid",
+            "",
+            tuple(
+                (text, tuple(stamps), tuple(dict.fromkeys(s.agent for s in stamps))) for text, stamps in groups.items()
+            ),
+        )
+        for path, groups in held.items()
+    }
+    return ({} if value is ABSENT else decode(encode(value))), contests
+
+
+def only(tree: Tree, root: Any, chosen: set[tuple[Any, Path]]) -> Tree:
+    result: Tree = {}
+    for path, leaf in leaves(tree):
+        cell = path[: len(public_path(root, path))]
+        if isinstance(leaf, Sequence):
+            part = leaf.only(lambda stamp, cell=cell: (stamp, cell) in chosen)  # type: ignore[misc]
+            if part.is_alive():
+                place_leaf(result, path, part)
+        else:
+            place_leaf(result, path, tuple(entry for entry in leaf if (entry.stamp, cell) in chosen))
+    return result
+
+
+def play_all(seed: str, histories: int, deletes: bool = True) -> None:
+    rnd = random.Random(seed)
+    for number in range(histories):
+        for name, model in MODELS.items():
+            for step, ws in enumerate(play(rnd, model, 25, deletes and number % 2 == 0)):
+                try:
+                    check(ws)
+                except AssertionError as error:
+                    raise AssertionError(f"{name}, history {number} of seed {seed!r}, step {step}: {error}") from error
+
+
+def test_g3_g4_what_is_read_anew_is_what_the_whole_gives(seed: str) -> None:
+    """After every step of random histories: value, contests, escalations, and what constraints hold back."""
+    play_all(seed, 60)
+
+
+@pytest.mark.torture
+def test_g3_g4_thousands_of_histories_read_anew(seed: str) -> None:
+    """The same for thousands of histories."""
+    play_all(seed, 1_500)
+
+
+def changes_are_not_noted(patch: Patch) -> None:
+    """What is known of the root alone is read anew."""
+    note = Memory.note
+    patch.setattr(Memory, "note", lambda self, change: note(self, change._replace(path=change.path[:1])))
+
+
+def registers_only_grow(patch: Patch) -> None:
+    """An entry that a register lost is still weighed."""
+    grown = Weighed.grown
+
+    def other(self: Weighed, register: Any) -> bool:
+        if len(register) == len(self._register):
+            self._register = register
+            self._add(register[-1])
+            return True
+        return grown(self, register)
+
+    patch.setattr(Weighed, "grown", other)
+
+
+def order_is_that_of_coming(patch: Patch) -> None:
+    """A new key stands at the end, wherever it belongs."""
+    patch.setattr(look_module, "_put_in_order", lambda *_: None)
+
+
+def held_back_for_ever(patch: Patch) -> None:
+    """Whatever changes, what was taken and held back stays so."""
+    patch.setattr(fitting.Fitting, "goes_on", lambda self, changes: True)
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [changes_are_not_noted, registers_only_grow, order_is_that_of_coming, held_back_for_ever],
+)
+def test_a_reading_that_misses_something_is_noticed(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    """The comparison fails where a change is not read."""
+    mutant(monkeypatch)
+    with pytest.raises((AssertionError, LookupError, TypeError, AttributeError, ValueError)):
+        play_all("mutant", 60)

@@ -1,0 +1,225 @@
+"""Many concurrent writers, contenders, violations, removals and decisions in one document cost about n log n."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, Field
+
+from concordant import Counter, Map, Scalar, Set, Workspace, priority
+
+from ..semantics.support import AT, only, shown, workspace
+
+FEW = 60
+MANY = 4 * FEW
+RATIO = 5.0
+"""How many times the calls of FEW writers MANY may make: four times as many, and something for the logarithm."""
+
+
+class Row(BaseModel):
+    id: Annotated[str, Scalar()]
+    n: Annotated[int | None, Scalar()] = None
+
+
+class Part(BaseModel):
+    s: Annotated[str | None, Scalar()] = None
+
+
+class Place(BaseModel):
+    s: Annotated[str | None, Scalar()] = None
+    top: Annotated[int | None, Scalar(resolve="max")] = None
+    rank: Annotated[str | None, Scalar(resolve=priority("a0", "a*"))] = None
+    t: Annotated[set[str], Set()] = set()
+    m: Annotated[dict[str, str], Map()] = {}
+    c: Annotated[int, Counter()] = 0
+    p: Part = Part()
+    k: Annotated[list[Row], Set(by="id")] = []
+
+
+class Bounded(BaseModel):
+    c: Annotated[int, Counter(), Field(le=10)] = 0
+    t: Annotated[set[str], Set(), Field(max_length=10)] = set()
+    m: Annotated[dict[str, Annotated[int, Counter(), Field(ge=0)]], Map()] = {}
+
+
+WRITES: dict[str, tuple[Any, Callable[[int], dict[str, Any]]]] = {
+    "scalar": (Place, lambda n: {"s": f"v{n}"}),
+    "scalar, equal values": (Place, lambda n: {"s": "same"}),
+    "scalar, a few values": (Place, lambda n: {"s": f"v{n % 5}"}),
+    "scalar with a policy": (Place, lambda n: {"top": n}),
+    "scalar with a priority": (Place, lambda n: {"rank": f"v{n}"}),
+    "set": (Place, lambda n: {"t": [f"v{n}"]}),
+    "set, one element": (Place, lambda n: {"t": ["same"]}),
+    "map": (Place, lambda n: {"m": {f"k{n}": "v"}}),
+    "map, one key": (Place, lambda n: {"m": {"k": f"v{n}"}}),
+    "counter": (Place, lambda n: {"c": 1}),
+    "nested": (Place, lambda n: {"p": {"s": f"v{n}"}}),
+    "keyed": (Place, lambda n: {"k": [{"id": f"k{n}", "n": 1}]}),
+    "keyed, one record": (Place, lambda n: {"k": [{"id": "k", "n": n}]}),
+    "without a model": (None, lambda n: {"s": f"v{n}"}),
+    "without a model, a field each": (None, lambda n: {f"s{n}": "v"}),
+    "a counter over its bound": (Bounded, lambda n: {"c": 1}),
+    "a set over its bound": (Bounded, lambda n: {"t": [f"v{n}"]}),
+    "counters in a map under theirs": (Bounded, lambda n: {"m": {f"k{n % 7}": -1}}),
+}
+
+
+def calls(work: Callable[[], Any]) -> int:
+    """How many functions are called, those written in C included."""
+    count = 0
+
+    def note(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def grows_like_n_log_n(prepare: Callable[[int], Callable[[], Any]]) -> None:
+    prepare(4)()
+    few, many = calls(prepare(FEW)), calls(prepare(MANY))
+    assert many <= RATIO * few, f"{many} calls for {MANY}, {few} for {FEW}: {many / few:.1f} times as many"
+
+
+@pytest.mark.parametrize("case", WRITES)
+def test_n_concurrent_writers_of_one_place(case: str) -> None:
+    """Writing, and reading in the end, costs about n log n calls in all."""
+    model, value = WRITES[case]
+
+    def prepare(count: int) -> Callable[[], Any]:
+        ws = workspace(model)
+        began = ws.moment()
+        agents = [ws.agent(f"a{n}", began=began) for n in range(count)]
+        return lambda: ([agents[n].write(*AT, value(n)) for n in range(count)], ws.get(*AT), ws.escalations())
+
+    grows_like_n_log_n(prepare)
+
+
+def asked(count: int) -> Workspace:
+    """A document with so many open questions."""
+    ws = workspace(Place)
+    began = ws.moment()
+    for name in ("a", "b"):
+        ws.agent(name, began=began).write(*AT, {"m": {f"k{n}": name for n in range(count)}})
+    return ws
+
+
+def test_n_decisions_one_after_the_other() -> None:
+    """To settle n questions of one document one by one costs about n log n."""
+
+    def prepare(count: int) -> Callable[[], Any]:
+        ws = asked(count)
+        found = ws.escalations()
+        assert len(found) == count
+        return lambda: [ws.resolve(one, "c", by="judge") for one in found]
+
+    grows_like_n_log_n(prepare)
+
+
+def test_n_questions_opened_one_after_the_other() -> None:
+    """So does it to open them."""
+
+    def prepare(count: int) -> Callable[[], Any]:
+        ws = workspace(Place)
+        began = ws.moment()
+        pairs = [[ws.agent(f"{name}{n}", began=began) for name in "ab"] for n in range(count)]
+        return lambda: [one.write(*AT, {"m": {f"k{n}": one.name}}) for n, two in enumerate(pairs) for one in two]
+
+    grows_like_n_log_n(prepare)
+
+
+def test_one_write_with_n_questions() -> None:
+    """A write that opens n questions at once."""
+    grows_like_n_log_n(lambda count: lambda: asked(count))
+
+
+@pytest.mark.parametrize("case", ["scalar", "set", "map, one key", "a counter over its bound", "a set over its bound"])
+def test_a_frame_of_n_writers(case: str) -> None:
+    """To import what n wrote at once costs about n log n."""
+    model, value = WRITES[case]
+
+    def prepare(count: int) -> Callable[[], Any]:
+        ws, other = workspace(model, replica="one"), workspace(model, replica="two")
+        began = ws.moment()
+        for n in range(count):
+            ws.agent(f"a{n}", began=began).write(*AT, value(n))
+        frame = ws.export()
+        return lambda: (other.import_(frame), other.get(*AT))
+
+    grows_like_n_log_n(prepare)
+
+
+@pytest.mark.parametrize("field", ["t", "m", "k"])
+def test_n_concurrent_removals(field: str) -> None:
+    """Each of n agents removes something from what all of them have read."""
+
+    def prepare(count: int) -> Callable[[], Any]:
+        ws = workspace(Place)
+        items: dict[str, Any] = {
+            "t": [f"v{n}" for n in range(40)],
+            "m": {f"v{n}": "x" for n in range(40)},
+            "k": [{"id": f"v{n}"} for n in range(40)],
+        }
+        ws.agent("p").write(*AT, {field: items[field]})
+        edits = [ws.agent(f"a{n}").edit(*AT) for n in range(count)]
+        drafts = [edit.__enter__() for edit in edits]
+
+        def remove() -> None:
+            for n, (edit, draft) in enumerate(zip(edits, drafts, strict=True)):
+                part, gone = getattr(draft, field), f"v{n % 40}"
+                if field == "t":
+                    part.discard(gone)
+                elif field == "m":
+                    part.pop(gone, None)
+                else:
+                    draft.k = [row for row in part if row.id != gone]
+                edit.__exit__(None, None, None)
+
+        return remove
+
+    grows_like_n_log_n(prepare)
+
+
+@pytest.mark.parametrize("field", ["c", "s", "t"])
+def test_n_names_one_after_the_other(field: str) -> None:
+    """A document that n names wrote in turn costs each of them the same."""
+    value: Any = {"c": 1, "s": "same", "t": ["same"]}[field]
+
+    def prepare(count: int) -> Callable[[], Any]:
+        ws = workspace(Place)
+        return lambda: ([ws.agent(f"user-{n}").write(*AT, {field: value}) for n in range(count)], ws.get(*AT))
+
+    grows_like_n_log_n(prepare)
+
+
+def test_four_hundred_writers_are_all_kept() -> None:
+    """All contenders are kept, as many are shown as the limit allows, and a decision settles all of them."""
+    ws = workspace(Place)
+    began = ws.moment()
+    for n in range(400):
+        ws.agent(f"a{n}", began=began).write(*AT, {"s": f"v{n}"})
+    question = only(ws)
+    assert (len(question.contenders), question.more) == (256, 144)
+    assert str(question).endswith("and 144 more") and question.to_dict()["more"] == 144
+    ws.resolve(question, "v399", by="judge")
+    assert shown(ws) == {"s": "v399"} and ws.escalations() == []
+
+
+def test_two_hundred_writers_over_a_bound() -> None:
+    """The first ten stand, the others are contenders of one question, each named."""
+    ws = workspace(Bounded)
+    began = ws.moment()
+    for n in range(200):
+        ws.agent(f"a{n}", began=began).write(*AT, {"c": 1})
+    assert shown(ws) == {"c": 10}
+    (contender,) = only(ws).contenders
+    assert contender.agents == tuple(f"a{n}" for n in range(10, 200))
