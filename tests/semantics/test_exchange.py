@@ -66,7 +66,7 @@ def test_only_what_is_new_to_the_other_travels() -> None:
     """A second exchange is as small as what was written since, in both directions."""
     one, two = opened("one"), opened("two")
     for number in range(20):
-        body = hashlib.sha512(str(number).encode()).hexdigest() * 2
+        body = "".join(hashlib.sha512(f"{number} {part}".encode()).hexdigest() for part in range(8))
         one.put(("briefs",), f"k{number}", {"status": "draft", "body": body})
     assert one.exchange(two) == (0, 20)
     full = len(one.export())
