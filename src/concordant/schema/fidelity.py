@@ -10,7 +10,6 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
 
-import annotated_types
 from pydantic import (
     FutureDate,
     FutureDatetime,
@@ -92,9 +91,10 @@ def _is_faithful_class(bare: Any, inside: tuple[Any, ...]) -> bool:
 
 
 def _only_constrains(item: Any) -> bool:
-    if isinstance(item, (Kind, Strict, annotated_types.BaseMetadata, annotated_types.GroupedMetadata, str)):
-        return not isinstance(item, StringConstraints) or item.pattern is None or isinstance(item.pattern, str)
-    return type(item).__name__ == "_PydanticGeneralMetadata" or type(item).__module__ == "pydantic._internal._fields"
+    """Whether a part of an annotation says only which values are allowed."""
+    if isinstance(item, (Kind, Strict, StringConstraints, str)):
+        return True
+    return type(item).__module__ in ("annotated_types", "pydantic._internal._fields")
 
 
 def _is_told_apart(members: tuple[Any, ...]) -> bool:
