@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_
 from pydantic.alias_generators import to_camel
 
 from concordant import ConcordantError, Counter, List, Map, Scalar, Schema, SchemaError, Set, Text, Workspace
+from concordant.storage.sql import SqlStorage
 
 from .changing import KINDS, model_of
 
@@ -169,6 +170,20 @@ def test_g4_the_order_of_frames_does_not_matter() -> None:
     for new in ("set", "list", "values", "text"):
         seen = {repr(shown(under(model_of(new), *order))) for order in permutations(frames)}
         assert len(seen) == 1
+
+
+def test_a_list_of_which_nothing_is_left_is_an_empty_set() -> None:
+    """It was written, and says so."""
+    source = Workspace(schemas={NS: LIST}, replica="old")
+    source.agent("o").write(*AT, {"x": ["a"]})
+    with source.agent("p").edit(*AT) as brief:
+        brief.x.clear()
+    ws = under(SET, source.export())
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"x": []} and not document.contested
+    ws.agent("n").write(*AT, {"x": ["b"]})
+    document = ws.get(*AT)
+    assert document is not None and document.value == {"x": ["b"]} and not document.contested
 
 
 @pytest.mark.parametrize("duplicates", [["a", "a"], ["a", "b", "a"]])
@@ -521,3 +536,16 @@ def test_a_model_that_is_taken_back_finds_its_questions_again(fresh_url: Fresh) 
             assert len(ws.escalations()) == questions
             document = ws.get(*AT)
             assert document is not None and len(document.contested) == questions
+
+
+def test_a_store_that_can_only_be_read_tells_its_questions(fresh_url: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are listed, though they cannot be stored."""
+    url = fresh_url("sqlite")
+    with Workspace(url, schemas={NS: model_of("word")}) as ws:
+        ws.agent("o").write(*AT, {"x": "n/a"})
+    with Workspace(url, schemas={NS: model_of("counter")}) as ws:
+        with monkeypatch.context() as patch:
+            patch.setattr(SqlStorage, "read_only", True)
+            assert [[c.value for c in e.contenders] for e in ws.escalations(NS)] == [["n/a"]]
+            assert ws.escalations(("other",)) == [] and list(ws.storage.escalations((), "all")) == []
+        assert len(ws.escalations()) == 1

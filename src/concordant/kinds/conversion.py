@@ -21,7 +21,7 @@ from concordant.kinds.text import Text
 from concordant.sequence.layout import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Piece, Sequence
-from concordant.tree import Change, Tree, place_leaf
+from concordant.tree import PRESENT, Change, Tree, place_leaf
 from concordant.tree.parts import oldest_of_each_agent
 from concordant.values import ABSENT, JSON, alike, decode, encode
 
@@ -198,7 +198,7 @@ def _list_of_set(new: Field, cell: Any, wanted: Any, place: str) -> Any:
 
 
 def _set_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
-    made: Tree = {None: _images(cell[None], place)} if None in cell else {}
+    made = _marked(cell, place)
     forms = iter(wanted)
     for piece, items in _spans(cell.get("")):
         for offset in range(len(items)):
@@ -211,7 +211,7 @@ def _set_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
 def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
     kind = new.kind
     assert isinstance(kind, Set)
-    made: Tree = {None: _images(cell[None], place)} if None in cell else {}
+    made = _marked(cell, place)
     forms = iter(wanted)
     for piece, items in _spans(cell.get("")):
         for offset in range(len(items)):
@@ -221,6 +221,15 @@ def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
             for path, leaf in change.after.items():
                 place_leaf(made, path, leaf)
     return made
+
+
+def _marked(cell: Any, place: str) -> Tree:
+    """What tells that a list was there, though nothing of it may be left: its mark, and who removed parts of it."""
+    body = cell.get("")
+    strikes = body.strikes.values() if body is not None else ()
+    marks = (*_images(cell.get(None, ()), place), *(Entry(image_of(one.stamp, place), PRESENT) for one in strikes))
+    known = {entry.stamp[1:3]: entry for entry in marks}
+    return {None: tuple(sorted(known.values(), key=lambda entry: order_of(entry.stamp)))} if known else {}
 
 
 def _append(made: Tree, field: Field, stamp: Stamp, number: int, items: tuple[JSON, ...]) -> None:
@@ -250,6 +259,8 @@ _MAKERS: dict[tuple[str, str], Callable[[Field, Any, Any, str], Any]] = {
 
 def _keeps(field: Field, value: Any, wanted: Any, got: Any) -> bool:
     """Whether what a converted cell shows has all that was stored."""
+    if got is ABSENT:
+        return False
     if isinstance(value, (list, dict)) and len(value) != len(got):
         return False
     if isinstance(field.kind, Record):

@@ -164,8 +164,12 @@ class Calls(Keeping):
         if not isinstance(state, str) or state not in known:
             raise ConcordantError(f"unknown state {told(state)}: use one of {', '.join(known)}")
         prefix = checked_prefix(namespace)
-        survey.survey(self)
-        return list(self.storage.escalations(prefix, state))
+        unstored = survey.survey(self)
+        found = list(self.storage.escalations(prefix, state))
+        if unstored and state in ("open", "all"):
+            stored = {escalation.id for escalation in found}
+            found += [e for e in unstored if e.namespace[: len(prefix)] == prefix and e.id not in stored]
+        return found
 
     def escalation(self, id: str) -> Escalation | None:
         """The escalation with an id, open or closed; ``None`` if there is none, or it is forgotten with the journal.

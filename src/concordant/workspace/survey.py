@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from concordant.escalation import Event, when
+from concordant.escalation import Escalation, Event, escalation_of, when
 from concordant.record import Record
 from concordant.storage import Beside, Desk, Place, Result, State
 from concordant.workspace.inbox import transitions
@@ -41,15 +41,19 @@ def declare(workspace: Engine, schemas: Mapping[tuple[str, ...], Any]) -> None:
         survey(workspace)
 
 
-def survey(workspace: Engine) -> None:
-    """Opens the questions that are in documents which were last saved under another model."""
+def survey(workspace: Engine) -> list[Escalation]:
+    """Opens the questions that are in documents which were last saved under another model.
+
+    Returns:
+        Those that could not be stored, because the store can only be read.
+    """
     models = workspace.registry.models
     if not models:
-        return
+        return []
     storage = workspace.storage
-    if storage.read_only:
-        return
     n, documents = storage.outdated(models)
+    if storage.read_only:
+        return [question for document in documents for question in _questions(workspace, *document)]
     changed = False
     questions = ((namespace, key) for namespace, key, state in documents if _asks(workspace, namespace, key, state))
     while page := [*islice(questions, PAGE)]:
@@ -58,6 +62,15 @@ def survey(workspace: Engine) -> None:
         changed = changed or bool(events)
         workspace.subscribers.deliver(events)
     storage.surveyed(models, n, changed=changed)
+    return []
+
+
+def _questions(workspace: Engine, namespace: tuple[str, ...], key: str, state: State) -> list[Escalation]:
+    if not isinstance(state, Record):
+        return []
+    schema = workspace.registry.find(namespace)
+    contests = current_view(state, schema, workspace.storage.replica).contests
+    return [escalation_of(namespace, key, contest) for contest in contests]
 
 
 def _asks(workspace: Engine, namespace: tuple[str, ...], key: str, state: State) -> bool:
