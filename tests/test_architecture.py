@@ -47,8 +47,6 @@ OVER = {
     "src/concordant/kinds/scalar.py:read",
     "src/concordant/schema/incoming.py:collapsed",
     "src/concordant/sequence/diff.py:_match",
-    "src/concordant/sequence/edit.py:splice",
-    "src/concordant/sequence/layout.py:patched",
     "src/concordant/sequence/order.py:_zip",
     "src/concordant/sequence/order.py:in_order",
     "src/concordant/sequence/pieces.py:only",

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from concordant.kinds import Contest, Field, Option
 from concordant.kinds.look import digest_of
 from concordant.limits import MOST_CONTENDERS
+from concordant.sequence.suggest import merged_by_words
 from concordant.values import ABSENT, canonical, decode, portable
 
 __all__ = [
@@ -126,6 +127,7 @@ class Escalation:
             "has_base": self.has_base,
             "contenders": [contender.to_dict() for contender in self.contenders],
             "more": self.more,
+            "suggestion": self.suggestion,
             "opened_at": self.opened_at.isoformat(),
             "by": self.by,
             "decision": None if self.decision is DELETED else portable(self.decision),
@@ -135,6 +137,15 @@ class Escalation:
     def __reduce__(self) -> tuple[Any, ...]:
         state = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "field_"}
         return _unpickled, (state,)  # without the field of the model, which may hold functions
+
+    @property
+    def suggestion(self) -> str | None:
+        """The merge by words of all contenders of a text, ``None`` where two of them touch a common word (and for any
+        other reason than ``text``). Nobody wrote it so: it is for a person to take or leave."""
+        sides = [contender.value for contender in self.contenders]
+        if self.reason != "text" or not isinstance(self.base, str) or not all(isinstance(side, str) for side in sides):
+            return None
+        return merged_by_words(self.base, sides)
 
     def __str__(self) -> str:
         place = ".".join(self.path) or "the document"

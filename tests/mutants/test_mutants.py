@@ -18,6 +18,7 @@ from concordant.errors import Fault, InvalidWriteError
 from concordant.kinds import Scalar, Text
 from concordant.record import Record, leases
 from concordant.schema import schema as schema_module
+from concordant.sequence.overlap import Rules
 from concordant.storage import Beside, Knowledge
 from concordant.tree import change as change_module
 from concordant.workspace import (
@@ -89,7 +90,7 @@ def writes_are_put_off_unseen(patch: Patch) -> None:
 @mutant("g3")
 def overlapping_rewrites_pass(patch: Patch) -> None:
     """Rewrites of the same words stand side by side."""
-    patch.setattr(Text, "escalates", property(lambda _: False))
+    patch.setattr(Text, "rules", property(lambda _: Rules("word", escalate=False)))
 
 
 @mutant("g3")

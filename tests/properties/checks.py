@@ -36,7 +36,7 @@ class Note(BaseModel):
     status: Annotated[str, Scalar()] = ""
     tags: Annotated[set[str], Set()] = set()
     steps: Annotated[list[str], List()] = []
-    text: Annotated[str, Text()] = ""
+    text: Annotated[str, Text(unit="word")] = ""
     votes: Annotated[int, Counter()] = 0
 
 

@@ -185,7 +185,10 @@ def test_what_another_store_may_know_is_kept() -> None:
         note.text = "The status is pending and the owner is ada."
     assert one.vacuum(removed=NOW).compacted == 0
     one.exchange(two)
-    assert {c.value for c in one.escalations()[0].contenders} == {"closed", "pending"}
+    assert {c.value for c in one.escalations()[0].contenders} == {
+        "The status is closed and the owner is ada.",
+        "The status is pending and the owner is ada.",
+    }
     assert picture(one) == picture(two)
 
 

@@ -209,17 +209,18 @@ def test_deletions_and_updates_meet(policy: Any) -> None:
 
 
 def test_texts_edited_apart_merge() -> None:
-    """Word by word, with one escalation for the words that both rewrote."""
+    """Sentence by sentence, with one escalation for the sentence that both rewrote."""
     one, other = replicas(Brief)
-    one.put(*AT, {"body": "The quick brown fox jumps."})
+    one.put(*AT, {"body": "The fox is quick. It is brown. It jumps."})
     exchange(one, other)
     for ws, words in ((one, ("slow", "red", "jumps")), (other, ("fast", "brown", "leaps"))):
         with ws.agent(words[0]).edit(*AT) as brief:
-            brief.body = "The {} {} fox {}.".format(*words)
+            brief.body = "The fox is {}. It is {}. It {}.".format(*words)
     exchange(one, other)
     agree([one, other])
-    assert shown(one) == {"body": "The quick red fox leaps."}
-    assert sorted(values(only(one))) == ["fast", "slow"] and only(one).base == "quick"
+    assert shown(one) == {"body": "The fox is quick. It is red. It leaps."}
+    assert sorted(values(only(one))) == ["The fox is fast.", "The fox is slow."]
+    assert only(one).base == "The fox is quick."
 
 
 def test_an_export_since_a_moment_has_what_changed_since() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 
 from concordant.causal import Stamp, seen_everything
-from concordant.sequence.diff import text_hunks
 from concordant.sequence.edit import append, splice
 from concordant.sequence.layout import layout
-from concordant.sequence.overlap import analyse
+from concordant.sequence.overlap import Rules, analyse
 from concordant.sequence.pieces import Sequence
+from concordant.sequence.units import unit_hunks
+
+RULES = Rules("word")
+HUNKS = partial(unit_hunks, unit="word")
 
 
 @pytest.mark.parametrize("number", range(20))
@@ -25,9 +29,11 @@ def test_remembered_pieces_are_those_that_are_there(seed: str, number: int) -> N
         if rnd.random() < 0.4:
             sequence = append(sequence, stamp, 1, f"\nline {n}", line=True)
         else:
-            shown = layout(sequence, analyse(sequence), "\n").content("")
+            shown = layout(sequence, analyse(sequence, RULES), "\n", "word").content("")
             at = rnd.randint(0, len(shown))
             new = shown[:at] + f" {n} " + shown[at + rnd.randint(0, 5) :]
-            sequence = splice(sequence, stamp, shown, new, seen=seen_everything, hunks_of=text_hunks, separator="\n")
+            sequence = splice(
+                sequence, stamp, shown, new, seen=seen_everything, rules=RULES, hunks_of=HUNKS, separator="\n"
+            )
         asked = rnd.choice(["one", "one", "one", "two"])
         assert [*sequence.made_in(asked)] == [(i, p) for i, p in enumerate(sequence) if p.stamp.origin == asked]

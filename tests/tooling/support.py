@@ -27,7 +27,7 @@ class Brief(BaseModel):
     """What a launch needs."""
 
     tags: Annotated[set[str], Set()] = Field(set(), description="What it is about.")
-    notes: Annotated[str, Text()] = ""
+    notes: Annotated[str, Text(unit="word")] = ""
     tokens: Annotated[int, Counter()] = 0
     steps: Annotated[list[str], List()] = []
     owners: Annotated[dict[str, str], Map()] = {}

@@ -12,7 +12,7 @@ from concordant.kinds.shape import check_items
 from concordant.sequence.diff import Hunk, list_hunks
 from concordant.sequence.edit import append, splice
 from concordant.sequence.layout import layout
-from concordant.sequence.overlap import analyse
+from concordant.sequence.overlap import Rules, analyse
 from concordant.sequence.pieces import Sequence
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, decode, encode
@@ -20,6 +20,7 @@ from concordant.values import ABSENT, decode, encode
 __all__ = ["List"]
 
 _BODY = ""
+RULES = Rules("item", escalate=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ class List(Reducer):
                 before,
                 after,
                 seen=change.seen,
+                rules=RULES,
                 hunks_of=hunks_of,
-                escalate=False,
                 own=change.own,
             )
         if not sequence.is_alive():
@@ -107,12 +108,8 @@ class List(Reducer):
         return shown(look, cell)
 
 
-def _analyse(sequence: Sequence) -> Any:
-    return analyse(sequence, escalate=False)
-
-
 def _items(sequence: Sequence) -> tuple[bytes, ...]:
-    return layout(sequence, sequence.analysed(_analyse), "").content(())  # type: ignore[no-any-return]
+    return layout(sequence, sequence.analysed(RULES, analyse), "", RULES.unit).content(())  # type: ignore[no-any-return]
 
 
 def _canonical(field: Field, items: tuple[bytes, ...]) -> list[bytes]:

@@ -1,10 +1,10 @@
-"""``Text``: a text that many edit; words merge, two rewrites of the same words escalate."""
+"""``Text``: a text that many edit; changes of different units merge, two changes of one unit escalate."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from concordant.causal import Stamp
@@ -12,11 +12,11 @@ from concordant.kinds.base import Contest, Field, Look, Option
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
 from concordant.kinds.shape import check_items
-from concordant.sequence.diff import Hunk, text_hunks
 from concordant.sequence.edit import append, decide, splice
-from concordant.sequence.layout import Layout, layout
-from concordant.sequence.overlap import Overlap, analyse
-from concordant.sequence.pieces import Piece, Sequence, run_of
+from concordant.sequence.layout import layout
+from concordant.sequence.overlap import Overlap, Rules, analyse
+from concordant.sequence.pieces import Piece, Sequence
+from concordant.sequence.units import UnitName, gap_at_end, gap_at_start, unit_hunks
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, check_text, encode
 
@@ -27,13 +27,18 @@ _BODY = ""
 
 @dataclass(frozen=True, slots=True)
 class Text(Reducer):
-    """A text: ``write`` appends on a new line, an edit is merged word by word (three ways: what was read, what it
-    became, what others made of it). Words are never torn; equal rewrites count once; where two rewrote the same
-    words differently, that range escalates.
+    """A text: ``write`` appends on a new line, an edit is merged unit by unit (three ways: what was read, what it
+    became, what others made of it). Equal changes count once; two different changes of one unit escalate, with the
+    whole unit as each writer left it. No unit is ever shown that nobody wrote.
 
     Args:
         separator: what stands between appended contributions.
-        overlap: ``"merge"`` keeps both rewrites of the same words side by side instead of escalating.
+        unit: what two writers may not change differently. ``"sentence"`` (ends at a line break, or after ``. ! ? …``
+            before white space), for prose; ``"line"``, for code, lists and configuration; ``"word"``, where a sentence
+            that nobody wrote does no harm; ``"whole"``, for a text that makes sense only as one.
+        overlap: ``"merge"`` keeps all changes of one unit, one after the other, instead of escalating.
+        provisional: what is shown of a contested unit: ``"agreed"``, the text that all had read, or ``"all"`` sides of
+            it one after the other.
         grow_only: whole lines that an edit changed are appended, nothing is removed.
 
     >>> Text(separator=" | ").separator
@@ -43,7 +48,9 @@ class Text(Reducer):
     """
 
     separator: str = "\n"
+    unit: UnitName = "sentence"
     overlap: Literal["escalate", "merge"] = "escalate"
+    provisional: Literal["agreed", "all"] = "agreed"
     grow_only: bool = False
 
     name: ClassVar[str] = "text"
@@ -63,8 +70,7 @@ class Text(Reducer):
             return
         check_text(value, (field.name,))
         if not change.adding and _may_start_with(value, sequence, change, len(self.separator)):
-            view = sequence.only(change.seen)
-            read = layout(view, analyse(view, escalate=self.escalates), self.separator).content("")
+            read = self._shown(sequence.only(change.seen))
             if read and value.startswith(read):
                 rest = value[len(read) :]
                 if rest and self.separator and rest.startswith(self.separator) and not read.endswith(self.separator):
@@ -91,9 +97,9 @@ class Text(Reducer):
                 base,
                 value,
                 seen=change.seen,
-                hunks_of=phrase_hunks,
+                rules=self.rules,
+                hunks_of=partial(unit_hunks, unit=self.unit),
                 separator=self.separator,
-                escalate=self.escalates,
                 own=change.own,
             )
         if not sequence.is_alive():
@@ -112,13 +118,9 @@ class Text(Reducer):
                 sequence = sequence.only(look.included)
                 if not sequence.is_alive():
                     return "" if look.entries(cell.get(None, ())) else ABSENT
-            analysis = sequence.analysed(self._analyse)
-            for overlap in analysis.overlaps:
+            for overlap in sequence.analysed(self.rules, analyse).overlaps:
                 look.contests.append(self._contest(overlap, field, path, public))
-            visible = layout(sequence, analysis, self.separator)
-            if sequence.overlapping and not self.escalates:
-                return _spaced(sequence, visible)
-            return visible.content("")
+            return self._shown(sequence)
 
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
@@ -127,81 +129,40 @@ class Text(Reducer):
     def decide(self, change: Change, contest: Contest, value: Any) -> None:
         place = (*contest.place, _BODY)
         sequence = change.sequence(place)
-        for overlap in analyse(sequence).overlaps:
+        for overlap in analyse(sequence, self.rules).overlaps:
             if anchor_text(overlap) == contest.anchor:
                 content = "" if value is ABSENT else value
                 change.set(place, decide(sequence, change.stamp, overlap, content))
 
     @property
-    def escalates(self) -> bool:
-        """Whether rewrites of the same words are contested."""
-        return self.overlap == "escalate"
+    def rules(self) -> Rules:
+        """How changes of a text of this kind are weighed against each other."""
+        return Rules(self.unit, self.overlap == "escalate", self.provisional == "all")
 
-    def _analyse(self, sequence: Sequence) -> Any:
-        return analyse(sequence, escalate=self.escalates)
+    def _shown(self, sequence: Sequence) -> str:
+        analysis = sequence.analysed(self.rules, analyse)
+        shown: str = layout(sequence, analysis, self.separator, self.unit).content("")
+        return shown
 
     def _contest(self, overlap: Overlap, field: Field, path: Path, public: tuple[str, ...]) -> Contest:
         sides: dict[bytes, set[Stamp]] = {}
         for side in overlap.sides:
-            sides.setdefault(encode(self._plain(side.shown)), set()).update(side.stamps)
+            sides.setdefault(encode(self._plain(side.shown, overlap)), set()).update(side.stamps)
         options = tuple(Option(text, tuple(sorted(stamps))) for text, stamps in sides.items())
-        return Contest(public, path, "text", anchor_text(overlap), encode(self._plain(overlap.base)), options, field)
+        base = encode(self._plain(overlap.base, overlap))
+        return Contest(public, path, "text", anchor_text(overlap), base, options, field)
 
-    def _plain(self, pieces: Iterable[Piece]) -> str:
+    def _plain(self, pieces: Iterable[Piece], overlap: Overlap) -> str:
+        """The text of a range, without the gaps around it."""
         parts: list[str] = []
         for piece in pieces:
             content = piece.content
             assert isinstance(content, str)
             hidden = not parts and piece.line and piece.offset == 0 and content.startswith(self.separator)
             parts.append(content[len(self.separator) :] if hidden else content)
-        return "".join(parts)
-
-
-def phrase_hunks(base: str, new: str) -> list[Hunk]:
-    """The word-level difference, where a run of three or more rewritten words is one rewrite.
-
-    A paragraph written anew would otherwise be as many hunks as it has words, and a conflict about it as many
-    escalations.
-    """
-    hunks: list[Hunk] = []
-    run: list[Hunk] = []
-
-    def flush() -> None:
-        if len(run) > 2:
-            content = run[0].content
-            for before, after in pairwise(run):
-                content += base[before.end : after.start] + after.content
-            hunks.append(Hunk(run[0].start, run[-1].end, content))
-        else:
-            hunks.extend(run)
-        run.clear()
-
-    for hunk in text_hunks(base, new):
-        rewrite = hunk.start < hunk.end and bool(hunk.content)
-        gap = base[run[-1].end : hunk.start] if run else ""
-        if not rewrite or (run and (not gap.isspace() or "\n" in gap)):
-            flush()
-        if rewrite:
-            run.append(hunk)
-        else:
-            hunks.append(hunk)
-    flush()
-    return hunks
-
-
-def _spaced(sequence: Sequence, visible: Layout) -> str:
-    """The text, with a space between two rewrites of the same words that stand side by side."""
-    parts: list[str] = []
-    before: Piece | None = None
-    for piece, content in zip(visible.pieces, visible.contents, strict=True):
-        runs = [run_of(p) for p in (before, piece) if p is not None]
-        if before is not None and runs[0] != runs[1] and all(run in sequence.strikes for run in runs):
-            assert isinstance(before.content, str)
-            if (before.content[-1:] + content[:1]).isalnum():
-                parts.append(" ")
-        parts.append(content)
-        before = piece
-    return "".join(parts)
+        text = "".join(parts)
+        text = text[gap_at_start(text, after_break=not overlap.inline) :]
+        return text[: len(text) - gap_at_end(text)]
 
 
 def anchor_text(overlap: Overlap) -> str:
@@ -229,7 +190,7 @@ def _changed_lines(base: str, new: str, separator: str) -> list[str]:
         at += len(line) + len(separator)
     changed: dict[int, None] = {}
     drift = 0
-    for hunk in text_hunks(base, new):
+    for hunk in unit_hunks(base, new, "word"):
         start = hunk.start + drift
         end = start + len(hunk.content)
         drift += len(hunk.content) - (hunk.end - hunk.start)

@@ -17,7 +17,7 @@ from concordant.errors import ConcordantError
 from concordant.record.leases import Lease
 from concordant.record.record import Record
 from concordant.sequence.order import newest_root
-from concordant.sequence.pieces import Piece, Sequence, Strike, run_of
+from concordant.sequence.pieces import Anchor, Piece, Sequence, Strike, run_of
 from concordant.tree import Leaf, leaves, place_leaf
 
 __all__ = [
@@ -34,7 +34,8 @@ __all__ = [
     "load_text",
 ]
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1 lacks what tells where a run of a sequence was inserted, and whether it replaces what stood there."""
 
 Number = Callable[[Stamp], int]
 
@@ -85,8 +86,8 @@ def load_record(data: bytes) -> Record:
     """
     try:
         document = from_json(data)
-        if document["format"] != FORMAT:
-            raise CodecError(f"a record of format {document['format']!r}; this version reads format {FORMAT}")
+        if document["format"] not in (1, FORMAT):
+            raise CodecError(f"a record of format {document['format']!r}; this version reads formats 1 to {FORMAT}")
         stamps = load_stamps(document["stamps"])
         record = Record()
         record.vector = {load_text(replica): int(n) for replica, n in document["vector"].items()}
@@ -133,30 +134,37 @@ def load_stamps(data: Any) -> list[Stamp]:
 
 def dump_piece(piece: Piece, number: Number) -> Any:
     """A piece of a sequence as nested lists."""
-    return [
+    told = [
         number(piece.stamp),
         piece.k,
         piece.offset,
         piece.content if isinstance(piece.content, str) else [item.decode() for item in piece.content],
         piece.parent,
-        int(piece.line) + 2 * int(piece.live),
+        int(piece.line) + 2 * int(piece.live) + 4 * int(piece.replaces),
         piece.struck,
     ]
+    return told if piece.beside is None else [*told, piece.beside]
 
 
 def load_piece(data: Any, stamps: list[Stamp]) -> Piece:
     """The piece that ``dump_piece`` was given."""
-    stamp, k, offset, content, parent, flags, struck = data
+    stamp, k, offset, content, parent, flags, struck, *beside = data
     return Piece(
         stamps[stamp],
         int(k),
         int(offset),
         content if isinstance(content, str) else tuple(load_text(item).encode() for item in content),
-        None if parent is None else (load_text(parent[0]), int(parent[1]), int(parent[2]), int(parent[3])),
+        None if parent is None else _load_anchor(parent),
         bool(flags & 1),
         tuple((load_text(r), int(n), int(number)) for r, n, number in struck),
         bool(flags & 2),
+        bool(flags & 4),
+        _load_anchor(beside[0]) if beside else None,
     )
+
+
+def _load_anchor(data: Any) -> Anchor:
+    return load_text(data[0]), int(data[1]), int(data[2]), int(data[3])
 
 
 def dump_leaf(leaf: Leaf, number: Number) -> Any:

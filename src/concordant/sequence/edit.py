@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -10,27 +10,42 @@ from typing import Any, NamedTuple
 from concordant.causal import SeenBy, Stamp, order_of
 from concordant.sequence.diff import Hunk
 from concordant.sequence.layout import Layout, layout, own_layout, patched
-from concordant.sequence.overlap import Overlap, analyse
-from concordant.sequence.pieces import START, Anchor, Content, Cut, Piece, RunId, Sequence, Strike, run_of
+from concordant.sequence.order import in_order
+from concordant.sequence.overlap import NOTHING, Analysis, Overlap, Rules, analyse
+from concordant.sequence.pieces import (
+    END,
+    START,
+    Anchor,
+    Content,
+    Cut,
+    Piece,
+    RunId,
+    Sequence,
+    Strike,
+    has_twin,
+    run_of,
+)
+from concordant.sequence.units import gap_at_end, gap_at_start, is_blank, unit_hunks
 
 __all__ = ["append", "decide", "splice", "withdraw"]
 
+_ROUNDS = 4  # how often an edit is corrected by its difference before all of the text is put anew
 
-def append(sequence: Sequence, stamp: Stamp, k: int, content: Content, *, line: bool = False) -> Sequence:
-    """Adds a root run at the end: after all root runs that are older in (time, dot)."""
-    piece = Piece(stamp, k, 0, content, None, line)
+
+def append(
+    sequence: Sequence,
+    stamp: Stamp,
+    k: int,
+    content: Content,
+    *,
+    line: bool = False,
+    beside: Anchor | None = None,
+) -> Sequence:
+    """Adds a root run at the end: behind all root runs that are older in (time, dot)."""
+    piece = Piece(stamp, k, 0, content, None, line, beside=beside)
     if order_of(stamp) >= sequence.newest_root:
         return sequence.appended(piece)
-    from concordant.sequence.order import in_order
-
     return Sequence(in_order([*sequence, piece]), sequence.strikes, sequence.newest_root)
-
-
-class _Place(NamedTuple):
-    """Where something happens: ``at`` characters into the piece with this number."""
-
-    number: int
-    at: int
 
 
 def splice(
@@ -40,117 +55,192 @@ def splice(
     new: Content,
     *,
     seen: SeenBy,
+    rules: Rules,
     hunks_of: Callable[[Any, Any], list[Hunk]],
     separator: str = "",
-    escalate: bool = True,
     own: str | None = None,
 ) -> Sequence:
     """Carries the difference between ``base`` (what the writer read) and ``new`` over to ``sequence``.
 
     Args:
         seen: which writes the writer had seen; only what those made is matched with ``base``.
+        rules: how changes are weighed against those of others.
         hunks_of: gives the difference of two contents as hunks.
         separator: what a line begins with (texts only).
-        escalate: whether rewrites of the same words are contested.
         own: the origin of the writer's own writes, where ``base`` is what it wrote itself without having read.
+
+    Returns:
+        The sequence in which the change stands: to its writer it reads ``new``.
     """
-    shown = own_layout(sequence, own, separator) if own is not None else None
-    rendered: Any = shown.content(base[:0]) if shown is not None else None
-    is_own = shown is not None and rendered == base
-    if shown is None or rendered != base:
-        shown, rendered = _rendered(sequence, seen, base, separator, escalate)
-    hunks = hunks_of(base, new)
+    writer = _Writer(stamp, seen, rules, separator)
+    if own is not None:
+        shown = own_layout(sequence, own, separator, rules.unit)
+        if shown.content(base[:0]) == base:
+            edit = writer.edit(sequence, shown, base, hunks_of(base, new))
+            return writer.corrected(edit, new, lambda text: own_layout(text, own, separator, rules.unit))
+    shown, analysis = writer.view(sequence, seen)
+    rendered: Any = shown.content(base[:0])
     if rendered == base:
-        places = _Places(sequence, shown, None, len(base))
-    else:
-        places = _Places(sequence, shown, hunks_of(base, rendered), len(base))
-    edit = _Edit(sequence, stamp)
-    appended: list[tuple[int, Content, bool]] = []
-    for position, hunk in enumerate(hunks):
-        k = len(hunks) - position  # of two runs after one character the one with the larger k stands first
-        touched = places.range(hunk.start, hunk.end)
-        for index, start, end in touched:
-            edit.strike(index, start, end, k)
-        if not len(hunk.content):
-            continue
-        at_end = hunk.start == len(base) and not touched
-        # A line of its own, whose separator shows only after something that does not end with one.
-        is_line = (
-            isinstance(hunk.content, str)
-            and separator != ""
-            and hunk.content.startswith(separator)
-            and not (len(base) == 0 or base[-len(separator) :] == separator)
-        )
-        if at_end and (len(base) == 0 or is_line or not isinstance(hunk.content, str)):
-            if isinstance(hunk.content, str) and not is_line and separator:
-                appended.append((k, separator + hunk.content, True))
-            else:
-                appended.append((k, hunk.content, is_line))
-        else:
-            edit.insert(places.before(hunk.end if touched else hunk.start), hunk.content, k)
-    edit.settle(seen, escalate)
-    result = edit.result()
-    for k, content, line in appended:
-        result = append(result, stamp, k, content, line=line)
-    if separator and rendered == base and any(_meets_line(sequence, shown, hunk) for hunk in hunks):
+        edit = writer.edit(sequence, shown, base, hunks_of(base, new), analysis)
+        return writer.corrected(edit, new, lambda text: writer.view(text, writer.knows)[0])
+    drift = unit_hunks(base, rendered, "word") if isinstance(base, str) else hunks_of(base, rendered)
+    return writer.edit(sequence, shown, base, hunks_of(base, new), analysis, drift)
 
-        def known(other: Stamp) -> bool:
-            return other == stamp or seen(other)
 
-        k = len(hunks)
-        for _ in range(len(result)):  # one separator that vanishes may make the next one appear
-            if own is not None and is_own:
-                shown = own_layout(result, own, separator)
-                rendered = shown.content(base[:0])
+class _Writer:
+    """One write in the making: whose it is and what its writer had seen.
+
+    Attributes:
+        runs: how many numbers for runs and strikes have been given away.
+    """
+
+    def __init__(self, stamp: Stamp, seen: SeenBy, rules: Rules, separator: str) -> None:
+        self.stamp = stamp
+        self.seen = seen
+        self.rules = rules
+        self.separator = separator
+        self.runs = 0
+
+    def knows(self, other: Stamp) -> bool:
+        """Tells whether a write is this one, or one that its writer had seen."""
+        return other == self.stamp or self.seen(other)
+
+    def view(self, sequence: Sequence, included: SeenBy) -> tuple[Layout, Analysis]:
+        """Lays out what the included writes show."""
+        part = sequence.only(included)
+        analysis = part.analysed(self.rules, analyse)
+        return layout(part, analysis, self.separator, self.rules.unit), analysis
+
+    def edit(
+        self,
+        sequence: Sequence,
+        shown: Layout,
+        base: Content,
+        hunks: list[Hunk],
+        analysis: Analysis = NOTHING,
+        drift: list[Hunk] | None = None,
+    ) -> Sequence:
+        """Makes the changes ``hunks`` of what the writer was shown.
+
+        Args:
+            analysis: what was open in the writer's eyes.
+            drift: how ``base`` differs from what is shown.
+        """
+        places = _Places(sequence, shown, drift, len(base))
+        edit = _Edit(sequence, self.stamp)
+        roots: list[Piece] = []
+        for position, hunk in enumerate(hunks):
+            k = self.runs + len(hunks) - position  # of two runs after one character the one with the larger k is first
+            touched = places.range(hunk.start, hunk.end)
+            for index, start, end in touched:
+                edit.strike(index, start, end, k)
+            if not len(hunk.content):
+                continue
+            root = None
+            if not touched and hunk.start == len(base):
+                root = self._root(k, hunk.content, base, places)
+            if root is not None:
+                roots.append(root)
             else:
-                shown, rendered = _rendered(result, known, base, separator, escalate)
+                place = places.before(hunk.end if touched else hunk.start)
+                beside = places.behind(hunk.start) if not touched and drift is None else None
+                edit.insert(place, hunk.content, k, replaces=bool(touched), beside=beside)
+        self.runs += len(hunks)
+        edit.settle(analysis, self.rules)
+        result = edit.result()
+        for piece in roots:
+            result = append(result, self.stamp, piece.k, piece.content, line=piece.line, beside=piece.beside)
+        return result
+
+    def _root(self, k: int, content: Content, base: Content, places: _Places) -> Piece | None:
+        """What is put at the end, if it is a line or an item of its own: those stand in the order of commits."""
+        if not isinstance(content, str):
+            return Piece(self.stamp, k, 0, content, None)
+        separator, line = self.separator, False
+        assert isinstance(base, str)
+        if separator and not base:
+            content, line = separator + content, True
+        elif separator and not base.endswith(separator):
+            if not content.startswith(separator):
+                return None
+            line = True
+        elif base and not separator:
+            return None
+        place = places.before(len(base))
+        before = START if place is None else places.anchor(place)
+        return Piece(self.stamp, k, 0, content, None, line, beside=before)
+
+    def corrected(self, sequence: Sequence, new: Content, show: Callable[[Sequence], Layout]) -> Sequence:
+        """Makes sure that the writer is shown what it left, where gaps or separators appear or vanish beside it."""
+        if not isinstance(new, str):
+            return sequence
+        for _ in range(_ROUNDS):
+            shown = show(sequence)
+            rendered = shown.content("")
             if rendered == new:
-                break
-            hunks = hunks_of(rendered, new)
-            result = _with_separators(result, stamp, shown, hunks, k)
-            k += len(hunks)
-    return result
+                return sequence
+            sequence = self.edit(sequence, shown, rendered, unit_hunks(rendered, new, "word"))
+        return sequence if show(sequence).content("") == new else self._anew(sequence, new)
 
-
-def _meets_line(sequence: Sequence, shown: Layout, hunk: Hunk) -> bool:
-    """Whether a line begins in or right behind what an edit changes, which may show or hide its separator."""
-    starts, numbers = shown.starts, shown.numbers
-    first, last = bisect_left(starts, hunk.start), bisect_right(starts, hunk.end)
-    low = numbers[first - 1] + 1 if first else 0
-    high = numbers[last - 1] + 1 if last <= len(numbers) else len(sequence)
-    return any(piece.live and piece.line and piece.offset == 0 for piece in sequence.since(low, high))
-
-
-def _with_separators(sequence: Sequence, stamp: Stamp, shown: Layout, hunks: list[Hunk], k: int) -> Sequence:
-    """Makes an edit show what its writer left, where it let separators of lines appear or vanish."""
-    edit, places = _Edit(sequence, stamp), _Places(sequence, shown, None, shown.starts[-1])
-    for number, hunk in enumerate(hunks, k + 1):
-        touched = places.range(hunk.start, hunk.end)
-        for index, start, end in touched:
-            edit.strike(index, start, end, number)
-        if len(hunk.content):
-            edit.insert(places.before(hunk.end if touched else hunk.start), hunk.content, number)
-    return edit.result()
-
-
-def _rendered(
-    sequence: Sequence, included: SeenBy, base: Content, separator: str, escalate: bool
-) -> tuple[Layout, Any]:
-    view = sequence.only(included)
-    shown = layout(view, analyse(view, escalate=escalate), separator)
-    return shown, shown.content(base[:0])
+    def _anew(self, sequence: Sequence, new: str) -> Sequence:
+        """Puts a text in the place of all that the writer knows."""
+        known = sequence.only(self.knows)
+        analysis = known.analysed(self.rules, analyse)
+        edit = _Edit(sequence, self.stamp)
+        self.runs += 1
+        last = None
+        for index, piece in enumerate(known):
+            gone = any(run in known.strikes and run not in analysis.suspended for run in piece.struck)
+            if piece.live and not gone:
+                edit.strike(index, 0, len(piece.content), self.runs)
+                last = _Place(index, len(piece.content))
+        if new:
+            edit.insert(last, new, self.runs, replaces=last is not None)
+        edit.settle(analysis, self.rules)
+        return edit.result()
 
 
 def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content) -> Sequence:
-    """Puts ``content`` in the place of a contested range; a later contender for the same words meets it there."""
+    """Puts ``content`` in the place of a contested range; a later contender for the same units meets it there.
+
+    Gaps around it stay, unless nothing is put there.
+    """
     edit = _Edit(sequence, stamp)
-    for index in overlap.struck:
-        edit.strike(index, 0, len(sequence[index].content), 1)
-    last = overlap.struck[-1]
+    ranges = [(index, 0, len(sequence[index].content)) for index in overlap.struck]
     if len(content):
-        edit.insert(_Place(last, len(sequence[last].content)), content, 1)
+        ranges = _without_gaps(sequence, overlap, ranges)
+    for index, start, end in ranges:
+        edit.strike(index, start, end, 1)
+    if len(content):
+        last, _, end = ranges[-1]
+        edit.insert(_Place(last, end), content, 1, replaces=True)
     edit.drop(overlap.strikes)
     return edit.result()
+
+
+def _without_gaps(
+    sequence: Sequence, overlap: Overlap, ranges: list[tuple[int, int, int]]
+) -> list[tuple[int, int, int]]:
+    """A range of pieces without the gaps that it begins and ends with."""
+    while len(ranges) > 1 and is_blank(sequence[ranges[0][0]].content):
+        ranges = ranges[1:]
+    while len(ranges) > 1 and is_blank(sequence[ranges[-1][0]].content):
+        ranges = ranges[:-1]
+    first, last = sequence[ranges[0][0]].content, sequence[ranges[-1][0]].content
+    if not isinstance(first, str) or not isinstance(last, str) or is_blank(first) or is_blank(last):
+        return ranges
+    index, start, end = ranges[0]
+    ranges[0] = index, start + gap_at_start(first, after_break=not overlap.inline), end
+    index, start, end = ranges[-1]
+    ranges[-1] = index, start, end - gap_at_end(last)
+    return ranges
+
+
+class _Place(NamedTuple):
+    """Where something happens: ``at`` characters into the piece with this number."""
+
+    number: int
+    at: int
 
 
 def withdraw(sequence: Sequence, gone: SeenBy) -> Sequence | None:
@@ -193,14 +283,33 @@ class _Places:
         for low, high, there in self.kept:
             if low < offset:
                 position = there + min(high, offset) - low
+        found: list[tuple[int, int, int]] = []
+        while position and not found:
+            found = self._pieces(position - 1, position)
+            position -= not found  # a gap that is only shown belongs to no piece
         if position == 0:
             # Behind a separator that is not shown, so that it stays hidden in front of what comes first.
             if not self.shown.pieces:
                 return None
-            hidden = self.shown.skipped(0)
+            hidden = self.shown.skips[0]
             return _Place(self.shown.numbers[0], hidden) if hidden else self._behind_hidden_separator()
-        index, _, end = self._pieces(position - 1, position)[0]
+        index, _, end = found[0]
         return _Place(index, end)
+
+    def behind(self, offset: int) -> Anchor:
+        """The first character that was shown behind an offset."""
+        position = bisect_right(self.starts, offset) - 1
+        while position < len(self.shown.pieces) and self.starts[position + 1] <= offset:
+            position += 1
+        if position >= len(self.shown.pieces):
+            return END
+        piece, skip, gap = self.shown.pieces[position], self.shown.skips[position], self.shown.gaps[position]
+        return (*run_of(piece), piece.offset + max(offset - self.starts[position] - gap, 0) + skip)
+
+    def anchor(self, place: _Place) -> Anchor:
+        """The last character before a place."""
+        host = self.sequence[place.number]
+        return (*run_of(host), host.offset + place.at - 1)
 
     def _behind_hidden_separator(self) -> _Place | None:
         pieces, strikes = self.sequence.pieces(), self.sequence.strikes
@@ -212,13 +321,14 @@ class _Places:
 
     def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
         result = []
+        shown = self.shown
         position = bisect_right(self.starts, start) - 1
-        while position < len(self.shown.pieces) and self.starts[position] < end:
-            skip = self.shown.skipped(position)
-            low = max(start - self.starts[position], 0) + skip
-            high = min(end - self.starts[position] + skip, len(self.shown.pieces[position].content))
+        while position < len(shown.pieces) and self.starts[position] < end:
+            begun, skip = self.starts[position] + shown.gaps[position], shown.skips[position]
+            low = max(start - begun, 0) + skip
+            high = min(end, self.starts[position + 1]) - begun + skip
             if low < high:
-                result.append((self.shown.numbers[position], low, high))
+                result.append((shown.numbers[position], low, high))
             position += 1
         return result
 
@@ -234,7 +344,10 @@ class _Edit:
         self.first: list[Piece] = []
         self.added: dict[RunId, Strike] = {}
         self.dropped: set[RunId] = set()
+        self.kept: set[RunId] = set()
         self.overlapping: bool | None = None if sequence.overlapping else False
+        self.moved: set[int] = set()
+        self.unordered = False
 
     def strike(self, index: int, start: int, end: int, k: int) -> None:
         if self.sequence[index].struck:
@@ -243,22 +356,64 @@ class _Edit:
         self.added[run] = Strike(self.stamp, k)
         self.strikes.setdefault(index, []).append((start, end, run))
 
-    def insert(self, place: _Place | None, content: Content, k: int) -> None:
+    def insert(
+        self, place: _Place | None, content: Content, k: int, *, replaces: bool = False, beside: Anchor | None = None
+    ) -> None:
+        beside = beside if isinstance(content, str) else None
         if place is None:
-            self.first.append(Piece(self.stamp, k, 0, content, START))
+            piece = Piece(self.stamp, k, 0, content, START, replaces=replaces, beside=beside)
+            self.first.append(piece)
+            self._look_for_twin(piece, 0)
             return
         host = self.sequence[place.number]
         anchor: Anchor = (*run_of(host), host.offset + place.at - 1)
-        piece = Piece(self.stamp, k, 0, content, anchor)
-        self.inserts.setdefault(place.number, []).append((place.at, piece))
+        piece = Piece(self.stamp, k, 0, content, anchor, replaces=replaces, beside=beside)
+        number, at = place
+        if at == len(host.content):
+            number = self._behind_rewrites(number, anchor)
+            if number != place.number:
+                at = len(self.sequence[number].content)
+                self.moved.add(number)
+        self.unordered = self.unordered or (number in self.moved and number in self.inserts)
+        self.inserts.setdefault(number, []).append((at, piece))
+        self._look_for_twin(piece, number + 1)
 
-    def settle(self, seen: SeenBy, escalate: bool) -> None:
-        """A strike over words that were contested replaces the contenders that its writer had seen."""
+    def _behind_rewrites(self, number: int, anchor: Anchor) -> int:
+        """The last piece of what stands in the place of the character at an anchor, with all that follows from it."""
+        family: set[RunId] = set()
+        for following in range(number + 1, len(self.sequence)):
+            piece = self.sequence[following]
+            run = run_of(piece)
+            rewrites = piece.parent == anchor and piece.replaces and piece.offset == 0
+            if not rewrites and run not in family and (piece.parent is None or piece.parent[:3] not in family):
+                break
+            family.add(run)
+            number = following
+        return number
+
+    def _look_for_twin(self, piece: Piece, number: int) -> None:
+        if piece.beside is not None and self.overlapping is False and has_twin(self.sequence, piece, number):
+            self.overlapping = True
+
+    def settle(self, analysis: Analysis, rules: Rules) -> None:
+        """A strike over units that were contested in its writer's eyes replaces the contenders.
+
+        Args:
+            analysis: what the writer was shown as open: contests of which she had seen all sides.
+        """
         if not self.strikes:
             return
-        for overlap in analyse(self.sequence, escalate=escalate).overlaps:
-            if any(index in self.strikes for index in overlap.struck):
-                self.drop({run for run in overlap.strikes if seen(self.sequence.strikes[run].stamp)})
+        for overlap in analysis.overlaps:
+            if not rules.show_all:
+                if any(index in self.strikes for index in overlap.struck):
+                    self.drop(overlap.strikes)
+            elif any(run_of(self.sequence[index]) in overlap.strikes for index in self.strikes):
+                k = min(self.added)[2]
+                for index in overlap.struck:  # the sides stand as the writer leaves them, and the base is gone for good
+                    self.strike(index, 0, len(self.sequence[index].content), k)
+                    sides = overlap.strikes.intersection(self.sequence[index].struck)
+                    self.drop(sides)
+                    self.kept |= sides
 
     def drop(self, runs: set[RunId] | frozenset[RunId]) -> None:
         self.dropped.update(runs)
@@ -276,24 +431,26 @@ class _Edit:
             pieces = [*self.first]
             for index in range(len(self.sequence)):
                 pieces += self._parts(index)
-        strikes = (
-            {run: s for run, s in self.sequence.strikes.items() if run not in self.dropped}
-            if self.dropped
-            else self.sequence.strikes
-        )
-        if self.added:
-            strikes = {**strikes, **self.added}
-        result = Sequence(pieces, strikes, self.sequence.newest_root, self.overlapping)
-        if not self.dropped:
-            patched(self.sequence, result, parts, self.first, self.stamp)
+        if self.unordered:
+            pieces = in_order(pieces)
+        result = Sequence(pieces, self._strikes(), self.sequence.newest_root, self.overlapping)
+        if not self.dropped and not self.unordered:
             head = 0 if self.first else min(parts)
             tail = len(self.sequence) - 1 - max(parts) if parts else len(self.sequence)
-            result.continue_from(self.sequence, Cut(head, tail, self.added, ()), parts, self.first)
+            cut = Cut(head, tail, self.added, ())
+            patched(self.sequence, result, cut)
+            result.continue_from(self.sequence, cut, parts, self.first)
         return result
+
+    def _strikes(self) -> dict[RunId, Strike]:
+        strikes = self.sequence.strikes
+        if self.dropped:
+            strikes = {run: strike for run, strike in strikes.items() if run not in self.dropped}
+        return {**strikes, **self.added} if self.added else strikes
 
     def _parts(self, index: int) -> list[Piece]:
         piece = self.sequence[index]
-        if self.dropped and run_of(piece) in self.dropped:
+        if self.dropped and run_of(piece) in self.dropped and run_of(piece) not in self.kept:
             piece = piece._replace(live=False)
         strikes = self.strikes.get(index, ())
         inserts = self.inserts.get(index, ())
@@ -303,7 +460,7 @@ class _Edit:
         cuts = sorted({0, length, *(s for s, _, _ in strikes), *(e for _, e, _ in strikes), *(at for at, _ in inserts)})
         parts: list[Piece] = []
         for low, high in pairwise(cuts):
-            over = tuple(run for start, end, run in strikes if start <= low and high <= end)
+            over = tuple(dict.fromkeys(run for start, end, run in strikes if start <= low and high <= end))
             parts.append(
                 piece._replace(offset=piece.offset + low, content=piece.content[low:high], struck=piece.struck + over)
             )

@@ -1,20 +1,29 @@
 """What a sequence shows: its visible pieces, by number, and the part of each that is seen.
 
+What several writers removed side by side may leave two gaps, or none, where there was one: a layout shows one there,
+never at the beginning or the end. What is inserted into units that others removed keeps a gap to its neighbours.
+
 A layout is remembered with its sequence. An edit makes the next layout from the last by replacing what it touched, so
 that editing a large text does not go through all of its pieces again.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from bisect import bisect_left
 from itertools import accumulate
 from typing import Any
 
-from concordant.causal import Stamp
+from concordant.causal import Stamp, order_of
 from concordant.sequence.overlap import NOTHING, Analysis
-from concordant.sequence.pieces import Content, Piece, Sequence
+from concordant.sequence.pieces import Content, Cut, Piece, RunId, Sequence, run_of
+from concordant.sequence.units import ends_a_line_only, gap_at_end, gap_at_start, has_word, is_blank
 
 __all__ = ["Layout", "layout", "own_layout", "patched"]
+
+_NEVER = (math.inf, "", 0)
+_BEGIN = re.compile(r"\s\S")  # whether two units read as one can be told from here on
 
 
 class Layout:
@@ -22,16 +31,22 @@ class Layout:
 
     Attributes:
         numbers: each piece's number in its sequence.
-        pieces: the pieces.
-        contents: what is seen of each: all of it, or all but a separator that nothing stands before.
+        pieces: the pieces. One of which a part in the middle is hidden stands here twice.
+        contents: what is seen of each.
+        skips: how many characters of it are hidden in front of that.
+        gaps: how many characters that are not its own are shown first: a gap to what stands before it.
     """
 
-    __slots__ = ("_starts", "contents", "numbers", "pieces")
+    __slots__ = ("_starts", "contents", "gaps", "numbers", "pieces", "skips")
 
-    def __init__(self, numbers: list[int], pieces: list[Piece], contents: list[Any]) -> None:
+    def __init__(
+        self, numbers: list[int], pieces: list[Piece], contents: list[Any], skips: list[int], gaps: list[int]
+    ) -> None:
         self.numbers = numbers
         self.pieces = pieces
         self.contents = contents
+        self.skips = skips
+        self.gaps = gaps
         self._starts: list[int] | None = None
 
     @property
@@ -42,64 +57,317 @@ class Layout:
         return self._starts
 
     def content(self, empty: Content) -> Any:
-        """The text (or the tuple of items) that the pieces make."""
+        """Returns the text (or the tuple of items) that the pieces make."""
         if isinstance(empty, str):
             return "".join(self.contents)
         return tuple(item for content in self.contents for item in content)
 
-    def copy(self) -> Layout:
-        """A copy to be continued."""
-        return Layout([*self.numbers], [*self.pieces], [*self.contents])
+    def upto(self, count: int) -> Layout:
+        """Copies the first entries, as a layout to be continued: up to a unit, for what is shown of gaps, and hidden
+        at the end of a unit, depends on what follows."""
+        while count and is_blank(self.contents[count - 1]):
+            count -= 1
+        copy = Layout(*(entries[:count] for entries in self.entries()))
+        if count:
+            copy.contents[-1] = self.whole(count - 1)
+        return copy
 
-    def skipped(self, position: int) -> int:
-        """How many characters of the piece at this position are not shown."""
-        return len(self.pieces[position].content) - len(self.contents[position])
+    def entries(self) -> tuple[list[Any], ...]:
+        """Returns the parallel lists."""
+        return self.numbers, self.pieces, self.contents, self.skips, self.gaps
 
-
-def layout(sequence: Sequence, analysis: Analysis, separator: str) -> Layout:
-    """The visible pieces. A line's own separator shows only after something that does not end with it."""
-    return sequence.laid_out(
-        (analysis, separator), lambda begun, done: _layout(sequence, analysis, separator, begun, done)
-    )
-
-
-def _layout(sequence: Sequence, analysis: Analysis, separator: str, begun: Layout | None, done: int) -> Layout:
-    strikes, hidden, suspended = sequence.strikes, analysis.hidden, analysis.suspended
-    result = Layout([], [], []) if begun is None else begun.copy()
-    for number, piece in enumerate(sequence.since(done), done):
-        stamp, k, offset, content, _, line, struck, live = piece
-        if not live or (hidden and (stamp.replica, stamp.n, k) in hidden):
-            continue
-        for run in struck:
-            if run in strikes and run not in suspended:
-                break
-        else:
-            seen: Any = content
-            if line and offset == 0 and _at_line_start(result.contents, separator):
-                seen = content[len(separator) :]
-            if len(seen):
-                result.numbers.append(number)
-                result.pieces.append(piece)
-                result.contents.append(seen)
-    return result
+    def whole(self, position: int) -> Any:
+        """Returns what is seen of a piece if nothing is hidden at its end."""
+        content: Any = self.pieces[position].content[self.skips[position] :]
+        gap = self.gaps[position]
+        return self.contents[position][:gap] + content if gap else content
 
 
-def own_layout(sequence: Sequence, origin: str, separator: str) -> Layout:
-    """What one scope's writes alone show: the pieces it put, but for those that it struck itself."""
+def layout(sequence: Sequence, analysis: Analysis, separator: str, unit: str) -> Layout:
+    """Lays out a sequence.
+
+    Args:
+        analysis: what its strikes and insertions are worth (``concordant.sequence.overlap.analyse``).
+        separator: what a line begins with; it shows only after something that does not end with it.
+        unit: the name of the unit by which it merges.
+    """
+
+    def compute(begun: Layout | None) -> Layout:
+        if begun is not None:
+            begun = None if analysis.doubled else begun.upto(len(begun.numbers))
+        fold = _Fold(sequence, analysis, separator, unit, begun)
+        fold.take(fold.next, len(sequence))
+        return fold.finished()
+
+    return sequence.laid_out((analysis, separator, unit), compute)
+
+
+def own_layout(sequence: Sequence, origin: str, separator: str, unit: str) -> Layout:
+    """Lays out what one scope's writes alone show: the pieces it put, but for those that it struck itself."""
     strikes = sequence.strikes
-    result = Layout([], [], [])
-    mine = [(number, piece) for number, piece in sequence.made_in(origin) if piece.live]
-    for number, piece in mine:
-        if any(run in strikes and strikes[run].stamp.origin == origin for run in piece.struck):
-            continue
-        content: Any = piece.content
-        if piece.line and piece.offset == 0 and _at_line_start(result.contents, separator):
-            content = content[len(separator) :]
-        if len(content):
-            result.numbers.append(number)
-            result.pieces.append(piece)
-            result.contents.append(content)
-    return result
+    fold = _Fold(sequence, NOTHING, separator, unit, None)
+    for number, piece in sequence.made_in(origin):
+        if piece.live and not any(run in strikes and strikes[run].stamp.origin == origin for run in piece.struck):
+            fold.show(number, piece)
+    return fold.finished()
+
+
+def patched(before: Sequence, after: Sequence, cut: Cut) -> None:
+    """Gives ``after`` its layout from that of ``before``, if that is known and nothing has to be weighed.
+
+    Args:
+        cut: what the two have in common.
+    """
+    known = before.remembered_layout
+    if known is None or before.overlapping or after.overlapping or known[0][0] is not NOTHING:
+        return
+    old: Layout = known[1]
+    fold = _Fold(after, NOTHING, known[0][1], known[0][2], old.upto(bisect_left(old.numbers, cut.head)))
+    shift = len(after) - len(before)
+    behind = len(after) - cut.tail
+    fold.take(fold.next, behind)
+    following = bisect_left(old.numbers, behind - shift)
+    number = behind
+    while following < len(old.numbers):
+        fold.take(number, old.numbers[following] + shift + 1)
+        number = old.numbers[following] + shift + 1
+        new = fold.layout
+        settled = new.numbers[-1:] == [number - 1] and new.contents[-1] == old.whole(following)
+        following += 1
+        if settled and not fold.removers and fold.stands_alone():
+            new.contents[-1] = old.contents[following - 1]
+            numbers, *others = old.entries()
+            new.numbers += [n + shift for n in numbers[following:]] if shift else numbers[following:]
+            for mine, theirs in zip(new.entries()[1:], others, strict=True):
+                mine += theirs[following:]
+            break
+    else:
+        fold.take(number, len(after))
+        fold.finished()
+    after.remember_layout(known[0], fold.layout)
+
+
+class _Fold:
+    """Goes through the pieces of a sequence in order and collects what is seen of them.
+
+    Attributes:
+        removers: who has removed what lies between the last piece seen and this one.
+        removed: what that is.
+        since: when the first of them did. A gap that is there since is meant to be there.
+        last: the run of the last piece seen.
+        next: the number of the piece to go on with.
+    """
+
+    def __init__(self, sequence: Sequence, analysis: Analysis, separator: str, unit: str, begun: Layout | None) -> None:
+        self.sequence = sequence
+        self.analysis = analysis
+        self.separator = separator
+        self.unit = unit
+        self.layout = Layout([], [], [], [], []) if begun is None else begun
+        self.next = 0
+        self.removers: set[str | tuple[str, int]] = set()
+        self.since = _NEVER
+        self.removed: list[str] = []
+        self.last: RunId | None = None
+        if begun is not None and begun.pieces:
+            last = begun.pieces[-1]
+            self.last = (last.stamp.replica, last.stamp.n, last.k)
+            self.next = begun.numbers[-1] + 1
+
+    def take(self, first: int, past: int) -> None:
+        """Goes through the pieces with these numbers."""
+        strikes, hidden, suspended = self.sequence.strikes, self.analysis.hidden, self.analysis.suspended
+        doubled = self.analysis.doubled
+        for number, piece in enumerate(self.sequence.since(first, past), first):
+            if not piece[7] or (hidden and (piece[0][1], piece[0][2], piece[1]) in hidden):
+                continue
+            for run in piece[6]:
+                if run in strikes and run not in suspended:
+                    self._remove(piece, strikes[run].stamp)
+                    break
+            else:
+                if doubled and (spans := doubled.get((piece[0][1], piece[0][2], piece[1]))):
+                    self._show_parts(number, piece, spans)
+                else:
+                    self.show(number, piece)
+
+    def show(self, number: int, piece: Piece, start: int = 0, end: int | None = None) -> None:
+        """Shows a piece, or a part of it."""
+        shown = self.layout
+        content: Any = piece[3] if end is None else piece[3][start:end]
+        run = (piece[0][1], piece[0][2], piece[1])
+        if piece[5] and piece[2] + start == 0 and _at_line_start(shown.contents, self.separator):
+            start += len(self.separator)
+            content = content[len(self.separator) :]
+        if not len(content):
+            return
+        gap = ""
+        if (self.removers or run != self.last) and isinstance(content, str):
+            start, content, gap = self._joined(number, piece, start, content)
+            if not content:
+                return
+        shown.numbers.append(number)
+        shown.pieces.append(piece)
+        shown.contents.append(gap + content if gap else content)
+        shown.skips.append(start)
+        shown.gaps.append(len(gap))
+        if not is_blank(content):
+            self.last = run
+            self.removers.clear()
+            self.removed.clear()
+            self.since = _NEVER
+
+    def finished(self) -> Layout:
+        """Ends the layout: where several writers removed what stood last, no gap is left behind."""
+        contents = self.layout.contents
+        if len(self.removers) > 1 and contents and not self._gap_was_removed_last():
+            self._trim()
+        return self.layout
+
+    def stands_alone(self) -> bool:
+        """Tells whether what follows depends on nothing before the last piece seen."""
+        content = self.layout.contents[-1]
+        if not isinstance(content, str):
+            return True
+        return len(content) >= len(self.separator) and _BEGIN.search(content) is not None
+
+    def _remove(self, piece: Piece, stamp: Stamp) -> None:
+        if isinstance(piece.content, str):
+            self.removers.add(stamp.origin or (stamp.replica, stamp.n))
+            self.since = min(self.since, order_of(stamp))
+            self.removed.append(piece.content)
+
+    def _show_parts(self, number: int, piece: Piece, spans: list[tuple[int, int]]) -> None:
+        """Shows what is left of a piece of which parts are there already, in an equal insertion."""
+        at, length = 0, len(piece.content)
+        for start, end in spans:
+            low, high = max(start - piece.offset, at), min(end - piece.offset, length)
+            if low >= high:
+                continue
+            if low > at:
+                self.show(number, piece, at, low)
+            self.removers |= {"one", "other"}
+            self.since = min(self.since, order_of(piece.stamp))
+            self.removed.append(str(piece.content[low:high]))
+            at = high
+        if at < length:
+            self.show(number, piece, at, length)
+
+    def _joined(self, number: int, piece: Piece, start: int, content: str) -> tuple[int, str, str]:
+        """Where a text begins that stands behind something that is not its own, what is seen of it, and the gap that
+        is put before it: without a gap too many, with one where two units would read as one."""
+        lead = 0
+        if content[0].isspace():
+            lead = gap_at_start(content, after_break=self._is_unit_start(number, piece, start))
+        if len(self.removers) > 1:
+            start, content, lead = self._with_one_gap(piece, start, content, lead)
+        if not self.layout.contents or not content[lead:] or not self._is_made_of_units(piece):
+            return start, content, ""
+        gap = self._gap_missing(piece, content, lead)
+        if gap is None:
+            self._unindent(lead)
+            return start, content, ""
+        return start + lead, content[lead:], gap
+
+    def _with_one_gap(self, piece: Piece, start: int, content: str, lead: int) -> tuple[int, str, int]:
+        """Of the gaps on both sides of what several writers removed the greater one; none at the beginning."""
+        older = order_of(piece.stamp) < self.since
+        contents = self.layout.contents
+        if not contents or contents[-1][-1].isspace():
+            if contents and lead and "\n" in content[:lead] and "\n" not in self._gap_before():
+                self._trim()
+            elif lead and older:
+                return start + lead, content[lead:], 0
+            elif contents and self._ends_a_clause(piece, content):
+                self._trim()
+        return start, content, lead
+
+    def _is_unit_start(self, number: int, piece: Piece, start: int) -> bool:
+        """Whether blanks at the beginning of a part of a piece are the indentation of a unit, not a gap before it."""
+        if start:
+            return piece.content[start - 1] == "\n"
+        anchor = (*run_of(piece), piece.offset - 1) if piece.offset else piece.parent
+        if anchor is None or (piece.replaces and not piece.offset):
+            return True
+        for before in range(number - 1, -1, -1):
+            other = self.sequence[before]
+            if other.offset <= anchor[3] < other.offset + len(other.content) and run_of(other) == anchor[:3]:
+                last = str(other.content[anchor[3] - other.offset])
+                return last == "\n" or (not piece.offset and last.isspace())  # what follows a gap begins with a unit
+        return True
+
+    def _ends_a_clause(self, piece: Piece, content: str) -> bool:
+        """Whether punctuation comes that stood right behind what was removed."""
+        is_own_line = piece.line and not piece.offset
+        is_mark = self.unit == "word" and not is_own_line and not content[:1].isalnum()
+        return is_mark and not self._gap_was_removed_last()
+
+    def _gap_missing(self, piece: Piece, content: str, lead: int) -> str | None:
+        """The gap that has to stand before a unit instead of its own, lest two units read as one."""
+        before = self._line_before()
+        gap = before[len(before) - gap_at_end(before) :] + content[:lead]
+        if "\n" in gap or not before.strip():
+            return None
+        if self.unit == "word":
+            last, first = before.split()[-1], content.split()[0]
+            touch = not gap and (has_word(last) or last.endswith(".")) and has_word(first)
+            return " " if touch or (not gap and self._are_sides(piece)) else None
+        if ends_a_line_only(before, self.unit):
+            return "\n"
+        return None if gap else " "
+
+    def _unindent(self, lead: int) -> None:
+        """Hides blanks that stand at the beginning of a line where a unit comes that was not written behind them."""
+        blanks = self._line_before().rpartition("\n")[2]
+        if lead or self.unit == "word" or not blanks or blanks.strip():
+            return
+        contents = self.layout.contents
+        while contents and not contents[-1].strip(" \t"):
+            for entries in self.layout.entries():
+                entries.pop()
+        if contents:
+            contents[-1] = contents[-1].rstrip(" \t")
+
+    def _line_before(self) -> str:
+        """What is shown last: at least the end of its last line, or all of it."""
+        parts: list[str] = []
+        for content in reversed(self.layout.contents):
+            parts.append(content)
+            if "\n" in content:
+                break
+        return "".join(reversed(parts))
+
+    def _is_made_of_units(self, piece: Piece) -> bool:
+        """Whether what stands before and what comes are whole units for certain."""
+        if piece.parent is None and piece.beside is None and piece.offset == 0:
+            return False  # appended: what stands between is in the separator
+        if any(one.replaces or one.beside is not None for one in (self.layout.pieces[-1], piece)):
+            return True
+        if len(self.removers) > 1:
+            return any(map(str.isspace, "".join(self.removed)))
+        return bool(self.removers) and run_of(self.layout.pieces[-1]) != run_of(piece)
+
+    def _are_sides(self, piece: Piece) -> bool:
+        """Whether two rewrites of one unit stand side by side."""
+        before = self.layout.pieces[-1]
+        return before.replaces and piece.replaces and before.parent == piece.parent and before.stamp != piece.stamp
+
+    def _gap_before(self) -> str:
+        before: str = self.layout.contents[-1]
+        return before[len(before) - gap_at_end(before) :]
+
+    def _gap_was_removed_last(self) -> bool:
+        return self.removed[-1:] == [] or self.removed[-1][-1].isspace()
+
+    def _trim(self) -> None:
+        """Hides the gap at the end of what is shown."""
+        shown = self.layout
+        while shown.contents and order_of(shown.pieces[-1].stamp) < self.since:
+            shown.contents[-1] = shown.contents[-1].rstrip()
+            if shown.contents[-1]:
+                return
+            for entries in shown.entries():
+                entries.pop()
 
 
 def _at_line_start(contents: list[Any], separator: str) -> bool:
@@ -112,53 +380,3 @@ def _at_line_start(contents: list[Any], separator: str) -> bool:
         if len(tail) >= len(separator):
             return bool(tail.endswith(separator))
     return not contents
-
-
-def patched(before: Sequence, after: Sequence, parts: dict[int, list[Piece]], first: list[Piece], stamp: Stamp) -> None:
-    """Gives ``after`` its layout from that of ``before``, if that is known and the edit is a plain one.
-
-    Args:
-        parts: what became of the pieces that the edit touched, by their numbers in ``before``.
-        first: pieces that it put at the beginning.
-        stamp: that of the edit.
-    """
-    known = before.remembered_layout
-    if known is None or before.overlapping or after.overlapping or known[0][0] is not NOTHING:
-        return
-    old: Layout = known[1]
-    numbers, pieces, contents = [], [], []
-    done = shift = 0
-    if first:
-        if old.pieces and old.pieces[0].line:
-            return  # its separator begins to show
-        numbers, pieces = list(range(len(first))), [*first]
-        contents = [piece.content for piece in first]
-        shift = len(first)
-    for number in sorted(parts):
-        at = bisect_left(old.numbers, number)
-        visible = at < len(old.numbers) and old.numbers[at] == number
-        following = at + visible
-        if following < len(old.pieces) and old.pieces[following].line and old.pieces[following].offset == 0:
-            return  # whether its separator shows may change
-        numbers += [n + shift for n in old.numbers[done:at]] if shift else old.numbers[done:at]
-        pieces += old.pieces[done:at]
-        contents += old.contents[done:at]
-        done = following
-        host = old.pieces[at] if visible else None
-        hidden = old.skipped(at) if visible else 0
-        for place, part in enumerate(parts[number]):
-            own = part.stamp is not stamp
-            if own and (host is None or len(part.struck) > len(host.struck)):
-                if hidden and part.offset == 0:
-                    return  # its separator was not shown: the next piece begins the text
-                continue
-            content: Any = part.content[hidden:] if own and hidden and part.offset == 0 else part.content
-            if len(content):
-                numbers.append(number + shift + place)
-                pieces.append(part)
-                contents.append(content)
-        shift += len(parts[number]) - 1
-    numbers += [n + shift for n in old.numbers[done:]] if shift else old.numbers[done:]
-    pieces += old.pieces[done:]
-    contents += old.contents[done:]
-    after.remember_layout(known[0], Layout(numbers, pieces, contents))

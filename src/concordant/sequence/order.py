@@ -16,8 +16,9 @@ __all__ = ["in_order", "join", "newest_root", "united"]
 def in_order(pieces: Iterable[Piece]) -> list[Piece]:
     """Sorts pieces into document order, cut wherever another run is anchored.
 
-    Roots stand in (time, dot) order; of several runs after one character the newest stands first, which is where
-    each of them was put when it was written.
+    Roots stand in (time, dot) order. Of several runs behind one character those that replace it stand first, the
+    oldest before the others, so that what is inserted beside it stands beside its rewrite; of the insertions the newest
+    stands first. That is where each of them was put when it was written.
     """
     runs: dict[RunId, list[Piece]] = {}
     for piece in pieces:
@@ -29,7 +30,10 @@ def in_order(pieces: Iterable[Piece]) -> list[Piece]:
             parent = None  # the host was forgotten: the orphan stands where it was written, by time
         children.setdefault(parent, []).append(run)
     for anchor, siblings in children.items():
-        siblings.sort(key=lambda run: (*order_of(runs[run][0].stamp), run[2]), reverse=anchor is not None)
+        siblings.sort(key=lambda run: _rank(runs[run][0]))
+        if anchor is not None and len(siblings) > 1:
+            rewrites = [run for run in siblings if runs[run][0].replaces]
+            siblings[:] = [*rewrites, *(run for run in reversed(siblings) if not runs[run][0].replaces)]
     cuts: dict[RunId, set[int]] = {}
     for anchor in children:
         if anchor is not None and anchor != START:
@@ -51,6 +55,10 @@ def in_order(pieces: Iterable[Piece]) -> list[Piece]:
         else:
             waiting.extend(reversed(runs[item]))
     return result
+
+
+def _rank(piece: Piece) -> tuple[float, str, int, int]:
+    return (*order_of(piece.stamp), piece.k)
 
 
 def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector) -> Sequence | None:

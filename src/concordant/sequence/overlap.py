@@ -1,19 +1,43 @@
-"""Which rewrites of a sequence touch the same words, and what is shown while that is open.
+"""Which changes of a sequence meet in one unit, and what is shown while that is open.
 
 Two strikes over one piece come from writers that did not see each other, for a writer can strike only what it was
-shown. Equal rewrites count once, removals of the same words agree, all else is an overlap: the smallest range that
-covers it shows what both had read, and each side's text of that range is a contender.
+shown. Equal rewrites count once, removals of the same units agree, all else is an overlap: the smallest range of
+whole units that covers it shows what all had read, and each writer's text of that range is a contender. Gaps between
+units are nobody's, so strikes that share no more than a gap do not meet. What insertions at one place have in common
+counts once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from concordant.causal import Stamp, order_of
+from concordant.sequence.diff import common_runs
 from concordant.sequence.pieces import Anchor, Content, Piece, RunId, Sequence, run_of
+from concordant.sequence.units import is_blank, units
 
-__all__ = ["NOTHING", "Analysis", "Overlap", "Side", "analyse"]
+__all__ = ["NOTHING", "Analysis", "Overlap", "Rules", "Side", "analyse"]
+
+Group: TypeAlias = list[RunId]
+"""Strikes that meet, in (time, dot) order."""
+Owners: TypeAlias = dict[RunId, set[RunId]]
+"""Runs that exist only because of some strikes, with these."""
+Spans: TypeAlias = list[tuple[int, int]]
+Echoes: TypeAlias = list[tuple[int, int, Stamp]]
+
+
+class Rules(NamedTuple):
+    """How the changes of a sequence are weighed.
+
+    Attributes:
+        unit: the name of the unit that two may not change differently; ``"item"`` for a list.
+        escalate: whether changes of one unit are contested; else all are kept side by side.
+        show_all: whether all sides of a contested range are shown one after the other, instead of its base.
+    """
+
+    unit: str
+    escalate: bool = True
+    show_all: bool = False
 
 
 class Side(NamedTuple):
@@ -24,95 +48,104 @@ class Side(NamedTuple):
 
 
 class Overlap(NamedTuple):
-    """A contested range: where it begins, the strikes involved (their ids are those of the runs they inserted), the
-    indices of the pieces struck, what both had read, and the sides."""
+    """A contested range.
+
+    Attributes:
+        anchor: where it begins.
+        strikes: the strikes involved; their ids are those of the runs they inserted.
+        struck: the numbers of the pieces struck.
+        base: what all had read.
+        sides: what each writer made of it.
+        inline: whether it begins within a line, so that blanks before it are no indentation.
+    """
 
     anchor: Anchor
     strikes: frozenset[RunId]
     struck: tuple[int, ...]
     base: tuple[Piece, ...]
     sides: tuple[Side, ...]
+    inline: bool
 
 
 class Analysis(NamedTuple):
-    """What to leave out when showing a sequence: ``suspended`` strikes and ``hidden`` runs; the open overlaps; and
-    for a run that was inserted by several writers alike, their stamps."""
+    """What to do when showing a sequence.
+
+    Attributes:
+        suspended: strikes that are not to count.
+        hidden: runs that are not to be shown.
+        overlaps: the open overlaps, in document order.
+        also: of a run that several wrote alike the stamps of the others.
+        doubled: the parts of runs (by offset) that are there already, in another insertion at their place.
+        echoes: the parts of runs that others inserted as well, with their stamps.
+    """
 
     suspended: frozenset[RunId]
     hidden: frozenset[RunId]
     overlaps: tuple[Overlap, ...]
     also: dict[RunId, tuple[Stamp, ...]]
-
-    def shows(self, piece: Piece, strikes: Iterable[RunId]) -> bool:
-        """Whether the piece is visible, given the strikes that stand."""
-        if not piece.live or run_of(piece) in self.hidden:
-            return False
-        return not any(run in strikes and run not in self.suspended for run in piece.struck)
+    doubled: dict[RunId, Spans]
+    echoes: dict[RunId, Echoes]
 
 
-NOTHING = Analysis(frozenset(), frozenset(), (), {})
+NOTHING = Analysis(frozenset(), frozenset(), (), {}, {}, {})
 
 
-def analyse(sequence: Sequence, *, escalate: bool = True) -> Analysis:
-    """Weighs all strikes of a sequence against each other.
-
-    Args:
-        escalate: with ``False`` all rewrites of the same words are kept side by side and nothing is contested.
-    """
+def analyse(sequence: Sequence, rules: Rules) -> Analysis:
+    """Weighs all changes of a sequence against each other."""
     if not sequence.overlapping:
         return NOTHING
-    strikes = sequence.strikes
-    pieces = sequence.pieces()
-    touched: dict[RunId, list[int]] = {}
-    for index, piece in enumerate(pieces):
-        for run in piece.struck:
-            if run in strikes:
-                touched.setdefault(run, []).append(index)
-    inserted: dict[RunId, list[int]] = {}
-    for index, piece in enumerate(pieces):
-        run = run_of(piece)
-        if run in strikes and piece.live:
-            inserted.setdefault(run, []).append(index)
-    return _Weighing(sequence, pieces, touched, inserted, escalate).result()
+    return _Weighing(sequence, rules).result()
 
 
 class _Weighing:
     """The work of one ``analyse`` call."""
 
-    def __init__(
-        self,
-        sequence: Sequence,
-        pieces: list[Piece],
-        touched: dict[RunId, list[int]],
-        inserted: dict[RunId, list[int]],
-        escalate: bool,
-    ) -> None:
-        self.strikes = sequence.strikes
-        self.pieces = pieces
-        self.touched = touched
-        self.inserted = inserted
-        self.escalate = escalate
-        self.sets = {run: frozenset(indices) for run, indices in touched.items()}
-        self.order = sorted(touched, key=lambda run: (*order_of(self.strikes[run].stamp), run[2]))
+    def __init__(self, sequence: Sequence, rules: Rules) -> None:
+        self.strikes = strikes = sequence.strikes
+        self.pieces = pieces = sequence.pieces()
+        self.rules = rules
+        self.touched: dict[RunId, list[int]] = {}
+        self.inserted: dict[RunId, list[int]] = {}
+        for index, piece in enumerate(pieces):
+            for run in piece.struck:
+                if run in strikes:
+                    self.touched.setdefault(run, []).append(index)
+            run = run_of(piece)
+            if run in strikes and piece.live:
+                self.inserted.setdefault(run, []).append(index)
+        self.solid = {run: self._solid(numbers) for run, numbers in self.touched.items()}
+        self.texts: dict[RunId, Content] = {}
+        self.order = sorted(self.touched, key=lambda run: (*order_of(strikes[run].stamp), run[2]))
+        self.suspended: set[RunId] = set()
+        self.hidden: set[RunId] = set()
+        self.also: dict[RunId, tuple[Stamp, ...]] = {}
 
     def result(self) -> Analysis:
-        suspended: set[RunId] = set()
-        hidden: set[RunId] = set()
-        also: dict[RunId, tuple[Stamp, ...]] = {}
-        pending: list[tuple[list[RunId], list[list[RunId]], dict[RunId, set[RunId]]]] = []
+        contested: list[Group] = []
         for group in self._groups():
-            sides = self._sides(group, hidden, also)
-            if len(sides) < 2 or not self.escalate:
-                continue
-            owners = self._dependents(group)
-            suspended.update(group)
-            hidden.update(owners)
-            pending.append((group, sides, owners))
-        overlaps = tuple(self._overlap(g, s, o, suspended, hidden) for g, s, o in pending)
-        return Analysis(frozenset(suspended), frozenset(hidden), overlaps, also)
+            if len(self._sides(group, note=True)) > 1 and self.rules.escalate:
+                contested.append(self._with_gaps_inside(group))
+        overlaps: list[Overlap] = []
+        found = [(group, self._dependents(group)) for group in contested]
+        if not self.rules.show_all:
+            for group, owners in found:
+                self.suspended.update(group)
+                self.hidden.update(owners)
+        for group, owners in self._touching(found):
+            overlaps.append(self._overlap(group, self._sides(group, note=False), owners))
+        suspended, hidden = frozenset(self.suspended), frozenset(self.hidden)
+        doubled: dict[RunId, Spans] = {}
+        echoes: dict[RunId, Echoes] = {}
+        if self.rules.unit != "item":
+            self._echoes(doubled, echoes)
+        return Analysis(suspended, hidden, tuple(overlaps), self.also, doubled, echoes)
 
-    def _groups(self) -> list[list[RunId]]:
-        """Strikes connected by pieces they share, each group in (time, dot) order."""
+    def _solid(self, numbers: list[int]) -> frozenset[int]:
+        """Of pieces those that hold more than a gap; all of them where that is none."""
+        return frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
+
+    def _groups(self) -> list[Group]:
+        """Strikes connected by pieces they share."""
         leader = {run: run for run in self.order}
 
         def find(run: RunId) -> RunId:
@@ -122,50 +155,77 @@ class _Weighing:
             return run
 
         for piece in self.pieces:
-            standing = [run for run in piece.struck if run in leader]
-            for run in standing[1:]:
-                leader[find(run)] = find(standing[0])
-        groups: dict[RunId, list[RunId]] = {}
+            if len(piece.struck) > 1 and not is_blank(piece.content):
+                standing = [run for run in piece.struck if run in leader]
+                for run in standing[1:]:
+                    leader[find(run)] = find(standing[0])
+        groups: dict[RunId, Group] = {}
         for run in self.order:
             groups.setdefault(find(run), []).append(run)
         return [group for group in groups.values() if len(group) > 1]
 
-    def _sides(self, group: list[RunId], hidden: set[RunId], also: dict[RunId, tuple[Stamp, ...]]) -> list[list[RunId]]:
-        """Puts strikes that can stand together on one side; an equal rewrite joins its twin, its text hidden."""
-        sides: list[list[RunId]] = []
+    def _with_gaps_inside(self, group: Group) -> Group:
+        """A contested group with the strikes over gaps between its units: they go the way of the units."""
+        first, last = self._range(group)
+        inside = {run for number in range(first + 1, last) for run in self.pieces[number].struck if run in self.touched}
+        gaps = [run for run in inside.difference(group) if not self.solid[run] and self.touched[run][-1] < last]
+        return sorted([*group, *gaps], key=self.order.index) if gaps else group
+
+    # -- sides --------------------------------------------------------------------------------------------------
+
+    def _sides(self, group: Group, *, note: bool) -> list[Group]:
+        """Puts writers whose changes can stand together on one side.
+
+        Args:
+            note: whether an equal rewrite is noted to be one with its twin: not shown, its writer credited.
+        """
+        writers: dict[Any, Group] = {}
         for run in group:
-            home = None
-            for side in sides:
-                twin = next((other for other in side if self._equal(run, other)), None)
-                if twin is not None:
-                    if run in self.inserted:
-                        hidden.add(run)
-                        also[twin] = (*also.get(twin, ()), self.strikes[run].stamp)
-                    home = side
-                    break
+            stamp = self.strikes[run].stamp
+            writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
+        sides: list[Group] = []
+        for runs in writers.values():
+            home = next((side for side in sides if all(self._joins(run, side) for run in runs)), None)
             if home is None:
-                home = next((side for side in sides if all(self._agree(run, other) for other in side)), None)
-            if home is None:
-                sides.append([run])
-            else:
+                sides.append([*runs])
+                continue
+            for run in runs:
+                twin = self._twin(run, home)
+                if twin is not None and note and run in self.inserted:
+                    self.hidden.add(run)
+                    self.also[twin] = (*self.also.get(twin, ()), self.strikes[run].stamp)
                 home.append(run)
         return sides
 
+    def _joins(self, run: RunId, side: Group) -> bool:
+        return self._twin(run, side) is not None or all(self._agree(run, other) for other in side)
+
+    def _twin(self, run: RunId, side: Group) -> RunId | None:
+        return next((other for other in side if self._equal(run, other)), None)
+
     def _agree(self, one: RunId, other: RunId) -> bool:
-        if not self.sets[one] & self.sets[other]:
+        mine, theirs = self.solid[one], self.solid[other]
+        if not mine & theirs:
             return True
-        return one not in self.inserted and other not in self.inserted
+        if self._text(one) or self._text(other):
+            return False
+        return self.rules.unit != "word" or mine <= theirs or theirs <= mine
 
     def _equal(self, one: RunId, other: RunId) -> bool:
-        return self.sets[one] == self.sets[other] and self._text(one) == self._text(other)
+        return self.solid[one] == self.solid[other] and self._text(one) == self._text(other)
 
     def _text(self, run: RunId) -> Content:
-        parts = [self.pieces[index].content for index in self.inserted.get(run, ())]
-        return "".join(parts) if all(isinstance(p, str) for p in parts) else sum(parts, ())  # type: ignore[arg-type]
+        """What a strike has put in the place of what it removed, gaps aside."""
+        if run not in self.texts:
+            parts: list[Any] = [self.pieces[index].content for index in self.inserted.get(run, ())]
+            self.texts[run] = "".join(parts).strip() if all(isinstance(p, str) for p in parts) else sum(parts, ())
+        return self.texts[run]
 
-    def _dependents(self, group: list[RunId]) -> dict[RunId, set[RunId]]:
+    # -- ranges -------------------------------------------------------------------------------------------------
+
+    def _dependents(self, group: Group) -> Owners:
         """Runs that exist only because of the group (its insertions, and rewrites of those), with their owners."""
-        owners: dict[RunId, set[RunId]] = {run: {run} for run in group}
+        owners: Owners = {run: {run} for run in group}
         grown = True
         while grown:
             grown = False
@@ -175,45 +235,129 @@ class _Weighing:
                     grown = True
         return owners
 
-    def _overlap(
-        self,
-        group: list[RunId],
-        sides: list[list[RunId]],
-        owners: dict[RunId, set[RunId]],
-        suspended: set[RunId],
-        hidden: set[RunId],
-    ) -> Overlap:
+    def _touching(self, found: list[tuple[Group, Owners]]) -> list[tuple[Group, Owners]]:
+        """The contested groups in document order, neighbours with nothing but gaps between them as one."""
+        found.sort(key=lambda one: self._range(one[0])[0])
+        result: list[tuple[Group, Owners]] = []
+        for group, owners in found:
+            if result:
+                before, their_owners = result[-1]
+                both = their_owners | owners
+                if self._is_clear(self._range(before)[1] + 1, self._range(group)[0], both):
+                    together = sorted([*before, *group], key=self.order.index)
+                    result[-1] = (together, both)
+                    continue
+            result.append((group, owners))
+        return result
+
+    def _range(self, group: Group) -> tuple[int, int]:
+        numbers = [number for run in group for number in self.solid[run] or self.touched[run]]
+        return min(numbers), max(numbers)
+
+    def _is_clear(self, first: int, past: int, owners: Owners) -> bool:
+        """Whether nothing is seen between two places but gaps, and what belongs to the contest."""
+        for number in range(first, past):
+            piece = self.pieces[number]
+            if is_blank(piece.content) or not piece.live or run_of(piece) in owners or run_of(piece) in self.hidden:
+                continue
+            if not any(run in self.strikes and run not in self.suspended for run in piece.struck):
+                return False
+        return True
+
+    def _overlap(self, group: Group, sides: list[Group], owners: Owners) -> Overlap:
         struck = sorted({index for run in group for index in self.touched[run]})
         last = max(struck[-1], *(i for run in owners for i in self.inserted.get(run, [0])))
         span = range(struck[0], last + 1)
 
         def shown(standing: set[RunId]) -> tuple[Piece, ...]:
-            result = []
-            for index in span:
-                piece = self.pieces[index]
-                run = run_of(piece)
-                if not piece.live or (run in owners and run not in standing) or (run in hidden and run not in owners):
-                    continue
-                if any(
-                    s in self.strikes and (s in standing or (s not in suspended and s not in owners))
-                    for s in piece.struck
-                ):
-                    continue
-                result.append(piece)
-            return tuple(result)
+            return tuple(self.pieces[index] for index in span if self._stands(self.pieces[index], standing, owners))
 
         readings = []
         for side in sides:
             members = set(side)
             standing = {run for run, by in owners.items() if by <= members}
-            twins = {run for i, run in enumerate(side) if any(self._equal(run, other) for other in side[:i])}
+            twins = {run for i, run in enumerate(side) if self._twin(run, side[:i]) is not None}
             stamps = sorted({self.strikes[run].stamp for run in standing}, key=order_of)
             readings.append(Side(shown(standing - twins), tuple(stamps)))
-        first = self.pieces[struck[0]]
+        start = self._range(group)[0]
+        first = self.pieces[start]
+        seen = (p for p in reversed(self.pieces[:start]) if self._stands(p, set(), owners))
+        before = next((p.content[-1:] for p in seen), "\n")
         return Overlap(
             (*run_of(first), first.offset),
             frozenset(owners),
             tuple(struck),
             shown(set()),
             tuple(readings),
+            before != "\n",
         )
+
+    def _stands(self, piece: Piece, standing: set[RunId], owners: Owners) -> bool:
+        """Whether a piece is seen where, of the changes in dispute, only those standing count."""
+        run = run_of(piece)
+        if not piece.live or (run in owners and run not in standing) or (run in self.hidden and run not in owners):
+            return False
+        return not any(
+            s in self.strikes and (s in standing or (s not in self.suspended and s not in owners)) for s in piece.struck
+        )
+
+    # -- insertions at one place --------------------------------------------------------------------------------
+
+    def _echoes(self, doubled: dict[RunId, Spans], echoes: dict[RunId, Echoes]) -> None:
+        """Finds what several inserted alike between the same neighbours: the first one's is shown."""
+        places: dict[Any, dict[RunId, list[Piece]]] = {}
+        for piece in self.pieces:
+            if piece.beside is not None and piece.live and isinstance(piece.content, str):
+                places.setdefault((piece.parent, piece.beside), {}).setdefault(run_of(piece), []).append(piece)
+        for runs in places.values():
+            there: list[_Inserted] = []  # the units shown
+            oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
+            for run, parts in oldest_first if len(runs) > 1 else ():
+                mine = self._units_of(run, parts)
+                again = _both(there, mine)
+                for shown, same in again:
+                    doubled.setdefault(run, []).append((same.start, same.end))
+                    echoes.setdefault(shown.run, []).append((shown.start, shown.end, parts[0].stamp))
+                known = {same for _, same in again}
+                there += [one for one in mine if one not in known]
+
+    def _units_of(self, run: RunId, parts: list[Piece]) -> list[_Inserted]:
+        """The units of an insertion as far as they are seen, each with its offsets, the gap beside it included."""
+        seen = [part for part in parts if not any(s in self.strikes and s not in self.suspended for s in part.struck)]
+        unit = "line" if self.rules.unit == "line" else "sentence"
+        result: list[_Inserted] = []
+        for part in seen:
+            text = str(part.content)
+            spans = [*units(text, unit)]
+            leads = bool(spans) and spans[0][0] > 0  # each unit with the gap before it, else with the one behind it
+            for number, (start, end) in enumerate(spans):
+                if leads:
+                    low, high = spans[number - 1][1] if number else 0, end
+                else:
+                    low, high = start, spans[number + 1][0] if number + 1 < len(spans) else len(text)
+                result.append(_Inserted(text[start:end], run, low + part.offset, high + part.offset))
+        return result
+
+
+class _Inserted(NamedTuple):
+    """A unit of an insertion, and where in its run it stands with the gap beside it."""
+
+    unit: str
+    run: RunId
+    start: int
+    end: int
+
+
+def _both(there: list[_Inserted], mine: list[_Inserted]) -> list[tuple[_Inserted, _Inserted]]:
+    """The units that two insertions at one place have in common, as pairs."""
+    pairs: list[tuple[_Inserted, _Inserted]] = []
+    for i, j, length in common_runs([one.unit for one in there], [one.unit for one in mine]):
+        if _count_once([one.unit for one in mine[j : j + length]], min(len(there), len(mine))):
+            pairs += zip(there[i : i + length], mine[j : j + length], strict=True)
+    return pairs
+
+
+def _count_once(units: list[str], all_there_is: int) -> bool:
+    """Whether units in a row that two inserted at one place, among others, are the same ones: if one of them inserted
+    nothing else, or if they mean something by themselves, as an indented line or a bracket alone does not."""
+    return len(units) == all_there_is or any(not u[0].isspace() and any(map(str.isalnum, u)) for u in units)

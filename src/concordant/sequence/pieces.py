@@ -16,9 +16,11 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from concordant.causal import Seen, SeenBy, Stamp, order_of, seen_everything
+from concordant.sequence.units import units
 
-__all__ = ["START", "Anchor", "Content", "Cut", "Piece", "RunId", "Sequence", "Strike", "run_of"]
+__all__ = ["END", "START", "Anchor", "Content", "Cut", "Piece", "RunId", "Sequence", "Strike", "has_twin", "run_of"]
 
+R = TypeVar("R")
 T = TypeVar("T")
 Content: TypeAlias = "str | tuple[bytes, ...]"
 RunId: TypeAlias = tuple[str, int, int]
@@ -30,6 +32,9 @@ WORTH_REMEMBERING = 16
 START: Anchor = ("", 0, 0, 0)
 """The place before everything."""
 
+END: Anchor = ("", 0, 0, 1)
+"""The place behind everything."""
+
 
 class Piece(NamedTuple):
     """A part of a run: ``content`` begins ``offset`` characters into the run ``(stamp.replica, stamp.n, k)``.
@@ -37,7 +42,10 @@ class Piece(NamedTuple):
     ``parent`` is the character that the run was inserted after (``None``: a root run, appended at the end). ``line``
     marks a run that begins with a separator which is shown only where something stands before it. ``struck`` names
     the strikes over the piece; one that is no longer in the sequence does not count. A piece that is not ``live`` is
-    kept only as an anchor for others.
+    kept only as an anchor for others. A run that ``replaces`` stands in the place of what its strike removed, right
+    behind it. ``beside`` is the other neighbour of a run that an edit inserted, as its writer saw it: the character
+    behind it, of a root run the one before it. Two insertions between the same neighbours were made by writers who did
+    not see each other's.
     """
 
     stamp: Stamp
@@ -48,6 +56,8 @@ class Piece(NamedTuple):
     line: bool = False
     struck: tuple[RunId, ...] = ()
     live: bool = True
+    replaces: bool = False
+    beside: Anchor | None = None
 
 
 class Strike(NamedTuple):
@@ -102,7 +112,7 @@ class Sequence:
         self._pieces = pieces
         self.overlapping = _overlapping(pieces, strikes) if overlapping is None else overlapping
         self._layout: tuple[Any, Any] | None = None
-        self._shorter: tuple[Any, Any, int] | None = None
+        self._shorter: tuple[Any, Any] | None = None
         self._made: tuple[str, list[int]] | None = None
         self._cut: tuple[int, Cut] | None = None
         self._size = len(pieces)
@@ -137,13 +147,12 @@ class Sequence:
         """A copy of the pieces, in document order."""
         return self._pieces[: self._size]
 
-    def backwards(self) -> Iterator[Piece]:
-        """The pieces from the end."""
-        pieces = self._pieces
-        return (pieces[index] for index in range(self._size - 1, -1, -1))
-
     def appended(self, piece: Piece) -> Sequence:
-        """This sequence with one more root run at its end."""
+        """Adds one more root run at the end.
+
+        Returns:
+            A sequence that shares its pieces with this one.
+        """
         pieces = self._pieces if len(self._pieces) == self._size else self.pieces()
         pieces.append(piece)
         grown = Sequence.__new__(Sequence)
@@ -151,14 +160,21 @@ class Sequence:
         grown._size = self._size + 1
         grown.strikes = self.strikes
         grown.newest_root = order_of(piece.stamp)
-        grown.overlapping = self.overlapping
+        grown.overlapping = self.overlapping or (piece.beside is not None and self._has_twin(piece, piece.beside))
         grown._analysis = grown._layout = grown._cut = None
-        grown._shorter = self._shorter if self._layout is None else (*self._layout, self._size)
+        grown._shorter = self._shorter if self._layout is None else self._layout
         made = self._made
         if made is not None and made[0] == piece.stamp.origin:
             made = (made[0], [*made[1], self._size])
         grown._made = made
         return grown
+
+    def _has_twin(self, root: Piece, before: Anchor) -> bool:
+        """Whether a root that an edit appends has units in common with one that was appended there unseen."""
+        number = self._size
+        while number and not (run_of(self[number - 1]) == before[:3] and self[number - 1].offset <= before[3]):
+            number -= 1
+        return has_twin(self, root, number)
 
     def made_in(self, origin: str) -> Iterator[tuple[int, Piece]]:
         """The pieces that one scope has put, with their numbers. Which these are is remembered for the last that
@@ -246,12 +262,12 @@ class Sequence:
         for strike in self.strikes.values():
             yield strike.stamp
 
-    def analysed(self, compute: Callable[[Sequence], T]) -> T:
-        """``compute(self)``, remembered: a sequence never changes."""
+    def analysed(self, rules: R, compute: Callable[[Sequence, R], T]) -> T:
+        """Computes what its changes are worth by some rules, remembered: a sequence never changes."""
         if not self.overlapping:
-            return compute(self)
-        if self._analysis is None or self._analysis[0] != compute:
-            self._analysis = (compute, compute(self))
+            return compute(self, rules)
+        if self._analysis is None or self._analysis[0] != rules:
+            self._analysis = (rules, compute(self, rules))
         return self._analysis[1]  # type: ignore[no-any-return]
 
     @property
@@ -263,24 +279,58 @@ class Sequence:
         """Remembers a layout that was made otherwise."""
         self._layout = (key, layout)
 
-    def laid_out(self, key: object, compute: Callable[[T | None, int], T]) -> T:
+    def laid_out(self, key: object, compute: Callable[[T | None], T]) -> T:
         """A layout, remembered under a key where the sequence is long enough for that to pay.
 
         Args:
-            compute: makes it from that of this sequence's first pieces, as far as that is known, and their number.
+            compute: makes it, from that of this sequence's first pieces where that is known.
         """
         if self._size < WORTH_REMEMBERING:
-            return compute(None, 0)
+            return compute(None)
         if self._layout is None or self._layout[0] != key:
             shorter = self._shorter
-            begun = shorter[1:] if shorter is not None and shorter[0] == key else (None, 0)
-            self._layout = (key, compute(*begun))
+            self._layout = (key, compute(shorter[1] if shorter is not None and shorter[0] == key else None))
             self._shorter = None
         return self._layout[1]
 
 
 def _overlapping(pieces: list[Piece], strikes: dict[RunId, Strike]) -> bool:
-    """Whether several standing strikes lie over one piece."""
-    if len(strikes) < 2:
-        return False
-    return any(len(p.struck) > 1 and sum(run in strikes for run in p.struck) > 1 for p in pieces)
+    """Whether anything has to be weighed: several strikes over one piece, or insertions that have units in common."""
+    if len(strikes) > 1 and any(len(p.struck) > 1 and sum(run in strikes for run in p.struck) > 1 for p in pieces):
+        return True
+    inserted: dict[tuple[Anchor | None, Anchor], dict[RunId, list[str]]] = {}
+    for piece in pieces:
+        if piece.beside is not None and piece.live and isinstance(piece.content, str):
+            inserted.setdefault((piece.parent, piece.beside), {}).setdefault(run_of(piece), []).append(piece.content)
+    return any(len(runs) > 1 and _have_common_units(runs.values()) for runs in inserted.values())
+
+
+def _have_common_units(contents: Iterable[list[str]]) -> bool:
+    known: set[str] = set()
+    for parts in contents:
+        mine = _units_of("".join(parts))
+        if mine & known:
+            return True
+        known |= mine
+    return False
+
+
+def _units_of(content: str) -> set[str]:
+    """What insertions are compared by: the smallest units of which parts of them may be equal."""
+    return {content[start:end] for start, end in units(content, "sentence")}
+
+
+def has_twin(sequence: Sequence, piece: Piece, number: int) -> bool:
+    """Tells whether something between the neighbours of a new insertion has units in common with it.
+
+    Args:
+        number: that of the first piece behind its left neighbour.
+    """
+    assert piece.beside is not None
+    runs: dict[RunId, list[str]] = {}
+    for other in sequence.since(number):
+        if run_of(other) == piece.beside[:3] and other.offset + len(other.content) > piece.beside[3] >= other.offset:
+            break
+        if other.beside == piece.beside and other.parent == piece.parent and other.live:
+            runs.setdefault(run_of(other), []).append(str(other.content))
+    return bool(runs) and _have_common_units([*runs.values(), [str(piece.content)]])

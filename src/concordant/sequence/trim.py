@@ -82,7 +82,8 @@ def _without(pieces: list[Piece], gone: set[int]) -> tuple[list[Piece], set[int]
             gap = pieces[host]
             anchor = (*run_of(gap), gap.offset - 1) if gap.offset else gap.parent
         run = run_of(piece)
-        if host >= 0 and run not in begun and (anchor is None or anchor != last):
+        moves = anchor is None or anchor != last or (host >= 0 and pieces[host].replaces and not piece.replaces)
+        if host >= 0 and run not in begun and moves:
             blocked.add(host)
         begun.add(run)
         kept.append(piece if host < 0 else piece._replace(parent=anchor))

@@ -10,9 +10,11 @@ from concordant.errors import HistoryExpiredError
 from concordant.escalation import when
 from concordant.kinds import Counter, Field, Set, Text
 from concordant.kinds.folding import shares_of
+from concordant.kinds.list import RULES as LIST_RULES
 from concordant.kinds.record import field_at, public_path
 from concordant.record import Record
 from concordant.schema import Compiled
+from concordant.sequence.blame import spans
 from concordant.sequence.layout import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Sequence, run_of
@@ -164,16 +166,18 @@ def _place(field: Any, stamp: Stamp) -> tuple[Any, ...]:
 def _spans(schema: Compiled, path: Path, sequence: Sequence) -> Iterator[tuple[Any, Credit]]:
     kind = field_at(schema.root, path).kind
     text = isinstance(kind, Text)
-    analysis = analyse(sequence, escalate=kind.escalates if isinstance(kind, Text) else False)
+    rules = kind.rules if isinstance(kind, Text) else LIST_RULES
     separator = kind.separator if isinstance(kind, Text) else ""
-    visible = layout(sequence, analysis, separator)
+    analysis = sequence.analysed(rules, analyse)
+    visible = layout(sequence, analysis, separator, rules.unit)
+    if text:
+        for number, (span, stamps) in enumerate(spans(sequence, analysis, visible)):
+            yield (number,), _credit(span, stamps)
+        return
     for number, piece in enumerate(visible.pieces):
         stamps = tuple(sorted((piece.stamp, *analysis.also.get(run_of(piece), ())), key=order_of))
-        if text:
-            yield (number,), _credit(visible.contents[number], stamps)
-        else:
-            for offset, item in enumerate(piece.content):
-                yield (number, offset), _credit(decode(item), stamps)  # type: ignore[arg-type]
+        for offset, item in enumerate(piece.content):
+            yield (number, offset), _credit(decode(item), stamps)  # type: ignore[arg-type]
 
 
 def _credit(value: Any, stamps: tuple[Stamp, ...]) -> Credit:

@@ -1,0 +1,109 @@
+"""Texts and lists that many edit: random histories on several replicas, restarts after every step."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from concordant.sequence import edit, layout, pieces
+from concordant.sequence.overlap import Rules
+from concordant.sequence.units import unit_hunks
+
+from . import world as histories
+from .world import World
+
+RULES = {
+    "sentence": Rules("sentence"),
+    "line": Rules("line"),
+    "word": Rules("word"),
+    "whole": Rules("whole"),
+    "all sides": Rules("sentence", show_all=True),
+    "merged": Rules("sentence", escalate=False),
+    "item": Rules("item", escalate=False),
+}
+
+
+def play(name: str, seed: str, separators: str = "n", natural: bool = False) -> World:
+    """Plays one history: what has to hold after each step is asserted by the world."""
+    chance = random.Random(seed)
+    separator = (
+        "" if name == "item" else chance.choice(["\n", "\n", "\n", " | ", ""] if separators == "any" else ["\n"])
+    )
+    world = World(chance, RULES[name], separator, replicas=chance.choice([1, 2, 3]), natural=natural)
+    for _ in range(chance.choice([4, 8, 16])):
+        world.step()
+    world.settle()
+    for replica in world.replicas:
+        world.check(replica)
+    return world
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_g4_g13_what_is_shown_is_what_is_stored(name: str, seed: str) -> None:
+    """After every step each replica reads the same when it is loaded anew, shows units that somebody wrote and its last
+    writer what it left; in the end all replicas are the same."""
+    for number in range(80):
+        play(name, f"{seed}/{number}", "any")
+        play(name, f"{seed}/{number}", natural=True)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", RULES)
+def test_half_a_million_steps(name: str, seed: str) -> None:
+    """The same for half a million steps in all."""
+    steps = 0
+    for number in range(5_000):
+        steps += len(play(name, f"{seed}/{number}", "any").log)
+        steps += len(play(name, f"{seed}/{number}", natural=True).log)
+    assert steps > 60_000
+
+
+def words_for_sentences(patch: pytest.MonkeyPatch) -> None:
+    """Sentences are merged word by word."""
+    patch.setattr(histories, "unit_hunks", lambda base, new, unit: unit_hunks(base, new, "word"))
+
+
+def units_touch(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is put between units that are none of one text."""
+    patch.setattr(layout._Fold, "_gap_missing", lambda *_: None)
+
+
+def no_correction(patch: pytest.MonkeyPatch) -> None:
+    """Nobody looks whether an edit shows what its writer left."""
+    patch.setattr(edit._Writer, "corrected", lambda self, sequence, new, show: sequence)
+
+
+def rewrites_anywhere(patch: pytest.MonkeyPatch) -> None:
+    """A rewrite stands among what was inserted beside it by age alone."""
+    patch.setattr(edit._Edit, "_behind_rewrites", lambda self, number, anchor: number)
+
+
+def no_overlap_is_seen(patch: pytest.MonkeyPatch) -> None:
+    """After a restart nobody looks whether changes meet."""
+    patch.setattr(pieces, "_overlapping", lambda *_: False)
+
+
+MUTANTS: list[Callable[[pytest.MonkeyPatch], None]] = [
+    words_for_sentences,
+    units_touch,
+    no_correction,
+    rewrites_anywhere,
+    no_overlap_is_seen,
+]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_broken_engine_is_noticed(
+    mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each deliberate fault breaks a history."""
+    mutant(monkeypatch)
+
+    def plays() -> None:
+        for number in range(400):
+            play("sentence", f"mutant/{number}")
+
+    with pytest.raises(AssertionError):
+        plays()

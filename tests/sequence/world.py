@@ -1,0 +1,230 @@
+"""Random histories of one text or list on several replicas: edits, appends, decisions, restarts, exchanges."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from concordant.causal import Stamp, VersionVector, merge_vectors
+from concordant.record.codec import dump_leaf, load_leaf
+from concordant.sequence.diff import list_hunks
+from concordant.sequence.edit import append, decide, splice
+from concordant.sequence.layout import layout
+from concordant.sequence.order import in_order, join
+from concordant.sequence.overlap import Rules, analyse
+from concordant.sequence.pieces import Sequence
+from concordant.sequence.units import unit_hunks, units
+
+PROSE = ["One.", "Two two.", "Three?", "four", "five 1.25 EUR", "Six!", "e.g. x", "2026-05-01", "(seven)", "Eight."]
+WORDS = ["and", "x", "1.30", "2026-06-01", "not", "Nine.", "(ten)", "a@b.org"]
+GAPS = [" ", "\n", "\n\n", "  ", "\n  ", " \n"]
+
+
+class Replica:
+    """One copy of the text, with what it knows."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.n = 0
+        self.sequence = Sequence([], {})
+        self.vector: VersionVector = {}
+
+
+class World:
+    """Replicas of one text, and the writers on them.
+
+    Attributes:
+        known: all units that somebody wrote.
+    """
+
+    def __init__(
+        self, chance: random.Random, rules: Rules, separator: str = "\n", replicas: int = 2, *, natural: bool = False
+    ) -> None:
+        self.chance = chance
+        self.rules = rules
+        self.separator = separator
+        self.natural = natural
+        self.replicas = [Replica(name) for name in "abc"[:replicas]]
+        self.time = 0.0
+        self.known: set[str] = set()
+        self.log: list[Any] = []
+        self.sights: dict[str, VersionVector] = {}
+        self.is_text = rules.unit != "item"
+
+    def shown(self, sequence: Sequence) -> Any:
+        empty: Any = "" if self.is_text else ()
+        analysis = sequence.analysed(self.rules, analyse)
+        return layout(sequence, analysis, self.separator, self.rules.unit).content(empty)
+
+    def stamp(self, replica: Replica, writer: str) -> Stamp:
+        self.time += self.chance.choice([0.25, 1.0])
+        replica.n += 1
+        replica.vector = {**replica.vector, replica.name: replica.n}
+        return Stamp(self.time, replica.name, replica.n, writer, f"{replica.name}/{writer}", "edit")
+
+    def changed(self, base: Any) -> Any:
+        """What a writer makes of what it read."""
+        chance = self.chance
+        if not self.is_text:
+            items = [*base]
+            for _ in range(chance.randrange(1, 3)):
+                at = chance.randrange(len(items) + 1)
+                items[at : at + chance.randrange(3)] = [chance.choice([b"1", b"2", b'"x"'])] * chance.randrange(3)
+            return tuple(items)
+        text = str(base)
+        if self.natural:
+            return self.rewritten(text)
+        for _ in range(chance.randrange(1, 3)):
+            at = chance.choice([0, len(text), chance.randrange(len(text) + 1)])
+            end = min(len(text), at + chance.choice([0, 0, 1, 3, 9, 30]))
+            put = "".join(chance.choice(PROSE) + chance.choice(GAPS) for _ in range(chance.choice([0, 0, 1, 1, 2])))
+            text = text[:at] + (put if chance.random() < 0.7 else put.strip()) + text[end:]
+        return text
+
+    def rewritten(self, text: str) -> str:
+        """Words changed, added and taken out, sentences added and lines taken out, as people do."""
+        chance = self.chance
+        for _ in range(chance.randrange(1, 4)):
+            words = re.findall(r"\S+|\s+", text)
+            at = chance.randrange(len(words) + 1)
+            what = chance.random()
+            if what < 0.35 and words:
+                at = min(at, len(words) - 1)
+                words[at] = words[at] if words[at].isspace() else chance.choice(WORDS)
+            elif what < 0.6:
+                new = chance.choice(PROSE)
+                words[at:at] = [new, chance.choice(GAPS)] if at < len(words) else [chance.choice(GAPS[:4]), new]
+            elif what < 0.75:
+                words[at:at] = [" ", chance.choice(WORDS), " "]
+            else:
+                del words[at : at + chance.choice([2, 2, 4, 8])]
+            text = "".join(words)
+        return text
+
+    def hunks_of(self) -> Callable[[Any, Any], Any]:
+        if not self.is_text:
+            return lambda a, b: [h._replace(content=tuple(h.content)) for h in list_hunks(a, b)]
+        return partial(unit_hunks, unit=self.rules.unit)
+
+    def edit(self, replica: Replica, seen: VersionVector, writer: str, base: Any, new: Any) -> None:
+        stamp = self.stamp(replica, writer)
+
+        def sees(other: Stamp) -> bool:
+            return other.n <= seen.get(other.replica, 0) or other.origin == stamp.origin
+
+        before = self.shown(replica.sequence.only(sees))
+        replica.sequence = splice(
+            replica.sequence,
+            stamp,
+            base,
+            new,
+            seen=sees,
+            rules=self.rules,
+            hunks_of=self.hunks_of(),
+            separator=self.separator,
+        )
+        if before == base:
+            after = self.shown(replica.sequence.only(lambda other: other == stamp or sees(other)))
+            assert after == new, ("its writer is shown what it left", base, new, after)
+
+    def append(self, replica: Replica, writer: str, content: Any) -> None:
+        stamp = self.stamp(replica, writer)
+        put = self.separator + content if self.is_text else (content,)
+        replica.sequence = append(replica.sequence, stamp, 1, put, line=self.is_text and bool(self.separator))
+
+    def decide(self, replica: Replica) -> None:
+        overlaps = replica.sequence.analysed(self.rules, analyse).overlaps
+        if overlaps:
+            overlap = self.chance.choice(overlaps)
+            side = self.chance.choice([*overlap.sides, None])
+            content = "".join(str(piece.content) for piece in side.shown).strip() if side else "Decided."
+            stamp = self.stamp(replica, "judge")
+            self.note(content)
+            replica.sequence = decide(replica.sequence, stamp, overlap, content)
+            self.note(self.shown(replica.sequence))
+            left = replica.sequence.analysed(self.rules, analyse).overlaps
+            assert overlap.anchor not in {other.anchor for other in left}, "what is decided is no question any more"
+
+    def meet(self, one: Replica, other: Replica) -> None:
+        joined = join(one.sequence, other.sequence, one.vector, other.vector) or Sequence([], {})
+        back = join(other.sequence, one.sequence, other.vector, one.vector) or Sequence([], {})
+        assert joined == back, "a join is the same from both sides"
+        one.sequence, one.vector = joined, merge_vectors([one.vector, other.vector])
+
+    def settle(self) -> None:
+        """All replicas learn of all, and are the same."""
+        for one in self.replicas:
+            for other in self.replicas:
+                self.meet(one, other)
+        for one in self.replicas[:-1]:
+            self.meet(one, self.replicas[-1])
+        shown = {repr(self.shown(replica.sequence)) for replica in self.replicas}
+        assert len(shown) == 1, shown
+        first = self.replicas[0].sequence
+        assert all(replica.sequence == first for replica in self.replicas)
+
+    def step(self) -> None:
+        """One random step, and what holds after each."""
+        chance = self.chance
+        replica = chance.choice(self.replicas)
+        what = chance.random()
+        if what < 0.6:
+            writer = chance.choice("xyz")
+            seen = replica.vector if chance.random() < 0.5 else getattr(replica, "earlier", {})
+            own = f"{replica.name}/{writer}"
+            seen = self.sights[own] = merge_vectors([seen, self.sights.get(own, {})])  # nobody forgets what he has seen
+            view = replica.sequence.only(lambda s: s.n <= seen.get(s.replica, 0) or s.origin == own)
+            base = self.shown(view)
+            new = self.changed(base)
+            self.log.append((replica.name, writer, dict(seen), base, new))
+            self.edit(replica, seen, writer, base, new)
+            self.note(new)
+        elif what < 0.75:
+            content = chance.choice(PROSE) if self.is_text else b"9"
+            self.log.append((replica.name, "append", content))
+            self.append(replica, chance.choice("xyz"), content)
+            self.note(content)
+        elif what < 0.8 and self.is_text:
+            self.log.append((replica.name, "decide"))
+            self.decide(replica)
+        elif what < 0.9:
+            other = chance.choice(self.replicas)
+            self.log.append((replica.name, "meets", other.name))
+            self.meet(replica, other)
+        else:
+            replica.earlier = dict(replica.vector)  # type: ignore[attr-defined]
+        self.check(replica)
+
+    def note(self, text: Any) -> None:
+        if self.is_text and self.rules.unit != "whole":
+            self.known |= self.units_of(text)
+
+    def units_of(self, text: str) -> set[str]:
+        """The units that say something, indentation of lines included."""
+        found = {text[start:end] for start, end in units(text, self.rules.unit)}
+        return {unit if self.rules.unit == "line" else unit.strip() for unit in found if any(map(str.isalnum, unit))}
+
+    def check(self, replica: Replica) -> None:
+        sequence = replica.sequence
+        pieces = sequence.pieces()
+        assert in_order(pieces) == pieces, "pieces are in the order that their tree gives"
+        again = restored(sequence)
+        assert again == sequence and again.overlapping == sequence.overlapping, "what is stored is what is known"
+        shown = self.shown(sequence)
+        assert self.shown(again) == shown, ("it reads the same after it was stored", shown, self.shown(again))
+        if self.separator == "\n" and self.rules.unit in ("sentence", *(("line", "word") if self.natural else ())):
+            mine = self.units_of(shown)
+            assert mine <= self.known, ("a unit that nobody wrote", mine - self.known, shown)
+
+
+def restored(sequence: Sequence) -> Sequence:
+    """A sequence after it was written down and read again."""
+    stamps: dict[Stamp, int] = {}
+    text = json.dumps(dump_leaf(sequence, lambda stamp: stamps.setdefault(stamp, len(stamps))))
+    loaded = load_leaf(json.loads(text), list(stamps))
+    assert isinstance(loaded, Sequence)
+    return loaded
