@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from concordant.causal import Entry, Register, Stamp, image_name, image_of, order_of
 from concordant.kinds.base import Field, Look
-from concordant.kinds.list import List
+from concordant.kinds.list import RULES as LIST_RULES, List
 from concordant.kinds.record import Record
 from concordant.kinds.set import Set
 from concordant.kinds.text import Text
@@ -246,7 +246,7 @@ def _add(made: Tree, key: str, entry: Entry) -> None:
 def _spans(sequence: Sequence | None) -> Iterator[tuple[Piece, tuple[JSON, ...]]]:
     if sequence is None:
         return
-    visible = layout(sequence, analyse(sequence, escalate=False), "")
+    visible = layout(sequence, sequence.analysed(LIST_RULES, analyse), "", LIST_RULES.unit)
     yield from zip(visible.pieces, visible.contents, strict=True)
 
 
