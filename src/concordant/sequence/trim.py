@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 
 from concordant.causal import Stamp
+from concordant.sequence.order import in_order
 from concordant.sequence.pieces import START, Anchor, Piece, RunId, Sequence, run_of
 
 __all__ = ["has_removed", "trimmed"]
@@ -27,9 +28,12 @@ def trimmed(sequence: Sequence, forgettable: Callable[[Stamp], bool]) -> Sequenc
         return sequence
     pieces, strikes = sequence.pieces(), sequence.strikes
     gone, over = _removed(sequence, forgettable)
+    moving = True
     while gone:
-        kept, blocked = _without(pieces, gone)
-        if not blocked:
+        kept, blocked = _without(pieces, gone, moving)
+        if not blocked and in_order(kept) != kept:
+            moving = False  # then only what holds the place of nothing
+        elif not blocked:
             needed = {run for piece in kept for run in piece.struck}
             standing = {run: strike for run, strike in strikes.items() if run in needed or run not in over}
             result = Sequence(kept, standing, sequence.newest_root, overlapping=False)
@@ -54,8 +58,12 @@ def _removed(sequence: Sequence, forgettable: Callable[[Stamp], bool]) -> tuple[
     return gone, over
 
 
-def _without(pieces: list[Piece], gone: set[int]) -> tuple[list[Piece], set[int]]:
-    """The other pieces, anchored anew, and those of ``gone`` that hold the place of something."""
+def _without(pieces: list[Piece], gone: set[int], moving: bool) -> tuple[list[Piece], set[int]]:
+    """The other pieces, anchored anew, and those of ``gone`` that hold the place of something.
+
+    Args:
+        moving: whether something may be anchored elsewhere.
+    """
     at: dict[RunId, list[tuple[int, int]]] = {}  # offset and number of the parts of each run that go
     for number in gone:
         at.setdefault(run_of(pieces[number]), []).append((pieces[number].offset, number))
@@ -82,8 +90,7 @@ def _without(pieces: list[Piece], gone: set[int]) -> tuple[list[Piece], set[int]
             gap = pieces[host]
             anchor = (*run_of(gap), gap.offset - 1) if gap.offset else gap.parent
         run = run_of(piece)
-        moves = anchor is None or anchor != last or (host >= 0 and pieces[host].replaces and not piece.replaces)
-        if host >= 0 and run not in begun and moves:
+        if host >= 0 and run not in begun and (anchor is None or anchor != last or not moving):
             blocked.add(host)
         begun.add(run)
         kept.append(piece if host < 0 else piece._replace(parent=anchor))
