@@ -349,7 +349,8 @@ class Engine(Reading):
         if scope.task is not None:
             pending.op = self._identity(scope, (draft.namespace, draft.key))
         receipt = self._commit(pending)
-        self._mark_edit(scope, draft, whole)
+        # A default that nobody touched was not written, so it is nothing that a later put could leave as it is.
+        self._mark_edit(scope, draft, {name: whole[name] for name in after} if schema.declared else whole)
         return receipt
 
     def _mark_edit(self, scope: Scope, draft: Draft, after: dict[str, Any]) -> None:
@@ -357,7 +358,7 @@ class Engine(Reading):
         document = (draft.namespace, draft.key)
         newest = scope.mark(document) or draft.mark
         if newest == draft.mark:
-            base = {**draft.base, **after} if draft.schema.declared else after
+            base = {**(draft.mark.values() or {}), **after} if draft.schema.declared else after
             scope.set_mark(document, draft.mark._replace(base=base))
             return
         changed = {n: v for n, v in after.items() if n not in draft.base or not alike(v, draft.base[n])}
