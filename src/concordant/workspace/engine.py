@@ -342,6 +342,7 @@ class Engine(Reading):
         else:
             pending.body, _ = self.registry.incoming(schema, draft.namespace, draft.key, draft.object)
             whole = pending._values()
+            after = whole
             unchanged = alike(whole, draft.base)
             pending.replaces_all = True
         if unchanged:
@@ -350,7 +351,7 @@ class Engine(Reading):
             pending.op = self._identity(scope, (draft.namespace, draft.key))
         receipt = self._commit(pending)
         # A default that nobody touched was not written, so it is nothing that a later put could leave as it is.
-        self._mark_edit(scope, draft, {name: whole[name] for name in after} if schema.declared else whole)
+        self._mark_edit(scope, draft, {name: whole[name] for name in after})
         return receipt
 
     def _mark_edit(self, scope: Scope, draft: Draft, after: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ __all__ = ["SCHEMA", "MergedRecord", "Remembered", "changes_of", "check_metadata
 class Remembered(BaseModel):
     """What a memory record is made of. ``aliases`` are ids of equal facts that were saved as records of their own."""
 
-    content: Annotated[str, Text()]
+    content: Annotated[str, Text(provisional="all")]
     categories: Annotated[list[str], Set()]
     metadata: Annotated[dict[str, Any], Map()]
     importance: Annotated[float, Scalar(resolve="max")] = 0.5
