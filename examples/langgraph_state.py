@@ -55,7 +55,9 @@ def team() -> None:
     for node in (research, check, edit, proofread):
         builder.add_node(node).add_edge(START, node.__name__)
     builder.add_node(save).add_edge(["research", "check", "edit", "proofread"], "save")
-    state = builder.compile(store=store).invoke({"topics": {"todo"}, "draft": "Memory of agents looses writes."})
+    state = builder.compile(store=store).invoke(
+        {"topics": {"todo"}, "draft": "Memory is for agents. It looses writes."}
+    )
     print("topics:", sorted(state["topics"]))
     print("draft:", state["draft"])
     print("findings:", sorted(state["findings"]))

@@ -143,7 +143,7 @@ class Escalation:
         """The merge by words of all contenders of a text, ``None`` where two of them touch a common word (and for any
         other reason than ``text``). Nobody wrote it so: it is for a person to take or leave."""
         sides = [contender.value for contender in self.contenders]
-        if self.reason != "text" or not isinstance(self.base, str) or not all(isinstance(side, str) for side in sides):
+        if self.more or not all(isinstance(text, str) for text in (self.base, *sides)) or self.reason != "text":
             return None
         return merged_by_words(self.base, sides)
 
