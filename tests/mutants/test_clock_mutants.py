@@ -67,7 +67,7 @@ def a_database_with_a_clock_that_steps(*_: Any) -> None:
 @mutant(a_step_back_in_a_node)
 def a_task_begins_when_the_wall_says(patch: Patch) -> None:
     """LangGraph's own time of the first attempt is believed."""
-    patch.setattr(context, "began_at", lambda *_: None)
+    patch.setattr(context, "_began", lambda *_: None)
 
 
 @mutant(a_step_back_in_a_node)

@@ -18,7 +18,7 @@ from concordant import Workspace
 from concordant.storage import course
 from concordant_langgraph import MergeStore
 
-from .support import AT, NS, Brief, State, chain, shown
+from .support import AT, NS, RETRY, Brief, State, chain, contenders, merging, run_node, shown
 
 STEPS = (-300.0, -1.0, -0.05, 0.0, 30.0, 300.0)
 TESTS = Path(__file__).parents[1]
@@ -138,6 +138,23 @@ def test_a_node_has_not_seen_what_was_written_while_it_ran(store: MergeStore, st
         chain(node).compile(store=store).invoke({"x": 0})
         [question] = [e for e in store.escalations() if e.key == key]
         assert sorted(c.value for c in question.contenders) == ["mine", "other"]
+
+
+@pytest.mark.parametrize("options", [{}, {"timeout": 60.0}])
+def test_a_retried_node_began_with_its_first_attempt(options: dict[str, Any]) -> None:
+    """What was written between its attempts it has not seen, with a timeout (a context for each attempt) as without."""
+    store, attempts = merging(), []
+
+    async def node(state: State) -> State:
+        attempts.append(1)
+        if len(attempts) == 1:
+            beside(lambda: store.workspace.agent("other").write(*AT, {"status": "other"}))
+            raise ConnectionError("again")
+        await store.aput(*AT, {"status": "mine"})
+        return {}
+
+    run_node(store, node, retry_policy=RETRY, **options)
+    assert contenders(store) == ["mine", "other"]
 
 
 def test_a_step_between_sequential_puts_and_deletions_outside_a_graph_changes_nothing(

@@ -18,7 +18,16 @@ from concordant.storage.forking import free_in_child
 from concordant_langgraph.calls import call
 from concordant_langgraph.lineage import Level, Segment, called_after, segments
 
-__all__ = ["Invocation", "attempt_begins", "identity_of", "invocation_of", "is_call", "settled", "turn_of"]
+__all__ = [
+    "Invocation",
+    "attempt_begins",
+    "first_begun",
+    "identity_of",
+    "invocation_of",
+    "is_call",
+    "settled",
+    "turn_of",
+]
 
 _MOST = 20_000
 
@@ -42,7 +51,8 @@ class _Known:
     """A task that has been executed in this process: its place below the outermost graph, and its calls so far.
 
     ``calls_before`` and ``tasks_before`` are those of earlier attempts; LangGraph begins to count anew where the
-    graph is run anew (``run``). ``turn`` is the place of the attempt among all that happened in this process.
+    graph is run anew (``run``). ``turn`` is the place of the attempt among all that happened in this process, ``began``
+    the instant of the first one in that run.
     """
 
     identity: str
@@ -50,6 +60,7 @@ class _Known:
     run: UUID | None
     invocation: Invocation
     turn: int
+    began: Instant
     calls: int = 0
     tasks: int = 0
     calls_before: int = 0
@@ -71,6 +82,12 @@ def invocation_of(checkpoint_ns: str) -> Invocation | None:
     """The run of the graph that a task is in; None where its beginning was not noted."""
     known = _known.get(checkpoint_ns)
     return known.invocation if known is not None else None
+
+
+def first_begun(checkpoint_ns: str) -> Instant | None:
+    """When a task began its first attempt in the run of its graph; None where that was not noted."""
+    known = _known.get(checkpoint_ns)
+    return known.began if known is not None else None
 
 
 def turn_of(checkpoint_ns: str) -> int:
@@ -116,7 +133,7 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
                 # A task keeps its id over interrupts and crashes: a run with it goes on with the run that had it.
                 invocation = before.invocation if before is not None else Invocation(now)
                 invocation = _invocations.setdefault(run, invocation)
-            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now.tick)
+            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now.tick, now)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]
         if len(_invocations) > _MOST:

@@ -35,9 +35,10 @@ def task_begins(checkpoint_ns: str, now: Instant) -> None:
 
 
 def began(checkpoint_ns: str, attempt: int) -> Instant | None:
-    """When the execution of a task began that makes its so-maniest attempt; ``None`` where that was not noted."""
+    """When the execution of a task began that makes its so-maniest attempt; ``None`` where that was not noted here (a
+    node with a timeout has a context for each attempt)."""
     begun = _find(checkpoint_ns)
-    return begun.attempts[-min(attempt, len(begun.attempts))] if begun is not None else None
+    return begun.attempts[-attempt] if begun is not None and attempt <= len(begun.attempts) else None
 
 
 def calls_of(checkpoint_ns: str) -> Calls | None:

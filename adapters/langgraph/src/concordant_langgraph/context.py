@@ -20,7 +20,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from concordant import Instant
 
-from .attempts import identity_of, settled
+from .attempts import first_begun, identity_of, settled
 from .beginnings import began as began_at
 from .lineage import Segment, Task, encode, kin_of, lineage, segments
 
@@ -80,7 +80,7 @@ def _read(config: Any) -> Task | None:
     first, attempt = _seconds(getattr(info, "node_first_attempt_time", None)), _attempt(info)
     execution = f"{int(first * 1e6)}/{attempt}" if first else ""
     # If nobody noted it, LangGraph's time, or that of the superstep's beginning: too early, so at worst "concurrent".
-    began = began_at(checkpoint_ns, attempt) or first or uuid_seconds(levels[-1].step) or time.time()
+    began = _began(checkpoint_ns, attempt) or first or uuid_seconds(levels[-1].step) or time.time()
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
     _known[checkpoint_ns] = (token, began)
@@ -104,7 +104,7 @@ def _read_remains(config: Any, metadata: Any) -> Task | None:
     known = _known.get(checkpoint_ns)
     # The run id of a runnable holds the time at which it started.
     started = uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
-    token, began = known or (encode(lineage(path, {})), began_at(checkpoint_ns, _FIRST) or started)
+    token, began = known or (encode(lineage(path, {})), _began(checkpoint_ns, _FIRST) or started)
     identity = f"{path[-1].task}~{uuid4().hex}"
     return Task(token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, kin_of(token))
 
@@ -126,6 +126,11 @@ def _agent(config: Any, metadata: Any) -> str | None:
 def _callback_metadata(callbacks: Any, key: str) -> Any:
     metadata = getattr(callbacks, "metadata", None)
     return metadata.get(key) if isinstance(metadata, dict) else None
+
+
+def _began(checkpoint_ns: str, attempt: int) -> Instant | None:
+    """When the present execution of the task began, as it was noted."""
+    return began_at(checkpoint_ns, attempt) or first_begun(checkpoint_ns)
 
 
 def _attempt(info: Any) -> int:
