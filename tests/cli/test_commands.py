@@ -162,3 +162,32 @@ def test_bench_plays_a_workload_of_ones_own(tmp_path: Path) -> None:
     done = run("bench", "--workload", str(path))
     assert done.exit_code == 1
     assert "tags has the kind 'bag'" in done.output
+
+
+EVIL = "x\x1b[31m\u202e[bold]red[/bold]\nplans:other is fine\r"
+
+
+@DURABLE
+def test_what_a_store_says_cannot_act_on_the_terminal(kind: str, fresh_url: FreshUrl) -> None:
+    """Control characters in names and values come out escaped, markup as it is written, a name stays in its line."""
+    url = fresh_url(kind)
+    with Workspace(url) as ws:
+        ada, bob = ws.agent(EVIL), ws.agent("bob")
+        ada.write((EVIL,), EVIL, {EVIL: EVIL})
+        bob.write((EVIL,), EVIL, {EVIL: "日本"})
+    for command in (["inbox", url], ["stats", url], ["check", url], ["inbox", url, "--namespace", EVIL]):
+        found = run(*command)
+        assert found.exit_code == 0, found.output
+        assert not {"\x1b", "\u202e", "\r"} & set(found.output)
+        assert not any(line.startswith("plans:other") for line in found.output.splitlines())
+    shown = run("inbox", url).output
+    assert "[bold]red[/bold]" in shown and "\\x1b" in shown and "日本" in shown
+
+
+@pytest.mark.parametrize("command", ["stats", "inbox", "check", "rename"])
+@pytest.mark.parametrize("url", ["postgresql://bob:hunter2@localhost:1/x", "host=nowhere password=hunter2"])
+def test_the_command_line_tells_no_password(command: str, url: str) -> None:
+    """A store that cannot be opened is told without the password that was given for it."""
+    found = run(command, url)
+    assert found.exit_code == 1
+    assert "hunter2" not in found.output
