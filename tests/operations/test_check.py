@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from concordant import ConcordantError, DamagedDocumentError, Workspace
 from concordant.cli.app import app
-from concordant.record import Record
+from concordant.record import Record, View
 
 from .calls import OPEN, PLACE, SPACE, opened
 from .zoo import Everything
@@ -269,7 +269,7 @@ def test_rot_in_memory_is_found_and_set_aside(in_memory: Workspace) -> None:
     ws = in_memory
     record_of(ws, "often1").tree["scalar:status"] = 5  # type: ignore[assignment]
     shown = record_of(ws, "often2")
-    shown.cache = shown.cache._replace(body=b'{"status":"wrong"}')
+    shown.cache = View(b'{"status":"wrong"}')
     found = ws.check(quarantine=True)
     assert {key for _, key in found.quarantined} == {"often1", "often2"}
     others_go_on(ws, (SPACE, "often1"))
