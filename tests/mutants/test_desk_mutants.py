@@ -35,8 +35,8 @@ def commits_share_a_number(patch: Patch) -> None:
     """In memory, the events of all commits have one place."""
     note = MemoryEvents.note
 
-    def stuck(self: MemoryEvents, n: int, time: float, events: Sequence[Event]) -> None:
-        note(self, 1, time, events)
+    def stuck(self: MemoryEvents, n: int, time: float, events: Sequence[Event], most: int) -> None:
+        note(self, 1, time, events, most)
 
     patch.setattr(MemoryEvents, "note", stuck)
 
