@@ -139,7 +139,7 @@ def test_state_merges_what_nodes_return_and_refuses_a_conflict(capsys: pytest.Ca
     """The state has every node's part, the store the same, and the conflict is decided by a person."""
     assert run("langgraph_state.py", capsys).splitlines() == [
         "topics: ['crdt', 'memory']",
-        "draft: Memory of teams of agents loses writes.",
+        "draft: Memory is for teams of agents. It loses writes.",
         "findings: ['Sets merge.', 'Texts merge.']",
         "tokens: 1400 confidence: 0.6 status: reviewed",
         "stored: ['crdt', 'memory']",
