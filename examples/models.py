@@ -16,7 +16,7 @@ class Report(BaseModel):
     owners: Annotated[dict[str, str], Map()]  # each key merges like a Scalar
     votes: Annotated[dict[str, Annotated[int, Counter()]], Map()]  # each key merges like a Counter
     draft: Annotated[str, Text()]
-    slogan: Annotated[str, Text(overlap="merge")]  # two rewrites of the same words both stay
+    slogan: Annotated[str, Text(overlap="merge")]  # two rewrites of one sentence both stay
     log: Annotated[str, Text(separator=" | ", grow_only=True)]  # an edit's changed lines are appended
     tokens: Annotated[int, Counter()]
     cost: Annotated[Decimal, Counter()]
@@ -45,7 +45,7 @@ def writer_edits(report: Report) -> None:
     report.seen.clear()
     report.owners["intro"] = "ada"
     report.votes["yes"] = report.votes.get("yes", 0) + 1
-    report.draft = report.draft.replace("quick", "quick brown")
+    report.draft = report.draft.replace("quick", "quick and brown")
     report.slogan = "Buy today"
     report.log = "writer was here"
     report.tokens += 10
@@ -100,7 +100,7 @@ def library(ws: Workspace, writer: Agent, editor: Agent) -> None:
 def main() -> None:
     schemas = {("reports",): Report, ("libraries",): Schema(Library, on_delete="update", on_invalid="raise")}
     with Workspace(schemas=schemas) as ws:
-        planned = {"tags": ["old"], "seen": ["p1"], "draft": "The quick fox jumps.", "slogan": "Buy now"}
+        planned = {"tags": ["old"], "seen": ["p1"], "draft": "The fox is quick. It jumps.", "slogan": "Buy now"}
         planned |= {"steps": ["read", "write"], "title": "Untitled", "language": "en"}
         ws.agent("planner").write(("reports",), "r1", planned)
         writer, editor = ws.agent("writer"), ws.agent("editor")  # both begin here: what they write is concurrent

@@ -167,7 +167,7 @@ def test_team_keeps_what_every_agent_did(capsys: pytest.CaptureFixture[str]) -> 
         "c.org supports ['quality']",
         "findings: Costs grow with the number of agents. Four agents are twice as fast as one. "
         "Reviews find half of the errors.",
-        "report: Teams of agents are slow but thorough. | 3 findings.",
+        "report: Teams of agents are slow. They are thorough. | 3 findings.",
         "tokens: 1250 confidence: 0.6",
         "researcher/cost: Costs grow with the number of agents.",
         "researcher/speed: Four agents are twice as fast as one.",
@@ -214,7 +214,7 @@ def test_models_merge_as_declared(capsys: pytest.CaptureFixture[str]) -> None:
         "tags ['crdt']",
         "seen ['p1', 'p2']",
         "votes {'yes': 2}",
-        "draft 'The quick brown fox jumps high.'",
+        "draft 'The fox is quick and brown. It jumps high.'",
         "log 'editor was here | writer was here'",
         "tokens 15",
         "cost '0.35'",
@@ -226,7 +226,7 @@ def test_models_merge_as_declared(capsys: pytest.CaptureFixture[str]) -> None:
         "verdict 'reject'",
         "contested title ['On foxes', 'Foxes']",
         "contested approved [False, True]",
-        "slogan 'Buy today soon'",
+        "slogan 'Buy soon\\nBuy today'",
         "sources [{'id': 'a', 'quotes': ['two']}, {'id': 'b'}, {'id': 'c', 'title': 'Clocks'}]",
         "main {'id': 'a', 'title': 'Dots'}",
     ):
