@@ -10,7 +10,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set, Text
+from concordant.kinds import Counter, Field, Kind, List, Map, OpenRecord, Record, Scalar, Set, Text
 from concordant.kinds.record import stored_field
 from concordant.values import canonical
 
@@ -19,7 +19,9 @@ __all__ = ["are_alike", "root_of", "shape_of"]
 
 def shape_of(root: Field) -> str:
     """The shape of a compiled model; empty for that of no model."""
-    return json.dumps(_dump(root), sort_keys=True, separators=(",", ":")) if root.fields else ""
+    if isinstance(root.kind, OpenRecord):
+        return ""
+    return json.dumps(_dump(root), sort_keys=True, separators=(",", ":"))
 
 
 def root_of(shape: str, present: Field) -> Field:

@@ -85,7 +85,7 @@ class DecisionPending(Pending):
     def _value(self, contest: Contest) -> Any:
         """The decided value in JSON form, ``REMOVED`` for a deletion, ``ABSENT`` for no value."""
         if self.dismisses:
-            return ABSENT if contest.reason == "type" or not self.escalation.has_base else self.escalation.base
+            return self._agreed(contest)
         value = self.chosen
         if value is DELETED:
             if contest.reason != "delete":
@@ -96,6 +96,15 @@ class DecisionPending(Pending):
                 contest, f"a {type(value).__name__} where the text of the contested range is meant", value
             )
         return _validated(self, contest, value)
+
+    def _agreed(self, contest: Contest) -> Any:
+        """What stands if all contenders are dismissed, as the present model has it."""
+        if contest.reason == "type" or contest.base is ABSENT or contest.base is None:
+            return ABSENT
+        base = decode(contest.base)  # type: ignore[arg-type]
+        if contest.reason in ("schema", "invalid") and self.schema.declared:
+            return self.schema.fit(contest.path, base)
+        return base
 
     def _refused(self, contest: Contest, problem: str, value: Any) -> InvalidWriteError:
         mend = "Give one of the contenders' values, or another of the field's type"
