@@ -262,7 +262,7 @@ class View:
         while True:
             candidates = yield from self._candidates(op, ask)
             found = [*self._seen(candidates.items(), accepts)]
-            if len(found) >= wanted or last:
+            if last or (len(found) >= wanted and not _is_cut(found, wanted)):
                 break
             lacking, total = self._lacking(candidates, prefix)
             if len(candidates) >= ask:
@@ -325,6 +325,12 @@ class View:
             if place not in candidates and place not in waiting and self._held.get(place) != frozenset():
                 lacking += 1
         return lacking, total
+
+
+def _is_cut(found: Sequence[Ranked], wanted: int) -> bool:
+    """Whether documents that were not asked for may be as similar as the last one wanted: pages are to agree on those."""
+    scores = [round(score or 0.0, SAME) for _, score in found]
+    return bool(wanted) and sorted(scores, reverse=True)[wanted - 1] <= min(scores)
 
 
 def _rank(found: Ranked) -> tuple[Any, ...]:
