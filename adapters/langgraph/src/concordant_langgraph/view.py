@@ -328,7 +328,7 @@ class View:
 
 
 def _is_cut(found: Sequence[Ranked], wanted: int) -> bool:
-    """Whether documents that were not asked for may be as similar as the last one wanted: pages are to agree on those."""
+    """Whether documents not asked for may be as similar as the last one wanted: pages are to agree on those."""
     scores = [round(score or 0.0, SAME) for _, score in found]
     return bool(wanted) and sorted(scores, reverse=True)[wanted - 1] <= min(scores)
 
