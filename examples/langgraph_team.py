@@ -50,7 +50,9 @@ async def think() -> None:
 
 
 async def planner(state: State) -> None:
-    await store.aput(("briefs",), state["brief"], {"report": "Teams of agents is slow. They are careful.", "tokens": 50})
+    await store.aput(
+        ("briefs",), state["brief"], {"report": "Teams of agents is slow. They are careful.", "tokens": 50}
+    )
 
 
 def researchers(state: State) -> list[Send]:

@@ -26,7 +26,7 @@ from concordant import (
     priority,
 )
 
-from .world import picture
+from .world import picture, shown_is_stored
 
 
 class Mood(StrEnum):
@@ -308,9 +308,11 @@ def check_team(acts: Sequence[Any]) -> None:
     """Reads never fail, and replicas converge."""
     _, replicas, detail = acts[0]
     team = Team(replicas, **detail)
-    for name, seed, where in acts[1:]:
+    for number, (name, seed, where) in enumerate(acts[1:]):
         team.act(name, str(seed), where["space"])
         team.readable()
+        for workspace in team.spaces if number % 3 == 2 else ():
+            shown_is_stored(workspace, SCHEMAS)  # which merges what waits: not after every step
     team.converges()
 
 

@@ -339,6 +339,7 @@ class World:
         for home in range(len(self.spaces)):
             for place in self.places():
                 self.compare(home, place)
+            shown_is_stored(self.spaces[home], {TEAM: Board})
 
     def exchange(self) -> None:
         """Brings every replica up to what all know."""
@@ -404,6 +405,17 @@ def picture(workspace: Workspace) -> dict[str, Any]:
     return result
 
 
+def shown_is_stored(workspace: Workspace, schemas: dict[Any, Any]) -> None:
+    """What a workspace shows is what somebody is shown who loads all of it anew."""
+    fresh = Workspace(schemas=schemas, replica="anew")
+    fresh.import_(workspace.export())
+    mine, theirs = picture(workspace), picture(fresh)
+    apart = {
+        name: (mine.get(name), theirs.get(name)) for name in {*mine, *theirs} if mine.get(name) != theirs.get(name)
+    }
+    assert not apart, f"shown and stored differ: {apart}"
+
+
 __all__ = [
     "DISMISS",
     "OPEN",
@@ -413,4 +425,5 @@ __all__ = [
     "World",
     "exact",
     "picture",
+    "shown_is_stored",
 ]
