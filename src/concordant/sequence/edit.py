@@ -179,7 +179,7 @@ class _Writer:
             rendered = shown.content("")
             if rendered == new:
                 return sequence
-            sequence = self.edit(sequence, shown, rendered, unit_hunks(rendered, new, "word"))
+            sequence = self.edit(sequence, shown, rendered, unit_hunks(rendered, new, self.rules.unit))
         return sequence if show(sequence).content("") == new else self._anew(sequence, new)
 
     def _anew(self, sequence: Sequence, new: str) -> Sequence:

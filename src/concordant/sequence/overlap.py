@@ -97,6 +97,14 @@ def analyse(sequence: Sequence, rules: Rules) -> Analysis:
     return _Weighing(sequence, rules).result()
 
 
+class _Sided(NamedTuple):
+    """A side in the making: its number, its strikes, and of equal ones the first."""
+
+    number: int
+    runs: Group
+    first: dict[Any, RunId]
+
+
 class _Weighing:
     """The work of one ``analyse`` call."""
 
@@ -183,25 +191,33 @@ class _Weighing:
         for run in group:
             stamp = self.strikes[run].stamp
             writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
-        sides: list[Group] = []
+        sides: list[_Sided] = []
+        alike: dict[Any, list[_Sided]] = {}  # the sides with a change like this one
+        taken: dict[int, set[int]] = {}  # by piece the sides that have changed it
         for runs in writers.values():
-            home = next((side for side in sides if all(self._joins(run, side) for run in runs)), None)
+            twins = [side for run in runs for side in alike.get(self._key(run), ())]
+            others = set().union(*(taken.get(number, ()) for run in runs for number in self.solid[run]))
+            if len(others) < len(sides) or any(self._text(run) == "" for run in runs):
+                twins = sides  # one of them may be beside what these writers changed, or have removed the same
+            home = next((side for side in twins if all(self._joins(run, side) for run in runs)), None)
             if home is None:
-                sides.append([*runs])
-                continue
+                home = _Sided(len(sides), [], {})
+                sides.append(home)
             for run in runs:
-                twin = self._twin(run, home)
-                if twin is not None and note and run in self.inserted:
+                key = self._key(run)
+                twin = home.first.setdefault(key, run)
+                if twin != run and note and run in self.inserted:
                     self.hidden.add(run)
                     self.also[twin] = (*self.also.get(twin, ()), self.strikes[run].stamp)
-                home.append(run)
-        return sides
+                if twin == run:
+                    alike.setdefault(key, []).append(home)
+                home.runs.append(run)
+                for number in self.solid[run]:
+                    taken.setdefault(number, set()).add(home.number)
+        return [side.runs for side in sides]
 
-    def _joins(self, run: RunId, side: Group) -> bool:
-        return self._twin(run, side) is not None or all(self._agree(run, other) for other in side)
-
-    def _twin(self, run: RunId, side: Group) -> RunId | None:
-        return next((other for other in side if self._equal(run, other)), None)
+    def _joins(self, run: RunId, side: _Sided) -> bool:
+        return self._key(run) in side.first or all(self._agree(run, other) for other in side.runs)
 
     def _agree(self, one: RunId, other: RunId) -> bool:
         mine, theirs = self.solid[one], self.solid[other]
@@ -211,8 +227,9 @@ class _Weighing:
             return False
         return self.rules.unit != "word" or mine <= theirs or theirs <= mine
 
-    def _equal(self, one: RunId, other: RunId) -> bool:
-        return self.solid[one] == self.solid[other] and self._text(one) == self._text(other)
+    def _key(self, run: RunId) -> tuple[frozenset[int], Content]:
+        """What makes two changes the same: what they removed, gaps aside, and what they put there."""
+        return self.solid[run], self._text(run)
 
     def _text(self, run: RunId) -> Content:
         """What a strike has put in the place of what it removed, gaps aside."""
@@ -267,16 +284,20 @@ class _Weighing:
     def _overlap(self, group: Group, sides: list[Group], owners: Owners) -> Overlap:
         struck = sorted({index for run in group for index in self.touched[run]})
         last = max(struck[-1], *(i for run in owners for i in self.inserted.get(run, [0])))
-        span = range(struck[0], last + 1)
+        common = [n for n in range(struck[0], last + 1) if run_of(self.pieces[n]) not in owners]
 
         def shown(standing: set[RunId]) -> tuple[Piece, ...]:
-            return tuple(self.pieces[index] for index in span if self._stands(self.pieces[index], standing, owners))
+            own = [n for run in standing for n in self.inserted.get(run, ())]
+            seen = sorted([*common, *own]) if own else common
+            return tuple(self.pieces[n] for n in seen if self._stands(self.pieces[n], standing, owners))
 
         readings = []
+        dependents = [(run, by) for run, by in owners.items() if run not in group]
         for side in sides:
             members = set(side)
-            standing = {run for run, by in owners.items() if by <= members}
-            twins = {run for i, run in enumerate(side) if self._twin(run, side[:i]) is not None}
+            standing = members.union(run for run, by in dependents if by <= members)
+            first: dict[Any, RunId] = {}
+            twins = {run for run in side if first.setdefault(self._key(run), run) != run}
             stamps = sorted({self.strikes[run].stamp for run in standing}, key=order_of)
             readings.append(Side(shown(standing - twins), tuple(stamps)))
         start = self._range(group)[0]
