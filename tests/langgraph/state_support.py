@@ -29,7 +29,7 @@ class Source(BaseModel):
 
 class Brief(BaseModel):
     tags: Annotated[set[str], Set()]
-    draft: Annotated[str, Text()]
+    draft: Annotated[str, Text(unit="word")]
     steps: Annotated[list[str], List()]
     tokens: Annotated[int, Counter()] = 0
     cost: Annotated[Decimal, Counter()] = Decimal(0)

@@ -38,11 +38,11 @@ from .state_support import Brief, Person, Source, State, chain, merged, parallel
 
 class Question(TypedDict):
     tags: set[str]
-    draft: Annotated[str, Text()]
+    draft: Annotated[str, Text(unit="word")]
 
 
 class Answer(BaseModel):
-    draft: Annotated[str, Text()] = ""
+    draft: Annotated[str, Text(unit="word")] = ""
     status: Annotated[str | None, Scalar()] = None
 
 

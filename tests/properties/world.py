@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel
 
 from concordant import DELETED, Agent, Counter, Escalation, Map, Scalar, Set, Workspace
+from concordant.storage.memory import MemoryStorage
 
 from .model import Dot, Path, Plan, Write, agreed, text_of
 from .shown import Contest, Shown, show
@@ -406,7 +407,10 @@ def picture(workspace: Workspace) -> dict[str, Any]:
 
 
 def shown_is_stored(workspace: Workspace, schemas: dict[Any, Any]) -> None:
-    """What a workspace shows is what somebody is shown who loads all of it anew."""
+    """What a workspace in memory shows is what somebody is shown who loads all of it anew. (One in a database, with
+    nothing kept decoded, is loaded anew at every read.)"""
+    if not isinstance(workspace.storage, MemoryStorage):
+        return
     fresh = Workspace(schemas=schemas, replica="anew")
     fresh.import_(workspace.export())
     mine, theirs = picture(workspace), picture(fresh)

@@ -123,7 +123,7 @@ def test_the_form_of_an_escalation() -> None:
     question = only(ws)
     shape = question.to_dict()
     public = {field.name for field in dataclasses.fields(Escalation)} - {"field_", "place"}
-    assert set(shape) == public | {"decision_deleted"}
+    assert set(shape) == public | {"decision_deleted", "suggestion"}
     assert (shape["id"], shape["version"]) == (question.id, question.version)
     assert (shape["path"], shape["reason"], shape["state"]) == (["status"], "scalar", "open")
     assert (shape["base"], shape["has_base"], shape["by"]) == ("draft", True, None)

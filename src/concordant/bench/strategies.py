@@ -191,7 +191,7 @@ def model_of(fields: Mapping[str, str], resolve: Mapping[str, str]) -> Any:
         "set": (Annotated[list[Any], Set()], []),
         "list": (Annotated[list[Any], List()], []),
         "map": (Annotated[dict[str, Any], Map()], {}),
-        "text": (Annotated[str, Text()], ""),
+        "text": (Annotated[str, Text(unit="word")], ""),  # what is right of a workload is told by words
         "counter": (Annotated[int, Counter()], 0),
         "scalar": (Annotated[Any, Scalar()], None),
     }

@@ -22,7 +22,7 @@ ASYNC = [False, True]
 
 class Brief(BaseModel):
     tags: Annotated[set[str], Set(), Field(max_length=3)]
-    body: Annotated[str, Text()]
+    body: Annotated[str, Text(unit="word")]
     tokens: Annotated[int, Counter()] = 0
     status: Annotated[str | None, Scalar()] = None
     title: Annotated[str | None, Scalar()] = None
