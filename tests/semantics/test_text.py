@@ -397,3 +397,134 @@ def test_any_text_comes_back_as_it_was_written(text: str) -> None:
     assert body(ws) == text
     ws.agent("bob").write(*AT, {"body": "x"})
     assert body(ws) == text + ("" if text.endswith("\n") else "\n") + "x"
+
+
+# -- units ------------------------------------------------------------------------------------------------------------
+
+
+def test_two_changes_of_one_sentence_are_a_question() -> None:
+    """Base and contenders are whole sentences as each writer left them, the base is shown, all else merges."""
+    ws = workspace(Page)
+    ada, bob = "Deploy to production. Tell all.", "Never deploy to staging. Tell us."
+    edits(ws, "Deploy to staging. Tell all.", ada=ada, bob=bob)
+    escalation = only(ws)
+    assert (escalation.reason, escalation.base) == ("text", "Deploy to staging.")
+    assert sides(escalation) == {"ada": "Deploy to production.", "bob": "Never deploy to staging."}
+    assert body(ws) == "Deploy to staging. Tell us."
+
+
+def test_new_sentences_beside_a_contested_one_are_in_the_text() -> None:
+    """What is inserted beside it, whoever did so, is no part of the question."""
+    ws = workspace(Page)
+    edits(ws, "A cat sat.", ada="A cat sat down. It slept.", bob="A cat sat up.", joe="Once: A cat sat. The end.")
+    assert "It slept." in body(ws) and only(ws).reason == "text"
+
+
+def test_a_sentence_removed_against_one_changed_is_a_question() -> None:
+    """The removal is a contender that says nothing."""
+    ws = workspace(Page)
+    edits(ws, "A. Agents read. B.", ada="A. B.", bob="A. Agents read and write. B.")
+    assert sides(only(ws)) == {"ada": "", "bob": "Agents read and write."}
+    assert body(ws) == "A. Agents read. B."
+    ws.resolve(only(ws), "", by="editor")
+    assert body(ws) == "A. B." and ws.escalations() == []
+
+
+def test_neighbouring_contested_sentences_are_one_question() -> None:
+    """Two texts written anew never mix, and are asked about as a whole."""
+    ws = workspace(Page)
+    edits(
+        ws,
+        "Data is in one place. The last writer wins.",
+        ada="All records share a store. Changes collide rarely.",
+        bob="There is a log. A reducer merges it.",
+    )
+    assert sides(only(ws)) == {
+        "ada": "All records share a store. Changes collide rarely.",
+        "bob": "There is a log. A reducer merges it.",
+    }
+    assert body(ws) == "Data is in one place. The last writer wins."
+
+
+def test_what_two_inserted_at_one_place_counts_once() -> None:
+    """All of it or a part; both are credited. A write stays an event of its own."""
+    ws = workspace(Page)
+    edits(ws, "import os\n", ada="import os\nimport re\n", bob="import os\nimport re\nimport sys\n")
+    assert body(ws) == "import os\nimport re\nimport sys\n" and ws.escalations(state="all") == []
+    assert any(set(c.agents) == {"ada", "bob"} and "import re" in c.value for c in ws.blame(*AT)[("body",)])
+    ws.agent("joe").write(*AT, {"body": "import re"})
+    assert body(ws).count("import re") == 2
+
+
+def test_an_indented_line_counts_once_only_with_what_it_belongs_to() -> None:
+    """Two functions that return the same are two functions."""
+    ws = workspace_of(Text(unit="line"))
+    base = "import os\n"
+    edits(ws, base, ada=f"{base}def f():\n    return 1\n", bob=f"{base}def g():\n    return 1\n")
+    assert body(ws).count("    return 1") == 2
+
+
+def test_an_edit_replaces_the_sides_that_it_has_seen() -> None:
+    """Of two who have seen both sides, and each other's text not, each is a side now."""
+    ws = workspace(Page)
+    edits(ws, "It is open.", ada="It is closed.", bob="It is ajar.")
+    began = ws.moment()
+    with ws.agent("joe", began=began).edit(*AT) as joes, ws.agent("eve", began=began).edit(*AT) as eves:
+        joes.body, eves.body = "It is locked.", "It is gone."
+    assert sides(only(ws)) == {"joe": "It is locked.", "eve": "It is gone."}
+
+
+def test_writers_who_come_to_the_same_text_agree() -> None:
+    """However many steps each took."""
+    ws = workspace(Page)
+    ws.agent("eve").write(*AT, {"body": "One. Two."})
+    ada, bob = pair(ws)
+    with ada.edit(*AT) as page:
+        page.body = "One. Three."
+    with bob.edit(*AT) as page:
+        page.body = "One. Four."
+    with bob.edit(*AT) as page:
+        page.body = "One. Three."
+    assert body(ws) == "One. Three." and ws.escalations() == []
+
+
+def test_all_sides_may_be_shown() -> None:
+    """With ``provisional="all"`` both are read while the question is open; who has read both may settle it."""
+    ws = workspace_of(Text(provisional="all"))
+    edits(ws, "Plan X", ada="Plan X, budget 10k", bob="Plan X, owner Eve")
+    assert body(ws) == "Plan X, budget 10k\nPlan X, owner Eve" and only(ws).base == "Plan X"
+    with ws.agent("joe").edit(*AT) as page:
+        page.body = "Plan X, budget 10k, owner Eve"
+    assert body(ws) == "Plan X, budget 10k, owner Eve" and ws.escalations() == []
+
+
+def test_units_are_lines_or_the_whole() -> None:
+    """Two changes of one line, or of the text, are a question; of different lines they merge."""
+    for unit, base, ada, bob, contested in (
+        ("line", "a b. c d.\ne f.", "A b. c d.\ne f.", "a b. c D.\ne f.", True),
+        ("line", "a b. c d.\ne f.", "A b. c d.\ne f.", "a b. c d.\nE f.", False),
+        ("whole", "a b.\ne f.", "A b.\ne f.", "a b.\nE f.", True),
+    ):
+        ws = workspace_of(Text(unit=unit))  # type: ignore[arg-type]
+        edits(ws, base, ada=ada, bob=bob)
+        assert bool(ws.escalations()) == contested
+
+
+def test_a_suggestion_is_the_merge_by_words() -> None:
+    """Where two changes touch no common word; it may be taken as the decision."""
+    ws = workspace(Page)
+    edits(ws, "The fox jumps.", ada="The red fox jumps.", bob="The fox jumps high.")
+    assert only(ws).suggestion == "The red fox jumps high."
+    ws.resolve(only(ws), only(ws).suggestion, by="maria")
+    assert body(ws) == "The red fox jumps high."
+    ws = workspace(Page)
+    edits(ws, "In May.", ada="In June.", bob="In July.")
+    assert only(ws).suggestion is None
+
+
+def test_what_is_put_beside_a_rewritten_word_stands_beside_its_rewrite() -> None:
+    """Whoever commits first; in lists the same."""
+    for first, second in (("- buy bread", "- buy milk (2 l)"), ("- buy milk (2 l)", "- buy bread")):
+        ws = workspace(Words)
+        edits(ws, "- buy milk", ada=first, bob=second)
+        assert body(ws) == "- buy bread (2 l)"

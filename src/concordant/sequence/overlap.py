@@ -9,6 +9,7 @@ counts once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.causal import Stamp, order_of
@@ -97,12 +98,47 @@ def analyse(sequence: Sequence, rules: Rules) -> Analysis:
     return _Weighing(sequence, rules).result()
 
 
+Key: TypeAlias = tuple[frozenset[int], Content]
+"""What makes two changes the same: what they removed, gaps aside, and what they put there."""
+
+
 class _Sided(NamedTuple):
     """A side in the making: its number, its strikes, and of equal ones the first."""
 
     number: int
     runs: Group
-    first: dict[Any, RunId]
+    first: dict[Key, RunId]
+
+
+class _Sides:
+    """The sides of a contest, with what tells where a writer may belong without asking each."""
+
+    def __init__(self) -> None:
+        self.sides: list[_Sided] = []
+        self._alike: dict[Key, list[_Sided]] = {}
+        self._taken: dict[int, set[int]] = {}  # by piece the sides that have changed it
+
+    def near(self, changes: list[tuple[Key, bool]]) -> list[_Sided]:
+        """The sides that a writer with these changes may join; for each, whether it puts nothing."""
+        taken = set().union(*(self._taken.get(number, ()) for (solid, _), _ in changes for number in solid))
+        if len(taken) < len(self.sides) or any(removes for _, removes in changes):
+            return self.sides  # one of them may be beside what the writer changed, or have removed the same
+        return [side for key, _ in changes for side in self._alike.get(key, ())]
+
+    def begin(self) -> _Sided:
+        self.sides.append(_Sided(len(self.sides), [], {}))
+        return self.sides[-1]
+
+    def add(self, side: _Sided, run: RunId, key: Key) -> RunId | None:
+        """Puts a strike on a side; returns the equal one that is there already."""
+        side.runs.append(run)
+        twin = side.first.setdefault(key, run)
+        for number in key[0]:
+            self._taken.setdefault(number, set()).add(side.number)
+        if twin != run:
+            return twin
+        self._alike.setdefault(key, []).append(side)
+        return None
 
 
 class _Weighing:
@@ -134,7 +170,9 @@ class _Weighing:
             if len(self._sides(group, note=True)) > 1 and self.rules.escalate:
                 contested.append(self._with_gaps_inside(group))
         overlaps: list[Overlap] = []
-        found = [(group, self._dependents(group)) for group in contested]
+        found = [
+            (group, owners) for group in contested if not self._ends_alike(group, owners := self._dependents(group))
+        ]
         if not self.rules.show_all:
             for group, owners in found:
                 self.suspended.update(group)
@@ -172,6 +210,17 @@ class _Weighing:
             groups.setdefault(find(run), []).append(run)
         return [group for group in groups.values() if len(group) > 1]
 
+    def _ends_alike(self, group: Group, owners: Owners) -> bool:
+        """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
+        first, *others = self._readings(group, self._sides(group, note=False), owners)
+        if any(_plain(first[0]) != _plain(other[0]) for other in others):
+            return False
+        self.hidden.update(owners.keys() - first[1])
+        stamps = tuple(self.strikes[run].stamp for run in owners.keys() - first[1])
+        for run in {run_of(piece) for piece in first[0]}.intersection(first[1]):
+            self.also[run] = (*self.also.get(run, ()), *sorted(stamps, key=order_of))
+        return True
+
     def _with_gaps_inside(self, group: Group) -> Group:
         """A contested group with the strikes over gaps between its units: they go the way of the units."""
         first, last = self._range(group)
@@ -191,30 +240,18 @@ class _Weighing:
         for run in group:
             stamp = self.strikes[run].stamp
             writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
-        sides: list[_Sided] = []
-        alike: dict[Any, list[_Sided]] = {}  # the sides with a change like this one
-        taken: dict[int, set[int]] = {}  # by piece the sides that have changed it
+        made = _Sides()
         for runs in writers.values():
-            twins = [side for run in runs for side in alike.get(self._key(run), ())]
-            others = set().union(*(taken.get(number, ()) for run in runs for number in self.solid[run]))
-            if len(others) < len(sides) or any(self._text(run) == "" for run in runs):
-                twins = sides  # one of them may be beside what these writers changed, or have removed the same
-            home = next((side for side in twins if all(self._joins(run, side) for run in runs)), None)
+            able = made.near([(self._key(run), self._text(run) == "") for run in runs])
+            home = next((side for side in able if all(self._joins(run, side) for run in runs)), None)
             if home is None:
-                home = _Sided(len(sides), [], {})
-                sides.append(home)
+                home = made.begin()
             for run in runs:
-                key = self._key(run)
-                twin = home.first.setdefault(key, run)
-                if twin != run and note and run in self.inserted:
+                twin = made.add(home, run, self._key(run))
+                if twin is not None and note and run in self.inserted:
                     self.hidden.add(run)
                     self.also[twin] = (*self.also.get(twin, ()), self.strikes[run].stamp)
-                if twin == run:
-                    alike.setdefault(key, []).append(home)
-                home.runs.append(run)
-                for number in self.solid[run]:
-                    taken.setdefault(number, set()).add(home.number)
-        return [side.runs for side in sides]
+        return [side.runs for side in made.sides]
 
     def _joins(self, run: RunId, side: _Sided) -> bool:
         return self._key(run) in side.first or all(self._agree(run, other) for other in side.runs)
@@ -227,8 +264,7 @@ class _Weighing:
             return False
         return self.rules.unit != "word" or mine <= theirs or theirs <= mine
 
-    def _key(self, run: RunId) -> tuple[frozenset[int], Content]:
-        """What makes two changes the same: what they removed, gaps aside, and what they put there."""
+    def _key(self, run: RunId) -> Key:
         return self.solid[run], self._text(run)
 
     def _text(self, run: RunId) -> Content:
@@ -283,23 +319,10 @@ class _Weighing:
 
     def _overlap(self, group: Group, sides: list[Group], owners: Owners) -> Overlap:
         struck = sorted({index for run in group for index in self.touched[run]})
-        last = max(struck[-1], *(i for run in owners for i in self.inserted.get(run, [0])))
-        common = [n for n in range(struck[0], last + 1) if run_of(self.pieces[n]) not in owners]
-
-        def shown(standing: set[RunId]) -> tuple[Piece, ...]:
-            own = [n for run in standing for n in self.inserted.get(run, ())]
-            seen = sorted([*common, *own]) if own else common
-            return tuple(self.pieces[n] for n in seen if self._stands(self.pieces[n], standing, owners))
-
-        readings = []
-        dependents = [(run, by) for run, by in owners.items() if run not in group]
-        for side in sides:
-            members = set(side)
-            standing = members.union(run for run, by in dependents if by <= members)
-            first: dict[Any, RunId] = {}
-            twins = {run for run in side if first.setdefault(self._key(run), run) != run}
-            stamps = sorted({self.strikes[run].stamp for run in standing}, key=order_of)
-            readings.append(Side(shown(standing - twins), tuple(stamps)))
+        readings = [
+            Side(shown, tuple(sorted({self.strikes[run].stamp for run in standing}, key=order_of)))
+            for shown, standing in self._readings(group, sides, owners)
+        ]
         start = self._range(group)[0]
         first = self.pieces[start]
         seen = (p for p in reversed(self.pieces[:start]) if self._stands(p, set(), owners))
@@ -308,10 +331,31 @@ class _Weighing:
             (*run_of(first), first.offset),
             frozenset(owners),
             tuple(struck),
-            shown(set()),
+            self._shown(group, set(), owners),
             tuple(readings),
             before != "\n",
         )
+
+    def _readings(self, group: Group, sides: list[Group], owners: Owners) -> list[tuple[tuple[Piece, ...], set[RunId]]]:
+        """For each side the pieces that it shows of a contested range, and its runs."""
+        found = []
+        dependents = [(run, by) for run, by in owners.items() if run not in group]
+        for side in sides:
+            members = set(side)
+            standing = members.union(run for run, by in dependents if by <= members)
+            first: dict[Any, RunId] = {}
+            twins = {run for run in side if first.setdefault(self._key(run), run) != run}
+            found.append((self._shown(group, standing - twins, owners), standing))
+        return found
+
+    def _shown(self, group: Group, standing: set[RunId], owners: Owners) -> tuple[Piece, ...]:
+        """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
+        touched = [number for run in group for number in self.touched[run]]
+        last = max(*touched, *(number for run in owners for number in self.inserted.get(run, [0])))
+        common = [n for n in range(min(touched), last + 1) if run_of(self.pieces[n]) not in owners]
+        own = [n for run in standing for n in self.inserted.get(run, ())]
+        seen = sorted([*common, *own]) if own else common
+        return tuple(self.pieces[n] for n in seen if self._stands(self.pieces[n], standing, owners))
 
     def _stands(self, piece: Piece, standing: set[RunId], owners: Owners) -> bool:
         """Whether a piece is seen where, of the changes in dispute, only those standing count."""
@@ -382,3 +426,7 @@ def _count_once(units: list[str], all_there_is: int) -> bool:
     """Whether units in a row that two inserted at one place, among others, are the same ones: if one of them inserted
     nothing else, or if they mean something by themselves, as an indented line or a bracket alone does not."""
     return len(units) == all_there_is or any(not u[0].isspace() and any(map(str.isalnum, u)) for u in units)
+
+
+def _plain(pieces: Iterable[Piece]) -> str:
+    return "".join(str(piece.content) for piece in pieces).strip()
