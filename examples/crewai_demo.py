@@ -118,7 +118,7 @@ def show(plan: SharedState[Plan]) -> None:
 
 # -- one memory, two agents ------------------------------------------------------------------------------------------
 
-FACT = "The launch is in May, in room 2a."
+FACT = "The launch is in May. It is in room 2a."
 
 
 def race(storage: Any) -> MemoryRecord:
@@ -146,7 +146,7 @@ def remember_together() -> None:
         table.add_row("of the two updates", "[red]the first is lost, nobody is told", "[green]both are there")
         console.print(table)
         assert lost.categories == [] and "June" not in lost.content, "CrewAI's storage lost nothing"
-        assert kept.content == "The launch is in June, in room 4."
+        assert kept.content == "The launch is in June. It is in room 4."
         assert (kept.categories, kept.metadata) == (["date"], {"source": "office"})
         ours.close()
 

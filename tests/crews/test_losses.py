@@ -161,11 +161,11 @@ def remember(kept: Memory, content: str) -> None:
 def two_consolidations(open_: Open) -> tuple[StorageBackend, MemoryRecord]:
     """Two agents each remember a fact, at once, that is consolidated into one record."""
     storage = open_()
-    one(storage, content="the launch is in May at noon with ten guests")
+    one(storage, content="the launch is in May. It has ten guests.")
     meeting = Meeting(storage, "search")
     answers = {
-        "in June": "the launch is in June at noon with ten guests",
-        "twenty guests": "the launch is in May at noon with twenty guests",
+        "in June": "the launch is in June. It has ten guests.",
+        "twenty guests": "the launch is in May. It has twenty guests.",
     }
     first, second = (memory(meeting, rewriting(answers), consolidation_threshold=0.1) for _ in range(2))  # type: ignore[arg-type]
     at_once(lambda: remember(first, "in June"), lambda: remember(second, "twenty guests"))
@@ -179,7 +179,7 @@ def test_3_two_consolidations_at_once(tmp_path: Path) -> None:
     _, lost = two_consolidations(stock(tmp_path / "stock"))
     assert ("June" in lost.content) != ("twenty" in lost.content)
     storage, kept = two_consolidations(ours(tmp_path / "ours"))
-    assert kept.content == "the launch is in June at noon with twenty guests"
+    assert kept.content == "the launch is in June. It has twenty guests."
     assert kept.embedding == pytest.approx(embed([kept.content])[0])
     assert [record.id for record, _ in storage.search(embed([kept.content])[0], min_score=0.99)] == ["r"]
 

@@ -145,10 +145,10 @@ def test_a_thread_that_a_tool_starts_says_who_it_is() -> None:
 
 
 def test_edits_of_one_text_by_two_tasks_merge() -> None:
-    """An edit in a task changes what it read there; two tasks' edits of different words both stand."""
+    """An edit in a task changes what it read there; two tasks' edits of different sentences both stand."""
     state, both = SharedState(Plan), threading.Barrier(2)
     with state.acting_as("maria"):
-        state.write({"notes": "the plan is short and cheap"})
+        state.write({"notes": "the plan is short. It is cheap."})
 
     def does(what: str) -> None:
         old, new = what.split(">")
@@ -158,7 +158,7 @@ def test_edits_of_one_text_by_two_tasks_merge() -> None:
 
     tool = Doing(does=does)
     parallel(agent("ada", [do("short>long")], [tool]), agent("bob", [do("cheap>dear")], [tool])).kickoff()
-    assert state.value["notes"] == "the plan is long and dear"
+    assert state.value["notes"] == "the plan is long. It is dear."
 
 
 def test_escalations_go_out_on_the_event_bus() -> None:
