@@ -202,7 +202,7 @@ class _Fold:
         if not len(content):
             return
         gap = ""
-        if (self.removers or run != self.last) and isinstance(content, str):
+        if (self.removers or run != self.last) and isinstance(content, str) and self._meets_something(content):
             start, content, gap = self._joined(number, piece, start, content)
             if not content:
                 return
@@ -252,6 +252,18 @@ class _Fold:
             at = high
         if at < length:
             self.show(number, piece, at, length)
+
+    def _meets_something(self, content: str) -> bool:
+        """A quick look whether gaps between what is shown and what comes may have to change."""
+        if len(self.removers) > 1:
+            return True
+        contents = self.layout.contents
+        last, first = contents[-1][-1] if contents else "\n", content[0]
+        if last == "\n" or first == "\n":
+            return False
+        if self.unit == "word":
+            return not (last.isspace() or first.isspace())
+        return not (first == " " and last in ".!?" and self.unit == "sentence")
 
     def _joined(self, number: int, piece: Piece, start: int, content: str) -> tuple[int, str, str]:
         """Where a text begins that stands behind something that is not its own, what is seen of it, and the gap that
@@ -332,8 +344,9 @@ class _Fold:
         """What is shown last: at least the end of its last line, or all of it."""
         parts: list[str] = []
         for content in reversed(self.layout.contents):
-            parts.append(content)
-            if "\n" in content:
+            at = content.rfind("\n", 0, len(content.rstrip()))
+            parts.append(content[at:] if at >= 0 else content)
+            if at >= 0:
                 break
         return "".join(reversed(parts))
 

@@ -38,10 +38,11 @@ Span: TypeAlias = tuple[int, int]
 
 _STOPS = ".!?\u2026\u3002\uff01\uff1f"
 _CLOSING = "\"'\u201d\u2019)\\]`*_"
+_SENTENCE_ENDS = {"", *_STOPS}
+_CLOSING_MARKS = _CLOSING.replace("\\]", "]")
 _LINE = re.compile(r"(?m)^[^\n]*\S")
 _WHOLE = re.compile(r"(?s).+")
 _END_OF_SENTENCE = re.compile(rf"[{_STOPS}]+[{_CLOSING}]*(?=[^\S\n])")
-_STOP = re.compile(rf"[{_STOPS}][{_CLOSING}]*\s*\Z")
 _BEGIN_OF_SENTENCE = re.compile(rf"[{_STOPS}][{_CLOSING}]*[^\S\n]+(?=\S)")
 # The number or letter of an item, as in "2. Buy milk", ends no sentence.
 _MARKER = re.compile(r"[^\S\n]*(?:[-*+>#]+[^\S\n]+)*(?:\d{1,4}[.)]|[A-Za-z]\))[^\S\n]+")
@@ -95,7 +96,9 @@ def is_blank(content: object) -> bool:
 
 def ends_a_line_only(text: str, unit: str) -> bool:
     """Tells whether what a text ends with is a unit only if a line break follows."""
-    return unit in ("line", "whole") or (unit == "sentence" and _STOP.search(text) is None)
+    return unit in ("line", "whole") or (
+        unit == "sentence" and text.rstrip().rstrip(_CLOSING_MARKS)[-1:] not in _SENTENCE_ENDS
+    )
 
 
 def has_word(text: str) -> bool:

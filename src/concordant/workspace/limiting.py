@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError
 from concordant.kinds import Counter, Field
 from concordant.limits import MOST_DEPTH, Limits
-from concordant.values import JSON, decode
+from concordant.values import JSON, decode, has_long_run
 
 __all__ = ["check_body", "check_place"]
 
@@ -42,7 +40,7 @@ def check_body(root: Field, namespace: tuple[str, ...], key: str, body: JSON, li
         raise InvalidWriteError(namespace, key, [Fault((), problem, _SPLIT)])
     if limits.depth < MOST_DEPTH and body.count(b"[") + body.count(b"{") > limits.depth:
         _check_depth(namespace, key, decode(body), (), limits.depth)
-    if _may_be_long(body, limits.digits) or (b"E" in body and _counts(root)):
+    if has_long_run(body, limits.digits) or (b"E" in body and _counts(root)):
         _check_numbers(root, namespace, key, body, limits.digits)
 
 
@@ -58,17 +56,6 @@ def _check_depth(namespace: tuple[str, ...], key: str, value: Any, path: tuple[A
 
 def _length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
-
-
-def _may_be_long(body: JSON, digits: int) -> bool:
-    """Whether there may be a number of more digits: then one of its digits stands at a multiple of so many."""
-    found = (at for at, byte in enumerate(body[digits::digits], 1) if 48 <= byte <= 57)
-    return any(_run(digits).search(body, max(at * digits - digits, 0), at * digits + digits + 1) for at in found)
-
-
-@lru_cache(maxsize=16)
-def _run(digits: int) -> re.Pattern[bytes]:
-    return re.compile(rb"[0-9]{%d}" % (digits + 1))
 
 
 def _check_numbers(root: Field, namespace: tuple[str, ...], key: str, body: JSON, digits: int) -> None:
