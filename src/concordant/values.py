@@ -55,6 +55,7 @@ MAX_DIGITS = MOST_DIGITS
 
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _DIGITS = re.compile(rb"[0-9]*")
+_EIGHT_DIGITS = re.compile(rb"[0-9]{8}")
 
 
 class Absent:
@@ -125,18 +126,17 @@ def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:
 
 
 def has_long_run(text: JSON, digits: int) -> bool:
-    """Tells whether more than so many digits stand in a row: then one of them stands at a multiple of that number, so
-    that hardly anything of a long text has to be looked at."""
-    for at, byte in enumerate(text[digits::digits], 1):
-        if 48 <= byte <= 57:
-            begin = at * digits
-            match = _DIGITS.match(text, begin)
-            end = match.end() if match else begin
-            while begin and 48 <= text[begin - 1] <= 57:
-                begin -= 1
-            if end - begin > digits:
-                return True
-    return False
+    """Tells whether more than so many digits stand in a row: then they stand at eight places in a row of those that are
+    an eighth of that number apart, so that hardly anything of a long text has to be looked at."""
+    step = max(digits // 8, 1)
+    for found in _EIGHT_DIGITS.finditer(text[::step]) if digits > 8 else ():
+        begin = (found.end() - 1) * step
+        end = _DIGITS.match(text, begin).end()  # type: ignore[union-attr]  # it matches anything
+        while begin and 48 <= text[begin - 1] <= 57:
+            begin -= 1
+        if end - begin > digits:
+            return True
+    return digits <= 8 and re.search(rb"[0-9]{%d}" % (digits + 1), text) is not None
 
 
 def check_text(text: str, path: Path) -> None:
