@@ -77,8 +77,12 @@ def _end(pid: int) -> None:
 
 
 def writer(url: str) -> tuple[int, str]:
-    """The process of the server that has written and not committed, and the id of its transaction."""
-    query = "SELECT pid, backend_xid::text FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
+    """The process of the server that has written and not committed, and the id of its transaction; what the server does
+    of itself has no client."""
+    query = (
+        "SELECT pid, backend_xid::text FROM pg_stat_activity "
+        "WHERE backend_xid IS NOT NULL AND backend_type = 'client backend'"
+    )
     with psycopg.connect(url, autocommit=True) as connection:
         ((pid, xid),) = connection.execute(query).fetchall()
     return pid, xid

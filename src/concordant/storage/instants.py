@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -26,27 +27,39 @@ class Instant(NamedTuple):
     Attributes:
         tick: its number.
         at: its time by the monotonic clock, in seconds.
+        wall: its time by the wall's clock, if stores with a look (``look_before``) were not looked at right before.
     """
 
     tick: int
     at: float
+    wall: float | None = None
 
     @classmethod
     def now(cls) -> Instant:
-        """Takes the present instant. A store with a look (``look_before``) is looked at first.
+        """Takes the present instant. Stores with a look (``look_before``) are looked at first, unless an
+        event loop runs in this thread: a look may wait for a disk, and all that the loop serves would wait with it.
 
         >>> earlier, later = Instant.now(), Instant.now()
         >>> earlier < later
         True
         """
         global latest
-        for ref in _looks:
+        looked = not _on_a_loop()
+        for ref in _looks if looked else ():
             look = ref()
             if look is not None:
                 look()
         with _lock:
             latest += 1
-            return cls(latest, time.monotonic())
+            return cls(latest, time.monotonic(), None if looked else time.time())
+
+
+def _on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 _looks: tuple[WeakMethod[Callable[[], None]], ...] = ()

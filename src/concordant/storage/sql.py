@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -235,9 +236,13 @@ class SqlStorage:
         if not isinstance(began, Instant):
             at = time.monotonic() - (time.time() - began)
             return Beginning(beyond=lambda n, when: when < (about(at) if course.is_own(n) else surely(at)))
-        if began.tick > self._looking_since >= 0 and instants.is_looking(self._look):
+        if began.wall is None and began.tick > self._looking_since >= 0 and instants.is_looking(self._look):
             return Beginning(course.at(began.tick))
-        return Beginning(course.at(began.tick), lambda n, when: when < surely(began.at) and not course.is_own(n))
+        # The wall's clock may have stepped since: the lower of what it showed and would have shown decides.
+        most = began.wall if began.wall is not None and self.database.is_near else math.inf
+        return Beginning(
+            course.at(began.tick), lambda n, when: when < min(surely(began.at), most) and not course.is_own(n)
+        )
 
     def expect_tasks(self) -> None:
         if self.database.is_near and self._looking_since < 0:

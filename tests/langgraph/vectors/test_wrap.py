@@ -89,7 +89,8 @@ def test_items_keep_their_times(inner: BaseStore) -> None:
 
 
 def test_adopting_embeds_nothing() -> None:
-    """Opening a store of many items asks the embedding for nothing, then or at the first search."""
+    """Opening a store of many items embeds none of them, then or at the first search: that embeds the query, again
+    where a page would cut through equally similar items."""
     asked: list[str] = []
 
     def embed(texts: Any) -> list[list[float]]:
@@ -104,7 +105,7 @@ def test_adopting_embeds_nothing() -> None:
     assert store.adopt() == 20
     assert store.adopt() == 0
     store.search(NS, query="w3")
-    assert asked == ["w3"]
+    assert set(asked) == {"w3"}
 
 
 def test_concurrent_writes_of_adopted_items_merge(inner: BaseStore) -> None:
