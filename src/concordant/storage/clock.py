@@ -12,7 +12,7 @@ _MARGIN = 0.001
 _DRIFT = 0.0002
 """By how many seconds a second the two may come apart."""
 _STEPS = 8
-"""How many steps of the database's clock are remembered."""
+"""How many steps of the database's clock are told apart; the oldest beyond that count as one."""
 
 
 class SharedClock:
@@ -38,7 +38,7 @@ class SharedClock:
                 if narrow[0] <= narrow[1]:
                     low, high = narrow
                 else:
-                    self._steps = (*self._steps[1 - _STEPS :], (after, self._low - drift))
+                    self._steps = _remembered((*self._steps, (after, self._low - drift)))
             self._low, self._high, self._at, self._measured = low, high, after, True
 
     def shared(self, at: float) -> float:
@@ -49,3 +49,11 @@ class SharedClock:
         """What it showed at one of our times, or less: by the error of the difference, drift till ``now`` included."""
         low = self._low - _DRIFT * max(now - self._at, self._at - at, 0.0)
         return at + min((low, *(before for until, before in self._steps if at <= until))) - _MARGIN
+
+
+def _remembered(steps: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """The steps, of too many the two oldest as one: with the later end and the lower difference of both."""
+    if len(steps) <= _STEPS:
+        return steps
+    (_, one), (until, other), *rest = steps
+    return ((until, min(one, other)), *rest)
