@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import given, strategies as st
 
+from concordant import Instant, Workspace
 from concordant.storage.clock import SharedClock
 
 TRIPS = st.floats(0.0, 0.015)  # a step is noticed if it is more than a whole trip, and drift since the last, explain
@@ -56,3 +62,21 @@ def test_without_steps_the_error_is_what_the_best_answer_took(drift: float, trip
         clock.sample(now, machines.there(now + trip / 2), now + trip)
         now += trip
     assert clock.surely(now, now) >= machines.there(now) - min(trips) - 0.0015
+
+
+@pytest.mark.parametrize(("stepped", "seen"), [(0.0, -0.5), (300.0, -0.5), (-300.0, -301.0)])
+async def test_of_an_instant_on_an_event_loop_the_lower_of_two_clocks_tells(
+    stepped: float, seen: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is not asked there; what others committed after it, before or after a step, never counts as seen."""
+    real = time.time
+    with Workspace(f"sqlite:///{tmp_path / 'team.db'}") as workspace:
+        storage: Any = workspace.storage
+        storage.expect_tasks()
+        began = Instant.now()
+        assert began.wall is not None
+        monkeypatch.setattr(time, "time", lambda: real() + stepped)
+        beyond = storage.beginning(began).beyond
+        assert beyond(1_000_000, began.wall + seen)
+        for after in (0.1, 0.1 + stepped):
+            assert not beyond(1_000_000, began.wall + after)
