@@ -48,7 +48,8 @@ class SharedClock:
     def surely(self, at: float, now: float) -> float:
         """What it showed at one of our times, or less: by the error of the difference, drift till ``now`` included."""
         low = self._low - _DRIFT * max(now - self._at, self._at - at, 0.0)
-        return at + min((low, *(before for until, before in self._steps if at <= until))) - _MARGIN
+        past = (before - _DRIFT * (until - at) for until, before in self._steps if at <= until)
+        return at + min((low, *past)) - _MARGIN
 
 
 def _remembered(steps: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
