@@ -32,6 +32,8 @@ def trimmed(sequence: Sequence, forgettable: Callable[[Stamp], bool]) -> Sequenc
     while gone:
         kept, blocked = _without(pieces, gone, moving)
         if not blocked and in_order(kept) != kept:
+            if not moving:
+                return sequence
             moving = False  # then only what holds the place of nothing
         elif not blocked:
             needed = {run for piece in kept for run in piece.struck}
