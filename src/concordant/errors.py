@@ -127,7 +127,7 @@ class StaleDecisionError(ConcordantError):
         elif current.version == escalation.version:
             now = f"{current.by} has claimed it"
         else:
-            now = f"its contenders changed (decided on version {escalation.version}, now {current.version})"
+            now = f"its contenders changed (decided on version {str(escalation.version)[:40]}, now {current.version})"
         super().__init__(
             f"The decision on {_place(self.namespace, self.key)} at {_dotted(self.path)} came too late: {now}. "
             "Look at the current contenders with workspace.escalations() and decide again."
