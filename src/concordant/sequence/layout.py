@@ -275,9 +275,10 @@ class _Fold:
             start, content, lead = self._with_one_gap(piece, start, content, lead)
         if not self.layout.contents or not content[lead:] or not self._is_made_of_units(piece):
             return start, content, ""
-        gap = self._gap_missing(piece, content, lead)
+        before = self._line_before()
+        gap = self._gap_missing(before, piece, content, lead)
         if gap is None:
-            self._unindent(lead)
+            self._unindent(before, lead)
             return start, content, ""
         return start + lead, content[lead:], gap
 
@@ -314,9 +315,8 @@ class _Fold:
         is_mark = self.unit == "word" and not is_own_line and not content[:1].isalnum()
         return is_mark and not self._gap_was_removed_last()
 
-    def _gap_missing(self, piece: Piece, content: str, lead: int) -> str | None:
+    def _gap_missing(self, before: str, piece: Piece, content: str, lead: int) -> str | None:
         """The gap that has to stand before a unit instead of its own, lest two units read as one."""
-        before = self._line_before()
         gap = before[len(before) - gap_at_end(before) :] + content[:lead]
         if "\n" in gap or not before.strip():
             return None
@@ -328,9 +328,9 @@ class _Fold:
             return "\n"
         return None if gap else " "
 
-    def _unindent(self, lead: int) -> None:
+    def _unindent(self, before: str, lead: int) -> None:
         """Hides blanks that stand at the beginning of a line where a unit comes that was not written behind them."""
-        blanks = self._line_before().rpartition("\n")[2]
+        blanks = before.rpartition("\n")[2]
         if lead or self.unit == "word" or not blanks or blanks.strip():
             return
         contents = self.layout.contents
