@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -314,3 +315,18 @@ def test_sticky_counts_an_equal_write_as_no_growth() -> None:
     events = recorded(ws)
     ws.agent("joe").write(*AT, {"status": "a"})
     assert sorted(values(only(ws))) == ["a", "b"] and events == []
+
+
+def test_questions_stand_in_the_order_of_their_paths_however_a_store_keeps_them(tmp_path: Path) -> None:
+    """What is contested in a document is told in one order, whether the view grew with its record or was read anew."""
+    url = f"sqlite:///{tmp_path}/s.db"
+    with Workspace() as memory, Workspace(url) as file:
+        for ws in (memory, file):
+            ada, bob = ws.agent("ada"), ws.agent("bob")
+            for agent, value in ((ada, 1), (bob, 2)):
+                agent.write(("t",), "k", {"zeta": value})
+            for agent, value in ((ada, 3), (bob, 4)):
+                agent.write(("t",), "k", {"alpha": value})
+        with Workspace(url) as anew:
+            told = [list(ws.get(("t",), "k").contested) for ws in (memory, file, anew)]  # type: ignore[union-attr]
+    assert told == [[("alpha",), ("zeta",)]] * 3

@@ -47,8 +47,8 @@ class View:
         self._body = body
         self._value: Any = ABSENT
         self._memory: Memory | None = None
-        self._contests = tuple(contests)
-        self._settled = tuple(settled)
+        self._contests = _ordered(contests)
+        self._settled = tuple(sorted(settled))
 
     @classmethod
     def of(cls, value: Any, look: Look, undeclared: tuple[str, ...], drifts: bool) -> View:
@@ -69,10 +69,10 @@ class View:
 
     @property
     def contests(self) -> tuple[Contest, ...]:
-        """What is contested."""
+        """What is contested, in the order of paths: a view that grew with its record says it as a fresh one does."""
         if self._memory is None:
             return self._contests
-        return tuple([contest for found in self._memory.contests.values() for contest in found])
+        return _ordered([contest for found in self._memory.contests.values() for contest in found])
 
     def contests_near(self, place: Path) -> Iterable[Contest]:
         """What is contested, what is contested at a place first."""
@@ -85,7 +85,7 @@ class View:
         """What policies settled (path, policy)."""
         if self._memory is None:
             return self._settled
-        return tuple([one for found in self._memory.settled.values() for one in found])
+        return tuple(sorted([one for found in self._memory.settled.values() for one in found]))
 
     @property
     def news(self) -> Mapping[Path, tuple[tuple[Contest, ...], tuple[Contest, ...]]] | None:
@@ -127,6 +127,12 @@ class View:
         return mine == (other.body, other.contests, other.settled, other.undeclared)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _ordered(contests: Iterable[Contest]) -> tuple[Contest, ...]:
+    """Orders contests by path; those of one place stay as they stand in it."""
+    found = tuple(contests)
+    return found if len(found) < 2 else tuple(sorted(found, key=lambda contest: (contest.path, contest.place)))
 
 
 def view(
