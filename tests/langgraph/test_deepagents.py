@@ -349,3 +349,20 @@ def test_the_stock_backend_on_a_merge_store_loses_nothing_in_silence(declared: b
     if declared:
         assert item.value["content"] == TEXT.replace("first", "FIRST").replace("third", "THIRD")
     assert [e.path for e in store.escalations()] == ([] if declared else [("content",)])
+
+
+def test_a_replacement_is_one_of_the_text_that_was_shown() -> None:
+    """Two changes of one sentence are a question, also where the words to replace still stand in the other's."""
+    team = Team("Deploy to production after tests.")
+    other = "Deploy to production without tests."
+    team.run(model(read(), lambda: team.other(other), edit("production", "staging")))
+    assert "staging without" not in team.text()
+    [question] = team.store.escalations()
+    assert {c.value for c in question.contenders} == {other, "Deploy to staging after tests."}
+
+
+def test_words_that_were_shown_twice_are_not_taken_for_the_one_that_is_left() -> None:
+    """A replacement that does not say which of two places it means is told so, though another removed one meanwhile."""
+    team = Team("TODO one.\nTODO two.")
+    answers = team.run(model(read(), lambda: team.other("Done.\nTODO two."), edit("TODO", "Checked")))
+    assert "2 times" in answers[1] and team.text() == "Done.\nTODO two."

@@ -154,7 +154,7 @@ class MergeBackend(StoreBackend):
         new_string: str,
         replace_all: bool = False,
     ) -> EditResult:
-        """Replaces words in a file as the agent was shown it; if they are not there, as it is."""
+        """Replaces words in a file as the agent was shown it; if they are nowhere in there, as it is."""
         return self._do(EditResult, file_path, lambda: self._edit(file_path, old_string, new_string, replace_all))
 
     async def aedit(
@@ -200,7 +200,7 @@ class MergeBackend(StoreBackend):
                 raise _Unfit("Error: Cannot edit binary files with text replacements.")
             found = perform_string_replacement(data["content"], old, new, replace_all)
             if isinstance(found, str):
-                raise _Unfit(found)
+                raise _Unfit(found, is_shown=old in data["content"])
             content, occurrences = found
             return content
 
@@ -208,7 +208,9 @@ class MergeBackend(StoreBackend):
             return EditResult(error=f"Error: File '{path}' not found")
         try:
             self._change(path, replaced)
-        except _Unfit:
+        except _Unfit as error:
+            if error.is_shown:
+                return EditResult(error=str(error))
             store.workspace.read_current(namespace, path)
             try:
                 self._change(path, replaced)
@@ -290,7 +292,11 @@ class MergeBackend(StoreBackend):
 
 
 class _Unfit(Exception):
-    """What is to be replaced is not there as asked."""
+    """What is to be replaced is not there as asked; ``is_shown``: but it is there, or there is no text."""
+
+    def __init__(self, message: str, *, is_shown: bool = True) -> None:
+        super().__init__(message)
+        self.is_shown = is_shown
 
 
 def _data_of(value: Mapping[str, Any]) -> FileData:
