@@ -65,7 +65,7 @@ test: $(STAMP) $(CREW_SET_UP) ## run the tests (CONCORDANT_SEED=n repeats a run,
 
 # Where ARGS leave no test of one environment (pytest's exit 5), the other's result counts.
 test-core: $(STAMP) ## run the tests of all but CrewAI
-	@$(BIN)/python -m pytest tests -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
+	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup $(ARGS) $(NONE_IS_FINE)
 
 test-crewai: $(CREW_SET_UP) ## run CrewAI's tests
 ifneq ($(CREW_FITS),)

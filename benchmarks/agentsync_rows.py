@@ -19,8 +19,9 @@ from agentsync.models import FieldKind, Write  # type: ignore[import-not-found]
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
-from benchmarks.graphs import PLAIN, SPACE, STOCK, in_node, value, wide
+from benchmarks.graphs import in_node
 from benchmarks.measure import Row, each, interleaved
+from benchmarks.values import PLAIN, SPACE, STOCK, value, wide
 
 GROUP = "agentsync 0.1.0"
 FULL = {"rounds": 10, "batch": 50, "history": 5_000, "fields": 1_000, "documents": 10_000}

@@ -8,9 +8,10 @@ from time import perf_counter_ns
 
 from langgraph.store.base import BaseStore
 
-from benchmarks.graphs import SPACE, STOCK, value
+from benchmarks.brief import Brief
 from benchmarks.measure import Row, Sample, each, interleaved
-from benchmarks.subjects import Brief, Sizes, merge_store, stock_store
+from benchmarks.subjects import Sizes, merge_store, stock_store
+from benchmarks.values import SPACE, STOCK, value
 from concordant import Workspace
 
 __all__ = ["rows"]

@@ -14,10 +14,11 @@ from typing import Any
 
 from langgraph.store.base import BaseStore, PutOp
 
-from benchmarks.graphs import SPACE, value
+from benchmarks.brief import Brief
 from benchmarks.measure import Note, Row, each, interleaved
 from benchmarks.speed import Keys
-from benchmarks.subjects import Brief, Sizes
+from benchmarks.subjects import Sizes
+from benchmarks.values import SPACE, value
 from concordant import SqliteOptions, Workspace
 from concordant_langgraph import MergeStore
 

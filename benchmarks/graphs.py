@@ -1,4 +1,4 @@
-"""Real LangGraph graphs to run stores in, and values of about 200 bytes to put there.
+"""Real LangGraph graphs to run stores in.
 
 This module needs LangGraph alone, so that a peer's own environment can use it too.
 """
@@ -12,28 +12,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 
-__all__ = ["PLAIN", "SPACE", "STOCK", "Step", "in_node", "looped", "run", "value", "wide"]
-
-SPACE = ("briefs",)
-"""The namespace with a model."""
-PLAIN = ("plain",)
-"""A namespace without one."""
-STOCK = "InMemoryStore"
-
-
-def value(number: int) -> dict[str, Any]:
-    """A document of four fields, about 200 bytes as JSON."""
-    return {
-        "tags": ["agents", "merge", f"topic-{number % 50}"],
-        "status": f"draft {number}",
-        "notes": f"Finding {number}: two nodes put one key in one superstep, and one of the contributions was gone.",
-        "hits": 1 + number % 5,
-    }
-
-
-def wide(fields: int, edition: int) -> dict[str, Any]:
-    """A flat document of many fields, every tenth of which differs between editions."""
-    return {f"field_{n}": f"value {n} {edition if n % 10 == 0 else 0}" for n in range(fields)}
+__all__ = ["Step", "in_node", "looped", "run"]
 
 
 class _State(TypedDict, total=False):

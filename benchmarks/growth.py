@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.graphs import PLAIN, SPACE, in_node
+from benchmarks.graphs import in_node
 from benchmarks.measure import Patience, Row, each, interleaved
 from benchmarks.subjects import Sizes, merge_store
+from benchmarks.values import PLAIN, SPACE
 
 __all__ = ["VARIANTS", "rows"]
 

@@ -21,9 +21,10 @@ from langgraph.store.base import BaseStore
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.graphs import SPACE, in_node, looped, value
+from benchmarks.graphs import in_node, looped
 from benchmarks.speed import Keys
 from benchmarks.subjects import merge_store, stock_store
+from benchmarks.values import SPACE, value
 from concordant_langgraph import listener
 
 __all__ = ["OPERATIONS"]

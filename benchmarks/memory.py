@@ -10,9 +10,10 @@ from typing import Any
 
 from langgraph.store.base import BaseStore
 
-from benchmarks.graphs import SPACE, STOCK, in_node, value
+from benchmarks.graphs import in_node
 from benchmarks.measure import Row
 from benchmarks.subjects import Sizes, merge_store, stock_store
+from benchmarks.values import SPACE, STOCK, value
 
 __all__ = ["per_key", "rows"]
 

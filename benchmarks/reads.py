@@ -9,10 +9,11 @@ from typing import Any
 
 from langgraph.store.base import BaseStore
 
-from benchmarks.graphs import PLAIN, SPACE, STOCK, in_node, run, wide
+from benchmarks.graphs import in_node, run
 from benchmarks.measure import Row, each, interleaved
 from benchmarks.speed import GROUP, Keys
 from benchmarks.subjects import Sizes, merge_store, stock_store
+from benchmarks.values import PLAIN, SPACE, STOCK, wide
 
 __all__ = ["rows"]
 

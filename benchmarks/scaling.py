@@ -18,10 +18,11 @@ from typing import Any
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
+from benchmarks.brief import Brief
 from benchmarks.databases import postgres
-from benchmarks.graphs import SPACE, value
 from benchmarks.measure import Note, each, machine
-from benchmarks.subjects import QUICK, Brief, Sizes
+from benchmarks.subjects import QUICK, Sizes
+from benchmarks.values import SPACE, value
 from concordant import SqliteOptions, Workspace
 from concordant_langgraph import MergeStore
 

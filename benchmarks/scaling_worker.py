@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from time import perf_counter
 
-from benchmarks.graphs import SPACE
-from benchmarks.subjects import Brief
+from benchmarks.brief import Brief
+from benchmarks.values import SPACE
 from concordant import Workspace
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from langgraph.store.base import BaseStore
 
-from benchmarks.graphs import PLAIN, SPACE, STOCK, in_node, looped, run, value
+from benchmarks.brief import Brief
+from benchmarks.graphs import in_node, looped, run
 from benchmarks.measure import Row, each, interleaved
-from benchmarks.subjects import Brief, Sizes, merge_store, stock_store
+from benchmarks.subjects import Sizes, merge_store, stock_store
+from benchmarks.values import PLAIN, SPACE, STOCK, value
 from concordant import Workspace
 from concordant_langgraph import listener
 from concordant_langgraph.provider import task_scope

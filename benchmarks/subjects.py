@@ -1,27 +1,16 @@
-"""What is measured, and how much of it: the state model, the two stores, the sizes."""
+"""What is measured, and how much of it: the two stores, the sizes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from langgraph.store.memory import InMemoryStore
-from pydantic import BaseModel
 
-from benchmarks.graphs import SPACE
-from concordant import Counter, Scalar, Set, Text
+from benchmarks.brief import Brief
+from benchmarks.values import SPACE
 from concordant_langgraph import MergeStore
 
-__all__ = ["FULL", "QUICK", "Brief", "Sizes", "merge_store", "stock_store"]
-
-
-class Brief(BaseModel):
-    """Four declared fields, one of each common kind."""
-
-    tags: Annotated[set[str], Set()] = set()
-    status: Annotated[str | None, Scalar()] = None
-    notes: Annotated[str, Text()] = ""
-    hits: Annotated[int, Counter()] = 0
+__all__ = ["FULL", "QUICK", "Sizes", "merge_store", "stock_store"]
 
 
 @dataclass(frozen=True, slots=True)

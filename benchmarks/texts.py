@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 
 from loro import ExportMode, LoroDoc
 
-from benchmarks.graphs import SPACE, in_node
+from benchmarks.brief import Brief
+from benchmarks.graphs import in_node
 from benchmarks.growth import WINDOW
 from benchmarks.measure import Patience, Row, each, interleaved, once
-from benchmarks.subjects import Brief, Sizes, merge_store
+from benchmarks.subjects import Sizes, merge_store
+from benchmarks.values import SPACE
 from concordant import Workspace
 
 __all__ = ["rows"]

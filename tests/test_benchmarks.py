@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,10 +103,15 @@ MEASURED = {
 }
 
 
+pytestmark = pytest.mark.xdist_group("benchmarks")  # one process measures, once
+
+
 @pytest.fixture(scope="module")
-def findings() -> list[report.Finding]:
-    """What a quick run finds, without the peer that would have to be installed."""
-    return command.measure(OURS, QUICK, Console(file=io.StringIO()))
+def findings(postgres_urls: Callable[[], str]) -> list[report.Finding]:
+    """What a quick run finds, without the peer that would have to be installed, and in the tests' own Postgres."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CONCORDANT_POSTGRES", postgres_urls())
+        return command.measure(OURS, QUICK, Console(file=io.StringIO()))
 
 
 def test_every_row_is_measured(findings: list[report.Finding]) -> None:

@@ -15,7 +15,7 @@ from langgraph.store.memory import InMemoryStore
 from benchmarks.databases import postgres
 from benchmarks.fleet.graphs import GraphSession
 from benchmarks.fleet.playing import OURS, STOCK
-from concordant import Workspace
+from concordant import SqliteOptions, Workspace
 from concordant.bench import STRATEGIES, Session, Strategy, Workload
 from concordant.bench.strategies import schemas_of
 from concordant_langgraph import MergeStore
@@ -35,7 +35,7 @@ def strategies(*, quick: bool) -> Iterator[list[Strategy]]:
             *others,
             Strategy(f"{OURS}, workspace", next(one for one in STRATEGIES if one.name == "Concordant").open),
             Strategy(f"{OURS}, in memory", _merging(lambda: None)),
-            Strategy(f"{OURS}, SQLite", _merging(lambda: f"sqlite:///{folder}/{next(numbers)}.db")),
+            Strategy(f"{OURS}, SQLite", _merging(lambda: f"sqlite:///{folder}/{next(numbers)}.db", quick=quick)),
         ]
         if quick:
             yield made
@@ -54,9 +54,11 @@ def _schema(server: str, number: int) -> str:
     return f"{server}{'&' if '?' in server else '?'}options=-csearch_path%3D{name}"
 
 
-def _merging(url: Callable[[], str | None]) -> Callable[[Workload], Session]:
+def _merging(url: Callable[[], str | None], *, quick: bool = False) -> Callable[[Workload], Session]:
+    options = SqliteOptions(synchronous="normal") if quick else None
+
     def opened(workload: Workload) -> Any:
-        workspace = Workspace(url(), schemas=schemas_of(workload))
+        workspace = Workspace(url(), schemas=schemas_of(workload), options=options)
         return GraphSession(workload, MergeStore(workspace=workspace), workspace.close)
 
     return opened
