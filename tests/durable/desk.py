@@ -20,7 +20,7 @@ from typing import Any
 
 from concordant import Moment, SqliteOptions, StaleDecisionError, Workspace
 from concordant.escalation import Event
-from concordant.storage.events import Told
+from concordant.storage.base import Told
 
 SPACE = ("desk",)
 DOCUMENTS = 4

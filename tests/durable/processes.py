@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from concordant import Moment, Workspace
 from concordant.record import Record
-from concordant.storage.sql import SqlStorage
+from concordant.storage.sql.storage import SqlStorage
 from concordant.workspace.states import current_view
 
 from .work import SCHEMAS

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from concordant import Instant, Workspace
-from concordant.storage.clock import SharedClock
+from concordant.storage.clocks import SharedClock
 
 TRIPS = st.floats(0.0, 0.015)  # a step is noticed if it is more than a whole trip, and drift since the last, explain
 STEPS = st.sampled_from([0.0, 0.0, 0.0, -300.0, -1.0, -0.05, 30.0, 300.0])

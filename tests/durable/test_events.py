@@ -23,7 +23,7 @@ import pytest
 from concordant import ConcordantError, Escalation, StaleDecisionError, Workspace
 from concordant.escalation import Event
 from concordant.storage import Update
-from concordant.storage.sql_events import SqlEvents
+from concordant.storage.sql.events import SqlEvents
 from concordant.workspace.decisions import Claiming
 from concordant.workspace.subscription import Subscription
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from concordant import Workspace
-from concordant.storage.packing import RottenError, pack, unpack
+from concordant.storage.encoding import RottenError, pack, unpack
 
 TEXTS = st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from concordant.storage import packing
+from concordant.storage import encoding as packing
 from concordant.storage.sqlite import SqliteDatabase
 from concordant.workspace import checking
 

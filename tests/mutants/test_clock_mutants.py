@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from concordant import Workspace
-from concordant.storage import instants
-from concordant.storage.clock import SharedClock
-from concordant.storage.course import Course, SharedCourse
+from concordant.storage import clocks as instants
+from concordant.storage.clocks import Course, SharedClock, SharedCourse
 from concordant.storage.memory import MemoryStorage
-from concordant.storage.sql import SqlStorage
+from concordant.storage.sql.storage import SqlStorage
 from concordant_langgraph import MergeStore, context, taking
 from concordant_langgraph.calls import Calls
 

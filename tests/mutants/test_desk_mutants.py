@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from concordant.escalation import Escalation, Event
-from concordant.storage import sql_events
-from concordant.storage.memory_events import MemoryEvents
-from concordant.storage.sql_events import SqlEvents
+from concordant.storage.memory import MemoryEvents
+from concordant.storage.sql import events as sql_events
+from concordant.storage.sql.events import SqlEvents
 from concordant.workspace.decisions import Claiming
 
 from ..durable.test_desk import threads_at_the_desk

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from concordant import StaleReplicaError, Workspace
-from concordant.storage.lineage import BEGUN, MOST, diverge, newer, noted
+from concordant.storage.knowledge import BEGUN, MOST, diverge, newer, noted
 
 NS = ("n",)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from concordant import ConcordantError, PostgresOptions, Workspace
-from concordant.storage.places import scrubbed, without_password
+from concordant.storage.urls import scrubbed, without_password
 
 QUICK = PostgresOptions(connect_timeout=1)
 

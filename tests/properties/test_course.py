@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from concordant import Instant, Workspace
-from concordant.storage import course as course_module
-from concordant.storage.course import SharedCourse
+from concordant.storage import clocks as course_module
+from concordant.storage.clocks import SharedCourse
 
 AT = (("t",), "k")
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_
 from pydantic.alias_generators import to_camel
 
 from concordant import ConcordantError, Counter, List, Map, Scalar, Schema, SchemaError, Set, Text, Workspace
-from concordant.storage.sql import SqlStorage
+from concordant.storage.sql.storage import SqlStorage
 
 from .changing import KINDS, model_of
 

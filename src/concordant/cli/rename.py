@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from concordant.cli.stores import STORE, opened, say
-from concordant.storage.places import without_password
+from concordant.storage.urls import without_password
 
 __all__ = ["rename"]
 

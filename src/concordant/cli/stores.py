@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from concordant.errors import ConcordantError
-from concordant.storage.places import without_password
+from concordant.storage.urls import without_password
 from concordant.workspace import Workspace
 
 __all__ = ["SCHEMAS", "STORE", "opened", "plain", "say"]

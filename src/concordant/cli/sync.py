@@ -9,7 +9,7 @@ import typer
 
 from concordant.cli.stores import SCHEMAS, STORE, opened, say
 from concordant.errors import ConcordantError
-from concordant.storage.places import without_password
+from concordant.storage.urls import without_password
 
 __all__ = ["sync"]
 

@@ -17,11 +17,10 @@ from concordant.storage.base import (
     Totals,
     Update,
 )
+from concordant.storage.clocks import Instant
 from concordant.storage.conditions import Condition
-from concordant.storage.instants import Instant
 from concordant.storage.memory import MemoryStorage
-from concordant.storage.opening import open_storage
-from concordant.storage.options import PostgresOptions, SqliteOptions
+from concordant.storage.opening import PostgresOptions, SqliteOptions, open_storage
 
 __all__ = [
     "Beginning",

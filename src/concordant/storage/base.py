@@ -2,41 +2,192 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
+
+from pydantic_core import from_json
 
 from concordant.causal import Stamp, VersionVector
 from concordant.escalation import Escalation, Event
 from concordant.limits import Limits
 from concordant.record import Record
+from concordant.storage.clocks import Instant
 from concordant.storage.conditions import Condition
-from concordant.storage.events import Events
-from concordant.storage.instants import Instant
-from concordant.storage.lineage import Marks
-from concordant.storage.outcomes import Outcomes
-from concordant.storage.projection import Projection
+from concordant.storage.knowledge import Marks
 from concordant.tree import LeafChange
 from concordant.values import Absent
 
 __all__ = [
+    "ALIEN",
+    "GIVEN",
     "Beginning",
     "Beside",
     "Beyond",
+    "Cursor",
     "Desk",
+    "Events",
     "Examined",
     "Forgotten",
     "Knowledge",
+    "Listener",
     "Namespace",
+    "Outcomes",
     "Place",
+    "Projection",
     "PutOff",
     "Result",
     "Row",
     "State",
     "Storage",
     "StoreExamined",
+    "Told",
     "Totals",
     "Update",
+    "counted",
+    "is_present",
 ]
+
+Outcomes: TypeAlias = "dict[tuple[tuple[str, ...], str], Counter[str]]"
+"""By namespace and field: how many writes had which outcome."""
+
+GIVEN = frozenset(["put", "write", "edit"])
+"""The acts that give values."""
+
+
+def counted(
+    rows: Iterable[tuple[tuple[str, ...], str, bytes | None, Mapping[str, str]]], into: Outcomes | None = None
+) -> Outcomes:
+    """Counts journal rows by outcome.
+
+    Args:
+        rows: of each namespace, act, the JSON of the values given, and the outcomes where they met others.
+    """
+    found: Outcomes = {} if into is None else into
+    for namespace, act, body, met in rows:
+        if act in GIVEN:
+            values: Any = from_json(body) if body else {}
+            for field in values:
+                found.setdefault((namespace, field), Counter())[met.get(field, "ordered")] += 1
+    return found
+
+
+class Projection(Protocol):
+    """Tells how records are shown, for a storage that keeps that beside them."""
+
+    def shown(self, namespace: tuple[str, ...], record: Record) -> bytes | None:
+        """The JSON of the value that a record shows; ``None`` if it shows none, whatever the time."""
+        ...
+
+    def fingerprint(self, namespace: tuple[str, ...]) -> str:
+        """Changes with what a namespace's records show for reasons of the schema."""
+        ...
+
+    def shape(self, namespace: tuple[str, ...]) -> str:
+        """How the fields of a namespace's documents merge, as text; the same where the fingerprint is."""
+        ...
+
+    def written_under(self, shape: str | None, row: tuple[Any, ...]) -> tuple[Any, ...] | Record:
+        """The state of a document whose only write was made under a model with another fingerprint.
+
+        Args:
+            shape: that of the other model; ``None`` if it is not known.
+        """
+        ...
+
+    def below(self, prefix: tuple[str, ...]) -> frozenset[str]:
+        """The fingerprints that namespaces may have which go on after a prefix."""
+        ...
+
+
+ALIEN = "!"
+"""Ends the fingerprint of a record which holds what the model does not make."""
+
+
+def is_present(fingerprint: str | None, present: str) -> bool:
+    """Whether a document with this fingerprint was saved under the present model, as far as can be told between
+    processes, and holds only what that model makes."""
+    if fingerprint is None or fingerprint.endswith(ALIEN):
+        return False
+    return fingerprint == present or fingerprint.partition("?")[0] == present.partition("?")[0]
+
+
+Cursor: TypeAlias = tuple[int, int]
+"""A place in the order of events: the number of a commit, and that of an event in it."""
+
+
+class Told(NamedTuple):
+    """An event, its place in the order, and which workspace made it."""
+
+    cursor: Cursor
+    source: str
+    event: Event
+
+
+class Listener(Protocol):
+    """Waits for events; one for each thread that does."""
+
+    def wait(self, stop: threading.Event, seconds: float) -> None:
+        """Returns when there may be new events, at once the first time and after a lost connection; soon after
+        ``stop`` is set, and after so many seconds at the latest."""
+        ...
+
+    def close(self) -> None:
+        """Gives up what it waits with."""
+        ...
+
+
+class Events(Protocol):
+    """The events of a store, and how far its named subscribers have come.
+
+    Attributes:
+        source: the name of this workspace among those that share the store; empty where none can.
+        closed: whether the storage was closed.
+    """
+
+    closed: bool
+
+    @property
+    def source(self) -> str: ...
+
+    def now(self) -> Cursor:
+        """The place after all events so far."""
+        ...
+
+    def first(self) -> Cursor:
+        """The place before the oldest event that is kept."""
+        ...
+
+    def after(self, cursor: Cursor, limit: int) -> list[Told]:
+        """The next events, in the order of their commits."""
+        ...
+
+    def listener(self) -> Listener:
+        """What tells of new events."""
+        ...
+
+    def take(self, name: str, holder: str, seconds: float, start: Cursor) -> Cursor | None:
+        """How far a subscriber has come, if ``holder`` may receive for it: from now on for so many seconds nobody else
+        may. ``None``: somebody else does.
+
+        Args:
+            start: where a new subscriber begins.
+        """
+        ...
+
+    def acknowledge(self, name: str, holder: str, seconds: float, cursor: Cursor) -> bool:
+        """Notes that a subscriber has dealt with all events up to a place; ``False`` if ``holder`` may not any more."""
+        ...
+
+    def release(self, name: str, holder: str) -> None:
+        """Lets others receive at once."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Forgets a subscriber."""
+        ...
+
 
 Namespace: TypeAlias = tuple[str, ...]
 Place: TypeAlias = tuple[Namespace, str]
@@ -179,7 +330,7 @@ class Knowledge(NamedTuple):
         forgotten: what was known when documents were last forgotten, itself up to the newest commit to one of them;
             empty if none was. A store that knows some of this has to know all of it, or may hold one of them.
         exported: the newest own commit that other stores may know of; -1 before the first export.
-        marks: by which stores are told from copies of them, by name (``concordant.storage.lineage``).
+        marks: by which stores are told from copies of them, by name (``concordant.storage.knowledge``).
     """
 
     replica: str

@@ -3,29 +3,84 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, TypeAlias
 
 from concordant.causal import may_name_replica
 from concordant.errors import ConcordantError, told
 from concordant.storage.base import Storage
 from concordant.storage.memory import MemoryStorage
-from concordant.storage.options import PostgresOptions, SqliteOptions
-from concordant.storage.places import without_password
-from concordant.storage.sql import SqlStorage
+from concordant.storage.urls import without_password
 
-__all__ = ["open_storage"]
+__all__ = ["GROUP", "Opener", "PostgresOptions", "SqliteOptions", "open_storage"]
+
+GROUP = "concordant.storages"
+"""The group of entry points in which a package names what opens the urls of a scheme: ``scheme = "module:name"``."""
+
+Opener: TypeAlias = "Callable[[str, str | None, Any], Storage]"
+"""Opens the store that a url names: (url, the store's name in dots or ``None``, ``options=`` of the workspace)."""
+
+_OURS = {
+    "sqlite": "concordant.storage.sqlite:open_sqlite",
+    "postgres": "concordant.storage.postgres:open_postgres",
+    "postgresql": "concordant.storage.postgres:open_postgres",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteOptions:
+    """Settings of a SQLite file.
+
+    Args:
+        synchronous: ``"full"`` waits at each commit until the disk has it: it survives a power failure.
+            ``"normal"`` does not wait: a commit survives a crash of any process, but the last ones may be lost when
+            the machine itself fails.
+        lock_timeout: for how many seconds a write waits for other writers before ``StorageBusyError``.
+        cache: how many bytes of records each process keeps decoded.
+        poll: how often, in seconds, a process looks for events of others, if it listens for them.
+    """
+
+    synchronous: Literal["full", "normal"] = "full"
+    lock_timeout: float = 60.0
+    cache: int = 32 * 1024 * 1024
+    poll: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresOptions:
+    """Settings of a Postgres database.
+
+    Args:
+        pool_size: how many connections each process opens at most.
+        connect_timeout: for how many seconds a call tries to get a connection, after one was lost too.
+        lock_timeout: for how many seconds a write waits for other writers before ``StorageBusyError``.
+        statement_timeout: for how many seconds a statement may run, beside waiting for others.
+        cache: how many bytes of records each process keeps decoded.
+    """
+
+    pool_size: int = 10
+    connect_timeout: float = 15.0
+    lock_timeout: float = 60.0
+    statement_timeout: float = 60.0
+    cache: int = 32 * 1024 * 1024
 
 
 def open_storage(url: str | None, replica: str | None, journal: int, options: Any = None) -> Storage:
-    """The storage that a url names; ``None`` is this process's memory.
+    """Opens the storage that a url names; ``None`` is this process's memory.
 
     Args:
+        url: its scheme tells which storage: one of ours, or one that an installed package names (``GROUP``).
         replica: the store's name in dots; made up for a new one if not given.
         journal: how many changes the journal keeps in memory.
-        options: settings of the database.
+        options: settings of the storage.
 
     Raises:
-        StorageError: the database cannot be opened.
+        ConcordantError: there is no such storage, or the settings are of another one.
+        StorageError: the storage cannot be opened.
     """
     if replica is not None and not (isinstance(replica, str) and may_name_replica(replica)):
         raise ConcordantError(f"replica={told(replica)} is no name: give a string without NUL")
@@ -35,21 +90,32 @@ def open_storage(url: str | None, replica: str | None, journal: int, options: An
         return MemoryStorage(replica or uuid.uuid4().hex[:12], journal)
     if not isinstance(url, str):
         raise ConcordantError(f"a url is a string, not {told(url)}. {_EXAMPLE}")
-    if url.startswith("sqlite:"):
-        from concordant.storage.sqlite import SqliteDatabase
+    scheme = url.partition(":")[0]
+    if scheme in _OURS:
+        module, _, name = _OURS[scheme].partition(":")
+        opener: Opener = getattr(import_module(module), name)
+    elif scheme in (others := _others()):
+        opener = others[scheme].load()
+    else:
+        known = f" Installed packages open {', '.join(sorted(others))} too." if others else ""
+        raise ConcordantError(f"no storage for {told(without_password(url))}. {_EXAMPLE}.{known}")
+    return opener(url, replica, options)
 
-        settings = SqliteOptions() if options is None else options
-        if not isinstance(settings, SqliteOptions):
-            raise ConcordantError(f"options={told(options)} are no settings of a SQLite file: use SqliteOptions(...)")
-        return SqlStorage(SqliteDatabase(url, replica, settings), cache=settings.cache)
-    if url.startswith(("postgresql://", "postgres://")):
-        from concordant.storage.postgres import PostgresDatabase
 
-        wanted = PostgresOptions() if options is None else options
-        if not isinstance(wanted, PostgresOptions):
-            raise ConcordantError(f"options={told(options)} are no settings of Postgres: use PostgresOptions(...)")
-        return SqlStorage(PostgresDatabase(url, replica, wanted), cache=wanted.cache)
-    raise ConcordantError(f"no storage for {told(without_password(url))}. {_EXAMPLE}")
+@cache
+def _others() -> dict[str, EntryPoint]:
+    """What installed packages open, by scheme.
+
+    Raises:
+        ConcordantError: two of them open the same scheme.
+    """
+    found: dict[str, EntryPoint] = {}
+    for one in entry_points(group=GROUP):
+        if one.name in found and found[one.name].value != one.value:
+            both = " and ".join(sorted({one.value, found[one.name].value}))
+            raise ConcordantError(f"urls that begin with {one.name}: are opened by {both}. Uninstall one of them")
+        found[one.name] = one
+    return found
 
 
 _EXAMPLE = 'Use "sqlite:///team.db" or "postgresql://host/database", or leave out the url'

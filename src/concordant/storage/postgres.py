@@ -6,27 +6,172 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, TypeVar
 
-from concordant.errors import ConcordantError, StorageBusyError, StorageError
-from concordant.storage.clock import SharedClock
-from concordant.storage.conditions import Condition, for_postgres
-from concordant.storage.database import Columns, Query, Writing
-from concordant.storage.events import Listener
-from concordant.storage.listening import PostgresListener
-from concordant.storage.migrating import VERSION, checked, migrate
-from concordant.storage.options import PostgresOptions
-from concordant.storage.places import scrubbed, without_password
-from concordant.storage.postgres_writing import PostgresWriting, with_marks
-from concordant.storage.tables import POSTGRES
+from concordant.errors import ConcordantError, StorageBusyError, StorageError, told
 
-if TYPE_CHECKING:
+try:
     import psycopg
+    from psycopg_pool import ConnectionPool
+except ImportError as error:
+    raise ConcordantError("Postgres needs a driver: pip install 'concordant[postgres]'") from error
 
-    from concordant.storage.postgres_connecting import Connection, Pool
+from concordant.storage.base import Listener
+from concordant.storage.clocks import SharedClock
+from concordant.storage.conditions import Condition, for_postgres
+from concordant.storage.opening import PostgresOptions
+from concordant.storage.sql.database import Columns, Query, Writing
+from concordant.storage.sql.storage import SqlStorage
+from concordant.storage.sql.tables import POSTGRES, VERSION, checked, migrate
+from concordant.storage.urls import scrubbed, without_password
 
-__all__ = ["PostgresDatabase"]
+__all__ = ["PostgresDatabase", "open_postgres"]
+
+
+def open_postgres(url: str, replica: str | None, options: Any = None) -> SqlStorage:
+    """Opens the database of a url ``postgresql://user@host/database``.
+
+    Args:
+        replica: the store's name in dots, if it is to be checked, or given to a new one.
+        options: ``PostgresOptions``.
+
+    Raises:
+        StorageError: the database cannot be reached, or is none of ours.
+        ConcordantError: the url or the settings are of another storage.
+    """
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ConcordantError(f'{told(without_password(url))} names no database. Use "postgresql://host/database"')
+    settings = PostgresOptions() if options is None else options
+    if not isinstance(settings, PostgresOptions):
+        raise ConcordantError(f"options={told(options)} are no settings of Postgres: use PostgresOptions(...)")
+    return SqlStorage(PostgresDatabase(url, replica, settings), cache=settings.cache)
+
+
+_KEPT_ALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+
+_CHECK = 2.0
+"""For how many seconds an idle connection may be silent when it is checked."""
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection that counts as lost when the server is silent for too long.
+
+    The limits of the server itself (``statement_timeout``) help only where it lives and is heard: neither a machine
+    that is gone nor a network that swallows what is sent ends a call.
+
+    Attributes:
+        patience: for how many seconds the server may be silent.
+    """
+
+    patience = float("inf")
+
+    def wait(self, gen: Any, *more: Any, **options: Any) -> Any:
+        return super().wait(self._patiently(gen), *more, **options)
+
+    def _patiently(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        end = time.monotonic() + self.patience
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                if not ready and time.monotonic() > end:
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f"the server was silent for {self.patience:g} seconds")
+                state = gen.send(ready)
+        except StopIteration as done:
+            return done.value
+
+
+def way(seconds: float) -> dict[str, Any]:
+    """How connections are made: the system looks after idle ones, and to make one takes that long at most."""
+    return {"autocommit": True, "connect_timeout": max(2, round(seconds)), **_KEPT_ALIVE}
+
+
+def try_again(pool: ConnectionPool[Connection]) -> None:
+    """Goes on trying to connect while somebody waits for it: by itself the pool pauses twice as long each time, and a
+    server that has been back for seconds would not be noticed."""
+    if pool.get_stats().get("requests_waiting"):
+        pool.check()
+
+
+class Pool(ConnectionPool[Connection]):
+    """A pool that is quick to tell which of its connections are no more."""
+
+    @staticmethod
+    def check_connection(conn: Connection) -> None:
+        patience, conn.patience = conn.patience, min(_CHECK, conn.patience)
+        ConnectionPool.check_connection(conn)
+        conn.patience = patience
+
+
+class PostgresWriting:
+    """What is done on one connection; ``changes`` tells whether anything was written."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self.n = 0
+        self.clock = self.now = 0.0
+        self.ahead: list[Columns] = []
+        self.witness: tuple[int, float] | None = None
+        self.changes = False
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        return self._connection.execute(with_marks(statement), parameters, binary=True).fetchall()
+
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        self.changes = True
+        self._connection.execute(with_marks(statement), parameters)
+
+    def announce(self) -> None:
+        self._connection.execute(f"NOTIFY {CHANNEL}")
+
+
+@lru_cache(maxsize=1024)
+def with_marks(statement: str) -> Any:
+    """A statement with the driver's own marks for parameters."""
+    return statement.replace("?", "%s")
+
+
+CHANNEL = "concordant_events"
+_SLICE = 0.2
+
+
+class PostgresListener:
+    """A connection of its own that listens.
+
+    Args:
+        connect: makes the connection.
+        error: what the driver raises.
+    """
+
+    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], error: type[Exception]) -> None:
+        self._connect = connect
+        self._error = error
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def wait(self, stop: threading.Event, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        try:
+            if self._connection is None:
+                self._connection = connection = self._connect()
+                connection.execute(f"LISTEN {CHANNEL}")
+                return  # what was announced before is to be looked for
+            while not stop.is_set() and (left := end - time.monotonic()) > 0:
+                for _ in self._connection.notifies(timeout=min(_SLICE, left), stop_after=1):
+                    return
+        except self._error:
+            self.close()
+            stop.wait(min(1.0, max(end - time.monotonic(), 0.0)))
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(self._error):
+                connection.close()
+
 
 T = TypeVar("T")
 
@@ -51,18 +196,9 @@ class PostgresDatabase:
 
     Raises:
         StorageError: it cannot be reached, or is no database of ours.
-        ConcordantError: the driver is not installed.
     """
 
     def __init__(self, url: str, replica: str | None, options: PostgresOptions) -> None:
-        try:
-            import psycopg
-
-            from concordant.storage import postgres_connecting
-        except ImportError as error:
-            raise ConcordantError("Postgres needs a driver: pip install 'concordant[postgres]'") from error
-        self._psycopg = psycopg
-        self._connecting = postgres_connecting
         self._url = url
         self.place, self.identity = without_password(url).partition("?")[0], url
         self.is_near = False
@@ -85,15 +221,15 @@ class PostgresDatabase:
             if self._closed:
                 raise StorageError(self.place, "the workspace was closed", "Open another one")
             if self._pool is None:
-                self._pool = self._connecting.Pool(
+                self._pool = Pool(
                     self._url,
-                    connection_class=self._connecting.Connection,
+                    connection_class=Connection,
                     min_size=1,
                     max_size=self._options.pool_size,
                     timeout=self._options.connect_timeout,
                     reconnect_timeout=1.0,
-                    reconnect_failed=self._connecting.try_again,
-                    kwargs=self._connecting.way(self._options.connect_timeout),
+                    reconnect_failed=try_again,
+                    kwargs=way(self._options.connect_timeout),
                     configure=self._configure,
                     open=True,
                     name="concordant",
@@ -118,7 +254,7 @@ class PostgresDatabase:
                     name = self._prepared(connection, wanted)
                     (last,) = PostgresWriting(connection).rows("SELECT n, clock FROM concordant_store")
                     return name, last
-            except self._psycopg.Error as error:
+            except psycopg.Error as error:
                 passes = self._is_loss(error) if connected else any(text in str(error) for text in _PASSING)
                 if not passes or time.monotonic() > end:
                     raise self._ours(error) from self._cause(error)
@@ -126,8 +262,7 @@ class PostgresDatabase:
 
     def _connect(self) -> Connection:
         """A connection that is not one of the pool's."""
-        way = self._connecting.way(self._options.connect_timeout)
-        connection = self._connecting.Connection.connect(self._url, **way)
+        connection = Connection.connect(self._url, **way(self._options.connect_timeout))
         connection.patience = self._options.lock_timeout + self._options.connect_timeout
         return connection
 
@@ -166,7 +301,7 @@ class PostgresDatabase:
                     return unknown.result  # type: ignore[no-any-return]
                 if time.monotonic() > end:
                     raise self._ours(unknown.error) from self._cause(unknown.error)
-            except self._psycopg.Error as error:
+            except psycopg.Error as error:
                 if results:  # the connection was lost on its way back to the pool
                     return results[0]
                 if not self._may_repeat(error) or time.monotonic() > end:
@@ -183,18 +318,18 @@ class PostgresDatabase:
 
     def _may_repeat(self, error: Exception) -> bool:
         """Whether nothing of the call was committed and another attempt may succeed."""
-        errors = self._psycopg.errors
+        errors = psycopg.errors
         return isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected)) or self._is_loss(error)
 
     def _is_loss(self, error: Exception) -> bool:
         """Whether the connection is gone, which the driver may not have noticed yet."""
-        errors = self._psycopg.errors
+        errors = psycopg.errors
         if isinstance(error, (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)):
             return True
-        return isinstance(error, self._psycopg.OperationalError) and error.sqlstate is None
+        return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
     def _ours(self, error: Exception) -> StorageError:
-        errors = self._psycopg.errors
+        errors = psycopg.errors
         said = str(error).strip()
         reason = scrubbed(said.splitlines()[0], self._url) if said else type(error).__name__
         if isinstance(error, errors.LockNotAvailable):
@@ -233,7 +368,7 @@ class PostgresDatabase:
                     known = self._witnessed(connection, unknown.witness)
                 if known is not None:
                     return known
-            except self._psycopg.Error as lost:
+            except psycopg.Error as lost:
                 error = lost
             time.sleep(0.05)
         mend = "It is not known whether the call was stored: look, before you call again"
@@ -244,7 +379,7 @@ class PostgresDatabase:
         query = "SELECT pg_xact_status(%s::text::xid8)"
         try:
             ((status,),) = connection.execute(query, (xid,)).fetchall()
-        except self._psycopg.errors.InvalidParameterValue:  # not given to anybody yet: a crash has undone it
+        except psycopg.errors.InvalidParameterValue:  # not given to anybody yet: a crash has undone it
             return False
         return bool(status != "aborted")
 
@@ -289,7 +424,7 @@ class PostgresDatabase:
                     committing = _Unknown(xid, tx.witness, result)
                     connection.execute("COMMIT" if tx.changes else "ROLLBACK")
                 # Only here the server was heard: a pipeline sends and hears what is left when it ends.
-            except self._psycopg.OperationalError as error:
+            except psycopg.OperationalError as error:
                 if committing is not None and (connection.broken or connection.closed or self._is_loss(error)):
                     raise committing from error
                 raise
@@ -306,7 +441,7 @@ class PostgresDatabase:
         return []  # a server looks after its files itself (pg_amcheck)
 
     def listener(self) -> Listener:
-        return PostgresListener(self._connect, self._psycopg.Error)
+        return PostgresListener(self._connect, psycopg.Error)
 
     def time(self) -> float:
         return self._clock.shared(time.monotonic())

@@ -15,18 +15,36 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from concordant.errors import ConcordantError, StorageBusyError, StorageError, told
+from concordant.storage.base import Listener
 from concordant.storage.conditions import Condition, for_sqlite
-from concordant.storage.database import Columns, Query, Writing
-from concordant.storage.events import Listener
 from concordant.storage.forking import Gate
-from concordant.storage.migrating import VERSION, checked, migrate
-from concordant.storage.options import SqliteOptions
-from concordant.storage.places import without_password
-from concordant.storage.tables import SQLITE
+from concordant.storage.opening import SqliteOptions
+from concordant.storage.sql.database import Columns, Query, Writing
+from concordant.storage.sql.storage import SqlStorage
+from concordant.storage.sql.tables import SQLITE, VERSION, checked, migrate
+from concordant.storage.urls import without_password
 
-__all__ = ["SqliteDatabase"]
+__all__ = ["SqliteDatabase", "open_sqlite"]
 
 T = TypeVar("T")
+
+
+def open_sqlite(url: str, replica: str | None, options: Any = None) -> SqlStorage:
+    """Opens the file of a url ``sqlite:///team.db``.
+
+    Args:
+        replica: the store's name in dots, if it is to be checked, or given to a new one.
+        options: ``SqliteOptions``.
+
+    Raises:
+        StorageError: the file cannot be opened, or is no database of ours.
+        ConcordantError: the settings are of another storage.
+    """
+    settings = SqliteOptions() if options is None else options
+    if not isinstance(settings, SqliteOptions):
+        raise ConcordantError(f"options={told(options)} are no settings of a SQLite file: use SqliteOptions(...)")
+    return SqlStorage(SqliteDatabase(url, replica, settings), cache=settings.cache)
+
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _PAUSE = 0.005

@@ -9,7 +9,7 @@ from concordant.escalation import escalation_of
 from concordant.record import Record, check_record
 from concordant.sequence.pieces import Sequence as Pieces
 from concordant.storage import Examined, Place, Row
-from concordant.storage.projection import is_present
+from concordant.storage.base import is_present
 from concordant.tree import leaves
 from concordant.values import Absent, decode, same
 from concordant.workspace.states import changes_of, current_view, expanded

@@ -9,7 +9,7 @@ from weakref import WeakMethod
 
 from concordant.errors import StorageError
 from concordant.escalation import Event
-from concordant.storage.events import Events
+from concordant.storage.base import Events
 
 __all__ = ["Follower"]
 

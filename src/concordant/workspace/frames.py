@@ -13,7 +13,7 @@ from concordant.causal import VersionVector
 from concordant.errors import CorruptFrameError
 from concordant.limits import MOST_FRAME
 from concordant.record import MOST_WRITES, CodecError, Record, dump_record, load_record
-from concordant.storage.lineage import MOST, Marks
+from concordant.storage.knowledge import MOST, Marks
 
 __all__ = ["Frame", "opened", "pack", "seal", "unpack"]
 

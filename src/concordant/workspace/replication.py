@@ -20,7 +20,7 @@ from concordant.record import MOST_WRITES, Record, check_record, join, journalle
 from concordant.record.join import joined_settings, joined_vector
 from concordant.record.leases import joined_leases
 from concordant.storage import Beside, Desk, Knowledge, Result, State
-from concordant.storage.lineage import diverge
+from concordant.storage.knowledge import diverge
 from concordant.values import decode
 from concordant.workspace.frames import Frame, pack, unpack
 from concordant.workspace.inbox import transitions

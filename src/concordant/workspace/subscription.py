@@ -12,7 +12,7 @@ from typing import Self
 
 from concordant.errors import ConcordantError, told
 from concordant.escalation import Event
-from concordant.storage.events import Cursor, Events
+from concordant.storage.base import Cursor, Events
 from concordant.workspace.names import check_name
 
 __all__ = ["LEASE", "Subscription"]

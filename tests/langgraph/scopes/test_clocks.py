@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from concordant import Workspace
-from concordant.storage import course
+from concordant.storage import clocks as course
 from concordant_langgraph import MergeStore
 
 from .support import AT, NS, RETRY, Brief, State, chain, contenders, merging, run_node, shown

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from concordant.storage.base import Projection, is_present
 from concordant.storage.conditions import Condition
-from concordant.storage.database import Database, Query
-from concordant.storage.projection import Projection, is_present
-from concordant.storage.tables import bounds, dump_namespace, load_namespace
+from concordant.storage.encoding import bounds, dump_namespace, load_namespace
+from concordant.storage.sql.database import Database, Query
 
 __all__ = ["PAGE", "candidates", "namespaces"]
 

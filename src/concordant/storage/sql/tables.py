@@ -1,27 +1,16 @@
 """The tables of a database, and how they came to be: one migration after the other.
 
-Written once for SQLite and Postgres: braces name the types that differ. Names of documents are text that every
-database can hold and whose order is that of its bytes: a namespace is its JSON (`["users","ada"]`), so that all below
-`["users"` is one range of an index, and a key is its JSON without the quotes.
-"""
+Written once for SQLite and Postgres: braces name the types that differ."""
 
 from __future__ import annotations
 
-import json
+import uuid
 from collections.abc import Mapping
-from functools import lru_cache
 
-__all__ = [
-    "MIGRATIONS",
-    "POSTGRES",
-    "SQLITE",
-    "bounds",
-    "dump_key",
-    "dump_namespace",
-    "load_key",
-    "load_namespace",
-    "statements",
-]
+from concordant.errors import ConcordantError, StorageError
+from concordant.storage.sql.database import Writing
+
+__all__ = ["MIGRATIONS", "POSTGRES", "SQLITE", "VERSION", "checked", "migrate", "statements"]
 
 SQLITE = {"id": "INTEGER", "int": "INTEGER", "float": "REAL", "bytes": "BLOB", "text": "TEXT"}
 POSTGRES = {
@@ -161,32 +150,51 @@ def statements(migration: str, types: Mapping[str, str]) -> list[str]:
     return [part.strip() for part in migration.format(**types).split(";")]
 
 
-@lru_cache(maxsize=10_000)
-def dump_namespace(namespace: tuple[str, ...]) -> str:
-    """A namespace as stored."""
-    return json.dumps(namespace, ensure_ascii=False, separators=(",", ":"))
+VERSION = "SELECT v.version, s.replica FROM concordant_schema v, concordant_store s"
+"""What tells the version of the tables, where table ``concordant_schema`` is there."""
 
 
-@lru_cache(maxsize=10_000)
-def load_namespace(text: str) -> tuple[str, ...]:
-    """The namespace that was stored."""
-    return tuple(json.loads(text))
+def checked(found: tuple[int, str], place: str, wanted: str | None) -> str | None:
+    """The store's name, if its tables are up to date.
 
+    Args:
+        found: what the query ``VERSION`` found.
+        wanted: the name asked for.
 
-def dump_key(key: str) -> str:
-    """A key as stored."""
-    return json.dumps(key, ensure_ascii=False)[1:-1]
-
-
-def load_key(text: str) -> str:
-    """The key that was stored."""
-    return json.loads(f'"{text}"') if "\\" in text else text
-
-
-def bounds(prefix: tuple[str, ...]) -> tuple[str, str]:
-    """The first stored namespace under a prefix, and the first after all of them.
-
-    What follows the text of a prefix is a comma or the closing bracket, and both are smaller than ``^``.
+    Raises:
+        StorageError: a later version of this library made them.
+        ConcordantError: the store has another name.
     """
-    begin = dump_namespace(prefix)[:-1]
-    return begin, begin + "^"
+    version, replica = found
+    if version > len(MIGRATIONS):
+        reason = f"its tables are of version {version}, this version of concordant knows {len(MIGRATIONS)}"
+        raise StorageError(place, reason, "Upgrade concordant")
+    if wanted is not None and wanted != replica:
+        raise ConcordantError(f"{place} is the store {replica!r}, not {wanted!r}: leave out replica=")
+    return replica if version == len(MIGRATIONS) else None
+
+
+def migrate(tx: Writing, exists: bool, types: Mapping[str, str], place: str, wanted: str | None) -> str:
+    """Runs what is missing, in a transaction that nobody else migrates beside; returns the store's name.
+
+    Args:
+        exists: whether table ``concordant_schema`` is there.
+    """
+    version = 0
+    if exists:
+        ((version, name),) = tx.rows(VERSION)
+        up_to_date = checked((version, name), place, wanted)
+        if up_to_date is not None:
+            return up_to_date
+    else:
+        tx.run(f"CREATE TABLE concordant_schema (version {types['int']} NOT NULL)")
+        tx.run("INSERT INTO concordant_schema (version) VALUES (0)")
+    for migration in MIGRATIONS[version:]:
+        for statement in statements(migration, types):
+            tx.run(statement)
+    if not exists:
+        store = (1, wanted or uuid.uuid4().hex[:12], 0, 0.0)
+        tx.run("INSERT INTO concordant_store (one, replica, n, clock, marks) VALUES (?, ?, ?, ?, '[[0,\"\"]]')", store)
+    tx.run("UPDATE concordant_schema SET version = ?", (len(MIGRATIONS),))
+    ((_, replica),) = tx.rows(VERSION)
+    return str(replica)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from concordant.storage.base import Listener
 from concordant.storage.conditions import Condition
-from concordant.storage.events import Listener
 
 __all__ = ["Columns", "Database", "Query", "Writing"]
 

@@ -1,31 +1,130 @@
-"""States, journal rows and escalations as columns of a database, and back."""
+"""Records, journal rows and escalations as the columns and bytes that a storage holds, and back."""
 
 from __future__ import annotations
 
+import json
 import math
+import zlib
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from concordant.errors import ConcordantError
 from concordant.escalation import DELETED, Contender, Escalation, when
 from concordant.record import Record, dump_changes, dump_record, load_changes, load_record
 from concordant.record.leases import end_of
 from concordant.storage.base import Namespace, Row
-from concordant.storage.packing import pack, unpack
-from concordant.storage.tables import dump_key, dump_namespace, load_key, load_namespace
 
 __all__ = [
     "DOCUMENT",
     "JOURNAL",
+    "RottenError",
+    "bounds",
     "document_of",
     "dump_escalation",
+    "dump_key",
+    "dump_namespace",
     "dump_row",
     "dump_state",
     "load_escalation",
+    "load_key",
+    "load_namespace",
     "load_row",
     "load_state",
+    "pack",
+    "unpack",
 ]
+
+_FORM = (
+    b'","priority":null,"counter:","list:","map[scalar]:","text:","scalar:","set:","\\u0000,{"leaf":[[0,"\\",null,[],[],'
+    b'0]]},{"leaf":[[1,"\\"[[0,"[1,1]",null,[0],[],0]]}],null,"anonymous","","edit"],"write"],"put"]"arrivals":[],"lives"'
+    b':[[1,true]],"leaves":[[["{"p":[[1,1,0,"\\n,null,3,[]]],"s":[]}],"leases":[],"swept":false,"touched":0,"reborn":0.0,'
+    b'"settings":{},"stamps":[[{"format":1,"vector":{"'
+)
+"""What most of them have in common. Never change it: what was packed with it is unpacked with it."""
+
+_PACKED = b"\x01"  # no JSON text begins so; without a checksum: packed by an earlier version
+_CHECKED = b"\x02"  # four bytes of a checksum follow
+_WHOLE = b"\x03"  # the same, and what follows them is the text itself
+_WINDOW = 30_000
+_LARGE = 1 << 18  # what is larger is written as it is: a write is not to wait for it
+_RAW = -15  # deflate without a header
+
+
+class RottenError(ConcordantError, ValueError):
+    """Stored bytes changed since they were stored."""
+
+
+def pack(data: bytes, beside: bytes | None) -> bytes:
+    """Bytes to store.
+
+    Args:
+        data: JSON text.
+        beside: what will be there when it is read again.
+    """
+    sum_ = zlib.crc32(data).to_bytes(4, "big")
+    if len(data) > _LARGE:
+        return _WHOLE + sum_ + data
+    packer = zlib.compressobj(3, zlib.DEFLATED, _RAW, zdict=(beside or b"")[:_WINDOW] + _FORM)
+    return _CHECKED + sum_ + packer.compress(data) + packer.flush()
+
+
+def unpack(data: bytes, beside: bytes | None) -> bytes:
+    """The JSON text that was stored.
+
+    Raises:
+        RottenError: these are not the bytes that were stored, or it was not packed beside this.
+    """
+    form, text = data[:1], data
+    if form in (_PACKED, _CHECKED):
+        unpacker = zlib.decompressobj(_RAW, zdict=(beside or b"")[:_WINDOW] + _FORM)
+        try:
+            text = unpacker.decompress(data[1 if form == _PACKED else 5 :]) + unpacker.flush()
+        except zlib.error as error:
+            raise RottenError(f"the bytes are not those that were stored ({error})") from error
+    elif form == _WHOLE:
+        text = data[5:]
+    if form in (_CHECKED, _WHOLE) and zlib.crc32(text).to_bytes(4, "big") != data[1:5]:
+        raise RottenError("the bytes are not those that were stored (their checksum differs)")
+    return text
+
+
+# Names of documents are text that every database can hold and whose order is that of its bytes: a namespace is its JSON
+# (`["users","ada"]`), so that all below `["users"` is one range of an index; a key is its JSON without the quotes.
+
+
+@lru_cache(maxsize=10_000)
+def dump_namespace(namespace: tuple[str, ...]) -> str:
+    """A namespace as stored."""
+    return json.dumps(namespace, ensure_ascii=False, separators=(",", ":"))
+
+
+@lru_cache(maxsize=10_000)
+def load_namespace(text: str) -> tuple[str, ...]:
+    """The namespace that was stored."""
+    return tuple(json.loads(text))
+
+
+def dump_key(key: str) -> str:
+    """A key as stored."""
+    return json.dumps(key, ensure_ascii=False)[1:-1]
+
+
+def load_key(text: str) -> str:
+    """The key that was stored."""
+    return json.loads(f'"{text}"') if "\\" in text else text
+
+
+def bounds(prefix: tuple[str, ...]) -> tuple[str, str]:
+    """The first stored namespace under a prefix, and the first after all of them.
+
+    What follows the text of a prefix is a comma or the closing bracket, and both are smaller than ``^``.
+    """
+    begin = dump_namespace(prefix)[:-1]
+    return begin, begin + "^"
+
 
 DOCUMENT = (
     "id, namespace, key, version, created, updated, agent, origin, act, open, fingerprint, value, record, "

@@ -6,9 +6,9 @@ import logging
 import os
 
 from concordant.escalation import Event
-from concordant.storage.columns import load_escalation
-from concordant.storage.database import Database, Writing
-from concordant.storage.events import Cursor, Listener, Told
+from concordant.storage.base import Cursor, Listener, Told
+from concordant.storage.encoding import load_escalation
+from concordant.storage.sql.database import Database, Writing
 
 __all__ = ["SqlEvents", "forget_events"]
 

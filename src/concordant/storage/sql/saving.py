@@ -7,12 +7,19 @@ from typing import Any
 
 from concordant.escalation import Escalation
 from concordant.record import Record
-from concordant.storage import upkeep
-from concordant.storage.base import Beside, Knowledge, Place, State, Update
-from concordant.storage.columns import DOCUMENT, JOURNAL, dump_escalation, dump_row, dump_state, load_escalation
-from concordant.storage.database import Columns, Writing
-from concordant.storage.projection import ALIEN, Projection
-from concordant.storage.tables import dump_key, dump_namespace
+from concordant.storage.base import ALIEN, Beside, Knowledge, Place, Projection, State, Update
+from concordant.storage.encoding import (
+    DOCUMENT,
+    JOURNAL,
+    dump_escalation,
+    dump_key,
+    dump_namespace,
+    dump_row,
+    dump_state,
+    load_escalation,
+)
+from concordant.storage.sql import maintenance
+from concordant.storage.sql.database import Columns, Writing
 
 __all__ = ["Saving"]
 
@@ -126,7 +133,7 @@ class Saving:
         return load_escalation(found[0][0]) if found else None
 
     def knowledge(self) -> Knowledge:
-        return upkeep.knowledge(self._tx.rows)
+        return maintenance.knowledge(self._tx.rows)
 
     # -- saving --------------------------------------------------------------------------------------------------
 

@@ -18,32 +18,44 @@ from concordant.errors import DamagedDocumentError, StorageError
 from concordant.escalation import Escalation
 from concordant.limits import Limits
 from concordant.record import Record
-from concordant.storage import examining, instants, listing, upkeep
+from concordant.storage import clocks
 from concordant.storage.base import (
     Beginning,
     Examined,
     Forgotten,
     Knowledge,
     Namespace,
+    Outcomes,
     Place,
+    Projection,
     Row,
     State,
     StoreExamined,
     Totals,
     Update,
+    counted,
+    is_present,
 )
-from concordant.storage.cache import RecordCache
-from concordant.storage.columns import DOCUMENT, JOURNAL, document_of, load_escalation, load_row, load_state
+from concordant.storage.clocks import Instant, course_of
 from concordant.storage.conditions import Condition
-from concordant.storage.course import course_of
-from concordant.storage.database import Columns, Database, Query, Writing
-from concordant.storage.instants import Instant
-from concordant.storage.lineage import Marks
-from concordant.storage.outcomes import Outcomes, counted
-from concordant.storage.projection import Projection, is_present
-from concordant.storage.saving import Saving
-from concordant.storage.sql_events import SqlEvents
-from concordant.storage.tables import bounds, dump_key, dump_namespace, load_namespace
+from concordant.storage.encoding import (
+    DOCUMENT,
+    JOURNAL,
+    bounds,
+    document_of,
+    dump_key,
+    dump_namespace,
+    load_escalation,
+    load_namespace,
+    load_row,
+    load_state,
+)
+from concordant.storage.knowledge import Marks
+from concordant.storage.sql import listing, maintenance
+from concordant.storage.sql.cache import RecordCache
+from concordant.storage.sql.database import Columns, Database, Query, Writing
+from concordant.storage.sql.events import SqlEvents
+from concordant.storage.sql.saving import Saving
 
 __all__ = ["SqlStorage"]
 
@@ -236,7 +248,7 @@ class SqlStorage:
         if not isinstance(began, Instant):
             at = time.monotonic() - (time.time() - began)
             return Beginning(beyond=lambda n, when: when < (about(at) if course.is_own(n) else surely(at)))
-        if began.wall is None and began.tick > self._looking_since >= 0 and instants.is_looking(self._look):
+        if began.wall is None and began.tick > self._looking_since >= 0 and clocks.is_looking(self._look):
             return Beginning(course.at(began.tick))
         # The wall's clock may have stepped since: the lower of what it showed and would have shown decides.
         most = began.wall if began.wall is not None and self.database.is_near else math.inf
@@ -246,8 +258,8 @@ class SqlStorage:
 
     def expect_tasks(self) -> None:
         if self.database.is_near and self._looking_since < 0:
-            self._looking_since = instants.latest
-            instants.look_before(self._look)
+            self._looking_since = clocks.latest
+            clocks.look_before(self._look)
 
     def _look(self) -> None:
         try:
@@ -433,37 +445,37 @@ class SqlStorage:
     # -- other stores, upkeep ------------------------------------------------------------------------------------
 
     def knowledge(self) -> Knowledge:
-        return upkeep.knowledge(self.database.rows)
+        return maintenance.knowledge(self.database.rows)
 
     def learn(self, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
-        upkeep.learn(self.database, vector, marks)
+        maintenance.learn(self.database, vector, marks)
 
     def note_export(self, n: int) -> None:
-        upkeep.note_export(self.database, n)
+        maintenance.note_export(self.database, n)
 
     def rename(self, replica: str, upto: int) -> None:
-        upkeep.rename(self.database, replica, upto)
+        maintenance.rename(self.database, replica, upto)
         self.replica = replica
 
     def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
-        done = upkeep.forget(self.database, places, rows_before, self.limits.backlog)
+        done = maintenance.forget(self.database, places, rows_before, self.limits.backlog)
         for place, _ in places:
             self._cache.drop(place)
         return done
 
     def examine_store(self) -> StoreExamined:
-        return examining.examine_store(self.database)
+        return maintenance.examine_store(self.database)
 
     def examine(self, place: Place | None = None) -> Iterator[Examined]:
-        return examining.examine(self.database, place)
+        return maintenance.examine(self.database, place)
 
     def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
-        done = examining.set_aside(self.database, places)
+        done = maintenance.set_aside(self.database, places)
         for place, _ in places:
             self._cache.drop(place)
         return done
 
     def close(self) -> None:
-        instants.look_no_more(self._look)
+        clocks.look_no_more(self._look)
         self.events.closed = True
         self.database.close()

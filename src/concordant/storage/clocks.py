@@ -1,0 +1,274 @@
+"""What tells which commits had been made when a task began: instants, how far a store had come, clocks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+from weakref import WeakMethod
+
+from concordant.storage.forking import free_in_child
+
+__all__ = ["Course", "Instant", "SharedClock", "SharedCourse", "course_of", "is_looking", "look_before", "look_no_more"]
+
+MOST_LOOKS = 16
+"""At how many stores one instant looks: those that asked for it last."""
+
+latest = 0
+"""The tick of the newest instant."""
+
+
+class Instant(NamedTuple):
+    """A point in the course of this process; later ones are greater, whatever any clock shows.
+
+    Attributes:
+        tick: its number.
+        at: its time by the monotonic clock, in seconds.
+        wall: its time by the wall's clock, if stores with a look (``look_before``) were not looked at right before.
+    """
+
+    tick: int
+    at: float
+    wall: float | None = None
+
+    @classmethod
+    def now(cls) -> Instant:
+        """Takes the present instant. Stores with a look (``look_before``) are looked at first, unless an
+        event loop runs in this thread: a look may wait for a disk, and all that the loop serves would wait with it.
+
+        >>> earlier, later = Instant.now(), Instant.now()
+        >>> earlier < later
+        True
+        """
+        global latest
+        looked = not _on_a_loop()
+        for ref in _looks if looked else ():
+            look = ref()
+            if look is not None:
+                look()
+        with _lock:
+            latest += 1
+            return cls(latest, time.monotonic(), None if looked else time.time())
+
+
+def _on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+_looks: tuple[WeakMethod[Callable[[], None]], ...] = ()
+_lock = free_in_child(threading.Lock())
+
+
+def look_before(look: Callable[[], None]) -> None:
+    """Has a bound method called before each instant, for as long as its object lives."""
+    global _looks
+    with _lock:
+        kept = [ref for ref in _looks if ref() not in (None, look)]
+        _looks = (WeakMethod(look), *kept[: MOST_LOOKS - 1])
+
+
+def is_looking(look: Callable[[], None]) -> bool:
+    """Whether a method is called before each instant."""
+    return any(ref() == look for ref in _looks)
+
+
+def look_no_more(look: Callable[[], None]) -> None:
+    """Ends ``look_before``."""
+    global _looks
+    with _lock:
+        _looks = tuple(ref for ref in _looks if ref() not in (None, look))
+
+
+MOST = 100_000
+"""How many steps are remembered: of tasks that began before, nothing counts as seen but what they read."""
+
+OWN = 100_000
+"""How many of this process's newest commits to a database are told from those of other processes."""
+
+
+class Course:
+    """The time of the last commit that was there at each instant.
+
+    It is written down at the first commit after an instant alone, so a course costs nothing where no tasks begin.
+
+    Attributes:
+        tick: of the newest instant that is told from what was committed after it.
+    """
+
+    __slots__ = ("_before", "_forgotten", "_ticks", "tick")
+
+    def __init__(self) -> None:
+        self.tick = -1
+        self._ticks = array("q")
+        self._before = array("d")
+        self._forgotten = -1
+
+    def step(self, before: float) -> None:
+        """A commit can be seen now, and is no part of what was there at any instant so far; the one of the time
+        ``before`` is. To be called before the commit returns, if ``tick`` is not that of the latest instant."""
+        self.tick = latest
+        self._ticks.append(self.tick)
+        self._before.append(before)
+        if len(self._ticks) >= 2 * MOST:
+            self._forgotten = self._ticks[MOST - 1]
+            del self._ticks[:MOST], self._before[:MOST]
+
+    def at(self, tick: int, last: float) -> float:
+        """The time of the last commit that was there at an instant; ``last`` is that of the last one there is."""
+        if tick <= self._forgotten:
+            return 0.0
+        place = bisect_left(self._ticks, tick)
+        return self._before[place] if place < len(self._ticks) else last
+
+
+class SharedCourse:
+    """The course of a store in a database, as far as this process knows it: by its own commits, and by what it reads.
+
+    Commits become visible in the order of their numbers, so to know one is to know that all before it are there.
+
+    Args:
+        n: the number of the last commit known.
+        clock: its time.
+    """
+
+    __slots__ = ("_clock", "_course", "_lock", "_own", "n")
+
+    def __init__(self, n: int, clock: float) -> None:
+        self.n, self._clock = n, clock
+        self._course = Course()
+        self._course.step(0.0)  # of the instants so far nothing is known
+        self._own: dict[int, None] = {}
+        self._lock = free_in_child(threading.Lock())
+
+    def renew(self) -> None:
+        """In the child of a fork, where nobody else is at work."""
+        self._lock = threading.Lock()
+
+    def reach(self, n: int, clock: float) -> None:
+        """The store has come to a commit, of a time."""
+        if n <= self.n:
+            return
+        with self._lock:
+            if n > self.n:
+                if latest != self._course.tick:
+                    self._course.step(self._clock)
+                self.n, self._clock = n, clock
+
+    def at(self, tick: int) -> float:
+        """The time of the last commit that is known to have been there at an instant; so were all before it."""
+        with self._lock:
+            return self._course.at(tick, self._clock)
+
+    def making(self, own: Iterable[int]) -> None:
+        """Commits of this process are about to be made."""
+        self._own.update(dict.fromkeys(own))
+        while len(self._own) > OWN:
+            self._own.pop(next(iter(self._own)), None)
+
+    def unmade(self, own: Iterable[int]) -> None:
+        """They were not made, and their numbers go to others."""
+        for n in own:
+            self._own.pop(n, None)
+
+    def is_own(self, n: int) -> bool:
+        """Whether this process made a commit, lately."""
+        return n in self._own
+
+
+_MOST_STORES = 256
+_known: OrderedDict[tuple[str, str], SharedCourse] = OrderedDict()
+_known_lock = free_in_child(threading.Lock())
+
+
+def course_of(identity: str, replica: str, n: int, clock: float) -> SharedCourse:
+    """The course of a database's store, the same for all in this process that open it, at once or one after the other.
+
+    Args:
+        identity: which database it is.
+        replica: the store's name.
+        n: the number of its last commit. If more are known, another store has taken the place of the one that was.
+        clock: the time of that.
+    """
+    with _known_lock:
+        found = _known.get((identity, replica))
+        if found is None or found.n > n:
+            found = _known[identity, replica] = SharedCourse(n, clock)
+            while len(_known) > _MOST_STORES:
+                _known.popitem(last=False)
+        _known.move_to_end((identity, replica))
+    found.reach(n, clock)
+    return found
+
+
+def _after_fork() -> None:
+    """In the child of a fork: another thread may have held a lock."""
+    global _lock, _known_lock
+    _lock, _known_lock = free_in_child(threading.Lock()), threading.Lock()
+    for course in _known.values():
+        course.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+_MARGIN = 0.001
+_DRIFT = 0.0002
+"""By how many seconds a second the two may come apart."""
+_STEPS = 8
+"""How many steps of the database's clock are told apart; the oldest beyond that count as one."""
+
+
+class SharedClock:
+    """The difference of the two clocks, within bounds.
+
+    Each sample narrows the bounds, time widens them. A sample beyond them tells of a step of the database's clock: for
+    times before it both differences are possible.
+    """
+
+    def __init__(self) -> None:
+        self._low = self._high = self._at = 0.0
+        self._measured = False
+        self._steps: tuple[tuple[float, float], ...] = ()  # (until, low) of what was before a step
+        self._lock = free_in_child(threading.Lock())
+
+    def sample(self, before: float, there: float, after: float) -> None:
+        """Learns that the database's clock showed ``there`` at some instant between two of our times."""
+        low, high = there - after, there - before
+        with self._lock:
+            if self._measured:
+                drift = _DRIFT * max(after - self._at, 0.0)
+                narrow = max(low, self._low - drift), min(high, self._high + drift)
+                if narrow[0] <= narrow[1]:
+                    low, high = narrow
+                else:
+                    self._steps = _remembered((*self._steps, (after, self._low - drift)))
+            self._low, self._high, self._at, self._measured = low, high, after, True
+
+    def shared(self, at: float) -> float:
+        """About what the database's clock shows at one of our times."""
+        return at + (self._low + self._high) / 2
+
+    def surely(self, at: float, now: float) -> float:
+        """What it showed at one of our times, or less: by the error of the difference, drift till ``now`` included."""
+        low = self._low - _DRIFT * max(now - self._at, self._at - at, 0.0)
+        past = (before - _DRIFT * (until - at) for until, before in self._steps if at <= until)
+        return at + min((low, *past)) - _MARGIN
+
+
+def _remembered(steps: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """The steps, of too many the two oldest as one: with the later end and the lower difference of both."""
+    if len(steps) <= _STEPS:
+        return steps
+    (_, one), (until, other), *rest = steps
+    return ((until, min(one, other)), *rest)
