@@ -26,7 +26,9 @@ LAYERS = [
     "workspace",
     "tooling",
     "bench",
+    "desk",
     "cli",
+    "__main__",
 ]
 # The heart is pure, so that it can be tested by the million.
 HEART = LAYERS[1 : LAYERS.index("storage")]

@@ -1,28 +1,55 @@
-"""The commands, one file each."""
+"""The commands, one file for each subject."""
 
 from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from concordant.cli.bench import bench
 from concordant.cli.check import check
-from concordant.cli.inbox import inbox
+from concordant.cli.deciding import claim, dismiss, resolve
+from concordant.cli.documents import blame, diff, get, history, log, put
+from concordant.cli.inbox import inbox, show
+from concordant.cli.moving import export, import_
 from concordant.cli.rename import rename
 from concordant.cli.stats import stats
 from concordant.cli.sync import sync
+from concordant.cli.tail import tail
+from concordant.cli.vacuum import vacuum
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="concordant",
-    help="State shared by agents: look into a store, bring two stores together.",
+    help="State shared by agents: decide what they disagree about, look into a store, bring two stores together.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(stats)
-app.command()(inbox)
-app.command()(sync)
-app.command()(check)
-app.command()(rename)
-app.command()(bench)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"concordant {version('concordant')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    wanted: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """State shared by agents: decide what they disagree about, look into a store, bring two stores together."""
+
+
+QUESTIONS, DOCUMENTS, STORES = "Questions", "Documents", "Stores"
+for panel, commands in (
+    (QUESTIONS, (inbox, show, resolve, dismiss, claim, tail)),
+    (DOCUMENTS, (get, put, blame, history, diff, log)),
+    (STORES, (stats, check, vacuum, export, import_, sync, rename, bench)),
+):
+    for command in commands:
+        app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich import box
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from concordant.bench import STRATEGIES, Costs, Strategy, Verdict, Workload, judge, load, play, truth_of
 from concordant.bench.strategies import Concordant
-from concordant.cli.stores import plain, say
+from concordant.cli.stores import AS_JSON, plain, say, say_json
 from concordant.errors import ConcordantError
 
 __all__ = ["bench"]
@@ -37,7 +37,7 @@ COUNTS = {
 }
 
 
-def bench(workload: WORKLOAD, think: THINK = True) -> None:
+def bench(workload: WORKLOAD, think: THINK = True, as_json: AS_JSON = False) -> None:
     """Play a workload under the last write wins, compare and retry, locks, and Concordant; count what is lost."""
     try:
         given = load(workload)
@@ -50,6 +50,9 @@ def bench(workload: WORKLOAD, think: THINK = True) -> None:
     except ConcordantError as error:
         say(f"concordant: {workload}: {error}", err=True)
         raise typer.Exit(1) from error
+    if as_json:
+        say_json([{"strategy": name, **_numbers(verdict, costs)} for name, verdict, costs in rows])
+        return
     truth = truth_of(given)
     Console(markup=False, emoji=False).print(
         f"{plain(given.name)}: {len(given.tasks)} tasks in {len(given.rounds)} rounds, "
@@ -63,6 +66,17 @@ def _played(workload: Workload, strategy: Strategy, think: bool) -> tuple[Verdic
     costs = Costs(thinking=think)
     outcome = play(workload, strategy.open(workload), costs)
     return judge(truth_of(workload), outcome, serial=strategy.serial), costs
+
+
+def _numbers(verdict: Verdict, costs: Costs) -> dict[str, Any]:
+    return {
+        "right": verdict.right,
+        **{name: getattr(verdict, name) for name in COUNTS.values()},
+        "model_calls": costs.model_calls,
+        "retries": costs.retries,
+        **{f"p{100 * share:g}_ms": 1000 * costs.quantile(share) for share in (0.5, 0.95, 0.99)},
+        "seconds": costs.seconds,
+    }
 
 
 def _table(rows: Sequence[tuple[str, Verdict, Costs]]) -> Table:

@@ -1,22 +1,101 @@
-"""``concordant inbox``: the open escalations of a store."""
+"""``concordant inbox`` and ``show``: the open questions of a store, and one of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from queue import Empty, Queue
 from typing import Annotated
 
 import typer
 
-from concordant.cli.stores import SCHEMAS, STORE, opened, say
+from concordant.cli.handles import ID, OPEN, found, handle, length
+from concordant.cli.showing import console, say_question, shown
+from concordant.cli.stores import AS_JSON, SCHEMAS, STORE, opened, plain, say, say_json
+from concordant.desk.wording import prefix
+from concordant.escalation import Escalation
+from concordant.workspace import Workspace
 
-__all__ = ["inbox"]
+__all__ = ["inbox", "show"]
+
+NAMESPACE = Annotated[str, typer.Option(help="Only below this namespace, its parts joined by /.")]
 
 
 def inbox(
     store: STORE,
-    namespace: Annotated[str, typer.Option(help="Only below this namespace, its parts joined by /.")] = "",
+    namespace: NAMESPACE = "",
+    reason: Annotated[str, typer.Option(help="Only those for this reason: scalar, text, type, ...")] = "",
+    agent: Annotated[str, typer.Option(help="Only those in which this agent has a side.")] = "",
+    state: Annotated[str, typer.Option(help="open, claimed, resolved, dismissed, superseded, agreed or all.")] = "open",
+    watch: Annotated[bool, typer.Option(help="Go on, and list them anew whenever one changes.")] = False,
     schemas: SCHEMAS = None,
+    as_json: AS_JSON = False,
 ) -> None:
-    """List what waits for a decision, with all contenders."""
+    """List what waits for a decision: id, place, age, and who said what."""
+
+    def listed(workspace: Workspace) -> list[Escalation]:
+        return [
+            escalation
+            for escalation in workspace.escalations(prefix(namespace), state=state)
+            if (not reason or escalation.reason == reason)
+            and (not agent or any(agent in contender.agents for contender in escalation.contenders))
+        ]
+
     with opened(store, schemas) as workspace:
-        for escalation in workspace.escalations(tuple(part for part in namespace.split("/") if part)):
-            say(escalation)
+        if not watch:
+            _print(listed(workspace), as_json)
+            return
+        _follow(workspace, lambda: _print(listed(workspace), as_json, again=True))
+
+
+def _print(escalations: list[Escalation], as_json: bool, *, again: bool = False) -> None:
+    if as_json:
+        say_json([escalation.to_dict() for escalation in escalations], lines=again)
+        return
+    out = console()
+    if again and out.is_terminal:
+        out.clear()
+    if not escalations:
+        say("Nothing waits for a decision.")
+    much = length(escalations)
+    for escalation in escalations:
+        say_question(out, escalation, much)
+    if again:
+        out.print(shown(f"-- {len(escalations)} --", "dim"))
+
+
+def _follow(workspace: Workspace, act: Callable[[], None]) -> None:
+    """Does something now, and again after each transition, until it is interrupted."""
+    news: Queue[object] = Queue()
+    stop = workspace.on_escalation(news.put)
+    try:
+        while True:
+            act()
+            news.get()
+            while _has_more(news):
+                pass
+    except KeyboardInterrupt:
+        pass
+    finally:
+        stop()
+
+
+def _has_more(news: Queue[object]) -> bool:
+    try:
+        news.get(timeout=0.05)
+    except Empty:
+        return False
+    return True
+
+
+def show(store: STORE, id: ID, schemas: SCHEMAS = None, as_json: AS_JSON = False) -> None:
+    """Show one question: what was agreed before, each side with names and times, and what each changed."""
+    with opened(store, schemas) as workspace:
+        question = found(workspace, id, ever=True)
+    if as_json:
+        say_json(question.to_dict())
+        return
+    out = console()
+    say_question(out, question, 20, full=True)
+    if question.state in OPEN:
+        command = f"concordant resolve {store} {handle(question)} --take 1"
+        out.print(shown(plain(f"Decide, for example: {command}"), "dim"), soft_wrap=True)

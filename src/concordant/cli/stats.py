@@ -5,18 +5,21 @@ from __future__ import annotations
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from concordant.cli.stores import STORE, opened, plain
+from concordant.cli.showing import shown
+from concordant.cli.stores import AS_JSON, STORE, opened, say_json
 from concordant.workspace.statistics import Shares, Stats
 
 __all__ = ["stats"]
 
 
-def stats(store: STORE) -> None:
+def stats(store: STORE, as_json: AS_JSON = False) -> None:
     """Count documents, writes, escalations; and by namespace and field what became of the values written."""
     with opened(store) as workspace:
         found = workspace.stats()
+    if as_json:
+        say_json(found.to_dict())
+        return
     table = Table("what", "which", "how many", box=box.SIMPLE_HEAD)
     table.columns[2].justify = "right"
     table.add_row("documents", "", f"{found.documents:,}")
@@ -31,11 +34,6 @@ def stats(store: STORE) -> None:
     console.print(table)
     if found.fields:
         console.print(_fields(found))
-
-
-def shown(text: str) -> Text:
-    """A name from the store, in which a terminal and Rich's markup find nothing to do."""
-    return Text(plain(text))
 
 
 def _fields(found: Stats) -> Table:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib
+import json
 import os
 import sys
+import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -17,20 +20,40 @@ from concordant.errors import ConcordantError
 from concordant.storage.urls import without_password
 from concordant.workspace import Workspace
 
-__all__ = ["SCHEMAS", "STORE", "opened", "plain", "say"]
+__all__ = ["AS_JSON", "BY", "SCHEMAS", "STORE", "declared", "fail", "opened", "plain", "say", "say_json", "url_of"]
 
 STORE = Annotated[str, typer.Argument(help="A SQLite file, or a url: sqlite:///team.db, postgresql://host/team.")]
 SCHEMAS = Annotated[
     str | None,
     typer.Option(
-        help="Where the schemas are, as module:NAME: what a Workspace takes as schemas=. Looked for in this folder too."
+        help="Where the schemas are, as module:NAME: what a Workspace takes as schemas=. Looked for in this folder "
+        "too. By default what pyproject.toml says: schemas, in [tool.concordant]."
     ),
 ]
+AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return "somebody"
+
+
+BY = Annotated[
+    str, typer.Option("--by", envvar="CONCORDANT_USER", help="Who says so; by default who runs it.", show_default=False)
+]
+BY_DEFAULT = _user()
 
 
 @contextmanager
 def opened(
-    store: str, schemas: str | None = None, *, key: bytes | None = None, new: bool = False
+    store: str,
+    schemas: str | None = None,
+    *,
+    key: bytes | None = None,
+    new: bool = False,
+    undeclared: bool = False,
 ) -> Iterator[Workspace]:
     """Opens the store that a command names; errors of ours end the command with a line instead of a traceback.
 
@@ -38,16 +61,27 @@ def opened(
         schemas: where its schemas are (``module:NAME``).
         key: authenticates frames.
         new: whether a file that is not there is made.
+        undeclared: whether it has no schemas, whatever ``pyproject.toml`` says.
     """
     try:
-        url = store if "://" in store or store.startswith("sqlite:") else f"sqlite:///{store}"
+        url = url_of(store)
         if url.startswith("sqlite:///") and not new and not Path(url.removeprefix("sqlite:///")).exists():
             raise ConcordantError(f"there is no file {without_password(url.removeprefix('sqlite:///'))}")
-        with Workspace(url, schemas=_schemas(schemas), frame_key=key) as workspace:
+        with Workspace(url, schemas=None if undeclared else _schemas(schemas), frame_key=key) as workspace:
             yield workspace
     except ConcordantError as error:
-        say(f"concordant: {error}", err=True)
-        raise typer.Exit(1) from error
+        fail(error)
+
+
+def url_of(store: str) -> str:
+    """The url of a store that is named by it, or by the path of a SQLite file."""
+    return store if "://" in store or store.startswith("sqlite:") else f"sqlite:///{store}"
+
+
+def fail(problem: object, code: int = 1) -> NoReturn:
+    """Ends the command with what is wrong."""
+    say(f"concordant: {problem}", err=True)
+    raise typer.Exit(code)
 
 
 def plain(text: object) -> str:
@@ -62,20 +96,51 @@ def say(text: object, *, err: bool = False) -> None:
     typer.echo("\n".join(map(plain, lines)), err=err)
 
 
+def say_json(value: object, *, lines: bool = False) -> None:
+    """Prints JSON, on one line if there are others; what a terminal might act on is escaped in it."""
+    typer.echo(json.dumps(value, ensure_ascii=True, indent=None if lines else 2))
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def declared() -> str | None:
+    """Where the schemas are by ``[tool.concordant]`` of the nearest ``pyproject.toml`` that has it.
+
+    Raises:
+        ConcordantError: the file cannot be read, or does not say it in a way that can be understood.
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        path = folder / "pyproject.toml"
+        if not path.is_file():
+            continue
+        try:
+            settings = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("concordant")
+        except (OSError, ValueError) as error:
+            raise ConcordantError(f"{path} cannot be read: {error}") from error
+        if settings is not None:
+            name = settings.get("schemas") if isinstance(settings, dict) else settings
+            if name is not None and not isinstance(name, str):
+                raise ConcordantError(f'{path}: [tool.concordant] has schemas = "module:NAME"')
+            if name is not None and str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
+            return name
+    return None
+
+
 def _schemas(name: str | None) -> Mapping[tuple[str, ...], Any] | None:
+    given = "--schemas" if name is not None else "pyproject.toml: schemas ="
+    name = declared() if name is None else name
     if name is None:
         return None
     module, _, attribute = name.partition(":")
     if not module or not attribute:
-        raise ConcordantError(f"--schemas {name}: write it as module:NAME, such as app.state:SCHEMAS")
+        raise ConcordantError(f"{given} {name}: write it as module:NAME, such as app.state:SCHEMAS")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
         found: Mapping[tuple[str, ...], Any] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ConcordantError(f"--schemas {name}: {error}") from error
+        raise ConcordantError(f"{given} {name}: {error}") from error
     return found

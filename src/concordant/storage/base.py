@@ -535,6 +535,16 @@ class Storage(Protocol):
         """The journal of a document, newest first."""
         ...
 
+    def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
+        """The journal of all documents under a namespace prefix, newest first.
+
+        Args:
+            agent: whose changes alone.
+            before: older than this commit alone.
+            limit: how many rows at most.
+        """
+        ...
+
     def changes(self, after: Any = None) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
         """The documents that were committed to since an earlier call (``None``: all there are), each once.
 

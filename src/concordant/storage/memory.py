@@ -9,7 +9,7 @@ import time
 import weakref
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 from concordant.causal import VersionVector, merge_vectors
@@ -447,6 +447,17 @@ class MemoryStorage:
         with self.lock:
             found = [row for row in self.rows_kept if row[1] == key and row[0] == namespace]
         return (Row(*row) for row in reversed(found))
+
+    def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
+        with self.lock:
+            found = (
+                row
+                for row in reversed(self.rows_kept)
+                if row[0][: len(prefix)] == prefix
+                and (agent is None or row[4] == agent)
+                and (before is None or row[2] < before)
+            )
+            return [Row(*row) for row in islice(found, limit)]
 
     def changes(self, after: Any = None) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
         with self.lock:

@@ -9,12 +9,12 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 from concordant.errors import ConcordantError, UnknownEscalationError, told
 from concordant.escalation import Escalation, Event
-from concordant.record import Record
+from concordant.record import MOST_WRITES, Record
 from concordant.workspace import expiry, survey
 from concordant.workspace.agent import Agent
 from concordant.workspace.decisions import Claiming, DecisionPending
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
-from concordant.workspace.history import blame, history, state_at
+from concordant.workspace.history import blame, history, log, state_at
 from concordant.workspace.keeping import Keeping
 from concordant.workspace.names import check_name, checked_prefix
 from concordant.workspace.scope import Moment, Scope, TaskScope
@@ -130,6 +130,34 @@ class Calls(Keeping):
         schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             return [*history(self.storage, schema, namespace, key)]
+
+    def log(
+        self, prefix: tuple[str, ...] = (), *, agent: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Listing[HistoryEntry]:
+        """The changes of all documents, newest first, as far as the journal reaches.
+
+        Args:
+            prefix: only of those whose namespace begins with it.
+            agent: only what this one wrote or decided.
+            before: only what is older than this version: the next page begins before the last entry's.
+            limit: how many at most.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> _ = ws.agent("ada").write(("plans",), "launch", {"status": "draft"})
+        >>> _ = ws.agent("bob").write(("plans",), "budget", {"euros": 100})
+        >>> [(entry.key, entry.agent) for entry in ws.log()]
+        [('budget', 'bob'), ('launch', 'ada')]
+        >>> [entry.key for entry in ws.log(agent="ada")]
+        ['launch']
+        """
+        if agent is not None:
+            check_name(agent, "agent=", self.storage.limits.name)
+        for name, number in (("before", before), ("limit", limit)):
+            if number is not None and (not isinstance(number, int) or abs(number) > MOST_WRITES):
+                raise ConcordantError(f"{name}= is a whole number, not {told(number)}")
+        with self.storage.reading():
+            return [*log(self.storage, self.registry, checked_prefix(prefix), agent, before, max(limit, 0))]
 
     def blame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
         """Who stands for each live value, by path: one credit for a scalar, one for each element, item or span.

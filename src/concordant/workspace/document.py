@@ -211,7 +211,7 @@ class Receipt(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One change of a document: version, time, agent, what sort of act it was, the value given, the paths changed,
-    and what declared policies settled with it (path, policy)."""
+    what declared policies settled with it (path, policy), and which document it is."""
 
     version: int
     at: datetime
@@ -221,6 +221,8 @@ class HistoryEntry:
     paths: tuple[tuple[str, ...], ...]
     origin: str
     settled: tuple[tuple[tuple[str, ...], str], ...] = ()
+    namespace: tuple[str, ...] = ()
+    key: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the entry in its JSON form (docs/web.md)."""
@@ -233,6 +235,8 @@ class HistoryEntry:
             "paths": [list(path) for path in self.paths],
             "origin": self.origin,
             "settled": [{"path": list(path), "policy": policy} for path, policy in self.settled],
+            "namespace": list(self.namespace),
+            "key": self.key,
         }
 
 

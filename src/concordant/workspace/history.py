@@ -18,13 +18,14 @@ from concordant.sequence.blame import spans
 from concordant.sequence.layout import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Sequence, run_of
-from concordant.storage import State, Storage
+from concordant.storage import Row, State, Storage
 from concordant.tree import PARKED, Path, alternatives, leaf_at, leaves
 from concordant.values import decode
 from concordant.workspace.document import Credit, HistoryEntry
+from concordant.workspace.registry import Registry
 from concordant.workspace.states import changes_of, expanded, tree_of, version_of
 
-__all__ = ["blame", "history", "state_at", "state_shown"]
+__all__ = ["blame", "history", "log", "state_at", "state_shown"]
 
 
 def history(storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str) -> Iterator[HistoryEntry]:
@@ -33,13 +34,33 @@ def history(storage: Storage, schema: Compiled, namespace: tuple[str, ...], key:
     if isinstance(state, Record):
         expanded(state, schema, storage.replica)
     for row in storage.rows(namespace, key):
-        value = decode(row.body) if row.body is not None else None
-        if row.changes is None:
-            paths: tuple[tuple[str, ...], ...] = tuple((name,) for name in value or ())
-        else:
-            changes = changes_of(row, schema, storage.replica)
-            paths = tuple(dict.fromkeys(public_path(schema.root, change.path) for change in changes))
-        yield HistoryEntry(row.n, when(row.time), row.agent, row.act, value, paths, row.origin, row.settled)
+        yield _entry(row, schema, storage.replica)
+
+
+def log(
+    storage: Storage, registry: Registry, prefix: tuple[str, ...], agent: str | None, before: int | None, limit: int
+) -> Iterator[HistoryEntry]:
+    """The changes of all documents under a prefix, newest first."""
+    looked_at = set()
+    for row in storage.journal(prefix, agent, before, limit):
+        schema, place = registry.find(row.namespace), (row.namespace, row.key)
+        if place not in looked_at:  # what was put off in it is done by now
+            looked_at.add(place)
+            state = storage.load(*place) if storage.live else None
+            if isinstance(state, Record):
+                expanded(state, schema, storage.replica)
+        yield _entry(row, schema, storage.replica)
+
+
+def _entry(row: Row, schema: Compiled, replica: str) -> HistoryEntry:
+    value = decode(row.body) if row.body is not None else None
+    if row.changes is None:
+        paths: tuple[tuple[str, ...], ...] = tuple((name,) for name in value or ())
+    else:
+        changes = changes_of(row, schema, replica)
+        paths = tuple(dict.fromkeys(public_path(schema.root, change.path) for change in changes))
+    place = (row.namespace, row.key)
+    return HistoryEntry(row.n, when(row.time), row.agent, row.act, value, paths, row.origin, row.settled, *place)
 
 
 def state_at(

@@ -92,6 +92,12 @@ class Workspace(Calls):
         """``history`` for coroutines."""
         return await self.acall(self.history, namespace, key)
 
+    async def alog(
+        self, prefix: tuple[str, ...] = (), *, agent: str | None = None, before: int | None = None, limit: int = 100
+    ) -> Listing[HistoryEntry]:
+        """``log`` for coroutines."""
+        return await self.acall(self.log, prefix, agent=agent, before=before, limit=limit)
+
     async def ablame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
         """``blame`` for coroutines."""
         return await self.acall(self.blame, namespace, key)

@@ -46,6 +46,7 @@ from concordant.storage.encoding import (
     dump_key,
     dump_namespace,
     load_escalation,
+    load_key,
     load_namespace,
     load_row,
     load_state,
@@ -367,6 +368,17 @@ class SqlStorage:
         query = f"SELECT {JOURNAL} FROM concordant_journal WHERE document = {_ID} ORDER BY n DESC"
         found = self.database.rows(query, (dump_namespace(namespace), dump_key(key)))
         return self._rows(found, (namespace, key))
+
+    def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
+        columns = ", ".join("j." + name for name in JOURNAL.split(", "))
+        only = (" AND j.agent = ?" if agent is not None else "") + (" AND j.n < ?" if before is not None else "")
+        query = (
+            f"SELECT d.namespace, d.key, {columns} FROM concordant_journal j JOIN concordant_documents d "
+            f"ON d.id = j.document WHERE d.namespace >= ? AND d.namespace < ?{only} ORDER BY j.n DESC LIMIT ?"
+        )
+        narrowed = [value for value in (agent, before) if value is not None]
+        found = self.database.rows(query, (*bounds(prefix), *narrowed, limit))
+        return [load_row(row[2:], load_namespace(row[0]), load_key(row[1])) for row in found]
 
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
         query = f"SELECT {JOURNAL} FROM concordant_journal WHERE task = ? AND document = {_ID} ORDER BY n DESC"

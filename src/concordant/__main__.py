@@ -1,4 +1,4 @@
-"""``python -m concordant.cli`` is the command ``concordant``."""
+"""``python -m concordant`` is the command ``concordant``."""
 
 from concordant.cli import main
 

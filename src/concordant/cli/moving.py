@@ -1,0 +1,73 @@
+"""``concordant export`` and ``import``: what one store has travels to another as a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from concordant.cli.stores import AS_JSON, SCHEMAS, STORE, opened, say, say_json
+from concordant.errors import ConcordantError
+
+__all__ = ["KEY_ENV", "export", "import_", "secret_of"]
+
+KEY_ENV = Annotated[
+    str | None, typer.Option(help="The environment variable with the secret that authenticates frames.")
+]
+
+
+def secret_of(key_env: str | None) -> bytes | None:
+    """The secret in an environment variable; ends the command where it has none."""
+    key = os.environ.get(key_env) if key_env is not None else None
+    if key_env is not None and not key:
+        typer.echo(f"concordant: the environment has no {key_env}", err=True)
+        raise typer.Exit(2)
+    return key.encode() if key else None
+
+
+def export(
+    store: STORE,
+    file: Annotated[str, typer.Argument(help="Where to; - is the standard output.")],
+    key_env: KEY_ENV = None,
+    schemas: SCHEMAS = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Write all documents of a store to a file, with their history of merging, for `import` elsewhere."""
+    with opened(store, schemas, key=secret_of(key_env)) as workspace:
+        frame = workspace.export()
+        if file == "-":
+            sys.stdout.buffer.write(frame)
+            return
+        try:
+            Path(file).write_bytes(frame)
+        except OSError as error:
+            raise ConcordantError(f"{file} cannot be written: {error.strerror or error}") from error
+    if as_json:
+        say_json({"file": file, "bytes": len(frame)})
+        return
+    say(f"{file}: {len(frame):,} bytes")
+
+
+def import_(
+    store: STORE,
+    file: Annotated[str, typer.Argument(help="What `export` wrote; - is the standard input.")],
+    key_env: KEY_ENV = None,
+    new: Annotated[bool, typer.Option(help="Make a SQLite file that is not there yet.")] = False,
+    schemas: SCHEMAS = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Join what another store exported with what is here. What was imported before changes nothing."""
+    with opened(store, schemas, key=secret_of(key_env), new=new) as workspace:
+        try:
+            frame = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        except OSError as error:
+            raise ConcordantError(f"{file} cannot be read: {error.strerror or error}") from error
+        changed = workspace.import_(frame)
+        waiting = len(workspace.escalations())
+    if as_json:
+        say_json({"changed": changed, "open": waiting})
+        return
+    say(f"{changed} documents changed, {waiting} escalations open")

@@ -1,0 +1,1 @@
+"""Where a person meets what agents disagree about: what questions look like, and the web pages for them."""
