@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias, TypeVar
 from concordant.errors import ConcordantError, UnknownEscalationError, told
 from concordant.escalation import Escalation, Event
 from concordant.record import MOST_WRITES, Record
-from concordant.workspace import expiry, survey
+from concordant.workspace import expiry, restoring, survey
 from concordant.workspace.agent import Agent
 from concordant.workspace.decisions import Claiming, DecisionPending
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
@@ -268,6 +268,62 @@ class Calls(Keeping):
         if claiming.made:
             self.subscribers.deliver([Event("claimed", claiming.claimed)])
         return claiming.claimed
+
+    def reopen(self, escalation: Escalation | str, *, by: str) -> Escalation:
+        """Asks a settled question again, whoever or whatever settled it: what was agreed before stands, and all its
+        sides are contenders, with the agents who said so. What a later write made of it is a side as well.
+
+        Args:
+            escalation: it, or its id.
+            by: who overrides the decision.
+
+        Returns:
+            The open question: another one than before, unless it was open.
+
+        Raises:
+            UnknownEscalationError: there is none with this id.
+            ConcordantError: its sides are not known any more, do not fit the model, or their place in the text is gone.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> _ = ws.agent("planner").write(("plans",), "launch", {"status": "new"})
+        >>> ada, bob = ws.agent("ada"), ws.agent("bob")
+        >>> _ = ada.write(("plans",), "launch", {"status": "draft"})
+        >>> _ = bob.write(("plans",), "launch", {"status": "final"})
+        >>> [question] = ws.escalations()
+        >>> _ = ws.resolve(question, "final", by="policy")
+        >>> str(ws.reopen(question, by="maria"))
+        "plans:launch status (scalar, open): 'draft' by ada, 'final' by bob"
+        """
+        check_name(by, "by=", self.storage.limits.name)
+        id_ = escalation.id if isinstance(escalation, Escalation) else escalation
+        if not isinstance(id_, str):
+            raise ConcordantError(f"reopen takes an escalation, or the id of one, not {told(escalation)}")
+        return restoring.reopen(self, id_, by)
+
+    def restore(self, namespace: tuple[str, ...], key: str, version: int, *, by: str) -> Receipt:
+        """Gives a document the value that it had at a version, as an edit by one who has seen what stands now. Open
+        questions stay open.
+
+        Args:
+            version: the number of one of its changes (``history``).
+            by: who does it.
+
+        Raises:
+            HistoryExpiredError: the journal does not reach back to the version.
+            InvalidWriteError: that value does not fit the present model.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> ada = ws.agent("ada")
+        >>> first = ada.write(("plans",), "launch", {"status": "draft"})
+        >>> _ = ada.write(("plans",), "launch", {"status": "final"})
+        >>> _ = ws.restore(("plans",), "launch", first.version, by="maria")
+        >>> ws.get(("plans",), "launch").value
+        {'status': 'draft'}
+        """
+        check_name(by, "by=", self.storage.limits.name)
+        return restoring.restore(self, namespace, key, version, by)
 
     def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
         """Calls ``callback`` once for every transition of an escalation from now on.

@@ -15,7 +15,7 @@ from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode
 from concordant.workspace.commits import Pending
 from concordant.workspace.states import current_view, expanded
 
-__all__ = ["Claiming", "DecisionPending"]
+__all__ = ["Claiming", "DecisionPending", "leads_through_dicts"]
 
 
 class Claiming:
@@ -124,7 +124,7 @@ def _validated(pending: DecisionPending, contest: Contest, value: Any) -> Any:
                 raise pending._refused(contest, f"a {type(value).__name__} where a document's dict is meant", value)
             return value
         given: Any = value
-        if not _reachable(schema, contest.path):
+        if not leads_through_dicts(schema, contest.path):
             check_numbers(encode(value, contest.path), value, contest.path)
             form = schema.fit(contest.path, value)
             if form is ABSENT:
@@ -143,7 +143,7 @@ def _validated(pending: DecisionPending, contest: Contest, value: Any) -> Any:
     return stored
 
 
-def _reachable(schema: Compiled, path: tuple[str, ...]) -> bool:
+def leads_through_dicts(schema: Compiled, path: tuple[str, ...]) -> bool:
     """Whether the path leads through dicts alone (not into a list of records)."""
     field = schema.root
     for part in path:

@@ -128,6 +128,14 @@ class Workspace(Calls):
         """``claim`` for coroutines."""
         return await self.acall(self.claim, escalation, by=by, version=version)
 
+    async def areopen(self, escalation: Escalation | str, *, by: str) -> Escalation:
+        """``reopen`` for coroutines."""
+        return await self.acall(self.reopen, escalation, by=by)
+
+    async def arestore(self, namespace: tuple[str, ...], key: str, version: int, *, by: str) -> Receipt:
+        """``restore`` for coroutines."""
+        return await self.acall(self.restore, namespace, key, version, by=by)
+
     async def apurge(self, namespace: tuple[str, ...], key: str) -> None:
         """``purge`` for coroutines."""
         await self.acall(self.purge, namespace, key)
