@@ -17,7 +17,7 @@ from concordant.schema import declarations, equality, fidelity, incoming, keys, 
 from concordant.values import canonical
 from concordant.workspace import draft, engine
 
-from ..schema import test_mends as mends, test_ordinary as ordinary
+from ..schema import test_mends as mends, test_ordinary as ordinary, test_validators as validators
 
 schema = import_module("concordant.schema.schema")
 apply_module = import_module("concordant.record.apply")
@@ -108,6 +108,12 @@ def each_store_has_a_default_of_its_own(patch: Patch) -> None:
     patch.setattr(defaults, "image_name", lambda replica, place: plain(replica, f"{place}{uuid.uuid4()}"))
 
 
+@mutant(ordinary.test_edits_of_a_default_that_was_deleted_change_one_and_the_same, ("ada", "bob"), 1)
+def a_default_that_was_deleted_is_taken_to_stand(patch: Patch) -> None:
+    """It is put there once and for all, though it went with its document."""
+    patch.setattr(defaults, "leaf_at", lambda tree, path: True)
+
+
 @mutant(ordinary.test_an_instance_contributes_what_was_set_or_changed_in_it)
 def instances_contribute_what_was_set_only(patch: Patch) -> None:
     """What was changed in place is lost."""
@@ -132,10 +138,16 @@ def values_are_not_checked(patch: Patch) -> None:
     patch.setattr(schema.Compiled, "_check_reads_back", lambda *_: None)
 
 
+@mutant(validators.test_what_was_read_is_written_back_into_strict_types_at_any_depth, validators.Exact)
+def strict_types_below_are_not_known(patch: Patch) -> None:
+    """What is stored of a strict type in a record is not of its type when it is written back."""
+    patch.setattr(schema, "is_strict", lambda model: False)
+
+
 @mutant(ordinary.test_equal_values_agree_in_any_order_and_zone, *ordinary.SAME[0])
 def sets_have_an_order(patch: Patch) -> None:
     """Values compare by their JSON."""
-    patch.setattr(declarations, "canon_of", lambda annotation: canonical)
+    patch.setattr(declarations, "canon_of", lambda *spellings: canonical)
     patch.setattr(schema, "in_order", lambda value, form: form)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from itertools import permutations
 from typing import Annotated, Any
 
@@ -230,6 +231,18 @@ def test_elements_in_another_form_can_be_removed() -> None:
         brief.s.remove(1)
     document = ws.get(*AT)
     assert document is not None and document.value == {"s": [2]} and not document.contested
+
+
+def test_what_does_not_fit_in_a_set_is_dismissed_for_good() -> None:
+    """A decision takes an element away wherever the way in which its old type compares had put it."""
+    old = model(s=(Annotated[list[Decimal], Set()], []))
+    ws = under(model(s=(Annotated[list[int], Set()], [])), written(old, {"s": ["1.10", "2.0"]}))
+    ws.agent("n").write(*AT, {"s": [9]})
+    (escalation,) = ws.escalations()
+    ws.dismiss(escalation, by="editor")
+    document = ws.get(*AT)
+    assert document is not None and sorted(document.value["s"]) == [2, 9]
+    assert not document.contested and not ws.escalations()
 
 
 def test_nested_records_are_converted_field_by_field() -> None:

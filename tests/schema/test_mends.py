@@ -7,7 +7,7 @@ import dataclasses
 import datetime as dt
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Annotated as A, Any, Literal, NamedTuple, NotRequired
 from uuid import UUID
@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     FutureDate,
     FutureDatetime,
+    InstanceOf,
     PlainSerializer,
     RootModel,
     SecretBytes,
@@ -95,6 +96,26 @@ class Cat(BaseModel):
 
 class Dog(BaseModel):
     kind: Literal["dog"] = "dog"
+
+
+class Keeper:
+    """What Pydantic takes, and cannot write."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keeper) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+Kept: Any = A[
+    InstanceOf[Keeper],
+    BeforeValidator(lambda given: Keeper(given) if isinstance(given, str) else given),
+    PlainSerializer(lambda keeper: keeper.name),
+]
 
 
 class Row(NamedTuple):
@@ -424,6 +445,37 @@ WRONG: list[Wrong] = [
     row("a secret", A[SecretStr | None, Scalar()], None, "use str", A[str | None, Scalar()], None, "x"),
     row("secret bytes", A[SecretBytes | None, Scalar()], None, "use str", A[str | None, Scalar()], None, "x"),
     row("a list of secrets", A[list[SecretStr], List()], [], "use str", A[list[str], List()], [], ["x"]),
+    row("functions", A[list[Callable[[int], int]], List()], [], "Store its name", A[list[str], List()], [], ["f"]),
+    row(
+        "a class as value",
+        A[type[BaseModel] | None, Scalar()],
+        None,
+        "Store its name",
+        A[str | None, Scalar()],
+        None,
+        "M",
+    ),
+    row("objects", A[list[InstanceOf[Keeper]], List()], [], "PlainSerializer", A[list[Kept], List()], [], ["k"]),
+    row(
+        "objects by key",
+        A[dict[str, InstanceOf[Keeper]], Map()],
+        {},
+        "another",
+        A[dict[str, str], Map()],
+        {},
+        {"a": "b"},
+    ),
+    row(
+        "an object",
+        A[InstanceOf[Keeper] | None, Scalar()],
+        None,
+        "BeforeValidator",
+        A[Kept | None, Scalar()],
+        None,
+        "k",
+    ),
+    row("an iterable", A[Iterable[int] | None, Scalar()], None, "Use list", A[list[int] | None, Scalar()], None, [1]),
+    row("iterables", A[list[Iterable[int]], List()], [], "Use list", A[list[list[int]], List()], [], [[1]]),
     row(
         "an enum of tuples",
         A[Tuples, Scalar()],
@@ -548,7 +600,7 @@ WRONG: list[Wrong] = [
         "a function",
         A[Callable[[int], int] | None, Scalar()],
         None,
-        "another type|Use one",
+        "Store its name",
         A[str | None, Scalar()],
         None,
         "name",

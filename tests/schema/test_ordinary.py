@@ -10,7 +10,7 @@ import sys
 import threading
 import uuid
 from decimal import Decimal
-from typing import Annotated as A, Any, Literal, NotRequired
+from typing import Annotated as A, Any, Literal, NotRequired, Optional
 
 import pytest
 from pydantic import (
@@ -22,8 +22,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetPydanticSchema,
     Json,
     PlainSerializer,
+    PlainValidator,
     PrivateAttr,
     SecretStr,
     Strict,
@@ -37,6 +39,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
 from concordant import DELETED, Counter, InvalidWriteError, List, Map, Scalar, Schema, Set, Text, Workspace
@@ -457,6 +460,30 @@ def test_edits_of_a_default_in_two_stores_change_one_and_the_same(order: tuple[s
         }
 
 
+@pytest.mark.parametrize("lives", [1, 2, 3])
+@pytest.mark.parametrize("order", [("ada", "bob"), ("bob", "ada")])
+def test_edits_of_a_default_that_was_deleted_change_one_and_the_same(order: tuple[str, str], lives: int) -> None:
+    """After a deletion the default begins anew, once, though two stores put it there each for itself."""
+    stores = [workspace(Template, replica=name) for name in order]
+    one, two = stores
+    for number in range(lives):
+        with stores[number % 2].agent("eve").edit(NS, "k") as draft:
+            change(draft, "eve")
+        one.exchange(two)
+        stores[(number + 1) % 2].agent("eve").delete(NS, "k")
+        one.exchange(two)
+    for name, ws in zip(order, stores, strict=True):
+        with ws.agent(name).edit(NS, "k") as draft:
+            change(draft, name)
+    for _ in range(2):
+        one.exchange(two)
+        assert shown(one) == shown(two) and not one.escalations(state="all")
+        assert {**shown(one), "s": set(shown(one)["s"]), "items": set(shown(one)["items"])} == {
+            **CHANGED,
+            "items": {"two", "three"},
+        }
+
+
 def test_an_instance_contributes_what_was_set_or_changed_in_it() -> None:
     """Fields given, assigned, and containers and records that were changed in place; no other default."""
     given = Defaults()
@@ -538,6 +565,84 @@ def test_what_validation_would_change_twice_is_kept_exactly() -> None:
         draft.m["y"] = b"q"
     assert (model_of(ws).b, model_of(ws).bs, model_of(ws).m) == (b"zz", {b"new"}, {"x": b"c", "y": b"q"})
     assert model_of(ws).s.get_secret_value() == "hunter2"
+
+
+class Point:
+    """A class of another library, of which Pydantic knows nothing."""
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Point) and other.x == self.x
+
+    def __hash__(self) -> int:
+        return self.x
+
+    @staticmethod
+    def of(given: Any) -> Any:
+        return given if isinstance(given, Point) else Point(int(given))
+
+
+class PointSchema:
+    """What makes a type of it, as Pydantic's documentation has it."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        written = core_schema.plain_serializer_function_ser_schema(lambda point: point.x)
+        return core_schema.no_info_plain_validator_function(Point.of, serialization=written)
+
+
+POINTS: dict[str, Any] = {
+    "schema": A[Point, PointSchema],
+    "function": A[Point, GetPydanticSchema(PointSchema.__get_pydantic_core_schema__)],
+    "validator": A[Point, BeforeValidator(Point.of), PlainSerializer(lambda point: point.x)],
+    "plain": A[Point, PlainValidator(Point.of), PlainSerializer(lambda point: point.x)],
+    "anything": A[Any, PlainValidator(Point.of), PlainSerializer(lambda point: point.x)],
+}
+
+
+@pytest.mark.parametrize("way", POINTS)
+def test_classes_of_other_libraries(way: str) -> None:
+    """What stands beside a class, or what its model allows, makes a type of it, whatever kind the field has."""
+    point = POINTS[way]
+    fields: dict[str, Any] = {
+        "one": (A[point, Scalar()], Point(1)),
+        "maybe": (A[Optional[point], Scalar()], None),  # noqa: UP045
+        "row": (A[list[point], List()], []),
+        "bag": (A[set[point], Set()], set()),
+        "map": (A[dict[str, point], Map()], {}),
+    }
+    model = create_model("Places", __config__=ConfigDict(arbitrary_types_allowed=True), **fields)
+    ws = workspace(model)
+    given = {"one": 7, "maybe": 7, "row": [7, 7], "bag": [7], "map": {"a": 7}}
+    began = ws.moment()
+    for name, value in (("ada", given), ("bob", model(**given))):
+        ws.agent(name, began=began).write(NS, "k", value if name == "ada" else {"one": value.one, "map": value.map})
+    document = ws.get(NS, "k")
+    assert document is not None and not document.contested
+    assert document.value == given and document.model == model(**given)
+    with ws.agent("eve").edit(NS, "k") as draft:
+        draft.one, draft.map["b"] = Point(8), Point(9)
+        draft.bag.add(Point(8))
+    assert shown(ws) == {**given, "one": 8, "map": {"a": 7, "b": 9}, "bag": [7, 8]}
+    assert workspace(model).get(NS, "k") is None
+
+
+def test_a_default_has_the_form_in_which_it_is_stored() -> None:
+    """A serializer of the field's type makes that of a default too: writing it anew changes nothing."""
+    number = A[int, PlainSerializer(hex), BeforeValidator(lambda n: int(n, 16) if isinstance(n, str) else n)]
+    ws = workspace(create_model("Coded", n=(A[number, Scalar()], 255), s=(A[set[str], Set()], set())))
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    with ada.edit(NS, "k") as hers, bob.edit(NS, "k") as his:
+        hers.n = his.n = 16
+        his.s.add("x")
+    assert shown(ws) == {"n": "0x10", "s": ["x"]} and not ws.escalations(state="all")
+    with ws.agent("eve").edit(NS, "other") as draft:
+        draft.n = 255
+        draft.s.add("y")
+    found = ws.get(NS, "other")
+    assert found is not None and found.value == {"s": ["y"]}
 
 
 def test_a_value_that_would_not_read_back_is_refused_when_it_is_written() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any
 
 import pytest
@@ -12,8 +13,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     StringConstraints,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -246,3 +249,41 @@ def test_model_configurations(config: ConfigDict) -> None:
     assert document is not None
     assert document.value == {"x": 1, "body": "a\nb"} and document.model.x == 1
     assert ws.escalations() == []
+
+
+class Dated(BaseModel):
+    model_config = ConfigDict(strict=True)
+    id: Annotated[str, Scalar()] = ""
+    day: Annotated[date | None, Scalar()] = None
+
+
+class Exact(BaseModel):
+    id: Annotated[str, Scalar()] = ""
+    day: Annotated[Annotated[date, Strict()] | None, Scalar()] = None
+
+
+@pytest.mark.parametrize("record", [Dated, Exact])
+def test_what_was_read_is_written_back_into_strict_types_at_any_depth(record: Any) -> None:
+    """The JSON form of a strict type's value stands for it in records, in maps and lists of them, and in decisions."""
+    fields: dict[str, Any] = {
+        "r": (record, record()),
+        "m": (Annotated[dict[str, record], Map()], {}),
+        "k": (Annotated[list[record], Set(by="id")], []),
+    }
+    ws = Workspace(schemas={NS: create_model("M", **fields)})
+    day = date(2026, 1, 31)
+    whole = {"r": {"day": day}, "m": {"a": {"day": day}}, "k": [{"id": "i", "day": day}]}
+    began = ws.moment()
+    for name, at in (("ada", day), ("bob", date(2026, 2, 1))):
+        part = {"day": at}
+        ws.agent(name, began=began).write(*AT, {"r": part, "m": {"a": part}, "k": [{"id": "i", **part}]})
+    assert len(ws.escalations()) == 3
+    for escalation in ws.escalations():
+        ws.resolve(escalation, escalation.contenders[0].value, by="eve")
+    document = ws.get(*AT)
+    assert document is not None and document.model == type(document.model).model_validate(whole)
+    eve = ws.agent("eve")
+    eve.read(*AT)
+    ws.put(*AT, document.value, eve.scope)
+    after = ws.get(*AT)
+    assert after is not None and after.value == document.value and not after.contested

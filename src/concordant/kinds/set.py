@@ -71,12 +71,8 @@ class Set(Keyed, Kind, metaclass=Interned):
             if key not in before:
                 change.replace((*path, key.decode()), encode(item), field.canon, place=place)
         if not self.grow_only:
-            gone = [key for key in before if key not in after]
-            for item in base:
-                text = encode(item)
-                if field.canon(text) in gone:
-                    for key in _places(field, text):
-                        change.remove_seen((*path, key.decode()))
+            gone = {key for key in before if key not in after}
+            _remove(change, field, path, [item for item in base if field.canon(encode(item)) in gone])
             if gone:
                 change.touch(path)
         return None
@@ -139,6 +135,19 @@ class Set(Keyed, Kind, metaclass=Interned):
 def _places(field: Field, text: Any) -> set[bytes]:
     """Where an element may stand: by its value, and by its text as before values of its type compared by more."""
     return {field.canon(text), canonical(text)}
+
+
+def _remove(change: Change, field: Field, path: Path, items: list[Any]) -> None:
+    """Removes elements, also from where another type's way to compare had put them."""
+    missed = set()
+    for item in items:
+        text = encode(item)
+        found = [change.remove_seen((*path, key.decode())) for key in _places(field, text)]
+        if not any(found):
+            missed.add(canonical(text))
+    for key in change.keys(path) if missed else ():
+        if any(entry.value is not None and canonical(entry.value) in missed for entry in change.register((*path, key))):
+            change.remove_seen((*path, key))
 
 
 def _may_stand(field: Field, value: bytes, key: str) -> bool:

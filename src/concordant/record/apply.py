@@ -183,7 +183,7 @@ def _edit(change: Change, root: Field, write: Write, vector: VersionVector) -> V
     known = dict(vector)
     shown = with_defaults(change, root, (), write.base or {}, write.values, known)
     root.kind.edit(change, root, (), shown, write.values)
-    return {name: n for name, n in known.items() if name not in vector}
+    return {name: n for name, n in known.items() if n != vector.get(name)}
 
 
 def _put(change: Change, root: Field, write: Write) -> None:

@@ -2,7 +2,7 @@
 
 An edit of such a field is a change of its default. Two that are made at once change one and the same, so it is put
 there first, as a write that everybody has seen and that is the same whoever makes it: an image
-(``concordant.causal``) of nothing, named by the place and the default.
+(``concordant.causal``) of nothing, named by the place and the default, and numbered by how often it began.
 """
 
 from __future__ import annotations
@@ -49,20 +49,25 @@ def with_defaults(
                 found = with_defaults(change, part, place, below or {}, item, known)
                 if found or name in shown:
                     shown[name] = found
-        elif name not in shown and default_says_something(part) and _put(change, part, place, known):
+        elif name not in shown and default_says_something(part):
+            _put(change, part, place, known)
             shown[name] = part.default
     return shown
 
 
-def _put(change: Change, field: Field, path: Path, known: VersionVector) -> bool:
-    """Puts a default there unless it is; tells whether it is there, for it may have gone with its document."""
+def _put(change: Change, field: Field, path: Path, known: VersionVector) -> None:
+    """Puts a default there unless it is.
+
+    Where it has gone with its document it begins anew: the next write of that name, for all who know of the deletion.
+    """
     digest = hashlib.sha256(canonical(encode(field.default))).hexdigest()[:16]
     name = image_name(BEFORE, f"{json.dumps(path, ensure_ascii=False, separators=(',', ':'))}={digest}")
-    if name in known:
-        return bool(leaf_at(change.tree, path))
-    known[name] = 1
-    made = Change(change.tree, Stamp(0.0, name, 1, AUTHOR, "", "default"), lambda _: False, covering=False, adding=True)
+    times = known.get(name, 0)
+    if times and leaf_at(change.tree, path):
+        return
+    known[name] = times + 1
+    stamp = Stamp(0.0, name, times + 1, AUTHOR, "", "default")
+    made = Change(change.tree, stamp, lambda _: False, covering=False, adding=True)
     field.kind.contribute(made, field, path, field.default)
     for place, leaf in made.after.items():
         change.set(place, leaf)
-    return True

@@ -10,17 +10,18 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import JsonValue, Strict, TypeAdapter
+from pydantic import ConfigDict, JsonValue, TypeAdapter
+from pydantic.errors import PydanticUserError
 
 from concordant.kinds import Kind
 from concordant.values import JSON, decode
 
 __all__ = [
+    "adapter_of",
     "element_of",
     "hint",
     "is_ranked",
     "is_shallow",
-    "is_strict",
     "kind_name",
     "kinds_inside",
     "members_of",
@@ -31,6 +32,23 @@ __all__ = [
 ]
 
 _RANKED = (int, float, Decimal, str, date, datetime, time, timedelta)
+
+
+def adapter_of(*spellings: Any) -> TypeAdapter[Any]:
+    """Makes an adapter of a type, given in several spellings: of the first that Pydantic knows.
+
+    What a model allows is known here (``arbitrary_types_allowed``), and what stands beside a class may make a type of
+    it.
+
+    Raises:
+        PydanticUserError: it knows none.
+    """
+    for spelling in spellings:
+        try:
+            return TypeAdapter(spelling)
+        except PydanticUserError:
+            continue
+    return TypeAdapter(spellings[-1], config=ConfigDict(arbitrary_types_allowed=True))
 
 
 def element_of(annotation: Any, containers: tuple[Any, ...]) -> Any:
@@ -82,12 +100,6 @@ def kinds_inside(annotation: Any) -> list[Kind]:
     return found + [kind for argument in get_args(bare) for kind in kinds_inside(argument)]
 
 
-def is_strict(annotation: Any) -> bool:
-    """Whether a type takes some values in their own Python type only."""
-    bare, metadata = split_annotation(annotation)
-    return any(isinstance(item, Strict) for item in metadata) or any(map(is_strict, get_args(bare)))
-
-
 def is_shallow(annotation: Any) -> bool:
     """Whether values of the type are surely storable but for their text: plain values and sequences of them."""
     flat = (str, int, float, bool, bytes, date, datetime, time, timedelta, Decimal, type(None), Enum)
@@ -114,7 +126,7 @@ def _is(annotation: Any, classes: tuple[type, ...]) -> bool:
 
 
 def rank_of(annotation: Any) -> Callable[[JSON], Any]:
-    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    adapter = adapter_of(annotation)
 
     def rank(text: JSON) -> tuple[Any, ...]:
         value = adapter.validate_python(decode(text), strict=False)

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence, Set as AbstractSet
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import Any, ForwardRef, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, TypeAdapter
 from pydantic.errors import PydanticUserError
@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from concordant.errors import Fault
 from concordant.kinds import POLICIES, Counter, Field, Kind, List, Map, Priority, Record, Scalar, Set, Text
 from concordant.schema.annotations import (
+    adapter_of,
     element_of,
     hint,
     is_ranked,
@@ -159,8 +160,9 @@ def _check_default(
         is_class = issubclass(model, BaseModel) or hasattr(model, "__dataclass_fields__")
         mend = f"Give it one, such as `{name}: ... | None = None`" if is_class else f"Write `{name}: NotRequired[...]`"
         faults.append(Fault(path, f"{kind_name(field.kind)} has no default", mend))
+    whole = _whole(info.annotation, info.metadata)
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(info.annotation)  # type: ignore[arg-type]
+        adapter, form = adapter_of(info.annotation, whole), adapter_of(whole)
     except PydanticUserError as error:
         faults.append(
             Fault(path, f"Pydantic knows no such type ({error.message})", "Give it a type that Pydantic knows")
@@ -168,7 +170,7 @@ def _check_default(
         return
     default: Any = ABSENT
     if not info.is_required():
-        default = _default_of(info, adapter, faults, path)
+        default = _default_of(info, form, faults, path)
     elif natural is not None:
         default = natural()
 
@@ -181,6 +183,12 @@ def _check_default(
 
     object.__setattr__(field, "default", default)
     object.__setattr__(field, "accepts", accepts)
+
+
+def _whole(annotation: Any, metadata: Sequence[Any]) -> Any:
+    """A type with what is declared about it but for its kind."""
+    checks = [item for item in metadata if not isinstance(item, Kind)]
+    return Annotated[(annotation, *checks)] if checks else annotation
 
 
 def _default_of(info: FieldInfo, adapter: TypeAdapter[Any], faults: list[Fault], path: tuple[str, ...]) -> Any:
@@ -236,6 +244,8 @@ def _declared(
     if kind.name != Map.name and not _check_inside(kind, annotation, faults, path):
         return None
     field = check(name, kind, annotation, faults, path, checked)
+    if field is not None and isinstance(kind, Scalar):
+        object.__setattr__(field, "canon", canon_of(annotation, _whole(annotation, metadata)))
     if field is not None and field.child is None:
         own = tuple(metadata) if isinstance(kind, Scalar) else ()
         if not is_faithful(annotation, own):
@@ -307,7 +317,7 @@ def _scalar(
             Fault(path, f"resolve={resolve!r} is no policy", "Use a policy's name, priority(...) or a function")
         )
     keys = _keys_of(annotation)
-    return Field(name, kind, kind.tag(), canon=canon_of(annotation), rank=rank, checked=checked, keys=keys)
+    return Field(name, kind, kind.tag(), rank=rank, checked=checked, keys=keys)
 
 
 def _keys_of(annotation: Any) -> Keys | None:

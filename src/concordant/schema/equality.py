@@ -9,9 +9,9 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
-from concordant.schema.annotations import members_of
+from concordant.schema.annotations import adapter_of, members_of
 from concordant.schema.models import fields_in, is_instance, is_model
 from concordant.values import JSON, canonical, decode, encode
 
@@ -24,11 +24,16 @@ _AS_TEXT = (str, int, float, bool, bytes, type(None), Enum, timedelta, list, tup
 _OF_ONE_VALUE = (date, time, Decimal)
 
 
-def canon_of(annotation: Any) -> Callable[[JSON], JSON]:
-    """How stored values of a type compare: as their JSON, but for what is equal in several forms."""
+def canon_of(*spellings: Any) -> Callable[[JSON], JSON]:
+    """How stored values of a type compare: as their JSON, but for what is equal in several forms.
+
+    Args:
+        spellings: the type, and the type with what is declared about it.
+    """
+    annotation = spellings[0]
     if _consists_of(annotation, _is_plain):
         return canonical
-    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    adapter = adapter_of(*spellings)
 
     @lru_cache(maxsize=4096)
     def canon(text: JSON) -> JSON:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import enum
 import types
 import typing
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, Union, 
 from pydantic import (
     FutureDate,
     FutureDatetime,
+    InstanceOf,
     JsonValue,
     RootModel,
     SecretBytes,
@@ -21,11 +23,12 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
 )
+from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault, InvalidWriteError
 from concordant.kinds import Field, Kind, Map, Record
-from concordant.schema.annotations import members_of, split_annotation, type_name, without_none
+from concordant.schema.annotations import adapter_of, members_of, split_annotation, type_name, without_none
 from concordant.schema.equality import are_equal, in_order, is_uuid
 from concordant.schema.keys import is_key_type
 from concordant.schema.models import fields_in, has_validators, is_model, is_typed_dict, validators_of
@@ -156,9 +159,7 @@ def _whole(info: FieldInfo) -> Any:
 def form_of(annotation: Any, metadata: Any = ()) -> Callable[[Any], Any]:
     """A function from a value of a type to its JSON form; what has none stays as it is."""
     checks = [item for item in metadata if not isinstance(item, Kind)]
-    adapter: TypeAdapter[Any] = TypeAdapter(
-        Annotated[(annotation, *checks)] if checks else annotation  # pyright: ignore
-    )
+    adapter = adapter_of(Annotated[(annotation, *checks)] if checks else annotation)
 
     def form(value: Any) -> Any:
         try:
@@ -170,7 +171,21 @@ def form_of(annotation: Any, metadata: Any = ()) -> Callable[[Any], Any]:
     return form
 
 
-_FUTURE = (FutureDate, FutureDatetime)
+_LATER = (
+    "a value that does today will not do any more when it is read later",
+    "Use date or datetime, and check it where it is written",
+)
+_ONCE = ("a value of it can be gone through once only", "Use list, or Sequence")
+_CODE = ("code has no JSON form", "Store its name as str, and look it up where it is used")
+_NEVER: Mapping[Any, tuple[str, str]] = {
+    FutureDate: _LATER,
+    FutureDatetime: _LATER,
+    collections.abc.Iterable: _ONCE,
+    collections.abc.Generator: _ONCE,
+    collections.abc.Callable: _CODE,
+    type: _CODE,
+}
+"""Types no value of which can be kept: why, and the mend."""
 
 
 def form_within(field: Field) -> Callable[[Any], Any] | None:
@@ -288,8 +303,9 @@ def _part(holder: Any, name: str) -> Any:
 
 def _problem(compiled: Compiled, place: _Place) -> str | None:
     """Why a type will not do; ``None`` if what is tried reads back."""
-    if any(member in _FUTURE for member in members_of(place.annotation)):
-        return "a value that does today will not do any more when it is read later"
+    never = _never(place.annotation)
+    if never is not None:
+        return never[0]
     honest = _is_of(place.annotation)
     binary = any(isinstance(m, type) and issubclass(m, (bytes, bytearray)) for m in members_of(place.annotation))
     last: str | None = None
@@ -302,17 +318,43 @@ def _problem(compiled: Compiled, place: _Place) -> str | None:
             continue  # the model does not take it
         problem, stored = _of_sample(compiled, place, sample, meant)
         if problem is None:
-            fine = fine or sample is not None
+            fine = fine or not _is_empty(sample)
         elif honest(meant) and (stored or binary):
             return problem
         else:
             last = problem  # such a value is refused when it is written
-    return None if fine else last
+    return None if fine else last or _of_instances(place.annotation)
+
+
+def _of_instances(annotation: Any) -> str | None:
+    """What is wrong with a type that only instances of a class will do for, where no value of JSON was one."""
+    bare, metadata = split_annotation(annotation)
+    wanted = any(isinstance(item, _INSTANCE_OF) for item in metadata)
+    if wanted or (not metadata and isinstance(bare, type) and not get_args(bare) and not _is_known(bare)):
+        return f"only an instance of {type_name(bare)} will do, and JSON has none"
+    return next(filter(None, map(_of_instances, get_args(bare))), None)
+
+
+_INSTANCE_OF: Any = InstanceOf
+
+
+def _is_known(annotation: Any) -> bool:
+    """Whether a type is one to Pydantic by itself, and no class that a model allows (``arbitrary_types_allowed``)."""
+    try:
+        TypeAdapter(annotation)
+    except PydanticUserError:
+        return False
+    return True
+
+
+def _is_empty(sample: Any) -> bool:
+    """Whether a value says nothing of a type: containers of whatever may be empty."""
+    return sample is None or (isinstance(sample, (list, dict, tuple, set, frozenset)) and not sample)
 
 
 def _is_of(annotation: Any) -> Callable[[Any], bool]:
     """Tells values of a type from what its validators make of something else."""
-    adapter: TypeAdapter[Any] = TypeAdapter(_bare(annotation))
+    adapter = adapter_of(_bare(annotation), annotation)
     anything = any(member in (Any, object) for member in members_of(annotation))
 
     def is_of(value: Any) -> bool:
@@ -367,15 +409,21 @@ def _first(error: Exception) -> str:
     return next((line for line in lines[2:] if line), lines[0] if lines else type(error).__name__)[:160]
 
 
+def _never(annotation: Any) -> tuple[str, str] | None:
+    members = members_of(annotation)
+    return next((told for kind, told in _NEVER.items() if any(member is kind for member in members)), None)
+
+
 def _mend(annotation: Any) -> str:
     members = members_of(annotation)
+    never = _never(annotation)
+    if never is not None:
+        return never[1]
     classes = [member for member in members if isinstance(member, type)]
     if any(issubclass(member, (SecretStr, SecretBytes)) for member in classes):
         return "Keep secrets elsewhere and store their names, or use str: whoever reads the document reads it"
     if any(issubclass(member, (bytes, bytearray)) for member in classes):
         return "Use Base64Bytes, which is stored as text, or str"
-    if any(member in _FUTURE for member in members):
-        return "Use date or datetime, and check it where it is written"
     if any(issubclass(member, enum.Enum) for member in classes):
         return "Give the members of the enum strings, or numbers, as values"
     bare, _ = split_annotation(annotation)
@@ -383,4 +431,6 @@ def _mend(annotation: Any) -> str:
         return "Use one of the types, or types that differ in their JSON"
     if any(is_model(member) and not is_typed_dict(member) for member in classes):
         return "Remove its serializers and exclude=True, or let its validators take what is stored"
+    if _of_instances(annotation) is not None:
+        return "Add a BeforeValidator and a PlainSerializer that make it of JSON and back, or use another type"
     return "Let its validators take, and leave as it is, what its serializers give, or use another type"

@@ -10,6 +10,7 @@ from types import CodeType
 from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 
 from concordant.kinds import Field
 
@@ -85,8 +86,15 @@ def _options(kind: Any) -> dict[str, str]:
     return {name: "function" if callable(value) else repr(value) for name, value in given.items()}
 
 
+class _Quiet(GenerateJsonSchema):
+    """Leaves out what JSON has no words for, without a warning: nobody is to read this schema."""
+
+    def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
+        """Emits none."""
+
+
 def _types(model: Any) -> str | None:
     try:
-        return json.dumps(TypeAdapter(model).json_schema(), sort_keys=True, default=repr)
+        return json.dumps(TypeAdapter(model).json_schema(schema_generator=_Quiet), sort_keys=True, default=repr)
     except PydanticUserError:  # of a type that JSON Schema has no words for
         return None

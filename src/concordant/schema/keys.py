@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from concordant.errors import Fault
-from concordant.schema.annotations import members_of
+from concordant.schema.annotations import adapter_of, members_of
 from concordant.schema.equality import LENIENT, is_uuid
 from concordant.values import Unstorable, decode
 
@@ -47,7 +47,7 @@ class Keys:
     """Reads and writes the keys of one type."""
 
     def __init__(self, annotation: Any) -> None:
-        self._reads = TypeAdapter(annotation).validate_python
+        self._reads = adapter_of(annotation).validate_python
         self._writes: TypeAdapter[Any] = TypeAdapter(dict[annotation, None])  # pyright: ignore[reportInvalidTypeForm]
 
     def value(self, key: Any) -> Any:

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     Field as PydanticField,
     PlainValidator,
+    Strict,
     WrapValidator,
 )
 from pydantic.fields import FieldInfo
@@ -30,6 +31,7 @@ __all__ = [
     "is_instance",
     "is_model",
     "is_state_model",
+    "is_strict",
     "kinds_among",
     "metadata_of",
     "model_validators_of",
@@ -119,6 +121,23 @@ def has_validators(model: Any) -> bool:
     return found is not None and bool(
         found.model_validators or found.field_validators or found.root_validators or found.validators
     )
+
+
+def is_strict(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
+    """Whether a type, or a model below it, takes some values in their own Python type only."""
+    if annotation in inside:
+        return False
+    inside = (*inside, annotation)
+    if is_model(annotation):
+        config = getattr(annotation, "model_config", None) or getattr(annotation, "__pydantic_config__", None) or {}
+        infos = fields_in(annotation).values()
+        return bool(config.get("strict")) or any(
+            any(isinstance(item, Strict) for item in info.metadata) or is_strict(info.annotation, inside)
+            for info in infos
+        )
+    named = getattr(annotation, "__supertype__", None) or getattr(annotation, "__value__", None)
+    parts = (named,) if named is not None else get_args(annotation)
+    return any(isinstance(part, Strict) or is_strict(part, inside) for part in parts)
 
 
 _WRAPPERS: dict[str, Any] = {

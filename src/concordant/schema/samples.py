@@ -11,9 +11,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
-from concordant.schema.annotations import split_annotation
+from concordant.schema.annotations import adapter_of, split_annotation
 from concordant.schema.equality import LENIENT
 from concordant.schema.models import fields_in, is_model
 
@@ -127,7 +127,7 @@ def _turns(columns: list[list[Any]]) -> Iterator[Any]:
 def _taken(annotation: Any, given: Any) -> Iterator[Any]:
     """What validation makes of what it takes."""
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        adapter = adapter_of(annotation)
     except Exception:
         return  # it is told elsewhere that there is no such type
     for value in given:

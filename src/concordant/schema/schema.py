@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field as dataclass_field
 from functools import cached_property, lru_cache, partial
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import AfterValidator, PlainValidator, StringConstraints, TypeAdapter, ValidationError, WrapValidator
 from pydantic.fields import FieldInfo
@@ -15,13 +15,13 @@ from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
 from concordant.kinds import OPEN, Counter, Field, Map, Record, Scalar, Set
 from concordant.kinds.base import default_says_something
-from concordant.schema.annotations import is_shallow, is_strict, members_of, split_annotation, without_none
+from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
 from concordant.schema.declarations import NATURAL, fields_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order, unordered
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import Left, are_distinct, collapsed, incoming_type, split_faults, unwrapped
-from concordant.schema.models import fields_in, has_validators, is_instance, is_model, said_by, validators_of
+from concordant.schema.models import fields_in, has_validators, is_instance, is_model, is_strict, said_by, validators_of
 from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
@@ -102,9 +102,8 @@ class Compiled:
         self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
         self._counts = tuple(name for name, field in root.fields.items() if isinstance(field.kind, Counter))
         self._fill = _filler(model, root.fields)
-        strict = any(is_strict(Annotated[(info.annotation, None, *info.metadata)]) for info in infos)
         self._validate_lax: Callable[[Any], dict[str, Any]] | None = (
-            partial(write.validator.validate_python, **LENIENT) if strict else None
+            partial(write.validator.validate_python, **LENIENT) if is_strict(model) else None
         )
         self.steady = _is_steady(model, root)
         self.shows_defaults = _shows_defaults(root)
