@@ -170,6 +170,16 @@ def test_g11_damaged_bytes_are_refused(seed: str) -> None:
     assert target.import_(frame) == 1
 
 
+@pytest.mark.parametrize("marks", [{"r0": [[0, "\ud800"]]}, {"\ud800": [[0, "a"]]}])
+def test_g11_marks_that_are_no_text_are_refused(marks: Any) -> None:
+    """Half of a surrogate pair could not be sent on."""
+    source, target = Workspace(replica="l"), Workspace(replica="r")
+    source.agent("ada").write(("notes",), "n", {"title": "Dots"})
+    with pytest.raises(CorruptFrameError, match="marks"):
+        target.import_(sealed({**opened(source.export()), "marks": marks}))
+    target.export()
+
+
 def test_g11_a_clock_far_ahead_is_refused() -> None:
     """A write from a day after tomorrow would push the clock of everybody who takes it; it is refused."""
     source = Workspace(replica="l")

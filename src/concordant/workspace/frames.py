@@ -14,6 +14,7 @@ from concordant.errors import CorruptFrameError
 from concordant.limits import MOST_FRAME
 from concordant.record import MOST_WRITES, CodecError, Record, dump_record, load_record
 from concordant.storage.knowledge import MOST, Marks
+from concordant.workspace.names import is_text
 
 __all__ = ["Frame", "opened", "pack", "seal", "unpack"]
 
@@ -115,8 +116,10 @@ def _marks(given: Any) -> dict[str, Marks]:
     """The marks of stores by their names; none in the frame of an earlier version."""
     found: dict[str, Marks] = {name: tuple((n, digest) for n, digest in told) for name, told in given.items()}
     every = [mark for told in found.values() for mark in told]
-    sound = all(type(n) is int and 0 <= n <= MOST_WRITES and isinstance(digest, str) for n, digest in every)
-    if not sound or any(len(told) > MOST for told in found.values()):
+    sound = all(
+        type(n) is int and 0 <= n <= MOST_WRITES and isinstance(digest, str) and is_text(digest) for n, digest in every
+    )
+    if not sound or not all(is_text(name) and len(told) <= MOST for name, told in found.items()):
         raise CorruptFrameError("the marks of its exports are none")
     return found
 
