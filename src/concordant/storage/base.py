@@ -261,8 +261,23 @@ class Row(NamedTuple):
         return Stamp(self.time, replica, self.n, self.agent, self.origin, self.act)
 
 
-State: TypeAlias = "tuple[Any, ...] | Record"
+Compact: TypeAlias = tuple[Any, ...]
+"""The row of a document's only write, as a plain tuple, which the garbage collector passes by (``row_of``)."""
+
+State: TypeAlias = "Compact | Record"
 """A document: the row of its only write, or its record."""
+
+
+def row_of(state: Compact) -> Row:
+    """Gives the row of a document's only write, by field name."""
+    return Row(*state)
+
+
+def version_of(state: State | None) -> int:
+    """Gives the number of the last commit to a document; 0 if there is none."""
+    if state is None:
+        return 0
+    return state.version if isinstance(state, Record) else row_of(state).n
 
 
 class Beside(NamedTuple):

@@ -7,7 +7,7 @@ import math
 import zlib
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -15,14 +15,15 @@ from concordant.errors import ConcordantError
 from concordant.escalation import DELETED, Contender, Escalation, when
 from concordant.record import Record, dump_changes, dump_record, load_changes, load_record
 from concordant.record.leases import end_of
-from concordant.storage.base import Namespace, Row
+from concordant.storage.base import Namespace, PutOff, Row, State, row_of
 
 __all__ = [
     "DOCUMENT",
     "JOURNAL",
     "RottenError",
+    "StoredDocument",
+    "StoredRow",
     "bounds",
-    "document_of",
     "dump_escalation",
     "dump_key",
     "dump_namespace",
@@ -126,41 +127,99 @@ def bounds(prefix: tuple[str, ...]) -> tuple[str, str]:
     return begin, begin + "^"
 
 
-DOCUMENT = (
-    "id, namespace, key, version, created, updated, agent, origin, act, open, fingerprint, value, record, "
-    "expires, saved"
-)
-JOURNAL = (
-    "n, document, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, changes, met"
-)
+class StoredDocument(NamedTuple):
+    """A document as it is stored.
+
+    Attributes:
+        id: the number of its first commit.
+        namespace: as ``dump_namespace`` gives it.
+        key: as ``dump_key`` gives it.
+        version: the number of its last commit.
+        created: the time of its first write; ``updated``: of its last.
+        agent: who made its only write, with ``origin`` and ``act``; ``None`` of a record.
+        open: how many open escalations it has.
+        fingerprint: of the schema under which it was saved.
+        value: what it shows, as JSON; of its only write the whole value.
+        record: its record, packed beside ``value``.
+        expires: when the sweep has to do with it.
+        saved: the number of the commit that saved it.
+    """
+
+    id: int
+    namespace: str
+    key: str
+    version: int
+    created: float
+    updated: float
+    agent: str | None
+    origin: str | None
+    act: str | None
+    open: int
+    fingerprint: str | None
+    value: bytes | None
+    record: bytes | None
+    expires: float | None
+    saved: int
+
+    @property
+    def place(self) -> tuple[Namespace, str]:
+        """Namespace and key."""
+        return load_namespace(self.namespace), load_key(self.key)
+
+
+class StoredRow(NamedTuple):
+    """A journal row as it is stored: ``Row``, with the id of the document for its name, and ``op`` in its parts."""
+
+    n: int
+    document: int
+    time: float
+    agent: str
+    origin: str
+    act: str
+    previous: int
+    task: str | None
+    execution: str | None
+    ordinal: int | None
+    began: float | None
+    settled: str | None
+    body: bytes | None
+    changes: bytes | None
+    met: str | None
+
+
+DOCUMENT = ", ".join(StoredDocument._fields)
+JOURNAL = ", ".join(StoredRow._fields)
 
 
 def dump_state(
     id_: int,
-    state: tuple[Any, ...] | Record,
-    namespace: Namespace,
-    key: str,
+    state: State,
+    place: tuple[Namespace, str],
     open_: int,
     shown: bytes | None,
-    fp: str | None,
+    fingerprint: str | None,
     saved: int,
-) -> tuple[Any, ...]:
-    """The columns ``DOCUMENT``.
+) -> StoredDocument:
+    """Gives a state as it is stored.
 
     Args:
         id_: the number of the document's first commit.
         open_: how many open escalations it has.
         shown: what a record shows; ``None`` if it is deleted.
-        fp: the fingerprint of the schema under which it was written.
+        fingerprint: of the schema under which it was written.
         saved: the number of the commit that saves it.
     """
-    name = (id_, dump_namespace(namespace), dump_key(key))
+    namespace, key = dump_namespace(place[0]), dump_key(place[1])
     if isinstance(state, Record):
-        times = (state.version, state.created_at, state.updated_at)
-        packed = pack(dump_record(state), shown)
-        return (*name, *times, None, None, None, open_, fp, shown, packed, _waits_until(state), saved)
-    _, _, n, time, agent, origin, act, body = state[:8]
-    return (*name, n, time, time, agent, origin, act, 0, fp, body, None, None, saved)
+        return StoredDocument(
+            id_, namespace, key, state.version, state.created_at, state.updated_at, None, None, None,
+            open_, fingerprint, shown, pack(dump_record(state), shown), _waits_until(state), saved,
+        )  # fmt: skip
+    row = row_of(state)
+    return StoredDocument(
+        id_, namespace, key, row.n, row.time, row.time, row.agent, row.origin, row.act,
+        0, fingerprint, row.body, None, None, saved,
+    )  # fmt: skip
 
 
 def _waits_until(record: Record) -> float | None:
@@ -169,57 +228,46 @@ def _waits_until(record: Record) -> float | None:
     return None if record.swept or end == math.inf else end
 
 
-def load_state(columns: tuple[Any, ...], namespace: Namespace, key: str) -> tuple[Any, ...] | Record:
-    """The state in the columns ``DOCUMENT``."""
-    version, created, updated, agent, origin, act = columns[3:9]
-    if agent is not None:
-        return (namespace, key, version, created, agent, origin, act, columns[11], None, 0, None, ())
-    record = load_record(unpack(columns[12], columns[11]))
-    record.version, record.updated_at = version, updated
+def load_state(stored: StoredDocument, place: tuple[Namespace, str]) -> State:
+    """Gives the state of a stored document.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    if stored.agent is not None:
+        by = (stored.agent, stored.origin, stored.act)
+        return (*place, stored.version, stored.created, *by, stored.value, None, 0, None, ())
+    record = load_record(unpack(stored.record or b"", stored.value))
+    record.version, record.updated_at = stored.version, stored.updated
     return record
 
 
-def document_of(columns: tuple[Any, ...]) -> tuple[Namespace, str]:
-    """Namespace and key in the columns ``DOCUMENT``."""
-    return load_namespace(columns[1]), load_key(columns[2])
+def dump_row(row: Row, document: int) -> StoredRow:
+    """Gives a journal row as it is stored."""
+    assert not isinstance(row.changes, PutOff)
+    changes = None if row.changes is None else pack(dump_changes(row.changes, row.effect), row.body)
+    task, execution, ordinal, began = row.op or (None, None, None, None)
+    return StoredRow(
+        row.n, document, row.time, row.agent, row.origin, row.act, row.previous, task, execution, ordinal, began,
+        to_json(row.settled).decode() if row.settled else None, row.body, changes,
+        to_json(row.met).decode() if row.met else None,
+    )  # fmt: skip
 
 
-def dump_row(row: tuple[Any, ...], document: int) -> tuple[Any, ...]:
-    """The columns ``JOURNAL`` of a journal row."""
-    _, _, n, time, agent, origin, act, body, changes, previous, op, settled = row[:12]
-    effect, met = (row[12], row[13]) if len(row) > 13 else (None, None)
-    return (
-        *(n, document, time, agent, origin, act, previous),
-        *(op or (None, None, None, None)),
-        to_json(settled).decode() if settled else None,
-        body,
-        None if changes is None else pack(dump_changes(changes, effect), body),
-        to_json(met).decode() if met else None,
-    )
+def load_row(stored: StoredRow, place: tuple[Namespace, str]) -> Row:
+    """Gives the journal row of a stored one.
 
-
-def load_row(columns: tuple[Any, ...], namespace: Namespace, key: str) -> Row:
-    """The journal row in the columns ``JOURNAL``."""
-    n, _, time, agent, origin, act, previous, task, execution, ordinal, began, settled, body, packed, met = columns
-    changes, effect = (None, None) if packed is None else load_changes(unpack(packed, body))
-    op = None if task is None else (task, execution, ordinal, began)
-    policies = tuple((tuple(path), policy) for path, policy in from_json(settled)) if settled else ()
+    Raises:
+        ValueError: it cannot be read; so does ``TypeError``.
+    """
+    changes, effect = (None, None) if stored.changes is None else load_changes(unpack(stored.changes, stored.body))
+    op: Any = None if stored.task is None else (stored.task, stored.execution, stored.ordinal, stored.began)
+    policies = tuple((tuple(path), policy) for path, policy in from_json(stored.settled)) if stored.settled else ()
+    s = stored
     return Row(
-        namespace,
-        key,
-        n,
-        time,
-        agent,
-        origin,
-        act,
-        body,
-        changes,
-        previous,
-        op,
-        policies,
-        effect,
-        from_json(met or "{}"),
-    )
+        *place, s.n, s.time, s.agent, s.origin, s.act, s.body, changes, s.previous, op, policies, effect,
+        from_json(s.met or "{}"),
+    )  # fmt: skip
 
 
 def dump_escalation(escalation: Escalation) -> bytes:

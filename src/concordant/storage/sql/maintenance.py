@@ -10,11 +10,12 @@ from pydantic_core import from_json, to_json
 
 from concordant.causal import VersionVector
 from concordant.record import Record
-from concordant.storage.base import Examined, Forgotten, Knowledge, Namespace, Place, Row, StoreExamined
+from concordant.storage.base import Examined, Forgotten, Knowledge, Place, Row, StoreExamined
 from concordant.storage.encoding import (
     DOCUMENT,
     JOURNAL,
-    document_of,
+    StoredDocument,
+    StoredRow,
     dump_key,
     dump_namespace,
     load_escalation,
@@ -175,46 +176,46 @@ def examine(database: Database, place: Place | None = None) -> Iterator[Examined
 
 def _page(rows: Rows, where: str, parameters: Sequence[Any]) -> Iterator[Examined]:
     for columns in rows(f"SELECT {DOCUMENT} FROM concordant_documents WHERE {where}", parameters):
-        yield _examined(rows, columns)
+        yield _examined(rows, StoredDocument._make(columns))
 
 
-def _examined(rows: Rows, columns: tuple[Any, ...]) -> Examined:
+def _examined(rows: Rows, stored: StoredDocument) -> Examined:
     troubles: list[str] = []
     place: Place = ((), "")
     state = None
     with _noting("its name", troubles):
-        place = document_of(columns)
+        place = stored.place
     with _noting("it", troubles):
-        state = load_state(columns, *place)
-    found = rows(f"SELECT {JOURNAL} FROM concordant_journal WHERE document = ? ORDER BY n DESC", (columns[0],))
+        state = load_state(stored, place)
+    found = rows(f"SELECT {JOURNAL} FROM concordant_journal WHERE document = ? ORDER BY n DESC", (stored.id,))
     journal: list[Row] | None = None
     with _noting("its journal", troubles):
-        journal = [_row(part, *place) for part in found]
+        journal = [_row(StoredRow._make(part), place) for part in found]
     query = (
         "SELECT id, body FROM concordant_escalations WHERE namespace = ? AND key = ? AND state IN ('open', 'claimed')"
     )
-    questions = rows(query, columns[1:3])
+    questions = rows(query, (stored.namespace, stored.key))
     with _noting("an open question of it", troubles):
         for _, body in questions:
             load_escalation(body)
     return Examined(
         place,
         state,
-        columns[11] if isinstance(state, Record) else ABSENT,
-        columns[10] if isinstance(state, Record) else None,
-        columns[3],
-        columns[9] or 0,
+        stored.value if isinstance(state, Record) else ABSENT,
+        stored.fingerprint if isinstance(state, Record) else None,
+        stored.version,
+        stored.open or 0,
         frozenset(id_ for id_, _ in questions),
         journal,
         "; ".join(troubles) or None,
     )
 
 
-def _row(columns: tuple[Any, ...], namespace: Namespace, key: str) -> Row:
+def _row(stored: StoredRow, place: Place) -> Row:
     try:
-        return load_row(columns, namespace, key)
+        return load_row(stored, place)
     except Exception as error:
-        raise ValueError(f"row {columns[0]}: {error}") from error
+        raise ValueError(f"row {stored.n}: {error}") from error
 
 
 class _noting:

@@ -3,60 +3,52 @@
 from __future__ import annotations
 
 import logging
-import math
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from itertools import chain
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic_core import from_json
 
 from concordant.causal import VersionVector
-from concordant.errors import DamagedDocumentError, StorageError
-from concordant.escalation import Escalation
-from concordant.limits import Limits
+from concordant.errors import DamagedDocumentError
+from concordant.escalation import Escalation, Event
 from concordant.record import Record
 from concordant.storage import clocks
 from concordant.storage.base import (
-    Beginning,
     Examined,
     Forgotten,
     Knowledge,
     Namespace,
     Outcomes,
     Place,
-    Projection,
     Row,
     State,
     StoreExamined,
     Totals,
-    Update,
     counted,
     is_present,
 )
-from concordant.storage.clocks import Instant, course_of
 from concordant.storage.conditions import Condition
+from concordant.storage.durable import DurableStorage, Head, Source, UnitOfWork
 from concordant.storage.encoding import (
     DOCUMENT,
     JOURNAL,
+    StoredDocument,
+    StoredRow,
     bounds,
-    document_of,
+    dump_escalation,
     dump_key,
     dump_namespace,
     load_escalation,
     load_key,
     load_namespace,
     load_row,
-    load_state,
 )
 from concordant.storage.knowledge import Marks
 from concordant.storage.sql import listing, maintenance
-from concordant.storage.sql.cache import RecordCache
 from concordant.storage.sql.database import Columns, Database, Query, Writing
 from concordant.storage.sql.events import SqlEvents
-from concordant.storage.sql.saving import Saving
 
 __all__ = ["SqlStorage"]
 
@@ -64,6 +56,25 @@ log = logging.getLogger("concordant")
 
 SURVEY = 1_000
 """After how many commits it is noted anew how far the store was looked through for what another model wrote."""
+
+_FIELDS = DOCUMENT.split(", ")
+_INSERT = f"INSERT INTO concordant_documents ({DOCUMENT}) VALUES ({', '.join('?' * len(_FIELDS))})"
+_UPDATE = f"UPDATE concordant_documents SET {', '.join(f'{name} = ?' for name in _FIELDS[3:])} WHERE id = ?"
+_ROW = f"INSERT INTO concordant_journal ({JOURNAL}) VALUES ({', '.join('?' * len(JOURNAL.split(', ')))})"
+_OPEN = (
+    "SELECT id, body FROM concordant_escalations "
+    "WHERE namespace = ? AND key = ? AND state IN ('open', 'claimed') ORDER BY n, place"
+)
+_CLOSED = "SELECT body FROM concordant_escalations WHERE id = ? AND state NOT IN ('open', 'claimed')"
+_OPENED = (
+    "INSERT INTO concordant_escalations (id, namespace, key, state, n, place, body, changed) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, n = excluded.n, "
+    "place = excluded.place, body = excluded.body, changed = excluded.changed"
+)
+_CHANGED = "UPDATE concordant_escalations SET state = ?, body = ?, changed = ? WHERE id = ?"
+_EVENT = "INSERT INTO concordant_events (n, place, document, source, time, kind, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+_MODEL = "INSERT INTO concordant_models (fingerprint, shape) VALUES (?, ?) ON CONFLICT (fingerprint) DO NOTHING"
 
 _SURVEY = "SELECT s.n, v.n FROM concordant_store s LEFT JOIN concordant_surveys v ON v.models = ?"
 _SURVEYED = (
@@ -82,86 +93,38 @@ _NOT_OVER = (
 )
 _STATES = {"open": "('open', 'claimed')", "all": "('open', 'claimed', 'resolved', 'dismissed', 'superseded', 'agreed')"}
 
-Made: TypeAlias = "tuple[list[tuple[Place, Record, int, int]], range, set[str], float]"
-
-
 Rows: TypeAlias = Callable[[str, Sequence[Any]], "list[Columns]"]
 """Asks the database: inside a transaction, or outside of any."""
 
 
-class SqlStorage:
-    """The storage of a workspace with a database: every read asks the database, every commit is a transaction.
+class SqlStorage(DurableStorage):
+    """The storage of a workspace with a database.
 
     Args:
         database: SQLite or Postgres.
-        cache: how many bytes of records are kept decoded; what is kept is used only as long as it is the newest.
+        cache: how many bytes of records are kept decoded.
     """
 
-    live: ClassVar[bool] = False
-    limits = Limits()
-
-    _projection: Projection
-
     def __init__(self, database: Database, *, cache: int = 32 * 1024 * 1024) -> None:
+        super().__init__(database.place, database.identity, database.replica, database.last, cache)
         self.database = database
-        self.replica = database.replica
         self.events = SqlEvents(database, uuid.uuid4().hex[:12])
-        self._cache = RecordCache(cache)
-        self._clock = 0.0
-        self._models: set[str] = set()  # those whose shapes are stored
-        self._shapes: dict[str, str] = {}
+        self.is_near = database.is_near
         self._surveyed: dict[str, int] = {}
-        self._course = course_of(database.identity, database.replica, *database.last)
-        self._looking_since = -1
+        self._source = _Asking(database.rows)
 
     @property
     def read_only(self) -> bool:
         return self.database.read_only
 
-    def attach(self, projection: Projection) -> None:
-        self._projection = projection
+    @property
+    def source(self) -> Source:
+        return self._source
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def commit(self, namespace: Namespace, key: str, update: Update) -> None:
-        self.commit_all([(namespace, key, update)])
-
-    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
-        if not updates:
-            return
-        tried: list[range] = []
-        try:
-            made, own, models, clock = self.database.write(
-                lambda tx: self._run(tx, updates, tried), self._peek(updates[0][:2])
-            )
-        except BaseException:
-            for numbers in tried:
-                self._course.unmade(numbers)
-            raise
-        self._models |= models
-        if own:
-            self._course.reach(own[-1], clock)
-        for place, record, saved, size in made:
-            self._cache.put(place, saved, record, size)
-
-    def _run(self, tx: Writing, updates: Sequence[tuple[Namespace, str, Update]], tried: list[range]) -> Made:
-        """Runs updates in a transaction; returns the records that they made, as ``Saving.end`` does, the numbers of the
-        commits (noted in ``tried`` as well), the models whose shapes were stored, and the time of the last commit."""
-        for numbers in tried:  # of a transaction that was not committed
-            self._course.unmade(numbers)
-        saving = Saving(tx, self._projection, self.events.source, self._models)
-        found = tx.ahead
-        for namespace, key, update in updates:
-            place = (namespace, key)
-            if not saving.has(place):
-                columns = (found or tx.rows(*self._peek(place)))[0]
-                saving.begin(place, columns[2:], self._state(columns, place, tx.rows, private=True))
-            found = []
-            saving.apply(place, update)
-        own = range(tx.n + 1, saving.n + 1)
-        tried[:] = [own]
-        self._course.making(own)
-        return saving.end(), own, saving.models, saving.clock
+    def transact(self, work: Callable[[UnitOfWork], Any], first: Place) -> Any:
+        return self.database.write(lambda tx: work(SqlUnit(self, tx, first)), self.peeking(first))
 
     def advance(self, past: float) -> None:
         def run(tx: Writing) -> None:
@@ -173,118 +136,29 @@ class SqlStorage:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def create(self, *_: Any) -> int:
-        return 0  # there is no shorter way
-
-    def load(self, namespace: Namespace, key: str) -> State | None:
-        return self.peek(namespace, key)[1]
-
-    def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
-        place = (namespace, key)
-        columns = self.database.rows(*self._peek(place))[0]
-        self._course.reach(columns[0], columns[1])
-        return columns[0], self._state(columns, place, self.database.rows)
-
-    def _peek(self, place: Place) -> Query:
-        return _PEEK, (self._cache.version(place), dump_namespace(place[0]), dump_key(place[1]))
-
-    def _state(self, columns: Columns, place: Place, rows: Rows, *, private: bool = False) -> State | None:
-        """The state in what ``_PEEK`` found; a ``private`` one may be changed."""
-        self._clock = max(self._clock, columns[1])
-        columns = columns[2:]
-        if columns[0] is None:
-            return None
-        if columns[6] is not None:
-            return self._loaded(columns, place, rows)
-        held = self._cache.get(place, columns[14])
-        if held is not None:
-            return held.copy() if private else held
-        data = columns[12]
-        if data is None:  # it was held when the query was made, and has been given up since
-            found = rows(f"SELECT {DOCUMENT} FROM concordant_documents WHERE id = ?", (columns[0],))
-            columns = found[0]
-            data = columns[12]
-        state = self._loaded(columns, place, rows)
-        assert isinstance(state, Record)
-        if not private:
-            self._cache.put(place, columns[14], state, len(data))
-        return state
-
-    def _loaded(self, columns: Columns, place: Place, rows: Rows) -> State:
-        """The state in the columns of a document, whatever model it was saved under.
-
-        Raises:
-            DamagedDocumentError: it cannot be read.
-        """
-        try:
-            state, fingerprint = load_state(columns, *place), columns[10]
-        except ValueError as error:
-            raise DamagedDocumentError(self.database.place, *place, str(error)) from error
-        if fingerprint == self._projection.fingerprint(place[0]):
-            return state  # what cannot be told of a model between processes is looked at in each
-        if isinstance(state, Record):
-            state.alien = True
-            return state
-        return self._projection.written_under(self._shape(fingerprint, rows), state)
-
-    def _shape(self, fingerprint: str | None, rows: Rows) -> str | None:
-        """The shape of the model with this fingerprint; ``None`` if it is not known."""
-        if fingerprint is None:
-            return None
-        model = fingerprint.partition("?")[0]
-        if model not in self._shapes:
-            found = rows("SELECT shape FROM concordant_models WHERE fingerprint = ?", (model,))
-            if not found:
-                return None
-            self._shapes[model] = found[0][0]
-        return self._shapes[model]
-
-    def reading(self) -> Any:
-        return nullcontext()
-
-    def beginning(self, began: Instant | float) -> Beginning:
-        """What was committed by others between what is known of the store and the beginning is told by the database's
-        clock, on the side of "not yet"; if it was looked at in the beginning, nothing was."""
-        course, about, surely = self._course, self.database.about, self.database.surely
-        if not isinstance(began, Instant):
-            at = time.monotonic() - (time.time() - began)
-            return Beginning(beyond=lambda n, when: when < (about(at) if course.is_own(n) else surely(at)))
-        if began.wall is None and began.tick > self._looking_since >= 0 and clocks.is_looking(self._look):
-            return Beginning(course.at(began.tick))
-        # The wall's clock may have stepped since: the lower of what it showed and would have shown decides.
-        most = began.wall if began.wall is not None and self.database.is_near else math.inf
-        return Beginning(
-            course.at(began.tick), lambda n, when: when < min(surely(began.at), most) and not course.is_own(n)
-        )
-
-    def expect_tasks(self) -> None:
-        if self.database.is_near and self._looking_since < 0:
-            self._looking_since = clocks.latest
-            clocks.look_before(self._look)
-
-    def _look(self) -> None:
-        try:
-            ((n, clock),) = self.database.rows("SELECT n, clock FROM concordant_store")
-        except StorageError as error:
-            log.debug("What was committed when a task began is told by what was known before (%s)", error)
-        else:
-            self._course.reach(n, clock)
-
-    def now(self) -> tuple[int, float]:
+    def head(self) -> Head:
         ((n, clock),) = self.database.rows("SELECT n, clock FROM concordant_store")
-        self._clock = max(self._clock, clock)
-        self._course.reach(n, clock)
-        return n, self.time()
-
-    def time(self) -> float:
-        return max(self._clock, self.database.time())
+        return n, clock
 
     def real_time(self) -> float:
         return self.database.time()
 
+    def about(self, at: float) -> float:
+        return self.database.about(at)
+
+    def surely(self, at: float) -> float:
+        return self.database.surely(at)
+
+    def find(self, place: Place) -> tuple[Head, StoredDocument | None]:
+        return found_by(self.database.rows(*self.peeking(place)))
+
+    def peeking(self, place: Place) -> Query:
+        """Gives the query for a document, without its record where that is held decoded, beside the last commit."""
+        return _PEEK, (self._cache.version(place), dump_namespace(place[0]), dump_key(place[1]))
+
     def expired(self) -> Sequence[Place]:
         query = "SELECT id, namespace, key FROM concordant_documents WHERE expires <= ? ORDER BY expires"
-        return [document_of(columns) for columns in self.database.rows(query, (self.now()[1],))]
+        return [_place(columns) for columns in self.database.rows(query, (self.now()[1],))]
 
     def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
         query = (
@@ -296,11 +170,11 @@ class SqlStorage:
     def showing(
         self, prefix: Namespace, conditions: Sequence[Condition] = ()
     ) -> Iterator[tuple[Namespace, str, State]]:
-        pages = listing.candidates(self.database, self._projection, prefix, conditions, self.time())
+        pages = listing.candidates(self.database, self.projection, prefix, conditions, self.time())
         return chain.from_iterable(map(self._load, pages))
 
     def namespaces(self, prefix: Namespace) -> Iterator[tuple[Namespace, bool | None]]:
-        return listing.namespaces(self.database, self._projection, prefix, self.time())
+        return listing.namespaces(self.database, self.projection, prefix, self.time())
 
     def _load(self, ids: Sequence[int]) -> Iterator[tuple[Namespace, str, State]]:
         for start in range(0, len(ids), listing.PAGE):
@@ -308,13 +182,13 @@ class SqlStorage:
             marks = ", ".join("?" * len(page))
             query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE id IN ({marks}) ORDER BY id"
             for columns in self.database.rows(query, page):
-                place = document_of(columns)
-                yield *place, self._loaded(columns, place, self.database.rows)
+                stored = StoredDocument._make(columns)
+                yield *stored.place, self.loaded(stored, stored.place, self._source)
 
     def _rows(self, found: Sequence[Columns], place: Place) -> Iterator[Row]:
         for columns in found:
             try:
-                row = load_row(columns, *place)
+                row = load_row(StoredRow._make(columns), place)
             except (ValueError, TypeError) as error:
                 raise DamagedDocumentError(self.database.place, *place, f"row {columns[0]}: {error}") from error
             yield row
@@ -322,7 +196,7 @@ class SqlStorage:
     def changes(self, after: Any = None) -> tuple[Any, Sequence[Place]]:
         ((n,),) = self.database.rows("SELECT n FROM concordant_store")
         query = "SELECT id, namespace, key FROM concordant_documents WHERE version > ? ORDER BY version"
-        return n, [document_of(columns) for columns in self.database.rows(query, (after or 0,))]
+        return n, [_place(columns) for columns in self.database.rows(query, (after or 0,))]
 
     # -- other models --------------------------------------------------------------------------------------------
 
@@ -339,9 +213,7 @@ class SqlStorage:
         ids: list[int] = []
         for name, fingerprint in self.database.rows(query, (after,)):
             namespace = load_namespace(name)
-            if self._projection.shape(namespace) and not is_present(
-                fingerprint, self._projection.fingerprint(namespace)
-            ):
+            if self.projection.shape(namespace) and not is_present(fingerprint, self.projection.fingerprint(namespace)):
                 same, known = ("IS NULL", ()) if fingerprint is None else ("= ?", (fingerprint,))
                 query = (
                     f"SELECT id FROM concordant_documents WHERE namespace = ? AND version > ? AND fingerprint {same}"
@@ -358,9 +230,6 @@ class SqlStorage:
         known, self._surveyed[models] = self._surveyed.get(models), n
         if changed or known is None or n - known >= SURVEY:
             self.database.write(run)
-
-    def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
-        self._cache.clear()
 
     # -- the journal ---------------------------------------------------------------------------------------------
 
@@ -392,17 +261,10 @@ class SqlStorage:
     # -- escalations ---------------------------------------------------------------------------------------------
 
     def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        query = (
-            "SELECT id, body FROM concordant_escalations "
-            "WHERE namespace = ? AND key = ? AND state IN ('open', 'claimed') ORDER BY n, place"
-        )
-        found = self.database.rows(query, (dump_namespace(place[0]), dump_key(place[1])))
-        return {id_: load_escalation(body) for id_, body in found}
+        return _open_of(self.database.rows, place)
 
     def find_closed(self, id_: str) -> Escalation | None:
-        query = "SELECT body FROM concordant_escalations WHERE id = ? AND state NOT IN ('open', 'claimed')"
-        found = self.database.rows(query, (id_,))
-        return load_escalation(found[0][0]) if found else None
+        return _closed(self.database.rows, id_)
 
     def escalation(self, id_: str) -> Escalation | None:
         query = f"SELECT body FROM concordant_escalations e WHERE id = ? AND {_NOT_OVER}"
@@ -491,3 +353,120 @@ class SqlStorage:
         clocks.look_no_more(self._look)
         self.events.closed = True
         self.database.close()
+
+
+class SqlUnit(UnitOfWork):
+    """A transaction of a database.
+
+    Args:
+        first: the document that was asked for as it began.
+    """
+
+    def __init__(self, storage: SqlStorage, tx: Writing, first: Place) -> None:
+        super().__init__(storage, (tx.n, tx.clock), tx.now)
+        self._tx = tx
+        self._asking = _Asking(tx.rows)
+        self._peeking = storage.peeking
+        self._announces = storage.events.source
+        self._ahead = {first: tx.ahead} if tx.ahead else {}
+        self._tells = False
+
+    def whole(self, stored: StoredDocument) -> StoredDocument:
+        return self._asking.whole(stored)
+
+    def shape(self, model: str) -> str | None:
+        return self._asking.shape(model)
+
+    def find(self, place: Place) -> StoredDocument | None:
+        return found_by(self._ahead.get(place) or self._tx.rows(*self._peeking(place)))[1]
+
+    def put_document(self, stored: StoredDocument, before: StoredDocument | None) -> None:
+        if before is None:
+            self._tx.run(_INSERT, stored)
+        else:
+            self._tx.run(_UPDATE, (*stored[3:], stored.id))
+
+    def put_row(self, row: StoredRow) -> None:
+        self._tx.run(_ROW, row)
+        self._tx.witness = (row.n, row.time)
+
+    def put_model(self, model: str, shape: str) -> None:
+        self._tx.run(_MODEL, (model, shape))
+
+    def open_questions(self, place: Place) -> Mapping[str, Escalation]:
+        return _open_of(self._tx.rows, place)
+
+    def find_closed(self, id_: str) -> Escalation | None:
+        return _closed(self._tx.rows, id_)
+
+    def knowledge(self) -> Knowledge:
+        return maintenance.knowledge(self._tx.rows)
+
+    def put_escalation(self, escalation: Escalation, number: int | None, now: float) -> None:
+        e, body = escalation, dump_escalation(escalation)
+        if number is None:
+            self._tx.run(_CHANGED, (e.state, body, now, e.id))
+        else:
+            name = (dump_namespace(e.namespace), dump_key(e.key))
+            self._tx.run(_OPENED, (e.id, *name, e.state, self.n, number, body, now))
+
+    def put_event(self, number: int, document: int, now: float, event: Event) -> None:
+        body = dump_escalation(event.escalation)
+        self._tx.run(_EVENT, (self.n, number, document, self._announces, now, event.kind, body))
+        self._tells = True
+
+    def erase(self, stored: StoredDocument) -> None:
+        self._tx.run("DELETE FROM concordant_journal WHERE document = ?", (stored.id,))
+        self._tx.run("DELETE FROM concordant_events WHERE document = ?", (stored.id,))
+        self._tx.run(
+            "DELETE FROM concordant_escalations WHERE namespace = ? AND key = ?", (stored.namespace, stored.key)
+        )
+
+    def put_head(self, n: int, clock: float) -> None:
+        self._tx.run("UPDATE concordant_store SET n = ?, clock = ?", (n, clock))
+
+    def end(self) -> list[tuple[Place, Record, int, int]]:
+        made = super().end()
+        if self._tells:
+            self._tx.announce()
+        return made
+
+
+def _open_of(rows: Rows, place: Place) -> Mapping[str, Escalation]:
+    found = rows(_OPEN, (dump_namespace(place[0]), dump_key(place[1])))
+    return {id_: load_escalation(body) for id_, body in found}
+
+
+def _closed(rows: Rows, id_: str) -> Escalation | None:
+    found = rows(_CLOSED, (id_,))
+    return load_escalation(found[0][0]) if found else None
+
+
+class _Asking:
+    """What loading a document may ask a database for beside it.
+
+    Args:
+        rows: asks the database, inside a transaction or outside of any.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def whole(self, stored: StoredDocument) -> StoredDocument:
+        ((*columns,),) = self._rows(f"SELECT {DOCUMENT} FROM concordant_documents WHERE id = ?", (stored.id,))
+        return StoredDocument._make(columns)
+
+    def shape(self, model: str) -> str | None:
+        found = self._rows("SELECT shape FROM concordant_models WHERE fingerprint = ?", (model,))
+        return found[0][0] if found else None
+
+
+def found_by(rows: Sequence[Columns]) -> tuple[Head, StoredDocument | None]:
+    """Gives what the query of ``peeking`` found."""
+    n, clock, *columns = rows[0]
+    return (n, clock), None if columns[0] is None else StoredDocument._make(columns)
+
+
+def _place(columns: Columns) -> Place:
+    """Namespace and key of a document, from its id and its names as they are stored."""
+    return load_namespace(columns[1]), load_key(columns[2])

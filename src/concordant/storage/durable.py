@@ -1,0 +1,435 @@
+"""What is the same in all storages that outlive their process: commits, what is kept decoded, what was there when."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+from concordant.errors import DamagedDocumentError, StorageError
+from concordant.escalation import Escalation, Event
+from concordant.limits import Limits
+from concordant.record import Record
+from concordant.storage import clocks
+from concordant.storage.base import (
+    ALIEN,
+    Beginning,
+    Beside,
+    Knowledge,
+    Namespace,
+    Place,
+    Projection,
+    Row,
+    State,
+    Update,
+)
+from concordant.storage.cache import RecordCache
+from concordant.storage.clocks import Instant, course_of
+from concordant.storage.encoding import StoredDocument, StoredRow, dump_row, dump_state, load_state
+
+__all__ = ["DurableStorage", "Head", "Source", "UnitOfWork"]
+
+log = logging.getLogger("concordant")
+
+_NONE: Mapping[str, Escalation] = {}
+
+Head: TypeAlias = tuple[int, float]
+"""Number and time of a store's last commit."""
+
+
+class Source(Protocol):
+    """What loading a document may have to ask for beside it: in a transaction, or outside of any."""
+
+    def whole(self, stored: StoredDocument) -> StoredDocument:
+        """Gives a document that was found without its record (for it was held decoded) with it."""
+        ...
+
+    def shape(self, model: str) -> str | None:
+        """Gives the shape of the model with a fingerprint; ``None`` if it is not known."""
+        ...
+
+
+class _Held:
+    """A document in a transaction."""
+
+    __slots__ = ("open", "state", "stored")
+
+    def __init__(self, stored: StoredDocument | None, state: State | None) -> None:
+        self.stored = stored
+        self.state = state
+        self.open: Mapping[str, Escalation] | None = None
+
+
+class UnitOfWork(ABC):
+    """One transaction: what its commits save, all of it or none; what their updates may ask.
+
+    A storage gives the methods without a body.
+
+    Attributes:
+        first: the number of the last commit before it.
+        n: the number of its last commit.
+        clock: the time of that.
+        models: the models whose shapes it stores, by fingerprint.
+    """
+
+    def __init__(self, storage: DurableStorage, head: Head, now: float) -> None:
+        self.first, self.clock = head
+        self.n = self.first
+        self.models: set[str] = set()
+        self._storage = storage
+        self._now = now
+        self._held: dict[Place, _Held] = {}
+        self._made: dict[Place, tuple[Record, int, int]] = {}
+
+    # -- what a storage gives ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def whole(self, stored: StoredDocument) -> StoredDocument:
+        """Gives a document with its record (``Source``)."""
+
+    @abstractmethod
+    def shape(self, model: str) -> str | None:
+        """Gives the shape of a model (``Source``)."""
+
+    @abstractmethod
+    def find(self, place: Place) -> StoredDocument | None:
+        """Finds a document; its record may be left out if that is held decoded."""
+
+    @abstractmethod
+    def put_document(self, stored: StoredDocument, before: StoredDocument | None) -> None:
+        """Saves a document; ``before`` is what was there."""
+
+    @abstractmethod
+    def put_row(self, row: StoredRow) -> None:
+        """Adds a row to the journal."""
+
+    @abstractmethod
+    def put_model(self, model: str, shape: str) -> None:
+        """Notes the shape of a model under which something is written for the first time."""
+
+    @abstractmethod
+    def open_questions(self, place: Place) -> Mapping[str, Escalation]:
+        """Finds the open escalations of a document, in the order in which they were opened."""
+
+    @abstractmethod
+    def find_closed(self, id_: str) -> Escalation | None:
+        """Finds a closed escalation."""
+
+    @abstractmethod
+    def knowledge(self) -> Knowledge:
+        """Tells what the store knows."""
+
+    @abstractmethod
+    def put_escalation(self, escalation: Escalation, number: int | None, now: float) -> None:
+        """Saves an escalation; one that is opened has a ``number`` among those of its commit, ``n``."""
+
+    @abstractmethod
+    def put_event(self, number: int, document: int, now: float, event: Event) -> None:
+        """Adds an event of the commit ``n``."""
+
+    @abstractmethod
+    def erase(self, stored: StoredDocument) -> None:
+        """Deletes all that is stored about a document, but for itself: journal, escalations, events."""
+
+    @abstractmethod
+    def put_head(self, n: int, clock: float) -> None:
+        """Saves the number and time of the last commit."""
+
+    # -- what an update may ask ----------------------------------------------------------------------------------
+
+    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+        """Gives the open escalations of a document that this transaction commits to."""
+        held = self._held[place]
+        if held.open is None:
+            held.open = self.open_questions(place) if held.stored is not None and held.stored.open else _NONE
+        return held.open
+
+    # -- the work ------------------------------------------------------------------------------------------------
+
+    def apply(self, place: Place, update: Update) -> None:
+        """Runs an update and saves what comes of it."""
+        held = self._held.get(place)
+        if held is None:
+            stored = self.find(place)
+            held = self._held[place] = _Held(stored, self._storage.state_of(stored, place, self, private=True))
+        n, now = self.n + 1, self._now
+        if now <= self.clock:  # the clock never stands still or goes back: the order of times is that of commits
+            now = self.clock + 1e-6
+        result = update(held.state, n, now, self)
+        if result is None:
+            return
+        state, row, beside = result
+        self.n, self.clock = n, now
+        erases = beside is not None and beside.erases
+        if erases and held.stored is not None:
+            self.erase(held.stored)
+            held.open = _NONE
+        if state is not None and (row is not None or (beside is not None and beside.lasts)):
+            document = self._save(place, held, state, beside)
+            if row is not None and not erases:
+                self.put_row(dump_row(Row(*row), document.id))
+        if beside is not None:
+            self._save_beside(place, held, beside, now)
+
+    def end(self) -> list[tuple[Place, Record, int, int]]:
+        """Saves the number and time of the last commit; returns the records that were made, with the numbers of the
+        commits that made them, and their sizes."""
+        if self.n != self.first:
+            self.put_head(self.n, self.clock)
+        return [(place, *made) for place, made in self._made.items()]
+
+    def _save(self, place: Place, held: _Held, state: State, beside: Beside | None) -> StoredDocument:
+        before, projection = held.stored, self._storage.projection
+        open_ = before.open if before is not None else 0
+        if beside is not None:
+            open_ = 0 if beside.erases else len(beside.open) if beside.open is not None else open_
+        shown, fingerprint = None, projection.fingerprint(place[0])
+        model = fingerprint.partition("?")[0]
+        if model not in self.models and not self._storage.knows_model(model):
+            self.put_model(model, projection.shape(place[0]))
+            self.models.add(model)
+        if isinstance(state, Record):
+            shown = projection.shown(place[0], state)
+            fingerprint += ALIEN if state.alien else ""
+        id_ = before.id if before is not None else self.n
+        stored = dump_state(id_, state, place, open_, shown, fingerprint, self.n)
+        self.put_document(stored, before)
+        held.state, held.stored = state, stored
+        if isinstance(state, Record):
+            self._made[place] = (state, self.n, len(stored.record or b""))
+        return stored
+
+    def _save_beside(self, place: Place, held: _Held, beside: Beside, now: float) -> None:
+        if beside.open is not None:
+            before = self.open_of(place)
+            for number, (id_, escalation) in enumerate(beside.open.items()):
+                known = before.get(id_)
+                if known != escalation:
+                    self.put_escalation(escalation, number if known is None else None, now)
+            held.open = dict(beside.open)
+        for escalation in beside.closed:
+            self.put_escalation(escalation, None, now)
+        for number, event in enumerate(beside.events):
+            assert held.stored is not None
+            self.put_event(number, held.stored.id, now, event)
+
+
+class DurableStorage(ABC):
+    """A storage whose commits are transactions: every read asks the store, records are kept decoded beside it.
+
+    A storage gives the methods without a body, and the rest of ``Storage``.
+
+    Args:
+        place: which store it is, for messages; without passwords.
+        identity: the same for all in this process that use the same store.
+        replica: the store's name in dots.
+        last: number and time of its last commit.
+        cache: how many bytes of records are kept decoded; what is kept is used only as long as it is the newest.
+    """
+
+    live: ClassVar[bool] = False
+    limits = Limits()
+
+    projection: Projection
+
+    def __init__(self, place: str, identity: str, replica: str, last: Head, cache: int) -> None:
+        self.place = place
+        self.replica = replica
+        self._cache = RecordCache(cache)
+        self._clock = 0.0
+        self._models: set[str] = set()  # those whose shapes are stored
+        self._shapes: dict[str, str] = {}
+        self._course = course_of(identity, replica, *last)
+        self._looking_since = -1
+
+    # -- what a storage gives ------------------------------------------------------------------------------------
+
+    is_near: bool
+    """Whether to read a number from the store is a matter of microseconds, and waits for nobody."""
+
+    @property
+    @abstractmethod
+    def source(self) -> Source:
+        """What loading a document may ask outside of transactions."""
+
+    @abstractmethod
+    def transact(self, work: Callable[[UnitOfWork], Any], first: Place) -> Any:
+        """Runs ``work`` in a transaction and commits; again only if nothing of it was committed. When this returns, it
+        survives a crash.
+
+        Args:
+            first: the document that it begins with.
+
+        Raises:
+            StorageError: the store cannot be used; nothing was committed.
+        """
+
+    @abstractmethod
+    def head(self) -> Head:
+        """Reads number and time of the last commit."""
+
+    @abstractmethod
+    def find(self, place: Place) -> tuple[Head, StoredDocument | None]:
+        """Reads a document, and the number and time of the last commit beside it."""
+
+    @abstractmethod
+    def real_time(self) -> float:
+        """Tells the time by the clock that all processes with this store share."""
+
+    @abstractmethod
+    def about(self, at: float) -> float:
+        """Tells what that clock showed at a time of this process's monotonic clock."""
+
+    @abstractmethod
+    def surely(self, at: float) -> float:
+        """Tells a time before that: what other processes committed before the one was committed before the other,
+        whatever the error of clocks."""
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def attach(self, projection: Projection) -> None:
+        self.projection = projection
+
+    def create(self, *_: Any) -> int:
+        return 0  # there is no shorter way
+
+    def knows_model(self, model: str) -> bool:
+        """Tells whether the shape of a model is surely stored."""
+        return model in self._models
+
+    def commit(self, namespace: Namespace, key: str, update: Update) -> None:
+        self.commit_all([(namespace, key, update)])
+
+    def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
+        if not updates:
+            return
+        tried: list[range] = []
+
+        def run(unit: UnitOfWork) -> Any:
+            for numbers in tried:  # of a transaction that was not committed
+                self._course.unmade(numbers)
+            for namespace, key, update in updates:
+                unit.apply((namespace, key), update)
+            own = range(unit.first + 1, unit.n + 1)
+            tried[:] = [own]
+            self._course.making(own)
+            return unit.end(), own, unit.models, unit.clock
+
+        try:
+            made, own, models, clock = self.transact(run, updates[0][:2])
+        except BaseException:
+            for numbers in tried:
+                self._course.unmade(numbers)
+            raise
+        self._models |= models
+        if own:
+            self._course.reach(own[-1], clock)
+        for place, record, saved, size in made:
+            self._cache.put(place, saved, record, size)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def load(self, namespace: Namespace, key: str) -> State | None:
+        return self.peek(namespace, key)[1]
+
+    def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
+        place = (namespace, key)
+        head, stored = self.find(place)
+        self._reach(head)
+        return head[0], self.state_of(stored, place, self.source)
+
+    def state_of(
+        self, stored: StoredDocument | None, place: Place, source: Source, *, private: bool = False
+    ) -> State | None:
+        """Gives the state of a document that was found; a ``private`` one may be changed."""
+        if stored is None or stored.agent is not None:
+            return None if stored is None else self.loaded(stored, place, source)
+        held = self._cache.get(place, stored.saved)
+        if held is not None:
+            return held.copy() if private else held
+        if stored.record is None:  # it was held when the query was made, and has been given up since
+            stored = source.whole(stored)
+        state = self.loaded(stored, place, source)
+        assert isinstance(state, Record)
+        if not private:
+            self._cache.put(place, stored.saved, state, len(stored.record or b""))
+        return state
+
+    def loaded(self, stored: StoredDocument, place: Place, source: Source) -> State:
+        """Gives the state of a document, whatever model it was saved under.
+
+        Raises:
+            DamagedDocumentError: it cannot be read.
+        """
+        try:
+            state, fingerprint = load_state(stored, place), stored.fingerprint
+        except ValueError as error:
+            raise DamagedDocumentError(self.place, *place, str(error)) from error
+        if fingerprint == self.projection.fingerprint(place[0]):
+            return state  # what cannot be told of a model between processes is looked at in each
+        if isinstance(state, Record):
+            state.alien = True
+            return state
+        return self.projection.written_under(self._shape(fingerprint, source), state)
+
+    def _shape(self, fingerprint: str | None, source: Source) -> str | None:
+        """The shape of the model with this fingerprint; ``None`` if it is not known."""
+        if fingerprint is None:
+            return None
+        model = fingerprint.partition("?")[0]
+        if model not in self._shapes:
+            shape = source.shape(model)
+            if shape is None:
+                return None
+            self._shapes[model] = shape
+        return self._shapes[model]
+
+    def reading(self) -> Any:
+        return nullcontext()
+
+    def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
+        self._cache.clear()
+
+    # -- what was there when -------------------------------------------------------------------------------------
+
+    def beginning(self, began: Instant | float) -> Beginning:
+        """What was committed by others between what is known of the store and the beginning is told by the store's
+        clock, on the side of "not yet"; if it was looked at in the beginning, nothing was."""
+        course, about, surely = self._course, self.about, self.surely
+        if not isinstance(began, Instant):
+            at = time.monotonic() - (time.time() - began)
+            return Beginning(beyond=lambda n, when: when < (about(at) if course.is_own(n) else surely(at)))
+        if began.wall is None and began.tick > self._looking_since >= 0 and clocks.is_looking(self._look):
+            return Beginning(course.at(began.tick))
+        # The wall's clock may have stepped since: the lower of what it showed and would have shown decides.
+        most = began.wall if began.wall is not None and self.is_near else math.inf
+        return Beginning(
+            course.at(began.tick), lambda n, when: when < min(surely(began.at), most) and not course.is_own(n)
+        )
+
+    def expect_tasks(self) -> None:
+        if self.is_near and self._looking_since < 0:
+            self._looking_since = clocks.latest
+            clocks.look_before(self._look)
+
+    def _look(self) -> None:
+        try:
+            self._course.reach(*self.head())
+        except StorageError as error:
+            log.debug("What was committed when a task began is told by what was known before (%s)", error)
+
+    def _reach(self, head: Head) -> None:
+        self._clock = max(self._clock, head[1])
+        self._course.reach(*head)
+
+    def now(self) -> Head:
+        head = self.head()
+        self._reach(head)
+        return head[0], self.time()
+
+    def time(self) -> float:
+        return max(self._clock, self.real_time())
