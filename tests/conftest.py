@@ -10,6 +10,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from hypothesis import HealthCheck, settings
 
-from concordant.storage import PostgresOptions, SqliteOptions, Storage, open_storage
+from concordant.storage import PostgresOptions, SqliteOptions, Storage, open_storage, opening as opening_module
 from concordant.workspace import workspace as workspace_module
 
 # CrewAI has an environment of its own, in which `make test` runs these.
@@ -111,6 +112,19 @@ def postgres_urls(postgres_server: str) -> Callable[[], str]:
     return make
 
 
+@pytest.fixture(scope="session", autouse=True)
+def folder_scheme() -> Iterator[None]:
+    """Has urls ``folder://...`` opened by examples/folder_storage.py, as an installed package would have it."""
+    examples = str(Path(__file__).parent.parent / "examples")
+    sys.path.append(examples)
+    entry = EntryPoint("folder", "folder_storage:open_folder", opening_module.GROUP)
+    found = opening_module._others
+    opening_module._others = lambda: {**found(), "folder": entry}  # type: ignore[assignment]
+    yield
+    opening_module._others = found
+    sys.path.remove(examples)
+
+
 @pytest.fixture
 def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str | None]:
     """A function that gives, for a kind of storage, the url of a store that nobody has used yet."""
@@ -119,6 +133,7 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str],
         "memory": lambda: None,
         "sqlite": lambda: f"sqlite:///{tmp_path}/{next(numbers)}.db",
         "postgres": lambda: request.getfixturevalue("postgres_urls")(),
+        "folder": lambda: f"folder://{tmp_path}/{next(numbers)}",
     }
     return lambda kind: urls[kind]()
 
@@ -137,6 +152,7 @@ def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPa
             "memory": None,
             "sqlite": SqliteOptions(synchronous="normal", cache=0 if uncached else 32 * 1024 * 1024),
             "postgres": PostgresOptions(pool_size=4, cache=0 if uncached else 32 * 1024 * 1024),
+            "folder": None,
         }
 
         def opening(url: str | None, replica: str | None, journal: int, settings: Any) -> Storage:

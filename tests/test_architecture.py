@@ -24,6 +24,7 @@ LAYERS = [
     "escalation",
     "storage",
     "workspace",
+    "testing",
     "tooling",
     "bench",
     "desk",

@@ -19,7 +19,8 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 import concordant_langgraph
-from concordant import Counter, Escalation, Scalar, Set, Text
+from concordant import Counter, Escalation, Scalar, Set, Text, Workspace
+from concordant_langgraph import MergeStore
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -39,6 +40,10 @@ def run(name: str, capsys: pytest.CaptureFixture[str]) -> str:
     """Runs an example as a program; returns what it printed."""
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
     return capsys.readouterr().out
+
+
+def without_times(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.count(":") < 2]
 
 
 def test_every_example_is_tested() -> None:
@@ -69,9 +74,6 @@ def test_demo_shows_what_is_lost_and_what_is_kept(capsys: pytest.CaptureFixture[
 
 def test_demo_shows_the_same_every_time(capsys: pytest.CaptureFixture[str]) -> None:
     """Apart from the times of the contenders, two runs of the demo print the same."""
-
-    def without_times(text: str) -> list[str]:
-        return [line for line in text.splitlines() if line.count(":") < 2]
 
     assert without_times(run("demo.py", capsys)) == without_times(run("demo.py", capsys))
 
@@ -275,3 +277,28 @@ def test_the_inbox_misses_nothing_over_a_crash() -> None:
         "open: []",
         "values: {'launch': 'final', 'budget': 'final'}",
     ]
+
+
+def test_a_storage_of_ones_own_is_played(capsys: pytest.CaptureFixture[str]) -> None:
+    """The storage in a folder keeps what two processes wrote at once, the question, and the decision."""
+    shown = run("folder_storage.py", capsys)
+    assert "both are kept: ['from ada', 'from bob']" in shown
+    assert "asked: [('bob', 'final'), ('ada', 'draft')]" in shown
+    assert "decided: final ['resolve', 'write', 'write']" in shown
+
+
+def test_the_demo_is_played_on_a_storage_of_ones_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The demo shows the same on the storage in a folder as in memory: nothing of it depends on where it is kept."""
+    stores: list[MergeStore] = []
+
+    def on_folder(schemas: Any) -> MergeStore:
+        stores.append(MergeStore(workspace=Workspace(f"folder://{tmp_path}/{len(stores)}", schemas=schemas)))
+        return stores[-1]
+
+    here = without_times(run("demo.py", capsys))
+    monkeypatch.setattr(concordant_langgraph, "MergeStore", on_folder)
+    assert without_times(run("demo.py", capsys)) == here and len(stores) == 3
+    for store in stores:
+        store.workspace.close()

@@ -15,7 +15,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return  # it says itself
     long = metafunc.module.__name__.rpartition(".")[2] in LONG
     postgres = pytest.param("postgres", marks=pytest.mark.torture) if long else "postgres"
-    metafunc.parametrize("storage", ["memory", "sqlite", postgres], indirect=True)
+    folder = pytest.param("folder", marks=pytest.mark.torture)  # somebody else's: examples/folder_storage.py
+    metafunc.parametrize("storage", ["memory", "sqlite", postgres, folder], indirect=True)
 
 
 @pytest.fixture(autouse=True)

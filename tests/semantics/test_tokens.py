@@ -60,7 +60,10 @@ def elsewhere(ws: Workspace, storage: str) -> Workspace:
 
 def url_of(ws: Workspace) -> str:
     """The url of a workspace's database."""
-    database: Any = ws.storage.database  # type: ignore[attr-defined]
+    storage: Any = ws.storage
+    database = getattr(storage, "database", None)
+    if database is None:
+        return str(storage.place)
     return database._url if hasattr(database, "_url") else f"sqlite:///{database.path}"
 
 

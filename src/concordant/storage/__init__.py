@@ -1,4 +1,4 @@
-"""Where records and the journal live. One file per storage, all behind ``concordant.storage.base.Storage``."""
+"""Where records and the journal live: in memory, in a database, or in any ordered key-value store."""
 
 from concordant.storage.base import (
     Beginning,
@@ -19,8 +19,9 @@ from concordant.storage.base import (
 )
 from concordant.storage.clocks import Instant
 from concordant.storage.conditions import Condition
+from concordant.storage.keyvalue import KeyValueReader, KeyValueStorage, KeyValueStore, KeyValueWriter
 from concordant.storage.memory import MemoryStorage
-from concordant.storage.opening import PostgresOptions, SqliteOptions, open_storage
+from concordant.storage.opening import PostgresOptions, SqliteOptions, open_storage, plugged
 
 __all__ = [
     "Beginning",
@@ -30,6 +31,10 @@ __all__ = [
     "Examined",
     "Forgotten",
     "Instant",
+    "KeyValueReader",
+    "KeyValueStorage",
+    "KeyValueStore",
+    "KeyValueWriter",
     "Knowledge",
     "MemoryStorage",
     "Place",
@@ -44,4 +49,5 @@ __all__ = [
     "Totals",
     "Update",
     "open_storage",
+    "plugged",
 ]

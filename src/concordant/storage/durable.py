@@ -422,6 +422,9 @@ class DurableStorage(ABC):
         except StorageError as error:
             log.debug("What was committed when a task began is told by what was known before (%s)", error)
 
+    def _stop_looking(self) -> None:
+        clocks.look_no_more(self._look)
+
     def _reach(self, head: Head) -> None:
         self._clock = max(self._clock, head[1])
         self._course.reach(*head)

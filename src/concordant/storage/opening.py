@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Any, Literal, TypeAlias
 
 from concordant.causal import may_name_replica
 from concordant.errors import ConcordantError, told
 from concordant.storage.base import Storage
+from concordant.storage.keyvalue import KeyValueStorage, KeyValueStore
 from concordant.storage.memory import MemoryStorage
 from concordant.storage.urls import without_password
 
-__all__ = ["GROUP", "Opener", "PostgresOptions", "SqliteOptions", "open_storage"]
+__all__ = ["GROUP", "Opener", "PostgresOptions", "SqliteOptions", "open_storage", "plugged"]
 
 GROUP = "concordant.storages"
 """The group of entry points in which a package names what opens the urls of a scheme: ``scheme = "module:name"``."""
 
-Opener: TypeAlias = "Callable[[str, str | None, Any], Storage]"
+Opener: TypeAlias = "Callable[[str, str | None, Any], Storage | KeyValueStore]"
 """Opens the store that a url names: (url, the store's name in dots or ``None``, ``options=`` of the workspace)."""
 
 _OURS = {
@@ -93,13 +95,46 @@ def open_storage(url: str | None, replica: str | None, journal: int, options: An
     scheme = url.partition(":")[0]
     if scheme in _OURS:
         module, _, name = _OURS[scheme].partition(":")
-        opener: Opener = getattr(import_module(module), name)
+        opener: Opener = getattr(_imported(module), name)
     elif scheme in (others := _others()):
         opener = others[scheme].load()
     else:
         known = f" Installed packages open {', '.join(sorted(others))} too." if others else ""
         raise ConcordantError(f"no storage for {told(without_password(url))}. {_EXAMPLE}.{known}")
-    return opener(url, replica, options)
+    return _whole(opener(url, replica, options), replica)
+
+
+def plugged(storage: Any, url: str | None, replica: str | None, options: Any) -> Storage:
+    """Gives the storage that a workspace was given.
+
+    Args:
+        storage: a ``Storage``, or a ``KeyValueStore`` of which one is made.
+        url: of the workspace, which has to name none beside it; so ``options``, the settings of what a url names.
+        replica: the store's name in dots; that of a ``Storage`` is its own.
+
+    Raises:
+        ConcordantError: it is no storage, or one was named in two ways.
+    """
+    if url is not None or options is not None:
+        raise ConcordantError("storage= is where the workspace is kept: leave out the url, and options=")
+    if not isinstance(storage, KeyValueStore) and not hasattr(storage, "commit_all"):
+        mend = "Give a KeyValueStore (docs/storages.md), or what concordant.storage.open_storage(...) gives"
+        raise ConcordantError(f"storage={told(storage)} is no storage. {mend}")
+    found = _whole(storage, replica)
+    if replica is not None and found.replica != replica:
+        raise ConcordantError(f"storage= is the store {found.replica!r}, not {replica!r}: leave out replica=")
+    return found
+
+
+def _whole(found: Storage | KeyValueStore, replica: str | None) -> Storage:
+    return KeyValueStorage(found, replica=replica) if isinstance(found, KeyValueStore) else found
+
+
+def _imported(module: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ConcordantError("Postgres needs a driver: pip install 'concordant[postgres]'") from error
 
 
 @cache

@@ -11,14 +11,10 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import psycopg
+from psycopg_pool import ConnectionPool
+
 from concordant.errors import ConcordantError, StorageBusyError, StorageError, told
-
-try:
-    import psycopg
-    from psycopg_pool import ConnectionPool
-except ImportError as error:
-    raise ConcordantError("Postgres needs a driver: pip install 'concordant[postgres]'") from error
-
 from concordant.storage.base import Listener
 from concordant.storage.clocks import SharedClock
 from concordant.storage.conditions import Condition, for_postgres

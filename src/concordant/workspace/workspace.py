@@ -10,7 +10,7 @@ from concordant.causal import VersionVector
 from concordant.errors import ConcordantError, told
 from concordant.escalation import Escalation
 from concordant.limits import Limits
-from concordant.storage import open_storage
+from concordant.storage import KeyValueStore, Storage, open_storage, plugged
 from concordant.workspace.calls import Calls, Listing
 from concordant.workspace.checking import Checked
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
@@ -42,6 +42,8 @@ class Workspace(Calls):
         replica: this store's name in dots; made up if not given. No two stores may share one.
         limits: what is refused, or shown in part (``Limits``, docs/limits.md).
         options: settings of the database (``SqliteOptions``).
+        storage: where it is kept, instead of a url: a ``KeyValueStore`` of your own (docs/storages.md), or a whole
+            ``Storage``; of one workspace, and closed with it.
 
     Raises:
         SchemaError: lists every fault of every model at once.
@@ -67,15 +69,19 @@ class Workspace(Calls):
         replica: str | None = None,
         options: Any = None,
         limits: Limits | None = None,
+        storage: Storage | KeyValueStore | None = None,
     ) -> None:
         limits = Limits() if limits is None else limits
         registry = Registry({} if schemas is None else schemas, undeclared, limits)
         _check_settings(journal, read_marks, frame_key, replica)
         if not isinstance(limits, Limits):
             raise ConcordantError(f"limits= is Limits(...), not {told(limits)}")
-        storage = open_storage(url, replica, journal, options)
-        storage.limits = limits
-        super().__init__(storage, registry, read_marks)
+        if storage is None:
+            kept = open_storage(url, replica, journal, options)
+        else:
+            kept = plugged(storage, url, replica, options)
+        kept.limits = limits
+        super().__init__(kept, registry, read_marks)
         self._frame_key = frame_key
 
     async def aget(

@@ -14,7 +14,6 @@ from concordant.causal import VersionVector
 from concordant.errors import DamagedDocumentError
 from concordant.escalation import Escalation, Event
 from concordant.record import Record
-from concordant.storage import clocks
 from concordant.storage.base import (
     Examined,
     Forgotten,
@@ -350,7 +349,7 @@ class SqlStorage(DurableStorage):
         return done
 
     def close(self) -> None:
-        clocks.look_no_more(self._look)
+        self._stop_looking()
         self.events.closed = True
         self.database.close()
 
