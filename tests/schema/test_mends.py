@@ -350,6 +350,25 @@ WRONG: list[Wrong] = [
         "List on an optional list", A[list[str] | None, List()], None, "Leave out None", A[list[str], List()], [], ["a"]
     ),
     row(
+        "a List by a field",
+        A[list[Item], List(by="id")],
+        [],
+        r'Set\(by="id"\)',
+        A[list[Item], Set(by="id")],
+        [],
+        [{"id": "a", "n": 1}],
+    ),
+    row(
+        "a List of plain records by a field",
+        A[list[Simple], List(by="id")],
+        [],
+        r'Set\(by="id"\)',
+        A[list[Simple], Set(by="id")],
+        [],
+        [{"id": "a", "n": 1}],
+    ),
+    row("a List of texts by a field", A[list[str], List(by="id")], [], r"List\(\)", A[list[str], List()], [], ["a"]),
+    row(
         "List of state models",
         A[list[Item], List()],
         [],

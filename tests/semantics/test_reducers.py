@@ -171,3 +171,9 @@ def test_a_value_of_another_kind_is_refused(kind: Any, left: Any, right: Any) ->
     assert refused.value.kind == kind.name
     assert refused.value.kind in str(refused.value) and "Return what the node adds" in str(refused.value)
     assert isinstance(refused.value, ConcordantError) and isinstance(refused.value, TypeError)
+
+
+def test_a_list_by_a_field_is_no_reducer() -> None:
+    """Records that merge by a field are told to be a set, where no schema has refused them."""
+    with pytest.raises(InvalidContributionError, match=r"declare Set\(by='id'\)"):
+        List(by="id")([{"id": "a"}], [{"id": "a"}])

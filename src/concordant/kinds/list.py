@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field as option
 from typing import Any, ClassVar
 
+from concordant.errors import InvalidContributionError
 from concordant.kinds.base import Field, Look
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
@@ -30,6 +31,7 @@ class List(Reducer):
 
     Args:
         grow_only: what an edit adds is appended, its removals do not count.
+        by: refused by the schema, which names ``Set(by=...)``: items of a list do not merge.
 
     >>> List(grow_only=True).grow_only
     True
@@ -38,10 +40,14 @@ class List(Reducer):
     """
 
     grow_only: bool = False
+    by: str | None = option(default=None, repr=False)
 
     name: ClassVar[str] = "list"
 
     def __call__(self, left: Any, right: Any) -> Any:
+        if self.by is not None:
+            problem = f"records to be merged by {self.by!r}, which a list does not do: declare Set(by={self.by!r})"
+            raise InvalidContributionError(self.name, right, problem)
         for items in (left, right):
             if not isinstance(items, (list, tuple)):
                 raise self._refused(items, "a list")

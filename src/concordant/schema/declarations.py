@@ -446,6 +446,14 @@ def _list(
         faults.append(_misfit(path, kind, annotation, mend))
         return None
     bare, _ = split_annotation(element)
+    if kind.by is not None:
+        by = f'by="{kind.by}"'
+        keyed = is_model(bare) and kind.by in fields_in(bare)
+        mend = f"Use Set({by}): it merges the records one by one, in the order in which they were added"
+        faults.append(
+            Fault(path, f"List({by}): a list does not merge its items", mend if keyed else "Use List() for whole items")
+        )
+        return None
     if any(is_state_model(member) for member in members_of(element)):
         mend = 'Use Set(by="id") to merge the records field by field, or leave the kinds out of the model of the items'
         faults.append(Fault(path, f"List() on a list of {type_name(bare)}, whose kinds would say nothing", mend))

@@ -82,7 +82,7 @@ def _options(kind: Any) -> dict[str, str]:
     """The options of a kind. A function that resolves is asked once, and its answer is a write: it shows nothing."""
     if not is_dataclass(kind):
         return {}
-    given = {option.name: getattr(kind, option.name) for option in fields(kind)}
+    given = {option.name: getattr(kind, option.name) for option in fields(kind) if option.repr}
     return {name: "function" if callable(value) else repr(value) for name, value in given.items()}
 
 
