@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from concordant import Agent, Schema, Workspace
+from concordant import Agent, Schema, SqliteOptions, Workspace
 
 from .zoo import Everything
 
@@ -21,7 +21,9 @@ Call = Callable[[Workspace, Any], Any]
 
 def opened(url: str | None) -> Workspace:
     """A store with a document of every kind, an open question, and a document without a model."""
-    ws = Workspace(url, schemas={SPACE: Everything, ("strict",): Schema(Everything, on_invalid="raise")})
+    options = SqliteOptions(synchronous="normal") if url and url.startswith("sqlite") else None
+    schemas = {SPACE: Everything, ("strict",): Schema(Everything, on_invalid="raise")}
+    ws = Workspace(url, schemas=schemas, options=options)
     ws.agent("ada").write(*PLACE, {"status": "ready", "tags": ["a"], "notes": "Hello.", "votes": 1, "steps": ["one"]})
     ada, bob = ws.agent("ada"), ws.agent("bob")
     ada.write(*PLACE, {"status": "draft"})
