@@ -464,14 +464,14 @@ def test_names_and_keys_are_quoted_like_values(mark: str) -> None:
 def test_changes_of_one_text_side_by_side_both_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two calls of one message that were both made from the same text, neither takes the other's change back."""
     team = Team(notes="The first point.\nThe second point.")
-    both, seen_by = threading.Barrier(2), amending.as_seen_by
+    both, seen_by = threading.Barrier(2), amending.Amending.as_seen_by
 
     def as_seen_by(*given: Any) -> Any:
         found = seen_by(*given)
         both.wait(10)
         return found
 
-    monkeypatch.setattr(amending, "as_seen_by", as_seen_by)
+    monkeypatch.setattr(amending.Amending, "as_seen_by", as_seen_by)
     team.run(
         READ,
         [

@@ -13,7 +13,6 @@ from langgraph.types import Command, RetryPolicy, interrupt
 from pydantic import BaseModel
 
 from concordant import Counter, InvalidTokenError, Scalar, Set
-from concordant.workspace import amending
 from concordant_langgraph import MergeStore, memory_tools
 
 NS = ("briefs",)
@@ -109,9 +108,9 @@ def test_tools_act_by_what_the_token_showed() -> None:
     assert [e.path for e in store.escalations()] == [("status",)]
     store.put(NS, "other", {"status": "draft"})
     with store.acting_as("maria", seen=token), pytest.raises(InvalidTokenError):
-        amending.withdraw(store.workspace, [(NS, "other")])
+        store.workspace.amending.withdraw([(NS, "other")])
     with store.acting_as("maria", seen=token):
-        amending.withdraw(store.workspace, [(NS, "k")])
+        store.workspace.amending.withdraw([(NS, "k")])
     assert {e.reason for e in store.escalations()} == {"delete", "scalar"}
 
 

@@ -51,9 +51,9 @@ def numbers_are_not_compared(patch: Patch) -> None:
         found = examined(workspace, quarantine)  # type: ignore[arg-type]
         return found._replace(problems=tuple(p for p in found.problems if p.namespace))
 
-    from concordant.workspace import keeping
+    from concordant.workspace import maintaining
 
-    patch.setattr(keeping, "check", blind)
+    patch.setattr(maintaining, "check", blind)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from concordant.sequence import trim
 from concordant.storage import MemoryStorage
-from concordant.workspace import replication
+from concordant.workspace import replicating
 
 from ..properties.fuzz import explore
 from ..properties.team import team_history
@@ -26,8 +26,8 @@ Patch = pytest.MonkeyPatch
 
 def gaps_are_not_noticed(patch: Patch) -> None:
     """Whatever a frame leaves out is taken for known."""
-    unpack = replication.unpack
-    patch.setattr(replication, "unpack", lambda frame, key: unpack(frame, key)._replace(since={}))
+    unpack = replicating.unpack
+    patch.setattr(replicating, "unpack", lambda *given: unpack(*given)._replace(since={}))
 
 
 def too_much_is_left_out(patch: Patch) -> None:
@@ -76,6 +76,6 @@ def test_g3_a_mutant_that_forgets_what_others_know_is_noticed(monkeypatch: Patch
 
 def test_g12_a_mutant_that_lets_stale_stores_in_is_noticed(monkeypatch: Patch) -> None:
     """What was deleted comes back."""
-    monkeypatch.setattr(replication, "_meet", lambda ours, frame: None)
+    monkeypatch.setattr(replicating, "_meet", lambda ours, frame: None)
     with pytest.raises(pytest.fail.Exception):
         a_store_that_was_away_too_long_is_refused()

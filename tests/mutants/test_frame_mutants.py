@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from concordant.workspace import replication
+from concordant.workspace import replicating
 from concordant.workspace.quarantine import Quarantine
 
 from ..properties.fuzz import failure
@@ -19,12 +19,12 @@ Patch = pytest.MonkeyPatch
 
 def nothing_is_checked(patch: Patch) -> None:
     """A frame is joined document by document, as it comes."""
-    patch.setattr(replication, "_check", lambda workspace, documents: None)
+    patch.setattr(replicating, "_check", lambda *_: None)
 
 
 def shapes_are_not_checked(patch: Patch) -> None:
     """Only a trial join stands between a forgery and the records."""
-    patch.setattr(replication, "check_record", lambda record, root, until: None)
+    patch.setattr(replicating, "check_record", lambda *_: None)
 
 
 def refused_frames_are_forgotten(patch: Patch) -> None:

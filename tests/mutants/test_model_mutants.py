@@ -15,7 +15,7 @@ from concordant.kinds import policies, record
 from concordant.record import defaults
 from concordant.schema import declarations, equality, fidelity, incoming, keys, spelling
 from concordant.values import canonical
-from concordant.workspace import draft, engine
+from concordant.workspace import draft, writing
 
 from ..schema import test_mends as mends, test_ordinary as ordinary, test_validators as validators
 
@@ -86,7 +86,7 @@ def a_crash_is_no_verdict(patch: Patch) -> None:
 @mutant(ordinary.test_untouched_defaults_are_never_written_nor_contested)
 def edits_write_all_fields_of_records(patch: Patch) -> None:
     """The defaults that a reader was shown are claimed as written."""
-    patch.setattr(engine, "untouched_left_out", lambda field, before, after: after)
+    patch.setattr(writing, "untouched_left_out", lambda field, before, after: after)
 
 
 @mutant(ordinary.test_untouched_defaults_are_never_written_nor_contested)

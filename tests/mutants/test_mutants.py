@@ -26,8 +26,8 @@ from concordant.workspace import (
     decisions,
     expiry,
     inbox,
-    replication,
-    workspace,
+    reading,
+    replicating,
 )
 
 from ..properties.checks import CHECKS
@@ -121,7 +121,7 @@ def identity_depends_on_the_replica(patch: Patch) -> None:
 @mutant("g4")
 def joining_keeps_only_ours(patch: Patch) -> None:
     """An import changes nothing here but the version vector."""
-    patch.setattr(replication, "join", lambda record, other: ())
+    patch.setattr(replicating, "join", lambda record, other: ())
 
 
 @mutant("g5")
@@ -134,7 +134,7 @@ def retries_are_not_recognised(patch: Patch) -> None:
 def imports_always_commit(patch: Patch) -> None:
     """An import of what is known commits again."""
     patch.setattr(
-        replication,
+        replicating,
         "joined_vector",
         lambda record, other: {**record.vector, "again": len(record.arrivals) + 1},
     )
@@ -149,12 +149,12 @@ def confirmations_are_forgotten(patch: Patch) -> None:
 @mutant("g7")
 def reading_raises_on_a_contest(patch: Patch) -> None:
     """A read of a contested document fails."""
-    read = workspace.Workspace._document
+    read = reading.Reading.document_of
 
     def strict(self: Any, *args: Any, **kwargs: Any) -> Any:
         return read(self, *args, **{**kwargs, "strict": True})
 
-    patch.setattr(workspace.Workspace, "_document", strict)
+    patch.setattr(reading.Reading, "document_of", strict)
 
 
 @mutant("g7")

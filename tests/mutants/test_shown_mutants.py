@@ -8,9 +8,9 @@ import pytest
 
 from concordant import ConcordantError
 from concordant.tooling import answers, quoting, wording
-from concordant.workspace import amending, scoping, shown
+from concordant.workspace import amending, grounds, scoping, showings
 from concordant.workspace.scope import Scope
-from concordant_langgraph import attempts, provider, store, toolcalls
+from concordant_langgraph import attempts, provider, toolcalls
 
 from ..langgraph import test_shown
 
@@ -33,7 +33,7 @@ def mutant(check: Callable[[], None]) -> Callable[[Callable[[Patch], None]], Cal
 @mutant(lambda: test_shown.test_a_stale_overwrite_escalates(False))
 def sights_are_forgotten(patch: Patch) -> None:
     """Each call is judged by what was there when it began."""
-    patch.setattr(shown.Showings, "add", lambda *_: None)
+    patch.setattr(showings.Showings, "add", lambda *_: None)
 
 
 @mutant(lambda: test_shown.test_a_stale_overwrite_escalates(False))
@@ -57,13 +57,13 @@ def calls_of_a_message_are_strangers(patch: Patch) -> None:
 @mutant(test_shown.test_a_look_beside_a_call_is_no_sight_of_it)
 def looks_count_at_once(patch: Patch) -> None:
     """What any call of the run is shown has decided all others."""
-    patch.setattr(shown, "decided_by", lambda *_: True)
+    patch.setattr(grounds, "decided_by", lambda *_: True)
 
 
 @mutant(test_shown.test_what_an_agent_is_shown_another_has_not_seen)
 def all_agents_see_what_one_is_shown(patch: Patch) -> None:
     """Sights are those of everybody."""
-    sights = shown.Showings()
+    sights = showings.Showings()
     patch.setattr(scoping.Scoping, "_showings_of", lambda *_: sights)
 
 
@@ -108,7 +108,7 @@ def a_read_inside_a_write_counts(patch: Patch) -> None:
 @mutant(lambda: test_shown.test_a_read_inside_a_write_is_no_sight_of_the_agent(True, True, True))
 def what_a_tool_reads_is_shown_to_nobody(patch: Patch) -> None:
     """A get of a tool that only looks is forgotten."""
-    patch.setattr(store, "note_read", lambda *_: None)
+    patch.setattr(amending.Amending, "note_read", lambda *_: None)
 
 
 @mutant(lambda: test_shown.test_names_and_keys_are_quoted_like_values("\n"))
@@ -120,7 +120,7 @@ def names_stand_as_they_are(patch: Patch) -> None:
 @mutant(test_shown.test_an_agent_without_a_name_is_told_which_side_is_its_own)
 def authors_are_told_by_name_alone(patch: Patch) -> None:
     """Whoever has the same name is taken for the author."""
-    patch.setattr(answers, "is_mine", lambda scoping, scope, agent, origin: agent == scope.agent)
+    patch.setattr(amending, "is_mine", lambda scoping, scope, agent, origin: agent == scope.agent)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

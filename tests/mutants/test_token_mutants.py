@@ -9,11 +9,11 @@ import pytest
 from hypothesis import Phase, given as drawn, settings
 
 from concordant import ConcordantError, HistoryExpiredError
-from concordant.workspace import calls, history, reading, scoping, token
-from concordant.workspace.engine import Engine
+from concordant.workspace import deciding, document as document_module, history, reading, scoping, token
 from concordant.workspace.reading import Reading
 from concordant.workspace.scope import Scope
 from concordant.workspace.states import version_of
+from concordant.workspace.writing import Writing
 
 from ..properties import test_tokens as properties
 from ..semantics import test_decisions_by_id as decisions, test_tokens as tokens
@@ -42,7 +42,7 @@ def histories_differ(history: properties.Histories, space: tuple[str, ...]) -> N
     properties.compare(history, space, lambda: None)
 
 
-as_of: Any = Reading._as_of
+as_of: Any = Reading.as_of
 
 
 @mutant(tokens.test_two_who_write_by_one_token_are_concurrent, histories_differ)
@@ -53,14 +53,14 @@ def a_token_has_seen_what_stands_now(patch: Patch) -> None:
         current, found, mark = as_of(self, namespace, key, version)
         return current, found, mark._replace(at=version_of(self.storage.load(namespace, key)))
 
-    patch.setattr(Reading, "_as_of", now)
+    patch.setattr(Reading, "as_of", now)
 
 
 @mutant(tokens.test_an_edit_starts_from_what_the_token_showed, histories_differ)
 def an_edit_reads_anew(patch: Patch) -> None:
     """The draft of an edit by token shows what stands now."""
     patch.setattr(
-        Engine, "_as_shown", lambda self, scope, sight, namespace, key: self._read_as(scope, namespace, key)[1]
+        Writing, "_as_shown", lambda self, scope, sight, namespace, key: self.reading.read_as(scope, namespace, key)[1]
     )
 
 
@@ -72,7 +72,7 @@ def what_was_shown_is_not_known(patch: Patch) -> None:
         current, found, mark = as_of(self, namespace, key, version)
         return current, found, mark._replace(base={})
 
-    patch.setattr(Reading, "_as_of", without_base)
+    patch.setattr(Reading, "as_of", without_base)
 
 
 @mutant(tokens.test_a_documents_token_says_more_of_it_than_a_later_moment)
@@ -86,27 +86,27 @@ def every_document_is_the_tokens(patch: Patch) -> None:
     """A token is taken for one of whatever is written."""
     for module in (token, reading):
         patch.setattr(module, "digest_of", lambda namespace, key: b"\0" * 6)
-    patch.setattr(reading, "shown_digest", lambda body: b"\0" * 4)
+    patch.setattr(document_module, "shown_digest", lambda body: b"\0" * 4)
     patch.setattr(token, "shown_digest", lambda body: b"\0" * 4)
 
 
 @mutant(tokens.test_a_token_of_another_document_is_refused)
 def other_documents_are_open_to_all(patch: Patch) -> None:
     """With a token of one document somebody writes to another as one who has seen nothing of it."""
-    recall: Any = Reading._recall
+    recall: Any = Reading.recall
 
     def lenient(self: Reading, scope: Scope, namespace: Any, key: str) -> None:
         if scope.sight is not None and scope.sight.upto is None:
             scope.sight = scope.sight._replace(upto=0)
         recall(self, scope, namespace, key)
 
-    patch.setattr(Reading, "_recall", lenient)
+    patch.setattr(Reading, "recall", lenient)
 
 
 @mutant(tokens.test_a_store_that_was_restored_refuses_what_it_does_not_have)
 def numbers_are_believed(patch: Patch) -> None:
     """That another history has the same numbers is not noticed."""
-    for module in (token, reading):
+    for module in (token, document_module):
         patch.setattr(module, "shown_digest", lambda body: b"\0" * 4)
 
 
@@ -143,7 +143,7 @@ def an_expired_history_is_the_present(patch: Patch) -> None:
             return state
 
     patch.setattr(reading, "state_shown", guess)
-    patch.setattr(reading, "shown_digest", lambda body: b"\0" * 4)
+    patch.setattr(document_module, "shown_digest", lambda body: b"\0" * 4)
     patch.setattr(token, "shown_digest", lambda body: b"\0" * 4)
 
 
@@ -182,14 +182,16 @@ def puts_by_token_are_nobodys(patch: Patch) -> None:
 @mutant(decisions.test_by_id_nobody_takes_over)
 def whoever_claims_by_id_has_looked(patch: Patch) -> None:
     """A claim by id is taken for one of somebody who has seen the present claim."""
-    patch.setattr(calls, "replace", lambda escalation, **changes: escalation)
+    patch.setattr(deciding, "replace", lambda escalation, **changes: escalation)
 
 
 @mutant(decisions.test_a_decision_by_id_is_pinned_to_its_version)
 def decisions_by_id_are_of_what_there_is(patch: Patch) -> None:
     """The version that was looked at is not looked at."""
     patch.setattr(
-        calls.Calls, "_meant", lambda self, escalation, version: self.escalation(getattr(escalation, "id", escalation))
+        deciding.Deciding,
+        "_meant",
+        lambda self, escalation, version: self.escalation(getattr(escalation, "id", escalation)),
     )
 
 

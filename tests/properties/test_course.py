@@ -39,7 +39,7 @@ def test_in_memory_the_last_commit_before_an_instant_is_known(events: list[str])
         elif event == "two":
             ws.put_all([(AT[0], key, {"x": number}, None, None) for key in "ab"])
         else:
-            good = ws._put(*AT, {"x": -1}, None).update
+            good = ws.writing._put(*AT, {"x": -1}, None).update
             with pytest.raises(Refused):
                 storage.commit_all([(*AT, good), (AT[0], "bad", _refuse)])
         times[storage.n] = storage.clock

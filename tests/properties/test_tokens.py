@@ -153,7 +153,7 @@ def perform(agent: Agent, scope: Scope, space: tuple[str, ...], act: str, given:
     if act in ("write", "again"):
         agent.write(space, KEY, given)
     elif act == "put":
-        agent._workspace.put(space, KEY, given, scope)
+        agent._writing.put(space, KEY, given, scope)
     elif act == "delete":
         agent.delete(space, KEY)
 

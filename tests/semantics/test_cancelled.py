@@ -93,7 +93,7 @@ def test_a_third_execution_beside_two_that_were_cancelled() -> None:
 
 def test_a_strand_that_comes_late_begins_no_execution() -> None:
     """Threads of a cancelled execution that call first at once, with its successor in between, do not come after it."""
-    scoping = workspace(Brief).scoping
+    scoping = workspace(Brief).core.scoping
     one, two = (TaskScope(n, "node", "o", "o", n, 5.0, relation) for n in "12")
     first = scoping._remember(one, Scope.of(one))
     second = scoping._remember(two, Scope.of(two))

@@ -17,10 +17,7 @@ from concordant.tooling.parts import Remarks, shown
 from concordant.tooling.quoting import is_short, quoted
 from concordant.tooling.wording import ToolNames
 from concordant.workspace import Document, Escalation, Workspace
-from concordant.workspace.amending import Amended, Changes, amend
-from concordant.workspace.scope import Scope
-from concordant.workspace.scoping import ANONYMOUS
-from concordant.workspace.shown import is_mine, show
+from concordant.workspace.amending import Amended, Changes
 
 __all__ = ["Answer", "Call", "Subject", "list_conflicts", "read", "resolve", "update"]
 
@@ -66,20 +63,15 @@ class Call(NamedTuple):
     namespace: tuple[str, ...]
     key: str | None
 
-    @property
-    def scope(self) -> Scope:
-        """The scope in force; without one, that of nobody in particular."""
-        return self.workspace.scoping.current() or Scope(ANONYMOUS, "", None)
-
     def is_mine(self, agent: str, origin: str) -> bool:
         """Whether the agent that calls wrote it."""
-        return is_mine(self.workspace.scoping, self.scope, agent, origin)
+        return self.workspace.amending.is_mine(agent, origin)
 
     def shows(self, key: str, at: int, fields: Iterable[str]) -> None:
         """Notes that the answer shows all there is in fields of a document, up to a commit."""
         shown = frozenset(fields)
         if shown:
-            self.workspace.scoping.note_shown((self.namespace, key), self.scope, at, shown)
+            self.workspace.amending.note_shown(self.namespace, key, at, shown)
 
     def escalations(self, state: str) -> list[Escalation]:
         """Those of the document, or of all documents."""
@@ -95,7 +87,7 @@ def read(subject: Subject, call: Call, given: Any) -> Answer:
         if not keys:
             return Answer(f"There is no {subject.what} yet; {subject.names.update} makes one.")
         return Answer(f"The keys of all: {quoted(keys)}. Read one with its key.")
-    document = show(workspace, namespace, key)
+    document = workspace.amending.show(namespace, key)
     if document is None:
         return Answer(f"There is no {subject.title(key)} yet; {subject.names.update} makes it.")
     lines = [f"{subject.title(key)}:", *wording.value_lines(document, subject.root)]
@@ -116,7 +108,7 @@ def update(subject: Subject, call: Call, given: Any) -> Answer:
             raise InvalidWriteError(namespace, key, remarks.faults)
         return Changes(contribution, before, after)
 
-    amended = amend(workspace, namespace, key, plan)
+    amended = workspace.amending.amend(namespace, key, plan)
     if not amended.fields:
         notes = remarks.notes or ["give at least one change"]
         return Answer("\n".join(["Nothing was written:", *(f"- {note}." for note in notes)]), failed=True)
@@ -203,7 +195,7 @@ def _standing(form: Form, given: Any, amended: Amended, document: Document | Non
 
 
 def _decide(call: Call, given: Any, escalation: Escalation) -> None:
-    workspace, by = call.workspace, call.scope.agent
+    workspace, by = call.workspace, call.workspace.amending.agent()
     if given.dismiss:
         workspace.dismiss(escalation, by=by)
     elif given.keep is not None:

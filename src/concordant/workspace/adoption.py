@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from concordant.causal import Stamp, seen_everything
 from concordant.errors import Fault, InvalidWriteError
@@ -12,16 +12,12 @@ from concordant.record.record import BEFORE
 from concordant.schema import Compiled
 from concordant.storage import Desk, Result, State
 from concordant.values import Unstorable, check_numbers, decode, encode
-
-if TYPE_CHECKING:
-    from concordant.workspace.engine import Engine
+from concordant.workspace.core import Core
 
 __all__ = ["adopt"]
 
 
-def adopt(
-    workspace: Engine, namespace: tuple[str, ...], key: str, value: Any, by: str, created: float, updated: float
-) -> int:
+def adopt(core: Core, namespace: tuple[str, ...], key: str, value: Any, by: str, created: float, updated: float) -> int:
     """Makes a document of what another store held, unless there is, or was, one; returns its version (0: none made).
 
     An item that two workspaces adopt is one and the same write in both.
@@ -29,7 +25,7 @@ def adopt(
     Raises:
         InvalidWriteError: the value does not fit the namespace's model as it is.
     """
-    schema = workspace.registry.writable(namespace, key)
+    schema = core.registry.writable(namespace, key)
     body = _fitting(schema, namespace, key, value)
     version = 0
 
@@ -46,7 +42,7 @@ def adopt(
         version = n
         return record, (namespace, key, n, time, by, "", "adopt", body, journalled(changes), 0, None, ()), None
 
-    workspace.storage.commit(namespace, key, update)
+    core.storage.commit(namespace, key, update)
     return version
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from concordant.workspace.core import Core
 from concordant.workspace.document import Document, Receipt
+from concordant.workspace.reading import Reading
 from concordant.workspace.scope import Scope
-
-if TYPE_CHECKING:
-    from concordant.workspace.engine import Engine
+from concordant.workspace.writing import Writing
 
 __all__ = ["Agent"]
 
@@ -21,8 +21,10 @@ class Agent:
     What it reads it has seen; its writes are concurrent with what was committed after the scope began and not read.
     """
 
-    def __init__(self, workspace: Engine, name: str, scope: Scope) -> None:
-        self._workspace = workspace
+    def __init__(self, core: Core, reading: Reading, writing: Writing, name: str, scope: Scope) -> None:
+        self._core = core
+        self._reading = reading
+        self._writing = writing
         self.name = name
         self.scope = scope
 
@@ -45,7 +47,7 @@ class Agent:
         >>> ada.write(("notes",), "n1", {"title": "Dots"}).version
         1
         """
-        return self._workspace._write(self.scope, namespace, key, value, if_version=if_version)
+        return self._writing.write(self.scope, namespace, key, value, if_version=if_version)
 
     @contextmanager
     def edit(self, namespace: tuple[str, ...], key: str) -> Iterator[Any]:
@@ -65,9 +67,9 @@ class Agent:
         >>> ws.get(("notes",), "n1").value
         {'title': 'Dots'}
         """
-        draft = self._workspace._open(self.scope, namespace, key)
+        draft = self._writing.open(self.scope, namespace, key)
         yield draft.object
-        self._workspace._close(self.scope, draft)
+        self._writing.close(self.scope, draft)
 
     def read(self, namespace: tuple[str, ...], key: str, *, strict: bool = False) -> Document | None:
         """Reads a document; the scope has seen it from now on.
@@ -79,40 +81,40 @@ class Agent:
         >>> Workspace().agent("ada").read(("notes",), "n1") is None
         True
         """
-        return self._workspace._read(self.scope, namespace, key, strict=strict)
+        return self._reading.read(self.scope, namespace, key, strict=strict)
 
     def delete(self, namespace: tuple[str, ...], key: str, *, if_version: int | None = None) -> Receipt:
         """Deletes a document as far as the scope has seen it; a missing one is no error."""
-        return self._workspace._delete(self.scope, namespace, key, if_version=if_version)
+        return self._writing.delete(self.scope, namespace, key, if_version=if_version)
 
     def refresh(self) -> None:
         """Begins the scope anew: all that is committed by now counts as seen."""
-        self.scope = self._workspace._scope(self.name)
+        self.scope = self._core.scoping.opened(self.name)
 
     async def awrite(
         self, namespace: tuple[str, ...], key: str, value: Any, *, if_version: int | None = None
     ) -> Receipt:
         """``write`` for coroutines."""
-        return await self._workspace.acall(self.write, namespace, key, value, if_version=if_version)
+        return await self._core.acall(self.write, namespace, key, value, if_version=if_version)
 
     async def aread(self, namespace: tuple[str, ...], key: str, *, strict: bool = False) -> Document | None:
         """``read`` for coroutines."""
-        return await self._workspace.acall(self.read, namespace, key, strict=strict)
+        return await self._core.acall(self.read, namespace, key, strict=strict)
 
     async def adelete(self, namespace: tuple[str, ...], key: str, *, if_version: int | None = None) -> Receipt:
         """``delete`` for coroutines."""
-        return await self._workspace.acall(self.delete, namespace, key, if_version=if_version)
+        return await self._core.acall(self.delete, namespace, key, if_version=if_version)
 
     async def arefresh(self) -> None:
         """``refresh`` for coroutines."""
-        await self._workspace.acall(self.refresh)
+        await self._core.acall(self.refresh)
 
     @asynccontextmanager
     async def aedit(self, namespace: tuple[str, ...], key: str) -> AsyncIterator[Any]:
         """``edit`` for coroutines."""
-        draft = await self._workspace.acall(self._workspace._open, self.scope, namespace, key)
+        draft = await self._core.acall(self._writing.open, self.scope, namespace, key)
         yield draft.object
-        await self._workspace.acall(self._workspace._close, self.scope, draft)
+        await self._core.acall(self._writing.close, self.scope, draft)
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r})"

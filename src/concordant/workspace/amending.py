@@ -1,35 +1,41 @@
-"""Changes that say by themselves what they add and what they take away: an agent's tool call, as against a value.
+"""The part of a workspace that carries out agents' tool calls: changes that say what they add and what they take away.
 
 A value put back after a read tells its additions and removals only by comparison with what was read. A tool call names
 both, so nobody has to have read anything: what it adds is contributed, what it removes or replaces is taken from what
 its writer has seen, in one transaction.
+
+A model writes the arguments of a call before the call begins. So a field whose whole value is one of them
+(``put_said``) is no change of what the tool's code has read since; that read, made for the put, was shown to nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from concordant.causal import SeenBy, Stamp
-from concordant.kinds import Look, Map, Set
+from concordant.kinds import Look, Map, Scalar, Set, Text
 from concordant.kinds.base import reading
 from concordant.record import Record
+from concordant.record.leases import KEEP
 from concordant.schema import Compiled, Schema, compile_schema
 from concordant.sequence.pieces import Sequence as Pieces
 from concordant.storage import State
 from concordant.tree import as_seen, leaf_at, leaves
 from concordant.values import ABSENT, canonical, encode
 from concordant.workspace.commits import Pending
+from concordant.workspace.core import Core
 from concordant.workspace.document import Document
-from concordant.workspace.scope import Mark
-from concordant.workspace.shown import Grounds, grounds_of, is_mine
+from concordant.workspace.executions import Retries
+from concordant.workspace.grounds import Grounds, grounds_of, is_mine
+from concordant.workspace.reading import Reading
+from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.scoping import ANONYMOUS
 from concordant.workspace.sight import seen_by
 from concordant.workspace.states import expanded, tree_of, value_of
+from concordant.workspace.writing import Writing, seconds_to_live, stored_settings
 
-if TYPE_CHECKING:
-    from concordant.workspace.engine import Engine
-
-__all__ = ["Amended", "Changes", "Company", "amend", "as_seen_by", "commit_together", "withdraw"]
+__all__ = ["Amended", "Amending", "Changes", "Company", "Part"]
 
 
 class Changes(NamedTuple):
@@ -63,134 +69,287 @@ class Amended(NamedTuple):
     at: int
 
 
-def amend(
-    workspace: Engine,
-    namespace: tuple[str, ...],
-    key: str,
-    plan: Callable[[Mapping[str, Any]], Changes],
-    *,
-    rewrites: bool = False,
-) -> Amended:
-    """Changes a document in the scope in force.
+class Part(NamedTuple):
+    """Some lines of a document's text, of so many."""
+
+    lines: range
+    total: int
+
+
+class Amending:
+    """Carries out the calls of agents' tools, each judged by what its agent was shown.
 
     Args:
-        plan: given the document's values as far as the scope has seen them, returns what to do; what it raises ends
-            the call before anything is written.
-        rewrites: whether what it returns says what all of the document is to be (``grounds_of``).
-
-    Raises:
-        InvalidWriteError: a value does not fit the model, whatever the namespace's ``on_invalid`` is; nothing was
-            written.
+        core: the workspace's.
+        reading: the part that reads.
+        writing: the part that writes.
+        retries: knows what a task's earlier executions wrote.
     """
-    document = (namespace, key)
-    scope = workspace.scoping.current() or workspace.scoping.alone(document)
-    schema = workspace.registry.writable(namespace, key)
-    if scope.sight is not None:
-        workspace._recall(scope, namespace, key)
-    grounds = grounds_of(workspace.scoping, scope, document, schema.root.fields, rewrites=rewrites)
-    n, seen = as_seen_by(workspace, grounds, schema, namespace, key)
-    changes = plan(seen)
-    writes: list[Pending] = []
-    if changes.before != changes.after:
-        fixed = {ground: ground.up_to(n) for ground in grounds.values()}
-        edited = {name: fixed[ground] for name, ground in grounds.items()}
-        writes.append(_pending(workspace, edited, changes.before, namespace, key, "edit", changes.after))
-    if changes.contribution:
-        writes.append(_pending(workspace, grounds, None, namespace, key, "write", changes.contribution))
-    if writes:
-        commit_together(workspace, writes)
-        scope.written[document] = True
-    fields = tuple(dict.fromkeys([*changes.after, *changes.contribution]))
-    with workspace.storage.reading():
-        at, state = workspace.storage.peek(namespace, key)
-        company = _company(workspace, {name: grounds[name] for name in fields}, schema, state)
-        return Amended(fields, company, workspace._document(namespace, key, state, schema), at)
 
+    def __init__(self, core: Core, reading: Reading, writing: Writing, retries: Retries) -> None:
+        self.storage = core.storage
+        self.registry = core.registry
+        self.scoping = core.scoping
+        self.reading = reading
+        self.writing = writing
+        self.retries = retries
 
-def withdraw(workspace: Engine, places: Sequence[tuple[tuple[str, ...], str]]) -> None:
-    """Deletes documents in the scope in force, as far as its agent was shown them: all of them or none."""
-    writes: list[Pending] = []
-    for document in places:
-        scope = workspace.scoping.current() or workspace.scoping.alone(document)
-        schema = workspace.registry.writable(*document)
+    def amend(
+        self,
+        namespace: tuple[str, ...],
+        key: str,
+        plan: Callable[[Mapping[str, Any]], Changes],
+        *,
+        rewrites: bool = False,
+    ) -> Amended:
+        """Changes a document in the scope in force.
+
+        Args:
+            plan: given the document's values as far as the scope has seen them, returns what to do; what it raises ends
+                the call before anything is written.
+            rewrites: whether what it returns says what all of the document is to be (``grounds_of``).
+
+        Raises:
+            InvalidWriteError: a value does not fit the model, whatever the namespace's ``on_invalid`` is; nothing was
+                written.
+        """
+        document = (namespace, key)
+        scope = self.scoping.current() or self.scoping.alone(document)
+        schema = self.registry.writable(namespace, key)
         if scope.sight is not None:
-            workspace._recall(scope, *document)
-        [ground] = grounds_of(workspace.scoping, scope, document, [""], rewrites=True).values()
-        mark = Mark(ground.at, None) if ground.at >= 0 else None
-        writes.append(Pending(schema, workspace.storage, *document, ground.scope, mark, "delete"))
-        writes[-1].existed = True
-    commit_together(workspace, writes)
-    for write in writes:
-        write.scope.written[write.namespace, write.key] = False
+            self.reading.recall(scope, namespace, key)
+        grounds = grounds_of(self.scoping, scope, document, schema.root.fields, rewrites=rewrites)
+        n, seen = self.as_seen_by(grounds, schema, namespace, key)
+        changes = plan(seen)
+        writes: list[Pending] = []
+        if changes.before != changes.after:
+            fixed = {ground: ground.up_to(n) for ground in grounds.values()}
+            edited = {name: fixed[ground] for name, ground in grounds.items()}
+            writes.append(self._pending(edited, changes.before, namespace, key, "edit", changes.after))
+        if changes.contribution:
+            writes.append(self._pending(grounds, None, namespace, key, "write", changes.contribution))
+        if writes:
+            self.writing.commit_together(writes)
+            scope.written[document] = True
+        fields = tuple(dict.fromkeys([*changes.after, *changes.contribution]))
+        with self.storage.reading():
+            at, state = self.storage.peek(namespace, key)
+            company = self._company({name: grounds[name] for name in fields}, schema, state)
+            return Amended(fields, company, self.reading.document_of(namespace, key, state, schema), at)
 
+    def withdraw(self, places: Sequence[tuple[tuple[str, ...], str]]) -> None:
+        """Deletes documents in the scope in force, as far as its agent was shown them: all of them or none."""
+        writes: list[Pending] = []
+        for document in places:
+            scope = self.scoping.current() or self.scoping.alone(document)
+            schema = self.registry.writable(*document)
+            if scope.sight is not None:
+                self.reading.recall(scope, *document)
+            [ground] = grounds_of(self.scoping, scope, document, [""], rewrites=True).values()
+            mark = Mark(ground.at, None) if ground.at >= 0 else None
+            writes.append(Pending(schema, self.storage, *document, ground.scope, mark, "delete"))
+            writes[-1].existed = True
+        self.writing.commit_together(writes)
+        for write in writes:
+            write.scope.written[write.namespace, write.key] = False
 
-def _pending(
-    workspace: Engine,
-    grounds: Mapping[str, Grounds],
-    before: Mapping[str, Any] | None,
-    namespace: tuple[str, ...],
-    key: str,
-    mode: str,
-    values: Mapping[str, Any],
-) -> Pending:
-    """One write of several fields, each judged by its own grounds."""
-    schema = workspace.registry.find(namespace)
-    concerned = {name: grounds[name] for name in dict.fromkeys([*(before or ()), *values]) if name in grounds}
-    main = min(concerned.values(), key=lambda ground: ground.at)
-    mark = Mark(main.at, dict(before) if before is not None else None)
-    pending = Pending(
-        schema,
-        workspace.storage,
-        namespace,
-        key,
-        main.scope,
-        mark if before is not None or main.at >= 0 else None,
-        mode,
-    )
-    pending.apart = {
-        name: (ground.scope, Mark(ground.at, None)) for name, ground in concerned.items() if ground is not main
-    }
-    if schema.model is not None:  # refused at once: whoever calls can mend a value, so it is not parked for others
-        compile_schema(Schema(schema.model, on_invalid="raise")).incoming(namespace, key, values)
-    pending.body, pending.parked = workspace.registry.incoming(schema, namespace, key, values)
-    return pending
+    def put_said(
+        self,
+        namespace: tuple[str, ...],
+        key: str,
+        value: Mapping[str, Any],
+        says: Callable[[Any], bool],
+        settings: Mapping[str, Any] | None = None,
+        ttl: float | None = KEEP,
+    ) -> None:
+        """Puts a value inside a tool call, after a read of the same document in that call.
 
+        What the model gave was decided before the tool read anything: such fields are judged by what the call was
+        decided by. The others are an edit of what the tool has read. And that read was made for the put, and shown to
+        nobody.
 
-def commit_together(workspace: Engine, writes: Sequence[Pending]) -> None:
-    """Commits the writes in one transaction: all of them or none."""
-    for write in writes:
-        if write.scope.task is not None:
-            write.op = workspace._identity(write.scope, (write.namespace, write.key))
-    try:
-        workspace.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
-    except BaseException:
-        for write in reversed(writes):
-            workspace._take_back(write)
-        raise
-    workspace.subscribers.deliver([event for write in writes for event in write.events])
+        Args:
+            says: whether a value is one that the model gave.
+        """
+        scope = self.scoping.current()
+        read = self._read_for_it(scope, namespace, key)
+        told = self._told(namespace, key, value, says) if read is not None else []
+        if scope is None or read is None or not told:
+            self.writing.put(namespace, key, value, settings=settings, ttl=ttl)
+            return
+        schema = self.registry.writable(namespace, key)
+        body, _ = schema.incoming(namespace, key, value)
+        given = {name: value[name] for name in told}
+        rest = {name: one for name, one in value.items() if name not in given}
+        base = {name: known for name, known in (read.values() or {}).items() if name not in given}
+        mark = read._replace(base=base, leave=read.leave | frozenset(told))
+        write = Pending(schema, self.storage, namespace, key, scope, mark, "put")
+        write.body, write.parked = schema.incoming(namespace, key, rest)
+        write.replaces_all = not schema.declared
+        write.settings = stored_settings(namespace, key, settings) if settings is not None else {}
+        write.ttl = seconds_to_live(namespace, key, ttl)
+        self.writing.commit_together([write, *self._edits(scope, schema, namespace, key, given)])
+        self.writing.mark_put(scope, (namespace, key), schema, body, read)
 
+    def show(
+        self,
+        namespace: tuple[str, ...],
+        key: str,
+        part_of: Callable[[Document], Part | None] = lambda _: None,
+    ) -> Document | None:
+        """Reads a document to show it to an agent: its later calls are decided by that.
 
-def as_seen_by(
-    workspace: Engine, grounds: Mapping[str, Grounds], schema: Compiled, namespace: tuple[str, ...], key: str
-) -> tuple[int, dict[str, Any]]:
-    """The number of the last commit, and the document's values, each as far as the scope has seen it; a task does not
-    see its own earlier execution."""
-    values: dict[str, Any] = {}
-    with workspace.storage.reading():
-        n, state = workspace.storage.peek(namespace, key)
-        if state is None or not grounds:
-            return n, values
-        earlier = workspace._earlier(next(iter(grounds.values())).scope, (namespace, key))
-        if earlier is not None:
-            state = workspace._without(earlier, state, schema)
-        record = expanded(state, schema, workspace.storage.replica)
-        tree = tree_of(record, schema)
+        Args:
+            part_of: tells which part of it is shown, if not all. A part shows nothing anew of what the agent knows
+                already, until parts of one version make up the whole.
+        """
+        document = (namespace, key)
+        scope = self.scoping.current()
+        if scope is None:
+            found = self.reading.read(None, namespace, key)
+            if found is not None:
+                part_of(found)
+            return found
+        found, mark = self.reading.read_as(scope, namespace, key)
+        audience = self.scoping.audience()
+        part = part_of(found) if found is not None else None
+        if found is not None and part is not None and audience is not None:
+            whole = audience.showings.completes(document, found.version, *part)
+            if not whole and (not part.lines or audience.showings.of(document)):
+                return found
+        self.scoping.note_shown(document, scope, mark.at, value=mark.base)
+        return found
+
+    def note_read(self, namespace: tuple[str, ...], key: str) -> None:
+        """Notes that the call under way shows its agent what it has read of a document last."""
+        scope = self.scoping.current()
+        mark = scope.mark((namespace, key)) if scope is not None else None
+        if scope is not None and mark is not None and mark.at >= 0:
+            self.scoping.note_shown((namespace, key), scope, mark.at, value=mark.base)
+
+    def note_shown(self, namespace: tuple[str, ...], key: str, at: int, fields: frozenset[str]) -> None:
+        """Notes that the call under way shows all there is in fields of a document, up to a commit."""
+        self.scoping.note_shown((namespace, key), self._scope(), at, fields)
+
+    def agent(self) -> str:
+        """Returns the name of the agent that makes the call under way."""
+        return self._scope().agent
+
+    def is_mine(self, agent: str, origin: str) -> bool:
+        """Tells whether the agent that makes the call under way wrote something, by its agent and origin."""
+        return is_mine(self.scoping, self._scope(), agent, origin)
+
+    def _scope(self) -> Scope:
+        """The scope in force; without one, that of nobody in particular."""
+        return self.scoping.current() or Scope(ANONYMOUS, "", None)
+
+    def _read_for_it(self, scope: Scope | None, namespace: tuple[str, ...], key: str) -> Mark | None:
+        """What the call has read of the document and not put yet, which is then no sight of its agent."""
+        audience, document = self.scoping.audience(), (namespace, key)
+        if scope is None or scope.sight is not None or audience is None:
+            return None
+        read = scope.mark(document)
+        if read is None or read.at < 0:
+            return None
+        audience.showings.withdraw(document, scope.origin, audience.run.call)
+        return read if not read.put else None
+
+    def _edits(
+        self, scope: Scope, schema: Compiled, namespace: tuple[str, ...], key: str, given: Mapping[str, Any]
+    ) -> Iterator[Pending]:
+        """What a call makes of fields, as changes of what it was decided by."""
+        grounds = grounds_of(self.scoping, scope, (namespace, key), given, unread=True)
+        _, seen = self.as_seen_by(grounds, schema, namespace, key)
         for ground in dict.fromkeys(grounds.values()):
-            known = as_seen(tree, _seen(workspace, ground, record))
-            value = value_of(known, record, schema)
-            found = _with_replaced(schema, ground.values(), {} if value is ABSENT else value)
-            values.update((name, one) for name, one in found.items() if grounds.get(name) is ground)
-    return n, values
+            mine = {name: value for name, value in given.items() if grounds[name] is ground}
+            before = {name: seen[name] for name in mine if name in seen}
+            write = Pending(schema, self.storage, namespace, key, ground.scope, Mark(ground.at, before), "edit")
+            write.body, write.parked = schema.incoming(namespace, key, mine)
+            write.act = "put"
+            yield write
+
+    def _told(self, namespace: tuple[str, ...], key: str, value: Any, says: Callable[[Any], bool]) -> list[str]:
+        """The fields of a value that are the model's own words: scalars and texts."""
+        if not isinstance(value, Mapping):
+            return []
+        schema = self.registry.writable(namespace, key)
+        words = (Scalar, Text)
+        fields = {name for name, field in schema.root.fields.items() if isinstance(field.kind, words)}
+        return [name for name, given in value.items() if says(given) and (not schema.declared or name in fields)]
+
+    def _pending(
+        self,
+        grounds: Mapping[str, Grounds],
+        before: Mapping[str, Any] | None,
+        namespace: tuple[str, ...],
+        key: str,
+        mode: str,
+        values: Mapping[str, Any],
+    ) -> Pending:
+        """One write of several fields, each judged by its own grounds."""
+        schema = self.registry.find(namespace)
+        concerned = {name: grounds[name] for name in dict.fromkeys([*(before or ()), *values]) if name in grounds}
+        main = min(concerned.values(), key=lambda ground: ground.at)
+        mark = Mark(main.at, dict(before) if before is not None else None)
+        pending = Pending(
+            schema,
+            self.storage,
+            namespace,
+            key,
+            main.scope,
+            mark if before is not None or main.at >= 0 else None,
+            mode,
+        )
+        pending.apart = {
+            name: (ground.scope, Mark(ground.at, None)) for name, ground in concerned.items() if ground is not main
+        }
+        if schema.model is not None:  # refused at once: whoever calls can mend a value, so it is not parked for others
+            compile_schema(Schema(schema.model, on_invalid="raise")).incoming(namespace, key, values)
+        pending.body, pending.parked = self.registry.incoming(schema, namespace, key, values)
+        return pending
+
+    def as_seen_by(
+        self, grounds: Mapping[str, Grounds], schema: Compiled, namespace: tuple[str, ...], key: str
+    ) -> tuple[int, dict[str, Any]]:
+        """The number of the last commit, and the document's values, each as far as the scope has seen it; a task does
+        not see its own earlier execution."""
+        values: dict[str, Any] = {}
+        with self.storage.reading():
+            n, state = self.storage.peek(namespace, key)
+            if state is None or not grounds:
+                return n, values
+            state, _ = self.retries.as_read_by(next(iter(grounds.values())).scope, (namespace, key), state, schema)
+            record = expanded(state, schema, self.storage.replica)
+            tree = tree_of(record, schema)
+            for ground in dict.fromkeys(grounds.values()):
+                known = as_seen(tree, self._seen(ground, record))
+                value = value_of(known, record, schema)
+                found = _with_replaced(schema, ground.values(), {} if value is ABSENT else value)
+                values.update((name, one) for name, one in found.items() if grounds.get(name) is ground)
+        return n, values
+
+    def _company(self, grounds: Mapping[str, Grounds], schema: Compiled, state: State | None) -> dict[str, Company]:
+        """What others have written to fields, as far as it stands and the scope has not seen it."""
+        found: dict[str, Company] = {}
+        if state is None:
+            return found
+        record = expanded(state, schema, self.storage.replica)
+        tree = tree_of(record, schema)
+        for name, ground in grounds.items():
+            field = schema.root.fields[name]
+            cell = leaf_at(tree, (field.slot,))
+            unseen = self._unseen(ground, record)
+            agents = _agents(cell, unseen)
+            if agents:
+                found[name] = Company(agents, reading(field, cell, Look("update", unseen)))
+        return found
+
+    def _unseen(self, ground: Grounds, record: Record) -> SeenBy:
+        seen, scope = self._seen(ground, record), ground.scope
+        return lambda stamp: not seen(stamp) and not is_mine(self.scoping, scope, stamp.agent, stamp.origin)
+
+    def _seen(self, ground: Grounds, record: Record) -> SeenBy:
+        return seen_by(ground.scope, Mark(ground.at, None), record, self.storage.replica)
 
 
 def _with_replaced(schema: Compiled, shown: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,30 +370,6 @@ def _key(element: Any, by: str | None) -> bytes:
     return canonical(encode(element if by is None else element[by]))
 
 
-def _company(
-    workspace: Engine, grounds: Mapping[str, Grounds], schema: Compiled, state: State | None
-) -> dict[str, Company]:
-    """What others have written to fields, as far as it stands and the scope has not seen it."""
-    found: dict[str, Company] = {}
-    if state is None:
-        return found
-    record = expanded(state, schema, workspace.storage.replica)
-    tree = tree_of(record, schema)
-    for name, ground in grounds.items():
-        field = schema.root.fields[name]
-        cell = leaf_at(tree, (field.slot,))
-        unseen = _unseen(workspace, ground, record)
-        agents = _agents(cell, unseen)
-        if agents:
-            found[name] = Company(agents, reading(field, cell, Look("update", unseen)))
-    return found
-
-
-def _unseen(workspace: Engine, ground: Grounds, record: Record) -> SeenBy:
-    seen, scope = _seen(workspace, ground, record), ground.scope
-    return lambda stamp: not seen(stamp) and not is_mine(workspace.scoping, scope, stamp.agent, stamp.origin)
-
-
 def _agents(cell: Any, included: SeenBy) -> tuple[str, ...]:
     stamps: set[Stamp] = set()
     for _, leaf in leaves(cell) if cell is not None else ():
@@ -243,7 +378,3 @@ def _agents(cell: Any, included: SeenBy) -> tuple[str, ...]:
         else:
             stamps.update(stamp for entry in leaf for stamp in entry.stamps)
     return tuple(dict.fromkeys(stamp.agent for stamp in sorted(stamps) if included(stamp)))
-
-
-def _seen(workspace: Engine, ground: Grounds, record: Record) -> SeenBy:
-    return seen_by(ground.scope, Mark(ground.at, None), record, workspace.storage.replica)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from concordant.escalation import escalation_of
 from concordant.record import Record, check_record
+from concordant.schema import Compiled
 from concordant.sequence.pieces import Sequence as Pieces
 from concordant.storage import Examined, Place, Row
 from concordant.storage.base import is_present
 from concordant.tree import leaves
 from concordant.values import Absent, decode, same
+from concordant.workspace.core import Core
 from concordant.workspace.states import changes_of, current_view, expanded
-
-if TYPE_CHECKING:
-    from concordant.schema import Compiled
-    from concordant.workspace.engine import Engine
 
 __all__ = ["Checked", "Problem", "check"]
 
@@ -67,16 +65,16 @@ class Checked(NamedTuple):
         return not self.problems
 
 
-def check(workspace: Engine, quarantine: bool) -> Checked:
+def check(core: Core, quarantine: bool) -> Checked:
     """Verifies a store; what looks wrong beside other writers is looked at again between two commits."""
-    with workspace.storage.reading():
-        return _check(workspace, quarantine)
+    with core.storage.reading():
+        return _check(core, quarantine)
 
 
-def _check(workspace: Engine, quarantine: bool) -> Checked:
-    storage = workspace.storage
+def _check(core: Core, quarantine: bool) -> Checked:
+    storage = core.storage
     whole = storage.examine_store()
-    checking = _Checking(workspace, whole.trimmed)
+    checking = _Checking(core, whole.trimmed)
     problems: list[Problem] = []
     for found in storage.examine():
         checking.count(found)
@@ -105,8 +103,8 @@ def _check(workspace: Engine, quarantine: bool) -> Checked:
 
 
 class _Checking:
-    def __init__(self, workspace: Engine, trimmed: int) -> None:
-        self._workspace = workspace
+    def __init__(self, core: Core, trimmed: int) -> None:
+        self._core = core
         self._trimmed = trimmed
         self.documents = self.rows = self.unverified = 0
 
@@ -138,8 +136,8 @@ class _Checking:
         namespace = found.place[0]
         if not namespace or found.state is None:
             return None
-        schema = self._workspace.registry.find(namespace)
-        known = found.fingerprint is None or is_present(found.fingerprint, self._workspace.fingerprint(namespace))
+        schema = self._core.registry.find(namespace)
+        known = found.fingerprint is None or is_present(found.fingerprint, self._core.fingerprint(namespace))
         return schema if known else None
 
     def _of_state(self, found: Examined) -> Iterator[Problem]:
@@ -164,7 +162,7 @@ class _Checking:
 
     def _of_record(self, found: Examined, record: Record, schema: Compiled) -> Iterator[Problem]:
         """Whether a document shows what its record gives, and has its questions."""
-        storage, place = self._workspace.storage, found.place
+        storage, place = self._core.storage, found.place
         record = expanded(record, schema, storage.replica)
         record.cache = None
         check_record(record, schema.root, storage.now()[1] + AHEAD)
@@ -182,7 +180,7 @@ class _Checking:
 
     def _stamps(self, record: Record, rows: Sequence[Row]) -> Iterator[str]:
         """Whether the writes in a record are those of which the journal tells."""
-        replica = self._workspace.storage.replica
+        replica = self._core.storage.replica
         known = {row.n: row for row in rows}
         for _, leaf in leaves(record.tree):
             stamps = leaf.stamps() if isinstance(leaf, Pieces) else (s for entry in leaf for s in entry.stamps)
@@ -202,7 +200,7 @@ class _Checking:
                 break
             try:
                 decode(row.body or b"{}")
-                changes_of(row, self._workspace.registry.find(namespace), self._workspace.storage.replica)
+                changes_of(row, self._core.registry.find(namespace), self._core.storage.replica)
             except Exception as error:
                 what = f"row {row.n} of its journal cannot be read ({type(error).__name__}: {str(error)[:200]})"
                 yield Problem(namespace, key, what, rotten=True)

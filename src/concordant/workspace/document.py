@@ -14,9 +14,12 @@ from concordant.errors import ConcordantError, DamagedDocumentError
 from concordant.escalation import Escalation, when
 from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
 from concordant.values import decode, portable
-from concordant.workspace.token import document_token
+from concordant.workspace.scope import Mark
+from concordant.workspace.token import document_token, shown_digest
 
-__all__ = ["Credit", "Document", "HistoryEntry", "Receipt"]
+__all__ = ["Credit", "Document", "HistoryEntry", "Receipt", "mark_of"]
+
+_NONE: frozenset[str] = frozenset()
 
 
 class ModelElsewhere:
@@ -86,6 +89,26 @@ class Document:
         self._updated = updated
         self._schema = schema
         self._replica = replica
+
+    def with_questions(self, contested: Mapping[tuple[Any, ...], Escalation], undeclared: tuple[str, ...]) -> Document:
+        """Adds what is contested, and the stored fields that the model does not have, before anybody is given it."""
+        if contested:
+            self.contested = contested
+        if undeclared:
+            self.undeclared = undeclared
+        return self
+
+    def with_settings(self, settings: Mapping[str, tuple[Any, ...]], until: float) -> Document:
+        """Adds what is remembered beside the value, and when it expires, before anybody is given it."""
+        if settings:
+            self._settings = dict(settings)
+        self._until = until
+        return self
+
+    @property
+    def digest(self) -> bytes:
+        """A digest of what it shows, as in its token."""
+        return shown_digest(self._body)
 
     @property
     def token(self) -> str:
@@ -189,6 +212,12 @@ class Document:
     def __repr__(self) -> str:
         contested = f", contested={sorted(map(str, self.contested))}" if self.contested else ""
         return f"Document({'/'.join(self.namespace)}:{self.key} v{self.version}, {self.value!r}{contested})"
+
+
+def mark_of(n: int, document: Document) -> Mark:
+    """Returns what a read of a document, as it is after commit ``n``, lets its reader know."""
+    leave = frozenset([path[0] for path in document.contested if path]) if document.contested else _NONE
+    return Mark(n, document._body, leave, time=document._updated)
 
 
 def _unpickled(schema: ModelElsewhere | None, state: dict[str, Any]) -> Document:

@@ -17,15 +17,19 @@ import json
 from collections.abc import Collection, Iterable, Sequence, Set
 from typing import Any, NamedTuple, TypeAlias
 
+from concordant.causal import Stamp
 from concordant.kinds.record import split_slot
 from concordant.record import Earlier
+from concordant.record.apply import without
 from concordant.schema import Compiled
-from concordant.storage import Row
+from concordant.storage import Row, State
 from concordant.tree import PARKED, LeafChange, Path
 from concordant.values import alike, decode
-from concordant.workspace.states import effect_of
+from concordant.workspace.core import Core
+from concordant.workspace.scope import Document, Scope
+from concordant.workspace.states import effect_of, expanded
 
-__all__ = ["Executions", "Part", "Replay"]
+__all__ = ["Executions", "Part", "Replay", "Retries"]
 
 Fields: TypeAlias = frozenset[str | None]
 """Names of top-level fields; ``None`` among them stands for the whole document."""
@@ -220,6 +224,74 @@ class Executions:
                 self._made[number] = other._replace(parts=parts, void=other.void | replay.diverging)
         gone = replay.diverging if replay.kept else _WHOLE
         self._made[ordinal] = _Made(row, (*(part.without(gone) for part in old.parts), Part(row)), began)
+
+
+class Retries:
+    """Knows tasks that are executed again: what their earlier executions put, and the identity of their puts."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def executed_before(self, scope: Scope) -> bool:
+        """Tells whether the scope's task has written in another execution."""
+        base, task = scope.base, scope.task
+        if task is not None and (base.executed_before is None or (not base.executed_before and base.overlaps)):
+            base.executed_before = self._core.storage.executed_before(task.task, task.execution)
+        return bool(base.executed_before)
+
+    def earlier(self, scope: Scope, document: Document) -> Executions | None:
+        """Returns the puts that earlier executions of the scope's task made to a document; ``None`` without any."""
+        base = scope.base
+        if scope.task is None or (base.executed_before is False and not base.overlaps):
+            return None
+        if not self.executed_before(scope):
+            return None
+        if document not in scope.earlier:
+            scope.earlier.setdefault(document, self._executions(scope, document))
+        elif base.successor is not None or document in base.rewritten:
+            scope.earlier[document] = self._executions(scope, document, scope.earlier[document])
+        found: Executions | None = scope.earlier[document]
+        return found
+
+    def _executions(self, scope: Scope, document: Document, known: Executions | None = None) -> Executions | None:
+        task = scope.task
+        assert task is not None
+        puts = self._core.storage.puts_of(task.task, *document)
+        rows = [row for row in puts if row.op is not None and row.op[1] != task.execution]
+        if not rows:
+            return None
+        later = {s.task.execution for s in scope.successors() if s.task is not None}
+        open_ = not self._core.registry.find(document[0]).declared
+        return Executions(rows, open_=open_, later=later, present=known)
+
+    def as_read_by(self, scope: Scope, document: Document, state: State, schema: Compiled) -> tuple[State, bool]:
+        """Returns a document's state as a task reads it, without its own earlier execution; and whether it differs."""
+        if scope.task is None:
+            return state, False
+        earlier = self.earlier(scope, document)
+        if earlier is None:
+            return state, False
+        storage = self._core.storage
+        record = expanded(state, schema, storage.replica)
+        hidden = [part.effect(schema, storage.replica) for part in earlier.hidden(record.reborn)]
+        stamp = Stamp(record.updated_at, storage.replica, storage.now()[0] + 1, "", "", "read")
+        return without(record, schema.root, hidden, stamp), True
+
+    def identity(self, scope: Scope, document: Document) -> tuple[str, str, int, float] | None:
+        """Returns the identity of a task's next put to a document, by which a later execution of the task finds it;
+        ``None`` outside tasks."""
+        task = scope.task
+        if task is None:
+            return None
+        base = scope.base
+        if base.successor is not None:
+            for later in scope.successors():
+                later.rewritten.add(document)
+        if base.executed_before is not False or base.overlaps:
+            self.earlier(scope, document)
+        return task.task, task.execution, scope.number(document), scope.since.time
 
 
 def _field(path: Path) -> str | None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from concordant.causal import Stamp
 from concordant.escalation import Event, when
 from concordant.record import Record
 from concordant.record.leases import touched
 from concordant.storage import Beside, Desk, Place, Result, State
 from concordant.tree import LeafChange, leaves
+from concordant.workspace.core import Core
 from concordant.workspace.inbox import transitions
 from concordant.workspace.states import NOTHING, expanded
-
-if TYPE_CHECKING:
-    from concordant.workspace.engine import Engine
 
 __all__ = ["sweep", "touch"]
 
@@ -32,26 +28,26 @@ def touch(state: State | None, n: int, time: float, desk: Desk) -> Result | None
     return state, None, Beside(lasts=True)
 
 
-def sweep(workspace: Engine) -> int:
+def sweep(core: Core) -> int:
     """Clears away what has expired; returns how many documents.
 
     Nobody sees a difference. A record that another store may know keeps its content until it is vacuumed, as a deleted
     one does: there somebody may have written to it, or made use of it, in time. Otherwise the journal alone keeps it.
     """
     count = 0
-    for place in workspace.storage.expired():
-        one = _Sweep(workspace, place)
-        workspace.storage.commit(*place, one.update)
+    for place in core.storage.expired():
+        one = _Sweep(core, place)
+        core.storage.commit(*place, one.update)
         count += one.done
-        workspace.subscribers.deliver(one.events)
+        core.subscribers.deliver(one.events)
     return count
 
 
 class _Sweep:
     """The sweep of one document, on its way."""
 
-    def __init__(self, workspace: Engine, place: Place) -> None:
-        self._workspace = workspace
+    def __init__(self, core: Core, place: Place) -> None:
+        self._core = core
         self._place = place
         self.done = False
         self.events: list[Event] = []
@@ -60,8 +56,8 @@ class _Sweep:
         self.done, self.events = False, []
         if not isinstance(state, Record) or state.swept or not state.has_expired(time):
             return None
-        storage = self._workspace.storage
-        record = expanded(state, self._workspace.registry.find(self._place[0]), storage.replica)
+        storage = self._core.storage
+        record = expanded(state, self._core.registry.find(self._place[0]), storage.replica)
         changes: tuple[LeafChange, ...] = ()
         if not desk.knowledge().has_met:
             changes = tuple(LeafChange(path, leaf, None) for path, leaf in leaves(record.tree))

@@ -82,7 +82,7 @@ def merge(schema: Any, base: Mapping[str, Any], updates: Iterable[Update]) -> Do
         news = compiled.root.kind.beyond(compiled.root, given, decode(body))
         if news is not ABSENT or parked:
             commit(encode({} if news is ABSENT else news), parked, scope, "add")
-    workspace.subscribers.ask(workspace.escalations())
+    workspace.deciding.resolvers.ask_at_once(workspace.escalations())
     document = workspace.get(namespace, key)
     assert document is not None
     return document

@@ -1,68 +1,49 @@
-"""What a workspace is made of, and the ways through it that read."""
+"""The part of a workspace that reads: documents, their past, and what a read lets a scope know."""
 
 from __future__ import annotations
 
-import threading
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from concordant.causal import Stamp
 from concordant.errors import ConcordantError, ContestedError, HistoryExpiredError, InvalidTokenError, told
 from concordant.escalation import Escalation, escalation_of
-from concordant.record import Record
-from concordant.record.apply import without
+from concordant.kinds import Contest
+from concordant.record import MOST_WRITES, Record
 from concordant.record.leases import end_of
 from concordant.schema import Compiled
-from concordant.storage import Condition, State, Storage
-from concordant.storage.forking import free_in_child
-from concordant.workspace.document import Document
-from concordant.workspace.executions import Executions
+from concordant.storage import Condition, State
+from concordant.workspace.core import Core, Namespace
+from concordant.workspace.document import Credit, Document, HistoryEntry, mark_of
+from concordant.workspace.executions import Retries
 from concordant.workspace.expiry import touch
-from concordant.workspace.following import Follower
-from concordant.workspace.history import state_shown
+from concordant.workspace.history import blame, history, log, state_at, state_shown
 from concordant.workspace.inbox import as_known
-from concordant.workspace.names import checked_prefix
-from concordant.workspace.quarantine import Quarantine
-from concordant.workspace.registry import Registry
-from concordant.workspace.resolving import Subscribers
+from concordant.workspace.names import check_name, checked_prefix
 from concordant.workspace.scope import Mark, Scope
-from concordant.workspace.scoping import ANONYMOUS, Scoping
-from concordant.workspace.states import current_view, expanded, version_of, written_under
-from concordant.workspace.token import digest_of, shown_digest
+from concordant.workspace.scoping import ANONYMOUS
+from concordant.workspace.states import current_view, version_of
+from concordant.workspace.token import digest_of
 
-__all__ = ["Namespace", "Reading"]
-
-Namespace = tuple[str, ...]
+__all__ = ["Reading"]
 
 
 class Reading:
-    """Scopes, storage and schemas of a workspace, and the ways through them."""
+    """Reads documents, for a scope or for nobody.
 
-    def __init__(self, storage: Storage, registry: Registry, read_marks: float) -> None:
-        self.storage = storage
-        self.registry = registry
-        self._projection = _Projection(registry, storage.replica)
-        storage.attach(self._projection)
-        self.quarantine = Quarantine()
-        self.scoping = Scoping(storage, read_marks)
-        self.subscribers = Subscribers(self)  # type: ignore[arg-type]
-        self._follower: Follower | None = None
-        self._following = free_in_child(threading.Lock())
+    Args:
+        core: the workspace's.
+        retries: tells which part of a document a task does not read, because its earlier execution wrote it.
+    """
 
-    def fingerprint(self, namespace: Namespace) -> str:
-        """Changes with what a namespace's documents show for reasons of its schema."""
-        return self._projection.fingerprint(namespace)
+    def __init__(self, core: Core, retries: Retries) -> None:
+        self.storage = core.storage
+        self.registry = core.registry
+        self.scoping = core.scoping
+        self.retries = retries
 
-    def _follow(self) -> None:
-        """Begins to listen for events of other processes, where there can be any."""
-        with self._following:
-            if self.storage.events.source and (self._follower is None or not self._follower.is_alive):
-                self._follower = Follower(self.storage.events, self.subscribers.tell)
+    # -- for a scope ---------------------------------------------------------------------------------------------
 
-    # -- reading -------------------------------------------------------------------------------------------------
-
-    def _read(self, scope: Scope | None, namespace: Namespace, key: str, *, strict: bool = False) -> Document | None:
+    def read(self, scope: Scope | None, namespace: Namespace, key: str, *, strict: bool = False) -> Document | None:
         """Reads for a scope, which has seen the document from now on, or without one for a later put in this
         context."""
         schema = self.registry.readable(namespace, key)
@@ -72,8 +53,8 @@ class Reading:
             return Document(namespace, key, state[2], state[7], state[3], state[3], schema, self.storage.replica)
         return self._read_state(scope, namespace, key, schema, n, state, strict)[0]
 
-    def _read_as(self, scope: Scope, namespace: Namespace, key: str) -> tuple[Document | None, Mark]:
-        """The same, with what that read lets the scope know."""
+    def read_as(self, scope: Scope, namespace: Namespace, key: str) -> tuple[Document | None, Mark]:
+        """Reads for a scope, and returns also what that read lets it know."""
         schema = self.registry.readable(namespace, key)
         return self._read_state(scope, namespace, key, schema, *self.storage.peek(namespace, key))
 
@@ -87,34 +68,33 @@ class Reading:
         state: State | None,
         strict: bool = False,
     ) -> tuple[Document | None, Mark]:
-        """Reads a state; a task does not see its own earlier execution."""
         document = (namespace, key)
         with self.storage.reading():
             if self.storage.live:
                 n, state = self.storage.peek(namespace, key)
             past = False
-            if scope is not None and scope.task is not None and state is not None:
-                earlier = self._earlier(scope, document)
-                if earlier is not None:
-                    state, past = self._without(earlier, state, schema), True
-            found = self._document(namespace, key, state, schema, strict=strict, past=past)
-        mark = Mark(n, {}) if found is None else _mark_of(n, found)
+            if scope is not None and state is not None:
+                state, past = self.retries.as_read_by(scope, document, state, schema)
+            found = self.document_of(namespace, key, state, schema, strict=strict, past=past)
+        mark = Mark(n, {}) if found is None else mark_of(n, found)
         if scope is None:
             self.scoping.note_read(document, mark)
         else:
             scope.set_mark(document, mark)
         return found, mark
 
-    def read_current(self, namespace: Namespace, key: str, touch: bool = False) -> Document | None:
-        """Reads as a store's get does: for the task or name in force, else for a later put in this context.
+    def seen_as(self, scope: Scope | None, namespace: Namespace, key: str, state: State | None) -> Document | None:
+        """Returns a document as a scope would read it, which has not seen it for that."""
+        schema = self.registry.find(namespace)
+        with self.storage.reading():
+            if self.storage.live:
+                state = self.storage.load(namespace, key)
+            past = False
+            if scope is not None and state is not None:
+                state, past = self.retries.as_read_by(scope, (namespace, key), state, schema)
+            return self.document_of(namespace, key, state, schema, past=past)
 
-        Args:
-            touch: begins the document's time to live anew, if it has one.
-        """
-        found = self._read(self.scoping.current(), namespace, key)
-        if touch and found is not None and found.has_end:
-            self.touch([found])
-        return found
+    # -- in the scope in force -----------------------------------------------------------------------------------
 
     def touch(self, documents: Iterable[Document]) -> None:
         """Begins the time to live of documents anew, as far as they have one; nothing is written to them."""
@@ -127,61 +107,104 @@ class Reading:
         elif places:
             self.storage.commit_all([(*place, touch) for place in places])  # one wait for the disk
 
-    def documents_current(self, prefix: Namespace, conditions: Sequence[Condition] = ()) -> Iterator[Document]:
-        """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used.
-
-        Args:
-            conditions: documents that do not meet them may be left out.
-        """
+    def current(self, prefix: Namespace, conditions: Sequence[Condition] = ()) -> Iterator[Document]:
+        """The documents under a prefix as the scope in force would read them."""
         scope = self.scoping.current()
-        if scope is not None and scope.task is not None and self._executed_before(scope.base, scope.task):
+        if scope is not None and scope.task is not None and self.retries.executed_before(scope):
             conditions = ()  # it does not see what its earlier execution made of them
         for namespace, key, state in self.storage.showing(checked_prefix(prefix), conditions):
-            document = self._seen_as(scope, namespace, key, state)
+            document = self.seen_as(scope, namespace, key, state)
             if document is not None:
                 yield document
 
-    def namespaces(self, prefix: Namespace = ()) -> list[Namespace]:
+    def document_current(self, namespace: Namespace, key: str) -> Document | None:
+        """One document as the scope in force would read it."""
+        return self.seen_as(self.scoping.current(), namespace, key, self.storage.load(namespace, key))
+
+    def mark_read(self, documents: Sequence[Document]) -> None:
+        """Counts documents that the scope in force was given as read."""
+        scope = self.scoping.current()
+        for document in documents:
+            place = (document.namespace, document.key)
+            mark = mark_of(document.version, document)
+            if scope is None:
+                self.scoping.note_read(place, mark)
+            else:
+                scope.set_mark(place, mark)
+
+    # -- for nobody ----------------------------------------------------------------------------------------------
+
+    def get(self, namespace: Namespace, key: str, at: int | None, *, strict: bool) -> Document | None:
+        """Reads a document as it is, or as it was at a version."""
+        schema = self.registry.readable(namespace, key)
+        if at is not None and not isinstance(at, int):
+            raise ConcordantError(f"at= is a version, a whole number, not {told(at)}")
+        with self.storage.reading():
+            state = self.storage.load(namespace, key)
+            if at is not None:
+                past = state_at(self.storage, schema, namespace, key, state, at)
+                return self.document_of(namespace, key, past, schema, past=past is not state, strict=strict, ever=True)
+            return self.document_of(namespace, key, state, schema, strict=strict)
+
+    def list(self, prefix: Namespace) -> Iterator[Document]:
+        """All documents whose namespace begins with ``prefix``."""
+        found = self.storage.showing(checked_prefix(prefix))
+        documents = (self.seen_as(None, namespace, key, state) for namespace, key, state in found)
+        return (document for document in documents if document is not None)
+
+    def namespaces(self, prefix: Namespace) -> Iterable[Namespace]:
         """The namespaces under a prefix in which a reader finds documents."""
         prefix = checked_prefix(prefix)
         known = dict(self.storage.namespaces(prefix))
         unsure = {namespace for namespace, there in known.items() if there is None}
         if unsure:
             for namespace, key, state in self.storage.showing(prefix):
-                if namespace in unsure and self._seen_as(None, namespace, key, state) is not None:
+                if namespace in unsure and self.seen_as(None, namespace, key, state) is not None:
                     unsure.remove(namespace)
                     known[namespace] = True
                     if not unsure:
                         break
         return [namespace for namespace, there in known.items() if there]
 
-    def document_current(self, namespace: Namespace, key: str) -> Document | None:
-        """One document as the scope in force would read it; ``mark_read`` tells that it was used."""
-        return self._seen_as(self.scoping.current(), namespace, key, self.storage.load(namespace, key))
+    def history(self, namespace: Namespace, key: str) -> Iterable[HistoryEntry]:
+        """The changes of a document, newest first, as far as the journal reaches."""
+        schema = self.registry.readable(namespace, key)
+        with self.storage.reading():
+            return [*history(self.storage, schema, namespace, key)]
 
-    def mark_read(self, documents: Sequence[Document]) -> None:
-        """Counts documents from ``documents_current`` as read."""
-        scope = self.scoping.current()
-        for document in documents:
-            place = (document.namespace, document.key)
-            mark = _mark_of(document.version, document)
-            if scope is None:
-                self.scoping.note_read(place, mark)
-            else:
-                scope.set_mark(place, mark)
+    def log(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Iterable[HistoryEntry]:
+        """The changes of all documents under a prefix, newest first (``Workspace.log``)."""
+        if agent is not None:
+            check_name(agent, "agent=", self.storage.limits.name)
+        for name, number in (("before", before), ("limit", limit)):
+            if number is not None and (not isinstance(number, int) or abs(number) > MOST_WRITES):
+                raise ConcordantError(f"{name}= is a whole number, not {told(number)}")
+        with self.storage.reading():
+            return [*log(self.storage, self.registry, checked_prefix(prefix), agent, before, max(limit, 0))]
 
-    def _having_read(self, document: Document) -> Scope:
-        """A scope under the name in force that has seen what a document shows, and its own earlier writes."""
+    def blame(self, namespace: Namespace, key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
+        """Who stands for each live value, by path."""
+        schema = self.registry.readable(namespace, key)
+        with self.storage.reading():
+            state = self.storage.load(namespace, key)
+            if isinstance(state, Record) and state.has_expired(self.storage.time()):
+                return {}
+            return blame(schema, state, self.storage.replica)
+
+    # -- by what was read before ---------------------------------------------------------------------------------
+
+    def having_read(self, document: Document) -> Scope:
+        """Returns a scope under the name in force that has seen what a document shows, and its own earlier writes."""
         base = self.scoping.current()
         if not isinstance(document, Document):
             raise ConcordantError(f"seen= is the document that the value was made from, not {told(document)}")
         scope = Scope(ANONYMOUS, "", document.version)
         if base is not None:
             scope = Scope(base.agent, base.origin, document.version, relation=base.relation)
-        scope.set_mark((document.namespace, document.key), _mark_of(document.version, document))
+        scope.set_mark((document.namespace, document.key), mark_of(document.version, document))
         return scope
 
-    def _recall(self, scope: Scope, namespace: Namespace, key: str) -> None:
+    def recall(self, scope: Scope, namespace: Namespace, key: str) -> None:
         """Makes what a token showed of a document what the scope has read, when it first turns to the document.
 
         Raises:
@@ -198,44 +221,27 @@ class Reading:
                 mend = "Give this document's token too, seen=[...], that of a moment, or began=; or read it first"
                 raise InvalidTokenError(sight.given, problem, mend)
             return
-        current, found, mark = self._as_of(namespace, key, shown.version)
+        current, found, mark = self.as_of(namespace, key, shown.version)
         if not current:
             raise HistoryExpiredError(namespace, key, shown.version)
-        if current < shown.version or found is None or shown_digest(found._body) != shown.digest:
+        if current < shown.version or found is None or found.digest != shown.digest:
             problem = f"{'/'.join(namespace)}:{key} at version {shown.version} is not what it showed (another model?)"
             raise InvalidTokenError(sight.given, problem, "Read the document again, and give the token of that")
         scope.set_mark(document, mark)
 
-    def _as_of(self, namespace: Namespace, key: str, version: int) -> tuple[int, Document | None, Mark]:
+    def as_of(self, namespace: Namespace, key: str, version: int) -> tuple[int, Document | None, Mark]:
         """A document's version, what it showed after a commit, and what a read of that lets a scope know."""
         schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             state = self.storage.load(namespace, key)
             past = state_shown(self.storage, schema, namespace, key, state, version)
-            found = self._document(namespace, key, past, schema, past=past is not state, ever=True)
-            mark = Mark(version, {}) if found is None else _mark_of(version, found)._replace(time=0.0)
+            found = self.document_of(namespace, key, past, schema, past=past is not state, ever=True)
+            mark = Mark(version, {}) if found is None else mark_of(version, found)._replace(time=0.0)
             return version_of(state), found, mark
 
-    def _seen_as(self, scope: Scope | None, namespace: Namespace, key: str, state: State | None) -> Document | None:
-        schema = self.registry.find(namespace)
-        with self.storage.reading():
-            if self.storage.live:
-                state = self.storage.load(namespace, key)
-            past = False
-            if scope is not None and scope.task is not None and state is not None:
-                earlier = self._earlier(scope, (namespace, key))
-                if earlier is not None:
-                    state, past = self._without(earlier, state, schema), True
-            return self._document(namespace, key, state, schema, past=past)
+    # -- what a state shows --------------------------------------------------------------------------------------
 
-    def _without(self, executions: Executions, state: State, schema: Compiled) -> State:
-        replica = self.storage.replica
-        record = expanded(state, schema, replica)
-        earlier = [part.effect(schema, replica) for part in executions.hidden(record.reborn)]
-        stamp = Stamp(record.updated_at, replica, self.storage.now()[0] + 1, "", "", "read")
-        return without(record, schema.root, earlier, stamp)
-
-    def _document(
+    def document_of(
         self,
         namespace: Namespace,
         key: str,
@@ -246,111 +252,47 @@ class Reading:
         past: bool = False,
         ever: bool = False,
     ) -> Document | None:
+        """Returns what a state shows; ``None`` where it shows nothing.
+
+        Args:
+            strict: raise ``ContestedError`` if it has open questions.
+            past: the state is not the stored one, so its questions may be others than the stored ones.
+            ever: whether it has expired does not matter.
+        """
+        replica = self.storage.replica
         if state is None:
             return None
         if not isinstance(state, Record):
-            return Document(namespace, key, state[2], state[7], state[3], state[3], schema, self.storage.replica)
+            return Document(namespace, key, state[2], state[7], state[3], state[3], schema, replica)
         if (state.leases or state.swept) and not ever and state.has_expired(self.storage.time()):
             return None
-        view = current_view(state, schema, self.storage.replica)
-        body = view.body
-        if body is None:
+        view = current_view(state, schema, replica)
+        if view.body is None:
             return None
-        contested: dict[tuple[Any, ...], Escalation] = {}
-        contests = view.contests
-        if contests:
-            known = {} if past else self.storage.open_of((namespace, key))
-            for contest in contests:
-                fresh = escalation_of(namespace, key, contest, self.storage.limits.contenders)
-                path: tuple[Any, ...] = contest.path
-                number = 2
-                while path in contested:
-                    path, number = (*contest.path, number), number + 1
-                contested[path] = as_known(fresh, known[fresh.id]) if fresh.id in known else fresh
         document = Document(
-            namespace, key, state.version, body, state.created_at, state.updated_at, schema, self.storage.replica
+            namespace, key, state.version, view.body, state.created_at, state.updated_at, schema, replica
         )
-        if contested:
-            document.contested = contested
-        if view.undeclared:
-            document.undeclared = view.undeclared
-        if state.settings:
-            document._settings = dict(state.settings)
-        if state.leases:
-            document._until = end_of(state.leases)
-        if strict and contested:
+        if view.contests or view.undeclared:
+            contested = self._contested(namespace, key, view.contests, {} if past else None)
+            document.with_questions(contested, view.undeclared)
+        if state.settings or state.leases:
+            document.with_settings(state.settings, end_of(state.leases))
+        if strict and document.contested:
             raise ContestedError(document)
         return document
 
-    def _executed_before(self, base: Any, task: Any) -> bool:
-        """Whether a task has written in another execution."""
-        if base.executed_before is None or (not base.executed_before and base.overlaps):
-            base.executed_before = self.storage.executed_before(task.task, task.execution)
-        return bool(base.executed_before)
-
-    def _earlier(self, scope: Scope, document: tuple[Namespace, str]) -> Executions | None:
-        """The puts that earlier executions of the scope's task made to a document; ``None`` if there are none."""
-        base, task = scope.base, scope.task
-        if task is None or (base.executed_before is False and not base.overlaps):
-            return None
-        if not self._executed_before(base, task):
-            return None
-        if document not in scope.earlier:
-            scope.earlier.setdefault(document, self._executions(scope, document))
-        elif base.successor is not None or document in base.rewritten:
-            scope.earlier[document] = self._executions(scope, document, scope.earlier[document])
-        found: Executions | None = scope.earlier[document]
-        return found
-
-    def _executions(
-        self, scope: Scope, document: tuple[Namespace, str], known: Executions | None = None
-    ) -> Executions | None:
-        task = scope.task
-        assert task is not None
-        puts = self.storage.puts_of(task.task, *document)
-        rows = [row for row in puts if row.op is not None and row.op[1] != task.execution]
-        if not rows:
-            return None
-        later = {s.task.execution for s in scope.successors() if s.task is not None}
-        open_ = not self.registry.find(document[0]).declared
-        return Executions(rows, open_=open_, later=later, present=known)
-
-
-class _Projection:
-    """How records are shown, by the schemas of this workspace."""
-
-    def __init__(self, registry: Registry, replica: str) -> None:
-        self._registry = registry
-        self._replica = replica
-        self._own = uuid.uuid4().hex
-
-    def shown(self, namespace: Namespace, record: Record) -> bytes | None:
-        if record.swept:
-            return None
-        return current_view(record, self._registry.find(namespace), self._replica).body
-
-    def fingerprint(self, namespace: Namespace) -> str:
-        return self._print(self._registry.find(namespace))
-
-    def shape(self, namespace: Namespace) -> str:
-        return self._registry.find(namespace).shape
-
-    def written_under(self, shape: str | None, row: tuple[Any, ...]) -> State:
-        return written_under(row, shape, self._registry.find(row[0]), self._replica)
-
-    def below(self, prefix: Namespace) -> frozenset[str]:
-        return frozenset(map(self._print, self._registry.below(prefix)))
-
-    def _print(self, schema: Compiled) -> str:
-        """What is not told in full holds for this workspace alone."""
-        found = schema.fingerprint
-        return found + self._own if found.endswith("?") else found
-
-
-_NONE: frozenset[str] = frozenset()
-
-
-def _mark_of(n: int, document: Document) -> Mark:
-    """What a read of a document lets its reader know."""
-    leave = frozenset([path[0] for path in document.contested if path]) if document.contested else _NONE
-    return Mark(n, document._body, leave, time=document._updated)
+    def _contested(
+        self, namespace: Namespace, key: str, contests: Iterable[Contest], known: Any
+    ) -> dict[tuple[Any, ...], Escalation]:
+        """The open questions by path; further ones of one path at (*path, 2), (*path, 3), ..."""
+        contested: dict[tuple[Any, ...], Escalation] = {}
+        for contest in contests:
+            if known is None:
+                known = self.storage.open_of((namespace, key))
+            fresh = escalation_of(namespace, key, contest, self.storage.limits.contenders)
+            path: tuple[Any, ...] = contest.path
+            number = 2
+            while path in contested:
+                path, number = (*contest.path, number), number + 1
+            contested[path] = as_known(fresh, known[fresh.id]) if fresh.id in known else fresh
+        return contested

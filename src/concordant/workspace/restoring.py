@@ -5,20 +5,23 @@ Nothing is taken out of the journal for that: going back is a write like others,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from concordant.errors import ConcordantError, UnknownEscalationError
+from concordant.errors import ConcordantError, UnknownEscalationError, told
 from concordant.escalation import DELETED, Escalation
 from concordant.values import ABSENT, alike
-from concordant.workspace.amending import Changes, amend
+from concordant.workspace.agent import Agent
+from concordant.workspace.amending import Amending, Changes
+from concordant.workspace.core import Core
+from concordant.workspace.deciding import Deciding
 from concordant.workspace.decisions import leads_through_dicts
 from concordant.workspace.document import Receipt
+from concordant.workspace.names import check_name
+from concordant.workspace.reading import Reading
+from concordant.workspace.scope import Moment
+from concordant.workspace.writing import Writing
 
-if TYPE_CHECKING:
-    from concordant.workspace.calls import Calls
-    from concordant.workspace.scope import Moment
-
-__all__ = ["reopen", "restore"]
+__all__ = ["Restoring"]
 
 Path = tuple[str, ...]
 Side = tuple[str, Any]
@@ -34,55 +37,78 @@ class Standing(NamedTuple):
     value: Any
 
 
-def restore(workspace: Calls, namespace: tuple[str, ...], key: str, version: int, by: str) -> Receipt:
-    """Gives a document the value that it had at a version."""
-    past = workspace.get(namespace, key, at=version)
-    schema = workspace.registry.find(namespace)
-    if past is None:
-        agent = workspace.agent(by)
-        agent.read(namespace, key)
-        return agent.delete(namespace, key)
-    if not schema.declared:
-        with workspace.acting_as(by):
-            return workspace.put(namespace, key, past.value)
-    wanted = past.value
-    empty = schema.build({})
-    defaults = schema.values_of(empty, empty)
+class Restoring:
+    """Goes back: gives documents earlier values, and asks settled questions again.
 
-    def plan(seen: Any) -> Changes:
-        unset = {name: defaults[name] for name in seen if name not in wanted and name in defaults}
-        return Changes({}, seen, {**unset, **wanted})
+    Args:
+        core, reading, writing, amending, deciding: the workspace's.
+    """
 
-    with workspace.acting_as(by):
-        document = amend(workspace, namespace, key, plan, rewrites=True).document
-    assert document is not None, "it has been written to just now"
-    return Receipt(document.version, tuple(document.contested.values()))
+    def __init__(self, core: Core, reading: Reading, writing: Writing, amending: Amending, deciding: Deciding) -> None:
+        self.core = core
+        self.reading = reading
+        self.writing = writing
+        self.amending = amending
+        self.deciding = deciding
+
+    def agent(self, name: str, began: Moment | None = None) -> Agent:
+        """A handle for an agent, with a scope of its own."""
+        return Agent(self.core, self.reading, self.writing, name, self.core.scoping.opened(name, began))
+
+    def restore(self, namespace: tuple[str, ...], key: str, version: int, by: str) -> Receipt:
+        """Gives a document the value that it had at a version (``Workspace.restore``)."""
+        check_name(by, "by=", self.core.storage.limits.name)
+        past = self.reading.get(namespace, key, version, strict=False)
+        schema = self.core.registry.find(namespace)
+        if past is None:
+            agent = self.agent(by)
+            agent.read(namespace, key)
+            return agent.delete(namespace, key)
+        if not schema.declared:
+            with self.core.scoping.acting_as(by):
+                return self.writing.put(namespace, key, past.value)
+        wanted = past.value
+        empty = schema.build({})
+        defaults = schema.values_of(empty, empty)
+
+        def plan(seen: Any) -> Changes:
+            unset = {name: defaults[name] for name in seen if name not in wanted and name in defaults}
+            return Changes({}, seen, {**unset, **wanted})
+
+        with self.core.scoping.acting_as(by):
+            document = self.amending.amend(namespace, key, plan, rewrites=True).document
+        assert document is not None, "it has been written to just now"
+        return Receipt(document.version, tuple(document.contested.values()))
+
+    def reopen(self, escalation: Escalation | str, by: str) -> Escalation:
+        """Asks a settled question again (``Workspace.reopen``): what was agreed before stands, and all its sides are
+        contenders."""
+        check_name(by, "by=", self.core.storage.limits.name)
+        id_ = escalation.id if isinstance(escalation, Escalation) else escalation
+        if not isinstance(id_, str):
+            raise ConcordantError(f"reopen takes an escalation, or the id of one, not {told(escalation)}")
+        settled = self.deciding.escalation(id_)
+        if settled is None:
+            raise UnknownEscalationError(id_)
+        if settled.state in OPEN:
+            return settled
+        _check(self, settled)
+        standing = _standing(self, settled)
+        base, sides = _sides(self, settled, standing.value)
+        if base is not ABSENT or settled.path:
+            _say(self, settled, standing, by, base)
+            standing = _standing(self, settled)
+        for agent, value in sides:
+            _say(self, settled, standing, agent, value)
+        found = self.core.storage.open_of((settled.namespace, settled.key)).values()
+        again = [one for one in found if one.path == settled.path and one.reason in REASONS]
+        if not again:
+            raise _refused(settled, "its sides say the same by now")
+        return next((one for one in again if one.id == id_), again[-1])
 
 
-def reopen(workspace: Calls, id_: str, by: str) -> Escalation:
-    """Asks a settled question again: what was agreed before stands, and all its sides are contenders."""
-    settled = workspace.escalation(id_)
-    if settled is None:
-        raise UnknownEscalationError(id_)
-    if settled.state in OPEN:
-        return settled
-    _check(workspace, settled)
-    standing = _standing(workspace, settled)
-    base, sides = _sides(workspace, settled, standing.value)
-    if base is not ABSENT or settled.path:
-        _say(workspace, settled, standing, by, base)
-        standing = _standing(workspace, settled)
-    for agent, value in sides:
-        _say(workspace, settled, standing, agent, value)
-    found = workspace.storage.open_of((settled.namespace, settled.key)).values()
-    again = [one for one in found if one.path == settled.path and one.reason in REASONS]
-    if not again:
-        raise _refused(settled, "its sides say the same by now")
-    return next((one for one in again if one.id == id_), again[-1])
-
-
-def _check(workspace: Calls, settled: Escalation) -> None:
-    schema = workspace.registry.find(settled.namespace)
+def _check(restoring: Restoring, settled: Escalation) -> None:
+    schema = restoring.core.registry.find(settled.namespace)
     fits = not schema.declared or leads_through_dicts(schema, settled.path)
     if settled.reason not in REASONS or not fits:
         raise _refused(settled, "its sides do not fit the model, or stand in a list")
@@ -90,7 +116,7 @@ def _check(workspace: Calls, settled: Escalation) -> None:
         raise _refused(settled, "not all of its sides are known any more")
 
 
-def _sides(workspace: Calls, settled: Escalation, present: Any) -> tuple[Any, list[Side]]:
+def _sides(restoring: Restoring, settled: Escalation, present: Any) -> tuple[Any, list[Side]]:
     """What was agreed, and what each agent says, beside each other as values of the whole field."""
     base = settled.base if settled.has_base else ABSENT
     sides = [
@@ -101,7 +127,7 @@ def _sides(workspace: Calls, settled: Escalation, present: Any) -> tuple[Any, li
     if settled.reason == "text":
         return _in_place(settled, present, base, sides)
     if not any(_is_same(present, one) for one in (base, _decided(settled), *(value for _, value in sides))):
-        sides += [(agent, present) for agent in _authors(workspace, settled)]  # a later write's value is a side too
+        sides += [(agent, present) for agent in _authors(restoring, settled)]  # a later write's value is a side too
     return base, sides
 
 
@@ -119,16 +145,16 @@ def _in_place(settled: Escalation, text: Any, base: Any, sides: list[Side]) -> t
     return with_(base), [(agent, with_(part)) for agent, part in sides if isinstance(part, str)]
 
 
-def _say(workspace: Calls, settled: Escalation, standing: Standing, agent: str, value: Any) -> None:
+def _say(restoring: Restoring, settled: Escalation, standing: Standing, agent: str, value: Any) -> None:
     """Has an agent, who has seen what stood, give the contested place a value; ``ABSENT`` takes it away."""
     namespace, key, path = settled.namespace, settled.key, settled.path
-    writer = workspace.agent(agent, began=standing.moment)
+    writer = restoring.agent(agent, began=standing.moment)
     if settled.reason == "text" or (value is ABSENT and path):
-        if _is_same(standing.value, value) or not workspace.declares(namespace):
+        if _is_same(standing.value, value) or not restoring.core.registry.find(namespace).declared:
             return
         changed = Changes({}, _nested(path, standing.value), _nested(path, value))
-        with workspace.acting_as(agent, began=standing.moment):
-            amend(workspace, namespace, key, lambda _: changed)
+        with restoring.core.scoping.acting_as(agent, began=standing.moment):
+            restoring.amending.amend(namespace, key, lambda _: changed)
     elif value is ABSENT:
         writer.delete(namespace, key)
     else:
@@ -143,9 +169,9 @@ def _nested(path: Path, value: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _standing(workspace: Calls, settled: Escalation) -> Standing:
-    moment = workspace.moment()
-    document = workspace.get(settled.namespace, settled.key)
+def _standing(restoring: Restoring, settled: Escalation) -> Standing:
+    moment = restoring.core.scoping.moment()
+    document = restoring.reading.get(settled.namespace, settled.key, None, strict=False)
     value: Any = ABSENT if document is None else document.value
     for part in settled.path:
         value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
@@ -159,8 +185,8 @@ def _decided(settled: Escalation) -> Any:
     return ABSENT if settled.decision is DELETED else settled.decision
 
 
-def _authors(workspace: Calls, settled: Escalation) -> tuple[str, ...]:
-    credits = workspace.blame(settled.namespace, settled.key).get(settled.path, ())
+def _authors(restoring: Restoring, settled: Escalation) -> tuple[str, ...]:
+    credits = restoring.reading.blame(settled.namespace, settled.key).get(settled.path, ())
     return tuple(dict.fromkeys(agent for credit in credits for agent in credit.agents))
 
 

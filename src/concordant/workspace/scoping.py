@@ -17,11 +17,11 @@ from concordant.storage import Beginning, Instant, Storage
 from concordant.storage.forking import free_in_child
 from concordant.workspace.reads import ReadMarks
 from concordant.workspace.scope import Document, Mark, Moment, Scope, Sight, TaskScope
-from concordant.workspace.shown import Audience, Showing, Showings
+from concordant.workspace.showings import Audience, Showing, Showings
 from concordant.workspace.token import parse_tokens
 from concordant.workspace.waiting import ident, running
 
-__all__ = ["ANONYMOUS", "Scoping"]
+__all__ = ["ANONYMOUS", "Scoping", "Tokens"]
 
 ANONYMOUS = "anonymous"
 """The agent of a write made without framework and name."""
@@ -126,6 +126,16 @@ class Scoping:
             run = audience.run
             turn = run.turn if run.turn is not None else Instant.now().tick
             audience.showings.add(document, Showing(scope.origin, run.call, turn, at, fields, value))
+
+    def moment(self) -> Moment:
+        """The present point in the store's history."""
+        with self._storage.reading():
+            return Moment(self._storage.replica, *self._storage.now())
+
+    def opened(self, agent: str, began: Moment | None = None, seen: Tokens | None = None) -> Scope:
+        """A scope of its own, begun between two commits (``begin``)."""
+        with self._storage.reading():
+            return self.begin(agent, began, seen)
 
     def begin(self, agent: str, began: Moment | None = None, seen: Tokens | None = None) -> Scope:
         """A scope of its own: from ``began``, from the beginning of the task under way, or from now.

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from concordant.escalation import Escalation, Event, escalation_of, when
 from concordant.record import Record
 from concordant.storage import Beside, Desk, Place, Result, State
+from concordant.workspace.core import Core
 from concordant.workspace.inbox import transitions
 from concordant.workspace.states import current_view, expanded, view_at
-
-if TYPE_CHECKING:
-    from concordant.workspace.engine import Engine
 
 __all__ = ["declare", "survey"]
 
@@ -21,9 +19,9 @@ PAGE = 100
 """In how many documents at most questions are opened in one transaction."""
 
 
-def declare(workspace: Engine, schemas: Mapping[tuple[str, ...], Any]) -> None:
+def declare(core: Core, schemas: Mapping[tuple[str, ...], Any]) -> None:
     """Adds schemas; what was written before in their namespaces is from now on under another model."""
-    storage, registry = workspace.storage, workspace.registry
+    storage, registry = core.storage, core.registry
     with storage.reading():
         before = registry.snapshot()
         registry.declare(schemas)
@@ -38,53 +36,53 @@ def declare(workspace: Engine, schemas: Mapping[tuple[str, ...], Any]) -> None:
 
         storage.redeclared(recast)
     if storage.live:
-        survey(workspace)
+        survey(core)
 
 
-def survey(workspace: Engine) -> list[Escalation]:
+def survey(core: Core) -> list[Escalation]:
     """Opens the questions that are in documents which were last saved under another model.
 
     Returns:
         Those that could not be stored, because the store can only be read.
     """
-    models = workspace.registry.models
+    models = core.registry.models
     if not models:
         return []
-    storage = workspace.storage
+    storage = core.storage
     n, documents = storage.outdated(models)
     if storage.read_only:
-        return [question for document in documents for question in _questions(workspace, *document)]
+        return [question for document in documents for question in _questions(core, *document)]
     changed = False
-    questions = ((namespace, key) for namespace, key, state in documents if _asks(workspace, namespace, key, state))
+    questions = ((namespace, key) for namespace, key, state in documents if _asks(core, namespace, key, state))
     while page := [*islice(questions, PAGE)]:
         events: list[Event] = []
-        storage.commit_all([(*place, _opening(workspace, place, events)) for place in page])
+        storage.commit_all([(*place, _opening(core, place, events)) for place in page])
         changed = changed or bool(events)
-        workspace.subscribers.deliver(events)
+        core.subscribers.deliver(events)
     storage.surveyed(models, n, changed=changed)
     return []
 
 
-def _questions(workspace: Engine, namespace: tuple[str, ...], key: str, state: State) -> list[Escalation]:
+def _questions(core: Core, namespace: tuple[str, ...], key: str, state: State) -> list[Escalation]:
     if not isinstance(state, Record):
         return []
-    schema = workspace.registry.find(namespace)
-    contests = current_view(state, schema, workspace.storage.replica).contests
+    schema = core.registry.find(namespace)
+    contests = current_view(state, schema, core.storage.replica).contests
     return [escalation_of(namespace, key, contest) for contest in contests]
 
 
-def _asks(workspace: Engine, namespace: tuple[str, ...], key: str, state: State) -> bool:
+def _asks(core: Core, namespace: tuple[str, ...], key: str, state: State) -> bool:
     """Whether a document leaves questions, or did."""
-    schema = workspace.registry.find(namespace)
+    schema = core.registry.find(namespace)
     if not isinstance(state, Record) or not schema.declared:
         return False
-    view = current_view(state, schema, workspace.storage.replica)
-    return bool(view.contests or workspace.storage.open_of((namespace, key)))
+    view = current_view(state, schema, core.storage.replica)
+    return bool(view.contests or core.storage.open_of((namespace, key)))
 
 
-def _opening(workspace: Engine, place: Place, events: list[Event]) -> Any:
+def _opening(core: Core, place: Place, events: list[Event]) -> Any:
     def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
-        storage, schema = workspace.storage, workspace.registry.find(place[0])
+        storage, schema = core.storage, core.registry.find(place[0])
         if not isinstance(state, Record) or state.has_expired(time):
             return None
         record = expanded(state, schema, storage.replica)

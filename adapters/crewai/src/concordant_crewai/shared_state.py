@@ -145,10 +145,7 @@ class SharedState(Generic[Model]):
 
     def _agent(self) -> Agent:
         """The writer: the task's agent, the name in force, or nobody in particular, who begins now."""
-        scope = self.workspace.scoping.current()
-        if scope is None:
-            return self.workspace.agent("anonymous")
-        return Agent(self.workspace, scope.agent, scope)
+        return self.workspace.agent_in_force() or self.workspace.agent("anonymous")
 
     def __repr__(self) -> str:
         return f"SharedState({self._schema.model.__name__}, {'/'.join(self.namespace)}:{self.key})"

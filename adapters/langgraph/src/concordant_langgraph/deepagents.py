@@ -24,8 +24,7 @@ from pydantic import BaseModel
 
 from concordant import ConcordantError, Document, Scalar, Text
 from concordant.errors import InvalidWriteError
-from concordant.workspace.amending import Changes, amend, withdraw
-from concordant.workspace.shown import Part, show
+from concordant.workspace.amending import Changes, Part
 from concordant_langgraph.conflicts import PutConflictError
 from concordant_langgraph.items import MergedSearchItem
 from concordant_langgraph.store import MergeStore
@@ -113,7 +112,7 @@ class MergeBackend(StoreBackend):
 
     def _show(self, path: str, part: Callable[[Document], Part | None] = lambda _: None) -> Document | None:
         store, namespace = self._place()
-        return show(store.workspace, namespace, path, part)
+        return store.workspace.amending.show(namespace, path, part)
 
     def _search_store_paginated(self, store: BaseStore, namespace: tuple[str, ...], **_: Any) -> list[Item]:
         """All files, none of which counts as shown: who searches is told names and lines."""
@@ -225,7 +224,7 @@ class MergeBackend(StoreBackend):
         wanted = [(namespace, key) for key in keys if key == base or key.startswith(base + "/")]
         if not wanted:
             return DeleteResult(error=f"Error: File '{path}' not found")
-        withdraw(store.workspace, wanted)
+        store.workspace.amending.withdraw(wanted)
         return DeleteResult(path=path)
 
     def _change(self, path: str, content: Callable[[Mapping[str, Any]], str], encoding: str = "utf-8") -> None:
@@ -246,7 +245,7 @@ class MergeBackend(StoreBackend):
             before = {"content": seen.get("content", "")}
             return Changes({n: v for n, v in given.items() if n in fields}, before, after)
 
-        amend(store.workspace, namespace, path, plan, rewrites=True)
+        store.workspace.amending.amend(namespace, path, plan, rewrites=True)
 
     def _do(self, result: Callable[..., R], path: str, work: Callable[[], R]) -> R:
         """Carries out a change; what is wrong with it, or (``on_conflict="raise"``) contested, is told as its error."""

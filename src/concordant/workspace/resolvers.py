@@ -1,70 +1,42 @@
-"""Telling callbacks and asking resolvers, after the commit and outside all locks."""
+"""Asking declared resolvers, after the commit and outside all locks."""
 
 from __future__ import annotations
 
 import inspect
 import logging
-import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from concordant.errors import InvalidWriteError, StaleDecisionError
-from concordant.escalation import ABSTAIN, Escalation, Event
+from concordant.escalation import ABSTAIN, Escalation
 from concordant.kinds import Priority, Scalar
-from concordant.storage.forking import free_in_child
 from concordant.workspace.waiting import Started, start
 
-if TYPE_CHECKING:
-    from concordant.workspace.workspace import Workspace
-
-__all__ = ["Subscribers"]
+__all__ = ["Resolvers"]
 
 log = logging.getLogger("concordant")
 
 
-class Subscribers:
-    """The callbacks of a workspace, and its declared resolvers."""
+class Resolvers:
+    """The functions and models that a schema declares to answer escalations.
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._callbacks: dict[int, Callable[[Event], Any]] = {}
-        self._next = 0
-        self._lock = free_in_child(threading.Lock())
+    Args:
+        resolve: decides an escalation by an answer, under the name of who gave it.
+        acall: runs a call for a coroutine (``Core.acall``).
+    """
+
+    def __init__(self, resolve: Callable[[Escalation, Any, str], object], acall: Callable[..., Any]) -> None:
+        self._resolve = resolve
+        self._acall = acall
         self._tasks: set[Started] = set()
 
-    def add(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
-        """Subscribes; returns a function that ends it."""
-        with self._lock:
-            number = self._next
-            self._next += 1
-            self._callbacks = {**self._callbacks, number: callback}
+    def ask(self, escalation: Escalation) -> None:
+        """Asks the resolver that is declared for an escalation, if there is one."""
+        resolver = _resolver_of(escalation)
+        if resolver is not None:
+            self._ask(resolver, escalation)
 
-        def stop() -> None:
-            with self._lock:
-                self._callbacks = {n: c for n, c in self._callbacks.items() if n != number}
-
-        return stop
-
-    def deliver(self, events: Iterable[Event]) -> None:
-        """Tells every subscriber of every event, then asks the resolvers of what is open."""
-        events = list(events)
-        self.tell(events)
-        for event in events:
-            if event.kind in ("opened", "grew", "reopened"):
-                resolver = _resolver_of(event.escalation)
-                if resolver is not None:
-                    self._ask(resolver, event.escalation)
-
-    def tell(self, events: Iterable[Event]) -> None:
-        """Tells every subscriber of every event."""
-        for event in events:
-            for callback in self._callbacks.values():
-                try:
-                    callback(event)
-                except Exception:
-                    log.exception("a callback failed on %s of %s", event.kind, event.escalation)
-
-    def ask(self, escalations: Iterable[Escalation]) -> None:
+    def ask_at_once(self, escalations: Iterable[Escalation]) -> None:
         """Asks the resolvers of escalations, those that answer at once."""
         for escalation in escalations:
             resolver = _resolver_of(escalation)
@@ -87,7 +59,7 @@ class Subscribers:
             except Exception:
                 log.exception("the resolver of %s failed, it stays open", escalation)
                 return
-            await self._workspace.acall(self._settle, resolver, escalation, value)
+            await self._acall(self._settle, resolver, escalation, value)
 
         start(later(), self._tasks)
 
@@ -96,7 +68,7 @@ class Subscribers:
             return
         name = getattr(resolver, "__name__", type(resolver).__name__)
         try:
-            self._workspace.resolve(escalation, answer, by=f"resolver:{name}")
+            self._resolve(escalation, answer, f"resolver:{name}")
         except StaleDecisionError:
             log.info("the answer of resolver %s to %s came too late", name, escalation)
         except InvalidWriteError as error:

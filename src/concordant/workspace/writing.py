@@ -1,29 +1,26 @@
-"""The ways through a workspace that write: put, write, edit, delete."""
+"""The part of a workspace that writes: put, write, edit, delete."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.record.leases import KEEP
 from concordant.schema import Compiled, untouched_left_out
 from concordant.values import Unstorable, alike, check_numbers, decode, encode
 from concordant.workspace.commits import Pending
+from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.draft import Draft
+from concordant.workspace.executions import Retries
 from concordant.workspace.names import is_text
-from concordant.workspace.reading import Namespace, Reading
-from concordant.workspace.scope import Mark, Moment, Scope, Sight
-from concordant.workspace.scoping import Tokens
+from concordant.workspace.reading import Reading
+from concordant.workspace.scope import Mark, Scope, Sight
 from concordant.workspace.states import version_of
-from concordant.workspace.waiting import off_loop, run_waiting
 
-__all__ = ["Engine", "Put", "seconds_to_live", "stored_settings"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
+__all__ = ["Put", "Writing", "seconds_to_live", "stored_settings"]
 
 
 LONGEST = 1_000 * 366 * 86_400
@@ -86,10 +83,24 @@ def _puts(given: Any) -> list[Put]:
     return [put for put in puts if put is not None]
 
 
-class Engine(Reading):
-    """The ways through a workspace that write; ``Calls`` gives them their face."""
+class Writing:
+    """Writes documents: each write is one transaction, told to subscribers when it is committed.
 
-    # -- writing -------------------------------------------------------------------------------------------------
+    Args:
+        core: the workspace's.
+        reading: the part that reads; an edit begins with a read.
+        retries: knows the puts of a task's earlier executions.
+    """
+
+    def __init__(self, core: Core, reading: Reading, retries: Retries) -> None:
+        self.storage = core.storage
+        self.registry = core.registry
+        self.scoping = core.scoping
+        self.subscribers = core.subscribers
+        self.reading = reading
+        self.retries = retries
+
+    # -- put, as a store does ------------------------------------------------------------------------------------
 
     def put(
         self,
@@ -97,30 +108,13 @@ class Engine(Reading):
         key: str,
         value: Any,
         scope: Scope | None = None,
-        *,
         seen: Document | None = None,
         settings: Mapping[str, Any] | None = None,
         ttl: float | None = KEEP,
     ) -> Receipt:
-        """Stores as a store's put does: an edit of the fields given as far as they were read, else a contribution;
-        in a namespace without a model the document is replaced as far as it has been seen.
-
-        Args:
-            seen: what the value was made from, for a caller that holds it: the put is an edit of that, whatever else
-                the scope has read.
-            settings: JSON values to remember about the document beside its value (``Document.setting``); of
-                concurrent ones the newest stands, ``None`` unsets.
-            ttl: for how many seconds the document is to live, from now and from each ``touch``; ``None``: for ever;
-                not given: as long as it would anyway. Of concurrent puts the longest counts.
-
-        >>> from concordant import Workspace
-        >>> ws = Workspace()
-        >>> _ = ws.put(("codes",), "ada", {"code": 1234}, ttl=0.0)
-        >>> ws.get(("codes",), "ada") is None
-        True
-        """
+        """Stores as a store's put does (``Workspace.put``)."""
         if seen is not None:
-            scope = self._having_read(seen)
+            scope = self.reading.having_read(seen)
         if ttl is not None and ttl is not KEEP:
             ttl = seconds_to_live(namespace, key, ttl)
         schema = self.registry.writable(namespace, key)
@@ -129,8 +123,8 @@ class Engine(Reading):
             scope = self.scoping.current() or self.scoping.alone(document)
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.sight is not None:
-            self._recall(scope, namespace, key)
-        op = self._identity(scope, document) if scope.task is not None else None
+            self.reading.recall(scope, namespace, key)
+        op = self.retries.identity(scope, document) if scope.task is not None else None
         mark = scope.basis(document)
         stored = stored_settings(namespace, key, settings) if settings is not None else None
         if mark is None and not (parked or stored or schema.checked) and (ttl is KEEP or ttl is None):
@@ -143,18 +137,14 @@ class Engine(Reading):
         pending.ttl = ttl
         if stored:
             pending.settings = stored
-        return self._commit(pending)
+        return self.commit(pending)
 
     def remove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
         """Deletes as a store's delete does."""
-        return self._commit(self._removal(namespace, key, scope))
+        return self.commit(self._removal(namespace, key, scope))
 
     def put_all(self, given: Sequence[tuple[Any, ...]]) -> None:
-        """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none.
-
-        Args:
-            given: of each namespace, key and value, and optionally settings and ttl as for ``put``.
-        """
+        """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none."""
         scope = self.scoping.current()
         puts = _puts(given)
         writes: list[Pending] = []
@@ -167,24 +157,10 @@ class Engine(Reading):
                     if settings is not None:
                         writes[-1].settings = stored_settings(namespace, key, settings)
                     writes[-1].ttl = seconds_to_live(namespace, key, ttl)
-            self.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
         except BaseException:
-            for write in reversed(writes):
-                self._take_back(write)
+            self._take_all_back(writes)
             raise
-        events = [event for write in writes for event in write.events]
-        if events:
-            self.subscribers.deliver(events)
-
-    async def acall(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs a call of this workspace for a coroutine: where it may wait for a database, beside the event loop; and
-        waits for the async resolvers that it started."""
-        run = run_waiting if self.storage.live else off_loop
-        return await run(function, *args, **kwargs)
-
-    def declares(self, namespace: Namespace) -> bool:
-        """Whether the namespace has a model."""
-        return self.registry.find(namespace).declared
+        self._commit_all(writes)
 
     def _put(self, namespace: Namespace, key: str, value: Any, scope: Scope | None) -> Pending:
         schema = self.registry.writable(namespace, key)
@@ -192,8 +168,8 @@ class Engine(Reading):
             scope = self.scoping.alone((namespace, key))
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.sight is not None:
-            self._recall(scope, namespace, key)
-        op = self._identity(scope, (namespace, key)) if scope.task is not None else None
+            self.reading.recall(scope, namespace, key)
+        op = self.retries.identity(scope, (namespace, key)) if scope.task is not None else None
         return self._pending_put(schema, (namespace, key), scope, scope.basis((namespace, key)), body, parked, op)
 
     def _pending_put(
@@ -210,7 +186,7 @@ class Engine(Reading):
         pending.body, pending.parked, pending.op = body, parked, op
         pending.replaces_all = not schema.declared
         if scope.origin:
-            self._mark_put(scope, document, schema, body, mark)
+            self.mark_put(scope, document, schema, body, mark)
         return pending
 
     def _removal(self, namespace: Namespace, key: str, scope: Scope | None) -> Pending:
@@ -219,19 +195,19 @@ class Engine(Reading):
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
         if scope.sight is not None:
-            self._recall(scope, namespace, key)
+            self.reading.recall(scope, namespace, key)
         mark = scope.basis(document)
         pending = Pending(schema, self.storage, namespace, key, scope, mark, "delete")
         pending.existed = scope.written.get(document, True if mark is not None and mark.base else None)
         if scope.task is not None:
-            pending.op = self._identity(scope, document)
+            pending.op = self.retries.identity(scope, document)
         if scope.origin:
             put = Mark(mark.at, {}, put=scope.origin, time=mark.time) if mark else Mark(-1, {}, put=scope.origin)
             scope.set_mark(document, put, mark)
             scope.written[document] = False
         return pending
 
-    def _mark_put(
+    def mark_put(
         self, scope: Scope, document: tuple[Namespace, str], schema: Compiled, body: bytes, mark: Mark | None
     ) -> None:
         """After a put the scope has read what it put, beside what it had read (``mark``) of the fields it left out."""
@@ -242,27 +218,16 @@ class Engine(Reading):
         else:
             scope.set_mark(document, Mark(mark.at, body, mark.leave, scope.origin, mark.time), mark)
 
-    def _identity(self, scope: Scope, document: tuple[Namespace, str]) -> tuple[str, str, int, float]:
-        """The identity of a task's put, by which a later execution of the task finds it."""
-        task = scope.task
-        assert task is not None
-        base = scope.base
-        if base.successor is not None:
-            for later in scope.successors():
-                later.rewritten.add(document)
-        if base.executed_before is not False or base.overlaps:
-            self._earlier(scope, document)
-        return task.task, task.execution, scope.number(document), scope.since.time
-
-    def _write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
+    def write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
+        """Contributes in a scope (``Agent.write``)."""
         if if_version is not None:
             _check_if_version(if_version)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.sight is not None:
-            self._recall(scope, namespace, key)
-        op = self._identity(scope, document) if scope.task is not None else None
+            self.reading.recall(scope, namespace, key)
+        op = self.retries.identity(scope, document) if scope.task is not None else None
         if not (parked or if_version or schema.checked):
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "write", body, op)
             if n:
@@ -271,17 +236,19 @@ class Engine(Reading):
         pending = Pending(schema, self.storage, namespace, key, scope, scope.mark(document), "write")
         pending.body, pending.parked, pending.op = body, parked, op
         pending.if_version = if_version
-        receipt = self._commit(pending)
+        receipt = self.commit(pending)
         scope.written[document] = True
         return receipt
 
-    def _delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
+    def delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
+        """Deletes in a scope (``Agent.delete``)."""
         _check_if_version(if_version)
         pending = self._removal(namespace, key, scope)
         pending.if_version = if_version
-        return self._commit(pending)
+        return self.commit(pending)
 
-    def _commit(self, pending: Pending) -> Receipt:
+    def commit(self, pending: Pending) -> Receipt:
+        """Commits a write and tells subscribers what came of it."""
         try:
             self.storage.commit(pending.namespace, pending.key, pending.update)
         except BaseException:
@@ -290,6 +257,26 @@ class Engine(Reading):
         if pending.events:
             self.subscribers.deliver(pending.events)
         return Receipt(pending.version, pending.escalations() if pending.open else ())
+
+    def commit_together(self, writes: Sequence[Pending]) -> None:
+        """Commits writes of the tasks that call in one transaction: all of them or none."""
+        for write in writes:
+            write.op = self.retries.identity(write.scope, (write.namespace, write.key))
+        self._commit_all(writes)
+
+    def _commit_all(self, writes: Sequence[Pending]) -> None:
+        try:
+            self.storage.commit_all([(write.namespace, write.key, write.update) for write in writes])
+        except BaseException:
+            self._take_all_back(writes)
+            raise
+        events = [event for write in writes for event in write.events]
+        if events:
+            self.subscribers.deliver(events)
+
+    def _take_all_back(self, writes: Sequence[Pending]) -> None:
+        for write in reversed(writes):
+            self._take_back(write)
 
     def _take_back(self, pending: Pending) -> None:
         """After a write that was not committed: its scope knows and counts as before it."""
@@ -302,25 +289,27 @@ class Engine(Reading):
 
     # -- editing -------------------------------------------------------------------------------------------------
 
-    def _open(self, scope: Scope, namespace: Namespace, key: str) -> Draft:
+    def open(self, scope: Scope, namespace: Namespace, key: str) -> Draft:
+        """Begins an edit in a scope: reads the document, or takes what the scope's tokens showed of it."""
         schema = self.registry.writable(namespace, key)
         if scope.sight is not None:
             mark = self._as_shown(scope, scope.sight, namespace, key)
             return Draft((namespace, key), schema, mark.values() or {}, mark)
-        document, mark = self._read_as(scope, namespace, key)
+        document, mark = self.reading.read_as(scope, namespace, key)
         return Draft((namespace, key), schema, document.value if document is not None else {}, mark)
 
     def _as_shown(self, scope: Scope, sight: Sight, namespace: Namespace, key: str) -> Mark:
         """What an edit begins with that is made on the strength of tokens: what its scope has seen, not a new read."""
-        self._recall(scope, namespace, key)
+        self.reading.recall(scope, namespace, key)
         mark = scope.mark((namespace, key))
         if mark is None or mark.at < 0:
             assert sight.upto is not None
-            mark = self._as_of(namespace, key, sight.upto)[2]
+            mark = self.reading.as_of(namespace, key, sight.upto)[2]
             scope.set_mark((namespace, key), mark)
         return mark
 
-    def _close(self, scope: Scope, draft: Draft) -> Receipt:
+    def close(self, scope: Scope, draft: Draft) -> Receipt:
+        """Writes what an edit has changed."""
         schema = draft.schema
         pending = Pending(schema, self.storage, draft.namespace, draft.key, scope, draft.mark, "edit")
         if schema.declared:
@@ -348,8 +337,8 @@ class Engine(Reading):
         if unchanged:
             return Receipt(version_of(self.storage.load(draft.namespace, draft.key)))
         if scope.task is not None:
-            pending.op = self._identity(scope, (draft.namespace, draft.key))
-        receipt = self._commit(pending)
+            pending.op = self.retries.identity(scope, (draft.namespace, draft.key))
+        receipt = self.commit(pending)
         # A default that nobody touched was not written, so it is nothing that a later put could leave as it is.
         self._mark_edit(scope, draft, {name: whole[name] for name in after})
         return receipt
@@ -369,9 +358,3 @@ class Engine(Reading):
             if draft.schema.declared or n in after or n not in draft.base
         }
         scope.set_mark(document, newest._replace(base={**kept, **changed}))
-
-    # -- scopes --------------------------------------------------------------------------------------------------
-
-    def _scope(self, name: str, began: Moment | None = None, seen: Tokens | None = None) -> Scope:
-        with self.storage.reading():
-            return self.scoping.begin(name, began, seen)

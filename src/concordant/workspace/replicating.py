@@ -1,13 +1,14 @@
-"""Exchange between workspaces without a common database, and erasure."""
+"""The part of a workspace that replicates: exchange with workspaces that have another database, and taking over."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from concordant.causal import Entry, Stamp, VersionVector, source_of
+from concordant.causal import Stamp, VersionVector, source_of
 from concordant.errors import (
     ConcordantError,
     CorruptFrameError,
@@ -22,16 +23,16 @@ from concordant.record.leases import joined_leases
 from concordant.storage import Beside, Desk, Knowledge, Result, State
 from concordant.storage.knowledge import diverge
 from concordant.values import decode
+from concordant.workspace.adoption import adopt
+from concordant.workspace.core import Core, Namespace
 from concordant.workspace.frames import Frame, pack, unpack
 from concordant.workspace.inbox import transitions
-from concordant.workspace.names import is_text
+from concordant.workspace.names import check_name, is_text
+from concordant.workspace.quarantine import Quarantine
 from concordant.workspace.scope import Moment
 from concordant.workspace.states import current_view, expanded, version_of, view_at
 
-if TYPE_CHECKING:
-    from concordant.workspace.engine import Engine
-
-__all__ = ["export", "import_", "purge"]
+__all__ = ["Replicating"]
 
 FEW = 4
 """How many marks of each other store travel in a frame."""
@@ -43,29 +44,101 @@ refused, for it would push our times along. How far earlier frames have pushed t
 Since: TypeAlias = "Moment | VersionVector | None"
 
 
-def export(workspace: Engine, since: Since, key: bytes | None) -> bytes:
-    """A frame with what is not known to a store that knows ``since``: all without one.
+class Replicating:
+    """Exchanges documents with other stores, and takes over what another store held.
 
-    What to send is told by two comparisons. Only what was committed here after the last commit the other knows of can
-    be new to it; and of that, what is made of writes that it knows from elsewhere (the other's own, mostly) is not.
-    How long a document lives changes without a write, so one that has an end is told from the first alone.
+    Args:
+        core: the workspace's.
+        frame_key: the secret with which frames are authenticated.
     """
-    storage = workspace.storage
-    seen = _vector_of(since)
-    with storage.reading():
-        knowledge = storage.knowledge()
-        after = min(seen.get(storage.replica, 0), knowledge.vector[storage.replica])
-        storage.note_export(knowledge.vector[storage.replica])
-        chosen = []
-        for namespace, name, state in storage.documents((), after):
-            record = expanded(state, workspace.registry.find(namespace), storage.replica)
-            if record.leases or any(n > seen.get(source_of(origin), 0) for origin, n in record.vector.items()):
-                chosen.append((namespace, name, record))
-        storage.note_export(storage.now()[0])
-        marks = {
-            name: told if name == storage.replica else told[-FEW:] for name, told in storage.knowledge().marks.items()
-        }
-        return pack(Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen, marks), key)
+
+    def __init__(self, core: Core, frame_key: bytes | None) -> None:
+        self.core = core
+        self.frame_key = frame_key
+        self.quarantine = Quarantine()
+
+    def version_vector(self) -> VersionVector:
+        """What is known here (``Workspace.version_vector``)."""
+        return self.core.storage.knowledge().vector
+
+    def changes(self, after: Any) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
+        """The documents that were written since an earlier call (``Workspace.changes``)."""
+        if after is not None and (not isinstance(after, int) or abs(after) > MOST_WRITES):
+            raise ConcordantError(f"after= is the cursor that an earlier call gave, not {told(after)}")
+        cursor, found = self.core.storage.changes(after)
+        return cursor, [*found]
+
+    def export(self, since: Since) -> bytes:
+        """A frame with what is not known to a store that knows ``since``: all without one.
+
+        What to send is told by two comparisons. Only what was committed here after the last commit the other knows of
+        can be new to it; and of that, what is made of writes that it knows from elsewhere (the other's own, mostly) is
+        not. How long a document lives changes without a write, so one that has an end is told from the first alone.
+        """
+        core, storage = self.core, self.core.storage
+        seen = _vector_of(since)
+        with storage.reading():
+            knowledge = storage.knowledge()
+            after = min(seen.get(storage.replica, 0), knowledge.vector[storage.replica])
+            storage.note_export(knowledge.vector[storage.replica])
+            chosen = []
+            for namespace, name, state in storage.documents((), after):
+                record = expanded(state, core.registry.find(namespace), storage.replica)
+                if record.leases or any(n > seen.get(source_of(origin), 0) for origin, n in record.vector.items()):
+                    chosen.append((namespace, name, record))
+            storage.note_export(storage.now()[0])
+            known = storage.knowledge().marks
+            marks = {name: told if name == storage.replica else told[-FEW:] for name, told in known.items()}
+            frame = Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen, marks)
+            return pack(frame, self.frame_key)
+
+    def import_(self, frame: bytes) -> int:
+        """Joins the documents of a frame, all in one transaction; a frame that is refused goes to the quarantine."""
+        core = self.core
+        try:
+            content = unpack(frame, self.frame_key, core.storage.limits.frame)
+            with core.storage.reading():
+                knowledge = core.storage.knowledge()
+                _meet(knowledge, content)
+                _check(core, content)
+                changed = _join(core, content)
+                complete = all(n <= knowledge.vector.get(name, 0) for name, n in content.since.items())
+                if content.replica != knowledge.replica:
+                    learned = content.vector if complete else {content.replica: 0}
+                    others = {name: n for name, n in learned.items() if name != knowledge.replica}
+                    core.storage.learn(others, {n: told for n, told in content.marks.items() if n in others})
+                return changed
+        except (CorruptFrameError, StaleReplicaError) as error:
+            self.quarantine.put(frame, error.reason)
+            raise
+
+    def adopt(
+        self,
+        namespace: Namespace,
+        key: str,
+        value: Any,
+        by: str,
+        created_at: datetime | None,
+        updated_at: datetime | None,
+    ) -> int:
+        """Makes a document of what another store held (``Workspace.adopt``)."""
+        check_name(by, "by=", self.core.storage.limits.name)
+        _check_time(created_at, "created_at")
+        _check_time(updated_at, "updated_at")
+        updated = updated_at.timestamp() if updated_at is not None else self.core.storage.now()[1]
+        created = created_at.timestamp() if created_at is not None else updated
+        return adopt(self.core, namespace, key, value, by, created, updated)
+
+
+def _check_time(time: Any, what: str) -> None:
+    if time is None:
+        return
+    try:
+        fits = isinstance(time, datetime) and 0 <= time.timestamp() < 1e11
+    except (OverflowError, ValueError, OSError):  # too far away for a number of seconds
+        fits = False
+    if not fits:
+        raise ConcordantError(f"{what}= is a datetime since 1970, not {told(time)}")
 
 
 def _vector_of(since: Since) -> VersionVector:
@@ -81,26 +154,6 @@ def _vector_of(since: Since) -> VersionVector:
 
 def _is_known(replica: Any, n: Any) -> bool:
     return isinstance(replica, str) and is_text(replica) and isinstance(n, int) and abs(n) <= MOST_WRITES
-
-
-def import_(workspace: Engine, frame: bytes, key: bytes | None) -> int:
-    """Joins the documents of a frame, all in one transaction; a frame that is refused goes to the quarantine."""
-    try:
-        content = unpack(frame, key, workspace.storage.limits.frame)
-        with workspace.storage.reading():
-            knowledge = workspace.storage.knowledge()
-            _meet(knowledge, content)
-            _check(workspace, content)
-            changed = _join(workspace, content)
-            complete = all(n <= knowledge.vector.get(name, 0) for name, n in content.since.items())
-            if content.replica != knowledge.replica:
-                learned = content.vector if complete else {content.replica: 0}
-                others = {name: n for name, n in learned.items() if name != knowledge.replica}
-                workspace.storage.learn(others, {n: told for n, told in content.marks.items() if n in others})
-            return changed
-    except (CorruptFrameError, StaleReplicaError) as error:
-        workspace.quarantine.put(frame, error.reason)
-        raise
 
 
 def _meet(ours: Knowledge, frame: Frame) -> None:
@@ -143,32 +196,32 @@ def _meet(ours: Knowledge, frame: Frame) -> None:
             )
 
 
-def _check(workspace: Engine, frame: Frame) -> None:
+def _check(core: Core, frame: Frame) -> None:
     """Makes sure of all documents of a frame, before the first of them touches a record.
 
     Raises:
         CorruptFrameError: one of them cannot be joined with what is here, or would not read afterwards.
     """
-    until = workspace.storage.real_time() + MOST_AHEAD
+    until = core.storage.real_time() + MOST_AHEAD
     known: set[tuple[tuple[str, ...], str]] = set()
     for namespace, name, other in frame.documents:
         try:
             if (namespace, name) in known:
                 raise MisshapenError("the document is in it twice")
             known.add((namespace, name))
-            schema = workspace.registry.writable(namespace, name)
-            check_record(other, schema.root, until, workspace.storage.limits.entries)
-            state = workspace.storage.load(namespace, name)
-            trial = expanded(state, schema, workspace.storage.replica).copy()
+            schema = core.registry.writable(namespace, name)
+            check_record(other, schema.root, until, core.storage.limits.entries)
+            state = core.storage.load(namespace, name)
+            trial = expanded(state, schema, core.storage.replica).copy()
             news = any(n > trial.vector.get(origin, 0) for origin, n in other.vector.items())
-            if news and frame.replica == workspace.storage.replica:
+            if news and frame.replica == core.storage.replica:
                 raise MisshapenError("it comes from a store with this one's name, and is not what was written here")
             changes = join(trial, other)
             trial.leases, trial.created_at = joined_leases(trial, other)
             trial.commit(changes)
             trial.vector = joined_vector(trial, other)
             trial.alien = True
-            body = current_view(trial, schema, workspace.storage.replica).body
+            body = current_view(trial, schema, core.storage.replica).body
             if body is not None and schema.declared:
                 schema.build(decode(body))
         except (ConcordantError, ValidationError, ValueError, RecursionError) as error:
@@ -176,16 +229,16 @@ def _check(workspace: Engine, frame: Frame) -> None:
             raise CorruptFrameError(f"{place} is not a document that can be joined here ({error})") from error
 
 
-def _join(workspace: Engine, frame: Frame) -> int:
+def _join(core: Core, frame: Frame) -> int:
     newest = max((record.updated_at for _, _, record in frame.documents), default=0.0)
-    workspace.storage.advance(newest)
+    core.storage.advance(newest)
     events: list[Event] = []
     changed = 0
 
     def joining(namespace: tuple[str, ...], name: str, other: Record) -> Any:
         def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
             nonlocal changed
-            storage, schema = workspace.storage, workspace.registry.find(namespace)
+            storage, schema = core.storage, core.registry.find(namespace)
             record = expanded(state, schema, storage.replica)
             changes = join(record, other)
             vector = joined_vector(record, other)
@@ -238,28 +291,6 @@ def _join(workspace: Engine, frame: Frame) -> int:
 
         return update
 
-    workspace.storage.commit_all([(ns, name, joining(ns, name, record)) for ns, name, record in frame.documents])
-    workspace.subscribers.deliver(events)
+    core.storage.commit_all([(ns, name, joining(ns, name, record)) for ns, name, record in frame.documents])
+    core.subscribers.deliver(events)
     return changed
-
-
-def purge(workspace: Engine, namespace: tuple[str, ...], key: str) -> None:
-    """Leaves of a document only that it was deleted."""
-    storage, schema = workspace.storage, workspace.registry.readable(namespace, key)
-
-    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
-        if state is None:
-            return None
-        old = expanded(state, schema, storage.replica)
-        bare = Record()
-        stamp = Stamp(time, storage.replica, n, "", "", "purge")
-        bare.tree = {None: (Entry(stamp, None),)}
-        bare.vector = {**old.vector, storage.replica: n}
-        bare.arrivals = old.arrivals
-        bare.created_at, bare.updated_at, bare.version = old.created_at, time, n
-        bare.note_life(stamp, False)
-        bare.recount()
-        row = (namespace, key, n, time, "", "", "purge", None, (), 0, None, ())
-        return bare, row, Beside(erases=True)
-
-    storage.commit(namespace, key, update)

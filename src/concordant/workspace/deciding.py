@@ -1,0 +1,114 @@
+"""The part of a workspace that decides: escalations, their claims and resolutions, and who is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from concordant.errors import ConcordantError, UnknownEscalationError, told
+from concordant.escalation import Escalation, Event
+from concordant.workspace.core import Core, Namespace
+from concordant.workspace.decisions import Claiming, DecisionPending
+from concordant.workspace.document import Receipt
+from concordant.workspace.names import check_name, checked_prefix
+from concordant.workspace.resolvers import Resolvers
+from concordant.workspace.scope import Scope
+from concordant.workspace.survey import survey
+from concordant.workspace.writing import Writing
+
+__all__ = ["Deciding"]
+
+_STATES = ("open", "claimed", "resolved", "dismissed", "superseded", "agreed", "all")
+
+
+class Deciding:
+    """Finds escalations and decides them, as people and resolvers say.
+
+    Args:
+        core: the workspace's.
+        writing: the part that writes; a decision is a write.
+    """
+
+    def __init__(self, core: Core, writing: Writing) -> None:
+        self.core = core
+        self.storage = core.storage
+        self.writing = writing
+        self.resolvers = Resolvers(lambda escalation, value, by: self.resolve(escalation, value, by), core.acall)
+        core.subscribers.ask_with(self.resolvers.ask)
+
+    def escalations(self, namespace: Namespace, state: str) -> Iterable[Escalation]:
+        """The escalations under a namespace prefix (``Workspace.escalations``)."""
+        if not isinstance(state, str) or state not in _STATES:
+            raise ConcordantError(f"unknown state {told(state)}: use one of {', '.join(_STATES)}")
+        prefix = checked_prefix(namespace)
+        unstored = survey(self.core)
+        found = list(self.storage.escalations(prefix, state))
+        if unstored and state in ("open", "all"):
+            stored = {escalation.id for escalation in found}
+            found += [e for e in unstored if e.namespace[: len(prefix)] == prefix and e.id not in stored]
+        return found
+
+    def escalation(self, id: str) -> Escalation | None:
+        """The escalation with an id (``Workspace.escalation``)."""
+        if not isinstance(id, str):
+            raise ConcordantError(f"an escalation's id is a string, not {told(id)}")
+        return self.storage.escalation(id)
+
+    def resolve(self, escalation: Escalation | str, value: Any, by: str, version: str | None = None) -> Receipt:
+        """Decides for a value (``Workspace.resolve``)."""
+        return self._decide(self._meant(escalation, version), value, by, dismisses=False)
+
+    def dismiss(self, escalation: Escalation | str, by: str, version: str | None) -> Receipt:
+        """Decides against all contenders (``Workspace.dismiss``)."""
+        return self._decide(self._meant(escalation, version), None, by, dismisses=True)
+
+    def claim(self, escalation: Escalation | str, by: str, version: str | None) -> Escalation:
+        """Marks an escalation as somebody's (``Workspace.claim``)."""
+        check_name(by, "by=", self.storage.limits.name)
+        wanted = self._meant(escalation, version)
+        if isinstance(escalation, str):
+            wanted = replace(wanted, state="open")
+        claiming = Claiming(wanted, by)
+        self.storage.commit(wanted.namespace, wanted.key, claiming.update)
+        if claiming.made:
+            self.core.subscribers.deliver([Event("claimed", claiming.claimed)])
+        return claiming.claimed
+
+    def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
+        """Calls back for every transition (``Workspace.on_escalation``)."""
+        if not callable(callback):
+            raise ConcordantError(f"on_escalation takes a function of an event, not {told(callback)}")
+        stop = self.core.subscribers.add(callback)
+        try:
+            self.core.subscribers.follow()
+        except BaseException:
+            stop()
+            raise
+        return stop
+
+    def _meant(self, escalation: Escalation | str, version: str | None) -> Escalation:
+        """The escalation that a decision is about, with the version on which it was made."""
+        if version is not None and not isinstance(version, str):
+            raise ConcordantError(f"version= is an escalation's version, a string, not {told(version)}")
+        if isinstance(escalation, Escalation):
+            return escalation if version is None else replace(escalation, version=version)
+        if not isinstance(escalation, str):
+            raise ConcordantError(f"decide on an escalation, or on the id of one, not on {told(escalation)}")
+        if version is None:
+            problem = "with an id version= says on which contenders it was decided: give escalation.version"
+            raise ConcordantError(f"{problem} ({told(escalation)})")
+        found = self.escalation(escalation)
+        if found is None:
+            raise UnknownEscalationError(escalation)
+        return replace(found, version=version)
+
+    def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
+        check_name(by, "by=", self.storage.limits.name)
+        namespace, key = escalation.namespace, escalation.key
+        scope = Scope(by, f"{self.storage.replica}:decision", None)
+        schema = self.core.registry.find(namespace)
+        pending = DecisionPending(schema, self.storage, namespace, key, scope, None, "decide")
+        pending.escalation, pending.chosen, pending.dismisses = escalation, value, dismisses
+        pending.act = "dismiss" if dismisses else "resolve"
+        return self.writing.commit(pending)

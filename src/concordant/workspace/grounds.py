@@ -1,0 +1,107 @@
+"""By what a call was decided, field by field: what its agent was shown, or what the call itself has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from concordant.workspace.scope import Document, Mark, Scope
+from concordant.workspace.scoping import Scoping
+from concordant.workspace.showings import Showing, decided_by
+from concordant.workspace.sight import task_of
+
+__all__ = ["Grounds", "grounds_of", "is_mine"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grounds:
+    """By what a call was decided, for some fields.
+
+    Attributes:
+        at: the commit up to which the field was shown or read; -1: it was not.
+        scope: that of the call, as far as it is judged by that.
+        mark: the last read of the whole document.
+    """
+
+    at: int
+    scope: Scope
+    mark: Mark | None = None
+
+    def up_to(self, n: int) -> Grounds:
+        """The same for a change of what was seen at a commit (``Scope.up_to``)."""
+        return Grounds(self.at, self.scope.up_to(n), self.mark)
+
+    def values(self) -> Mapping[str, Any]:
+        """What the last read showed, by field."""
+        return (self.mark.values() or {}) if self.mark is not None else {}
+
+
+def grounds_of(
+    scoping: Scoping,
+    scope: Scope,
+    document: Document,
+    fields: Iterable[str],
+    *,
+    rewrites: bool = False,
+    unread: bool = False,
+) -> dict[str, Grounds]:
+    """By what the call under way was decided, field by field.
+
+    Args:
+        rewrites: whether it says what all of the document is to be. Then nothing counts as seen that its agent was not
+            shown: what other agents did that it ran, and, of a document that it was never shown, what came after its
+            run began.
+        unread: whether what the call itself has read does not count.
+    """
+    mark = None if unread else scope.mark(document)
+    audience = scoping.audience()
+    if audience is None or scope.sight is not None:
+        return dict.fromkeys(fields, Grounds(_at(mark), scope, mark))
+    run, showings = audience
+    if run.message and not unread:
+        scope = scope.judged_by_sight(None, showings.joined(run.message, scope.origin))
+    known = showings.of(document)
+    seen = [showing for showing in known if decided_by(showing, scope, run)]
+    if any(showing.origin == scope.origin and showing not in seen for showing in known):
+        mark = None  # it is of a call made beside this one
+    if rewrites:
+        judged = scope.judged_by_sight(lambda origin: run.owns(origin) == "own", scope.peers)
+        scope = scope.judged_by_sight(run.owns, scope.peers, before=scoping.beginning(run.began))
+    else:
+        judged = scope.judged_by_sight(run.owns, scope.peers)
+    return _by_field(fields, seen, mark, scope, judged)
+
+
+def _by_field(
+    fields: Iterable[str], seen: Iterable[Showing], mark: Mark | None, scope: Scope, judged: Scope
+) -> dict[str, Grounds]:
+    """The grounds of each field: what was shown of it last, if anything was, else ``scope`` alone."""
+    marks = [mark, *(Mark(showing.at, showing.value) for showing in seen if showing.fields is None)]
+    last = max(marks, key=_at)
+    by_commit: dict[int, Grounds] = {}
+    found = {}
+    for field in fields:
+        at = max((s.at for s in seen if s.fields is None or field in s.fields), default=-1)
+        if at not in by_commit:
+            by_commit[at] = Grounds(max(at, _at(mark)), judged if at >= 0 else scope, last)
+        found[field] = by_commit[at]
+    return found
+
+
+def _at(mark: Mark | None) -> int:
+    return mark.at if mark is not None else -1
+
+
+def is_mine(scoping: Scoping, scope: Scope, agent: str, origin: str) -> bool:
+    """Whether a write is one of the agent's that makes the call: of its name or, where it has none of its own, of its
+    run (but for what stands beside it there, which is another agent)."""
+    audience = scoping.audience()
+    if audience is None or audience.run.named or scoping.acting() is not None:
+        return agent == scope.agent
+    run, theirs = audience.run, task_of(origin)
+    if run.owns(theirs) != "own":
+        return False
+    mine = task_of(scope.origin)
+    beside = mine != theirs and scope.relation is not None and scope.relation(mine, theirs) == "concurrent"
+    return not beside or (bool(run.message) and theirs in audience.showings.joined(run.message, scope.origin))

@@ -1,0 +1,196 @@
+"""The part of a workspace that maintains its store: schemas added later, sweeps, erasure, vacuum, checks, its name."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from concordant.causal import Entry, Stamp, may_name_replica
+from concordant.errors import ConcordantError, told
+from concordant.record import Record, journalled
+from concordant.record.leases import end_of
+from concordant.sequence.pieces import Sequence
+from concordant.sequence.trim import has_removed, trimmed
+from concordant.storage import Beside, Desk, Knowledge, Place, Result, State
+from concordant.tree import LeafChange, Path, leaves
+from concordant.workspace.checking import Checked, check
+from concordant.workspace.core import Core
+from concordant.workspace.expiry import sweep
+from concordant.workspace.names import check_name
+from concordant.workspace.states import expanded, version_of, view_at
+from concordant.workspace.statistics import Stats, statistics
+from concordant.workspace.survey import declare, survey
+
+__all__ = ["DELETED_KEPT", "JOURNAL_KEPT", "REMOVED_KEPT", "Maintaining", "Vacuumed"]
+
+JOURNAL_KEPT = timedelta(days=90)
+DELETED_KEPT = timedelta(days=90)
+REMOVED_KEPT = timedelta(days=1)
+
+
+class Vacuumed(NamedTuple):
+    """What ``vacuum`` forgot: deleted documents, journal rows; and how many documents lost removed text or items."""
+
+    documents: int
+    rows: int
+    compacted: int
+
+
+class Maintaining:
+    """Keeps a store small, whole and under its own name.
+
+    Args:
+        core: the workspace's.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def declare(self, schemas: Mapping[tuple[str, ...], Any]) -> None:
+        """Adds schemas (``Workspace.declare``)."""
+        declare(self.core, schemas)
+
+    def stats(self) -> Stats:
+        """Counts what became of writes (``Workspace.stats``)."""
+        survey(self.core)
+        return statistics(self.core.storage)
+
+    def sweep(self) -> int:
+        """Clears away what has expired (``Workspace.sweep``)."""
+        return sweep(self.core)
+
+    def check(self, quarantine: bool) -> Checked:
+        """Verifies the store (``Workspace.check``)."""
+        if not isinstance(quarantine, bool):
+            raise ConcordantError(f"quarantine= is True or False, not {told(quarantine)}")
+        return check(self.core, quarantine)
+
+    def purge(self, namespace: tuple[str, ...], key: str) -> None:
+        """Leaves of a document only that it was deleted."""
+        storage, schema = self.core.storage, self.core.registry.readable(namespace, key)
+
+        def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+            if state is None:
+                return None
+            old = expanded(state, schema, storage.replica)
+            bare = Record()
+            stamp = Stamp(time, storage.replica, n, "", "", "purge")
+            bare.tree = {None: (Entry(stamp, None),)}
+            bare.vector = {**old.vector, storage.replica: n}
+            bare.arrivals = old.arrivals
+            bare.created_at, bare.updated_at, bare.version = old.created_at, time, n
+            bare.note_life(stamp, False)
+            bare.recount()
+            row = (namespace, key, n, time, "", "", "purge", None, (), 0, None, ())
+            return bare, row, Beside(erases=True)
+
+        storage.commit(namespace, key, update)
+
+    def vacuum(self, journal: timedelta, deleted: timedelta, removed: timedelta) -> Vacuumed:
+        """Forgets what is older (``Workspace.vacuum``)."""
+        for name, age in (("journal", journal), ("deleted", deleted), ("removed", removed)):
+            if not isinstance(age, timedelta) or age < timedelta(0):
+                raise ConcordantError(f"{name}= is how long to keep it, as a timedelta, not {told(age)}")
+        core, storage = self.core, self.core.storage
+        sweep(core)
+        now = storage.now()[1]
+        deleted_before, removed_before = now - deleted.total_seconds(), now - removed.total_seconds()
+        gone: list[tuple[Place, int]] = []
+        due: list[Place] = []
+        with storage.reading():
+            knowledge = storage.knowledge()
+            for namespace, key, state in storage.documents(()):
+                if not isinstance(state, Record):
+                    continue
+                schema, place = core.registry.find(namespace), (namespace, key)
+                view = view_at(expanded(state, schema, storage.replica), schema, storage.replica, now)
+                if view.contests or storage.open_of(place):
+                    continue
+                ended = min(end_of(state.leases), now) if state.leases else state.updated_at
+                if not view.exists and max(ended, state.updated_at) < deleted_before:
+                    gone.append((place, state.version))
+                elif any(has_removed(text, _forgettable(knowledge, removed_before)) for _, text in _texts(state)):
+                    due.append(place)
+            documents, rows = storage.forget(gone, now - journal.total_seconds())
+        return Vacuumed(documents, rows, sum(_compact(core, place, removed_before) for place in due))
+
+    def rename(self, name: str | None) -> str:
+        """Gives the store another name in dots; what it wrote under the old one stays what it is."""
+        if name is not None:
+            check_name(name, "a store's name")
+            if not may_name_replica(name):
+                raise ConcordantError("a store's name has no NUL character")
+        core, storage = self.core, self.core.storage
+        name = name or uuid.uuid4().hex[:12]
+        with storage.reading():
+            upto = 0  # the newest write there is: what was written later, before the restoring, is to be heard of again
+            for namespace, key, state in list(storage.documents(())):
+                record = expanded(state, core.registry.find(namespace), storage.replica)
+                upto = max(upto, record.vector.get(storage.replica, 0))
+                if record is not state:
+                    _write_out(core, (namespace, key))
+            storage.rename(name, upto)
+        return name
+
+
+def _forgettable(knowledge: Knowledge, before: float) -> Callable[[Stamp], bool]:
+    """Tells whether nobody needs what a write of this store removed: nobody elsewhere knows of it, and it is older."""
+    replica, exported = knowledge.replica, knowledge.exported
+    return lambda stamp: stamp.time < before and stamp.replica == replica and stamp.n > exported
+
+
+def _texts(record: Record) -> Iterator[tuple[Path, Sequence]]:
+    """The texts and lists of a record, unless a deletion keeps parts of it that refer to what stands in them."""
+    if record.covering:
+        return
+    for path, leaf in leaves(record.tree):
+        if isinstance(leaf, Sequence):
+            yield path, leaf
+
+
+def _compacted(record: Record, knowledge: Knowledge, before: float) -> tuple[LeafChange, ...]:
+    """The changes that take out of a record what was removed from its texts and lists before a time."""
+    changes = []
+    for path, leaf in _texts(record):
+        rest = trimmed(leaf, _forgettable(knowledge, before))
+        if rest is not leaf:
+            changes.append(LeafChange(path, leaf, rest))
+    return tuple(changes)
+
+
+def _compact(core: Core, place: Place, before: float) -> int:
+    done = 0
+
+    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        nonlocal done
+        if not isinstance(state, Record):
+            return None
+        record = expanded(state, core.registry.find(place[0]), core.storage.replica)
+        changes = _compacted(record, desk.knowledge(), before)
+        if not changes:
+            return None
+        previous, record.version = record.version, n
+        record.commit(changes)
+        record.note_commit(n, time, "")
+        done = 1
+        return record, (*place, n, time, "", "", "compact", None, journalled(changes), previous, None, ()), None
+
+    core.storage.commit(*place, update)
+    return done
+
+
+def _write_out(core: Core, place: Place) -> None:
+    """Makes a record of a document whose only write is its state, so that the write keeps its dot."""
+
+    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        if state is None:
+            return None
+        previous = version_of(state)
+        record = expanded(state, core.registry.find(place[0]), core.storage.replica)
+        record.version = n
+        record.note_commit(n, time, "")
+        return record, (*place, n, time, "", "", "rename", None, (), previous, None, ()), None
+
+    core.storage.commit(*place, update)
