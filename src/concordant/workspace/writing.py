@@ -23,6 +23,8 @@ from concordant.workspace.states import version_of
 __all__ = ["Put", "Writing", "seconds_to_live", "stored_settings"]
 
 
+_LASTING = (KEEP, None)
+
 LONGEST = 1_000 * 366 * 86_400
 """The longest time to live, in seconds, but for one without end."""
 
@@ -115,7 +117,7 @@ class Writing:
         """Stores as a store's put does (``Workspace.put``)."""
         if seen is not None:
             scope = self.reading.having_read(seen)
-        if ttl is not None and ttl is not KEEP:
+        if ttl is not KEEP:
             ttl = seconds_to_live(namespace, key, ttl)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
@@ -124,10 +126,10 @@ class Writing:
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.sight is not None:
             self.reading.recall(scope, namespace, key)
-        op = self.retries.identity(scope, document) if scope.task is not None else None
+        op = self.retries.identity(scope, document)
         mark = scope.basis(document)
         stored = stored_settings(namespace, key, settings) if settings is not None else None
-        if mark is None and not (parked or stored or schema.checked) and (ttl is KEEP or ttl is None):
+        if mark is None and not (parked or stored or schema.checked) and ttl in _LASTING:
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
             if n:
                 if scope.origin:
