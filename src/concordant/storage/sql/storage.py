@@ -246,7 +246,7 @@ class SqlStorage(DurableStorage):
         )
         narrowed = [value for value in (agent, before) if value is not None]
         found = self.database.rows(query, (*bounds(prefix), *narrowed, limit))
-        return [load_row(row[2:], load_namespace(row[0]), load_key(row[1])) for row in found]
+        return [load_row(StoredRow._make(row[2:]), (load_namespace(row[0]), load_key(row[1]))) for row in found]
 
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
         query = f"SELECT {JOURNAL} FROM concordant_journal WHERE task = ? AND document = {_ID} ORDER BY n DESC"
