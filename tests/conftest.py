@@ -34,6 +34,8 @@ NEED_OWN_SERVER = [
 NO_OWN_SERVER = sys.version_info >= (3, 13) and importlib.util.find_spec("pgserver") is None
 collect_ignore += NEED_OWN_SERVER if NO_OWN_SERVER else []
 
+sys.path.append(str(Path(__file__).parent.parent / "examples"))  # for the storage that is written there
+
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 settings.register_profile(
@@ -115,14 +117,11 @@ def postgres_urls(postgres_server: str) -> Callable[[], str]:
 @pytest.fixture(scope="session", autouse=True)
 def folder_scheme() -> Iterator[None]:
     """Has urls ``folder://...`` opened by examples/folder_storage.py, as an installed package would have it."""
-    examples = str(Path(__file__).parent.parent / "examples")
-    sys.path.append(examples)
     entry = EntryPoint("folder", "folder_storage:open_folder", opening_module.GROUP)
     found = opening_module._others
     opening_module._others = lambda: {**found(), "folder": entry}  # type: ignore[assignment]
     yield
     opening_module._others = found
-    sys.path.remove(examples)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar, Protocol, TypeAlias
 
-from concordant.errors import DamagedDocumentError, StorageError
+from concordant.errors import ConcordantError, DamagedDocumentError, StorageError
 from concordant.escalation import Escalation, Event
 from concordant.limits import Limits
 from concordant.record import Record
@@ -292,6 +292,8 @@ class DurableStorage(ABC):
     # -- writing -------------------------------------------------------------------------------------------------
 
     def attach(self, projection: Projection) -> None:
+        if hasattr(self, "projection"):
+            raise ConcordantError(f"the storage {self.place} is a workspace's already: open it once more for another")
         self.projection = projection
 
     def create(self, *_: Any) -> int:

@@ -593,6 +593,15 @@ class KeyValueStorage(DurableStorage):
                 raise DamagedDocumentError(self.place, *place, f"row {found.n}: {error}") from error
             yield row
 
+    def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
+        def look(view: _View) -> list[tuple[StoredRow, Place]]:
+            return [(row, stored.place) for stored in view.documents(prefix) for row in view.rows(stored.id)]
+
+        found = self.read(look)
+        chosen = [one for one in found if agent in (None, one[0].agent) and (before is None or one[0].n < before)]
+        chosen.sort(key=lambda one: one[0].n, reverse=True)
+        return [load_row(row, place) for row, place in chosen[:limit]]
+
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
         return (row for row in self.rows(namespace, key) if row.op is not None and row.op[0] == task)
 

@@ -97,7 +97,7 @@ def open_storage(url: str | None, replica: str | None, journal: int, options: An
         module, _, name = _OURS[scheme].partition(":")
         opener: Opener = getattr(_imported(module), name)
     elif scheme in (others := _others()):
-        opener = others[scheme].load()
+        opener = _loaded(others[scheme])
     else:
         known = f" Installed packages open {', '.join(sorted(others))} too." if others else ""
         raise ConcordantError(f"no storage for {told(without_password(url))}. {_EXAMPLE}.{known}")
@@ -120,7 +120,7 @@ def plugged(storage: Any, url: str | None, replica: str | None, options: Any) ->
     if not isinstance(storage, KeyValueStore) and not hasattr(storage, "commit_all"):
         mend = "Give a KeyValueStore (docs/storages.md), or what concordant.storage.open_storage(...) gives"
         raise ConcordantError(f"storage={told(storage)} is no storage. {mend}")
-    found = _whole(storage, replica)
+    found: Storage = _whole(storage, replica)
     if replica is not None and found.replica != replica:
         raise ConcordantError(f"storage= is the store {found.replica!r}, not {replica!r}: leave out replica=")
     return found
@@ -137,9 +137,18 @@ def _imported(module: str) -> ModuleType:
         raise ConcordantError("Postgres needs a driver: pip install 'concordant[postgres]'") from error
 
 
-@cache
-def _others() -> dict[str, EntryPoint]:
-    """What installed packages open, by scheme.
+def _loaded(entry: EntryPoint) -> Opener:
+    try:
+        opener: Opener = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise ConcordantError(
+            f"urls that begin with {entry.name}: are opened by {entry.value}, which cannot be imported ({error})"
+        ) from error
+    return opener
+
+
+def found_others() -> dict[str, EntryPoint]:
+    """Finds what installed packages open, by scheme.
 
     Raises:
         ConcordantError: two of them open the same scheme.
@@ -151,6 +160,9 @@ def _others() -> dict[str, EntryPoint]:
             raise ConcordantError(f"urls that begin with {one.name}: are opened by {both}. Uninstall one of them")
         found[one.name] = one
     return found
+
+
+_others = cache(found_others)
 
 
 _EXAMPLE = 'Use "sqlite:///team.db" or "postgresql://host/database", or leave out the url'

@@ -193,6 +193,23 @@ class StorageContract:
         assert past is not None and past.value["notes"] == "By ada.\nBy bob."
         assert {credit.agent for credit in ws.blame(*AT)[("notes",)]} == {"ada", "bob", "eve"}
 
+    def test_the_journal_of_all_documents(self, ws: Workspace) -> None:
+        """The changes of all documents under a prefix are told newest first, of one agent alone, in pages."""
+        found = [
+            ws.agent(name).write(namespace, key, {"count": 1}).version
+            for namespace, key, name in [
+                (NS, "a", "ada"),
+                (("other",), "a", "ada"),
+                (NS, "b", "bob"),
+                (NS, "a", "ada"),
+                (NS, "a", "bob"),
+            ]
+        ]
+        journal = ws.storage.journal
+        assert [row.n for row in journal(("contract",), None, None, 10)] == [found[4], found[3], found[2], found[0]]
+        assert [row.n for row in journal((), "ada", None, 10)] == [found[3], found[1], found[0]]
+        assert [(row.key, row.n) for row in journal((), None, found[4], 2)] == [("a", found[3]), ("b", found[2])]
+
     def test_a_deletion_stays(self, ws: Workspace) -> None:
         """A deleted document is in no listing, and comes back only by a write."""
         ws.agent("ada").write(*AT, {"count": 1})
