@@ -35,6 +35,8 @@ LAYERS = [
 HEART = LAYERS[1 : LAYERS.index("storage")]
 IMPURE = {"time", "threading", "asyncio", "sqlite3", "os", "random", "uuid"}
 FRAMEWORKS = ("langgraph", "langchain", "crewai")
+# What an extra brings, and the one layer that may need it.
+EXTRAS = {"typer": "cli", "rich": "cli", "starlette": "desk", "jinja2": "desk", "uvicorn": "desk"}
 BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.match_case)
 MOST_WAYS = 15  # cyclomatic complexity, with boolean operators and comprehensions counted, as radon does
 # Functions that were over the bound when it was set. The list only ever gets shorter.
@@ -99,6 +101,17 @@ def test_the_core_imports_no_framework() -> None:
         for path, _, package in core_files()
         for line, name in imported(path, package, members=False)
         if name.startswith((*FRAMEWORKS, *(f"concordant_{framework}" for framework in FRAMEWORKS)))
+    ]
+    assert wrong == []
+
+
+def test_an_extra_is_needed_by_its_own_layer_alone() -> None:
+    """What is installed on demand is imported only where it is used."""
+    wrong = [
+        f"{where(path, line)} imports {name}"
+        for path, layer, package in core_files()
+        for line, name in imported(path, package, members=False)
+        if EXTRAS.get(name.split(".")[0], layer) != layer
     ]
     assert wrong == []
 

@@ -54,6 +54,14 @@ def test_every_example_is_tested() -> None:
     assert [name for name in names if f'"{name}"' not in here] == []
 
 
+def test_a_team_leaves_questions_for_the_desk(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The team of `make desk` merges most of its work and leaves the rest to a person."""
+    monkeypatch.setattr(sys, "argv", ["desk.py", "--no-serve"])
+    assert "5 questions wait for you." in run("desk.py", capsys)
+
+
 def test_demo_shows_what_is_lost_and_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     """The demo shows the losses of the stock store, the merge, the contenders and the decision."""
     shown = " ".join(run("demo.py", capsys).split())

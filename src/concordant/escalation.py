@@ -94,6 +94,7 @@ class Escalation:
         decision: what was decided.
         contenders: the oldest of them, as many as ``Limits.contenders`` allows.
         more: how many contenders there are beside those.
+        closed_at: when it was settled; ``None`` while it is open.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Escalation:
     by: str | None = None
     decision: Any = None
     more: int = 0
+    closed_at: datetime | None = field(default=None, compare=False)
     field_: Field | None = field(default=None, repr=False, compare=False)
     place: tuple[str | None, ...] = field(default=(), repr=False, compare=False)
 
@@ -129,6 +131,7 @@ class Escalation:
             "more": self.more,
             "suggestion": self.suggestion,
             "opened_at": self.opened_at.isoformat(),
+            "closed_at": None if self.closed_at is None else self.closed_at.isoformat(),
             "by": self.by,
             "decision": None if self.decision is DELETED else portable(self.decision),
             "decision_deleted": self.decision is DELETED,

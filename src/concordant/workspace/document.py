@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import math
 from collections.abc import Mapping
@@ -240,7 +241,8 @@ class Receipt(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One change of a document: version, time, agent, what sort of act it was, the value given, the paths changed,
-    what declared policies settled with it (path, policy), and which document it is."""
+    what declared policies settled with it (path, policy), which document it is, and what became of fields in which it
+    met what its writer had not seen: ``merged``, ``agreed``, ``settled`` or ``escalated``."""
 
     version: int
     at: datetime
@@ -252,6 +254,7 @@ class HistoryEntry:
     settled: tuple[tuple[tuple[str, ...], str], ...] = ()
     namespace: tuple[str, ...] = ()
     key: str = ""
+    met: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the entry in its JSON form (docs/web.md)."""
@@ -266,6 +269,7 @@ class HistoryEntry:
             "settled": [{"path": list(path), "policy": policy} for path, policy in self.settled],
             "namespace": list(self.namespace),
             "key": self.key,
+            "met": dict(self.met),
         }
 
 

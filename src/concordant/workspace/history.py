@@ -60,7 +60,9 @@ def _entry(row: Row, schema: Compiled, replica: str) -> HistoryEntry:
         changes = changes_of(row, schema, replica)
         paths = tuple(dict.fromkeys(public_path(schema.root, change.path) for change in changes))
     place = (row.namespace, row.key)
-    return HistoryEntry(row.n, when(row.time), row.agent, row.act, value, paths, row.origin, row.settled, *place)
+    return HistoryEntry(
+        row.n, when(row.time), row.agent, row.act, value, paths, row.origin, row.settled, *place, row.met
+    )
 
 
 def state_at(

@@ -56,7 +56,7 @@ def transitions(
                 events.append(Event("grew", now[id_]))
     for id_ in gone:
         del now[id_]
-    closed = [_closed(before[id_], record, decision) for id_ in gone]
+    closed = [replace(_closed(before[id_], record, decision), closed_at=at) for id_ in gone]
     events += [Event(escalation.state, escalation) for escalation in closed]  # type: ignore[arg-type]
     touched = [now[id_] for id_ in fresh]
     if not view.is_of(record.memory):

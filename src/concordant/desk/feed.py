@@ -1,0 +1,110 @@
+"""Transitions of questions as server-sent events, which go on where a client broke off."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from concordant.errors import StorageError
+from concordant.storage.base import Cursor, Told
+from concordant.workspace import Workspace
+
+__all__ = ["Feed"]
+
+PAGE = 100
+QUIET = 15.0
+"""After how many seconds without an event a sign of life is sent."""
+
+log = logging.getLogger("concordant")
+
+
+class Feed:
+    """The events of a workspace for any number of clients."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._bells: set[Callable[[], None]] = set()
+        self._stop: Callable[[], None] | None = None
+
+    def open(self) -> None:
+        """Begins to listen; once."""
+        if self._stop is None:
+            self._stop = self._workspace.on_escalation(self._ring)
+
+    def close(self) -> None:
+        """Ends that, and every stream."""
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+
+    def _ring(self, event: object) -> None:
+        for bell in tuple(self._bells):
+            bell()
+
+    def endpoint(self, show: Callable[[Told], tuple[str, Any]]) -> Callable[[Request], Any]:
+        """An endpoint of Starlette's.
+
+        Args:
+            show: the name of the event that a client is sent, and its data.
+        """
+
+        async def stream(request: Request) -> Response:
+            await run_in_threadpool(self.open)
+            last = request.headers.get("last-event-id") or request.query_params.get("after", "")
+            events = self._workspace.storage.events
+            cursor = _parsed(last)
+            if cursor is None:
+                cursor = await run_in_threadpool(events.now)
+            return StreamingResponse(
+                self._follow(request, cursor, show),
+                media_type="text/event-stream",
+                headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            )
+
+        return stream
+
+    async def _follow(
+        self, request: Request, cursor: Cursor, show: Callable[[Told], tuple[str, Any]]
+    ) -> AsyncIterator[str]:
+        loop, rung = asyncio.get_running_loop(), asyncio.Event()
+
+        def bell() -> None:
+            try:
+                loop.call_soon_threadsafe(rung.set)
+            except RuntimeError:  # the loop has ended
+                self._bells.discard(bell)
+
+        self._bells.add(bell)
+        try:
+            yield f"retry: 2000\nid: {cursor[0]}-{cursor[1]}\n\n"
+            while self._stop is not None:
+                rung.clear()
+                found = await run_in_threadpool(self._workspace.storage.events.after, cursor, PAGE)
+                for told in found:
+                    cursor = told.cursor
+                    name, data = show(told)
+                    yield f"id: {cursor[0]}-{cursor[1]}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+                if found:
+                    continue
+                try:
+                    await asyncio.wait_for(rung.wait(), QUIET)
+                except TimeoutError:
+                    yield ": still here\n\n"
+        except StorageError as error:
+            log.warning("a stream of events ended: %s", error)
+        finally:
+            self._bells.discard(bell)
+
+
+def _parsed(text: str) -> Cursor | None:
+    commit, dash, number = text.partition("-")
+    if dash and all(part.isascii() and part.isdecimal() and len(part) < 19 for part in (commit, number)):
+        return int(commit), int(number)
+    return None

@@ -1,0 +1,245 @@
+"""What pages show of questions and documents, made ready for templates: plain data, cut to what a page can bear."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from concordant.desk.differences import Change, Part, changes, shortened, words
+from concordant.desk.wording import place, told_path
+from concordant.escalation import DELETED, Contender, Escalation
+from concordant.values import ABSENT, portable
+from concordant.workspace import Credit, Document
+
+__all__ = [
+    "Difference",
+    "Field",
+    "InPlace",
+    "Side",
+    "Text",
+    "differences",
+    "fields",
+    "in_place",
+    "sides",
+    "text",
+    "visible",
+]
+
+MOST = 20_000
+"""How many characters of a value a page shows."""
+AROUND = 600
+"""How many characters of a text a page shows before and after a contested range."""
+ITEMS = 300
+"""How many parts of a field a page shows."""
+
+
+class Text(NamedTuple):
+    """A value as text, cut, and how many characters are left out."""
+
+    shown: str
+    more: int = 0
+    mark: str = ""
+
+
+@dataclass
+class Side:
+    """One side of a question: the base (number 0), or a contender."""
+
+    number: int
+    agents: tuple[str, ...]
+    at: datetime | None
+    origin: str
+    text: Text
+    parts: Sequence[Part] = ()
+    changed: Sequence[Change] = ()
+    deletes: bool = False
+
+
+@dataclass
+class InPlace:
+    """The contested part among what stands around it."""
+
+    before: str = ""
+    shown: str = ""
+    after: str = ""
+    fields: Sequence[tuple[str, Text, bool]] = ()
+
+
+@dataclass
+class Difference:
+    """What became of one value between two versions."""
+
+    path: str
+    parts: Sequence[Part]
+
+
+class Piece(NamedTuple):
+    """A part of a field: what it is, and who stands for it (an index into the document's agents)."""
+
+    text: Text
+    agents: tuple[str, ...]
+    colour: int
+    at: datetime
+
+
+@dataclass
+class Field:
+    """A field of a document (or a part of one that has a path of its own)."""
+
+    path: str
+    sort: str
+    pieces: Sequence[Piece]
+    question: Escalation | None
+    more: int = 0
+
+
+def visible(value: str) -> str:
+    """A text in which what would show as nothing, or turn the direction of others, is written out."""
+    if value.isprintable():
+        return value
+    return "".join(
+        c if c in "\n\t" or c.isprintable() or unicodedata.category(c) == "Zs" else _escaped(c) for c in value
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def text(value: Any, most: int = MOST) -> Text:
+    """A value for a page."""
+    if value is DELETED:
+        return Text("deleted", mark="none")
+    if value is ABSENT:
+        return Text("nothing", mark="none")
+    if value == "":
+        return Text("empty text", mark="none")
+    found = value if isinstance(value, str) else _json(value)
+    return Text(visible(found[:most]), max(len(found) - most, 0), "" if isinstance(value, str) else "code")
+
+
+def _json(value: Any) -> str:
+    short = json.dumps(portable(value), ensure_ascii=False)
+    return short if len(short) <= 80 else json.dumps(portable(value), ensure_ascii=False, indent=2)
+
+
+def sides(question: Escalation) -> tuple[Side, list[Side]]:
+    """The base of a question, and its contenders with what each changed."""
+    base = question.base if question.has_base else ABSENT
+    first = Side(0, (), None, "", text(base))
+    return first, [_side(number, base, one) for number, one in enumerate(question.contenders, 1)]
+
+
+def _side(number: int, base: Any, contender: Contender) -> Side:
+    value = contender.value
+    side = Side(number, contender.agents, contender.at, contender.origin, text(value), deletes=value is DELETED)
+    if isinstance(base, str) and isinstance(value, str):
+        parts = seen(words(base[:MOST], value[:MOST]))
+        side.parts = parts if any(part.sort == "same" and part.text.strip() for part in parts) else ()
+    elif isinstance(base, dict) and isinstance(value, dict):
+        side.changed = [*changes(base, value)][:ITEMS]
+    return side
+
+
+def seen(parts: Iterable[Part]) -> list[Part]:
+    """Parts with what is invisible in them written out."""
+    return [Part(part.sort, visible(part.text)) for part in parts]
+
+
+def in_place(question: Escalation, document: Document | None) -> InPlace | None:
+    """The contested part in its document: a range among its text, or a field among the others."""
+    if document is None:
+        return None
+    value: Any = document.value
+    if question.reason == "text":
+        for part in question.path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return _range(value, question) if isinstance(value, str) else None
+    rows = [
+        (visible(name), text(one, 200), name == question.path[0] if question.path else False)
+        for name, one in value.items()
+    ]
+    here = question.path[0] if question.path else ""
+    if question.path and here not in value:
+        rows.append((visible(here), Text("nothing yet", mark="none"), True))
+    return InPlace(fields=rows[:ITEMS])
+
+
+def _range(whole: str, question: Escalation) -> InPlace | None:
+    candidates = [question.base, *(contender.value for contender in question.contenders)]
+    for candidate in candidates:
+        if isinstance(candidate, str) and candidate.strip() and candidate in whole:
+            at = whole.index(candidate)
+            before, after = whole[:at], whole[at + len(candidate) :]
+            return InPlace(
+                visible(("… " if len(before) > AROUND else "") + before[-AROUND:]),
+                visible(candidate[:MOST]),
+                visible(after[:AROUND] + (" …" if len(after) > AROUND else "")),
+            )
+    return InPlace(before=visible(whole[: 2 * AROUND]))
+
+
+def fields(
+    document: Document, credits: Mapping[tuple[str, ...], Sequence[Credit]], agents: Mapping[str, int]
+) -> list[Field]:
+    """The fields of a document with who stands for each part.
+
+    Args:
+        credits: ``Workspace.blame``.
+        agents: the colour of each.
+    """
+    open_: dict[tuple[Any, ...], Escalation] = {question.path: question for question in document.contested.values()}
+    found: list[Field] = []
+    for path, parts in credits.items():
+        value = _at(document.value, path)
+        question = open_.pop(path, None)
+        sort = (
+            "text"
+            if isinstance(value, str) and len(parts) > 1 and question_is_text(question, parts, value)
+            else "parts"
+        )
+        room, pieces = MOST, []
+        for credit in parts[:ITEMS]:
+            shown = text(credit.value, max(room, 0))
+            room -= len(shown.shown)
+            pieces.append(Piece(shown, credit.agents, agents[credit.agent], credit.at))
+            if room <= 0:
+                break
+        found.append(Field(visible(told_path(path)), sort, pieces, question, len(parts) - len(pieces)))
+    for path, question in open_.items():
+        found.append(Field(visible(told_path(path)), "parts", [], question))
+    return found
+
+
+def question_is_text(question: Escalation | None, parts: Sequence[Credit], value: str) -> bool:
+    """Whether the parts of a field are spans that make up a text."""
+    return all(isinstance(part.value, str) for part in parts) and (question is None or question.reason == "text")
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def differences(before: Any, after: Any) -> list[Difference]:
+    """What differs between two versions of a document, for a page."""
+    found = []
+    for change in [*changes(before, after)][:ITEMS]:
+        old, new = change.before, change.after
+        if old is not ABSENT and new is not ABSENT:
+            parts = shortened(words(*(one[:MOST] if isinstance(one, str) else text(one).shown for one in (old, new))))
+        else:
+            parts = [Part("removed", text(old).shown)] if old is not ABSENT else []
+            parts += [Part("added", text(new).shown)] if new is not ABSENT else []
+        found.append(Difference(visible(told_path(change.path)), seen(parts)))
+    return found
+
+
+def title(question: Escalation) -> str:
+    """What a question is called in one line."""
+    return f"{place(question.namespace, question.key)} {told_path(question.path)}"

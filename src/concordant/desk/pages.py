@@ -1,0 +1,461 @@
+"""The pages: inbox, question, document, decisions, numbers; and what their forms do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+
+from concordant.desk import looks, numbers
+from concordant.desk.choosing import AGES, Filter, Plan, apply, planned
+from concordant.desk.differences import words
+from concordant.desk.forms import Control, Form, form_of
+from concordant.desk.visit import Visit, status_of
+from concordant.desk.wording import place, placed, prefix
+from concordant.errors import ConcordantError, InvalidWriteError, StaleDecisionError, UnknownEscalationError
+from concordant.escalation import DELETED, Escalation
+from concordant.values import ABSENT
+from concordant.workspace import Document, Workspace
+
+__all__ = ["PAGES"]
+
+OPEN = ("open", "claimed")
+PAGE = 50
+COLOURS = 8
+EDITABLE = 200_000
+"""How many characters of a value can be edited in a browser."""
+REASONS = ("scalar", "text", "delete", "type", "schema", "invalid")
+
+
+# -- inbox -----------------------------------------------------------------------------------------------------------
+
+
+def inbox(visit: Visit) -> Response:
+    """What waits for a decision; the part of the page that is fetched anew when something happens, if asked for."""
+    narrowed = _filter(visit.get)
+    found = narrowed.listed(visit.workspace)
+    start = min(visit.number("from", 0) or 0, max(len(found) - 1, 0) // PAGE * PAGE)
+    shown = [(question, looks.sides(question)[1]) for question in found[start : start + PAGE]]
+    agents = sorted({agent for question in found for one in question.contenders for agent in one.agents})
+    claimers = sorted({question.by for question in found if question.state == "claimed" and question.by})
+    asked = {name: visit.get(name) for name in ("namespace", "reason", "agent", "age", "claimed")}
+    template = "_list.html" if visit.get("part") == "list" else "inbox.html"
+    return visit.page(
+        template,
+        here="inbox",
+        rows=shown,
+        total=len(found),
+        start=start,
+        following=start + PAGE if start + PAGE < len(found) else None,
+        previous=max(start - PAGE, 0) if start else None,
+        filter=asked,
+        is_narrowed=any(asked.values()),
+        agents=agents,
+        claimers=claimers,
+        ages=AGES,
+        reasons=REASONS,
+        done=_done(visit),
+    )
+
+
+def _filter(get: Callable[[str], str]) -> Filter:
+    return Filter(prefix(get("namespace")), get("reason"), get("agent"), get("age"), get("claimed"))
+
+
+def _done(visit: Visit) -> Escalation | None:
+    """The question that was just settled, so that it can be taken back."""
+    id_ = visit.get("done")
+    found = visit.workspace.escalation(id_) if id_ else None
+    return found if found is not None and found.state not in OPEN else None
+
+
+def bulk(visit: Visit) -> Response:
+    """Shows what many questions would become; decides, once that was confirmed."""
+    choice, agent = visit.post("choice"), visit.post("of")
+    if choice not in ("agent", "latest", "base", "dismiss"):
+        raise HTTPException(400, "Say what is to be decided.")
+    if visit.post("confirmed"):
+        return _applied(visit, choice, agent)
+    if visit.post("all"):
+        chosen = _filter(visit.post).listed(visit.workspace)
+    else:
+        open_ = {question.id: question for question in visit.workspace.escalations()}
+        picked = [name.partition("@")[0] for name in visit.all("pick")]
+        chosen = [open_[id_] for id_ in dict.fromkeys(picked) if id_ in open_]
+    plans = planned(chosen, choice, agent)
+    rows = [(plan, looks.title(plan.question), looks.text(plan.value, 300)) for plan in plans]
+    return visit.page("bulk.html", here="inbox", rows=rows, choice=choice, agent=agent)
+
+
+def _applied(visit: Visit, choice: str, agent: str) -> Response:
+    """Decides the questions as they were shown: those with other sides by now are refused."""
+    open_ = {question.id: question for question in visit.workspace.escalations()}
+    plans, late = [], []
+    for name in visit.all("pick"):
+        id_, _, version = name.partition("@")
+        question = open_.get(id_)
+        if question is None or question.version != version:
+            shown = question or visit.workspace.escalation(id_)
+            if shown is not None:
+                late.append(Plan(shown, why_not="it has other sides, or is settled, since you saw it"))
+            continue
+        plans += planned([question], choice, agent)
+    outcome = apply(visit.workspace, [*plans, *late], visit.user)
+    refused = [(plan, looks.title(plan.question), why) for plan, why in outcome.refused]
+    return visit.page("bulk_done.html", here="inbox", done=len(outcome.done), refused=refused)
+
+
+# -- question --------------------------------------------------------------------------------------------------------
+
+
+def question(visit: Visit) -> Response:
+    """One question: base and sides, its place, and what can be decided."""
+    found = _question(visit)
+    return _question_page(visit, found, part=visit.get("part"))
+
+
+def _question(visit: Visit) -> Escalation:
+    id_ = visit.request.path_params["id"]
+    found = visit.workspace.escalation(id_)
+    if found is None:
+        found = next((one for one in visit.workspace.escalations() if one.id == id_), None)
+    if found is None:
+        raise UnknownEscalationError(id_)
+    return found
+
+
+def _form(workspace: Workspace, found: Escalation) -> tuple[Form, Control] | None:
+    """The form for another value; ``None`` where it would be too long for a browser."""
+    form = form_of(workspace.registry.find(found.namespace).model, found.path, plain=found.reason == "text")
+    value = found.base if found.has_base else ABSENT
+    if value is ABSENT or value is None:
+        value = next((one.value for one in found.contenders if one.value is not DELETED), ABSENT)
+    shown = looks.text(value, EDITABLE)
+    return None if shown.more else (form, form.control(value))
+
+
+def _question_page(
+    visit: Visit,
+    found: Escalation,
+    status: int = 200,
+    *,
+    notice: str = "",
+    typed: Control | None = None,
+    part: str = "",
+) -> Response:
+    base, sides = looks.sides(found)
+    document = visit.workspace.get(found.namespace, found.key)
+    made = None if found.state not in OPEN else _form(visit.workspace, found)
+    newest = max((one.at for one in found.contenders), default=found.opened_at)
+    return visit.page(
+        "_sides.html" if part == "sides" else "question.html",
+        status,
+        here="inbox",
+        question=found,
+        base=base,
+        sides=sides,
+        is_open=found.state in OPEN,
+        suggestion=looks.text(found.suggestion) if found.suggestion is not None else None,
+        suggested=_suggested(found),
+        decision=looks.text(found.decision) if found.state == "resolved" else None,
+        spot=looks.in_place(found, document),
+        control=typed if typed is not None else made[1] if made is not None else None,
+        typed=typed is not None,
+        notice=notice,
+        newest=newest.isoformat(),
+        since=_time(visit.post("newest")),
+    )
+
+
+def _suggested(found: Escalation) -> Sequence[Any]:
+    if found.suggestion is None or not isinstance(found.base, str):
+        return ()
+    return looks.seen(words(found.base, found.suggestion))
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
+
+
+def decide(visit: Visit) -> Response:
+    """Does what a button of a question's page says, for the version of it that the page showed."""
+    found, action = _question(visit), visit.post("action")
+    typed: Control | None = None
+    try:
+        if action == "reopen":
+            again = visit.workspace.reopen(found, by=visit.user)
+            return visit.redirect(f"question/{again.id}")
+        made = _form(visit.workspace, found)
+        if made is not None and any(name.startswith("v") for name, _ in visit.sent if name != "version"):
+            typed = made[1]
+            value = made[0].read(typed, dict(visit.sent))
+        else:
+            value = ABSENT
+        if found.state not in OPEN or found.version != visit.post("version"):
+            raise StaleDecisionError(found, found)
+        return _decided(visit, found, action, typed, value)
+    except StaleDecisionError as error:
+        current = visit.workspace.escalation(found.id) or found
+        changed = "Another side came while you looked." if current.state in OPEN else ""
+        notice = f"{changed or str(error)} Nothing was decided, and nothing that you typed is lost."
+        if current.state == "claimed" and current.version == visit.post("version"):
+            notice = f"{current.by} has claimed it meanwhile."
+        return _question_page(visit, current, 409, notice=notice, typed=typed)
+
+
+def _decided(visit: Visit, found: Escalation, action: str, typed: Control | None, value: Any) -> Response:
+    workspace, by = visit.workspace, visit.user
+    if action == "claim":
+        workspace.claim(found, by=by)
+        return visit.redirect(f"question/{found.id}")
+    if action in ("base", "dismiss"):
+        workspace.dismiss(found, by=by)
+    elif action == "edit":
+        if value is ABSENT or typed is None:
+            return _question_page(visit, found, 422, notice="What you typed does not fit.", typed=typed)
+        try:
+            workspace.resolve(found, value, by=by)
+        except InvalidWriteError as error:
+            typed.errors += [f"{fault.problem}. {fault.mend}" for fault in error.faults]
+            return _question_page(visit, found, 422, notice="What you typed does not fit.", typed=typed)
+    else:
+        workspace.resolve(found, _side(found, action), by=by)
+    return visit.redirect("", done=found.id)
+
+
+def _side(found: Escalation, action: str) -> Any:
+    """The value that a button takes."""
+    if action == "suggestion" and found.suggestion is not None:
+        return found.suggestion
+    sort, _, number = action.partition("-")
+    if sort == "take" and number.isascii() and number.isdecimal() and 1 <= int(number) <= len(found.contenders):
+        return found.contenders[int(number) - 1].value
+    raise HTTPException(400, "There is no such button.")
+
+
+def raw(visit: Visit) -> Response:
+    """A whole value as plain text, where a page shows a part."""
+    found = _question(visit)
+    number = visit.number("side", 0) or 0
+    values = [found.base if found.has_base else ABSENT, *(one.value for one in found.contenders)]
+    if number >= len(values):
+        raise HTTPException(404, "There is no such side.")
+    return _plain(values[number])
+
+
+def _plain(value: Any) -> Response:
+    shown = looks.text(value, 2**31)
+    text = value if isinstance(value, str) else shown.shown
+    return PlainTextResponse(text, headers={"Content-Disposition": 'attachment; filename="value.txt"'})
+
+
+# -- documents -------------------------------------------------------------------------------------------------------
+
+
+def document(visit: Visit) -> Response:
+    """A document: who wrote each part, its versions, and what differs between two."""
+    namespace, key = placed(visit.get("doc"))
+    workspace = visit.workspace
+    entries = workspace.history(namespace, key)
+    present = workspace.get(namespace, key)
+    if present is None and not entries:
+        raise HTTPException(404, "There is no such document.")
+    newest = max(entries[0].version if entries else 0, present.version if present is not None else 0)
+
+    def at(version: int | None) -> Document | None:
+        return present if version is None or version >= newest else workspace.get(namespace, key, at=version)
+
+    asked, one, two = visit.number("at"), visit.number("one"), visit.number("two")
+    shown = at(asked)
+    is_past = shown is not present
+    credits = workspace.blame(namespace, key) if present is not None and not is_past else {}
+    agents = _colours([credit.agent for parts in credits.values() for credit in parts])
+    return visit.page(
+        "document.html",
+        here="documents",
+        title=place(namespace, key),
+        document=shown,
+        is_past=is_past,
+        at=newest if asked is None else asked,
+        newest=newest,
+        versions=[entry.version for entry in reversed(entries)],
+        entries=entries[:200],
+        more=max(len(entries) - 200, 0),
+        fields=looks.fields(present, credits, agents) if present is not None and not is_past else None,
+        past=[(looks.visible(name), looks.text(value)) for name, value in _value(shown).items()],
+        agents=agents,
+        differences=None if one is None else looks.differences(_value(at(one)), _value(at(two))),
+        one=one,
+        two=two,
+    )
+
+
+def _value(found: Document | None) -> dict[str, Any]:
+    return {} if found is None else found.value
+
+
+def _colours(agents: Sequence[str]) -> dict[str, int]:
+    """A colour for each agent, the most frequent first."""
+    return {agent: number % COLOURS for number, (agent, _) in enumerate(Counter(agents).most_common())}
+
+
+def restore(visit: Visit) -> Response:
+    """Gives a document back what it was at a version."""
+    namespace, key = placed(visit.post("doc"))
+    version = visit.post("restore")
+    if not (version.isascii() and version.isdecimal()):
+        raise HTTPException(400, "Say which version.")
+    visit.workspace.restore(namespace, key, int(version), by=visit.user)
+    return visit.redirect("document", doc=place(namespace, key))
+
+
+def documents(visit: Visit) -> Response:
+    """The documents under a namespace."""
+    below = prefix(visit.get("namespace"))
+    start = visit.number("from", 0) or 0
+    found: list[Document] = []
+    following = None
+    for number, one in enumerate(visit.workspace.list(below)):
+        if number >= start + PAGE:
+            following = start + PAGE
+            break
+        if number >= start:
+            found.append(one)
+    rows = [(one, place(one.namespace, one.key)) for one in found]
+    return visit.page(
+        "documents.html",
+        here="documents",
+        rows=rows,
+        namespace=visit.get("namespace"),
+        start=start,
+        following=following,
+    )
+
+
+def who(visit: Visit) -> Response:
+    """What an agent, or everybody, did."""
+    name = visit.get("name")
+    before = visit.number("before")
+    entries = visit.workspace.log(agent=name or None, before=before, limit=PAGE)
+    rows = [(entry, place(entry.namespace, entry.key)) for entry in entries]
+    return visit.page(
+        "who.html",
+        here="documents",
+        name=name,
+        rows=rows,
+        following=entries[-1].version if len(entries) == PAGE else None,
+    )
+
+
+# -- decisions and numbers -------------------------------------------------------------------------------------------
+
+
+def decisions(visit: Visit) -> Response:
+    """What was settled, by whom or what, newest first."""
+    before = visit.number("before")
+    closed = [one for one in visit.workspace.escalations(state="all") if one.state not in OPEN]
+    rows: list[tuple[datetime, Any]] = [(one.closed_at or one.opened_at, one) for one in closed]
+    found: list[tuple[datetime, Any]] = []
+    cursor, looked = None, 0
+    while looked < 5_000:
+        entries = visit.workspace.log(before=cursor, limit=1_000)
+        found += [(entry.at, (entry, path, policy)) for entry in entries for path, policy in entry.settled]
+        looked += len(entries)
+        if len(entries) < 1_000:
+            break
+        cursor = entries[-1].version
+    rows += found
+    rows.sort(key=lambda row: row[0], reverse=True)
+    start = before or 0
+    shown = [_decision_row(visit, at, one) for at, one in rows[start : start + PAGE]]
+    following = start + PAGE if len(rows) > start + PAGE else None
+    return visit.page("decisions.html", here="decisions", rows=shown, total=len(rows), following=following)
+
+
+def _decision_row(visit: Visit, at: datetime, one: Any) -> dict[str, Any]:
+    if isinstance(one, Escalation):
+        by = {"superseded": "a later write", "agreed": "agreement"}.get(one.state, "")
+        return {
+            "at": at,
+            "doc": place(one.namespace, one.key),
+            "path": one.path,
+            "how": one.state,
+            "by": one.by if not by else "",
+            "what": by,
+            "value": looks.text(one.decision, 200) if one.state == "resolved" else None,
+            "sides": [(side.agents, looks.text(side.value, 120)) for side in one.contenders[:6]],
+            "question": one,
+        }
+    entry, path, policy = one
+    document = visit.workspace.get(entry.namespace, entry.key)
+    value: Any = _value(document)
+    for part in path:
+        value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
+    return {
+        "at": at,
+        "doc": place(entry.namespace, entry.key),
+        "path": path,
+        "how": "by policy",
+        "by": "",
+        "what": f"policy {policy}",
+        "value": looks.text(value, 200),
+        "sides": [((entry.agent,), looks.text(_given(entry.value, path), 120))],
+        "question": None,
+    }
+
+
+def _given(value: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
+    return value
+
+
+def figures(visit: Visit) -> Response:
+    """Plots of what became of writes and questions."""
+    tables = numbers.tables(visit.workspace)
+    stats = visit.workspace.stats()
+    return visit.page("numbers.html", here="numbers", tables=[*tables.values()], stats=stats)
+
+
+def figures_csv(visit: Visit) -> Response:
+    """One of the tables as CSV."""
+    name = visit.request.path_params["name"]
+    if name not in numbers.TABLES:
+        raise HTTPException(404, "There are no such numbers.")
+    table = numbers.tables(visit.workspace)[name]
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(table.csv(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+PAGES: Sequence[tuple[str, str, Callable[[Visit], Response]]] = (
+    ("GET", "/", inbox),
+    ("POST", "/bulk", bulk),
+    ("GET", "/question/{id}", question),
+    ("POST", "/question/{id}", decide),
+    ("GET", "/question/{id}/raw", raw),
+    ("GET", "/document", document),
+    ("POST", "/document", restore),
+    ("GET", "/documents", documents),
+    ("GET", "/who", who),
+    ("GET", "/decisions", decisions),
+    ("GET", "/numbers", figures),
+    ("GET", "/numbers/{name}.csv", figures_csv),
+)
+"""Method, address and function of each page."""
+
+
+def failed(visit: Visit, error: Exception) -> Response:
+    """The page that tells what went wrong."""
+    if isinstance(error, HTTPException):
+        return visit.page("error.html", error.status_code, here="", message=error.detail)
+    status = status_of(error) if isinstance(error, ConcordantError) else 500
+    message = str(error) if isinstance(error, ConcordantError) else "Something went wrong; the log tells what."
+    return visit.page("error.html", status, here="", message=message)

@@ -1,0 +1,120 @@
+"""A team with questions, and a desk for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from enum import Enum
+from html import unescape
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field
+from starlette.testclient import TestClient
+
+from concordant import Counter, Map, Scalar, Schema, Set, Text, Workspace
+from concordant.desk import app
+
+NS = ("briefs", "2026")
+PLACE = "briefs/2026:launch"
+NOTES = "We ship in May. The fox jumps over the dog. Nobody objects."
+
+
+class Size(Enum):
+    SMALL = "small"
+    LARGE = "large"
+
+
+class Plan(BaseModel):
+    title: str
+    euros: int = Field(ge=0)
+    due: date | None = None
+    steps: list[str] = []
+
+
+class Brief(BaseModel):
+    status: Annotated[Literal["new", "draft", "final"] | None, Scalar()] = None
+    size: Annotated[Size | None, Scalar()] = None
+    due: Annotated[date | None, Scalar()] = None
+    rank: Annotated[int | None, Scalar(resolve="max")] = None
+    euros: Annotated[int | None, Field(ge=0, le=1000), Scalar()] = None
+    done: Annotated[bool, Scalar()] = False
+    plan: Annotated[Plan | None, Scalar()] = None
+    notes: Annotated[str, Text()] = ""
+    tags: Annotated[set[str], Set()] = set()
+    owners: Annotated[dict[str, str], Map()] = {}
+    views: Annotated[int, Counter()] = 0
+
+
+SCHEMAS: dict[tuple[str, ...], Any] = {("briefs", "*"): Schema(Brief)}
+FIRST = {"status": "new", "due": "2026-05-01", "notes": NOTES, "tags": ["a"], "owners": {"docs": "eve"}}
+
+
+def disagree(ws: Workspace, **sides: dict[str, Any]) -> None:
+    """Has agents, who have all seen what stands now, edit the launch."""
+    document = ws.get(NS, "launch")
+    assert document is not None
+    for agent, value in sides.items():
+        with ws.agent(agent, seen=document.token).edit(NS, "launch") as brief:
+            for name, one in value.items():
+                setattr(brief, name, one)
+
+
+@pytest.fixture
+def ws(tmp_path: Any) -> Iterator[Workspace]:
+    """A store with a launch that two agents disagree about, in a status and in a sentence."""
+    with Workspace(f"sqlite:///{tmp_path}/team.db", schemas=SCHEMAS) as workspace:
+        workspace.agent("planner").write(NS, "launch", FIRST)
+        disagree(
+            workspace,
+            ada={"status": "draft", "notes": NOTES.replace("The fox", "The red fox"), "rank": 1},
+            bob={"status": "final", "notes": NOTES.replace("the dog", "the lazy dog"), "rank": 2},
+        )
+        yield workspace
+
+
+class Browser:
+    """A browser without JavaScript: follows links, and sends the forms that pages have."""
+
+    def __init__(self, workspace: Workspace, user: str = "maria", **settings: Any) -> None:
+        settings.setdefault("user", lambda request: user)
+        self.client = TestClient(app(workspace, **settings), follow_redirects=True)
+        self.html = ""
+        self.status = 0
+
+    def get(self, url: str) -> str:
+        return self._took(self.client.get(url))
+
+    def post(self, url: str, **sent: Any) -> str:
+        """Sends a form of the page that is shown, with what is hidden in its first form with this address."""
+        hidden = re.search(rf'<form[^>]*method="post"[^>]*action="{re.escape(url)}"[^>]*>(.*?)</form>', self.html, re.S)
+        assert hidden is not None, f"no form for {url}"
+        given = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', hidden[1]))
+        return self._took(self.client.post(url, data={**{k: unescape(v) for k, v in given.items()}, **sent}))
+
+    def _took(self, answer: Any) -> str:
+        self.html, self.status = answer.text, answer.status_code
+        return self.html
+
+    @property
+    def text(self) -> str:
+        """What the page says, without its markup."""
+        return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", self.html)))
+
+
+@pytest.fixture
+def browser(ws: Workspace) -> Browser:
+    """Maria's browser."""
+    return Browser(ws)
+
+
+@pytest.fixture
+def question_of(ws: Workspace) -> Callable[[str], Any]:
+    """The open question about a field."""
+
+    def find(name: str) -> Any:
+        [found] = [question for question in ws.escalations() if question.path[0] == name]
+        return found
+
+    return find

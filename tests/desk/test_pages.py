@@ -1,0 +1,352 @@
+"""The pages without JavaScript: every flow works by links and forms alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from concordant import Workspace
+from tests.desk.conftest import NOTES, NS, PLACE, Browser, Plan, Size, disagree
+
+Questions = Callable[[str], Any]
+
+
+def test_inbox_lists_the_oldest_first_and_narrows(ws: Workspace, browser: Browser) -> None:
+    """Each question with its sides and names; filters by namespace, reason, agent, age and who claimed it."""
+    assert "status" in browser.get("/") and "1 to 2 of 2" in browser.text
+    assert "draft" in browser.text and "ada" in browser.text and "bob" in browser.text
+    disagree(ws, carl={"due": date(2026, 6, 1)}, dora={"due": date(2026, 7, 1)})
+    text = browser.get("/") and browser.text
+    assert text.index("status in") < text.index("due in") and "of 3" in text
+    [late] = [one for one in ws.escalations() if one.path == ("due",)]
+    ws.claim(late, by="eve")
+    for narrowed, count in {
+        "namespace=briefs": 3,
+        "namespace=other": 0,
+        "reason=text": 1,
+        "agent=carl": 1,
+        "age=1h": 0,
+        "claimed=nobody": 2,
+        "claimed=somebody": 1,
+        "claimed=eve": 1,
+    }.items():
+        browser.get(f"/?{narrowed}")
+        assert (f"of {count}" in browser.text) == (count > 0), narrowed
+        assert ("No open question matches" in browser.text) == (count == 0)
+
+
+def test_an_empty_inbox_says_so() -> None:
+    """Nothing waits."""
+    browser = Browser(Workspace())
+    browser.get("/")
+    assert "Nothing waits for a decision" in browser.text
+    for page in ("documents", "decisions", "numbers", "who"):
+        browser.get(f"/{page}")
+        assert browser.status == 200, page
+
+
+def test_inbox_has_pages() -> None:
+    """Fifty questions a page, in order, each once."""
+    ws = Workspace()
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    for agent, value in ((ada, 1), (bob, 2)):
+        agent.write(("plans",), "many", {f"field{n:03}": value for n in range(120)})
+    browser, seen = Browser(ws), []
+    for start in (0, 50, 100):
+        browser.get(f"/?from={start}")
+        seen += [f"field{n:03}" for n in range(120) if f">field{n:03}<" in browser.html]
+    assert sorted(seen) == [f"field{n:03}" for n in range(120)]
+    browser.get("/?from=9999999")
+    assert "101 to 120 of 120" in browser.text
+
+
+def test_question_shows_base_sides_and_the_place(browser: Browser, question_of: Questions) -> None:
+    """Base and sides beside each other, with names, times, origins and differences; the sentence among its
+    neighbours."""
+    question = question_of("notes")
+    browser.get(f"/question/{question.id}")
+    assert "Base agreed before The fox jumps over the dog." in browser.text
+    assert "The <ins>red </ins>fox jumps over the dog." in browser.html
+    assert "over the <ins>lazy </ins>dog." in browser.html
+    assert "We ship in May. <mark>The fox jumps over the dog.</mark> Nobody objects." in browser.html
+    assert "Take the suggestion" in browser.text and question.contenders[0].origin in browser.text
+    browser.get(f"/question/{question_of('status').id}")
+    assert "In its place status new due 2026-05-01".replace(" ", "") in browser.text.replace(" ", "")
+
+
+@pytest.mark.parametrize("button", ["take", "suggestion", "base", "dismiss"])
+def test_one_click_decides(ws: Workspace, browser: Browser, question_of: Questions, button: str) -> None:
+    """A side, the suggestion, the base; then the inbox says so, and takes it back."""
+    question = question_of("notes")
+    url = f"/question/{question.id}"
+    number = [side.agent for side in question.contenders].index("bob") + 1
+    browser.get(url)
+    browser.post(url, action=f"take-{number}" if button == "take" else button)
+    assert "by maria" in browser.text and "of 1" in browser.text
+    expected = {"take": "over the lazy dog", "suggestion": "The red fox jumps over the lazy dog"}.get(button, NOTES)
+    document = ws.get(NS, "launch")
+    assert document is not None and expected in document.value["notes"]
+    assert ws.history(NS, "launch")[0].agent == "maria"
+    browser.post(url, action="reopen")
+    again = question_of("notes")
+    assert {side.agent for side in again.contenders} == {"ada", "bob"} and again.base == question.base
+
+
+def test_claiming_tells_others(ws: Workspace, browser: Browser, question_of: Questions) -> None:
+    """Who opens it then sees who is at it, and may take over knowingly."""
+    url = f"/question/{question_of('status').id}"
+    other = Browser(ws, "eve")
+    browser.get(url), other.get(url)
+    browser.post(url, action="claim")
+    assert "Claimed by maria" in browser.text
+    other.get(url)
+    assert "Claimed by maria" in other.text
+    other.post(url, action="take-1")
+    assert question_is(ws, "status") == "resolved"
+
+
+def question_is(ws: Workspace, name: str) -> str:
+    [found] = [one for one in ws.escalations(state="all") if one.path == (name,)]
+    return found.state
+
+
+def test_a_side_that_came_meanwhile_refuses_and_loses_nothing(
+    ws: Workspace, browser: Browser, question_of: Questions
+) -> None:
+    """What was typed stands in the form, the new side is marked, and the next attempt decides."""
+    question = question_of("notes")
+    url = f"/question/{question.id}"
+    browser.get(url)
+    with ws.agent("carl", seen=ws.get(NS, "launch", at=1).token).edit(NS, "launch") as brief:  # type: ignore[union-attr]
+        brief.notes = NOTES.replace("the dog", "a cat")
+    browser.post(url, action="edit", v="What I <typed>.")
+    assert browser.status == 409 and "Another side came while you looked" in browser.text
+    assert "What I &lt;typed&gt;.</textarea>" in browser.html
+    assert 'class="side fresh"' in browser.html and browser.html.count('<span class="tag">new</span>') == 1
+    browser.post(url, action="edit", v="What I <typed>.")
+    assert browser.status == 200
+    assert ws.get(NS, "launch").value["notes"] == NOTES.replace("The fox jumps over the dog.", "What I <typed>.")  # type: ignore[union-attr]
+
+
+def test_two_who_decide_at_once(ws: Workspace, browser: Browser, question_of: Questions) -> None:
+    """The first counts; the second is told what was decided and keeps what she typed."""
+    url = f"/question/{question_of('notes').id}"
+    other = Browser(ws, "eve")
+    browser.get(url), other.get(url)
+    browser.post(url, action="take-1")
+    other.post(url, action="edit", v="My own words.")
+    assert other.status == 409 and "resolved by maria" in other.text and "My own words." in other.text
+
+
+@pytest.mark.parametrize(
+    ("field", "sides", "sort", "typed", "stored"),
+    [
+        ("status", ("draft", "final"), "<select", {"v": '"new"'}, "new"),
+        ("status", ("draft", "final"), "<select", {"v": ""}, None),
+        ("size", (Size.SMALL, Size.LARGE), "<select", {"v": '"large"'}, "large"),
+        ("due", (date(2026, 6, 1), date(2026, 7, 1)), 'type="date"', {"v": "2026-08-01"}, "2026-08-01"),
+        ("euros", (1, 2), 'type="number"', {"v": "7"}, 7),
+        (
+            "plan",
+            (Plan(title="a", euros=1), Plan(title="b", euros=2)),
+            "<fieldset",
+            {"v.title": "c", "v.euros": "3", "v.due": "", "v.steps": "one\r\ntwo"},
+            {"title": "c", "euros": 3, "due": None, "steps": ["one", "two"]},
+        ),
+    ],
+)
+def test_the_form_is_typed_by_the_model(
+    ws: Workspace, browser: Browser, question_of: Questions, field: str, sides: Any, sort: str, typed: Any, stored: Any
+) -> None:
+    """Enum and literal make a choice, a date a date, a number a number, a nested model its fields."""
+    for question in ws.escalations():
+        ws.dismiss(question, by="maria")
+    seen = ws.get(NS, "launch")
+    assert seen is not None
+    for agent, value in zip(("ada", "bob"), sides, strict=True):
+        with ws.agent(agent, seen=seen.token).edit(NS, "launch") as brief:
+            setattr(brief, field, value)
+    url = f"/question/{question_of(field).id}"
+    browser.get(url)
+    assert sort in browser.html.partition('class="edit"')[2]
+    browser.post(url, action="edit", **typed)
+    assert browser.status == 200, browser.text
+    assert ws.get(NS, "launch").value[field] == stored  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "said", "beside"),
+    [
+        ("euros", {"v": "-1"}, "greater than or equal to 0", "v"),
+        ("euros", {"v": "many"}, "This is not a number", "v"),
+        ("status", {"v": '"lost"'}, "Input should be 'new', 'draft' or 'final'", "v"),
+        ("due", {"v": "tomorrow"}, "valid date", "v"),
+        ("plan", {"v.title": "c", "v.euros": "-3"}, "greater than or equal to 0", "v.euros"),
+    ],
+)
+def test_the_models_own_messages_are_told_beside_the_input(
+    ws: Workspace, browser: Browser, question_of: Questions, field: str, typed: Any, said: str, beside: str
+) -> None:
+    """What does not fit is refused with the model's words, and stands in the form still."""
+    seen = ws.get(NS, "launch", at=1)
+    assert seen is not None
+    values: Any = {"euros": (1, 2), "status": ("draft", "final"), "due": (date(2026, 6, 1), date(2026, 7, 1))}
+    values["plan"] = (Plan(title="a", euros=1), Plan(title="b", euros=2))
+    if field != "status":
+        for agent, value in zip(("ada", "bob"), values[field], strict=True):
+            with ws.agent(agent, seen=seen.token).edit(NS, "launch") as brief:
+                setattr(brief, field, value)
+    url = f"/question/{question_of(field).id}"
+    browser.get(url)
+    browser.post(url, action="edit", **typed)
+    assert browser.status == 422 and said in browser.text
+    assert f'aria-describedby="{beside}-wrong"' in browser.html
+    assert question_of(field).state == "open"
+
+
+def test_a_free_value_is_typed_as_json() -> None:
+    """Without a model a text is a text, and anything else JSON."""
+    ws = Workspace()
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    ada.write(NS, "free", {"a": {"deep": 1}, "b": "text"})
+    bob.write(NS, "free", {"a": {"deep": 2}, "b": "other"})
+    browser = Browser(ws)
+    for name, wrong, typed, stored in (("a", "{", '{"deep": 3}', {"deep": 3}), ("b", None, "third", "third")):
+        [question] = [one for one in ws.escalations() if one.path == (name,)]
+        url = f"/question/{question.id}"
+        browser.get(url)
+        if wrong is not None:
+            browser.post(url, action="edit", v=wrong)
+            assert browser.status == 422 and "This is not JSON" in browser.text and ">\n{</textarea>" in browser.html
+        browser.post(url, action="edit", v=typed)
+        assert ws.get(NS, "free").value[name] == stored  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("choice", "left", "values"),
+    [
+        ("agent", 1, {"status": "final", "due": "2026-05-01"}),
+        ("latest", 0, {"status": "final", "due": "2026-07-01"}),
+        ("base", 0, {"status": "new", "due": "2026-05-01"}),
+        ("dismiss", 0, {"status": "new", "due": "2026-05-01"}),
+    ],
+)
+def test_many_are_decided_at_once(
+    ws: Workspace, browser: Browser, choice: str, left: int, values: dict[str, Any]
+) -> None:
+    """A preview of every value, then all that could be decided is; what could not is listed once, with reasons."""
+    disagree(ws, carl={"due": date(2026, 6, 1)}, dora={"due": date(2026, 7, 1)})
+    browser.get("/")
+    browser.post("/bulk", all="1", choice=choice, of="bob")
+    assert f"{3 - left} of 3 questions" in browser.text
+    assert "bob has no side in it" in browser.text or not left
+    picks = [f"{one.id}@{one.version}" for one in ws.escalations()]
+    browser.post("/bulk", pick=picks)
+    assert f"{3 - left} decided" in browser.text
+    assert len(ws.escalations()) == left
+    document = ws.get(NS, "launch")
+    assert document is not None and {name: document.value[name] for name in values} == values
+
+
+def test_bulk_refuses_what_changed_since_the_preview(ws: Workspace, browser: Browser, question_of: Questions) -> None:
+    """A question with a new side, and one that is settled by now, are refused by name; the others are decided."""
+    disagree(ws, carl={"due": date(2026, 6, 1)}, dora={"due": date(2026, 7, 1)})
+    browser.get("/")
+    picks = [f"{one.id}@{one.version}" for one in ws.escalations()]
+    browser.post("/bulk", pick=picks, choice="latest")
+    assert "3 of 3 questions" in browser.text
+    ws.resolve(question_of("status"), "new", by="eve")
+    disagree(ws, frank={"due": date(2026, 8, 1)})
+    with ws.agent("gina", seen=ws.get(NS, "launch", at=1).token).edit(NS, "launch") as brief:  # type: ignore[union-attr]
+        brief.notes = NOTES.replace("the dog", "a cat")
+    browser.post("/bulk", pick=picks)
+    assert "1 decided" not in browser.text or "2 refused" in browser.text
+    assert browser.text.count("since you saw it") == browser.html.count("<li>")
+    assert question_of("notes").state == "open"
+
+
+def test_document_tells_who_wrote_what_and_goes_back(ws: Workspace, browser: Browser) -> None:
+    """Parts with names and colours, a timeline, what differs between two versions, and restoring one."""
+    url = f"/document?doc={PLACE}"
+    browser.get(url)
+    assert "planner" in browser.text and "open question" in browser.text
+    assert 'class="piece c0"' in browser.html
+    browser.get(f"{url}&at=1")
+    assert "Version 1" in browser.text and "Restore version 1" in browser.text
+    with ws.agent("carl").edit(NS, "launch") as brief:
+        brief.due, brief.tags = date(2027, 1, 1), {"z"}
+    browser.get(f"{url}&one=1&two=99")
+    assert "<ins>2027-01-01</ins>" in browser.html.replace("</del><ins>", "<ins>") or "<ins>2027" in browser.html
+    browser.get(f"{url}&at=1")
+    browser.post("/document", restore="1")
+    document = ws.get(NS, "launch")
+    assert document is not None and (document.value["due"], document.value["tags"]) == ("2026-05-01", ["a"])
+    assert ws.history(NS, "launch")[0].agent == "maria"
+    browser.get("/who?name=carl")
+    assert "due, tags" in browser.text and "ada" not in browser.text
+    browser.get("/documents?namespace=briefs")
+    assert PLACE in browser.text
+
+
+def test_a_deleted_document_has_its_history(ws: Workspace, browser: Browser) -> None:
+    """It is said to be deleted, and can be restored."""
+    agent = ws.agent("carl")
+    agent.read(NS, "launch")
+    agent.delete(NS, "launch")
+    for question in ws.escalations():
+        ws.dismiss(question, by="carl")
+    browser.get(f"/document?doc={PLACE}")
+    assert browser.status == 200 and "delete" in browser.text
+    browser.get(f"/document?doc={PLACE}&at=1")
+    browser.post("/document", restore="1")
+    assert ws.get(NS, "launch") is not None
+
+
+def test_decisions_show_people_writes_and_policies(ws: Workspace, browser: Browser, question_of: Questions) -> None:
+    """What people, later writes and policies settled, newest first; each can be overridden."""
+    ws.agent("carl").write(NS, "launch", {"status": "draft"})
+    question = question_of("notes")
+    ws.resolve(question, question.contenders[0].value, by="maria")
+    browser.get("/decisions")
+    assert "policy max" in browser.text and "a later write" in browser.text and "by maria" in browser.text
+    assert browser.text.index("by maria") < browser.text.index("policy max")
+    browser.post(f"/question/{question.id}", action="reopen")
+    assert question_of("notes").state == "open" and "Take this" in browser.text
+
+
+def test_numbers_are_tables_and_csv(ws: Workspace, browser: Browser) -> None:
+    """Each plot is made of a table that reads without it, and there is a CSV of each."""
+    browser.get("/numbers")
+    assert browser.html.count("<table") == 5 and "Writes by agent and day" in browser.text
+    rows = {}
+    for name in ("outcomes", "fields", "open", "decided", "writes"):
+        answer = browser.client.get(f"/numbers/{name}.csv")
+        assert answer.headers["content-type"].startswith("text/csv")
+        rows[name] = list(csv.reader(io.StringIO(answer.text)))
+    assert rows["outcomes"][0] == ["day", "merged", "agreed", "settled", "escalated"]
+    assert rows["outcomes"][1][1:] == ["0", "0", "1", "2"]
+    assert ["briefs/2026", "status", "0", "0", "0", "1", "0.0"] in rows["fields"]
+    assert rows["writes"][0][1:] == ["ada", "bob", "planner"] or set(rows["writes"][0][1:]) == {"ada", "bob", "planner"}
+    assert rows["open"][1] == ["under a minute", "2"]
+
+
+def test_what_is_not_there_is_told(browser: Browser) -> None:
+    """Pages that say what is wrong, and no traceback."""
+    for url, status in {
+        "/question/nonsense": 404,
+        "/document?doc=nonsense": 400,
+        "/document?doc=a:b": 404,
+        "/nowhere": 404,
+        "/numbers/nothing.csv": 404,
+        f"/document?doc={PLACE}&at=0": 200,
+        f"/document?doc={PLACE}&at=x&one=-1&two=": 200,
+        "/?from=x&age=z&reason=%00": 200,
+        "/who?before=x": 200,
+    }.items():
+        browser.get(url)
+        assert browser.status == status, (url, browser.text)
