@@ -58,7 +58,6 @@ OVER = {
     "src/concordant/tooling/wording.py:merged",
     "src/concordant/tree/change.py:delete",
     "src/concordant/tree/change.py:enter",
-    "src/concordant/workspace/commits.py:update",
     "src/concordant/workspace/executions.py:replay",
     "src/concordant/workspace/foresight.py:_after",
     "src/concordant/workspace/foresight.py:_field_after",

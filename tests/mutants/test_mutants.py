@@ -22,12 +22,12 @@ from concordant.sequence.overlap import Rules
 from concordant.storage import Beside, Knowledge
 from concordant.tree import change as change_module
 from concordant.workspace import (
-    commits,
     decisions,
     expiry,
     inbox,
     reading,
     replicating,
+    transaction,
 )
 
 from ..properties.checks import CHECKS
@@ -63,14 +63,14 @@ def replacing_drops_unseen_entries(patch: Patch) -> None:
 @mutant("g1", "g3")
 def everything_counts_as_seen(patch: Patch) -> None:
     """Every writer has seen every write: the last one wins, as on a plain store."""
-    patch.setattr(commits, "seen_by", lambda *_: lambda _: True)
+    patch.setattr(transaction, "seen_by", lambda *_: lambda _: True)
 
 
 @mutant("g1", "g2")
 def nothing_counts_as_seen(patch: Patch) -> None:
     """No writer has seen anything, its own writes included."""
-    patch.setattr(commits, "seen_by", lambda *_: lambda _: False)
-    patch.setattr(commits.Pending, "_is_sequel", lambda *_: False)
+    patch.setattr(transaction, "seen_by", lambda *_: lambda _: False)
+    patch.setattr(transaction.Pending, "_is_sequel", lambda *_: False)
 
 
 @mutant("g2")
@@ -84,7 +84,7 @@ def equal_values_are_different(patch: Patch) -> None:
 @mutant("g1", "g3")
 def writes_are_put_off_unseen(patch: Patch) -> None:
     """Every write is put off, as if it had seen all there is."""
-    patch.setattr(commits, "sees_all", lambda *_, **__: True)
+    patch.setattr(transaction, "sees_all", lambda *_, **__: True)
 
 
 @mutant("g3")
@@ -96,7 +96,7 @@ def overlapping_rewrites_pass(patch: Patch) -> None:
 @mutant("g3")
 def contests_are_not_reported(patch: Patch) -> None:
     """The inbox never hears of a contest."""
-    patch.setattr(commits, "transitions", lambda *_: inbox.Asked(Beside(), ()))
+    patch.setattr(transaction, "transitions", lambda *_: inbox.Asked(Beside(), ()))
 
 
 @mutant("g12")
@@ -127,7 +127,7 @@ def joining_keeps_only_ours(patch: Patch) -> None:
 @mutant("g5")
 def retries_are_not_recognised(patch: Patch) -> None:
     """The puts of an earlier execution count as another task's."""
-    patch.setattr(commits.Pending, "_replay", lambda *_: None)
+    patch.setattr(transaction.Pending, "_replay", lambda *_: None)
 
 
 @mutant("g5")
@@ -177,7 +177,7 @@ def decisions_are_not_pinned(patch: Patch) -> None:
         try:
             return found(self, record, desk)
         except StaleDecisionError:
-            contests = commits.current_view(record, self.schema, self.replica).contests
+            contests = transaction.current_view(record, self.schema, self.replica).contests
             if not contests:
                 raise
             return contests[0]
@@ -265,7 +265,7 @@ def the_last_put_says_how_long(patch: Patch) -> None:
     def last(record: Any, stamp: Any, seen: Any, ttl: Any, gone: Any = None) -> Any:
         return write(record, stamp, seen_everything, ttl, gone)
 
-    patch.setattr(commits, "after_write", last)
+    patch.setattr(transaction, "after_write", last)
 
 
 @mutant("expiry")

@@ -7,11 +7,12 @@ from typing import Any
 
 from concordant.causal import Stamp, seen_everything
 from concordant.errors import Fault, InvalidWriteError
-from concordant.record import Record, Write, apply, journalled
+from concordant.record import Record, Write, apply
 from concordant.record.record import BEFORE
 from concordant.schema import Compiled
 from concordant.storage import Desk, Result, State
 from concordant.values import Unstorable, check_numbers, decode, encode
+from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
 
 __all__ = ["adopt"]
@@ -38,9 +39,10 @@ def adopt(core: Core, namespace: tuple[str, ...], key: str, value: Any, by: str,
         changes = apply(record, write, schema.root).changes
         record.commit(changes, stamp)
         record.note_life(stamp, True)
-        record.created_at, record.version = created, n
+        record.created_at = created
         version = n
-        return record, (namespace, key, n, time, by, "", "adopt", body, journalled(changes), 0, None, ()), None
+        commit = Commit((namespace, key), n, time, "adopt", by)
+        return record, commit.close(record, BEFORE, changes, 0, noted=False, body=body), None
 
     core.storage.commit(namespace, key, update)
     return version

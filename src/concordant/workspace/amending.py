@@ -23,7 +23,6 @@ from concordant.sequence.pieces import Sequence as Pieces
 from concordant.storage import State
 from concordant.tree import as_seen, leaf_at, leaves
 from concordant.values import ABSENT, canonical, encode
-from concordant.workspace.commits import Pending
 from concordant.workspace.core import Core
 from concordant.workspace.document import Document
 from concordant.workspace.executions import Retries
@@ -33,6 +32,7 @@ from concordant.workspace.scope import Mark, Scope
 from concordant.workspace.scoping import ANONYMOUS
 from concordant.workspace.sight import seen_by
 from concordant.workspace.states import expanded, tree_of, value_of
+from concordant.workspace.transaction import Pending
 from concordant.workspace.writing import Writing, seconds_to_live, stored_settings
 
 __all__ = ["Amended", "Amending", "Changes", "Company", "Part"]

@@ -12,8 +12,8 @@ from concordant.record import Record
 from concordant.schema import Compiled
 from concordant.storage import Beside, Desk, Result, State
 from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode, encode
-from concordant.workspace.commits import Pending
 from concordant.workspace.states import current_view, expanded
+from concordant.workspace.transaction import Pending
 
 __all__ = ["Claiming", "DecisionPending", "leads_through_dicts"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concordant.causal import Stamp
 from concordant.escalation import Event, when
 from concordant.record import Record
 from concordant.record.leases import touched
 from concordant.storage import Beside, Desk, Place, Result, State
 from concordant.tree import LeafChange, leaves
+from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
 from concordant.workspace.inbox import transitions
 from concordant.workspace.states import NOTHING, expanded
@@ -63,12 +63,12 @@ class _Sweep:
             changes = tuple(LeafChange(path, leaf, None) for path, leaf in leaves(record.tree))
             record.commit(changes)
             record.leases = ()
-        previous, record.version, record.swept = record.version, n, True
-        record.note_life(Stamp(time, storage.replica, n, "", "", "expire"), False)
+        record.swept = True
+        commit, previous = Commit(self._place, n, time, "expire"), record.version
+        row = commit.close(record, storage.replica, changes, previous, lived=True, lives=False, noted=False)
         beside = None
         if desk.open_of(self._place):
             beside = transitions(self._place, NOTHING, record, when(time), desk).beside
             self.events += beside.events
         self.done = True
-        row = (*self._place, n, time, "", "", "expire", None, changes, previous, None, ())
         return record, row, beside

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from concordant.causal import Entry, Stamp, may_name_replica
 from concordant.errors import ConcordantError, told
-from concordant.record import Record, journalled
+from concordant.record import Record
 from concordant.record.leases import end_of
 from concordant.sequence.pieces import Sequence
 from concordant.sequence.trim import has_removed, trimmed
 from concordant.storage import Beside, Desk, Knowledge, Place, Result, State
 from concordant.tree import LeafChange, Path, leaves
 from concordant.workspace.checking import Checked, check
+from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
 from concordant.workspace.expiry import sweep
 from concordant.workspace.names import check_name
@@ -76,14 +77,13 @@ class Maintaining:
                 return None
             old = expanded(state, schema, storage.replica)
             bare = Record()
-            stamp = Stamp(time, storage.replica, n, "", "", "purge")
-            bare.tree = {None: (Entry(stamp, None),)}
+            commit = Commit((namespace, key), n, time, "purge")
+            bare.tree = {None: (Entry(commit.stamp(storage.replica), None),)}
             bare.vector = {**old.vector, storage.replica: n}
             bare.arrivals = old.arrivals
-            bare.created_at, bare.updated_at, bare.version = old.created_at, time, n
-            bare.note_life(stamp, False)
+            bare.created_at, bare.updated_at = old.created_at, time
             bare.recount()
-            row = (namespace, key, n, time, "", "", "purge", None, (), 0, None, ())
+            row = commit.close(bare, storage.replica, (), 0, lived=True, lives=False, noted=False)
             return bare, row, Beside(erases=True)
 
         storage.commit(namespace, key, update)
@@ -171,11 +171,9 @@ def _compact(core: Core, place: Place, before: float) -> int:
         changes = _compacted(record, desk.knowledge(), before)
         if not changes:
             return None
-        previous, record.version = record.version, n
         record.commit(changes)
-        record.note_commit(n, time, "")
         done = 1
-        return record, (*place, n, time, "", "", "compact", None, journalled(changes), previous, None, ()), None
+        return record, Commit(place, n, time, "compact").close(record, "", changes, record.version), None
 
     core.storage.commit(*place, update)
     return done
@@ -189,8 +187,6 @@ def _write_out(core: Core, place: Place) -> None:
             return None
         previous = version_of(state)
         record = expanded(state, core.registry.find(place[0]), core.storage.replica)
-        record.version = n
-        record.note_commit(n, time, "")
-        return record, (*place, n, time, "", "", "rename", None, (), previous, None, ()), None
+        return record, Commit(place, n, time, "rename").close(record, "", (), previous), None
 
     core.storage.commit(*place, update)

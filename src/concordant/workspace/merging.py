@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from concordant.schema import Compiled, compile_schema
 from concordant.schema.incoming import unwrapped
 from concordant.values import ABSENT, decode, encode
-from concordant.workspace.commits import Pending
 from concordant.workspace.document import Document
 from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.transaction import Pending
 from concordant.workspace.workspace import Workspace
 
 __all__ = ["Update", "merge"]

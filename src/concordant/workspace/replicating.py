@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from concordant.causal import Stamp, VersionVector, source_of
+from concordant.causal import VersionVector, source_of
 from concordant.errors import (
     ConcordantError,
     CorruptFrameError,
@@ -17,13 +17,14 @@ from concordant.errors import (
     told,
 )
 from concordant.escalation import Event, when
-from concordant.record import MOST_WRITES, Record, check_record, join, journalled
+from concordant.record import MOST_WRITES, Record, check_record, join
 from concordant.record.join import joined_settings, joined_vector
 from concordant.record.leases import joined_leases
 from concordant.storage import Beside, Desk, Knowledge, Result, State
 from concordant.storage.knowledge import diverge
 from concordant.values import decode
 from concordant.workspace.adoption import adopt
+from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.frames import Frame, pack, unpack
 from concordant.workspace.inbox import transitions
@@ -255,39 +256,22 @@ def _join(core: Core, frame: Frame) -> int:
                     record.arrivals += ((n, time, origin, upto),)
             lived = current_view(record, schema, storage.replica).exists
             record.commit(changes)
-            record.note_commit(n, time, "")
             record.vector = vector
             record.alien = True
             record.settings = joined_settings(record, other)
             record.leases, record.swept = leases, False
-            record.version = n
             record.created_at = began or record.created_at or time
             record.updated_at = max(record.updated_at, other.updated_at)
             document = (namespace, name)
             view = view_at(record, schema, storage.replica, time)
-            if lived != (alive := view.exists):
-                record.note_life(Stamp(time, storage.replica, n, "", "", "import"), alive)
+            commit = Commit(document, n, time, "import")
+            row = commit.close(record, storage.replica, changes, previous, lived=lived, lives=view.exists)
             beside = None
             if record.suspects or record.alien or schema.declared or desk.open_of(document):
                 beside = transitions(document, view, record, when(time), desk, most=storage.limits.contenders).beside
                 events.extend(beside.events)
             changed += 1
-            sender = f"replica:{frame.replica}"
-            row = (
-                namespace,
-                name,
-                n,
-                time,
-                sender,
-                frame.replica,
-                "import",
-                None,
-                journalled(changes),
-                previous,
-                None,
-                (),
-            )
-            return record, row, beside
+            return record, row._replace(agent=f"replica:{frame.replica}", origin=frame.replica), beside
 
         return update
 

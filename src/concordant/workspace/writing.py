@@ -10,7 +10,6 @@ from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.record.leases import KEEP
 from concordant.schema import Compiled, untouched_left_out
 from concordant.values import Unstorable, alike, check_numbers, decode, encode
-from concordant.workspace.commits import Pending
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.draft import Draft
@@ -19,6 +18,7 @@ from concordant.workspace.names import is_text
 from concordant.workspace.reading import Reading
 from concordant.workspace.scope import Mark, Scope, Sight
 from concordant.workspace.states import version_of
+from concordant.workspace.transaction import Pending
 
 __all__ = ["Put", "Writing", "seconds_to_live", "stored_settings"]
 
@@ -325,14 +325,14 @@ class Writing:
             document = (draft.namespace, draft.key)
             before = decode(self.registry.incoming(schema, *document, given, spelt=True)[0]) if given else {}
             pending.body, pending.parked = self.registry.incoming(schema, *document, changed, spelt=True)
-            whole = pending._values()
+            whole = pending.given()
             after = untouched_left_out(schema.root, before, whole)
             if after != whole:
                 pending.values, pending.body = after, encode(after)
             unchanged = not after and not pending.parked
         else:
             pending.body, _ = self.registry.incoming(schema, draft.namespace, draft.key, draft.object)
-            whole = pending._values()
+            whole = pending.given()
             after = whole
             unchanged = alike(whole, draft.base)
             pending.replaces_all = True

@@ -1,0 +1,415 @@
+"""The transaction of a write, in named steps: replay, visibility, apply, commit, escalate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from concordant.causal import SeenBy, Stamp, dot_of, seen_everything
+from concordant.errors import StaleWriteError
+from concordant.escalation import Escalation, Event, when
+from concordant.kinds import Contest, Record as Fields
+from concordant.record import Record, Write, apply, journalled
+from concordant.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
+from concordant.record.record import RECENT
+from concordant.schema import Compiled
+from concordant.storage import Beside, Desk, PutOff, Result, Row, State, Storage
+from concordant.tree import PARKED, LeafChange, Path
+from concordant.values import ABSENT, decode, encode
+from concordant.workspace.commit import Commit
+from concordant.workspace.executions import Executions, Replay
+from concordant.workspace.inbox import Decision, transitions
+from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.sight import own_writes, reached, seen_by, sees_all, unseen_fields
+from concordant.workspace.states import begun, current_view, expanded, is_shown, version_of, view_at
+
+__all__ = ["Pending"]
+
+
+def _near(escalations: Iterable[Escalation], changes: Iterable[LeafChange]) -> list[Escalation]:
+    """The escalations about places at, above or below changes."""
+    above: set[Path] = set()
+    paths: set[Path] = set()
+    for path, _, _ in changes:
+        paths.add(path)
+        above.update(path[:depth] for depth in range(len(path) + 1))
+    return [
+        e
+        for e in escalations
+        if e.place in above or any(e.place[:depth] in paths for depth in range(len(e.place))) or e.reason == "type"
+    ]
+
+
+_NONE: frozenset[str] = frozenset()
+_RAISED = ("opened", "grew", "reopened")
+
+MOST_PUT_OFF = 32
+"""How many sequential writes of a document may wait to be applied."""
+
+
+class Pending:
+    """One write on its way. ``update`` is what the storage runs inside its transaction.
+
+    Attributes:
+        apart: of fields, by what they are judged where that is not scope and mark of the write.
+        ttl: for how many seconds the document is to live from now on (``None``: for ever; ``KEEP``: as it would).
+        version: the document's version after the commit.
+        events: the transitions of escalations that it caused.
+        open: the open escalations about what it changed.
+    """
+
+    values: dict[str, Any] | None = None
+    replaces_all = False
+    existed: bool | None = None
+    parked: Mapping[tuple[str, ...], bytes] = {}
+    settings: Mapping[str, bytes | None] = {}
+    ttl: float | None = KEEP
+    op: tuple[str, str, int, float] | None = None
+    if_version: int | None = None
+    apart: Mapping[str, tuple[Scope, Mark]] = {}
+    contest: Contest | None = None
+    decision: Any = ABSENT
+    deciding: Decision | None = None
+    version = 0
+    events: Sequence[Event] = ()
+    open: Iterable[Escalation] = ()
+
+    def __init__(
+        self,
+        schema: Compiled,
+        storage: Storage,
+        namespace: tuple[str, ...],
+        key: str,
+        scope: Scope,
+        mark: Mark | None,
+        mode: Any,
+    ) -> None:
+        self.schema = schema
+        self.replica = storage.replica
+        self.defers = storage.live
+        self.limits = storage.limits
+        self.namespace = namespace
+        self.key = key
+        self.scope = scope
+        self.mark = mark
+        self.act = self.mode = mode
+        self.body: bytes | None = None
+
+    def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        """Applies the write to a state; raises without having changed anything.
+
+        The first write of a document is its state, one that has seen all there is may be put off, and any other is
+        merged with what is there.
+        """
+        self._check_version(state, time)
+        if self.op is not None and self.scope.since.beyond is not None:
+            self.op = (*self.op[:3], reached(self.scope, _commits_of(state)))
+        sets = bool(self.settings) and self._sets(state)
+        if state is None:
+            if self.mode == "delete":
+                return None
+            if not sets and self._stands_alone():
+                return self._first(n, time)
+        elif self.defers and not (sets or self.apart) and self._is_sequel(state, desk, time):
+            return self._put_off(state, n, time)
+        return self._merge(state, n, time, desk, sets)
+
+    def _check_version(self, state: State | None, time: float) -> None:
+        if self.if_version is not None:
+            current = version_of(state) if is_shown(state, self.schema, self.replica, time) else 0
+            if current != self.if_version:
+                raise StaleWriteError(self.namespace, self.key, self.if_version, current)
+
+    # -- the only write of a document ----------------------------------------------------------------------------
+
+    def _stands_alone(self) -> bool:
+        """Whether the values given are all that a first write does, so that its row can be the state."""
+        if self.parked or not (self.defers or self.ttl is None or self.ttl is KEEP):
+            return False
+        if self.mode == "edit" and self.schema.shows_defaults:
+            return False  # it changes what it was shown, though nobody has written that
+        return self.body is not None and (not self.schema.checked or self.schema.fits(decode(self.body)))
+
+    def _first(self, n: int, time: float) -> Result:
+        scope = self.scope
+        row: tuple[Any, ...] = (
+            self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, None, 0, self.op, (),
+        )  # fmt: skip
+        self.version = n
+        if self.ttl is None or self.ttl is KEEP:
+            return row, row, None
+        record = begun(row, self.replica)
+        record.leases = after_sequel((), time, Row(*row).stamp(self.replica), self.ttl)
+        return record, row, None
+
+    # -- a write that meets what is there ------------------------------------------------------------------------
+
+    def _merge(self, state: State | None, n: int, time: float, desk: Desk, sets: bool) -> Result | None:
+        """Replays, sees, applies, commits and escalates, in this order."""
+        self.events, self.open = (), ()
+        gone = state.gone(time) if isinstance(state, Record) else None
+        anew = gone is seen_everything  # what was there has expired
+        if anew and self.mode == "delete":
+            return self._nothing(state)
+        replay = None if anew else self._replay(state, n)
+        if replay is not None and not replay.diverging and not sets:
+            return self._repeated(state, replay, n, time)
+        began = self._begun_with(replay, n)
+        record = expanded(state, self.schema, self.replica)
+        scope = self.scope
+        commit = Commit((self.namespace, self.key), n, time, self.act, scope.agent, scope.origin)
+        stamp = commit.stamp(self.replica)
+        seen = self._visible(record, began)
+        unseen = self._unseen(record, seen)
+        changes, effect, known = self._apply(record, self._as_write(record, stamp, seen, replay, began), gone)
+        leases = self._leases(record, gone, stamp, seen)
+        if not changes and not sets and (self.ttl is KEEP or leases == record.leases):
+            return self._nothing(state)
+        previous, lived = version_of(state), self._lived(state, record, anew)
+        record.commit(changes, stamp)
+        record.learn(known)
+        record.leases, record.swept = leases, False
+        if sets:
+            record.remember(self.settings, stamp)
+        self._date(record, time, anew, lived)
+        beside, settled = self._escalate(record, changes, time, desk)
+        row = commit.close(
+            record, self.replica, changes, previous, lived=lived, lives=self._exists(record), body=self._payload(),
+            op=self.op, settled=settled, effect=journalled(effect) if replay is not None else None,
+            met=self._met(unseen, settled),
+        )  # fmt: skip
+        self.version = n
+        return record, row, beside
+
+    def _nothing(self, state: State | None) -> Result | None:
+        """The write changes nothing: its version is the one that there was."""
+        self.version = version_of(state)
+        return None
+
+    # -- replay --------------------------------------------------------------------------------------------------
+
+    def _executions(self) -> Executions | None:
+        if self.op is None or not self.scope.base.executed_before:
+            return None
+        return self.scope.earlier.get((self.namespace, self.key))
+
+    def _replay(self, state: State | None, n: int) -> Replay | None:
+        """What becomes of the put of an earlier execution whose place this one takes."""
+        executions = self._executions()
+        if executions is None or self.op is None:
+            return None
+        since = state.reborn if isinstance(state, Record) else 0.0
+        given = None if self.mode == "delete" else self.given()
+        return executions.replay(self.op[2], given, n, since, {path[0] for path in self.parked})
+
+    def _repeated(self, state: State | None, replay: Replay, n: int, time: float) -> Result | None:
+        """A put that was made before changes nothing; it begins the document's time to live anew."""
+        self.version = version_of(state)
+        if self.ttl is None or self.ttl is KEEP or not isinstance(state, Record):
+            return None
+        dot = dot_of(replay.own[-1].row.stamp(self.replica))
+        state.leases, state.touched = renewed(state.leases, dot, time + self.ttl), n
+        return state, None, Beside(lasts=True)
+
+    def _begun_with(self, replay: Replay | None, n: int) -> float | None:
+        """When the execution began whose put this one takes the place of; ``None`` if it is no such put."""
+        if replay is None:
+            return None
+        if replay.back:
+            self.scope.base.took_back.add(n)
+        if self.op is None:
+            return None
+        self.op = (*self.op[:3], replay.began)
+        return replay.began
+
+    def fail(self) -> None:
+        """The write was not committed: the put of an earlier execution still stands in its place."""
+        executions = self._executions()
+        if executions is not None and self.op is not None:
+            executions.take_back(self.op[2])
+
+    # -- visibility ----------------------------------------------------------------------------------------------
+
+    def _visible(self, record: Record, began: float | None) -> SeenBy:
+        """What of a record the writer has seen; a decision is pinned to what it saw by its version alone."""
+        if self.deciding:
+            return seen_everything
+        return seen_by(self.scope, self.mark, record, self.replica, began)
+
+    def _unseen(self, record: Record, seen: SeenBy) -> dict[str, bool]:
+        """The fields given in which something stands that the writer had not seen, and whether they are scalars."""
+        recent: Any = reversed(record.recent)
+        if (
+            self.deciding
+            or self.mode == "delete"
+            or sees_all(self.scope, self.mark, recent, complete=len(record.recent) < RECENT)
+        ):
+            return {}
+        root = self.schema.root
+        assert isinstance(root.kind, Fields)
+        return unseen_fields(record, [root.kind.field(root, name) for name in self.given()], seen)
+
+    # -- apply ---------------------------------------------------------------------------------------------------
+
+    def _as_write(
+        self, record: Record, stamp: Stamp, seen: SeenBy, replay: Replay | None, began: float | None
+    ) -> Write:
+        """The write as the record takes it: what is given, and what of the record its writer has seen."""
+        values, leave, back = self.given(), self.mark.leave if self.mark is not None else _NONE, []
+        if replay is not None:
+            values = {name: value for name, value in values.items() if name not in replay.kept}
+            back = [part.effect(self.schema, self.replica) for part in replay.back]
+            if replay.kept and self.replaces_all:
+                leave |= replay.untouched(self.schema, self.replica)
+        return Write(
+            stamp=stamp,
+            mode=self.mode,
+            values=values,
+            seen=seen,
+            base=self.mark.values() if self.mark is not None and self.mode in ("put", "edit") else None,
+            leave=leave,
+            replaces_all=self.replaces_all,
+            parked=dict(self.parked),
+            contest=self.contest,
+            decision=self.decision,
+            earlier=back,
+            existed=record.lived(seen) if self.existed is None else self.existed,
+            own=own_writes(self.scope, self.mark) if self.mode == "put" else None,
+            apart={name: seen_by(*one, record, self.replica, began) for name, one in self.apart.items()},
+        )
+
+    def _apply(self, record: Record, write: Write, gone: SeenBy | None) -> Any:
+        fit = self.schema.fit if record.alien and self.schema.declared else None
+        return apply(record, write, self.schema.root, on_delete=self.schema.on_delete, gone=gone, fit=fit)
+
+    def _sets(self, state: State | None) -> bool:
+        """Whether the write changes what is remembered beside the value."""
+        record = state if isinstance(state, Record) else None
+        return any((record.setting(name) if record else None) != value for name, value in self.settings.items())
+
+    def _leases(self, record: Record, gone: SeenBy | None, stamp: Stamp, seen: SeenBy) -> Leases:
+        """How long the document lives after the write."""
+        if gone is seen_everything:
+            return after_sequel((), stamp.time, stamp, self.ttl)
+        if self.mode == "delete":
+            return without_seen(record, seen, gone)
+        return after_write(record, stamp, seen, self.ttl, gone)
+
+    def _lived(self, state: State | None, record: Record, anew: bool) -> bool:
+        return state is not None and not anew and self._exists(record)
+
+    def _date(self, record: Record, time: float, anew: bool, lived: bool) -> None:
+        if anew:
+            record.reborn = time
+        if not lived:
+            record.created_at = time
+
+    def _exists(self, record: Record) -> bool:
+        if (None,) not in record.suspects:
+            return bool(record.tree)
+        return current_view(record, self.schema, self.replica).exists
+
+    # -- escalate ------------------------------------------------------------------------------------------------
+
+    def _escalate(
+        self, record: Record, changes: Sequence[LeafChange], time: float, desk: Desk
+    ) -> tuple[Beside | None, tuple[Any, ...]]:
+        """What becomes of the document's questions, and what declared policies have settled."""
+        place = (self.namespace, self.key)
+        if not (record.suspects or self.schema.checked or record.alien or desk.open_of(place)):
+            return None, ()
+        shown = view_at(record, self.schema, self.replica, time)
+        beside, touched = transitions(place, shown, record, when(time), desk, self.deciding, self.limits.contenders)
+        self.events, self.open = beside.events, _near(touched, changes)
+        return beside, shown.settled_at([change.path for change in changes])
+
+    def _met(self, unseen: Mapping[str, bool], settled: Sequence[Any]) -> dict[str, str]:
+        """What became of the fields in which the write met others."""
+        if not unseen:
+            return {}
+        contested = {e.escalation.path[0] for e in self.events if e.kind in _RAISED and e.escalation.path}
+        decided = {path[0] for path, _ in settled if path}
+        outcome = {True: "agreed", False: "merged"}
+        return {
+            name: "escalated" if name in contested else "settled" if name in decided else outcome[is_scalar]
+            for name, is_scalar in unseen.items()
+        }
+
+    def escalations(self) -> tuple[Escalation, ...]:
+        """The open escalations that this write opened or joined."""
+        if not self.open:
+            return ()
+        own = {event.escalation.id for event in self.events}
+        agent = self.scope.agent
+        return tuple(e for e in self.open if e.id in own or any(agent in one.agents for one in reversed(e.contenders)))
+
+    # -- a write that is put off ---------------------------------------------------------------------------------
+
+    def _is_sequel(self, state: State, desk: Desk, time: float) -> bool:
+        """Whether the write can be put off: it has seen all there is, so nothing can come of it but its own effect.
+
+        What it does is then computed when somebody reads the document, or writes to it concurrently. A chain of
+        sequential writes costs little more than as many rows.
+        """
+        if (
+            self.deciding
+            or self.parked
+            or self.mode == "delete"
+            or self.schema.checked
+            or self.scope.base.executed_before
+        ):
+            return False
+        if isinstance(state, Record):
+            if state.alien or state.suspects or PARKED in state.tree or desk.open_of((self.namespace, self.key)):
+                return False
+            if len(state.pending) >= MOST_PUT_OFF:
+                return False
+            if (state.leases or state.swept) and state.gone(time) is not None:
+                return False
+        recent = _commits_of(state)
+        return sees_all(self.scope, self.mark, reversed(recent), complete=len(recent) < RECENT)
+
+    def _put_off(self, state: State, n: int, time: float) -> Result:
+        scope = self.scope
+        if isinstance(state, Record):
+            record = state
+            previous = record.version
+        else:
+            record = begun(state, self.replica)
+            previous = state[2]
+        mark = self.mark if self.mode != "write" else None
+        own = own_writes(scope, mark) if self.mode == "put" and mark is not None and mark.at < 0 else None
+        put_off = PutOff(self.mode, mark, self.replaces_all, own)
+        row = (
+            self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, put_off, previous,
+            self.op, (),
+        )  # fmt: skip
+        if record.leases or (self.ttl is not None and self.ttl is not KEEP):
+            stamp = Stamp(time, self.replica, n, scope.agent, scope.origin, self.act)
+            record.leases = after_sequel(record.leases, record.created_at, stamp, self.ttl)
+        record.pending.append(row)
+        record.note_commit(n, time, scope.origin)
+        record.version = n
+        record.updated_at = time
+        self.version = n
+        return record, row, None
+
+    # -- what is given -------------------------------------------------------------------------------------------
+
+    def given(self) -> dict[str, Any]:
+        """The values of the fields given."""
+        if self.values is None:
+            self.values = decode(self.body) if self.body is not None else {}
+        return self.values or {}
+
+    def _payload(self) -> bytes | None:
+        if self.body is None and self.values is not None:
+            self.body = encode(self.values)
+        return self.body
+
+
+def _commits_of(state: State | None) -> Sequence[tuple[int, float, str]]:
+    """The newest commits of a document: (n, time, origin), oldest first."""
+    if state is None:
+        return ()
+    return state.recent if isinstance(state, Record) else ((state[2], state[3], state[5]),)
