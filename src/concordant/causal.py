@@ -167,9 +167,20 @@ def has_met(vector: VersionVector) -> bool:
 
 def images_known(vector: VersionVector, former: str, place: str) -> VersionVector:
     """What somebody who knows ``vector`` knows of images at a place, once all that stood at ``former`` has moved
-    there: those of all writes made there, whether they still stand or not."""
-    made = (name for name in vector if _AT not in name or name.rpartition(_AT)[2] == former)
+    there: those of all writes made there, above or below, whether they still stand or not."""
+    made = (name for name in vector if _AT not in name or _meet(_place_in(name), former))
     return {image_name(name, place): vector[name] for name in made}
+
+
+def _place_in(name: str) -> str:
+    """The place for which images of this name were made; what tells several of one place apart stands behind it."""
+    told = name.rpartition(_AT)[2]
+    return told[: told.rfind("]") + 1]
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether one of two places (JSON lists) is the other, or is in it."""
+    return one == other or one.startswith(f"{other[:-1]},") or other.startswith(f"{one[:-1]},")
 
 
 def is_covered(stamp: Stamp, vector: VersionVector) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from concordant import causal
 from concordant.kinds import conversion
 from concordant.record import Record, drift
 from concordant.schema import Compiled
@@ -72,6 +73,21 @@ def what_was_removed_comes_back(patch: Patch) -> None:
     patch.setattr(drift, "images_known", lambda *args: {name: n - 1 for name, n in known(*args).items()})
 
 
+def fields_of_records_have_one_name(patch: Patch) -> None:
+    """What two models make of one value has the same dots."""
+    patch.setattr(conversion, "_told_apart", lambda field, path, leaf, place: leaf)
+
+
+def images_of_what_moved_with_its_holder_are_not_known(patch: Patch) -> None:
+    """Only what was made at the very place has moved from there."""
+    patch.setattr(causal, "_meet", lambda one, other: one == other)
+
+
+def a_default_has_no_place(patch: Patch) -> None:
+    """What was put there for a default is not known to have moved."""
+    patch.setattr(causal, "_place_in", lambda name: name.rpartition("\x00")[2])
+
+
 def in_memory(_: Any) -> None:
     check_all("declared", 2, lambda _: None, WAYS[::3])
 
@@ -120,6 +136,15 @@ def duplicates(_: Any) -> None:
         (what_was_written_once_has_no_past, in_files),
         (a_contested_value_has_one_side, lives),
         (what_comes_from_elsewhere_is_taken_for_ours, elsewhere),
+        (
+            fields_of_records_have_one_name,
+            lambda _: life.test_g1_g4_two_stores_that_make_other_records_of_one_value_lose_nothing("map"),
+        ),
+        (
+            images_of_what_moved_with_its_holder_are_not_known,
+            lambda _: life.test_what_was_converted_is_converted_once_more_within("record"),
+        ),
+        (a_default_has_no_place, lambda _: life.test_g4_a_default_that_was_put_there_is_converted()),
     ],
 )
 def test_a_mutant_is_noticed(mutant: Callable[[Patch], None], check: Check, fresh_url: Any, monkeypatch: Patch) -> None:

@@ -562,3 +562,82 @@ def test_a_store_that_can_only_be_read_tells_its_questions(fresh_url: Fresh, mon
             assert [[c.value for c in e.contenders] for e in ws.escalations(NS)] == [["n/a"]]
             assert ws.escalations(("other",)) == [] and list(ws.storage.escalations((), "all")) == []
         assert len(ws.escalations()) == 1
+
+
+class Read(BaseModel):
+    s: Annotated[str, Scalar()] = ""
+
+
+class Edited(BaseModel):
+    s: Annotated[str, Text()] = ""
+
+
+NESTS: dict[str, tuple[Callable[[Any], tuple[Any, Any]], Callable[[str], Any]]] = {
+    "record": (lambda part: (part, part()), lambda word: {"s": word}),
+    "map": (lambda part: (Annotated[dict[str, part], Map()], {}), lambda word: {"p": {"s": word}}),
+    "list": (
+        lambda part: (
+            Annotated[
+                list[create_model("Item", __base__=part, id=(Annotated[str, Scalar()], ""))],  # type: ignore[misc]
+                Set(by="id"),
+            ],
+            [],
+        ),
+        lambda word: [{"s": word, "id": "p"}],
+    ),
+}
+
+
+@pytest.mark.parametrize("nest", NESTS)
+def test_g1_g4_two_stores_that_make_other_records_of_one_value_lose_nothing(nest: str) -> None:
+    """Each has converted the same write to other kinds: both stand, and whoever meets them knows both."""
+    field, value = NESTS[nest]
+    frame = written(None, {"x": value("word")})
+    stores = [under(model(x=field(part)), frame, replica=part.__name__) for part in (Read, Edited)]
+    for number, ws in enumerate(stores):
+        ws.agent("n").write(*AT, {"x": value(f"more{number}")})
+    one, two = stores
+    for _ in range(2):
+        one.exchange(two)
+    for ws in stores:
+        document = ws.get(*AT)
+        assert document is not None
+        told = repr([document.value, *(c.value for e in ws.escalations() for c in e.contenders)])
+        assert "word" in told and "more0" in told and "more1" in told
+        assert {e.path[0] for e in document.contested.values()} == {"x"}
+
+
+@pytest.mark.parametrize("nest", NESTS)
+def test_what_was_converted_is_converted_once_more_within(nest: str) -> None:
+    """A value became a record, and then a field of that a text: whoever gets it knows all that it is made of."""
+    field, value = NESTS[nest]
+    frame = written(None, {"x": value("one")})
+    for part in (Read, Edited):
+        ws = under(model(x=field(part), t=(Annotated[int, Counter()], 0)), frame, replica=part.__name__)
+        ws.agent("n").write(*AT, {"t": 1})
+        frame = ws.export()
+    ws.agent("n").write(*AT, {"x": value("two")})
+    other = under(model(x=field(Edited)), ws.export())
+    document = other.get(*AT)
+    assert document is not None and not document.contested
+    assert document.value == {"x": value("one\ntwo")}
+
+
+def test_g4_a_default_that_was_put_there_is_converted() -> None:
+    """Two stores that edited one default, and each converted it, have it once."""
+    count = (Annotated[int, Counter()], 0)
+    kinds: list[tuple[Any, Any]] = [(Annotated[list[str], Set()], ["go"]), (Annotated[list[str], List()], [])]
+    old, new = (model(x=field, t=count) for field in kinds)
+    one, two = (under(old, replica=name) for name in ("one", "two"))
+    for ws in (one, two):
+        with ws.agent(ws.storage.replica).edit(*AT) as brief:
+            brief.x.append(ws.storage.replica)
+    one.exchange(two)
+    one, two = (under(new, ws.export(), replica=f"{ws.storage.replica}b") for ws in (one, two))
+    for ws in (one, two):
+        ws.agent("n").write(*AT, {"t": 1})
+    for _ in range(2):
+        one.exchange(two)
+    assert shown(one) == shown(two)
+    document = one.get(*AT)
+    assert document is not None and document.value == {"x": ["go", "one", "two"], "t": 2} and not document.contested

@@ -24,6 +24,7 @@ from pydantic import (
     FutureDatetime,
     InstanceOf,
     PlainSerializer,
+    PlainValidator,
     RootModel,
     SecretBytes,
     SecretStr,
@@ -96,6 +97,18 @@ class Cat(BaseModel):
 
 class Dog(BaseModel):
     kind: Literal["dog"] = "dog"
+
+
+@dataclasses.dataclass
+class Numbered:
+    a: int = 0
+    n: int = dataclasses.field(default=5, init=False)
+
+
+@dataclasses.dataclass
+class Plainly:
+    a: int = 0
+    n: int = 5
 
 
 class Keeper:
@@ -492,6 +505,24 @@ WRONG: list[Wrong] = [
         A[Kept | None, Scalar()],
         None,
         "k",
+    ),
+    row(
+        "a dataclass that makes a field itself",
+        A[Numbered | None, Scalar()],
+        None,
+        "Leave out init=False",
+        A[Plainly | None, Scalar()],
+        None,
+        {"a": 2},
+    ),
+    row(
+        "a list of what a validator changes each time",
+        A[list[A[int, PlainValidator(lambda v: int(v) * 2)]], List()],
+        [],
+        "leave as it is",
+        A[list[int], List()],
+        [],
+        [2],
     ),
     row("an iterable", A[Iterable[int] | None, Scalar()], None, "Use list", A[list[int] | None, Scalar()], None, [1]),
     row("iterables", A[list[Iterable[int]], List()], [], "Use list", A[list[list[int]], List()], [], [[1]]),

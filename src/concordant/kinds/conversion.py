@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any, TypeAlias
 
 from concordant.causal import Entry, Register, Stamp, image_name, image_of, order_of
@@ -21,11 +22,11 @@ from concordant.kinds.text import Text
 from concordant.sequence.layout import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Piece, Sequence
-from concordant.tree import PRESENT, Change, Tree, place_leaf
+from concordant.tree import PRESENT, Change, Path, Tree, place_leaf
 from concordant.tree.parts import oldest_of_each_agent
 from concordant.values import ABSENT, JSON, alike, decode, encode
 
-__all__ = ["Fit", "converted", "refitted", "standing_value"]
+__all__ = ["Fit", "converted", "places_of", "refitted", "standing_value"]
 
 Fit: TypeAlias = Callable[[tuple[str, ...], Any], Any]
 """Gives a value, at a public path, in the form in which the present model stores it; ``ABSENT`` if it does not fit."""
@@ -159,8 +160,53 @@ def _from_scalar(new: Field, register: Register, wanted: Any, place: str) -> Any
     for path, leaf in change.after.items():
         if isinstance(leaf, tuple):
             leaf = tuple(entry._replace(confirms=confirms) for entry in leaf)
-        place_leaf(made, path, leaf)
+        place_leaf(made, path, _told_apart(new, path, leaf, place))
     return made
+
+
+def _told_apart(field: Field, path: Path, leaf: Any, place: str) -> Any:
+    """A leaf of a converted value in which the images are named by the field of the record that it stands in.
+
+    Another model may have other kinds there, and make another leaf of the same write.
+    """
+    slots = _slots(field, path)
+    if leaf is None or not slots:
+        return leaf
+    name = leaf_place(place, slots)
+
+    def renamed(replica: str) -> str:
+        return image_name(replica.removesuffix(place)[:-1], name) if replica.endswith(place) else replica
+
+    if isinstance(leaf, Sequence):
+        return leaf.renamed(renamed)
+    return tuple(e._replace(stamp=e.stamp._replace(replica=renamed(e.stamp.replica))) for e in leaf)
+
+
+def _slots(field: Field, path: Path) -> tuple[str, ...]:
+    """The fields of records through which a path leads."""
+    found: tuple[str, ...] = ()
+    for name in path:
+        part = next((part for part in field.fields.values() if part.slot == name), None)
+        if part is not None:
+            found = (*found, part.slot)
+        field = part or field.child or field
+    return found
+
+
+def leaf_place(place: str, slots: tuple[str, ...]) -> str:
+    """The place in the names of images that stand in a field of a record which was made of one value."""
+    return f"{place}={hashlib.sha256(chr(0).join(slots).encode()).hexdigest()[:16]}"
+
+
+def places_of(field: Field, place: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    """The places in the names of images of which a converted cell of a field may consist."""
+    if not above:
+        yield place
+    for part in field.fields.values():
+        yield leaf_place(place, (*above, part.slot))
+        yield from places_of(part, place, (*above, part.slot))
+    if field.child is not None:
+        yield from places_of(field.child, place, above) if above else islice(places_of(field.child, place), 1, None)
 
 
 def _of_first(entry: Entry) -> Stamp:
@@ -219,7 +265,7 @@ def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
             at = piece.k * PLACES + piece.offset + offset
             kind.contribute_records(change, new, (), [next(forms)], kind.by or "", at=at)
             for path, leaf in change.after.items():
-                place_leaf(made, path, leaf)
+                place_leaf(made, path, _told_apart(new, path, leaf, place))
     return made
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from concordant.causal import Stamp, VersionVector, images_known, order_of
 from concordant.kinds import Contest, Field, List, Look, Option, Set
-from concordant.kinds.conversion import Fit, converted, refitted
+from concordant.kinds.conversion import Fit, converted, places_of, refitted
 from concordant.kinds.keyed import key_of
 from concordant.kinds.record import OpenRecord, Record as RecordKind, split_slot, stored_field
 from concordant.tree import PARKED, Path, Tree
@@ -34,7 +34,7 @@ class Adapted(NamedTuple):
         """The images that are known to a record with this version vector, once its tree is this one."""
         found: VersionVector = {}
         for before, after in self.moves:
-            found |= images_known(vector, before, after)
+            found |= images_known(vector | found, before, after)
         return found
 
 
@@ -71,7 +71,8 @@ def _fields_adapted(cell: Tree, field: Field, path: Path, public: tuple[str, ...
         before = result.get(part.slot)
         node, origin = _part(result, part, strangers.get(part.name, {}), path, public, fit)
         if origin is not None:
-            moves.append((_place((*path, origin)), _place((*path, part.slot))))
+            before_it = _place((*path, origin))
+            moves += [(before_it, place) for place in places_of(part, _place((*path, part.slot)))]
         if node is not None:
             node = _adapted(node, part, (*path, part.slot), (*public, part.name), fit, moves)
         if node is not before:

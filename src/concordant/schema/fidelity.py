@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import dataclasses
 import enum
 import types
 import typing
@@ -127,6 +128,13 @@ def _has_plain_members(members: type) -> bool:
     return plain and "_missing_" not in vars(members) and not hasattr(members, "__get_pydantic_core_schema__")
 
 
+def _makes_fields(model: Any) -> bool:
+    """Whether a dataclass makes some of its fields itself."""
+    return dataclasses.is_dataclass(model) and (
+        "__post_init__" in vars(model) or not all(part.init for part in dataclasses.fields(model))
+    )
+
+
 def _is_plain_model(model: Any, inside: tuple[Any, ...]) -> bool:
     config: Mapping[str, Any] = (
         getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
@@ -141,7 +149,7 @@ def _is_plain_model(model: Any, inside: tuple[Any, ...]) -> bool:
         return False
     if decorators is not None and (decorators.field_serializers or decorators.model_serializers):
         return False
-    if "__post_init__" in vars(model) or "__get_pydantic_core_schema__" in vars(model):
+    if "__get_pydantic_core_schema__" in vars(model) or _makes_fields(model):
         return False
     try:
         fields = fields_in(model)
@@ -369,11 +377,12 @@ def _is_of(annotation: Any) -> Callable[[Any], bool]:
 
 
 def _bare(annotation: Any) -> Any:
-    """A type without its constraints and validators, the members of a union too."""
+    """A type without its constraints and validators, the members of a union and what a container holds too."""
     bare, _ = split_annotation(annotation)
-    if get_origin(bare) in (Union, types.UnionType):
-        return Union[tuple(_bare(member) for member in get_args(bare))]  # noqa: UP007
-    return bare
+    origin, parts = get_origin(bare), tuple(map(_bare, get_args(bare)))
+    if origin in (Union, types.UnionType):
+        return Union[parts]
+    return origin[parts] if origin in _HOLDERS and parts else bare
 
 
 def _of_sample(compiled: Compiled, place: _Place, sample: Any, meant: Any) -> tuple[str | None, bool]:
@@ -429,6 +438,8 @@ def _mend(annotation: Any) -> str:
     bare, _ = split_annotation(annotation)
     if get_origin(without_none(bare)) in (Union, types.UnionType):
         return "Use one of the types, or types that differ in their JSON"
+    if any(dataclasses.is_dataclass(member) and _makes_fields(member) for member in classes):
+        return "Leave out init=False and what __post_init__ changes, or give a BaseModel in its place"
     if any(is_model(member) and not is_typed_dict(member) for member in classes):
         return "Remove its serializers and exclude=True, or let its validators take what is stored"
     if _of_instances(annotation) is not None:
