@@ -381,7 +381,7 @@ def _bare(annotation: Any) -> Any:
     bare, _ = split_annotation(annotation)
     origin, parts = get_origin(bare), tuple(map(_bare, get_args(bare)))
     if origin in (Union, types.UnionType):
-        return Union[parts]
+        return Union[parts]  # noqa: UP007
     return origin[parts] if origin in _HOLDERS and parts else bare
 
 
@@ -429,19 +429,33 @@ def _mend(annotation: Any) -> str:
     if never is not None:
         return never[1]
     classes = [member for member in members if isinstance(member, type)]
-    if any(issubclass(member, (SecretStr, SecretBytes)) for member in classes):
-        return "Keep secrets elsewhere and store their names, or use str: whoever reads the document reads it"
-    if any(issubclass(member, (bytes, bytearray)) for member in classes):
-        return "Use Base64Bytes, which is stored as text, or str"
-    if any(issubclass(member, enum.Enum) for member in classes):
-        return "Give the members of the enum strings, or numbers, as values"
+    found = next((mend for is_such, mend in _OF_VALUES if any(map(is_such, classes))), None)
+    if found is not None:
+        return found
     bare, _ = split_annotation(annotation)
     if get_origin(without_none(bare)) in (Union, types.UnionType):
         return "Use one of the types, or types that differ in their JSON"
-    if any(dataclasses.is_dataclass(member) and _makes_fields(member) for member in classes):
-        return "Leave out init=False and what __post_init__ changes, or give a BaseModel in its place"
-    if any(is_model(member) and not is_typed_dict(member) for member in classes):
-        return "Remove its serializers and exclude=True, or let its validators take what is stored"
-    if _of_instances(annotation) is not None:
-        return "Add a BeforeValidator and a PlainSerializer that make it of JSON and back, or use another type"
-    return "Let its validators take, and leave as it is, what its serializers give, or use another type"
+    found = next((mend for is_such, mend in _OF_MODELS if any(map(is_such, classes))), None)
+    if found is None and _of_instances(annotation) is not None:
+        found = "Add a BeforeValidator and a PlainSerializer that make it of JSON and back, or use another type"
+    return found or "Let its validators take, and leave as it is, what its serializers give, or use another type"
+
+
+_Mends: TypeAlias = tuple[tuple[Callable[[type], bool], str], ...]
+
+_OF_VALUES: _Mends = (
+    (
+        lambda kind: issubclass(kind, (SecretStr, SecretBytes)),
+        "Keep secrets elsewhere and store their names, or use str: whoever reads the document reads it",
+    ),
+    (lambda kind: issubclass(kind, (bytes, bytearray)), "Use Base64Bytes, which is stored as text, or str"),
+    (lambda kind: issubclass(kind, enum.Enum), "Give the members of the enum strings, or numbers, as values"),
+)
+
+_OF_MODELS: _Mends = (
+    (_makes_fields, "Leave out init=False and what __post_init__ changes, or give a BaseModel in its place"),
+    (
+        lambda kind: is_model(kind) and not is_typed_dict(kind),
+        "Remove its serializers and exclude=True, or let its validators take what is stored",
+    ),
+)
