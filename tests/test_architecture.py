@@ -176,6 +176,13 @@ def test_the_workspace_has_no_circle() -> None:
     assert circle_among(arrows_of(CORE / "workspace", "concordant.workspace")) == []
 
 
+def test_the_storages_have_no_circle() -> None:
+    """No modules of the storages import each other in a circle, those of databases among themselves neither."""
+    folder = CORE / "storage"
+    assert circle_among(arrows_of(folder, "concordant.storage")) == []
+    assert circle_among(arrows_of(folder / "sql", "concordant.storage.sql")) == []
+
+
 def test_a_circle_is_found(tmp_path: Path) -> None:
     """The search finds a circle that is hidden from the interpreter: for types alone, and inside a function."""
     for name, code in {

@@ -13,6 +13,7 @@ from folder_storage import FolderStore
 
 from concordant import ConcordantError, StorageError, Workspace
 from concordant.storage import KeyValueStorage, MemoryStorage, SqliteOptions, opening
+from concordant_langgraph import MergeStore
 
 NS = ("t",)
 
@@ -95,6 +96,17 @@ def test_a_storage_is_of_one_workspace(tmp_path: Path) -> None:
     storage = KeyValueStorage(FolderStore(tmp_path))
     with Workspace(storage=storage), pytest.raises(ConcordantError, match="is a workspace's already"):
         Workspace(storage=storage)
+
+
+def test_a_merge_store_is_kept_on_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """LangGraph's store opens the url of a storage of one's own; vectors are in memory then, and that is logged."""
+    index: Any = {"dims": 2, "embed": lambda texts: [[float(len(text)), 1.0] for text in texts]}
+    with MergeStore.from_conn_string(f"folder://{tmp_path}/s", index=index) as store:
+        store.put(NS, "k", {"text": "a word"})
+        assert [item.key for item in store.search(NS, query="a word")] == ["k"]
+    assert "kept beside SQLite and Postgres alone" in caplog.text
+    with MergeStore.from_conn_string(f"folder://{tmp_path}/s") as store:
+        assert [item.value for item in store.search(NS, filter={"text": "a word"})] == [{"text": "a word"}]
 
 
 def test_trouble_of_a_store_is_our_error(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "PutOff",
     "Result",
     "Row",
+    "Saved",
     "State",
     "Storage",
     "StoreExamined",
@@ -73,11 +74,28 @@ def counted(
     return found
 
 
+class Saved(NamedTuple):
+    """What is saved beside a state.
+
+    Attributes:
+        shown: the JSON of the value that a record shows; ``None`` if it shows none, whatever the time.
+        fingerprint: of the model, with ``ALIEN`` for a record that holds what it does not make.
+    """
+
+    shown: bytes | None
+    fingerprint: str
+
+    @property
+    def model(self) -> str:
+        """The model, as far as it can be told between processes."""
+        return self.fingerprint.removesuffix(ALIEN).partition("?")[0]
+
+
 class Projection(Protocol):
     """Tells how records are shown, for a storage that keeps that beside them."""
 
-    def shown(self, namespace: tuple[str, ...], record: Record) -> bytes | None:
-        """The JSON of the value that a record shows; ``None`` if it shows none, whatever the time."""
+    def saved(self, namespace: Namespace, state: State) -> Saved:
+        """Gives what is saved beside a state, by the present model of its namespace."""
         ...
 
     def fingerprint(self, namespace: tuple[str, ...]) -> str:

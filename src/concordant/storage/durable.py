@@ -16,7 +16,6 @@ from concordant.limits import Limits
 from concordant.record import Record
 from concordant.storage import clocks
 from concordant.storage.base import (
-    ALIEN,
     Beginning,
     Beside,
     Knowledge,
@@ -183,20 +182,16 @@ class UnitOfWork(ABC):
         return [(place, *made) for place, made in self._made.items()]
 
     def _save(self, place: Place, held: _Held, state: State, beside: Beside | None) -> StoredDocument:
-        before, projection = held.stored, self._storage.projection
+        before = held.stored
         open_ = before.open if before is not None else 0
         if beside is not None:
             open_ = 0 if beside.erases else len(beside.open) if beside.open is not None else open_
-        shown, fingerprint = None, projection.fingerprint(place[0])
-        model = fingerprint.partition("?")[0]
-        if model not in self.models and not self._storage.knows_model(model):
-            self.put_model(model, projection.shape(place[0]))
-            self.models.add(model)
-        if isinstance(state, Record):
-            shown = projection.shown(place[0], state)
-            fingerprint += ALIEN if state.alien else ""
+        saved = self._storage.projection.saved(place[0], state)
+        if saved.model not in self.models and not self._storage.knows_model(saved.model):
+            self.put_model(saved.model, self._storage.projection.shape(place[0]))
+            self.models.add(saved.model)
         id_ = before.id if before is not None else self.n
-        stored = dump_state(id_, state, place, open_, shown, fingerprint, self.n)
+        stored = dump_state(id_, state, place, open_, saved, self.n)
         self.put_document(stored, before)
         held.state, held.stored = state, stored
         if isinstance(state, Record):

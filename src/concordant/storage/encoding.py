@@ -15,7 +15,7 @@ from concordant.errors import ConcordantError
 from concordant.escalation import DELETED, Contender, Escalation, when
 from concordant.record import Record, dump_changes, dump_record, load_changes, load_record
 from concordant.record.leases import end_of
-from concordant.storage.base import Namespace, PutOff, Row, State, row_of
+from concordant.storage.base import Namespace, PutOff, Row, Saved, State, row_of
 
 __all__ = [
     "DOCUMENT",
@@ -196,8 +196,7 @@ def dump_state(
     state: State,
     place: tuple[Namespace, str],
     open_: int,
-    shown: bytes | None,
-    fingerprint: str | None,
+    beside: Saved,
     saved: int,
 ) -> StoredDocument:
     """Gives a state as it is stored.
@@ -205,20 +204,19 @@ def dump_state(
     Args:
         id_: the number of the document's first commit.
         open_: how many open escalations it has.
-        shown: what a record shows; ``None`` if it is deleted.
-        fingerprint: of the schema under which it was written.
+        beside: what a record shows, and under which model.
         saved: the number of the commit that saves it.
     """
     namespace, key = dump_namespace(place[0]), dump_key(place[1])
     if isinstance(state, Record):
         return StoredDocument(
             id_, namespace, key, state.version, state.created_at, state.updated_at, None, None, None,
-            open_, fingerprint, shown, pack(dump_record(state), shown), _waits_until(state), saved,
+            open_, beside.fingerprint, beside.shown, pack(dump_record(state), beside.shown), _waits_until(state), saved,
         )  # fmt: skip
     row = row_of(state)
     return StoredDocument(
         id_, namespace, key, row.n, row.time, row.time, row.agent, row.origin, row.act,
-        0, fingerprint, row.body, None, None, saved,
+        0, beside.fingerprint, row.body, None, None, saved,
     )  # fmt: skip
 
 

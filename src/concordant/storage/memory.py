@@ -36,6 +36,7 @@ from concordant.storage.base import (
     Totals,
     Update,
     counted,
+    version_of,
 )
 from concordant.storage.clocks import Course, Instant
 from concordant.storage.conditions import Condition
@@ -162,7 +163,11 @@ _ENDING = frozenset(["delete", "expire", "purge", "import", "resolve", "dismiss"
 
 _NONE: Mapping[str, Escalation] = {}
 _EMPTY: Mapping[str, Any] = {}
-_ORDERED: Mapping[str, str] = {}
+
+_NAME = 2
+"""How many fields of a row, from the first on, say which document it is of."""
+_NAMESPACE, _N, _TIME, _AGENT, _ACT, _OP = map(Row._fields.index, ("namespace", "n", "time", "agent", "act", "op"))
+"""Where these fields of a row are: what is kept are plain tuples (``Compact``), which are read without a ``Row``."""
 
 
 class MemoryStorage:
@@ -264,7 +269,7 @@ class MemoryStorage:
                 if beside is not None:
                     self._advance(n, now)
                 return
-            if after is not state or self.graves or row[6] in _ENDING:
+            if after is not state or self.graves or row[_ACT] in _ENDING:
                 self._put(namespace, key, after)
             self._advance(n, now)  # after the state, so that peek never tells of a commit not yet to be seen
             self._note(row, beside is None or not beside.erases)
@@ -280,13 +285,14 @@ class MemoryStorage:
         if kept:
             self.rows_kept.append(row)
         if self._changed is not None:
-            place = (row[0], row[1])
+            place = row[:_NAME]
             self._changed.pop(place, None)
-            self._changed[place] = row[2]
-        op = row[10]
+            self._changed[place] = row[_N]
+        op = row[_OP]
         if op is not None:
-            if self.tasks.setdefault(op[0], op[1]) != op[1]:
-                self.tasks[op[0]] = ""  # more than one
+            by, execution, *_ = op
+            if self.tasks.setdefault(by, execution) != execution:
+                self.tasks[by] = ""  # more than one
             if len(self.tasks) > 2 * self._journal:
                 for task in list(self.tasks)[: self._journal]:
                     del self.tasks[task]
@@ -324,7 +330,7 @@ class MemoryStorage:
             self.events.erase(*place)
             for id_ in [i for i, (_, e) in self.closed.items() if (e.namespace, e.key) == place]:
                 del self.closed[id_]
-            kept = [row for row in self.rows_kept if row[0] != place[0] or row[1] != place[1]]
+            kept = [row for row in self.rows_kept if row[:_NAME] != place]
             self.rows_kept = deque(kept, maxlen=self._journal)
             for id_ in self.open.pop(place, _NONE):
                 del self.places[id_]
@@ -410,7 +416,7 @@ class MemoryStorage:
                 for namespace, space in chain(self.spaces.items(), self.graves.items())
                 if namespace[:depth] == prefix
                 for key, state in space.items()
-                if not after or (max(state.version, state.touched) if isinstance(state, Record) else state[2]) > after
+                if not after or (max(state.version, state.touched) if isinstance(state, Record) else state[_N]) > after
             ]
         return iter(found)
 
@@ -445,7 +451,7 @@ class MemoryStorage:
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
         with self.lock:
-            found = [row for row in self.rows_kept if row[1] == key and row[0] == namespace]
+            found = [row for row in self.rows_kept if row[:_NAME] == (namespace, key)]
         return (Row(*row) for row in reversed(found))
 
     def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
@@ -453,9 +459,9 @@ class MemoryStorage:
             found = (
                 row
                 for row in reversed(self.rows_kept)
-                if row[0][: len(prefix)] == prefix
-                and (agent is None or row[4] == agent)
-                and (before is None or row[2] < before)
+                if row[_NAMESPACE][: len(prefix)] == prefix
+                and (agent is None or row[_AGENT] == agent)
+                and (before is None or row[_N] < before)
             )
             return [Row(*row) for row in islice(found, limit)]
 
@@ -506,10 +512,11 @@ class MemoryStorage:
 
     def totals(self) -> Totals:
         with self.lock:
-            acts = Counter(row[6] for row in self.rows_kept)
-            settled = Counter(policy for row in self.rows_kept for _, policy in row[11])
+            rows = [Row(*row) for row in self.rows_kept]
+            acts = Counter(row.act for row in rows)
+            settled = Counter(policy for row in rows for _, policy in row.settled)
             states = Counter[str](escalation.state for escalation in self.escalations((), "all"))
-            fields = counted((row[0], row[6], row[7], row[13] if len(row) > 13 else _ORDERED) for row in self.rows_kept)
+            fields = counted((row.namespace, row.act, row.body, row.met) for row in rows)
             return Totals(
                 sum(map(len, chain(self.spaces.values(), self.graves.values()))), acts, settled, states, fields
             )
@@ -555,26 +562,27 @@ class MemoryStorage:
             for id_ in [i for i, (closed, _) in self.closed.items() if closed < rows_before]:
                 del self.closed[id_]
             rows = len(self.rows_kept)
-            self.rows_kept = deque((row for row in self.rows_kept if row[3] >= rows_before), maxlen=self._journal)
+            kept = [row for row in self.rows_kept if row[_TIME] >= rows_before]
+            self.rows_kept = deque(kept, maxlen=self._journal)
             return Forgotten(gone, rows - len(self.rows_kept))
 
     def examine_store(self) -> StoreExamined:
         with self.lock:
-            versions = [state.version if isinstance(state, Record) else state[2] for _, _, state in self.documents(())]
-            newest = max([*versions, *(row[2] for row in self.rows_kept)], default=0)
+            versions = [version_of(state) for _, _, state in self.documents(())]
+            newest = max([*versions, *(row[_N] for row in self.rows_kept)], default=0)
             strays = sum(self.load(*place) is None for place in self.open)
             return StoreExamined(self.n, newest, self._trimmed(), strays, ())
 
     def _trimmed(self) -> int:
         """Up to which commit the journal may have been forgotten."""
-        return self.rows_kept[0][2] - 1 if self.rows_kept else self.n
+        return self.rows_kept[0][_N] - 1 if self.rows_kept else self.n
 
     def examine(self, place: Place | None = None) -> Iterator[Examined]:
         with self.lock:
             places = [(namespace, key) for namespace, key, _ in self.documents(())] if place is None else [place]
             rows: dict[Place, list[Row]] = {}
             for row in reversed(self.rows_kept):
-                rows.setdefault((row[0], row[1]), []).append(Row(*row))
+                rows.setdefault(row[:_NAME], []).append(Row(*row))
             return iter([found for one in places if (found := self._examined(one, rows.get(one, []))) is not None])
 
     def _examined(self, place: Place, rows: Sequence[Row]) -> Examined | None:
@@ -583,9 +591,8 @@ class MemoryStorage:
             return None
         cached = state.cache if isinstance(state, Record) and not (state.pending or state.swept) else None
         shown = cached.body if cached is not None else ABSENT
-        version = state.version if isinstance(state, Record) else state[2]
         questions = frozenset(self.open_of(place))
-        return Examined(place, state, shown, None, version, len(questions), questions, rows)
+        return Examined(place, state, shown, None, version_of(state), len(questions), questions, rows)
 
     def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
         with self.lock:

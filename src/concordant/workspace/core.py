@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from concordant.record import Record
 from concordant.schema import Compiled
 from concordant.storage import State, Storage
+from concordant.storage.base import ALIEN, Saved, row_of
 from concordant.workspace.registry import Registry
 from concordant.workspace.scoping import Scoping
 from concordant.workspace.states import current_view, written_under
@@ -40,7 +41,7 @@ class Core:
         self.registry = registry
         self.subscribers = subscribers
         self.scoping = scoping
-        self._projection = _Projection(registry, storage.replica)
+        self._projection = _Projection(registry, storage)
         storage.attach(self._projection)
 
     def fingerprint(self, namespace: Namespace) -> str:
@@ -57,15 +58,18 @@ class Core:
 class _Projection:
     """How records are shown, by the schemas of this workspace."""
 
-    def __init__(self, registry: Registry, replica: str) -> None:
+    def __init__(self, registry: Registry, storage: Storage) -> None:
         self._registry = registry
-        self._replica = replica
+        self._storage = storage
         self._own = uuid.uuid4().hex
 
-    def shown(self, namespace: Namespace, record: Record) -> bytes | None:
-        if record.swept:
-            return None
-        return current_view(record, self._registry.find(namespace), self._replica).body
+    def saved(self, namespace: Namespace, state: State) -> Saved:
+        schema = self._registry.find(namespace)
+        fingerprint = self._print(schema)
+        if not isinstance(state, Record):
+            return Saved(None, fingerprint)
+        shown = None if state.swept else current_view(state, schema, self._storage.replica).body
+        return Saved(shown, fingerprint + ALIEN if state.alien else fingerprint)
 
     def fingerprint(self, namespace: Namespace) -> str:
         return self._print(self._registry.find(namespace))
@@ -74,7 +78,7 @@ class _Projection:
         return self._registry.find(namespace).shape
 
     def written_under(self, shape: str | None, row: tuple[Any, ...]) -> State:
-        return written_under(row, shape, self._registry.find(row[0]), self._replica)
+        return written_under(row, shape, self._registry.find(row_of(row).namespace), self._storage.replica)
 
     def below(self, prefix: Namespace) -> frozenset[str]:
         return frozenset(map(self._print, self._registry.below(prefix)))

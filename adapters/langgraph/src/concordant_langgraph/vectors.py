@@ -33,10 +33,14 @@ def vectors_beside(url: str, index: Mapping[str, Any]) -> Vectors | None:
 
     Returns:
         ``None`` where there can be none, which is logged: a driver is missing, SQLite takes no extensions in this
-        Python, or the server has no pgvector.
+        Python, the server has no pgvector, or the storage is somebody else's.
     """
     try:
-        return _in_file(url, index) if url.startswith("sqlite:") else _in_schema(url, index)
+        if url.startswith("sqlite:"):
+            return _in_file(url, index)
+        if url.startswith(("postgres:", "postgresql:")):
+            return _in_schema(url, index)
+        raise _Unavailable("they are kept beside SQLite and Postgres alone")
     except _Unavailable as reason:
         log.warning("The vectors of %s are in this process's memory: %s", urlsplit(url).path, reason)
         return None
