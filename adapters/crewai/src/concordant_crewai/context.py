@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 from crewai.events.event_bus import crewai_event_bus
 from crewai.events.event_context import get_current_parent_id
 
+from concordant import Instant
+from concordant_crewai.beginnings import noted
+
 __all__ = ["Work", "current_work"]
 
 _MOST_KNOWN = 4096
@@ -27,14 +30,15 @@ class Work(NamedTuple):
     Attributes:
         agent: the agent's role, or the flow method's name.
         units: ids of the start events of the units of work, the outermost first.
-        began: when the innermost one began, in seconds since the epoch.
+        began: when the innermost one began; in seconds since the epoch where that was not noted.
         call: the id of the start event of the tool call under way, if there is one.
-        turn: orders tool calls by when the agent's model decided them: those that it made at once have one.
+        turn: orders tool calls by when the agent's model decided them (``Instant.tick``): those that it made at once
+            have one.
     """
 
     agent: str
     units: tuple[str, ...]
-    began: float
+    began: Instant | float
     call: str = ""
     turn: int | None = None
 
@@ -61,13 +65,13 @@ def current_work() -> Work | None:
 def _read(record: Any, innermost: str) -> Work | None:
     agent: str | None = None
     units: list[str] = []
-    began = 0.0
+    began: Instant | float = 0.0
     event = _event(record, innermost)
     while event is not None:
         parent = _event(record, event.parent_event_id)
         agent = agent or _agent_of(event)
         if _is_unit(event, parent):
-            began = began or event.timestamp.timestamp()
+            began = began or noted(event.event_id) or event.timestamp.timestamp()
             units.append(event.event_id)
         event = parent
     if agent is None or not units:
@@ -81,19 +85,20 @@ def _read(record: Any, innermost: str) -> Work | None:
 def _turn_of(record: Any, started: Any) -> int | None:
     """When a tool call was decided: with the last call of the model before it or, where the model tells of none, with
     the first of the tool calls that were under way when this one began."""
-    turn: int | None = started.emission_sequence
-    if turn is None:
+    began = noted(started.event_id)
+    if began is None:
         return None
+    turn = began.tick
     parent = record.get(started.parent_event_id) if started.parent_event_id else None
     ended = set()
     for event_id in reversed(parent.edges.get("child", ())[-_MOST_BESIDE:] if parent is not None else ()):
-        event = _event(record, event_id)
-        if event is None or event.emission_sequence is None or event.emission_sequence > started.emission_sequence:
+        event, at = _event(record, event_id), noted(event_id)
+        if event is None or at is None or at > began:
             continue
         if event.type == "llm_call_started":
-            return int(event.emission_sequence)
+            return at.tick
         if event.type == "tool_usage_started" and event.event_id not in ended:
-            turn = min(turn, event.emission_sequence)
+            turn = min(turn, at.tick)
         elif event.started_event_id:
             ended.add(event.started_event_id)
     return turn

@@ -14,6 +14,7 @@ from crewai.flow.flow_context import current_flow_method_name
 from pydantic import BaseModel, PrivateAttr
 
 from concordant import Credit, Escalation, Receipt, Workspace
+from concordant.storage.forking import free_in_child
 from concordant_crewai.flow_states import Worker, values_of, with_objects
 from concordant_crewai.persistence import MergeFlowPersistence, run_under_way
 
@@ -50,7 +51,7 @@ class MergeFlow(Flow[State]):
     _worker: Worker | None = PrivateAttr(default=None)
     _run_id: str | None = PrivateAttr(default=None)
     _worker_id: str = PrivateAttr(default="")
-    _merge_lock: Any = PrivateAttr(default_factory=threading.RLock)
+    _merge_lock: Any = PrivateAttr(default_factory=lambda: free_in_child(threading.RLock()))
 
     def __init__(self, *, workspace: Workspace | str | None = None, **fields: Any) -> None:
         given = fields.get("persistence")

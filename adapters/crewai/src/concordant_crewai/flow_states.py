@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError
 
 from concordant import ConcordantError, Document, Scalar, Workspace
 from concordant.kinds import Kind
+from concordant.storage.forking import free_in_child
 
 __all__ = ["Kept", "Worker", "declared_class", "kept_class", "kept_named", "values_of", "with_objects"]
 
@@ -61,7 +62,7 @@ class Worker:
         self._key = key
         self._agent = workspace.agent("flow", began=workspace.moment())
         self._base: dict[str, Any] | None = None
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
 
     def load(self) -> dict[str, Any] | None:
         """Reads the state; the worker's later changes are changes of this."""

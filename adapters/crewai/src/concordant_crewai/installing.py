@@ -11,6 +11,7 @@ from crewai.flow.persistence.factory import set_flow_persistence_factory
 from crewai.memory.storage.factory import set_memory_storage_factory
 
 from concordant import Workspace
+from concordant.storage.forking import free_in_child
 from concordant_crewai.memory.places import beside
 from concordant_crewai.memory.storage import MergeStorage
 from concordant_crewai.persistence import MergeFlowPersistence
@@ -40,7 +41,7 @@ def install(
     shared = workspace if isinstance(workspace, Workspace) else Workspace(workspace or beside(path))
     storages: dict[str, MergeStorage] = {}
     flows = MergeFlowPersistence(workspace=shared)
-    lock = threading.Lock()
+    lock = free_in_child(threading.Lock())
 
     def memory_of(spec: str) -> MergeStorage | None:
         if spec == "qdrant-edge":

@@ -14,6 +14,7 @@ from crewai.flow.persistence.base import FlowPersistence
 from pydantic import BaseModel, PrivateAttr
 
 from concordant import ConcordantError, Credit, Escalation, Workspace
+from concordant.storage.forking import free_in_child
 from concordant_crewai.flow_states import Kept, Worker, declared_class, kept_class, kept_named, values_of
 from concordant_crewai.provider import connect
 
@@ -48,7 +49,7 @@ class MergeFlowPersistence(FlowPersistence):
     _model: type[BaseModel] | None = PrivateAttr(default=None)
     _kinds: dict[str, Kept] = PrivateAttr(default_factory=dict)
     _workers: OrderedDict[Any, tuple[Worker, Any]] = PrivateAttr(default_factory=OrderedDict)
-    _lock: Any = PrivateAttr(default_factory=threading.RLock)
+    _lock: Any = PrivateAttr(default_factory=lambda: free_in_child(threading.RLock()))
     _identity: object = PrivateAttr(default_factory=object)  # kept wherever it is a key, as an id() is not
 
     def __init__(

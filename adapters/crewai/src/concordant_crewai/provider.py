@@ -8,7 +8,9 @@ from typing import Literal
 from weakref import WeakSet
 
 from concordant import TaskScope, Workspace
+from concordant.storage.forking import free_in_child
 from concordant.workspace.scope import AgentRun
+from concordant_crewai.beginnings import listen
 from concordant_crewai.context import Work, current_work
 from concordant_crewai.events import announce
 
@@ -16,11 +18,12 @@ __all__ = ["connect", "task_scope"]
 
 _last: tuple[Work | None, TaskScope | None] = (None, None)
 _connected: WeakSet[Workspace] = WeakSet()
-_lock = threading.Lock()
+_lock = free_in_child(threading.Lock())
 
 
 def connect(workspace: Workspace) -> None:
     """Lets a workspace know the CrewAI task of each call, and puts its escalations on CrewAI's event bus; once."""
+    listen()
     with _lock:
         if workspace in _connected:
             return

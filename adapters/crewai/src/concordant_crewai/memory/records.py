@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from crewai.memory.types import MemoryRecord, ScopeInfo
 
 from concordant import Document, Workspace
+from concordant.storage.forking import free_in_child
 from concordant_crewai.memory.model import MergedRecord, record_of
 
 __all__ = ["Criteria", "Entry", "Records", "fact_of"]
@@ -55,18 +56,19 @@ class Records:
         self._entries: dict[str, Entry] = {}
         self._aliases: dict[str, str] = {}
         self._facts: dict[tuple[Any, ...], str] = {}
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self.changes = 0
         """How many changes were taken in."""
 
     def follow(self) -> None:
         """Takes in what was written since the last time."""
         with self._lock:
-            self._cursor, changed = self._workspace.changes(self._cursor)
+            cursor, changed = self._workspace.changes(self._cursor)
             for namespace, key in changed:
                 if namespace == self._namespace:
                     self._take(key)
                     self.changes += 1
+            self._cursor = cursor  # at last: what failed half-way, or was cut off by a fork, is taken in again
 
     def find(self, record_id: str) -> Entry | None:
         """A record by its id, or by that of an equal fact that became part of it."""

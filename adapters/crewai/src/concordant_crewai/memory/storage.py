@@ -14,6 +14,7 @@ from crewai.memory.storage.backend import StorageBackend
 from crewai.memory.types import MemoryRecord, ScopeInfo
 
 from concordant import Document, Escalation, HistoryEntry, Receipt, Workspace
+from concordant.storage.forking import free_in_child
 from concordant_crewai.memory.model import SCHEMA, MergedRecord, changes_of, check_metadata, fields_of
 from concordant_crewai.memory.places import beside, lancedb
 from concordant_crewai.memory.records import Criteria, Entry, Records, fact_of
@@ -60,7 +61,7 @@ class MergeStorage:
         self._records = Records(self.workspace, namespace)
         self._view = View(lambda: view if view is not None else lancedb(path), self._records, embedder)
         self._reads: OrderedDict[str, dict[str, Document]] = OrderedDict()
-        self._lock = threading.RLock()
+        self._lock = free_in_child(threading.RLock())
         self.repair()
 
     # -- Concordant --------------------------------------------------------------------------------------------------
@@ -71,6 +72,7 @@ class MergeStorage:
 
     def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
         """Decides an escalation (``Workspace.resolve``)."""
+        self._view.check_process()
         receipt = self.workspace.resolve(escalation, value, by=by)
         self._view.show(escalation.key)
         return receipt
@@ -112,6 +114,7 @@ class MergeStorage:
             EmbeddingDimensionMismatchError: a vector is of another length than those there are; nothing was stored.
             InvalidWriteError: a record cannot be stored; none was.
         """
+        self._view.check_process()
         for record in records:
             self._view.check(record.embedding)
             check_metadata(self.namespace, record)
@@ -149,6 +152,7 @@ class MergeStorage:
             EmbeddingDimensionMismatchError: the vector is of another length than those there are; nothing was stored.
             InvalidWriteError: the record cannot be stored.
         """
+        self._view.check_process()
         self._view.check(record.embedding)
         check_metadata(self.namespace, record)
         seen = record.seen if isinstance(record, MergedRecord) else None
@@ -173,6 +177,7 @@ class MergeStorage:
         metadata_filter: dict[str, Any] | None = None,
     ) -> int:
         """Forgets the records that meet all criteria given (an empty list of ids: none); returns how many."""
+        self._view.check_process()
         with self._lock:
             self._records.follow()
             criteria = Criteria(scope_prefix, categories, metadata_filter, older_than)

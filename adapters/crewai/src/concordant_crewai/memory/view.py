@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from crewai.memory.storage.backend import EmbeddingDimensionMismatchError, StorageBackend
 from crewai.memory.types import MemoryRecord, embed_texts
 
+from concordant import StorageError
 from concordant_crewai.memory.model import MergedRecord
 from concordant_crewai.memory.records import Criteria, Entry, Records
 
@@ -38,9 +40,23 @@ class View:
         self._storage = make()
         self._dimension: int | None = None
         self._seen = 0
+        self._process = os.getpid()
+
+    def check_process(self) -> None:
+        """Refuses the work in a forked child, before anything is written: CrewAI's own storage has threads that are the
+        parent's, and would sometimes wait for them for ever.
+
+        Raises:
+            StorageError: so it is.
+        """
+        if os.getpid() != self._process and hasattr(self._storage, "_record_to_row"):
+            reason = "this process was forked from the one that opened it, and LanceDB does not survive that"
+            mend = "Make the MergeStorage after the fork, or start the process with the method spawn or forkserver"
+            raise StorageError("the vectors of a memory", reason, mend)
 
     def rows(self) -> Iterator[MemoryRecord]:
         """All that the storage has."""
+        self.check_process()
         offset = 0
         while page := self._storage.list_records(limit=_PAGE, offset=offset):
             yield from page
@@ -168,6 +184,7 @@ class View:
         CrewAI's own is a snapshot: opened before there was a table it finds nothing for ever after, and its table shows
         what others write only when told to.
         """
+        self.check_process()
         if self._seen == self._records.changes:
             return self._storage
         self._seen = self._records.changes
