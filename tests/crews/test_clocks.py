@@ -19,7 +19,7 @@ from crewai.events.event_bus import CrewAIEventsBus
 from crewai.flow.flow import Flow, and_, listen, start
 
 from concordant import Instant, Workspace
-from concordant.storage import course
+from concordant.storage import clocks as course
 from concordant_crewai import MergeFlow, MergeStorage, SharedState, beginnings, context
 
 from .support import agent, task

@@ -13,7 +13,7 @@ from concordant.storage import clocks as instants
 from concordant.storage.clocks import Course, SharedClock, SharedCourse
 from concordant.storage.memory import MemoryStorage
 from concordant.storage.sql.storage import SqlStorage
-from concordant_langgraph import MergeStore, context, taking
+from concordant_langgraph import MergeStore, context, listener, taking
 from concordant_langgraph.calls import Calls
 
 from ..durable import test_clock
@@ -52,7 +52,14 @@ def a_file_of_two_processes(patch: Patch, path: Path) -> None:
     with patch.context() as clock:
         step = test_clocks.stepping(clock)
         path.mkdir(exist_ok=True)
-        test_clocks.test_what_another_process_wrote_before_a_task_began_is_told_by_the_file(path, step)
+        test_clocks.test_what_another_process_wrote_before_a_task_began_is_told_by_the_file(False, path, step)
+
+
+def a_file_of_two_processes_on_a_loop(patch: Patch, path: Path) -> None:
+    with patch.context() as clock:
+        step = test_clocks.stepping(clock)
+        path.mkdir(exist_ok=True)
+        test_clocks.test_what_another_process_wrote_before_a_task_began_is_told_by_the_file(True, path, step)
 
 
 def a_database_with_a_clock_that_steps(*_: Any) -> None:
@@ -85,6 +92,12 @@ def nothing_was_there_at_any_instant(patch: Patch) -> None:
 def a_file_is_not_asked(patch: Patch) -> None:
     """A task knows what its own process had heard of when it began."""
     patch.setattr(SqlStorage, "_look", lambda _: None)
+
+
+@mutant(a_file_of_two_processes_on_a_loop)
+def a_file_is_not_asked_on_a_loop(patch: Patch) -> None:
+    """The lower of two clocks decides what other processes had written when a coroutine's task began."""
+    patch.setattr(listener, "are_looks_wanted", lambda: False)
 
 
 @mutant(a_file_of_two_processes)

@@ -10,12 +10,25 @@ from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import NamedTuple
 from weakref import WeakMethod
 
 from concordant.storage.forking import free_in_child
 
-__all__ = ["Course", "Instant", "SharedClock", "SharedCourse", "course_of", "is_looking", "look_before", "look_no_more"]
+__all__ = [
+    "Course",
+    "Instant",
+    "SharedClock",
+    "SharedCourse",
+    "are_looks_wanted",
+    "course_of",
+    "is_looking",
+    "look",
+    "look_before",
+    "look_no_more",
+]
 
 MOST_LOOKS = 16
 """At how many stores one instant looks: those that asked for it last."""
@@ -39,19 +52,21 @@ class Instant(NamedTuple):
 
     @classmethod
     def now(cls) -> Instant:
-        """Takes the present instant. Stores with a look (``look_before``) are looked at first, unless an
-        event loop runs in this thread: a look may wait for a disk, and all that the loop serves would wait with it.
+        """Takes the present instant. Stores with a look (``look_before``) are looked at first. Where an event loop runs
+        in this thread that is for the coroutine to do, right before (``look``): it may wait for a disk, and all that
+        the loop serves would wait with it.
 
         >>> earlier, later = Instant.now(), Instant.now()
         >>> earlier < later
         True
         """
         global latest
-        looked = not _on_a_loop()
-        for ref in _looks if looked else ():
-            look = ref()
-            if look is not None:
-                look()
+        looked = True
+        if not _on_a_loop():
+            _look()
+        elif _looks:
+            looked = _looked.get()
+            _looked.set(False)
         with _lock:
             latest += 1
             return cls(latest, time.monotonic(), None if looked else time.time())
@@ -65,6 +80,35 @@ def _on_a_loop() -> bool:
     return True
 
 
+async def look() -> None:
+    """Looks at the stores beside the event loop, for the instant that this coroutine takes next."""
+    await asyncio.get_running_loop().run_in_executor(_looker(), _look)
+    _looked.set(True)
+
+
+def are_looks_wanted() -> bool:
+    """Whether there are stores with a look."""
+    return bool(_looks)
+
+
+def _look() -> None:
+    for ref in _looks:
+        look = ref()
+        if look is not None:
+            look()
+
+
+def _looker() -> ThreadPoolExecutor:
+    """A pool of its own: whoever fills the loop's with what waits for a task would keep that task from beginning."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(2, thread_name_prefix="concordant-look")
+        return _pool
+
+
+_looked: ContextVar[bool] = ContextVar("concordant_looked", default=False)
+_pool: ThreadPoolExecutor | None = None
 _looks: tuple[WeakMethod[Callable[[], None]], ...] = ()
 _lock = free_in_child(threading.Lock())
 
@@ -211,9 +255,9 @@ def course_of(identity: str, replica: str, n: int, clock: float) -> SharedCourse
 
 
 def _after_fork() -> None:
-    """In the child of a fork: another thread may have held a lock."""
-    global _lock, _known_lock
-    _lock, _known_lock = free_in_child(threading.Lock()), threading.Lock()
+    """In the child of a fork: another thread may have held a lock, and the threads that look are not there."""
+    global _lock, _known_lock, _pool
+    _lock, _known_lock, _pool = free_in_child(threading.Lock()), threading.Lock(), None
     for course in _known.values():
         course.renew()
 

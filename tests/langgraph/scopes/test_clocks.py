@@ -173,8 +173,11 @@ def test_a_step_between_sequential_puts_and_deletions_outside_a_graph_changes_no
         assert item is not None and item.value == {"y": 1} and store.escalations() == []
 
 
-def test_what_another_process_wrote_before_a_task_began_is_told_by_the_file(tmp_path: Path, step: Clock) -> None:
-    """A SQLite file is asked when a task begins, whatever the clocks of those who write to it did."""
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_what_another_process_wrote_before_a_task_began_is_told_by_the_file(
+    is_async: bool, tmp_path: Path, step: Clock
+) -> None:
+    """A SQLite file is asked when a task begins, on an event loop too, whatever clocks did."""
     url = f"sqlite:///{tmp_path}/team.db"
     with Workspace(url, schemas={NS: Brief}) as other:
         course._known.clear()  # as in another process
@@ -191,9 +194,16 @@ def test_what_another_process_wrote_before_a_task_began_is_told_by_the_file(tmp_
                     store.put(NS, late, {"status": "mine"})
                     return {}
 
+                async def anode(state: State, node: Any = node) -> State:
+                    given: State = node(state)
+                    return given
+
                 other.agent("other").write(NS, early, {"status": "other"})
                 step(-seconds)
-                chain(node).compile(store=store).invoke({"x": 0})
+                if is_async:
+                    asyncio.run(chain(anode).compile(store=store).ainvoke({"x": 0}))
+                else:
+                    chain(node).compile(store=store).invoke({"x": 0})
                 assert [e.key for e in store.escalations() if e.key in (early, late)] == [late]
 
 

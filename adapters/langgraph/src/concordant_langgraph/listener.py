@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
@@ -10,10 +12,11 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
 from concordant import Instant
+from concordant.storage.clocks import are_looks_wanted, look
 from concordant_langgraph.attempts import attempt_begins, is_call
 from concordant_langgraph.beginnings import task_begins
 from concordant_langgraph.taking import listen_to_calls
-from concordant_langgraph.toolcalls import runnable_begins, tool_call_begins, tool_call_ends
+from concordant_langgraph.toolcalls import runnable_begins, tool_call, tool_call_begins, tool_call_ends
 
 __all__ = ["listen"]
 
@@ -90,6 +93,50 @@ class _Listener(BaseCallbackHandler):
         tool_call_ends(run_id, failed=True)
 
 
+class _Looker(BaseCallbackHandler):
+    """Before a coroutine's task begins, looks at the stores beside the event loop, which nothing here may hold up.
+
+    LangChain awaits it where it calls its handlers in a coroutine. Elsewhere it is ignored: the listener looks
+    there, or nobody (in a call that is no coroutine, on an event loop).
+    """
+
+    run_inline = True  # and before the listener
+
+    @property
+    def ignore_llm(self) -> bool:
+        return True
+
+    @property
+    def ignore_chain(self) -> bool:
+        return not (are_looks_wanted() and _asks_a_coroutine(sys._getframe(1)))
+
+    @property
+    def ignore_chat_model(self) -> bool:
+        return not (are_looks_wanted() and _asks_a_coroutine(sys._getframe(1)))
+
+    @property
+    def ignore_agent(self) -> bool:
+        return not (are_looks_wanted() and _asks_a_coroutine(sys._getframe(1)))
+
+    async def on_chain_start(self, *_: Any, metadata: dict[str, Any] | None = None, **__: Any) -> None:
+        if metadata and metadata.get("langgraph_checkpoint_ns"):
+            await look()
+
+    on_chat_model_start = on_chain_start
+
+    async def on_tool_end(self, *_: Any, **__: Any) -> None:
+        if tool_call() is not None:
+            await look()
+
+    on_tool_error = on_tool_end
+
+
+def _asks_a_coroutine(frame: Any) -> bool:
+    return bool(frame.f_code.co_flags & inspect.CO_COROUTINE)
+
+
+_LOOKER: BaseCallbackHandler = _Looker()
+_looker: ContextVar[BaseCallbackHandler | None] = ContextVar("concordant_langgraph_looker", default=_LOOKER)
 _LISTENER: BaseCallbackHandler = _Listener()
 _listener: ContextVar[BaseCallbackHandler | None] = ContextVar("concordant_langgraph_listener", default=_LISTENER)
 _listening: list[bool] = []
@@ -100,4 +147,5 @@ def listen() -> None:
     if not _listening:
         _listening.append(True)
         listen_to_calls()
+        register_configure_hook(_looker, inheritable=True)
         register_configure_hook(_listener, inheritable=True)
