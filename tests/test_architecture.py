@@ -49,7 +49,6 @@ OVER = {
     "src/concordant/bench/truth.py:_replace",
     "src/concordant/bench/workload.py:changed",
     "src/concordant/kinds/nodes.py:node_is_shown",
-    "src/concordant/kinds/scalar.py:read",
     "src/concordant/schema/incoming.py:collapsed",
     "src/concordant/sequence/diff.py:_match",
     "src/concordant/sequence/order.py:_zip",

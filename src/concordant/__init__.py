@@ -33,7 +33,7 @@ from concordant.errors import (
     StorageError,
     UnknownEscalationError,
 )
-from concordant.kinds import Counter, List, Map, Scalar, Set, Text, priority
+from concordant.kinds import Counter, List, Map, Scalar, Set, Text, Tree, priority
 from concordant.limits import Limits
 from concordant.schema import Schema
 from concordant.storage import Instant, PostgresOptions, SqliteOptions
@@ -93,6 +93,7 @@ __all__ = [
     "StorageError",
     "TaskScope",
     "Text",
+    "Tree",
     "UnknownEscalationError",
     "Update",
     "Workspace",

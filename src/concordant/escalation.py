@@ -177,7 +177,10 @@ def when(seconds: float) -> datetime:
 def id_of(namespace: tuple[str, ...], key: str, contest: Contest) -> str:
     """The identity of a contest, the same on all replicas."""
     # What is contested beyond the value itself has an identity of its own beside the scalar conflict of its path.
-    sort = contest.reason if contest.reason in ("type", "schema", "invalid") else ""
+    own = contest.reason in ("schema", "invalid") or (
+        contest.reason == "type" and not (contest.field is not None and contest.field.kind.asks_type)
+    )
+    sort = contest.reason if own else ""
     identity = json.dumps([namespace, key, contest.path, contest.anchor, sort])
     return hashlib.sha256(identity.encode()).hexdigest()[:20]
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from concordant import ABSTAIN, DELETED, Counter, List, Map, Scalar, Schema, Set, Text, Workspace
+from concordant import ABSTAIN, DELETED, Counter, List, Map, Scalar, Schema, Set, Text, Tree, Workspace
 
 __all__ = ["Everything", "zoo"]
 
@@ -40,6 +40,7 @@ class Everything(BaseModel):
     notes: Annotated[str, Text()] = ""
     votes: Annotated[int, Counter()] = 0
     steps: Annotated[list[str], List()] = []
+    plan: Annotated[dict[str, Any], Tree()] = {}
     inner: Inner = Inner()
 
 

@@ -43,7 +43,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
-from concordant import Counter, List, Map, Scalar, Set, Text
+from concordant import Counter, List, Map, Scalar, Set, Text, Tree
 
 T = TypeVar("T")
 
@@ -246,12 +246,22 @@ KEYS: list[tuple[Any, st.SearchStrategy[Any]]] = [
 
 
 LETTERS = st.sampled_from("abc")
+TREES = st.dictionaries(
+    LETTERS,
+    st.recursive(
+        st.sampled_from([1, True, "x", None, [1, 2], {}]),
+        lambda inner: st.dictionaries(LETTERS, inner, max_size=2),
+        max_leaves=4,
+    ),
+    max_size=3,
+)
 TEMPLATES: list[Part] = [
     Part(Annotated[str, Text()], "# Title. One.", st.sampled_from(["One.", "a b"]), "text"),
     Part(Annotated[int, Counter()], 10, st.integers(-9, 9), "counter"),
     Part(Annotated[set[str], Set()], {"a", "z"}, st.sets(LETTERS), "set"),
     Part(Annotated[list[str], List()], ["a", "a"], st.lists(LETTERS, max_size=3), "list"),
     Part(Annotated[dict[str, int], Map()], {"a": 1, "z": 2}, st.dictionaries(LETTERS, st.integers(0, 2)), "map"),
+    Part(Annotated[dict[str, Any], Tree()], {"a": {"b": [1]}, "z": 2}, TREES, "tree"),
 ]
 """Fields with defaults that say something."""
 

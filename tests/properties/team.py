@@ -22,6 +22,7 @@ from concordant import (
     Set,
     StaleDecisionError,
     Text,
+    Tree,
     Workspace,
     priority,
 )
@@ -64,6 +65,7 @@ class Plan(BaseModel):
     owner: Owner = Owner()
     staff: Annotated[dict[str, Owner], Map()] = {}
     groups: Annotated[dict[str, Annotated[set[str], Set()]], Map()] = {}
+    rules: Annotated[dict[str, Any], Tree()] = {}
 
 
 class Strict(BaseModel):
@@ -96,6 +98,12 @@ def sentence(rnd: random.Random) -> str:
 
 def owner(rnd: random.Random) -> dict[str, Any]:
     return some(rnd, {"name": rnd.choice(WORDS), "roles": words(rnd), "notes": sentence(rnd)}, 3)
+
+
+def rules(rnd: random.Random, depth: int = 0) -> Any:
+    if rnd.random() < (1.0, 0.5, 0.0)[depth]:
+        return {word: rules(rnd, depth + 1) for word in words(rnd, 2)}
+    return rnd.choice([1, True, "x", None, words(rnd), {}])
 
 
 def some(rnd: random.Random, values: dict[str, Any], most: int) -> dict[str, Any]:
@@ -134,6 +142,7 @@ def values(rnd: random.Random, space: tuple[str, ...], *, ill: bool = False) -> 
         "owner": owner(rnd),
         "staff": {word: owner(rnd) for word in words(rnd, 2)},
         "groups": {word: words(rnd, 2) for word in words(rnd, 2)},
+        "rules": rules(rnd),
     }
     if ill:
         made |= {"pinned": "many", "due": "soon", "tags": 5}
@@ -184,6 +193,11 @@ def changed(rnd: random.Random, document: Any) -> None:
                 del value[key]
             else:
                 value[key].notes, value[key].name = rewritten(rnd, value[key].notes), rnd.choice(WORDS)
+        elif name == "rules":
+            inner = next((item for item in value.values() if isinstance(item, dict)), value)
+            for word in words(rnd, 1):
+                inner.pop(word, None)
+            inner[rnd.choice(WORDS)] = rules(rnd, rnd.randint(1, 2))
         elif name == "owner":
             value.notes = rewritten(rnd, value.notes)
         elif name == "votes":

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from concordant import DELETED, Counter, List, Map, Scalar, Schema, Set, Text, Workspace
+from concordant import DELETED, Counter, List, Map, Scalar, Schema, Set, Text, Tree, Workspace
 from concordant.errors import ConcordantError
 from concordant.storage import SqliteOptions
 from concordant.workspace.scope import Moment
@@ -55,6 +55,10 @@ FIELDS: list[tuple[Any, Any]] = [
     (Annotated[dict[str, int], Map()], {}),
     (Annotated[dict[str, Annotated[int, Counter()]], Map()], {}),
     (Annotated[dict[str, Annotated[list[str], Set()]], Map()], {}),
+    (Annotated[dict[str, Any], Tree()], {}),
+    (Annotated[dict[str, Any], Tree(lists="set")], {}),
+    (Annotated[dict[str, Any], Tree(lists="scalar")], {}),
+    (Annotated[dict[str, Annotated[dict[str, Any], Tree()]], Map()], {}),
     (One, One()),
     (Two, Two()),
     (Annotated[dict[str, One], Map()], {}),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, model_validator
 
-from concordant import Counter, List, Map, Scalar, Schema, Set, Text, Workspace, priority
+from concordant import Counter, List, Map, Scalar, Set, Text, Tree, Workspace, priority
 from concordant.causal import order_of
 from concordant.errors import ConcordantError
 from concordant.escalation import escalation_of
@@ -20,7 +20,7 @@ from concordant.kinds.record import field_at, public_path
 from concordant.record import Record, fitting, view
 from concordant.schema import Compiled
 from concordant.sequence.pieces import Sequence
-from concordant.tree import PARKED, Path, Tree, leaf_at, leaves, place_leaf
+from concordant.tree import PARKED, Path, Tree as Cells, leaf_at, leaves, place_leaf
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.states import current_view, expanded
 
@@ -53,6 +53,7 @@ class Everything(BaseModel):
     l: Annotated[list[str], List()] = []  # noqa: E741
     p: Part = Part()
     k: Annotated[list[Row], Set(by="id")] = []
+    tree: Annotated[dict[str, Any], Tree()] = {}
 
 
 class Bounded(BaseModel):
@@ -60,6 +61,7 @@ class Bounded(BaseModel):
     t: Annotated[set[str], Set(), Field(max_length=3)] = set()
     l: Annotated[list[str], List(), Field(max_length=3)] = []  # noqa: E741
     m: Annotated[dict[str, Annotated[int, Counter(), Field(ge=-1)]], Map()] = {}
+    tree: Annotated[dict[str, Any], Tree(), Field(max_length=2)] = {}
     low: Annotated[int, Scalar()] = 0
     high: Annotated[int, Scalar()] = 3
 
@@ -70,7 +72,14 @@ class Bounded(BaseModel):
         return self
 
 
-MODELS: dict[str, Any] = {"every kind": Everything, "constraints": Bounded, "none": None}
+MODELS: dict[str, Any] = {"every kind": Everything, "constraints": Bounded, "none": None, "trees": "tree"}
+
+
+def some_tree(rnd: random.Random, depth: int = 0) -> Any:
+    """Free JSON, a dict at its top."""
+    if rnd.random() < (1.0, 0.5, 0.3, 0.0)[depth]:
+        return {rnd.choice("abc"): some_tree(rnd, depth + 1) for _ in range(rnd.randrange(3))}
+    return rnd.choice([1, 2, "x", None, [1], [1, 2], [2, 1, 1], []])
 
 
 def some(rnd: random.Random, model: Any) -> dict[str, Any]:
@@ -83,6 +92,7 @@ def some(rnd: random.Random, model: Any) -> dict[str, Any]:
             "t": lambda: [word(), word()],
             "l": lambda: [word()],
             "m": lambda: {word(): number()},
+            "tree": lambda: some_tree(rnd),
             "low": number,
             "high": number,
         }
@@ -97,9 +107,12 @@ def some(rnd: random.Random, model: Any) -> dict[str, Any]:
             "l": lambda: [word()],
             "p": lambda: rnd.choice([{"s": word()}, {"t": [word()]}]),
             "k": lambda: [{"id": word(), "n": number()}],
+            "tree": lambda: some_tree(rnd),
         }
         if rnd.random() < 0.1:
             return {"c": "no number", "mm": {"a": "no dict"}}
+    elif model is not None:
+        return some_tree(rnd)  # type: ignore[no-any-return]
     else:
         makers = dict.fromkeys("pqrs", lambda: rnd.choice([word(), number(), None]))
     return {name: makers[name]() for name in rnd.sample(sorted(makers), rnd.randrange(1, 3))}
@@ -112,15 +125,18 @@ def changed(rnd: random.Random, value: dict[str, Any]) -> dict[str, Any]:
         item = value[name]
         if isinstance(item, (list, dict)) and item:
             item = type(item)(item)
-            item.pop(rnd.choice(sorted(item)) if isinstance(item, dict) else rnd.randrange(len(item)))
+            if isinstance(item, dict) and rnd.random() < 0.5:
+                item = changed(rnd, item)
+            else:
+                item.pop(rnd.choice(sorted(item)) if isinstance(item, dict) else rnd.randrange(len(item)))
             value[name] = item
     return value
 
 
 def play(rnd: random.Random, model: Any, steps: int, deletes: bool) -> Iterator[Workspace]:
     """A random history on two stores that meet now and then; gives the store after each step."""
-    schema = Schema(model) if model is not None else None
-    stores = [Workspace(schemas={AT[0]: schema} if schema else None, replica=name) for name in ("one", "two")]
+    options: Any = {} if model is None else {"undeclared": "tree"} if model == "tree" else {"schemas": {AT[0]: model}}
+    stores = [Workspace(replica=name, **options) for name in ("one", "two")]
     scopes = {store: [store.agent(f"a{n}") for n in range(4)] for store in stores}
     for _ in range(steps):
         ws = rnd.choice(stores) if rnd.random() < 0.3 else stores[0]
@@ -229,8 +245,8 @@ def by_the_rule(record: Record, schema: Compiled) -> tuple[Any, set[Any]]:
     return ({} if value is ABSENT else decode(encode(value))), contests
 
 
-def only(tree: Tree, root: Any, chosen: set[tuple[Any, Path]]) -> Tree:
-    result: Tree = {}
+def only(tree: Cells, root: Any, chosen: set[tuple[Any, Path]]) -> Cells:
+    result: Cells = {}
     for path, leaf in leaves(tree):
         cell = path[: len(public_path(root, path))]
         if isinstance(leaf, Sequence):

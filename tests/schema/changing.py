@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, create_model
 
-from concordant import Counter, List, Map, Scalar, Set, Text
+from concordant import Counter, List, Map, Scalar, Set, Text, Tree
 
 __all__ = ["CONVERTED", "KINDS", "Kind", "model_of", "pairs"]
 
@@ -47,6 +47,7 @@ KINDS: dict[str, Kind] = {
     "counter": Kind(Annotated[int, Counter()], 0, 5, 2),
     "map": Kind(Annotated[dict[str, int], Map()], {}, {"a": 1}, {"b": 2}),
     "counters": Kind(Annotated[dict[str, Annotated[int, Counter()]], Map()], {}, {"a": 1}, {"a": 2}),
+    "tree": Kind(Annotated[dict[str, Any], Tree()], {}, {"a": 1}, {"b": {"c": 2}}),
     "record": Kind(Nested, Nested(), {"a": 1}, {"a": 2}),
     "keyed": Kind(Annotated[list[Item], Set(by="id")], [], [{"id": "1", "n": 2}], [{"id": "1", "n": 1}]),
 }
@@ -55,11 +56,12 @@ CONVERTED: dict[str, set[str]] = {
     "word": {"text"},
     "number": {"counter"},
     "values": {"set", "list"},
-    "pairs": {"map", "counters", "record"},
+    "pairs": {"map", "counters", "tree", "record"},
     "rows": {"keyed"},
     "set": {"list"},
     "list": {"set"},
-    "map": {"counters"},
+    "map": {"counters", "tree"},
+    "tree": {"map", "counters", "record"},
 }
 """The kinds into which the stored value of each kind converts without loss."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, field_validator
 
-from concordant import ConcordantError, Counter, List, Map, Scalar, Set, Text, Workspace
+from concordant import ConcordantError, Counter, List, Map, Scalar, Set, Text, Tree, Workspace
 from concordant.tooling import Toolkit
 from tests.tooling.support import KEY, NS, Desk
 
@@ -289,3 +289,43 @@ def test_names_come_from_the_model() -> None:
     assert next(iter(Toolkit(Added, name="plan"))).name == "read_plan"
     with pytest.raises(ConcordantError, match="no tool can be called 'read_the plan'"):
         Toolkit(Added, name="the plan")
+
+
+class Plan(BaseModel):
+    plan: Annotated[dict[str, Any], Tree()] = {}
+
+
+PLAN: dict[str, Any] = {"a": {"b": 1, "c": [1]}, "d": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"plan": [{"path": ["a", "b"], "value": 2}]}, {"a": {"b": 2, "c": [1]}, "d": 1}),
+        ({"plan": [{"path": ["a", "c"], "value": [1, 2]}]}, {"a": {"b": 1, "c": [1, 2]}, "d": 1}),
+        ({"plan": [{"path": ["e", "f"], "value": {"g": []}}]}, {**PLAN, "e": {"f": {"g": []}}}),
+        ({"plan": [{"path": ["a"], "value": [1]}], "remove_plan": [["d"]]}, {"a": [1]}),
+        ({"remove_plan": [["a", "b"]]}, {"a": {"c": [1]}, "d": 1}),
+    ],
+)
+def test_paths_of_a_tree(arguments: dict[str, Any], expected: Any) -> None:
+    """Values are set and removed by the keys that lead to them; a path that is not there is told."""
+    desk = Desk(Plan)
+    desk.base(plan=[{"path": [name], "value": value} for name, value in PLAN.items()])
+    with desk.task("ada") as ada:
+        assert not ada.update(**arguments).failed
+        answer = ada.update(remove_plan=[["a", "z"]])
+    assert desk.value() == {"plan": expected}
+    assert answer.failed and '["a", "z"] is not among the paths you have seen' in answer.text
+
+
+def test_two_who_set_one_path_are_told() -> None:
+    """The question has the whole path; other paths merge."""
+    desk = Desk(Plan)
+    desk.base(plan=[{"path": ["a"], "value": PLAN["a"]}])
+    with desk.task("ada") as ada:
+        ada.update(plan=[{"path": ["a", "b"], "value": 2}])
+    with desk.task("bob") as bob:
+        answer = bob.update(plan=[{"path": ["a", "b"], "value": {"x": 1}}, {"path": ["a", "n"], "value": 1}])
+    assert "plan.a.b: values of different types" in answer.text and '1. 2 by "ada"' in answer.text
+    assert desk.value() == {"plan": {"a": {"b": 1, "c": [1], "n": 1}}}

@@ -5,13 +5,15 @@ from concordant.kinds.counter import Counter
 from concordant.kinds.list import List
 from concordant.kinds.map import Map
 from concordant.kinds.policies import POLICIES, Priority, priority
-from concordant.kinds.record import OPEN, OpenRecord, Record
+from concordant.kinds.record import OPEN, OPEN_TREE, OpenRecord, Record
 from concordant.kinds.scalar import Scalar
 from concordant.kinds.set import Set
 from concordant.kinds.text import Text
+from concordant.kinds.tree import Tree
 
 __all__ = [
     "OPEN",
+    "OPEN_TREE",
     "POLICIES",
     "Contest",
     "Counter",
@@ -27,5 +29,6 @@ __all__ = [
     "Scalar",
     "Set",
     "Text",
+    "Tree",
     "priority",
 ]

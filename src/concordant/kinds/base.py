@@ -67,7 +67,7 @@ def default_says_something(field: Field) -> bool:
     return field.kind.name in _MERGING and field.default not in _NOTHING
 
 
-_MERGING = ("set", "list", "map", "text", "counter")
+_MERGING = ("set", "list", "map", "text", "counter", "tree")
 _NOTHING: tuple[Any, ...] = (ABSENT, None, "", [], {}, 0, "0")
 
 
@@ -75,6 +75,10 @@ class Kind:
     """How a field merges. Subclasses are frozen dataclasses of options."""
 
     name: ClassVar[str]
+    asks_type: ClassVar[bool] = False
+    """Whether its questions of reason ``type`` are about what is stored at their place, and ``decide`` settles them."""
+    is_free: ClassVar[bool] = False
+    """Whether its values are dicts of any JSON, in which any path leads to a value."""
     grow_only: bool = False
 
     def tag(self, child: str | None = None) -> str:
@@ -104,6 +108,11 @@ class Kind:
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
         """A function from a write's JSON value to the one that is stored, ``None`` where that is the same."""
         return None
+
+    def below(self, field: Field, part: str) -> tuple[str, Field] | None:
+        """The public name and the field of what is stored at a key below this kind's place; ``None`` if what is there
+        has no path of its own."""
+        return None if field.child is None else (part, field.child)
 
     def check(self, field: Field, cell: Any) -> None:
         """Makes sure that a cell which came from outside is such as this kind makes.

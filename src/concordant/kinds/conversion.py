@@ -19,14 +19,15 @@ from concordant.kinds.list import RULES as LIST_RULES, List
 from concordant.kinds.record import Record
 from concordant.kinds.set import Set
 from concordant.kinds.text import Text
+from concordant.kinds.tree import CONTENTS, node_field, standing
 from concordant.sequence.layout import layout
 from concordant.sequence.overlap import analyse
 from concordant.sequence.pieces import Piece, Sequence
 from concordant.tree import PRESENT, Change, Path, Tree, place_leaf
-from concordant.tree.parts import oldest_of_each_agent
+from concordant.tree.parts import oldest_of_each_agent, stamps_below
 from concordant.values import ABSENT, JSON, alike, decode, encode
 
-__all__ = ["Fit", "converted", "places_of", "refitted", "standing_value"]
+__all__ = ["Fit", "converted", "nodes_of", "places_of", "refitted", "standing_value"]
 
 Fit: TypeAlias = Callable[[tuple[str, ...], Any], Any]
 """Gives a value, at a public path, in the form in which the present model stores it; ``ABSENT`` if it does not fit."""
@@ -48,8 +49,8 @@ def converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place:
     if old.tag == new.tag:
         return _moved(cell, place)
     sorts = (_sort(old), _sort(new))
-    if sorts == ("map", "map"):
-        return _keys_converted(old, new, cell, public, place, fit)
+    if sorts[0] in _KEYED and sorts[1] in _KEYED:
+        return _parts_converted(old, new, cell, public, place, fit)
     look = Look()
     value = old.kind.read(look, old, (), (), cell)
     make = _MAKERS.get(sorts) or (_from_scalar if sorts[0] == "scalar" else None)
@@ -121,6 +122,19 @@ def _images(register: Register, place: str) -> Register:
 def _image(entry: Entry, place: str, value: JSON | None) -> Entry:
     covered = tuple((path, _moved(leaf, place)) for path, leaf in entry.covered)
     return entry._replace(stamp=image_of(entry.stamp, place), value=value, covered=covered)
+
+
+_KEYED = ("map", "record", "tree")
+
+
+def _parts_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
+    """A cell of values by name as one of another such kind, part by part; ``None`` if that cannot be."""
+    sorts = (_sort(old), _sort(new))
+    if sorts == ("map", "map"):
+        return _keys_converted(old, new, cell, public, place, fit)
+    if sorts[1] == "tree":
+        return _tree_of(old, cell, place)
+    return _of_tree(new, cell, public, place, fit) if sorts[0] == "tree" else None
 
 
 def _keys_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
@@ -267,6 +281,82 @@ def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
             for path, leaf in change.after.items():
                 place_leaf(made, path, _told_apart(new, path, leaf, place))
     return made
+
+
+# -- to and from a tree -----------------------------------------------------------------------------------------------
+
+
+def nodes_of(old: Field, cell: Any, place: str) -> Tree | None:
+    """What a tree stores at a key for what another kind has stored; ``None`` if something would be lost by that."""
+    sort, name = _sort(old), old.name
+    if sort == "scalar":
+        return _node_of_scalar(name, cell, place)
+    if sort in ("map", "record", "tree"):
+        branch = _moved(cell, place) if sort == "tree" else _tree_of(old, cell, place)
+        return None if branch is None else _beside_mark(name, "branch", b"{}", cell, branch, place)
+    start = {"list": "items", "set": "elements"}.get(sort)
+    return None if start is None else _beside_mark(name, start, b"[]", cell, _moved(cell, place), place)
+
+
+def _beside_mark(name: str, start: str, mark: JSON, cell: Any, contents: Any, place: str) -> Tree:
+    """A node that says what stands beside it, by all who wrote of it."""
+    marks = tuple(Entry(image_of(stamp, place), mark) for stamp in stamps_below(cell))
+    return {f"scalar:{name}": marks, f"{start}:{name}": contents}
+
+
+def _node_of_scalar(name: str, register: Register, place: str) -> Tree | None:
+    values = {entry.value for entry in register}
+    if not any(value is not None and value[:1] in (b"{", b"[") for value in values):
+        return {f"scalar:{name}": _images(register, place)}
+    if len(values) > 1:
+        return None
+    entries = sorted(register, key=lambda entry: order_of(entry.stamps[0]))
+    field = node_field(name, "list", False)
+    change = Change({}, image_of(_of_first(entries[0]), place), lambda _: False, covering=False, adding=True)
+    field.kind.contribute(change, field, (field.slot,), decode(entries[0].value or b"null"))
+    stamps = [stamp for entry in entries for stamp in entry.stamps]
+    confirms = oldest_of_each_agent([stamp for stamp in stamps if stamp.agent != entries[0].stamps[0].agent])
+    made: Tree = {}
+    for path, leaf in change.after.items():
+        whole = tuple(entry._replace(confirms=confirms) for entry in leaf) if isinstance(leaf, tuple) else leaf
+        place_leaf(made, path, whole)
+    return made
+
+
+def _tree_of(old: Field, cell: Any, place: str) -> Tree | None:
+    """A map or the fields of a record as a tree."""
+    made: Tree = {}
+    for key, part in cell.items():
+        if key is None:
+            if any(entry.value is None for entry in part):
+                return None
+            made[None] = _images(part, place)
+            continue
+        below = old.kind.below(old, key)
+        node = nodes_of(replace(below[1], name=below[0]), part, place) if below is not None else None
+        if node is None:
+            return None
+        made |= node
+    return made or None
+
+
+def _of_tree(new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Tree | None:
+    """A tree as a map or the fields of a record."""
+    made: Tree = {}
+    for slot, part in cell.items():
+        if slot is None:
+            if any(entry.value is None for entry in part):
+                return None
+            made[None] = _images(part, place)
+        if slot is None or slot.startswith(CONTENTS) or all(entry.value is None for entry in part):
+            continue
+        name = slot.partition(":")[2]
+        found, target = standing(cell, name), new.fields.get(name, new.child)
+        node = found and target and converted(found[0], target, found[1], (*public, name), place, fit)
+        if node is None or target is None:
+            return None
+        made[target.slot if new.child is None else name] = node
+    return made or None
 
 
 def _marked(cell: Any, place: str) -> Tree:

@@ -43,6 +43,7 @@ class List(Reducer):
     by: str | None = option(default=None, repr=False)
 
     name: ClassVar[str] = "list"
+    rules: ClassVar[Rules] = RULES
 
     def __call__(self, left: Any, right: Any) -> Any:
         if self.by is not None:
@@ -61,7 +62,7 @@ class List(Reducer):
             if not len(sequence):
                 change.touch(path)
             return
-        read = () if change.adding or not len(sequence) else _items(sequence.only(change.seen))
+        read = () if change.adding or not len(sequence) else self.items(sequence.only(change.seen))
         if read and len(read) <= len(items) and _canonical(field, items[: len(read)]) == _canonical(field, read):
             items = items[len(read) :]
         if items:
@@ -89,7 +90,7 @@ class List(Reducer):
                 before,
                 after,
                 seen=change.seen,
-                rules=RULES,
+                rules=self.rules,
                 hunks_of=hunks_of,
                 own=change.own,
             )
@@ -107,15 +108,20 @@ class List(Reducer):
                 sequence = sequence.only(look.included)
             if sequence is None or not sequence.is_alive():
                 return [] if look.entries(cell.get(None, ())) else ABSENT
-            return [decode(item) for item in _items(sequence)]
+            return self.shown(look, field, path, public, sequence)
 
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
         return shown(look, cell)
 
+    def shown(self, look: Look, field: Field, path: Path, public: tuple[str, ...], sequence: Sequence) -> list[Any]:
+        """The items of a sequence, as values."""
+        return [decode(item) for item in self.items(sequence)]
 
-def _items(sequence: Sequence) -> tuple[bytes, ...]:
-    return layout(sequence, sequence.analysed(RULES, analyse), "", RULES.unit).content(())  # type: ignore[no-any-return]
+    def items(self, sequence: Sequence) -> tuple[bytes, ...]:
+        """The items of a sequence, as JSON."""
+        visible = layout(sequence, sequence.analysed(self.rules, analyse), "", self.rules.unit)
+        return visible.content(())  # type: ignore[no-any-return]
 
 
 def _canonical(field: Field, items: tuple[bytes, ...]) -> list[bytes]:

@@ -15,11 +15,22 @@ from concordant.kinds.look import read_parts
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.scalar import Scalar, shown_value
 from concordant.kinds.shape import check_node
-from concordant.tree import PARKED, Change, Path
+from concordant.kinds.tree import (
+    CONTENTS,
+    NODE,
+    OpenTree,
+    Tree,
+    has_contents,
+    node_field,
+    note_contents,
+    part_field,
+    with_contents,
+)
+from concordant.tree import PARKED, Change, Path, leaf_at
 from concordant.tree.parts import stamps_below
 from concordant.values import ABSENT, encode
 
-__all__ = ["OPEN", "OpenRecord", "Record", "field_at", "open_field", "public_path", "split_slot"]
+__all__ = ["OPEN", "OPEN_TREE", "OpenRecord", "Record", "field_at", "open_field", "public_path", "split_slot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,7 @@ class Record(Kind):
         if self.optional:
             change.enter(path)
         for name, item in value.items():
-            part = self.field(field, name)
+            part = self.written(change, path, field, name)
             if change.apart:
                 change.turn_to(path, name)
             part.kind.contribute(change, part, (*path, part.slot), item)
@@ -60,7 +71,7 @@ class Record(Kind):
                 change.touch(path)
         base = base or {}
         for name, item in value.items():
-            part = self.field(field, name)
+            part = self.written(change, path, field, name)
             if change.apart:
                 change.turn_to(path, name)
             if name in base:
@@ -104,6 +115,13 @@ class Record(Kind):
             return None if self.optional else ABSENT
         return shown(look, cell)
 
+    def below(self, field: Field, part: str) -> tuple[str, Field] | None:
+        if part == PARKED:
+            return None
+        tag, name = split_slot(part)
+        known = field.fields.get(name)
+        return name, known if known is not None and known.tag == tag else open_field(name, tag)
+
     def check(self, field: Field, cell: Any) -> None:
         def fields(cell: Any) -> None:
             for slot, part in cell.items():
@@ -117,6 +135,10 @@ class Record(Kind):
 
     def field(self, field: Field, name: str) -> Field:
         """The field with this name."""
+        return field.fields[name]
+
+    def written(self, change: Change, path: Path, field: Field, name: str) -> Field:
+        """The same, for a write."""
         return field.fields[name]
 
     def parts(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> dict[str, Any]:
@@ -135,7 +157,13 @@ class Record(Kind):
 
 @dataclass(frozen=True, slots=True)
 class OpenRecord(Record):
-    """A record without a model: every field is a ``Scalar``. Contested, it shows what was agreed on, else the first."""
+    """A record without a model: every field is a ``Scalar``. Contested, it shows what was agreed on, else the first.
+
+    Args:
+        deep: whether dicts and lists in it merge as in a ``Tree``. What is stored so merges so in any case.
+    """
+
+    deep: bool = False
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         value = Record.read(self, look, field, path, public, cell)
@@ -150,31 +178,43 @@ class OpenRecord(Record):
         found: dict[str, list[Option]] = {}
         quiet = Look("update", look.included)
         for slot in look.keys(cell):
-            if slot != PARKED:
-                part = self.stored(slot)
+            if slot != PARKED and not slot.startswith(CONTENTS):
+                part = with_contents(quiet, (), (), cell, self.stored(slot))
                 inner = part.kind.read(quiet, part, (), (), cell[slot])
                 if inner is not ABSENT:
                     found.setdefault(part.name, []).append(Option(encode(inner), stamps_below(cell[slot])))
         for name, options in found.items():
             if len(options) > 1:
                 options.sort(key=lambda option: order_of(option.stamps[0]) if option.stamps else (0.0, "", 0))
-                home, shown = open_field(name, "scalar"), encode(value[name])
+                home, shown = self.field(field, name), encode(value[name])
                 place = (*path, home.slot)
                 look.contests.append(Contest((*public, name), place, "schema", "", shown, tuple(options), home))
 
     def field(self, field: Field, name: str) -> Field:
+        return node_field(name, "list", True) if self.deep else open_field(name, "scalar")
+
+    def written(self, change: Change, path: Path, field: Field, name: str) -> Field:
+        if self.deep or has_contents(leaf_at(change.tree, path) or (), name):
+            return node_field(name, "list", True)
         return open_field(name, "scalar")
 
     def stored(self, slot: str) -> Field:
         """The field that is stored under a key of the tree."""
         tag, name = split_slot(slot)
-        return open_field(name, tag)
+        return node_field(name, "list", True) if self.deep and tag == "scalar" else open_field(name, tag)
+
+    def below(self, field: Field, part: str) -> tuple[str, Field] | None:
+        return None if part == PARKED else (split_slot(part)[1], self.stored(part))
 
     def parts(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> dict[str, Any]:
+        note_contents(look, path, cell)
+
         def part_of(slot: str) -> tuple[str, Field] | None:
-            if slot == PARKED:
+            if slot == PARKED or slot.startswith(CONTENTS):
                 return None
             part = self.stored(slot)
+            if part.tag == "scalar":
+                part = with_contents(look, path, public, cell, part)
             return part.name, part
 
         here = look.here
@@ -199,7 +239,10 @@ class OpenRecord(Record):
 
 def _is_mixed(slots: Iterable[str | None]) -> bool:
     """Whether something is stored as a model would, where there is none."""
-    return not all(slot is None or slot == PARKED or slot.startswith("scalar:") for slot in slots)
+    return not all(slot is None or slot == PARKED or slot.startswith(_UNMIXED) for slot in slots)
+
+
+_UNMIXED = (NODE, *CONTENTS)
 
 
 class _OpenScalar(Scalar):
@@ -226,6 +269,9 @@ def open_field(name: str, tag: str) -> Field:
 
     if tag == "scalar":
         return Field(name, _OPEN_SCALAR, tag)
+    part = part_field(f"{tag}:{name}", OpenTree())
+    if part is not None:
+        return part[1]
     outer, _, inner = tag.partition("[")
     child = open_field("", inner[:-1]) if inner else None
     kinds: dict[str, Kind] = {
@@ -236,6 +282,7 @@ def open_field(name: str, tag: str) -> Field:
         "counter": Counter(),
         "list": List(),
         "record": OpenRecord(),
+        "tree": Tree(),
     }
     return Field(name, kinds[outer], tag, child=child)
 
@@ -255,41 +302,33 @@ def stored_field(name: str, tag: str) -> Field:
 OPEN = Field("", OpenRecord(), "record")
 """The field of a document without a model."""
 
+OPEN_TREE = Field("", OpenRecord(deep=True), "record")
+"""The same where dicts and lists in it merge as in a ``Tree``."""
+
 
 def field_at(root: Field, path: Path) -> Field:
     """The field that a tree path leads to or into."""
     field = root
     for part in path:
-        if isinstance(field.kind, Record):
-            if part is None or part == PARKED:
-                return field
-            tag, name = split_slot(part)
-            declared = None if isinstance(field.kind, OpenRecord) else field.fields.get(name)
-            field = declared if declared is not None and declared.tag == tag else open_field(name, tag)
-        elif field.child is not None and part is not None:
-            field = field.child
-        else:
+        below = field.kind.below(field, part) if part is not None else None
+        if below is None:
             return field
+        field = below[1]
     return field
 
 
 def public_path(root: Field, path: Path) -> tuple[str, ...]:
     """The path as users see it: names of fields and keys, nothing of how kinds store what is below them."""
+    if path and path[0] == PARKED:
+        return tuple(json.loads(path[1] or "[]"))
     result: list[str] = []
     field = root
     for part in path:
-        if part is None:
+        below = field.kind.below(field, part) if part is not None else None
+        if below is None:
             break
-        if isinstance(field.kind, Record):
-            if part == PARKED:
-                return tuple(json.loads(path[1] or "[]"))
-            result.append(split_slot(part)[1])
-            field = field_at(field, (part,))
-        elif field.child is not None:
-            result.append(part)
-            field = field.child
-        else:
-            break
+        result.append(below[0])
+        field = below[1]
     return tuple(result)
 
 

@@ -6,15 +6,44 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from concordant.causal import Entry, Register
-from concordant.kinds.base import Contest, Field, Kind, Look, anchor_of
-from concordant.kinds.look import Weighed
+from concordant.causal import Agreed, Entry, Register
+from concordant.kinds.base import Contest, Field, Kind, Look, Option, anchor_of
+from concordant.kinds.look import Group, Weighed
 from concordant.kinds.policies import POLICIES, Priority
 from concordant.kinds.shape import check_register
 from concordant.tree import Change, Path, are_different
-from concordant.values import ABSENT, decode, encode, same
+from concordant.values import ABSENT, JSON, decode, encode, same
 
-__all__ = ["Scalar"]
+__all__ = ["Says", "Scalar"]
+
+
+class Says:
+    """What the entries of a register say: each its own value."""
+
+    __slots__ = ()
+
+    def value(self, text: JSON | None) -> Any:
+        """The value; ``ABSENT`` if the entry is a deletion."""
+        return ABSENT if text is None else decode(text)
+
+    def agreed(self, base: Agreed | None) -> JSON | object:
+        """The JSON of what stood before a disagreement; ``ABSENT`` if nothing did."""
+        return ABSENT if base is None or base.value is None else base.value
+
+    def options(self, weighed: Weighed) -> tuple[Option, ...]:
+        """The contenders."""
+        return weighed.options()
+
+    def reason(self, values: Sequence[list[Entry]]) -> str:
+        """Why different values are asked about."""
+        return "scalar"
+
+    def is_told(self, values: Sequence[list[Entry]]) -> bool:
+        """Whether the entries tell all that is different."""
+        return True
+
+
+AS_STORED = Says()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +89,42 @@ class Scalar(Kind):
         register: Register = look.entries(cell)
         if len(register) < 2:
             return decode(register[0].value) if register and register[0].value is not None else ABSENT
+        return self.read_several(look, field, path, public, register, AS_STORED)
+
+    def read_several(
+        self, look: Look, field: Field, path: Path, public: tuple[str, ...], register: Register, says: Says
+    ) -> Any:
+        """The value of a register of several entries, as what they say is.
+
+        Args:
+            register: the entries that the reading takes into account.
+        """
         weighed = look.weighed(register, field.canon)
-        groups: Sequence[list[Entry]] = list(weighed.groups.values())
+        groups: list[Group] = list(weighed.groups.values())
         if len(groups) == 1:
-            return shown_value(groups[0])
-        deleted = None in weighed.groups
-        values = weighed.standing() if deleted else groups
-        if deleted and look.on_delete != "escalate":
+            return says.value(groups[0][0].value)
+        values = weighed.standing()
+        if len(values) < len(groups) and look.on_delete != "escalate":
             look.settled.append((public, look.on_delete))
             if look.on_delete == "delete":
                 return ABSENT
-            groups, deleted = values, False
+            groups = values
             if len(groups) == 1:
-                return shown_value(groups[0])
-        winner = self._settle(weighed, groups, field) if not deleted else None
+                return says.value(groups[0][0].value)
+        winner = self._settle(weighed, groups, field) if len(values) == len(groups) else None
         if winner is not None:
             look.settled.append((public, self.policy_name()))
-            return shown_value(winner)
-        base = weighed.base
-        reason = "delete" if deleted else "scalar"
-        shown_base = ABSENT if base is None or base.value is None else base.value
-        contest = Contest(public, path, reason, anchor_of(base), shown_base, weighed.options(), field, weighed.digest)
-        look.contests.append(contest)
+            return says.value(winner[0].value)
+        reason = "delete" if len(values) < len(groups) else says.reason(values)
+        base, digest = says.agreed(weighed.base), weighed.digest if says.is_told(values) else None
+        options = says.options(weighed)
+        look.contests.append(Contest(public, path, reason, anchor_of(weighed.base), base, options, field, digest))
         if len(values) == 1:
-            return shown_value(values[0])
+            return says.value(values[0][0].value)
         if self.provisional != "agreed":
             chosen = POLICIES[self.provisional](values, field.rank)
-            return shown_value(chosen or values[0])
-        return self.otherwise(values, field) if shown_base is ABSENT else decode(shown_base)  # type: ignore[arg-type]
+            return says.value((chosen or values[0])[0].value)
+        return self.otherwise(values, field) if base is ABSENT else decode(base)  # type: ignore[arg-type]
 
     def otherwise(self, groups: Sequence[list[Entry]], field: Field) -> Any:
         """What is shown while contenders disagree that agreed on nothing before."""

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence as Items, Set
 from dataclasses import dataclass, field as dataclass_field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from concordant.causal import Entry, SeenBy, Stamp, VersionVector, dot_of, seen_everything
+from concordant.causal import Entry, Register, SeenBy, Stamp, VersionVector, dot_of, seen_everything
 from concordant.kinds import Contest, Counter, Field, Scalar
 from concordant.kinds.base import reading
 from concordant.kinds.record import OpenRecord, field_at, split_slot
+from concordant.kinds.tree import CONTENTS
 from concordant.record.defaults import with_defaults
 from concordant.record.drift import Fit, adapted
 from concordant.record.leases import living, with_dead
@@ -19,6 +20,7 @@ from concordant.record.record import Record
 from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, PRESENT, Change, Leaf, LeafChange, Path, Tree, leaf_at, leaves, place_leaf, restored
+from concordant.tree.parts import replaced_what_was_seen
 from concordant.values import ABSENT, REMOVED
 
 __all__ = ["Applied", "Earlier", "Write", "apply", "without"]
@@ -140,6 +142,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         covering=covering,
         own=write.own,
         adding=write.mode == "add",
+        replacing=write.replaces_all,
         apart=write.apart,
         unseen=record.is_news,
     )
@@ -202,7 +205,7 @@ def _remove_left_out(change: Change, write: Write) -> None:
     """What a put of an undeclared document leaves out goes away, as far as its writer has seen it."""
     gone = False
     for slot in change.keys(()):
-        if slot == PARKED:
+        if slot == PARKED or slot.startswith(CONTENTS):
             continue
         tag, name = split_slot(slot)
         if name in write.values or name in write.leave or (write.base is not None and name not in write.base):
@@ -211,12 +214,19 @@ def _remove_left_out(change: Change, write: Write) -> None:
         if tag != "scalar":
             gone = change.delete(place) or gone
             continue
-        entries = change.register(place)
-        if any(entry.value is not None and write.seen(entry.stamp) for entry in entries):
+        if _was_there(change.register(place), write):
             change.replace(place, None)
             gone = True
     if gone:
         change.touch(())
+
+
+def _was_there(register: Register, write: Write) -> bool:
+    """Whether a value stands that the writer of a put had read or seen, or one that has replaced such a value."""
+    standing = tuple([entry for entry in register if entry.value is not None])
+    if write.base is not None:
+        return bool(standing)
+    return any(write.seen(entry.stamp) for entry in standing) or replaced_what_was_seen(standing, write.seen)
 
 
 def _close_parked(change: Change, write: Write) -> None:
@@ -253,12 +263,15 @@ def _decide(change: Change, write: Write, root: Field) -> None:
         else:
             contest.field.kind.edit(change, contest.field, contest.place, current, value)
         return
-    if contest.reason in ("scalar", "text", "delete"):
-        assert contest.field is not None
+    assert contest.field is not None
+    if contest.reason in ("scalar", "text", "delete") or contest.field.kind.asks_type:
         contest.field.kind.decide(change, contest, ABSENT if value is REMOVED else value)
-        return
-    field = contest.field
-    assert field is not None
+    else:
+        _decide_stored(change, contest, contest.field, value, root)
+
+
+def _decide_stored(change: Change, contest: Contest, field: Field, value: Any, root: Field) -> None:
+    """Decides about values that are not such as the model makes."""
     if contest.reason == "type":
         _clear_parked(change, root, contest.path)
     elif contest.reason == "schema":

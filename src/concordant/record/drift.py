@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from concordant.causal import Stamp, VersionVector, images_known, order_of
 from concordant.kinds import Contest, Field, List, Look, Option, Set
-from concordant.kinds.conversion import Fit, converted, places_of, refitted
+from concordant.kinds.conversion import Fit, converted, nodes_of, places_of, refitted
 from concordant.kinds.keyed import key_of
 from concordant.kinds.record import OpenRecord, Record as RecordKind, split_slot, stored_field
+from concordant.kinds.tree import CONTENTS, NODE, has_contents, is_literal, standing, with_contents
 from concordant.tree import PARKED, Path, Tree
 from concordant.tree.parts import stamps_below
 from concordant.values import ABSENT, decode, encode
@@ -50,7 +51,9 @@ def former_names(root: Field) -> frozenset[str]:
 
 
 def _adapted(cell: Any, field: Field, path: Path, public: tuple[str, ...], fit: Fit, moves: list[Any]) -> Any:
-    if not isinstance(cell, dict) or isinstance(field.kind, OpenRecord):
+    if isinstance(field.kind, OpenRecord):
+        return _nodes_adapted(cell, path, moves) if field.kind.deep else cell
+    if not isinstance(cell, dict):
         return cell
     if isinstance(field.kind, RecordKind):
         return _fields_adapted(cell, field, path, public, fit, moves)
@@ -62,6 +65,28 @@ def _adapted(cell: Any, field: Field, path: Path, public: tuple[str, ...], fit: 
         for key, node in cell.items()
     }
     return parts if any(parts[key] is not node for key, node in cell.items()) else cell
+
+
+def _nodes_adapted(cell: Tree, path: Path, moves: list[Any]) -> Tree:
+    """What no model describes, with dicts and lists as a ``Tree`` stores them."""
+    result = cell
+    for slot, part in cell.items():
+        if slot is None or slot == PARKED or slot.startswith(CONTENTS):
+            continue
+        tag, name = split_slot(slot)
+        others = [other for other in cell if other and other != slot and split_slot(other)[1] == name]
+        if others or (tag == "scalar" and not _holds_container(part)):
+            continue
+        place = _place((*path, f"{NODE}{name}"))
+        nodes = nodes_of(stored_field(name, tag), part, place)
+        if nodes is not None:
+            moves.append((_place((*path, slot)), place))
+            result = {**{other: inner for other, inner in result.items() if other != slot}, **nodes}
+    return result
+
+
+def _holds_container(register: Any) -> bool:
+    return any(entry.value is not None and is_literal(entry.value) for entry in register)
 
 
 def _fields_adapted(cell: Tree, field: Field, path: Path, public: tuple[str, ...], fit: Fit, moves: list[Any]) -> Tree:
@@ -76,13 +101,14 @@ def _fields_adapted(cell: Tree, field: Field, path: Path, public: tuple[str, ...
         if node is not None:
             node = _adapted(node, part, (*path, part.slot), (*public, part.name), fit, moves)
         if node is not before:
-            result = {slot: inner for slot, inner in result.items() if slot != origin}
+            gone = {origin, *(f"{start}{split_slot(origin)[1]}" for start in CONTENTS)} if origin else ()
+            result = {slot: inner for slot, inner in result.items() if slot not in gone}
             result[part.slot] = node
     return result
 
 
 def _part(
-    cell: Tree, part: Field, strangers: Mapping[str, Field], path: Path, public: tuple[str, ...], fit: Fit
+    cell: Tree, part: Field, strangers: Strangers, path: Path, public: tuple[str, ...], fit: Fit
 ) -> tuple[Any, str | None]:
     """The cell of a field, and the slot that it was converted from, if it was."""
     here = (*public, part.name)
@@ -90,8 +116,8 @@ def _part(
     own = cell.get(part.slot)
     if own is None:
         if len(strangers) == 1:
-            ((slot, old),) = strangers.items()
-            node = converted(old, part, cell[slot], here, place, fit)
+            ((slot, (old, stored)),) = strangers.items()
+            node = converted(old, part, stored, here, place, fit)
             if node is not None:
                 return node, slot
         return None, None
@@ -99,20 +125,26 @@ def _part(
     return (own, None) if node is None else (node, part.slot)
 
 
-def _strangers(cell: Tree, field: Field) -> dict[str, dict[str, Field]]:
-    """By field: what stands in a record under another kind or name than the model's, by slot."""
+Strangers: TypeAlias = Mapping[str, tuple[Field, Any]]
+"""What stands under another kind or name than the model's, by slot: the field it was written as, and its cell."""
+
+
+def _strangers(cell: Tree, field: Field) -> dict[str, Strangers]:
+    """By field: what stands in a record under another kind or name than the model's."""
     homes = {name: part for part in field.fields.values() for name in (part.name, *part.former)}
-    found: dict[str, dict[str, Field]] = {}
+    found: dict[str, dict[str, tuple[Field, Any]]] = {}
     for slot, node in cell.items():
-        if slot is None or slot == PARKED:
+        if slot is None or slot == PARKED or slot.startswith(CONTENTS):
             continue
         tag, name = split_slot(slot)
         part = homes.get(name)
-        if part is not None and part.slot != slot:
-            old = stored_field(name, tag)
-            if _options(old, node):
-                found.setdefault(part.name, {})[slot] = old
-    return found
+        if part is not None and (part.slot != slot or has_contents(cell, name)):
+            old, stored = stored_field(name, tag), node
+            if tag == "scalar" and has_contents(cell, name):
+                old, stored = standing(cell, name) or (with_contents(Look(), (), (), cell, old), node)
+            if _options(old, stored):
+                found.setdefault(part.name, {})[slot] = (old, stored)
+    return found  # type: ignore[return-value]
 
 
 def _place(path: Path) -> str:
@@ -191,10 +223,10 @@ class _Fitting:
         return {key: item for key, item in parts.items() if item is not ABSENT}
 
     def _stranger(
-        self, field: Field, cell: Tree, others: Mapping[str, Field], path: Path, public: tuple[str, ...], own: Any
+        self, field: Field, cell: Tree, others: Strangers, path: Path, public: tuple[str, ...], own: Any
     ) -> Any:
         """Asks about what is stored under another kind or name; it is shown where it fits and nothing else is there."""
-        options = [option for slot, old in others.items() for option in _options(old, cell[slot])]
+        options = [option for old, stored in others.values() for option in _options(old, stored)]
         if own is not ABSENT:
             options.append(Option(encode(own), stamps_below(cell.get(field.slot, {}))))
         elif len(options) == 1 and options[0].value is not None:

@@ -3,6 +3,15 @@
 from concordant.schema.differences import untouched_left_out
 from concordant.schema.fidelity import form_within
 from concordant.schema.parts import part_of
-from concordant.schema.schema import OPEN_SCHEMA, Compiled, Schema, compile_schema
+from concordant.schema.schema import OPEN_SCHEMA, OPEN_TREE_SCHEMA, Compiled, Schema, compile_schema
 
-__all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema", "form_within", "part_of", "untouched_left_out"]
+__all__ = [
+    "OPEN_SCHEMA",
+    "OPEN_TREE_SCHEMA",
+    "Compiled",
+    "Schema",
+    "compile_schema",
+    "form_within",
+    "part_of",
+    "untouched_left_out",
+]

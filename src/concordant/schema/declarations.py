@@ -15,7 +15,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault
-from concordant.kinds import POLICIES, Counter, Field, Kind, List, Map, Priority, Record, Scalar, Set, Text
+from concordant.kinds import POLICIES, Counter, Field, Kind, List, Map, Priority, Record, Scalar, Set, Text, Tree
 from concordant.schema.annotations import (
     adapter_of,
     element_of,
@@ -48,7 +48,15 @@ __all__ = ["NATURAL", "fields_of"]
 
 NATURAL: dict[str, Callable[[], Any]] = {
     kind.name: natural
-    for kind, natural in ((Set, list), (Map, dict), (Text, str), (Counter, int), (List, list), (Record, dict))
+    for kind, natural in (
+        (Set, list),
+        (Map, dict),
+        (Text, str),
+        (Counter, int),
+        (List, list),
+        (Record, dict),
+        (Tree, dict),
+    )
 }
 """What a field of a kind (by its name) holds when it was never written and declares no default."""
 
@@ -461,6 +469,23 @@ def _list(
     return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
 
 
+def _tree(
+    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+) -> Field | None:
+    origin, arguments = get_origin(annotation) or annotation, get_args(annotation) or (str, Any)
+    if kind.lists not in ("list", "set", "scalar"):
+        faults.append(Fault(path, f"unknown lists={kind.lists!r}", 'Use "list", "set" or "scalar"'))
+    if origin not in _DICTS or arguments[0] is not str:
+        mend = f"Tree() takes dict[str, ...] of free JSON; what fits: {hint(annotation)}"
+        faults.append(_misfit(path, kind, annotation, mend))
+        return None
+    if any(is_state_model(member) for member in members_of(annotation)):
+        mend = "Use Map(), whose values merge field by field as their model declares"
+        faults.append(Fault(path, f"Tree() on {type_name(annotation)}, whose kinds would say nothing", mend))
+        return None
+    return Field(name, kind, kind.tag(), checked=checked)
+
+
 _CHECKS: dict[str, Callable[..., Field | None]] = {
     Scalar.name: _scalar,
     Set.name: _set,
@@ -468,4 +493,5 @@ _CHECKS: dict[str, Callable[..., Field | None]] = {
     Text.name: _text,
     Counter.name: _counter,
     List.name: _list,
+    Tree.name: _tree,
 }

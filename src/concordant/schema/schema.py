@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
-from concordant.kinds import OPEN, Counter, Field, Map, Record, Scalar, Set
+from concordant.kinds import OPEN, OPEN_TREE, Counter, Field, Map, OpenRecord, Record, Scalar, Set
 from concordant.kinds.base import default_says_something
 from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
 from concordant.schema.declarations import NATURAL, fields_of
@@ -28,7 +28,7 @@ from concordant.schema.spelling import needs_spelling, spelling_of
 from concordant.schema.steps import field_of, steps_to
 from concordant.values import ABSENT, Unstorable, check_numbers, decode, encode, same
 
-__all__ = ["OPEN_SCHEMA", "Compiled", "Schema", "compile_schema"]
+__all__ = ["OPEN_SCHEMA", "OPEN_TREE_SCHEMA", "Compiled", "Schema", "compile_schema"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Compiled:
         self.on_invalid = schema.on_invalid if schema else "escalate"
         self.renamed = schema.renamed if schema else {}
         self.declared = schema is not None
+        self.adapts = self.declared or (isinstance(root.kind, OpenRecord) and root.kind.deep)
         self.checked = root.checked
         if schema is not None:
             self._prepare(schema.model, root)
@@ -358,6 +359,8 @@ class Compiled:
 
     def fit(self, path: tuple[str, ...], value: Any) -> Any:
         """A stored value in the form in which a write of it at a path is stored; ``ABSENT`` if it would not do."""
+        if not self.declared:
+            return value
         steps = steps_to(self.root, path)
         if steps is None:
             return ABSENT
@@ -607,3 +610,5 @@ def _take(value: dict[str, Any], path: tuple[str, ...]) -> Any:
 
 
 OPEN_SCHEMA = Compiled(None, OPEN)
+OPEN_TREE_SCHEMA = Compiled(None, OPEN_TREE)
+"""That of a namespace without a model where dicts and lists merge as in a ``Tree``."""

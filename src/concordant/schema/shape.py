@@ -7,20 +7,38 @@ remembers the shape of each model that it was written under, by the model's fing
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from concordant.kinds import Counter, Field, Kind, List, Map, OpenRecord, Record, Scalar, Set, Text
+from concordant.kinds import (
+    OPEN,
+    OPEN_TREE,
+    Counter,
+    Field,
+    Kind,
+    List,
+    Map,
+    OpenRecord,
+    Record,
+    Scalar,
+    Set,
+    Text,
+    Tree,
+)
 from concordant.kinds.record import stored_field
 from concordant.values import canonical
 
 __all__ = ["are_alike", "root_of", "shape_of"]
 
+_DEEP = '{"tag":"tree"}'
+"""The shape of no model, where dicts and lists merge as in a ``Tree``."""
+
 
 def shape_of(root: Field) -> str:
     """The shape of a compiled model; empty for that of no model."""
     if isinstance(root.kind, OpenRecord):
-        return ""
+        return _DEEP if root.kind.deep else ""
     return json.dumps(_dump(root), sort_keys=True, separators=(",", ":"))
 
 
@@ -34,23 +52,27 @@ def root_of(shape: str, present: Field) -> Field:
         present: that of the present model, from which is taken how values of a type compare where the kind is the
             same.
     """
-    if not shape:
-        from concordant.kinds import OPEN
-
-        return OPEN
+    if not shape or shape == _DEEP:
+        return OPEN_TREE if shape else OPEN
     return _load("", _parsed(shape), present)
 
 
-def are_alike(shape: str, present: Field, names: Any) -> bool:
-    """Whether fields of these names merge under the present model as under one with this shape."""
-    before = _parsed(shape).get("fields", {}) if shape else None
-    for name in names:
+def are_alike(shape: str, present: Field, value: Mapping[str, Any]) -> bool:
+    """Whether a document's value merges under the present model as under one with this shape."""
+    before = _parsed(shape).get("fields") if shape else None
+    is_deep = isinstance(present.kind, OpenRecord) and present.kind.deep
+    for name, part in value.items():
         field = present.fields.get(name)
-        now: dict[str, Any] = {"tag": "scalar"} if field is None else _dump(field)
-        then = {"tag": "scalar"} if before is None else before.get(name)
+        now = _open_part(is_deep, part) if field is None else _dump(field)
+        then = _open_part(shape == _DEEP, part) if before is None else before.get(name)
         if then is None or (field is None and present.fields) or then != now:
             return False
     return True
+
+
+def _open_part(deep: bool, value: Any) -> dict[str, Any]:
+    """How a field of no model merges."""
+    return {"tag": "node" if deep and isinstance(value, (dict, list)) else "scalar"}
 
 
 @lru_cache(maxsize=256)
@@ -66,6 +88,8 @@ def _dump(field: Field) -> dict[str, Any]:
         node["separator"] = kind.separator
     if isinstance(kind, Set) and kind.by is not None:
         node["by"] = kind.by
+    if isinstance(kind, Tree):
+        node["lists"] = kind.lists
     if field.canon is not canonical:
         node["own"] = True  # values compare in a way of their own
     if isinstance(kind, Counter) and field.checked:
@@ -100,6 +124,7 @@ def _kind(node: dict[str, Any]) -> Kind:
         return Set(by=node["by"])
     kinds: dict[str, Kind] = {
         "scalar": Scalar(), "set": Set(), "map": Map(), "counter": Counter(), "list": List(), "record": Record(),
+        "tree": Tree(node.get("lists", "list")),
     }  # fmt: skip
     found = kinds.get(sort)
     if found is None:

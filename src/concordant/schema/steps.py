@@ -47,6 +47,8 @@ def steps_to(root: Field, path: tuple[str, ...]) -> list[Step] | None:
             holder = field.fields.get(by)
             identity = part if holder is None or holder.accepts(part) else decode(part.encode())
             steps.append(Step(part, by, identity))
+        elif field.kind.is_free:
+            steps.append(Step(part))
         else:
             return None
     return steps

@@ -242,7 +242,7 @@ class _Weighing:
             writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
         made = _Sides()
         for runs in writers.values():
-            able = made.near([(self._key(run), self._text(run) == "") for run in runs])
+            able = made.near([(self._key(run), not self._text(run)) for run in runs])
             home = next((side for side in able if all(self._joins(run, side) for run in runs)), None)
             if home is None:
                 home = made.begin()
@@ -428,5 +428,8 @@ def _count_once(units: list[str], all_there_is: int) -> bool:
     return len(units) == all_there_is or any(not u[0].isspace() and any(map(str.isalnum, u)) for u in units)
 
 
-def _plain(pieces: Iterable[Piece]) -> str:
-    return "".join(str(piece.content) for piece in pieces).strip()
+def _plain(pieces: Iterable[Piece]) -> Any:
+    contents = [piece.content for piece in pieces]
+    if all(isinstance(content, str) for content in contents):
+        return "".join(map(str, contents)).strip()
+    return [item for content in contents for item in content]

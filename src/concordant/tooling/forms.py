@@ -15,8 +15,9 @@ from pydantic import (
     WrapValidator,
     create_model,
 )
+from pydantic_core import to_jsonable_python
 
-from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set, Text
+from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set, Text, Tree
 from concordant.schema.annotations import without_none
 from concordant.schema.declarations import NATURAL
 from concordant.schema.models import fields_in
@@ -253,6 +254,74 @@ class MapPart(Part):
         return (before, after) if before else None
 
 
+class TreePart(Part):
+    """Free JSON: values to set at their paths, paths to remove."""
+
+    adds = "Values to set, each at its path of keys from the top down; all else stays as it is."
+    shrinks = True
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.entry = create_model(
+            f"{self.title}Entry",
+            __config__=SETTINGS,
+            path=(list[str], Argument(description="The keys from the top down.", min_length=1)),
+            value=(
+                Annotated[Any, Portable()],
+                Argument(description="Any JSON value; an object is all there is."),
+            ),
+        )
+
+    def value(self) -> Any:
+        return list_of(self.entry)
+
+    def removed(self) -> Any:
+        return list[str]
+
+    def says_removes(self) -> str:
+        return f"Paths to remove from {self.label}, each as the keys from the top down."
+
+    def contribution(self, given: Any) -> Any:
+        return ABSENT
+
+    def difference(self, given: Any, seen: Any, path: tuple[Any, ...], remarks: Remarks) -> Difference | None:
+        known = seen if isinstance(seen, dict) else {}
+        before, after = {}, dict(known)
+        for entry in self.asked(given, self.gives):
+            after = _with(after, entry.path, to_jsonable_python(entry.value))
+            before[entry.path[0]] = known.get(entry.path[0], ABSENT)
+        for gone in self.asked(given, self.removes):
+            rest = _without(after, gone)
+            if rest is ABSENT:
+                remarks.missing(path, self.name, "paths", gone)
+                continue
+            after = rest
+            before[gone[0]] = known[gone[0]]
+        if not before:
+            return None
+        changed = {name: after[name] for name in before if name in after}
+        return {name: item for name, item in before.items() if item is not ABSENT}, changed
+
+
+def _with(value: Any, path: list[str], part: Any) -> Any:
+    """Nested dicts with another value at a path."""
+    if not path:
+        return part
+    holder = value if isinstance(value, dict) else {}
+    return {**holder, path[0]: _with(holder.get(path[0], ABSENT), path[1:], part)}
+
+
+def _without(value: Any, path: list[str]) -> Any:
+    """Nested dicts without a path; ``ABSENT`` if there is none."""
+    if not isinstance(value, dict) or not path or path[0] not in value:
+        return ABSENT
+    rest = {name: item for name, item in value.items() if name != path[0]}
+    if len(path) == 1:
+        return rest
+    below = _without(value[path[0]], path[1:])
+    return ABSENT if below is ABSENT else {**value, path[0]: below}
+
+
 def taken_apart(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     """A type, and what is declared about it."""
     if get_origin(annotation) is not Annotated:
@@ -281,4 +350,5 @@ _PARTS: dict[str, type[Part]] = {
     Text.name: TextPart,
     Map.name: MapPart,
     Record.name: RecordPart,
+    Tree.name: TreePart,
 }

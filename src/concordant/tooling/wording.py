@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from concordant.errors import Fault
 from concordant.kinds import Counter, Field, Scalar, Text
+from concordant.kinds.tree import is_inside
 from concordant.tooling.handles import handle_of
 from concordant.tooling.quoting import dotted, is_short, on_one_line, quoted, shortened
 from concordant.values import ABSENT
@@ -153,11 +154,12 @@ def _uncontested(part: Any, escalations: Sequence[Escalation]) -> Any:
 
 def _subject(escalation: Escalation, what: str) -> str:
     place = dotted(escalation.path, f"the whole {what}")
+    types = "values of different types" if is_inside(escalation.place) else "a value of the wrong type"
     return {
         "scalar": f"{place}: different values",
         "text": f"{place}: different rewrites of the words {shortened(escalation.base)}",
         "delete": f"{place}: deleted by one, changed by another",
-        "type": f"{place}: a value of the wrong type",
+        "type": f"{place}: {types}",
         "invalid": f"{place}: together these would break a rule of the model",
         "schema": f"{place}: stored as another kind than the model has now",
     }[escalation.reason]

@@ -53,6 +53,7 @@ class Change:
         covering: whether there is any deletion in the tree, or what one removed (``False`` saves looking for it).
         own: the origin of the writer's own writes, where what it edits is what it wrote without having read.
         adding: whether a contributed text or list is all new, and never what the writer read with more at its end.
+        replacing: whether a contributed dict or list of a ``Tree`` is all that is to be there.
         runs: how many runs and strikes of this write there are already.
         apart: which writes its writer had seen of single top-level fields, where that is not the same for all.
         unseen: tells of a place, the register there and what a writer has seen whether it is certain that it has seen
@@ -70,6 +71,7 @@ class Change:
         covering: bool = True,
         own: str | None = None,
         adding: bool = False,
+        replacing: bool = False,
         runs: int = 0,
         apart: Mapping[str, SeenBy] = _ALIKE,
         unseen: Callable[[Path, Register, SeenBy], bool] | None = None,
@@ -84,6 +86,7 @@ class Change:
         self.covering = covering
         self.own = own
         self.adding = adding
+        self.replacing = replacing
         self._unseen = unseen
         self.after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}

@@ -360,10 +360,19 @@ def _with_replaced(schema: Compiled, shown: Mapping[str, Any], seen: Mapping[str
         kind = schema.root.fields[name].kind if name in schema.root.fields else None
         if isinstance(kind, Map) and isinstance(value, dict):
             found[name] = {**value, **found.get(name, {})}
+        elif kind is not None and kind.is_free:
+            found[name] = _over(value, found.get(name, {}))
         elif isinstance(kind, Set) and isinstance(value, list):
             there = {_key(one, kind.by) for one in found.get(name, ())}
             found[name] = [*found.get(name, ()), *(one for one in value if _key(one, kind.by) not in there)]
     return found
+
+
+def _over(shown: Any, seen: Any) -> Any:
+    """What stands of a tree that was seen, with keys that were shown in it and are replaced since."""
+    if not isinstance(shown, dict) or not isinstance(seen, dict):
+        return seen
+    return {**shown, **{name: _over(shown.get(name), item) for name, item in seen.items()}}
 
 
 def _key(element: Any, by: str | None) -> bytes:

@@ -99,7 +99,8 @@ class DecisionPending(Pending):
 
     def _agreed(self, contest: Contest) -> Any:
         """What stands if all contenders are dismissed, as the present model has it."""
-        if contest.reason == "type" or contest.base is ABSENT or contest.base is None:
+        parked = contest.reason == "type" and not (contest.field is not None and contest.field.kind.asks_type)
+        if parked or contest.base is ABSENT or contest.base is None:
             return ABSENT
         base = decode(contest.base)  # type: ignore[arg-type]
         if contest.reason in ("schema", "invalid") and self.schema.declared:

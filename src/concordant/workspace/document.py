@@ -217,7 +217,10 @@ class Document:
 
 def mark_of(n: int, document: Document) -> Mark:
     """Returns what a read of a document, as it is after commit ``n``, lets its reader know."""
-    leave = frozenset([path[0] for path in document.contested if path]) if document.contested else _NONE
+    if not document.contested:
+        return Mark(n, document._body, _NONE, time=document._updated)
+    deep = document._schema.declared  # where no model is, a field may be left out with a contested part of it
+    leave = frozenset([path[0] for path in document.contested if path and (deep or len(path) == 1)])
     return Mark(n, document._body, leave, time=document._updated)
 
 

@@ -23,7 +23,8 @@ class Draft:
         self.base = base
         self.mark = mark
         if schema.declared:
-            self.object: Any = schema.build(base)
+            # Of a copy: a model shares what it does not look into, and that is changed in place.
+            self.object: Any = schema.build(decode(encode(base)))
             self.before: Any = schema.build(base) if schema.steady else _copied(self.object, schema, base)
         else:
             self.object = decode(encode(base))

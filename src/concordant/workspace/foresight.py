@@ -56,6 +56,8 @@ def _after(schema: Compiled, body: bytes, put_off: PutOff, written: bytes) -> by
     if put_off.replaces_all:
         if base is not shown and not alike(base, shown):
             return None
+        if schema.adapts and any(isinstance(part, (dict, list)) for part in (*shown.values(), *given.values())):
+            return None
         kept = {name: _scalar(given[name], old) for name, old in shown.items() if name in given}
         return _text({**kept, **{name: new for name, new in given.items() if name not in kept}})
     fields = schema.root.fields

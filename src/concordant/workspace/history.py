@@ -8,10 +8,11 @@ from typing import Any
 from concordant.causal import Register, Stamp, order_of
 from concordant.errors import HistoryExpiredError
 from concordant.escalation import when
-from concordant.kinds import Counter, Field, Set, Text
+from concordant.kinds import Counter, Field, List, Set, Text
 from concordant.kinds.folding import shares_of
 from concordant.kinds.list import RULES as LIST_RULES
 from concordant.kinds.record import field_at, public_path
+from concordant.kinds.tree import NODE, credited
 from concordant.record import Record
 from concordant.schema import Compiled
 from concordant.sequence.blame import spans
@@ -58,11 +59,19 @@ def _entry(row: Row, schema: Compiled, replica: str) -> HistoryEntry:
         paths: tuple[tuple[str, ...], ...] = tuple((name,) for name in value or ())
     else:
         changes = changes_of(row, schema, replica)
-        paths = tuple(dict.fromkeys(public_path(schema.root, change.path) for change in changes))
+        paths = _places(schema.root, [change.path for change in changes])
     place = (row.namespace, row.key)
     return HistoryEntry(
         row.n, when(row.time), row.agent, row.act, value, paths, row.origin, row.settled, *place, row.met
     )
+
+
+def _places(root: Field, changed: list[Path]) -> tuple[tuple[str, ...], ...]:
+    """The public paths of changes, without those of the dicts of a tree around them."""
+    found = [(public_path(root, path), path[-1]) for path in changed]
+    around = {public[:depth] for public, _ in found for depth in range(1, len(public))}
+    told = [public for public, last in found if public not in around or not (last or "").startswith(NODE)]
+    return tuple(dict.fromkeys(told))
 
 
 def state_at(
@@ -149,7 +158,7 @@ def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str
     if state is None:
         return {}
     record = expanded(state, schema, replica)
-    tree = tree_of(record, schema)
+    tree = credited(tree_of(record, schema))
     credits: dict[tuple[str, ...], list[tuple[Any, Credit]]] = {}
     for path, leaf in leaves(tree):
         if path[0] == PARKED or path[-1] is None:
@@ -189,7 +198,7 @@ def _place(field: Any, stamp: Stamp) -> tuple[Any, ...]:
 def _spans(schema: Compiled, path: Path, sequence: Sequence) -> Iterator[tuple[Any, Credit]]:
     kind = field_at(schema.root, path).kind
     text = isinstance(kind, Text)
-    rules = kind.rules if isinstance(kind, Text) else LIST_RULES
+    rules = kind.rules if isinstance(kind, (Text, List)) else LIST_RULES
     separator = kind.separator if isinstance(kind, Text) else ""
     analysis = sequence.analysed(rules, analyse)
     visible = layout(sequence, analysis, separator, rules.unit)

@@ -11,7 +11,7 @@ from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
 from concordant.limits import Limits
-from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
+from concordant.schema import OPEN_SCHEMA, OPEN_TREE_SCHEMA, Compiled, compile_schema
 from concordant.workspace.limiting import check_body, check_place
 from concordant.workspace.names import check_key, check_namespace, is_text
 
@@ -35,10 +35,11 @@ class Registry:
 
     def __init__(self, schemas: Mapping[tuple[str, ...], Any], undeclared: str, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        if not isinstance(undeclared, str) or undeclared not in ("merge", "reject"):
-            fault = Fault(("undeclared",), f"undeclared={told(undeclared)}", 'Use "merge" or "reject"')
+        if not isinstance(undeclared, str) or undeclared not in ("merge", "tree", "reject"):
+            fault = Fault(("undeclared",), f"undeclared={told(undeclared)}", 'Use "merge", "tree" or "reject"')
             raise SchemaError("Workspace", [fault])
         self._reject = undeclared == "reject"
+        self._open = OPEN_TREE_SCHEMA if undeclared == "tree" else OPEN_SCHEMA
         self._patterns: dict[tuple[str, ...], Compiled] = {}
         self._found: dict[tuple[str, ...], Compiled] = {}
         self._short: set[tuple[str, ...]] = set()  # namespaces that are not too long
@@ -90,7 +91,7 @@ class Registry:
         return self._models
 
     def find(self, namespace: tuple[str, ...]) -> Compiled:
-        """The schema of a namespace; ``OPEN_SCHEMA`` where none is declared."""
+        """The schema of a namespace; that of no model where none is declared."""
         try:
             found = self._found.get(namespace)
         except Exception:  # what cannot be hashed is no namespace
@@ -99,7 +100,7 @@ class Registry:
         if found is None:
             check_namespace(namespace)
             best = min((p for p in self._patterns if _matches(p, namespace)), key=_generality, default=None)
-            found = self._patterns[best] if best is not None else OPEN_SCHEMA
+            found = self._patterns[best] if best is not None else self._open
             if len(self._found) > 100_000:
                 self._found.clear()
             self._found[namespace] = found
@@ -109,7 +110,7 @@ class Registry:
         """The schemas that namespaces may have which go on after a prefix."""
         depth = len(prefix)
         declared = [s for p, s in self._patterns.items() if len(p) > depth and _matches(p[:depth], prefix)]
-        return [OPEN_SCHEMA, *declared]
+        return [self._open, *declared]
 
     def readable(self, namespace: tuple[str, ...], key: str) -> Compiled:
         """The schema, for a read.
@@ -151,9 +152,9 @@ class Registry:
             InvalidWriteError: the namespace has no schema and ``undeclared="reject"``.
         """
         found = self.readable(namespace, key)
-        if found is OPEN_SCHEMA and self._patterns:
+        if found is self._open and self._patterns:
             self._undeclared(namespace, key)
-        elif found is OPEN_SCHEMA and self._reject:
+        elif found is self._open and self._reject:
             raise _rejected(namespace, key, None)
         return found
 

@@ -124,12 +124,12 @@ def current_view(state: State, schema: Compiled, replica: str) -> View:
         _catch_up(state, schema.root, replica)
     if state.cache is None:
         state.foreseen = 0
-        alien = state.alien and schema.declared
+        alien = state.alien and schema.adapts
         state.cache = found = view(
             state,
             schema.root,
             on_delete=schema.on_delete,
-            fits=schema.fits if schema.checked or alien else None,
+            fits=schema.fits if schema.checked or (alien and schema.declared) else None,
             fit=schema.fit if alien else None,
         )
         if not found.drifts:
@@ -147,13 +147,13 @@ def view_at(state: State, schema: Compiled, replica: str, time: float) -> View:
 def tree_of(record: Record, schema: Compiled) -> Tree:
     """What a record shows, as the present model would have made it; what is contested about deletions included."""
     tree = restored(record.tree) if record.covering else record.tree
-    return adapted(tree, schema.root, schema.fit).tree if record.alien and schema.declared else tree
+    return adapted(tree, schema.root, schema.fit).tree if record.alien and schema.adapts else tree
 
 
 def value_of(tree: Tree, record: Record, schema: Compiled) -> Any:
     """What a tree such as ``tree_of`` gives holds, as far as it fits the model; ``ABSENT`` if there is nothing."""
     value = reading(schema.root, tree, Look("update")) if tree else ABSENT
-    if not record.alien or not schema.declared:
+    if not record.alien or not schema.adapts:
         return value
     return fitted(Look(), schema.root, tree, value, schema.fit)[0]
 

@@ -279,7 +279,7 @@ class Pending:
         )
 
     def _apply(self, record: Record, write: Write, gone: SeenBy | None) -> Any:
-        fit = self.schema.fit if record.alien and self.schema.declared else None
+        fit = self.schema.fit if record.alien and self.schema.adapts else None
         return apply(record, write, self.schema.root, on_delete=self.schema.on_delete, gone=gone, fit=fit)
 
     def _sets(self, state: State | None) -> bool:

@@ -56,7 +56,7 @@ class Workspace:
             process's memory.
         schemas: a state model, or ``Schema(Model, ...)``, by namespace pattern (``*`` is one segment).
         undeclared: what happens to writes where no model is declared: ``"merge"`` treats each top-level field as a
-            ``Scalar``, ``"reject"`` refuses them.
+            ``Scalar``, ``"tree"`` merges each document as a ``Tree()``, ``"reject"`` refuses them.
         journal: how many changes the journal keeps in memory.
         read_marks: for how many seconds a read made without framework and name makes a later put of that document
             an edit of what it returned.
@@ -84,7 +84,7 @@ class Workspace:
         url: str | None = None,
         *,
         schemas: Mapping[tuple[str, ...], Any] | None = None,
-        undeclared: Literal["merge", "reject"] = "merge",
+        undeclared: Literal["merge", "tree", "reject"] = "merge",
         journal: int = 10_000,
         read_marks: float = 30.0,
         frame_key: bytes | None = None,

@@ -21,7 +21,7 @@ def server_store(
     schemas: Mapping[tuple[str, ...], Any] | None = None,
     *,
     url: str | None = None,
-    undeclared: Literal["merge", "reject"] = "merge",
+    undeclared: Literal["merge", "tree", "reject"] = "merge",
     index: IndexConfig | None = None,
     on_conflict: OnConflict = "record",
     ttl: TTLConfig | None = None,

@@ -35,7 +35,7 @@ class MergeStore(InboxStore):
         schemas: a state model, or ``concordant.Schema(Model, ...)``, by namespace pattern. In a namespace without one
             sequential code gets what LangGraph's own stores give, and concurrent writes of one field escalate.
         workspace: an existing workspace to work on, instead of ``schemas``.
-        undeclared: ``"reject"`` refuses writes to namespaces without a model.
+        undeclared: ``"tree"`` merges what has no model as a ``Tree()``, at any depth; ``"reject"`` refuses it.
         index: how to make vectors of the merged values for ``search(query=...)``, as for ``InMemoryStore``. They are in
             this process's memory; ``wrap`` takes a store that keeps them elsewhere.
         on_conflict: what a put does that opens an escalation or adds a contender to one, beyond recording it (and
@@ -61,7 +61,7 @@ class MergeStore(InboxStore):
         schemas: Mapping[tuple[str, ...], Any] | None = None,
         *,
         workspace: Workspace | None = None,
-        undeclared: Literal["merge", "reject"] = "merge",
+        undeclared: Literal["merge", "tree", "reject"] = "merge",
         index: IndexConfig | None = None,
         on_conflict: OnConflict = "record",
         ttl: TTLConfig | None = None,
@@ -88,7 +88,7 @@ class MergeStore(InboxStore):
         url: str,
         schemas: Mapping[tuple[str, ...], Any] | None = None,
         *,
-        undeclared: Literal["merge", "reject"] = "merge",
+        undeclared: Literal["merge", "tree", "reject"] = "merge",
         index: IndexConfig | None = None,
         on_conflict: OnConflict = "record",
         ttl: TTLConfig | None = None,
@@ -151,7 +151,7 @@ class MergeStore(InboxStore):
         schemas: Mapping[tuple[str, ...], Any] | None = None,
         *,
         workspace: Workspace | None = None,
-        undeclared: Literal["merge", "reject"] = "merge",
+        undeclared: Literal["merge", "tree", "reject"] = "merge",
         on_conflict: OnConflict = "record",
         ttl: TTLConfig | None = None,
     ) -> Self:
