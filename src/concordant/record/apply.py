@@ -20,7 +20,6 @@ from concordant.record.record import Record
 from concordant.sequence.edit import withdraw
 from concordant.sequence.pieces import Sequence
 from concordant.tree import PARKED, PRESENT, Change, Leaf, LeafChange, Path, Tree, leaf_at, leaves, place_leaf, restored
-from concordant.tree.parts import replaced_what_was_seen
 from concordant.values import ABSENT, REMOVED
 
 __all__ = ["Applied", "Earlier", "Write", "apply", "without"]
@@ -222,11 +221,10 @@ def _remove_left_out(change: Change, write: Write) -> None:
 
 
 def _was_there(register: Register, write: Write) -> bool:
-    """Whether a value stands that the writer of a put had read or seen, or one that has replaced such a value."""
-    standing = tuple([entry for entry in register if entry.value is not None])
-    if write.base is not None:
-        return bool(standing)
-    return any(write.seen(entry.stamp) for entry in standing) or replaced_what_was_seen(standing, write.seen)
+    """Whether a value stands that the writer of a put had read, or what has replaced it, or (where it had read nothing)
+    one that it had seen."""
+    standing = (entry for entry in register if entry.value is not None)
+    return any(write.base is not None or write.seen(entry.stamp) for entry in standing)
 
 
 def _close_parked(change: Change, write: Write) -> None:
