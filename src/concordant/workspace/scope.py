@@ -153,6 +153,22 @@ class Mark(NamedTuple):
         return Mark(self.at, (*base, body), self.leave, origin, self.time)
 
 
+class FoundSeen(NamedTuple):
+    """That a scope has seen all commits of a document up to one, so that the next look begins there.
+
+    Attributes:
+        upto: the last commit of another that was looked at.
+        read: up to which commit the scope had read.
+        before: what was there, of that what it was not shown.
+        peers_upto: as far as it saw the calls made together with it.
+    """
+
+    upto: int
+    read: int
+    before: Beginning
+    peers_upto: int
+
+
 class Sight(NamedTuple):
     """What the tokens of a scope showed it (``seen=``).
 
@@ -206,6 +222,7 @@ class Scope:
         "born",
         "earlier",
         "executed_before",
+        "found_seen",
         "ident",
         "kin",
         "names",
@@ -255,6 +272,7 @@ class Scope:
         self.took_back: set[int] = set()  # its commits that took back what an earlier execution had put
         self.sight: Sight | None = None  # what tokens showed it
         self.base = self  # the task's own scope, where this one is another name or handle of it
+        self.found_seen: dict[Document, FoundSeen] = {}
         self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last mark
         self.kin = task.kin if task is not None else ""
         self.born: int | None = None  # for a handle or strand of a task: the last commit before it was made

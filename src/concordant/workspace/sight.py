@@ -14,7 +14,7 @@ from concordant.kinds import Field, Scalar
 from concordant.record import Record
 from concordant.sequence.pieces import Sequence
 from concordant.storage import Beginning
-from concordant.workspace.scope import Mark, Scope, descends
+from concordant.workspace.scope import Document, FoundSeen, Mark, Scope, descends
 
 __all__ = ["own_writes", "reached", "seen_by", "sees_all", "task_of"]
 
@@ -123,24 +123,44 @@ def _newest_first(cell: Any) -> Iterator[Stamp]:
             yield from entry.stamps
 
 
-def sees_all(scope: Scope, mark: Mark | None, recent: Iterable[tuple[int, float, str]], *, complete: bool) -> bool:
+def sees_all(
+    scope: Scope,
+    mark: Mark | None,
+    document: Document,
+    recent: Iterable[tuple[int, float, str]],
+    *,
+    complete: bool,
+) -> bool:
     """Whether a scope has seen every commit of a document.
 
     Args:
         recent: (n, time, origin) of the document's commits, newest first.
         complete: whether these are all; if not, an older one may be unseen.
     """
-    at = mark.at if mark is not None else -1
-    began, origin = scope.began_at(mark), scope.origin
+    read = at = mark.at if mark is not None else -1
+    began, origin, peers = scope.began_at(mark), scope.origin, scope.peers
     if began is not None:
         at = max(at, began)
+    known = scope.found_seen.get(document)
+    if (
+        known is not None
+        and known.read <= read
+        and known.before is scope.before
+        and known.peers_upto == scope.peers_upto
+    ):
+        at = max(at, known.upto)
+    newest = -1
     for n, when, theirs in recent:
         if n <= at:
-            return True
-        if origin and (theirs == origin or (theirs in scope.peers and n <= scope.peers_upto)):
+            complete = True
+            break
+        if origin and (theirs == origin or (peers and theirs in peers and n <= scope.peers_upto)):
             continue
         if began is not None or not _sees(scope, n, when, theirs):
             return False
+        newest = max(newest, n)
+    if newest > at and complete:
+        scope.found_seen[document] = FoundSeen(newest, read, scope.before, scope.peers_upto)
     return complete
 
 

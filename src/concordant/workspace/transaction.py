@@ -242,7 +242,7 @@ class Pending:
         if (
             self.deciding
             or self.mode == "delete"
-            or sees_all(self.scope, self.mark, recent, complete=len(record.recent) < RECENT)
+            or sees_all(self.scope, self.mark, (self.namespace, self.key), recent, complete=len(record.recent) < RECENT)
         ):
             return {}
         root = self.schema.root
@@ -367,7 +367,9 @@ class Pending:
             if (state.leases or state.swept) and state.gone(time) is not None:
                 return False
         recent = _commits_of(state)
-        return sees_all(self.scope, self.mark, reversed(recent), complete=len(recent) < RECENT)
+        return sees_all(
+            self.scope, self.mark, (self.namespace, self.key), reversed(recent), complete=len(recent) < RECENT
+        )
 
     def _put_off(self, state: State, n: int, time: float) -> Result:
         scope = self.scope
