@@ -6,7 +6,7 @@ from concordant.record.check import MOST_WRITES, check_record
 from concordant.record.codec import CodecError, dump_record, load_record
 from concordant.record.join import join
 from concordant.record.record import Record
-from concordant.record.view import View, view
+from concordant.record.view import View, by_path, view
 
 __all__ = [
     "MOST_WRITES",
@@ -16,6 +16,7 @@ __all__ = [
     "View",
     "Write",
     "apply",
+    "by_path",
     "check_record",
     "dump_changes",
     "dump_record",

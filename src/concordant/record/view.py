@@ -17,7 +17,7 @@ from concordant.record.record import Record
 from concordant.tree import PARKED, Path, Tree, restored
 from concordant.values import ABSENT, JSON, decode, encode
 
-__all__ = ["View", "view"]
+__all__ = ["View", "by_path", "view"]
 
 Settled = tuple[tuple[str, ...], str]
 
@@ -47,7 +47,7 @@ class View:
         self._body = body
         self._value: Any = ABSENT
         self._memory: Memory | None = None
-        self._contests = _ordered(contests)
+        self._contests = by_path(contests)
         self._settled = tuple(sorted(settled))
 
     @classmethod
@@ -72,7 +72,7 @@ class View:
         """What is contested, in the order of paths: a view that grew with its record says it as a fresh one does."""
         if self._memory is None:
             return self._contests
-        return _ordered([contest for found in self._memory.contests.values() for contest in found])
+        return by_path([contest for found in self._memory.contests.values() for contest in found])
 
     def contests_near(self, place: Path) -> Iterable[Contest]:
         """What is contested, what is contested at a place first."""
@@ -129,8 +129,9 @@ class View:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _ordered(contests: Iterable[Contest]) -> tuple[Contest, ...]:
-    """Orders contests by path; those of one place stay as they stand in it."""
+def by_path(contests: Iterable[Contest]) -> tuple[Contest, ...]:
+    """Orders contests by path, so that it does not matter how they were found; those of one place stay as they stand
+    in it."""
     found = tuple(contests)
     return found if len(found) < 2 else tuple(sorted(found, key=lambda contest: (contest.path, contest.place)))
 

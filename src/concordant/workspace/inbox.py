@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from concordant.escalation import Escalation, Event, escalation_of, id_of
 from concordant.kinds import Contest
 from concordant.limits import MOST_CONTENDERS
-from concordant.record import Record, View
+from concordant.record import Record, View, by_path
 from concordant.storage import Beside, Desk, Place
 from concordant.tree import leaf_at
 
@@ -73,7 +73,7 @@ def _news(
     if news is None:
         fresh = _by_id(place, view.contests, most)
         return fresh, [id_ for id_ in before if id_ not in fresh]
-    fresh = _by_id(place, (contest for _, found in news.values() for contest in found), most)
+    fresh = _by_id(place, by_path(contest for _, found in news.values() for contest in found), most)
     were = dict.fromkeys(id_of(*place, contest) for found, _ in news.values() for contest in found)
     return fresh, [id_ for id_ in were if id_ not in fresh and id_ in before]
 
