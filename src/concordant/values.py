@@ -128,6 +128,8 @@ def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:
 def has_long_run(text: JSON, digits: int) -> bool:
     """Tells whether more than so many digits stand in a row: then they stand at eight places in a row of those that are
     an eighth of that number apart, so that hardly anything of a long text has to be looked at."""
+    if len(text) <= digits:
+        return False
     step = max(digits // 8, 1)
     for found in _EIGHT_DIGITS.finditer(text[::step]) if digits > 8 else ():
         begin = (found.end() - 1) * step

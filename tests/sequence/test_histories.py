@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import cycle
 
 import pytest
 
 from concordant.sequence import edit, layout, pieces
-from concordant.sequence.overlap import Rules
+from concordant.sequence.overlap import Rules, analyse
 from concordant.sequence.units import unit_hunks
 
 from . import world as histories
@@ -25,13 +26,16 @@ RULES = {
 }
 
 
-def play(name: str, seed: str, separators: str = "n", natural: bool = False) -> World:
+WRITTEN = ["prose", "markdown", "code", "cjk", "all"]
+
+
+def play(name: str, seed: str, separators: str = "n", natural: bool = False, written: str = "prose") -> World:
     """Plays one history: what has to hold after each step is asserted by the world."""
     chance = random.Random(seed)
     separator = (
         "" if name == "item" else chance.choice(["\n", "\n", "\n", " | ", ""] if separators == "any" else ["\n"])
     )
-    world = World(chance, RULES[name], separator, replicas=chance.choice([1, 2, 3]), natural=natural)
+    world = World(chance, RULES[name], separator, replicas=chance.choice([1, 2, 3]), natural=natural, written=written)
     for _ in range(chance.choice([4, 8, 16])):
         world.step()
     world.settle()
@@ -40,13 +44,19 @@ def play(name: str, seed: str, separators: str = "n", natural: bool = False) -> 
     return world
 
 
+@pytest.fixture(autouse=True)
+def short_texts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layout of a short text is made of an earlier one, as that of a long one is."""
+    monkeypatch.setattr(pieces, "WORTH_REMEMBERING", 3)
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_g4_g13_what_is_shown_is_what_is_stored(name: str, seed: str) -> None:
     """After every step each replica reads the same when it is loaded anew, shows units that somebody wrote and its last
-    writer what it left; in the end all replicas are the same."""
-    for number in range(80):
-        play(name, f"{seed}/{number}", "any")
-        play(name, f"{seed}/{number}", natural=True)
+    writer what it left, and no unseen side is gone; in the end all replicas are the same."""
+    for number, written in zip(range(80), cycle(WRITTEN), strict=False):
+        play(name, f"{seed}/{number}", "any", written=written)
+        play(name, f"{seed}/{number}", natural=True, written=written)
 
 
 @pytest.mark.torture
@@ -54,9 +64,9 @@ def test_g4_g13_what_is_shown_is_what_is_stored(name: str, seed: str) -> None:
 def test_half_a_million_steps(name: str, seed: str) -> None:
     """The same for half a million steps in all."""
     steps = 0
-    for number in range(5_000):
-        steps += len(play(name, f"{seed}/{number}", "any").log)
-        steps += len(play(name, f"{seed}/{number}", natural=True).log)
+    for number, written in zip(range(5_000), cycle(WRITTEN), strict=False):
+        steps += len(play(name, f"{seed}/{number}", "any", written=written).log)
+        steps += len(play(name, f"{seed}/{number}", natural=True, written=written).log)
     assert steps > 60_000
 
 
@@ -85,12 +95,21 @@ def no_overlap_is_seen(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(pieces, "_overlapping", lambda *_: False)
 
 
+def the_unseen_is_decided(patch: pytest.MonkeyPatch) -> None:
+    """A change of a contested unit settles the contest, whatever its writer had seen of it."""
+    settle = edit._Edit.settle
+    patch.setattr(
+        edit._Edit, "settle", lambda self, _, rules: settle(self, self.sequence.analysed(rules, analyse), rules)
+    )
+
+
 MUTANTS: list[Callable[[pytest.MonkeyPatch], None]] = [
     words_for_sentences,
     units_touch,
     no_correction,
     rewrites_anywhere,
     no_overlap_is_seen,
+    the_unseen_is_decided,
 ]
 
 

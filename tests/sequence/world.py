@@ -13,13 +13,50 @@ from concordant.causal import Stamp, VersionVector, merge_vectors
 from concordant.record.codec import dump_leaf, load_leaf
 from concordant.sequence.diff import list_hunks
 from concordant.sequence.edit import append, decide, splice
-from concordant.sequence.layout import layout
+from concordant.sequence.layout import layout, text_of
 from concordant.sequence.order import in_order, join
 from concordant.sequence.overlap import Rules, analyse
-from concordant.sequence.pieces import Sequence
+from concordant.sequence.pieces import Sequence, run_of
 from concordant.sequence.units import unit_hunks, units
 
 PROSE = ["One.", "Two two.", "Three?", "four", "five 1.25 EUR", "Six!", "e.g. x", "2026-05-01", "(seven)", "Eight."]
+MARKDOWN = [
+    "# Plan",
+    "## Next steps",
+    "- first",
+    "- [ ] second",
+    "1. third",
+    "> quoted. Twice.",
+    "**bold** text.",
+    "`a.b()` runs.",
+    "| a | b |",
+    "|---|---|",
+    "[link](http://a.org/x?y=1).",
+    "---",
+]
+CODE = [
+    "def f(x):",
+    "    return x + 1",
+    "if a == 1.5:",
+    "\tpass",
+    "}",
+    "x = [1, 2]",
+    "# why. Because.",
+    'print("a. b")',
+    "for (;;) {",
+    "// e.g. so",
+]
+CJK = [
+    "你好。",
+    "再见！",  # noqa: RUF001
+    "価格は1,200円です。",
+    "はい？いいえ。",  # noqa: RUF001
+    "東京、大阪",
+    "안녕하세요. 네.",
+    "「終わり。」",
+    "第2章",
+]
+KINDS = {"prose": PROSE, "markdown": MARKDOWN, "code": CODE, "cjk": CJK, "all": [*PROSE, *MARKDOWN, *CODE, *CJK]}
 WORDS = ["and", "x", "1.30", "2026-06-01", "not", "Nine.", "(ten)", "a@b.org"]
 GAPS = [" ", "\n", "\n\n", "  ", "\n  ", " \n"]
 
@@ -42,12 +79,21 @@ class World:
     """
 
     def __init__(
-        self, chance: random.Random, rules: Rules, separator: str = "\n", replicas: int = 2, *, natural: bool = False
+        self,
+        chance: random.Random,
+        rules: Rules,
+        separator: str = "\n",
+        replicas: int = 2,
+        *,
+        natural: bool = False,
+        written: str = "prose",
     ) -> None:
         self.chance = chance
         self.rules = rules
         self.separator = separator
         self.natural = natural
+        self.texts = KINDS[written]
+        self.gaps = ["\n"] if written == "code" else [*GAPS, ""] if written == "cjk" else GAPS
         self.replicas = [Replica(name) for name in "abc"[:replicas]]
         self.time = 0.0
         self.known: set[str] = set()
@@ -58,7 +104,15 @@ class World:
     def shown(self, sequence: Sequence) -> Any:
         empty: Any = "" if self.is_text else ()
         analysis = sequence.analysed(self.rules, analyse)
-        return layout(sequence, analysis, self.separator, self.rules.unit).content(empty)
+        shown = layout(sequence, analysis, self.separator, self.rules.unit)
+        anew = Sequence(sequence.pieces(), sequence.strikes, sequence.newest_root)
+        again = layout(anew, analysis, self.separator, self.rules.unit)
+        assert shown.entries() == again.entries(), (
+            "made of another layout it is as made anew",
+            shown.entries(),
+            again.entries(),
+        )
+        return shown.content(empty)
 
     def stamp(self, replica: Replica, writer: str) -> Stamp:
         self.time += self.chance.choice([0.25, 1.0])
@@ -81,7 +135,9 @@ class World:
         for _ in range(chance.randrange(1, 3)):
             at = chance.choice([0, len(text), chance.randrange(len(text) + 1)])
             end = min(len(text), at + chance.choice([0, 0, 1, 3, 9, 30]))
-            put = "".join(chance.choice(PROSE) + chance.choice(GAPS) for _ in range(chance.choice([0, 0, 1, 1, 2])))
+            put = "".join(
+                chance.choice(self.texts) + chance.choice(self.gaps) for _ in range(chance.choice([0, 0, 1, 1, 2]))
+            )
             text = text[:at] + (put if chance.random() < 0.7 else put.strip()) + text[end:]
         return text
 
@@ -96,8 +152,10 @@ class World:
                 at = min(at, len(words) - 1)
                 words[at] = words[at] if words[at].isspace() else chance.choice(WORDS)
             elif what < 0.6:
-                new = chance.choice(PROSE)
-                words[at:at] = [new, chance.choice(GAPS)] if at < len(words) else [chance.choice(GAPS[:4]), new]
+                new = chance.choice(self.texts)
+                words[at:at] = (
+                    [new, chance.choice(self.gaps)] if at < len(words) else [chance.choice(self.gaps[:4]), new]
+                )
             elif what < 0.75:
                 words[at:at] = [" ", chance.choice(WORDS), " "]
             else:
@@ -117,6 +175,7 @@ class World:
             return other.n <= seen.get(other.replica, 0) or other.origin == stamp.origin
 
         before = self.shown(replica.sequence.only(sees))
+        unseen = self.contended(replica.sequence, lambda other: not sees(other))
         replica.sequence = splice(
             replica.sequence,
             stamp,
@@ -127,9 +186,31 @@ class World:
             hunks_of=self.hunks_of(),
             separator=self.separator,
         )
+        if unseen and self.separator == "\n":
+            left = "\n".join([*self.contended(replica.sequence), self.shown(replica.sequence)])
+            gone = {unit for unit in unseen if unit not in left}
+            assert not gone, ("no side is removed by a writer who had not seen it", gone, base, new)
         if before == base:
             after = self.shown(replica.sequence.only(lambda other: other == stamp or sees(other)))
             assert after == new, ("its writer is shown what it left", base, new, after)
+
+    def contended(self, sequence: Sequence, unseen: Callable[[Stamp], bool] | None = None) -> set[str]:
+        """The units of the sides of all that is open.
+
+        Args:
+            unseen: of these writes only what they put there.
+        """
+        found: set[str] = set()
+        for overlap in sequence.analysed(self.rules, analyse).overlaps:
+            for side in overlap.sides:
+                pieces = [
+                    piece
+                    for piece in side.shown
+                    if unseen is None or (run_of(piece) in overlap.strikes and unseen(piece.stamp))
+                ]
+                text = text_of(pieces, self.separator, self.rules.unit)
+                found |= {unit.strip() for unit in self.units_of(text)}
+        return found
 
     def append(self, replica: Replica, writer: str, content: Any) -> None:
         stamp = self.stamp(replica, writer)
@@ -141,7 +222,7 @@ class World:
         if overlaps:
             overlap = self.chance.choice(overlaps)
             side = self.chance.choice([*overlap.sides, None])
-            content = "".join(str(piece.content) for piece in side.shown).strip() if side else "Decided."
+            content = text_of(side.shown, self.separator, self.rules.unit).strip() if side else "Decided."
             stamp = self.stamp(replica, "judge")
             self.note(content)
             replica.sequence = decide(replica.sequence, stamp, overlap, content)
@@ -184,7 +265,7 @@ class World:
             self.edit(replica, seen, writer, base, new)
             self.note(new)
         elif what < 0.75:
-            content = chance.choice(PROSE) if self.is_text else b"9"
+            content = chance.choice(self.texts) if self.is_text else b"9"
             self.log.append((replica.name, "append", content))
             self.append(replica, chance.choice("xyz"), content)
             self.note(content)

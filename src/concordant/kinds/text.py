@@ -13,7 +13,7 @@ from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
 from concordant.kinds.shape import check_items
 from concordant.sequence.edit import append, decide, splice
-from concordant.sequence.layout import layout
+from concordant.sequence.layout import layout, text_of
 from concordant.sequence.overlap import Overlap, Rules, analyse
 from concordant.sequence.pieces import Piece, Sequence
 from concordant.sequence.units import UnitName, gap_at_end, gap_at_start, unit_hunks
@@ -154,13 +154,7 @@ class Text(Reducer):
 
     def _plain(self, pieces: Iterable[Piece], overlap: Overlap) -> str:
         """The text of a range, without the gaps around it."""
-        parts: list[str] = []
-        for piece in pieces:
-            content = piece.content
-            assert isinstance(content, str)
-            hidden = not parts and piece.line and piece.offset == 0 and content.startswith(self.separator)
-            parts.append(content[len(self.separator) :] if hidden else content)
-        text = "".join(parts)
+        text = text_of(pieces, self.separator, self.unit)
         text = text[gap_at_start(text, after_break=not overlap.inline) :]
         return text[: len(text) - gap_at_end(text)]
 

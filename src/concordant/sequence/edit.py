@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -72,17 +73,17 @@ def splice(
     Returns:
         The sequence in which the change stands: to its writer it reads ``new``.
     """
-    writer = _Writer(stamp, seen, rules, separator)
+    writer = _Writer(stamp, sequence, seen, rules, separator)
     if own is not None:
         shown = own_layout(sequence, own, separator, rules.unit)
         if shown.content(base[:0]) == base:
             edit = writer.edit(sequence, shown, base, hunks_of(base, new))
             return writer.corrected(edit, new, lambda text: own_layout(text, own, separator, rules.unit))
-    shown, analysis = writer.view(sequence, seen)
+    shown, analysis = writer.view(sequence)
     rendered: Any = shown.content(base[:0])
     if rendered == base:
         edit = writer.edit(sequence, shown, base, hunks_of(base, new), analysis)
-        return writer.corrected(edit, new, lambda text: writer.view(text, writer.knows)[0])
+        return writer.corrected(edit, new, lambda text: writer.view(text)[0])
     drift = unit_hunks(base, rendered, "word") if isinstance(base, str) else hunks_of(base, rendered)
     return writer.edit(sequence, shown, base, hunks_of(base, new), analysis, drift)
 
@@ -94,20 +95,22 @@ class _Writer:
         runs: how many numbers for runs and strikes have been given away.
     """
 
-    def __init__(self, stamp: Stamp, seen: SeenBy, rules: Rules, separator: str) -> None:
+    def __init__(self, stamp: Stamp, sequence: Sequence, seen: SeenBy, rules: Rules, separator: str) -> None:
         self.stamp = stamp
-        self.seen = seen
         self.rules = rules
         self.separator = separator
         self.runs = 0
+        self._found = sequence
+        self._seen = seen
 
-    def knows(self, other: Stamp) -> bool:
-        """Tells whether a write is this one, or one that its writer had seen."""
-        return other == self.stamp or self.seen(other)
+    @cached_property
+    def unseen(self) -> Set[Stamp]:
+        """The writes of others that the writer had not seen."""
+        return self._found.unseen(self._seen)
 
-    def view(self, sequence: Sequence, included: SeenBy) -> tuple[Layout, Analysis]:
-        """Lays out what the included writes show."""
-        part = sequence.only(included)
+    def view(self, sequence: Sequence) -> tuple[Layout, Analysis]:
+        """Lays out what the writer had seen, and what this write has made of it."""
+        part = sequence.without(self.unseen)
         analysis = part.analysed(self.rules, analyse)
         return layout(part, analysis, self.separator, self.rules.unit), analysis
 
@@ -184,7 +187,7 @@ class _Writer:
 
     def _anew(self, sequence: Sequence, new: str) -> Sequence:
         """Puts a text in the place of all that the writer knows."""
-        known = sequence.only(self.knows)
+        known = sequence.without(self.unseen)
         analysis = known.analysed(self.rules, analyse)
         edit = _Edit(sequence, self.stamp)
         self.runs += 1

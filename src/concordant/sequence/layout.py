@@ -12,15 +12,16 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
 from concordant.causal import Stamp, order_of
 from concordant.sequence.overlap import NOTHING, Analysis
-from concordant.sequence.pieces import Content, Cut, Piece, RunId, Sequence, run_of
-from concordant.sequence.units import ends_a_line_only, gap_at_end, gap_at_start, has_word, is_blank
+from concordant.sequence.pieces import Content, Cut, Piece, RunId, Seed, Sequence, run_of
+from concordant.sequence.units import begins_a_line_only, ends_a_line_only, gap_at_end, gap_at_start, has_word, is_blank
 
-__all__ = ["Layout", "layout", "own_layout", "patched"]
+__all__ = ["Layout", "layout", "own_layout", "patched", "text_of"]
 
 _NEVER = (math.inf, "", 0)
 _BEGIN = re.compile(r"\s\S")  # whether two units read as one can be told from here on
@@ -62,15 +63,25 @@ class Layout:
             return "".join(self.contents)
         return tuple(item for content in self.contents for item in content)
 
-    def upto(self, count: int) -> Layout:
-        """Copies the first entries, as a layout to be continued: up to a unit, for what is shown of gaps, and hidden
-        at the end of a unit, depends on what follows."""
-        while count and is_blank(self.contents[count - 1]):
-            count -= 1
-        copy = Layout(*(entries[:count] for entries in self.entries()))
-        if count:
-            copy.contents[-1] = self.whole(count - 1)
-        return copy
+    def take_over(self, other: Layout, first: int, past: int | None = None, shift: int = 0) -> None:
+        """Adds entries of another layout, whose pieces have a number that is larger by ``shift`` here."""
+        numbers, *others = other.entries()
+        self.numbers += [n + shift for n in numbers[first:past]] if shift else numbers[first:past]
+        for mine, theirs in zip(self.entries()[1:], others, strict=True):
+            mine += theirs[first:past]
+
+    def reopen(self) -> None:
+        """Makes ready to be continued: goes back to a unit, for what is shown of gaps, and hidden at the end of a unit,
+        depends on what follows."""
+        while self.contents and is_blank(self.contents[-1]):
+            self.drop_last()
+        if self.contents:
+            self.contents[-1] = self.whole(-1)
+
+    def drop_last(self) -> None:
+        """Takes out the last entry."""
+        for entries in self.entries():
+            entries.pop()
 
     def entries(self) -> tuple[list[Any], ...]:
         """Returns the parallel lists."""
@@ -92,20 +103,33 @@ def layout(sequence: Sequence, analysis: Analysis, separator: str, unit: str) ->
         unit: the name of the unit by which it merges.
     """
 
-    def compute(begun: Layout | None) -> Layout:
-        if begun is not None:
-            begun = None if analysis.doubled else begun.upto(len(begun.numbers))
-        fold = _Fold(sequence, analysis, separator, unit, begun)
-        fold.take(fold.next, len(sequence))
-        return fold.finished()
+    def compute(seed: Seed | None) -> Layout:
+        fold = _Fold(sequence, analysis, separator, unit)
+        if seed is None or analysis.doubled:
+            fold.take(0, len(sequence))
+            return fold.finished()
+        return fold.patched(seed.layout, seed.changed or [(seed.size, len(sequence))], 0)
 
     return sequence.laid_out((analysis, separator, unit), compute)
+
+
+def text_of(pieces: Iterable[Piece], separator: str, unit: str) -> str:
+    """Returns the text that some pieces make if nothing else stands there.
+
+    Args:
+        separator: what a line begins with.
+        unit: the name of the unit by which the text merges.
+    """
+    fold = _Fold(Sequence([*pieces], {}, overlapping=False), NOTHING, separator, unit)
+    fold.take(0, len(fold.sequence))
+    text: str = fold.finished().content("")
+    return text
 
 
 def own_layout(sequence: Sequence, origin: str, separator: str, unit: str) -> Layout:
     """Lays out what one scope's writes alone show: the pieces it put, but for those that it struck itself."""
     strikes = sequence.strikes
-    fold = _Fold(sequence, NOTHING, separator, unit, None)
+    fold = _Fold(sequence, NOTHING, separator, unit)
     for number, piece in sequence.made_in(origin):
         if piece.live and not any(run in strikes and strikes[run].stamp.origin == origin for run in piece.struck):
             fold.show(number, piece)
@@ -121,30 +145,10 @@ def patched(before: Sequence, after: Sequence, cut: Cut) -> None:
     known = before.remembered_layout
     if known is None or before.overlapping or after.overlapping or known[0][0] is not NOTHING:
         return
-    old: Layout = known[1]
-    fold = _Fold(after, NOTHING, known[0][1], known[0][2], old.upto(bisect_left(old.numbers, cut.head)))
-    shift = len(after) - len(before)
-    behind = len(after) - cut.tail
-    fold.take(fold.next, behind)
-    following = bisect_left(old.numbers, behind - shift)
-    number = behind
-    while following < len(old.numbers):
-        fold.take(number, old.numbers[following] + shift + 1)
-        number = old.numbers[following] + shift + 1
-        new = fold.layout
-        settled = new.numbers[-1:] == [number - 1] and new.contents[-1] == old.whole(following)
-        following += 1
-        if settled and not fold.removers and fold.stands_alone():
-            new.contents[-1] = old.contents[following - 1]
-            numbers, *others = old.entries()
-            new.numbers += [n + shift for n in numbers[following:]] if shift else numbers[following:]
-            for mine, theirs in zip(new.entries()[1:], others, strict=True):
-                mine += theirs[following:]
-            break
-    else:
-        fold.take(number, len(after))
-        fold.finished()
-    after.remember_layout(known[0], fold.layout)
+    fold = _Fold(after, NOTHING, known[0][1], known[0][2])
+    after.remember_layout(
+        known[0], fold.patched(known[1], [(cut.head, len(after) - cut.tail)], len(after) - len(before))
+    )
 
 
 class _Fold:
@@ -155,24 +159,58 @@ class _Fold:
         removed: what that is.
         since: when the first of them did. A gap that is there since is meant to be there.
         last: the run of the last piece seen.
-        next: the number of the piece to go on with.
     """
 
-    def __init__(self, sequence: Sequence, analysis: Analysis, separator: str, unit: str, begun: Layout | None) -> None:
+    def __init__(self, sequence: Sequence, analysis: Analysis, separator: str, unit: str) -> None:
         self.sequence = sequence
         self.analysis = analysis
         self.separator = separator
         self.unit = unit
-        self.layout = Layout([], [], [], [], []) if begun is None else begun
-        self.next = 0
+        self.layout = Layout([], [], [], [], [])
         self.removers: set[str | tuple[str, int]] = set()
         self.since = _NEVER
         self.removed: list[str] = []
         self.last: RunId | None = None
-        if begun is not None and begun.pieces:
-            last = begun.pieces[-1]
-            self.last = (last.stamp.replica, last.stamp.n, last.k)
-            self.next = begun.numbers[-1] + 1
+
+    def patched(self, old: Layout, changed: list[tuple[int, int]], shift: int) -> Layout:
+        """Makes a layout of an old one, piece by piece only where it may differ.
+
+        Args:
+            changed: ranges of numbers here in which the pieces are others, or seen otherwise, in order.
+            shift: by how much the pieces behind the only range have larger numbers here.
+        """
+        new = self.layout
+        at, number, settled = 0, 0, True
+        for (first, past), limit in zip(changed, [*(first for first, _ in changed[1:]), math.inf], strict=True):
+            if settled:
+                new.take_over(old, at, bisect_left(old.numbers, first))
+                number = self._reopen()
+            self.take(number, past)
+            number = past
+            at = bisect_left(old.numbers, past - shift)
+            settled = False
+            while not settled and at < len(old.numbers) and old.numbers[at] + shift < limit:
+                following = old.numbers[at] + shift
+                self.take(number, following + 1)
+                number = following + 1
+                if new.numbers[-1:] == [following] and new.contents[-1] == old.whole(at) and self._stands_alone():
+                    new.contents[-1] = old.contents[at]
+                    settled = True
+                at += 1
+        if settled:
+            new.take_over(old, at, shift=shift)
+            return new
+        self.take(number, len(self.sequence))
+        return self.finished()
+
+    def _reopen(self) -> int:
+        """Makes ready to go on behind what has been taken over; returns the number of the piece to go on with."""
+        self.layout.reopen()
+        if not self.layout.pieces:
+            self.last = None
+            return 0
+        self.last = run_of(self.layout.pieces[-1])
+        return self.layout.numbers[-1] + 1
 
     def take(self, first: int, past: int) -> None:
         """Goes through the pieces with these numbers."""
@@ -224,8 +262,10 @@ class _Fold:
             self._trim()
         return self.layout
 
-    def stands_alone(self) -> bool:
-        """Tells whether what follows depends on nothing before the last piece seen."""
+    def _stands_alone(self) -> bool:
+        """Whether what follows depends on nothing before the last piece seen."""
+        if self.removers:
+            return False
         content = self.layout.contents[-1]
         if not isinstance(content, str):
             return True
@@ -263,7 +303,9 @@ class _Fold:
             return False
         if self.unit == "word":
             return not (last.isspace() or first.isspace())
-        return not (first == " " and last in ".!?" and self.unit == "sentence")
+        if first == " " and last in ".!?" and self.unit == "sentence":
+            return begins_a_line_only(content, self.unit)
+        return True
 
     def _joined(self, number: int, piece: Piece, start: int, content: str) -> tuple[int, str, str]:
         """Where a text begins that stands behind something that is not its own, what is seen of it, and the gap that
@@ -324,7 +366,7 @@ class _Fold:
             last, first = before.split()[-1], content.split()[0]
             touch = not gap and (has_word(last) or last.endswith(".")) and has_word(first)
             return " " if touch or (not gap and self._are_sides(piece)) else None
-        if ends_a_line_only(before, self.unit):
+        if ends_a_line_only(before, self.unit) or begins_a_line_only(content, self.unit):
             return "\n"
         return None if gap else " "
 
@@ -335,8 +377,7 @@ class _Fold:
             return
         contents = self.layout.contents
         while contents and not contents[-1].strip(" \t"):
-            for entries in self.layout.entries():
-                entries.pop()
+            self.layout.drop_last()
         if contents:
             contents[-1] = contents[-1].rstrip(" \t")
 
@@ -354,11 +395,18 @@ class _Fold:
         """Whether what stands before and what comes are whole units for certain."""
         if piece.parent is None and piece.beside is None and piece.offset == 0:
             return False  # appended: what stands between is in the separator
-        if any(one.replaces or one.beside is not None for one in (self.layout.pieces[-1], piece)):
+        if any(one.replaces or one.beside is not None for one in (*self._last_pieces(), piece)):
             return True
         if len(self.removers) > 1:
             return any(map(str.isspace, "".join(self.removed)))
         return bool(self.removers) and run_of(self.layout.pieces[-1]) != run_of(piece)
+
+    def _last_pieces(self) -> Iterator[Piece]:
+        """The pieces shown last, back to one that is more than a gap."""
+        for piece, content in zip(reversed(self.layout.pieces), reversed(self.layout.contents), strict=True):
+            yield piece
+            if not is_blank(content):
+                return
 
     def _are_sides(self, piece: Piece) -> bool:
         """Whether two rewrites of one unit stand side by side."""
@@ -379,8 +427,7 @@ class _Fold:
             shown.contents[-1] = shown.contents[-1].rstrip()
             if shown.contents[-1]:
                 return
-            for entries in shown.entries():
-                entries.pop()
+            shown.drop_last()
 
 
 def _at_line_start(contents: list[Any], separator: str) -> bool:

@@ -174,8 +174,8 @@ class _Weighing:
             (group, owners) for group in contested if not self._ends_alike(group, owners := self._dependents(group))
         ]
         if not self.rules.show_all:
-            for group, owners in found:
-                self.suspended.update(group)
+            for _, owners in found:
+                self.suspended.update(owners)
                 self.hidden.update(owners)
         for group, owners in self._touching(found):
             overlaps.append(self._overlap(group, self._sides(group, note=False), owners))
@@ -283,8 +283,12 @@ class _Weighing:
         while grown:
             grown = False
             for run in self.order:
-                if run not in owners and all(run_of(self.pieces[i]) in owners for i in self.touched[run]):
-                    owners[run] = set().union(*(owners[run_of(self.pieces[i])] for i in self.touched[run]))
+                if run not in owners and all(
+                    run_of(self.pieces[i]) in owners for i in (self.solid[run] or self.touched[run])
+                ):
+                    owners[run] = set().union(
+                        *(owners[run_of(self.pieces[i])] for i in (self.solid[run] or self.touched[run]))
+                    )
                     grown = True
         return owners
 

@@ -11,14 +11,27 @@ of the same words are found instead of both being applied (``concordant.sequence
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from concordant.causal import Seen, SeenBy, Stamp, order_of, seen_everything
 from concordant.sequence.units import units
 
-__all__ = ["END", "START", "Anchor", "Content", "Cut", "Piece", "RunId", "Sequence", "Strike", "has_twin", "run_of"]
+__all__ = [
+    "END",
+    "START",
+    "Anchor",
+    "Content",
+    "Cut",
+    "Piece",
+    "RunId",
+    "Seed",
+    "Sequence",
+    "Strike",
+    "has_twin",
+    "run_of",
+]
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -82,6 +95,23 @@ class Cut(NamedTuple):
     removed: Iterable[Strike]
 
 
+class Seed(NamedTuple):
+    """A layout of a sequence that has most in common with another, to make that one's from it.
+
+    Attributes:
+        key: how it was laid out.
+        layout: the layout.
+        size: how many pieces it is of.
+        changed: the ranges of numbers in which the other's pieces differ, or are seen otherwise; ``None``: it has more
+            of them at the end.
+    """
+
+    key: Any
+    layout: Any
+    size: int
+    changed: list[tuple[int, int]] | None
+
+
 class Sequence:
     """An immutable text (``str`` pieces) or list (tuples of JSON bytes).
 
@@ -95,7 +125,7 @@ class Sequence:
         "_layout",
         "_made",
         "_pieces",
-        "_shorter",
+        "_seed",
         "_size",
         "newest_root",
         "overlapping",
@@ -112,7 +142,7 @@ class Sequence:
         self._pieces = pieces
         self.overlapping = _overlapping(pieces, strikes) if overlapping is None else overlapping
         self._layout: tuple[Any, Any] | None = None
-        self._shorter: tuple[Any, Any] | None = None
+        self._seed: Seed | None = None
         self._made: tuple[str, list[int]] | None = None
         self._cut: tuple[int, Cut] | None = None
         self._size = len(pieces)
@@ -162,7 +192,7 @@ class Sequence:
         grown.newest_root = order_of(piece.stamp)
         grown.overlapping = self.overlapping or (piece.beside is not None and self._has_twin(piece, piece.beside))
         grown._analysis = grown._layout = grown._cut = None
-        grown._shorter = self._shorter if self._layout is None else self._layout
+        grown._seed = self._seed if self._layout is None else Seed(*self._layout, self._size, None)
         made = self._made
         if made is not None and made[0] == piece.stamp.origin:
             made = (made[0], [*made[1], self._size])
@@ -215,9 +245,13 @@ class Sequence:
 
     def only(self, included: SeenBy) -> Sequence:
         """What this sequence is made of by the writes included alone."""
+        return self.without(self.unseen(included))
+
+    def unseen(self, included: SeenBy) -> frozenset[Stamp]:
+        """Returns the stamps of the writes that are not included."""
         if included is seen_everything:
-            return self
-        standing = list(self.strikes.values())
+            return frozenset()
+        standing = self.strikes.values()
         if isinstance(included, Seen):
             replica, upto = included.replica, included.upto
             doubtful = [p.stamp for p in self if p.stamp.n > upto or p.stamp.replica != replica]
@@ -225,12 +259,27 @@ class Sequence:
         else:
             doubtful = [piece.stamp for piece in self]
             doubtful += [strike.stamp for strike in standing]
-        unseen = {stamp for stamp in set(doubtful) if not included(stamp)}
-        if not unseen:
+        return frozenset([stamp for stamp in set(doubtful) if not included(stamp)])
+
+    def without(self, stamps: Set[Stamp]) -> Sequence:
+        """What this sequence is made of by all writes but these."""
+        if not stamps:
             return self
-        pieces = [piece._replace(live=False) if piece.stamp in unseen else piece for piece in self]
-        strikes = {run: strike for run, strike in self.strikes.items() if strike.stamp not in unseen}
-        return Sequence(pieces, strikes, self.newest_root, None if self.overlapping else False)
+        since = min(stamp.n for stamp in stamps)  # mostly they are the newest: few are looked up
+        pieces = self.pieces()
+        gone = {run for run, s in self.strikes.items() if s.stamp.n >= since and s.stamp in stamps}
+        changed: list[tuple[int, int]] = []
+        for number, piece in enumerate(self):
+            if piece[0][2] >= since and piece[0] in stamps:
+                pieces[number] = piece._replace(live=False)
+            elif not piece[6] or gone.isdisjoint(piece[6]):
+                continue
+            changed.append((number, number + 1))
+        strikes = {run: strike for run, strike in self.strikes.items() if run not in gone} if gone else self.strikes
+        part = Sequence(pieces, strikes, self.newest_root, None if self.overlapping else False)
+        if self._layout is not None and not self.overlapping:
+            part._seed = Seed(*self._layout, self._size, changed)
+        return part
 
     def renamed(self, name: Callable[[str], str]) -> Sequence:
         """The same sequence with other names for the replicas in its dots."""
@@ -279,18 +328,17 @@ class Sequence:
         """Remembers a layout that was made otherwise."""
         self._layout = (key, layout)
 
-    def laid_out(self, key: object, compute: Callable[[T | None], T]) -> T:
+    def laid_out(self, key: object, compute: Callable[[Seed | None], T]) -> T:
         """A layout, remembered under a key where the sequence is long enough for that to pay.
 
         Args:
-            compute: makes it, from that of this sequence's first pieces where that is known.
+            compute: makes it, from that of a sequence that has most in common with this one where there is one.
         """
         if self._size < WORTH_REMEMBERING:
             return compute(None)
         if self._layout is None or self._layout[0] != key:
-            shorter = self._shorter
-            self._layout = (key, compute(shorter[1] if shorter is not None and shorter[0] == key else None))
-            self._shorter = None
+            seed, self._seed = self._seed, None
+            self._layout = (key, compute(seed if seed is not None and seed.key == key else None))
         return self._layout[1]
 
 

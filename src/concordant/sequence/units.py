@@ -24,6 +24,7 @@ from concordant.sequence.diff import Hunk, common_prefix, common_runs, common_su
 __all__ = [
     "Span",
     "UnitName",
+    "begins_a_line_only",
     "ends_a_line_only",
     "gap_at_end",
     "gap_at_start",
@@ -99,6 +100,11 @@ def ends_a_line_only(text: str, unit: str) -> bool:
     return unit in ("line", "whole") or (
         unit == "sentence" and text.rstrip().rstrip(_CLOSING_MARKS)[-1:] not in _SENTENCE_ENDS
     )
+
+
+def begins_a_line_only(text: str, unit: str) -> bool:
+    """Tells whether a text begins with the mark of an item, which would be a unit of its own within a line."""
+    return unit == "sentence" and _MARKER.match(text) is not None
 
 
 def has_word(text: str) -> bool:
