@@ -327,6 +327,8 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
 
 def start(processes: list[subprocess.Popen[str]], *arguments: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so it is in a shell's background, and children inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True, env=environment)
     processes.append(process)
     return process

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from enum import Enum
@@ -10,6 +12,7 @@ from html import unescape
 from typing import Annotated, Any, Literal
 
 import pytest
+import uvicorn
 from pydantic import BaseModel, Field
 from starlette.testclient import TestClient
 
@@ -107,6 +110,29 @@ class Browser:
 def browser(ws: Workspace) -> Browser:
     """Maria's browser."""
     return Browser(ws)
+
+
+class Server:
+    """A desk on a port of this machine, as a program serves it."""
+
+    def __init__(self, workspace: Workspace, **settings: Any) -> None:
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        config = uvicorn.Config(
+            app(workspace, **settings), access_log=False, log_level="warning", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listener.close()
 
 
 @pytest.fixture

@@ -319,6 +319,19 @@ def test_decisions_show_people_writes_and_policies(ws: Workspace, browser: Brows
     assert question_of("notes").state == "open" and "Take this" in browser.text
 
 
+def test_what_a_policy_settled_can_be_overridden(ws: Workspace, browser: Browser) -> None:
+    """The sides between which it decided, each with a button; what a person takes stands, unless others wrote since."""
+    browser.get("/decisions")
+    assert "ada: 1 · bob: 2" in browser.text and "Take ada's" in browser.text
+    browser.post("/override", side="0")
+    assert ws.get(NS, "launch").value["rank"] == 1  # type: ignore[union-attr]
+    assert ws.history(NS, "launch")[0].agent == "maria"
+    assert "Take ada's" not in browser.text
+    browser.get("/decisions")
+    answer = browser.client.post("/override", data={"csrf": "x"})
+    assert answer.status_code == 403
+
+
 def test_numbers_are_tables_and_csv(ws: Workspace, browser: Browser) -> None:
     """Each plot is made of a table that reads without it, and there is a CSV of each."""
     browser.get("/numbers")

@@ -29,10 +29,11 @@ class Filter(NamedTuple):
 
     def listed(self, workspace: Workspace) -> list[Escalation]:
         """The open questions that are meant, the oldest first."""
-        found = [question for question in workspace.escalations(self.namespace) if self._means(question)]
-        return sorted(found, key=lambda question: (question.opened_at, question.id))
+        found = [question for question in workspace.escalations(self.namespace) if self.means(question)]
+        return sorted(found, key=lambda question: question.opened_at)
 
-    def _means(self, question: Escalation) -> bool:
+    def means(self, question: Escalation) -> bool:
+        """Whether a question is meant, in whatever namespace."""
         if self.reason and question.reason != self.reason:
             return False
         if self.agent and not any(self.agent in contender.agents for contender in question.contenders):

@@ -12,7 +12,7 @@ from concordant.values import ABSENT
 __all__ = ["Change", "Part", "changes", "shortened", "words"]
 
 Sort: TypeAlias = Literal["same", "added", "removed", "left out"]
-_WORD = re.compile(r"\w+|\n|[^\S\n]+|[^\w\s]")
+_WORD = re.compile(r"\w+(?:[-.,:/'\u2019]\w+)*|\n|[^\S\n]+|[^\w\s]")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MOST = 50_000
 """How many characters are compared by words; what is longer is compared by lines."""

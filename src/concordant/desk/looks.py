@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from concordant.desk.differences import Change, Part, changes, shortened, words
 from concordant.desk.wording import place, told_path
 from concordant.escalation import DELETED, Contender, Escalation
-from concordant.values import ABSENT, portable
+from concordant.values import ABSENT, alike, portable
 from concordant.workspace import Credit, Document
 
 __all__ = [
@@ -238,6 +238,11 @@ def differences(before: Any, after: Any) -> list[Difference]:
             parts += [Part("added", text(new).shown)] if new is not ABSENT else []
         found.append(Difference(visible(told_path(change.path)), seen(parts)))
     return found
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two values are equal, ``ABSENT`` to none but itself."""
+    return one is other or (one is not ABSENT and other is not ABSENT and alike(one, other))
 
 
 def title(question: Escalation) -> str:

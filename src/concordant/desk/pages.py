@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -399,6 +400,8 @@ def _decision_row(visit: Visit, at: datetime, one: Any) -> dict[str, Any]:
     value: Any = _value(document)
     for part in path:
         value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
+    credits = visit.workspace.blame(entry.namespace, entry.key).get(path, ()) if document is not None else ()
+    sides = [(one.agents, looks.text(one.value, 120)) for one in credits]
     return {
         "at": at,
         "doc": place(entry.namespace, entry.key),
@@ -407,9 +410,28 @@ def _decision_row(visit: Visit, at: datetime, one: Any) -> dict[str, Any]:
         "by": "",
         "what": f"policy {policy}",
         "value": looks.text(value, 200),
-        "sides": [((entry.agent,), looks.text(_given(entry.value, path), 120))],
+        "sides": sides or [((entry.agent,), looks.text(_given(entry.value, path), 120))],
         "question": None,
+        "token": "" if document is None or len(credits) < 2 else document.token,
+        "takes": [(n, one.agents) for n, one in enumerate(credits) if not looks.is_same(one.value, value)],
+        "path_json": json.dumps(path),
     }
+
+
+def override(visit: Visit) -> Response:
+    """Takes another side than a policy did, as one who has seen what the page showed."""
+    namespace, key = placed(visit.post("doc"))
+    try:
+        path = json.loads(visit.post("path"))
+        number = int(visit.post("side"))
+        given = visit.workspace.blame(namespace, key)[tuple(path)][number].value
+    except (ValueError, TypeError, LookupError) as error:
+        raise HTTPException(409, "That side does not stand any more. Nothing was decided.") from error
+    value: Any = given
+    for part in reversed(path):
+        value = {part: value}
+    visit.workspace.agent(visit.user, seen=visit.post("token")).write(namespace, key, value)
+    return visit.redirect("decisions")
 
 
 def _given(value: Any, path: Sequence[str]) -> Any:
@@ -446,6 +468,7 @@ PAGES: Sequence[tuple[str, str, Callable[[Visit], Response]]] = (
     ("GET", "/documents", documents),
     ("GET", "/who", who),
     ("GET", "/decisions", decisions),
+    ("POST", "/override", override),
     ("GET", "/numbers", figures),
     ("GET", "/numbers/{name}.csv", figures_csv),
 )

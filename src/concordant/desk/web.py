@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from concordant.desk.api import is_api, problem, routes as api_routes
 from concordant.desk.feed import Feed
 from concordant.desk.guard import Guard, User
 from concordant.desk.pages import PAGES, failed
@@ -25,8 +26,6 @@ from concordant.storage.base import Told
 from concordant.workspace import Workspace
 
 __all__ = ["made"]
-
-log = logging.getLogger("concordant")
 
 
 def made(
@@ -51,18 +50,19 @@ def made(
         feed.close()
 
     async def on_error(request: Request, error: Exception) -> Response:
-        if not isinstance(error, (ConcordantError, HTTPException)):
-            log.exception("the desk failed on %s", request.url.path, exc_info=error)
+        if is_api(request):
+            return problem(error)
         return failed(Visit(request, workspace, request.scope.get("who", "")), error)
 
     routes: list[Any] = [Route(path, answering(workspace, act), methods=[method]) for method, path, act in PAGES]
+    routes += api_routes(workspace, feed)
     routes.append(Route("/events", feed.endpoint(_changed)))
     routes.append(Mount("/static", StaticFiles(directory=STATIC)))
     return Starlette(
         routes=routes,
         lifespan=lifespan,
         middleware=[Middleware(Guard, user=user, name=name or _somebody(), token=token, hosts=hosts)],
-        exception_handlers={ConcordantError: on_error, HTTPException: on_error},
+        exception_handlers={ConcordantError: on_error, HTTPException: on_error, ValidationError: on_error},
     )
 
 

@@ -128,7 +128,7 @@
     const days = isTime ? cells.map((row) => Date.parse(`${row[0]}T00:00:00Z`) / 1000) : [];
     const pad = (all, before, after) => (few ? [before, ...all, after] : all);
     const x = isTime ? pad(days, days[0] - 86400, days.at(-1) + 86400) : cells.map((_, n) => n);
-    const labels = isTime ? {} : { values: (_, ticks) => ticks.map((n) => (Number.isInteger(n) && cells[n] ? cells[n][0] : "")), splits: () => x, gap: 4, size: 40 };
+    const labels = isTime ? { values: (_, ticks) => ticks.map((t) => (t % 86400 ? "" : new Date(t * 1000).toISOString().slice(0, 10))), space: 90 } : { values: (_, ticks) => ticks.map((n) => (Number.isInteger(n) && cells[n] ? cells[n][0] : "")), splits: () => x, gap: 4, size: 40 };
     const scale = isTime ? { time: true } : { time: false, range: [-0.6, cells.length - 0.4] };
     const options = { ...size, scales: { x: scale, y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
       series: [{ label: names[0], ...(isTime ? { value: (_, v) => (v === null ? "" : new Date(v * 1000).toISOString().slice(0, 10)) } : { value: (_, v) => (v === null || !cells[v] ? "" : cells[v][0]) }) }, ...series],
