@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -26,6 +26,7 @@ LAYERS = [
     "workspace",
     "testing",
     "tooling",
+    "spi",
     "bench",
     "desk",
     "cli",
@@ -37,6 +38,19 @@ IMPURE = {"time", "threading", "asyncio", "sqlite3", "os", "random", "uuid"}
 FRAMEWORKS = ("langgraph", "langchain", "crewai")
 # What an extra brings, and the one layer that may need it.
 EXTRAS = {"typer": "cli", "rich": "cli", "starlette": "desk", "jinja2": "desk", "uvicorn": "desk"}
+# What a workspace is made of; adapters call the workspace itself.
+PARTS = {
+    "amending",
+    "core",
+    "deciding",
+    "maintaining",
+    "reading",
+    "registry",
+    "replicating",
+    "restoring",
+    "storage",
+    "writing",
+}
 BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.match_case)
 MOST_WAYS = 15  # cyclomatic complexity, with boolean operators and comprehensions counted, as radon does
 # Functions that were over the bound when it was set. The list only ever gets shorter.
@@ -89,7 +103,7 @@ def core_files() -> Iterator[tuple[Path, str, str]]:
 
 
 def where(path: Path, line: int) -> str:
-    return f"{path.relative_to(ROOT)}:{line}"
+    return f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name}:{line}"
 
 
 def test_the_core_imports_no_framework() -> None:
@@ -204,6 +218,66 @@ def test_the_heart_is_pure() -> None:
         if name.split(".")[0] in IMPURE
     ]
     assert wrong == []
+
+
+def adapter_files() -> list[Path]:
+    return sorted((ROOT / "adapters").glob("*/src/**/*.py"))
+
+
+def private_names(paths: Iterable[Path]) -> set[str]:
+    """The names with one underscore that files define: of functions, attributes and variables."""
+    found: set[str] = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                found.add(node.name)
+            elif isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Store):
+                found.add(node.attr if isinstance(node, ast.Attribute) else node.id)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)  # in __slots__
+    private = {name for name in found if name.startswith("_") and not name.startswith("__") and name.isidentifier()}
+    return private - {"_replace", "_asdict", "_make", "_fields"}  # of every named tuple
+
+
+def reaching_inside(path: Path, private: set[str]) -> Iterator[str]:
+    """Where a file uses what is private to the core, or a part of a workspace."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            if node.attr in private:
+                yield f"{where(path, node.lineno)} uses {node.attr}"
+            if node.attr in PARTS and ast.unparse(node.value).split(".")[-1].lstrip("_") in ("workspace", "ws"):
+                yield f"{where(path, node.lineno)} uses the workspace's {node.attr}"
+
+
+def test_adapters_use_what_is_public() -> None:
+    """An adapter imports nothing of ours but ``concordant`` and ``concordant.spi``."""
+    wrong = [
+        f"{where(path, line)} imports {name}"
+        for path in adapter_files()
+        for line, name in imported(path, path.parent.name, members=False)
+        if name.split(".")[0] == "concordant" and name not in ("concordant", "concordant.spi")
+    ]
+    assert wrong == []
+
+
+def test_adapters_use_nothing_private() -> None:
+    """An adapter uses no name of the core with an underscore, and no part of a workspace."""
+    core = private_names(CORE.glob("**/*.py"))
+    wrong = []
+    for adapter in sorted((ROOT / "adapters").iterdir()):
+        paths = sorted(adapter.glob("src/**/*.py"))
+        own = private_names(paths)
+        wrong += [found for path in paths for found in reaching_inside(path, core - own)]
+    assert wrong == []
+
+
+def test_a_reach_inside_is_found(tmp_path: Path) -> None:
+    """The search finds a private name of the core, and a part of a workspace, in an adapter that uses them."""
+    code = "document._body\nself.workspace.storage.load(namespace, key)\nself._mine"
+    file = tmp_path / "adapter.py"
+    file.write_text(code)
+    found = [one.partition(" ")[2] for one in reaching_inside(file, {"_body"})]
+    assert found == ["uses _body", "uses the workspace's storage"]
 
 
 def complexity(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

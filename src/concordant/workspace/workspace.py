@@ -141,11 +141,6 @@ class Workspace:
         check_name(name, "an agent's name", self.storage.limits.name)
         return Agent(self.core, self.reading, self.writing, name, self.core.scoping.opened(name, began, seen))
 
-    def agent_in_force(self) -> Agent | None:
-        """The handle of the task's agent, or of the name in force; ``None`` without either."""
-        scope = self.core.scoping.current()
-        return Agent(self.core, self.reading, self.writing, scope.agent, scope) if scope is not None else None
-
     def moment(self) -> Moment:
         """The present point in this store's history: picklable, for ``agent(name, began=...)`` in any worker.
 

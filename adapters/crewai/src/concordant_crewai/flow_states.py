@@ -14,8 +14,7 @@ from pydantic import BaseModel, create_model
 from pydantic_core import PydanticSerializationError
 
 from concordant import ConcordantError, Document, Scalar, Workspace
-from concordant.kinds import Kind
-from concordant.storage.forking import free_in_child
+from concordant.spi import Kind, empty_model, free_in_child
 
 __all__ = ["Kept", "Worker", "declared_class", "kept_class", "kept_named", "values_of", "with_objects"]
 
@@ -35,7 +34,7 @@ class Kept:
         self._defaults: Mapping[str, Any] = {}
         if model is not None:
             workspace.declare({self.namespace: model})
-            self._defaults = values_of(workspace.registry.find(self.namespace).build({}))
+            self._defaults = values_of(empty_model(workspace, self.namespace))
 
     def state(self, document: Document) -> dict[str, Any]:
         """A document as a flow's state, defaults included."""

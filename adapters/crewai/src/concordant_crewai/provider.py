@@ -7,9 +7,8 @@ from functools import partial
 from typing import Literal
 from weakref import WeakSet
 
-from concordant import TaskScope, Workspace
-from concordant.storage.forking import free_in_child
-from concordant.workspace.scope import AgentRun
+from concordant import Workspace
+from concordant.spi import AgentRun, TaskScope, free_in_child
 from concordant_crewai.beginnings import listen
 from concordant_crewai.context import Work, current_work
 from concordant_crewai.events import announce

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import BaseModel
 
 from concordant import Agent, Credit, Document, Escalation, Moment, Receipt, Schema, Workspace
-from concordant.tooling import Toolkit
+from concordant.spi import Toolkit, agent_in_force, empty_model
 from concordant_crewai.provider import connect
 
 __all__ = ["SharedState"]
@@ -69,7 +69,7 @@ class SharedState(Generic[Model]):
         """The value as an instance of the state model, defaults included."""
         document = self.document
         if document is None:
-            return cast(Model, self.workspace.registry.find(self.namespace).build({}))
+            return cast(Model, empty_model(self.workspace, self.namespace))
         return cast(Model, document.model)
 
     def write(self, value: dict[str, Any] | Model) -> Receipt:
@@ -145,7 +145,7 @@ class SharedState(Generic[Model]):
 
     def _agent(self) -> Agent:
         """The writer: the task's agent, the name in force, or nobody in particular, who begins now."""
-        return self.workspace.agent_in_force() or self.workspace.agent("anonymous")
+        return agent_in_force(self.workspace) or self.workspace.agent("anonymous")
 
     def __repr__(self) -> str:
         return f"SharedState({self._schema.model.__name__}, {'/'.join(self.namespace)}:{self.key})"

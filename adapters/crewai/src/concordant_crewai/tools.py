@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crewai.tools import BaseTool
 from pydantic import PrivateAttr
 
-from concordant.tooling import Tool, Toolkit
+from concordant.spi import Tool, Toolkit
 
 if TYPE_CHECKING:
     from concordant_crewai.shared_state import SharedState

@@ -13,8 +13,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from concordant import Instant
-from concordant.storage.forking import free_in_child
+from concordant.spi import Instant, free_in_child
 from concordant_langgraph.calls import call
 from concordant_langgraph.lineage import Level, Segment, called_after, segments
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp, TTLConfig
 
-from concordant import Document
-from concordant.errors import ConcordantError, told
-from concordant.storage.conditions import Condition
+from concordant import ConcordantError, Document
+from concordant.spi import Condition, put_said, told
 from concordant_langgraph.conflicts import Conflicts, Put
 from concordant_langgraph.expiring import ExpiringStore
 from concordant_langgraph.filters import (
@@ -130,7 +129,7 @@ class BatchStore(ExpiringStore):
         if call is None:
             self.workspace.put(namespace, key, value, settings=settings, ttl=ttl)
         else:
-            self.workspace.amending.put_said(namespace, key, value, call.says, settings=settings, ttl=ttl)
+            put_said(self.workspace, namespace, key, value, call.says, settings=settings, ttl=ttl)
 
     def _put_all(self, puts: Sequence[PutOp]) -> list[tuple[tuple[str, ...], str]]:
         """Stores all of them or none; returns which documents that were."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from concordant.storage.forking import free_in_child
+from concordant.spi import free_in_child
 
 __all__ = ["Call", "Calls", "call", "is_among"]
 

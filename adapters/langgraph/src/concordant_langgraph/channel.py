@@ -14,8 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from concordant import ConcordantError, Document, Escalation, InvalidWriteError, Schema, Update, merge
-from concordant.errors import Fault
-from concordant.kinds import Kind
+from concordant.spi import Fault, Kind
 
 __all__ = ["MergeChannel", "StateConflictError", "edited", "is_langgraphs"]
 

@@ -22,9 +22,8 @@ from deepagents.backends.utils import perform_string_replacement, slice_read_res
 from langgraph.store.base import BaseStore, Item
 from pydantic import BaseModel
 
-from concordant import ConcordantError, Document, Scalar, Text
-from concordant.errors import InvalidWriteError
-from concordant.workspace.amending import Changes, Part
+from concordant import ConcordantError, Document, InvalidWriteError, Scalar, Text
+from concordant.spi import Changes, Part, amend, fields_of, show, withdraw
 from concordant_langgraph.conflicts import PutConflictError
 from concordant_langgraph.items import MergedSearchItem
 from concordant_langgraph.store import MergeStore
@@ -112,7 +111,7 @@ class MergeBackend(StoreBackend):
 
     def _show(self, path: str, part: Callable[[Document], Part | None] = lambda _: None) -> Document | None:
         store, namespace = self._place()
-        return store.workspace.amending.show(namespace, path, part)
+        return show(store.workspace, namespace, path, part)
 
     def _search_store_paginated(self, store: BaseStore, namespace: tuple[str, ...], **_: Any) -> list[Item]:
         """All files, none of which counts as shown: who searches is told names and lines."""
@@ -224,13 +223,13 @@ class MergeBackend(StoreBackend):
         wanted = [(namespace, key) for key in keys if key == base or key.startswith(base + "/")]
         if not wanted:
             return DeleteResult(error=f"Error: File '{path}' not found")
-        store.workspace.amending.withdraw(wanted)
+        withdraw(store.workspace, wanted)
         return DeleteResult(path=path)
 
     def _change(self, path: str, content: Callable[[Mapping[str, Any]], str], encoding: str = "utf-8") -> None:
         """Makes a file what ``content`` returns, given what its writer has seen."""
         store, namespace = self._place()
-        fields = store.workspace.registry.find(namespace).root.fields
+        fields = fields_of(store.workspace, namespace) or ()
 
         def plan(seen: Mapping[str, Any]) -> Changes:
             text = content(seen)
@@ -245,7 +244,7 @@ class MergeBackend(StoreBackend):
             before = {"content": seen.get("content", "")}
             return Changes({n: v for n, v in given.items() if n in fields}, before, after)
 
-        store.workspace.amending.amend(namespace, path, plan, rewrites=True)
+        amend(store.workspace, namespace, path, plan, rewrites=True)
 
     def _do(self, result: Callable[..., R], path: str, work: Callable[[], R]) -> R:
         """Carries out a change; what is wrong with it, or (``on_conflict="raise"``) contested, is told as its error."""
@@ -283,7 +282,7 @@ class MergeBackend(StoreBackend):
         store, namespace = self._merging(), self._get_namespace()
         if not store.workspace.declares(namespace):
             store.workspace.declare({namespace: File})
-        if "content" not in store.workspace.registry.find(namespace).root.fields:
+        if "content" not in (fields_of(store.workspace, namespace) or ()):
             raise ConcordantError(
                 f"the model of {namespace!r} has no field `content`: declare concordant_langgraph.deepagents.File"
             )

@@ -12,8 +12,8 @@ from typing import Any
 
 from langgraph.store.base import NOT_PROVIDED, TTLConfig
 
-from concordant import ConcordantError, Workspace
-from concordant.errors import Fault, InvalidWriteError, told
+from concordant import ConcordantError, InvalidWriteError, Workspace
+from concordant.spi import Fault, told
 from concordant_langgraph.viewed import ViewedStore
 
 __all__ = ["ExpiringStore"]

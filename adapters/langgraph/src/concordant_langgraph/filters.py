@@ -12,8 +12,7 @@ from typing import Any, Literal
 from langgraph.store.base import GetOp, InvalidNamespaceError, ListNamespacesOp, MatchCondition, Op, PutOp, SearchOp
 
 from concordant import ConcordantError
-from concordant.errors import told
-from concordant.storage.conditions import Condition, number
+from concordant.spi import Condition, number, told
 
 __all__ = [
     "InvalidArgumentError",

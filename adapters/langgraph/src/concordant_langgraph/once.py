@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from concordant.storage.forking import free_in_child
+from concordant.spi import free_in_child
 from concordant_langgraph.steps import Claim, Steps
 
 __all__ = ["Once"]

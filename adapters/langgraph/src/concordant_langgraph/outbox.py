@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from concordant import Workspace
-from concordant.storage.forking import free_in_child
+from concordant.spi import free_in_child
 from concordant_langgraph.steps import Claim
 
 __all__ = ["Outbox", "Place", "Share"]

@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from concordant import Instant, TaskScope
-from concordant.workspace.scope import AgentRun
+from concordant.spi import AgentRun, Instant, TaskScope
 from concordant_langgraph.attempts import invocation_of, turn_of
 from concordant_langgraph.context import current_task, message_of
 from concordant_langgraph.lineage import Task, belongs, packed_step, relation, segments, with_parts

@@ -13,6 +13,7 @@ from typing import Any
 from langgraph.store.base import GetOp, PutOp
 
 from concordant import Workspace
+from concordant.spi import last_commit
 from concordant_langgraph.outbox import Outbox
 from concordant_langgraph.steps import Steps
 
@@ -31,9 +32,9 @@ def resume(workspace: Workspace, outbox: Outbox) -> Steps[None]:
         noted = item.value if item is not None else {}
     except Exception as error:
         log.warning("The view cannot be read (%s: %s): searches look at all of it", type(error).__name__, error)
-    knowledge = workspace.storage.knowledge()
+    replica, last = last_commit(workspace)
     # Of another store, or of this one before it was restored from a back-up, nothing holds.
-    known = noted.get("replica") == knowledge.replica and noted["n"] <= knowledge.vector[knowledge.replica]
+    known = noted.get("replica") == replica and noted["n"] <= last
     outbox.begin(noted["n"] if known else None, ())
 
 
@@ -43,6 +44,6 @@ def note(workspace: Workspace, outbox: Outbox) -> Steps[None]:
     if n is None:
         return
     try:
-        yield [PutOp(*_PLACE, {"replica": workspace.storage.replica, "n": n}, index=False)]
+        yield [PutOp(*_PLACE, {"replica": last_commit(workspace)[0], "n": n}, index=False)]
     except Exception:
         log.debug("How far the view has come could not be noted; more is looked at again", exc_info=True)

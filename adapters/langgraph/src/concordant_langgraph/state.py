@@ -10,9 +10,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from concordant import ConcordantError, Schema, SchemaError
-from concordant.errors import Fault
-from concordant.kinds import Kind
-from concordant.schema import compile_schema, form_within, part_of
+from concordant.spi import Fault, Kind, compile_schema, form_within, part_of
 from concordant_langgraph.channel import MergeChannel, is_langgraphs
 
 __all__ = ["state_schema"]

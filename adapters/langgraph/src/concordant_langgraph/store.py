@@ -10,7 +10,7 @@ from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, Not
 from langgraph.store.memory import InMemoryStore
 
 from concordant import ConcordantError, Workspace
-from concordant.errors import told
+from concordant.spi import note_read, told
 from concordant_langgraph.adoption import Adoption
 from concordant_langgraph.conflicts import Conflicts, OnConflict
 from concordant_langgraph.filters import InvalidArgumentError, check_labels, check_namespace, key_of
@@ -239,7 +239,7 @@ class MergeStore(InboxStore):
         key = key if type(key) is str else key_of(key)
         document = self.workspace.read_current(namespace, key, refresh_ttl)
         if tool_call() is not None:
-            self.workspace.amending.note_read(namespace, key)
+            note_read(self.workspace, namespace, key)
         return None if document is None else MergedItem(document)
 
     def delete(self, namespace: tuple[str, ...], key: str) -> None:

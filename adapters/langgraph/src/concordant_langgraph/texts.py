@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from langgraph.store.base import BaseStore, get_text_at_path, tokenize_path
 
 from concordant import InvalidWriteError
-from concordant.errors import Fault, told
+from concordant.spi import Fault, told
 
 __all__ = ["Index", "Indexing", "checked_index"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, ValidationError
 
-from concordant.tooling import Answer, Tool, Toolkit
+from concordant.spi import Answer, Tool, Toolkit
 from concordant_langgraph.store import MergeStore
 
 __all__ = ["memory_tools"]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 
 from concordant import Document, Workspace
+from concordant.spi import age_of, has_existed
 from concordant_langgraph.filters import InvalidNameError, check_labels
 from concordant_langgraph.outbox import CHUNK, Outbox, Place, Share
 from concordant_langgraph.resuming import note
@@ -228,7 +229,7 @@ class View:
         if document is None:
             return _Entry(place, None)
         if self._shared:
-            self.outbox.saw(document.version, self.workspace.storage.time() - document.updated_at.timestamp())
+            self.outbox.saw(document.version, age_of(self.workspace, document))
         value, index = document.value, document.setting("index")
         texts = self.indexing.texts(value, index)
         if texts is None:
@@ -288,7 +289,7 @@ class View:
             document = self.workspace.document_current(*place)
             if document is None:
                 # Deleted or expired; what nobody here has ever heard of is somebody else's, and left alone.
-                if self.workspace.get(*place) is None and self.workspace.storage.load(*place) is not None:
+                if self.workspace.get(*place) is None and has_existed(self.workspace, *place):
                     self.outbox.add(place)
             elif accepts(document):
                 yield document, score

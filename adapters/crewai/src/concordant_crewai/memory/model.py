@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from crewai.memory.types import MemoryRecord
 from pydantic import BaseModel, PrivateAttr
 
-from concordant import Document, Map, Scalar, Schema, Set, Text
-from concordant.errors import Fault, InvalidWriteError
+from concordant import Document, InvalidWriteError, Map, Scalar, Schema, Set, Text
+from concordant.spi import Fault
 
 __all__ = ["SCHEMA", "MergedRecord", "Remembered", "changes_of", "check_metadata", "fields_of", "record_of"]
 

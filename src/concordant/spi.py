@@ -1,0 +1,220 @@
+"""What an adapter to an agent framework needs beyond the calls of ``Workspace`` (docs/adapters.md).
+
+An adapter tells a workspace in which task of its framework a call is made (``Workspace.add_scope_provider``, with a
+``TaskScope``), and carries out what the framework asks for by the calls of ``Workspace`` that work in the scope in
+force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``. Here is what it needs beside that:
+
+- to tell of agents and tasks: ``TaskScope``, ``AgentRun``, ``Instant``, ``agent_in_force``;
+- for agents' tools: ``Toolkit``, and ``show``, ``note_read``, ``amend``, ``withdraw``, ``put_said``, by which a call is
+  judged by what its agent was shown;
+- of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Kind``;
+- for a view of documents in another store: ``last_commit``, ``age_of``, ``has_existed``;
+- of errors and threads: ``Fault``, ``told``, ``free_in_child``; of filters: ``Condition``, ``number``.
+
+Nothing here goes away or changes its meaning within a major version. Every call may wait for a database; a coroutine
+makes it by ``await workspace.acall(call, workspace, ...)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from concordant.errors import Fault, told
+from concordant.kinds import Kind
+from concordant.record.leases import KEEP
+from concordant.schema import compile_schema, form_within, part_of
+from concordant.storage import Condition, Instant
+from concordant.storage.conditions import number
+from concordant.storage.forking import free_in_child
+from concordant.tooling import Answer, Tool, Toolkit
+from concordant.workspace import Agent, Document, TaskScope, Workspace
+from concordant.workspace.amending import Amended, Changes, Company, Part
+from concordant.workspace.scope import AgentRun, Ownership, Relation
+
+__all__ = [
+    "AgentRun",
+    "Amended",
+    "Answer",
+    "Changes",
+    "Company",
+    "Condition",
+    "Fault",
+    "Instant",
+    "Kind",
+    "Ownership",
+    "Part",
+    "Relation",
+    "TaskScope",
+    "Tool",
+    "Toolkit",
+    "age_of",
+    "agent_in_force",
+    "amend",
+    "compile_schema",
+    "empty_model",
+    "fields_of",
+    "form_within",
+    "free_in_child",
+    "has_existed",
+    "last_commit",
+    "note_read",
+    "number",
+    "part_of",
+    "put_said",
+    "show",
+    "told",
+    "withdraw",
+]
+
+# -- agents and tasks -------------------------------------------------------------------------------------------------
+
+
+def agent_in_force(workspace: Workspace) -> Agent | None:
+    """Returns the handle of the agent whose task calls, or whose name is in force; ``None`` without either.
+
+    It continues that scope: what it reads the task has read.
+
+    >>> ws = Workspace()
+    >>> agent_in_force(ws) is None
+    True
+    >>> with ws.acting_as("ada"):
+    ...     agent_in_force(ws).name
+    'ada'
+    """
+    scope = workspace.core.scoping.current()
+    if scope is None:
+        return None
+    return Agent(workspace.core, workspace.reading, workspace.writing, scope.agent, scope)
+
+
+# -- tools ------------------------------------------------------------------------------------------------------------
+
+
+def show(
+    workspace: Workspace,
+    namespace: tuple[str, ...],
+    key: str,
+    part_of: Callable[[Document], Part | None] = lambda _: None,
+) -> Document | None:
+    """Reads a document to show it to the agent that calls: its later calls are judged by that.
+
+    Args:
+        part_of: tells which part of it is shown (``Part``), ``None`` for all of it. A part shows nothing anew of what
+            the agent knows already, until parts of one version make up the whole.
+
+    Returns:
+        The document; ``None`` if there is none.
+    """
+    return workspace.amending.show(namespace, key, part_of)
+
+
+def note_read(workspace: Workspace, namespace: tuple[str, ...], key: str) -> None:
+    """Notes that the call under way shows its agent what its task has read of a document last."""
+    workspace.amending.note_read(namespace, key)
+
+
+def amend(
+    workspace: Workspace,
+    namespace: tuple[str, ...],
+    key: str,
+    plan: Callable[[Mapping[str, Any]], Changes],
+    *,
+    rewrites: bool = False,
+) -> Amended:
+    """Changes a document as a tool call says, in one transaction, judged by what its agent was shown.
+
+    Args:
+        plan: given the values as far as the agent was shown them, returns what to add and what to change
+            (``Changes``); what it raises ends the call before anything is written.
+        rewrites: whether that says what all of the document is to be: then nothing counts as seen that the agent was
+            not shown.
+
+    Returns:
+        Which fields were changed, what others had written there unseen, and the document after it.
+
+    Raises:
+        InvalidWriteError: a value does not fit the model; nothing was written.
+
+    >>> ws = Workspace()
+    >>> done = amend(ws, ("plans",), "launch", lambda seen: Changes({"status": "draft"}, {}, {}))
+    >>> done.fields, done.document.value
+    (('status',), {'status': 'draft'})
+    """
+    return workspace.amending.amend(namespace, key, plan, rewrites=rewrites)
+
+
+def withdraw(workspace: Workspace, places: Sequence[tuple[tuple[str, ...], str]]) -> None:
+    """Deletes documents as far as the agent that calls was shown them: all of them or none."""
+    workspace.amending.withdraw(places)
+
+
+def put_said(
+    workspace: Workspace,
+    namespace: tuple[str, ...],
+    key: str,
+    value: Mapping[str, Any],
+    says: Callable[[Any], bool],
+    *,
+    settings: Mapping[str, Any] | None = None,
+    ttl: float | None = KEEP,
+) -> None:
+    """Puts a value (``Workspace.put``) from inside a tool call, whose code may have read the document for that.
+
+    A model said its words before the call began: fields that are its words are judged by what it was shown, the others
+    by what the tool's code has read.
+
+    Args:
+        says: tells whether a value is one that the model gave.
+        settings, ttl: as for ``Workspace.put``.
+    """
+    workspace.amending.put_said(namespace, key, value, says, settings, ttl)
+
+
+# -- models -----------------------------------------------------------------------------------------------------------
+
+
+def fields_of(workspace: Workspace, namespace: tuple[str, ...]) -> frozenset[str] | None:
+    """Returns the names of the fields of a namespace's model; ``None`` where it has none.
+
+    >>> fields_of(Workspace(), ("plans",)) is None
+    True
+    """
+    schema = workspace.registry.find(namespace)
+    return frozenset(schema.root.fields) if schema.declared else None
+
+
+def empty_model(workspace: Workspace, namespace: tuple[str, ...]) -> Any:
+    """Returns an instance of a namespace's model to which nobody has written anything.
+
+    Raises:
+        ConcordantError: the namespace has no model.
+    """
+    return workspace.registry.find(namespace).build({})
+
+
+# -- views ------------------------------------------------------------------------------------------------------------
+
+
+def last_commit(workspace: Workspace) -> tuple[str, int]:
+    """Returns the name of the workspace's store in dots, and the number of its last commit.
+
+    >>> last_commit(Workspace(replica="office"))
+    ('office', 0)
+    """
+    knowledge = workspace.storage.knowledge()
+    return knowledge.replica, knowledge.vector[knowledge.replica]
+
+
+def age_of(workspace: Workspace, document: Document) -> float:
+    """Returns for how many seconds, by the store's clock, a document has been as it is."""
+    return workspace.storage.time() - document.updated_at.timestamp()
+
+
+def has_existed(workspace: Workspace, namespace: tuple[str, ...], key: str) -> bool:
+    """Tells whether the store knows anything of a document, be it that it was deleted.
+
+    >>> has_existed(Workspace(), ("plans",), "launch")
+    False
+    """
+    return workspace.storage.load(namespace, key) is not None
