@@ -134,12 +134,15 @@ def amend(
         Which fields were changed, what others had written there unseen, and the document after it.
 
     Raises:
-        InvalidWriteError: a value does not fit the model; nothing was written.
+        InvalidWriteError: a value does not fit the model, or the namespace has none; nothing was written.
 
-    >>> ws = Workspace()
-    >>> done = amend(ws, ("plans",), "launch", lambda seen: Changes({"status": "draft"}, {}, {}))
+    >>> from typing import Annotated
+    >>> from pydantic import create_model
+    >>> from concordant.kinds import Set
+    >>> ws = Workspace(schemas={("plans",): create_model("Plan", tags=(Annotated[list[str], Set()], []))})
+    >>> done = amend(ws, ("plans",), "launch", lambda seen: Changes({"tags": ["draft"]}, {}, {}))
     >>> done.fields, done.document.value
-    (('status',), {'status': 'draft'})
+    (('tags',), {'tags': ['draft']})
     """
     return workspace.amending.amend(namespace, key, plan, rewrites=rewrites)
 

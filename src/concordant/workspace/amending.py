@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from concordant.causal import SeenBy, Stamp
+from concordant.errors import Fault, InvalidWriteError
 from concordant.kinds import Look, Map, Scalar, Set, Text
 from concordant.kinds.base import reading
 from concordant.record import Record
@@ -116,6 +117,9 @@ class Amending:
         document = (namespace, key)
         scope = self.scoping.current() or self.scoping.alone(document)
         schema = self.registry.writable(namespace, key)
+        if not schema.declared:
+            fault = Fault((), "its namespace has no model", "Declare one: a tool changes fields, each by its kind")
+            raise InvalidWriteError(namespace, key, [fault])
         if scope.sight is not None:
             self.reading.recall(scope, namespace, key)
         grounds = grounds_of(self.scoping, scope, document, schema.root.fields, rewrites=rewrites)
