@@ -4,7 +4,8 @@ An adapter tells a workspace in which task of its framework a call is made (``Wo
 ``TaskScope``), and carries out what the framework asks for by the calls of ``Workspace`` that work in the scope in
 force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``. Here is what it needs beside that:
 
-- to tell of agents and tasks: ``TaskScope``, ``AgentRun``, ``Instant``, ``agent_in_force``;
+- to tell of agents and tasks: ``TaskScope``, ``AgentRun``, ``Instant``, ``agent_in_force``; before a coroutine's task
+  takes the instant of its beginning ``await look()``, where ``are_looks_wanted()``, asks databases off the event loop;
 - for agents' tools: ``Toolkit``, and ``show``, ``note_read``, ``amend``, ``withdraw``, ``put_said``, by which a call is
   judged by what its agent was shown;
 - of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Kind``;
@@ -25,6 +26,7 @@ from concordant.kinds import Kind
 from concordant.record.leases import KEEP
 from concordant.schema import compile_schema, form_within, part_of
 from concordant.storage import Condition, Instant
+from concordant.storage.clocks import are_looks_wanted, look
 from concordant.storage.conditions import number
 from concordant.storage.forking import free_in_child
 from concordant.tooling import Answer, Tool, Toolkit
@@ -51,6 +53,7 @@ __all__ = [
     "age_of",
     "agent_in_force",
     "amend",
+    "are_looks_wanted",
     "compile_schema",
     "empty_model",
     "fields_of",
@@ -58,6 +61,7 @@ __all__ = [
     "free_in_child",
     "has_existed",
     "last_commit",
+    "look",
     "note_read",
     "number",
     "part_of",

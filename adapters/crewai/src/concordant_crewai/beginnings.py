@@ -11,7 +11,7 @@ from typing import Any
 from crewai.events.event_bus import CrewAIEventsBus
 
 from concordant import Instant
-from concordant.storage.forking import free_in_child
+from concordant.spi import free_in_child
 
 __all__ = ["listen", "noted"]
 

@@ -14,7 +14,7 @@ from crewai.flow.flow_context import current_flow_method_name
 from pydantic import BaseModel, PrivateAttr
 
 from concordant import Credit, Escalation, Receipt, Workspace
-from concordant.storage.forking import free_in_child
+from concordant.spi import free_in_child
 from concordant_crewai.flow_states import Worker, values_of, with_objects
 from concordant_crewai.persistence import MergeFlowPersistence, run_under_way
 

@@ -11,7 +11,7 @@ from crewai.flow.persistence.factory import set_flow_persistence_factory
 from crewai.memory.storage.factory import set_memory_storage_factory
 
 from concordant import Workspace
-from concordant.storage.forking import free_in_child
+from concordant.spi import free_in_child
 from concordant_crewai.memory.places import beside
 from concordant_crewai.memory.storage import MergeStorage
 from concordant_crewai.persistence import MergeFlowPersistence

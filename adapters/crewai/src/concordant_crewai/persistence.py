@@ -14,7 +14,7 @@ from crewai.flow.persistence.base import FlowPersistence
 from pydantic import BaseModel, PrivateAttr
 
 from concordant import ConcordantError, Credit, Escalation, Workspace
-from concordant.storage.forking import free_in_child
+from concordant.spi import free_in_child
 from concordant_crewai.flow_states import Kept, Worker, declared_class, kept_class, kept_named, values_of
 from concordant_crewai.provider import connect
 

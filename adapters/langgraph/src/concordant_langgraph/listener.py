@@ -12,7 +12,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
 from concordant import Instant
-from concordant.storage.clocks import are_looks_wanted, look
+from concordant.spi import are_looks_wanted, look
 from concordant_langgraph.attempts import attempt_begins, is_call
 from concordant_langgraph.beginnings import task_begins
 from concordant_langgraph.taking import listen_to_calls

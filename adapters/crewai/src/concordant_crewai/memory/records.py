@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from crewai.memory.types import MemoryRecord, ScopeInfo
 
 from concordant import Document, Workspace
-from concordant.storage.forking import free_in_child
+from concordant.spi import free_in_child
 from concordant_crewai.memory.model import MergedRecord, record_of
 
 __all__ = ["Criteria", "Entry", "Records", "fact_of"]

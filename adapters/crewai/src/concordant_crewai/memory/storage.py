@@ -14,7 +14,7 @@ from crewai.memory.storage.backend import StorageBackend
 from crewai.memory.types import MemoryRecord, ScopeInfo
 
 from concordant import Document, Escalation, HistoryEntry, Receipt, Workspace
-from concordant.storage.forking import free_in_child
+from concordant.spi import free_in_child
 from concordant_crewai.memory.model import SCHEMA, MergedRecord, changes_of, check_metadata, fields_of
 from concordant_crewai.memory.places import beside, lancedb
 from concordant_crewai.memory.records import Criteria, Entry, Records, fact_of
