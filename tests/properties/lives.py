@@ -186,6 +186,15 @@ class Lives:
         assert {e.path for e in workspace.escalations()} == set(document.contested)
 
 
+    def stored(self, home: Home) -> None:
+        """What is shown is what somebody is shown who loads all of it anew."""
+        if len(self.homes) > 1:  # an only store that was exported would forget less
+            fresh = Home(Workspace(schemas={AT[0]: Code}, replica="anew"), home.known)
+            fresh.workspace.import_(home.workspace.export())
+            fresh.workspace.storage.advance(home.clock())
+            self.compare(fresh)
+
+
 def lives(rnd: random.Random, steps: int) -> list[Act]:
     """A random history of one document on one to three replicas."""
     replicas = rnd.choice([1, 2, 3])
@@ -224,6 +233,7 @@ def check_lives(acts: Sequence[Act]) -> None:
             world.exchange(home, world.homes[detail["other"]])
         for each in world.homes:
             world.compare(each)
+        world.stored(home)
     for _ in world.homes:
         for home in world.homes:
             for other in world.homes:
