@@ -28,7 +28,7 @@ PINS := grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | grep -vE '^(pip|setuptools)=='
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo demo-crewai desk test test-core test-crewai torture bench bench-quick lint format types check constraints clean
+.PHONY: help setup demo demo-crewai desk screenshots test test-core test-crewai torture bench bench-quick lint format types check constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -62,6 +62,9 @@ endif
 
 desk: $(STAMP) ## run a team that disagrees, and open the desk on its questions in a browser
 	@$(BIN)/python examples/desk.py $(ARGS)
+
+screenshots: $(STAMP) ## take the pictures of the desk's documentation anew
+	@CONCORDANT_SCREENSHOTS=1 $(BIN)/python -m pytest tests/desk/test_browser.py -k screenshots -q
 
 test: $(STAMP) $(CREW_SET_UP) ## run the tests (CONCORDANT_SEED=n repeats a run, ARGS="-k name" narrows it, JOBS=0 uses one process)
 	@$(MAKE) --no-print-directory test-core; core=$$?; $(MAKE) --no-print-directory test-crewai && exit $$core

@@ -36,6 +36,10 @@ collect_ignore += NEED_OWN_SERVER if NO_OWN_SERVER else []
 
 sys.path.append(str(Path(__file__).parent.parent / "examples"))  # for the storage that is written there
 
+# The desk is tested in a real browser; .ci/run installs it.
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+collect_ignore += [] if CHROMIUM else ["desk/test_browser.py"]
+
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 settings.register_profile(
@@ -70,6 +74,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = [f"seed: {seed} (repeat this run with CONCORDANT_SEED={seed})"]
     if NO_OWN_SERVER:
         lines.append(f"LEFT OUT, no pgserver for this Python (run them on 3.12 or older): {', '.join(NEED_OWN_SERVER)}")
+    if CHROMIUM is None:
+        lines.append("LEFT OUT, no Chromium (apt-get install chromium): desk/test_browser.py")
     return lines
 
 

@@ -118,6 +118,7 @@ class Server:
     def __init__(self, workspace: Workspace, **settings: Any) -> None:
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         config = uvicorn.Config(
             app(workspace, **settings), access_log=False, log_level="warning", timeout_graceful_shutdown=1

@@ -345,7 +345,7 @@ def test_numbers_are_tables_and_csv(ws: Workspace, browser: Browser) -> None:
     assert rows["outcomes"][1][1:] == ["0", "0", "1", "2"]
     assert ["briefs/2026", "status", "0", "0", "0", "1", "0.0"] in rows["fields"]
     assert rows["writes"][0][1:] == ["ada", "bob", "planner"] or set(rows["writes"][0][1:]) == {"ada", "bob", "planner"}
-    assert rows["open"][1] == ["under a minute", "2"]
+    assert rows["open"][1] == ["< 1 min", "2"]
 
 
 def test_what_is_not_there_is_told(browser: Browser) -> None:

@@ -88,13 +88,14 @@ class Piece(NamedTuple):
 
 @dataclass
 class Field:
-    """A field of a document (or a part of one that has a path of its own)."""
+    """A field of a document, or a part with a path of its own; and what it shows ``now``, while that is asked."""
 
     path: str
     sort: str
     pieces: Sequence[Piece]
     question: Escalation | None
     more: int = 0
+    now: Text | None = None
 
 
 def visible(value: str) -> str:
@@ -209,7 +210,8 @@ def fields(
             pieces.append(Piece(shown, credit.agents, agents[credit.agent], credit.at))
             if room <= 0:
                 break
-        found.append(Field(visible(told_path(path)), sort, pieces, question, len(parts) - len(pieces)))
+        now = text(value, 200) if question is not None and question.reason != "text" else None
+        found.append(Field(visible(told_path(path)), sort, pieces, question, len(parts) - len(pieces), now))
     for path, question in open_.items():
         found.append(Field(visible(told_path(path)), "parts", [], question))
     return found
@@ -222,7 +224,7 @@ def question_is_text(question: Escalation | None, parts: Sequence[Credit], value
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:
     for part in path:
-        value = value.get(part) if isinstance(value, dict) else None
+        value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
     return value
 
 

@@ -83,10 +83,10 @@ def _fields(workspace: Workspace) -> Table:
 
 
 _BINS: Mapping[str, float] = {
-    "under a minute": 60,
-    "under an hour": 3_600,
-    "under a day": 86_400,
-    "under a week": 7 * 86_400,
+    "< 1 min": 60,
+    "< 1 h": 3_600,
+    "< 1 day": 86_400,
+    "< 1 week": 7 * 86_400,
     "longer": float("inf"),
 }
 

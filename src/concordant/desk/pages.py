@@ -37,6 +37,7 @@ REASONS = ("scalar", "text", "delete", "type", "schema", "invalid")
 
 def inbox(visit: Visit) -> Response:
     """What waits for a decision; the part of the page that is fetched anew when something happens, if asked for."""
+    live = visit.live()
     narrowed = _filter(visit.get)
     found = narrowed.listed(visit.workspace)
     start = min(visit.number("from", 0) or 0, max(len(found) - 1, 0) // PAGE * PAGE)
@@ -48,6 +49,7 @@ def inbox(visit: Visit) -> Response:
     return visit.page(
         template,
         here="inbox",
+        live=live,
         rows=shown,
         total=len(found),
         start=start,
@@ -115,6 +117,7 @@ def _applied(visit: Visit, choice: str, agent: str) -> Response:
 
 def question(visit: Visit) -> Response:
     """One question: base and sides, its place, and what can be decided."""
+    visit.live()
     found = _question(visit)
     return _question_page(visit, found, part=visit.get("part"))
 
@@ -156,6 +159,7 @@ def _question_page(
         "_sides.html" if part == "sides" else "question.html",
         status,
         here="inbox",
+        live=visit.live(),
         question=found,
         base=base,
         sides=sides,
@@ -188,6 +192,7 @@ def _time(text: str) -> datetime | None:
 
 def decide(visit: Visit) -> Response:
     """Does what a button of a question's page says, for the version of it that the page showed."""
+    visit.live()
     found, action = _question(visit), visit.post("action")
     typed: Control | None = None
     try:

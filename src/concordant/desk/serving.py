@@ -33,6 +33,7 @@ def serve(workspace: Workspace, *, name: str, port: int, announce: Callable[[str
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen()  # so that a browser that is quicker than the server waits for it
     except OSError as error:
         listener.close()
         raise ConcordantError(f"port {port} cannot be used ({error.strerror}): give another, or --port 0") from error

@@ -66,6 +66,7 @@ class Visit:
     user: str
     sent: Sequence[tuple[str, str]] = ()
     asked: Sequence[tuple[str, str]] = field(default_factory=list)
+    _live: str = ""
 
     def get(self, name: str, default: str = "") -> str:
         """A value of the address."""
@@ -89,6 +90,14 @@ class Visit:
         given = {name: value for name, value in query.items() if value not in (None, "")}
         asked = f"?{urlencode(given)}" if given else ""
         return f"{self.request.scope.get('root_path', '')}/{path}{asked}"
+
+    def live(self) -> str:
+        """The address of the events from now on; to be asked for before what a page shows is read, so that nothing
+        falls between."""
+        if not self._live:
+            commit, number = self.workspace.storage.events.now()
+            self._live = self.url("events", after=f"{commit}-{number}")
+        return self._live
 
     def page(self, template: str, status: int = 200, **data: Any) -> Response:
         """A page made of a template."""

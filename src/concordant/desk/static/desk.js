@@ -115,7 +115,7 @@
     const into = document.getElementById(table.dataset.into);
     const ink = getComputedStyle(into).color;
     const line = getComputedStyle(document.documentElement).getPropertyValue("--line");
-    const axis = { stroke: ink, grid: { stroke: line }, ticks: { stroke: line } };
+    const axis = { stroke: ink, font: `${into.clientWidth < 420 ? 10 : 12}px system-ui, sans-serif`, grid: { stroke: line }, ticks: { stroke: line } };
     const size = { width: into.clientWidth || 320, height: 220 };
     const numbers = (column) => cells.map((row) => Number(row[column]));
     const isTime = table.dataset.plot === "time";
@@ -132,7 +132,7 @@
     const scale = isTime ? { time: true } : { time: false, range: [-0.6, cells.length - 0.4] };
     const options = { ...size, scales: { x: scale, y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
       series: [{ label: names[0], ...(isTime ? { value: (_, v) => (v === null ? "" : new Date(v * 1000).toISOString().slice(0, 10)) } : { value: (_, v) => (v === null || !cells[v] ? "" : cells[v][0]) }) }, ...series],
-      axes: [{ ...axis, ...labels }, axis], tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"), legend: { live: true } };
+      axes: [{ ...axis, ...labels }, axis], tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"), padding: [null, 36, null, null], legend: { live: true } };
     const made = new uPlot(options, [x, ...names.slice(1).map((_, n) => pad(numbers(n + 1), null, null))], into);
     addEventListener("resize", () => made.setSize({ width: into.clientWidth, height: 220 }));
   };
