@@ -1,12 +1,15 @@
 """Tests that whoever extends Concordant runs on what they wrote. They need pytest, which is imported here alone.
 
-``StorageContract`` is for storages (docs/storages.md).
+``StorageContract`` is for storages (docs/storages.md), ``AdapterContract`` for adapters to agent frameworks
+(docs/adapters.md).
 """
 
 import pytest
 
-pytest.register_assert_rewrite("concordant.testing.storages")  # so that a test that fails shows what it compared
+# So that a test that fails shows what it compared.
+pytest.register_assert_rewrite("concordant.testing.adapters", "concordant.testing.storages")
 
+from concordant.testing.adapters import AdapterContract  # noqa: E402
 from concordant.testing.storages import StorageContract  # noqa: E402
 
-__all__ = ["StorageContract"]
+__all__ = ["AdapterContract", "StorageContract"]

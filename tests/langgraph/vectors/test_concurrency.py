@@ -156,7 +156,7 @@ async def test_sync_calls_on_a_loop_do_not_wait_for_coroutines_of_it() -> None:
 
     both = Both()
     store = MergeStore(index=config())
-    view = store._view
+    view = store._mirror.view
     assert view is not None and isinstance(view.store, InMemoryStore)
     made = view.store.embeddings
     assert made is not None

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp, TTLConfig
+from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp
 
-from concordant import ConcordantError, Document
+from concordant import ConcordantError, Document, Workspace
 from concordant.spi import Condition, put_said, told
-from concordant_langgraph.conflicts import Conflicts, Put
-from concordant_langgraph.expiring import ExpiringStore
 from concordant_langgraph.filters import (
     InvalidOperationError,
     check_op,
-    check_prefix,
     conditions,
     key_of,
     literal,
@@ -23,77 +19,36 @@ from concordant_langgraph.filters import (
     meets,
 )
 from concordant_langgraph.items import MergedSearchItem
+from concordant_langgraph.lifetimes import Lifetimes
+from concordant_langgraph.mirror import Mirror
 from concordant_langgraph.steps import Steps
 from concordant_langgraph.texts import checked_index
 from concordant_langgraph.toolcalls import tool_call
 
-__all__ = ["BatchStore"]
+__all__ = ["Batches", "checked"]
 
 _AS_THE_STORE_SAYS = {"index": None}
 
 
-class BatchStore(ExpiringStore):
-    """A store that carries out operations on a workspace."""
+class Batches:
+    """Carries out operations on a workspace.
 
-    __slots__ = ("_conflicts",)
+    Args:
+        workspace: where documents are.
+        mirror: the view of them, by which queries are ranked.
+        lifetimes: how long what is put lives.
+    """
 
-    def __init__(self, ttl: TTLConfig | None = None) -> None:
-        super().__init__(ttl)
-        self._conflicts: Conflicts | None = None
+    __slots__ = ("_lifetimes", "_mirror", "_workspace")
 
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Runs operations together: reads see the state before them, puts apply in order, all or none."""
-        ops = _checked(ops)
-        self._open()
-        results, puts, queries = self._read(ops)
-        if queries:
-            self._do(self._rank(queries, results))
-        if puts:
-            with self._watch([(op.namespace, key_of(op.key), op.value) for op in puts]):
-                written = self._put_all(puts)
-                if self._view is not None:
-                    self._do(self._view.written(written))
-        return results
+    def __init__(self, workspace: Workspace, mirror: Mirror, lifetimes: Lifetimes) -> None:
+        self._workspace = workspace
+        self._mirror = mirror
+        self._lifetimes = lifetimes
 
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """``batch`` for coroutines."""
-        ops = _checked(ops)
-        await self._aopen()
-        results, puts, queries = await self.workspace.acall(self._read, ops)
-        if queries:
-            await self._ado(self._rank(queries, results))
-        if puts:
-            async with self._awatch([(op.namespace, key_of(op.key), op.value) for op in puts]):
-                written = await self.workspace.acall(self._put_all, puts)
-                if self._view is not None:
-                    await self._ado(self._view.written(written))
-        return results
-
-    def search(self, namespace_prefix: tuple[str, ...], /, **options: Any) -> list[SearchItem]:
-        """Items under a prefix, as on every ``BaseStore``: best match first where there is a query and an index."""
-        check_prefix(namespace_prefix)
-        return super().search(namespace_prefix, **options)
-
-    async def asearch(self, namespace_prefix: tuple[str, ...], /, **options: Any) -> list[SearchItem]:
-        """``search`` for coroutines."""
-        check_prefix(namespace_prefix)
-        return await super().asearch(namespace_prefix, **options)
-
-    def list_namespaces(self, *, prefix: Any = None, suffix: Any = None, **options: Any) -> list[tuple[str, ...]]:
-        """The namespaces that hold items, as on every ``BaseStore``."""
-        check_prefix(() if prefix is None else prefix)
-        check_prefix(() if suffix is None else suffix)
-        return super().list_namespaces(prefix=prefix, suffix=suffix, **options)
-
-    async def alist_namespaces(
-        self, *, prefix: Any = None, suffix: Any = None, **options: Any
-    ) -> list[tuple[str, ...]]:
-        """``list_namespaces`` for coroutines."""
-        check_prefix(() if prefix is None else prefix)
-        check_prefix(() if suffix is None else suffix)
-        return await super().alist_namespaces(prefix=prefix, suffix=suffix, **options)
-
-    def _read(self, ops: Iterable[Op]) -> tuple[list[Result], list[PutOp], list[tuple[int, SearchOp]]]:
+    def read(
+        self, ops: Iterable[Op], get: Callable[..., Result]
+    ) -> tuple[list[Result], list[PutOp], list[tuple[int, SearchOp]]]:
         """The results of all operations that only read records; the puts; the places and operations that rank."""
         results: list[Result] = []
         puts: list[PutOp] = []
@@ -103,9 +58,9 @@ class BatchStore(ExpiringStore):
                 puts.append(op)
                 results.append(None)
             elif isinstance(op, GetOp):
-                results.append(self.get(op.namespace, op.key, refresh_ttl=op.refresh_ttl))
+                results.append(get(op.namespace, op.key, refresh_ttl=op.refresh_ttl))
             elif isinstance(op, SearchOp):
-                if op.query and self._view is not None and self._view.indexing.ranks:
+                if op.query and self._mirror.ranks:
                     queries.append((len(results), op))
                     results.append(None)
                 else:
@@ -114,34 +69,28 @@ class BatchStore(ExpiringStore):
                 results.append(self._list_namespaces(op))
         return results, puts, queries
 
-    def _watch(self, puts: Sequence[Put]) -> AbstractContextManager[None]:
-        """Surrounds the storing of puts, for whoever is to be told of conflicts."""
-        return self._conflicts.watch(puts) if self._conflicts is not None else nullcontext()
-
-    def _awatch(self, puts: Sequence[Put]) -> AbstractAsyncContextManager[None]:
-        return self._conflicts.awatch(puts) if self._conflicts is not None else nullcontext()
-
-    def _store(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
+    def store(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
+        """Stores one value, or with ``None`` deletes."""
         if value is None:
-            self.workspace.remove(namespace, key)
+            self._workspace.remove(namespace, key)
             return
         settings, call = self._settings(namespace, key, index), tool_call()
         if call is None:
-            self.workspace.put(namespace, key, value, settings=settings, ttl=ttl)
+            self._workspace.put(namespace, key, value, settings=settings, ttl=ttl)
         else:
-            put_said(self.workspace, namespace, key, value, call.says, settings=settings, ttl=ttl)
+            put_said(self._workspace, namespace, key, value, call.says, settings=settings, ttl=ttl)
 
-    def _put_all(self, puts: Sequence[PutOp]) -> list[tuple[tuple[str, ...], str]]:
+    def put_all(self, puts: Sequence[PutOp]) -> list[tuple[tuple[str, ...], str]]:
         """Stores all of them or none; returns which documents that were."""
         chosen = [(op, key_of(op.key)) for op in self._effective(puts)]
-        self.workspace.put_all(
+        self._workspace.put_all(
             [
                 (
                     op.namespace,
                     key,
                     op.value,
                     self._settings(op.namespace, key, op.index),
-                    self._seconds(op.namespace, key, op.ttl),
+                    self._lifetimes.seconds(op.namespace, key, op.ttl),
                 )
                 for op, key in chosen
             ]
@@ -151,7 +100,7 @@ class BatchStore(ExpiringStore):
     def _settings(self, namespace: tuple[str, ...], key: str, index: Any) -> Mapping[str, Any] | None:
         """What a put says beside the value. One that says nothing has its document indexed as the store says."""
         if index is None:
-            return _AS_THE_STORE_SAYS if self._view is not None else None
+            return _AS_THE_STORE_SAYS if self._mirror.view is not None else None
         return {"index": checked_index(namespace, key, index)}
 
     def _effective(self, puts: Sequence[PutOp]) -> list[PutOp]:
@@ -160,13 +109,13 @@ class BatchStore(ExpiringStore):
         return [
             op
             for place, op in enumerate(puts)
-            if self.workspace.declares(op.namespace) or last[(op.namespace, key_of(op.key))] == place
+            if self._workspace.declares(op.namespace) or last[(op.namespace, key_of(op.key))] == place
         ]
 
     def _search(self, op: SearchOp) -> list[SearchItem]:
         found = []
         wanted = _conditions(op.filter) if op.filter else ()
-        for document in self.workspace.documents_current(tuple(op.namespace_prefix), wanted):
+        for document in self._workspace.documents_current(tuple(op.namespace_prefix), wanted):
             if not _accepted(document, op):
                 continue
             found.append(document)
@@ -176,23 +125,24 @@ class BatchStore(ExpiringStore):
         self._note(chosen, op)
         return [MergedSearchItem(document) for document in chosen]
 
-    def _rank(self, queries: list[tuple[int, SearchOp]], results: list[Result]) -> Steps[None]:
-        assert self._view is not None
+    def rank(self, queries: list[tuple[int, SearchOp]], results: list[Result]) -> Steps[None]:
+        """Puts the results of operations that rank into their places."""
+        assert self._mirror.view is not None
         for place, op in queries:
-            ranked = yield from self._view.ranked(op, lambda document, op=op: _accepted(document, op))  # type: ignore[misc]
+            ranked = yield from self._mirror.view.ranked(op, lambda document, op=op: _accepted(document, op))  # type: ignore[misc]
             self._note([document for document, _ in ranked], op)
             items: list[SearchItem] = [MergedSearchItem(document, score) for document, score in ranked]
             results[place] = items
 
     def _note(self, found: Sequence[Document], op: SearchOp) -> None:
         """Counts what a search gives as read."""
-        self.workspace.mark_read(found)
+        self._workspace.mark_read(found)
         if op.refresh_ttl:
-            self.workspace.touch(found)
+            self._workspace.touch(found)
 
     def _list_namespaces(self, op: ListNamespacesOp) -> list[tuple[str, ...]]:
         given = op.match_conditions or ()
-        found = set(self.workspace.namespaces(literal(given)))
+        found = set(self._workspace.namespaces(literal(given)))
         if given:
             found = {ns for ns in found if all(meets(condition, ns) for condition in given)}
         if op.max_depth is not None:
@@ -200,7 +150,7 @@ class BatchStore(ExpiringStore):
         return sorted(found)[op.offset : op.offset + op.limit]
 
 
-def _checked(ops: Any) -> list[Op]:
+def checked(ops: Any) -> list[Op]:
     """Operations, all of which can be carried out; one that cannot fails its batch before anything is done."""
     try:
         given: list[Op] = list(ops)

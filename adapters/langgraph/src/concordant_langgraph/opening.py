@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from concordant_langgraph.store import MergeStore
+from typing import Generic, TypeVar
 
 __all__ = ["Opening"]
 
-S = TypeVar("S", bound="MergeStore")
+S = TypeVar("S")
 
 
 class Opening(Generic[S]):
@@ -19,10 +16,12 @@ class Opening(Generic[S]):
 
     Args:
         make: opens the store.
+        end: closes it.
     """
 
-    def __init__(self, make: Callable[[], S]) -> None:
+    def __init__(self, make: Callable[[], S], end: Callable[[S], None]) -> None:
         self._make = make
+        self._close = end
         self._store: S | None = None
 
     def __enter__(self) -> S:
@@ -31,7 +30,7 @@ class Opening(Generic[S]):
 
     def __exit__(self, *_: object) -> None:
         if self._store is not None:
-            self._store._end()
+            self._close(self._store)
 
     async def __aenter__(self) -> S:
         return await asyncio.to_thread(self.__enter__)

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Literal, Self
 
-from langgraph.store.base import NOT_PROVIDED, BaseStore, IndexConfig, Item, NotProvided, TTLConfig
+from langgraph.store.base import (
+    NOT_PROVIDED,
+    BaseStore,
+    IndexConfig,
+    Item,
+    NotProvided,
+    Op,
+    Result,
+    SearchItem,
+    TTLConfig,
+)
 from langgraph.store.memory import InMemoryStore
 
-from concordant import ConcordantError, Workspace
+from concordant import ConcordantError, Credit, Escalation, Event, HistoryEntry, Moment, Receipt, Workspace
 from concordant.spi import note_read, told
 from concordant_langgraph.adoption import Adoption
-from concordant_langgraph.conflicts import Conflicts, OnConflict
-from concordant_langgraph.filters import InvalidArgumentError, check_labels, check_namespace, key_of
-from concordant_langgraph.inbox import InboxStore
+from concordant_langgraph.batches import Batches, checked
+from concordant_langgraph.conflicts import Conflicts, OnConflict, Put
+from concordant_langgraph.filters import InvalidArgumentError, check_labels, check_namespace, check_prefix, key_of
 from concordant_langgraph.items import MergedItem
+from concordant_langgraph.lifetimes import Lifetimes
 from concordant_langgraph.listener import listen
+from concordant_langgraph.mirror import Mirror
 from concordant_langgraph.once import Once
 from concordant_langgraph.opening import Opening
 from concordant_langgraph.provider import task_scope
@@ -28,7 +42,7 @@ from concordant_langgraph.view import View
 __all__ = ["MergeStore"]
 
 
-class MergeStore(InboxStore):
+class MergeStore(BaseStore):
     """A ``BaseStore`` that keeps what parallel nodes write: merged as declared, or escalated with all contenders.
 
     Args:
@@ -54,7 +68,9 @@ class MergeStore(InboxStore):
     {'title': 'Dots'}
     """
 
-    __slots__ = ("_checked",)
+    __slots__ = ("_batches", "_checked", "_conflicts", "_lifetimes", "_mirror", "workspace")
+
+    supports_ttl = True
 
     def __init__(
         self,
@@ -72,15 +88,16 @@ class MergeStore(InboxStore):
             raise InvalidArgumentError("give schemas= or workspace=, not both: a workspace has its schemas already")
         if workspace is not None and not isinstance(workspace, Workspace):
             raise InvalidArgumentError(f"workspace= is a Workspace, not {told(workspace)}")
-        super().__init__(ttl)
+        self._lifetimes = Lifetimes(ttl)
+        self._mirror = Mirror()
         self.workspace = workspace or Workspace(schemas=schemas, undeclared=undeclared)
+        self._batches = Batches(self.workspace, self._mirror, self._lifetimes)
         self.workspace.add_scope_provider(task_scope)
         listen()
         self._checked: set[tuple[str, ...]] = set()
-        if on_conflict != "record":
-            self._conflicts = Conflicts(self.workspace, on_conflict)
+        self._conflicts = Conflicts(self.workspace, on_conflict) if on_conflict != "record" else None
         if index:
-            self._view = View(self.workspace, InMemoryStore(index=index), private=True)
+            self._mirror.view = View(self.workspace, InMemoryStore(index=index), private=True)
 
     @classmethod
     def from_conn_string(
@@ -114,7 +131,7 @@ class MergeStore(InboxStore):
         {'title': 'Dots'}
         """
         workspace = partial(Workspace, url, schemas=schemas, undeclared=undeclared, options=options)
-        return Opening(lambda: cls._opened(workspace(), url, index, on_conflict, ttl))
+        return Opening(lambda: cls._opened(workspace(), url, index, on_conflict, ttl), cls._end)
 
     @classmethod
     def _opened(
@@ -130,8 +147,9 @@ class MergeStore(InboxStore):
             vectors = vectors_beside(url, index) if url and index else None
             store = cls(workspace=workspace, index=None if vectors else index, on_conflict=on_conflict, ttl=ttl)
             if vectors:
-                view = store._view = View(workspace, vectors.store, shared=True)
-                store._first, store._end_view = Once(lambda: resume(workspace, view.outbox)), vectors.close
+                view = store._mirror.view = View(workspace, vectors.store, shared=True)
+                store._mirror.first = Once(lambda: resume(workspace, view.outbox))
+                store._mirror.end = vectors.close
         except BaseException:
             workspace.close()
             raise
@@ -141,8 +159,8 @@ class MergeStore(InboxStore):
         """Closes what was opened for the store."""
         self.stop_ttl_sweeper()
         self.workspace.close()
-        if self._end_view is not None:
-            self._end_view()
+        if self._mirror.end is not None:
+            self._mirror.end()
 
     @classmethod
     def wrap(
@@ -182,8 +200,9 @@ class MergeStore(InboxStore):
         store = cls(
             schemas, workspace=workspace, undeclared=undeclared, on_conflict=on_conflict, ttl=ttl or inner.ttl_config
         )
-        store._view = View(store.workspace, inner)
-        store._first = store._adoption = Adoption(store._view)
+        mirror = store._mirror
+        mirror.view = View(store.workspace, inner)
+        mirror.first = mirror.adoption = Adoption(mirror.view)
         return store
 
     # -- BaseStore, one item ---------------------------------------------------------------------------------------
@@ -213,12 +232,12 @@ class MergeStore(InboxStore):
             self._check(namespace)
         if type(key) is not str:
             key = key_of(key)
-        plain = self._view is None and self._conflicts is None and index is None and value is not None
+        plain = self._mirror.view is None and self._conflicts is None and index is None and value is not None
         if plain and tool_call() is None:
-            seconds = self._default if ttl is NOT_PROVIDED else self._seconds(namespace, key, ttl)
+            seconds = self._lifetimes.default if ttl is NOT_PROVIDED else self._lifetimes.seconds(namespace, key, ttl)
             self.workspace.put(namespace, key, value, ttl=seconds)
         else:
-            self._put(namespace, key, value, index, self._seconds(namespace, key, ttl))
+            self._put(namespace, key, value, index, self._lifetimes.seconds(namespace, key, ttl))
 
     def get(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """Reads an item: the merged value, with ``contested`` and ``version``.
@@ -230,10 +249,10 @@ class MergeStore(InboxStore):
             check_labels(namespace)
             if not namespace:
                 return None
-        if self._first is not None:
-            self._open()
+        if self._mirror.first is not None:
+            self._mirror.open()
         if refresh_ttl is None:
-            refresh_ttl = self._refreshes
+            refresh_ttl = self._lifetimes.refreshes
         elif not isinstance(refresh_ttl, bool):
             raise InvalidArgumentError(f"refresh_ttl= is True, False or None, not {told(refresh_ttl)}")
         key = key if type(key) is str else key_of(key)
@@ -261,12 +280,12 @@ class MergeStore(InboxStore):
         if not self._knows(namespace):
             self._check(namespace)
         key = key_of(key)
-        await self._aput(namespace, key, value, index, self._seconds(namespace, key, ttl))
+        await self._aput(namespace, key, value, index, self._lifetimes.seconds(namespace, key, ttl))
 
     async def aget(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """``get`` for coroutines."""
         check_labels(namespace)
-        await self._aopen()
+        await self._mirror.aopen()
         return await self.workspace.acall(self.get, namespace, key, refresh_ttl=refresh_ttl)
 
     async def adelete(self, namespace: tuple[str, ...], key: str) -> None:
@@ -275,19 +294,250 @@ class MergeStore(InboxStore):
         if namespace:
             await self._aput(namespace, key_of(key), None, None, None)
 
+    # -- BaseStore, many items -------------------------------------------------------------------------------------
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Runs operations together: reads see the state before them, puts apply in order, all or none."""
+        ops = checked(ops)
+        self._mirror.open()
+        results, puts, queries = self._batches.read(ops, self.get)
+        if queries:
+            self._mirror.do(self._batches.rank(queries, results))
+        if puts:
+            with self._watch([(op.namespace, key_of(op.key), op.value) for op in puts]):
+                self._mirror.written(self._batches.put_all(puts))
+        return results
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """``batch`` for coroutines."""
+        ops = checked(ops)
+        await self._mirror.aopen()
+        results, puts, queries = await self.workspace.acall(self._batches.read, ops, self.get)
+        if queries:
+            await self._mirror.ado(self._batches.rank(queries, results))
+        if puts:
+            async with self._awatch([(op.namespace, key_of(op.key), op.value) for op in puts]):
+                await self._mirror.awritten(await self.workspace.acall(self._batches.put_all, puts))
+        return results
+
+    def search(self, namespace_prefix: tuple[str, ...], /, **options: Any) -> list[SearchItem]:
+        """Items under a prefix, as on every ``BaseStore``: best match first where there is a query and an index."""
+        check_prefix(namespace_prefix)
+        return super().search(namespace_prefix, **options)
+
+    async def asearch(self, namespace_prefix: tuple[str, ...], /, **options: Any) -> list[SearchItem]:
+        """``search`` for coroutines."""
+        check_prefix(namespace_prefix)
+        return await super().asearch(namespace_prefix, **options)
+
+    def list_namespaces(self, *, prefix: Any = None, suffix: Any = None, **options: Any) -> list[tuple[str, ...]]:
+        """The namespaces that hold items, as on every ``BaseStore``."""
+        check_prefix(() if prefix is None else prefix)
+        check_prefix(() if suffix is None else suffix)
+        return super().list_namespaces(prefix=prefix, suffix=suffix, **options)
+
+    async def alist_namespaces(
+        self, *, prefix: Any = None, suffix: Any = None, **options: Any
+    ) -> list[tuple[str, ...]]:
+        """``list_namespaces`` for coroutines."""
+        check_prefix(() if prefix is None else prefix)
+        check_prefix(() if suffix is None else suffix)
+        return await super().alist_namespaces(prefix=prefix, suffix=suffix, **options)
+
+    # -- time to live ------------------------------------------------------------------------------------------------
+
+    @property
+    def ttl_config(self) -> TTLConfig | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """How long items live where a put does not say, and whether reads refresh that."""
+        return self._lifetimes.ttl
+
+    def sweep_ttl(self) -> int:
+        """Clears away what has expired, its vectors included; returns how many items that were.
+
+        Reads show no expired item, swept or not: the sweep is for the room they take.
+        """
+        self._mirror.open()
+        count = self.workspace.sweep()
+        self._mirror.catch_up()
+        return count
+
+    async def asweep_ttl(self) -> int:
+        """``sweep_ttl`` for coroutines."""
+        await self._mirror.aopen()
+        count = await self.workspace.asweep()
+        await self._mirror.acatch_up()
+        return count
+
+    def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> Future[None]:
+        """Sweeps every few minutes, in a thread that ends with ``stop_ttl_sweeper`` or with the store.
+
+        Args:
+            sweep_interval_minutes: how often; else as ``ttl=`` of the store says, else every 5 minutes. Without either
+                nothing is started, as in LangGraph's own stores.
+
+        Returns:
+            A future that is done when the sweeper has ended; cancelling it stops the sweeper.
+        """
+        return self._lifetimes.start(self, sweep_interval_minutes)
+
+    def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
+        """Stops the sweeper, if there is one.
+
+        Args:
+            timeout: for how many seconds to wait for a sweep under way; ``None``: to its end.
+
+        Returns:
+            Whether it has ended.
+        """
+        return self._lifetimes.stop(timeout)
+
+    # -- the view ----------------------------------------------------------------------------------------------------
+
+    @property
+    def index_config(self) -> IndexConfig | None:
+        """How vectors are made, if they are."""
+        return self._mirror.index_config
+
+    def adopt(self) -> int:
+        """Makes documents of the items that a wrapped store holds and that are none yet; returns how many.
+
+        The first call of any other method does it too. Call this at the start of a service, where it may take as long
+        as reading all items takes.
+
+        Raises:
+            AdoptionError: lists the items that do not fit the models declared for them.
+        """
+        return self._mirror.do(self._mirror.adoption.adopt()) if self._mirror.adoption is not None else 0
+
+    async def aadopt(self) -> int:
+        """``adopt`` for coroutines."""
+        return await self._mirror.ado(self._mirror.adoption.adopt()) if self._mirror.adoption is not None else 0
+
+    def catch_up(self) -> int:
+        """Brings the vectors up to everything written so far, by whatever way; returns how many documents still wait.
+
+        Puts and searches do it by themselves. It is for writes made through ``workspace`` that others are to find in a
+        wrapped store, and for trying again what failed.
+        """
+        self._mirror.open()
+        return self._mirror.catch_up(early=True)
+
+    async def acatch_up(self) -> int:
+        """``catch_up`` for coroutines."""
+        await self._mirror.aopen()
+        return await self._mirror.acatch_up(early=True)
+
+    # -- the workspace's inbox and journal ---------------------------------------------------------------------------
+
+    def escalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> list[Escalation]:
+        """The escalations under a namespace prefix (``Workspace.escalations``)."""
+        return self.workspace.escalations(namespace, state=state)
+
+    async def aescalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> list[Escalation]:
+        """``escalations`` for coroutines."""
+        return await self.workspace.aescalations(namespace, state=state)
+
+    def escalation(self, id: str) -> Escalation | None:
+        """The escalation with an id (``Workspace.escalation``)."""
+        return self.workspace.escalation(id)
+
+    async def aescalation(self, id: str) -> Escalation | None:
+        """``escalation`` for coroutines."""
+        return await self.workspace.aescalation(id)
+
+    def resolve(self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None) -> Receipt:
+        """Decides an escalation (``Workspace.resolve``)."""
+        self._mirror.open()
+        receipt = self.workspace.resolve(escalation, value, by=by, version=version)
+        self._mirror.written(self._place(escalation))
+        return receipt
+
+    async def aresolve(
+        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None
+    ) -> Receipt:
+        """``resolve`` for coroutines."""
+        await self._mirror.aopen()
+        receipt = await self.workspace.aresolve(escalation, value, by=by, version=version)
+        await self._mirror.awritten(await self.workspace.acall(self._place, escalation))
+        return receipt
+
+    def dismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
+        """Decides against all contenders (``Workspace.dismiss``)."""
+        self._mirror.open()
+        receipt = self.workspace.dismiss(escalation, by=by, version=version)
+        self._mirror.written(self._place(escalation))
+        return receipt
+
+    async def adismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
+        """``dismiss`` for coroutines."""
+        await self._mirror.aopen()
+        receipt = await self.workspace.adismiss(escalation, by=by, version=version)
+        await self._mirror.awritten(await self.workspace.acall(self._place, escalation))
+        return receipt
+
+    def claim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
+        """Tells others that somebody is working on an escalation (``Workspace.claim``)."""
+        return self.workspace.claim(escalation, by=by, version=version)
+
+    async def aclaim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
+        """``claim`` for coroutines."""
+        return await self.workspace.aclaim(escalation, by=by, version=version)
+
+    def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
+        """Calls back once for every transition of an escalation; returns a function that ends it."""
+        return self.workspace.on_escalation(callback)
+
+    def blame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
+        """Who stands for each live value, by path (``Workspace.blame``)."""
+        return self.workspace.blame(namespace, key)
+
+    async def ablame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
+        """``blame`` for coroutines."""
+        return await self.workspace.ablame(namespace, key)
+
+    def history(self, namespace: tuple[str, ...], key: str) -> list[HistoryEntry]:
+        """The changes of an item, newest first (``Workspace.history``)."""
+        return self.workspace.history(namespace, key)
+
+    async def ahistory(self, namespace: tuple[str, ...], key: str) -> list[HistoryEntry]:
+        """``history`` for coroutines."""
+        return await self.workspace.ahistory(namespace, key)
+
+    def acting_as(
+        self, name: str, *, seen: str | Iterable[str] | None = None, began: Moment | None = None
+    ) -> AbstractContextManager[None]:
+        """Names the agent of all calls inside the ``with`` (``Workspace.acting_as``).
+
+        Args:
+            seen: the token of what it has seen, ``store.workspace.get(...).token``, or several.
+            began: when it began, ``store.workspace.moment()``.
+        """
+        return self.workspace.acting_as(name, seen=seen, began=began)
+
+    def _place(self, escalation: Escalation | str) -> list[tuple[tuple[str, ...], str]]:
+        found = self.workspace.escalation(escalation) if isinstance(escalation, str) else escalation
+        return [(found.namespace, found.key)] if found is not None else []
+
+    # -- how ---------------------------------------------------------------------------------------------------------
+
+    def _watch(self, puts: Sequence[Put]) -> AbstractContextManager[None]:
+        """Surrounds the storing of puts, for whoever is to be told of conflicts."""
+        return self._conflicts.watch(puts) if self._conflicts is not None else nullcontext()
+
+    def _awatch(self, puts: Sequence[Put]) -> AbstractAsyncContextManager[None]:
+        return self._conflicts.awatch(puts) if self._conflicts is not None else nullcontext()
+
     def _put(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
-        self._open()
+        self._mirror.open()
         with self._watch([(namespace, key, value)]):
-            self._store(namespace, key, value, index, ttl)
-            if self._view is not None:
-                self._do(self._view.written([(namespace, key)]))
+            self._batches.store(namespace, key, value, index, ttl)
+            self._mirror.written([(namespace, key)])
 
     async def _aput(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
-        await self._aopen()
+        await self._mirror.aopen()
         async with self._awatch([(namespace, key, value)]):
-            await self.workspace.acall(self._store, namespace, key, value, index, ttl)
-            if self._view is not None:
-                await self._ado(self._view.written([(namespace, key)]))
+            await self.workspace.acall(self._batches.store, namespace, key, value, index, ttl)
+            await self._mirror.awritten([(namespace, key)])
 
     def _knows(self, namespace: tuple[str, ...]) -> bool:
         """Whether a namespace has been checked."""

@@ -1,4 +1,4 @@
-"""A store whose items may live for a time: LangGraph's settings for that, and its sweeper."""
+"""How long a store's items live: LangGraph's settings for that, and its sweeper."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import threading
 import weakref
 from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
-from typing import Any
+from typing import Any, Protocol
 
 from langgraph.store.base import NOT_PROVIDED, TTLConfig
 
-from concordant import ConcordantError, InvalidWriteError, Workspace
+from concordant import ConcordantError, InvalidWriteError
 from concordant.spi import Fault, told
-from concordant_langgraph.viewed import ViewedStore
 
-__all__ = ["ExpiringStore"]
+__all__ = ["Lifetimes"]
 
 log = logging.getLogger("concordant")
 
@@ -27,94 +26,67 @@ LONGEST = 1e9
 """Minutes from one sweep to the next; whoever asks for more has none."""
 
 
-class ExpiringStore(ViewedStore):
-    """A store that sweeps what has expired. Times to live are given in minutes, as everywhere in LangGraph."""
-
-    __slots__ = ("_default", "_refreshes", "_sweeper", "_ttl", "workspace")
-
-    supports_ttl = True
-    workspace: Workspace
-
-    def __init__(self, ttl: TTLConfig | None = None) -> None:
-        super().__init__()
-        if ttl is not None and not isinstance(ttl, Mapping):
-            raise ConcordantError(f"ttl= is a TTLConfig, such as {{'default_ttl': 60}}, not {told(ttl)}")
-        self._ttl = ttl
-        self._default = _default_of(ttl)
-        self._refreshes = ttl is None or ttl.get("refresh_on_read", True)
-        self._sweeper: _Sweeper | None = None
-
-    @property
-    def ttl_config(self) -> TTLConfig | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
-        """How long items live where a put does not say, and whether reads refresh that."""
-        return self._ttl
+class Swept(Protocol):
+    """A store that can be swept."""
 
     def sweep_ttl(self) -> int:
-        """Clears away what has expired, its vectors included; returns how many items that were.
+        """Clears away what has expired."""
+        ...
 
-        Reads show no expired item, swept or not: the sweep is for the room they take.
-        """
-        self._open()
-        count = self.workspace.sweep()
-        if self._view is not None:
-            self._do(self._view.catch_up())
-        return count
 
-    async def asweep_ttl(self) -> int:
-        """``sweep_ttl`` for coroutines."""
-        await self._aopen()
-        count = await self.workspace.asweep()
-        if self._view is not None:
-            await self._ado(self._view.catch_up())
-        return count
+class Lifetimes:
+    """How long items live. Times to live are given in minutes, as everywhere in LangGraph.
 
-    def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> Future[None]:
-        """Sweeps every few minutes, in a thread that ends with ``stop_ttl_sweeper`` or with the store.
+    Args:
+        ttl: LangGraph's settings.
 
-        Args:
-            sweep_interval_minutes: how often; else as ``ttl=`` of the store says, else every 5 minutes. Without either
-                nothing is started, as in LangGraph's own stores.
+    Attributes:
+        default: how many seconds an item lives where a put does not say.
+        refreshes: whether a read begins that anew where it does not say.
+    """
 
-        Returns:
-            A future that is done when the sweeper has ended; cancelling it stops the sweeper.
-        """
-        if self._ttl is None and sweep_interval_minutes is None:
+    __slots__ = ("_sweeper", "default", "refreshes", "ttl")
+
+    def __init__(self, ttl: TTLConfig | None) -> None:
+        if ttl is not None and not isinstance(ttl, Mapping):
+            raise ConcordantError(f"ttl= is a TTLConfig, such as {{'default_ttl': 60}}, not {told(ttl)}")
+        self.ttl = ttl
+        self.default = _default_of(ttl)
+        self.refreshes = ttl is None or ttl.get("refresh_on_read", True)
+        self._sweeper: _Sweeper | None = None
+
+    def start(self, store: Swept, sweep_interval_minutes: float | None) -> Future[None]:
+        """Sweeps a store every few minutes (``MergeStore.start_ttl_sweeper``)."""
+        if self.ttl is None and sweep_interval_minutes is None:
             nothing: Future[None] = Future()
             nothing.set_result(None)
             return nothing
         if sweep_interval_minutes is not None:
             _check_minutes(sweep_interval_minutes)
         if self._sweeper is None or not self._sweeper.is_alive():
-            minutes = sweep_interval_minutes or (self._ttl or {}).get("sweep_interval_minutes") or INTERVAL
-            self._sweeper = _Sweeper(self, minutes)
+            minutes = sweep_interval_minutes or (self.ttl or {}).get("sweep_interval_minutes") or INTERVAL
+            self._sweeper = _Sweeper(store, minutes)
         return self._sweeper.future
 
-    def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
-        """Stops the sweeper, if there is one.
-
-        Args:
-            timeout: for how many seconds to wait for a sweep under way; ``None``: to its end.
-
-        Returns:
-            Whether it has ended.
-        """
+    def stop(self, timeout: float | None) -> bool:
+        """Stops the sweeper, if there is one (``MergeStore.stop_ttl_sweeper``)."""
         sweeper, self._sweeper = self._sweeper, None
         if sweeper is None or sweeper.stop(timeout):
             return True
         self._sweeper = sweeper
         return False
 
-    def _seconds(self, namespace: tuple[str, ...], key: str, ttl: Any) -> float | None:
+    def seconds(self, namespace: tuple[str, ...], key: str, ttl: Any) -> float | None:
         """How long a put asks for: ``None`` for ever."""
         if ttl is NOT_PROVIDED:
-            return self._default
+            return self.default
         return ttl if ttl is None else _seconds_of(ttl, namespace, key)
 
 
 class _Sweeper:
     """A thread that sweeps a store from time to time, and does not keep it alive."""
 
-    def __init__(self, store: ExpiringStore, minutes: float) -> None:
+    def __init__(self, store: Swept, minutes: float) -> None:
         _check_minutes(minutes)
         if minutes == 0:
             raise ConcordantError(f"sweep_interval_minutes is a number of minutes above 0, not {told(minutes)}")
