@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import threading
 import time
@@ -43,12 +44,14 @@ class Instant(NamedTuple):
     Attributes:
         tick: its number.
         at: its time by the monotonic clock, in seconds.
-        wall: its time by the wall's clock, if stores with a look (``look_before``) were not looked at right before.
+        wall: its time by the wall's clock.
+        looked: whether stores with a look (``look_before``) were looked at right before.
     """
 
     tick: int
     at: float
-    wall: float | None = None
+    wall: float = math.inf
+    looked: bool = False
 
     @classmethod
     def now(cls) -> Instant:
@@ -61,15 +64,17 @@ class Instant(NamedTuple):
         True
         """
         global latest
-        looked = True
-        if not _on_a_loop():
-            _look()
-        elif _looks:
-            looked = _looked.get()
-            _looked.set(False)
+        looked = False
+        if _looks:
+            looked = not _on_a_loop()
+            if looked:
+                _look()
+            elif _looked.get():
+                looked = True
+                _looked.set(False)
         with _lock:
             latest += 1
-            return cls(latest, time.monotonic(), None if looked else time.time())
+            return cls(latest, time.monotonic(), time.time(), looked)
 
 
 def _on_a_loop() -> bool:

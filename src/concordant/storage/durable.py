@@ -400,10 +400,10 @@ class DurableStorage(ABC):
         if not isinstance(began, Instant):
             at = time.monotonic() - (time.time() - began)
             return Beginning(beyond=lambda n, when: when < (about(at) if course.is_own(n) else surely(at)))
-        if began.wall is None and began.tick > self._looking_since >= 0 and clocks.is_looking(self._look):
+        if began.looked and began.tick > self._looking_since >= 0 and clocks.is_looking(self._look):
             return Beginning(course.at(began.tick))
         # The wall's clock may have stepped since: the lower of what it showed and would have shown decides.
-        most = began.wall if began.wall is not None and self.is_near else math.inf
+        most = began.wall if self.is_near else math.inf
         return Beginning(
             course.at(began.tick), lambda n, when: when < min(surely(began.at), most) and not course.is_own(n)
         )

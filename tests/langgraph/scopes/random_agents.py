@@ -99,6 +99,7 @@ class _Run:
     def __init__(self, agent: RandomAgent, above: Place, graph: str) -> None:
         self.agent, self.world, self.above, self.graph = agent, agent.world, above, graph
         self.shown = Shown()
+        self.number = next(self.world.executions.setdefault((*above, (graph,)), count()))
         self.read, self.update, *_ = memory_tools(self.world.store, Brief, NS, key=AT[1])
 
     def place(self, turn: int, number: int) -> Place:
@@ -128,7 +129,7 @@ class _Run:
     def change(self, turn: int, place: Place, decides: bool) -> None:
         world, truth = self.world, self.world.truth
         name = f"{world.name_of(place)}.0"
-        part = f"{name}.0"
+        part = f"{name}.{self.number}"  # another execution writes something else
         given = {"tags": [part], "steps": [part], "votes": 1, "log": part}
         shown = self.shown.before(turn)
 
@@ -145,7 +146,7 @@ class _Run:
 
         if decides:
             given["status"] = name
-        truth.put(place, 0, part, name if decides else None, 0, knows)
+        truth.put(place, 0, part, name if decides else None, self.number, knows)
         answer = self.update.func(**given)  # type: ignore[attr-defined]
         assert answer.startswith("Written")
         if decides:

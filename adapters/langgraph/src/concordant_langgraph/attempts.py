@@ -130,8 +130,10 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
                 invocation = caller.invocation  # a `@task` works for the agent that calls it
             else:
                 # A task keeps its id over interrupts and crashes: a run with it goes on with the run that had it.
-                invocation = before.invocation if before is not None else Invocation(now)
-                invocation = _invocations.setdefault(run, invocation)
+                known = _invocations.get(run)
+                if known is None:
+                    known = _invocations[run] = before.invocation if before is not None else Invocation(now)
+                invocation = known
             _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now.tick, now)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]

@@ -176,8 +176,8 @@ def _parted(a: Level, b: Level) -> Relation:
 
 def packed_step(token: str) -> str:
     """The superstep of the outermost graph, for ``belongs``."""
-    levels = _parse(token)
-    return levels[0].step if levels else ""
+    step = token.find(".") + 1
+    return token[step : token.find(".", step)] if token.startswith(_PREFIX) else ""
 
 
 def belongs(mine: str, steps: Collection[str], theirs: str) -> Literal["own", "below", ""]:

@@ -24,21 +24,9 @@ __all__ = ["listen"]
 class _Listener(BaseCallbackHandler):
     run_inline = True  # in the context of the call, not in a thread
 
-    @property
-    def ignore_llm(self) -> bool:
-        return True
-
-    @property
-    def ignore_retriever(self) -> bool:
-        return True
-
-    @property
-    def ignore_retry(self) -> bool:
-        return True
-
-    @property
-    def ignore_custom_event(self) -> bool:
-        return True
+    # Attributes, for LangChain asks at each event.
+    ignore_chain = ignore_agent = ignore_chat_model = False
+    ignore_llm = ignore_retriever = ignore_retry = ignore_custom_event = True
 
     def on_chain_start(
         self,
@@ -108,15 +96,15 @@ class _Looker(BaseCallbackHandler):
 
     @property
     def ignore_chain(self) -> bool:
-        return not (are_looks_wanted() and _asks_a_coroutine(sys._getframe(1)))
+        return not _is_coroutine(sys._getframe(1))
 
     @property
     def ignore_chat_model(self) -> bool:
-        return not (are_looks_wanted() and _asks_a_coroutine(sys._getframe(1)))
+        return not _is_coroutine(sys._getframe(1))
 
     @property
     def ignore_agent(self) -> bool:
-        return not (are_looks_wanted() and _asks_a_coroutine(sys._getframe(1)))
+        return not _is_coroutine(sys._getframe(1))
 
     async def on_chain_start(self, *_: Any, metadata: dict[str, Any] | None = None, **__: Any) -> None:
         if metadata and metadata.get("langgraph_checkpoint_ns"):
@@ -131,12 +119,19 @@ class _Looker(BaseCallbackHandler):
     on_tool_error = on_tool_end
 
 
-def _asks_a_coroutine(frame: Any) -> bool:
+def _is_coroutine(frame: Any) -> bool:
     return bool(frame.f_code.co_flags & inspect.CO_COROUTINE)
 
 
+class _WhereWanted:
+    """Stands for a context variable: the looker where stores want to be looked at, else nothing that would cost."""
+
+    def get(self) -> BaseCallbackHandler | None:
+        return _LOOKER if are_looks_wanted() else None
+
+
 _LOOKER: BaseCallbackHandler = _Looker()
-_looker: ContextVar[BaseCallbackHandler | None] = ContextVar("concordant_langgraph_looker", default=_LOOKER)
+_looker: Any = _WhereWanted()
 _LISTENER: BaseCallbackHandler = _Listener()
 _listener: ContextVar[BaseCallbackHandler | None] = ContextVar("concordant_langgraph_listener", default=_LISTENER)
 _listening: list[bool] = []
