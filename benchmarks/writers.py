@@ -52,6 +52,7 @@ class Board(BaseModel):
 class Bounded(BaseModel):
     """Fields that hold only so much."""
 
+    steps: Annotated[list[str], List(), Field(max_length=10)] = []
     hits: Annotated[int, Counter(), Field(le=10)] = 0
     tags: Annotated[set[str], Set(), Field(max_length=10)] = set()
     owners: Annotated[dict[str, Annotated[int, Counter(), Field(ge=0)]], Map()] = {}
@@ -62,6 +63,19 @@ def writes(value: Callable[[int], dict[str, Any]], model: Any = Board) -> Callab
 
     def prepare(count: int) -> Work:
         ws = _workspace(model)
+        began = ws.moment()
+        agents = [ws.agent(f"agent {n}", began=began) for n in range(count)]
+        return lambda: ([agents[n].write(*AT, value(n)) for n in range(count)], _read(ws))
+
+    return prepare
+
+
+def known(first: dict[str, Any], value: Callable[[int], dict[str, Any]]) -> Callable[[int], Work]:
+    """Each of n agents who know the same document writes once."""
+
+    def prepare(count: int) -> Work:
+        ws = _workspace(Board)
+        ws.agent("first").write(*AT, first)
         began = ws.moment()
         agents = [ws.agent(f"agent {n}", began=began) for n in range(count)]
         return lambda: ([agents[n].write(*AT, value(n)) for n in range(count)], _read(ws))
@@ -147,6 +161,16 @@ def deletions(count: int) -> Work:
     return work
 
 
+def many_deletions(count: int) -> Work:
+    """N deletions and one update, all of them concurrent."""
+    ws = _workspace(Board)
+    ws.agent("first").write(*AT, {"status": "draft", "tags": ["a"]})
+    began = ws.moment()
+    agents = [ws.agent(f"agent {n}", began=began) for n in range(count)]
+    ws.agent("other", began=began).write(*AT, {"tags": ["e"]})
+    return lambda: ([agent.delete(*AT) for agent in agents], _read(ws))
+
+
 LINEAR = "deletions against as many updates"
 """Of which each looks at all the others: as many as are here take the square of it together."""
 
@@ -161,12 +185,15 @@ CASES: dict[str, Callable[[int], Work]] = {
     "writers of a counter": writes(lambda _: {"hits": 1}),
     "writers of a text": writes(lambda n: {"notes": f"line {n}"}),
     "writers of a list": writes(lambda n: {"steps": [f"e{n}"]}),
+    "writers of a list that all have read": known({"steps": ["a", "b"]}, lambda n: {"steps": [f"e{n}"]}),
+    "writers of a text that all have read": known({"notes": "A text."}, lambda n: {"notes": f"line {n}"}),
     "writers of a nested record": writes(lambda n: {"part": {"status": f"v{n}"}}),
     "writers of a set of records": writes(lambda n: {"lines": [{"id": f"k{n}", "n": 1}]}),
     "writers of one record of a set": writes(lambda n: {"lines": [{"id": "k", "n": n}]}),
     "writers without a model": writes(lambda n: {"status": f"v{n}"}, None),
     "writers of a counter over its bound": writes(lambda _: {"hits": 1}, Bounded),
     "writers of a set over its bound": writes(lambda n: {"tags": [f"e{n}"]}, Bounded),
+    "writers of a list over its bound": writes(lambda n: {"steps": [f"e{n}"]}, Bounded),
     "writers of bounded counters in a map": writes(lambda n: {"owners": {f"k{n % 9}": -1}}, Bounded),
     "values of a wrong type": writes(lambda n: {"hits": f"v{n}"}),
     "removals from a set": removals("tags", [f"e{n}" for n in range(FIRST)], lambda part, one: part - {one}),
@@ -180,6 +207,7 @@ CASES: dict[str, Callable[[int], Work]] = {
     ),
     "questions opened": questions,
     "questions settled": decisions,
+    "deletions against one update": many_deletions,
     LINEAR: deletions,
     "names in turn on a counter": names({"hits": 1}),
     "names in turn on a scalar": names({"status": "same"}),

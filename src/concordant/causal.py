@@ -105,6 +105,14 @@ class Seen:
     def __call__(self, stamp: Stamp) -> bool:
         return (stamp.n <= self.upto and stamp.replica == self.replica) or self.beyond(stamp)
 
+    def missing(self, stamps: Iterable[Stamp]) -> set[Stamp]:
+        """Those of some writes that were not seen."""
+        replica, upto, beyond, origin = self.replica, self.upto, self.beyond, self.origin
+        if origin is None:
+            return {s for s in {s for s in stamps if s[2] > upto or s[1] != replica} if not beyond(s)}
+        doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[4] != origin)}
+        return {s for s in doubtful if s[1] == replica or not beyond(s)}
+
     def among(self, register: Register) -> list[Entry]:
         """The entries of a register that were seen."""
         replica, upto, beyond, origin = self.replica, self.upto, self.beyond, self.origin

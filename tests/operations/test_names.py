@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
-from concordant import ConcordantError, Scalar, SchemaError, StorageError, Workspace
+from concordant import ConcordantError, Limits, Scalar, SchemaError, StorageError, TaskScope, Workspace
 
 STORAGES = ["memory", "sqlite", "postgres"]
 
@@ -171,3 +171,28 @@ def test_a_workspace_closed_in_memory_refuses_writes() -> None:
         with pytest.raises(StorageError, match="closed"):
             write()
     assert ws.moment().n == 1
+
+
+LONG = "planner/" * 1_000
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("limit", [1_000, 24, 5])
+def test_a_name_that_a_framework_made_is_kept_in_bounds(
+    storage: str, limit: int, fresh_url: Callable[[str], str | None]
+) -> None:
+    """The name of a task's agent that is too long, or no valid Unicode, is cut or spelt out, and not refused: it is
+    nobody's mistake; others stay others."""
+    given = ["plan", LONG, LONG + "x", "🦀" * 700, "a\ud800b", "a\ud801b"]
+    tasks = [TaskScope(f"t{n}", name, f"t{n}", f"t{n}", "1", 0.0, lambda *_: "ordered") for n, name in enumerate(given)]
+    with Workspace(fresh_url(storage), limits=Limits(name=limit)) as ws:
+        ws.agent("a").write(("q",), "k", {"n": -1})
+        current = tasks[0]
+        ws.add_scope_provider(lambda: current)
+        for number, current in enumerate(tasks):  # noqa: B007
+            ws.put(("q",), "k", {"n": number})
+        names = [entry.agent for entry in reversed(ws.history(("q",), "k"))][1:]
+        assert len(set(names)) == len(given)
+        assert all(0 < len(name.encode()) <= limit for name in names)
+        assert limit < 1_000 or (names[0] == "plan" and names[1].startswith("planner/planner/") and "🦀🦀" in names[3])
+        ws.export()

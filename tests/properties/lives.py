@@ -185,7 +185,6 @@ class Lives:
         assert told == pytest.approx(end, abs=1e-5), "a datetime has microseconds"
         assert {e.path for e in workspace.escalations()} == set(document.contested)
 
-
     def stored(self, home: Home) -> None:
         """What is shown is what somebody is shown who loads all of it anew."""
         if len(self.homes) > 1:  # an only store that was exported would forget less

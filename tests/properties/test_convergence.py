@@ -52,7 +52,7 @@ def test_g4_g5_g7_replicas_converge_in_any_order_of_exchange() -> None:
 @pytest.mark.parametrize("steps", [8, 20])
 def test_g4_g5_g7_random_histories_converge(seed: str, steps: int) -> None:
     """Hundreds of random histories of all kinds converge, whatever is deleted, ill-typed or breaks a constraint."""
-    explore(check_team, seed, 250, steps, team_history)
+    explore(check_team, seed, 120, steps, team_history)
 
 
 @pytest.mark.torture

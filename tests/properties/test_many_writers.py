@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from concordant import Counter, Map, Scalar, Set, Workspace, priority
+from concordant import Counter, List, Map, Scalar, Set, Text, Workspace, priority
 
 from ..semantics.support import AT, only, shown, workspace
 
@@ -35,6 +35,8 @@ class Place(BaseModel):
     t: Annotated[set[str], Set()] = set()
     m: Annotated[dict[str, str], Map()] = {}
     c: Annotated[int, Counter()] = 0
+    x: Annotated[str, Text()] = ""
+    q: Annotated[list[str], List()] = []
     p: Part = Part()
     k: Annotated[list[Row], Set(by="id")] = []
 
@@ -42,6 +44,8 @@ class Place(BaseModel):
 class Bounded(BaseModel):
     c: Annotated[int, Counter(), Field(le=10)] = 0
     t: Annotated[set[str], Set(), Field(max_length=10)] = set()
+    q: Annotated[list[str], List(), Field(max_length=10)] = []
+    x: Annotated[str, Text(), Field(max_length=60)] = ""
     m: Annotated[dict[str, Annotated[int, Counter(), Field(ge=0)]], Map()] = {}
 
 
@@ -56,6 +60,8 @@ WRITES: dict[str, tuple[Any, Callable[[int], dict[str, Any]]]] = {
     "map": (Place, lambda n: {"m": {f"k{n}": "v"}}),
     "map, one key": (Place, lambda n: {"m": {"k": f"v{n}"}}),
     "counter": (Place, lambda n: {"c": 1}),
+    "text": (Place, lambda n: {"x": f"line {n}"}),
+    "list": (Place, lambda n: {"q": [f"v{n}"]}),
     "nested": (Place, lambda n: {"p": {"s": f"v{n}"}}),
     "keyed": (Place, lambda n: {"k": [{"id": f"k{n}", "n": 1}]}),
     "keyed, one record": (Place, lambda n: {"k": [{"id": "k", "n": n}]}),
@@ -63,6 +69,8 @@ WRITES: dict[str, tuple[Any, Callable[[int], dict[str, Any]]]] = {
     "without a model, a field each": (None, lambda n: {f"s{n}": "v"}),
     "a counter over its bound": (Bounded, lambda n: {"c": 1}),
     "a set over its bound": (Bounded, lambda n: {"t": [f"v{n}"]}),
+    "a list over its bound": (Bounded, lambda n: {"q": [f"v{n}"]}),
+    "a text over its bound": (Bounded, lambda n: {"x": f"line {n}"}),
     "counters in a map under theirs": (Bounded, lambda n: {"m": {f"k{n % 7}": -1}}),
 }
 
@@ -100,6 +108,20 @@ def test_n_concurrent_writers_of_one_place(case: str) -> None:
         began = ws.moment()
         agents = [ws.agent(f"a{n}", began=began) for n in range(count)]
         return lambda: ([agents[n].write(*AT, value(n)) for n in range(count)], ws.get(*AT), ws.escalations())
+
+    grows_like_n_log_n(prepare)
+
+
+@pytest.mark.parametrize(("first", "value"), [({"q": ["a", "b"]}, ["v"]), ({"x": "A text."}, "A line.")])
+def test_n_concurrent_appends_to_what_all_have_read(first: dict[str, Any], value: Any) -> None:
+    """To append to a list or a text that all know costs about n log n."""
+
+    def prepare(count: int) -> Callable[[], Any]:
+        ws = workspace(Place)
+        ws.agent("p").write(*AT, first)
+        began = ws.moment()
+        agents = [ws.agent(f"a{n}", began=began) for n in range(count)]
+        return lambda: ([agent.write(*AT, dict.fromkeys(first, value)) for agent in agents], ws.get(*AT))
 
     grows_like_n_log_n(prepare)
 
@@ -142,7 +164,13 @@ def test_one_write_with_n_questions() -> None:
     grows_like_n_log_n(lambda count: lambda: asked(count))
 
 
-@pytest.mark.parametrize("case", ["scalar", "set", "map, one key", "a counter over its bound", "a set over its bound"])
+FRAMES = [
+    *("scalar", "set", "map, one key", "list", "text"),
+    *("a counter over its bound", "a set over its bound", "a list over its bound", "a text over its bound"),
+]
+
+
+@pytest.mark.parametrize("case", FRAMES)
 def test_a_frame_of_n_writers(case: str) -> None:
     """To import what n wrote at once costs about n log n."""
     model, value = WRITES[case]
@@ -158,7 +186,7 @@ def test_a_frame_of_n_writers(case: str) -> None:
     grows_like_n_log_n(prepare)
 
 
-@pytest.mark.parametrize("field", ["t", "m", "k"])
+@pytest.mark.parametrize("field", ["t", "m", "k", "q"])
 def test_n_concurrent_removals(field: str) -> None:
     """Each of n agents removes something from what all of them have read."""
 
@@ -168,6 +196,7 @@ def test_n_concurrent_removals(field: str) -> None:
             "t": [f"v{n}" for n in range(40)],
             "m": {f"v{n}": "x" for n in range(40)},
             "k": [{"id": f"v{n}"} for n in range(40)],
+            "q": [f"v{n}" for n in range(40)],
         }
         ws.agent("p").write(*AT, {field: items[field]})
         edits = [ws.agent(f"a{n}").edit(*AT) for n in range(count)]
@@ -180,6 +209,8 @@ def test_n_concurrent_removals(field: str) -> None:
                     part.discard(gone)
                 elif field == "m":
                     part.pop(gone, None)
+                elif field == "q":
+                    part.remove(gone)
                 else:
                     draft.k = [row for row in part if row.id != gone]
                 edit.__exit__(None, None, None)

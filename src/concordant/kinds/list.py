@@ -62,9 +62,14 @@ class List(Reducer):
             if not len(sequence):
                 change.touch(path)
             return
-        read = () if change.adding or not len(sequence) else self.items(sequence.only(change.seen))
-        if read and len(read) <= len(items) and _canonical(field, items[: len(read)]) == _canonical(field, read):
-            items = items[len(read) :]
+        first = _canonical(field, items[:1])
+        if not change.adding and sequence.may_open_with(
+            change.seen,
+            lambda piece: _canonical(field, piece.content[:1]) == first,  # type: ignore[arg-type]
+        ):
+            read = self.items(sequence.only(change.seen))
+            if read and len(read) <= len(items) and _canonical(field, items[: len(read)]) == _canonical(field, read):
+                items = items[len(read) :]
         if items:
             change.set(place, append(sequence, change.stamp, change.next_run(), items))
 

@@ -69,7 +69,7 @@ class Text(Reducer):
                 change.touch(path)
             return
         check_text(value, (field.name,))
-        if not change.adding and _may_start_with(value, sequence, change, len(self.separator)):
+        if not change.adding and sequence.may_open_with(change.seen, partial(self._may_open, value)):
             read = self._shown(sequence.only(change.seen))
             if read and value.startswith(read):
                 rest = value[len(read) :]
@@ -134,6 +134,12 @@ class Text(Reducer):
                 content = "" if value is ABSENT else value
                 change.set(place, decide(sequence, change.stamp, overlap, content))
 
+    def _may_open(self, value: str, piece: Piece) -> bool:
+        content = piece.content
+        assert isinstance(content, str)
+        first = content[len(self.separator) :] if piece.line and piece.offset == 0 else content
+        return value.startswith(first) or (bool(first) and content.startswith(value))
+
     @property
     def rules(self) -> Rules:
         """How changes of a text of this kind are weighed against each other."""
@@ -162,17 +168,6 @@ class Text(Reducer):
 def anchor_text(overlap: Overlap) -> str:
     """The identity of a contested range: its first character."""
     return ".".join(str(part) for part in overlap.anchor)
-
-
-def _may_start_with(value: str, sequence: Sequence, change: Change, skip: int) -> bool:
-    """A cheap look at the first visible piece, which spares most contributions the reading of the whole text."""
-    for piece in sequence:
-        if piece.live and not piece.struck and change.seen(piece.stamp):
-            content = piece.content
-            assert isinstance(content, str)
-            first = content[skip:] if piece.line and piece.offset == 0 else content
-            return value.startswith(first) or (bool(first) and content.startswith(value))
-    return bool(sequence.strikes)
 
 
 def _changed_lines(base: str, new: str, separator: str) -> list[str]:

@@ -12,7 +12,7 @@ from concordant.kinds.base import reading
 from concordant.kinds.look import Memory, digest_of
 from concordant.kinds.record import field_at, public_path
 from concordant.record.drift import Fit, fitted
-from concordant.sequence.pieces import Sequence
+from concordant.sequence.pieces import Piece, Sequence
 from concordant.tree import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
 from concordant.values import ABSENT, canonical, encode
 
@@ -26,11 +26,16 @@ MOST_PUT_OFF = 64
 
 
 class _Part(NamedTuple):
-    """What one write did in one leaf: its entry, or (``None``) its part of a text or list."""
+    """What one write did in one leaf: its entry, or (``None``) its part of a text or list.
+
+    Attributes:
+        roots: the pieces that it appended there, if it did nothing else and they depend on nothing.
+    """
 
     path: Path
     stamp: Stamp
     entry: Entry | None
+    roots: tuple[Piece, ...] = ()
 
 
 _Write = dict[Path, list[_Part]]
@@ -116,13 +121,19 @@ class Fitting:
     def _parts(self, path: Path, leaf: Any) -> Iterator[_Part]:
         if isinstance(leaf, Sequence):
             stamps = self._sequences[path] = set(leaf.stamps())
-            return (_Part(path, stamp, None) for stamp in stamps)
+            roots = _roots(leaf) if not leaf.strikes else {}
+            return (_Part(path, stamp, None, tuple(roots.get(stamp, ()))) for stamp in stamps)
         return (_Part(path, entry.stamp, entry) for entry in leaf)
 
     def _adds(self, change: LeafChange, news: list[_Part]) -> bool:
         path, before, after = change
         if isinstance(after, Sequence):
-            known, now = self._sequences.get(path, set()), set(after.stamps())
+            known = self._sequences.setdefault(path, set())
+            if isinstance(before, Sequence) and after.only_appends_to(before):
+                roots = _roots(after.since(len(before)))
+                if roots:
+                    return self._appends(path, known, roots, news)
+            now = set(after.stamps())
             if not known <= now or any(order_of(stamp) <= self._last for stamp in now - known):
                 return False
             self._sequences[path] = now
@@ -134,6 +145,13 @@ class Fitting:
         if after[:-1] != (before or ()) or order_of(entry.stamp) <= self._last:
             return False
         news.append(_Part(path, entry.stamp, entry))
+        return True
+
+    def _appends(self, path: Path, known: set[Stamp], roots: dict[Stamp, list[Piece]], news: list[_Part]) -> bool:
+        if any(order_of(stamp) <= self._last or stamp in known for stamp in roots):
+            return False
+        known.update(roots)
+        news += [_Part(path, stamp, None, tuple(pieces)) for stamp, pieces in roots.items()]
         return True
 
     def _apply(self, parts: Iterable[_Part]) -> None:
@@ -172,6 +190,8 @@ class Fitting:
         """A leaf as far as it is taken, with one more part."""
         if part.entry is not None:
             return (*(leaf or ()), part.entry)
+        if part.roots:
+            return _grown(leaf or Sequence([], {}), part.roots)
         whole = leaf_at(self._tree, part.path)
         assert isinstance(whole, Sequence)
         only = whole.only(lambda stamp: (stamp, cell) in self._included)
@@ -192,7 +212,9 @@ class Fitting:
         only: Tree = {}
         for part in parts:
             leaf: Any = (part.entry,)
-            if part.entry is None:
+            if part.roots:
+                leaf = _grown(Sequence([], {}), part.roots)
+            elif part.entry is None:
                 whole = leaf_at(self._tree, part.path)
                 assert isinstance(whole, Sequence)
                 leaf = whole.only(lambda stamp: any(stamp == one.stamp for one in parts))
@@ -202,3 +224,19 @@ class Fitting:
         value = None if below is None else reading(field, below)
         text = encode(None if value is ABSENT else value)
         self._held.setdefault((public_path(self._root, cell), cell), _Held()).add(text, parts[0].stamp)
+
+
+def _roots(pieces: Iterable[Piece]) -> dict[Stamp, list[Piece]]:
+    """The pieces of writes that put something at the end, and nothing else; none if there are others."""
+    found: dict[Stamp, list[Piece]] = {}
+    for piece in pieces:
+        if not piece.live or piece.parent is not None or piece.struck or piece.beside is not None:
+            return {}
+        found.setdefault(piece.stamp, []).append(piece)
+    return found
+
+
+def _grown(leaf: Sequence, roots: Iterable[Piece]) -> Sequence:
+    for piece in roots:
+        leaf = leaf.appended(piece)
+    return leaf

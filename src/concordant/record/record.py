@@ -231,15 +231,10 @@ class Record:
         self.cache = None
 
     def _node(self, before: Any, after: Any) -> None:
-        if isinstance(after, tuple) and any(entry.covered for entry in after):
+        if _covers(after if self.covering else _news(before, after)):
             self.covering = True
-        elif self.covering and isinstance(before, tuple) and any(entry.covered for entry in before):
-            self.covering = any(
-                entry.covered
-                for path, leaf in leaves(self.tree)
-                if path[-1] is None and isinstance(leaf, tuple)
-                for entry in leaf
-            )
+        elif self.covering and _covers(before):
+            self.covering = any(_covers(leaf) for path, leaf in leaves(self.tree) if path[-1] is None)
 
     def position(self, stamp: Stamp, replica: str) -> tuple[int, float]:
         """The local commit by which a write became known here: (n, time)."""
@@ -252,12 +247,22 @@ class Record:
         return 0, 0.0 if source == BEFORE else stamp.time
 
 
+def _covers(leaf: Any) -> bool:
+    """Whether a deletion in a register keeps something."""
+    return isinstance(leaf, tuple) and any(entry.covered for entry in leaf)
+
+
+def _news(before: Any, after: Any) -> Any:
+    """A register, or what is new in it where that is an entry more."""
+    return after[-1:] if after and isinstance(before, tuple) and after[:-1] == before else after
+
+
 def suspicious(path: Path, leaf: Any) -> bool:
-    """Whether a leaf may be contested: several entries in a register, several strikes in a sequence, a deletion."""
+    """Whether a leaf may be contested: several entries in a register, several strikes in a text, a deletion."""
     if leaf is None:
         return False
     if isinstance(leaf, Sequence):
-        return leaf.overlapping
+        return leaf.overlapping and not leaf.is_list()
     if path[0] == PARKED:
         return bool(leaf)
     if path[-1] is None:

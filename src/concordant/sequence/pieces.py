@@ -11,6 +11,7 @@ of the same words are found instead of both being applied (``concordant.sequence
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -121,6 +122,7 @@ class Sequence:
 
     __slots__ = (
         "_analysis",
+        "_authors",
         "_cut",
         "_layout",
         "_made",
@@ -145,6 +147,7 @@ class Sequence:
         self._seed: Seed | None = None
         self._made: tuple[str, list[int]] | None = None
         self._cut: tuple[int, Cut] | None = None
+        self._authors: _Authors | None = None
         self._size = len(pieces)
         self.strikes = strikes
         self.newest_root = newest_root
@@ -192,6 +195,9 @@ class Sequence:
         grown.newest_root = order_of(piece.stamp)
         grown.overlapping = self.overlapping or (piece.beside is not None and self._has_twin(piece, piece.beside))
         grown._analysis = grown._layout = grown._cut = None
+        grown._authors = self._authors
+        if grown._authors is not None:
+            grown._authors.add(piece.stamp)
         grown._seed = self._seed if self._layout is None else Seed(*self._layout, self._size, None)
         made = self._made
         if made is not None and made[0] == piece.stamp.origin:
@@ -221,6 +227,10 @@ class Sequence:
         # No other object can have had this id when this was made: ``before`` was there.
         return self._cut[1] if self._cut is not None and self._cut[0] == id(before) else None
 
+    def only_appends_to(self, before: Sequence) -> bool:
+        """Whether it is certain that this is an earlier sequence with more pieces at its end."""
+        return self._pieces is before._pieces and self.strikes is before.strikes and before._size < self._size
+
     def continue_from(self, before: Sequence, cut: Cut, parts: Mapping[int, list[Piece]], first: list[Piece]) -> None:
         """Remembers how this was made, and of one scope's pieces what ``before`` does.
 
@@ -243,6 +253,34 @@ class Sequence:
                 mine.append(number + shift)
         self._made = (origin, mine)
 
+    def is_news(self, seen: SeenBy) -> bool:
+        """Whether it is certain, without a look at each piece, that somebody has seen none of them."""
+        if not isinstance(seen, Seen) or seen.origin is None:
+            return False
+        if self._authors is None:
+            self._authors = _Authors(self)
+        return self._authors.are_unknown_to(seen)
+
+    def may_open_with(self, seen: SeenBy, fits: Callable[[Piece], bool]) -> bool:
+        """Looks at the first piece that somebody is shown, without weighing; where that cannot tell which, it may.
+
+        Args:
+            fits: whether that may be the first piece.
+        """
+        if self.is_news(seen):
+            return False
+        strikes, weighed = self.strikes, self.overlapping and not self.is_list()
+        for piece in self:
+            if not piece.live or not seen(piece.stamp):
+                continue
+            if self.overlapping and (run_of(piece) in strikes or piece.beside is not None):
+                return True
+            if not any(run in strikes and seen(strikes[run].stamp) for run in piece.struck):
+                return fits(piece)
+            if weighed:
+                return True
+        return False
+
     def only(self, included: SeenBy) -> Sequence:
         """What this sequence is made of by the writes included alone."""
         return self.without(self.unseen(included))
@@ -251,15 +289,11 @@ class Sequence:
         """Returns the stamps of the writes that are not included."""
         if included is seen_everything:
             return frozenset()
-        standing = self.strikes.values()
+        stamps = [piece[0] for piece in self]
+        stamps += [strike[0] for strike in self.strikes.values()]
         if isinstance(included, Seen):
-            replica, upto = included.replica, included.upto
-            doubtful = [p.stamp for p in self if p.stamp.n > upto or p.stamp.replica != replica]
-            doubtful += [s.stamp for s in standing if s.stamp.n > upto or s.stamp.replica != replica]
-        else:
-            doubtful = [piece.stamp for piece in self]
-            doubtful += [strike.stamp for strike in standing]
-        return frozenset([stamp for stamp in set(doubtful) if not included(stamp)])
+            return frozenset(included.missing(stamps))
+        return frozenset([stamp for stamp in set(stamps) if not included(stamp)])
 
     def without(self, stamps: Set[Stamp]) -> Sequence:
         """What this sequence is made of by all writes but these."""
@@ -298,6 +332,10 @@ class Sequence:
         pieces = [piece(old) for old in self]
         newest = max((order_of(p.stamp) for p in pieces if p.parent is None), default=(0.0, "", 0))
         return Sequence(pieces, {run_of(strike): strike for strike in strikes}, newest)
+
+    def is_list(self) -> bool:
+        """Whether this holds items, not text."""
+        return bool(self._size) and not isinstance(self._pieces[0].content, str)
 
     def is_alive(self) -> bool:
         """Whether any write to it still stands; if none does, the sequence can be forgotten."""
@@ -342,15 +380,41 @@ class Sequence:
         return self._layout[1]
 
 
+class _Authors:
+    """Who made pieces: enough to tell that somebody has seen none of them."""
+
+    __slots__ = ("least", "origins", "replicas")
+
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self.least: float = math.inf
+        self.origins: set[str] = set()
+        self.replicas: set[str] = set()
+        for piece in pieces:
+            self.add(piece.stamp)
+
+    def add(self, stamp: Stamp) -> None:
+        self.least = min(self.least, stamp.n)
+        self.origins.add(stamp.origin)
+        self.replicas.add(stamp.replica)
+
+    def are_unknown_to(self, seen: Seen) -> bool:
+        return self.replicas == {seen.replica} and self.least > seen.upto and seen.origin not in self.origins
+
+
 def _overlapping(pieces: list[Piece], strikes: dict[RunId, Strike]) -> bool:
     """Whether anything has to be weighed: several strikes over one piece, or insertions that have units in common."""
-    if len(strikes) > 1 and any(len(p.struck) > 1 and sum(run in strikes for run in p.struck) > 1 for p in pieces):
+    if len(strikes) > 1 and any(len(p.struck) > 1 and _two_stand(p.struck, strikes) for p in pieces):
         return True
     inserted: dict[tuple[Anchor | None, Anchor], dict[RunId, list[str]]] = {}
     for piece in pieces:
         if piece.beside is not None and piece.live and isinstance(piece.content, str):
             inserted.setdefault((piece.parent, piece.beside), {}).setdefault(run_of(piece), []).append(piece.content)
     return any(len(runs) > 1 and _have_common_units(runs.values()) for runs in inserted.values())
+
+
+def _two_stand(struck: Iterable[RunId], strikes: Mapping[RunId, Strike]) -> bool:
+    standing = (run for run in struck if run in strikes)
+    return next(standing, None) is not None and next(standing, None) is not None
 
 
 def _have_common_units(contents: Iterable[list[str]]) -> bool:

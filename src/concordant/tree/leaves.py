@@ -136,7 +136,7 @@ def beside(live: Leaf | None, covered: Leaf) -> Leaf:
         return covered
     if isinstance(live, Sequence):
         return united(live, covered) if isinstance(covered, Sequence) else live
-    if isinstance(covered, Sequence):
+    if isinstance(covered, Sequence) or (live is covered and len(live) == 1):
         return covered
     known = {entry.stamp for entry in live}
     return tuple(sorted((*live, *(e for e in covered if e.stamp not in known)), key=lambda e: order_of(e.stamp)))

@@ -68,6 +68,8 @@ def split_by(leaf: Leaf, seen: SeenBy) -> tuple[Leaf | None, Leaf | None]:
     rest = unseen_part(leaf, seen)
     if rest is leaf:
         return None, leaf
+    if rest == ():
+        return leaf, None
     mine = leaf.only(seen) if isinstance(leaf, Sequence) else tuple(entry for entry in leaf if seen(entry.stamp))
     return mine, rest or None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.limits import MOST_NAME
 
-__all__ = ["check_key", "check_name", "check_namespace", "checked_prefix", "is_text"]
+__all__ = ["check_key", "check_name", "check_namespace", "checked_prefix", "is_text", "sound_name"]
 
 
 def is_text(text: str) -> bool:
@@ -33,6 +34,27 @@ def check_name(name: Any, what: str, most: int = MOST_NAME) -> None:
     if len(name) * 4 > most and len(name.encode()) > most:
         length = len(name.encode())
         raise ConcordantError(f"{what} has at most {most:,} bytes (Limits.name), not {length:,}: {told(name)}")
+
+
+def sound_name(name: str, most: int) -> str:
+    """What an agent is called whose name a framework made, of its nodes or roles: the same, or where nobody could give
+    such a name, one that can be stored. What was too long ends with a digest, so that others stay others.
+
+    Args:
+        most: how many bytes it may have.
+
+    >>> sound_name("planner", 1_000)
+    'planner'
+    >>> sound_name("planner/" * 6, 24)
+    'planner/plann…8b080b07'
+    """
+    if len(name) * 4 <= most and is_text(name):
+        return name
+    given = name.encode(errors="backslashreplace")
+    if len(given) <= most:
+        return given.decode()
+    end = ("…" + sha256(given).hexdigest()[:8]).encode()
+    return (given[: max(most - len(end), 0)].decode(errors="ignore").encode() + end)[-most:].decode(errors="ignore")
 
 
 def check_namespace(namespace: Any) -> None:

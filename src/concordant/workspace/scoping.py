@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from concordant.errors import InvalidTokenError
 from concordant.storage import Beginning, Instant, Storage
 from concordant.storage.forking import free_in_child
+from concordant.workspace.names import sound_name
 from concordant.workspace.reads import ReadMarks
 from concordant.workspace.scope import Document, Mark, Moment, Scope, Sight, TaskScope
 from concordant.workspace.showings import Audience, Showing, Showings
@@ -257,6 +258,7 @@ class Scoping:
 
     def _of_task(self, task: TaskScope) -> Scope:
         """The scope of a task, which began when its present execution did."""
+        task = task._replace(name=sound_name(task.name, self._storage.limits.name))
         return Scope.of(task, self._storage.beginning(task.began))
 
     def _remember(self, task: TaskScope, scope: Scope) -> Scope:
