@@ -73,7 +73,6 @@ OVER = {
     "src/concordant/tree/change.py:enter",
     "src/concordant/workspace/executions.py:replay",
     "src/concordant/workspace/foresight.py:_after",
-    "src/concordant/workspace/foresight.py:_field_after",
 }
 
 

@@ -2,10 +2,12 @@
 
 from concordant.kinds.base import Contest, Field, Kind, Look, Option
 from concordant.kinds.counter import Counter
+from concordant.kinds.keyed import KeyedSet
 from concordant.kinds.list import List
 from concordant.kinds.map import Map
 from concordant.kinds.policies import POLICIES, Priority, priority
 from concordant.kinds.record import OPEN, OPEN_TREE, OpenRecord, Record
+from concordant.kinds.registry import register
 from concordant.kinds.scalar import Scalar
 from concordant.kinds.set import Set
 from concordant.kinds.text import Text
@@ -18,6 +20,7 @@ __all__ = [
     "Contest",
     "Counter",
     "Field",
+    "KeyedSet",
     "Kind",
     "List",
     "Look",
@@ -31,4 +34,5 @@ __all__ = [
     "Text",
     "Tree",
     "priority",
+    "register",
 ]

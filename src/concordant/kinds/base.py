@@ -1,12 +1,14 @@
 """What a kind is: how one field contributes, changes and reads its part of a record's tree.
 
 A kind is a frozen dataclass of options, put on a model's field as ``Annotated[..., Set()]``. Its methods are pure
-functions of a tree; a new kind is one new file with a subclass of ``Kind``.
+functions of a tree. A new kind is one file: a subclass of ``Kind`` with ``contribute``, ``edit``, ``read`` and
+``check``, made known by ``concordant.kinds.register``; what else it may say has defaults. The tests in
+``concordant.testing.KindContract`` are for every kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -64,10 +66,9 @@ class Field:
 
 def default_says_something(field: Field) -> bool:
     """Whether a field merges, and shows something where nobody has written yet."""
-    return field.kind.name in _MERGING and field.default not in _NOTHING
+    return field.kind.merges_default and field.default not in _NOTHING
 
 
-_MERGING = ("set", "list", "map", "text", "counter", "tree")
 _NOTHING: tuple[Any, ...] = (ABSENT, None, "", [], {}, 0, "0")
 
 
@@ -75,6 +76,15 @@ class Kind:
     """How a field merges. Subclasses are frozen dataclasses of options."""
 
     name: ClassVar[str]
+    """Its name in the tags of what it stores; it never changes."""
+    natural: ClassVar[type[Any] | None] = None
+    """The type whose empty value a field without a default holds before it is written; ``None``: it needs a default."""
+    merges_default: ClassVar[bool] = False
+    """Whether an edit of a field that nobody has written is a change of its default, in which others may change too."""
+    is_leaf: ClassVar[bool] = False
+    """Whether it stores one register, not a container; then a deletion is an entry of that."""
+    shaped: ClassVar[tuple[str, ...]] = ()
+    """The options that have to be known to read what it stored."""
     asks_type: ClassVar[bool] = False
     """Whether its questions of reason ``type`` are about what is stored at their place, and ``decide`` settles them."""
     is_free: ClassVar[bool] = False
@@ -96,6 +106,47 @@ class Kind:
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         """The merged value, or ``ABSENT``; what is contested is added to ``look.contests``."""
         raise NotImplementedError
+
+    def remove(self, change: Change, field: Field, path: Path) -> None:
+        """Deletes the value, as far as the writer has seen it: a key of a map, a field of an undeclared document."""
+        if self.is_leaf:
+            change.replace(path, None, field.canon)
+        else:
+            change.delete(path)
+
+    def enter(self, change: Change, path: Path) -> None:
+        """Prepares to write at a place that may have been deleted."""
+        if not self.is_leaf:
+            change.enter(path)
+
+    def take_back(self, change: Change, path: Path, before: Any, after: Any, dot: tuple[str, int]) -> bool:
+        """Takes back what the write with a dot did to a leaf, where that is no entry by itself; tells if it has."""
+        return False
+
+    def faults(self, annotation: Any) -> Iterable[tuple[str, str]]:
+        """Tells what is wrong with a declaration: each problem, and how to mend it.
+
+        Args:
+            annotation: the type that the kind is declared for.
+        """
+        return ()
+
+    def foreseen(self, field: Field, shown: Any, base: Any, new: Any) -> Any:
+        """What stands after a write by somebody who has seen all there is; ``ABSENT`` where only the merge can tell.
+
+        Args:
+            shown, base: what is shown, and what the writer had read.
+        """
+        return ABSENT
+
+    def shares(self, value: Any, agent: str) -> Iterable[tuple[Any, str]]:
+        """Who stands for an entry: the parts of its value with their agents; empty: those who wrote the entry."""
+        return ()
+
+    @classmethod
+    def as_stored(cls) -> Kind:
+        """Returns the kind by which what it stored is read where no model tells its options."""
+        return cls()
 
     def beyond(self, field: Field, base: Any, value: Any) -> Any:
         """What a contribution says beyond what its writer was given; ``ABSENT`` if it only repeats that."""

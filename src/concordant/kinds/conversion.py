@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from concordant.causal import Entry, Register, Stamp, image_name, image_of, order_of
 from concordant.kinds.base import Field, Look
+from concordant.kinds.keyed import KeyedSet
 from concordant.kinds.list import RULES as LIST_RULES, List
 from concordant.kinds.record import Record
 from concordant.kinds.set import Set
@@ -270,14 +271,14 @@ def _set_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
 
 def _keyed_of_list(new: Field, cell: Any, wanted: Any, place: str) -> Any:
     kind = new.kind
-    assert isinstance(kind, Set)
+    assert isinstance(kind, KeyedSet)
     made = _marked(cell, place)
     forms = iter(wanted)
     for piece, items in _spans(cell.get("")):
         for offset in range(len(items)):
             change = Change({}, image_of(piece.stamp, place), lambda _: False, covering=False, adding=True)
             at = piece.k * PLACES + piece.offset + offset
-            kind.contribute_records(change, new, (), [next(forms)], kind.by or "", at=at)
+            kind.contribute_records(change, new, (), [next(forms)], kind.by, at=at)
             for path, leaf in change.after.items():
                 place_leaf(made, path, _told_apart(new, path, leaf, place))
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 from concordant.causal import Entry, Register
 from concordant.kinds.base import Field, Look
-from concordant.kinds.folding import EXACT, add, check_amount, fold_settled, negative, take_from_folded
+from concordant.kinds.folding import EXACT, add, check_amount, fold_settled, negative, shares_of, take_from_folded
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
+from concordant.kinds.registry import register
 from concordant.kinds.shape import check_node, check_register
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, JSON, decode, encode
@@ -21,6 +22,7 @@ from concordant.values import ABSENT, JSON, decode, encode
 __all__ = ["Counter"]
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Counter(Reducer):
     """A sum: ``write`` adds the amount given, an edit adds the difference; nothing ever escalates.
@@ -34,6 +36,8 @@ class Counter(Reducer):
     """
 
     name: ClassVar[str] = "counter"
+    natural: ClassVar[type[Any] | None] = int
+    merges_default: ClassVar[bool] = True
 
     def __call__(self, left: Any, right: Any) -> Any:
         for amount in (left, right):
@@ -84,13 +88,25 @@ class Counter(Reducer):
 
     def check(self, field: Field, cell: Any) -> None:
         def amounts(cell: Any) -> None:
-            for register in cell.values():
-                for value in check_register(register, deletable=False):
+            for entries in cell.values():
+                for value in check_register(entries, deletable=False):
                     check_amount(value)
 
         check_node(cell, amounts)
 
-    def take_back(self, change: Change, path: Path, before: Any, after: Any, dot: tuple[str, int]) -> None:
+    def foreseen(self, field: Field, shown: Any, base: Any, new: Any) -> Any:
+        return new if type(base) is type(shown) is type(new) is int and base == shown else ABSENT
+
+    def shares(self, value: Any, agent: str) -> Iterable[tuple[Any, str]]:
+        return [(part, whose) for whose, part in shares_of(encode(value), agent)]
+
+    def take_back(self, change: Change, path: Path, before: Any, after: Any, dot: tuple[str, int]) -> bool:
+        if path[-1] is None:
+            return False
+        self._take_back(change, path, before, after, dot)
+        return True
+
+    def _take_back(self, change: Change, path: Path, before: Any, after: Any, dot: tuple[str, int]) -> None:
         """Takes back the amount that the write with this dot added to its agent's sum, where it still stands."""
         if not after or "\x00" not in str(path[-1]):  # to fold what others had added is no effect of its own
             return

@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from concordant.causal import Register, order_of
-from concordant.kinds.base import Field, Look
-from concordant.kinds.map import edit_keys, keys_beyond, read_keys, write_key
+from concordant.kinds.base import Field, Kind, Look
+from concordant.kinds.map import check_keys, edit_keys, keys_beyond, read_keys, write_key
 from concordant.kinds.nodes import node_is_shown
-from concordant.kinds.scalar import Scalar
+from concordant.kinds.registry import register
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, canonical, decode, encode
 
-__all__ = ["Keyed", "key_of"]
+__all__ = ["KeyedSet", "key_of"]
 
 
-class Keyed:
-    """The behaviour of ``Set(by=...)``."""
+@register
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyedSet(Kind):
+    """Records that are known by one of their fields: what ``Set(by=...)`` is.
 
-    __slots__ = ()
+    Args:
+        by: the name of the field that identifies a record.
+        grow_only: additions and changes of an edit count, its removals do not.
+
+    >>> from concordant import Set
+    >>> Set(by="id")
+    Set(by='id', grow_only=False)
+    """
+
+    by: str
+    grow_only: bool = False
+
+    name: ClassVar[str] = "keyed"
+    natural: ClassVar[type[Any] | None] = list
+    shaped: ClassVar[tuple[str, ...]] = ("by",)
+
+    def __repr__(self) -> str:
+        return f"Set(by={self.by!r}, grow_only={self.grow_only})"  # as users write it
+
+    @classmethod
+    def as_stored(cls) -> Kind:
+        return cls("\x00")
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        self.contribute_records(change, field, path, value, self.by)
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        self.edit_records(change, field, path, base, value, self.by, grow_only=self.grow_only)
+
+    def beyond(self, field: Field, base: Any, value: Any) -> Any:
+        return self.records_beyond(field, base, value, self.by)
+
+    def settled(self, field: Field) -> Callable[[Any], Any] | None:
+        inner = field.child.kind.settled(field.child) if field.child is not None else None
+        return None if inner is None else lambda value: [inner(record) for record in value]
+
+    def check(self, field: Field, cell: Any) -> None:
+        check_keys(field, cell)
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        return self.read_records(look, field, path, public, cell, self.by)
 
     def contribute_records(self, change: Change, field: Field, path: Path, value: Any, by: str, *, at: int = 0) -> None:
         """Contributes each record at its key; ``at`` is the place of the first among those that the write adds."""
@@ -50,7 +94,7 @@ class Keyed:
         """Contributes a record at its key, with its place among those that the write adds."""
         child = field.child
         assert child is not None
-        if isinstance(child.kind, Scalar):
+        if child.kind.is_leaf:
             change.replace((*path, key), encode(record, (field.name,)), child.canon, place=place)
             return
         write_key(change, field, path, key, record)

@@ -9,6 +9,7 @@ from concordant.errors import InvalidContributionError
 from concordant.kinds.base import Field, Look
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
+from concordant.kinds.registry import register
 from concordant.kinds.shape import check_items
 from concordant.sequence.diff import Hunk, list_hunks
 from concordant.sequence.edit import append, splice
@@ -24,6 +25,7 @@ _BODY = ""
 RULES = Rules("item", escalate=False)
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class List(Reducer):
     """An ordered list: ``write`` appends, an edit inserts and removes where it did; concurrent appends stand in
@@ -43,6 +45,8 @@ class List(Reducer):
     by: str | None = option(default=None, repr=False)
 
     name: ClassVar[str] = "list"
+    natural: ClassVar[type[Any] | None] = list
+    merges_default: ClassVar[bool] = True
     rules: ClassVar[Rules] = RULES
 
     def __call__(self, left: Any, right: Any) -> Any:

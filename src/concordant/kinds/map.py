@@ -10,7 +10,7 @@ from concordant.errors import MisshapenError
 from concordant.kinds.base import Field, Kind, Look
 from concordant.kinds.look import read_parts
 from concordant.kinds.nodes import node_is_shown
-from concordant.kinds.scalar import Scalar
+from concordant.kinds.registry import register
 from concordant.kinds.shape import check_node
 from concordant.tree import Change, Path
 from concordant.values import ABSENT
@@ -18,6 +18,7 @@ from concordant.values import ABSENT
 __all__ = ["Map", "edit_keys", "keys_beyond", "read_keys", "remove_key", "write_key"]
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Map(Kind):
     """A dict whose keys merge one by one; ``dict[str, Annotated[set[str], Set()]]`` gives the values a kind of their
@@ -30,6 +31,8 @@ class Map(Kind):
     grow_only: bool = False
 
     name: ClassVar[str] = "map"
+    natural: ClassVar[type[Any] | None] = dict
+    merges_default: ClassVar[bool] = True
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         for key, item in value.items():
@@ -77,8 +80,7 @@ def write_key(change: Change, field: Field, path: Path, key: str, item: Any) -> 
     child = field.child
     assert child is not None
     place = (*path, key)
-    if not isinstance(child.kind, Scalar):
-        change.enter(place)
+    child.kind.enter(change, place)
     child.kind.contribute(change, child, place, item)
 
 
@@ -86,10 +88,7 @@ def remove_key(change: Change, field: Field, path: Path, key: str) -> None:
     """Deletes one key, as far as the writer has seen it."""
     child = field.child
     assert child is not None
-    if isinstance(child.kind, Scalar):
-        child.kind.remove(change, child, (*path, key))
-    else:
-        change.delete((*path, key))
+    child.kind.remove(change, child, (*path, key))
 
 
 def edit_keys(
@@ -102,8 +101,7 @@ def edit_keys(
         if key not in base:
             write_key(change, field, path, key, item)
         elif base[key] != item or type(base[key]) is not type(item) or isinstance(item, (dict, list, float, int)):
-            if not isinstance(child.kind, Scalar):
-                change.enter((*path, key))
+            child.kind.enter(change, (*path, key))
             child.kind.edit(change, child, (*path, key), base[key], item)
     if grow_only:
         return

@@ -13,13 +13,13 @@ from concordant.errors import MisshapenError
 from concordant.kinds.base import Contest, Field, Kind, Look, Option
 from concordant.kinds.look import read_parts
 from concordant.kinds.nodes import node_is_shown
+from concordant.kinds.registry import kind_called, register
 from concordant.kinds.scalar import Scalar, shown_value
 from concordant.kinds.shape import check_node
 from concordant.kinds.tree import (
     CONTENTS,
     NODE,
     OpenTree,
-    Tree,
     has_contents,
     node_field,
     note_contents,
@@ -33,6 +33,7 @@ from concordant.values import ABSENT, encode
 __all__ = ["OPEN", "OPEN_TREE", "OpenRecord", "Record", "field_at", "open_field", "public_path", "split_slot"]
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Record(Kind):
     """A model whose every field declares a kind. Not written by users: a field typed as a state model has it.
@@ -44,6 +45,7 @@ class Record(Kind):
     optional: bool = False
 
     name: ClassVar[str] = "record"
+    natural: ClassVar[type[Any] | None] = dict
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         if value is None:
@@ -261,12 +263,6 @@ _OPEN_SCALAR = _OpenScalar()
 @lru_cache(maxsize=4096)
 def open_field(name: str, tag: str) -> Field:
     """A field as its tag tells, for what no model describes."""
-    from concordant.kinds.counter import Counter
-    from concordant.kinds.list import List
-    from concordant.kinds.map import Map
-    from concordant.kinds.set import Set
-    from concordant.kinds.text import Text
-
     if tag == "scalar":
         return Field(name, _OPEN_SCALAR, tag)
     part = part_field(f"{tag}:{name}", OpenTree())
@@ -274,17 +270,7 @@ def open_field(name: str, tag: str) -> Field:
         return part[1]
     outer, _, inner = tag.partition("[")
     child = open_field("", inner[:-1]) if inner else None
-    kinds: dict[str, Kind] = {
-        "set": Set(),
-        "keyed": Set(by="\x00"),
-        "map": Map(),
-        "text": Text(),
-        "counter": Counter(),
-        "list": List(),
-        "record": OpenRecord(),
-        "tree": Tree(),
-    }
-    return Field(name, kinds[outer], tag, child=child)
+    return Field(name, OpenRecord() if outer == Record.name else kind_called(outer), tag, child=child)
 
 
 def stored_field(name: str, tag: str) -> Field:
@@ -295,7 +281,7 @@ def stored_field(name: str, tag: str) -> Field:
     """
     try:
         return open_field(name, tag)
-    except (KeyError, RecursionError) as error:
+    except RecursionError as error:
         raise MisshapenError(f"a field of an unknown kind, {tag[:80]!r}") from error
 
 

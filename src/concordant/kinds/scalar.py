@@ -10,9 +10,10 @@ from concordant.causal import Agreed, Entry, Register
 from concordant.kinds.base import Contest, Field, Kind, Look, Option, anchor_of
 from concordant.kinds.look import Group, Weighed
 from concordant.kinds.policies import POLICIES, Priority
+from concordant.kinds.registry import register
 from concordant.kinds.shape import check_register
 from concordant.tree import Change, Path, are_different
-from concordant.values import ABSENT, JSON, decode, encode, same
+from concordant.values import ABSENT, JSON, alike, canonical, decode, encode, same
 
 __all__ = ["Says", "Scalar"]
 
@@ -46,6 +47,7 @@ class Says:
 AS_STORED = Says()
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Scalar(Kind):
     """A field that holds one value. A write replaces what its writer has seen; equal concurrent values agree,
@@ -67,6 +69,7 @@ class Scalar(Kind):
     sticky: bool = False
 
     name: ClassVar[str] = "scalar"
+    is_leaf: ClassVar[bool] = True
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         keep = False
@@ -81,9 +84,11 @@ class Scalar(Kind):
     def beyond(self, field: Field, base: Any, value: Any) -> Any:
         return ABSENT if same(encode(base), encode(value), field.canon) else value
 
-    def remove(self, change: Change, field: Field, path: Path) -> None:
-        """Deletes the value (a key of a map, a field of an undeclared document)."""
-        change.replace(path, None, field.canon)
+    def foreseen(self, field: Field, shown: Any, base: Any, new: Any) -> Any:
+        if field.canon is not canonical and not alike(new, shown):
+            return ABSENT  # it may be equal in another form, and then the one that was there stays
+        same = base is shown or alike(base, shown)
+        return ABSENT if not same else shown if alike(new, shown) else new
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         register: Register = look.entries(cell)

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from concordant.causal import Register, order_of
 from concordant.errors import MisshapenError
-from concordant.kinds.base import Field, Kind, Look
-from concordant.kinds.keyed import Keyed
-from concordant.kinds.map import check_keys
+from concordant.kinds.base import Field, Look
+from concordant.kinds.keyed import KeyedSet
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Interned, Reducer, identity
+from concordant.kinds.registry import register
 from concordant.kinds.shape import check_node, check_register
 from concordant.tree import Change, Path
 from concordant.values import ABSENT, alike, canonical, decode, encode
 
-__all__ = ["Set"]
+__all__ = ["KeyedSet", "Set"]
 
 
+class _SetType(Interned):
+    """The type of ``Set``: to users a set of records is one, too."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, KeyedSet) or super().__instancecheck__(instance)
+
+
+@register
 @dataclass(frozen=True, slots=True)
-class Set(Keyed, Kind, metaclass=Interned):
+class Set(Reducer, metaclass=_SetType):
     """A set (or list without duplicates) of JSON values: concurrent adds unite, an add beats a concurrent remove.
 
     Args:
-        by: for a list of records: the name of the field that identifies a record. Such a set merges like a
-            ``Map`` of that key, record by record and field by field, and is shown as a list.
+        by: for a list of records: the name of the field that identifies a record. That makes a ``KeyedSet``, which
+            merges like a ``Map`` of that key, record by record and field by field, and is shown as a list.
         grow_only: additions of an edit count, its removals do not.
 
     >>> Set(by="id").by
@@ -35,23 +43,31 @@ class Set(Keyed, Kind, metaclass=Interned):
     ['crdt', 'memory']
     """
 
-    by: str | None = None
+    by: None = None
     grow_only: bool = False
 
     name: ClassVar[str] = "set"
+    natural: ClassVar[type[Any] | None] = list
+    merges_default: ClassVar[bool] = True
 
-    def __new__(cls, by: str | None = None, grow_only: bool = False) -> Set:  # noqa: ARG004
-        return object.__new__(_Reducing if by is None else cls)
+    if TYPE_CHECKING:
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Set, (self.by, self.grow_only)
+        def __init__(self, by: str | None = None, grow_only: bool = False) -> None: ...
 
-    def tag(self, child: str | None = None) -> str:
-        return "set" if self.by is None else f"keyed[{child}]"
+    def __new__(cls, by: str | None = None, grow_only: bool = False) -> Any:
+        return object.__new__(cls) if by is None else KeyedSet(by, grow_only)
+
+    def __call__(self, left: Any, right: Any) -> Any:
+        for items in (left, right):
+            if not isinstance(items, _CONTAINERS):
+                raise self._refused(items, "a set or list")
+        known: dict[bytes, Any] = {}
+        for item in (*left, *right):
+            known.setdefault(identity(self, item), item)
+        made: Any = next(container for container in _CONTAINERS if isinstance(left, container))
+        return made(known.values())
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
-        if self.by is not None:
-            return self.contribute_records(change, field, path, value, self.by)
         texts: dict[str, bytes] = {}
         for item in value:
             text = encode(item, (field.name,))
@@ -60,36 +76,29 @@ class Set(Keyed, Kind, metaclass=Interned):
             change.replace((*path, key), text, field.canon, place=place)
         if not value:
             change.touch(path)
-        return None
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
-        if self.by is not None:
-            return self.edit_records(change, field, path, base, value, self.by, grow_only=self.grow_only)
         before = {field.canon(encode(item)): item for item in base}
         after = {field.canon(encode(item, (field.name,))): item for item in value}
         for place, (key, item) in enumerate(after.items()):
             if key not in before:
                 change.replace((*path, key.decode()), encode(item), field.canon, place=place)
         if not self.grow_only:
-            gone = {key for key in before if key not in after}
-            _remove(change, field, path, [item for item in base if field.canon(encode(item)) in gone])
+            gone = [key for key in before if key not in after]
+            for item in base:
+                text = encode(item)
+                if field.canon(text) in gone:
+                    for key in _places(field, text):
+                        change.remove_seen((*path, key.decode()))
             if gone:
                 change.touch(path)
-        return None
-
-    def beyond(self, field: Field, base: Any, value: Any) -> Any:
-        return value if self.by is None else self.records_beyond(field, base, value, self.by)
 
     def alike(self, field: Field, one: Any, other: Any) -> bool:
-        if self.by is not None or one is None or other is None:
+        if one is None or other is None:
             return alike(one, other)
         return {field.canon(encode(item)) for item in one} == {field.canon(encode(item)) for item in other}
 
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
-        if self.by is not None:
-            inner = field.child.kind.settled(field.child) if field.child is not None else None
-            return None if inner is None else lambda value: [inner(record) for record in value]
-
         def distinct(value: Any) -> Any:
             if len(value) < 2:
                 return value
@@ -100,22 +109,24 @@ class Set(Keyed, Kind, metaclass=Interned):
 
         return distinct
 
-    def check(self, field: Field, cell: Any) -> None:
-        if self.by is not None:
-            return check_keys(field, cell)
+    def foreseen(self, field: Field, shown: Any, base: Any, new: Any) -> Any:
+        if field.canon is not canonical or not (_is_text(shown) and _is_text(base) and _is_text(new)):
+            return ABSENT
+        old, now = set(shown), set(new)
+        if base is not shown and set(base) != old:
+            return ABSENT
+        return [*(one for one in shown if one in now), *(one for one in new if one not in old)]
 
+    def check(self, field: Field, cell: Any) -> None:
         def elements(cell: Any) -> None:
-            for key, register in cell.items():
-                check_register(register, deletable=False)
-                if any(not _may_stand(field, entry.value, key) for entry in register):
+            for key, entries in cell.items():
+                check_register(entries, deletable=False)
+                if any(not _may_stand(field, entry.value, key) for entry in entries):
                     raise MisshapenError(f"an element of a set stands at another's place, {key!r}")
 
-        return check_node(cell, elements)
+        check_node(cell, elements)
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
-        if self.by is not None:
-            return self.read_records(look, field, path, public, cell, self.by)
-
         def shown(look: Look, cell: Any) -> Any:
             elements = _elements(look, cell)
             if not elements.order and not look.entries(cell.get(None, ())):
@@ -130,6 +141,13 @@ class Set(Keyed, Kind, metaclass=Interned):
         if not node_is_shown(look, field, path, public, cell, shown):
             return ABSENT
         return shown(look, cell)
+
+
+_CONTAINERS = (set, frozenset, list, tuple)
+
+
+def _is_text(elements: Any) -> bool:
+    return isinstance(elements, list) and all(type(one) is str for one in elements)
 
 
 def _places(field: Field, text: Any) -> set[bytes]:
@@ -215,26 +233,3 @@ def _element(look: Look, key: str, register: Register) -> Element | None:
         return None
     first = min([(order_of(e.confirms[0] if e.confirms else e.stamp), e.place) for e in entries])
     return (*first, key), entries[0].value or b"null"
-
-
-class _Reducing(Reducer, Set):
-    """A ``Set`` of plain values: the one that is a reducer. Records hold scalars, which a fold cannot merge."""
-
-    __slots__ = ()
-    __qualname__ = "Set"  # users see one class
-
-    def __call__(self, left: Any, right: Any) -> Any:
-        for items in (left, right):
-            if not isinstance(items, _CONTAINERS):
-                raise self._refused(items, "a set or list")
-        known: dict[bytes, Any] = {}
-        for item in (*left, *right):
-            known.setdefault(identity(self, item), item)
-        made: Any = next(container for container in _CONTAINERS if isinstance(left, container))
-        return made(known.values())
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Set, (self.by, self.grow_only)
-
-
-_CONTAINERS = (set, frozenset, list, tuple)

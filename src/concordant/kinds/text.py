@@ -11,6 +11,7 @@ from concordant.causal import Stamp
 from concordant.kinds.base import Contest, Field, Look, Option
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
+from concordant.kinds.registry import register
 from concordant.kinds.shape import check_items
 from concordant.sequence.edit import append, decide, splice
 from concordant.sequence.layout import layout, text_of
@@ -25,6 +26,7 @@ __all__ = ["Text"]
 _BODY = ""
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Text(Reducer):
     """A text: ``write`` appends on a new line, an edit is merged unit by unit (three ways: what was read, what it
@@ -54,6 +56,9 @@ class Text(Reducer):
     grow_only: bool = False
 
     name: ClassVar[str] = "text"
+    natural: ClassVar[type[Any] | None] = str
+    merges_default: ClassVar[bool] = True
+    shaped: ClassVar[tuple[str, ...]] = ("separator",)
 
     def __call__(self, left: Any, right: Any) -> Any:
         for text in (left, right):
@@ -108,6 +113,10 @@ class Text(Reducer):
 
     def check(self, field: Field, cell: Any) -> None:
         check_items(cell, str)
+
+    def foreseen(self, field: Field, shown: Any, base: Any, new: Any) -> Any:
+        begins = self.separator and new.startswith(self.separator)  # then the merge drops it
+        return new if base == shown and not begins else ABSENT
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:

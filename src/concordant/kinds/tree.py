@@ -21,6 +21,7 @@ from concordant.kinds.base import Contest, Field, Kind, Look, Option
 from concordant.kinds.list import List
 from concordant.kinds.look import Group, Weighed, read_parts
 from concordant.kinds.nodes import node_is_shown
+from concordant.kinds.registry import register
 from concordant.kinds.scalar import AS_STORED, Says, Scalar
 from concordant.kinds.set import Set
 from concordant.kinds.shape import check_node
@@ -47,6 +48,7 @@ MOST_BRANCHES = 32
 """How many levels merge by themselves; what is below them is one value."""
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Tree(Kind):
     """A dict of any JSON: dicts in it merge key by key at every depth, lists as ``lists`` says, any other value is a
@@ -72,6 +74,9 @@ class Tree(Kind):
     lists: Literal["list", "set", "scalar"] = "list"
 
     name: ClassVar[str] = "tree"
+    natural: ClassVar[type[Any] | None] = dict
+    merges_default: ClassVar[bool] = True
+    shaped: ClassVar[tuple[str, ...]] = ("lists",)
     is_free: ClassVar[bool] = True
     is_open: ClassVar[bool] = False
 

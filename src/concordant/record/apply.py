@@ -8,7 +8,7 @@ from dataclasses import dataclass, field as dataclass_field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.causal import Entry, Register, SeenBy, Stamp, VersionVector, dot_of, seen_everything
-from concordant.kinds import Contest, Counter, Field, Scalar
+from concordant.kinds import Contest, Field
 from concordant.kinds.base import reading
 from concordant.kinds.record import OpenRecord, field_at, split_slot
 from concordant.kinds.tree import CONTENTS
@@ -250,7 +250,7 @@ def _decide(change: Change, write: Write, root: Field) -> None:
     contest = write.contest
     assert contest is not None
     value = write.decision
-    if contest.reason == "delete" and contest.field is not None and not isinstance(contest.field.kind, Scalar):
+    if contest.reason == "delete" and contest.field is not None and not contest.field.kind.is_leaf:
         if value is REMOVED or value is ABSENT:
             change.delete(contest.place)
             return
@@ -279,7 +279,7 @@ def _decide_stored(change: Change, contest: Contest, field: Field, value: Any, r
     if value is ABSENT:
         return
     current = _current(change, contest)
-    if current is ABSENT or isinstance(field.kind, Scalar):
+    if current is ABSENT or field.kind.is_leaf:
         field.kind.contribute(change, field, contest.place, value)
     else:
         field.kind.edit(change, field, contest.place, current, value)
@@ -348,8 +348,7 @@ def _take_back(change: Change, root: Field, earlier: Earlier, to_go: Set[tuple[P
             change.set(path, withdraw(current, lambda stamp: dot_of(stamp) == dot))
             continue
         field = field_at(root, path)
-        if isinstance(field.kind, Counter) and path[-1] is not None:
-            field.kind.take_back(change, path, before, after, dot)
+        if field.kind.take_back(change, path, before, after, dot):
             continue
         entries = current if isinstance(current, tuple) else ()
         if not any(_identity(entry.stamp) == identity for entry in entries):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import ConfigDict, JsonValue, TypeAdapter
 from pydantic.errors import PydanticUserError
 
-from concordant.kinds import Kind
+from concordant.kinds import KeyedSet, Kind
 from concordant.values import JSON, decode
 
 __all__ = [
@@ -138,7 +138,7 @@ def rank_of(annotation: Any) -> Callable[[JSON], Any]:
 
 
 def kind_name(kind: Kind) -> str:
-    return f"{type(kind).__qualname__}()"
+    return "Set()" if isinstance(kind, KeyedSet) else f"{type(kind).__qualname__}()"
 
 
 def type_name(annotation: Any) -> str:

@@ -15,7 +15,21 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault
-from concordant.kinds import POLICIES, Counter, Field, Kind, List, Map, Priority, Record, Scalar, Set, Text, Tree
+from concordant.kinds import (
+    POLICIES,
+    Counter,
+    Field,
+    KeyedSet,
+    Kind,
+    List,
+    Map,
+    Priority,
+    Record,
+    Scalar,
+    Set,
+    Text,
+    Tree,
+)
 from concordant.schema.annotations import (
     adapter_of,
     element_of,
@@ -44,21 +58,7 @@ from concordant.schema.models import (
 from concordant.schema.renaming import note_aliases
 from concordant.values import ABSENT, JSON, decode
 
-__all__ = ["NATURAL", "fields_of"]
-
-NATURAL: dict[str, Callable[[], Any]] = {
-    kind.name: natural
-    for kind, natural in (
-        (Set, list),
-        (Map, dict),
-        (Text, str),
-        (Counter, int),
-        (List, list),
-        (Record, dict),
-        (Tree, dict),
-    )
-}
-"""What a field of a kind (by its name) holds when it was never written and declares no default."""
+__all__ = ["fields_of"]
 
 _SETS = (set, frozenset, list, tuple, AbstractSet)
 _LISTS = (list, tuple, Sequence, MutableSequence, collections.deque)
@@ -92,7 +92,7 @@ def fields_of(
             constrained = checked or any(not isinstance(item, Kind) for item in info.metadata)
             field = _place(name, info.annotation, info.metadata, faults, (*path, name), constrained)
             if field is not None:
-                if isinstance(field.kind, Scalar) and validators_of(model, name):
+                if field.kind.is_leaf and validators_of(model, name):
                     object.__setattr__(field, "form", form_of(info.annotation, info.metadata))
                 _check_default(model, name, info, field, faults, (*path, name), key)
                 found[name] = field
@@ -163,7 +163,7 @@ def _check_default(
     key: str | None,
 ) -> None:
     """Makes sure that a field has a default, and notes it with what the field accepts."""
-    natural = NATURAL.get(field.kind.name)
+    natural = field.kind.natural
     if info.is_required() and natural is None and name != key:
         is_class = issubclass(model, BaseModel) or hasattr(model, "__dataclass_fields__")
         mend = f"Give it one, such as `{name}: ... | None = None`" if is_class else f"Write `{name}: NotRequired[...]`"
@@ -246,16 +246,14 @@ def _declared(
     checked: bool,
 ) -> Field | None:
     """A field with the kind that it declares."""
-    check = _CHECKS.get(kind.name)
-    if check is None:
-        return Field(name, kind, kind.tag(), checked=checked)
+    check: Callable[..., Field | None] = _CHECKS.get(kind.name, _other)
     if kind.name != Map.name and not _check_inside(kind, annotation, faults, path):
         return None
     field = check(name, kind, annotation, faults, path, checked)
-    if field is not None and isinstance(kind, Scalar):
+    if field is not None and kind.is_leaf:
         object.__setattr__(field, "canon", canon_of(annotation, _whole(annotation, metadata)))
     if field is not None and field.child is None:
-        own = tuple(metadata) if isinstance(kind, Scalar) else ()
+        own = tuple(metadata) if kind.is_leaf else ()
         if not is_faithful(annotation, own):
             object.__setattr__(field, "form", form_of(annotation, own))
     return field
@@ -328,6 +326,16 @@ def _scalar(
     return Field(name, kind, kind.tag(), rank=rank, checked=checked, keys=keys)
 
 
+def _other(
+    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+) -> Field | None:
+    """A field of a kind that is not one of the core's."""
+    faults += [Fault(path, problem, mend) for problem, mend in kind.faults(annotation)]
+    rank = rank_of(annotation) if is_ranked(annotation) else decode
+    keys = _keys_of(annotation)
+    return Field(name, kind, kind.tag(), canon=canon_of(annotation), rank=rank, checked=checked, keys=keys)
+
+
 def _keys_of(annotation: Any) -> Keys | None:
     """How the keys of a dict are read, where JSON does not say it."""
     bare, _ = split_annotation(without_none(annotation))
@@ -345,8 +353,6 @@ def _set(
         mend = "Set() takes set, frozenset, list or tuple[..., ...]; for one value use Scalar()"
         faults.append(_misfit(path, kind, annotation, mend))
         return None
-    if kind.by is not None:
-        return _keyed(name, kind, element, faults, path, checked)
     bare, _ = split_annotation(element)
     if is_model(bare) and (get_origin(annotation) is list or is_state_model(bare)):
         mend = 'Name the field that identifies a record: Set(by="id"); or use List() where order counts'
@@ -355,9 +361,14 @@ def _set(
 
 
 def _keyed(
-    name: str, kind: Any, element: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
+    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
 ) -> Field | None:
     """A list of records that are identified by one of their fields."""
+    element = element_of(annotation, _SETS)
+    if element is None:
+        mend = "Set() takes set, frozenset, list or tuple[..., ...]; for one value use Scalar()"
+        faults.append(_misfit(path, kind, annotation, mend))
+        return None
     bare, metadata = split_annotation(element)
     says = f'{kind_name(kind)[:-1]}by="{kind.by}")'
     if not is_model(bare) or kind.by not in fields_in(bare):
@@ -489,6 +500,7 @@ def _tree(
 _CHECKS: dict[str, Callable[..., Field | None]] = {
     Scalar.name: _scalar,
     Set.name: _set,
+    KeyedSet.name: _keyed,
     Map.name: _map,
     Text.name: _text,
     Counter.name: _counter,

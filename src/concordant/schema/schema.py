@@ -13,10 +13,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
-from concordant.kinds import OPEN, OPEN_TREE, Counter, Field, Map, OpenRecord, Record, Scalar, Set
+from concordant.kinds import OPEN, OPEN_TREE, Counter, Field, Map, OpenRecord, Record, Set
 from concordant.kinds.base import default_says_something
 from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
-from concordant.schema.declarations import NATURAL, fields_of
+from concordant.schema.declarations import fields_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order, unordered
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
@@ -522,7 +522,7 @@ def _compile(schema: Schema) -> Compiled:
 
 def _constrains_merge(field: Field, model: Any) -> bool:
     """A constraint on one scalar is checked as it is written; any other can be broken by a merge."""
-    return not isinstance(field.kind, Scalar) or has_validators(model)
+    return not field.kind.is_leaf or has_validators(model)
 
 
 def _filler(model: Any, fields: Mapping[str, Field], default: Any = None) -> Callable[[Any], Any] | None:
@@ -532,9 +532,9 @@ def _filler(model: Any, fields: Mapping[str, Field], default: Any = None) -> Cal
     """
     infos = fields_in(model)
     made: dict[str, Callable[[], Any]] = {
-        name: NATURAL[field.kind.name]
+        name: field.kind.natural
         for name, field in fields.items()
-        if infos[name].is_required() and field.kind.name in NATURAL
+        if infos[name].is_required() and field.kind.natural is not None
     }
     if is_instance(default) and type(default) is model:
         for name, item in said_by(default, everything=False).items():
@@ -572,7 +572,7 @@ def _child_filler(annotation: Any, field: Field, default: Any = None) -> Callabl
     bare, _ = split_annotation(annotation)
     if isinstance(field.kind, Record):
         return _filler(without_none(bare), field.fields, default)
-    if isinstance(field.kind, Scalar) and field.keys is not None:
+    if field.kind.is_leaf and field.keys is not None:
         return field.keys.as_values_if_keys  # type: ignore[no-any-return]
     arguments = get_args(bare)
     if field.child is None or not arguments:

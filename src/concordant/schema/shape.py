@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,16 +18,9 @@ from concordant.kinds import (
     Counter,
     Field,
     Kind,
-    List,
-    Map,
     OpenRecord,
-    Record,
-    Scalar,
-    Set,
-    Text,
-    Tree,
 )
-from concordant.kinds.record import stored_field
+from concordant.kinds.registry import kind_called
 from concordant.values import canonical
 
 __all__ = ["are_alike", "root_of", "shape_of"]
@@ -84,12 +78,8 @@ def _parsed(shape: str) -> dict[str, Any]:
 def _dump(field: Field) -> dict[str, Any]:
     kind = field.kind
     node: dict[str, Any] = {"tag": field.tag}
-    if isinstance(kind, Text):
-        node["separator"] = kind.separator
-    if isinstance(kind, Set) and kind.by is not None:
-        node["by"] = kind.by
-    if isinstance(kind, Tree):
-        node["lists"] = kind.lists
+    for option in kind.shaped:
+        node[option] = getattr(kind, option)
     if field.canon is not canonical:
         node["own"] = True  # values compare in a way of their own
     if isinstance(kind, Counter) and field.checked:
@@ -117,16 +107,6 @@ def _load(name: str, node: dict[str, Any], present: Field | None) -> Field:
 
 
 def _kind(node: dict[str, Any]) -> Kind:
-    sort = node["tag"].partition("[")[0]
-    if sort == "text":
-        return Text(separator=node["separator"])
-    if sort == "keyed":
-        return Set(by=node["by"])
-    kinds: dict[str, Kind] = {
-        "scalar": Scalar(), "set": Set(), "map": Map(), "counter": Counter(), "list": List(), "record": Record(),
-        "tree": Tree(node.get("lists", "list")),
-    }  # fmt: skip
-    found = kinds.get(sort)
-    if found is None:
-        found = stored_field("", node["tag"]).kind
-    return found
+    found = kind_called(node["tag"].partition("[")[0])
+    given = {option: node[option] for option in found.shaped if option in node}
+    return replace(found, **given) if given else found  # type: ignore[type-var]

@@ -13,7 +13,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, PlainValidator, Type
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from concordant.kinds import Field, Map, Record, Scalar
+from concordant.kinds import Field, Map, Record
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.equality import LENIENT
 from concordant.schema.incoming import contribution, incoming_type, unwrapped
@@ -132,7 +132,7 @@ def _inner_spelling(annotation: Any, field: Field, default: Any = None) -> Spell
     bare, _ = split_annotation(annotation)
     if isinstance(field.kind, Record):
         return spelling_of(without_none(bare), field, default)
-    if isinstance(field.kind, Scalar) and field.keys is not None:
+    if field.kind.is_leaf and field.keys is not None:
         return field.keys.as_values_if_keys  # type: ignore[no-any-return]
     arguments = get_args(bare)
     if field.child is None or not arguments:

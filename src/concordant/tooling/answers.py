@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
-from concordant.kinds import Field, Scalar
+from concordant.kinds import Field
 from concordant.tooling import wording
 from concordant.tooling.elements import SetPart
 from concordant.tooling.forms import Form
@@ -173,7 +173,7 @@ def resolve(subject: Subject, call: Call, given: Any) -> Answer:
 
 
 def _is_scalar(subject: Subject, path: tuple[str, ...]) -> bool:
-    return len(path) == 1 and isinstance(subject.root.fields[path[0]].kind, Scalar)
+    return len(path) == 1 and subject.root.fields[path[0]].kind.is_leaf
 
 
 def _in_conflict(

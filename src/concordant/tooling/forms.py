@@ -17,9 +17,8 @@ from pydantic import (
 )
 from pydantic_core import to_jsonable_python
 
-from concordant.kinds import Counter, Field, Kind, List, Map, Record, Scalar, Set, Text, Tree
+from concordant.kinds import Counter, Field, KeyedSet, Kind, List, Map, Record, Scalar, Set, Text, Tree
 from concordant.schema.annotations import without_none
-from concordant.schema.declarations import NATURAL
 from concordant.schema.models import fields_in
 from concordant.tooling.elements import ListPart, SetPart
 from concordant.tooling.parts import (
@@ -209,7 +208,7 @@ class MapPart(Part):
         child = self.field.child
         assert child is not None
         annotation, checks = taken_apart((get_args(self.annotation) or (str, Any))[1])
-        make = RequiredPart if isinstance(child.kind, Scalar) else part_class(child.kind)
+        make = RequiredPart if child.kind.is_leaf else part_class(child.kind)
         self.values = make("value", "value", child, annotation, Names({"key"}), f"{self.title}Value", checks)
         self.values.label = "it"
         self.entry = create_model(
@@ -235,7 +234,7 @@ class MapPart(Part):
             if value is not ABSENT:
                 found[entry.key] = value
             elif not any(getattr(entry, name) for name in self.values.arguments()):
-                found[entry.key] = NATURAL[self.values.kind.name]()
+                found[entry.key] = self.values.kind.natural()
         return found or ABSENT
 
     def difference(self, given: Any, seen: Any, path: tuple[Any, ...], remarks: Remarks) -> Difference | None:
@@ -338,13 +337,13 @@ def declared(metadata: Iterable[Any]) -> tuple[Any, ...]:
 
 def part_class(kind: Kind) -> type[Part]:
     """The part for a kind."""
-    if isinstance(kind, Set):
-        return SetPart if kind.by is None else RecordsPart
-    return _PARTS[kind.name]
+    return _PARTS.get(kind.name, ScalarPart)
 
 
 _PARTS: dict[str, type[Part]] = {
     Scalar.name: ScalarPart,
+    Set.name: SetPart,
+    KeyedSet.name: RecordsPart,
     Counter.name: CounterPart,
     List.name: ListPart,
     Text.name: TextPart,

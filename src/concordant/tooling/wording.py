@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from pydantic import ValidationError
 
 from concordant.errors import Fault
-from concordant.kinds import Counter, Field, Scalar, Text
+from concordant.kinds import Counter, Field, Text
 from concordant.kinds.tree import is_inside
 from concordant.tooling.handles import handle_of
 from concordant.tooling.quoting import dotted, is_short, on_one_line, quoted, shortened
@@ -85,7 +85,7 @@ def merged(
         theirs = _uncontested(part, [e for e in contested if e.path[0] == name])
         if theirs is ABSENT:
             continue
-        if isinstance(kind, Scalar):
+        if kind.is_leaf:
             if name not in value or name not in wanted:
                 continue
             stands = fields[name].kind.alike(fields[name], value[name], theirs)

@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from concordant.kinds import Counter, Field, Scalar, Set, Text
+from concordant.kinds import Field
 from concordant.record import Record, View
 from concordant.schema import Compiled
 from concordant.storage import PutOff
-from concordant.values import ABSENT, alike, canonical, decode
+from concordant.values import ABSENT, alike, decode
 
 __all__ = ["foreseen"]
 
@@ -75,23 +75,7 @@ def _field_after(field: Field, shown: Any, base: Any, new: Any) -> Any:
     kind = field.kind
     if kind.grow_only or shown is ABSENT or base is ABSENT:
         return ABSENT
-    if isinstance(kind, Text):
-        begins = kind.separator and new.startswith(kind.separator)  # then the merge drops it
-        return new if base == shown and not begins else ABSENT
-    if isinstance(kind, Scalar):
-        if field.canon is not canonical and not alike(new, shown):
-            return ABSENT  # it may be equal in another form, and then the one that was there stays
-        return _scalar(new, shown) if base is shown or alike(base, shown) else ABSENT
-    if isinstance(kind, Counter):
-        return new if type(base) is type(shown) is type(new) is int and base == shown else ABSENT
-    if isinstance(kind, Set) and kind.by is None and field.canon is canonical:
-        if not (_is_text(shown) and _is_text(base) and _is_text(new)):
-            return ABSENT
-        old, now = set(shown), set(new)
-        if base is not shown and set(base) != old:
-            return ABSENT
-        return [*(one for one in shown if one in now), *(one for one in new if one not in old)]
-    return ABSENT
+    return kind.foreseen(field, shown, base, new)
 
 
 def _text(value: dict[str, Any]) -> bytes:
@@ -101,7 +85,3 @@ def _text(value: dict[str, Any]) -> bytes:
 def _scalar(new: Any, old: Any) -> Any:
     """An equal value is the one that was there, in its form."""
     return old if alike(new, old) else new
-
-
-def _is_text(elements: Any) -> bool:
-    return isinstance(elements, list) and all(type(one) is str for one in elements)

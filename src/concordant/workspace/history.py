@@ -8,8 +8,7 @@ from typing import Any
 from concordant.causal import Register, Stamp, order_of
 from concordant.errors import HistoryExpiredError
 from concordant.escalation import when
-from concordant.kinds import Counter, Field, List, Set, Text
-from concordant.kinds.folding import shares_of
+from concordant.kinds import Field, List, Set, Text
 from concordant.kinds.list import RULES as LIST_RULES
 from concordant.kinds.record import field_at, public_path
 from concordant.kinds.tree import NODE, credited
@@ -184,10 +183,10 @@ def _credits(field: Field, register: Register) -> Iterator[tuple[Any, Credit]]:
             continue
         stamps = tuple(sorted({stamp for entry in group for stamp in entry.stamps}, key=order_of))
         place = _place(field, stamps[0])
-        if isinstance(field.kind, Counter):
-            for agent, part in shares_of(value, stamps[0].agent):
-                yield place, Credit(part, agent, (agent,), when(stamps[0].time))
-        else:
+        shares = [*field.kind.shares(decode(value), stamps[0].agent)]
+        for part, agent in shares:
+            yield place, Credit(part, agent, (agent,), when(stamps[0].time))
+        if not shares:
             yield place, _credit(decode(value), stamps)
 
 

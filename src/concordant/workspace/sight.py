@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from concordant.causal import Seen, SeenBy, Stamp
-from concordant.kinds import Field, Scalar
+from concordant.kinds import Field
 from concordant.record import Record
 from concordant.sequence.pieces import Sequence
 from concordant.storage import Beginning
@@ -105,7 +105,7 @@ def reached(scope: Scope, commits: Iterable[tuple[int, float, str]]) -> float:
 def unseen_fields(record: Record, fields: Iterable[Field], seen: SeenBy) -> dict[str, bool]:
     """Of some fields those in which something stands that is not seen; and whether they are scalars."""
     return {
-        field.name: isinstance(field.kind, Scalar)
+        field.name: field.kind.is_leaf
         for field in fields
         if field.slot in record.tree and not all(map(seen, _newest_first(record.tree[field.slot])))
     }
