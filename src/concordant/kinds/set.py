@@ -84,12 +84,8 @@ class Set(Reducer, metaclass=_SetType):
             if key not in before:
                 change.replace((*path, key.decode()), encode(item), field.canon, place=place)
         if not self.grow_only:
-            gone = [key for key in before if key not in after]
-            for item in base:
-                text = encode(item)
-                if field.canon(text) in gone:
-                    for key in _places(field, text):
-                        change.remove_seen((*path, key.decode()))
+            gone = {key for key in before if key not in after}
+            _remove(change, field, path, [item for item in base if field.canon(encode(item)) in gone])
             if gone:
                 change.touch(path)
 

@@ -1,0 +1,173 @@
+"""Every kind keeps the contract of kinds: the core's, and one that is defined in this file alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
+
+import pytest
+from pydantic import BaseModel
+
+from concordant import ConcordantError, Counter, List, Map, Scalar, Set, Text, Tree, Workspace
+from concordant.kinds import Field, Kind, Look, register
+from concordant.kinds.shape import check_register
+from concordant.testing import KindContract
+from concordant.tree import Change, Path
+from concordant.values import ABSENT, decode, encode, same
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class MaxScalar(Kind):
+    """One value: of several written at once the largest stands."""
+
+    name: ClassVar[str] = "max"
+    is_leaf: ClassVar[bool] = True
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        change.replace(path, encode(value, (field.name,)), field.canon)
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        if not same(encode(base), encode(value), field.canon):
+            self.contribute(change, field, path, value)
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        texts = [entry.value for entry in look.entries(cell) if entry.value is not None]
+        return decode(max(texts, key=field.rank)) if texts else ABSENT
+
+    def check(self, field: Field, cell: Any) -> None:
+        check_register(cell)
+
+
+class Item(BaseModel):
+    id: Annotated[str, Scalar()] = ""
+    n: Annotated[int, Scalar()] = 0
+
+
+class TestMaxScalar(KindContract):
+    annotation = Annotated[int | None, MaxScalar()]
+    values = (1, 5, 3)
+    wrong = "many"
+
+
+class TestMaxOfDecimals(KindContract):
+    annotation = Annotated[Decimal | None, MaxScalar()]
+    values = ("9", "10", "9.5")
+    wrong = "many"
+
+
+class TestScalar(KindContract):
+    annotation = Annotated[int | None, Scalar()]
+    values = (1, 5, 3)
+    wrong = "many"
+
+
+class TestSet(KindContract):
+    annotation = Annotated[list[str], Set()]
+    values = (["a"], ["b", "c"], ["d"])
+    wrong = 5
+
+
+class TestKeyedSet(KindContract):
+    annotation = Annotated[list[Item], Set(by="id")]
+    values = ([{"id": "a", "n": 1}], [{"id": "b", "n": 1}], [{"id": "c", "n": 3}])
+    wrong = 5
+
+
+class TestMap(KindContract):
+    annotation = Annotated[dict[str, int], Map()]
+    values = ({"a": 1}, {"b": 2}, {"c": 3})
+    wrong = 5
+
+
+class TestText(KindContract):
+    annotation = Annotated[str, Text()]
+    values = ("One.", "Two.", "Three.")
+    wrong = [1]
+
+
+class TestCounter(KindContract):
+    annotation = Annotated[int, Counter()]
+    values = (1, 5, 3)
+    wrong = "many"
+
+
+class TestList(KindContract):
+    annotation = Annotated[list[str], List()]
+    values = (["a"], ["b", "c"], ["d"])
+    wrong = 5
+
+
+class TestTree(KindContract):
+    annotation = Annotated[dict[str, Any], Tree()]
+    values = ({"a": {"b": 1}}, {"a": {"c": [1]}}, {"d": []})
+    told: ClassVar[Any] = [{"path": ["a", "c"], "value": [1]}]
+    wrong = 5
+
+
+def test_the_largest_of_what_was_written_at_once_stands() -> None:
+    """A kind of this file alone merges as it says, and orders as the type does."""
+
+    class Bid(BaseModel):
+        price: Annotated[Decimal | None, MaxScalar()] = None
+
+    ws = Workspace(schemas={("bids",): Bid})
+    began = ws.moment()
+    for name, price in (("ada", "9.50"), ("bob", "10"), ("eve", "9.75")):
+        ws.agent(name, began=began).write(("bids",), "lot", {"price": price})
+    document = ws.get(("bids",), "lot")
+    assert document is not None and document.model.price == Decimal(10)
+    assert ws.escalations() == []
+
+
+def test_two_kinds_of_one_name_are_refused() -> None:
+    """What is stored under a name is read by one kind."""
+    with pytest.raises(ConcordantError, match="is that of Scalar already"):
+
+        @register
+        class Other(Kind):
+            name: ClassVar[str] = "scalar"
+
+    with pytest.raises(ConcordantError, match="is a word such as"):
+
+        @register
+        class Odd(Kind):
+            name: ClassVar[str] = "no word"
+
+
+class _Forgetful(MaxScalar):
+    """A kind that shows what came last."""
+
+    __slots__ = ()
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        texts = [entry.value for entry in cell if entry.value is not None]
+        return decode(texts[-1]) if texts else 0
+
+
+class _Loud(MaxScalar):
+    """A kind that writes beside what it has seen."""
+
+    __slots__ = ()
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        change.replace(path, encode(value, (field.name,)), field.canon, keep=True)
+
+
+@pytest.mark.parametrize("broken", [_Forgetful, _Loud])
+def test_a_kind_that_breaks_the_contract_is_noticed(broken: Any) -> None:
+    """A kind that forgets deletions, or never lets go of a value, fails a test of the contract."""
+
+    class Broken(KindContract):
+        annotation = Annotated[int | None, broken()]
+        values = (5, 1, 3)
+
+    tests = [getattr(Broken(), name) for name in dir(Broken) if name.startswith("test_")]
+    failed = 0
+    for test in tests:
+        try:
+            test()
+        except AssertionError:
+            failed += 1
+    assert failed
