@@ -317,8 +317,8 @@ class KindContract:
     def test_errors_are_our_own(self) -> None:
         """The class in the place of an instance, and a value that the type does not take, are told."""
         bare = get_args(self.annotation)[0]
+        annotation: Any = Annotated[bare, type(self.kind)]
         with pytest.raises(SchemaError, match="where an instance is meant"):
-            annotation: Any = Annotated[bare, type(self.kind)]
             compile_schema(create_model("Wrong", x=(annotation, None)))
         if self.wrong is ...:
             return
