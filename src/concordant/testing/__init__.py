@@ -7,9 +7,7 @@
 import pytest
 
 # So that a test that fails shows what it compared.
-pytest.register_assert_rewrite(
-    "concordant.testing.adapters", "concordant.testing.kinds", "concordant.testing.storages"
-)
+pytest.register_assert_rewrite("concordant.testing.adapters", "concordant.testing.kinds", "concordant.testing.storages")
 
 from concordant.testing.adapters import AdapterContract  # noqa: E402
 from concordant.testing.kinds import KindContract  # noqa: E402
