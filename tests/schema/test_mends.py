@@ -31,6 +31,7 @@ from pydantic import (
     create_model,
     field_serializer,
     field_validator,
+    model_validator,
 )
 from typing_extensions import TypedDict
 
@@ -55,6 +56,11 @@ class Dates(enum.Enum):
 class Item(BaseModel):
     id: A[str, Scalar()] = ""
     n: A[int, Counter()] = 0
+
+
+class Holder(BaseModel):
+    id: A[str, Scalar()] = ""
+    item: Item = Item()
 
 
 class Simple(BaseModel):
@@ -381,6 +387,15 @@ WRONG: list[Wrong] = [
         [{"id": "a", "n": 1}],
     ),
     row("a List of texts by a field", A[list[str], List(by="id")], [], r"List\(\)", A[list[str], List()], [], ["a"]),
+    row(
+        "List of records of state models",
+        A[list[Holder], List()],
+        [],
+        r'by="id"',
+        A[list[Holder], Set(by="id")],
+        [],
+        [{"id": "a", "item": {"n": 1}}],
+    ),
     row(
         "List of state models",
         A[list[Item], List()],
@@ -763,6 +778,35 @@ def test_an_alias_that_is_another_fields_name(alias: Any) -> None:
             refused(model, "name of another field", "Rename")
         else:
             Workspace(schemas={NS: model})
+
+
+def test_a_model_that_does_not_take_its_own_defaults() -> None:
+    """A document in which nothing stands yet could not be read: the mend is to take the defaults."""
+
+    class Named(BaseModel):
+        name: A[str | None, Scalar()] = None
+
+        @model_validator(mode="after")
+        def _has_name(self) -> Named:
+            if not self.name:
+                raise ValueError("no name")
+            return self
+
+    class Doubled(BaseModel):
+        n: A[int | None, Scalar()] = None
+
+        def model_post_init(self, context: Any) -> None:
+            assert self.n is not None
+
+    class Mended(BaseModel):
+        n: A[int | None, Scalar()] = None
+
+        def model_post_init(self, context: Any) -> None:
+            assert self.n is None or self.n
+
+    refused(Named, "nothing was written yet.*no name", "take the defaults")
+    refused(Doubled, "nothing was written yet", "model_post_init")
+    works(Mended, {"n": 1})
 
 
 def test_a_required_key_of_a_typed_dict() -> None:

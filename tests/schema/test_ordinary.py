@@ -567,6 +567,30 @@ def test_what_validation_would_change_twice_is_kept_exactly() -> None:
     assert model_of(ws).s.get_secret_value() == "hunter2"
 
 
+class Street(BaseModel):
+    name: A[str, Scalar()] = ""
+    visits: A[int, Counter()] = 0
+
+
+class Place(BaseModel):
+    """A record that is made of records only."""
+
+    street: Street = Street()
+    other: Street | None = None
+
+
+def test_a_record_of_records_alone_merges_field_by_field() -> None:
+    """A model whose fields are records is a state model, however deep their kinds are."""
+    fields: dict[str, Any] = {"home": (Place, Place()), "known": (A[dict[str, Place], Map()], {})}
+    ws = workspace(create_model("Person", **fields))
+    began = ws.moment()
+    for name in ("ada", "bob"):
+        part = {"street": {"visits": 1}, "other": {"name": name} if name == "ada" else {"visits": 2}}
+        ws.agent(name, began=began).write(NS, "k", {"home": part, "known": {"a": part}})
+    merged = {"street": {"visits": 2}, "other": {"name": "ada", "visits": 2}}
+    assert shown(ws) == {"home": merged, "known": {"a": merged}} and not ws.escalations()
+
+
 class Point:
     """A class of another library, of which Pydantic knows nothing."""
 

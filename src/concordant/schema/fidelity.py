@@ -23,6 +23,7 @@ from pydantic import (
     Strict,
     StringConstraints,
     TypeAdapter,
+    ValidationError,
 )
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
@@ -220,6 +221,12 @@ def unfaithful(compiled: Compiled) -> list[Fault]:
     """
     model: Any = compiled.model
     faults: list[Fault] = []
+    try:
+        compiled.build({})
+    except Exception as error:  # whatever its validators raise
+        why = f"a document of which nothing was written yet could not be read ({_first(error)})"
+        mend = "Let its validators, and model_post_init, take the defaults of its fields, or give it others"
+        return [Fault((model.__name__,), why, mend)]
     for place in _places(model, compiled.root, (model.__name__,), dict, lambda document: document):
         problem = _problem(compiled, place)
         if problem is not None:
@@ -382,7 +389,7 @@ def _bare(annotation: Any) -> Any:
     origin, parts = get_origin(bare), tuple(map(_bare, get_args(bare)))
     if origin in (Union, types.UnionType):
         return Union[parts]  # noqa: UP007
-    return origin[parts] if origin in _HOLDERS and parts else bare
+    return types.GenericAlias(origin, parts) if origin in _HOLDERS and parts else bare
 
 
 def _of_sample(compiled: Compiled, place: _Place, sample: Any, meant: Any) -> tuple[str | None, bool]:
@@ -414,8 +421,9 @@ def _stored(place: _Place, body: bytes) -> str:
 
 
 def _first(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines()]
-    return next((line for line in lines[2:] if line), lines[0] if lines else type(error).__name__)[:160]
+    if isinstance(error, ValidationError):
+        return str(error.errors(include_url=False)[0]["msg"])[:160]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
 
 
 def _never(annotation: Any) -> tuple[str, str] | None:

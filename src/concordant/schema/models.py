@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from concordant.kinds import Kind
+from concordant.schema.annotations import without_none
 
 __all__ = [
     "Spellings",
@@ -110,9 +111,14 @@ def kinds_among(metadata: Any) -> bool:
     return any(isinstance(item, Kind) or (isinstance(item, type) and issubclass(item, Kind)) for item in metadata)
 
 
-def is_state_model(annotation: Any) -> bool:
-    """Whether the type is a model with at least one declared kind."""
-    return is_model(annotation) and any(kinds_among(info.metadata) for info in fields_in(annotation).values())
+def is_state_model(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
+    """Whether the type is a model with at least one declared kind, its own or of a record in it."""
+    if not is_model(annotation) or annotation in inside:
+        return False
+    infos = fields_in(annotation).values()
+    if any(kinds_among(info.metadata) for info in infos):
+        return True
+    return any(is_state_model(without_none(info.annotation), (*inside, annotation)) for info in infos)
 
 
 def has_validators(model: Any) -> bool:
