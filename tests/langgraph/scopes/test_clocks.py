@@ -231,6 +231,27 @@ def test_a_store_that_each_node_opens_by_itself_is_one_store(
             )
 
 
+@pytest.mark.parametrize("seconds", [-300.0, 0.0, 300.0])
+def test_what_another_process_wrote_before_a_node_opened_its_file_is_beside_it(
+    tmp_path: Path, step: Clock, seconds: float
+) -> None:
+    """A step of the clock between what was written while the node ran and its own opening of the file hides nothing."""
+    url = f"sqlite:///{tmp_path}/team.db"
+    with Workspace(url, schemas={NS: Brief}) as other:
+
+        def node(state: State) -> State:
+            beside(lambda: other.agent("other").write(*AT, {"status": "other"}))
+            step(seconds)
+            course._known.clear()  # as in another process
+            with MergeStore.from_conn_string(url, {NS: Brief}) as store:
+                store.put(*AT, {"status": "mine"})
+            return {}
+
+        chain(node).compile().invoke({"x": 0})
+        [question] = other.escalations()
+        assert sorted(c.value for c in question.contenders) == ["mine", "other"]
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_step_of_either_processs_clock_loses_and_alarms_nothing(
     kind: str, fresh_url: Callable[[str], str | None], step: Clock
