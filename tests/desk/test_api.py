@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from concordant import DELETED, Workspace
 from concordant.desk import app
 from concordant.desk.api import OPERATIONS
+from concordant.desk.feed import Feed
 from tests.desk.conftest import NOTES, NS, PLACE, Server, disagree
 
 Questions = Callable[[str], Any]
@@ -262,11 +263,25 @@ def events(url: str, after: str = "") -> Iterator[tuple[str, str, Any]]:
     with httpx.Client(timeout=30) as client, client.stream("GET", f"{url}/api/events", headers=headers) as stream:
         found: dict[str, str] = {}
         for line in stream.iter_lines():
+            if line.startswith(":"):
+                continue  # a sign of life
             name, _, value = line.partition(": ")
             found[name] = value
-            if not line:
+            if not line and len(found) > 1:
                 yield found.get("id", ""), found.get("event", ""), json.loads(found.get("data", "null"))
                 found = {}
+
+
+def test_a_stream_ends_by_itself_and_nothing_is_missed(
+    ws: Workspace, question_of: Questions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds up no server that wants to stop; a browser comes again by itself, and goes on where it was."""
+    monkeypatch.setattr(Feed, "longest", 0.2)
+    with Server(ws, user=lambda request: "maria") as server:
+        [(start, kind, _)] = list(events(server.url))
+        assert kind == ""
+        ws.resolve(question_of("status"), "final", by="eve")
+        assert [kind for _, kind, _ in events(server.url, start)] == ["", "resolved"]
 
 
 def test_events_are_streamed_and_go_on_where_a_client_broke_off(ws: Workspace, question_of: Questions) -> None:

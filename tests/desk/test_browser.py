@@ -108,6 +108,7 @@ def test_a_conflict_is_decided_by_keyboard(ws: Workspace, window: Open, question
     assert len(ws.escalations()) == 2
     page.keyboard.press("c")
     expect(page.get_by_text("Claimed by maria")).to_be_visible()
+    page.wait_for_load_state("load")
     page.keyboard.press("d")
     page.wait_for_url(DONE)
     assert {one.state for one in ws.escalations(state="all")} >= {"open", "dismissed"}
@@ -235,7 +236,7 @@ def test_policies_and_people_are_overridden(ws: Workspace, window: Open, questio
 def test_numbers_are_plotted(window: Open) -> None:
     """Each table that can be has a plot of it."""
     page = window("numbers")
-    expect(page.locator(".plot canvas")).to_have_count(4)
+    expect(page.locator(".plot canvas")).to_have_count(5)
 
 
 def test_all_of_it_works_without_javascript(ws: Workspace, window: Open, question_of: Any) -> None:

@@ -228,23 +228,24 @@ def test_a_free_value_is_typed_as_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "left", "values"),
+    ("choice", "of", "left", "values"),
     [
-        ("agent", 1, {"status": "final", "due": "2026-05-01"}),
-        ("latest", 0, {"status": "final", "due": "2026-07-01"}),
-        ("base", 0, {"status": "new", "due": "2026-05-01"}),
-        ("dismiss", 0, {"status": "new", "due": "2026-05-01"}),
+        ("agent", "bob", 1, {"status": "final", "due": "2026-05-01"}),
+        ("agent", "dora", 2, {"status": "new", "due": "2026-07-01"}),
+        ("latest", "bob", 0, {"status": "final", "due": "2026-07-01"}),
+        ("base", "bob", 0, {"status": "new", "due": "2026-05-01"}),
+        ("dismiss", "bob", 0, {"status": "new", "due": "2026-05-01"}),
     ],
 )
 def test_many_are_decided_at_once(
-    ws: Workspace, browser: Browser, choice: str, left: int, values: dict[str, Any]
+    ws: Workspace, browser: Browser, choice: str, of: str, left: int, values: dict[str, Any]
 ) -> None:
     """A preview of every value, then all that could be decided is; what could not is listed once, with reasons."""
     disagree(ws, carl={"due": date(2026, 6, 1)}, dora={"due": date(2026, 7, 1)})
     browser.get("/")
-    browser.post("/bulk", all="1", choice=choice, of="bob")
+    browser.post("/bulk", all="1", choice=choice, of=of)
     assert f"{3 - left} of 3 questions" in browser.text
-    assert "bob has no side in it" in browser.text or not left
+    assert f"{of} has no side in it" in browser.text or not left
     picks = [f"{one.id}@{one.version}" for one in ws.escalations()]
     browser.post("/bulk", pick=picks)
     assert f"{3 - left} decided" in browser.text
@@ -335,14 +336,19 @@ def test_what_a_policy_settled_can_be_overridden(ws: Workspace, browser: Browser
 def test_numbers_are_tables_and_csv(ws: Workspace, browser: Browser) -> None:
     """Each plot is made of a table that reads without it, and there is a CSV of each."""
     browser.get("/numbers")
-    assert browser.html.count("<table") == 5 and "Writes by agent and day" in browser.text
+    assert browser.html.count("<table") == 6 and "Writes by agent and day" in browser.text
     rows = {}
-    for name in ("outcomes", "fields", "open", "decided", "writes"):
+    for name in ("outcomes", "shares", "fields", "open", "decided", "writes"):
         answer = browser.client.get(f"/numbers/{name}.csv")
         assert answer.headers["content-type"].startswith("text/csv")
         rows[name] = list(csv.reader(io.StringIO(answer.text)))
     assert rows["outcomes"][0] == ["day", "merged", "agreed", "settled", "escalated"]
     assert rows["outcomes"][1][1:] == ["0", "0", "1", "2"]
+    assert rows["shares"][1][1:] == ["0.0", "0.0", "33.3", "66.7"]
+    one = browser.client.get("/numbers/outcomes.csv?of=briefs/2026:rank").text.splitlines()[1]
+    assert one.endswith(",0,0,1,0")
+    browser.get("/numbers?of=briefs/2026:rank")
+    assert '<option value="briefs/2026:rank" selected>' in browser.html
     assert ["briefs/2026", "status", "0", "0", "0", "1", "0.0"] in rows["fields"]
     assert rows["writes"][0][1:] == ["ada", "bob", "planner"] or set(rows["writes"][0][1:]) == {"ada", "bob", "planner"}
     assert rows["open"][1] == ["< 1 min", "2"]

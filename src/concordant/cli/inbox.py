@@ -33,12 +33,13 @@ def inbox(
     """List what waits for a decision: id, place, age, and who said what."""
 
     def listed(workspace: Workspace) -> list[Escalation]:
-        return [
+        found = [
             escalation
             for escalation in workspace.escalations(prefix(namespace), state=state)
             if (not reason or escalation.reason == reason)
             and (not agent or any(agent in contender.agents for contender in escalation.contenders))
         ]
+        return sorted(found, key=lambda escalation: escalation.opened_at)
 
     with opened(store, schemas) as workspace:
         if not watch:

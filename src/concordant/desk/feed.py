@@ -21,12 +21,16 @@ __all__ = ["Feed"]
 PAGE = 100
 QUIET = 15.0
 """After how many seconds without an event a sign of life is sent."""
+LONGEST = 60.0
+"""After how many seconds a stream ends, so that it holds up no server that wants to stop; its client begins another."""
 
 log = logging.getLogger("concordant")
 
 
 class Feed:
     """The events of a workspace for any number of clients."""
+
+    longest = LONGEST
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -84,7 +88,8 @@ class Feed:
         self._bells.add(bell)
         try:
             yield f"retry: 2000\nid: {cursor[0]}-{cursor[1]}\n\n"
-            while self._stop is not None:
+            end = loop.time() + self.longest
+            while self._stop is not None and loop.time() < end:
                 rung.clear()
                 found = await run_in_threadpool(self._workspace.storage.events.after, cursor, PAGE)
                 for told in found:
@@ -94,7 +99,7 @@ class Feed:
                 if found:
                     continue
                 try:
-                    await asyncio.wait_for(rung.wait(), QUIET)
+                    await asyncio.wait_for(rung.wait(), min(QUIET, end - loop.time()))
                 except TimeoutError:
                     yield ": still here\n\n"
         except StorageError as error:

@@ -37,16 +37,22 @@ class Table(NamedTuple):
         """The table as CSV; what a spreadsheet would run as a formula is quoted with an apostrophe."""
         out = io.StringIO()
         writer = csv.writer(out)
-        writer.writerow(self.columns)
+        writer.writerow([_harmless(name) for name in self.columns])
         writer.writerows([[_harmless(cell) for cell in row] for row in self.rows])
         return out.getvalue()
 
 
-TABLES = ("outcomes", "fields", "open", "decided", "writes")
+Of = tuple[tuple[str, ...], str]
+"""A namespace and a field in it."""
+TABLES = ("outcomes", "shares", "fields", "open", "decided", "writes")
 
 
-def tables(workspace: Workspace) -> dict[str, Table]:
-    """All of them, by name."""
+def tables(workspace: Workspace, of: Of | None = None) -> dict[str, Table]:
+    """All of them, by name.
+
+    Args:
+        of: only of this field, as far as they are of fields.
+    """
     changes: list[HistoryEntry] = []
     while len(changes) < MOST:
         page = workspace.log(before=changes[-1].version if changes else None, limit=1_000)
@@ -54,7 +60,8 @@ def tables(workspace: Workspace) -> dict[str, Table]:
         if len(page) < 1_000:
             break
     questions = workspace.escalations(state="all")
-    made = (_outcomes(changes), _fields(workspace), _open(questions), _decided(questions), _writes(changes))
+    met = _met(changes, of)
+    made = (_outcomes(met), _shares(met), _fields(workspace), _open(questions), _decided(questions), _writes(changes))
     return {table.name: table for table in made}
 
 
@@ -62,12 +69,29 @@ def _day(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d")
 
 
-def _outcomes(changes: Iterable[HistoryEntry]) -> Table:
+def _met(changes: Iterable[HistoryEntry], of: Of | None) -> list[tuple[str, Counter[str]]]:
+    """What became of the values of each day that met others."""
     days: dict[str, Counter[str]] = {}
     for entry in changes:
-        days.setdefault(_day(entry.at), Counter()).update(entry.met.values())
-    rows = [[day, *(counts[name] for name in OUTCOMES)] for day, counts in sorted(days.items())]
+        if of is None:
+            days.setdefault(_day(entry.at), Counter()).update(entry.met.values())
+        elif entry.namespace == of[0] and of[1] in entry.met:
+            days.setdefault(_day(entry.at), Counter())[entry.met[of[1]]] += 1
+    return sorted(days.items())
+
+
+def _outcomes(met: Iterable[tuple[str, Counter[str]]]) -> Table:
+    rows = [[day, *(counts[name] for name in OUTCOMES)] for day, counts in met]
     return Table("outcomes", "What became of values that met others, by day", "time", ["day", *OUTCOMES], rows)
+
+
+def _shares(met: Iterable[tuple[str, Counter[str]]]) -> Table:
+    rows = [
+        [day, *(round(100 * counts[name] / counts.total(), 1) for name in OUTCOMES)]
+        for day, counts in met
+        if counts.total()
+    ]
+    return Table("shares", "The same as shares, in %", "time", ["day", *OUTCOMES], rows)
 
 
 def _fields(workspace: Workspace) -> Table:

@@ -446,18 +446,20 @@ def _given(value: Any, path: Sequence[str]) -> Any:
 
 
 def figures(visit: Visit) -> Response:
-    """Plots of what became of writes and questions."""
-    tables = numbers.tables(visit.workspace)
+    """Plots of what became of writes and questions, of all fields or of one."""
+    of = visit.get("of")
+    tables = numbers.tables(visit.workspace, placed(of) if of else None)
     stats = visit.workspace.stats()
-    return visit.page("numbers.html", here="numbers", tables=[*tables.values()], stats=stats)
+    fields = [place(namespace, name) for (namespace, name), shares in stats.fields.items() if shares.met]
+    return visit.page("numbers.html", here="numbers", tables=[*tables.values()], stats=stats, fields=fields, of=of)
 
 
 def figures_csv(visit: Visit) -> Response:
     """One of the tables as CSV."""
-    name = visit.request.path_params["name"]
+    name, of = visit.request.path_params["name"], visit.get("of")
     if name not in numbers.TABLES:
         raise HTTPException(404, "There are no such numbers.")
-    table = numbers.tables(visit.workspace)[name]
+    table = numbers.tables(visit.workspace, placed(of) if of else None)[name]
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return Response(table.csv(), media_type="text/csv; charset=utf-8", headers=headers)
 
