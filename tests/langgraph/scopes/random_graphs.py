@@ -247,11 +247,10 @@ class World:
         kind = rng.choice(["plain", "plain", "tools", "invoke", "tasks", "interrupt", "agent", "agent"])
         if (kind in ("invoke", "tasks") and depth == 2) or (kind == "interrupt" and (fails or not self.pauses)):
             kind = "plain"
-        if kind == "invoke" and not self.invokes:
+        if (kind == "invoke" and not self.invokes) or (kind == "agent" and (fails or not once)):
             kind = "plain"
         agent = RandomAgent(self, rng, depth) if kind == "agent" else None
         self.kinds |= {"sub-agent"} if agent is not None and agent.subs else set()
-        self.kinds |= {"retried agent"} if agent is not None and (fails or not once) else set()
         self.kinds |= {kind, "retry"} if fails else {kind}
         failures = rng.choice([0, 1, 2]) if fails else 0
         calls = [self.acts() for _ in range(rng.randint(2, 3))]
