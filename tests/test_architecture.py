@@ -72,7 +72,6 @@ OVER = {
     "src/concordant/tree/change.py:delete",
     "src/concordant/tree/change.py:enter",
     "src/concordant/workspace/executions.py:replay",
-    "src/concordant/workspace/foresight.py:_after",
 }
 
 

@@ -9,11 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import Counter, List, Map, Scalar, Set, Text, Workspace, priority
-from concordant.record import Record
+from concordant.storage import deferred
+from concordant.storage.deferred import LazyRecord, settled
 from concordant.values import decode
-from concordant.workspace import foresight
-from concordant.workspace.foresight import foreseen
-from concordant.workspace.states import current_view, expanded
+from concordant.workspace.states import current_view
 
 AT = (("briefs",), "launch")
 WORDS = ["draft", "red", "blue", "launch", "May", "status:", "\n"]
@@ -80,11 +79,10 @@ def play(chance: random.Random, *, declared: bool, simple: bool) -> int:
                 else:
                     ws.put(*AT, new)
         state = ws.storage.load(*AT)
-        if isinstance(state, Record) and state.pending:
+        if isinstance(state, LazyRecord):
             schema, replica = ws.registry.find(AT[0]), ws.storage.replica
-            twin = state.copy()
-            view = foreseen(state, schema)
-            expanded(twin, schema, replica)
+            twin = settled(state.copy())
+            view = state.cache
             if view is not None:
                 told += 1
                 merged = current_view(twin, schema, replica)
@@ -110,6 +108,6 @@ def test_what_is_foretold_is_what_the_merge_gives(declared: bool, simple: bool, 
 
 def test_a_wrong_foretelling_is_noticed(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     """A broken foretelling, which takes a set as it was given, fails the test."""
-    monkeypatch.setattr(foresight, "_field_after", lambda field, shown, base, new: new)
+    monkeypatch.setattr(deferred, "_field_after", lambda field, shown, base, new: new)
     with pytest.raises(AssertionError):
         play_all(seed, declared=True, simple=True)

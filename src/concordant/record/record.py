@@ -55,7 +55,6 @@ class Record:
         suspects: the paths at which something may be contested.
         tombs: those of them that are containers.
         memory: what was read of the tree, kept up to date with it (``concordant.record.view``).
-        pending: journal rows of writes not yet applied to the tree (by the layer that keeps the record).
         recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
         lives: the newest writes made here that brought the document to life (``True``) or ended it.
@@ -65,7 +64,7 @@ class Record:
         touched: the number of the last local commit that did no more than move the end of leases.
         settings: what is remembered about the document beside its value, by name; it never makes a conflict.
         cache: what it shows, as long as that does not change (by the layer that keeps the record).
-        foreseen: how many of the pending rows that takes into account.
+        later: writes that are to be applied later (by a storage that puts writes off).
         alien: whether it may hold what the present model does not make: it was written under another one, or elsewhere.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
@@ -76,11 +75,10 @@ class Record:
         "cache",
         "covering",
         "created_at",
-        "foreseen",
+        "later",
         "leases",
         "lives",
         "memory",
-        "pending",
         "reborn",
         "recent",
         "settings",
@@ -102,7 +100,7 @@ class Record:
         self.suspects: set[Path] = set()
         self.tombs: set[Path] = set()
         self.memory: Memory | None = None
-        self.pending: list[Any] = []
+        self.later: Any = None
         self.recent: list[tuple[int, float, str]] = []
         self.covering = False
         self.created_at = 0.0
@@ -114,7 +112,6 @@ class Record:
         self.reborn = 0.0
         self.touched = 0
         self.cache: Any = None
-        self.foreseen = 0
         self.alien = False
 
     def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
@@ -165,6 +162,11 @@ class Record:
         found = self.settings.get(name)
         return found[3] if found is not None else None
 
+    @property
+    def is_undisputed(self) -> bool:
+        """Whether nothing in it can be contested, parked, or such as the present model does not make."""
+        return not (self.alien or self.suspects or PARKED in self.tree)
+
     def gone(self, time: float) -> SeenBy | None:
         """Tells which writes are over at a time, in seconds since the epoch; ``None`` if none are."""
         return seen_everything if self.swept else over(self.leases, time)
@@ -209,7 +211,6 @@ class Record:
         twin.arrivals = self.arrivals
         twin.version = self.version
         twin.lives = self.lives
-        twin.pending = list(self.pending)
         twin.recent = list(self.recent)
         twin.suspects, twin.tombs = set(self.suspects), set(self.tombs)
         twin.covering = self.covering

@@ -13,6 +13,7 @@ from concordant.causal import Stamp, VersionVector
 from concordant.escalation import Escalation, Event
 from concordant.limits import Limits
 from concordant.record import Record
+from concordant.schema import Compiled
 from concordant.storage.clocks import Instant
 from concordant.storage.conditions import Condition
 from concordant.storage.knowledge import Marks
@@ -26,6 +27,7 @@ __all__ = [
     "Beside",
     "Beyond",
     "Cursor",
+    "Deferred",
     "Desk",
     "Events",
     "Examined",
@@ -36,7 +38,6 @@ __all__ = [
     "Outcomes",
     "Place",
     "Projection",
-    "PutOff",
     "Result",
     "Row",
     "Saved",
@@ -235,16 +236,30 @@ class Beginning(NamedTuple):
 _NOTHING: Mapping[str, str] = {}
 
 
-class PutOff:
-    """What a journal row needs so that its write can be applied later; ``changes`` once it was."""
+class Deferred:
+    """A write that has seen all there is, so that a ``live`` storage may put off what it does.
 
-    __slots__ = ("changes", "mark", "mode", "own", "replaces_all")
+    Attributes:
+        schema: by which it is applied.
+        mode: how.
+        mark: what its writer has read; ``None``: nothing.
+        replaces_all: whether what it leaves out goes away.
+        own: of which origin's own earlier writes it is a change.
+        ttl: for how many seconds the document is to live from now on.
+        changes: what it changed, once it was applied.
+    """
 
-    def __init__(self, mode: str, mark: Any, replaces_all: bool, own: str | None) -> None:
-        self.own = own
+    __slots__ = ("changes", "mark", "mode", "own", "replaces_all", "schema", "ttl")
+
+    def __init__(
+        self, schema: Compiled, mode: Any, mark: Any, replaces_all: bool, own: str | None, ttl: float | None
+    ) -> None:
+        self.schema = schema
         self.mode = mode
         self.mark = mark
         self.replaces_all = replaces_all
+        self.own = own
+        self.ttl = ttl
         self.changes: Sequence[LeafChange] = ()
 
 
@@ -267,7 +282,7 @@ class Row(NamedTuple):
     origin: str
     act: str
     body: bytes | None
-    changes: Sequence[LeafChange] | PutOff | None
+    changes: Sequence[LeafChange] | Deferred | None
     previous: int
     op: tuple[str, str, int, float] | None
     settled: tuple[tuple[tuple[str, ...], str], ...] = ()
@@ -333,9 +348,10 @@ class Desk(Protocol):
         ...
 
 
-Result: TypeAlias = "tuple[State | None, tuple[Any, ...] | None, Beside | None]"
+Result: TypeAlias = "tuple[State | Deferred | None, tuple[Any, ...] | None, Beside | None]"
 """(state, journal row, what else). A commit without a row changes nothing but escalations, or how
-long the document lives."""
+long the document lives. A ``live`` storage may be given a write instead of the state that it makes; the row's
+``changes`` are that write too."""
 
 Update: TypeAlias = Callable[["State | None", int, float, Desk], "Result | None"]
 """Computes what to save from (state, n, time, desk) inside a transaction; ``None`` leaves all as it is. It may be run

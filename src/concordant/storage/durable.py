@@ -18,6 +18,7 @@ from concordant.storage import clocks
 from concordant.storage.base import (
     Beginning,
     Beside,
+    Deferred,
     Knowledge,
     Namespace,
     Place,
@@ -162,6 +163,7 @@ class UnitOfWork(ABC):
         if result is None:
             return
         state, row, beside = result
+        assert not isinstance(state, Deferred)  # this storage is none of live ones
         self.n, self.clock = n, now
         erases = beside is not None and beside.erases
         if erases and held.stored is not None:

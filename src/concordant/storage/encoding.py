@@ -15,7 +15,7 @@ from concordant.errors import ConcordantError
 from concordant.escalation import DELETED, Contender, Escalation, when
 from concordant.record import Record, dump_changes, dump_record, load_changes, load_record
 from concordant.record.leases import end_of
-from concordant.storage.base import Namespace, PutOff, Row, Saved, State, row_of
+from concordant.storage.base import Deferred, Namespace, Row, Saved, State, row_of
 
 __all__ = [
     "DOCUMENT",
@@ -242,7 +242,7 @@ def load_state(stored: StoredDocument, place: tuple[Namespace, str]) -> State:
 
 def dump_row(row: Row, document: int) -> StoredRow:
     """Gives a journal row as it is stored."""
-    assert not isinstance(row.changes, PutOff)
+    assert not isinstance(row.changes, Deferred)
     changes = None if row.changes is None else pack(dump_changes(row.changes, row.effect), row.body)
     task, execution, ordinal, began = row.op or (None, None, None, None)
     return StoredRow(

@@ -21,7 +21,9 @@ from concordant.storage import clocks
 from concordant.storage.base import (
     Beginning,
     Beside,
+    Compact,
     Cursor,
+    Deferred,
     Examined,
     Forgotten,
     Knowledge,
@@ -40,6 +42,7 @@ from concordant.storage.base import (
 )
 from concordant.storage.clocks import Course, Instant
 from concordant.storage.conditions import Condition
+from concordant.storage.deferred import MOST_WAITING, LazyRecord, put_off, settled
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
 from concordant.values import ABSENT
@@ -250,6 +253,8 @@ class MemoryStorage:
             if self._refusal is not None:
                 self._check_open()
             state = self.load(namespace, key)
+            if type(state) is LazyRecord and len(state.later.rows) >= MOST_WAITING:
+                settled(state)
             n = self.n + 1
             # The clock never stands still or goes back, so that the order of times is the order of commits.
             now = time.time()
@@ -269,6 +274,9 @@ class MemoryStorage:
                 if beside is not None:
                     self._advance(n, now)
                 return
+            if isinstance(after, Deferred):
+                row = Row(*row)
+                after = put_off(state, row, after, self.replica)
             if after is not state or self.graves or row[_ACT] in _ENDING:
                 self._put(namespace, key, after)
             self._advance(n, now)  # after the state, so that peek never tells of a commit not yet to be seen
@@ -401,7 +409,7 @@ class MemoryStorage:
     def _waits(self, place: Place) -> bool:
         """Whether a document waits for the sweep."""
         state = self.load(*place)
-        return type(state) is Record and bool(state.leases) and not state.swept and state.has_expired(self.time())
+        return isinstance(state, Record) and bool(state.leases) and not state.swept and state.has_expired(self.time())
 
     def advance(self, past: float) -> None:
         """Moves the clock past a time met in another replica's writes, so that later commits are later there too."""
@@ -444,7 +452,7 @@ class MemoryStorage:
     def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
         for namespace, space in chain(self.spaces.items(), self.graves.items()):
             for key, state in space.items():
-                after = recast(namespace, state)
+                after = recast(namespace, settled(state) if type(state) is LazyRecord else state)
                 space[key] = after
                 if isinstance(after, Record) and after.alien:
                     self._recast.append((namespace, key))
@@ -452,7 +460,7 @@ class MemoryStorage:
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
         with self.lock:
             found = [row for row in self.rows_kept if row[:_NAME] == (namespace, key)]
-        return (Row(*row) for row in reversed(found))
+        return map(self._as_told, reversed(found))
 
     def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
         with self.lock:
@@ -463,7 +471,19 @@ class MemoryStorage:
                 and (agent is None or row[_AGENT] == agent)
                 and (before is None or row[_N] < before)
             )
-            return [Row(*row) for row in islice(found, limit)]
+            return [self._as_told(row) for row in islice(found, limit)]
+
+    def _as_told(self, row: Compact) -> Row:
+        """A row as it is told: what was put off is done by now."""
+        found = Row(*row)
+        write = found.changes
+        if not isinstance(write, Deferred):
+            return found
+        with self.lock:
+            state = self.load(found.namespace, found.key)
+            if type(state) is LazyRecord:
+                settled(state)
+        return found._replace(changes=write.changes)
 
     def changes(self, after: Any = None) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
         with self.lock:
@@ -582,14 +602,14 @@ class MemoryStorage:
             places = [(namespace, key) for namespace, key, _ in self.documents(())] if place is None else [place]
             rows: dict[Place, list[Row]] = {}
             for row in reversed(self.rows_kept):
-                rows.setdefault(row[:_NAME], []).append(Row(*row))
+                rows.setdefault(row[:_NAME], []).append(self._as_told(row))
             return iter([found for one in places if (found := self._examined(one, rows.get(one, []))) is not None])
 
     def _examined(self, place: Place, rows: Sequence[Row]) -> Examined | None:
         state = self.load(*place)
         if state is None:
             return None
-        cached = state.cache if isinstance(state, Record) and not (state.pending or state.swept) else None
+        cached = state.cache if type(state) is Record and not state.swept else None
         shown = cached.body if cached is not None else ABSENT
         questions = frozenset(self.open_of(place))
         return Examined(place, state, shown, None, version_of(state), len(questions), questions, rows)
@@ -620,8 +640,8 @@ class MemoryStorage:
 
 def _is_buried(state: State | None) -> bool:
     """Whether a document shows nothing under any model: nothing is left of it but its deletion, or its expiry."""
-    if not isinstance(state, Record) or state.pending:
-        return False
+    if type(state) is not Record:
+        return False  # what waits in a record is no deletion
     if state.swept:
         return True
     register = state.tree.get(None)

@@ -30,9 +30,6 @@ __all__ = ["blame", "history", "log", "state_at", "state_shown"]
 
 def history(storage: Storage, schema: Compiled, namespace: tuple[str, ...], key: str) -> Iterator[HistoryEntry]:
     """The changes of a document, newest first, as far as the journal reaches."""
-    state = storage.load(namespace, key)
-    if isinstance(state, Record):
-        expanded(state, schema, storage.replica)
     for row in storage.rows(namespace, key):
         yield _entry(row, schema, storage.replica)
 
@@ -41,15 +38,8 @@ def log(
     storage: Storage, registry: Registry, prefix: tuple[str, ...], agent: str | None, before: int | None, limit: int
 ) -> Iterator[HistoryEntry]:
     """The changes of all documents under a prefix, newest first."""
-    looked_at = set()
     for row in storage.journal(prefix, agent, before, limit):
-        schema, place = registry.find(row.namespace), (row.namespace, row.key)
-        if place not in looked_at:  # what was put off in it is done by now
-            looked_at.add(place)
-            state = storage.load(*place) if storage.live else None
-            if isinstance(state, Record):
-                expanded(state, schema, storage.replica)
-        yield _entry(row, schema, storage.replica)
+        yield _entry(row, registry.find(row.namespace), storage.replica)
 
 
 def _entry(row: Row, schema: Compiled, replica: str) -> HistoryEntry:

@@ -9,17 +9,16 @@ from concordant.causal import seen_everything
 from concordant.errors import DamagedDocumentError
 from concordant.kinds import OPEN, Field, Look
 from concordant.kinds.base import reading
-from concordant.record import Record, View, Write, apply, journalled, view
+from concordant.record import Record, View, Write, apply, view
 from concordant.record.drift import adapted, fitted
 from concordant.schema import Compiled
 from concordant.schema.shape import root_of
-from concordant.storage import PutOff, Row, State
+from concordant.storage import Deferred, Row, State
+from concordant.storage.base import Compact, row_of, version_of
 from concordant.tree import LeafChange, Tree, restored
 from concordant.values import ABSENT, decode
-from concordant.workspace.foresight import foreseen
 
 __all__ = [
-    "begun",
     "changes_of",
     "current_view",
     "effect_of",
@@ -35,70 +34,35 @@ __all__ = [
 NOTHING = View(None)
 
 
-def begun(row: tuple[Any, ...], replica: str) -> Record:
-    """The record of a document that was written once, with that write put off."""
-    record = Record()
-    record.pending.append(row)
-    record.note_commit(row[2], row[3], row[5])
-    record.version = row[2]
-    record.created_at = record.updated_at = row[3]
-    record.note_life(Row(*row).stamp(replica), True)
-    return record
-
-
 def expanded(state: State | None, schema: Compiled, replica: str) -> Record:
-    """The record of a document, with the writes that were put off applied."""
+    """The record of a document."""
     if isinstance(state, Record):
-        if state.pending:
-            _catch_up(state, schema.root, replica)
         return state
-    if state is None:
-        return Record()
-    record = begun(state, replica)
-    _catch_up(record, schema.root, replica)
+    return Record() if state is None else _first(row_of(state), schema.root, replica)
+
+
+def _first(row: Row, root: Field, replica: str) -> Record:
+    """The record of a document that was written once."""
+    record, stamp = Record(), row.stamp(replica)
+    record.note_commit(row.n, row.time, row.origin)
+    record.note_life(stamp, True)
+    record.commit(apply(record, Write(stamp, "write", _values_of(row), seen_everything), root).changes, stamp)
     return record
 
 
-def written_under(row: tuple[Any, ...], shape: str | None, schema: Compiled, replica: str) -> State:
+def written_under(state: Compact, shape: str | None, schema: Compiled, replica: str) -> State:
     """The state of a document whose only write was made under another model than the present one.
 
     Args:
         shape: of the model that it was made under; ``None`` if that is not known: then it is the present one where
             the value fits it, and none where it does not.
     """
-    if schema.takes(shape, row[7]):
-        return row
-    record = begun(row, replica)
-    _catch_up(record, root_of(shape or "", schema.root), replica)
+    row = row_of(state)
+    if schema.takes(shape, row.body or b"{}"):
+        return state
+    record = _first(row, root_of(shape or "", schema.root), replica)
     record.alien = True
     return record
-
-
-def _catch_up(record: Record, root: Field, replica: str) -> None:
-    """Applies the writes that were put off, each of which had seen all that was there before it."""
-    pending, record.pending = record.pending, []
-    for item in pending:
-        row = Row(*item)
-        stamp = row.stamp(replica)
-        put_off = row.changes
-        if isinstance(put_off, PutOff):
-            mark = put_off.mark
-            write = Write(
-                stamp,
-                put_off.mode,  # type: ignore[arg-type]
-                _values_of(row),
-                seen_everything,
-                mark.values() if mark is not None else None,
-                mark.leave if mark is not None else frozenset(),
-                put_off.replaces_all,
-                own=put_off.own,
-            )
-            applied = apply(record, write, root)
-            put_off.changes = journalled(applied.changes)
-        else:
-            applied = apply(record, Write(stamp, "write", _values_of(row), seen_everything), root)
-        record.commit(applied.changes, stamp)
-        record.learn(applied.known)
 
 
 def _values_of(row: Row) -> dict[str, Any]:
@@ -116,25 +80,19 @@ def _values_of(row: Row) -> dict[str, Any]:
 def current_view(state: State, schema: Compiled, replica: str) -> View:
     """What a state shows, remembered with it until it changes."""
     if not isinstance(state, Record):
-        return View(state[7])
-    if state.pending:
-        told = foreseen(state, schema)
-        if told is not None:
-            return told
-        _catch_up(state, schema.root, replica)
-    if state.cache is None:
-        state.foreseen = 0
+    known: View | None = state.cache
+    if known is None:
         alien = state.alien and schema.adapts
-        state.cache = found = view(
+        state.cache = known = view(
             state,
             schema.root,
             on_delete=schema.on_delete,
             fits=schema.fits if schema.checked or (alien and schema.declared) else None,
             fit=schema.fit if alien else None,
         )
-        if not found.drifts:
+        if not known.drifts:
             state.alien = False
-    return state.cache  # type: ignore[no-any-return]
+    return known
 
 
 def view_at(state: State, schema: Compiled, replica: str, time: float) -> View:
@@ -163,13 +121,6 @@ def is_shown(state: State | None, schema: Compiled, replica: str, time: float) -
     return state is not None and view_at(state, schema, replica, time).exists
 
 
-def version_of(state: State | None) -> int:
-    """The number of the last commit to a document; 0 if there is none."""
-    if state is None:
-        return 0
-    return state.version if isinstance(state, Record) else state[2]
-
-
 def effect_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
     """What a row's write did itself, apart from taking an earlier one back."""
     return row.effect if row.effect is not None else changes_of(row, schema, replica)
@@ -177,9 +128,8 @@ def effect_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
 
 def changes_of(row: Row, schema: Compiled, replica: str) -> Sequence[LeafChange]:
     """What a row changed; for the only write of a document, all of it."""
-    if isinstance(row.changes, PutOff):
-        return row.changes.changes
     if row.changes is not None:
+        assert not isinstance(row.changes, Deferred)  # what was put off is done before it is told
         return row.changes
     values = _values_of(row)
     write = Write(row.stamp(replica), "write", values, seen_everything)

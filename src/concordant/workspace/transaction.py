@@ -13,15 +13,16 @@ from concordant.record import Record, Write, apply, journalled
 from concordant.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.record.record import RECENT
 from concordant.schema import Compiled
-from concordant.storage import Beside, Desk, PutOff, Result, Row, State, Storage
-from concordant.tree import PARKED, LeafChange, Path
+from concordant.storage import Beside, Deferred, Desk, Result, State, Storage
+from concordant.storage.base import row_of
+from concordant.tree import LeafChange, Path
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.executions import Executions, Replay
 from concordant.workspace.inbox import Decision, transitions
 from concordant.workspace.scope import Mark, Scope
 from concordant.workspace.sight import own_writes, reached, seen_by, sees_all, unseen_fields
-from concordant.workspace.states import begun, current_view, expanded, is_shown, version_of, view_at
+from concordant.workspace.states import current_view, expanded, is_shown, version_of, view_at
 
 __all__ = ["Pending"]
 
@@ -111,7 +112,7 @@ class Pending:
             if not sets and self._stands_alone():
                 return self._first(n, time)
         elif self.defers and not (sets or self.apart) and self._is_sequel(state, desk, time):
-            return self._put_off(state, n, time)
+            return self._sequel(state, n, time)
         return self._merge(state, n, time, desk, sets)
 
     def _check_version(self, state: State | None, time: float) -> None:
@@ -131,16 +132,27 @@ class Pending:
         return self.body is not None and (not self.schema.checked or self.schema.fits(decode(self.body)))
 
     def _first(self, n: int, time: float) -> Result:
-        scope = self.scope
-        row: tuple[Any, ...] = (
-            self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, None, 0, self.op, (),
-        )  # fmt: skip
         self.version = n
+        row = self._row(n, time, None, 0)
         if self.ttl is None or self.ttl is KEEP:
             return row, row, None
-        record = begun(row, self.replica)
-        record.leases = after_sequel((), time, Row(*row).stamp(self.replica), self.ttl)
-        return record, row, None
+        return Deferred(self.schema, "write", None, False, None, self.ttl), row, None
+
+    def _row(self, n: int, time: float, changes: Deferred | None, previous: int) -> tuple[Any, ...]:
+        """The row of a write whose values are all that is told of it, as a plain tuple (``Compact``)."""
+        scope = self.scope
+        return (
+            self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, changes, previous,
+            self.op, (),
+        )  # fmt: skip
+
+    def _sequel(self, state: State, n: int, time: float) -> Result:
+        """Leaves it to the storage when the write is applied."""
+        mark = self.mark if self.mode != "write" else None
+        own = own_writes(self.scope, mark) if self.mode == "put" and mark is not None and mark.at < 0 else None
+        write = Deferred(self.schema, self.mode, mark, self.replaces_all, own, self.ttl)
+        self.version = n
+        return write, self._row(n, time, write, version_of(state)), None
 
     # -- a write that meets what is there ------------------------------------------------------------------------
 
@@ -360,9 +372,7 @@ class Pending:
         ):
             return False
         if isinstance(state, Record):
-            if state.alien or state.suspects or PARKED in state.tree or desk.open_of((self.namespace, self.key)):
-                return False
-            if len(state.pending) >= MOST_PUT_OFF:
+            if not state.is_undisputed or desk.open_of((self.namespace, self.key)):
                 return False
             if (state.leases or state.swept) and state.gone(time) is not None:
                 return False
@@ -370,31 +380,6 @@ class Pending:
         return sees_all(
             self.scope, self.mark, (self.namespace, self.key), reversed(recent), complete=len(recent) < RECENT
         )
-
-    def _put_off(self, state: State, n: int, time: float) -> Result:
-        scope = self.scope
-        if isinstance(state, Record):
-            record = state
-            previous = record.version
-        else:
-            record = begun(state, self.replica)
-            previous = state[2]
-        mark = self.mark if self.mode != "write" else None
-        own = own_writes(scope, mark) if self.mode == "put" and mark is not None and mark.at < 0 else None
-        put_off = PutOff(self.mode, mark, self.replaces_all, own)
-        row = (
-            self.namespace, self.key, n, time, scope.agent, scope.origin, self.act, self.body, put_off, previous,
-            self.op, (),
-        )  # fmt: skip
-        if record.leases or (self.ttl is not None and self.ttl is not KEEP):
-            stamp = Stamp(time, self.replica, n, scope.agent, scope.origin, self.act)
-            record.leases = after_sequel(record.leases, record.created_at, stamp, self.ttl)
-        record.pending.append(row)
-        record.note_commit(n, time, scope.origin)
-        record.version = n
-        record.updated_at = time
-        self.version = n
-        return record, row, None
 
     # -- what is given -------------------------------------------------------------------------------------------
 
@@ -414,4 +399,7 @@ def _commits_of(state: State | None) -> Sequence[tuple[int, float, str]]:
     """The newest commits of a document: (n, time, origin), oldest first."""
     if state is None:
         return ()
-    return state.recent if isinstance(state, Record) else ((state[2], state[3], state[5]),)
+    if isinstance(state, Record):
+        return state.recent
+    row = row_of(state)
+    return ((row.n, row.time, row.origin),)

@@ -1,0 +1,227 @@
+"""Writes put off: in memory, a record whose newest writes are applied when somebody looks at more than they show.
+
+A write that has seen all there is can have no effect but its own, so it may wait: a chain of them costs little more
+than as many rows. And one that was made from the very value that is shown leaves what its writer gave, so that a
+reader need not wait for the merge either. What this cannot tell for certain it does not tell: then the merge is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_core import to_json
+
+from concordant.causal import seen_everything
+from concordant.kinds import Field
+from concordant.record import Record, View, Write, apply, journalled
+from concordant.record.leases import KEEP, after_sequel
+from concordant.schema import Compiled
+from concordant.storage.base import Deferred, Row, State, row_of
+from concordant.tree import PARKED
+from concordant.values import ABSENT, alike, decode
+
+__all__ = ["MOST_WAITING", "LazyRecord", "put_off", "settled"]
+
+MOST_WAITING = 32
+"""How many writes of a document may wait to be applied."""
+
+
+class _Waiting:
+    """What waits in a record.
+
+    Attributes:
+        rows: the journal rows of the writes; of a document's first write the row is all there is.
+        foreseen: how many of them the record's ``cache`` takes into account.
+        root: how the document's fields merge.
+        replica: the store's name in dots.
+    """
+
+    __slots__ = ("foreseen", "replica", "root", "rows")
+
+    def __init__(self, rows: list[Row], root: Field, replica: str) -> None:
+        self.rows = rows
+        self.foreseen = 0
+        self.root = root
+        self.replica = replica
+
+
+def _applied(name: str) -> Any:
+    """A part of a record that nobody sees before what waits is applied."""
+    slot = Record.__dict__[name]
+
+    def get(record: LazyRecord) -> Any:
+        settled(record)
+        return slot.__get__(record)
+
+    return property(get, slot.__set__)
+
+
+class LazyRecord(Record):
+    """A record in which writes wait; an ordinary one from the moment on when they have been applied.
+
+    Number and time of its last commit, its newest commits, and how long it lives are as if they were applied already.
+    """
+
+    __slots__ = ()
+
+    tree = _applied("tree")
+    vector = _applied("vector")
+    memory = _applied("memory")
+    suspects = _applied("suspects")
+    tombs = _applied("tombs")
+    covering = _applied("covering")
+
+    @property
+    def cache(self) -> View | None:
+        """What it shows, as far as that can be told without the merge."""
+        return _foreseen(self)
+
+    @cache.setter
+    def cache(self, view: View | None) -> None:
+        _CACHE.__set__(self, view)
+
+    @property
+    def is_undisputed(self) -> bool:
+        return not (self.alien or _raw(self, "suspects") or PARKED in _raw(self, "tree"))
+
+    def copy(self) -> LazyRecord:
+        waiting: _Waiting = self.later
+        self.__class__ = Record  # type: ignore[assignment]
+        twin: Any = self.copy()
+        for record in (self, twin):
+            record.__class__ = LazyRecord  # pyright: ignore[reportAttributeAccessIssue]
+        twin.later = _Waiting([*waiting.rows], waiting.root, waiting.replica)
+        return twin  # type: ignore[no-any-return]
+
+
+_CACHE = Record.__dict__["cache"]
+
+
+def _raw(record: Record, name: str) -> Any:
+    return Record.__dict__[name].__get__(record)
+
+
+def put_off(state: State | None, row: Row, write: Deferred, replica: str) -> LazyRecord:
+    """Lets a write wait.
+
+    Args:
+        state: of the document, which changes; ``None``: this is its first write.
+        row: of the journal.
+    """
+    record: Any = state if isinstance(state, Record) else Record()
+    if record.__class__ is Record:
+        record.later = _Waiting([], write.schema.root, replica)
+        record.__class__ = LazyRecord
+    if not isinstance(state, Record):
+        first = row if state is None else row_of(state)
+        record.created_at = first.time
+        record.note_life(first.stamp(replica), True)
+        if state is not None:
+            _wait(record, first)
+    if record.leases or (write.ttl is not None and write.ttl is not KEEP):
+        record.leases = after_sequel(record.leases, record.created_at, row.stamp(replica), write.ttl)
+    _wait(record, row)
+    return record  # type: ignore[no-any-return]
+
+
+def _wait(record: LazyRecord, row: Row) -> None:
+    record.later.rows.append(row)
+    record.note_commit(row.n, row.time, row.origin)
+    record.version, record.updated_at = row.n, row.time
+
+
+def settled(record: LazyRecord) -> Record:
+    """Applies what waits in a record, which is an ordinary one then."""
+    waiting: _Waiting = record.later
+    record.__class__ = Record  # type: ignore[assignment]
+    record.later = None
+    for row in waiting.rows:
+        stamp, put_off, given = row.stamp(waiting.replica), row.changes, decode(row.body or b"{}")
+        if isinstance(put_off, Deferred):
+            mark = put_off.mark
+            base, leave = (mark.values(), mark.leave) if mark is not None else (None, frozenset[str]())
+            more = (seen_everything, base, leave, put_off.replaces_all)
+            write = Write(stamp, put_off.mode, given, *more, own=put_off.own)
+        else:
+            write = Write(stamp, "write", given, seen_everything)
+        changes, _, known = apply(record, write, waiting.root)
+        if isinstance(put_off, Deferred):
+            put_off.changes = journalled(changes)
+        record.commit(changes, stamp)
+        record.learn(known)
+    return record
+
+
+def _foreseen(record: LazyRecord) -> View | None:
+    """What a record with writes put off will show; ``None`` where only the merge can tell."""
+    waiting: _Waiting = record.later
+    known: View | None = _CACHE.__get__(record)
+    if known is None:
+        first = waiting.rows[0]
+        if _raw(record, "tree") or isinstance(first.changes, Deferred):
+            return None
+        known, done = View(first.body), 1
+    else:
+        done = waiting.foreseen
+    if done < len(waiting.rows):
+        if known.body is None or known.contests or known.settled or record.leases or len(_raw(record, "vector")) > 1:
+            return None
+        body: bytes | None = known.body
+        for row in waiting.rows[done:]:
+            after = _after(row.changes, body, row.body or b"{}")
+            if after is None:
+                return None
+            body = row.body if after == row.body else after  # one object for both
+        known = known.shows(body)
+    _CACHE.__set__(record, known)
+    waiting.foreseen = len(waiting.rows)
+    return known
+
+
+def _after(write: Any, body: bytes, written: bytes) -> bytes | None:
+    """The value after a write; ``None`` if it was made from another value, or merges in another way."""
+    mark = write.mark
+    if mark is None or mark.leave:
+        return None
+    shown = decode(body)
+    base = shown if mark.base is body else mark.values()
+    if base is None:
+        return None
+    given = decode(written)
+    if write.replaces_all:
+        return _replaced(write.schema, shown, base, given)
+    fields = write.schema.root.fields
+    for name, new in given.items():
+        old = shown.get(name, ABSENT)
+        after = _field_after(fields[name], old, old if base is shown else base.get(name, ABSENT), new)
+        if after is ABSENT:
+            return None
+        shown[name] = after
+    return _text({name: shown[name] for name in fields if name in shown})
+
+
+def _replaced(schema: Compiled, shown: Any, base: Any, given: Any) -> bytes | None:
+    """The value after a write that replaces all of it."""
+    if base is not shown and not alike(base, shown):
+        return None
+    if schema.adapts and any(isinstance(part, (dict, list)) for part in (*shown.values(), *given.values())):
+        return None
+    kept = {name: _scalar(given[name], old) for name, old in shown.items() if name in given}
+    return _text({**kept, **{name: new for name, new in given.items() if name not in kept}})
+
+
+def _field_after(field: Field, shown: Any, base: Any, new: Any) -> Any:
+    """The value of a field after a write of it; ``ABSENT`` if that is not certain."""
+    kind = field.kind
+    if kind.grow_only or shown is ABSENT or base is ABSENT:
+        return ABSENT
+    return kind.foreseen(field, shown, base, new)
+
+
+def _text(value: dict[str, Any]) -> bytes:
+    return to_json(value, inf_nan_mode="constants")  # it comes from JSON, so there is nothing to look for
+
+
+def _scalar(new: Any, old: Any) -> Any:
+    """An equal value is the one that was there, in its form."""
+    return old if alike(new, old) else new
