@@ -17,7 +17,7 @@ from concordant.record import Record, View, Write, apply, journalled
 from concordant.record.leases import KEEP, after_sequel
 from concordant.schema import Compiled
 from concordant.storage.base import Deferred, Row, State, row_of
-from concordant.tree import PARKED
+from concordant.tree import PARKED, leaves, place_leaf
 from concordant.values import ABSENT, alike, decode
 
 __all__ = ["MOST_WAITING", "LazyRecord", "put_off", "settled"]
@@ -85,20 +85,26 @@ class LazyRecord(Record):
         return not (self.alien or _raw(self, "suspects") or PARKED in _raw(self, "tree"))
 
     def copy(self) -> LazyRecord:
-        waiting: _Waiting = self.later
-        self.__class__ = Record  # type: ignore[assignment]
-        twin: Any = self.copy()
-        for record in (self, twin):
-            record.__class__ = LazyRecord  # pyright: ignore[reportAttributeAccessIssue]
+        twin, waiting = LazyRecord(), self.later
+        for name in _COPIED:
+            value = _raw(self, name)
+            _set(twin, name, value.copy() if isinstance(value, (dict, list, set)) else value)
+        for path, leaf in leaves(_raw(self, "tree")):
+            place_leaf(_raw(twin, "tree"), path, leaf)
         twin.later = _Waiting([*waiting.rows], waiting.root, waiting.replica)
-        return twin  # type: ignore[no-any-return]
+        return twin
 
 
+_COPIED = [name for name in Record.__slots__ if name not in ("cache", "later", "memory", "tree")]
 _CACHE = Record.__dict__["cache"]
 
 
 def _raw(record: Record, name: str) -> Any:
     return Record.__dict__[name].__get__(record)
+
+
+def _set(record: Record, name: str, value: Any) -> None:
+    Record.__dict__[name].__set__(record, value)
 
 
 def put_off(state: State | None, row: Row, write: Deferred, replica: str) -> LazyRecord:
@@ -166,7 +172,7 @@ def _foreseen(record: LazyRecord) -> View | None:
     if done < len(waiting.rows):
         if known.body is None or known.contests or known.settled or record.leases or len(_raw(record, "vector")) > 1:
             return None
-        body: bytes | None = known.body
+        body: Any = known.body
         for row in waiting.rows[done:]:
             after = _after(row.changes, body, row.body or b"{}")
             if after is None:

@@ -80,6 +80,7 @@ def _values_of(row: Row) -> dict[str, Any]:
 def current_view(state: State, schema: Compiled, replica: str) -> View:
     """What a state shows, remembered with it until it changes."""
     if not isinstance(state, Record):
+        return View(row_of(state).body)
     known: View | None = state.cache
     if known is None:
         alien = state.alien and schema.adapts
