@@ -100,15 +100,15 @@ class Projection(Protocol):
         ...
 
     def fingerprint(self, namespace: tuple[str, ...]) -> str:
-        """Changes with what a namespace's records show for reasons of the schema."""
+        """Tells the schema of a namespace: it changes with what its records show for reasons of that."""
         ...
 
     def shape(self, namespace: tuple[str, ...]) -> str:
-        """How the fields of a namespace's documents merge, as text; the same where the fingerprint is."""
+        """Tells how the fields of a namespace's documents merge, as text; the same where the fingerprint is."""
         ...
 
     def written_under(self, shape: str | None, row: tuple[Any, ...]) -> tuple[Any, ...] | Record:
-        """The state of a document whose only write was made under a model with another fingerprint.
+        """Gives the state of a document whose only write was made under a model with another fingerprint.
 
         Args:
             shape: that of the other model; ``None`` if it is not known.
@@ -116,7 +116,7 @@ class Projection(Protocol):
         ...
 
     def below(self, prefix: tuple[str, ...]) -> frozenset[str]:
-        """The fingerprints that namespaces may have which go on after a prefix."""
+        """Returns the fingerprints that namespaces may have which go on after a prefix."""
         ...
 
 
@@ -125,7 +125,7 @@ ALIEN = "!"
 
 
 def is_present(fingerprint: str | None, present: str) -> bool:
-    """Whether a document with this fingerprint was saved under the present model, as far as can be told between
+    """Tells whether a document with this fingerprint was saved under the present model, as far as can be told between
     processes, and holds only what that model makes."""
     if fingerprint is None or fingerprint.endswith(ALIEN):
         return False
@@ -158,7 +158,7 @@ class Listener(Protocol):
 
 
 class Events(Protocol):
-    """The events of a store, and how far its named subscribers have come.
+    """The transactional outbox of a store: its events, and how far its named subscribers have come.
 
     Attributes:
         source: the name of this workspace among those that share the store; empty where none can.
@@ -171,24 +171,24 @@ class Events(Protocol):
     def source(self) -> str: ...
 
     def now(self) -> Cursor:
-        """The place after all events so far."""
+        """Returns the place after all events so far."""
         ...
 
     def first(self) -> Cursor:
-        """The place before the oldest event that is kept."""
+        """Returns the place before the oldest event that is kept."""
         ...
 
     def after(self, cursor: Cursor, limit: int) -> list[Told]:
-        """The next events, in the order of their commits."""
+        """Returns the next events, in the order of their commits."""
         ...
 
     def listener(self) -> Listener:
-        """What tells of new events."""
+        """Gives what tells of new events."""
         ...
 
     def take(self, name: str, holder: str, seconds: float, start: Cursor) -> Cursor | None:
-        """How far a subscriber has come, if ``holder`` may receive for it: from now on for so many seconds nobody else
-        may. ``None``: somebody else does.
+        """Returns how far a subscriber has come, if ``holder`` may receive for it: from now on for so many seconds
+        nobody else may. ``None``: somebody else does.
 
         Args:
             start: where a new subscriber begins.
@@ -229,7 +229,7 @@ class Beginning(NamedTuple):
     beyond: Beyond | None = None
 
     def covers(self, n: int, when: float) -> bool:
-        """Whether a commit, by number and time, was there."""
+        """Tells whether a commit, by number and time, was there."""
         return when <= self.time or (self.beyond is not None and self.beyond(n, when))
 
 
@@ -264,14 +264,23 @@ class Deferred:
 
 
 class Row(NamedTuple):
-    """One change in the journal. The only write of a document is also its state: ``changes`` is ``None`` then and
-    ``body`` is the whole value (a plain tuple of the same shape serves in the storage; it costs a fraction).
+    """One change in the journal, which is append-only.
 
-    ``n`` is the commit number, and the document's version; ``previous`` the version before. ``op`` is the identity of
-    a put that may be executed again: (task, execution, ordinal, the time of the last commit when the execution began).
-    ``effect`` is what a put
-    did that took the place of an earlier one, ``changes`` include taking that one back. ``met`` tells what became of
-    fields in which it met what was not seen: ``merged``, ``agreed``, ``settled`` (by policy), ``escalated``.
+    Attributes:
+        namespace, key: the document.
+        n: the number of the commit, and the document's version from then on.
+        time: when it was committed, in seconds since the epoch.
+        agent, origin, act: who did what: ``put``, ``delete``, ``resolve``, ...
+        body: the JSON of what was given.
+        changes: what it changed in the document, taking back an earlier put included; ``None`` for a document's only
+            write, of which ``body`` is all.
+        previous: the version before.
+        op: the idempotency key of a put that may be executed again: (task, execution, ordinal, the time of the last
+            commit when the execution began).
+        settled: what declared policies have settled: (path, policy).
+        effect: what a put that took the place of an earlier one did itself.
+        met: what became of the fields in which it met what its writer had not seen: ``merged``, ``agreed``,
+            ``settled`` (by policy), ``escalated``.
     """
 
     namespace: Namespace
@@ -290,7 +299,7 @@ class Row(NamedTuple):
     met: Mapping[str, str] = _NOTHING
 
     def stamp(self, replica: str) -> Stamp:
-        """The stamp of the write that the row tells of."""
+        """Returns the stamp of the write that the row tells of."""
         return Stamp(self.time, replica, self.n, self.agent, self.origin, self.act)
 
 
@@ -332,19 +341,19 @@ class Beside(NamedTuple):
 
 
 class Desk(Protocol):
-    """What an update may ask, inside its transaction and of nobody else: a storage whose connections all wait for this
-    one transaction has no other to ask by."""
+    """Answers what an update asks inside its transaction. It must ask nobody else: a storage whose connections all wait
+    for this one transaction has no other to answer by."""
 
     def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        """The open ones, by id; empty if there are none."""
+        """Returns the open escalations of a document of this transaction, by id."""
         ...
 
     def find_closed(self, id_: str) -> Escalation | None:
-        """A closed one."""
+        """Returns a closed escalation."""
         ...
 
     def knowledge(self) -> Knowledge:
-        """What the store knows."""
+        """Returns what the store knows."""
         ...
 
 
@@ -390,7 +399,7 @@ class Knowledge(NamedTuple):
 
     @property
     def has_met(self) -> bool:
-        """Whether any record may have gone to another store, or come from one."""
+        """Tells whether any record may have gone to another store, or come from one."""
         return self.exported >= 0 or len(self.vector) > 1
 
 
@@ -462,12 +471,12 @@ class Storage(Protocol):
 
     @property
     def read_only(self) -> bool:
-        """Whether it is known that nothing can be written."""
+        """Tells whether it is known that nothing can be written."""
         ...
 
     @property
     def events(self) -> Events:
-        """The transitions of escalations."""
+        """Gives the transactional outbox: the transitions of escalations."""
         ...
 
     def attach(self, projection: Projection) -> None:
@@ -501,20 +510,20 @@ class Storage(Protocol):
         ...
 
     def load(self, namespace: Namespace, key: str) -> State | None:
-        """The state of a document, ``None`` if there never was one."""
+        """Returns the state of a document; ``None`` if there never was one."""
         ...
 
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
-        """The number of a commit and the state of a document, which shows all of its commits up to that number. Of a
+        """Returns the number of a commit and the state of a document with all of its commits up to that number. Of a
         live storage outside ``reading()`` that holds for states which are no records."""
         ...
 
     def reading(self) -> Any:
-        """A context in which no commit takes place."""
+        """Gives a context in which no commit to live states takes place."""
         ...
 
     def beginning(self, began: Instant | float) -> Beginning:
-        """What was there when a scope began.
+        """Tells what was there when a scope began.
 
         Args:
             began: the instant; or a time of this process's clock, in seconds since the epoch, if no more is known.
@@ -522,44 +531,45 @@ class Storage(Protocol):
         ...
 
     def expect_tasks(self) -> None:
-        """Scopes will be asked for that began at instants to come."""
+        """Prepares for scopes that begin at instants to come."""
         ...
 
     def now(self) -> tuple[int, float]:
-        """The number of the last commit, and the time."""
+        """Returns the number of the last commit, and the time."""
         ...
 
     def time(self) -> float:
-        """About what ``now`` gives as the time, without asking anybody."""
+        """Returns about what ``now`` gives as the time, without asking anybody."""
         ...
 
     def real_time(self) -> float:
-        """The time by the clock on the wall, however far ahead of it what was imported has moved the store's."""
+        """Returns the time by the clock on the wall, however far ahead of it what was imported has moved the
+        store's."""
         ...
 
     def expired(self) -> Sequence[Place]:
-        """The documents that have expired and were not swept since."""
+        """Returns the documents that have expired and were not swept since."""
         ...
 
     def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
-        """The documents under a namespace prefix, deleted ones included, as far as they were written to, or given a
-        longer life, by a commit after this one."""
+        """Iterates the documents under a namespace prefix, deleted ones included, as far as they were written to, or
+        given a longer life, by a commit after this one."""
         ...
 
     def showing(
         self, prefix: Namespace, conditions: Sequence[Condition] = ()
     ) -> Iterator[tuple[Namespace, str, State]]:
-        """The documents under a namespace prefix that may be there for a reader, and may meet the conditions: what can
+        """Iterates the documents under a prefix that may be there for a reader, and may meet the conditions: what can
         be ruled out without a look at the record may be left out."""
         ...
 
     def namespaces(self, prefix: Namespace) -> Iterator[tuple[Namespace, bool | None]]:
-        """The namespaces under a prefix that have, or had, documents; and whether a reader finds one there, if that can
-        be told without a look at records."""
+        """Iterates the namespaces under a prefix that have, or had, documents; and whether a reader finds one there, if
+        that can be told without a look at records."""
         ...
 
     def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
-        """The documents last saved under another model than their namespace's present one, as far as they were
+        """Finds the documents last saved under another model than their namespace's present one, as far as they were
         committed to since they were looked through (``surveyed``); and the number of the last commit.
 
         Args:
@@ -581,11 +591,11 @@ class Storage(Protocol):
         ...
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
-        """The journal of a document, newest first."""
+        """Iterates the journal of a document, newest first."""
         ...
 
     def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
-        """The journal of all documents under a namespace prefix, newest first.
+        """Returns the journal of all documents under a namespace prefix, newest first.
 
         Args:
             agent: whose changes alone.
@@ -595,7 +605,7 @@ class Storage(Protocol):
         ...
 
     def changes(self, after: Any = None) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
-        """The documents that were committed to since an earlier call (``None``: all there are), each once.
+        """Returns the documents that were committed to since an earlier call (``None``: all there are), each once.
 
         Args:
             after: the cursor that the earlier call gave; only a storage knows what it is made of.
@@ -606,32 +616,32 @@ class Storage(Protocol):
         ...
 
     def executed_before(self, task: str, execution: str) -> bool:
-        """Whether another execution of a task than this one has written."""
+        """Tells whether another execution of a task than this one has written."""
         ...
 
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
-        """The journal of a document as far as a task wrote it, in whatever execution, newest first."""
+        """Iterates the journal of a document as far as a task wrote it, in whatever execution, newest first."""
         ...
 
     def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        """The open escalations of a document, by id."""
+        """Returns the open escalations of a document, by id."""
         ...
 
     def find_closed(self, id_: str) -> Escalation | None:
-        """A closed escalation."""
+        """Returns a closed escalation."""
         ...
 
     def escalation(self, id_: str) -> Escalation | None:
-        """An escalation, open or closed; not one that is open on a document which has expired."""
+        """Returns an escalation, open or closed; not one that is open on a document which has expired."""
         ...
 
     def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
-        """The escalations under a namespace prefix; ``open`` includes claimed ones, ``all`` is every state. Those that
-        are open on a document which has expired are left out."""
+        """Iterates the escalations under a namespace prefix; ``open`` includes claimed ones, ``all`` is every state.
+        Those that are open on a document which has expired are left out."""
         ...
 
     def totals(self) -> Totals:
-        """Counts of what is stored."""
+        """Counts what is stored."""
         ...
 
     def advance(self, past: float) -> None:
@@ -639,7 +649,7 @@ class Storage(Protocol):
         ...
 
     def knowledge(self) -> Knowledge:
-        """What is known here, and what is known of us elsewhere."""
+        """Returns what is known here, and what is known of us elsewhere."""
         ...
 
     def learn(self, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
@@ -669,11 +679,11 @@ class Storage(Protocol):
         ...
 
     def examine_store(self) -> StoreExamined:
-        """What is stored beside the documents, for whoever verifies it."""
+        """Returns what is stored beside the documents, for whoever verifies it."""
         ...
 
     def examine(self, place: Place | None = None) -> Iterator[Examined]:
-        """What is stored of all documents, readable or not, or of one (as it is between two commits)."""
+        """Iterates what is stored of all documents, readable or not, or of one (as it is between two commits)."""
         ...
 
     def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
