@@ -19,7 +19,7 @@ from concordant.kinds import Scalar, Text
 from concordant.record import Record, leases
 from concordant.schema import schema as schema_module
 from concordant.sequence.overlap import Rules
-from concordant.storage import Beside, Knowledge
+from concordant.storage import Knowledge, SideEffects
 from concordant.tree import change as change_module
 from concordant.workspace import (
     decisions,
@@ -96,7 +96,7 @@ def overlapping_rewrites_pass(patch: Patch) -> None:
 @mutant("g3")
 def contests_are_not_reported(patch: Patch) -> None:
     """The inbox never hears of a contest."""
-    patch.setattr(transaction, "transitions", lambda *_: inbox.Asked(Beside(), ()))
+    patch.setattr(transaction, "transitions", lambda *_: inbox.Asked(SideEffects(), ()))
 
 
 @mutant("g12")
@@ -173,9 +173,9 @@ def decisions_are_not_pinned(patch: Patch) -> None:
     """A decision stands whatever contenders there are by now."""
     found = decisions.DecisionPending._contest
 
-    def lenient(self: Any, record: Record, desk: Any) -> Any:
+    def lenient(self: Any, record: Record, tx: Any) -> Any:
         try:
-            return found(self, record, desk)
+            return found(self, record, tx)
         except StaleDecisionError:
             contests = transaction.current_view(record, self.schema, self.replica).contests
             if not contests:

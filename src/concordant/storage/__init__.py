@@ -2,19 +2,19 @@
 
 from concordant.storage.base import (
     Beginning,
-    Beside,
     Deferred,
-    Desk,
     Examined,
     Forgotten,
     Knowledge,
     Place,
     Result,
     Row,
+    SideEffects,
     State,
     Storage,
     StoreExamined,
     Totals,
+    TransactionView,
     Update,
 )
 from concordant.storage.clocks import Instant
@@ -25,10 +25,8 @@ from concordant.storage.opening import PostgresOptions, SqliteOptions, open_stor
 
 __all__ = [
     "Beginning",
-    "Beside",
     "Condition",
     "Deferred",
-    "Desk",
     "Examined",
     "Forgotten",
     "Instant",
@@ -42,11 +40,13 @@ __all__ = [
     "PostgresOptions",
     "Result",
     "Row",
+    "SideEffects",
     "SqliteOptions",
     "State",
     "Storage",
     "StoreExamined",
     "Totals",
+    "TransactionView",
     "Update",
     "open_storage",
     "plugged",

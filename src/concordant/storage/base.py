@@ -24,11 +24,9 @@ __all__ = [
     "ALIEN",
     "GIVEN",
     "Beginning",
-    "Beside",
     "Beyond",
     "Cursor",
     "Deferred",
-    "Desk",
     "Events",
     "Examined",
     "Forgotten",
@@ -41,11 +39,13 @@ __all__ = [
     "Result",
     "Row",
     "Saved",
+    "SideEffects",
     "State",
     "Storage",
     "StoreExamined",
     "Told",
     "Totals",
+    "TransactionView",
     "Update",
     "counted",
     "is_present",
@@ -322,7 +322,7 @@ def version_of(state: State | None) -> int:
     return state.version if isinstance(state, Record) else row_of(state).n
 
 
-class Beside(NamedTuple):
+class SideEffects(NamedTuple):
     """What a commit saves beside the document and its journal row.
 
     Attributes:
@@ -340,7 +340,7 @@ class Beside(NamedTuple):
     erases: bool = False
 
 
-class Desk(Protocol):
+class TransactionView(Protocol):
     """Answers what an update asks inside its transaction. It must ask nobody else: a storage whose connections all wait
     for this one transaction has no other to answer by."""
 
@@ -357,13 +357,13 @@ class Desk(Protocol):
         ...
 
 
-Result: TypeAlias = "tuple[State | Deferred | None, tuple[Any, ...] | None, Beside | None]"
+Result: TypeAlias = "tuple[State | Deferred | None, tuple[Any, ...] | None, SideEffects | None]"
 """(state, journal row, what else). A commit without a row changes nothing but escalations, or how
 long the document lives. A ``live`` storage may be given a write instead of the state that it makes; the row's
 ``changes`` are that write too."""
 
-Update: TypeAlias = Callable[["State | None", int, float, Desk], "Result | None"]
-"""Computes what to save from (state, n, time, desk) inside a transaction; ``None`` leaves all as it is. It may be run
+Update: TypeAlias = Callable[["State | None", int, float, TransactionView], "Result | None"]
+"""Computes what to save from (state, n, time, tx) inside a transaction; ``None`` leaves all as it is. It may be run
 again, on another state, if the transaction could not be committed."""
 
 

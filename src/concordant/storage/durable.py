@@ -17,13 +17,13 @@ from concordant.record import Record
 from concordant.storage import clocks
 from concordant.storage.base import (
     Beginning,
-    Beside,
     Deferred,
     Knowledge,
     Namespace,
     Place,
     Projection,
     Row,
+    SideEffects,
     State,
     Update,
 )
@@ -183,7 +183,7 @@ class UnitOfWork(ABC):
             self.put_head(self.n, self.clock)
         return [(place, *made) for place, made in self._made.items()]
 
-    def _save(self, place: Place, held: _Held, state: State, beside: Beside | None) -> StoredDocument:
+    def _save(self, place: Place, held: _Held, state: State, beside: SideEffects | None) -> StoredDocument:
         before = held.stored
         open_ = before.open if before is not None else 0
         if beside is not None:
@@ -200,7 +200,7 @@ class UnitOfWork(ABC):
             self._made[place] = (state, self.n, len(stored.record or b""))
         return stored
 
-    def _save_beside(self, place: Place, held: _Held, beside: Beside, now: float) -> None:
+    def _save_beside(self, place: Place, held: _Held, beside: SideEffects, now: float) -> None:
         if beside.open is not None:
             before = self.open_of(place)
             for number, (id_, escalation) in enumerate(beside.open.items()):

@@ -20,7 +20,6 @@ from concordant.record import Record
 from concordant.storage import clocks
 from concordant.storage.base import (
     Beginning,
-    Beside,
     Compact,
     Cursor,
     Deferred,
@@ -32,6 +31,7 @@ from concordant.storage.base import (
     Place,
     Projection,
     Row,
+    SideEffects,
     State,
     StoreExamined,
     Told,
@@ -333,7 +333,7 @@ class MemoryStorage:
             for commit in told:
                 self.events.note(*commit, self.limits.backlog)
 
-    def _save_beside(self, place: Place, beside: Beside, now: float) -> None:
+    def _save_beside(self, place: Place, beside: SideEffects, now: float) -> None:
         if beside.erases:
             self.events.erase(*place)
             for id_ in [i for i, (_, e) in self.closed.items() if (e.namespace, e.key) == place]:
@@ -573,7 +573,7 @@ class MemoryStorage:
             for (namespace, key), version in places:
                 state = self.load(namespace, key)
                 if isinstance(state, Record) and state.version == version:
-                    self._save_beside((namespace, key), Beside(erases=True), 0.0)
+                    self._save_beside((namespace, key), SideEffects(erases=True), 0.0)
                     self._put(namespace, key, None)
                     newest = max(self._forgotten.get(self.replica, 0), version)
                     self._forgotten = {**self._learned, self.replica: newest}
@@ -619,7 +619,7 @@ class MemoryStorage:
             self._check_open()
             for place, reason in places:
                 self.aside.append((place, reason, self.load(*place)))
-                self._save_beside(place, Beside(erases=True), 0.0)
+                self._save_beside(place, SideEffects(erases=True), 0.0)
                 self._put(*place, None)
         return len(places)
 

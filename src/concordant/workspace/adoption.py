@@ -10,7 +10,7 @@ from concordant.errors import Fault, InvalidWriteError
 from concordant.record import Record, Write, apply
 from concordant.record.record import BEFORE
 from concordant.schema import Compiled
-from concordant.storage import Desk, Result, State
+from concordant.storage import Result, State, TransactionView
 from concordant.values import Unstorable, check_numbers, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
@@ -30,7 +30,7 @@ def adopt(core: Core, namespace: tuple[str, ...], key: str, value: Any, by: str,
     body = _fitting(schema, namespace, key, value)
     version = 0
 
-    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+    def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         nonlocal version
         if state is not None:
             return None

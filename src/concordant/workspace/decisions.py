@@ -10,7 +10,7 @@ from concordant.escalation import DELETED, Escalation, Event, escalation_of, id_
 from concordant.kinds import Contest
 from concordant.record import Record
 from concordant.schema import Compiled
-from concordant.storage import Beside, Desk, Result, State
+from concordant.storage import Result, SideEffects, State, TransactionView
 from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode, encode
 from concordant.workspace.states import current_view, expanded
 from concordant.workspace.transaction import Pending
@@ -33,22 +33,22 @@ class Claiming:
         self._wanted = escalation
         self._by = by
 
-    def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+    def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         """Marks the open escalation as claimed, what the storage runs inside its transaction."""
         wanted, place = self._wanted, (self._wanted.namespace, self._wanted.key)
-        open_ = desk.open_of(place)
+        open_ = tx.open_of(place)
         expired = isinstance(state, Record) and state.has_expired(time)
         current = None if expired else open_.get(wanted.id)
         taken = (
             current is not None and current.state == "claimed" and wanted.state != "claimed" and current.by != self._by
         )
         if current is None or current.version != wanted.version or taken:
-            raise StaleDecisionError(wanted, current or desk.find_closed(wanted.id))
+            raise StaleDecisionError(wanted, current or tx.find_closed(wanted.id))
         self.claimed = replace(current, state="claimed", by=self._by)
         if self.claimed == current:
             return None  # claimed again by the same: no transition
         self.made = True
-        return state, None, Beside({**open_, wanted.id: self.claimed}, events=(Event("claimed", self.claimed),))
+        return state, None, SideEffects({**open_, wanted.id: self.claimed}, events=(Event("claimed", self.claimed),))
 
 
 class DecisionPending(Pending):
@@ -58,23 +58,23 @@ class DecisionPending(Pending):
     chosen: Any
     dismisses: bool
 
-    def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+    def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         if isinstance(state, Record) and state.has_expired(time):
             raise StaleDecisionError(self.escalation, None)
         record = expanded(state, self.schema, self.replica)
-        contest = self._contest(record, desk)
+        contest = self._contest(record, tx)
         value = self._value(contest)
         self.contest = contest
         self.decision = value
         shown = DELETED if value is REMOVED else None if value is ABSENT else value
         self.deciding = (self.escalation.id, "dismissed" if self.dismisses else "resolved", self.scope.agent, shown)
         self.values = {"path": list(contest.path), "decision": None if shown is DELETED else shown}
-        return super().update(record if state is None else state, n, time, desk)
+        return super().update(record if state is None else state, n, time, tx)
 
-    def _contest(self, record: Record, desk: Desk) -> Contest:
+    def _contest(self, record: Record, tx: TransactionView) -> Contest:
         wanted = self.escalation
         place = (self.namespace, self.key)
-        known = desk.open_of(place).get(wanted.id) or desk.find_closed(wanted.id)
+        known = tx.open_of(place).get(wanted.id) or tx.find_closed(wanted.id)
         for contest in current_view(record, self.schema, self.replica).contests_near(wanted.place):
             if contest.path == wanted.path and id_of(*place, contest) == wanted.id:
                 if not is_version_of(wanted.version, contest):

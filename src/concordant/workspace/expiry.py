@@ -5,7 +5,7 @@ from __future__ import annotations
 from concordant.escalation import Event, when
 from concordant.record import Record
 from concordant.record.leases import touched
-from concordant.storage import Beside, Desk, Place, Result, State
+from concordant.storage import Place, Result, SideEffects, State, TransactionView
 from concordant.tree import LeafChange, leaves
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
@@ -15,7 +15,7 @@ from concordant.workspace.states import NOTHING, expanded
 __all__ = ["sweep", "touch"]
 
 
-def touch(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+def touch(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
     """Begins a document's time to live anew, what the storage runs inside its transaction."""
     if not isinstance(state, Record) or not state.leases or state.has_expired(time):
         return None
@@ -25,7 +25,7 @@ def touch(state: State | None, n: int, time: float, desk: Desk) -> Result | None
     if len(leases) > 1:
         state.cache = None  # lives may be one now
     state.leases, state.touched = leases, n
-    return state, None, Beside(lasts=True)
+    return state, None, SideEffects(lasts=True)
 
 
 def sweep(core: Core) -> int:
@@ -52,14 +52,14 @@ class _Sweep:
         self.done = False
         self.events: list[Event] = []
 
-    def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+    def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         self.done, self.events = False, []
         if not isinstance(state, Record) or state.swept or not state.has_expired(time):
             return None
         storage = self._core.storage
         record = expanded(state, self._core.registry.find(self._place[0]), storage.replica)
         changes: tuple[LeafChange, ...] = ()
-        if not desk.knowledge().has_met:
+        if not tx.knowledge().has_met:
             changes = tuple(LeafChange(path, leaf, None) for path, leaf in leaves(record.tree))
             record.commit(changes)
             record.leases = ()
@@ -67,8 +67,8 @@ class _Sweep:
         commit, previous = Commit(self._place, n, time, "expire"), record.version
         row = commit.close(record, storage.replica, changes, previous, lived=True, lives=False, noted=False)
         beside = None
-        if desk.open_of(self._place):
-            beside = transitions(self._place, NOTHING, record, when(time), desk).beside
+        if tx.open_of(self._place):
+            beside = transitions(self._place, NOTHING, record, when(time), tx).beside
             self.events += beside.events
         self.done = True
         return record, row, beside

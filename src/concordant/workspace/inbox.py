@@ -11,7 +11,7 @@ from concordant.escalation import Escalation, Event, escalation_of, id_of
 from concordant.kinds import Contest
 from concordant.limits import MOST_CONTENDERS
 from concordant.record import Record, View, by_path
-from concordant.storage import Beside, Desk, Place
+from concordant.storage import Place, SideEffects, TransactionView
 from concordant.tree import leaf_at
 
 __all__ = ["Asked", "Decision", "as_known", "transitions"]
@@ -23,7 +23,7 @@ Decision = tuple[str, str, str, Any]
 class Asked(NamedTuple):
     """What became of a document's questions: what is saved of that, and the open ones that may have changed."""
 
-    beside: Beside
+    beside: SideEffects
     touched: Sequence[Escalation]
 
 
@@ -32,7 +32,7 @@ def transitions(
     view: View,
     record: Record,
     at: datetime,
-    desk: Desk,
+    tx: TransactionView,
     decision: Decision | None = None,
     most: int = MOST_CONTENDERS,
 ) -> Asked:
@@ -41,7 +41,7 @@ def transitions(
     Args:
         most: how many contenders an escalation shows.
     """
-    before = desk.open_of(place)
+    before = tx.open_of(place)
     fresh, gone = _news(place, view, before, most)
     events: list[Event] = []
     now = dict(before)
@@ -49,7 +49,7 @@ def transitions(
         known = before.get(id_)
         if known is None:
             now[id_] = replace(escalation, opened_at=at)
-            events.append(Event("reopened" if desk.find_closed(id_) else "opened", now[id_]))
+            events.append(Event("reopened" if tx.find_closed(id_) else "opened", now[id_]))
         else:
             now[id_] = as_known(escalation, known)
             if _has_grown(escalation, known):
@@ -62,7 +62,7 @@ def transitions(
     if not view.is_of(record.memory):
         record.memory = None  # what it knows of as told is not what is open now
     view.told()
-    return Asked(Beside(now, closed, events), touched)
+    return Asked(SideEffects(now, closed, events), touched)
 
 
 def _news(

@@ -13,7 +13,7 @@ from concordant.record import Record
 from concordant.record.leases import end_of
 from concordant.sequence.pieces import Sequence
 from concordant.sequence.trim import has_removed, trimmed
-from concordant.storage import Beside, Desk, Knowledge, Place, Result, State
+from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
 from concordant.tree import LeafChange, Path, leaves
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
@@ -72,7 +72,7 @@ class Maintaining:
         """Leaves of a document only that it was deleted."""
         storage, schema = self.core.storage, self.core.registry.readable(namespace, key)
 
-        def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
             if state is None:
                 return None
             old = expanded(state, schema, storage.replica)
@@ -84,7 +84,7 @@ class Maintaining:
             bare.created_at, bare.updated_at = old.created_at, time
             bare.recount()
             row = commit.close(bare, storage.replica, (), 0, lived=True, lives=False, noted=False)
-            return bare, row, Beside(erases=True)
+            return bare, row, SideEffects(erases=True)
 
         storage.commit(namespace, key, update)
 
@@ -163,12 +163,12 @@ def _compacted(record: Record, knowledge: Knowledge, before: float) -> tuple[Lea
 def _compact(core: Core, place: Place, before: float) -> int:
     done = 0
 
-    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+    def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         nonlocal done
         if not isinstance(state, Record):
             return None
         record = expanded(state, core.registry.find(place[0]), core.storage.replica)
-        changes = _compacted(record, desk.knowledge(), before)
+        changes = _compacted(record, tx.knowledge(), before)
         if not changes:
             return None
         record.commit(changes)
@@ -182,7 +182,7 @@ def _compact(core: Core, place: Place, before: float) -> int:
 def _write_out(core: Core, place: Place) -> None:
     """Makes a record of a document whose only write is its state, so that the write keeps its dot."""
 
-    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+    def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         if state is None:
             return None
         previous = version_of(state)

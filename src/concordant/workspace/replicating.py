@@ -20,7 +20,7 @@ from concordant.escalation import Event, when
 from concordant.record import MOST_WRITES, Record, check_record, join
 from concordant.record.join import joined_settings, joined_vector
 from concordant.record.leases import joined_leases
-from concordant.storage import Beside, Desk, Knowledge, Result, State
+from concordant.storage import Knowledge, Result, SideEffects, State, TransactionView
 from concordant.storage.knowledge import diverge
 from concordant.values import decode
 from concordant.workspace.adoption import adopt
@@ -237,7 +237,7 @@ def _join(core: Core, frame: Frame) -> int:
     changed = 0
 
     def joining(namespace: tuple[str, ...], name: str, other: Record) -> Any:
-        def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+        def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
             nonlocal changed
             storage, schema = core.storage, core.registry.find(namespace)
             record = expanded(state, schema, storage.replica)
@@ -249,7 +249,7 @@ def _join(core: Core, frame: Frame) -> int:
                     return None
                 record.leases, record.swept, record.touched, record.cache = leases, False, n, None
                 record.created_at = began or record.created_at
-                return record, None, Beside(lasts=True)
+                return record, None, SideEffects(lasts=True)
             previous = version_of(state)
             for origin, upto in other.vector.items():
                 if source_of(origin) == origin != storage.replica and upto > record.vector.get(origin, 0):
@@ -267,8 +267,8 @@ def _join(core: Core, frame: Frame) -> int:
             commit = Commit(document, n, time, "import")
             row = commit.close(record, storage.replica, changes, previous, lived=lived, lives=view.exists)
             beside = None
-            if record.suspects or record.alien or schema.declared or desk.open_of(document):
-                beside = transitions(document, view, record, when(time), desk, most=storage.limits.contenders).beside
+            if record.suspects or record.alien or schema.declared or tx.open_of(document):
+                beside = transitions(document, view, record, when(time), tx, most=storage.limits.contenders).beside
                 events.extend(beside.events)
             changed += 1
             return record, row._replace(agent=f"replica:{frame.replica}", origin=frame.replica), beside

@@ -8,7 +8,7 @@ from typing import Any
 
 from concordant.escalation import Escalation, Event, escalation_of, when
 from concordant.record import Record
-from concordant.storage import Beside, Desk, Place, Result, State
+from concordant.storage import Place, Result, SideEffects, State, TransactionView
 from concordant.workspace.core import Core
 from concordant.workspace.inbox import transitions
 from concordant.workspace.states import current_view, expanded, view_at
@@ -81,16 +81,16 @@ def _asks(core: Core, namespace: tuple[str, ...], key: str, state: State) -> boo
 
 
 def _opening(core: Core, place: Place, events: list[Event]) -> Any:
-    def update(state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+    def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         storage, schema = core.storage, core.registry.find(place[0])
         if not isinstance(state, Record) or state.has_expired(time):
             return None
         record = expanded(state, schema, storage.replica)
         view = view_at(record, schema, storage.replica, time)
-        beside = transitions(place, view, record, when(time), desk, most=storage.limits.contenders).beside
+        beside = transitions(place, view, record, when(time), tx, most=storage.limits.contenders).beside
         if not beside.events:
             return None
         events.extend(beside.events)
-        return record, None, Beside(beside.open, beside.closed, beside.events, lasts=True)
+        return record, None, SideEffects(beside.open, beside.closed, beside.events, lasts=True)
 
     return update

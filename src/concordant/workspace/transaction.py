@@ -13,7 +13,7 @@ from concordant.record import Record, Write, apply, journalled
 from concordant.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.record.record import RECENT
 from concordant.schema import Compiled
-from concordant.storage import Beside, Deferred, Desk, Result, State, Storage
+from concordant.storage import Deferred, Result, SideEffects, State, Storage, TransactionView
 from concordant.storage.base import row_of
 from concordant.tree import LeafChange, Path
 from concordant.values import ABSENT, decode, encode
@@ -96,7 +96,7 @@ class Pending:
         self.act = self.mode = mode
         self.body: bytes | None = None
 
-    def update(self, state: State | None, n: int, time: float, desk: Desk) -> Result | None:
+    def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         """Applies the write to a state; raises without having changed anything.
 
         The first write of a document is its state, one that has seen all there is may be put off, and any other is
@@ -111,9 +111,9 @@ class Pending:
                 return None
             if not sets and self._stands_alone():
                 return self._first(n, time)
-        elif self.defers and not (sets or self.apart) and self._is_sequel(state, desk, time):
+        elif self.defers and not (sets or self.apart) and self._is_sequel(state, tx, time):
             return self._sequel(state, n, time)
-        return self._merge(state, n, time, desk, sets)
+        return self._merge(state, n, time, tx, sets)
 
     def _check_version(self, state: State | None, time: float) -> None:
         if self.if_version is not None:
@@ -156,7 +156,7 @@ class Pending:
 
     # -- a write that meets what is there ------------------------------------------------------------------------
 
-    def _merge(self, state: State | None, n: int, time: float, desk: Desk, sets: bool) -> Result | None:
+    def _merge(self, state: State | None, n: int, time: float, tx: TransactionView, sets: bool) -> Result | None:
         """Replays, sees, applies, commits and escalates, in this order."""
         self.events, self.open = (), ()
         gone = state.gone(time) if isinstance(state, Record) else None
@@ -184,7 +184,7 @@ class Pending:
         if sets:
             record.remember(self.settings, stamp)
         self._date(record, time, anew, lived)
-        beside, settled = self._escalate(record, changes, time, desk)
+        beside, settled = self._escalate(record, changes, time, tx)
         row = commit.close(
             record, self.replica, changes, previous, lived=lived, lives=self._exists(record), body=self._payload(),
             op=self.op, settled=settled, effect=journalled(effect) if replay is not None else None,
@@ -221,7 +221,7 @@ class Pending:
             return None
         dot = dot_of(replay.own[-1].row.stamp(self.replica))
         state.leases, state.touched = renewed(state.leases, dot, time + self.ttl), n
-        return state, None, Beside(lasts=True)
+        return state, None, SideEffects(lasts=True)
 
     def _begun_with(self, replay: Replay | None, n: int) -> float | None:
         """When the execution began whose put this one takes the place of; ``None`` if it is no such put."""
@@ -324,14 +324,14 @@ class Pending:
     # -- escalate ------------------------------------------------------------------------------------------------
 
     def _escalate(
-        self, record: Record, changes: Sequence[LeafChange], time: float, desk: Desk
-    ) -> tuple[Beside | None, tuple[Any, ...]]:
+        self, record: Record, changes: Sequence[LeafChange], time: float, tx: TransactionView
+    ) -> tuple[SideEffects | None, tuple[Any, ...]]:
         """What becomes of the document's questions, and what declared policies have settled."""
         place = (self.namespace, self.key)
-        if not (record.suspects or self.schema.checked or record.alien or desk.open_of(place)):
+        if not (record.suspects or self.schema.checked or record.alien or tx.open_of(place)):
             return None, ()
         shown = view_at(record, self.schema, self.replica, time)
-        beside, touched = transitions(place, shown, record, when(time), desk, self.deciding, self.limits.contenders)
+        beside, touched = transitions(place, shown, record, when(time), tx, self.deciding, self.limits.contenders)
         self.events, self.open = beside.events, _near(touched, changes)
         return beside, shown.settled_at([change.path for change in changes])
 
@@ -357,7 +357,7 @@ class Pending:
 
     # -- a write that is put off ---------------------------------------------------------------------------------
 
-    def _is_sequel(self, state: State, desk: Desk, time: float) -> bool:
+    def _is_sequel(self, state: State, tx: TransactionView, time: float) -> bool:
         """Whether the write can be put off: it has seen all there is, so nothing can come of it but its own effect.
 
         What it does is then computed when somebody reads the document, or writes to it concurrently. A chain of
@@ -372,7 +372,7 @@ class Pending:
         ):
             return False
         if isinstance(state, Record):
-            if not state.is_undisputed or desk.open_of((self.namespace, self.key)):
+            if not state.is_undisputed or tx.open_of((self.namespace, self.key)):
                 return False
             if (state.leases or state.swept) and state.gone(time) is not None:
                 return False
