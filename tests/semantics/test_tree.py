@@ -128,10 +128,19 @@ def test_two_changes_of_one_item_are_asked_about() -> None:
 
 def test_a_question_about_an_item_is_settled_by_any_list() -> None:
     """A decision may be another list than the contenders'; one that dismisses keeps the base."""
-    for decision, expected in (([9, 2, 8], [9, 2, 8]), (None, [1, 2])):
+    for decision, expected in (
+        ([9, 2, 8], [9, 2, 8]),
+        ([1, 2, 3], [1, 2, 3]),
+        ([], []),
+        ([3, 5], [3, 5]),
+        (None, [1, 2]),
+    ):
         ws = edited({"n": [1, 2]}, {"n": [3, 2]}, {"n": [4, 2]})
         ws.dismiss(only(ws), by="judge") if decision is None else ws.resolve(only(ws), decision, by="judge")
         assert tree(ws) == {"n": expected} and ws.escalations() == []
+        other = workspace(Page)
+        other.import_(ws.export())
+        assert tree(other) == {"n": expected}
 
 
 def test_removals_of_items_agree() -> None:

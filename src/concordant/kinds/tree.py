@@ -420,10 +420,12 @@ class _Items(List):
             start, end = self._range(sequence, overlap)
             wanted = items if value is ABSENT else tuple([encode(item) for item in value])
             past = len(wanted) - (len(items) - end)
-            fits = past >= start and wanted[:start] == items[:start] and wanted[past:] == items[end:]
-            change.set(place, decide(sequence, change.stamp, overlap, wanted[start:past] if fits else items[start:end]))
-            if not fits:
-                self.edit(change, contest.field, contest.place, [decode(item) for item in items], value)
+            if past >= start and wanted[:start] == items[:start] and wanted[past:] == items[end:]:
+                wanted = wanted[start:past]
+            else:  # all of the list is put anew
+                visible = layout(sequence, sequence.analysed(self.rules, analyse), "", self.rules.unit)
+                overlap = overlap._replace(struck=tuple(sorted({*overlap.struck, *visible.numbers})))
+            change.set(place, decide(sequence, change.stamp, overlap, wanted))
         _mark_above(change, contest.place)
 
     def _range(self, sequence: Sequence, overlap: Overlap) -> tuple[int, int]:
