@@ -256,8 +256,8 @@ class Plan:
         """A put of an undeclared document: what was read (where nothing was: what is seen) and left out goes; what has
         replaced it meanwhile is an update beside its removal."""
         names = [p[0] for p in self.now.shown if p and p[0] not in kept and (read is None or p[0] in read)]
-        there = self.gone if read is None else self.at
-        gone = [n for n in names if any(e.value is not None for e in there((n,)))]
+        seen = [n for n in names if any(e.value is not None for e in self.gone((n,)))]
+        gone = seen if read is None else [n for n in names if self.at((n,))]
         for name in gone:
             self.replace((name,), None)
         if gone:

@@ -187,7 +187,7 @@ class Node(Scalar):
         shown = Scalar.read_several(self, look, field, path, public, register, _EMPTY if says is AS_STORED else says)
         if shown is not ABSENT or not self.is_open or not look.contests or look.contests[-1].place != path:
             return shown
-        return decode(look.contests[-1].options[0].value or b"null")
+        return next(decode(option.value) for option in look.contests[-1].options if option.value is not None)
 
     def _put(self, change: Change, field: Field, path: Path, value: Any, *, anew: bool) -> None:
         """Contributes a value.

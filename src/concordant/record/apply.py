@@ -221,10 +221,11 @@ def _remove_left_out(change: Change, write: Write) -> None:
 
 
 def _was_there(register: Register, write: Write) -> bool:
-    """Whether a value stands that the writer of a put had read, or what has replaced it, or (where it had read nothing)
-    one that it had seen."""
-    standing = (entry for entry in register if entry.value is not None)
-    return any(write.base is not None or write.seen(entry.stamp) for entry in standing)
+    """Whether there is what the writer of a put had read, or what has replaced it; where it had read nothing, a value
+    that it had seen."""
+    if write.base is not None:
+        return bool(register)
+    return any(entry.value is not None and write.seen(entry.stamp) for entry in register)
 
 
 def _close_parked(change: Change, write: Write) -> None:
