@@ -220,6 +220,20 @@ def test_n_concurrent_removals(field: str) -> None:
     grows_like_n_log_n(prepare)
 
 
+def test_n_concurrent_deletions_against_an_update() -> None:
+    """N agents delete a document that another has changed meanwhile."""
+
+    def prepare(count: int) -> Callable[[], Any]:
+        ws = workspace(Place)
+        ws.agent("p").write(*AT, {"s": "draft", "t": ["a"], "q": ["a"]})
+        began = ws.moment()
+        agents = [ws.agent(f"a{n}", began=began) for n in range(count)]
+        ws.agent("other", began=began).write(*AT, {"t": ["b"]})
+        return lambda: ([agent.delete(*AT) for agent in agents], ws.get(*AT), ws.escalations())
+
+    grows_like_n_log_n(prepare)
+
+
 @pytest.mark.parametrize("field", ["c", "s", "t"])
 def test_n_names_one_after_the_other(field: str) -> None:
     """A document that n names wrote in turn costs each of them the same."""

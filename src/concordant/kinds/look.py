@@ -28,7 +28,7 @@ class Option:
     def __init__(self, value: JSON | None, stamps: tuple[Stamp, ...], agents: tuple[str, ...] | None = None) -> None:
         self.value = value
         self.stamps = stamps
-        self.agents = agents if agents is not None else tuple(dict.fromkeys(stamp.agent for stamp in stamps))
+        self.agents = agents if agents is not None else tuple(dict.fromkeys([stamp.agent for stamp in stamps]))
         self.shown: Any = None
 
     def __eq__(self, other: object) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from concordant.causal import Entry, Register, Stamp, order_of
 from concordant.kinds.base import Contest, Field, Look, Option
 from concordant.tree import PARKED, Path, Tree, is_alive, leaf_at, leaves, place_leaf
-from concordant.tree.leaves import gathered
+from concordant.tree.leaves import gathered, kept_by
 from concordant.values import ABSENT, encode
 
 __all__ = ["node_is_shown", "standing_stamps"]
@@ -28,7 +28,7 @@ def node_is_shown(
     if not tombs:
         return True
     own: set[Stamp] = {entry.stamp for entry in register}
-    kept = {stamp for entry in register for _, leaf in entry.covered for stamp in standing_stamps(leaf)}
+    kept = {stamp for _, leaf in kept_by(register) for stamp in standing_stamps(leaf)}
     others = own | kept
     later = [s for p, leaf in leaves(cell) if p[0] != PARKED for s in standing_stamps(leaf) if s not in others]
     later += [s for entry in register if entry.value is not None for s in entry.stamps]
@@ -42,7 +42,7 @@ def node_is_shown(
         return look.on_delete == "update"
     quiet = Look(on_delete="update")
     before: Tree = {}
-    for below, leaf in gathered(part for entry in tombs for part in entry.covered):
+    for below, leaf in gathered(kept_by(tombs)):
         place_leaf(before, below, leaf)
     for below, leaf in leaves(cell):
         # What the update replaced was there too: it carries that value.
@@ -64,7 +64,7 @@ def node_is_shown(
             ABSENT if base is ABSENT else encode(base),
             (
                 Option(encode(shown), tuple(sorted(set(later), key=order_of))),
-                Option(None, tuple(sorted({s for t in tombs for s in t.stamps}, key=order_of))),
+                Option(None, tuple(sorted(dict.fromkeys([s for t in tombs for s in (*t.confirms, t.stamp)])))),
             ),
             field,
         )

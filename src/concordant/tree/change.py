@@ -23,6 +23,7 @@ from concordant.tree.leaves import (
     beside,
     gathered,
     is_alive,
+    kept_by,
     leaf_at,
     leaves,
 )
@@ -142,7 +143,11 @@ class Change:
         leaf = self.live(path)
         if not self.covering:
             return leaf
+        looked_at: set[int] = set()  # tuples of the tree, several of which may be one
         for _, entry, below in self._covering(path):
+            if id(entry.covered) in looked_at:
+                continue
+            looked_at.add(id(entry.covered))
             covered = dict(entry.covered).get(below)
             if covered is not None:
                 leaf = beside(leaf, covered)  # type: ignore[arg-type]
@@ -153,20 +158,24 @@ class Change:
         if not self.covering:
             self.after[path] = leaf
             return
-        for node, entry, below in list(self._covering(path)):
+        changed: dict[Path, dict[int, Entry]] = {}
+        without: set[int] = set()  # tuples of the tree, several of which may be one
+        for node, entry, below in self._covering(path):
+            if id(entry.covered) in without:
+                continue
             covered = dict(entry.covered)
             kept = covered.get(below)
             if kept is None:
+                without.add(id(entry.covered))
                 continue
             leaf, rest = parted(leaf, kept)  # type: ignore[arg-type]
             if rest is None:
                 del covered[below]
             else:
                 covered[below] = rest
-            register = tuple(
-                e._replace(covered=tuple(covered.items())) if e is entry else e for e in self._register(node)
-            )
-            self.after[node] = register
+            changed.setdefault(node, {})[id(entry)] = entry._replace(covered=tuple(covered.items()))
+        for node, new in changed.items():
+            self.after[node] = tuple(new.get(id(entry), entry) for entry in self._register(node))
         self.after[path] = leaf
 
     def register(self, path: Path) -> Register:
@@ -232,7 +241,7 @@ class Change:
         found: list[str | None] = list(node) if isinstance(node, dict) else []
         places = [*self.after]
         for at in range(depth + 1):
-            places += [(*path[:at], *below) for e in self._register((*path[:at], None)) for below, _ in e.covered]
+            places += [(*path[:at], *below) for below, _ in kept_by(self._register((*path[:at], None)))]
         found += [place[depth] for place in places if len(place) > depth and place[:depth] == path]
         return list(dict.fromkeys(name for name in found if name is not None))
 
@@ -243,7 +252,7 @@ class Change:
         node = (*path, None)
         entries = self._register(node)
         mine, kept = parted_by(entries, self.seen)
-        carried = gathered(c for e in mine if e.value is not None for c in e.covered)
+        carried = gathered(kept_by(e for e in mine if e.value is not None))
         if any(e.value is None for e in mine):
             gone = {id(e) for e in mine if e.value is not None}
             kept = tuple(e for e in entries if id(e) not in gone)
@@ -275,7 +284,7 @@ class Change:
                 if leaf_path != node:
                     self.after[leaf_path] = unseen_part(leaf, self.seen)
             readable = False
-        covered = gathered(item for tomb in tombs for item in tomb.covered)
+        covered = gathered(kept_by(tombs))
         kept = tuple(uncovered(entry, covered) for entry in kept)
         if readable:
             kept = (*kept, Entry(self.stamp, PRESENT, covered=covered))
@@ -291,20 +300,16 @@ class Change:
         node = (*path, None)
         entries = self._register(node)
         covered: dict[Path, Leaf] = {}
-        found = bool(existed) or any(e.value is None for e in entries)
-        for entry in entries:
-            if self.seen(entry.stamp):
-                found = True
-                for below, leaf in entry.covered:
-                    covered[below] = beside(covered.get(below), leaf)  # type: ignore[arg-type]
-        kept = [entry for entry in entries if not self.seen(entry.stamp)]
-        for entry in kept:
+        gone, kept = parted_by(entries, self.seen)
+        found = bool(existed) or bool(gone) or any(e.value is None for e in entries)
+        for below, leaf in kept_by(gone):
+            covered[below] = beside(covered.get(below), leaf)
+        for below, leaf in kept_by(kept):
             # What another deletion keeps, and this writer has seen as well, is deleted by both.
-            for below, leaf in entry.covered:
-                mine, _ = split_by(leaf, self.seen)  # type: ignore[arg-type]
-                if mine is not None:
-                    found = True
-                    covered[below] = beside(covered.get(below), mine)
+            mine, _ = split_by(leaf, self.seen)
+            if mine is not None:
+                found = True
+                covered[below] = beside(covered.get(below), mine)
         tree: Any = leaf_at(self.tree, path)
         paths = {p for p, _ in leaves(tree, path)} if isinstance(tree, dict) else set()
         paths |= {p for p in self.after if p[: len(path)] == path}
@@ -326,16 +331,17 @@ class Change:
         if not found:
             return False
         self.covering = True
-        confirms = tuple(s for e in entries if e.value is None and self.seen(e.stamp) for s in e.stamps)
-        tomb = Entry(self.stamp, None, None, oldest_of_each_agent(confirms), tuple(covered.items()))
-        self.after[node] = (*kept, tomb)
+        confirms = tuple(s for e in gone if e.value is None for s in e.stamps)
+        items: tuple[tuple[Path, object], ...] = tuple(covered.items())
+        items = next((e.covered for e in kept if e.covered == items), items)  # many who delete the same share one
+        self.after[node] = (*kept, Entry(self.stamp, None, None, oldest_of_each_agent(confirms), items))
         return True
 
     def restore(self, path: Path) -> None:
         """Settles a deletion in favour of what it deleted: that stands again, under this write."""
         self.covering = True
         node = (*path, None)
-        covered = gathered(c for e in self._register(node) for c in e.covered)
+        covered = gathered(kept_by(self._register(node)))
         self.after[node] = (Entry(self.stamp, PRESENT, covered=covered),)
 
     def _register(self, path: Path) -> Register:

@@ -109,6 +109,17 @@ def is_alive(tree: Any) -> bool:
     return False
 
 
+def kept_by(entries: Iterable[Entry]) -> Iterator[tuple[Path, Any]]:
+    """What deletions keep; what several share once."""
+    last: Any = ()
+    known: set[int] = set()
+    for covered in [entry[4] for entry in entries]:
+        if covered is not last and covered and id(covered) not in known:
+            known.add(id(covered))
+            last = covered
+            yield from covered
+
+
 def gathered(parts: Iterable[tuple[Path, Any]]) -> tuple[tuple[Path, Any], ...]:
     """Kept leaves, those at one path as one."""
     found: dict[Path, Leaf] = {}
@@ -124,7 +135,7 @@ def restored(tree: Tree) -> Tree:
     for path, leaf in leaves(tree):
         place_leaf(result, path, leaf)
         if path[-1] is None and isinstance(leaf, tuple):
-            covered += [((*path[:-1], *below), part) for entry in leaf for below, part in entry.covered]  # type: ignore[misc]
+            covered += [((*path[:-1], *below), part) for below, part in kept_by(leaf)]
     for path, leaf in covered:
         place_leaf(result, path, beside(leaf_at(result, path), leaf))
     return result
