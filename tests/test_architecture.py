@@ -67,11 +67,9 @@ OVER = {
     "src/concordant/sequence/diff.py:_match",
     "src/concordant/sequence/order.py:_zip",
     "src/concordant/sequence/order.py:in_order",
-    "src/concordant/sequence/pieces.py:only",
     "src/concordant/tooling/wording.py:merged",
     "src/concordant/tree/change.py:delete",
     "src/concordant/tree/change.py:enter",
-    "src/concordant/workspace/executions.py:replay",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from concordant.workspace import replicating
-from concordant.workspace.quarantine import Quarantine
+from concordant.workspace.frames import Quarantine
 
 from ..properties.fuzz import failure
 from ..properties.test_frames import forge

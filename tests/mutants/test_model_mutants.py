@@ -15,7 +15,7 @@ from concordant.kinds import policies, record
 from concordant.record import defaults
 from concordant.schema import declarations, equality, fidelity, incoming, keys, spelling
 from concordant.values import canonical
-from concordant.workspace import draft, writing
+from concordant.workspace import writing
 
 from ..schema import test_mends as mends, test_ordinary as ordinary, test_validators as validators
 
@@ -92,7 +92,7 @@ def edits_write_all_fields_of_records(patch: Patch) -> None:
 @mutant(ordinary.test_untouched_defaults_are_never_written_nor_contested)
 def edits_begin_with_defaults_of_their_own(patch: Patch) -> None:
     """A factory is asked twice, and what it gives is taken for a change."""
-    patch.setattr(draft, "_copied", lambda document, schema, base: schema.build(base))
+    patch.setattr(writing, "_copied", lambda document, schema, base: schema.build(base))
 
 
 @mutant(ordinary.test_edits_of_a_default_change_one_and_the_same, False, None)

@@ -302,13 +302,7 @@ class Sequence:
         since = min(stamp.n for stamp in stamps)  # mostly they are the newest: few are looked up
         pieces = self.pieces()
         gone = {run for run, s in self.strikes.items() if s.stamp.n >= since and s.stamp in stamps}
-        changed: list[tuple[int, int]] = []
-        for number, piece in enumerate(self):
-            if piece[0][2] >= since and piece[0] in stamps:
-                pieces[number] = piece._replace(live=False)
-            elif not piece[6] or gone.isdisjoint(piece[6]):
-                continue
-            changed.append((number, number + 1))
+        changed = _taken_out(pieces, stamps, since, gone)
         strikes = {run: strike for run, strike in self.strikes.items() if run not in gone} if gone else self.strikes
         part = Sequence(pieces, strikes, self.newest_root, None if self.overlapping else False)
         if self._layout is not None and not self.overlapping:
@@ -399,6 +393,23 @@ class _Authors:
 
     def are_unknown_to(self, seen: Seen) -> bool:
         return self.replicas == {seen.replica} and self.least > seen.upto and seen.origin not in self.origins
+
+
+def _taken_out(pieces: list[Piece], stamps: Set[Stamp], since: int, gone: Set[RunId]) -> list[tuple[int, int]]:
+    """Makes pieces that some writes made as if they never had been; returns where pieces are other than they were.
+
+    Args:
+        since: the least number of those writes.
+        gone: the strikes that go with them.
+    """
+    changed: list[tuple[int, int]] = []
+    for number, piece in enumerate(pieces):
+        if piece[0][2] >= since and piece[0] in stamps:
+            pieces[number] = piece._replace(live=False)
+        elif not piece[6] or gone.isdisjoint(piece[6]):
+            continue
+        changed.append((number, number + 1))
+    return changed
 
 
 def _overlapping(pieces: list[Piece], strikes: dict[RunId, Strike]) -> bool:

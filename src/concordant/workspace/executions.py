@@ -152,23 +152,30 @@ class Executions:
         if made.row.op[1] in self._later:
             self._replayed[ordinal] = _Replayed(_NOTHING, n)
             return Replay(made.began, _NOTHING, _NONE, made.parts, ())
-        diverged = self._diverging(ordinal)
-        before = diverged | made.void
+        diverging, kept = self._compared(made, values, self._diverging(ordinal) | made.void, parked)
+        self._replayed[ordinal] = _Replayed(diverging, n)
+        back = self._back(ordinal, made, diverging, kept, since) if diverging else ()
+        return Replay(made.began, diverging, kept, made.parts, back)
+
+    def _compared(
+        self, made: _Made, values: dict[str, Any] | None, before: Fields, parked: Collection[str]
+    ) -> tuple[Fields, frozenset[str]]:
+        """The fields that a put gives another value than the one it takes the place of, and those it leaves as they
+        are; ``before`` have diverged in any case."""
         old = made.values()
         if old is None or values is None:
-            diverging = _NOTHING if old is values and not before else _WHOLE
-            kept = _NONE
-        elif None in before:
-            diverging, kept = _WHOLE, _NONE
-        else:
-            names = {*old, *values, *parked}
-            changed = {n for n in names if n not in old or n not in values or not alike(old[n], values[n])}
-            changed |= {name for name in before if name is not None and (self._open or name in names)}
-            kept = frozenset(names - changed)
-            diverging = frozenset(changed)
-        self._replayed[ordinal] = _Replayed(diverging, n)
-        if not diverging:
-            return Replay(made.began, diverging, kept, made.parts, ())
+            return _NOTHING if old is values and not before else _WHOLE, _NONE
+        if None in before:
+            return _WHOLE, _NONE
+        names = {*old, *values, *parked}
+        changed = {n for n in names if n not in old or n not in values or not alike(old[n], values[n])}
+        changed |= {name for name in before if name is not None and (self._open or name in names)}
+        return frozenset(changed), frozenset(names - changed)
+
+    def _back(
+        self, ordinal: int, made: _Made, diverging: Fields, kept: frozenset[str], since: float
+    ) -> tuple[Part, ...]:
+        """The effects that a put which diverges takes back, newest first: of its earlier self, and of later puts."""
         own = [
             (part._replace(within=diverging) if kept else part).without(self._taken_back(ordinal, part) | made.void)
             for part in made.parts
@@ -182,7 +189,7 @@ class Executions:
             for part in other.parts
         ]
         back = [part for part in (*own, *later) if part.row.time >= since]
-        return Replay(made.began, diverging, kept, made.parts, tuple(sorted(back, key=lambda part: -part.row.n)))
+        return tuple(sorted(back, key=lambda part: -part.row.n))
 
     def take_back(self, ordinal: int) -> None:
         """The n-th put of the present execution was not committed."""

@@ -1,22 +1,30 @@
-"""Frames: documents on their way to another workspace, as bytes with a digest and, with a key, a MAC."""
+"""Frames: documents on their way to another workspace, as bytes with a digest and, with a key, a MAC; and those that
+were refused, with the reason."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
+import threading
+import time
 import zlib
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from concordant.causal import VersionVector
 from concordant.errors import CorruptFrameError
+from concordant.escalation import when
 from concordant.limits import MOST_FRAME
 from concordant.record import MOST_WRITES, CodecError, Record, dump_record, load_record
+from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import MOST, Marks
 from concordant.workspace.names import is_text
 
-__all__ = ["Frame", "opened", "pack", "seal", "unpack"]
+__all__ = ["Frame", "Quarantine", "Refused", "opened", "pack", "seal", "unpack"]
 
 _MAGIC = b"CCD3"
 _PLAIN = b"CCD2"
@@ -43,6 +51,43 @@ class Frame(NamedTuple):
     forgotten: VersionVector
     documents: list[tuple[tuple[str, ...], str, Record]]
     marks: Mapping[str, Marks] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A frame that ``import_`` refused: when, why, and its bytes."""
+
+    at: datetime
+    reason: str
+    frame: bytes
+
+
+class Quarantine:
+    """The newest refused frames, as many as there is room for.
+
+    Args:
+        most: how many frames.
+        room: how many bytes all of them may have together.
+    """
+
+    def __init__(self, most: int = 100, room: int = 16 * 1024 * 1024) -> None:
+        self._kept: deque[Refused] = deque()
+        self._most = most
+        self._room = room
+        self._lock = free_in_child(threading.Lock())
+
+    def put(self, frame: object, reason: str) -> None:
+        """Keeps a frame; of one that is too large, or no bytes at all, the reason alone."""
+        data = bytes(frame) if isinstance(frame, (bytes, bytearray)) and len(frame) <= self._room else b""
+        with self._lock:
+            self._kept.append(Refused(when(time.time()), reason, data))
+            while len(self._kept) > self._most or sum(len(kept.frame) for kept in self._kept) > self._room:
+                self._kept.popleft()
+
+    def frames(self) -> list[Refused]:
+        """What is kept, the newest last."""
+        with self._lock:
+            return list(self._kept)
 
 
 def pack(frame: Frame, key: bytes | None) -> bytes:

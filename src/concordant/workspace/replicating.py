@@ -8,28 +8,30 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from concordant.causal import VersionVector, source_of
+from concordant.causal import Stamp, VersionVector, seen_everything, source_of
 from concordant.errors import (
     ConcordantError,
     CorruptFrameError,
+    Fault,
+    InvalidWriteError,
     MisshapenError,
     StaleReplicaError,
     told,
 )
 from concordant.escalation import Event, when
-from concordant.record import MOST_WRITES, Record, check_record, join
+from concordant.record import MOST_WRITES, Record, Write, apply, check_record, join
 from concordant.record.join import joined_settings, joined_vector
 from concordant.record.leases import joined_leases
+from concordant.record.record import BEFORE
+from concordant.schema import Compiled
 from concordant.storage import Knowledge, Result, SideEffects, State, TransactionView
 from concordant.storage.knowledge import diverge
-from concordant.values import decode
-from concordant.workspace.adoption import adopt
+from concordant.values import Unstorable, check_numbers, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core, Namespace
-from concordant.workspace.frames import Frame, pack, unpack
+from concordant.workspace.frames import Frame, Quarantine, pack, unpack
 from concordant.workspace.inbox import transitions
 from concordant.workspace.names import check_name, is_text
-from concordant.workspace.quarantine import Quarantine
 from concordant.workspace.scope import Moment
 from concordant.workspace.states import current_view, expanded, version_of, view_at
 
@@ -128,7 +130,7 @@ class Replicating:
         _check_time(updated_at, "updated_at")
         updated = updated_at.timestamp() if updated_at is not None else self.core.storage.now()[1]
         created = created_at.timestamp() if created_at is not None else updated
-        return adopt(self.core, namespace, key, value, by, created, updated)
+        return _adopt(self.core, namespace, key, value, by, created, updated)
 
 
 def _check_time(time: Any, what: str) -> None:
@@ -278,3 +280,55 @@ def _join(core: Core, frame: Frame) -> int:
     core.storage.commit_all([(ns, name, joining(ns, name, record)) for ns, name, record in frame.documents])
     core.subscribers.deliver(events)
     return changed
+
+
+def _adopt(
+    core: Core, namespace: tuple[str, ...], key: str, value: Any, by: str, created: float, updated: float
+) -> int:
+    """Makes a document of what another store held, unless there is, or was, one; returns its version (0: none made).
+
+    An item that two workspaces adopt is one and the same write in both.
+
+    Raises:
+        InvalidWriteError: the value does not fit the namespace's model as it is.
+    """
+    schema = core.registry.writable(namespace, key)
+    body = _fitting(schema, namespace, key, value)
+    version = 0
+
+    def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
+        nonlocal version
+        if state is not None:
+            return None
+        record, stamp = Record(), Stamp(updated, BEFORE, int(updated * 1e6), by, "", "adopt")
+        write = Write(stamp, "write", decode(body), seen_everything)
+        changes = apply(record, write, schema.root).changes
+        record.commit(changes, stamp)
+        record.note_life(stamp, True)
+        record.created_at = created
+        version = n
+        commit = Commit((namespace, key), n, time, "adopt", by)
+        return record, commit.close(record, BEFORE, changes, 0, noted=False, body=body), None
+
+    core.storage.commit(namespace, key, update)
+    return version
+
+
+def _fitting(schema: Compiled, namespace: tuple[str, ...], key: str, value: Any) -> bytes:
+    if not isinstance(value, Mapping):
+        fault = Fault((), f"a {type(value).__name__} is no mapping", "Give a dict of fields", value)
+        raise InvalidWriteError(namespace, key, [fault])
+    try:
+        if not schema.declared:
+            return check_numbers(encode(dict(value)), value)
+        body, parked = schema.incoming(namespace, key, dict(value))
+    except Unstorable as error:
+        raise InvalidWriteError(namespace, key, [error.fault]) from error
+    except RuntimeError as error:
+        raise InvalidWriteError(namespace, key, [Fault((), f"it cannot be read ({error})", "Give a dict")]) from error
+    faults = [Fault(path, "the value is not of the field's type", "Repair it, or widen the type") for path in parked]
+    if not faults and schema.checked and not schema.fits(decode(body)):
+        faults = [Fault((), "the value breaks a constraint of the model", "Repair it, or relax the constraint")]
+    if faults:
+        raise InvalidWriteError(namespace, key, faults)
+    return body

@@ -373,6 +373,17 @@ class Scope:
             return self.began
         return min(self.began, mark.at)
 
+    def seen_before(self, document: Document, read: int) -> int:
+        """Up to which commit it was found before that it has seen all of a document; -1 if that is not known.
+
+        Args:
+            read: up to which commit it has read.
+        """
+        known = self.found_seen.get(document)
+        if known is None or known.read > read:
+            return -1
+        return known.upto if known.before is self.before and known.peers_upto == self.peers_upto else -1
+
     @property
     def overlaps(self) -> bool:
         """Whether another execution of the task goes on beside this one, as far as this process knows."""

@@ -6,6 +6,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,6 @@ from concordant.errors import InvalidTokenError
 from concordant.storage import Beginning, Instant, Storage
 from concordant.storage.forking import free_in_child
 from concordant.workspace.names import sound_name
-from concordant.workspace.reads import ReadMarks
 from concordant.workspace.scope import Document, Mark, Moment, Scope, Sight, TaskScope
 from concordant.workspace.showings import Audience, Showing, Showings
 from concordant.workspace.token import parse_tokens
@@ -52,6 +52,45 @@ def _check_moment(began: Any) -> None:
     if began is not None and not isinstance(began, Moment):
         mend = "Give workspace.moment(), or the token of a moment as seen="
         raise InvalidTokenError(began, f"a {type(began).__name__} is no moment", mend)
+
+
+_Reads: TypeAlias = dict[Document, tuple[float, "Mark | Scope"]]
+
+
+class ReadMarks:
+    """Reads made without framework and name, by document, in the present context.
+
+    They live in a ContextVar as immutable dicts (so a task's reads stay its own), expire, because server threads are
+    reused for strangers, and are bounded in number.
+    """
+
+    FEW = 32
+    MANY = 1024
+
+    def __init__(self, lifetime: float) -> None:
+        self.lifetime = lifetime
+        # Newest, newer and older reads: the small dict is copied at every read, the others seldom.
+        self._var: ContextVar[tuple[_Reads, _Reads, _Reads]] = ContextVar("concordant_reads", default=({}, {}, {}))
+
+    def get(self, document: Document) -> Mark | Scope | None:
+        """The last read of a document in this context, if it is still valid, or the scope that has continued it."""
+        for reads in self._var.get():
+            found = reads.get(document)
+            if found is not None:
+                return found[1] if time.monotonic() - found[0] <= self.lifetime else None
+        return None
+
+    def put(self, document: Document, read: Mark | Scope) -> None:
+        """Remembers a read."""
+        newest, newer, older = self._var.get()
+        entry = (time.monotonic(), read)
+        if len(newest) >= self.FEW:
+            if len(newer) >= self.MANY:
+                newer, older = newest, newer
+            else:
+                newer = {**newer, **newest}
+            newest = {}
+        self._var.set(({**newest, document: entry}, newer, older))
 
 
 class Scoping:

@@ -141,14 +141,7 @@ def sees_all(
     began, origin, peers = scope.began_at(mark), scope.origin, scope.peers
     if began is not None:
         at = max(at, began)
-    known = scope.found_seen.get(document)
-    if (
-        known is not None
-        and known.read <= read
-        and known.before is scope.before
-        and known.peers_upto == scope.peers_upto
-    ):
-        at = max(at, known.upto)
+    at = max(at, scope.seen_before(document, read))
     newest = -1
     for n, when, theirs in recent:
         if n <= at:

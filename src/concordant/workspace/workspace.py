@@ -23,9 +23,9 @@ from concordant.workspace.core import Core, Namespace
 from concordant.workspace.deciding import Deciding
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.executions import Retries
+from concordant.workspace.frames import Refused
 from concordant.workspace.maintaining import DELETED_KEPT, JOURNAL_KEPT, REMOVED_KEPT, Maintaining, Vacuumed
 from concordant.workspace.names import check_name
-from concordant.workspace.quarantine import Refused
 from concordant.workspace.reading import Reading
 from concordant.workspace.registry import Registry
 from concordant.workspace.replicating import Replicating

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
@@ -12,11 +13,10 @@ from concordant.schema import Compiled, untouched_left_out
 from concordant.values import Unstorable, alike, check_numbers, decode, encode
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
-from concordant.workspace.draft import Draft
 from concordant.workspace.executions import Retries
 from concordant.workspace.names import is_text
 from concordant.workspace.reading import Reading
-from concordant.workspace.scope import Mark, Scope, Sight
+from concordant.workspace.scope import Document as Place, Mark, Scope, Sight
 from concordant.workspace.states import version_of
 from concordant.workspace.transaction import Pending
 
@@ -83,6 +83,45 @@ def _puts(given: Any) -> list[Put]:
     if any(put is None for put in puts):
         raise ConcordantError(f"put_all takes (namespace, key, value) of each document, not {told(given)}")
     return [put for put in puts if put is not None]
+
+
+class Draft:
+    """An edit under way: the object in the user's hands, and what it was when it was read."""
+
+    __slots__ = ("base", "before", "key", "mark", "namespace", "object", "schema")
+
+    def __init__(self, document: Place, schema: Compiled, base: dict[str, Any], mark: Mark) -> None:
+        self.namespace, self.key = document
+        self.schema = schema
+        self.base = base
+        self.mark = mark
+        if schema.declared:
+            # Of a copy: a model shares what it does not look into, and that is changed in place.
+            self.object: Any = schema.build(decode(encode(base)))
+            self.before: Any = schema.build(base) if schema.steady else _copied(self.object, schema, base)
+        else:
+            self.object = decode(encode(base))
+            self.before = base
+
+    def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The fields of the model that may have changed: (before, after), as they would be written."""
+        before = self.schema.values_of(self.before, self.before)
+        after = self.schema.values_of(self.object, self.before)
+        names = [name for name in after if name not in before or not _is_same(before[name], after[name])]
+        return {name: before[name] for name in names if name in before}, {name: after[name] for name in names}
+
+
+def _copied(document: Any, schema: Compiled, base: dict[str, Any]) -> Any:
+    """What an edit begins with, defaults that were made for it included."""
+    try:
+        return deepcopy(document)
+    except Exception:  # something in it, such as a lock, cannot be copied
+        return schema.build(base)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values are surely the same; values that hold others are looked at more closely elsewhere."""
+    return one is other or (type(one) is type(other) and isinstance(one, (str, int, float)) and one == other)
 
 
 class Writing:
