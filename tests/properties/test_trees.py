@@ -42,6 +42,7 @@ class Model:
     """All writes that a replica knows, by place."""
 
     known: dict[Path, dict[int, Wrote]] = field(default_factory=dict)
+    anew: bool = False  # an edit of a document without a model says all that is to be there
 
     def all(self) -> frozenset[int]:
         return frozenset(number for wrote in self.known.values() for number in wrote)
@@ -94,7 +95,7 @@ class Model:
             if name in base:
                 self.edit((*path, name), base[name], item, number, seen)
             else:
-                self.put((*path, name), item, False, number, seen)
+                self.put((*path, name), item, self.anew, number, seen)
         for name in base.keys() - value.keys():
             self.say((*path, name), GONE, number, seen)
 
@@ -165,7 +166,7 @@ class World:
         self.sides: list[Side] = []
         for name in ("one", "two"):
             options: Any = {"schemas": {AT[0]: Page}} if declared else {"undeclared": "tree"}
-            workspace, model = Workspace(replica=name, **options), Model()
+            workspace, model = Workspace(replica=name, **options), Model(anew=not declared)
             self.sides += [Side(workspace, model, workspace.agent(f"{name}{n}")) for n in range(3)]
 
     def next(self) -> int:

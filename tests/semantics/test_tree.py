@@ -194,6 +194,20 @@ def test_a_question_of_type_can_be_dismissed() -> None:
     assert tree(ws) == {"at": {"a": 1, "b": {"c": 1}}} and ws.escalations() == []
 
 
+def test_a_decided_dict_is_what_is_agreed() -> None:
+    """Who joins later, having seen nothing of the decision, finds what was decided shown, with all that is in it."""
+    ws = workspace(Page)
+    ws.agent("base").write(*AT, {"x": {"at": {"old": 1}}})
+    began = ws.moment()
+    for name, value in (("ada", 2), ("bob", {"new": {"a": 1}})):
+        ws.agent(name, began=began).write(*AT, {"x": {"at": value}})
+    ws.resolve(only(ws), {"chosen": {"b": [1]}}, by="judge")
+    ws.agent("eve", began=began).write(*AT, {"x": {"at": 3}})
+    assert only(ws).base == {"chosen": {"b": [1]}} and tree(ws) == {"at": {"chosen": {"b": [1]}}}
+    ws.dismiss(only(ws), by="judge")
+    assert tree(ws) == {"at": {"chosen": {"b": [1]}}} and ws.escalations() == []
+
+
 def test_a_question_keeps_its_id_while_types_come_and_go() -> None:
     """A dict that joins two contested values makes the question grow; it is the same one."""
     ws = workspace(Page)

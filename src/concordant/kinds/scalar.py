@@ -27,7 +27,7 @@ class Says:
         """The value; ``ABSENT`` if the entry is a deletion."""
         return ABSENT if text is None else decode(text)
 
-    def agreed(self, base: Agreed | None) -> JSON | object:
+    def agreed(self, base: Agreed | None, register: Register) -> JSON | object:
         """The JSON of what stood before a disagreement; ``ABSENT`` if nothing did."""
         return ABSENT if base is None or base.value is None else base.value
 
@@ -121,7 +121,7 @@ class Scalar(Kind):
             look.settled.append((public, self.policy_name()))
             return says.value(winner[0].value)
         reason = "delete" if len(values) < len(groups) else says.reason(values)
-        base, digest = says.agreed(weighed.base), weighed.digest if says.is_told(values) else None
+        base, digest = says.agreed(weighed.base, register), weighed.digest if says.is_told(values) else None
         options = says.options(weighed)
         look.contests.append(Contest(public, path, reason, anchor_of(weighed.base), base, options, field, digest))
         if len(values) == 1:

@@ -258,10 +258,12 @@ class _Contents(Says):
             return self.items
         return ABSENT if text is None else decode(text)
 
-    def agreed(self, base: Agreed | None) -> JSON | object:
+    def agreed(self, base: Agreed | None, register: Register) -> JSON | object:
         if base is None or base.value not in (DICT, LIST):
-            return Says.agreed(self, base)
-        upto = base[:3]
+            return Says.agreed(self, base, register)
+        # What was decided counts as agreed, with what the decision put there.
+        decided = [e.stamp for e in register if e.base == base and e.value == base.value and e.stamp.act in _DECISIONS]
+        upto = max([base[:3], *map(order_of, decided)])
         cells = {slot: as_seen(cell, lambda stamp: order_of(stamp) <= upto) for slot, cell in self.cells.items()}
         past = _Contents(self.tree, cells, *_read_contents(Look("update"), (), (), cells, self.tree, (base.value,)))
         return encode(past.value(base.value))
@@ -280,6 +282,9 @@ class _Contents(Says):
             return group.as_option()
         stamps = tuple(sorted([entry.stamp for entry in group], key=order_of))  # who changed something in it
         return Option(encode(self.value(group[0].value)), stamps)
+
+
+_DECISIONS = ("resolve", "dismiss")
 
 
 class _Empty(Says):
