@@ -232,6 +232,30 @@ def test_ten_megabytes_make_no_heavy_page() -> None:
     assert answer.status_code == 413
 
 
+def test_many_long_sides_make_no_heavy_page() -> None:
+    """Fifty questions of twenty long sides each: a row shows the beginning of some."""
+    ws = Workspace()
+    for agent in [ws.agent(f"agent{n}") for n in range(20)]:
+        agent.write(NS, "many", {f"field{n}": f"{agent.name} says word after word. " * 1_000 for n in range(50)})
+    browser = Browser(ws)
+    browser.get("/")
+    assert "of 50" in browser.text and len(browser.html) < 1_000_000, len(browser.html)
+    browser.get(f"/question/{ws.escalations()[0].id}")
+    assert len(browser.html) < 1_000_000, len(browser.html)
+
+
+def test_what_is_nested_too_deeply_is_told(ws: Workspace, browser: Browser, question_of: Any) -> None:
+    """A message, and nothing was decided."""
+    free = Workspace()
+    for agent in [free.agent(name) for name in ("ada", "bob")]:
+        agent.write(NS, "free", {"field": {"by": agent.name}})
+    browser = Browser(free)
+    [question] = free.escalations()
+    browser.get(f"/question/{question.id}")
+    browser.post(f"/question/{question.id}", action="edit", v="[" * 200_000)
+    assert browser.status == 422 and "This is not JSON" in browser.text
+
+
 def test_a_spreadsheet_runs_nothing() -> None:
     """Names that begin like a formula are quoted in CSV."""
     ws = Workspace()

@@ -6,11 +6,13 @@ import csv
 import io
 from collections.abc import Callable
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel
 
-from concordant import Workspace
+from concordant import Scalar, Workspace
 from tests.desk.conftest import NOTES, NS, PLACE, Browser, Plan, Size, disagree
 
 Questions = Callable[[str], Any]
@@ -207,6 +209,32 @@ def test_the_models_own_messages_are_told_beside_the_input(
     assert browser.status == 422 and said in browser.text
     assert f'aria-describedby="{beside}-wrong"' in browser.html
     assert question_of(field).state == "open"
+
+
+class Older(BaseModel):
+    status: Annotated[str | None, Scalar()] = None
+    rank: Annotated[str | None, Scalar()] = None
+
+
+class Newer(BaseModel):
+    status: Annotated[int | None, Scalar()] = None
+    rank: Annotated[str | None, Scalar()] = None
+
+
+def test_a_side_that_does_not_fit_the_model_any_more(tmp_path: Path) -> None:
+    """What the model of today does not take is told on the question's page, and can be typed anew."""
+    url = f"sqlite:///{tmp_path}/old.db"
+    with Workspace(url, schemas={NS: Older}) as ws:
+        for agent in [ws.agent(name) for name in ("ada", "bob")]:
+            agent.write(NS, "old", {"status": agent.name})
+    with Workspace(url, schemas={NS: Newer}) as ws:
+        browser, question = Browser(ws), ws.escalations()[0]
+        address = f"/question/{question.id}"
+        browser.get(address)
+        browser.post(address, action="take-1")
+        assert browser.status == 422 and "It does not fit" in browser.text and "Edit and take" in browser.text
+        browser.post(address, action="edit", v="7")
+        assert ws.get(NS, "old").value["status"] == 7  # type: ignore[union-attr]
 
 
 def test_a_free_value_is_typed_as_json() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from concordant.cli.handles import ID, found, is_pinned
 from concordant.cli.showing import console, say_question
 from concordant.cli.stores import AS_JSON, BY, BY_DEFAULT, SCHEMAS, STORE, opened, say, say_json
-from concordant.desk.wording import place, told_path, told_value
+from concordant.desk.wording import parsed, place, told_path, told_value
 from concordant.errors import ConcordantError, told
 from concordant.escalation import DELETED, Escalation
 from concordant.workspace import Receipt
@@ -84,7 +83,7 @@ def _chosen(question: Escalation, take: str | None, value: str | None, text: str
         return text
     if value is not None:
         try:
-            return json.loads(value)
+            return parsed(value)
         except ValueError as error:
             raise ConcordantError(f"--value {told(value)} is no JSON ({error}); for a text use --text") from error
     if question.suggestion is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ from concordant.cli.inbox import NAMESPACE
 from concordant.cli.showing import console, say_change, shown, stamped, table
 from concordant.cli.stores import AS_JSON, BY, BY_DEFAULT, SCHEMAS, STORE, opened, say, say_json
 from concordant.desk.differences import changes
-from concordant.desk.wording import place, placed, prefix, told_path, told_value
+from concordant.desk.wording import parsed, place, placed, prefix, told_path, told_value
 from concordant.errors import ConcordantError, told
 from concordant.values import ABSENT, portable
 from concordant.workspace import Document, HistoryEntry, Workspace
@@ -177,7 +176,7 @@ def _value_at(workspace: Workspace, document: str, at: int | None) -> dict[str, 
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
+        return parsed(text)
     except ValueError as error:
         raise typer.BadParameter(f"the value is no JSON: {error}") from error
 

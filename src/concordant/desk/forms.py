@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 
+from concordant.desk.wording import parsed
 from concordant.values import ABSENT, portable
 
 __all__ = ["Control", "Form", "annotation_at", "form_of"]
@@ -29,6 +30,8 @@ class Control:
             line), ``json`` or ``group`` (of ``parts``).
         value: what it shows, as text.
         options: of a choice, (what is sent, what is shown).
+        original: the value that it was made for (``ABSENT``: none), and what it showed of that ``untouched``: who
+            leaves it so means that value, whatever an input cannot show.
         errors: what is wrong with what was typed.
     """
 
@@ -38,6 +41,8 @@ class Control:
     schema: Mapping[str, Any]
     value: str = ""
     nullable: bool = False
+    original: Any = ABSENT
+    untouched: str = ""
     options: Sequence[tuple[str, str]] = ()
     parts: Sequence[Control] = ()
     errors: list[str] = with_(default_factory=list)
@@ -63,7 +68,7 @@ class Form:
         if annotation is not ABSENT and not plain:
             try:
                 self._adapter = TypeAdapter(annotation)
-                self._schema = self._adapter.json_schema()
+                self._schema = self._adapter.json_schema(by_alias=False)
             except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError, TypeError):
                 self._adapter = None
         self._definitions = self._schema.get("$defs", {})
@@ -89,7 +94,7 @@ class Form:
             return ABSENT
         if self._adapter is not None:
             try:
-                self._adapter.validate_json(json.dumps(value))
+                self._adapter.validate_json(json.dumps(value), by_name=True)
             except ValidationError as error:
                 _note(control, error)
                 return ABSENT
@@ -117,23 +122,31 @@ class Form:
         title = label
         schema, nullable = self._resolved(schema)
         sort, options = _sort(schema, value, deep)
-        control = Control(name, title, sort, schema, "", nullable, options)
+        control = Control(name, title, sort, schema, "", nullable, value, "", options)
         if sort == "group":
             given = value if isinstance(value, dict) else {}
             control.parts = [
                 self._control(f"{name}.{key}", key, part, given.get(key, part.get("default", ABSENT)), deep - 1)
                 for key, part in schema["properties"].items()
             ]
+            if nullable:
+                control.parts = [_presence(name, given=isinstance(value, dict) or value is ABSENT), *control.parts]
             return control
         if sort == "choice" and nullable:
             control.options = [(NONE, "(none)"), *options]
-        control.value = _shown(sort, value)
+        control.value = control.untouched = _shown(sort, value)
         return control
 
     def _read(self, control: Control) -> Any:
         if control.sort == "group":
-            return {part.label: self._read(part) for part in control.parts}
+            if control.nullable and control.parts[0].value == "false":
+                return None
+            given = control.original if isinstance(control.original, dict) else {}
+            parts = control.parts[1:] if control.nullable else control.parts
+            return {**portable(given), **{part.label: self._read(part) for part in parts}}
         text = control.value
+        if control.original is not ABSENT and _as_it_is(text) == _as_it_is(control.untouched):
+            return portable(control.original)
         if control.nullable and text == NONE:
             return None
         try:
@@ -142,6 +155,13 @@ class Form:
             wanted = {"number": "a number", "choice": "one of the choices"}.get(control.sort, "JSON")
             control.errors.append(f"This is not {wanted}.")
             return None
+
+
+def _presence(name: str, *, given: bool) -> Control:
+    """The choice whether a group is given at all."""
+    options = (("true", "the fields below"), ("false", "(none)"))
+    value = "true" if given else "false"
+    return Control(f"{name}!", "Value", "choice", {}, value, False, value == "true", value, options)
 
 
 def _sort(schema: Mapping[str, Any], value: Any, deep: int) -> tuple[str, Sequence[tuple[str, str]]]:
@@ -199,7 +219,7 @@ def _items(text: str) -> Any:
 
 
 def _number(text: str) -> Any:
-    value = json.loads(text)
+    value = parsed(text)
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise ValueError
     return value
@@ -207,8 +227,8 @@ def _number(text: str) -> Any:
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
     "lines": _items,
-    "json": json.loads,
-    "choice": json.loads,
+    "json": parsed,
+    "choice": parsed,
     "number": _number,
 }
 

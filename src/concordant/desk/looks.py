@@ -128,18 +128,23 @@ def _json(value: Any) -> str:
     return short if len(short) <= 80 else json.dumps(portable(value), ensure_ascii=False, indent=2)
 
 
-def sides(question: Escalation) -> tuple[Side, list[Side]]:
-    """The base of a question, and its contenders with what each changed."""
+def sides(question: Escalation, most: int = MOST) -> tuple[Side, list[Side]]:
+    """The base of a question, and its contenders with what each changed.
+
+    Args:
+        most: how many characters of each are shown, if there are few.
+    """
+    most = min(most, max(4 * most // max(len(question.contenders), 1), 500))
     base = question.base if question.has_base else ABSENT
-    first = Side(0, (), None, "", text(base))
-    return first, [_side(number, base, one) for number, one in enumerate(question.contenders, 1)]
+    first = Side(0, (), None, "", text(base, most))
+    return first, [_side(number, base, one, most) for number, one in enumerate(question.contenders, 1)]
 
 
-def _side(number: int, base: Any, contender: Contender) -> Side:
+def _side(number: int, base: Any, contender: Contender, most: int) -> Side:
     value = contender.value
-    side = Side(number, contender.agents, contender.at, contender.origin, text(value), deletes=value is DELETED)
+    side = Side(number, contender.agents, contender.at, contender.origin, text(value, most), deletes=value is DELETED)
     if isinstance(base, str) and isinstance(value, str):
-        parts = seen(words(base[:MOST], value[:MOST]))
+        parts = seen(words(base[:most], value[:most]))
         side.parts = parts if any(part.sort == "same" and part.text.strip() for part in parts) else ()
     elif isinstance(base, dict) and isinstance(value, dict):
         side.changed = [*changes(base, value)][:ITEMS]

@@ -16,7 +16,7 @@ from concordant.desk.choosing import AGES, Filter, Plan, apply, planned
 from concordant.desk.differences import words
 from concordant.desk.forms import Control, Form, form_of
 from concordant.desk.visit import Visit, status_of
-from concordant.desk.wording import place, placed, prefix
+from concordant.desk.wording import parsed, place, placed, prefix
 from concordant.errors import ConcordantError, InvalidWriteError, StaleDecisionError, UnknownEscalationError
 from concordant.escalation import DELETED, Escalation
 from concordant.values import ABSENT
@@ -27,6 +27,8 @@ __all__ = ["PAGES"]
 OPEN = ("open", "claimed")
 PAGE = 50
 COLOURS = 8
+IN_A_ROW = 400
+"""How many characters of a side the inbox shows."""
 EDITABLE = 200_000
 """How many characters of a value can be edited in a browser."""
 REASONS = ("scalar", "text", "delete", "type", "schema", "invalid")
@@ -41,7 +43,7 @@ def inbox(visit: Visit) -> Response:
     narrowed = _filter(visit.get)
     found = narrowed.listed(visit.workspace)
     start = min(visit.number("from", 0) or 0, max(len(found) - 1, 0) // PAGE * PAGE)
-    shown = [(question, looks.sides(question)[1]) for question in found[start : start + PAGE]]
+    shown = [(question, looks.sides(question, IN_A_ROW)[1]) for question in found[start : start + PAGE]]
     agents = sorted({agent for question in found for one in question.contenders for agent in one.agents})
     claimers = sorted({question.by for question in found if question.state == "claimed" and question.by})
     asked = {name: visit.get(name) for name in ("namespace", "reason", "agent", "age", "claimed")}
@@ -208,6 +210,12 @@ def decide(visit: Visit) -> Response:
         if found.state not in OPEN or found.version != visit.post("version"):
             raise StaleDecisionError(found, found)
         return _decided(visit, found, action, typed, value)
+    except InvalidWriteError as error:
+        faults = [f"{fault.problem}. {fault.mend}." for fault in error.faults]
+        if action != "edit" or typed is None:
+            return _question_page(visit, found, 422, notice=" ".join(["It does not fit:", *faults]), typed=typed)
+        typed.errors += faults
+        return _question_page(visit, found, 422, notice="What you typed does not fit.", typed=typed)
     except StaleDecisionError as error:
         current = visit.workspace.escalation(found.id) or found
         changed = "Another side came while you looked." if current.state in OPEN else ""
@@ -227,11 +235,7 @@ def _decided(visit: Visit, found: Escalation, action: str, typed: Control | None
     elif action == "edit":
         if value is ABSENT or typed is None:
             return _question_page(visit, found, 422, notice="What you typed does not fit.", typed=typed)
-        try:
-            workspace.resolve(found, value, by=by)
-        except InvalidWriteError as error:
-            typed.errors += [f"{fault.problem}. {fault.mend}" for fault in error.faults]
-            return _question_page(visit, found, 422, notice="What you typed does not fit.", typed=typed)
+        workspace.resolve(found, value, by=by)
     else:
         workspace.resolve(found, _side(found, action), by=by)
     return visit.redirect("", done=found.id)
@@ -427,7 +431,7 @@ def override(visit: Visit) -> Response:
     """Takes another side than a policy did, as one who has seen what the page showed."""
     namespace, key = placed(visit.post("doc"))
     try:
-        path = json.loads(visit.post("path"))
+        path = parsed(visit.post("path"))
         number = int(visit.post("side"))
         given = visit.workspace.blame(namespace, key)[tuple(path)][number].value
     except (ValueError, TypeError, LookupError) as error:

@@ -11,7 +11,7 @@ from concordant.errors import ConcordantError
 from concordant.escalation import DELETED
 from concordant.values import ABSENT, portable
 
-__all__ = ["age", "place", "placed", "prefix", "told_path", "told_value"]
+__all__ = ["age", "parsed", "place", "placed", "prefix", "told_path", "told_value"]
 
 
 def place(namespace: tuple[str, ...], key: str) -> str:
@@ -67,6 +67,18 @@ def told_value(value: Any, most: int | None = None) -> str:
     if most is not None and len(text) > most:
         return f"{text[:most]}… ({len(text) - most:,} more characters)"
     return text
+
+
+def parsed(text: str) -> Any:
+    """Reads JSON.
+
+    Raises:
+        ValueError: it is none, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def age(at: datetime, now: datetime | None = None) -> str:
