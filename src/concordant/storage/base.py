@@ -319,7 +319,10 @@ def version_of(state: State | None) -> int:
     """Gives the number of the last commit to a document; 0 if there is none."""
     if state is None:
         return 0
-    return state.version if isinstance(state, Record) else row_of(state).n
+    if isinstance(state, Record):
+        return state.version
+    _, _, n, *_ = state
+    return n  # type: ignore[no-any-return]
 
 
 class SideEffects(NamedTuple):

@@ -16,7 +16,7 @@ from concordant.kinds import Field
 from concordant.record import Record, View, Write, apply, journalled
 from concordant.record.leases import KEEP, after_sequel
 from concordant.schema import Compiled
-from concordant.storage.base import Deferred, Row, State, row_of
+from concordant.storage.base import Compact, Deferred, State, row_of
 from concordant.tree import PARKED, leaves, place_leaf
 from concordant.values import ABSENT, alike, decode
 
@@ -30,7 +30,7 @@ class _Waiting:
     """What waits in a record.
 
     Attributes:
-        rows: the journal rows of the writes; of a document's first write the row is all there is.
+        rows: the journal rows of the writes, as plain tuples; of a document's first write the row is all there is.
         foreseen: how many of them the record's ``cache`` takes into account.
         root: how the document's fields merge.
         replica: the store's name in dots.
@@ -38,7 +38,7 @@ class _Waiting:
 
     __slots__ = ("foreseen", "replica", "root", "rows")
 
-    def __init__(self, rows: list[Row], root: Field, replica: str) -> None:
+    def __init__(self, rows: list[Compact], root: Field, replica: str) -> None:
         self.rows = rows
         self.foreseen = 0
         self.root = root
@@ -82,7 +82,7 @@ class LazyRecord(Record):
 
     @property
     def is_undisputed(self) -> bool:
-        return not (self.alien or _raw(self, "suspects") or PARKED in _raw(self, "tree"))
+        return not (self.alien or _SUSPECTS(self) or PARKED in _TREE(self))
 
     def copy(self) -> LazyRecord:
         twin, waiting = LazyRecord(), self.later
@@ -97,6 +97,7 @@ class LazyRecord(Record):
 
 _COPIED = [name for name in Record.__slots__ if name not in ("cache", "later", "memory", "tree")]
 _CACHE = Record.__dict__["cache"]
+_TREE, _SUSPECTS = Record.__dict__["tree"].__get__, Record.__dict__["suspects"].__get__
 
 
 def _raw(record: Record, name: str) -> Any:
@@ -107,33 +108,41 @@ def _set(record: Record, name: str, value: Any) -> None:
     Record.__dict__[name].__set__(record, value)
 
 
-def put_off(state: State | None, row: Row, write: Deferred, replica: str) -> LazyRecord:
+def put_off(state: State | None, row: Compact, write: Deferred, replica: str) -> LazyRecord:
     """Lets a write wait.
 
     Args:
         state: of the document, which changes; ``None``: this is its first write.
         row: of the journal.
     """
-    record: Any = state if isinstance(state, Record) else Record()
-    if record.__class__ is Record:
-        record.later = _Waiting([], write.schema.root, replica)
-        record.__class__ = LazyRecord
-    if not isinstance(state, Record):
-        first = row if state is None else row_of(state)
-        record.created_at = first.time
-        record.note_life(first.stamp(replica), True)
-        if state is not None:
-            _wait(record, first)
+    _, _, n, time, _, origin, *_ = row
+    if type(state) is LazyRecord:
+        record: Any = state
+        record.later.rows.append(row)
+    else:
+        record = _begun(state, row, write, replica)
+    record.note_commit(n, time, origin)
+    record.version, record.updated_at = n, time
     if record.leases or (write.ttl is not None and write.ttl is not KEEP):
-        record.leases = after_sequel(record.leases, record.created_at, row.stamp(replica), write.ttl)
-    _wait(record, row)
+        record.leases = after_sequel(record.leases, record.created_at, row_of(row).stamp(replica), write.ttl)
     return record  # type: ignore[no-any-return]
 
 
-def _wait(record: LazyRecord, row: Row) -> None:
-    record.later.rows.append(row)
-    record.note_commit(row.n, row.time, row.origin)
-    record.version, record.updated_at = row.n, row.time
+def _begun(state: State | None, row: Compact, write: Deferred, replica: str) -> LazyRecord:
+    """The record of a document in which a write is the first to wait; of its only write that waits too."""
+    record: Any = state
+    rows = [row]
+    if not isinstance(state, Record):
+        record = Record()
+        first = row_of(row if state is None else state)
+        record.note_life(first.stamp(replica), True)
+        record.created_at = first.time
+        if state is not None:
+            rows.insert(0, state)
+            record.note_commit(first.n, first.time, first.origin)
+    record.later = _Waiting(rows, write.schema.root, replica)
+    record.__class__ = LazyRecord
+    return record  # type: ignore[no-any-return]
 
 
 def settled(record: LazyRecord) -> Record:
@@ -141,7 +150,7 @@ def settled(record: LazyRecord) -> Record:
     waiting: _Waiting = record.later
     record.__class__ = Record  # type: ignore[assignment]
     record.later = None
-    for row in waiting.rows:
+    for row in map(row_of, waiting.rows):
         stamp, put_off, given = row.stamp(waiting.replica), row.changes, decode(row.body or b"{}")
         if isinstance(put_off, Deferred):
             mark = put_off.mark
@@ -163,7 +172,7 @@ def _foreseen(record: LazyRecord) -> View | None:
     waiting: _Waiting = record.later
     known: View | None = _CACHE.__get__(record)
     if known is None:
-        first = waiting.rows[0]
+        first = row_of(waiting.rows[0])
         if _raw(record, "tree") or isinstance(first.changes, Deferred):
             return None
         known, done = View(first.body), 1
@@ -173,7 +182,7 @@ def _foreseen(record: LazyRecord) -> View | None:
         if known.body is None or known.contests or known.settled or record.leases or len(_raw(record, "vector")) > 1:
             return None
         body: Any = known.body
-        for row in waiting.rows[done:]:
+        for row in map(row_of, waiting.rows[done:]):
             after = _after(row.changes, body, row.body or b"{}")
             if after is None:
                 return None

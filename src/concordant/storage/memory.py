@@ -275,7 +275,6 @@ class MemoryStorage:
                     self._advance(n, now)
                 return
             if isinstance(after, Deferred):
-                row = Row(*row)
                 after = put_off(state, row, after, self.replica)
             if after is not state or self.graves or row[_ACT] in _ENDING:
                 self._put(namespace, key, after)

@@ -14,7 +14,6 @@ from concordant.record.leases import KEEP, Leases, after_sequel, after_write, re
 from concordant.record.record import RECENT
 from concordant.schema import Compiled
 from concordant.storage import Deferred, Result, SideEffects, State, Storage, TransactionView
-from concordant.storage.base import row_of
 from concordant.tree import LeafChange, Path
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.commit import Commit
@@ -401,5 +400,5 @@ def _commits_of(state: State | None) -> Sequence[tuple[int, float, str]]:
         return ()
     if isinstance(state, Record):
         return state.recent
-    row = row_of(state)
-    return ((row.n, row.time, row.origin),)
+    _, _, n, time, _, origin, *_ = state
+    return ((n, time, origin),)
