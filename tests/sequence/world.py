@@ -57,6 +57,7 @@ CJK = [
     "第2章",
 ]
 KINDS = {"prose": PROSE, "markdown": MARKDOWN, "code": CODE, "cjk": CJK, "all": [*PROSE, *MARKDOWN, *CODE, *CJK]}
+MARK = re.compile(r"^\s*(?:[-*+>#]+\s+)*\d+\.(?:\s+|$)")
 WORDS = ["and", "x", "1.30", "2026-06-01", "not", "Nine.", "(ten)", "a@b.org"]
 GAPS = [" ", "\n", "\n\n", "  ", "\n  ", " \n"]
 
@@ -187,30 +188,30 @@ class World:
             separator=self.separator,
         )
         if unseen and self.separator == "\n":
-            left = "\n".join([*self.contended(replica.sequence), self.shown(replica.sequence)])
+            left = f"{self.sides(replica.sequence)}\n{self.shown(replica.sequence)}"
             gone = {unit for unit in unseen if unit not in left}
             assert not gone, ("no side is removed by a writer who had not seen it", gone, base, new)
         if before == base:
             after = self.shown(replica.sequence.only(lambda other: other == stamp or sees(other)))
             assert after == new, ("its writer is shown what it left", base, new, after)
 
-    def contended(self, sequence: Sequence, unseen: Callable[[Stamp], bool] | None = None) -> set[str]:
-        """The units of the sides of all that is open.
+    def sides(self, sequence: Sequence) -> str:
+        """All sides of all that is open."""
+        overlaps = sequence.analysed(self.rules, analyse).overlaps
+        texts = [text_of(side.shown, self.separator, self.rules.unit) for overlap in overlaps for side in overlap.sides]
+        return "\n".join(texts)
 
-        Args:
-            unseen: of these writes only what they put there.
-        """
-        found: set[str] = set()
-        for overlap in sequence.analysed(self.rules, analyse).overlaps:
-            for side in overlap.sides:
-                pieces = [
-                    piece
-                    for piece in side.shown
-                    if unseen is None or (run_of(piece) in overlap.strikes and unseen(piece.stamp))
-                ]
-                text = text_of(pieces, self.separator, self.rules.unit)
-                found |= {unit.strip() for unit in self.units_of(text)}
-        return found
+    def contended(self, sequence: Sequence, unseen: Callable[[Stamp], bool]) -> set[str]:
+        """The units that some writes put into sides of what is open."""
+        overlaps = sequence.analysed(self.rules, analyse).overlaps
+        pieces = (
+            piece
+            for overlap in overlaps
+            for side in overlap.sides
+            for piece in side.shown
+            if run_of(piece) in overlap.strikes and unseen(piece.stamp)
+        )
+        return {unit.strip() for piece in pieces for unit in self.units_of(str(piece.content))}
 
     def append(self, replica: Replica, writer: str, content: Any) -> None:
         stamp = self.stamp(replica, writer)
@@ -285,8 +286,11 @@ class World:
             self.known |= self.units_of(text)
 
     def units_of(self, text: str) -> set[str]:
-        """The units that say something, indentation of lines included."""
+        """The units that say something, indentation of lines included; without the number of an item, which is a unit
+        of its own where it does not begin a line."""
         found = {text[start:end] for start, end in units(text, self.rules.unit)}
+        if self.rules.unit == "sentence":
+            found = {MARK.sub("", unit) for unit in found}
         return {unit if self.rules.unit == "line" else unit.strip() for unit in found if any(map(str.isalnum, unit))}
 
     def check(self, replica: Replica) -> None:

@@ -304,7 +304,7 @@ class _Fold:
         if self.unit == "word":
             return not (last.isspace() or first.isspace())
         if first == " " and last in ".!?" and self.unit == "sentence":
-            return begins_a_line_only(content, self.unit)
+            return contents[-1][-2:-1].isdigit() or begins_a_line_only(content, self.unit)
         return True
 
     def _joined(self, number: int, piece: Piece, start: int, content: str) -> tuple[int, str, str]:
@@ -364,9 +364,11 @@ class _Fold:
             return None
         if self.unit == "word":
             last, first = before.split()[-1], content.split()[0]
-            touch = not gap and (has_word(last) or last.endswith(".")) and has_word(first)
+            touch = not gap and (has_word(last) or last.endswith(".")) and (has_word(first) or first[0] in "([{")
             return " " if touch or (not gap and self._are_sides(piece)) else None
-        if ends_a_line_only(before, self.unit) or begins_a_line_only(content, self.unit):
+        if ends_a_line_only(before, self.unit) or (
+            begins_a_line_only(content, self.unit) and not self._was_written_here(piece)
+        ):
             return "\n"
         return None if gap else " "
 
@@ -407,6 +409,12 @@ class _Fold:
             yield piece
             if not is_blank(content):
                 return
+
+    def _was_written_here(self, piece: Piece) -> bool:
+        """Whether its writer saw a piece stand right behind what is shown last."""
+        before = self.layout.pieces[-1]
+        anchor = (*run_of(piece), piece.offset - 1) if piece.offset else piece.parent
+        return anchor == (*run_of(before), before.offset + len(before.content) - 1)
 
     def _are_sides(self, piece: Piece) -> bool:
         """Whether two rewrites of one unit stand side by side."""

@@ -39,7 +39,7 @@ Span: TypeAlias = tuple[int, int]
 
 _STOPS = ".!?\u2026\u3002\uff01\uff1f"
 _CLOSING = "\"'\u201d\u2019)\\]`*_"
-_SENTENCE_ENDS = {"", *_STOPS}
+_ENDS = {*_STOPS}
 _CLOSING_MARKS = _CLOSING.replace("\\]", "]")
 _LINE = re.compile(r"(?m)^[^\n]*\S")
 _WHOLE = re.compile(r"(?s).+")
@@ -97,9 +97,11 @@ def is_blank(content: object) -> bool:
 
 def ends_a_line_only(text: str, unit: str) -> bool:
     """Tells whether what a text ends with is a unit only if a line break follows."""
-    return unit in ("line", "whole") or (
-        unit == "sentence" and text.rstrip().rstrip(_CLOSING_MARKS)[-1:] not in _SENTENCE_ENDS
-    )
+    if unit != "sentence":
+        return unit in ("line", "whole")
+    bare = text.rstrip()
+    is_mark = _MARKER.fullmatch(bare[bare.rfind("\n") + 1 :] + " ") is not None
+    return bool(bare) and (is_mark or bare.rstrip(_CLOSING_MARKS)[-1:] not in _ENDS)
 
 
 def begins_a_line_only(text: str, unit: str) -> bool:

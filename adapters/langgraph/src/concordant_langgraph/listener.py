@@ -24,10 +24,6 @@ __all__ = ["listen"]
 class _Listener(BaseCallbackHandler):
     run_inline = True  # in the context of the call, not in a thread
 
-    # Attributes, for LangChain asks at each event.
-    ignore_chain = ignore_agent = ignore_chat_model = False
-    ignore_llm = ignore_retriever = ignore_retry = ignore_custom_event = True
-
     def on_chain_start(
         self,
         serialized: Any,
@@ -79,6 +75,13 @@ class _Listener(BaseCallbackHandler):
 
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         tool_call_ends(run_id, failed=True)
+
+
+# Plain attributes in the place of properties: LangChain asks at each event.
+for _name in ("chain", "agent", "chat_model"):
+    setattr(_Listener, f"ignore_{_name}", False)
+for _name in ("llm", "retriever", "retry", "custom_event"):
+    setattr(_Listener, f"ignore_{_name}", True)
 
 
 class _Looker(BaseCallbackHandler):
