@@ -36,14 +36,22 @@ class Feed:
         self._workspace = workspace
         self._bells: set[Callable[[], None]] = set()
         self._stop: Callable[[], None] | None = None
+        self._ended = False
 
     def open(self) -> None:
         """Begins to listen; once."""
         if self._stop is None:
             self._stop = self._workspace.on_escalation(self._ring)
 
+    def end(self) -> None:
+        """Ends every stream, for a server that is about to stop. It takes no lock, so that a signal's handler may call
+        it."""
+        self._ended = True
+        self._ring(None)
+
     def close(self) -> None:
-        """Ends that, and every stream."""
+        """Ends listening, and every stream."""
+        self.end()
         if self._stop is not None:
             self._stop()
             self._stop = None
@@ -89,7 +97,7 @@ class Feed:
         try:
             yield f"retry: 2000\nid: {cursor[0]}-{cursor[1]}\n\n"
             end = loop.time() + self.longest
-            while self._stop is not None and loop.time() < end:
+            while not self._ended and loop.time() < end:
                 rung.clear()
                 found = await run_in_threadpool(self._workspace.storage.events.after, cursor, PAGE)
                 for told in found:

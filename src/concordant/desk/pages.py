@@ -196,17 +196,10 @@ def decide(visit: Visit) -> Response:
     """Does what a button of a question's page says, for the version of it that the page showed."""
     visit.live()
     found, action = _question(visit), visit.post("action")
-    typed: Control | None = None
+    if action == "reopen":
+        return visit.redirect(f"question/{visit.workspace.reopen(found, by=visit.user).id}")
+    typed, value = _typed(visit, found)
     try:
-        if action == "reopen":
-            again = visit.workspace.reopen(found, by=visit.user)
-            return visit.redirect(f"question/{again.id}")
-        made = _form(visit.workspace, found)
-        if made is not None and any(name.startswith("v") for name, _ in visit.sent if name != "version"):
-            typed = made[1]
-            value = made[0].read(typed, dict(visit.sent))
-        else:
-            value = ABSENT
         if found.state not in OPEN or found.version != visit.post("version"):
             raise StaleDecisionError(found, found)
         return _decided(visit, found, action, typed, value)
@@ -218,11 +211,23 @@ def decide(visit: Visit) -> Response:
         return _question_page(visit, found, 422, notice="What you typed does not fit.", typed=typed)
     except StaleDecisionError as error:
         current = visit.workspace.escalation(found.id) or found
-        changed = "Another side came while you looked." if current.state in OPEN else ""
-        notice = f"{changed or str(error)} Nothing was decided, and nothing that you typed is lost."
-        if current.state == "claimed" and current.version == visit.post("version"):
-            notice = f"{current.by} has claimed it meanwhile."
-        return _question_page(visit, current, 409, notice=notice, typed=typed)
+        return _question_page(visit, current, 409, notice=_why_not(visit, current, error), typed=typed)
+
+
+def _typed(visit: Visit, found: Escalation) -> tuple[Control | None, Any]:
+    """The form as it was sent, and the value in it (``ABSENT``: none, or one that does not fit)."""
+    made = _form(visit.workspace, found)
+    if made is None or not any(name.startswith("v") for name, _ in visit.sent if name != "version"):
+        return None, ABSENT
+    return made[1], made[0].read(made[1], dict(visit.sent))
+
+
+def _why_not(visit: Visit, current: Escalation, error: StaleDecisionError) -> str:
+    """What is told to somebody whose decision came too late."""
+    if current.state == "claimed" and current.version == visit.post("version"):
+        return f"{current.by} has claimed it meanwhile."
+    why = "Another side came while you looked." if current.state in OPEN else str(error)
+    return f"{why} Nothing was decided, and nothing that you typed is lost."
 
 
 def _decided(visit: Visit, found: Escalation, action: str, typed: Control | None, value: Any) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -15,6 +16,18 @@ from concordant.workspace import Workspace
 __all__ = ["serve"]
 
 HOST = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    """A server that does not wait for streams which would not end."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._end_streams()
+        super().handle_exit(sig, frame)
 
 
 def serve(workspace: Workspace, *, name: str, port: int, announce: Callable[[str], None]) -> None:
@@ -37,8 +50,9 @@ def serve(workspace: Workspace, *, name: str, port: int, announce: Callable[[str
     except OSError as error:
         listener.close()
         raise ConcordantError(f"port {port} cannot be used ({error.strerror}): give another, or --port 0") from error
+    desk = made(workspace, name=name, token=token)
     config = uvicorn.Config(
-        made(workspace, name=name, token=token),
+        desk,
         access_log=False,  # the first address has the token
         log_level="warning",
         proxy_headers=False,
@@ -47,7 +61,7 @@ def serve(workspace: Workspace, *, name: str, port: int, announce: Callable[[str
     )
     announce(f"http://{HOST}:{listener.getsockname()[1]}/?token={token}")
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, desk.state.feed.end).run(sockets=[listener])
     except KeyboardInterrupt:
         pass
     finally:

@@ -58,12 +58,14 @@ def made(
     routes += api_routes(workspace, feed)
     routes.append(Route("/events", feed.endpoint(_changed)))
     routes.append(Mount("/static", StaticFiles(directory=STATIC)))
-    return Starlette(
+    desk = Starlette(
         routes=routes,
         lifespan=lifespan,
         middleware=[Middleware(Guard, user=user, name=name or _somebody(), token=token, hosts=hosts)],
         exception_handlers={ConcordantError: on_error, HTTPException: on_error, ValidationError: on_error},
     )
+    desk.state.feed = feed
+    return desk
 
 
 def _changed(told: Told) -> tuple[str, Any]:
