@@ -140,19 +140,23 @@ class View:
         if any(entry.value is not None for entry in behind):
             self.outbox.gap(share)
         if behind:
-            try:
-                yield [entry.gone() for entry in behind]
-            except Exception as error:
-                failed.update((entry.place, error) for entry in behind)
-            else:
-                for entry in behind:
-                    self._held[entry.place] = frozenset()
-                    if entry.value is None:
-                        del self._held[entry.place]
-                        share.done.add(entry.place)
+            yield from self._take_out(behind, share, failed)
         puts = [entry for entry in entries if entry.value is not None and entry.place not in failed]
         for group in _without_common_texts(puts):
             yield from self._put(group, share, failed)
+
+    def _take_out(self, entries: list[_Entry], share: Share, failed: dict[Place, Exception]) -> Steps[None]:
+        """Takes documents out of the store; those that are no more are done then."""
+        try:
+            yield [entry.gone() for entry in entries]
+        except Exception as error:
+            failed.update((entry.place, error) for entry in entries)
+            return
+        for entry in entries:
+            self._held[entry.place] = frozenset()
+            if entry.value is None:
+                del self._held[entry.place]
+                share.done.add(entry.place)
 
     def _takes(self, place: Place, share: Share) -> bool:
         """Whether a store can hold a document at all: one operation with a label that none takes would fail a whole

@@ -120,27 +120,36 @@ class MergeStorage:
             check_metadata(self.namespace, record)
         with self._lock:
             self._records.follow()
-            new: dict[tuple[Any, ...], MemoryRecord] = {}
-            again: list[tuple[Entry | str, MemoryRecord]] = []
-            for record in records:
-                twin = self._records.find(record.id) or self._records.twin(record)
-                if twin is not None:
-                    again.append((twin, record))
-                elif fact_of(record) in new:
-                    again.append((new[fact_of(record)].id, record))
-                else:
-                    new[fact_of(record)] = record
-            puts = [(self.namespace, record.id, fields_of(record), None) for record in new.values()]
-            if puts:
-                self.workspace.put_all(puts)
-                self._records.follow()
-            added = [(e, r.embedding) for r in new.values() if (e := self._records.own(r.id)) is not None]
-            if added:
-                self._view.add([entry for entry, _ in added], [vector for _, vector in added])
+            new, again = self._sorted(records)
+            self._add(new)
             for found, record in again:
                 entry = self._find(found) if isinstance(found, str) else found
                 if entry is not None:
                     self._say_again(entry, record)
+
+    def _sorted(self, records: list[MemoryRecord]) -> tuple[list[MemoryRecord], list[tuple[Entry | str, MemoryRecord]]]:
+        """The records that say something new, and the others with what says the same: an entry, or the id of a new
+        record."""
+        new: dict[tuple[Any, ...], MemoryRecord] = {}
+        again: list[tuple[Entry | str, MemoryRecord]] = []
+        for record in records:
+            twin = self._records.find(record.id) or self._records.twin(record)
+            if twin is not None:
+                again.append((twin, record))
+            elif fact_of(record) in new:
+                again.append((new[fact_of(record)].id, record))
+            else:
+                new[fact_of(record)] = record
+        return [*new.values()], again
+
+    def _add(self, records: list[MemoryRecord]) -> None:
+        """Stores records that say something new, in one transaction, and then their vectors."""
+        if records:
+            self.workspace.put_all([(self.namespace, record.id, fields_of(record), None) for record in records])
+            self._records.follow()
+        added = [(entry, r.embedding) for r in records if (entry := self._records.own(r.id)) is not None]
+        if added:
+            self._view.add([entry for entry, _ in added], [vector for _, vector in added])
 
     def update(self, record: MemoryRecord) -> None:
         """Merges what a record changes in what it was made from; one that is not there is stored.
