@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -300,3 +302,54 @@ def test_functions_are_simple() -> None:
                 over.add(f"{path.relative_to(ROOT).as_posix()}:{node.name}")
     assert over - OVER == set()
     assert OVER - over == set(), "simple by now: take them off the list"
+
+
+# Classes of one name in the core. The list only ever gets shorter.
+NAMED_TWICE = {
+    "Call",
+    "Change",
+    "Changes",
+    "Contender",
+    "Credit",
+    "Difference",
+    "Document",
+    "Field",
+    "Form",
+    "Outcome",
+    "Part",
+    "Piece",
+    "Problem",
+    "Put",
+    "Receipt",
+    "Record",
+    "Refused",
+    "Side",
+    "Text",
+    "Writing",
+}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """Who reads a class's name anywhere in the core knows which one is meant."""
+    names = Counter(
+        node.name
+        for path in CORE.glob("**/*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    twice = {name for name, count in names.items() if count > 1}
+    assert twice - NAMED_TWICE == set()
+    assert NAMED_TWICE - twice == set(), "of one name no more: take them off the list"
+
+
+def test_the_glossary_names_what_is_there() -> None:
+    """Each name of the code in the glossary's last column is a name in the core."""
+    rows = [line for line in (ROOT / "docs/glossary.md").read_text(encoding="utf-8").splitlines() if line[:3] == "| *"]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in CORE.glob("**/*.py"))
+    names = {
+        name.split(".")[-1].rstrip("=")
+        for row in rows
+        for quoted in re.findall(r"`([^`]+)`", row.rsplit("|", 2)[1])
+        for name in re.findall(r"[A-Za-z_.]+=?", quoted)
+    }
+    assert len(rows) > 30 and [name for name in sorted(names) if not re.search(rf"\b{name}\b", code)] == []

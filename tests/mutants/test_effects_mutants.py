@@ -9,7 +9,7 @@ import pytest
 
 from concordant.tree import change as change_module
 from concordant.workspace import executions, scope as scope_module
-from concordant.workspace.executions import Executions, Part
+from concordant.workspace.executions import Effect, Executions
 from concordant.workspace.scope import Scope
 from concordant.workspace.scoping import Scoping
 
@@ -46,7 +46,7 @@ def executions_are_not_told_apart(patch: Patch) -> None:
 
 def _first_only(self: Executions, row: object, ordinal: int, began: float) -> None:
     if ordinal not in self._made:
-        self._made[ordinal] = executions._Made(row, (Part(row),), began)  # type: ignore[arg-type]
+        self._made[ordinal] = executions._Made(row, (Effect(row),), began)  # type: ignore[arg-type]
 
 
 @mutant

@@ -29,7 +29,7 @@ from concordant.workspace.core import Core
 from concordant.workspace.scope import Document, Scope
 from concordant.workspace.states import effect_of, expanded
 
-__all__ = ["Executions", "Part", "Replay", "Retries"]
+__all__ = ["Effect", "Executions", "Replay", "Retries"]
 
 Fields: TypeAlias = frozenset[str | None]
 """Names of top-level fields; ``None`` among them stands for the whole document."""
@@ -39,14 +39,14 @@ _WHOLE: Fields = frozenset([None])
 _NONE: frozenset[str] = frozenset()
 
 
-class Part(NamedTuple):
+class Effect(NamedTuple):
     """What one put did, as far as it stands: to the fields ``within`` (``None`` among them: to all), ``void`` apart."""
 
     row: Row
     void: Fields = _NOTHING
     within: Fields = _WHOLE
 
-    def without(self, fields: Fields) -> Part:
+    def without(self, fields: Fields) -> Effect:
         """The same apart from some fields; a deletion is no matter of single fields."""
         return self._replace(void=self.void | (_WHOLE if fields and self.row.act == "delete" else fields))
 
@@ -75,8 +75,8 @@ class Replay(NamedTuple):
     began: float
     diverging: Fields
     kept: frozenset[str]
-    own: tuple[Part, ...]
-    back: tuple[Part, ...]
+    own: tuple[Effect, ...]
+    back: tuple[Effect, ...]
 
     def untouched(self, schema: Compiled, replica: str) -> frozenset[str]:
         """The fields whose being left out is nothing new."""
@@ -98,7 +98,7 @@ class _Made(NamedTuple):
     further."""
 
     row: Row
-    parts: tuple[Part, ...]
+    parts: tuple[Effect, ...]
     began: float
     void: Fields = _NOTHING
 
@@ -174,7 +174,7 @@ class Executions:
 
     def _back(
         self, ordinal: int, made: _Made, diverging: Fields, kept: frozenset[str], since: float
-    ) -> tuple[Part, ...]:
+    ) -> tuple[Effect, ...]:
         """The effects that a put which diverges takes back, newest first: of its earlier self, and of later puts."""
         own = [
             (part._replace(within=diverging) if kept else part).without(self._taken_back(ordinal, part) | made.void)
@@ -195,7 +195,7 @@ class Executions:
         """The n-th put of the present execution was not committed."""
         self._replayed.pop(ordinal, None)
 
-    def hidden(self, since: float) -> list[Part]:
+    def hidden(self, since: float) -> list[Effect]:
         """What the present execution is not to read: effects of earlier ones that it has not replaced, newest first."""
         found = [
             part.without(self._taken_back(number, part))
@@ -210,7 +210,7 @@ class Executions:
         """The fields in which the present execution has diverged before its n-th put."""
         return self._union(ordinal, 0)
 
-    def _taken_back(self, ordinal: int, part: Part) -> Fields:
+    def _taken_back(self, ordinal: int, part: Effect) -> Fields:
         """The fields of an n-th put that the present execution took back by diverging before its own n-th."""
         return self._union(ordinal, part.row.n)
 
@@ -223,14 +223,14 @@ class Executions:
         old = self._made.get(ordinal)
         replay = self.replay(ordinal, _Made(row, (), began).values(), row.n, 0.0)
         if replay is None or old is None:
-            self._made[ordinal] = _Made(row, (Part(row),), began)
+            self._made[ordinal] = _Made(row, (Effect(row),), began)
             return
         for number, other in self._made.items():
             if number > ordinal and number not in self._replayed:
                 parts = tuple(part.without(replay.diverging) for part in other.parts)
                 self._made[number] = other._replace(parts=parts, void=other.void | replay.diverging)
         gone = replay.diverging if replay.kept else _WHOLE
-        self._made[ordinal] = _Made(row, (*(part.without(gone) for part in old.parts), Part(row)), began)
+        self._made[ordinal] = _Made(row, (*(part.without(gone) for part in old.parts), Effect(row)), began)
 
 
 class Retries:

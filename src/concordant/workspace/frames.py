@@ -24,7 +24,7 @@ from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import MOST, Marks
 from concordant.workspace.names import is_text
 
-__all__ = ["Frame", "Quarantine", "Refused", "opened", "pack", "seal", "unpack"]
+__all__ = ["Frame", "Quarantine", "RefusedFrame", "opened", "pack", "seal", "unpack"]
 
 _MAGIC = b"CCD3"
 _PLAIN = b"CCD2"
@@ -54,7 +54,7 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedFrame:
     """A frame that ``import_`` refused: when, why, and its bytes."""
 
     at: datetime
@@ -71,7 +71,7 @@ class Quarantine:
     """
 
     def __init__(self, most: int = 100, room: int = 16 * 1024 * 1024) -> None:
-        self._kept: deque[Refused] = deque()
+        self._kept: deque[RefusedFrame] = deque()
         self._most = most
         self._room = room
         self._lock = free_in_child(threading.Lock())
@@ -80,11 +80,11 @@ class Quarantine:
         """Keeps a frame; of one that is too large, or no bytes at all, the reason alone."""
         data = bytes(frame) if isinstance(frame, (bytes, bytearray)) and len(frame) <= self._room else b""
         with self._lock:
-            self._kept.append(Refused(when(time.time()), reason, data))
+            self._kept.append(RefusedFrame(when(time.time()), reason, data))
             while len(self._kept) > self._most or sum(len(kept.frame) for kept in self._kept) > self._room:
                 self._kept.popleft()
 
-    def frames(self) -> list[Refused]:
+    def frames(self) -> list[RefusedFrame]:
         """What is kept, the newest last."""
         with self._lock:
             return list(self._kept)

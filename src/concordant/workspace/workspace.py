@@ -23,7 +23,7 @@ from concordant.workspace.core import Core, Namespace
 from concordant.workspace.deciding import Deciding
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.executions import Retries
-from concordant.workspace.frames import Refused
+from concordant.workspace.frames import RefusedFrame
 from concordant.workspace.maintaining import DELETED_KEPT, JOURNAL_KEPT, REMOVED_KEPT, Maintaining, Vacuumed
 from concordant.workspace.names import check_name
 from concordant.workspace.reading import Reading
@@ -558,7 +558,7 @@ class Workspace:
         here = self.import_(other.export(self.version_vector()))
         return here, other.import_(self.export(other.version_vector()))
 
-    def refused(self) -> Listing[Refused]:
+    def refused(self) -> Listing[RefusedFrame]:
         """The newest frames that ``import_`` refused, with the reasons (in this process's memory)."""
         return self.replicating.quarantine.frames()
 
