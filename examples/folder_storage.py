@@ -195,7 +195,7 @@ def text(data: bytes) -> str:
 def open_folder(url: str, replica: str | None, options: Any) -> KeyValueStore:
     """Opens ``folder:///var/lib/team``; what the entry point of a package names:
     ``[project.entry-points."concordant.storages"]`` with ``folder = "folder_storage:open_folder"``."""
-    return FolderStore(unquote(url.removeprefix("folder://")), **(options or {}))
+    return FolderStore(unquote(url.partition("://")[2]), **(options or {}))
 
 
 # -- the story -----------------------------------------------------------------------------------------------------
