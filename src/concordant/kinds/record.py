@@ -181,7 +181,8 @@ class OpenRecord(Record):
         quiet = Look("update", look.included)
         for slot in look.keys(cell):
             if slot != PARKED and not slot.startswith(CONTENTS):
-                part = with_contents(quiet, (), (), cell, self.stored(slot))
+                part = self.stored(slot)
+                part = with_contents(quiet, (), (), cell, part) if part.tag == "scalar" else part
                 inner = part.kind.read(quiet, part, (), (), cell[slot])
                 if inner is not ABSENT:
                     found.setdefault(part.name, []).append(Option(encode(inner), stamps_below(cell[slot])))
@@ -208,9 +209,13 @@ class OpenRecord(Record):
     def below(self, field: Field, part: str) -> tuple[str, Field] | None:
         return None if part == PARKED else (split_slot(part)[1], self.stored(part))
 
-    def parts(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> dict[str, Any]:
-        note_contents(look, path, cell)
+    def _value_of(self, slot: str) -> tuple[str, Field] | None:
+        if slot == PARKED:
+            return None
+        part = self.stored(slot)
+        return part.name, part
 
+    def parts(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> dict[str, Any]:
         def part_of(slot: str) -> tuple[str, Field] | None:
             if slot == PARKED or slot.startswith(CONTENTS):
                 return None
@@ -221,8 +226,13 @@ class OpenRecord(Record):
 
         here = look.here
         if here is None or here.changed is None or here.parts is None:
+            if _is_plain(cell):
+                if here is not None:
+                    here.order = False
+                return read_parts(look, path, public, cell, lambda: look.keys(cell), self._value_of)
             mixed = _is_mixed(cell)
         else:
+            note_contents(look, path, cell)
             mixed = bool(here.order) or _is_mixed(here.changed)
         if here is not None:
             here.order = mixed
@@ -237,6 +247,11 @@ class OpenRecord(Record):
                     result.setdefault(part[0], value)
         look.read_all(path, cell, None)
         return result
+
+
+def _is_plain(slots: Iterable[str | None]) -> bool:
+    """Whether nothing is stored but values, with nothing beside them."""
+    return all(slot is None or slot == PARKED or slot.startswith(NODE) for slot in slots)
 
 
 def _is_mixed(slots: Iterable[str | None]) -> bool:
