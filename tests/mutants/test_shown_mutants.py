@@ -85,12 +85,8 @@ def an_answer_shows_nothing(patch: Patch) -> None:
 @mutant(test_shown.test_sights_outlast_an_interrupt)
 def a_resumed_run_is_another(patch: Patch) -> None:
     """What was shown before an interrupt is forgotten with it."""
-
-    class Forgetful(dict):  # type: ignore[type-arg]
-        def setdefault(self, key: object, _: object) -> object:
-            return super().setdefault(key, attempts.Invocation())
-
-    patch.setattr(attempts, "_invocations", Forgetful())
+    goes_on = attempts._gone_on_with
+    patch.setattr(attempts, "_gone_on_with", lambda run, _, now: goes_on(run, None, now))
 
 
 @mutant(test_shown.test_removing_a_key_that_was_changed_since_is_a_conflict)

@@ -129,16 +129,21 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
             if caller is not None:
                 invocation = caller.invocation  # a `@task` works for the agent that calls it
             else:
-                # A task keeps its id over interrupts and crashes: a run with it goes on with the run that had it.
-                known = _invocations.get(run)
-                if known is None:
-                    known = _invocations[run] = before.invocation if before is not None else Invocation(now)
-                invocation = known
+                invocation = _gone_on_with(run, before, now)
             _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now.tick, now)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]
         if len(_invocations) > _MOST:
             del _invocations[next(iter(_invocations))]
+
+
+def _gone_on_with(run: UUID | None, before: _Known | None, now: Instant) -> Invocation:
+    """What a run of a graph is known as. A task keeps its id over interrupts and crashes: a run with it goes on with the
+    one that had it."""
+    known = _invocations.get(run)
+    if known is None:
+        known = _invocations[run] = before.invocation if before is not None else Invocation(now)
+    return known
 
 
 def _identity(segment: Segment, step: object, path: Any) -> tuple[str, tuple[Level, ...]]:
