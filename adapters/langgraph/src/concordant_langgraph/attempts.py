@@ -138,8 +138,8 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
 
 
 def _gone_on_with(run: UUID | None, before: _Known | None, now: Instant) -> Invocation:
-    """What a run of a graph is known as. A task keeps its id over interrupts and crashes: a run with it goes on with the
-    one that had it."""
+    """What a run of a graph is known as. A task keeps its id over interrupts and crashes: a run with it goes on with
+    the one that had it."""
     known = _invocations.get(run)
     if known is None:
         known = _invocations[run] = before.invocation if before is not None else Invocation(now)
