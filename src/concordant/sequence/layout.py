@@ -332,7 +332,7 @@ class _Fold:
             if contents and lead and "\n" in content[:lead] and "\n" not in self._gap_before():
                 self._trim()
             elif lead and older:
-                if "\n" in content[:lead]:
+                if contents and "\n" in content[:lead]:
                     self._unindent(self._gap_before(), 0)
                 return start + lead, content[lead:], 0
             elif contents and self._ends_a_clause(piece, content):
