@@ -179,8 +179,10 @@ def _foreseen(record: LazyRecord) -> View | None:
     else:
         done = waiting.foreseen
     if done < len(waiting.rows):
-        if known.body is None or known.contests or known.settled or record.leases or len(_raw(record, "vector")) > 1:
+        if known.body is None or known.contests or known.settled or record.leases:
             return None
+        if any(name != waiting.replica for name in _raw(record, "vector")):
+            return None  # with these writes it knows some of two stores: then keys stand in an order of their own
         body: Any = known.body
         for row in map(row_of, waiting.rows[done:]):
             after = _after(row.changes, body, row.body or b"{}")
