@@ -97,10 +97,10 @@ class Draft:
         self.mark = mark
         if schema.declared:
             # Of a copy: a model shares what it does not look into, and that is changed in place.
-            self.object: Any = schema.build(decode(encode(base)))
+            self.object: Any = schema.build(_own(base))
             self.before: Any = schema.build(base) if schema.steady else _copied(self.object, schema, base)
         else:
-            self.object = decode(encode(base))
+            self.object = _own(base)
             self.before = base
 
     def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -109,6 +109,11 @@ class Draft:
         after = self.schema.values_of(self.object, self.before)
         names = [name for name in after if name not in before or not _is_same(before[name], after[name])]
         return {name: before[name] for name in names if name in before}, {name: after[name] for name in names}
+
+
+def _own(base: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a document that shares only what nobody can change in place."""
+    return {name: decode(encode(part)) if isinstance(part, (dict, list)) else part for name, part in base.items()}
 
 
 def _copied(document: Any, schema: Compiled, base: dict[str, Any]) -> Any:
