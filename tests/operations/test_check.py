@@ -121,7 +121,7 @@ def flip(query: Query, key: str, column: str, chance: random.Random) -> None:
 
 
 def flipped(data: bytes, chance: random.Random) -> bytes:
-    at = chance.randrange(len(data))
+    at = chance.randrange(len(data) - 1)  # the last byte of what is packed has bits that say nothing
     return data[:at] + bytes([data[at] ^ chance.randrange(1, 256)]) + data[at + 1 :]
 
 
