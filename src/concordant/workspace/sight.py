@@ -59,7 +59,7 @@ def seen_by(
     """
     at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
     origin, relation, began, since = scope.origin, scope.relation, scope.began_at(mark), scope.since
-    took_back, peers = scope.base.took_back, scope.peers
+    took_back, peers, kin = scope.base.took_back, scope.peers, scope.kin
     if earlier_began is not None and scope.sight is None:
         began, since = None, Beginning(earlier_began)
 
@@ -74,7 +74,7 @@ def seen_by(
             return True
         if n in took_back and when <= time:
             return True  # it was read, gave way to an earlier execution of the task, and stands again
-        if relation is not None and stamp.origin:
+        if relation is not None and stamp.origin and stamp.origin.startswith(kin):
             verdict = relation(task_of(origin), task_of(stamp.origin))
             if verdict != "ordered":
                 return verdict == "same" and knows_of_own(scope, n, stamp.origin)
