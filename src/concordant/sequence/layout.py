@@ -403,7 +403,8 @@ class _Fold:
             return True
         if len(self.removers) > 1:
             return any(map(str.isspace, "".join(self.removed)))
-        return bool(self.removers) and run_of(self.layout.pieces[-1]) != run_of(piece)
+        is_other = run_of(self.layout.pieces[-1]) != run_of(piece)
+        return bool(self.removers) and (is_other or not all(map(is_blank, self.removed)))
 
     def _last_pieces(self) -> Iterator[Piece]:
         """The pieces shown last, back to one that is more than a gap."""

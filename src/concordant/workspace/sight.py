@@ -43,6 +43,15 @@ def knows_of_own(scope: Scope, n: int, theirs: str) -> bool:
     return n <= scope.born if scope.born is not None else "#" not in own
 
 
+def _told_by_tasks(scope: Scope, n: int, theirs: str) -> bool | None:
+    """Whether a scope has seen another's commit by how their tasks stand to each other; ``None``: time decides."""
+    relation = scope.relation
+    if relation is None or not theirs or not theirs.startswith(scope.kin):
+        return None
+    verdict = relation(task_of(scope.origin), task_of(theirs))
+    return None if verdict == "ordered" else verdict == "same" and knows_of_own(scope, n, theirs)
+
+
 def is_strange(scope: Scope, n: int, when: float, theirs: str) -> bool:
     """Whether a write is of somebody else, for a scope that has seen of others only what it was shown."""
     return scope.owns is not None and not scope.before.covers(n, when) and not scope.owns(task_of(theirs))
@@ -59,7 +68,7 @@ def seen_by(
     """
     at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
     origin, relation, began, since = scope.origin, scope.relation, scope.began_at(mark), scope.since
-    took_back, peers, kin = scope.base.took_back, scope.peers, scope.kin
+    took_back, peers = scope.base.took_back, scope.peers
     if earlier_began is not None and scope.sight is None:
         began, since = None, Beginning(earlier_began)
 
@@ -74,10 +83,9 @@ def seen_by(
             return True
         if n in took_back and when <= time:
             return True  # it was read, gave way to an earlier execution of the task, and stands again
-        if relation is not None and stamp.origin and stamp.origin.startswith(kin):
-            verdict = relation(task_of(origin), task_of(stamp.origin))
-            if verdict != "ordered":
-                return verdict == "same" and knows_of_own(scope, n, stamp.origin)
+        told = _told_by_tasks(scope, n, stamp.origin)
+        if told is not None:
+            return told
         there = n <= began if began is not None else since.covers(n, when)
         return there and not is_strange(scope, n, when, stamp.origin)
 
@@ -159,9 +167,7 @@ def sees_all(
 
 def _sees(scope: Scope, n: int, when: float, theirs: str) -> bool:
     """Whether the scope of a task has seen another's commit without having read it."""
-    relation = scope.relation
-    if relation is not None and theirs and theirs.startswith(scope.kin):
-        verdict = relation(task_of(scope.origin), task_of(theirs))
-        if verdict != "ordered":
-            return verdict == "same" and knows_of_own(scope, n, theirs)
+    told = _told_by_tasks(scope, n, theirs)
+    if told is not None:
+        return told
     return scope.since.covers(n, when) and not is_strange(scope, n, when, theirs)
