@@ -64,7 +64,6 @@ class DecisionPending(Pending):
         record = expanded(state, self.schema, self.replica)
         contest = self._contest(record, tx)
         value = self._value(contest)
-        self._check_fits(record, contest, value)
         self.contest = contest
         self.decision = value
         shown = DELETED if value is REMOVED else None if value is ABSENT else value
@@ -98,14 +97,6 @@ class DecisionPending(Pending):
             )
         return _validated(self, contest, value)
 
-    def _check_fits(self, record: Record, contest: Contest, value: Any) -> None:
-        """Refuses what would break a constraint of the model with what is shown, for it would be held back at once."""
-        if contest.reason != "invalid" or self.dismisses or not leads_through_dicts(self.schema, contest.path):
-            return
-        shown = decode(current_view(record, self.schema, self.replica).body or b"{}")
-        if not self.schema.fits(_with(shown, contest.path, value)):
-            raise self._refused(contest, "with this value the document breaks a constraint of its model", value)
-
     def _agreed(self, contest: Contest) -> Any:
         """What stands if all contenders are dismissed, as the present model has it."""
         parked = contest.reason == "type" and not (contest.field is not None and contest.field.kind.asks_type)
@@ -118,17 +109,7 @@ class DecisionPending(Pending):
 
     def _refused(self, contest: Contest, problem: str, value: Any) -> InvalidWriteError:
         mend = "Give one of the contenders' values, or another of the field's type"
-        if contest.reason == "invalid":
-            mend = "Give a value that fits what is shown now, or write what it has to fit with first"
         return InvalidWriteError(self.namespace, self.key, [Fault(contest.path, problem, mend, value)])
-
-
-def _with(document: Any, path: tuple[str, ...], value: Any) -> Any:
-    """A document with another value at a path."""
-    if not path:
-        return value
-    below = document.get(path[0]) if isinstance(document, dict) else None
-    return {**(document or {}), path[0]: _with(below, path[1:], value)}
 
 
 def _validated(pending: DecisionPending, contest: Contest, value: Any) -> Any:
