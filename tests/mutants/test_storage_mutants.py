@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -97,8 +98,13 @@ class Torn(FolderStore):
     """The keys of a transaction are written down one by one, and readers look in between."""
 
     def read(self, work: Any) -> Any:
+        def get_late(key: bytes) -> bytes | None:
+            found: bytes | None = FolderStore.read(self, lambda view: view.get(key))
+            time.sleep(0.005)  # others get at the store
+            return found
+
         class Reader:
-            get = staticmethod(lambda key: FolderStore.read(self, lambda view: view.get(key)))
+            get = staticmethod(get_late)
             scan = staticmethod(lambda low, high: FolderStore.read(self, lambda view: [*view.scan(low, high)]))
 
         return work(Reader())

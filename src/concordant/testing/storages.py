@@ -522,20 +522,22 @@ class StorageContract:
     @needs("keyvalue")
     def test_a_view_is_of_one_commit(self, store: KeyValueStore) -> None:
         """Keys that are put together are read together: a view never has one of them alone."""
-        done = threading.Event()
+        enough = threading.Event()
 
         def write() -> None:
-            try:
-                for number in range(60):
-                    put(store, {b"a": str(number).encode(), b"z": str(number).encode()})
-            finally:
-                done.set()
+            for number in range(2_000):
+                if enough.is_set():
+                    break
+                put(store, {b"a": str(number).encode(), b"z": str(number).encode()})
 
         with ThreadPoolExecutor(1) as pool:
             writing = pool.submit(write)
-            while not done.is_set():
-                seen = store.read(lambda view: (view.get(b"a"), dict(view.scan(b"z", b"zz")).get(b"z")))
-                assert seen[0] == seen[1]
+            try:
+                for _ in range(25):
+                    seen = store.read(lambda view: (view.get(b"a"), dict(view.scan(b"z", b"zz")).get(b"z")))
+                    assert seen[0] == seen[1]
+            finally:
+                enough.set()
             writing.result()
 
     @needs("keyvalue", "durable")
