@@ -138,15 +138,22 @@ def _parts_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...],
     return _of_tree(new, cell, public, place, fit) if sorts[0] == "tree" else None
 
 
+def _own_images(cell: Any, place: str) -> Tree | None:
+    """What stands of a container itself; ``None`` if somebody has deleted it."""
+    marks = cell.get(None, ())
+    if any(entry.value is None for entry in marks):
+        return None
+    return {None: _images(marks, place)} if marks else {}
+
+
 def _keys_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
     assert old.child is not None
     assert new.child is not None
-    made: Tree = {}
+    made = _own_images(cell, place)
+    if made is None:
+        return None
     for key, part in cell.items():
         if key is None:
-            if any(entry.value is None for entry in part):
-                return None
-            made[None] = _images(part, place)
             continue
         if standing_value(old.child, part) is ABSENT:
             continue
@@ -326,12 +333,11 @@ def _node_of_scalar(name: str, register: Register, place: str) -> Tree | None:
 
 def _tree_of(old: Field, cell: Any, place: str) -> Tree | None:
     """A map or the fields of a record as a tree."""
-    made: Tree = {}
+    made = _own_images(cell, place)
+    if made is None:
+        return None
     for key, part in cell.items():
         if key is None:
-            if any(entry.value is None for entry in part):
-                return None
-            made[None] = _images(part, place)
             continue
         below = old.kind.below(old, key)
         node = nodes_of(replace(below[1], name=below[0]), part, place) if below is not None else None
@@ -343,12 +349,10 @@ def _tree_of(old: Field, cell: Any, place: str) -> Tree | None:
 
 def _of_tree(new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Tree | None:
     """A tree as a map or the fields of a record."""
-    made: Tree = {}
+    made = _own_images(cell, place)
+    if made is None:
+        return None
     for slot, part in cell.items():
-        if slot is None:
-            if any(entry.value is None for entry in part):
-                return None
-            made[None] = _images(part, place)
         if slot is None or slot.startswith(CONTENTS) or all(entry.value is None for entry in part):
             continue
         name = slot.partition(":")[2]

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from concordant.causal import Entry, Register
 from concordant.kinds.base import Field, Look
 from concordant.kinds.folding import EXACT, add, check_amount, fold_settled, negative, shares_of, take_from_folded
+from concordant.kinds.look import gathered
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Reducer
 from concordant.kinds.registry import register
@@ -158,20 +159,18 @@ class _Amounts:
         self.total = amount if self.total is ABSENT else add(self.total, amount)
         return True
 
+    def add_up(self) -> None:
+        """Makes the sum anew."""
+        self.total = sum_of([self.by_key[key] for key in sorted(self.by_key)])
+
 
 def _total(look: Look, cell: Any) -> Any:
     """The sum of a counter's amounts; ``ABSENT`` if there are none."""
-    here = look.here
-    if here is None or here.parts is None or here.changed is None:
-        found, changed = _Amounts(), cell
-    else:
-        found, changed = here.parts, here.changed
-    right = [found.put(key, _sum(look.entries(cell.get(key, ())))) for key in changed if key is not None]
-    if not all(right):
-        found.total = sum_of([found.by_key[key] for key in sorted(found.by_key)])
-    if here is not None:
-        here.parts = found
-    return found.total
+
+    def put(found: _Amounts, key: str) -> bool:
+        return found.put(key, _sum(look.entries(cell.get(key, ()))))
+
+    return gathered(look, cell, _Amounts, put, _Amounts.add_up).total
 
 
 def _sum(register: Register) -> Any:

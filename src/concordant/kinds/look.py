@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field as dataclass_field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from concordant.causal import Agreed, Entry, Register, Seen, SeenBy, Stamp, order_of
 from concordant.tree import LeafChange, Path, agreed
@@ -14,7 +14,9 @@ from concordant.values import ABSENT, JSON, Canon, canonical
 if TYPE_CHECKING:
     from concordant.kinds.base import Field
 
-__all__ = ["Contest", "Group", "Known", "Look", "Memory", "Option", "Weighed", "digest_of", "read_parts"]
+__all__ = ["Contest", "Group", "Known", "Look", "Memory", "Option", "Weighed", "digest_of", "gathered", "read_parts"]
+
+P = TypeVar("P")
 
 
 class Option:
@@ -451,6 +453,29 @@ class Look:
         if not isinstance(known, Weighed) or not known.grown(register):
             known = here.parts = Weighed(register, canon)
         return known
+
+
+def gathered(
+    look: Look, cell: Any, begin: Callable[[], P], put: Callable[[P, str], bool], anew: Callable[[P], None]
+) -> P:
+    """What a kind makes of all keys of the place under way: after a change, of those that have changed.
+
+    Args:
+        begin: makes it of no keys.
+        put: takes what stands at a key now; tells whether what was made of all is still right.
+        anew: makes that of all keys again.
+    """
+    here = look.here
+    if here is None or here.parts is None or here.changed is None:
+        found, changed = begin(), cell
+    else:
+        found, changed = here.parts, here.changed
+    right = [put(found, key) for key in changed if key is not None]
+    if not all(right):
+        anew(found)
+    if here is not None:
+        here.parts = found
+    return found
 
 
 def read_parts(

@@ -10,6 +10,7 @@ from concordant.causal import Register, order_of
 from concordant.errors import MisshapenError
 from concordant.kinds.base import Field, Look
 from concordant.kinds.keyed import KeyedSet
+from concordant.kinds.look import gathered
 from concordant.kinds.nodes import node_is_shown
 from concordant.kinds.reducer import Interned, Reducer, identity
 from concordant.kinds.registry import register
@@ -210,17 +211,11 @@ class _Elements:
 
 def _elements(look: Look, cell: Any) -> _Elements:
     """The elements of a set that stand, in the order in which they were added."""
-    here = look.here
-    if here is None or here.parts is None or here.changed is None:
-        found, changed = _Elements(), cell
-    else:
-        found, changed = here.parts, here.changed
-    follow = [found.put(key, _element(look, key, cell.get(key, ()))) for key in changed if key is not None]
-    if not all(follow):
-        found.sort()
-    if here is not None:
-        here.parts = found
-    return found
+
+    def put(found: _Elements, key: str) -> bool:
+        return found.put(key, _element(look, key, cell.get(key, ())))
+
+    return gathered(look, cell, _Elements, put, _Elements.sort)
 
 
 def _element(look: Look, key: str, register: Register) -> Element | None:
