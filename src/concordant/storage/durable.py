@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,7 @@ from concordant.storage.cache import RecordCache
 from concordant.storage.clocks import Instant, course_of
 from concordant.storage.encoding import StoredDocument, StoredRow, dump_row, dump_state, load_state
 
-__all__ = ["DurableStorage", "Head", "Source", "UnitOfWork"]
+__all__ = ["LAST", "SURVEY", "DurableEvents", "DurableStorage", "Head", "Source", "UnitOfWork"]
 
 log = logging.getLogger("concordant")
 
@@ -39,6 +40,30 @@ _NONE: Mapping[str, Escalation] = {}
 
 Head: TypeAlias = tuple[int, float]
 """Number and time of a store's last commit."""
+
+
+SURVEY = 1_000
+"""After how many commits it is noted anew how far the store was looked through for what another model wrote."""
+
+LAST = 1 << 31
+"""After every event of a commit."""
+
+
+class DurableEvents:
+    """Who makes events, of several workspaces that share a store.
+
+    Args:
+        name: that of this workspace among them.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.closed = False
+
+    @property
+    def source(self) -> str:
+        """Who makes the events of this workspace: in the child of a fork somebody else than in its parent."""
+        return f"{self._name}.{os.getpid()}"
 
 
 class Source(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import struct
 import threading
 import time
@@ -36,7 +35,7 @@ from concordant.storage.base import (
     is_present,
 )
 from concordant.storage.conditions import Condition
-from concordant.storage.durable import DurableStorage, Head, Source, UnitOfWork
+from concordant.storage.durable import LAST, SURVEY, DurableEvents, DurableStorage, Head, Source, UnitOfWork
 from concordant.storage.encoding import (
     StoredDocument,
     StoredRow,
@@ -61,12 +60,6 @@ T = TypeVar("T")
 
 FORMAT = 1
 """Of what is stored; a later version of this library tells by it what it has to bring up to date."""
-
-SURVEY = 1_000
-"""After how many commits it is noted anew how far the store was looked through for what another model wrote."""
-
-LAST = 1 << 31
-"""After every event of a commit."""
 
 
 # -- what the author of a storage gives ------------------------------------------------------------------------------
@@ -835,22 +828,12 @@ def _examined(view: _View, key: bytes, data: bytes) -> Examined:
 # -- events ----------------------------------------------------------------------------------------------------------
 
 
-class KeyValueEvents:
-    """The events of a store, and how far its subscribers have come.
-
-    Args:
-        name: that of this workspace among those that share the store.
-    """
+class KeyValueEvents(DurableEvents):
+    """The events of a store, and how far its subscribers have come."""
 
     def __init__(self, storage: KeyValueStorage, name: str) -> None:
+        super().__init__(name)
         self._storage = storage
-        self._name = name
-        self.closed = False
-
-    @property
-    def source(self) -> str:
-        """Who makes the events of this workspace: in the child of a fork somebody else than in its parent."""
-        return f"{self._name}.{os.getpid()}"
 
     def now(self) -> Cursor:
         return self._storage.head()[0], LAST

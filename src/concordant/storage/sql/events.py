@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 
 from concordant.escalation import Event
 from concordant.storage.base import Cursor, Listener, Told
+from concordant.storage.durable import LAST, DurableEvents
 from concordant.storage.encoding import load_escalation
 from concordant.storage.sql.database import Database, Writing
 
 __all__ = ["SqlEvents", "forget_events"]
 
 log = logging.getLogger("concordant")
-
-LAST = 1 << 31
-"""After every event of a commit."""
 
 _AFTER = (
     "SELECT n, place, source, kind, body FROM concordant_events "
@@ -25,22 +22,12 @@ _SUBSCRIBER = "SELECT n, place, holder, until FROM concordant_subscribers WHERE 
 _NEW = "INSERT INTO concordant_subscribers (name, n, place, holder, until) VALUES (?, ?, ?, ?, ?)"
 
 
-class SqlEvents:
-    """Events in a table. Their commits are numbered in the order in which they took place, so a cursor misses none.
-
-    Args:
-        name: that of this workspace among those that share the store.
-    """
+class SqlEvents(DurableEvents):
+    """Events in a table. Their commits are numbered in the order in which they took place, so a cursor misses none."""
 
     def __init__(self, database: Database, name: str) -> None:
-        self._name = name
-        self.closed = False
+        super().__init__(name)
         self._database = database
-
-    @property
-    def source(self) -> str:
-        """Who makes the events of this workspace: in the child of a fork somebody else than in its parent."""
-        return f"{self._name}.{os.getpid()}"
 
     def now(self) -> Cursor:
         ((n,),) = self._database.rows("SELECT n FROM concordant_store")

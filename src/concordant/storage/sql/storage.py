@@ -29,7 +29,7 @@ from concordant.storage.base import (
     is_present,
 )
 from concordant.storage.conditions import Condition
-from concordant.storage.durable import DurableStorage, Head, Source, UnitOfWork
+from concordant.storage.durable import SURVEY, DurableStorage, Head, Source, UnitOfWork
 from concordant.storage.encoding import (
     DOCUMENT,
     JOURNAL,
@@ -52,9 +52,6 @@ from concordant.storage.sql.events import SqlEvents
 __all__ = ["SqlStorage"]
 
 log = logging.getLogger("concordant")
-
-SURVEY = 1_000
-"""After how many commits it is noted anew how far the store was looked through for what another model wrote."""
 
 _FIELDS = DOCUMENT.split(", ")
 _INSERT = f"INSERT INTO concordant_documents ({DOCUMENT}) VALUES ({', '.join('?' * len(_FIELDS))})"
