@@ -373,6 +373,12 @@ class Scope:
             return self.began
         return min(self.began, mark.at)
 
+    def is_own(self, n: int, origin: str) -> bool:
+        """Whether a commit is the scope's own, or of a call that its author decided together with it, as far as it has
+        seen those."""
+        mine = self.origin
+        return bool(mine) and (origin == mine or (origin in self.peers and n <= self.peers_upto))
+
     def seen_before(self, document: Document, read: int) -> int:
         """Up to which commit it was found before that it has seen all of a document; -1 if that is not known.
 

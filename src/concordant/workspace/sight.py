@@ -68,7 +68,7 @@ def seen_by(
     """
     at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
     origin, relation, began, since = scope.origin, scope.relation, scope.began_at(mark), scope.since
-    took_back, peers = scope.base.took_back, scope.peers
+    took_back, is_own = scope.base.took_back, scope.is_own
     if earlier_began is not None and scope.sight is None:
         began, since = None, Beginning(earlier_began)
 
@@ -79,7 +79,7 @@ def seen_by(
             n, when = record.position(stamp, replica)
         if n <= at:
             return True
-        if origin and (stamp.origin == origin or (stamp.origin in peers and n <= scope.peers_upto)):
+        if is_own(n, stamp.origin):
             return True
         if n in took_back and when <= time:
             return True  # it was read, gave way to an earlier execution of the task, and stands again
@@ -89,7 +89,7 @@ def seen_by(
         there = n <= began if began is not None else since.covers(n, when)
         return there and not is_strange(scope, n, when, stamp.origin)
 
-    if relation is None and began is not None and scope.owns is None and not peers and not took_back:
+    if relation is None and began is not None and scope.owns is None and not scope.peers and not took_back:
         return Seen(replica, max(at, began), seen, origin or "\x00")
     return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
 
@@ -146,7 +146,7 @@ def sees_all(
         complete: whether these are all; if not, an older one may be unseen.
     """
     read = at = mark.at if mark is not None else -1
-    began, origin, peers = scope.began_at(mark), scope.origin, scope.peers
+    began = scope.began_at(mark)
     if began is not None:
         at = max(at, began)
     at = max(at, scope.seen_before(document, read))
@@ -155,7 +155,7 @@ def sees_all(
         if n <= at:
             complete = True
             break
-        if origin and (theirs == origin or (peers and theirs in peers and n <= scope.peers_upto)):
+        if scope.is_own(n, theirs):
             continue
         if began is not None or not _sees(scope, n, when, theirs):
             return False
