@@ -6,9 +6,11 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from enum import Enum
 from html import unescape
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -64,16 +66,23 @@ def disagree(ws: Workspace, **sides: dict[str, Any]) -> None:
                 setattr(brief, name, one)
 
 
-@pytest.fixture
-def ws(tmp_path: Any) -> Iterator[Workspace]:
+@contextmanager
+def team(folder: Path) -> Iterator[Workspace]:
     """A store with a launch that two agents disagree about, in a status and in a sentence."""
-    with Workspace(f"sqlite:///{tmp_path}/team.db", schemas=SCHEMAS) as workspace:
+    with Workspace(f"sqlite:///{folder}/team.db", schemas=SCHEMAS) as workspace:
         workspace.agent("planner").write(NS, "launch", FIRST)
         disagree(
             workspace,
             ada={"status": "draft", "notes": NOTES.replace("The fox", "The red fox"), "rank": 1},
             bob={"status": "final", "notes": NOTES.replace("the dog", "the lazy dog"), "rank": 2},
         )
+        yield workspace
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Iterator[Workspace]:
+    """The team's store."""
+    with team(tmp_path) as workspace:
         yield workspace
 
 

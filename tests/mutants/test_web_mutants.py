@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,23 +14,10 @@ from jinja2 import Environment
 from concordant import Workspace
 from concordant.desk import api, choosing, guard, pages, visit
 from tests.desk import test_api, test_attacks, test_pages
-from tests.desk.conftest import FIRST, NOTES, NS, SCHEMAS, Browser, disagree
+from tests.desk.conftest import Browser, team
 
 CAUGHT = (AssertionError, LookupError, StopIteration)
 """How a test fails: what it looks for is not so, or not there at all."""
-
-
-@contextmanager
-def team(folder: Path) -> Iterator[Workspace]:
-    """The store of the desk's tests."""
-    with Workspace(f"sqlite:///{folder}/team.db", schemas=SCHEMAS) as ws:
-        ws.agent("planner").write(NS, "launch", FIRST)
-        disagree(
-            ws,
-            ada={"status": "draft", "notes": NOTES.replace("The fox", "The red fox"), "rank": 1},
-            bob={"status": "final", "notes": NOTES.replace("the dog", "the lazy dog"), "rank": 2},
-        )
-        yield ws
 
 
 def asked(ws: Workspace) -> Callable[[str], Any]:
