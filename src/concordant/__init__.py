@@ -33,8 +33,8 @@ from concordant.errors import (
     StorageError,
     UnknownEscalationError,
 )
-from concordant.kinds import Counter, List, Map, Scalar, Set, Text, Tree, priority
 from concordant.limits import Limits
+from concordant.merge.kinds import Counter, List, Map, Scalar, Set, Text, Tree, priority
 from concordant.schema import Schema
 from concordant.storage import Instant, PostgresOptions, SqliteOptions
 from concordant.workspace import (

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from concordant.kinds import Contest, Field, Option
-from concordant.kinds.look import digest_of
 from concordant.limits import MOST_CONTENDERS
-from concordant.sequence.suggest import merged_by_words
+from concordant.merge.kinds import Contest, Field, Option
+from concordant.merge.kinds.look import digest_of
+from concordant.merge.sequence.suggest import merged_by_words
 from concordant.values import ABSENT, canonical, decode, portable
 
 __all__ = [

@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from concordant.errors import Fault, told
-from concordant.kinds import Kind
-from concordant.record.leases import KEEP
+from concordant.merge.kinds import Kind
+from concordant.merge.record.leases import KEEP
 from concordant.schema import compile_schema, form_within, part_of
 from concordant.storage import Condition, Instant
 from concordant.storage.clocks import are_looks_wanted, look
@@ -142,7 +142,7 @@ def amend(
 
     >>> from typing import Annotated
     >>> from pydantic import create_model
-    >>> from concordant.kinds import Set
+    >>> from concordant.merge.kinds import Set
     >>> ws = Workspace(schemas={("plans",): create_model("Plan", tags=(Annotated[list[str], Set()], []))})
     >>> done = amend(ws, ("plans",), "launch", lambda seen: Changes({"tags": ["draft"]}, {}, {}))
     >>> done.fields, done.document.value

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic_core import from_json
 
 from concordant import Moment, Workspace
-from concordant.record import Record
+from concordant.merge.record import Record
 from concordant.storage.sql.storage import SqlStorage
 from concordant.workspace.states import current_view
 

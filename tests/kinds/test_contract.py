@@ -10,10 +10,10 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import ConcordantError, Counter, List, Map, Scalar, Set, Text, Tree, Workspace
-from concordant.kinds import Field, Kind, Look, register
-from concordant.kinds.shape import check_register
+from concordant.merge.kinds import Field, Kind, Look, register
+from concordant.merge.kinds.shape import check_register
+from concordant.merge.registers import Change, Path
 from concordant.testing import KindContract
-from concordant.tree import Change, Path
 from concordant.values import ABSENT, decode, encode, same
 
 

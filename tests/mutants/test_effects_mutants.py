@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from concordant.tree import change as change_module
+from concordant.merge.registers import change as change_module
 from concordant.workspace import executions, scope as scope_module
 from concordant.workspace.executions import Effect, Executions
 from concordant.workspace.scope import Scope
@@ -16,7 +16,7 @@ from concordant.workspace.scoping import Scoping
 from ..langgraph.effects import test_once
 from ..semantics import test_cancelled
 
-apply_module = import_module("concordant.record.apply")
+apply_module = import_module("concordant.merge.record.apply")
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, Callable[[Patch], None]] = {}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from concordant.sequence import trim
+from concordant.merge.sequence import trim
 from concordant.storage import MemoryStorage
 from concordant.workspace import replicating
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from concordant import causal
-from concordant.kinds import conversion
-from concordant.record import Record, drift
+from concordant.merge import causality
+from concordant.merge.kinds import conversion
+from concordant.merge.record import Record, drift
 from concordant.schema import Compiled
 from concordant.workspace import states, survey
 
@@ -18,7 +18,7 @@ from ..properties.test_changing_models import keep, live
 from ..schema import test_life as life
 from ..schema.test_life_matrix import WAYS, check_all
 
-view = import_module("concordant.record.view")
+view = import_module("concordant.merge.record.view")
 Patch = pytest.MonkeyPatch
 Check = Callable[[Any], None]
 
@@ -80,12 +80,12 @@ def fields_of_records_have_one_name(patch: Patch) -> None:
 
 def images_of_what_moved_with_its_holder_are_not_known(patch: Patch) -> None:
     """Only what was made at the very place has moved from there."""
-    patch.setattr(causal, "_meet", lambda one, other: one == other)
+    patch.setattr(causality, "_meet", lambda one, other: one == other)
 
 
 def a_default_has_no_place(patch: Patch) -> None:
     """What was put there for a default is not known to have moved."""
-    patch.setattr(causal, "_place_in", lambda name: name.rpartition("\x00")[2])
+    patch.setattr(causality, "_place_in", lambda name: name.rpartition("\x00")[2])
 
 
 def in_memory(_: Any) -> None:

@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from concordant import ConcordantError
-from concordant.kinds import policies, record
-from concordant.record import defaults
+from concordant.merge.kinds import policies, record
+from concordant.merge.record import defaults
 from concordant.schema import declarations, equality, fidelity, incoming, keys, spelling
 from concordant.values import canonical
 from concordant.workspace import writing
@@ -20,7 +20,7 @@ from concordant.workspace import writing
 from ..schema import test_mends as mends, test_ordinary as ordinary, test_validators as validators
 
 schema = import_module("concordant.schema.schema")
-apply_module = import_module("concordant.record.apply")
+apply_module = import_module("concordant.merge.record.apply")
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[Patch], None], Callable[[], None]]] = {}

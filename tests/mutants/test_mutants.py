@@ -13,14 +13,14 @@ import pytest
 from pydantic import ValidationError
 
 from concordant import ConcordantError, StaleDecisionError, escalation as escalation_module
-from concordant.causal import Entry, seen_everything
 from concordant.errors import Fault, InvalidWriteError
-from concordant.kinds import Scalar, Text
-from concordant.record import Record, leases
+from concordant.merge.causality import Entry, seen_everything
+from concordant.merge.kinds import Scalar, Text
+from concordant.merge.record import Record, leases
+from concordant.merge.registers import change as change_module
+from concordant.merge.sequence.overlap import Rules
 from concordant.schema import schema as schema_module
-from concordant.sequence.overlap import Rules
 from concordant.storage import Knowledge, SideEffects
-from concordant.tree import change as change_module
 from concordant.workspace import (
     decisions,
     expiry,
@@ -32,8 +32,8 @@ from concordant.workspace import (
 
 from ..properties.checks import CHECKS
 
-record_module = import_module("concordant.record.record")
-view_module = import_module("concordant.record.view")
+record_module = import_module("concordant.merge.record.record")
+view_module = import_module("concordant.merge.record.view")
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[str, Callable[[Patch], None]]] = {}
@@ -76,9 +76,9 @@ def nothing_counts_as_seen(patch: Patch) -> None:
 @mutant("g2")
 def equal_values_are_different(patch: Patch) -> None:
     """Values are compared by identity of the write, so that equal ones escalate."""
-    for module in (import_module("concordant.tree.leaves"), change_module):
+    for module in (import_module("concordant.merge.registers.leaves"), change_module):
         patch.setattr(module, "same", lambda one, other, canon=None: one is other)
-    patch.setattr(import_module("concordant.kinds.look"), "_key", lambda entry, canon: repr(entry.stamp).encode())
+    patch.setattr(import_module("concordant.merge.kinds.look"), "_key", lambda entry, canon: repr(entry.stamp).encode())
 
 
 @mutant("g1", "g3")
@@ -102,7 +102,7 @@ def contests_are_not_reported(patch: Patch) -> None:
 @mutant("g12")
 def joining_ignores_what_was_known(patch: Patch) -> None:
     """A join keeps what either side has: what one of them removed comes back."""
-    patch.setattr(import_module("concordant.record.join"), "is_covered", lambda *_: False)
+    patch.setattr(import_module("concordant.merge.record.join"), "is_covered", lambda *_: False)
 
 
 @mutant("g4")
@@ -200,7 +200,7 @@ def decisions_forget_what_was_agreed(patch: Patch) -> None:
 @mutant("g9")
 def puts_merge_without_a_model(patch: Patch) -> None:
     """A put of an undeclared document keeps the fields that it leaves out."""
-    patch.setattr(import_module("concordant.record.apply"), "_remove_left_out", lambda *_: None)
+    patch.setattr(import_module("concordant.merge.record.apply"), "_remove_left_out", lambda *_: None)
 
 
 @mutant("g11")
@@ -242,7 +242,7 @@ def deletions_are_forgotten(patch: Patch) -> None:
 @mutant("g2")
 def counters_keep_the_last(patch: Patch) -> None:
     """A counter shows one agent's amounts."""
-    patch.setattr("concordant.kinds.counter.add", lambda one, other: one)
+    patch.setattr("concordant.merge.kinds.counter.add", lambda one, other: one)
 
 
 @mutant("g1")

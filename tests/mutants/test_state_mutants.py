@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from concordant import ConcordantError
-from concordant.kinds import Kind, Scalar
-from concordant.tree import Change
+from concordant.merge.kinds import Kind, Scalar
+from concordant.merge.registers import Change
 from concordant.values import ABSENT
 from concordant_langgraph.channel import MergeChannel
 

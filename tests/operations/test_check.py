@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from concordant import ConcordantError, DamagedDocumentError, Workspace
 from concordant.cli.app import app
-from concordant.record import Record, View
+from concordant.merge.record import Record, View
 
 from .calls import OPEN, PLACE, SPACE, opened
 from .zoo import Everything

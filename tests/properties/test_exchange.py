@@ -11,10 +11,10 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import DELETED, List, Text, Workspace
-from concordant.record import Record
-from concordant.sequence.order import in_order
-from concordant.sequence.pieces import Sequence
-from concordant.tree import leaves
+from concordant.merge.record import Record
+from concordant.merge.registers import leaves
+from concordant.merge.sequence.order import in_order
+from concordant.merge.sequence.pieces import Sequence
 
 from .fuzz import explore
 from .team import SCHEMAS, Team, team_history

@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import Counter, Map, Workspace
-from concordant.kinds import folding
-from concordant.record import Record, dump_record, load_record
+from concordant.merge.kinds import folding
+from concordant.merge.record import Record, dump_record, load_record
 
 from ..semantics.support import AT, Tasks, workspace
 

@@ -10,17 +10,17 @@ import pytest
 from pydantic import BaseModel, Field, model_validator
 
 from concordant import Counter, List, Map, Scalar, Set, Text, Tree, Workspace, priority
-from concordant.causal import order_of
 from concordant.errors import ConcordantError
 from concordant.escalation import escalation_of
-from concordant.kinds import Look, look as look_module
-from concordant.kinds.base import reading
-from concordant.kinds.look import Memory, Weighed
-from concordant.kinds.record import field_at, public_path
-from concordant.record import Record, fitting, view
+from concordant.merge.causality import order_of
+from concordant.merge.kinds import Look, look as look_module
+from concordant.merge.kinds.base import reading
+from concordant.merge.kinds.look import Memory, Weighed
+from concordant.merge.kinds.record import field_at, public_path
+from concordant.merge.record import Record, fitting, view
+from concordant.merge.registers import PARKED, Path, Tree as Cells, leaf_at, leaves, place_leaf
+from concordant.merge.sequence.pieces import Sequence
 from concordant.schema import Compiled
-from concordant.sequence.pieces import Sequence
-from concordant.tree import PARKED, Path, Tree as Cells, leaf_at, leaves, place_leaf
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.states import current_view, expanded
 

@@ -11,10 +11,10 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import List, Text, Workspace
-from concordant.kinds.list import RULES
-from concordant.sequence.layout import layout
-from concordant.sequence.overlap import Rules, analyse
-from concordant.sequence.pieces import Sequence
+from concordant.merge.kinds.list import RULES
+from concordant.merge.sequence.layout import layout
+from concordant.merge.sequence.overlap import Rules, analyse
+from concordant.merge.sequence.pieces import Sequence
 
 PLACE = (("plans",), "p")
 WORDS = ["plan", "read", "write", "ship"]

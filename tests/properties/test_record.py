@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from concordant import Workspace
-from concordant.record import Record, dump_record, join, load_record, view
-from concordant.record.join import joined_vector
+from concordant.merge.record import Record, dump_record, join, load_record, view
+from concordant.merge.record.join import joined_vector
+from concordant.merge.registers import leaves
+from concordant.merge.sequence.pieces import Sequence
 from concordant.schema import OPEN_SCHEMA, compile_schema
-from concordant.sequence.pieces import Sequence
-from concordant.tree import leaves
 from concordant.workspace.states import expanded
 
 from .team import SCHEMAS, SPACES, Team, team_history

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from pydantic import BaseModel
 
 from concordant import List, Text, Workspace
-from concordant.sequence import edit
+from concordant.merge.sequence import edit
 
 PLACE = (("pages",), "p")
 BASE = [f"w{i}" for i in range(9)]

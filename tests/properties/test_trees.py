@@ -13,8 +13,8 @@ import pytest
 from pydantic import BaseModel, create_model
 
 from concordant import DELETED, Agent, Tree, Workspace
-from concordant.causal import Entry
-from concordant.kinds import tree
+from concordant.merge.causality import Entry
+from concordant.merge.kinds import tree
 from concordant.values import alike
 
 AT = (("pages",), "home")

@@ -19,7 +19,7 @@ from concordant import (
     Text,
     Workspace,
 )
-from concordant.record import dump_record, load_record
+from concordant.merge.record import dump_record, load_record
 
 from .support import AT, NS, Tasks, kinds, only, pair, recorded, shown, wait, workspace
 

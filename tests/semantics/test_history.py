@@ -18,8 +18,8 @@ from concordant import (
     StaleWriteError,
     Text,
 )
-from concordant.sequence.pieces import Sequence
-from concordant.sequence.splice import Spliced
+from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.splice import Spliced
 from concordant.workspace.states import changes_of
 
 from .support import AT, NS, Tasks, only, pair, shown, values, workspace

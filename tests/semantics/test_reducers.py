@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from concordant import ConcordantError, Counter, InvalidContributionError, List, Map, Scalar, Set, Text
-from concordant.kinds import Kind
+from concordant.merge.kinds import Kind
 
 REDUCERS = [Set(), Set(grow_only=True), Text(), Text(separator=" | ", overlap="merge"), Counter(), List()]
 

@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 from hypothesis import given, strategies as st
 
-from concordant.sequence import diff
-from concordant.sequence.diff import Hunk, common_prefix, common_suffix, list_hunks
+from concordant.merge.sequence import diff
+from concordant.merge.sequence.diff import Hunk, common_prefix, common_suffix, list_hunks
 
 items = st.lists(st.integers(0, 4), max_size=14)
 

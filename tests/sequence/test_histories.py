@@ -8,9 +8,9 @@ from itertools import cycle
 
 import pytest
 
-from concordant.sequence import edit, layout, pieces
-from concordant.sequence.overlap import Rules, analyse
-from concordant.sequence.units import unit_hunks
+from concordant.merge.sequence import edit, layout, pieces
+from concordant.merge.sequence.overlap import Rules, analyse
+from concordant.merge.sequence.units import unit_hunks
 
 from . import world as histories
 from .world import World

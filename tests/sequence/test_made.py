@@ -7,12 +7,12 @@ from functools import partial
 
 import pytest
 
-from concordant.causal import Stamp, seen_everything
-from concordant.sequence.edit import append, splice
-from concordant.sequence.layout import layout
-from concordant.sequence.overlap import Rules, analyse
-from concordant.sequence.pieces import Sequence
-from concordant.sequence.units import unit_hunks
+from concordant.merge.causality import Stamp, seen_everything
+from concordant.merge.sequence.edit import append, splice
+from concordant.merge.sequence.layout import layout
+from concordant.merge.sequence.overlap import Rules, analyse
+from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.units import unit_hunks
 
 RULES = Rules("word")
 HUNKS = partial(unit_hunks, unit="word")

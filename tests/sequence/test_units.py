@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from concordant.sequence.diff import Hunk
-from concordant.sequence.units import unit_hunks, units
+from concordant.merge.sequence.diff import Hunk
+from concordant.merge.sequence.units import unit_hunks, units
 
 from .test_diff import never_exact
 
@@ -111,7 +111,7 @@ def test_hash_seed_does_not_matter(seed: str) -> None:
     """Another seed of the string hash, as every process has one, gives the same hunks."""
     base = "The quick fox. And the lazy dog met the other fox by the lake. " * 3
     new = "The lazy fox. And a quick dog left the other lake for the dog. " * 3
-    code = f"from concordant.sequence.units import unit_hunks; print(unit_hunks({base!r}, {new!r}, 'sentence'))"
+    code = f"from concordant.merge.sequence.units import unit_hunks; print(unit_hunks({base!r}, {new!r}, 'sentence'))"
     run = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(filter(None, sys.path))},

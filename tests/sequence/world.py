@@ -9,15 +9,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from concordant.causal import Stamp, VersionVector, merge_vectors
-from concordant.record.codec import dump_leaf, load_leaf
-from concordant.sequence.diff import list_hunks
-from concordant.sequence.edit import append, decide, splice
-from concordant.sequence.layout import layout, text_of
-from concordant.sequence.order import in_order, join
-from concordant.sequence.overlap import Rules, analyse
-from concordant.sequence.pieces import Sequence, run_of
-from concordant.sequence.units import unit_hunks, units
+from concordant.merge.causality import Stamp, VersionVector, merge_vectors
+from concordant.merge.record.codec import dump_leaf, load_leaf
+from concordant.merge.sequence.diff import list_hunks
+from concordant.merge.sequence.edit import append, decide, splice
+from concordant.merge.sequence.layout import layout, text_of
+from concordant.merge.sequence.order import in_order, join
+from concordant.merge.sequence.overlap import Rules, analyse
+from concordant.merge.sequence.pieces import Sequence, run_of
+from concordant.merge.sequence.units import unit_hunks, units
 
 PROSE = ["One.", "Two two.", "Three?", "four", "five 1.25 EUR", "Six!", "e.g. x", "2026-05-01", "(seven)", "Eight."]
 MARKDOWN = [

@@ -14,7 +14,7 @@ from pydantic import create_model
 from concordant.bench.outcome import Outcome
 from concordant.bench.running import Costs, Session, Step
 from concordant.bench.workload import Task, Workload, changed
-from concordant.kinds import Counter, List, Map, Scalar, Set, Text
+from concordant.merge.kinds import Counter, List, Map, Scalar, Set, Text
 from concordant.storage import Instant
 from concordant.workspace import TaskScope, Workspace
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from concordant.sequence.diff import list_hunks
+from concordant.merge.sequence.diff import list_hunks
 from concordant.values import ABSENT
 
 __all__ = ["Change", "Part", "changes", "shortened", "words"]

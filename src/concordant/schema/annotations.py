@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import ConfigDict, JsonValue, TypeAdapter
 from pydantic.errors import PydanticUserError
 
-from concordant.kinds import KeyedSet, Kind
+from concordant.merge.kinds import KeyedSet, Kind
 from concordant.values import JSON, decode
 
 __all__ = [

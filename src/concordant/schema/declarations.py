@@ -15,7 +15,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault
-from concordant.kinds import (
+from concordant.merge.kinds import (
     POLICIES,
     Counter,
     Field,

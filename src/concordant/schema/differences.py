@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from concordant.kinds import Field, Map, Record
+from concordant.merge.kinds import Field, Map, Record
 from concordant.values import ABSENT, encode
 
 __all__ = ["untouched_left_out"]

@@ -29,7 +29,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault, InvalidWriteError
-from concordant.kinds import Field, Kind, Map, Record
+from concordant.merge.kinds import Field, Kind, Map, Record
 from concordant.schema.annotations import adapter_of, members_of, split_annotation, type_name, without_none
 from concordant.schema.equality import are_equal, in_order, is_uuid
 from concordant.schema.keys import is_key_type

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 
-from concordant.kinds import Field
+from concordant.merge.kinds import Field
 
 __all__ = ["fingerprint"]
 

@@ -20,7 +20,7 @@ from pydantic import (
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from concordant.errors import Fault
-from concordant.kinds import Counter, Field, Kind, List, Map, Record, Set
+from concordant.merge.kinds import Counter, Field, Kind, List, Map, Record, Set
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.models import fields_in, is_instance, metadata_of, said_by, validators_of
 from concordant.values import ABSENT, check_text

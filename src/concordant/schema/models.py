@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from concordant.kinds import Kind
+from concordant.merge.kinds import Kind
 from concordant.schema.annotations import without_none
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault
-from concordant.kinds import Field, Record
+from concordant.merge.kinds import Field, Record
 from concordant.schema.models import spellings_of
 
 __all__ = ["note_aliases", "note_former_names"]

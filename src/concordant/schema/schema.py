@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
-from concordant.kinds import OPEN, OPEN_TREE, Counter, Field, Map, OpenRecord, Record, Set
-from concordant.kinds.base import default_says_something
+from concordant.merge.kinds import OPEN, OPEN_TREE, Counter, Field, Map, OpenRecord, Record, Set
+from concordant.merge.kinds.base import default_says_something
 from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
 from concordant.schema.declarations import fields_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order, unordered

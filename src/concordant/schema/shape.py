@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from concordant.kinds import (
+from concordant.merge.kinds import (
     OPEN,
     OPEN_TREE,
     Counter,
@@ -20,7 +20,7 @@ from concordant.kinds import (
     Kind,
     OpenRecord,
 )
-from concordant.kinds.registry import kind_called
+from concordant.merge.kinds.registry import kind_called
 from concordant.values import canonical
 
 __all__ = ["are_alike", "root_of", "shape_of"]

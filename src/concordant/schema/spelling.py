@@ -13,7 +13,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, PlainValidator, Type
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from concordant.kinds import Field, Map, Record
+from concordant.merge.kinds import Field, Map, Record
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.equality import LENIENT
 from concordant.schema.incoming import contribution, incoming_type, unwrapped

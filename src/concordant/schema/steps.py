@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from concordant.kinds import Field
+from concordant.merge.kinds import Field
 from concordant.values import ABSENT, decode
 
 __all__ = ["Step", "field_of", "steps_to"]

@@ -9,15 +9,15 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from pydantic_core import from_json
 
-from concordant.causal import Stamp, VersionVector
 from concordant.escalation import Escalation, Event
 from concordant.limits import Limits
-from concordant.record import Record
+from concordant.merge.causality import Stamp, VersionVector
+from concordant.merge.record import Record
+from concordant.merge.registers import LeafChange
 from concordant.schema import Compiled
 from concordant.storage.clocks import Instant
 from concordant.storage.conditions import Condition
 from concordant.storage.knowledge import Marks
-from concordant.tree import LeafChange
 from concordant.values import Absent
 
 __all__ = [

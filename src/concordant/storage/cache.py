@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from concordant.record import Record
+from concordant.merge.record import Record
 from concordant.storage.base import Place
 from concordant.storage.forking import free_in_child
 

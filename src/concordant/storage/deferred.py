@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from concordant.causal import seen_everything
-from concordant.kinds import Field
-from concordant.record import Record, View, Write, apply, journalled
-from concordant.record.leases import KEEP, after_sequel
+from concordant.merge.causality import seen_everything
+from concordant.merge.kinds import Field
+from concordant.merge.record import Record, View, Write, apply, journalled
+from concordant.merge.record.leases import KEEP, after_sequel
+from concordant.merge.registers import PARKED, leaves, place_leaf
 from concordant.schema import Compiled
 from concordant.storage.base import Compact, Deferred, State, row_of
-from concordant.tree import PARKED, leaves, place_leaf
 from concordant.values import ABSENT, alike, decode
 
 __all__ = ["MOST_WAITING", "LazyRecord", "put_off", "settled"]

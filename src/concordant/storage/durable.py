@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 from concordant.errors import ConcordantError, DamagedDocumentError, StorageError
 from concordant.escalation import Escalation, Event
 from concordant.limits import Limits
-from concordant.record import Record
+from concordant.merge.record import Record
 from concordant.storage import clocks
 from concordant.storage.base import (
     Beginning,

@@ -13,8 +13,8 @@ from pydantic_core import from_json, to_json
 
 from concordant.errors import ConcordantError
 from concordant.escalation import DELETED, Contender, Escalation, when
-from concordant.record import Record, dump_changes, dump_record, load_changes, load_record
-from concordant.record.leases import end_of
+from concordant.merge.record import Record, dump_changes, dump_record, load_changes, load_record
+from concordant.merge.record.leases import end_of
 from concordant.storage.base import Deferred, Namespace, Row, Saved, State, row_of
 
 __all__ = [

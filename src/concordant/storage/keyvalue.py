@@ -14,10 +14,10 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic_core import from_json, to_json
 
-from concordant.causal import VersionVector
 from concordant.errors import ConcordantError, DamagedDocumentError, StorageError
 from concordant.escalation import Escalation, Event
-from concordant.record import Record
+from concordant.merge.causality import VersionVector
+from concordant.merge.record import Record
 from concordant.storage.base import (
     Cursor,
     Examined,

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, ClassVar
 
-from concordant.causal import VersionVector, merge_vectors
 from concordant.errors import StorageError
 from concordant.escalation import Escalation, Event
 from concordant.limits import MOST_BACKLOG, Limits
-from concordant.record import Record
+from concordant.merge.causality import VersionVector, merge_vectors
+from concordant.merge.record import Record
 from concordant.storage import clocks
 from concordant.storage.base import (
     Beginning,

@@ -11,8 +11,8 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Literal, TypeAlias
 
-from concordant.causal import may_name_replica
 from concordant.errors import ConcordantError, told
+from concordant.merge.causality import may_name_replica
 from concordant.storage.base import Storage
 from concordant.storage.keyvalue import KeyValueStorage, KeyValueStore
 from concordant.storage.memory import MemoryStorage

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 import pytest
 from pydantic import BaseModel
 
-from concordant.kinds import Counter, Scalar, Set, Text
+from concordant.merge.kinds import Counter, Scalar, Set, Text
 from concordant.workspace import Document, Workspace
 
 __all__ = ["AdapterContract", "Shared", "Work"]

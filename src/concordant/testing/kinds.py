@@ -14,7 +14,7 @@ import pytest
 from pydantic import create_model
 
 from concordant.errors import InvalidWriteError, SchemaError
-from concordant.kinds import Kind, Map, Scalar
+from concordant.merge.kinds import Kind, Map, Scalar
 from concordant.schema import Schema, compile_schema
 from concordant.storage import Instant
 from concordant.tooling import Toolkit

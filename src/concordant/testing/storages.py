@@ -18,7 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 from concordant.errors import ConcordantError, StorageError
-from concordant.kinds import Counter, List, Map, Scalar, Set, Text
+from concordant.merge.kinds import Counter, List, Map, Scalar, Set, Text
 from concordant.storage import Instant, KeyValueStore, KeyValueWriter, Storage
 from concordant.workspace import TaskScope, Workspace
 

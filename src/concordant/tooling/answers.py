@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
-from concordant.kinds import Field
+from concordant.merge.kinds import Field
 from concordant.tooling import wording
 from concordant.tooling.elements import SetPart
 from concordant.tooling.forms import Form

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import to_jsonable_python
 
-from concordant.kinds import Counter, Field, KeyedSet, Kind, List, Map, Record, Scalar, Set, Text, Tree
+from concordant.merge.kinds import Counter, Field, KeyedSet, Kind, List, Map, Record, Scalar, Set, Text, Tree
 from concordant.schema.annotations import without_none
 from concordant.schema.models import fields_in
 from concordant.tooling.elements import ListPart, SetPart

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field as Argument
 
 from concordant.errors import Fault
-from concordant.kinds import Field
+from concordant.merge.kinds import Field
 from concordant.tooling.portable import Portable, untitled
 from concordant.tooling.quoting import dotted, quoted
 from concordant.values import ABSENT

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeAlias
 from pydantic import ValidationError
 
 from concordant.errors import Fault
-from concordant.kinds import Counter, Field, Text
-from concordant.kinds.tree import is_inside
+from concordant.merge.kinds import Counter, Field, Text
+from concordant.merge.kinds.tree import is_inside
 from concordant.tooling.handles import handle_of
 from concordant.tooling.quoting import dotted, is_short, on_one_line, quoted, shortened
 from concordant.values import ABSENT

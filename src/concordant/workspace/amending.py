@@ -13,16 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from concordant.causal import SeenBy, Stamp
 from concordant.errors import Fault, InvalidWriteError
-from concordant.kinds import Look, Map, Scalar, Set, Text
-from concordant.kinds.base import reading
-from concordant.record import Record
-from concordant.record.leases import KEEP
+from concordant.merge.causality import SeenBy, Stamp
+from concordant.merge.kinds import Look, Map, Scalar, Set, Text
+from concordant.merge.kinds.base import reading
+from concordant.merge.record import Record
+from concordant.merge.record.leases import KEEP
+from concordant.merge.registers import as_seen, leaf_at, leaves
+from concordant.merge.sequence.pieces import Sequence as Pieces
 from concordant.schema import Compiled, Schema, compile_schema
-from concordant.sequence.pieces import Sequence as Pieces
 from concordant.storage import State
-from concordant.tree import as_seen, leaf_at, leaves
 from concordant.values import ABSENT, canonical, encode
 from concordant.workspace.core import Core
 from concordant.workspace.document import Document

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from concordant.escalation import escalation_of
-from concordant.record import Record, check_record
+from concordant.merge.record import Record, check_record
+from concordant.merge.registers import leaves
+from concordant.merge.sequence.pieces import Sequence as Pieces
 from concordant.schema import Compiled
-from concordant.sequence.pieces import Sequence as Pieces
 from concordant.storage import Examined, Place, Row
 from concordant.storage.base import is_present
-from concordant.tree import leaves
 from concordant.values import Absent, decode, same
 from concordant.workspace.core import Core
 from concordant.workspace.states import changes_of, current_view, expanded

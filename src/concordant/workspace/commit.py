@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from concordant.causal import Stamp
-from concordant.record import Record, journalled
+from concordant.merge.causality import Stamp
+from concordant.merge.record import Record, journalled
+from concordant.merge.registers import LeafChange
 from concordant.storage import Place, Row
-from concordant.tree import LeafChange
 
 __all__ = ["Commit"]
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from concordant.record import Record
+from concordant.merge.record import Record
 from concordant.schema import Compiled
 from concordant.storage import State, Storage
 from concordant.storage.base import ALIEN, Saved, row_of

@@ -7,8 +7,8 @@ from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
 from concordant.escalation import DELETED, Escalation, Event, escalation_of, id_of, is_version_of
-from concordant.kinds import Contest
-from concordant.record import Record
+from concordant.merge.kinds import Contest
+from concordant.merge.record import Record
 from concordant.schema import Compiled
 from concordant.storage import Result, SideEffects, State, TransactionView
 from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode, encode

@@ -17,13 +17,13 @@ import json
 from collections.abc import Collection, Iterable, Sequence, Set
 from typing import Any, NamedTuple, TypeAlias
 
-from concordant.causal import Stamp
-from concordant.kinds.record import split_slot
-from concordant.record import Earlier
-from concordant.record.apply import without
+from concordant.merge.causality import Stamp
+from concordant.merge.kinds.record import split_slot
+from concordant.merge.record import Earlier
+from concordant.merge.record.apply import without
+from concordant.merge.registers import PARKED, LeafChange, Path
 from concordant.schema import Compiled
 from concordant.storage import Row, State
-from concordant.tree import PARKED, LeafChange, Path
 from concordant.values import alike, decode
 from concordant.workspace.core import Core
 from concordant.workspace.scope import Document, Scope

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from concordant.escalation import Event, when
-from concordant.record import Record
-from concordant.record.leases import touched
+from concordant.merge.record import Record
+from concordant.merge.record.leases import touched
+from concordant.merge.registers import LeafChange, leaves
 from concordant.storage import Place, Result, SideEffects, State, TransactionView
-from concordant.tree import LeafChange, leaves
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
 from concordant.workspace.inbox import transitions

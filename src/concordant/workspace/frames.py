@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from concordant.causal import VersionVector
 from concordant.errors import CorruptFrameError
 from concordant.escalation import when
 from concordant.limits import MOST_FRAME
-from concordant.record import MOST_WRITES, CodecError, Record, dump_record, load_record
+from concordant.merge.causality import VersionVector
+from concordant.merge.record import MOST_WRITES, CodecError, Record, dump_record, load_record
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import MOST, Marks
 from concordant.workspace.names import is_text

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from concordant.causal import Register, Stamp, order_of
 from concordant.errors import HistoryExpiredError
 from concordant.escalation import when
-from concordant.kinds import Field, List, Set, Text
-from concordant.kinds.list import RULES as LIST_RULES
-from concordant.kinds.record import field_at, public_path
-from concordant.kinds.tree import NODE, credited
-from concordant.record import Record
+from concordant.merge.causality import Register, Stamp, order_of
+from concordant.merge.kinds import Field, List, Set, Text
+from concordant.merge.kinds.list import RULES as LIST_RULES
+from concordant.merge.kinds.record import field_at, public_path
+from concordant.merge.kinds.tree import NODE, credited
+from concordant.merge.record import Record
+from concordant.merge.registers import PARKED, Path, alternatives, leaf_at, leaves
+from concordant.merge.sequence.blame import spans
+from concordant.merge.sequence.layout import layout
+from concordant.merge.sequence.overlap import analyse
+from concordant.merge.sequence.pieces import Sequence, run_of
 from concordant.schema import Compiled
-from concordant.sequence.blame import spans
-from concordant.sequence.layout import layout
-from concordant.sequence.overlap import analyse
-from concordant.sequence.pieces import Sequence, run_of
 from concordant.storage import Row, State, Storage
-from concordant.tree import PARKED, Path, alternatives, leaf_at, leaves
 from concordant.values import decode
 from concordant.workspace.document import Credit, HistoryEntry
 from concordant.workspace.registry import Registry

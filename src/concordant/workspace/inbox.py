@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from concordant.escalation import Escalation, Event, escalation_of, id_of
-from concordant.kinds import Contest
 from concordant.limits import MOST_CONTENDERS
-from concordant.record import Record, View, by_path
+from concordant.merge.kinds import Contest
+from concordant.merge.record import Record, View, by_path
+from concordant.merge.registers import leaf_at
 from concordant.storage import Place, SideEffects, TransactionView
-from concordant.tree import leaf_at
 
 __all__ = ["Asked", "Decision", "as_known", "transitions"]
 

@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError
-from concordant.kinds import Counter, Field
 from concordant.limits import MOST_DEPTH, Limits
+from concordant.merge.kinds import Counter, Field
 from concordant.values import JSON, decode, has_long_run
 
 __all__ = ["check_body", "check_place"]

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from concordant.causal import Entry, Stamp, may_name_replica
 from concordant.errors import ConcordantError, told
-from concordant.record import Record
-from concordant.record.leases import end_of
-from concordant.sequence.pieces import Sequence
-from concordant.sequence.trim import has_removed, trimmed
+from concordant.merge.causality import Entry, Stamp, may_name_replica
+from concordant.merge.record import Record
+from concordant.merge.record.leases import end_of
+from concordant.merge.registers import LeafChange, Path, leaves
+from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.trim import has_removed, trimmed
 from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
-from concordant.tree import LeafChange, Path, leaves
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core

@@ -7,9 +7,9 @@ from typing import Any
 
 from concordant.errors import ConcordantError, ContestedError, HistoryExpiredError, InvalidTokenError, told
 from concordant.escalation import Escalation, escalation_of
-from concordant.kinds import Contest
-from concordant.record import MOST_WRITES, Record
-from concordant.record.leases import end_of
+from concordant.merge.kinds import Contest
+from concordant.merge.record import MOST_WRITES, Record
+from concordant.merge.record.leases import end_of
 from concordant.schema import Compiled
 from concordant.storage import Condition, State
 from concordant.workspace.core import Core, Namespace

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from concordant.causal import Stamp, VersionVector, seen_everything, source_of
 from concordant.errors import (
     ConcordantError,
     CorruptFrameError,
@@ -19,10 +18,11 @@ from concordant.errors import (
     told,
 )
 from concordant.escalation import Event, when
-from concordant.record import MOST_WRITES, Record, Write, apply, check_record, join
-from concordant.record.join import joined_settings, joined_vector
-from concordant.record.leases import joined_leases
-from concordant.record.record import BEFORE
+from concordant.merge.causality import Stamp, VersionVector, seen_everything, source_of
+from concordant.merge.record import MOST_WRITES, Record, Write, apply, check_record, join
+from concordant.merge.record.join import joined_settings, joined_vector
+from concordant.merge.record.leases import joined_leases
+from concordant.merge.record.record import BEFORE
 from concordant.schema import Compiled
 from concordant.storage import Knowledge, Result, SideEffects, State, TransactionView
 from concordant.storage.knowledge import diverge

@@ -9,7 +9,7 @@ from typing import Any
 
 from concordant.errors import InvalidWriteError, StaleDecisionError
 from concordant.escalation import ABSTAIN, Escalation
-from concordant.kinds import Priority, Scalar
+from concordant.merge.kinds import Priority, Scalar
 from concordant.workspace.waiting import Started, start
 
 __all__ = ["Resolvers"]

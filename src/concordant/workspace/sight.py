@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from concordant.causal import Seen, SeenBy, Stamp
-from concordant.kinds import Field
-from concordant.record import Record
-from concordant.sequence.pieces import Sequence
+from concordant.merge.causality import Seen, SeenBy, Stamp
+from concordant.merge.kinds import Field
+from concordant.merge.record import Record
+from concordant.merge.sequence.pieces import Sequence
 from concordant.storage import Beginning
 from concordant.workspace.scope import Document, FoundSeen, Mark, Scope, descends
 

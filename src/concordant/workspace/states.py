@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from concordant.causal import seen_everything
 from concordant.errors import DamagedDocumentError
-from concordant.kinds import OPEN, Field, Look
-from concordant.kinds.base import reading
-from concordant.record import Record, View, Write, apply, view
-from concordant.record.drift import adapted, fitted
+from concordant.merge.causality import seen_everything
+from concordant.merge.kinds import OPEN, Field, Look
+from concordant.merge.kinds.base import reading
+from concordant.merge.record import Record, View, Write, apply, view
+from concordant.merge.record.drift import adapted, fitted
+from concordant.merge.registers import LeafChange, Tree, restored
 from concordant.schema import Compiled
 from concordant.schema.shape import root_of
 from concordant.storage import Deferred, Row, State
 from concordant.storage.base import Compact, row_of, version_of
-from concordant.tree import LeafChange, Tree, restored
 from concordant.values import ABSENT, decode
 
 __all__ = [

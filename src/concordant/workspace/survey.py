@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from concordant.escalation import Escalation, Event, escalation_of, when
-from concordant.record import Record
+from concordant.merge.record import Record
 from concordant.storage import Place, Result, SideEffects, State, TransactionView
 from concordant.workspace.core import Core
 from concordant.workspace.inbox import transitions

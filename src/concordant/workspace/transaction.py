@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from concordant.causal import SeenBy, Stamp, dot_of, seen_everything
 from concordant.errors import StaleWriteError
 from concordant.escalation import Escalation, Event, when
-from concordant.kinds import Contest, Record as Fields
-from concordant.record import Record, Write, apply, journalled
-from concordant.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
-from concordant.record.record import RECENT
+from concordant.merge.causality import SeenBy, Stamp, dot_of, seen_everything
+from concordant.merge.kinds import Contest, Record as Fields
+from concordant.merge.record import Record, Write, apply, journalled
+from concordant.merge.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
+from concordant.merge.record.record import RECENT
+from concordant.merge.registers import LeafChange, Path
 from concordant.schema import Compiled
 from concordant.storage import Deferred, Result, SideEffects, State, Storage, TransactionView
-from concordant.tree import LeafChange, Path
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.executions import Executions, Replay

@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Literal, ParamSpec, Self, TypeAlias, TypeVar
 
-from concordant.causal import VersionVector
 from concordant.errors import ConcordantError, told
 from concordant.escalation import Escalation, Event
 from concordant.limits import Limits
-from concordant.record.leases import KEEP
+from concordant.merge.causality import VersionVector
+from concordant.merge.record.leases import KEEP
 from concordant.storage import Condition, KeyValueStore, Storage, open_storage, plugged
 from concordant.workspace.agent import Agent
 from concordant.workspace.amending import Amending

@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
-from concordant.record.leases import KEEP
+from concordant.merge.record.leases import KEEP
 from concordant.schema import Compiled, untouched_left_out
 from concordant.values import Unstorable, alike, check_numbers, decode, encode
 from concordant.workspace.core import Core, Namespace

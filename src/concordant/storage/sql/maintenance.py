@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from pydantic_core import from_json, to_json
 
-from concordant.causal import VersionVector
-from concordant.record import Record
+from concordant.merge.causality import VersionVector
+from concordant.merge.record import Record
 from concordant.storage.base import Examined, Forgotten, Knowledge, Place, Row, StoreExamined
 from concordant.storage.encoding import (
     DOCUMENT,

@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 
 from pydantic_core import from_json
 
-from concordant.causal import VersionVector
 from concordant.errors import DamagedDocumentError
 from concordant.escalation import Escalation, Event
-from concordant.record import Record
+from concordant.merge.causality import VersionVector
+from concordant.merge.record import Record
 from concordant.storage.base import (
     Examined,
     Forgotten,

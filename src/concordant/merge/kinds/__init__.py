@@ -1,0 +1,38 @@
+"""The kinds: how a field merges. One small file each, all behind ``concordant.merge.kinds.base.Kind``."""
+
+from concordant.merge.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.merge.kinds.counter import Counter
+from concordant.merge.kinds.keyed import KeyedSet
+from concordant.merge.kinds.list import List
+from concordant.merge.kinds.map import Map
+from concordant.merge.kinds.policies import POLICIES, Priority, priority
+from concordant.merge.kinds.record import OPEN, OPEN_TREE, OpenRecord, Record
+from concordant.merge.kinds.registry import register
+from concordant.merge.kinds.scalar import Scalar
+from concordant.merge.kinds.set import Set
+from concordant.merge.kinds.text import Text
+from concordant.merge.kinds.tree import Tree
+
+__all__ = [
+    "OPEN",
+    "OPEN_TREE",
+    "POLICIES",
+    "Contest",
+    "Counter",
+    "Field",
+    "KeyedSet",
+    "Kind",
+    "List",
+    "Look",
+    "Map",
+    "OpenRecord",
+    "Option",
+    "Priority",
+    "Record",
+    "Scalar",
+    "Set",
+    "Text",
+    "Tree",
+    "priority",
+    "register",
+]

@@ -1,0 +1,189 @@
+"""What a kind is: how one field contributes, changes and reads its part of a record's tree.
+
+A kind is a frozen dataclass of options, put on a model's field as ``Annotated[..., Set()]``. Its methods are pure
+functions of a tree. A new kind is one file: a subclass of ``Kind`` with ``contribute``, ``edit``, ``read`` and
+``check``, made known by ``concordant.merge.kinds.register``; what else it may say has defaults. The tests in
+``concordant.testing.KindContract`` are for every kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from concordant.merge.causality import Agreed
+from concordant.merge.kinds.look import Contest, Look, Option
+from concordant.merge.registers import Change, Path
+from concordant.values import ABSENT, JSON, Canon, alike, canonical, decode
+
+__all__ = ["Contest", "Field", "Kind", "Look", "Option", "default_says_something", "reading"]
+
+
+def _anything(value: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One place of a compiled schema: its kind and what the kind needs to know.
+
+    Attributes:
+        name: the field's name, or a map's key placeholder.
+        tag: the kind with its parts, e.g. ``map[scalar]``; part of the key in the tree, so that a field whose kind
+            changed does not misread what is stored.
+        canon: the bytes by which a value (an element) compares.
+        rank: the key by which values are ordered, for the policies ``max`` and ``min``.
+        default: the field's default in JSON form, for edits of a field that was never written.
+        child: how a map's values merge.
+        fields: the fields of a nested record.
+        checked: whether the merged value must satisfy constraints beyond its type (``ge=0``, a model validator).
+        accepts: whether a JSON value would do for the field.
+        keys: how a map's keys are read, where they are more than text.
+        form: makes of a value in an instance what is written of it, where it would not be taken as it is.
+        slot: the field's key in the tree of its record.
+        former: other names under which the field may be stored.
+    """
+
+    name: str
+    kind: Kind
+    tag: str
+    canon: Canon = canonical
+    rank: Callable[[JSON], Any] = decode
+    default: Any = ABSENT
+    child: Field | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    checked: bool = False
+    accepts: Callable[[Any], bool] = _anything
+    keys: Any = None
+    form: Callable[[Any], Any] | None = None
+    slot: str = ""
+    former: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slot", f"{self.tag}:{self.name}")
+
+
+def default_says_something(field: Field) -> bool:
+    """Whether a field merges, and shows something where nobody has written yet."""
+    return field.kind.merges_default and field.default not in _NOTHING
+
+
+_NOTHING: tuple[Any, ...] = (ABSENT, None, "", [], {}, 0, "0")
+
+
+class Kind:
+    """How a field merges. Subclasses are frozen dataclasses of options."""
+
+    name: ClassVar[str]
+    """Its name in the tags of what it stores; it never changes."""
+    natural: ClassVar[type[Any] | None] = None
+    """The type whose empty value a field without a default holds before it is written; ``None``: it needs a default."""
+    merges_default: ClassVar[bool] = False
+    """Whether an edit of a field that nobody has written is a change of its default, in which others may change too."""
+    is_leaf: ClassVar[bool] = False
+    """Whether it stores one register, not a container; then a deletion is an entry of that."""
+    shaped: ClassVar[tuple[str, ...]] = ()
+    """The options that have to be known to read what it stored."""
+    asks_type: ClassVar[bool] = False
+    """Whether its questions of reason ``type`` are about what is stored at their place, and ``decide`` settles them."""
+    is_free: ClassVar[bool] = False
+    """Whether its values are dicts of any JSON, in which any path leads to a value."""
+    grow_only: bool = False
+
+    def tag(self, child: str | None = None) -> str:
+        """The kind's name in a field's tag."""
+        return self.name if child is None else f"{self.name}[{child}]"
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        """Adds ``value`` at ``path``; removes nothing."""
+        raise NotImplementedError
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        """Carries the difference between ``base`` (what was read) and ``value`` over to ``path``."""
+        raise NotImplementedError
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        """The merged value, or ``ABSENT``; what is contested is added to ``look.contests``."""
+        raise NotImplementedError
+
+    def remove(self, change: Change, field: Field, path: Path) -> None:
+        """Deletes the value, as far as the writer has seen it: a key of a map, a field of an undeclared document."""
+        if self.is_leaf:
+            change.replace(path, None, field.canon)
+        else:
+            change.delete(path)
+
+    def enter(self, change: Change, path: Path) -> None:
+        """Prepares to write at a place that may have been deleted."""
+        if not self.is_leaf:
+            change.enter(path)
+
+    def take_back(self, change: Change, path: Path, before: Any, after: Any, dot: tuple[str, int]) -> bool:
+        """Takes back what the write with a dot did to a leaf, where that is no entry by itself; tells if it has."""
+        return False
+
+    def faults(self, annotation: Any) -> Iterable[tuple[str, str]]:
+        """Tells what is wrong with a declaration: each problem, and how to mend it.
+
+        Args:
+            annotation: the type that the kind is declared for.
+        """
+        return ()
+
+    def foreseen(self, field: Field, shown: Any, base: Any, new: Any) -> Any:
+        """What stands after a write by somebody who has seen all there is; ``ABSENT`` where only the merge can tell.
+
+        Args:
+            shown, base: what is shown, and what the writer had read.
+        """
+        return ABSENT
+
+    def shares(self, value: Any, agent: str) -> Iterable[tuple[Any, str]]:
+        """Who stands for an entry: the parts of its value with their agents; empty: those who wrote the entry."""
+        return ()
+
+    @classmethod
+    def as_stored(cls) -> Kind:
+        """Returns the kind by which what it stored is read where no model tells its options."""
+        return cls()
+
+    def beyond(self, field: Field, base: Any, value: Any) -> Any:
+        """What a contribution says beyond what its writer was given; ``ABSENT`` if it only repeats that."""
+        return value
+
+    def alike(self, field: Field, one: Any, other: Any) -> bool:
+        """Whether two values of the field are the same to this kind."""
+        return alike(one, other)
+
+    def settled(self, field: Field) -> Callable[[Any], Any] | None:
+        """A function from a write's JSON value to the one that is stored, ``None`` where that is the same."""
+        return None
+
+    def below(self, field: Field, part: str) -> tuple[str, Field] | None:
+        """The public name and the field of what is stored at a key below this kind's place; ``None`` if what is there
+        has no path of its own."""
+        return None if field.child is None else (part, field.child)
+
+    def check(self, field: Field, cell: Any) -> None:
+        """Makes sure that a cell which came from outside is such as this kind makes.
+
+        Raises:
+            MisshapenError: it is not (``concordant.merge.kinds.shape``).
+        """
+        raise NotImplementedError
+
+    def decide(self, change: Change, contest: Contest, value: Any) -> None:
+        """Puts ``value`` in the place of all contenders of a contest at this field's own path."""
+        assert contest.field is not None
+        self.contribute(change, contest.field, contest.place, value)
+
+
+def anchor_of(base: Agreed | None) -> str:
+    """The dot that contenders carry from before they disagreed, as text; empty if there is none."""
+    return f"{base.replica}.{base.n}" if base and base.replica else ""
+
+
+def reading(field: Field, tree: Any, look: Look | None = None) -> Any:
+    """The value of a cell, contests aside."""
+    return field.kind.read(look or Look(), field, (), (), tree)

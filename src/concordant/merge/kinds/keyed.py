@@ -1,0 +1,174 @@
+"""Records in a list, identified by one of their fields: a map keyed by that field, shown as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from concordant.merge.causality import Register, order_of
+from concordant.merge.kinds.base import Field, Kind, Look
+from concordant.merge.kinds.map import check_keys, edit_keys, keys_beyond, read_keys, write_key
+from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.registry import register
+from concordant.merge.registers import Change, Path
+from concordant.values import ABSENT, canonical, decode, encode
+
+__all__ = ["KeyedSet", "key_of"]
+
+
+@register
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyedSet(Kind):
+    """Records that are known by one of their fields: what ``Set(by=...)`` is.
+
+    Args:
+        by: the name of the field that identifies a record.
+        grow_only: additions and changes of an edit count, its removals do not.
+
+    >>> from concordant import Set
+    >>> Set(by="id")
+    Set(by='id', grow_only=False)
+    """
+
+    by: str
+    grow_only: bool = False
+
+    name: ClassVar[str] = "keyed"
+    natural: ClassVar[type[Any] | None] = list
+    shaped: ClassVar[tuple[str, ...]] = ("by",)
+
+    def __repr__(self) -> str:
+        return f"Set(by={self.by!r}, grow_only={self.grow_only})"  # as users write it
+
+    @classmethod
+    def as_stored(cls) -> Kind:
+        return cls("\x00")
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        self.contribute_records(change, field, path, value, self.by)
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        self.edit_records(change, field, path, base, value, self.by, grow_only=self.grow_only)
+
+    def beyond(self, field: Field, base: Any, value: Any) -> Any:
+        return self.records_beyond(field, base, value, self.by)
+
+    def settled(self, field: Field) -> Callable[[Any], Any] | None:
+        inner = field.child.kind.settled(field.child) if field.child is not None else None
+        return None if inner is None else lambda value: [inner(record) for record in value]
+
+    def check(self, field: Field, cell: Any) -> None:
+        check_keys(field, cell)
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        return self.read_records(look, field, path, public, cell, self.by)
+
+    def contribute_records(self, change: Change, field: Field, path: Path, value: Any, by: str, *, at: int = 0) -> None:
+        """Contributes each record at its key; ``at`` is the place of the first among those that the write adds."""
+        for place, (key, record) in enumerate(_by_key(value, by).items(), at):
+            self._add(change, field, path, key, record, place)
+        if not value:
+            change.touch(path)
+
+    def edit_records(
+        self, change: Change, field: Field, path: Path, base: Any, value: Any, by: str, *, grow_only: bool
+    ) -> None:
+        """Carries over the difference, record by record."""
+        before, after = _by_key(base, by), _by_key(value, by)
+        for place, (key, record) in enumerate(after.items()):
+            if key not in before:
+                self._add(change, field, path, key, record, place)
+        known = {key: record for key, record in after.items() if key in before}
+        edit_keys(change, field, path, before, known, grow_only=grow_only)
+
+    def records_beyond(self, field: Field, base: Any, value: Any, by: str) -> Any:
+        """The records, each with what is new of it and its key."""
+        after = _by_key(value, by)
+        news = keys_beyond(field, _by_key(base, by), after)
+        if news is ABSENT:
+            return ABSENT
+        return [{**record, by: after[key][by]} for key, record in news.items()]
+
+    def _add(self, change: Change, field: Field, path: Path, key: str, record: Any, place: int) -> None:
+        """Contributes a record at its key, with its place among those that the write adds."""
+        child = field.child
+        assert child is not None
+        if child.kind.is_leaf:
+            change.replace((*path, key), encode(record, (field.name,)), child.canon, place=place)
+            return
+        write_key(change, field, path, key, record)
+        if not change.exists((*path, key)):
+            change.touch((*path, key), place)
+
+    def read_records(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, by: str) -> Any:
+        """The records, the one first added first."""
+
+        def shown(look: Look, cell: Any) -> Any:
+            records = read_keys(look, field, path, public, cell)
+            if records is ABSENT:
+                return ABSENT
+
+            return [_identified(field, by, key, records[key]) for key in _in_order(look, cell, records)]
+
+        if not node_is_shown(look, field, path, public, cell, shown):
+            return ABSENT
+        return shown(look, cell)
+
+
+Added = tuple[tuple[Any, ...], Register]
+"""When a record was added, and the marks that tell it."""
+
+
+def _in_order(look: Look, cell: Any, records: dict[str, Any]) -> list[str]:
+    """The keys of records, the one first added first."""
+    here = look.here
+    if here is None:
+        return _sorted({key: _added(cell[key], key, None) for key in records})
+    known: dict[str, Added] = here.order or {}
+    changed = records if here.changed is None else [key for key in here.changed if key in records]
+    news = {key: _added(cell[key], key, known.get(key)) for key in changed if key is not None}
+    here.order = {key: place for key, place in known.items() if key in records} | news
+    if any(key not in known or known[key][0] != place for key, (place, _) in news.items()):
+        here.order = {key: here.order[key] for key in _sorted(here.order)}
+    return list(here.order)
+
+
+def _sorted(added: dict[str, Added]) -> list[str]:
+    return sorted(added, key=lambda key: added[key][0])
+
+
+def _added(cell: Any, key: str, known: Added | None) -> Added:
+    """When a record was added; ``known`` is what was known of it before a change."""
+    marks: Register = cell if isinstance(cell, tuple) else cell.get(None, ())
+    if known is not None and marks[:-1] == known[1] and marks:
+        return min(known[0], _place(marks[-1:], key)), marks
+    return _place(marks, key), marks
+
+
+def _place(marks: Register, key: str) -> tuple[Any, ...]:
+    places = ((*order_of(entry.stamps[0]), entry.place) for entry in marks)
+    return (*min(places, default=(0.0, "", 0, 0)), key)
+
+
+def _identified(field: Field, by: str, key: str, record: Any) -> Any:
+    """A record with what identifies it: a deletion may have removed a part of it only, without that field."""
+    assert field.child is not None
+    if by in record or by not in field.child.fields:
+        return record
+    accepts = field.child.fields[by].accepts
+    return {by: key if accepts(key) else decode(key.encode()), **record}
+
+
+def _by_key(records: Any, by: str) -> dict[str, Any]:
+    """Records by the text of their key; of two with one key the later wins, as in building a dict."""
+    result: dict[str, Any] = {}
+    for record in records:
+        result[key_of(record, by)] = record
+    return result
+
+
+def key_of(record: Any, by: str) -> str:
+    """The key under which a record is kept: the text of what identifies it."""
+    key = record[by]
+    return key if isinstance(key, str) else canonical(encode(key)).decode()

@@ -1,0 +1,148 @@
+"""``List``: an ordered list with duplicates; inserts, removals and appends of all writers are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field as option
+from typing import Any, ClassVar
+
+from concordant.errors import InvalidContributionError
+from concordant.merge.kinds.base import Field, Look
+from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.reducer import Reducer
+from concordant.merge.kinds.registry import register
+from concordant.merge.kinds.shape import check_items
+from concordant.merge.registers import Change, Path
+from concordant.merge.sequence.diff import Hunk, list_hunks
+from concordant.merge.sequence.edit import append, splice
+from concordant.merge.sequence.layout import layout
+from concordant.merge.sequence.overlap import Rules, analyse
+from concordant.merge.sequence.pieces import Sequence
+from concordant.values import ABSENT, decode, encode
+
+__all__ = ["List"]
+
+_BODY = ""
+RULES = Rules("item", escalate=False)
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class List(Reducer):
+    """An ordered list: ``write`` appends, an edit inserts and removes where it did; concurrent appends stand in
+    commit order. Nothing ever escalates.
+
+    Args:
+        grow_only: what an edit adds is appended, its removals do not count.
+        by: refused by the schema, which names ``Set(by=...)``: items of a list do not merge.
+
+    >>> List(grow_only=True).grow_only
+    True
+    >>> List()(["plan"], ["read", "write"])
+    ['plan', 'read', 'write']
+    """
+
+    grow_only: bool = False
+    by: str | None = option(default=None, repr=False)
+
+    name: ClassVar[str] = "list"
+    natural: ClassVar[type[Any] | None] = list
+    merges_default: ClassVar[bool] = True
+    rules: ClassVar[Rules] = RULES
+
+    def __call__(self, left: Any, right: Any) -> Any:
+        if self.by is not None:
+            problem = f"records to be merged by {self.by!r}, which a list does not do: declare Set(by={self.by!r})"
+            raise InvalidContributionError(self.name, right, problem)
+        for items in (left, right):
+            if not isinstance(items, (list, tuple)):
+                raise self._refused(items, "a list")
+        return [*left, *right]
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        place = (*path, _BODY)
+        sequence = change.sequence(place)
+        items = tuple(encode(item, (field.name,)) for item in value)
+        if not items:
+            if not len(sequence):
+                change.touch(path)
+            return
+        first = _canonical(field, items[:1])
+        if not change.adding and sequence.may_open_with(
+            change.seen,
+            lambda piece: _canonical(field, piece.content[:1]) == first,  # type: ignore[arg-type]
+        ):
+            read = self.items(sequence.only(change.seen))
+            if read and len(read) <= len(items) and _canonical(field, items[: len(read)]) == _canonical(field, read):
+                items = items[len(read) :]
+        if items:
+            change.set(place, append(sequence, change.stamp, change.next_run(), items))
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        before = tuple(encode(item) for item in base)
+        after = tuple(encode(item, (field.name,)) for item in value)
+
+        def hunks_of(one: Any, other: Any) -> list[Hunk]:
+            return _hunks(field, one, other)
+
+        if _canonical(field, before) == _canonical(field, after):
+            return
+        place = (*path, _BODY)
+        sequence = change.sequence(place)
+        if self.grow_only:
+            for hunk in hunks_of(before, after):
+                if hunk.content:
+                    sequence = append(sequence, change.stamp, change.next_run(), tuple(hunk.content))
+        else:
+            sequence = splice(
+                sequence,
+                change.stamp,
+                before,
+                after,
+                seen=change.seen,
+                rules=self.rules,
+                hunks_of=hunks_of,
+                own=change.own,
+            )
+        if not sequence.is_alive():
+            change.touch(path)  # nothing is left of it, but that it was written
+        change.set(place, sequence if sequence.is_alive() else None)
+
+    def check(self, field: Field, cell: Any) -> None:
+        check_items(cell, tuple)
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        def shown(look: Look, cell: Any) -> Any:
+            sequence = cell.get(_BODY)
+            if sequence is not None and look.included is not None:
+                sequence = sequence.only(look.included)
+            if sequence is None or not sequence.is_alive():
+                return [] if look.entries(cell.get(None, ())) else ABSENT
+            return self.shown(look, field, path, public, sequence)
+
+        if not node_is_shown(look, field, path, public, cell, shown):
+            return ABSENT
+        return shown(look, cell)
+
+    def shown(self, look: Look, field: Field, path: Path, public: tuple[str, ...], sequence: Sequence) -> list[Any]:
+        """The items of a sequence, as values."""
+        return [decode(item) for item in self.items(sequence)]
+
+    def items(self, sequence: Sequence) -> tuple[bytes, ...]:
+        """The items of a sequence, as JSON."""
+        visible = layout(sequence, sequence.analysed(self.rules, analyse), "", self.rules.unit)
+        return visible.content(())  # type: ignore[no-any-return]
+
+
+def _canonical(field: Field, items: tuple[bytes, ...]) -> list[bytes]:
+    return [field.canon(item) for item in items]
+
+
+def _hunks(field: Field, before: tuple[bytes, ...], after: tuple[bytes, ...]) -> list[Hunk]:
+    """The difference of two lists, compared by type and value; the hunks hold the items as they were given."""
+    hunks = []
+    drift = 0
+    for hunk in list_hunks(_canonical(field, before), _canonical(field, after)):
+        start = hunk.start + drift
+        hunks.append(Hunk(hunk.start, hunk.end, after[start : start + len(hunk.content)]))
+        drift += len(hunk.content) - (hunk.end - hunk.start)
+    return hunks

@@ -1,0 +1,226 @@
+"""``Set``: a set of JSON values; an add beats a concurrent remove, nothing ever escalates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from concordant.errors import MisshapenError
+from concordant.merge.causality import Register, order_of
+from concordant.merge.kinds.base import Field, Look
+from concordant.merge.kinds.keyed import KeyedSet
+from concordant.merge.kinds.look import gathered
+from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.reducer import Interned, Reducer, identity
+from concordant.merge.kinds.registry import register
+from concordant.merge.kinds.shape import check_node, check_register
+from concordant.merge.registers import Change, Path
+from concordant.values import ABSENT, alike, canonical, decode, encode
+
+__all__ = ["KeyedSet", "Set"]
+
+
+class _SetType(Interned):
+    """The type of ``Set``: to users a set of records is one, too."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, KeyedSet) or super().__instancecheck__(instance)
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Set(Reducer, metaclass=_SetType):
+    """A set (or list without duplicates) of JSON values: concurrent adds unite, an add beats a concurrent remove.
+
+    Args:
+        by: for a list of records: the name of the field that identifies a record. That makes a ``KeyedSet``, which
+            merges like a ``Map`` of that key, record by record and field by field, and is shown as a list.
+        grow_only: additions of an edit count, its removals do not.
+
+    >>> Set(by="id").by
+    'id'
+    >>> sorted(Set()({"crdt"}, ["memory", "crdt"]))
+    ['crdt', 'memory']
+    """
+
+    by: None = None
+    grow_only: bool = False
+
+    name: ClassVar[str] = "set"
+    natural: ClassVar[type[Any] | None] = list
+    merges_default: ClassVar[bool] = True
+
+    if TYPE_CHECKING:
+
+        def __init__(self, by: str | None = None, grow_only: bool = False) -> None: ...
+
+    def __new__(cls, by: str | None = None, grow_only: bool = False) -> Any:
+        return object.__new__(cls) if by is None else KeyedSet(by, grow_only)
+
+    def __call__(self, left: Any, right: Any) -> Any:
+        for items in (left, right):
+            if not isinstance(items, _CONTAINERS):
+                raise self._refused(items, "a set or list")
+        known: dict[bytes, Any] = {}
+        for item in (*left, *right):
+            known.setdefault(identity(self, item), item)
+        made: Any = next(container for container in _CONTAINERS if isinstance(left, container))
+        return made(known.values())
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        texts: dict[str, bytes] = {}
+        for item in value:
+            text = encode(item, (field.name,))
+            texts.setdefault(field.canon(text).decode(), text)
+        for place, (key, text) in enumerate(texts.items()):
+            change.replace((*path, key), text, field.canon, place=place)
+        if not value:
+            change.touch(path)
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        before = {field.canon(encode(item)): item for item in base}
+        after = {field.canon(encode(item, (field.name,))): item for item in value}
+        for place, (key, item) in enumerate(after.items()):
+            if key not in before:
+                change.replace((*path, key.decode()), encode(item), field.canon, place=place)
+        if not self.grow_only:
+            gone = {key for key in before if key not in after}
+            _remove(change, field, path, [item for item in base if field.canon(encode(item)) in gone])
+            if gone:
+                change.touch(path)
+
+    def alike(self, field: Field, one: Any, other: Any) -> bool:
+        if one is None or other is None:
+            return alike(one, other)
+        return {field.canon(encode(item)) for item in one} == {field.canon(encode(item)) for item in other}
+
+    def settled(self, field: Field) -> Callable[[Any], Any] | None:
+        def distinct(value: Any) -> Any:
+            if len(value) < 2:
+                return value
+            by_key: dict[bytes, Any] = {}
+            for item in value:
+                by_key.setdefault(field.canon(encode(item)), item)
+            return list(by_key.values())
+
+        return distinct
+
+    def foreseen(self, field: Field, shown: Any, base: Any, new: Any) -> Any:
+        if field.canon is not canonical or not (_is_text(shown) and _is_text(base) and _is_text(new)):
+            return ABSENT
+        old, now = set(shown), set(new)
+        if base is not shown and set(base) != old:
+            return ABSENT
+        return [*(one for one in shown if one in now), *(one for one in new if one not in old)]
+
+    def check(self, field: Field, cell: Any) -> None:
+        def elements(cell: Any) -> None:
+            for key, entries in cell.items():
+                check_register(entries, deletable=False)
+                if any(not _may_stand(field, entry.value, key) for entry in entries):
+                    raise MisshapenError(f"an element of a set stands at another's place, {key!r}")
+
+        check_node(cell, elements)
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        def shown(look: Look, cell: Any) -> Any:
+            elements = _elements(look, cell)
+            if not elements.order and not look.entries(cell.get(None, ())):
+                return ABSENT
+            if field.canon is canonical:
+                return elements.values()
+            distinct: dict[bytes, bytes] = {}  # elements of before may stand at places of their own
+            for _, text in elements.order:
+                distinct.setdefault(field.canon(text), text)
+            return [decode(text) for text in distinct.values()]
+
+        if not node_is_shown(look, field, path, public, cell, shown):
+            return ABSENT
+        return shown(look, cell)
+
+
+_CONTAINERS = (set, frozenset, list, tuple)
+
+
+def _is_text(elements: Any) -> bool:
+    return isinstance(elements, list) and all(type(one) is str for one in elements)
+
+
+def _places(field: Field, text: Any) -> set[bytes]:
+    """Where an element may stand: by its value, and by its text as before values of its type compared by more."""
+    return {field.canon(text), canonical(text)}
+
+
+def _remove(change: Change, field: Field, path: Path, items: list[Any]) -> None:
+    """Removes elements, also from where another type's way to compare had put them."""
+    missed = set()
+    for item in items:
+        text = encode(item)
+        found = [change.remove_seen((*path, key.decode())) for key in _places(field, text)]
+        if not any(found):
+            missed.add(canonical(text))
+    for key in change.keys(path) if missed else ():
+        if any(entry.value is not None and canonical(entry.value) in missed for entry in change.register((*path, key))):
+            change.remove_seen((*path, key))
+
+
+def _may_stand(field: Field, value: bytes, key: str) -> bool:
+    """Whether an element may stand at a place: by its value, or by that of another type under another model."""
+    try:
+        return key.encode() in _places(field, value) or canonical(encode(decode(key.encode()))) == key.encode()
+    except ValueError:
+        return False
+
+
+Element = tuple[tuple[Any, ...], bytes]
+"""An element's place, by when it was added, and its JSON."""
+
+
+class _Elements:
+    """The elements of a set as they were read: by key and in order."""
+
+    __slots__ = ("_decoded", "by_key", "order")
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, Element] = {}
+        self.order: list[Element] = []
+        self._decoded: list[Any] = []
+
+    def put(self, key: str, element: Element | None) -> bool:
+        """Takes what stands at a key now; tells whether the order is still right."""
+        before = self.by_key.pop(key, None)
+        if element is None:
+            return before is None
+        self.by_key[key] = element
+        follows = before is None and (not self.order or element > self.order[-1])
+        if follows:
+            self.order.append(element)
+        return follows
+
+    def sort(self) -> None:
+        """Puts them in order."""
+        self.order = sorted(self.by_key.values())
+        self._decoded = []
+
+    def values(self) -> list[Any]:
+        """The elements in order, as values."""
+        self._decoded += [decode(text) for _, text in self.order[len(self._decoded) :]]
+        return list(self._decoded)
+
+
+def _elements(look: Look, cell: Any) -> _Elements:
+    """The elements of a set that stand, in the order in which they were added."""
+
+    def put(found: _Elements, key: str) -> bool:
+        return found.put(key, _element(look, key, cell.get(key, ())))
+
+    return gathered(look, cell, _Elements, put, _Elements.sort)
+
+
+def _element(look: Look, key: str, register: Register) -> Element | None:
+    entries = look.entries(register)
+    if not entries:
+        return None
+    first = min([(order_of(e.confirms[0] if e.confirms else e.stamp), e.place) for e in entries])
+    return (*first, key), entries[0].value or b"null"

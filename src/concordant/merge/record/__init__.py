@@ -1,0 +1,28 @@
+"""The record: the state of one document, and the pure functions on it (apply, join, view, bytes)."""
+
+from concordant.merge.record.apply import Earlier, Write, apply
+from concordant.merge.record.changes import dump_changes, journalled, load_changes
+from concordant.merge.record.check import MOST_WRITES, check_record
+from concordant.merge.record.codec import CodecError, dump_record, load_record
+from concordant.merge.record.join import join
+from concordant.merge.record.record import Record
+from concordant.merge.record.view import View, by_path, view
+
+__all__ = [
+    "MOST_WRITES",
+    "CodecError",
+    "Earlier",
+    "Record",
+    "View",
+    "Write",
+    "apply",
+    "by_path",
+    "check_record",
+    "dump_changes",
+    "dump_record",
+    "join",
+    "journalled",
+    "load_changes",
+    "load_record",
+    "view",
+]

@@ -1,0 +1,106 @@
+"""Changes as bytes, for a journal: enough to take them back and to tell what they did.
+
+A register is kept as it was before and after. Of a text or list, which may be large, only the difference is kept, from
+the later content to the earlier; it can be taken back as long as all changes after it are taken back first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from concordant.merge.causality import Stamp
+from concordant.merge.record.codec import (
+    CodecError,
+    Number,
+    dump_leaf,
+    dump_piece,
+    load_leaf,
+    load_path,
+    load_piece,
+    load_stamps,
+    load_text,
+)
+from concordant.merge.registers import Leaf, LeafChange
+from concordant.merge.sequence.pieces import Sequence, Strike
+from concordant.merge.sequence.splice import Spliced, splice
+
+__all__ = ["dump_changes", "journalled", "load_changes"]
+
+_NOTHING: Any = Spliced(0, 0, (), (), ())
+"""For what a text or list became: it is known from what is later."""
+
+
+def journalled(changes: Items[LeafChange]) -> tuple[LeafChange, ...]:
+    """Changes as a journal keeps them: of a text or list the difference, so that no earlier content is held."""
+    return tuple(map(_journalled, changes))
+
+
+def _journalled(change: LeafChange) -> LeafChange:
+    if not isinstance(change.after, Sequence):
+        return change
+    before: Any = splice(change.before, change.after) if isinstance(change.before, Sequence) else change.before
+    return LeafChange(change.path, before, _NOTHING)
+
+
+def dump_changes(changes: Items[LeafChange], effect: Items[LeafChange] | None) -> bytes:
+    """A journal row's changes and effect."""
+    stamps: dict[Stamp, int] = {}
+
+    def number(stamp: Stamp) -> int:
+        return stamps.setdefault(stamp, len(stamps))
+
+    def dumped(items: Items[LeafChange]) -> list[Any]:
+        return [[path, *_dump(before, after, number)] for path, before, after in journalled(items)]
+
+    body = [dumped(changes), None if effect is None else dumped(effect)]
+    return to_json([list(stamps), *body])
+
+
+def load_changes(data: bytes) -> tuple[tuple[LeafChange, ...], tuple[LeafChange, ...] | None]:
+    """What ``dump_changes`` was given, texts and lists as ``Spliced``.
+
+    Raises:
+        CodecError: these are no such bytes.
+    """
+    try:
+        table, changes, effect = from_json(data)
+        stamps = load_stamps(table)
+        return _loaded(changes, stamps), None if effect is None else _loaded(effect, stamps)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise CodecError(f"no journal row ({type(error).__name__}: {error})") from error
+
+
+def _loaded(data: Any, stamps: list[Stamp]) -> tuple[LeafChange, ...]:
+    return tuple(
+        LeafChange(load_path(path), _load(before, stamps), _load(after, stamps)) for path, before, after in data
+    )
+
+
+def _dump(before: Any, after: Any, number: Number) -> tuple[Any, Any]:
+    if not isinstance(before, Spliced):  # what a text or list became needs no content
+        return _dump_whole(before, number), {} if isinstance(after, Spliced) else _dump_whole(after, number)
+    pieces = [dump_piece(piece, number) for piece in before.pieces]
+    removed = [[number(s.stamp), s.k] for s in before.removed]
+    return [before.head, before.tail, pieces, before.added, removed], {}
+
+
+def _dump_whole(leaf: Leaf | None, number: Number) -> Any:
+    return None if leaf is None else {"leaf": dump_leaf(leaf, number)}
+
+
+def _load(data: Any, stamps: list[Stamp]) -> Any:
+    if data is None:
+        return None
+    if isinstance(data, dict):
+        return load_leaf(data["leaf"], stamps) if data else _NOTHING
+    head, tail, pieces, added, removed = data
+    return Spliced(
+        int(head),
+        int(tail),
+        [load_piece(piece, stamps) for piece in pieces],
+        [(load_text(replica), int(n), int(k)) for replica, n, k in added],
+        [Strike(stamps[stamp], int(k)) for stamp, k in removed],
+    )

@@ -1,0 +1,225 @@
+"""Records as bytes and back, exactly.
+
+The form is one JSON document with a format number: trees as nested arrays, values as the JSON text they are stored
+as, stamps in a table of their own, so that the many entries of one write share one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from concordant.errors import ConcordantError
+from concordant.merge.causality import Agreed, Entry, Stamp
+from concordant.merge.record.leases import Lease
+from concordant.merge.record.record import Record
+from concordant.merge.registers import Leaf, leaves, place_leaf
+from concordant.merge.sequence.order import newest_root
+from concordant.merge.sequence.pieces import Anchor, Piece, Sequence, Strike, run_of
+
+__all__ = [
+    "FORMAT",
+    "CodecError",
+    "dump_leaf",
+    "dump_piece",
+    "dump_record",
+    "load_leaf",
+    "load_path",
+    "load_piece",
+    "load_record",
+    "load_stamps",
+    "load_text",
+]
+
+FORMAT = 2
+"""Format 1 lacks what tells where a run of a sequence was inserted, and whether it replaces what stood there."""
+
+Number = Callable[[Stamp], int]
+
+
+class CodecError(ConcordantError, ValueError):
+    """Bytes that are no record of a known format."""
+
+
+def dump_record(record: Record, *, local: bool = True) -> bytes:
+    """The record's bytes.
+
+    Args:
+        local: whether to include what only this replica knows (when writes of others arrived, when the document was
+            made and deleted).
+    """
+    stamps: dict[Stamp, int] = {}
+
+    def number(stamp: Stamp) -> int:
+        return stamps.setdefault(stamp, len(stamps))
+
+    body = [[list(path), dump_leaf(leaf, number)] for path, leaf in leaves(record.tree)]
+    leases = [[number(one.stamp), one.since, None if one.ttl is None else one.until, one.ttl] for one in record.leases]
+    document = {
+        "format": FORMAT,
+        "vector": record.vector,
+        "created": record.created_at,
+        "updated": record.updated_at,
+        "arrivals": list(record.arrivals) if local else [],
+        "lives": [[number(stamp), alive] for stamp, alive in record.lives] if local else [],
+        "leaves": body,
+        "leases": leases,
+        "swept": local and record.swept,
+        "touched": record.touched if local else 0,
+        "reborn": record.reborn if local else 0,
+        "settings": {
+            name: [*setting[:3], setting[3] and setting[3].decode()] for name, setting in record.settings.items()
+        },
+        "stamps": [list(stamp) for stamp in stamps],
+    }
+    return to_json(document)
+
+
+def load_record(data: bytes) -> Record:
+    """The record that these bytes were made of.
+
+    Raises:
+        CodecError: they are not such bytes.
+    """
+    try:
+        document = from_json(data)
+        if document["format"] not in (1, FORMAT):
+            raise CodecError(f"a record of format {document['format']!r}; this version reads formats 1 to {FORMAT}")
+        stamps = load_stamps(document["stamps"])
+        record = Record()
+        record.vector = {load_text(replica): int(n) for replica, n in document["vector"].items()}
+        record.created_at = float(document["created"])
+        record.updated_at = float(document["updated"])
+        record.arrivals = tuple((int(n), float(t), load_text(r), int(u)) for n, t, r, u in document["arrivals"])
+        record.lives = tuple((stamps[stamp], bool(alive)) for stamp, alive in document["lives"])
+        record.settings = {
+            load_text(name): (
+                float(time),
+                load_text(replica),
+                int(n),
+                None if value is None else load_text(value).encode(),
+            )
+            for name, (time, replica, n, value) in document["settings"].items()
+        }
+        record.leases = tuple(
+            Lease(
+                stamps[stamp],
+                float(since),
+                math.inf if until is None else float(until),
+                None if ttl is None else float(ttl),
+            )
+            for stamp, since, until, ttl in document["leases"]
+        )
+        record.swept, record.touched = bool(document["swept"]), int(document["touched"])
+        record.reborn = float(document["reborn"])
+        for path, leaf in document["leaves"]:
+            place_leaf(record.tree, load_path(path), load_leaf(leaf, stamps))
+    except CodecError:
+        raise
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise CodecError(f"no record ({type(error).__name__}: {error})") from error
+    record.recount()
+    return record
+
+
+def load_stamps(data: Any) -> list[Stamp]:
+    """The table of stamps that the numbers in leaves refer to."""
+    return [
+        Stamp(float(s[0]), load_text(s[1]), int(s[2]), load_text(s[3]), load_text(s[4]), load_text(s[5])) for s in data
+    ]
+
+
+def dump_piece(piece: Piece, number: Number) -> Any:
+    """A piece of a sequence as nested lists."""
+    told = [
+        number(piece.stamp),
+        piece.k,
+        piece.offset,
+        piece.content if isinstance(piece.content, str) else [item.decode() for item in piece.content],
+        piece.parent,
+        int(piece.line) + 2 * int(piece.live) + 4 * int(piece.replaces),
+        piece.struck,
+    ]
+    return told if piece.beside is None else [*told, piece.beside]
+
+
+def load_piece(data: Any, stamps: list[Stamp]) -> Piece:
+    """The piece that ``dump_piece`` was given."""
+    stamp, k, offset, content, parent, flags, struck, *beside = data
+    return Piece(
+        stamps[stamp],
+        int(k),
+        int(offset),
+        content if isinstance(content, str) else tuple(load_text(item).encode() for item in content),
+        None if parent is None else _load_anchor(parent),
+        bool(flags & 1),
+        tuple((load_text(r), int(n), int(number)) for r, n, number in struck),
+        bool(flags & 2),
+        bool(flags & 4),
+        _load_anchor(beside[0]) if beside else None,
+    )
+
+
+def _load_anchor(data: Any) -> Anchor:
+    return load_text(data[0]), int(data[1]), int(data[2]), int(data[3])
+
+
+def dump_leaf(leaf: Leaf, number: Number) -> Any:
+    """A leaf as nested lists.
+
+    Args:
+        number: gives each stamp its place in the table of stamps.
+    """
+    if isinstance(leaf, Sequence):
+        strikes = [[number(strike.stamp), strike.k] for strike in leaf.strikes.values()]
+        return {"p": [dump_piece(piece, number) for piece in leaf], "s": strikes}
+    return [
+        [
+            number(entry.stamp),
+            None if entry.value is None else entry.value.decode(),
+            None if entry.base is None else [*entry.base[:3], entry.base.value and entry.base.value.decode()],
+            [number(stamp) for stamp in entry.confirms],
+            [[list(path), dump_leaf(part, number)] for path, part in entry.covered],  # type: ignore[arg-type]
+            entry.place,
+        ]
+        for entry in leaf
+    ]
+
+
+def load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
+    """The leaf that ``dump_leaf`` was given."""
+    if isinstance(data, dict):
+        pieces = [load_piece(piece, stamps) for piece in data["p"]]
+        strikes = [Strike(stamps[stamp], int(k)) for stamp, k in data["s"]]
+        return Sequence(pieces, {run_of(s): s for s in strikes}, newest_root(pieces))
+    return tuple(
+        Entry(
+            stamps[stamp],
+            None if value is None else load_text(value).encode(),
+            None
+            if base is None
+            else Agreed(
+                float(base[0]),
+                load_text(base[1]),
+                int(base[2]),
+                None if base[3] is None else load_text(base[3]).encode(),
+            ),
+            tuple(stamps[number] for number in confirms),
+            tuple((load_path(path), load_leaf(part, stamps)) for path, part in covered),
+            int(place),
+        )
+        for stamp, value, base, confirms, covered, place in data
+    )
+
+
+def load_path(parts: list[Any]) -> tuple[str | None, ...]:
+    return tuple(None if part is None else load_text(part) for part in parts)
+
+
+def load_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise CodecError(f"{value!r} stands where text is meant")
+    return value

@@ -1,0 +1,271 @@
+"""A record: one document's tree under one version vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from concordant.merge.causality import (
+    Register,
+    SeenBy,
+    Stamp,
+    VersionVector,
+    merge_vectors,
+    order_of,
+    seen_everything,
+    source_of,
+)
+from concordant.merge.kinds.look import Memory
+from concordant.merge.record.leases import Leases, end_of, over
+from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
+from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.splice import Spliced
+from concordant.values import JSON
+
+__all__ = ["BEFORE", "RECENT", "Arrival", "Record", "Setting"]
+
+BEFORE = "adopted"
+"""The replica of what was there before a workspace: everybody there has seen it, whatever clock its times are of."""
+
+LIVES = 16
+"""How many turns of a document's life are remembered."""
+
+RECENT = 256
+"""How many of a record's newest commits are remembered by origin."""
+
+Arrival = tuple[int, float, str, int]
+"""(local n, local time, replica, n): from the local commit on, the writes of that replica up to n are known here."""
+
+Setting = tuple[float, str, int, JSON | None]
+"""Something remembered beside the value: the place of its write in the order of writes, and the JSON (``None``: unset).
+The newest stands."""
+
+
+class Record:
+    """The state of one document.
+
+    A record changes by ``commit`` alone, with changes that ``apply`` or ``join`` computed without touching it; the
+    changes are enough to go back.
+
+    Attributes:
+        tree: the leaves (``concordant.merge.registers``).
+        vector: the writes known, whether they still stand or not.
+        version: the number of the last local commit to it.
+        arrivals: when writes of other replicas came here.
+        suspects: the paths at which something may be contested.
+        tombs: those of them that are containers.
+        memory: what was read of the tree, kept up to date with it (``concordant.merge.record.view``).
+        recent: (n, time, origin) of the newest commits.
+        covering: whether a deletion in the tree keeps what it removed.
+        lives: the newest writes made here that brought the document to life (``True``) or ended it.
+        leases: how long the document lives (``concordant.merge.record.leases``); none: for ever.
+        swept: whether it had expired and the sweep has been here since.
+        reborn: when it was written again here after it had expired, in seconds since the epoch; 0: never.
+        touched: the number of the last local commit that did no more than move the end of leases.
+        settings: what is remembered about the document beside its value, by name; it never makes a conflict.
+        cache: what it shows, as long as that does not change (by the layer that keeps the record).
+        later: writes that are to be applied later (by a storage that puts writes off).
+        alien: whether it may hold what the present model does not make: it was written under another one, or elsewhere.
+        created_at, updated_at: times of the first and the last write, in seconds since the epoch.
+    """
+
+    __slots__ = (
+        "alien",
+        "arrivals",
+        "cache",
+        "covering",
+        "created_at",
+        "later",
+        "leases",
+        "lives",
+        "memory",
+        "reborn",
+        "recent",
+        "settings",
+        "suspects",
+        "swept",
+        "tombs",
+        "touched",
+        "tree",
+        "updated_at",
+        "vector",
+        "version",
+    )
+
+    def __init__(self) -> None:
+        self.tree: Tree = {}
+        self.vector: VersionVector = {}
+        self.version = 0
+        self.arrivals: tuple[Arrival, ...] = ()
+        self.suspects: set[Path] = set()
+        self.tombs: set[Path] = set()
+        self.memory: Memory | None = None
+        self.later: Any = None
+        self.recent: list[tuple[int, float, str]] = []
+        self.covering = False
+        self.created_at = 0.0
+        self.lives: tuple[tuple[Stamp, bool], ...] = ()
+        self.updated_at = 0.0
+        self.settings: dict[str, Setting] = {}
+        self.leases: Leases = ()
+        self.swept = False
+        self.reborn = 0.0
+        self.touched = 0
+        self.cache: Any = None
+        self.alien = False
+
+    def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
+        """Takes over changes; ``stamp`` is that of the write that made them."""
+        for change in changes:
+            path, before, after = change
+            place_leaf(self.tree, path, after)
+            if self.memory is not None:
+                self.memory.note(change)
+            self._suspect(path, before, after)
+            if path[-1] is None:
+                self._node(before, after)
+        if stamp is not None:
+            if stamp.n > self.vector.get(stamp.replica, 0):
+                self.vector[stamp.replica] = stamp.n
+            self.version = max(self.version, stamp.n)
+            if not self.created_at:
+                self.created_at = stamp.time
+            self.updated_at = max(self.updated_at, stamp.time)
+        self.cache = None
+
+    def learn(self, vector: VersionVector) -> None:
+        """Notes that more writes are known."""
+        if vector:
+            self.vector = merge_vectors((self.vector, vector))
+
+    def _suspect(self, path: Path, before: Any, leaf: Any) -> None:
+        if path[-1] is None and path not in self.tombs and isinstance(before, tuple) and leaf and leaf[:-1] == before:
+            leaf = leaf[-1:]  # of what was there nothing was
+        for found in (self.suspects, self.tombs) if path[-1] is None else (self.suspects,):
+            if suspicious(path, leaf):
+                found.add(path)
+            else:
+                found.discard(path)
+
+    def is_news(self, path: Path, register: Register, seen: SeenBy) -> bool:
+        """Whether it is certain that somebody has seen nothing of a register."""
+        weighed = self.memory.weighed(path) if self.memory is not None else None
+        return weighed is not None and weighed.is_news(register, seen)
+
+    def remember(self, settings: Mapping[str, JSON | None], stamp: Stamp) -> None:
+        """Takes over what a write says about the document beside its value."""
+        for name, value in settings.items():
+            self.settings[name] = (*order_of(stamp), value)
+
+    def setting(self, name: str) -> JSON | None:
+        """What is remembered under a name; ``None`` if nothing is."""
+        found = self.settings.get(name)
+        return found[3] if found is not None else None
+
+    @property
+    def is_undisputed(self) -> bool:
+        """Whether nothing in it can be contested, parked, or such as the present model does not make."""
+        return not (self.alien or self.suspects or PARKED in self.tree)
+
+    def gone(self, time: float) -> SeenBy | None:
+        """Tells which writes are over at a time, in seconds since the epoch; ``None`` if none are."""
+        return seen_everything if self.swept else over(self.leases, time)
+
+    def has_expired(self, time: float) -> bool:
+        """Whether the document is over at a time."""
+        return self.swept or end_of(self.leases) <= time
+
+    def note_commit(self, n: int, time: float, origin: str) -> None:
+        """Remembers a commit among the newest; of several in a row by one writer the last: who has seen that has seen
+        all, for whoever has not there is no need to know which."""
+        if self.recent and self.recent[-1][2] == origin:
+            self.recent[-1] = (n, time, origin)
+            return
+        self.recent.append((n, time, origin))
+        if len(self.recent) >= 2 * RECENT:
+            del self.recent[:RECENT]
+
+    def note_life(self, stamp: Stamp, alive: bool) -> None:
+        """Remembers a write that brought the document to life, or ended it."""
+        self.lives = (*self.lives[1 - LIVES :], (stamp, alive))
+
+    def lived(self, seen: SeenBy) -> bool:
+        """Whether the document was there in the eyes of somebody who has seen certain writes."""
+        return next((alive for stamp, alive in reversed(self.lives) if seen(stamp)), False)
+
+    def undo(self, changes: Iterable[LeafChange]) -> None:
+        """Goes back before changes (on a copy made for reading the past)."""
+        steps: list[tuple[Path, Any]] = [(change.path, change.before) for change in changes]
+        for path, before in reversed(steps):
+            if isinstance(before, Spliced):
+                before = before.earlier(leaf_at(self.tree, path))
+            place_leaf(self.tree, path, before)
+        self.recount()
+
+    def copy(self) -> Record:
+        """A copy that shares only immutable parts."""
+        twin = Record()
+        for path, leaf in leaves(self.tree):
+            place_leaf(twin.tree, path, leaf)
+        twin.vector = dict(self.vector)
+        twin.arrivals = self.arrivals
+        twin.version = self.version
+        twin.lives = self.lives
+        twin.recent = list(self.recent)
+        twin.suspects, twin.tombs = set(self.suspects), set(self.tombs)
+        twin.covering = self.covering
+        twin.created_at, twin.updated_at = self.created_at, self.updated_at
+        twin.settings = dict(self.settings)
+        twin.leases, twin.swept, twin.touched, twin.reborn = self.leases, self.swept, self.touched, self.reborn
+        twin.alien = self.alien
+        return twin
+
+    def recount(self) -> None:
+        """Finds suspects and kept leaves anew, for a tree that was not made by ``commit``."""
+        self.suspects, self.tombs = set(), set()
+        self.covering = False
+        self.memory = None
+        for path, leaf in leaves(self.tree):
+            self._suspect(path, None, leaf)
+            if path[-1] is None:
+                self._node(None, leaf)
+        self.cache = None
+
+    def _node(self, before: Any, after: Any) -> None:
+        if _covers(after if self.covering else _news(before, after)):
+            self.covering = True
+        elif self.covering and _covers(before):
+            self.covering = any(_covers(leaf) for path, leaf in leaves(self.tree) if path[-1] is None)
+
+    def position(self, stamp: Stamp, replica: str) -> tuple[int, float]:
+        """The local commit by which a write became known here: (n, time)."""
+        source = source_of(stamp.replica)
+        if source == replica:
+            return stamp.n, stamp.time
+        for n, time, origin, upto in self.arrivals:
+            if origin == source and stamp.n <= upto:
+                return n, time
+        return 0, 0.0 if source == BEFORE else stamp.time
+
+
+def _covers(leaf: Any) -> bool:
+    """Whether a deletion in a register keeps something."""
+    return isinstance(leaf, tuple) and any(entry.covered for entry in leaf)
+
+
+def _news(before: Any, after: Any) -> Any:
+    """A register, or what is new in it where that is an entry more."""
+    return after[-1:] if after and isinstance(before, tuple) and after[:-1] == before else after
+
+
+def suspicious(path: Path, leaf: Any) -> bool:
+    """Whether a leaf may be contested: several entries in a register, several strikes in a text, a deletion."""
+    if leaf is None:
+        return False
+    if isinstance(leaf, Sequence):
+        return leaf.overlapping and not leaf.is_list()
+    if path[0] == PARKED:
+        return bool(leaf)
+    if path[-1] is None:
+        return any(entry.value is None or entry.covered for entry in leaf)
+    return len(leaf) > 1

@@ -1,0 +1,243 @@
+"""``view``: what a record shows, and what in it is contested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from concordant.merge.causality import has_met
+from concordant.merge.kinds import Contest, Field, Look
+from concordant.merge.kinds.look import Memory
+from concordant.merge.kinds.record import OpenRecord, split_slot
+from concordant.merge.record.drift import Fit, adapted, fitted, former_names
+from concordant.merge.record.fitting import Fitting
+from concordant.merge.record.leases import earlier_lives, living
+from concordant.merge.record.parked import ask_about_parked, parked_names
+from concordant.merge.record.record import Record
+from concordant.merge.registers import PARKED, Path, Tree, restored
+from concordant.values import ABSENT, JSON, decode, encode
+
+__all__ = ["View", "by_path", "view"]
+
+Settled = tuple[tuple[str, ...], str]
+
+
+class View:
+    """What a record shows.
+
+    Attributes:
+        exists: whether there is a document.
+        undeclared: the names of stored fields that the model does not have.
+        drifts: whether some of what is stored is not such as the model makes.
+    """
+
+    __slots__ = ("_body", "_contests", "_memory", "_settled", "_value", "drifts", "exists", "undeclared")
+
+    def __init__(
+        self,
+        body: JSON | None,
+        contests: Iterable[Contest] = (),
+        settled: Iterable[Settled] = (),
+        undeclared: tuple[str, ...] = (),
+        drifts: bool = False,
+    ) -> None:
+        self.exists = body is not None
+        self.undeclared = undeclared
+        self.drifts = drifts
+        self._body = body
+        self._value: Any = ABSENT
+        self._memory: Memory | None = None
+        self._contests = by_path(contests)
+        self._settled = tuple(sorted(settled))
+
+    @classmethod
+    def of(cls, value: Any, look: Look, undeclared: tuple[str, ...], drifts: bool) -> View:
+        """What was read."""
+        memory = look.memory
+        made = cls(None, look.contests if memory is None else (), look.settled, undeclared, drifts)
+        made._value, made._memory = value, memory
+        made.exists = value is not ABSENT
+        return made
+
+    @property
+    def body(self) -> JSON | None:
+        """The value's JSON (``None``: there is no document)."""
+        if self._body is None and self.exists:
+            self._body = encode(self._value)
+            self._value = ABSENT
+        return self._body
+
+    @property
+    def contests(self) -> tuple[Contest, ...]:
+        """What is contested, in the order of paths: a view that grew with its record says it as a fresh one does."""
+        if self._memory is None:
+            return self._contests
+        return by_path([contest for found in self._memory.contests.values() for contest in found])
+
+    def contests_near(self, place: Path) -> Iterable[Contest]:
+        """What is contested, what is contested at a place first."""
+        if self._memory is not None:
+            yield from self._memory.contests.get(place, ())
+        yield from self.contests
+
+    @property
+    def settled(self) -> tuple[Settled, ...]:
+        """What policies settled (path, policy)."""
+        if self._memory is None:
+            return self._settled
+        return tuple(sorted([one for found in self._memory.settled.values() for one in found]))
+
+    @property
+    def news(self) -> Mapping[Path, tuple[tuple[Contest, ...], tuple[Contest, ...]]] | None:
+        """What was contested and what is now, at the places where that has changed since ``told``; ``None``: nobody
+        was told."""
+        memory = self._memory
+        if memory is None or memory.news is None:
+            return None
+        return {place: (before, memory.contests.get(place, ())) for place, before in memory.news.items()}
+
+    def is_of(self, memory: Memory | None) -> bool:
+        """Whether it was read with this memory."""
+        return self._memory is memory
+
+    def told(self) -> None:
+        """Whoever has to know of the contests does."""
+        if self._memory is not None:
+            self._memory.news = {}
+
+    def settled_at(self, paths: Iterable[Path]) -> tuple[Settled, ...]:
+        """What policies settled at places that a write changed."""
+        if self._memory is None:
+            return self._settled
+        settled = self._memory.settled
+        found: dict[Settled, None] = {}
+        for path in paths if settled else ():
+            for depth in range(len(path) + 1):
+                found |= dict.fromkeys(settled.get(path[:depth], ()))
+        return tuple(found)
+
+    def shows(self, body: JSON) -> View:
+        """The same with another value."""
+        return View(body, self.contests, self.settled, self.undeclared, self.drifts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, View):
+            return NotImplemented
+        mine = (self.body, self.contests, self.settled, self.undeclared)
+        return mine == (other.body, other.contests, other.settled, other.undeclared)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def by_path(contests: Iterable[Contest]) -> tuple[Contest, ...]:
+    """Orders contests by path, so that it does not matter how they were found; those of one place stay as they stand
+    in it."""
+    found = tuple(contests)
+    return found if len(found) < 2 else tuple(sorted(found, key=lambda contest: (contest.path, contest.place)))
+
+
+def view(
+    record: Record,
+    root: Field,
+    *,
+    on_delete: str = "escalate",
+    fits: Callable[[Any], bool] | None = None,
+    fit: Fit | None = None,
+) -> View:
+    """Reads a record.
+
+    Where something is or may be contested, what was read is kept with the record, and the next reading after a change
+    reads what has changed.
+
+    Args:
+        fits: whether a value satisfies the model's constraints, where it has any beyond its fields' types; writes
+            that break them are held back, in (time, dot) order, and contested.
+        fit: gives parts of the value in the model's form; for a record that was not written under it.
+    """
+    tree, drifts = _standing(record), False
+    if fit is not None:
+        tree, moves = adapted(tree, root, fit)
+        drifts = bool(moves)
+    look = Look(on_delete, sort_keys=has_met(record.vector))
+    if fit is not None or tree is not record.tree or not (record.suspects or fits):
+        record.memory = None
+    else:
+        look.memory = _memory_of(record, root, look)
+    try:
+        return _viewed(tree, root, look, None if fits is None else _on_copies(fits), fit, drifts)
+    except BaseException:
+        record.memory = None
+        raise
+
+
+def _on_copies(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """What was read stays as it is, whatever validators do to what they are given."""
+    return lambda value: fits(decode(encode(value)))
+
+
+def _memory_of(record: Record, root: Field, look: Look) -> Memory:
+    """What is known of a record, if it was read in the same way."""
+    way = (root, look.on_delete, look.sort_keys)
+    memory = record.memory
+    if memory is None or memory.way[0] is not root or memory.way != way:
+        memory = record.memory = Memory(way)
+    return memory
+
+
+def _viewed(
+    tree: Tree, root: Field, look: Look, fits: Callable[[Any], bool] | None, fit: Fit | None, drifts: bool
+) -> View:
+    value: Any = look.whole(root, tree) if tree else ABSENT
+    if fit is not None:
+        value, misfits = fitted(look, root, tree, value, fit)
+        drifts = drifts or misfits
+    drifts = drifts or any(contest.reason == "schema" for contest in look.contests)
+    if value is not ABSENT and fits is not None:
+        value, breaks = _fitted(tree, root, look, value, fits, fit)
+        drifts = drifts or breaks
+    if value is ABSENT and PARKED in tree and not tree.get(None):
+        value = {}
+    undeclared: tuple[str, ...] = ()
+    if value is not ABSENT:
+        if PARKED in tree:
+            ask_about_parked(look, root, tree, value)
+        undeclared = _undeclared(tree, root) if len(tree) > len(value) else ()
+    look.close()
+    return View.of(value, look, undeclared, drifts)
+
+
+def _standing(record: Record) -> Tree:
+    """What a reader finds of a record's tree: not what lived before, but what a deletion removed while it is asked."""
+    gone = earlier_lives(record.leases)
+    tree = record.tree if gone is None else living(record.tree, gone)
+    return restored(tree) if record.covering else tree
+
+
+def _undeclared(tree: Tree, root: Field) -> tuple[str, ...]:
+    if isinstance(root.kind, OpenRecord):
+        return ()
+    known = {*root.fields, *former_names(root)}
+    names = [split_slot(slot)[1] for slot in tree if slot is not None and slot != PARKED] + parked_names(tree)
+    return tuple(dict.fromkeys(name for name in names if name not in known))
+
+
+def _fitted(
+    tree: Tree, root: Field, look: Look, value: Any, fits: Callable[[Any], bool], fit: Fit | None
+) -> tuple[Any, bool]:
+    """What is shown of a value that may break a constraint, and whether it does: then the writes that fit, in their
+    order."""
+    memory = look.memory
+    fitting: Fitting | None = memory.fitting if memory is not None else None
+    changes = memory.changes if memory is not None else []
+    if fits(value):
+        if fitting is not None:
+            fitting.put_off(changes)
+        return value, False
+    if fitting is None or not fitting.goes_on(changes):
+        fitting = Fitting(tree, root, look, fits, fit)
+    if memory is not None:
+        memory.fitting = fitting
+    contested = {contest.path for contest in look.found()}
+    for place, contest in fitting.contests(contested):
+        look.add(place, contest)
+    return fitting.value, True

@@ -1,0 +1,364 @@
+"""The change that one write makes to a tree.
+
+A ``Change`` reads the tree and collects new leaves beside it; nothing is modified before the record commits them. What
+it collected is also the journal's row: each path with the leaf before and after, enough to go back in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, order_of
+from concordant.merge.registers.leaves import (
+    PARKED,
+    PRESENT,
+    Leaf,
+    LeafChange,
+    Path,
+    Tree,
+    agreed,
+    are_different,
+    beside,
+    gathered,
+    is_alive,
+    kept_by,
+    leaf_at,
+    leaves,
+)
+from concordant.merge.registers.parts import (
+    confirmed,
+    oldest_of_each_agent,
+    parted,
+    parted_by,
+    replaced_what_was_seen,
+    split_by,
+    uncovered,
+    unseen_part,
+)
+from concordant.merge.sequence.pieces import Sequence
+from concordant.values import JSON, Canon, canonical, same
+
+__all__ = ["Change"]
+
+_ALIKE: Mapping[str, SeenBy] = {}
+
+
+class Change:
+    """One write in the making: reads ``tree``, collects what will differ.
+
+    Args:
+        seen: which writes its writer had seen.
+        deciding: whether it settles an escalation, so that sticky contenders give way too.
+        on_delete: what becomes of updates concurrent with a deletion, in this namespace.
+        covering: whether there is any deletion in the tree, or what one removed (``False`` saves looking for it).
+        own: the origin of the writer's own writes, where what it edits is what it wrote without having read.
+        adding: whether a contributed text or list is all new, and never what the writer read with more at its end.
+        replacing: whether a contributed dict or list of a ``Tree`` is all that is to be there.
+        runs: how many runs and strikes of this write there are already.
+        apart: which writes its writer had seen of single top-level fields, where that is not the same for all.
+        unseen: tells of a place, the register there and what a writer has seen whether it is certain that it has seen
+            nothing of it.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        stamp: Stamp,
+        seen: SeenBy,
+        *,
+        deciding: bool = False,
+        on_delete: str = "escalate",
+        covering: bool = True,
+        own: str | None = None,
+        adding: bool = False,
+        replacing: bool = False,
+        runs: int = 0,
+        apart: Mapping[str, SeenBy] = _ALIKE,
+        unseen: Callable[[Path, Register, SeenBy], bool] | None = None,
+    ) -> None:
+        self.apart = apart
+        self._seen = seen
+        self.tree = tree
+        self.stamp = stamp
+        self.seen = seen
+        self.deciding = deciding
+        self.on_delete = on_delete
+        self.covering = covering
+        self.own = own
+        self.adding = adding
+        self.replacing = replacing
+        self._unseen = unseen
+        self.after: dict[Path, Leaf | None] = {}
+        self._before: dict[Path, Leaf | None] = {}
+        self._empty = not tree
+        self._runs = runs
+
+    def turn_to(self, path: Path, name: str) -> None:
+        """What follows is about a field of a record; of one of the document something else may have been seen."""
+        if not path:
+            self.seen = self.apart.get(name, self._seen)
+
+    def turn_back(self, path: Path) -> None:
+        """What follows is about that record again."""
+        if not path:
+            self.seen = self._seen
+
+    def next_run(self) -> int:
+        """A number for a run or a strike that no other of this write has."""
+        self._runs += 1
+        return self._runs
+
+    def changes(self) -> tuple[LeafChange, ...]:
+        """What differs, path by path."""
+        return self.since({})
+
+    def since(self, earlier: Mapping[Path, Leaf | None]) -> tuple[LeafChange, ...]:
+        """What differs from a state of ``after`` that was taken down earlier."""
+        result = []
+        known = self._before
+        for path, after in self.after.items():
+            if path in earlier:
+                before = earlier[path]
+                before = None if before == () else before
+            else:
+                before = known[path] if path in known else leaf_at(self.tree, path)
+            if after == ():
+                after = None
+            if before is not after:
+                result.append(LeafChange(path, before, after))
+        return tuple(result)
+
+    # -- leaves, with what deletions removed beside what is live ------------------------------------------------
+
+    def live(self, path: Path) -> Leaf | None:
+        """The leaf at a path as this change leaves it."""
+        if path in self.after:
+            return self.after[path]
+        found = self._before[path] = None if self._empty else leaf_at(self.tree, path)
+        return found
+
+    def get(self, path: Path) -> Leaf | None:
+        """The leaf at a path, what a deletion removed there included."""
+        leaf = self.live(path)
+        if not self.covering:
+            return leaf
+        looked_at: set[int] = set()  # tuples of the tree, several of which may be one
+        for _, entry, below in self._covering(path):
+            if id(entry.covered) in looked_at:
+                continue
+            looked_at.add(id(entry.covered))
+            covered = dict(entry.covered).get(below)
+            if covered is not None:
+                leaf = beside(leaf, covered)  # type: ignore[arg-type]
+        return leaf
+
+    def set(self, path: Path, leaf: Leaf | None) -> None:
+        """Replaces the leaf at a path; entries that a deletion keeps stay with it, as far as they are still there."""
+        if not self.covering:
+            self.after[path] = leaf
+            return
+        changed: dict[Path, dict[int, Entry]] = {}
+        without: set[int] = set()  # tuples of the tree, several of which may be one
+        for node, entry, below in self._covering(path):
+            if id(entry.covered) in without:
+                continue
+            covered = dict(entry.covered)
+            kept = covered.get(below)
+            if kept is None:
+                without.add(id(entry.covered))
+                continue
+            leaf, rest = parted(leaf, kept)  # type: ignore[arg-type]
+            if rest is None:
+                del covered[below]
+            else:
+                covered[below] = rest
+            changed.setdefault(node, {})[id(entry)] = entry._replace(covered=tuple(covered.items()))
+        for node, new in changed.items():
+            self.after[node] = tuple(new.get(id(entry), entry) for entry in self._register(node))
+        self.after[path] = leaf
+
+    def register(self, path: Path) -> Register:
+        """The register at a path, empty if there is none."""
+        leaf = self.get(path)
+        return leaf if isinstance(leaf, tuple) else ()
+
+    def sequence(self, path: Path) -> Sequence:
+        """The sequence at a path, empty if there is none."""
+        leaf = self.get(path)
+        return leaf if isinstance(leaf, Sequence) else Sequence([], {})
+
+    def replace(
+        self, path: Path, value: JSON | None, canon: Canon = canonical, *, keep: bool = False, place: int = 0
+    ) -> None:
+        """Writes a register: the entries seen give way to one of this write's.
+
+        Args:
+            keep: leaves all entries and adds one (a sticky contested register).
+            place: the value's place among those that this write adds to a set.
+        """
+        entries = self.register(path)
+        keep = keep or self.is_news(path, entries)
+        self.set(path, self._written(entries, value, canon, keep, place))
+
+    def _written(self, entries: Register, value: JSON | None, canon: Canon, keep: bool, place: int) -> Register:
+        if not entries:
+            return (Entry(self.stamp, value, None, (), (), place),)
+        seen = self.seen
+        gone, kept = ([], entries) if keep else parted_by(entries, seen)
+        if not gone:
+            return (*entries, Entry(self.stamp, value, None, (), (), place))
+        contested = are_different(entries, canon)
+        if contested:
+            base = agreed(tuple(gone))
+        else:
+            newest = max(gone, key=lambda entry: order_of(entry.stamp)) if len(gone) > 1 else gone[0]
+            base = Agreed(*newest.stamp[:3], newest.value)
+        if self.deciding and contested:
+            base = Agreed(*(base[:3] if base else (0.0, "", 0)), value)
+        confirms = confirmed([entry for entry in gone if same(entry.value, value, canon)])
+        if confirms:
+            place = min((entry.stamps[0], entry.place) for entry in gone)[1]
+        return (*kept, Entry(self.stamp, value, base, confirms, (), place))
+
+    def is_news(self, path: Path, register: Register) -> bool:
+        """Whether it is certain that the writer has seen nothing of a register."""
+        return self._unseen is not None and len(register) > 1 and self._unseen(path, register, self.seen)
+
+    def remove_seen(self, path: Path) -> bool:
+        """Takes the entries seen out of a register, leaving nothing in their place; tells whether there were any."""
+        entries = self.register(path)
+        kept = tuple(entry for entry in entries if not self.seen(entry.stamp))
+        if len(kept) == len(entries):
+            return False
+        self.set(path, kept)
+        return True
+
+    def keys(self, path: Path) -> list[str]:
+        """The names below a container, what a deletion removed included."""
+        node: Any = leaf_at(self.tree, path)
+        depth = len(path)
+        found: list[str | None] = list(node) if isinstance(node, dict) else []
+        places = [*self.after]
+        for at in range(depth + 1):
+            places += [(*path[:at], *below) for below, _ in kept_by(self._register((*path[:at], None)))]
+        found += [place[depth] for place in places if len(place) > depth and place[:depth] == path]
+        return list(dict.fromkeys(name for name in found if name is not None))
+
+    # -- containers ---------------------------------------------------------------------------------------------
+
+    def touch(self, path: Path, place: int = 0) -> None:
+        """Marks that the container exists, though it may be empty."""
+        node = (*path, None)
+        entries = self._register(node)
+        mine, kept = parted_by(entries, self.seen)
+        carried = gathered(kept_by(e for e in mine if e.value is not None))
+        if any(e.value is None for e in mine):
+            gone = {id(e) for e in mine if e.value is not None}
+            kept = tuple(e for e in entries if id(e) not in gone)
+        self.after[node] = (*kept, Entry(self.stamp, PRESENT, covered=carried, place=place))
+
+    def exists(self, path: Path) -> bool:
+        """Whether the container is marked as existing, in the eyes of this writer."""
+        return any(e.value is not None for e in parted_by(self._register((*path, None)), self.seen)[0])
+
+    def enter(self, path: Path) -> None:
+        """Prepares to write below a container that may have been deleted.
+
+        A deletion that the writer has seen gives way: the container begins anew, or, where updates concurrent with
+        the deletion kept it readable, it goes on as it was shown.
+        """
+        if not self.covering:
+            return
+        node = (*path, None)
+        entries = self._register(node)
+        tombs = [e for e in entries if e.value is None and self.seen(e.stamp)]
+        if not tombs:
+            return
+        kept = tuple(e for e in entries if e not in tombs)
+        below: Any = leaf_at(self.tree, path)
+        readable = any(e.value is not None for e in kept)
+        readable = readable or is_alive({k: v for k, v in (below or {}).items() if k is not None})
+        if readable and self.on_delete == "delete":
+            for leaf_path, leaf in list(leaves(below, path)):
+                if leaf_path != node:
+                    self.after[leaf_path] = unseen_part(leaf, self.seen)
+            readable = False
+        covered = gathered(kept_by(tombs))
+        kept = tuple(uncovered(entry, covered) for entry in kept)
+        if readable:
+            kept = (*kept, Entry(self.stamp, PRESENT, covered=covered))
+        self.after[node] = kept
+
+    def delete(self, path: Path, *, existed: bool | None = None) -> bool:
+        """Deletes a container as far as the writer has seen it; tells whether there was anything to delete.
+
+        Args:
+            existed: whether the writer knows that it was there, though all it had seen of it may have been replaced
+                since (``None``: to be told by what has replaced what it had seen).
+        """
+        node = (*path, None)
+        entries = self._register(node)
+        covered: dict[Path, Leaf] = {}
+        gone, kept = parted_by(entries, self.seen)
+        found = bool(existed) or bool(gone) or any(e.value is None for e in entries)
+        for below, leaf in kept_by(gone):
+            covered[below] = beside(covered.get(below), leaf)
+        for below, leaf in kept_by(kept):
+            # What another deletion keeps, and this writer has seen as well, is deleted by both.
+            mine, _ = split_by(leaf, self.seen)
+            if mine is not None:
+                found = True
+                covered[below] = beside(covered.get(below), mine)
+        tree: Any = leaf_at(self.tree, path)
+        paths = {p for p, _ in leaves(tree, path)} if isinstance(tree, dict) else set()
+        paths |= {p for p in self.after if p[: len(path)] == path}
+        for leaf_path in sorted(paths, key=repr):
+            if leaf_path == node:
+                continue
+            leaf = self.live(leaf_path)
+            if leaf is None:
+                continue
+            found = found or (existed is None and replaced_what_was_seen(leaf, self.seen))
+            mine, rest = split_by(leaf, self.seen)
+            if mine is None:
+                continue
+            found = True
+            self.after[leaf_path] = rest
+            below = leaf_path[len(path) :]
+            if below[0] != PARKED:
+                covered[below] = beside(covered.get(below), mine)
+        if not found:
+            return False
+        self.covering = True
+        confirms = tuple(s for e in gone if e.value is None for s in e.stamps)
+        items: tuple[tuple[Path, object], ...] = tuple(covered.items())
+        items = next((e.covered for e in kept if e.covered == items), items)  # many who delete the same share one
+        self.after[node] = (*kept, Entry(self.stamp, None, None, oldest_of_each_agent(confirms), items))
+        return True
+
+    def restore(self, path: Path) -> None:
+        """Settles a deletion in favour of what it deleted: that stands again, under this write."""
+        self.covering = True
+        node = (*path, None)
+        covered = gathered(kept_by(self._register(node)))
+        self.after[node] = (Entry(self.stamp, PRESENT, covered=covered),)
+
+    def _register(self, path: Path) -> Register:
+        leaf = self.live(path)
+        return leaf if isinstance(leaf, tuple) else ()
+
+    def _covering(self, path: Path) -> Iterator[tuple[Path, Entry, Path]]:
+        """The container entries above a path that keep something, with what remains of the path below them."""
+        if not self.covering or path[-1] is None:
+            return
+        node: Any = self.tree
+        for depth in range(len(path)):
+            holder = (*path[:depth], None)
+            register = (
+                self.after[holder] if holder in self.after else node.get(None) if isinstance(node, dict) else None
+            )
+            for entry in register or ():
+                if entry.covered:  # type: ignore[union-attr]
+                    yield holder, entry, path[depth:]  # type: ignore[misc]
+            node = node.get(path[depth]) if isinstance(node, dict) else None

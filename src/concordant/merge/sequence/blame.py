@@ -1,0 +1,91 @@
+"""Who wrote which part of a text: word by word, also in a unit that others have rewritten since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from concordant.merge.causality import Stamp, order_of
+from concordant.merge.sequence.layout import Layout
+from concordant.merge.sequence.overlap import Analysis
+from concordant.merge.sequence.pieces import Piece, RunId, Sequence, run_of
+from concordant.merge.sequence.units import unit_hunks
+
+__all__ = ["spans"]
+
+Credits: TypeAlias = list[tuple[Stamp, ...]]
+"""For each character the writes that stand for it."""
+
+
+def spans(sequence: Sequence, analysis: Analysis, shown: Layout) -> Iterator[tuple[str, tuple[Stamp, ...]]]:
+    """Splits a text by who wrote it.
+
+    A unit that somebody rewrote is compared, word by word, with what it replaced: the words that stayed are still
+    those of who wrote them, as long as what was replaced is remembered.
+
+    Returns:
+        The parts of the text in order, each with the writes that stand for it, oldest first.
+    """
+    credits = _Credits(sequence, analysis)
+    text, writers = "", None
+    for piece, content, skip, gap in zip(shown.pieces, shown.contents, shown.skips, shown.gaps, strict=True):
+        first = piece.offset + skip
+        mine = credits.of(run_of(piece))[first : first + len(content) - gap]
+        for character, stamps in zip(content, [*mine[:1] * gap, *mine], strict=True):
+            if stamps != writers and writers is not None:
+                yield text, writers
+                text = ""
+            text, writers = text + character, stamps
+    if writers is not None:
+        yield text, writers
+
+
+class _Credits:
+    def __init__(self, sequence: Sequence, analysis: Analysis) -> None:
+        self.analysis = analysis
+        self.parts: dict[RunId, list[Piece]] = {}
+        self.replaced: dict[RunId, list[Piece]] = {}
+        for piece in sequence:
+            self.parts.setdefault(run_of(piece), []).append(piece)
+            for run in piece.struck:
+                self.replaced.setdefault(run, []).append(piece)
+        self.known: dict[RunId, Credits] = {}
+
+    def of(self, run: RunId) -> Credits:
+        """The credits of a run's characters, by their offset."""
+        waiting = [run]
+        while waiting:  # a chain of rewrites may be long
+            top = waiting[-1]
+            older = {run_of(piece) for piece in self.replaced.get(top, ())} - self.known.keys() - {top}
+            if older and top not in self.known:
+                waiting += sorted(older)
+                continue
+            self.known.setdefault(top, self._own(top))
+            waiting.pop()
+        return self.known[run]
+
+    def _own(self, run: RunId) -> Credits:
+        parts = self.parts[run]
+        stamps = _in_order((parts[0].stamp, *self.analysis.also.get(run, ())))
+        length = max(piece.offset + len(piece.content) for piece in parts)
+        credits: Credits = [stamps] * length
+        before = self.replaced.get(run, ())
+        if before:
+            old = "".join(str(piece.content) for piece in before)
+            whose = [w for p in before for w in self.known[run_of(p)][p.offset : p.offset + len(p.content)]]
+            new = [" "] * length  # of what is forgotten nobody asks
+            for piece in parts:
+                new[piece.offset : piece.offset + len(piece.content)] = str(piece.content)
+            at = there = 0
+            for hunk in unit_hunks(old, "".join(new), "word"):
+                kept = hunk.start - at
+                credits[there : there + kept] = whose[at : hunk.start]
+                at, there = hunk.end, there + kept + len(hunk.content)
+            credits[there:] = whose[at:]
+        for start, end, stamp in self.analysis.echoes.get(run, ()):
+            credits[start:end] = [_in_order((*stamps, stamp)) for stamps in credits[start:end]]
+        return credits
+
+
+def _in_order(stamps: Iterable[Stamp]) -> tuple[Stamp, ...]:
+    return tuple(sorted(dict.fromkeys(stamps), key=order_of))

@@ -1,0 +1,471 @@
+"""Changes of a sequence: append, splice what was read into what it became, decide an overlap, withdraw a write."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Set
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from concordant.merge.causality import SeenBy, Stamp, order_of
+from concordant.merge.sequence.diff import Hunk
+from concordant.merge.sequence.layout import Layout, layout, own_layout, patched
+from concordant.merge.sequence.order import in_order
+from concordant.merge.sequence.overlap import NOTHING, Analysis, Overlap, Rules, analyse
+from concordant.merge.sequence.pieces import (
+    END,
+    START,
+    Anchor,
+    Content,
+    Cut,
+    Piece,
+    RunId,
+    Sequence,
+    Strike,
+    has_twin,
+    run_of,
+)
+from concordant.merge.sequence.units import gap_at_end, gap_at_start, is_blank, unit_hunks
+
+__all__ = ["append", "decide", "splice", "withdraw"]
+
+_ROUNDS = 4  # how often an edit is corrected by its difference before all of the text is put anew
+
+
+def append(
+    sequence: Sequence,
+    stamp: Stamp,
+    k: int,
+    content: Content,
+    *,
+    line: bool = False,
+    beside: Anchor | None = None,
+) -> Sequence:
+    """Adds a root run at the end: behind all root runs that are older in (time, dot)."""
+    piece = Piece(stamp, k, 0, content, None, line, beside=beside)
+    if order_of(stamp) >= sequence.newest_root:
+        return sequence.appended(piece)
+    return Sequence(in_order([*sequence, piece]), sequence.strikes, sequence.newest_root)
+
+
+def splice(
+    sequence: Sequence,
+    stamp: Stamp,
+    base: Content,
+    new: Content,
+    *,
+    seen: SeenBy,
+    rules: Rules,
+    hunks_of: Callable[[Any, Any], list[Hunk]],
+    separator: str = "",
+    own: str | None = None,
+) -> Sequence:
+    """Carries the difference between ``base`` (what the writer read) and ``new`` over to ``sequence``.
+
+    Args:
+        seen: which writes the writer had seen; only what those made is matched with ``base``.
+        rules: how changes are weighed against those of others.
+        hunks_of: gives the difference of two contents as hunks.
+        separator: what a line begins with (texts only).
+        own: the origin of the writer's own writes, where ``base`` is what it wrote itself without having read.
+
+    Returns:
+        The sequence in which the change stands: to its writer it reads ``new``.
+    """
+    writer = _Writer(stamp, sequence, seen, rules, separator)
+    if own is not None:
+        shown = own_layout(sequence, own, separator, rules.unit)
+        if shown.content(base[:0]) == base:
+            edit = writer.edit(sequence, shown, base, hunks_of(base, new))
+            return writer.corrected(edit, new, lambda text: own_layout(text, own, separator, rules.unit))
+    shown, analysis = writer.view(sequence)
+    rendered: Any = shown.content(base[:0])
+    if rendered == base:
+        edit = writer.edit(sequence, shown, base, hunks_of(base, new), analysis)
+        return writer.corrected(edit, new, lambda text: writer.view(text)[0])
+    drift = unit_hunks(base, rendered, "word") if isinstance(base, str) else hunks_of(base, rendered)
+    return writer.edit(sequence, shown, base, hunks_of(base, new), analysis, drift)
+
+
+class _Writer:
+    """One write in the making: whose it is and what its writer had seen.
+
+    Attributes:
+        runs: how many numbers for runs and strikes have been given away.
+    """
+
+    def __init__(self, stamp: Stamp, sequence: Sequence, seen: SeenBy, rules: Rules, separator: str) -> None:
+        self.stamp = stamp
+        self.rules = rules
+        self.separator = separator
+        self.runs = 0
+        self._found = sequence
+        self._seen = seen
+
+    @cached_property
+    def unseen(self) -> Set[Stamp]:
+        """The writes of others that the writer had not seen."""
+        return self._found.unseen(self._seen)
+
+    def view(self, sequence: Sequence) -> tuple[Layout, Analysis]:
+        """Lays out what the writer had seen, and what this write has made of it."""
+        part = sequence.without(self.unseen)
+        analysis = part.analysed(self.rules, analyse)
+        return layout(part, analysis, self.separator, self.rules.unit), analysis
+
+    def edit(
+        self,
+        sequence: Sequence,
+        shown: Layout,
+        base: Content,
+        hunks: list[Hunk],
+        analysis: Analysis = NOTHING,
+        drift: list[Hunk] | None = None,
+    ) -> Sequence:
+        """Makes the changes ``hunks`` of what the writer was shown.
+
+        Args:
+            analysis: what was open in the writer's eyes.
+            drift: how ``base`` differs from what is shown.
+        """
+        places = _Places(sequence, shown, drift, len(base))
+        edit = _Edit(sequence, self.stamp)
+        roots: list[Piece] = []
+        for position, hunk in enumerate(hunks):
+            k = self.runs + len(hunks) - position  # of two runs after one character the one with the larger k is first
+            touched = places.range(hunk.start, hunk.end)
+            for index, start, end in touched:
+                edit.strike(index, start, end, k)
+            if not len(hunk.content):
+                continue
+            root = None
+            if not touched and hunk.start == len(base):
+                root = self._root(k, hunk.content, base, places)
+            if root is not None:
+                roots.append(root)
+            else:
+                place = places.before(hunk.end if touched else hunk.start)
+                beside = places.behind(hunk.start) if not touched and drift is None else None
+                edit.insert(place, hunk.content, k, replaces=bool(touched), beside=beside)
+        self.runs += len(hunks)
+        edit.settle(analysis, self.rules)
+        result = edit.result()
+        for piece in roots:
+            result = append(result, self.stamp, piece.k, piece.content, line=piece.line, beside=piece.beside)
+        return result
+
+    def _root(self, k: int, content: Content, base: Content, places: _Places) -> Piece | None:
+        """What is put at the end, if it is a line or an item of its own: those stand in the order of commits."""
+        if not isinstance(content, str):
+            return Piece(self.stamp, k, 0, content, None)
+        separator, line = self.separator, False
+        assert isinstance(base, str)
+        if separator and not base:
+            content, line = separator + content, True
+        elif separator and not base.endswith(separator):
+            if not content.startswith(separator):
+                return None
+            line = True
+        elif base and not separator:
+            return None
+        place = places.before(len(base))
+        before = START if place is None else places.anchor(place)
+        return Piece(self.stamp, k, 0, content, None, line, beside=before)
+
+    def corrected(self, sequence: Sequence, new: Content, show: Callable[[Sequence], Layout]) -> Sequence:
+        """Makes sure that the writer is shown what it left, where gaps or separators appear or vanish beside it."""
+        if not isinstance(new, str):
+            return sequence
+        for _ in range(_ROUNDS):
+            shown = show(sequence)
+            rendered = shown.content("")
+            if rendered == new:
+                return sequence
+            sequence = self.edit(sequence, shown, rendered, unit_hunks(rendered, new, self.rules.unit))
+        return sequence if show(sequence).content("") == new else self._anew(sequence, new)
+
+    def _anew(self, sequence: Sequence, new: str) -> Sequence:
+        """Puts a text in the place of all that the writer knows."""
+        known = sequence.without(self.unseen)
+        analysis = known.analysed(self.rules, analyse)
+        edit = _Edit(sequence, self.stamp)
+        self.runs += 1
+        last = None
+        for index, piece in enumerate(known):
+            gone = any(run in known.strikes and run not in analysis.suspended for run in piece.struck)
+            if piece.live and not gone:
+                edit.strike(index, 0, len(piece.content), self.runs)
+                last = _Place(index, len(piece.content))
+        if new:
+            edit.insert(last, new, self.runs, replaces=last is not None)
+        edit.settle(analysis, self.rules)
+        return edit.result()
+
+
+def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content) -> Sequence:
+    """Puts ``content`` in the place of a contested range; a later contender for the same units meets it there.
+
+    Gaps around it stay, unless nothing is put there.
+    """
+    edit = _Edit(sequence, stamp)
+    ranges = [(index, 0, len(sequence[index].content)) for index in overlap.struck]
+    if len(content):
+        ranges = _without_gaps(sequence, overlap, ranges)
+    for index, start, end in ranges:
+        edit.strike(index, start, end, 1)
+    if len(content):
+        last, _, end = ranges[-1]
+        edit.insert(_Place(last, end), content, 1, replaces=True)
+    edit.drop(overlap.strikes)
+    return edit.result()
+
+
+def _without_gaps(
+    sequence: Sequence, overlap: Overlap, ranges: list[tuple[int, int, int]]
+) -> list[tuple[int, int, int]]:
+    """A range of pieces without the gaps that it begins and ends with."""
+    while len(ranges) > 1 and is_blank(sequence[ranges[0][0]].content):
+        ranges = ranges[1:]
+    while len(ranges) > 1 and is_blank(sequence[ranges[-1][0]].content):
+        ranges = ranges[:-1]
+    first, last = sequence[ranges[0][0]].content, sequence[ranges[-1][0]].content
+    if not isinstance(first, str) or not isinstance(last, str) or is_blank(first) or is_blank(last):
+        return ranges
+    index, start, end = ranges[0]
+    ranges[0] = index, start + gap_at_start(first, after_break=not overlap.inline), end
+    index, start, end = ranges[-1]
+    ranges[-1] = index, start, end - gap_at_end(last)
+    return ranges
+
+
+class _Place(NamedTuple):
+    """Where something happens: ``at`` characters into the piece with this number."""
+
+    number: int
+    at: int
+
+
+def withdraw(sequence: Sequence, gone: SeenBy) -> Sequence | None:
+    """Takes out the writes for which ``gone`` holds; ``None`` if nothing stands any more."""
+    pieces = [piece._replace(live=False) if piece.live and gone(piece.stamp) else piece for piece in sequence]
+    strikes = {run: strike for run, strike in sequence.strikes.items() if not gone(strike.stamp)}
+    result = Sequence(pieces, strikes, sequence.newest_root, None if sequence.overlapping else False)
+    return result if result.is_alive() else None
+
+
+class _Places:
+    """Maps offsets of what the writer read to places in the pieces it was shown."""
+
+    def __init__(self, sequence: Sequence, shown: Layout, drift: list[Hunk] | None, length: int) -> None:
+        self.sequence = sequence
+        self.shown = shown
+        self.starts = shown.starts
+        self.kept: list[tuple[int, int, int]] = []  # base start, base end, offset of the same in what is shown
+        here = there = 0
+        for hunk in drift or ():
+            if hunk.start > here:
+                self.kept.append((here, hunk.start, there))
+            there += hunk.start - here + len(hunk.content)
+            here = hunk.end
+        if length > here:
+            self.kept.append((here, length, there))
+
+    def range(self, start: int, end: int) -> list[tuple[int, int, int]]:
+        """The pieces, with offsets in them, that hold base[start:end], as far as they are still there."""
+        result: list[tuple[int, int, int]] = []
+        for low, high, there in self.kept:
+            first, last = max(low, start), min(high, end)
+            if first < last:
+                result.extend(self._pieces(first - low + there, last - low + there))
+        return result
+
+    def before(self, offset: int) -> _Place | None:
+        """The place after the last character before base offset ``offset``; ``None`` is the very beginning."""
+        position = 0
+        for low, high, there in self.kept:
+            if low < offset:
+                position = there + min(high, offset) - low
+        found: list[tuple[int, int, int]] = []
+        while position and not found:
+            found = self._pieces(position - 1, position)
+            position -= not found  # a gap that is only shown belongs to no piece
+        if position == 0:
+            # Behind a separator that is not shown, so that it stays hidden in front of what comes first.
+            if not self.shown.pieces:
+                return None
+            hidden = self.shown.skips[0]
+            return _Place(self.shown.numbers[0], hidden) if hidden else self._behind_hidden_separator()
+        index, _, end = found[0]
+        return _Place(index, end)
+
+    def behind(self, offset: int) -> Anchor:
+        """The first character that was shown behind an offset."""
+        position = bisect_right(self.starts, offset) - 1
+        while position < len(self.shown.pieces) and self.starts[position + 1] <= offset:
+            position += 1
+        if position >= len(self.shown.pieces):
+            return END
+        piece, skip, gap = self.shown.pieces[position], self.shown.skips[position], self.shown.gaps[position]
+        return (*run_of(piece), piece.offset + max(offset - self.starts[position] - gap, 0) + skip)
+
+    def anchor(self, place: _Place) -> Anchor:
+        """The last character before a place."""
+        host = self.sequence[place.number]
+        return (*run_of(host), host.offset + place.at - 1)
+
+    def _behind_hidden_separator(self) -> _Place | None:
+        pieces, strikes = self.sequence.pieces(), self.sequence.strikes
+        for number in range(self.shown.numbers[0] - 1, -1, -1):
+            piece = pieces[number]
+            if piece.live and piece.line and piece.offset == 0 and not any(run in strikes for run in piece.struck):
+                return _Place(number, len(piece.content))
+        return None
+
+    def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
+        result = []
+        shown = self.shown
+        position = bisect_right(self.starts, start) - 1
+        while position < len(shown.pieces) and self.starts[position] < end:
+            begun, skip = self.starts[position] + shown.gaps[position], shown.skips[position]
+            low = max(start - begun, 0) + skip
+            high = min(end, self.starts[position + 1]) - begun + skip
+            if low < high:
+                result.append((shown.numbers[position], low, high))
+            position += 1
+        return result
+
+
+class _Edit:
+    """Collects strikes and insertions by place, then makes them in one pass."""
+
+    def __init__(self, sequence: Sequence, stamp: Stamp) -> None:
+        self.sequence = sequence
+        self.stamp = stamp
+        self.strikes: dict[int, list[tuple[int, int, RunId]]] = {}
+        self.inserts: dict[int, list[tuple[int, Piece]]] = {}
+        self.first: list[Piece] = []
+        self.added: dict[RunId, Strike] = {}
+        self.dropped: set[RunId] = set()
+        self.kept: set[RunId] = set()
+        self.overlapping: bool | None = None if sequence.overlapping else False
+        self.moved: set[int] = set()
+        self.unordered = False
+
+    def strike(self, index: int, start: int, end: int, k: int) -> None:
+        if self.sequence[index].struck:
+            self.overlapping = None  # to be found out
+        run = (self.stamp.replica, self.stamp.n, k)
+        self.added[run] = Strike(self.stamp, k)
+        self.strikes.setdefault(index, []).append((start, end, run))
+
+    def insert(
+        self, place: _Place | None, content: Content, k: int, *, replaces: bool = False, beside: Anchor | None = None
+    ) -> None:
+        beside = beside if isinstance(content, str) else None
+        if place is None:
+            piece = Piece(self.stamp, k, 0, content, START, replaces=replaces, beside=beside)
+            self.first.append(piece)
+            self._look_for_twin(piece, 0)
+            return
+        host = self.sequence[place.number]
+        anchor: Anchor = (*run_of(host), host.offset + place.at - 1)
+        piece = Piece(self.stamp, k, 0, content, anchor, replaces=replaces, beside=beside)
+        number, at = place
+        if at == len(host.content):
+            number = self._behind_rewrites(number, anchor)
+            if number != place.number:
+                at = len(self.sequence[number].content)
+                self.moved.add(number)
+        self.unordered = self.unordered or (number in self.moved and number in self.inserts)
+        self.inserts.setdefault(number, []).append((at, piece))
+        self._look_for_twin(piece, number + 1)
+
+    def _behind_rewrites(self, number: int, anchor: Anchor) -> int:
+        """The last piece of what stands in the place of the character at an anchor, with all that follows from it."""
+        family: set[RunId] = set()
+        for following in range(number + 1, len(self.sequence)):
+            piece = self.sequence[following]
+            run = run_of(piece)
+            rewrites = piece.parent == anchor and piece.replaces and piece.offset == 0
+            if not rewrites and run not in family and (piece.parent is None or piece.parent[:3] not in family):
+                break
+            family.add(run)
+            number = following
+        return number
+
+    def _look_for_twin(self, piece: Piece, number: int) -> None:
+        if piece.beside is not None and self.overlapping is False and has_twin(self.sequence, piece, number):
+            self.overlapping = True
+
+    def settle(self, analysis: Analysis, rules: Rules) -> None:
+        """A strike over units that were contested in its writer's eyes replaces the contenders.
+
+        Args:
+            analysis: what the writer was shown as open: contests of which she had seen all sides.
+        """
+        if not self.strikes:
+            return
+        for overlap in analysis.overlaps:
+            if not rules.show_all:
+                if any(index in self.strikes for index in overlap.struck):
+                    self.drop(overlap.strikes)
+            elif any(run_of(self.sequence[index]) in overlap.strikes for index in self.strikes):
+                k = min(self.added)[2]
+                for index in overlap.struck:  # the sides stand as the writer leaves them, and the base is gone for good
+                    self.strike(index, 0, len(self.sequence[index].content), k)
+                    sides = overlap.strikes.intersection(self.sequence[index].struck)
+                    self.drop(sides)
+                    self.kept |= sides
+
+    def drop(self, runs: set[RunId] | frozenset[RunId]) -> None:
+        self.dropped.update(runs)
+
+    def result(self) -> Sequence:
+        if not (self.strikes or self.inserts or self.first or self.dropped):
+            return self.sequence
+        parts: dict[int, list[Piece]] = {}
+        if not self.dropped:
+            pieces = self.sequence.pieces()
+            for index in sorted({*self.strikes, *self.inserts}, reverse=True):
+                parts[index] = pieces[index : index + 1] = self._parts(index)
+            pieces[:0] = self.first
+        else:
+            pieces = [*self.first]
+            for index in range(len(self.sequence)):
+                pieces += self._parts(index)
+        if self.unordered:
+            pieces = in_order(pieces)
+        result = Sequence(pieces, self._strikes(), self.sequence.newest_root, self.overlapping)
+        if not self.dropped and not self.unordered:
+            head = 0 if self.first else min(parts)
+            tail = len(self.sequence) - 1 - max(parts) if parts else len(self.sequence)
+            cut = Cut(head, tail, self.added, ())
+            patched(self.sequence, result, cut)
+            result.continue_from(self.sequence, cut, parts, self.first)
+        return result
+
+    def _strikes(self) -> dict[RunId, Strike]:
+        strikes = self.sequence.strikes
+        if self.dropped:
+            strikes = {run: strike for run, strike in strikes.items() if run not in self.dropped}
+        return {**strikes, **self.added} if self.added else strikes
+
+    def _parts(self, index: int) -> list[Piece]:
+        piece = self.sequence[index]
+        if self.dropped and run_of(piece) in self.dropped and run_of(piece) not in self.kept:
+            piece = piece._replace(live=False)
+        strikes = self.strikes.get(index, ())
+        inserts = self.inserts.get(index, ())
+        if not strikes and not inserts:
+            return [piece]
+        length = len(piece.content)
+        cuts = sorted({0, length, *(s for s, _, _ in strikes), *(e for _, e, _ in strikes), *(at for at, _ in inserts)})
+        parts: list[Piece] = []
+        for low, high in pairwise(cuts):
+            over = tuple(dict.fromkeys(run for start, end, run in strikes if start <= low and high <= end))
+            parts.append(
+                piece._replace(offset=piece.offset + low, content=piece.content[low:high], struck=piece.struck + over)
+            )
+            parts.extend(new for at, new in inserts if at == high)
+        return parts

@@ -1,0 +1,460 @@
+"""What a sequence shows: its visible pieces, by number, and the part of each that is seen.
+
+What several writers removed side by side may leave two gaps, or none, where there was one: a layout shows one there,
+never at the beginning or the end. What is inserted into units that others removed keeps a gap to its neighbours.
+
+A layout is remembered with its sequence. An edit makes the next layout from the last by replacing what it touched, so
+that editing a large text does not go through all of its pieces again.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import Any
+
+from concordant.merge.causality import Stamp, order_of
+from concordant.merge.sequence.overlap import NOTHING, Analysis
+from concordant.merge.sequence.pieces import Content, Cut, Piece, RunId, Seed, Sequence, run_of
+from concordant.merge.sequence.units import (
+    begins_a_line_only,
+    ends_a_line_only,
+    gap_at_end,
+    gap_at_start,
+    has_word,
+    is_blank,
+)
+
+__all__ = ["Layout", "layout", "own_layout", "patched", "text_of"]
+
+_NEVER = (math.inf, "", 0)
+_BEGIN = re.compile(r"\s\S")  # whether two units read as one can be told from here on
+
+
+class Layout:
+    """The visible pieces in order, as parallel lists.
+
+    Attributes:
+        numbers: each piece's number in its sequence.
+        pieces: the pieces. One of which a part in the middle is hidden stands here twice.
+        contents: what is seen of each.
+        skips: how many characters of it are hidden in front of that.
+        gaps: how many characters that are not its own are shown first: a gap to what stands before it.
+    """
+
+    __slots__ = ("_starts", "contents", "gaps", "numbers", "pieces", "skips")
+
+    def __init__(
+        self, numbers: list[int], pieces: list[Piece], contents: list[Any], skips: list[int], gaps: list[int]
+    ) -> None:
+        self.numbers = numbers
+        self.pieces = pieces
+        self.contents = contents
+        self.skips = skips
+        self.gaps = gaps
+        self._starts: list[int] | None = None
+
+    @property
+    def starts(self) -> list[int]:
+        """The offset of each visible piece in what is shown, and the length of all."""
+        if self._starts is None:
+            self._starts = [0, *accumulate(map(len, self.contents))]
+        return self._starts
+
+    def content(self, empty: Content) -> Any:
+        """Returns the text (or the tuple of items) that the pieces make."""
+        if isinstance(empty, str):
+            return "".join(self.contents)
+        return tuple(item for content in self.contents for item in content)
+
+    def take_over(self, other: Layout, first: int, past: int | None = None, shift: int = 0) -> None:
+        """Adds entries of another layout, whose pieces have a number that is larger by ``shift`` here."""
+        numbers, *others = other.entries()
+        self.numbers += [n + shift for n in numbers[first:past]] if shift else numbers[first:past]
+        for mine, theirs in zip(self.entries()[1:], others, strict=True):
+            mine += theirs[first:past]
+
+    def reopen(self) -> None:
+        """Makes ready to be continued: goes back to a unit, for what is shown of gaps, and hidden at the end of a unit,
+        depends on what follows."""
+        while self.contents and is_blank(self.contents[-1]):
+            self.drop_last()
+        if self.contents:
+            self.contents[-1] = self.whole(-1)
+
+    def drop_last(self) -> None:
+        """Takes out the last entry."""
+        for entries in self.entries():
+            entries.pop()
+
+    def entries(self) -> tuple[list[Any], ...]:
+        """Returns the parallel lists."""
+        return self.numbers, self.pieces, self.contents, self.skips, self.gaps
+
+    def whole(self, position: int) -> Any:
+        """Returns what is seen of a piece if nothing is hidden at its end."""
+        content: Any = self.pieces[position].content[self.skips[position] :]
+        gap = self.gaps[position]
+        return self.contents[position][:gap] + content if gap else content
+
+
+def layout(sequence: Sequence, analysis: Analysis, separator: str, unit: str) -> Layout:
+    """Lays out a sequence.
+
+    Args:
+        analysis: what its strikes and insertions are worth (``concordant.merge.sequence.overlap.analyse``).
+        separator: what a line begins with; it shows only after something that does not end with it.
+        unit: the name of the unit by which it merges.
+    """
+
+    def compute(seed: Seed | None) -> Layout:
+        fold = _Fold(sequence, analysis, separator, unit)
+        if seed is None or analysis.doubled:
+            fold.take(0, len(sequence))
+            return fold.finished()
+        return fold.patched(seed.layout, seed.changed or [(seed.size, len(sequence))], 0)
+
+    return sequence.laid_out((analysis, separator, unit), compute)
+
+
+def text_of(pieces: Iterable[Piece], separator: str, unit: str) -> str:
+    """Returns the text that some pieces make if nothing else stands there.
+
+    Args:
+        separator: what a line begins with.
+        unit: the name of the unit by which the text merges.
+    """
+    fold = _Fold(Sequence([*pieces], {}, overlapping=False), NOTHING, separator, unit)
+    fold.take(0, len(fold.sequence))
+    text: str = fold.finished().content("")
+    return text
+
+
+def own_layout(sequence: Sequence, origin: str, separator: str, unit: str) -> Layout:
+    """Lays out what one scope's writes alone show: the pieces it put, but for those that it struck itself."""
+    strikes = sequence.strikes
+    fold = _Fold(sequence, NOTHING, separator, unit)
+    for number, piece in sequence.made_in(origin):
+        if piece.live and not any(run in strikes and strikes[run].stamp.origin == origin for run in piece.struck):
+            fold.show(number, piece)
+    return fold.finished()
+
+
+def patched(before: Sequence, after: Sequence, cut: Cut) -> None:
+    """Gives ``after`` its layout from that of ``before``, if that is known and nothing has to be weighed.
+
+    Args:
+        cut: what the two have in common.
+    """
+    known = before.remembered_layout
+    if known is None or before.overlapping or after.overlapping or known[0][0] is not NOTHING:
+        return
+    fold = _Fold(after, NOTHING, known[0][1], known[0][2])
+    after.remember_layout(
+        known[0], fold.patched(known[1], [(cut.head, len(after) - cut.tail)], len(after) - len(before))
+    )
+
+
+class _Fold:
+    """Goes through the pieces of a sequence in order and collects what is seen of them.
+
+    Attributes:
+        removers: who has removed what lies between the last piece seen and this one.
+        removed: what that is.
+        since: when the first of them did. A gap that is there since is meant to be there.
+        last: the run of the last piece seen.
+    """
+
+    def __init__(self, sequence: Sequence, analysis: Analysis, separator: str, unit: str) -> None:
+        self.sequence = sequence
+        self.analysis = analysis
+        self.separator = separator
+        self.unit = unit
+        self.layout = Layout([], [], [], [], [])
+        self.removers: set[str | tuple[str, int]] = set()
+        self.since = _NEVER
+        self.removed: list[str] = []
+        self.last: RunId | None = None
+
+    def patched(self, old: Layout, changed: list[tuple[int, int]], shift: int) -> Layout:
+        """Makes a layout of an old one, piece by piece only where it may differ.
+
+        Args:
+            changed: ranges of numbers here in which the pieces are others, or seen otherwise, in order.
+            shift: by how much the pieces behind the only range have larger numbers here.
+        """
+        new = self.layout
+        at, number, settled = 0, 0, True
+        for (first, past), limit in zip(changed, [*(first for first, _ in changed[1:]), math.inf], strict=True):
+            if settled:
+                new.take_over(old, at, bisect_left(old.numbers, first))
+                number = self._reopen()
+            self.take(number, past)
+            number = past
+            at = bisect_left(old.numbers, past - shift)
+            settled = False
+            while not settled and at < len(old.numbers) and old.numbers[at] + shift < limit:
+                following = old.numbers[at] + shift
+                self.take(number, following + 1)
+                number = following + 1
+                if new.numbers[-1:] == [following] and new.contents[-1] == old.whole(at) and self._stands_alone():
+                    new.contents[-1] = old.contents[at]
+                    settled = True
+                at += 1
+        if settled:
+            new.take_over(old, at, shift=shift)
+            return new
+        self.take(number, len(self.sequence))
+        return self.finished()
+
+    def _reopen(self) -> int:
+        """Makes ready to go on behind what has been taken over; returns the number of the piece to go on with."""
+        self.layout.reopen()
+        if not self.layout.pieces:
+            self.last = None
+            return 0
+        self.last = run_of(self.layout.pieces[-1])
+        return self.layout.numbers[-1] + 1
+
+    def take(self, first: int, past: int) -> None:
+        """Goes through the pieces with these numbers."""
+        strikes, hidden, suspended = self.sequence.strikes, self.analysis.hidden, self.analysis.suspended
+        doubled = self.analysis.doubled
+        for number, piece in enumerate(self.sequence.since(first, past), first):
+            if not piece[7] or (hidden and (piece[0][1], piece[0][2], piece[1]) in hidden):
+                continue
+            for run in piece[6]:
+                if run in strikes and run not in suspended:
+                    self._remove(piece, strikes[run].stamp)
+                    break
+            else:
+                if doubled and (spans := doubled.get((piece[0][1], piece[0][2], piece[1]))):
+                    self._show_parts(number, piece, spans)
+                else:
+                    self.show(number, piece)
+
+    def show(self, number: int, piece: Piece, start: int = 0, end: int | None = None) -> None:
+        """Shows a piece, or a part of it."""
+        shown = self.layout
+        content: Any = piece[3] if end is None else piece[3][start:end]
+        run = (piece[0][1], piece[0][2], piece[1])
+        if piece[5] and piece[2] + start == 0 and _at_line_start(shown.contents, self.separator):
+            start += len(self.separator)
+            content = content[len(self.separator) :]
+        if not len(content):
+            return
+        gap = ""
+        if (self.removers or run != self.last) and isinstance(content, str) and self._meets_something(content):
+            start, content, gap = self._joined(number, piece, start, content)
+            if not content:
+                return
+        shown.numbers.append(number)
+        shown.pieces.append(piece)
+        shown.contents.append(gap + content if gap else content)
+        shown.skips.append(start)
+        shown.gaps.append(len(gap))
+        if not is_blank(content):
+            self.last = run
+            self.removers.clear()
+            self.removed.clear()
+            self.since = _NEVER
+
+    def finished(self) -> Layout:
+        """Ends the layout: where several writers removed what stood last, no gap is left behind."""
+        contents = self.layout.contents
+        if len(self.removers) > 1 and contents and not self._gap_was_removed_last():
+            self._trim()
+        return self.layout
+
+    def _stands_alone(self) -> bool:
+        """Whether what follows depends on nothing before the last piece seen."""
+        if self.removers:
+            return False
+        content = self.layout.contents[-1]
+        if not isinstance(content, str):
+            return True
+        return len(content) >= len(self.separator) and _BEGIN.search(content) is not None
+
+    def _remove(self, piece: Piece, stamp: Stamp) -> None:
+        if isinstance(piece.content, str):
+            self.removers.add(stamp.origin or (stamp.replica, stamp.n))
+            self.since = min(self.since, order_of(stamp))
+            self.removed.append(piece.content)
+
+    def _show_parts(self, number: int, piece: Piece, spans: list[tuple[int, int]]) -> None:
+        """Shows what is left of a piece of which parts are there already, in an equal insertion."""
+        at, length = 0, len(piece.content)
+        for start, end in spans:
+            low, high = max(start - piece.offset, at), min(end - piece.offset, length)
+            if low >= high:
+                continue
+            if low > at:
+                self.show(number, piece, at, low)
+            self.removers |= {"one", "other"}
+            self.since = min(self.since, order_of(piece.stamp))
+            self.removed.append(str(piece.content[low:high]))
+            at = high
+        if at < length:
+            self.show(number, piece, at, length)
+
+    def _meets_something(self, content: str) -> bool:
+        """A quick look whether gaps between what is shown and what comes may have to change."""
+        if len(self.removers) > 1:
+            return True
+        contents = self.layout.contents
+        last, first = contents[-1][-1] if contents else "\n", content[0]
+        if last == "\n" or first == "\n":
+            return False
+        if self.unit == "word":
+            return not (last.isspace() or first.isspace())
+        if first == " " and last in ".!?" and self.unit == "sentence":
+            return contents[-1][-2:-1].isdigit() or begins_a_line_only(content, self.unit)
+        return True
+
+    def _joined(self, number: int, piece: Piece, start: int, content: str) -> tuple[int, str, str]:
+        """Where a text begins that stands behind something that is not its own, what is seen of it, and the gap that
+        is put before it: without a gap too many, with one where two units would read as one."""
+        lead = 0
+        if content[0].isspace():
+            lead = gap_at_start(content, after_break=self._is_unit_start(number, piece, start))
+        if len(self.removers) > 1:
+            start, content, lead = self._with_one_gap(piece, start, content, lead)
+        if not self.layout.contents or not content[lead:] or not self._is_made_of_units(piece):
+            return start, content, ""
+        before = self._line_before()
+        gap = self._gap_missing(before, piece, content, lead)
+        if gap is None:
+            self._unindent(before, lead)
+            return start, content, ""
+        return start + lead, content[lead:], gap
+
+    def _with_one_gap(self, piece: Piece, start: int, content: str, lead: int) -> tuple[int, str, int]:
+        """Of the gaps on both sides of what several writers removed the greater one; none at the beginning."""
+        older = order_of(piece.stamp) < self.since
+        contents = self.layout.contents
+        if not contents or contents[-1][-1].isspace():
+            if contents and lead and "\n" in content[:lead] and "\n" not in self._gap_before():
+                self._trim()
+            elif lead and older:
+                if contents and "\n" in content[:lead]:
+                    self._unindent(self._gap_before(), 0)
+                return start + lead, content[lead:], 0
+            elif contents and self._ends_a_clause(piece, content):
+                self._trim()
+        return start, content, lead
+
+    def _is_unit_start(self, number: int, piece: Piece, start: int) -> bool:
+        """Whether blanks at the beginning of a part of a piece are the indentation of a unit, not a gap before it."""
+        if start:
+            return piece.content[start - 1] == "\n"
+        anchor = (*run_of(piece), piece.offset - 1) if piece.offset else piece.parent
+        if anchor is None or (piece.replaces and not piece.offset):
+            return True
+        for before in range(number - 1, -1, -1):
+            other = self.sequence[before]
+            if other.offset <= anchor[3] < other.offset + len(other.content) and run_of(other) == anchor[:3]:
+                last = str(other.content[anchor[3] - other.offset])
+                return last == "\n" or (not piece.offset and last.isspace())  # what follows a gap begins with a unit
+        return True
+
+    def _ends_a_clause(self, piece: Piece, content: str) -> bool:
+        """Whether punctuation comes that stood right behind what was removed."""
+        is_own_line = piece.line and not piece.offset
+        is_mark = self.unit == "word" and not is_own_line and not content[:1].isalnum()
+        return is_mark and not self._gap_was_removed_last()
+
+    def _gap_missing(self, before: str, piece: Piece, content: str, lead: int) -> str | None:
+        """The gap that has to stand before a unit instead of its own, lest two units read as one."""
+        gap = before[len(before) - gap_at_end(before) :] + content[:lead]
+        if "\n" in gap or not before.strip():
+            return None
+        if self.unit == "word":
+            last, first = before.split()[-1], content.split()[0]
+            touch = not gap and (has_word(last) or last.endswith(".")) and (has_word(first) or first[0] in "([{")
+            return " " if touch or (not gap and self._are_sides(piece)) else None
+        if ends_a_line_only(before, self.unit) or (
+            begins_a_line_only(content, self.unit) and not self._was_written_here(piece)
+        ):
+            return "\n"
+        return None if gap else " "
+
+    def _unindent(self, before: str, lead: int) -> None:
+        """Hides blanks that stand at the beginning of a line where a unit comes that was not written behind them."""
+        blanks = before.rpartition("\n")[2]
+        if lead or self.unit == "word" or not blanks or blanks.strip():
+            return
+        contents = self.layout.contents
+        while contents and not contents[-1].strip(" \t"):
+            self.layout.drop_last()
+        if contents:
+            contents[-1] = contents[-1].rstrip(" \t")
+
+    def _line_before(self) -> str:
+        """What is shown last: at least the end of its last line, or all of it."""
+        parts: list[str] = []
+        for content in reversed(self.layout.contents):
+            at = content.rfind("\n", 0, len(content.rstrip()))
+            parts.append(content[at:] if at >= 0 else content)
+            if at >= 0:
+                break
+        return "".join(reversed(parts))
+
+    def _is_made_of_units(self, piece: Piece) -> bool:
+        """Whether what stands before and what comes are whole units for certain."""
+        if piece.parent is None and piece.beside is None and piece.offset == 0:
+            return False  # appended: what stands between is in the separator
+        if any(one.replaces or one.beside is not None for one in (*self._last_pieces(), piece)):
+            return True
+        if len(self.removers) > 1:
+            return any(map(str.isspace, "".join(self.removed)))
+        is_other = run_of(self.layout.pieces[-1]) != run_of(piece)
+        return bool(self.removers) and (is_other or not all(map(is_blank, self.removed)))
+
+    def _last_pieces(self) -> Iterator[Piece]:
+        """The pieces shown last, back to one that is more than a gap."""
+        for piece, content in zip(reversed(self.layout.pieces), reversed(self.layout.contents), strict=True):
+            yield piece
+            if not is_blank(content):
+                return
+
+    def _was_written_here(self, piece: Piece) -> bool:
+        """Whether its writer saw a piece stand right behind what is shown last."""
+        before = self.layout.pieces[-1]
+        anchor = (*run_of(piece), piece.offset - 1) if piece.offset else piece.parent
+        return anchor == (*run_of(before), before.offset + len(before.content) - 1)
+
+    def _are_sides(self, piece: Piece) -> bool:
+        """Whether two rewrites of one unit stand side by side."""
+        before = self.layout.pieces[-1]
+        return before.replaces and piece.replaces and before.parent == piece.parent and before.stamp != piece.stamp
+
+    def _gap_before(self) -> str:
+        before: str = self.layout.contents[-1]
+        return before[len(before) - gap_at_end(before) :]
+
+    def _gap_was_removed_last(self) -> bool:
+        return self.removed[-1:] == [] or self.removed[-1][-1].isspace()
+
+    def _trim(self) -> None:
+        """Hides the gap at the end of what is shown."""
+        shown = self.layout
+        while shown.contents and order_of(shown.pieces[-1].stamp) < self.since:
+            shown.contents[-1] = shown.contents[-1].rstrip()
+            if shown.contents[-1]:
+                return
+            shown.drop_last()
+
+
+def _at_line_start(contents: list[Any], separator: str) -> bool:
+    """Whether what is shown so far is empty or ends with the separator."""
+    if contents and len(contents[-1]) >= len(separator):
+        return bool(contents[-1].endswith(separator))
+    tail = ""
+    for content in reversed(contents):
+        tail = content[-len(separator) :] + tail
+        if len(tail) >= len(separator):
+            return bool(tail.endswith(separator))
+    return not contents

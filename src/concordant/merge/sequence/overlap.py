@@ -1,0 +1,439 @@
+"""Which changes of a sequence meet in one unit, and what is shown while that is open.
+
+Two strikes over one piece come from writers that did not see each other, for a writer can strike only what it was
+shown. Equal rewrites count once, removals of the same units agree, all else is an overlap: the smallest range of
+whole units that covers it shows what all had read, and each writer's text of that range is a contender. Gaps between
+units are nobody's, so strikes that share no more than a gap do not meet. What insertions at one place have in common
+counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeAlias
+
+from concordant.merge.causality import Stamp, order_of
+from concordant.merge.sequence.diff import common_runs
+from concordant.merge.sequence.pieces import Anchor, Content, Piece, RunId, Sequence, run_of
+from concordant.merge.sequence.units import is_blank, units
+
+__all__ = ["NOTHING", "Analysis", "Overlap", "Rules", "Side", "analyse"]
+
+Group: TypeAlias = list[RunId]
+"""Strikes that meet, in (time, dot) order."""
+Owners: TypeAlias = dict[RunId, set[RunId]]
+"""Runs that exist only because of some strikes, with these."""
+Spans: TypeAlias = list[tuple[int, int]]
+Echoes: TypeAlias = list[tuple[int, int, Stamp]]
+
+
+class Rules(NamedTuple):
+    """How the changes of a sequence are weighed.
+
+    Attributes:
+        unit: the name of the unit that two may not change differently; ``"item"`` for a list.
+        escalate: whether changes of one unit are contested; else all are kept side by side.
+        show_all: whether all sides of a contested range are shown one after the other, instead of its base.
+    """
+
+    unit: str
+    escalate: bool = True
+    show_all: bool = False
+
+
+class Side(NamedTuple):
+    """One reading of a contested range: the pieces shown, and the writes that stand for it."""
+
+    shown: tuple[Piece, ...]
+    stamps: tuple[Stamp, ...]
+
+
+class Overlap(NamedTuple):
+    """A contested range.
+
+    Attributes:
+        anchor: where it begins.
+        strikes: the strikes involved; their ids are those of the runs they inserted.
+        struck: the numbers of the pieces struck.
+        base: what all had read.
+        sides: what each writer made of it.
+        inline: whether it begins within a line, so that blanks before it are no indentation.
+    """
+
+    anchor: Anchor
+    strikes: frozenset[RunId]
+    struck: tuple[int, ...]
+    base: tuple[Piece, ...]
+    sides: tuple[Side, ...]
+    inline: bool
+
+
+class Analysis(NamedTuple):
+    """What to do when showing a sequence.
+
+    Attributes:
+        suspended: strikes that are not to count.
+        hidden: runs that are not to be shown.
+        overlaps: the open overlaps, in document order.
+        also: of a run that several wrote alike the stamps of the others.
+        doubled: the parts of runs (by offset) that are there already, in another insertion at their place.
+        echoes: the parts of runs that others inserted as well, with their stamps.
+    """
+
+    suspended: frozenset[RunId]
+    hidden: frozenset[RunId]
+    overlaps: tuple[Overlap, ...]
+    also: dict[RunId, tuple[Stamp, ...]]
+    doubled: dict[RunId, Spans]
+    echoes: dict[RunId, Echoes]
+
+
+NOTHING = Analysis(frozenset(), frozenset(), (), {}, {}, {})
+
+
+def analyse(sequence: Sequence, rules: Rules) -> Analysis:
+    """Weighs all changes of a sequence against each other."""
+    if not sequence.overlapping:
+        return NOTHING
+    return _Weighing(sequence, rules).result()
+
+
+Key: TypeAlias = tuple[frozenset[int], Content]
+"""What makes two changes the same: what they removed, gaps aside, and what they put there."""
+
+
+class _Sided(NamedTuple):
+    """A side in the making: its number, its strikes, and of equal ones the first."""
+
+    number: int
+    runs: Group
+    first: dict[Key, RunId]
+
+
+class _Sides:
+    """The sides of a contest, with what tells where a writer may belong without asking each."""
+
+    def __init__(self) -> None:
+        self.sides: list[_Sided] = []
+        self._alike: dict[Key, list[_Sided]] = {}
+        self._taken: dict[int, set[int]] = {}  # by piece the sides that have changed it
+
+    def near(self, changes: list[tuple[Key, bool]]) -> list[_Sided]:
+        """The sides that a writer with these changes may join; for each, whether it puts nothing."""
+        taken = set().union(*(self._taken.get(number, ()) for (solid, _), _ in changes for number in solid))
+        if len(taken) < len(self.sides) or any(removes for _, removes in changes):
+            return self.sides  # one of them may be beside what the writer changed, or have removed the same
+        return [side for key, _ in changes for side in self._alike.get(key, ())]
+
+    def begin(self) -> _Sided:
+        self.sides.append(_Sided(len(self.sides), [], {}))
+        return self.sides[-1]
+
+    def add(self, side: _Sided, run: RunId, key: Key) -> RunId | None:
+        """Puts a strike on a side; returns the equal one that is there already."""
+        side.runs.append(run)
+        twin = side.first.setdefault(key, run)
+        for number in key[0]:
+            self._taken.setdefault(number, set()).add(side.number)
+        if twin != run:
+            return twin
+        self._alike.setdefault(key, []).append(side)
+        return None
+
+
+class _Weighing:
+    """The work of one ``analyse`` call."""
+
+    def __init__(self, sequence: Sequence, rules: Rules) -> None:
+        self.strikes = strikes = sequence.strikes
+        self.pieces = pieces = sequence.pieces()
+        self.rules = rules
+        self.touched: dict[RunId, list[int]] = {}
+        self.inserted: dict[RunId, list[int]] = {}
+        for index, piece in enumerate(pieces):
+            for run in piece.struck:
+                if run in strikes:
+                    self.touched.setdefault(run, []).append(index)
+            run = run_of(piece)
+            if run in strikes and piece.live:
+                self.inserted.setdefault(run, []).append(index)
+        self.solid = {run: self._solid(numbers) for run, numbers in self.touched.items()}
+        self.texts: dict[RunId, Content] = {}
+        self.order = sorted(self.touched, key=lambda run: (*order_of(strikes[run].stamp), run[2]))
+        self.suspended: set[RunId] = set()
+        self.hidden: set[RunId] = set()
+        self.also: dict[RunId, tuple[Stamp, ...]] = {}
+
+    def result(self) -> Analysis:
+        contested: list[Group] = []
+        for group in self._groups():
+            if len(self._sides(group, note=True)) > 1 and self.rules.escalate:
+                contested.append(self._with_gaps_inside(group))
+        overlaps: list[Overlap] = []
+        found = [
+            (group, owners) for group in contested if not self._ends_alike(group, owners := self._dependents(group))
+        ]
+        if not self.rules.show_all:
+            for _, owners in found:
+                self.suspended.update(owners)
+                self.hidden.update(owners)
+        for group, owners in self._touching(found):
+            overlaps.append(self._overlap(group, self._sides(group, note=False), owners))
+        suspended, hidden = frozenset(self.suspended), frozenset(self.hidden)
+        doubled: dict[RunId, Spans] = {}
+        echoes: dict[RunId, Echoes] = {}
+        if self.rules.unit != "item":
+            self._echoes(doubled, echoes)
+        return Analysis(suspended, hidden, tuple(overlaps), self.also, doubled, echoes)
+
+    def _solid(self, numbers: list[int]) -> frozenset[int]:
+        """Of pieces those that hold more than a gap; all of them where that is none."""
+        return frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
+
+    def _groups(self) -> list[Group]:
+        """Strikes connected by pieces they share."""
+        leader = {run: run for run in self.order}
+
+        def find(run: RunId) -> RunId:
+            while leader[run] != run:
+                leader[run] = leader[leader[run]]
+                run = leader[run]
+            return run
+
+        for piece in self.pieces:
+            if len(piece.struck) > 1 and not is_blank(piece.content):
+                standing = [run for run in piece.struck if run in leader]
+                for run in standing[1:]:
+                    leader[find(run)] = find(standing[0])
+        groups: dict[RunId, Group] = {}
+        for run in self.order:
+            groups.setdefault(find(run), []).append(run)
+        return [group for group in groups.values() if len(group) > 1]
+
+    def _ends_alike(self, group: Group, owners: Owners) -> bool:
+        """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
+        first, *others = self._readings(group, self._sides(group, note=False), owners)
+        if any(_plain(first[0]) != _plain(other[0]) for other in others):
+            return False
+        self.hidden.update(owners.keys() - first[1])
+        stamps = tuple(self.strikes[run].stamp for run in owners.keys() - first[1])
+        for run in {run_of(piece) for piece in first[0]}.intersection(first[1]):
+            self.also[run] = (*self.also.get(run, ()), *sorted(stamps, key=order_of))
+        return True
+
+    def _with_gaps_inside(self, group: Group) -> Group:
+        """A contested group with the strikes over gaps between its units: they go the way of the units."""
+        first, last = self._range(group)
+        inside = {run for number in range(first + 1, last) for run in self.pieces[number].struck if run in self.touched}
+        gaps = [run for run in inside.difference(group) if not self.solid[run] and self.touched[run][-1] < last]
+        return sorted([*group, *gaps], key=self.order.index) if gaps else group
+
+    # -- sides --------------------------------------------------------------------------------------------------
+
+    def _sides(self, group: Group, *, note: bool) -> list[Group]:
+        """Puts writers whose changes can stand together on one side.
+
+        Args:
+            note: whether an equal rewrite is noted to be one with its twin: not shown, its writer credited.
+        """
+        writers: dict[Any, Group] = {}
+        for run in group:
+            stamp = self.strikes[run].stamp
+            writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
+        made = _Sides()
+        for runs in writers.values():
+            able = made.near([(self._key(run), not self._text(run)) for run in runs])
+            home = next((side for side in able if all(self._joins(run, side) for run in runs)), None)
+            if home is None:
+                home = made.begin()
+            for run in runs:
+                twin = made.add(home, run, self._key(run))
+                if twin is not None and note and run in self.inserted:
+                    self.hidden.add(run)
+                    self.also[twin] = (*self.also.get(twin, ()), self.strikes[run].stamp)
+        return [side.runs for side in made.sides]
+
+    def _joins(self, run: RunId, side: _Sided) -> bool:
+        return self._key(run) in side.first or all(self._agree(run, other) for other in side.runs)
+
+    def _agree(self, one: RunId, other: RunId) -> bool:
+        mine, theirs = self.solid[one], self.solid[other]
+        if not mine & theirs:
+            return True
+        if self._text(one) or self._text(other):
+            return False
+        return self.rules.unit != "word" or mine <= theirs or theirs <= mine
+
+    def _key(self, run: RunId) -> Key:
+        return self.solid[run], self._text(run)
+
+    def _text(self, run: RunId) -> Content:
+        """What a strike has put in the place of what it removed, gaps aside."""
+        if run not in self.texts:
+            parts: list[Any] = [self.pieces[index].content for index in self.inserted.get(run, ())]
+            self.texts[run] = "".join(parts).strip() if all(isinstance(p, str) for p in parts) else sum(parts, ())
+        return self.texts[run]
+
+    # -- ranges -------------------------------------------------------------------------------------------------
+
+    def _dependents(self, group: Group) -> Owners:
+        """Runs that exist only because of the group (its insertions, and rewrites of those), with their owners."""
+        owners: Owners = {run: {run} for run in group}
+        grown = True
+        while grown:
+            grown = False
+            for run in self.order:
+                if run not in owners and all(
+                    run_of(self.pieces[i]) in owners for i in (self.solid[run] or self.touched[run])
+                ):
+                    owners[run] = set().union(
+                        *(owners[run_of(self.pieces[i])] for i in (self.solid[run] or self.touched[run]))
+                    )
+                    grown = True
+        return owners
+
+    def _touching(self, found: list[tuple[Group, Owners]]) -> list[tuple[Group, Owners]]:
+        """The contested groups in document order, neighbours with nothing but gaps between them as one."""
+        found.sort(key=lambda one: self._range(one[0])[0])
+        result: list[tuple[Group, Owners]] = []
+        for group, owners in found:
+            if result:
+                before, their_owners = result[-1]
+                both = their_owners | owners
+                if self._is_clear(self._range(before)[1] + 1, self._range(group)[0], both):
+                    together = sorted([*before, *group], key=self.order.index)
+                    result[-1] = (together, both)
+                    continue
+            result.append((group, owners))
+        return result
+
+    def _range(self, group: Group) -> tuple[int, int]:
+        numbers = [number for run in group for number in self.solid[run] or self.touched[run]]
+        return min(numbers), max(numbers)
+
+    def _is_clear(self, first: int, past: int, owners: Owners) -> bool:
+        """Whether nothing is seen between two places but gaps, and what belongs to the contest."""
+        for number in range(first, past):
+            piece = self.pieces[number]
+            if is_blank(piece.content) or not piece.live or run_of(piece) in owners or run_of(piece) in self.hidden:
+                continue
+            if not any(run in self.strikes and run not in self.suspended for run in piece.struck):
+                return False
+        return True
+
+    def _overlap(self, group: Group, sides: list[Group], owners: Owners) -> Overlap:
+        struck = sorted({index for run in group for index in self.touched[run]})
+        readings = [
+            Side(shown, tuple(sorted({self.strikes[run].stamp for run in standing}, key=order_of)))
+            for shown, standing in self._readings(group, sides, owners)
+        ]
+        start = self._range(group)[0]
+        first = self.pieces[start]
+        seen = (p for p in reversed(self.pieces[:start]) if self._stands(p, set(), owners))
+        before = next((p.content[-1:] for p in seen), "\n")
+        return Overlap(
+            (*run_of(first), first.offset),
+            frozenset(owners),
+            tuple(struck),
+            self._shown(group, set(), owners),
+            tuple(readings),
+            before != "\n",
+        )
+
+    def _readings(self, group: Group, sides: list[Group], owners: Owners) -> list[tuple[tuple[Piece, ...], set[RunId]]]:
+        """For each side the pieces that it shows of a contested range, and its runs."""
+        found = []
+        dependents = [(run, by) for run, by in owners.items() if run not in group]
+        for side in sides:
+            members = set(side)
+            standing = members.union(run for run, by in dependents if by <= members)
+            first: dict[Any, RunId] = {}
+            twins = {run for run in side if first.setdefault(self._key(run), run) != run}
+            found.append((self._shown(group, standing - twins, owners), standing))
+        return found
+
+    def _shown(self, group: Group, standing: set[RunId], owners: Owners) -> tuple[Piece, ...]:
+        """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
+        touched = [number for run in group for number in self.touched[run]]
+        last = max(*touched, *(number for run in owners for number in self.inserted.get(run, [0])))
+        common = [n for n in range(min(touched), last + 1) if run_of(self.pieces[n]) not in owners]
+        own = [n for run in standing for n in self.inserted.get(run, ())]
+        seen = sorted([*common, *own]) if own else common
+        return tuple(self.pieces[n] for n in seen if self._stands(self.pieces[n], standing, owners))
+
+    def _stands(self, piece: Piece, standing: set[RunId], owners: Owners) -> bool:
+        """Whether a piece is seen where, of the changes in dispute, only those standing count."""
+        run = run_of(piece)
+        if not piece.live or (run in owners and run not in standing) or (run in self.hidden and run not in owners):
+            return False
+        return not any(
+            s in self.strikes and (s in standing or (s not in self.suspended and s not in owners)) for s in piece.struck
+        )
+
+    # -- insertions at one place --------------------------------------------------------------------------------
+
+    def _echoes(self, doubled: dict[RunId, Spans], echoes: dict[RunId, Echoes]) -> None:
+        """Finds what several inserted alike between the same neighbours: the first one's is shown."""
+        places: dict[Any, dict[RunId, list[Piece]]] = {}
+        for piece in self.pieces:
+            if piece.beside is not None and piece.live and isinstance(piece.content, str):
+                places.setdefault((piece.parent, piece.beside), {}).setdefault(run_of(piece), []).append(piece)
+        for runs in places.values():
+            there: list[_Inserted] = []  # the units shown
+            oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
+            for run, parts in oldest_first if len(runs) > 1 else ():
+                mine = self._units_of(run, parts)
+                again = _both(there, mine)
+                for shown, same in again:
+                    doubled.setdefault(run, []).append((same.start, same.end))
+                    echoes.setdefault(shown.run, []).append((shown.start, shown.end, parts[0].stamp))
+                known = {same for _, same in again}
+                there += [one for one in mine if one not in known]
+
+    def _units_of(self, run: RunId, parts: list[Piece]) -> list[_Inserted]:
+        """The units of an insertion as far as they are seen, each with its offsets, the gap beside it included."""
+        seen = [part for part in parts if not any(s in self.strikes and s not in self.suspended for s in part.struck)]
+        unit = "line" if self.rules.unit == "line" else "sentence"
+        result: list[_Inserted] = []
+        for part in seen:
+            text = str(part.content)
+            spans = [*units(text, unit)]
+            leads = bool(spans) and spans[0][0] > 0  # each unit with the gap before it, else with the one behind it
+            for number, (start, end) in enumerate(spans):
+                if leads:
+                    low, high = spans[number - 1][1] if number else 0, end
+                else:
+                    low, high = start, spans[number + 1][0] if number + 1 < len(spans) else len(text)
+                result.append(_Inserted(text[start:end], run, low + part.offset, high + part.offset))
+        return result
+
+
+class _Inserted(NamedTuple):
+    """A unit of an insertion, and where in its run it stands with the gap beside it."""
+
+    unit: str
+    run: RunId
+    start: int
+    end: int
+
+
+def _both(there: list[_Inserted], mine: list[_Inserted]) -> list[tuple[_Inserted, _Inserted]]:
+    """The units that two insertions at one place have in common, as pairs."""
+    pairs: list[tuple[_Inserted, _Inserted]] = []
+    for i, j, length in common_runs([one.unit for one in there], [one.unit for one in mine]):
+        if _count_once([one.unit for one in mine[j : j + length]], min(len(there), len(mine))):
+            pairs += zip(there[i : i + length], mine[j : j + length], strict=True)
+    return pairs
+
+
+def _count_once(units: list[str], all_there_is: int) -> bool:
+    """Whether units in a row that two inserted at one place, among others, are the same ones: if one of them inserted
+    nothing else, or if they mean something by themselves, as an indented line or a bracket alone does not."""
+    return len(units) == all_there_is or any(not u[0].isspace() and any(map(str.isalnum, u)) for u in units)
+
+
+def _plain(pieces: Iterable[Piece]) -> Any:
+    contents = [piece.content for piece in pieces]
+    if all(isinstance(content, str) for content in contents):
+        return "".join(map(str, contents)).strip()
+    return [item for content in contents for item in content]
