@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path
+
+from tools.architecture import PICTURE, ROOMS, arrows, picture
 
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "src" / "concordant"
@@ -74,12 +79,17 @@ OVER = {
 }
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
 def imported(path: Path, package: str, members: bool = True) -> Iterator[tuple[int, str]]:
     """The modules that a file imports anywhere in it: line and dotted name.
 
     A name imported from a module may itself be a module, so ``from a import b`` gives ``a.b``.
     """
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -231,7 +241,7 @@ def private_names(paths: Iterable[Path]) -> set[str]:
     """The names with one underscore that files define: of functions, attributes and variables."""
     found: set[str] = set()
     for path in paths:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 found.add(node.name)
             elif isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Store):
@@ -244,7 +254,7 @@ def private_names(paths: Iterable[Path]) -> set[str]:
 
 def reaching_inside(path: Path, private: set[str]) -> Iterator[str]:
     """Where a file uses what is private to the core, or a part of a workspace."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Attribute):
             if node.attr in private:
                 yield f"{where(path, node.lineno)} uses {node.attr}"
@@ -304,7 +314,7 @@ def test_functions_are_simple() -> None:
     """No function of the core or of an adapter is more complex than a reader can hold in mind."""
     over = set()
     for path in chain((ROOT / "src").glob("**/*.py"), (ROOT / "adapters").glob("*/src/**/*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and complexity(node) > MOST_WAYS:
                 over.add(f"{path.relative_to(ROOT).as_posix()}:{node.name}")
     assert over - OVER == set()
@@ -341,7 +351,7 @@ def test_no_two_classes_have_one_name() -> None:
     names = Counter(
         node.name
         for path in CORE.glob("**/*.py")
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for node in parsed(path).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     twice = {name for name, count in names.items() if count > 1}
@@ -360,3 +370,152 @@ def test_the_glossary_names_what_is_there() -> None:
         for name in re.findall(r"[A-Za-z_.]+=?", quoted)
     }
     assert len(rows) > 30 and [name for name in sorted(names) if not re.search(rf"\b{name}\b", code)] == []
+
+
+def test_the_picture_of_the_rooms_is_true() -> None:
+    """The picture of the architecture shows the rooms and imports as they are (``python -m tools.architecture``)."""
+    assert PICTURE.read_text(encoding="utf-8") == picture()
+
+
+def test_no_arrow_of_the_picture_runs_up() -> None:
+    """Each room of the picture imports only rooms that are drawn further down, or beside it to the right."""
+    stands = {room.name: (room.row, room.left) for room in ROOMS}
+    assert [(name, other) for name, below in arrows().items() for other in below if stands[other] <= stands[name]] == []
+    assert {room.name for room in ROOMS if not room.name.startswith("concordant_")} == set(LAYERS) - {"__main__"}
+
+
+def test_the_core_reads_only_what_it_needs() -> None:
+    """To import ``concordant`` reads nothing of the rooms above the workspace."""
+    code = (
+        "import sys, concordant; print(*{name.split('.')[1] for name in sys.modules if name.startswith('concordant.')})"
+    )
+    read = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert set(read) & set(LAYERS[LAYERS.index("workspace") + 1 :]) == set()
+
+
+CODE = [*(ROOT / "src").glob("**/*.py"), *(ROOT / "adapters").glob("*/src/**/*.py")]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCED = re.compile(r"^( *)(```+).*?^\1\2\s*$", re.DOTALL | re.MULTILINE)
+NAME = re.compile(
+    r"(?<![\w./:*\"'<-])([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[A-Za-z_]\w*(?=\()|[A-Za-z]+_\w*[A-Za-z])(?![\w/<.-])"
+)
+FILE = re.compile(r"(?<![\w/.:])((?:[\w.-]+/)*[\w.-]+\.(?:py|md|toml|txt|svg|db|cfg))(?![\w/])")
+# What is named of other projects and of the system, and as an example of what a reader has.
+OTHERS = {
+    "team.db",
+    "copy.db",
+    "agent.py",
+    "concordant.db",
+    "crewai",
+    "contextvars",
+    "pg_dump",
+    "MyStore",
+    "open_shelf",
+    "ask_a_model",
+}
+OTHERS |= {"persist", "create_agent", "create_deep_agent", "edit_file", "cache_policy", "omit_expired"}
+OTHERS |= {
+    "CREW_PYTHON",
+    "CONCORDANT_SEED",
+    "concordant_schema",
+    "concordant_quarantine",
+}  # of the Makefile, of databases
+
+
+@cache
+def names_in_code() -> set[str]:
+    """All names that code of the project defines or uses."""
+    found: set[str] = set()
+    others = chain(*((ROOT / top).glob("**/*.py") for top in ("benchmarks", "examples", "tools")))
+    for path in chain(CODE, others):
+        found |= {path.stem, path.parent.name}
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                found.add(node.name)
+            elif isinstance(node, (ast.Attribute, ast.Name, ast.arg)):
+                found.add(
+                    node.attr
+                    if isinstance(node, ast.Attribute)
+                    else node.id
+                    if isinstance(node, ast.Name)
+                    else node.arg
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+                found.add(node.value)
+            elif isinstance(node, (ast.alias, ast.keyword)):
+                found |= set((node.name if isinstance(node, ast.alias) else node.arg or "").split("."))
+    return found
+
+
+@cache
+def members_of_classes() -> dict[str, set[str]]:
+    """The members of each class of the project by its name, with those of its bases as far as they are ours."""
+    bodies: dict[str, tuple[set[str], set[str]]] = {}
+    for path in CODE:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ClassDef):
+                own, bases = bodies.setdefault(node.name, (set(), set()))
+                bases |= {ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases}
+                for inner in ast.walk(node):
+                    if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                        own.add(inner.name)
+                    elif isinstance(inner, (ast.Name, ast.Attribute)) and isinstance(inner.ctx, ast.Store):
+                        own.add(inner.id if isinstance(inner, ast.Name) else inner.attr)
+
+    def members(name: str) -> set[str]:
+        own, bases = bodies[name]
+        return own.union(*(members(base) for base in bases if base in bodies and base != name))
+
+    return {name: members(name) for name in bodies}
+
+
+def unknown_names(quoted: Iterable[str]) -> Iterator[str]:
+    """Names with a dot or parentheses, and files, that are not in the project."""
+    known, members = names_in_code(), members_of_classes()
+    tops = (ROOT, CORE, ROOT / "docs", ROOT / "tests")
+    names = {path.name for path in chain(CODE, PAGES, ROOT.glob("tests/**/*.py"), ROOT.glob("src/**/*.txt"))}
+    for text in quoted:
+        for name in FILE.findall(text):
+            if Path(name).name not in OTHERS | names and not any((top / name).exists() for top in tops):
+                yield name
+        for name in NAME.findall(FILE.sub(" ", text)):
+            first, *rest = name.split(".")
+            strange = any(part not in known for part in (first, *rest))
+            if (strange and not OTHERS & {name, first}) or (rest and rest[0] not in members.get(first, rest)):
+                yield name
+
+
+def test_names_in_the_documentation_exist() -> None:
+    """What the README, the docs and docstrings call by a name of the code, or a file, is there."""
+    pages = [quoted for page in PAGES for quoted in re.findall(r"`([^`\n]+)`", FENCED.sub("", page.read_text("utf-8")))]
+    docstrings = [
+        quoted
+        for path in CODE
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for quoted in re.findall(r"``([^`\n]+)``", node.value)
+    ]
+    assert [*unknown_names(pages), *unknown_names(docstrings)] == []
+
+
+def test_a_name_that_does_not_exist_is_found() -> None:
+    """The search finds a function, a method and a file that are not there, and takes those that are."""
+    there = ["join(one, other)", "Record.commit", "merge/kinds/policies.py", "ws.get(namespace, key)"]
+    assert [*unknown_names(there)] == []
+    missing = ["vector_of()", "Record.vector_of", "record.vectors_of", "merge/kinds/policy.py"]
+    assert [*unknown_names(missing)] == ["vector_of", "Record.vector_of", "record.vectors_of", "merge/kinds/policy.py"]
+
+
+def test_every_decision_is_in_the_index() -> None:
+    """Each decision begins with number, title, date and status, and stands so in the index."""
+    folder = ROOT / "docs/decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    wrong = []
+    for path in sorted(folder.glob("0*.md")):
+        title, empty, dated, *_ = path.read_text(encoding="utf-8").split("\n")
+        number, _, name = title.removeprefix("# ").partition(". ")
+        date, _, status = dated.partition(" · ")
+        row = f"| [{number}]({path.name}) | {name} | {date} | {status} |"
+        if number != path.name[:4] or empty or not re.fullmatch(r"\d{4}-\d\d-\d\d", date) or row not in index:
+            wrong.append(row)
+    assert wrong == [] and index.count("\n| [") == len(list(folder.glob("0*.md")))

@@ -15,7 +15,7 @@ __all__ = ["join"]
 
 
 def join(record: Record, other: Record) -> tuple[LeafChange, ...]:
-    """The changes that bring ``record`` up to what both know; for ``record.commit``, with ``vector_of`` after it.
+    """Returns the changes that bring ``record`` up to what both know; ``joined_vector`` is what it knows after them.
 
     Commutative, associative and idempotent: an entry stays if both have it, or if the side that lacks it has never
     known it. What one side knew and no longer has was replaced there by a write that had seen it.
