@@ -36,4 +36,6 @@ def test_remembered_pieces_are_those_that_are_there(seed: str, number: int) -> N
                 sequence, stamp, shown, new, seen=seen_everything, rules=RULES, hunks_of=HUNKS, separator="\n"
             )
         asked = rnd.choice(["one", "one", "one", "two"])
-        assert [*sequence.made_in(asked)] == [(i, p) for i, p in enumerate(sequence) if p.stamp.origin == asked]
+        struck = {run for run, strike in sequence.strikes.items() if strike.stamp.origin == asked}
+        mine = [(i, p) for i, p in enumerate(sequence) if p.stamp.origin == asked and p.live]
+        assert [*sequence.standing_of(asked)] == [(i, p) for i, p in mine if struck.isdisjoint(p.struck)]

@@ -135,11 +135,9 @@ def text_of(pieces: Iterable[Piece], separator: str, unit: str) -> str:
 
 def own_layout(sequence: Sequence, origin: str, separator: str, unit: str) -> Layout:
     """Lays out what one scope's writes alone show: the pieces it put, but for those that it struck itself."""
-    strikes = sequence.strikes
     fold = _Fold(sequence, NOTHING, separator, unit)
-    for number, piece in sequence.made_in(origin):
-        if piece.live and not any(run in strikes and strikes[run].stamp.origin == origin for run in piece.struck):
-            fold.show(number, piece)
+    for number, piece in sequence.standing_of(origin):
+        fold.show(number, piece)
     return fold.finished()
 
 

@@ -81,6 +81,16 @@ class Strike(NamedTuple):
     k: int
 
 
+def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
+    """Whether a scope has put a piece and not struck it itself."""
+    if piece[0][4] != origin or not piece[7]:
+        return False
+    for run in piece[6]:
+        if run in strikes and strikes[run][0][4] == origin:
+            return False
+    return True
+
+
 def run_of(item: Piece | Strike) -> RunId:
     """The id of the run that a piece belongs to, or of a strike."""
     return (item.stamp.replica, item.stamp.n, item.k)
@@ -125,10 +135,10 @@ class Sequence:
         "_authors",
         "_cut",
         "_layout",
-        "_made",
         "_pieces",
         "_seed",
         "_size",
+        "_standing",
         "newest_root",
         "overlapping",
         "strikes",
@@ -145,7 +155,7 @@ class Sequence:
         self.overlapping = _overlapping(pieces, strikes) if overlapping is None else overlapping
         self._layout: tuple[Any, Any] | None = None
         self._seed: Seed | None = None
-        self._made: tuple[str, list[int]] | None = None
+        self._standing: tuple[str, list[int]] | None = None
         self._cut: tuple[int, Cut] | None = None
         self._authors: _Authors | None = None
         self._size = len(pieces)
@@ -199,10 +209,10 @@ class Sequence:
         if grown._authors is not None:
             grown._authors.add(piece.stamp)
         grown._seed = self._seed if self._layout is None else Seed(*self._layout, self._size, None)
-        made = self._made
-        if made is not None and made[0] == piece.stamp.origin:
-            made = (made[0], [*made[1], self._size])
-        grown._made = made
+        standing = self._standing
+        if standing is not None and standing[0] == piece.stamp.origin:
+            standing = (standing[0], [*standing[1], self._size])
+        grown._standing = standing
         return grown
 
     def _has_twin(self, root: Piece, before: Anchor) -> bool:
@@ -212,13 +222,13 @@ class Sequence:
             number -= 1
         return has_twin(self, root, number)
 
-    def made_in(self, origin: str) -> Iterator[tuple[int, Piece]]:
-        """The pieces that one scope has put, with their numbers. Which these are is remembered for the last that
-        asked, since it mostly asks again."""
-        if self._made is None or self._made[0] != origin:
-            numbers = [number for number, piece in enumerate(self) if piece[0][4] == origin]
-            self._made = (origin, numbers)
-        return ((number, self._pieces[number]) for number in self._made[1])
+    def standing_of(self, origin: str) -> Iterator[tuple[int, Piece]]:
+        """The pieces that one scope has put and has not struck itself, with their numbers. Which these are is remembered
+        for the last that asked, since it mostly asks again."""
+        if self._standing is None or self._standing[0] != origin:
+            numbers = [number for number, piece in enumerate(self) if _stands(piece, origin, self.strikes)]
+            self._standing = (origin, numbers)
+        return ((number, self._pieces[number]) for number in self._standing[1])
 
     def cut_from(self, before: Sequence) -> Cut | None:
         """How this was made from an earlier sequence, if that is remembered."""
@@ -239,19 +249,20 @@ class Sequence:
             first: pieces at the beginning that it does not have.
         """
         self._cut = (id(before), cut)
-        if before._made is None:
+        if before._standing is None:
             return
-        origin, numbers = before._made
-        mine = [number for number, piece in enumerate(first) if piece.stamp.origin == origin]
+        origin, numbers = before._standing
+        strikes = self.strikes
+        mine = [number for number, piece in enumerate(first) if _stands(piece, origin, strikes)]
         shift = len(first)
         for number in sorted({*numbers, *parts}):
             if number in parts:
                 begun = number + shift
-                mine += [n for n, piece in enumerate(parts[number], begun) if piece.stamp.origin == origin]
+                mine += [n for n, piece in enumerate(parts[number], begun) if _stands(piece, origin, strikes)]
                 shift += len(parts[number]) - 1
             else:
                 mine.append(number + shift)
-        self._made = (origin, mine)
+        self._standing = (origin, mine)
 
     def is_news(self, seen: SeenBy) -> bool:
         """Whether it is certain, without a look at each piece, that somebody has seen none of them."""
