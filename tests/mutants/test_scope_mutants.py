@@ -12,7 +12,7 @@ from concordant.workspace.scope import Scope
 from concordant.workspace.scoping import Scoping
 from concordant_langgraph import attempts, context, listener, provider, toolcalls
 
-from ..langgraph.scopes import test_strands, test_subgraph_retries, test_tool_calls
+from ..langgraph.scopes import test_floor, test_strands, test_subgraph_retries, test_tool_calls
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
@@ -105,6 +105,17 @@ def calls_are_counted_on(patch: Patch) -> None:
 def attempts_are_later_work(patch: Patch) -> None:
     """What stood beside a task in an earlier attempt counts as seen in the next."""
     patch.setattr(context, "settled", lambda _, levels: levels)
+
+
+@mutant(test_floor.test_a_sibling_that_wrote_before_a_crash_is_concurrent)
+def every_superstep_begins_with_its_run(patch: Patch) -> None:
+    """The superstep that a run goes on with counts as one that it made."""
+
+    def follows(checkpoint_ns: str) -> Instant | None:
+        known = attempts.invocation_of(checkpoint_ns)
+        return known.began if known is not None else None
+
+    patch.setattr(context, "superstep_follows", follows)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -92,24 +92,29 @@ class Seen:
 
     Args:
         origin: where that is known, the one origin of writes of ``replica`` of which ``beyond`` can say yes.
+        floor: up to which time all writes of ``replica`` were seen too.
     """
 
-    __slots__ = ("beyond", "origin", "replica", "upto")
+    __slots__ = ("beyond", "floor", "origin", "replica", "upto")
 
-    def __init__(self, replica: str, upto: int, beyond: SeenBy, origin: str | None = None) -> None:
+    def __init__(self, replica: str, upto: int, beyond: SeenBy, origin: str | None = None, floor: float = 0.0) -> None:
         self.replica = replica
         self.upto = upto
         self.beyond = beyond
         self.origin = origin
+        self.floor = floor
 
     def __call__(self, stamp: Stamp) -> bool:
-        return (stamp.n <= self.upto and stamp.replica == self.replica) or self.beyond(stamp)
+        known = stamp[1] == self.replica and (stamp[2] <= self.upto or stamp[0] <= self.floor)
+        return known or self.beyond(stamp)
 
     def missing(self, stamps: Iterable[Stamp]) -> set[Stamp]:
         """Those of some writes that were not seen."""
         replica, upto, beyond, origin = self.replica, self.upto, self.beyond, self.origin
         if origin is None:
-            return {s for s in {s for s in stamps if s[2] > upto or s[1] != replica} if not beyond(s)}
+            floor = self.floor
+            doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[0] > floor)}
+            return {s for s in doubtful if not beyond(s)}
         doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[4] != origin)}
         return {s for s in doubtful if s[1] == replica or not beyond(s)}
 

@@ -107,6 +107,7 @@ class TaskScope(NamedTuple):
             comparisons.
         strands: whether coroutines and threads of the task that run side by side count as writers of their own.
         run: the run of an agent that the task is part of; what tools show in it counts in its later calls.
+        floor: an instant before which nobody wrote whom ``relation`` calls concurrent; it spares comparisons too.
     """
 
     key: str
@@ -119,6 +120,7 @@ class TaskScope(NamedTuple):
     kin: str = ""
     strands: bool = False
     run: AgentRun | None = None
+    floor: Instant | None = None
 
 
 class Mark(NamedTuple):
@@ -222,6 +224,7 @@ class Scope:
         "born",
         "earlier",
         "executed_before",
+        "floor",
         "found_seen",
         "ident",
         "kin",
@@ -257,6 +260,7 @@ class Scope:
         self.origin = origin
         self.began = began
         self.since = since
+        self.floor = 0.0  # up to which time there are no commits that ``relation`` calls concurrent
         self.relation = relation
         self.owns: Callable[[str], object] | None = None  # of others it has seen what it was shown,
         self.before = _BEFORE_ALL  # and what was there then
@@ -283,9 +287,10 @@ class Scope:
         self.names: dict[str, Scope] | None = None  # the same scope under other names
 
     @classmethod
-    def of(cls, task: TaskScope, since: Beginning = _BEFORE_ALL) -> Scope:
+    def of(cls, task: TaskScope, since: Beginning = _BEFORE_ALL, floor: Beginning = _BEFORE_ALL) -> Scope:
         """The scope of a task of a framework."""
         scope = cls(task.name, task.origin, None, since, task.relation, task)
+        scope.floor = min(floor.time, since.time)
         if task.strands:
             scope.strands = Strands()
         return scope
@@ -482,7 +487,7 @@ class Scope:
         """Numbers puts together with those of ``base``: a retried task finds them whoever makes them. It began as that
         did."""
         self.ordinals, self.earlier, self.base = base.ordinals, base.earlier, base
-        self.since = base.since
+        self.since, self.floor = base.since, base.floor
 
 
 def descends(origin: str, above: str) -> bool:

@@ -298,7 +298,8 @@ class Scoping:
     def _of_task(self, task: TaskScope) -> Scope:
         """The scope of a task, which began when its present execution did."""
         task = task._replace(name=sound_name(task.name, self._storage.limits.name))
-        return Scope.of(task, self._storage.beginning(task.began))
+        beginning = self._storage.beginning
+        return Scope.of(task, beginning(task.began), beginning(0.0 if task.floor is None else task.floor))
 
     def _remember(self, task: TaskScope, scope: Scope) -> Scope:
         with self._lock:

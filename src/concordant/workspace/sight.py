@@ -69,8 +69,9 @@ def seen_by(
     at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
     origin, relation, began, since = scope.origin, scope.relation, scope.began_at(mark), scope.since
     took_back, is_own = scope.base.took_back, scope.is_own
+    floor = scope.floor if scope.owns is None else 0.0
     if earlier_began is not None and scope.sight is None:
-        began, since = None, Beginning(earlier_began)
+        began, since, floor = None, Beginning(earlier_began), 0.0
 
     def seen(stamp: Stamp) -> bool:
         if stamp.replica == replica:
@@ -91,7 +92,9 @@ def seen_by(
 
     if relation is None and began is not None and scope.owns is None and not scope.peers and not took_back:
         return Seen(replica, max(at, began), seen, origin or "\x00")
-    return Seen(replica, at, seen) if at >= 0 or began is None or relation is not None else Seen(replica, began, seen)
+    if at >= 0 or began is None or relation is not None:
+        return Seen(replica, at, seen, floor=floor)
+    return Seen(replica, began, seen)
 
 
 def reached(scope: Scope, commits: Iterable[tuple[int, float, str]]) -> float:
@@ -160,6 +163,9 @@ def sees_all(
         if began is not None or not _sees(scope, n, when, theirs):
             return False
         newest = max(newest, n)
+        if when <= scope.floor and scope.owns is None:
+            complete = True  # whatever is older was there when the scope began, and is of none of its siblings
+            break
     if newest > at and complete:
         scope.found_seen[document] = FoundSeen(newest, read, scope.before, scope.peers_upto)
     return complete

@@ -25,6 +25,7 @@ __all__ = [
     "invocation_of",
     "is_call",
     "settled",
+    "superstep_follows",
     "turn_of",
 ]
 
@@ -37,10 +38,12 @@ class Invocation:
 
     Attributes:
         began: when its first task began here.
+        first: the number of the superstep of that.
         steps: of an outermost graph, the supersteps that it is known to have made.
     """
 
     began: Instant
+    first: object = None
     key: str = field(default_factory=lambda: uuid4().hex)
     steps: set[str] = field(default_factory=set)
 
@@ -51,7 +54,7 @@ class _Known:
 
     ``calls_before`` and ``tasks_before`` are those of earlier attempts; LangGraph begins to count anew where the
     graph is run anew (``run``). ``turn`` is the place of the attempt among all that happened in this process, ``began``
-    the instant of the first one in that run.
+    the instant of the first one in that run. ``step`` is the number of its superstep.
     """
 
     identity: str
@@ -60,6 +63,7 @@ class _Known:
     invocation: Invocation
     turn: int
     began: Instant
+    step: object
     calls: int = 0
     tasks: int = 0
     calls_before: int = 0
@@ -87,6 +91,19 @@ def first_begun(checkpoint_ns: str) -> Instant | None:
     """When a task began its first attempt in the run of its graph; None where that was not noted."""
     known = _known.get(checkpoint_ns)
     return known.began if known is not None else None
+
+
+def superstep_follows(checkpoint_ns: str) -> Instant | None:
+    """An instant that all tasks of a superstep began after, whenever and wherever they were executed: that at which the
+    run of their graph began here, if it has made the superstep since; ``None`` where that is not known.
+
+    Args:
+        checkpoint_ns: of one of those tasks.
+    """
+    known = _known.get(checkpoint_ns)
+    if known is None or not isinstance(known.step, int) or not isinstance(known.invocation.first, int):
+        return None
+    return known.invocation.began if known.step > known.invocation.first else None
 
 
 def turn_of(checkpoint_ns: str) -> int:
@@ -129,20 +146,20 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
             if caller is not None:
                 invocation = caller.invocation  # a `@task` works for the agent that calls it
             else:
-                invocation = _gone_on_with(run, before, now)
-            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now.tick, now)
+                invocation = _gone_on_with(run, before, now, step)
+            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now.tick, now, step)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]
         if len(_invocations) > _MOST:
             del _invocations[next(iter(_invocations))]
 
 
-def _gone_on_with(run: UUID | None, before: _Known | None, now: Instant) -> Invocation:
+def _gone_on_with(run: UUID | None, before: _Known | None, now: Instant, step: object) -> Invocation:
     """What a run of a graph is known as. A task keeps its id over interrupts and crashes: a run with it goes on with
     the one that had it."""
     known = _invocations.get(run)
     if known is None:
-        known = _invocations[run] = before.invocation if before is not None else Invocation(now)
+        known = _invocations[run] = before.invocation if before is not None else Invocation(now, step)
     return known
 
 

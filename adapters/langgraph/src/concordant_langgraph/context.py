@@ -20,7 +20,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from concordant import Instant
 
-from .attempts import first_begun, identity_of, settled
+from .attempts import first_begun, identity_of, invocation_of, settled, superstep_follows
 from .beginnings import began as began_at
 from .lineage import Segment, Task, encode, kin_of, lineage, segments
 
@@ -85,7 +85,18 @@ def _read(config: Any) -> Task | None:
         _known.clear()
     _known[checkpoint_ns] = (token, began)
     identity = identity_of(checkpoint_ns) or levels[-1].task
-    return Task(token, *_name(config, metadata, path), identity, execution, began, checkpoint_ns, kin_of(token))
+    floor = _floor(path, configurable)
+    return Task(token, *_name(config, metadata, path), identity, execution, began, checkpoint_ns, kin_of(token), floor)
+
+
+def _floor(path: Sequence[Segment], configurable: Any) -> Instant | None:
+    """An instant before the superstep of the outermost graph. A run without checkpoints makes all of its supersteps;
+    of another one the first may have begun before it, or elsewhere."""
+    outermost = path[1].caller if len(path) > 1 else f"{path[0].node}:{path[0].task}"
+    if len(path) == 1 and configurable.get("__pregel_checkpointer", path) is None:
+        run = invocation_of(outermost)
+        return run.began if run is not None else None
+    return superstep_follows(outermost)
 
 
 def _read_remains(config: Any, metadata: Any) -> Task | None:
@@ -106,7 +117,7 @@ def _read_remains(config: Any, metadata: Any) -> Task | None:
     started = uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
     token, began = known or (encode(lineage(path, {})), _began(checkpoint_ns, _FIRST) or started)
     identity = f"{path[-1].task}~{uuid4().hex}"
-    return Task(token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, kin_of(token))
+    return Task(token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, kin_of(token), None)
 
 
 def _name(config: Any, metadata: Any, path: Sequence[Segment]) -> tuple[str, bool]:

@@ -60,6 +60,8 @@ class Task(NamedTuple):
     """Its `checkpoint_ns`."""
     kin: str
     """What the tokens of its siblings, at whatever level, begin with; "" where any may be one."""
+    floor: Instant | None
+    """An instant before all that its siblings wrote, at whatever level; None where none is known."""
 
 
 class Level(NamedTuple):

@@ -56,7 +56,7 @@ def _scope(task: Task, call: ToolCall | None, config: Any) -> TaskScope:
         identity += "".join(f"!{depth}!{quote(id_, safe='')}" for depth, id_ in sorted(parts.items()))
     key = f"{origin}|{identity}|{execution}"
     run = _run(task, origin, turn, message)
-    return TaskScope(key, task.name, origin, identity, execution, began, relation, task.kin, strands=True, run=run)
+    return TaskScope(key, task.name, origin, identity, execution, began, relation, task.kin, True, run, task.floor)
 
 
 def _run(task: Task, origin: str, turn: int | None, message: str) -> AgentRun | None:

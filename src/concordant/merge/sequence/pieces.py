@@ -85,10 +85,7 @@ def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
     """Whether a scope has put a piece and not struck it itself."""
     if piece[0][4] != origin or not piece[7]:
         return False
-    for run in piece[6]:
-        if run in strikes and strikes[run][0][4] == origin:
-            return False
-    return True
+    return not (piece[6] and any(run in strikes and strikes[run][0][4] == origin for run in piece[6]))
 
 
 def run_of(item: Piece | Strike) -> RunId:
@@ -223,12 +220,15 @@ class Sequence:
         return has_twin(self, root, number)
 
     def standing_of(self, origin: str) -> Iterator[tuple[int, Piece]]:
-        """The pieces that one scope has put and has not struck itself, with their numbers. Which these are is remembered
-        for the last that asked, since it mostly asks again."""
+        """The pieces that one scope has put and has not struck itself, with their numbers. Which these are is
+        remembered for the last that asked, since it mostly asks again."""
         if self._standing is None or self._standing[0] != origin:
-            numbers = [number for number, piece in enumerate(self) if _stands(piece, origin, self.strikes)]
+            numbers = [number for number, piece in self._of(origin) if _stands(piece, origin, self.strikes)]
             self._standing = (origin, numbers)
         return ((number, self._pieces[number]) for number in self._standing[1])
+
+    def _of(self, origin: str) -> list[tuple[int, Piece]]:
+        return [(number, piece) for number, piece in enumerate(self) if piece[0][4] == origin]
 
     def cut_from(self, before: Sequence) -> Cut | None:
         """How this was made from an earlier sequence, if that is remembered."""
