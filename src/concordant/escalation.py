@@ -95,6 +95,7 @@ class Escalation:
         contenders: the oldest of them, as many as ``Limits.contenders`` allows.
         more: how many contenders there are beside those.
         closed_at: when it was settled; ``None`` while it is open.
+        asked: whether somebody had it asked again, so that no policy and no function settles it.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Escalation:
     decision: Any = None
     more: int = 0
     closed_at: datetime | None = field(default=None, compare=False)
+    asked: bool = field(default=False, compare=False)
     field_: Field | None = field(default=None, repr=False, compare=False)
     place: tuple[str | None, ...] = field(default=(), repr=False, compare=False)
 
@@ -205,6 +207,7 @@ def escalation_of(namespace: tuple[str, ...], key: str, contest: Contest, most: 
         more=max(len(contest.options) - most, 0),
         field_=contest.field,
         place=contest.place,
+        asked=contest.asked,
     )
 
 

@@ -26,6 +26,7 @@ class Brief(BaseModel):
     notes: Annotated[str, Text()] = ""
     tags: Annotated[set[str], Set()] = set()
     owners: Annotated[dict[str, str], Map()] = {}
+    rank: Annotated[int, Scalar(resolve="max")] = 0
 
 
 SCHEMAS = {("briefs", "*"): Brief}
@@ -150,6 +151,22 @@ def test_claim_tells_others(store: str) -> None:
     assert "claimed by maria" in run("inbox", store).stdout
     assert asked(store)["state"] == "claimed"
     assert "maria has claimed it" in run("claim", store, question["id"], "--by", "eve", code=1).stderr
+
+
+def test_what_was_settled_is_asked_again(store: str) -> None:
+    """A decision by its id, what a policy settled by its place."""
+    question = asked(store)
+    run("resolve", store, pinned(question), "--take", "bob")
+    assert "draft" in run("reopen", store, question["id"][:8]).stdout
+    assert asked(store)["id"] == question["id"]
+    with Workspace("sqlite:///team.db", schemas=SCHEMAS) as ws:
+        document = ws.get(NS, "launch")
+        assert document is not None
+        for agent, rank in (("ada", 1), ("bob", 2)):
+            ws.agent(agent, seen=document.token).write(NS, "launch", {"rank": rank})
+    told = json.loads(run("ask", store, PLACE, "rank", "--json").stdout)
+    assert [side["value"] for side in told["contenders"]] == [1, 2] and told["state"] == "open"
+    assert "no policy has settled anything" in run("ask", store, PLACE, "owners", "x", code=1).stderr
 
 
 def test_a_decision_is_pinned_to_what_was_looked_at(store: str) -> None:

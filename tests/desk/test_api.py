@@ -238,8 +238,9 @@ def test_the_openapi_document_says_what_comes(ws: Workspace, api: Api) -> None:
         "bulk": ({"choice": "latest", "questions": []}, None),
         "put": ({"value": {"tags": ["z"]}}, None),
         "restore": ({"version": 1}, None),
+        "ask": ({"path": ["rank"]}, None),
     }
-    order = ["claim", "resolve", "reopen", "dismiss", "bulk", "put"]
+    order = ["claim", "resolve", "reopen", "dismiss", "bulk", "ask", "put"]
     acts = sorted(OPERATIONS, key=lambda one: (one.method != "GET", *[one.act.__name__ != name for name in order]))
     for operation in [*acts, *[one for one in OPERATIONS if one.method == "GET"]]:
         name = operation.act.__name__

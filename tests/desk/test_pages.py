@@ -348,15 +348,22 @@ def test_decisions_show_people_writes_and_policies(ws: Workspace, browser: Brows
     assert question_of("notes").state == "open" and "Take this" in browser.text
 
 
-def test_what_a_policy_settled_can_be_overridden(ws: Workspace, browser: Browser) -> None:
-    """The sides between which it decided, each with a button; what a person takes stands, unless others wrote since."""
+def test_what_a_policy_settled_can_be_overridden(ws: Workspace, browser: Browser, question_of: Questions) -> None:
+    """The sides between which it decided, and a button that asks; what a person takes then stands."""
     browser.get("/decisions")
-    assert "ada: 1 · bob: 2" in browser.text and "Take ada's" in browser.text
-    browser.post("/override", side="0")
+    assert "ada: 1 · bob: 2" in browser.text
+    browser.post("/override")
+    question = question_of("rank")
+    assert str(browser.client.get(f"/question/{question.id}").url).endswith(question.id)
+    assert browser.text.count("Take this") == 2 and "rank" in browser.text
+    ws.resolve(question, 1, by="maria")
     assert ws.get(NS, "launch").value["rank"] == 1  # type: ignore[union-attr]
-    assert ws.history(NS, "launch")[0].agent == "maria"
-    assert "Take ada's" not in browser.text
     browser.get("/decisions")
+    assert "by policy" in browser.text and "resolved by maria" in browser.text
+    for path in ("", "7", "[", '{"a": 1}'):
+        browser.get("/decisions")
+        browser.post("/override", path=path)
+        assert browser.status == 400, browser.text
     answer = browser.client.post("/override", data={"csrf": "x"})
     assert answer.status_code == 403
 

@@ -9,7 +9,7 @@ import typer
 
 from concordant.cli.bench import bench
 from concordant.cli.check import check
-from concordant.cli.deciding import claim, dismiss, resolve
+from concordant.cli.deciding import ask, claim, dismiss, reopen, resolve
 from concordant.cli.desk import desk
 from concordant.cli.documents import blame, diff, get, history, log, put
 from concordant.cli.inbox import inbox, show
@@ -48,7 +48,7 @@ def main(
 
 QUESTIONS, DOCUMENTS, STORES = "Questions", "Documents", "Stores"
 for panel, commands in (
-    (QUESTIONS, (desk, inbox, show, resolve, dismiss, claim, tail)),
+    (QUESTIONS, (desk, inbox, show, resolve, dismiss, claim, reopen, ask, tail)),
     (DOCUMENTS, (get, put, blame, history, diff, log)),
     (STORES, (stats, check, vacuum, export, import_, sync, rename, bench)),
 ):

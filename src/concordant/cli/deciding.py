@@ -1,4 +1,4 @@
-"""``concordant resolve``, ``dismiss`` and ``claim``: answers to questions, from a command line."""
+"""``concordant resolve``, ``dismiss``, ``claim``, ``reopen`` and ``ask``: answers to questions, from a command line."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from concordant.cli.handles import ID, found, is_pinned
+from concordant.cli.handles import ID, PLACE, found, is_pinned
 from concordant.cli.showing import console, say_question
 from concordant.cli.stores import AS_JSON, BY, BY_DEFAULT, SCHEMAS, STORE, opened, say, say_json
-from concordant.desk.wording import parsed, place, told_path, told_value
+from concordant.desk.wording import parsed, place, placed, told_path, told_value
 from concordant.errors import ConcordantError, told
 from concordant.escalation import DELETED, Escalation
 from concordant.workspace import Receipt
 
-__all__ = ["claim", "dismiss", "resolve"]
+__all__ = ["ask", "claim", "dismiss", "reopen", "resolve"]
 
 MEND = "say which one you looked at: ID@VERSION, as `inbox` and `show` print it"
 
@@ -74,6 +74,36 @@ def claim(store: STORE, id: ID, by: BY = BY_DEFAULT, schemas: SCHEMAS = None, as
         say_json(claimed.to_dict())
         return
     say(f"{place(claimed.namespace, claimed.key)} {told_path(claimed.path)}: claimed by {claimed.by}")
+
+
+def reopen(store: STORE, id: ID, by: BY = BY_DEFAULT, schemas: SCHEMAS = None, as_json: AS_JSON = False) -> None:
+    """Ask a settled question again, with all its sides: what was agreed before stands meanwhile."""
+    with opened(store, schemas) as workspace:
+        question = workspace.reopen(found(workspace, id, ever=True), by=by)
+    _tell_open(question, as_json)
+
+
+def ask(
+    store: STORE,
+    doc: PLACE,
+    path: Annotated[
+        list[str] | None, typer.Argument(help="What a policy settled there: a field, and a key in it.")
+    ] = None,
+    by: BY = BY_DEFAULT,
+    schemas: SCHEMAS = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Ask people what a declared policy settles by itself, with all its sides."""
+    with opened(store, schemas) as workspace:
+        question = workspace.ask(*placed(doc), tuple(path or ()), by=by)
+    _tell_open(question, as_json)
+
+
+def _tell_open(question: Escalation, as_json: bool) -> None:
+    if as_json:
+        say_json(question.to_dict())
+        return
+    say_question(console(), question, 20, full=False)
 
 
 def _chosen(question: Escalation, take: str | None, value: str | None, text: str | None) -> Any:

@@ -30,7 +30,7 @@ from concordant.errors import (
     UnknownEscalationError,
 )
 from concordant.escalation import DELETED, Escalation
-from concordant.storage.base import Told
+from concordant.storage import Told
 from concordant.values import ABSENT, portable
 from concordant.workspace import Document, HistoryEntry, Workspace
 
@@ -285,6 +285,12 @@ def restore(call: Call) -> Answer:
     return call.workspace.restore(*call.document, call.body.version, by=call.user).to_dict(), ""
 
 
+def ask(call: Call) -> Answer:
+    """Ask people what a declared policy has settled in a document."""
+    found = call.workspace.ask(*call.document, tuple(call.body.path), by=call.user)
+    return found.to_dict(), found.version
+
+
 def changes(call: Call) -> Answer:
     """List the changes of all documents, the newest first."""
     limit = min(call.number("limit") or PAGE, MOST)
@@ -337,6 +343,7 @@ OPERATIONS: Sequence[Operation] = (
     Operation("GET", "/document/blame", blame, models.Credits, asks=DOC),
     Operation("GET", "/document/diff", diff, models.Differences, asks={**DOC, "one": "A version.", "two": "Another."}),
     Operation("POST", "/document/restore", restore, models.Receipt, models.Restore, asks=DOC),
+    Operation("POST", "/document/ask", ask, models.Question, models.Ask, asks=DOC),
     Operation(
         "GET",
         "/changes",

@@ -213,6 +213,12 @@ class Restore(Strict):
     version: int
 
 
+class Ask(Strict):
+    """What is asked about in a document."""
+
+    path: list[str]
+
+
 class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from concordant.errors import StorageError
-from concordant.storage.base import Cursor, Told
+from concordant.storage import Cursor, Told
 from concordant.workspace import Workspace
 
 __all__ = ["Feed"]

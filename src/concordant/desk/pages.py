@@ -426,26 +426,18 @@ def _decision_row(visit: Visit, at: datetime, one: Any) -> dict[str, Any]:
         "value": looks.text(value, 200),
         "sides": sides or [((entry.agent,), looks.text(_given(entry.value, path), 120))],
         "question": None,
-        "token": "" if document is None or len(credits) < 2 else document.token,
-        "takes": [(n, one.agents) for n, one in enumerate(credits) if not looks.is_same(one.value, value)],
         "path_json": json.dumps(path),
     }
 
 
 def override(visit: Visit) -> Response:
-    """Takes another side than a policy did, as one who has seen what the page showed."""
+    """Asks what a policy has settled."""
     namespace, key = placed(visit.post("doc"))
     try:
-        path = parsed(visit.post("path"))
-        number = int(visit.post("side"))
-        given = visit.workspace.blame(namespace, key)[tuple(path)][number].value
-    except (ValueError, TypeError, LookupError) as error:
-        raise HTTPException(409, "That side does not stand any more. Nothing was decided.") from error
-    value: Any = given
-    for part in reversed(path):
-        value = {part: value}
-    visit.workspace.agent(visit.user, seen=visit.post("token")).write(namespace, key, value)
-    return visit.redirect("decisions")
+        path = tuple(map(str, parsed(visit.post("path"))))
+    except (ValueError, TypeError) as error:
+        raise HTTPException(400, "Say what is to be asked.") from error
+    return visit.redirect(f"question/{visit.workspace.ask(namespace, key, path, by=visit.user).id}")
 
 
 def _given(value: Any, path: Sequence[str]) -> Any:

@@ -22,7 +22,7 @@ from concordant.desk.guard import Guard, User
 from concordant.desk.pages import PAGES, failed
 from concordant.desk.visit import STATIC, Visit, answering
 from concordant.errors import ConcordantError
-from concordant.storage.base import Told
+from concordant.storage import Told
 from concordant.workspace import Workspace
 
 __all__ = ["made"]

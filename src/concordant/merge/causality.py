@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 from concordant.values import JSON
 
 __all__ = [
+    "ASKED",
     "Agreed",
     "Dot",
     "Entry",
@@ -21,6 +22,7 @@ __all__ = [
     "SeenBy",
     "Stamp",
     "VersionVector",
+    "are_asked",
     "dot_of",
     "has_met",
     "image_name",
@@ -33,6 +35,9 @@ __all__ = [
     "seen_everything",
     "source_of",
 ]
+
+ASKED = "reopen"
+"""The act of the write that asks a settled question again: what stands by it waits for a decision."""
 
 Dot: TypeAlias = tuple[str, int]
 VersionVector: TypeAlias = dict[str, int]
@@ -134,6 +139,11 @@ class Seen:
 def seen_everything(stamp: Stamp) -> bool:
     """The ``SeenBy`` of a writer who has seen all there is."""
     return True
+
+
+def are_asked(entries: Iterable[Entry]) -> bool:
+    """Whether somebody had it asked again, so that no policy decides between them."""
+    return any(entry.stamp.act == ASKED for entry in entries)
 
 
 def order_of(stamp: Stamp) -> tuple[float, str, int]:

@@ -2,6 +2,7 @@
 
 from concordant.storage.base import (
     Beginning,
+    Cursor,
     Deferred,
     Examined,
     Forgotten,
@@ -13,6 +14,7 @@ from concordant.storage.base import (
     State,
     Storage,
     StoreExamined,
+    Told,
     Totals,
     TransactionView,
     Update,
@@ -26,6 +28,7 @@ from concordant.storage.opening import PostgresOptions, SqliteOptions, open_stor
 __all__ = [
     "Beginning",
     "Condition",
+    "Cursor",
     "Deferred",
     "Examined",
     "Forgotten",
@@ -45,6 +48,7 @@ __all__ = [
     "State",
     "Storage",
     "StoreExamined",
+    "Told",
     "Totals",
     "TransactionView",
     "Update",

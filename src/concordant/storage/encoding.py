@@ -289,6 +289,7 @@ def dump_escalation(escalation: Escalation) -> bytes:
             "place": e.place,
             "more": e.more,
             "closed_at": None if e.closed_at is None else e.closed_at.timestamp(),
+            "asked": e.asked,
         }
     )
 
@@ -317,6 +318,7 @@ def load_escalation(data: bytes) -> Escalation:
         decision=_load_value(*found["decision"]),
         place=tuple(found["place"]),
         closed_at=None if found.get("closed_at") is None else _time(found["closed_at"]),
+        asked=found.get("asked", False),
     )
 
 

@@ -77,7 +77,12 @@ class Resolvers:
 
 def _resolver_of(escalation: Escalation) -> Callable[..., Any] | None:
     field = escalation.field_
-    if field is None or not isinstance(field.kind, Scalar) or escalation.reason not in ("scalar", "delete"):
+    if (
+        escalation.asked
+        or field is None
+        or not isinstance(field.kind, Scalar)
+        or escalation.reason not in ("scalar", "delete")
+    ):
         return None
     resolve = field.kind.resolve
     if resolve is None or isinstance(resolve, (str, Priority)):

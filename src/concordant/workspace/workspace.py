@@ -396,18 +396,21 @@ class Workspace:
 
     def reopen(self, escalation: Escalation | str, *, by: str) -> Escalation:
         """Asks a settled question again, whoever or whatever settled it: what was agreed before stands, and all its
-        sides are contenders, with the agents who said so. What a later write made of it is a side as well.
+        sides are contenders, with the agents who said so. What a later write made of it is a side as well. Now it waits
+        for a decision, whatever policy or function is declared.
+
+        Values that do not fit the model (``schema``, ``invalid``) wait beside what stands, as a ``type`` question.
 
         Args:
             escalation: it, or its id.
             by: who overrides the decision.
 
         Returns:
-            The open question: another one than before, unless it was open.
+            The open question; its id may be another one than before.
 
         Raises:
             UnknownEscalationError: there is none with this id.
-            ConcordantError: its sides are not known any more, do not fit the model, or their place in the text is gone.
+            ConcordantError: its sides are not known any more, or their place is gone; says which.
 
         >>> from concordant import Workspace
         >>> ws = Workspace()
@@ -421,6 +424,35 @@ class Workspace:
         "plans:launch status (scalar, open): 'draft' by ada, 'final' by bob"
         """
         return self.restoring.reopen(escalation, by)
+
+    def ask(self, namespace: tuple[str, ...], key: str, path: tuple[str, ...], *, by: str) -> Escalation:
+        """Asks people what a declared policy settles by itself (``resolve="max"``, ``on_delete=``): from now on the
+        question is open, on all replicas, until it is decided or somebody who has seen all sides writes there.
+
+        Args:
+            path: what it settled, as in the ``settled`` of an entry of the history. Where what it chose between was
+                replaced since, that is a contender again beside what stands.
+            by: who asks.
+
+        Returns:
+            The open question.
+
+        Raises:
+            ConcordantError: nothing was settled there, or all said the same.
+            HistoryExpiredError: what it chose between is not kept any more.
+
+        >>> from typing import Annotated
+        >>> from pydantic import create_model
+        >>> from concordant import Scalar, Workspace
+        >>> Plan = create_model("Plan", budget=(Annotated[int, Scalar(resolve="max")], 0))
+        >>> ws = Workspace(schemas={("plans",): Plan})
+        >>> ada, bob = ws.agent("ada"), ws.agent("bob")
+        >>> _ = ada.write(("plans",), "launch", {"budget": 1})
+        >>> _ = bob.write(("plans",), "launch", {"budget": 9})
+        >>> str(ws.ask(("plans",), "launch", ("budget",), by="maria"))
+        'plans:launch budget (scalar, open): 1 by ada, 9 by bob'
+        """
+        return self.restoring.ask(namespace, key, path, by)
 
     def restore(self, namespace: tuple[str, ...], key: str, version: int, *, by: str) -> Receipt:
         """Gives a document the value that it had at a version, as an edit by one who has seen what stands now. Open
@@ -752,6 +784,10 @@ class Workspace:
     async def areopen(self, escalation: Escalation | str, *, by: str) -> Escalation:
         """``reopen`` for coroutines."""
         return await self.acall(self.reopen, escalation, by=by)
+
+    async def aask(self, namespace: tuple[str, ...], key: str, path: tuple[str, ...], *, by: str) -> Escalation:
+        """``ask`` for coroutines."""
+        return await self.acall(self.ask, namespace, key, path, by=by)
 
     async def arestore(self, namespace: tuple[str, ...], key: str, version: int, *, by: str) -> Receipt:
         """``restore`` for coroutines."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field as dataclass_field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from concordant.merge.causality import Agreed, Entry, Register, Seen, SeenBy, Stamp, order_of
+from concordant.merge.causality import ASKED, Agreed, Entry, Register, Seen, SeenBy, Stamp, order_of
 from concordant.merge.registers import LeafChange, Path, agreed
 from concordant.values import ABSENT, JSON, Canon, canonical
 
@@ -48,7 +48,8 @@ class Contest(NamedTuple):
     """Incompatible live values at one path, as the state shows them; an escalation is a contest with a life.
 
     ``path`` is the public path, ``place`` the one in the tree. ``anchor`` is the dot that the contenders carry.
-    ``digest`` tells one set of values from another; ``None``: it is to be made of the options.
+    ``digest`` tells one set of values from another; ``None``: it is to be made of the options. ``asked``: somebody had
+    it asked again, so that only a decision or a later write settles it.
     """
 
     path: tuple[str, ...]
@@ -59,6 +60,7 @@ class Contest(NamedTuple):
     options: tuple[Option, ...]
     field: Field | None
     digest: int | None = None
+    asked: bool = False
 
 
 def digest_of(value: bytes | None) -> int:
@@ -102,11 +104,12 @@ class Weighed:
         base: the newest of the values that the entries carry from before they disagreed.
         digest: tells one set of values from another.
         winner: what the policy asked last has found (by whom it was asked).
+        asked: of how many entries somebody had it asked again what stands.
     """
 
     __slots__ = (
         "_canon", "_carried", "_group", "_last", "_least", "_options", "_origins", "_register", "_replicas", "_stale",
-        "base", "digest", "groups", "winner",
+        "asked", "base", "digest", "groups", "winner",
     )  # fmt: skip
 
     def __init__(self, register: Register, canon: Canon = canonical) -> None:
@@ -118,6 +121,7 @@ class Weighed:
         self.digest = 0
         self.groups: dict[bytes | None, Group] = {}
         self.winner: Any = None
+        self.asked = 0
         self._options: list[Option] | None = None
         self._stale: list[Group] = []
         self._origins: set[str] = set()
@@ -155,6 +159,7 @@ class Weighed:
         if not alone or (entry.base is not None and not self._is_carried(entry.base)):
             return False
         del self.groups[key]
+        self.asked -= entry.stamp.act == ASKED
         self._options = None
         self._stale.clear()
         self.digest -= digest_of(key)
@@ -178,6 +183,7 @@ class Weighed:
             self.digest += digest_of(key)
         group.add(entry)
         self._stale.append(group)
+        self.asked += entry.stamp.act == ASKED
         self._origins.add(entry.stamp.origin)
         self._replicas.add(entry.stamp.replica)
         self._least = min(self._least, entry.stamp.n)

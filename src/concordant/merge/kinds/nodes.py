@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from concordant.merge.causality import Entry, Register, Stamp, order_of
+from concordant.merge.causality import Entry, Register, Stamp, are_asked, order_of
 from concordant.merge.kinds.base import Contest, Field, Look, Option
 from concordant.merge.registers import PARKED, Path, Tree, is_alive, leaf_at, leaves, place_leaf
 from concordant.merge.registers.leaves import gathered, kept_by
@@ -37,7 +37,7 @@ def node_is_shown(
     alive = bool(later) and is_alive({k: v for k, v in cell.items() if k is not None or len(register) > len(tombs)})
     if not alive:
         return False
-    if look.on_delete != "escalate":
+    if look.on_delete != "escalate" and not are_asked(tombs):
         look.settled.append((public, look.on_delete))
         return look.on_delete == "update"
     quiet = Look(on_delete="update")
@@ -67,6 +67,7 @@ def node_is_shown(
                 Option(None, tuple(sorted(dict.fromkeys([s for t in tombs for s in (*t.confirms, t.stamp)])))),
             ),
             field,
+            asked=are_asked(tombs),
         )
     )
     return True

@@ -108,22 +108,17 @@ class Scalar(Kind):
         groups: list[Group] = list(weighed.groups.values())
         if len(groups) == 1:
             return says.value(groups[0][0].value)
-        values = weighed.standing()
-        if len(values) < len(groups) and look.on_delete != "escalate":
-            look.settled.append((public, look.on_delete))
-            if look.on_delete == "delete":
-                return ABSENT
-            groups = values
-            if len(groups) == 1:
-                return says.value(groups[0][0].value)
-        winner = self._settle(weighed, groups, field) if len(values) == len(groups) else None
-        if winner is not None:
-            look.settled.append((public, self.policy_name()))
-            return says.value(winner[0].value)
-        reason = "delete" if len(values) < len(groups) else says.reason(values)
+        values, asked = weighed.standing(), weighed.asked > 0
+        deletes = len(values) < len(groups) and (asked or look.on_delete == "escalate")
+        if not asked:
+            winner = self._settled(look, field, public, weighed, deletes)
+            if winner is not None:
+                return says.value(winner[0].value) if winner else ABSENT
+        reason = "delete" if deletes else says.reason(values)
         base, digest = says.agreed(weighed.base, register), weighed.digest if says.is_told(values) else None
         options = says.options(weighed)
-        look.contests.append(Contest(public, path, reason, anchor_of(weighed.base), base, options, field, digest))
+        anchor = anchor_of(weighed.base)
+        look.contests.append(Contest(public, path, reason, anchor, base, options, field, digest, asked))
         if len(values) == 1:
             return says.value(values[0][0].value)
         if self.provisional != "agreed":
@@ -149,7 +144,30 @@ class Scalar(Kind):
         """The declared policy, for the journal."""
         return "priority" if isinstance(self.resolve, Priority) else str(self.resolve)
 
-    def _settle(self, weighed: Weighed, groups: Sequence[list[Entry]], field: Field) -> list[Entry] | None:
+    def _settled(
+        self, look: Look, field: Field, public: tuple[str, ...], weighed: Weighed, deletes: bool
+    ) -> list[Entry] | None:
+        """What stands by what is declared: equal entries, none of them for a deletion; ``None`` where that is not
+        told.
+
+        Args:
+            deletes: whether it is asked about a deletion.
+        """
+        values = weighed.standing()
+        if deletes:
+            return None
+        if len(values) < len(weighed.groups):
+            look.settled.append((public, look.on_delete))
+            if look.on_delete == "delete":
+                return []
+            if len(values) == 1:
+                return values[0]
+        winner = self._preferred(weighed, values, field)
+        if winner is not None:
+            look.settled.append((public, self.policy_name()))
+        return winner
+
+    def _preferred(self, weighed: Weighed, groups: Sequence[list[Entry]], field: Field) -> list[Entry] | None:
         resolve = self.resolve
         if not isinstance(resolve, (str, Priority)):
             return None

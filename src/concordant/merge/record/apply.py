@@ -17,6 +17,7 @@ from concordant.merge.record.drift import Fit, adapted
 from concordant.merge.record.leases import living, with_dead
 from concordant.merge.record.parked import spot_of
 from concordant.merge.record.record import Record
+from concordant.merge.record.reopening import stand_anew
 from concordant.merge.registers import (
     PARKED,
     PRESENT,
@@ -39,7 +40,7 @@ __all__ = ["Applied", "Earlier", "Write", "apply", "without"]
 Identity: TypeAlias = tuple[float, str]
 """Time and origin of a write: those of its entries that were put back have another dot."""
 
-Mode = Literal["write", "add", "edit", "put", "delete", "decide"]
+Mode = Literal["write", "add", "edit", "put", "delete", "decide", "reopen"]
 
 
 class Earlier(NamedTuple):
@@ -57,13 +58,15 @@ class Write:
         stamp: its dot, time, agent, origin and act.
         mode: ``write`` contributes; ``add`` does too, but a text or list is always all new, never what the writer read
             with more at its end; ``edit`` carries over the difference to ``base``; ``put`` does so for the fields
-            that ``base`` has and contributes the others; ``delete``; ``decide`` settles ``contest``.
+            that ``base`` has and contributes the others; ``delete``; ``decide`` settles ``contest``; ``reopen`` has
+            ``anew`` stand again.
         values: the fields given, as JSON values.
         seen: which writes its writer had seen.
         base: what the writer had read, as JSON values by field; ``None`` if it read nothing.
         leave: fields that were contested when the writer read them; leaving one out touches nothing.
         replaces_all: in a document without a model: what is seen and left out goes away.
         parked: values of the wrong type, by public path.
+        anew: entries that are to stand beside each other, by the place of their register.
         contest, decision: what is decided, and the value (``REMOVED`` for a deletion, ``ABSENT`` for no value).
         earlier: what earlier executions of the same put did that is to be taken back, newest first.
         own: the origin of the writer's own writes, where ``base`` is what it put without having read.
@@ -81,6 +84,7 @@ class Write:
     parked: dict[tuple[str, ...], bytes] = dataclass_field(default_factory=dict)
     contest: Contest | None = None
     decision: Any = ABSENT
+    anew: tuple[Path, Register] | None = None
     earlier: Items[Earlier] = ()
     own: str | None = None
     existed: bool = False
@@ -164,6 +168,8 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         change.delete((), existed=write.existed)
     elif write.mode == "decide":
         _decide(change, write, root)
+    elif write.anew is not None:
+        made = stand_anew(change, *write.anew)
     else:
         change.enter(())
         if write.mode == "edit":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, order_of
+from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, are_asked, order_of
 from concordant.merge.registers.leaves import (
     PARKED,
     PRESENT,
@@ -279,7 +279,7 @@ class Change:
         below: Any = leaf_at(self.tree, path)
         readable = any(e.value is not None for e in kept)
         readable = readable or is_alive({k: v for k, v in (below or {}).items() if k is not None})
-        if readable and self.on_delete == "delete":
+        if readable and self.on_delete == "delete" and not are_asked(tombs):
             for leaf_path, leaf in list(leaves(below, path)):
                 if leaf_path != node:
                     self.after[leaf_path] = unseen_part(leaf, self.seen)
