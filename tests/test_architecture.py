@@ -68,7 +68,6 @@ OVER = {
     "src/concordant/bench/truth.py:_change",
     "src/concordant/bench/truth.py:_replace",
     "src/concordant/bench/workload.py:changed",
-    "src/concordant/merge/kinds/nodes.py:node_is_shown",
     "src/concordant/schema/incoming.py:collapsed",
     "src/concordant/merge/sequence/diff.py:_match",
     "src/concordant/merge/sequence/order.py:_zip",
@@ -319,6 +318,25 @@ def test_functions_are_simple() -> None:
                 over.add(f"{path.relative_to(ROOT).as_posix()}:{node.name}")
     assert over - OVER == set()
     assert OVER - over == set(), "simple by now: take them off the list"
+
+
+# Who may tell a text or list from a register: their own rooms, and what writes or checks them piece by piece.
+DISPATCHING = ("merge/sequence/", "merge/registers/", "merge/record/codec.py", "merge/record/changes.py",
+               "merge/record/fitting.py", "merge/kinds/shape.py")  # fmt: skip
+
+
+def test_leaves_are_told_apart_in_one_place() -> None:
+    """Whoever deals with leaves of any sort asks ``merge.registers.leaf``, and does not look at their class."""
+    wrong = [
+        where(path, node.lineno)
+        for path in CORE.glob("**/*.py")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance" and len(node.args) == 2
+        if "concordant.merge.sequence.pieces" in path.read_text(encoding="utf-8")
+        if re.search(r"\b(Sequence|Pieces)\b", ast.unparse(node.args[1]))
+        if not path.relative_to(CORE).as_posix().startswith(DISPATCHING)
+    ]
+    assert wrong == []
 
 
 # Classes of one name in the core. The list only ever gets shorter.

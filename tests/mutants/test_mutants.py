@@ -76,7 +76,7 @@ def nothing_counts_as_seen(patch: Patch) -> None:
 @mutant("g2")
 def equal_values_are_different(patch: Patch) -> None:
     """Values are compared by identity of the write, so that equal ones escalate."""
-    for module in (import_module("concordant.merge.registers.leaves"), change_module):
+    for module in (import_module("concordant.merge.registers.register"), change_module):
         patch.setattr(module, "same", lambda one, other, canon=None: one is other)
     patch.setattr(import_module("concordant.merge.kinds.look"), "_key", lambda entry, canon: repr(entry.stamp).encode())
 

@@ -17,6 +17,7 @@ from concordant.escalation import Escalation, Event
 from concordant.limits import MOST_BACKLOG, Limits
 from concordant.merge.causality import VersionVector, merge_vectors
 from concordant.merge.record import Record
+from concordant.merge.registers import as_register
 from concordant.storage import clocks
 from concordant.storage.base import (
     Beginning,
@@ -643,10 +644,8 @@ def _is_buried(state: State | None) -> bool:
         return False  # what waits in a record is no deletion
     if state.swept:
         return True
-    register = state.tree.get(None)
-    if len(state.tree) != 1 or not isinstance(register, tuple):
-        return False
-    return all(entry.value is None for entry in register)
+    register = as_register(state.tree.get(None))
+    return len(state.tree) == 1 and bool(register) and all(entry.value is None for entry in register)
 
 
 _PLACE = "the workspace in memory"

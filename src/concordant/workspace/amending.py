@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from concordant.errors import Fault, InvalidWriteError
-from concordant.merge.causality import SeenBy, Stamp
+from concordant.merge.causality import SeenBy
 from concordant.merge.kinds import Look, Map, Scalar, Set, Text
 from concordant.merge.kinds.base import reading
 from concordant.merge.record import Record
 from concordant.merge.record.leases import KEEP
-from concordant.merge.registers import as_seen, leaf_at, leaves
-from concordant.merge.sequence.pieces import Sequence as Pieces
+from concordant.merge.registers import as_seen, leaf_at, supporters_below
 from concordant.schema import Compiled, Schema, compile_schema
 from concordant.storage import State
 from concordant.values import ABSENT, canonical, encode
@@ -384,10 +383,5 @@ def _key(element: Any, by: str | None) -> bytes:
 
 
 def _agents(cell: Any, included: SeenBy) -> tuple[str, ...]:
-    stamps: set[Stamp] = set()
-    for _, leaf in leaves(cell) if cell is not None else ():
-        if isinstance(leaf, Pieces):
-            stamps.update(leaf.stamps())
-        else:
-            stamps.update(stamp for entry in leaf for stamp in entry.stamps)
-    return tuple(dict.fromkeys(stamp.agent for stamp in sorted(stamps) if included(stamp)))
+    stamps = supporters_below(cell) if cell is not None else ()
+    return tuple(dict.fromkeys(stamp.agent for stamp in stamps if included(stamp)))

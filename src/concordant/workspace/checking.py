@@ -8,7 +8,7 @@ from typing import NamedTuple
 from concordant.escalation import escalation_of
 from concordant.merge.record import Record, check_record
 from concordant.merge.registers import leaves
-from concordant.merge.sequence.pieces import Sequence as Pieces
+from concordant.merge.registers.leaf import supporters_of
 from concordant.schema import Compiled
 from concordant.storage import Examined, Place, Row
 from concordant.storage.base import is_present
@@ -183,8 +183,7 @@ class _Checking:
         replica = self._core.storage.replica
         known = {row.n: row for row in rows}
         for _, leaf in leaves(record.tree):
-            stamps = leaf.stamps() if isinstance(leaf, Pieces) else (s for entry in leaf for s in entry.stamps)
-            for stamp in stamps:
+            for stamp in supporters_of(leaf):
                 row = known.get(stamp.n) if stamp.replica == replica else None
                 if row is not None and (row.agent, row.time) != (stamp.agent, stamp.time):
                     yield f"commit {stamp.n} was made by {row.agent!r}, and its record says by {stamp.agent!r}"

@@ -13,7 +13,8 @@ from concordant.merge.kinds.list import RULES as LIST_RULES
 from concordant.merge.kinds.record import field_at, public_path
 from concordant.merge.kinds.tree import NODE, credited
 from concordant.merge.record import Record
-from concordant.merge.registers import PARKED, Path, alternatives, leaf_at, leaves
+from concordant.merge.registers import PARKED, Path, alternatives, leaf_at, leaves, sequences
+from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence
 from concordant.merge.sequence.blame import spans
 from concordant.merge.sequence.layout import layout
 from concordant.merge.sequence.overlap import analyse
@@ -85,9 +86,9 @@ def state_shown(
     """
     past, compacted = _state_at(storage, schema, namespace, key, state, version)
     if compacted and isinstance(past, Record) and isinstance(state, Record):
-        for path, leaf in leaves(past.tree):
+        for path, leaf in sequences(past.tree):
             present = leaf_at(state.tree, path)
-            if isinstance(leaf, Sequence) and isinstance(present, Sequence) and _has_forgotten(present, leaf):
+            if is_sequence(present) and _has_forgotten(as_sequence(present), leaf):
                 raise HistoryExpiredError(namespace, key, version)
     return past
 
@@ -154,10 +155,10 @@ def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str
             continue
         public = public_path(schema.root, path)
         found = credits.setdefault(public, [])
-        if isinstance(leaf, Sequence):
-            found.extend(_spans(schema, path, leaf))
-            continue
-        found.extend(_credits(field_at(schema.root, path), leaf))
+        if is_sequence(leaf):
+            found.extend(_spans(schema, path, as_sequence(leaf)))
+        else:
+            found.extend(_credits(field_at(schema.root, path), as_register(leaf)))
     return {
         public: tuple(credit for _, credit in sorted(found, key=lambda item: item[0]))
         for public, found in credits.items()

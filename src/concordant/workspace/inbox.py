@@ -11,7 +11,7 @@ from concordant.escalation import Escalation, Event, escalation_of, id_of
 from concordant.limits import MOST_CONTENDERS
 from concordant.merge.kinds import Contest
 from concordant.merge.record import Record, View, by_path
-from concordant.merge.registers import leaf_at
+from concordant.merge.registers import as_register, leaf_at
 from concordant.storage import Place, SideEffects, TransactionView
 
 __all__ = ["Asked", "Decision", "as_known", "transitions"]
@@ -112,4 +112,4 @@ def _closed(known: Escalation, record: Record, decision: Decision | None) -> Esc
 def _agrees(known: Escalation, record: Record) -> bool:
     """Whether a closed contest ended because its live entries became equal."""
     leaf = leaf_at(record.tree, known.place)
-    return known.reason == "scalar" and isinstance(leaf, tuple) and len(leaf) > 1
+    return known.reason == "scalar" and len(as_register(leaf)) > 1

@@ -11,7 +11,7 @@ from concordant.errors import ConcordantError, told
 from concordant.merge.causality import Entry, Stamp, may_name_replica
 from concordant.merge.record import Record
 from concordant.merge.record.leases import end_of
-from concordant.merge.registers import LeafChange, Path, leaves
+from concordant.merge.registers import LeafChange, Path, sequences
 from concordant.merge.sequence.pieces import Sequence
 from concordant.merge.sequence.trim import has_removed, trimmed
 from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
@@ -143,11 +143,7 @@ def _forgettable(knowledge: Knowledge, before: float) -> Callable[[Stamp], bool]
 
 def _texts(record: Record) -> Iterator[tuple[Path, Sequence]]:
     """The texts and lists of a record, unless a deletion keeps parts of it that refer to what stands in them."""
-    if record.covering:
-        return
-    for path, leaf in leaves(record.tree):
-        if isinstance(leaf, Sequence):
-            yield path, leaf
+    return iter(()) if record.covering else sequences(record.tree)
 
 
 def _compacted(record: Record, knowledge: Knowledge, before: float) -> tuple[LeafChange, ...]:

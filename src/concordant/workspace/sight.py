@@ -12,7 +12,7 @@ from typing import Any
 from concordant.merge.causality import Seen, SeenBy, Stamp
 from concordant.merge.kinds import Field
 from concordant.merge.record import Record
-from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.registers.leaf import newest_first
 from concordant.storage import Beginning
 from concordant.workspace.scope import Document, FoundSeen, Mark, Scope, descends
 
@@ -127,11 +127,8 @@ def _newest_first(cell: Any) -> Iterator[Stamp]:
     if isinstance(cell, dict):
         for part in reversed(cell.values()):
             yield from _newest_first(part)
-    elif isinstance(cell, Sequence):
-        yield from cell.stamps()
     else:
-        for entry in reversed(cell):
-            yield from entry.stamps
+        yield from newest_first(cell)
 
 
 def sees_all(

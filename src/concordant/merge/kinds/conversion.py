@@ -22,7 +22,9 @@ from concordant.merge.kinds.set import Set
 from concordant.merge.kinds.text import Text
 from concordant.merge.kinds.tree import CONTENTS, node_field, standing
 from concordant.merge.registers import PRESENT, Change, Path, Tree, place_leaf
-from concordant.merge.registers.parts import oldest_of_each_agent, stamps_below
+from concordant.merge.registers.leaf import as_register, is_sequence, renamed
+from concordant.merge.registers.register import oldest_of_each_agent
+from concordant.merge.registers.tree import supporters_below
 from concordant.merge.sequence.layout import layout
 from concordant.merge.sequence.overlap import analyse
 from concordant.merge.sequence.pieces import Piece, Sequence
@@ -96,7 +98,7 @@ def _set_refitted(field: Field, cell: Any, texts: Mapping[JSON, JSON], place: st
     for key, register in cell.items():
         for entry in register if key is not None else ():
             text = texts.get(entry.value, entry.value)
-            _add(made, field.canon(text).decode(), _image(entry, place, text))
+            _add(made, field.canon(text).decode(), _images((entry,), place)[0]._replace(value=text))
     return made
 
 
@@ -111,18 +113,11 @@ def _moved(cell: Any, place: str) -> Any:
     """A cell as it is, at another place."""
     if isinstance(cell, dict):
         return {part: _moved(node, place) for part, node in cell.items()}
-    if isinstance(cell, Sequence):
-        return cell.renamed(lambda replica: image_name(replica, place))
-    return _images(cell, place)
+    return renamed(cell, lambda replica: image_name(replica, place))
 
 
 def _images(register: Register, place: str) -> Register:
-    return tuple(_image(entry, place, entry.value) for entry in register)
-
-
-def _image(entry: Entry, place: str, value: JSON | None) -> Entry:
-    covered = tuple((path, _moved(leaf, place)) for path, leaf in entry.covered)
-    return entry._replace(stamp=image_of(entry.stamp, place), value=value, covered=covered)
+    return as_register(_moved(register, place))
 
 
 _KEYED = ("map", "record", "tree")
@@ -180,9 +175,7 @@ def _from_scalar(new: Field, register: Register, wanted: Any, place: str) -> Any
     confirms = oldest_of_each_agent(tuple(others))
     made: Tree = {}
     for path, leaf in change.after.items():
-        if isinstance(leaf, tuple):
-            leaf = tuple(entry._replace(confirms=confirms) for entry in leaf)
-        place_leaf(made, path, _told_apart(new, path, leaf, place))
+        place_leaf(made, path, _told_apart(new, path, _confirmed_by(leaf, confirms), place))
     return made
 
 
@@ -196,12 +189,15 @@ def _told_apart(field: Field, path: Path, leaf: Any, place: str) -> Any:
         return leaf
     name = leaf_place(place, slots)
 
-    def renamed(replica: str) -> str:
+    def named(replica: str) -> str:
         return image_name(replica.removesuffix(place)[:-1], name) if replica.endswith(place) else replica
 
-    if isinstance(leaf, Sequence):
-        return leaf.renamed(renamed)
-    return tuple(e._replace(stamp=e.stamp._replace(replica=renamed(e.stamp.replica))) for e in leaf)
+    return renamed(leaf, named)
+
+
+def _confirmed_by(leaf: Any, confirms: tuple[Stamp, ...]) -> Any:
+    """A leaf whose entries are confirmed by other writes as well."""
+    return leaf if is_sequence(leaf) else tuple(entry._replace(confirms=confirms) for entry in leaf)
 
 
 def _slots(field: Field, path: Path) -> tuple[str, ...]:
@@ -308,7 +304,7 @@ def nodes_of(old: Field, cell: Any, place: str) -> Tree | None:
 
 def _beside_mark(name: str, start: str, mark: JSON, cell: Any, contents: Any, place: str) -> Tree:
     """A node that says what stands beside it, by all who wrote of it."""
-    marks = tuple(Entry(image_of(stamp, place), mark) for stamp in stamps_below(cell))
+    marks = tuple(Entry(image_of(stamp, place), mark) for stamp in supporters_below(cell))
     return {f"scalar:{name}": marks, f"{start}:{name}": contents}
 
 
@@ -326,8 +322,7 @@ def _node_of_scalar(name: str, register: Register, place: str) -> Tree | None:
     confirms = oldest_of_each_agent([stamp for stamp in stamps if stamp.agent != entries[0].stamps[0].agent])
     made: Tree = {}
     for path, leaf in change.after.items():
-        whole = tuple(entry._replace(confirms=confirms) for entry in leaf) if isinstance(leaf, tuple) else leaf
-        place_leaf(made, path, whole)
+        place_leaf(made, path, _confirmed_by(leaf, confirms))
     return made
 
 

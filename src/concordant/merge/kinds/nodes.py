@@ -7,11 +7,12 @@ from typing import Any
 
 from concordant.merge.causality import Entry, Register, Stamp, are_asked, order_of
 from concordant.merge.kinds.base import Contest, Field, Look, Option
-from concordant.merge.registers import PARKED, Path, Tree, is_alive, leaf_at, leaves, place_leaf
-from concordant.merge.registers.leaves import gathered, kept_by
+from concordant.merge.registers import PARKED, Path, Tree, agreed, is_alive, leaf_at, leaves, place_leaf
+from concordant.merge.registers.leaf import as_register, writes_of
+from concordant.merge.registers.tree import gathered, kept_by
 from concordant.values import ABSENT, encode
 
-__all__ = ["node_is_shown", "standing_stamps"]
+__all__ = ["node_is_shown"]
 
 
 def node_is_shown(
@@ -27,54 +28,53 @@ def node_is_shown(
     tombs = [entry for entry in register if entry.value is None]
     if not tombs:
         return True
-    own: set[Stamp] = {entry.stamp for entry in register}
-    kept = {stamp for _, leaf in kept_by(register) for stamp in standing_stamps(leaf)}
-    others = own | kept
-    later = [s for p, leaf in leaves(cell) if p[0] != PARKED for s in standing_stamps(leaf) if s not in others]
-    later += [s for entry in register if entry.value is not None for s in entry.stamps]
-    if look.included is not None:
-        later = [stamp for stamp in later if look.included(stamp)]
-    alive = bool(later) and is_alive({k: v for k, v in cell.items() if k is not None or len(register) > len(tombs)})
-    if not alive:
+    later = _after_deletion(look, cell, register)
+    stays = {part: node for part, node in cell.items() if part is not None or len(register) > len(tombs)}
+    if not later or not is_alive(stays):
         return False
     if look.on_delete != "escalate" and not are_asked(tombs):
         look.settled.append((public, look.on_delete))
         return look.on_delete == "update"
     quiet = Look(on_delete="update")
+    shown = read(quiet, {**cell, None: tuple(entry for entry in register if entry.value is not None)})
+    if shown is ABSENT:
+        return False
+    before = _before_deletion(cell, tombs, later)
+    base = read(quiet, before) if before else ABSENT
+    options = Option(encode(shown), tuple(sorted(later, key=order_of))), Option(None, _deleted_by(tombs))
+    look.contests.append(
+        Contest(
+            public, path, "delete", "", ABSENT if base is ABSENT else encode(base), options, field,
+            asked=are_asked(tombs),
+        )
+    )  # fmt: skip
+    return True
+
+
+def _deleted_by(tombs: list[Entry]) -> tuple[Stamp, ...]:
+    return tuple(sorted({stamp for tomb in tombs for stamp in tomb.stamps}))
+
+
+def _after_deletion(look: Look, cell: Tree, register: Register) -> set[Stamp]:
+    """The writes to a container that its deletions had not seen, as far as the reading takes them into account."""
+    known = {entry.stamp for entry in register}
+    known |= {stamp for _, leaf in kept_by(register) for stamp in writes_of(leaf)}
+    later = {s for p, leaf in leaves(cell) if p[0] != PARKED for s in writes_of(leaf) if s not in known}
+    later |= {s for entry in register if entry.value is not None for s in entry.stamps}
+    return later if look.included is None else set(filter(look.included, later))
+
+
+def _before_deletion(cell: Tree, tombs: list[Entry], later: set[Stamp]) -> Tree:
+    """What was there before a container was deleted: what its deletions keep, and what a later update replaced, which
+    carries that value."""
     before: Tree = {}
     for below, leaf in gathered(kept_by(tombs)):
         place_leaf(before, below, leaf)
     for below, leaf in leaves(cell):
-        # What the update replaced was there too: it carries that value.
-        if isinstance(leaf, tuple) and below[-1] is not None and leaf_at(before, below) is None:
-            replaced = max((e.base for e in leaf if e.base and e.stamp in later), key=lambda b: b[:3], default=None)
-            if replaced is not None and replaced.value is not None and below[0] != PARKED:
-                stamp = Stamp(replaced.time, replaced.replica, replaced.n, "", "", "")
-                place_leaf(before, below, (Entry(stamp, replaced.value),))
-    base = read(quiet, before) if before else ABSENT
-    shown = read(quiet, {**cell, None: tuple(entry for entry in register if entry.value is not None)})
-    if shown is ABSENT:
-        return False
-    look.contests.append(
-        Contest(
-            public,
-            path,
-            "delete",
-            "",
-            ABSENT if base is ABSENT else encode(base),
-            (
-                Option(encode(shown), tuple(sorted(set(later), key=order_of))),
-                Option(None, tuple(sorted(dict.fromkeys([s for t in tombs for s in (*t.confirms, t.stamp)])))),
-            ),
-            field,
-            asked=are_asked(tombs),
-        )
-    )
-    return True
-
-
-def standing_stamps(leaf: Any) -> list[Stamp]:
-    """The writes that stand in a leaf."""
-    if isinstance(leaf, tuple):
-        return [entry.stamp for entry in leaf if entry.value is not None]
-    return list(leaf.stamps())
+        if below[-1] is None or below[0] == PARKED or leaf_at(before, below) is not None:
+            continue
+        replaced = agreed(tuple(entry for entry in as_register(leaf) if entry.stamp in later))
+        if replaced is not None and replaced.value is not None:
+            stamp = Stamp(replaced.time, replaced.replica, replaced.n, "", "", "")
+            place_leaf(before, below, (Entry(stamp, replaced.value),))
+    return before

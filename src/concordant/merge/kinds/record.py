@@ -27,7 +27,7 @@ from concordant.merge.kinds.tree import (
     with_contents,
 )
 from concordant.merge.registers import PARKED, Change, Path, leaf_at
-from concordant.merge.registers.parts import stamps_below
+from concordant.merge.registers.tree import supporters_below
 from concordant.values import ABSENT, encode
 
 __all__ = ["OPEN", "OPEN_TREE", "OpenRecord", "Record", "field_at", "open_field", "public_path", "split_slot"]
@@ -185,7 +185,7 @@ class OpenRecord(Record):
                 part = with_contents(quiet, (), (), cell, part) if part.tag == "scalar" else part
                 inner = part.kind.read(quiet, part, (), (), cell[slot])
                 if inner is not ABSENT:
-                    found.setdefault(part.name, []).append(Option(encode(inner), stamps_below(cell[slot])))
+                    found.setdefault(part.name, []).append(Option(encode(inner), supporters_below(cell[slot])))
         for name, options in found.items():
             if len(options) > 1:
                 options.sort(key=lambda option: order_of(option.stamps[0]) if option.stamps else (0.0, "", 0))

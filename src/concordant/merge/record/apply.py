@@ -31,8 +31,8 @@ from concordant.merge.registers import (
     place_leaf,
     restored,
 )
+from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence
 from concordant.merge.sequence.edit import withdraw
-from concordant.merge.sequence.pieces import Sequence
 from concordant.values import ABSENT, REMOVED
 
 __all__ = ["Applied", "Earlier", "Write", "apply", "without"]
@@ -363,13 +363,13 @@ def _take_back(change: Change, root: Field, earlier: Earlier, to_go: Set[tuple[P
         if path in put_back:
             continue
         current = change.get(path)
-        if isinstance(current, Sequence):
-            change.set(path, withdraw(current, lambda stamp: dot_of(stamp) == dot))
+        if is_sequence(current):
+            change.set(path, withdraw(as_sequence(current), lambda stamp: dot_of(stamp) == dot))
             continue
         field = field_at(root, path)
         if field.kind.take_back(change, path, before, after, dot):
             continue
-        entries = current if isinstance(current, tuple) else ()
+        entries = as_register(current)
         if not any(_identity(entry.stamp) == identity for entry in entries):
             if after in (None, ()) and isinstance(before, tuple):
                 change.set(path, (*entries, *_again(path, before, (), change.stamp, to_go)))
@@ -392,14 +392,13 @@ def _undelete(change: Change, earlier: Earlier) -> set[Path]:
     dot = dot_of(earlier.stamp)
     done: set[Path] = set()
     for path, _, after in earlier.changes:
-        register = after if isinstance(after, tuple) and path[-1] is None else ()
+        register = as_register(after) if path[-1] is None else ()
         tombs = [entry for entry in register if dot_of(entry.stamp) == dot and entry.value is None]
         if not tombs:
             continue
         done.add(path)
         done |= {(*path[:-1], *below) for tomb in tombs for below, _ in tomb.covered}
-        live = change.live(path)
-        entries = live if isinstance(live, tuple) else ()
+        entries = as_register(change.live(path))
         change.covering = True
         change.after[path] = tuple(
             Entry(change.stamp, PRESENT, covered=entry.covered) if dot_of(entry.stamp) == dot else entry
@@ -413,7 +412,7 @@ def _again(
 ) -> tuple[Entry, ...]:
     """Entries put back under a new dot (their own is known as gone elsewhere), with their agents and times; those that
     are to be taken back as well keep theirs until then."""
-    still = {entry.stamp for entry in after} if isinstance(after, tuple) else set()
+    still = {entry.stamp for entry in as_register(after)}
     return tuple(
         entry
         if (path, _identity(entry.stamp)) in to_go

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from concordant.errors import MisshapenError
@@ -15,7 +14,7 @@ from concordant.merge.kinds.shape import check_register
 from concordant.merge.record.leases import Lease
 from concordant.merge.record.record import Record
 from concordant.merge.registers import PARKED, leaves
-from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.registers.leaf import stamps_within
 
 __all__ = ["MOST_WRITES", "check_record"]
 
@@ -43,7 +42,7 @@ def check_record(record: Record, root: Field, until: float, most: int = MOST_ENT
             _check_lease(lease)
         count = 0
         for _, leaf in leaves(record.tree):
-            for stamp in _stamps(leaf):
+            for stamp in stamps_within(leaf):
                 count += 1
                 if count > most:
                     raise MisshapenError(f"it has more than {most} entries, which is what is accepted (Limits.entries)")
@@ -75,18 +74,6 @@ def _check_lease(lease: Lease) -> None:
 
 def _is_lasting(lease: Lease) -> bool:
     return lease.ttl is not None and 0 <= lease.ttl < math.inf and lease.until < math.inf
-
-
-def _stamps(leaf: Any) -> Iterator[Stamp]:
-    """All stamps in a leaf, of what no longer stands and of what deletions keep as well."""
-    if isinstance(leaf, Sequence):
-        yield from (piece.stamp for piece in leaf)
-        yield from (strike.stamp for strike in leaf.strikes.values())
-        return
-    for entry in leaf:
-        yield from entry.stamps
-        for _, kept in entry.covered:
-            yield from _stamps(kept)
 
 
 def _check_parked(cell: Any) -> None:

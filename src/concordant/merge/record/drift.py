@@ -19,7 +19,7 @@ from concordant.merge.kinds.keyed import key_of
 from concordant.merge.kinds.record import OpenRecord, Record as RecordKind, split_slot, stored_field
 from concordant.merge.kinds.tree import CONTENTS, NODE, has_contents, is_literal, standing, with_contents
 from concordant.merge.registers import PARKED, Path, Tree
-from concordant.merge.registers.parts import stamps_below
+from concordant.merge.registers.tree import supporters_below
 from concordant.values import ABSENT, decode, encode
 
 __all__ = ["Adapted", "Fit", "adapted", "fitted", "former_names"]
@@ -192,7 +192,7 @@ class _Fitting:
         form = self.fit(public, rest) if rest is not ABSENT else ABSENT
         told = any(contest.path == public for contest in self.look.contests)  # then a question tells of it already
         if not told and (form is ABSENT or isinstance(value, list)):
-            self._ask(field, path, public, form, [Option(encode(value), stamps_below(cell))])
+            self._ask(field, path, public, form, [Option(encode(value), supporters_below(cell))])
         self.asked += told
         return form
 
@@ -228,7 +228,7 @@ class _Fitting:
         """Asks about what is stored under another kind or name; it is shown where it fits and nothing else is there."""
         options = [option for old, stored in others.values() for option in _options(old, stored)]
         if own is not ABSENT:
-            options.append(Option(encode(own), stamps_below(cell.get(field.slot, {}))))
+            options.append(Option(encode(own), supporters_below(cell.get(field.slot, {}))))
         elif len(options) == 1 and options[0].value is not None:
             own = self.fit(public, decode(options[0].value))
         self._ask(field, path, public, own, [*_merged(options)])
@@ -260,7 +260,7 @@ def _options(field: Field, cell: Any) -> list[Option]:
     look = Look()
     value = field.kind.read(look, field, (), (), cell)
     if not look.contests:
-        return [] if value is ABSENT else [Option(encode(value), stamps_below(cell))]
+        return [] if value is ABSENT else [Option(encode(value), supporters_below(cell))]
     options = []
     for contest in look.contests:
         for option in contest.options:

@@ -6,10 +6,9 @@ from concordant.errors import MisshapenError
 from concordant.merge.causality import Entry, Register, VersionVector, is_covered, merge_vectors, order_of
 from concordant.merge.record.record import Record, Setting
 from concordant.merge.registers import Leaf, LeafChange, Path, Tree, leaves
-from concordant.merge.registers.parts import oldest_of_each_agent
-from concordant.merge.sequence.edit import withdraw
+from concordant.merge.registers.leaf import as_register, as_sequence, common, is_sequence, stamps_of, without
+from concordant.merge.registers.register import oldest_of_each_agent
 from concordant.merge.sequence.order import join as join_sequences
-from concordant.merge.sequence.pieces import Sequence
 
 __all__ = ["join"]
 
@@ -47,13 +46,10 @@ def joined_settings(record: Record, other: Record) -> dict[str, Setting]:
 
 
 def _join_leaf(path: Path, one: Leaf | None, two: Leaf | None, record: Record, other: Record) -> Leaf | None:
-    if isinstance(one, Sequence) or isinstance(two, Sequence):
-        left = one if isinstance(one, Sequence) else Sequence([], {})
-        right = two if isinstance(two, Sequence) else Sequence([], {})
-        if left == right:
-            return one
-        return join_sequences(left, right, record.vector, other.vector)
-    return _join_registers(path, one or (), two or (), record, other) or None
+    if is_sequence(one) or is_sequence(two):
+        left, right = as_sequence(one), as_sequence(two)
+        return one if left == right else join_sequences(left, right, record.vector, other.vector)
+    return _join_registers(path, as_register(one), as_register(two), record, other) or None
 
 
 def _join_registers(path: Path, one: Register, two: Register, record: Record, other: Record) -> Register:
@@ -90,16 +86,7 @@ def _common(one: Entry, two: Entry) -> Entry:
     kept = []
     for path, leaf in one.covered:
         twin = theirs.get(path)
-        if twin is None:
-            continue
-        if isinstance(leaf, Sequence) and isinstance(twin, Sequence):
-            standing = set(twin.stamps())
-            part: object = withdraw(leaf, lambda stamp, standing=standing: stamp not in standing)  # type: ignore[misc]
-        elif isinstance(leaf, tuple) and isinstance(twin, tuple):
-            known = {_identity(entry) for entry in twin}
-            part = tuple(entry for entry in leaf if _identity(entry) in known) or None
-        else:
-            part = leaf
+        part = None if twin is None else common(leaf, twin, _identity)  # type: ignore[arg-type]
         if part is not None:
             kept.append((path, part))
     return one._replace(covered=tuple(kept))
@@ -111,12 +98,8 @@ def _without_replaced(node: Path, entry: Entry, holder: Tree, known: VersionVect
     kept = []
     for below, leaf in entry.covered:
         there = standing.get((*node[:-1], *below), set())
-        if isinstance(leaf, Sequence):
-            part: object = withdraw(leaf, lambda s, there=there: is_covered(s, known) and s not in there)  # type: ignore[misc]
-        else:
-            assert isinstance(leaf, tuple)
-            part = tuple(e for e in leaf if not is_covered(e.stamp, known) or e.stamp in there) or None
-        if part is not None:
+        part = without(leaf, lambda s, there=there: is_covered(s, known) and s not in there)  # type: ignore[arg-type, misc]
+        if part is not None and part != ():
             kept.append((below, part))
     return entry._replace(covered=tuple(kept))
 
@@ -127,11 +110,7 @@ def _standing(tree: Tree) -> dict[Path, set[object]]:
     waiting: list[tuple[Path, Leaf]] = [*leaves(tree)]
     while waiting:
         path, leaf = waiting.pop()
-        here = found.setdefault(path, set())
-        if isinstance(leaf, Sequence):
-            here.update(leaf.stamps())
-            continue
-        for entry in leaf:
-            here.add(entry.stamp)
+        found.setdefault(path, set()).update(stamps_of(leaf))
+        for entry in as_register(leaf):
             waiting.extend(((*path[:-1], *below), part) for below, part in entry.covered)  # type: ignore[misc]
     return found

@@ -12,7 +12,6 @@ over for all that came after it, whether its replica had heard of it or not.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from concordant.merge.causality import (
@@ -27,8 +26,7 @@ from concordant.merge.causality import (
     seen_everything,
 )
 from concordant.merge.registers import PARKED, Leaf, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
-from concordant.merge.registers.parts import unseen_part
-from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.registers.leaf import as_register, contents_of, covers, without
 
 __all__ = [
     "KEEP",
@@ -190,9 +188,9 @@ def living(tree: Tree, gone: SeenBy) -> Tree:
     if gone is seen_everything:
         return result
     for path, leaf in leaves(tree):
-        left = unseen_part(leaf, gone)
-        if isinstance(left, tuple) and any(entry.covered for entry in left):
-            left = tuple(entry._replace(covered=_living_parts(entry, gone)) for entry in left)
+        left = without(leaf, gone)
+        if covers(left):
+            left = tuple(entry._replace(covered=_living_parts(entry, gone)) for entry in as_register(left))
         place_leaf(result, path, left)
     return result
 
@@ -211,7 +209,7 @@ def with_dead(tree: Tree, alive: Tree, changes: tuple[LeafChange, ...]) -> tuple
 
 def _living_parts(entry: Entry, gone: SeenBy) -> tuple[tuple[Path, object], ...]:
     """What a deletion keeps, without what is over."""
-    parts = ((path, unseen_part(leaf, gone)) for path, leaf in entry.covered)  # type: ignore[arg-type]
+    parts = ((path, without(leaf, gone)) for path, leaf in entry.covered)  # type: ignore[arg-type]
     return tuple((path, leaf) for path, leaf in parts if leaf)
 
 
@@ -238,13 +236,6 @@ def _by_dot(leases: Leases) -> dict[Dot, Lease]:
 
 def _without_end(record: HasLeases) -> Leases:
     """The leases that go without saying in a record that keeps none: those of all writes that stand."""
-    began = record.created_at
-    return tuple(Lease(stamp, min(began, stamp.time), math.inf, None) for stamp in {*_standing(record.tree)})
-
-
-def _standing(tree: Tree) -> Iterator[Stamp]:
-    for path, leaf in leaves(tree):
-        if isinstance(leaf, Sequence):
-            yield from (piece.stamp for piece in leaf if piece.live)
-        elif path[0] != PARKED:
-            yield from (entry.stamp for entry in leaf if entry.value is not None)
+    began, tree = record.created_at, record.tree
+    standing = {stamp for path, leaf in leaves(tree) if path[0] != PARKED for stamp in contents_of(leaf)}
+    return tuple(Lease(stamp, min(began, stamp.time), math.inf, None) for stamp in standing)

@@ -11,7 +11,7 @@ from concordant.merge.kinds import Contest, Field, Look, Option
 from concordant.merge.kinds.look import Weighed, digest_of
 from concordant.merge.kinds.record import OpenRecord, open_field, split_slot
 from concordant.merge.registers import PARKED, Path, Tree, leaf_at
-from concordant.merge.registers.parts import stamps_below
+from concordant.merge.registers.tree import supporters_below
 from concordant.values import ABSENT, JSON, canonical, decode, encode
 
 __all__ = ["Spot", "ask_about_parked", "parked_names", "spot_of"]
@@ -104,8 +104,8 @@ def _writers(tree: Tree, place: Path, field: Field) -> tuple[Stamp, ...]:
     """Who wrote what is shown at a place, under whatever kind or name it is stored."""
     cell = leaf_at(tree, place)
     if cell is not None:
-        return stamps_below(cell)
+        return supporters_below(cell)
     holder: Any = leaf_at(tree, place[:-1]) or {}
     names = {field.name, *field.former}
-    found = {s for slot in holder if slot and split_slot(slot)[1] in names for s in stamps_below(holder[slot])}
+    found = {s for slot in holder if slot and split_slot(slot)[1] in names for s in supporters_below(holder[slot])}
     return tuple(sorted(found, key=order_of))

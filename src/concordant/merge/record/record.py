@@ -18,7 +18,8 @@ from concordant.merge.causality import (
 from concordant.merge.kinds.look import Memory
 from concordant.merge.record.leases import Leases, end_of, over
 from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
-from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.registers.leaf import covers
+from concordant.merge.registers.tree import may_be_contested
 from concordant.merge.sequence.splice import Spliced
 from concordant.values import JSON
 
@@ -142,7 +143,7 @@ class Record:
         if path[-1] is None and path not in self.tombs and isinstance(before, tuple) and leaf and leaf[:-1] == before:
             leaf = leaf[-1:]  # of what was there nothing was
         for found in (self.suspects, self.tombs) if path[-1] is None else (self.suspects,):
-            if suspicious(path, leaf):
+            if may_be_contested(path, leaf):
                 found.add(path)
             else:
                 found.discard(path)
@@ -232,10 +233,10 @@ class Record:
         self.cache = None
 
     def _node(self, before: Any, after: Any) -> None:
-        if _covers(after if self.covering else _news(before, after)):
+        if covers(after if self.covering else _news(before, after)):
             self.covering = True
-        elif self.covering and _covers(before):
-            self.covering = any(_covers(leaf) for path, leaf in leaves(self.tree) if path[-1] is None)
+        elif self.covering and covers(before):
+            self.covering = any(covers(leaf) for path, leaf in leaves(self.tree) if path[-1] is None)
 
     def position(self, stamp: Stamp, replica: str) -> tuple[int, float]:
         """The local commit by which a write became known here: (n, time)."""
@@ -248,24 +249,6 @@ class Record:
         return 0, 0.0 if source == BEFORE else stamp.time
 
 
-def _covers(leaf: Any) -> bool:
-    """Whether a deletion in a register keeps something."""
-    return isinstance(leaf, tuple) and any(entry.covered for entry in leaf)
-
-
 def _news(before: Any, after: Any) -> Any:
     """A register, or what is new in it where that is an entry more."""
     return after[-1:] if after and isinstance(before, tuple) and after[:-1] == before else after
-
-
-def suspicious(path: Path, leaf: Any) -> bool:
-    """Whether a leaf may be contested: several entries in a register, several strikes in a text, a deletion."""
-    if leaf is None:
-        return False
-    if isinstance(leaf, Sequence):
-        return leaf.overlapping and not leaf.is_list()
-    if path[0] == PARKED:
-        return bool(leaf)
-    if path[-1] is None:
-        return any(entry.value is None or entry.covered for entry in leaf)
-    return len(leaf) > 1

@@ -1,23 +1,21 @@
 """The tree of a record's state, and the change that one write makes to it."""
 
 from concordant.merge.registers.change import Change
-from concordant.merge.registers.leaves import (
+from concordant.merge.registers.leaf import Leaf, Path, as_register, is_sequence
+from concordant.merge.registers.register import PRESENT, agreed, alternatives, are_different
+from concordant.merge.registers.tree import (
     PARKED,
-    PRESENT,
-    Leaf,
     LeafChange,
-    Path,
     Tree,
-    agreed,
-    alternatives,
-    are_different,
+    as_seen,
     is_alive,
     leaf_at,
     leaves,
     place_leaf,
     restored,
+    sequences,
+    supporters_below,
 )
-from concordant.merge.registers.parts import as_seen
 
 __all__ = [
     "PARKED",
@@ -30,10 +28,14 @@ __all__ = [
     "agreed",
     "alternatives",
     "are_different",
+    "as_register",
     "as_seen",
     "is_alive",
+    "is_sequence",
     "leaf_at",
     "leaves",
     "place_leaf",
     "restored",
+    "sequences",
+    "supporters_below",
 ]

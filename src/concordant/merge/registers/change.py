@@ -10,31 +10,33 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, are_asked, order_of
-from concordant.merge.registers.leaves import (
-    PARKED,
-    PRESENT,
+from concordant.merge.registers.leaf import (
     Leaf,
-    LeafChange,
     Path,
-    Tree,
+    beside,
+    parted,
+    replaced_what_was_seen,
+    split_by,
+    uncovered,
+    without,
+)
+from concordant.merge.registers.register import (
+    PRESENT,
     agreed,
     are_different,
-    beside,
+    confirmed,
+    oldest_of_each_agent,
+    parted_by,
+)
+from concordant.merge.registers.tree import (
+    PARKED,
+    LeafChange,
+    Tree,
     gathered,
     is_alive,
     kept_by,
     leaf_at,
     leaves,
-)
-from concordant.merge.registers.parts import (
-    confirmed,
-    oldest_of_each_agent,
-    parted,
-    parted_by,
-    replaced_what_was_seen,
-    split_by,
-    uncovered,
-    unseen_part,
 )
 from concordant.merge.sequence.pieces import Sequence
 from concordant.values import JSON, Canon, canonical, same
@@ -181,7 +183,7 @@ class Change:
     def register(self, path: Path) -> Register:
         """The register at a path, empty if there is none."""
         leaf = self.get(path)
-        return leaf if isinstance(leaf, tuple) else ()
+        return leaf if type(leaf) is tuple else ()  # as ``as_register`` does, without a call
 
     def sequence(self, path: Path) -> Sequence:
         """The sequence at a path, empty if there is none."""
@@ -282,7 +284,7 @@ class Change:
         if readable and self.on_delete == "delete" and not are_asked(tombs):
             for leaf_path, leaf in list(leaves(below, path)):
                 if leaf_path != node:
-                    self.after[leaf_path] = unseen_part(leaf, self.seen)
+                    self.after[leaf_path] = without(leaf, self.seen)
             readable = False
         covered = gathered(kept_by(tombs))
         kept = tuple(uncovered(entry, covered) for entry in kept)
@@ -346,7 +348,7 @@ class Change:
 
     def _register(self, path: Path) -> Register:
         leaf = self.live(path)
-        return leaf if isinstance(leaf, tuple) else ()
+        return leaf if type(leaf) is tuple else ()
 
     def _covering(self, path: Path) -> Iterator[tuple[Path, Entry, Path]]:
         """The container entries above a path that keep something, with what remains of the path below them."""

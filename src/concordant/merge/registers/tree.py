@@ -1,10 +1,9 @@
-"""The tree of a record's state: paths, leaves, and what registers say.
+"""The tree of a record's state: paths and leaves.
 
-A record's state is a tree of dicts. A leaf is a *register* (a tuple of entries) or a *sequence*. The key ``None`` of a
-dict holds the register of the container itself: a deletion (``value=None``), or a mark that the container exists
-though it may be empty. A deletion keeps the leaves that it removed (``covered``), so that a concurrent update can be
-shown beside what it was an update of, and a decision can restore it.
-
+A record's state is a tree of dicts. The key ``None`` of a dict holds the register of the container itself: a deletion
+(``value=None``), or a mark that the container exists though it may be empty. A deletion keeps the leaves that it
+removed (``covered``), so that a concurrent update can be shown beside what it was an update of, and a decision can
+restore it.
 """
 
 from __future__ import annotations
@@ -12,36 +11,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
-from concordant.merge.causality import Agreed, Entry, Register, order_of
-from concordant.merge.sequence.order import united
+from concordant.merge.causality import Entry, SeenBy, Stamp, order_of
+from concordant.merge.registers.leaf import (
+    Leaf,
+    Path,
+    as_register,
+    as_sequence,
+    as_writer_knows,
+    beside,
+    is_sequence,
+    stands,
+    supporters_of,
+)
 from concordant.merge.sequence.pieces import Sequence
-from concordant.values import JSON, Canon, canonical, same
 
 __all__ = [
     "PARKED",
-    "PRESENT",
-    "Leaf",
     "LeafChange",
-    "Path",
     "Tree",
-    "agreed",
-    "alternatives",
-    "are_different",
-    "beside",
+    "as_seen",
     "gathered",
     "is_alive",
+    "kept_by",
     "leaf_at",
     "leaves",
+    "may_be_contested",
     "place_leaf",
     "restored",
+    "sequences",
+    "supporters_below",
 ]
 
-Path: TypeAlias = tuple[str | None, ...]
-Leaf: TypeAlias = "Register | Sequence"
 Tree: TypeAlias = dict[str | None, Any]
-
-PRESENT: JSON = b"{}"
-"""The value of an entry which says that a container exists."""
 
 PARKED = "\x00parked"
 """The key at a record's root under which values of the wrong type wait for a decision; no field's key has a NUL."""
@@ -101,12 +102,20 @@ def leaves(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
 
 def is_alive(tree: Any) -> bool:
     """Whether anything below a container stands that is not a deletion or a parked value."""
-    for path, leaf in leaves(tree):
-        if path and path[0] == PARKED:
-            continue
-        if isinstance(leaf, Sequence) or any(entry.value is not None for entry in leaf):
-            return True
-    return False
+    return any(stands(leaf) for path, leaf in leaves(tree) if not path or path[0] != PARKED)
+
+
+def may_be_contested(path: Path, leaf: Any) -> bool:
+    """Whether a leaf may be contested: several entries in a register, several strikes in a text, a deletion."""
+    if leaf is None:
+        return False
+    if isinstance(leaf, Sequence):
+        return leaf.overlapping and not leaf.is_list()
+    if path[0] == PARKED:
+        return bool(leaf)
+    if path[-1] is None:
+        return any(entry.value is None or entry.covered for entry in leaf)
+    return len(leaf) > 1
 
 
 def kept_by(entries: Iterable[Entry]) -> Iterator[tuple[Path, Any]]:
@@ -134,41 +143,28 @@ def restored(tree: Tree) -> Tree:
     covered: list[tuple[Path, Leaf]] = []
     for path, leaf in leaves(tree):
         place_leaf(result, path, leaf)
-        if path[-1] is None and isinstance(leaf, tuple):
-            covered += [((*path[:-1], *below), part) for below, part in kept_by(leaf)]
+        if path[-1] is None:
+            covered += [((*path[:-1], *below), part) for below, part in kept_by(as_register(leaf))]
     for path, leaf in covered:
         place_leaf(result, path, beside(leaf_at(result, path), leaf))
     return result
 
 
-def beside(live: Leaf | None, covered: Leaf) -> Leaf:
-    """What is live and what a deletion keeps, as one leaf."""
-    if live is None:
-        return covered
-    if isinstance(live, Sequence):
-        return united(live, covered) if isinstance(covered, Sequence) else live
-    if isinstance(covered, Sequence) or (live is covered and len(live) == 1):
-        return covered
-    known = {entry.stamp for entry in live}
-    return tuple(sorted((*live, *(e for e in covered if e.stamp not in known)), key=lambda e: order_of(e.stamp)))
+def as_seen(tree: Tree, seen: SeenBy) -> Tree:
+    """A tree as its writer knows it: what unseen writes made is not there, what they replaced is there again, as far as
+    they tell of it."""
+    result: Tree = {}
+    for path, leaf in leaves(tree):
+        if path[0] != PARKED:
+            place_leaf(result, path, as_writer_knows(leaf, seen))
+    return result
 
 
-def alternatives(register: Register, canon: Canon = canonical) -> list[list[Entry]]:
-    """The entries grouped by equal value; groups and entries in (time, dot) order of their oldest writes."""
-    groups: dict[bytes | None, list[Entry]] = {}
-    for entry in sorted(register, key=lambda entry: order_of(entry.stamps[0])):
-        groups.setdefault(None if entry.value is None else canon(entry.value), []).append(entry)
-    return list(groups.values())
+def supporters_below(cell: object) -> tuple[Stamp, ...]:
+    """The stamps of all writes that stand for something below a place, oldest first."""
+    return tuple(sorted({stamp for _, leaf in leaves(cell) for stamp in supporters_of(leaf)}, key=order_of))
 
 
-def are_different(register: Register, canon: Canon = canonical) -> bool:
-    """Whether a register holds different values."""
-    if len(register) < 2:
-        return False
-    value = register[0].value
-    return any(entry.value is not value and not same(entry.value, value, canon) for entry in register)
-
-
-def agreed(register: Register) -> Agreed | None:
-    """The newest of the values that the live entries carry from before they disagreed."""
-    return max((entry.base for entry in register if entry.base), key=lambda base: base[:3], default=None)
+def sequences(tree: Tree) -> Iterator[tuple[Path, Sequence]]:
+    """The texts and lists of a tree, with their paths."""
+    return ((path, as_sequence(leaf)) for path, leaf in leaves(tree) if is_sequence(leaf))
