@@ -242,7 +242,7 @@ def deletions_are_forgotten(patch: Patch) -> None:
 @mutant("g2")
 def counters_keep_the_last(patch: Patch) -> None:
     """A counter shows one agent's amounts."""
-    patch.setattr("concordant.merge.kinds.counter.add", lambda one, other: one)
+    patch.setattr(import_module("concordant.merge.kinds.counter"), "add", lambda one, other: one)
 
 
 @mutant("g1")
