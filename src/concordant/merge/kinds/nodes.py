@@ -40,15 +40,14 @@ def node_is_shown(
     if shown is ABSENT:
         return False
     before = _before_deletion(cell, tombs, later)
-    base = read(quiet, before) if before else ABSENT
     options = Option(encode(shown), tuple(sorted(later, key=order_of))), Option(None, _deleted_by(tombs))
-    look.contests.append(
-        Contest(
-            public, path, "delete", "", ABSENT if base is ABSENT else encode(base), options, field,
-            asked=are_asked(tombs),
-        )
-    )  # fmt: skip
+    base = _encoded(read(quiet, before) if before else ABSENT)
+    look.contests.append(Contest(public, path, "delete", "", base, options, field, asked=are_asked(tombs)))
     return True
+
+
+def _encoded(value: Any) -> Any:
+    return ABSENT if value is ABSENT else encode(value)
 
 
 def _deleted_by(tombs: list[Entry]) -> tuple[Stamp, ...]:
