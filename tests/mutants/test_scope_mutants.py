@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core import tools
 
 from concordant import ConcordantError, Instant
 from concordant.workspace.scope import Scope
 from concordant.workspace.scoping import Scoping
-from concordant_langgraph import attempts, context, listener, provider, toolcalls
+from concordant_langgraph import attempts, context, listener, provider, taking, toolcalls
 
-from ..langgraph.scopes import test_floor, test_strands, test_subgraph_retries, test_tool_calls
+from ..langgraph.scopes import test_floor, test_strands, test_subgraph_retries, test_task_calls, test_tool_calls
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
@@ -36,7 +37,7 @@ def tool_calls_are_their_task(patch: Patch) -> None:
     patch.setattr(provider, "tool_call", lambda: None)
 
 
-@mutant(lambda: test_tool_calls.test_tool_calls_that_a_node_makes_one_after_the_other_are_a_sequence())
+@mutant(lambda: test_tool_calls.test_tool_calls_that_a_node_makes_one_after_the_other_are_a_sequence(False))
 def tool_calls_begin_with_their_task(patch: Patch) -> None:
     """The calls that a loop makes are taken for calls of one message."""
     patch.setattr(toolcalls, "_Ended", lambda namespace, _, *rest: toolcalls_ended(namespace, Instant(0, 0.0), *rest))
@@ -51,10 +52,22 @@ def a_model_between_tool_calls_is_not_noticed(patch: Patch) -> None:
     patch.setattr(listener, "runnable_begins", lambda *_: None)
 
 
-@mutant(test_tool_calls.test_a_tool_call_that_is_retried_by_itself_has_its_effect_once)
+@mutant(lambda: test_tool_calls.test_a_tool_call_that_is_retried_by_itself_has_its_effect_once("sync"))
 def a_retried_tool_call_is_another(patch: Patch) -> None:
     """That a tool call failed before is forgotten."""
     patch.setattr(listener, "tool_call_ends", lambda run, failed: toolcalls.tool_call_ends(run, failed=False))
+
+
+@mutant(lambda: test_tool_calls.test_a_tool_call_that_is_retried_by_itself_has_its_effect_once("sync tool on a loop"))
+def ends_in_threads_are_not_known(patch: Patch) -> None:
+    """A coroutine does not hear that a tool has ended that ran in a thread."""
+    patch.setattr(tools.StructuredTool, "ainvoke", tools.StructuredTool.ainvoke.__wrapped__)  # type: ignore[attr-defined]
+
+
+@mutant(test_task_calls.test_tasks_that_begin_at_once_are_not_confused)
+def calls_have_their_callbacks_in_common(patch: Patch) -> None:
+    """What one `@task` notes in the callbacks is taken for what its sibling is."""
+    patch.setattr(taking, "_with_own_callbacks", lambda config: config)
 
 
 @mutant(test_tool_calls.test_graphs_in_parallel_tool_calls_disagree_with_the_other_calls)

@@ -28,7 +28,7 @@ from langgraph.types import Command, RetryPolicy, Send, interrupt
 
 from concordant_langgraph import MergeStore
 
-from .random_agents import RandomAgent
+from .random_agents import RandomAgent, Run
 from .support import AT, CallsOnce, contenders, merging, shown
 
 STEPS = (-300.0, -1.0, -0.05, 30.0, 300.0)
@@ -37,6 +37,8 @@ Level = tuple[Any, ...]
 Place = tuple[Level, ...]
 Put = tuple[Place, int]
 """The identity of a put: the same when its task is executed again."""
+Execution = tuple[int, ...]
+"""Tells one execution of a place from the next."""
 
 
 class State(TypedDict, total=False):
@@ -65,11 +67,11 @@ class Truth:
     lock: Any = field(default_factory=threading.Lock)
     live: dict[Put, str] = field(default_factory=dict)
     parts: dict[Put, str] = field(default_factory=dict)
-    execution: dict[Put, int] = field(default_factory=dict)
-    seen: dict[Place, set[Put]] = field(default_factory=dict)
+    execution: dict[Put, Execution] = field(default_factory=dict)
+    seen: dict[tuple[Place, Execution], set[Put]] = field(default_factory=dict)
 
-    def read(self, place: Place) -> None:
-        self.seen[place] = set(self.live)
+    def read(self, place: Place, execution: Execution) -> None:
+        self.seen[place, execution] = set(self.live)
 
     def put(
         self,
@@ -77,7 +79,7 @@ class Truth:
         ordinal: int,
         part: str,
         status: str | None,
-        execution: int,
+        execution: Execution,
         knows: Callable[[Put], bool | None] = lambda _: None,
     ) -> None:
         """Where a put is made again it takes the place of the earlier; one of an equal value changes nothing. What was
@@ -89,7 +91,7 @@ class Truth:
         self.parts[put], self.execution[put] = part, execution
         if status is None or repeated:
             return
-        known = self.seen.get(place, set())
+        known = self.seen.get((place, execution), set())
         for other in list(self.live):
             told = knows(other)
             by_itself = (
@@ -119,7 +121,7 @@ class Writer:
     def read(self) -> None:
         item = self.world.store.get(*AT)
         self.last = dict(item.value) if item is not None else {}
-        self.world.truth.read(self.place)
+        self.world.truth.read(self.place, (self.number,))
 
     def put(self, decides: bool) -> None:
         name = f"{self.world.name_of(self.place)}.{self.ordinal}"
@@ -134,7 +136,7 @@ class Writer:
         self.last = {**last, **value}
         if decides:
             value["status"] = name
-        self.world.truth.put(self.place, self.ordinal, part, name if decides else None, self.number)
+        self.world.truth.put(self.place, self.ordinal, part, name if decides else None, (self.number,))
         self.world.store.put(*AT, value)
         self.ordinal += 1
 
@@ -148,6 +150,7 @@ class World:
         self.truth = Truth()
         self.is_async = self.rng.random() < 0.5
         self.executions: dict[Place, Any] = {}
+        self.runs: dict[Place, Run] = {}
         self.names: dict[Place, str] = {}
         self.failures: dict[Place, int] = {}
         self.made, self.strangers = count(), count()
@@ -179,7 +182,7 @@ class World:
         """Somebody else, who has seen all that there is, writes."""
         with self.truth.lock:
             name = f"s{next(self.strangers)}"
-            self.truth.put((("stranger", name, "", 0, ""),), 0, name, name, 0, lambda _: True)
+            self.truth.put((("stranger", name, "", 0, ""),), 0, name, name, (0,), lambda _: True)
             given = {"tags": [name], "steps": [name], "votes": 1, "log": name, "status": name}
             self.store.workspace.agent("stranger").write(*AT, given)
 
@@ -247,10 +250,12 @@ class World:
         kind = rng.choice(["plain", "plain", "tools", "invoke", "tasks", "interrupt", "agent", "agent"])
         if (kind in ("invoke", "tasks") and depth == 2) or (kind == "interrupt" and (fails or not self.pauses)):
             kind = "plain"
-        if (kind == "invoke" and not self.invokes) or (kind == "agent" and (fails or not once)):
+        if kind == "invoke" and not self.invokes:
             kind = "plain"
-        agent = RandomAgent(self, rng, depth) if kind == "agent" else None
+        pauses = bool(self.pauses and once and not fails)
+        agent = RandomAgent(self, rng, depth, pauses=pauses) if kind == "agent" else None
         self.kinds |= {"sub-agent"} if agent is not None and agent.subs else set()
+        self.kinds |= {"retried agent"} if agent is not None and (fails or not once) else set()
         self.kinds |= {kind, "retry"} if fails else {kind}
         failures = rng.choice([0, 1, 2]) if fails else 0
         calls = [self.acts() for _ in range(rng.randint(2, 3))]

@@ -17,7 +17,7 @@ def play(seed: str) -> World:
 
 
 def test_random_graphs_come_to_what_their_construction_says(seed: str) -> None:
-    """Nodes, tools, Sends, @tasks, agents, retries, steps of the clock: nothing is lost, doubled or misjudged."""
+    """Nodes, tools, Sends, @tasks, agents, retries, interrupts, steps of the clock: nothing is lost or misjudged."""
     for number in range(15):
         play(f"{seed}/{number}")
 
@@ -28,4 +28,4 @@ def test_500_random_graphs_come_to_what_their_construction_says(seed: str) -> No
     kinds: Counter[str] = Counter()
     for number in range(500):
         kinds.update(play(f"{seed}/{number}").kinds)
-    assert min(kinds.values()) > 20 and len(kinds) == 15
+    assert min(kinds.values()) > 20 and len(kinds) == 18

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import BaseCallbackManager
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
@@ -284,3 +285,39 @@ def test_a_failed_or_cancelled_task_has_returned_as_well() -> None:
 
     asyncio.run(flow.ainvoke("go"))
     assert shown(store)["status"] == "b" and store.escalations(state="all") == []
+
+
+def test_tasks_that_begin_at_once_are_not_confused() -> None:
+    """LangGraph gives them one set of callbacks, in which each notes what it is; retried, each has its effect once."""
+    store = merging()
+    failed: list[bool] = []
+    barrier = threading.Barrier(3, timeout=20)
+
+    @task
+    def note(word: str) -> None:
+        store.put(*AT, {"tags": [word], "votes": 1, "log": f"{word} {len(failed)}"})
+
+    @entrypoint(store=store)
+    def flow(_: Any) -> None:
+        for future in [note(word) for word in "abc"]:
+            future.result()
+
+    def node(state: State) -> State:
+        flow.invoke("go")
+        if not failed:
+            failed.append(True)
+            raise ConnectionError
+        return {}
+
+    def meet(self: BaseCallbackManager, metadata: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        add_metadata(self, metadata, *args, **kwargs)
+        if metadata.get("langgraph_node") == "note":
+            barrier.wait()
+
+    add_metadata = BaseCallbackManager.add_metadata
+    builder = StateGraph(State).add_node("node", node, retry_policy=RetryPolicy(initial_interval=0.001, jitter=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseCallbackManager, "add_metadata", meet)
+        builder.add_edge(START, "node").compile(store=store).invoke({})
+    assert sorted(shown(store)["log"].split("\n")) == ["a 1", "b 1", "c 1"]
+    assert shown(store)["votes"] == 3 and sorted(shown(store)["tags"]) == ["a", "b", "c"]

@@ -135,7 +135,8 @@ def test_tool_calls_of_a_prebuilt_agent_disagree_under_its_name() -> None:
     assert {c.agent for e in store.escalations() for c in e.contenders} == {"ada"}
 
 
-def test_tool_calls_that_a_node_makes_one_after_the_other_are_a_sequence() -> None:
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "sync tools on a loop"])
+def test_tool_calls_that_a_node_makes_one_after_the_other_are_a_sequence(is_async: bool) -> None:
     """A node's own loop over tools raises no alarm: each call has seen the one before, and what the node did."""
     store = merging()
 
@@ -153,7 +154,15 @@ def test_tool_calls_that_a_node_makes_one_after_the_other_are_a_sequence() -> No
         store.put(*AT, {"status": "ended"})
         return {}
 
-    run_node(store, node)
+    async def anode(state: State) -> State:
+        await store.aput(*AT, {"status": "begun"})
+        for call in calls_of("decide", WORDS):
+            await decide.ainvoke(call)
+        assert shown(store) == {"status": WORDS[-1]}
+        await store.aput(*AT, {"status": "ended"})
+        return {}
+
+    run_node(store, anode if is_async else node)
     assert shown(store) == {"status": "ended"} and store.escalations(state="all") == []
 
 
@@ -274,7 +283,8 @@ def test_retried_tool_calls_have_their_effect_once(is_async: bool) -> None:
     assert store.escalations(state="all") == []
 
 
-def test_a_tool_call_that_is_retried_by_itself_has_its_effect_once() -> None:
+@pytest.mark.parametrize("way", ["sync", "sync tool on a loop", "async"])
+def test_a_tool_call_that_is_retried_by_itself_has_its_effect_once(way: str) -> None:
     """A middleware that calls a failed tool again makes a second execution of that call."""
     store = merging()
     tries: list[str] = []
@@ -288,13 +298,22 @@ def test_a_tool_call_that_is_retried_by_itself_has_its_effect_once() -> None:
             raise ConnectionError
         return "ok"
 
+    @tool("flaky")
+    async def aflaky() -> str:
+        """Fails twice."""
+        return flaky.func()  # type: ignore[attr-defined,no-any-return]
+
     agent = create_agent(
         CallsOnce(calls=tool_calls("flaky")),
-        [flaky],
+        [aflaky if way == "async" else flaky],
         store=store,
         middleware=[ToolRetryMiddleware(max_retries=3, initial_delay=0.001, jitter=False)],
     )
-    agent.invoke({"messages": [("user", "go")]})
+    given: Any = {"messages": [("user", "go")]}
+    if way == "sync":
+        agent.invoke(given)
+    else:
+        asyncio.run(agent.ainvoke(given))
     assert len(tries) == 3
     assert shown(store) == {"votes": 1, "log": "try 2"}
 

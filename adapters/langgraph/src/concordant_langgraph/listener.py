@@ -16,7 +16,13 @@ from concordant.spi import are_looks_wanted, look
 from concordant_langgraph.attempts import attempt_begins, is_call
 from concordant_langgraph.beginnings import task_begins
 from concordant_langgraph.taking import listen_to_calls
-from concordant_langgraph.toolcalls import runnable_begins, tool_call, tool_call_begins, tool_call_ends
+from concordant_langgraph.toolcalls import (
+    listen_to_threads,
+    runnable_begins,
+    tool_call,
+    tool_call_begins,
+    tool_call_ends,
+)
 
 __all__ = ["listen"]
 
@@ -145,5 +151,6 @@ def listen() -> None:
     if not _listening:
         _listening.append(True)
         listen_to_calls()
+        listen_to_threads()
         register_configure_hook(_looker, inheritable=True)
         register_configure_hook(_listener, inheritable=True)

@@ -12,6 +12,7 @@ from collections.abc import Generator
 from functools import wraps
 from typing import Any
 
+from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph import func
 
@@ -37,14 +38,22 @@ def _telling(original: Any) -> Any:
         if calls is None:
             return original(self, *args, **kwargs)
         made = calls.make(caller)
-        token = call.set(made)
+        token, own = call.set(made), var_child_runnable_config.set(_with_own_callbacks(config))
         try:
             future = original(self, *args, **kwargs)
         finally:
+            var_child_runnable_config.reset(own)
             call.reset(token)
         return _watched(future, calls, made.number)
 
     return calling
+
+
+def _with_own_callbacks(config: Any) -> Any:
+    """A config for one call. LangGraph gives the callbacks of the caller to all its calls, and each notes in them what
+    it is: where two begin at once, one would be told of under the name of the other."""
+    callbacks = config.get("callbacks")
+    return {**config, "callbacks": callbacks.copy()} if isinstance(callbacks, BaseCallbackManager) else config
 
 
 def _watched(future: Any, calls: Calls, number: int) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from langchain_core import tools
+
 from concordant import Instant
 
-__all__ = ["ToolCall", "runnable_begins", "tool_call", "tool_call_begins", "tool_call_ends"]
+__all__ = ["ToolCall", "listen_to_threads", "runnable_begins", "tool_call", "tool_call_begins", "tool_call_ends"]
 
 
 class ToolCall(NamedTuple):
@@ -54,6 +57,7 @@ class _Ended(NamedTuple):
 _under_way: ContextVar[ToolCall | None] = ContextVar("concordant_langgraph_tool_call", default=None)
 _runnable: ContextVar[tuple[str, Instant] | None] = ContextVar("concordant_langgraph_runnable", default=None)
 _ended: ContextVar[_Ended | None] = ContextVar("concordant_langgraph_tool_call_ended", default=None)
+_in_thread: ContextVar[list[_Ended] | None] = ContextVar("concordant_langgraph_tool_call_in_thread", default=None)
 
 
 def tool_call() -> ToolCall | None:
@@ -88,4 +92,34 @@ def tool_call_ends(run: UUID, *, failed: bool) -> None:
         call = call.outer
     if call is not None:
         _under_way.set(call.outer)
-        _ended.set(_Ended(call.namespace, Instant.now(), call.id, call.attempt, failed))
+        ended = _Ended(call.namespace, Instant.now(), call.id, call.attempt, failed)
+        _ended.set(ended)
+        waiting = _in_thread.get()
+        if waiting is not None:
+            waiting.append(ended)
+
+
+def listen_to_threads() -> None:
+    """Has coroutines know, from now on, in all of this process, that a tool call has ended which ran in a thread for
+    them: LangChain calls back in the context of the thread."""
+    for kind in ("StructuredTool", "Tool"):
+        tool: Any = getattr(tools, kind, None)
+        if tool is not None and not hasattr(tool.ainvoke, "__wrapped__"):
+            tool.ainvoke = _noting(tool.ainvoke)
+
+
+def _noting(original: Any) -> Any:
+    @wraps(original)
+    async def ainvoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.coroutine:
+            return await original(self, *args, **kwargs)
+        ended: list[_Ended] = []
+        token = _in_thread.set(ended)
+        try:
+            return await original(self, *args, **kwargs)
+        finally:
+            _in_thread.reset(token)
+            if ended:
+                _ended.set(ended[-1])
+
+    return ainvoke
