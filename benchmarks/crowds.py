@@ -1,18 +1,21 @@
-"""Many threads, and many documents."""
+"""Many threads, many documents, and many questions."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from tempfile import TemporaryDirectory
 from time import perf_counter_ns
 
 from langgraph.store.base import BaseStore
+from starlette.testclient import TestClient
 
 from benchmarks.brief import Brief
 from benchmarks.measure import Row, Sample, each, interleaved
 from benchmarks.subjects import Sizes, merge_store, stock_store
 from benchmarks.values import SPACE, STOCK, value
 from concordant import Workspace
+from concordant.desk import app
 
 __all__ = ["rows"]
 
@@ -20,9 +23,10 @@ GROUP = "crowds"
 
 
 def rows(sizes: Sizes) -> Iterator[Row]:
-    """All rows about threads and about the inbox of a large workspace."""
+    """All rows about threads, about the inbox of a large workspace, and about the desk's."""
     yield from threads(sizes)
     yield inbox(sizes)
+    yield desk(sizes)
 
 
 def threads(sizes: Sizes) -> Iterator[Row]:
@@ -95,6 +99,21 @@ def inbox(sizes: Sizes) -> Row:
     found = interleaved(subjects, sizes.rounds)
     label = f"escalations(), 10 open of {sizes.crowd:,} documents"
     return Row(GROUP, label, found["large"].median, "of 100 documents", found["small"].median, budget=1.3)
+
+
+def desk(sizes: Sizes) -> Row:
+    """The desk's first page, of a SQLite file with many open questions: from the request to the last byte of the
+    answer, in one process."""
+    questions = sizes.crowd // 50
+    with TemporaryDirectory() as folder, Workspace(f"sqlite:///{folder}/team.db", schemas={SPACE: Brief}) as workspace:
+        ada, bob = workspace.agent("ada"), workspace.agent("bob")
+        for number in range(questions):
+            ada.write(SPACE, f"key-{number}", value(number))
+            bob.write(SPACE, f"key-{number}", {"status": "published"})
+        client = TestClient(app(workspace, user=lambda _: "maria"))
+        assert f"1 to 50 of {questions}" in client.get("/").text or questions <= 50
+        taken = Sample([time for _ in range(sizes.rounds) for time in each(client.get, [("/",)])]).median / 1e3
+    return Row(GROUP, f"the desk's first page, {questions:,} open", taken, unit="ms", budget=300, absolute=True)
 
 
 def _contested(count: int) -> Workspace:

@@ -60,6 +60,7 @@ MEASURED = {
         "the same 160 puts",
         "put by 8 threads, 99th percentile",
         "escalations(), 10 open of 1,000 documents",
+        "the desk's first page, 20 open",
     ],
     "many writers": [f"{8 if name == writers.LINEAR else 32} {name}" for name in writers.CASES],
     "databases": [

@@ -138,6 +138,16 @@ def test_resolve_decides_for_a_deletion(tmp_path: Path) -> None:
     assert "there is no document" in run("get", url, "plans:launch", code=1).stderr
 
 
+def test_a_value_comes_from_a_file(store: str) -> None:
+    """A text as it is, anything else as JSON."""
+    Path("notes.txt").write_text("Line one.\nLine two.", encoding="utf-8")
+    text = asked(store, "text")
+    run("resolve", store, pinned(text), "--file", "notes.txt")
+    assert "Line one.\nLine two." in value(store)["notes"]
+    Path("notes.txt").write_bytes(b"\xff")
+    assert "cannot be read" in run("resolve", store, pinned(asked(store)), "--file", "notes.txt", code=1).stderr
+
+
 def test_dismiss_keeps_what_was_agreed(store: str) -> None:
     """Against all sides."""
     assert run("dismiss", store, pinned(asked(store))).stdout == f"{PLACE} status keeps new\n"

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import date
 from enum import Enum
 from html import unescape
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -67,9 +66,9 @@ def disagree(ws: Workspace, **sides: dict[str, Any]) -> None:
 
 
 @contextmanager
-def team(folder: Path) -> Iterator[Workspace]:
+def team(url: str) -> Iterator[Workspace]:
     """A store with a launch that two agents disagree about, in a status and in a sentence."""
-    with Workspace(f"sqlite:///{folder}/team.db", schemas=SCHEMAS) as workspace:
+    with Workspace(url, schemas=SCHEMAS) as workspace:
         workspace.agent("planner").write(NS, "launch", FIRST)
         disagree(
             workspace,
@@ -80,9 +79,9 @@ def team(folder: Path) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def ws(tmp_path: Path) -> Iterator[Workspace]:
-    """The team's store."""
-    with team(tmp_path) as workspace:
+def ws(request: pytest.FixtureRequest, fresh_url: Callable[[str], str]) -> Iterator[Workspace]:
+    """The team's store; on another kind of storage where a test says so."""
+    with team(fresh_url(getattr(request, "param", "sqlite"))) as workspace:
         yield workspace
 
 

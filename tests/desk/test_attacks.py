@@ -227,6 +227,22 @@ def test_ten_megabytes_make_no_heavy_page() -> None:
     browser.get(f"/question/{question.id}")
     assert "too long to edit" in browser.text and "more characters" in browser.text
     assert browser.client.get(f"/question/{question.id}/raw?side=1").text == big
+    sent = {"csrf": re.search(r'name="csrf" value="([^"]+)"', browser.html)[1], "version": question.version}  # type: ignore[index]
+    for name, content, status in (("", b"", 422), ("f.txt", b"\xff", 400), ("f.txt", f"{big}\r\n--x?".encode(), 200)):
+        answer = browser.client.post(
+            f"/question/{question.id}", data={**sent, "action": "file"}, files={"file": (name, content)}
+        )
+        assert answer.status_code == status, answer.text[:1000]
+    assert ws.get(NS, "big").value["text"] == f"{big}\r\n--x?"  # type: ignore[union-attr]
+    number = ws.reopen(next(one for one in ws.escalations() if one.path == ("other",)), by="eve")
+    for content, status in ((b"many,", 422), (b"7", 200)):
+        answer = browser.client.post(
+            f"/question/{number.id}",
+            data={**sent, "action": "file", "version": number.version},
+            files={"file": ("f", content)},
+        )
+        assert answer.status_code == status, answer.text[:1000]
+    assert ws.get(NS, "big").value["other"] == 7  # type: ignore[union-attr]
     csrf = re.search(r'name="csrf" value="([^"]+)"', browser.html)[1]  # type: ignore[index]
     answer = browser.client.post(f"/question/{question.id}", data={"csrf": csrf, "v": "x" * (17 * 2**20)})
     assert answer.status_code == 413

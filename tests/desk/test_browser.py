@@ -36,6 +36,7 @@ RUN = dict.fromkeys(("light", "phone"), "() => axe.run({resultTypes: ['violation
 RUN["dark"] = "() => axe.run({runOnly: ['color-contrast'], resultTypes: ['violations']})"
 
 Open = Callable[..., Page]
+on_databases = pytest.mark.parametrize("ws", ["sqlite", "postgres"], indirect=True)
 DONE = re.compile(r"\?done=")
 
 
@@ -130,6 +131,7 @@ def test_the_inbox_takes_a_side_at_once(ws: Workspace, window: Open) -> None:
     assert len(ws.escalations()) == 1
 
 
+@on_databases
 def test_the_inbox_is_live(ws: Workspace, window: Open, question_of: Any) -> None:
     """A new question comes, and a decided one goes, without a reload; what was selected stays so."""
     page = window()
@@ -142,6 +144,7 @@ def test_the_inbox_is_live(ws: Workspace, window: Open, question_of: Any) -> Non
     expect(page.locator(".row")).to_have_count(2)
 
 
+@on_databases
 def test_a_side_that_comes_while_one_types(ws: Workspace, window: Open, question_of: Any) -> None:
     """It is shown at once and said aloud; nothing that was typed is lost, nor decided without a look at it."""
     page = window(f"question/{question_of('notes').id}")
@@ -165,6 +168,7 @@ def test_a_side_that_comes_while_one_types(ws: Workspace, window: Open, question
     assert document is not None and "My own sentence." in document.value["notes"]
 
 
+@on_databases
 def test_two_decide_at_once(ws: Workspace, window: Open, question_of: Any) -> None:
     """One does; the other is told by whom and what, and what she typed is there."""
     path = f"question/{question_of('status').id}"
@@ -220,6 +224,7 @@ def test_documents_go_back_by_the_slider(ws: Workspace, window: Open) -> None:
     assert document is not None and document.value["tags"] == ["a"]
 
 
+@on_databases
 def test_policies_and_people_are_overridden(ws: Workspace, window: Open, question_of: Any) -> None:
     """Decisions shows both, and one click opens the question again."""
     ws.resolve(question_of("status"), "final", by="eve")

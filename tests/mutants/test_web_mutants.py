@@ -176,7 +176,7 @@ def test_a_hole_is_found(
     broken: Callable[[pytest.MonkeyPatch], None], test: Callable[..., Any], tmp_path: Path
 ) -> None:
     """The test, which passes on the desk as it is, fails on the broken one."""
-    with team(tmp_path) as ws, pytest.MonkeyPatch.context() as patch, pytest.raises(CAUGHT):  # noqa: PT012
+    with team(f"sqlite:///{tmp_path}/team.db") as ws, pytest.MonkeyPatch.context() as patch, pytest.raises(CAUGHT):  # noqa: PT012
         try:
             broken(patch)
             test(ws)
@@ -187,6 +187,10 @@ def test_a_hole_is_found(
 def test_a_token_that_is_none_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """So is a desk that takes every token."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    with team(tmp_path) as ws, pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError):  # noqa: PT012
+    with (
+        team(f"sqlite:///{tmp_path}/team.db") as ws,
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(AssertionError),
+    ):  # noqa: PT012
         any_token(patch)
         test_attacks.test_the_link_has_a_token_that_is_told_to_nobody(ws, caplog)

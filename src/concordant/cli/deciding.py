@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +29,10 @@ def resolve(
     ] = None,
     value: Annotated[str | None, typer.Option(help="Another value, as JSON.")] = None,
     text: Annotated[str | None, typer.Option(help="Another value, as a text.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Another value, from a file: a text as it is, else JSON.", exists=True, dir_okay=False),
+    ] = None,
     suggestion: Annotated[
         bool, typer.Option("--suggestion", help="All changes merged by words (`show` has it).")
     ] = False,
@@ -37,15 +42,17 @@ def resolve(
     as_json: AS_JSON = False,
 ) -> None:
     """Decide a question. Without a choice a terminal asks. Refused if its sides have changed since they were shown."""
-    given = [choice for choice in (take, value, text) if choice is not None] + [True] * (suggestion + delete)
+    given = [choice for choice in (take, value, text, file) if choice is not None] + [True] * (suggestion + delete)
     if len(given) > 1:
-        raise typer.BadParameter("give one of --take, --value, --text, --suggestion and --delete")
+        raise typer.BadParameter("give one of --take, --value, --text, --file, --suggestion and --delete")
     with opened(store, schemas) as workspace:
         question = found(workspace, id)
         if not given:
             decided = _asked(question)
         elif delete:
             decided = DELETED
+        elif file is not None:
+            decided = _read(question, file)
         else:
             decided = _chosen(question, take, value, text)
         if not is_pinned(id) and given:
@@ -121,6 +128,17 @@ def _chosen(question: Escalation, take: str | None, value: str | None, text: str
     return question.suggestion
 
 
+def _read(question: Escalation, file: Path) -> Any:
+    """The value in a file."""
+    said = [one.value for one in question.contenders if one.value is not DELETED]
+    try:
+        text = file.read_bytes().decode()
+        is_text = all(isinstance(value, str) for value in [*said, *([question.base] if question.has_base else [])])
+        return text if is_text else parsed(text)
+    except (OSError, ValueError) as error:
+        raise ConcordantError(f"--file {told(str(file))} cannot be read as its value: {error}") from error
+
+
 def _side(question: Escalation, take: str) -> Any:
     contenders = question.contenders
     if take.isdecimal() and 1 <= int(take) <= len(contenders):
@@ -136,7 +154,7 @@ def _side(question: Escalation, take: str) -> Any:
 def _asked(question: Escalation) -> Any:
     """What somebody at a terminal chooses among the sides."""
     if not sys.stdin.isatty():
-        raise ConcordantError("say what to decide: --take, --value, --text, --suggestion or --delete")
+        raise ConcordantError("say what to decide: --take, --value, --text, --file, --suggestion or --delete")
     out = console(err=True)
     say_question(out, question, 20, full=True)
     suggested = ", s" if question.suggestion is not None else ""

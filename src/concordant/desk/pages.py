@@ -172,6 +172,7 @@ def _question_page(
         spot=looks.in_place(found, document),
         control=typed if typed is not None else made[1] if made is not None else None,
         typed=typed is not None,
+        is_text=_is_text(found),
         notice=notice,
         newest=newest.isoformat(),
         since=_time(visit.post("newest")),
@@ -237,6 +238,8 @@ def _decided(visit: Visit, found: Escalation, action: str, typed: Control | None
         return visit.redirect(f"question/{found.id}")
     if action in ("base", "dismiss"):
         workspace.dismiss(found, by=by)
+    elif action == "file":
+        workspace.resolve(found, _sent(found, visit.post("file")), by=by)
     elif action == "edit":
         if value is ABSENT or typed is None:
             return _question_page(visit, found, 422, notice="What you typed does not fit.", typed=typed)
@@ -244,6 +247,27 @@ def _decided(visit: Visit, found: Escalation, action: str, typed: Control | None
     else:
         workspace.resolve(found, _side(found, action), by=by)
     return visit.redirect("", done=found.id)
+
+
+def _is_text(found: Escalation) -> bool:
+    """Whether all that was said is text."""
+    said = [
+        *(one.value for one in found.contenders if one.value is not DELETED),
+        *([found.base] if found.has_base else []),
+    ]
+    return all(isinstance(value, str) for value in said)
+
+
+def _sent(found: Escalation, text: str) -> Any:
+    """The value in a file: a text as it is, anything else as JSON."""
+    if not text:
+        raise HTTPException(422, "Choose a file first. Nothing was decided.")
+    if _is_text(found):
+        return text
+    try:
+        return parsed(text)
+    except ValueError as error:
+        raise HTTPException(422, f"The file is not JSON: {error}. Nothing was decided.") from error
 
 
 def _side(found: Escalation, action: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,7 +134,7 @@ def answering(workspace: Workspace, act: Callable[[Visit], Response]) -> Callabl
         if request.method not in SAFE:
             body = await body_of(request)
             try:
-                sent = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50_000)
+                sent = _form(request.headers.get("content-type", ""), body)
             except ValueError as error:
                 raise HTTPException(400, "This is no form.") from error
             known = dict(sent).get("csrf", "")
@@ -147,6 +148,27 @@ def answering(workspace: Workspace, act: Callable[[Visit], Response]) -> Callabl
         return await run_in_threadpool(act, Visit(request, workspace, request.scope["who"], sent, asked))
 
     return endpoint
+
+
+def _form(content_type: str, body: bytes) -> list[tuple[str, str]]:
+    """The values that a form sent, those of files included.
+
+    Raises:
+        ValueError: it is no form, or not in UTF-8.
+    """
+    sort, _, options = content_type.partition(";")
+    if sort.strip().lower() != "multipart/form-data":
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50_000)
+    boundary = re.search(r'boundary="?([^";,\s]+)"?', options)
+    if boundary is None:
+        raise ValueError("its parts cannot be told apart")
+    found = []
+    for part in f"\r\n{body.decode()}".split(f"\r\n--{boundary[1]}")[1:-1]:
+        head, _, content = part.partition("\r\n\r\n")
+        name = re.search(r'\bname="([^"\r\n]*)"', head)
+        if name is not None:
+            found.append((name[1], content))
+    return found
 
 
 async def body_of(request: Request) -> bytes:
