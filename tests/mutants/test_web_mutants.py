@@ -187,10 +187,7 @@ def test_a_hole_is_found(
 def test_a_token_that_is_none_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """So is a desk that takes every token."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    with (
-        team(f"sqlite:///{tmp_path}/team.db") as ws,
-        pytest.MonkeyPatch.context() as patch,
-        pytest.raises(AssertionError),
-    ):  # noqa: PT012
+    url = f"sqlite:///{tmp_path}/team.db"
+    with team(url) as ws, pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError):  # noqa: PT012
         any_token(patch)
         test_attacks.test_the_link_has_a_token_that_is_told_to_nobody(ws, caplog)
