@@ -66,7 +66,7 @@ def what_was_put_back_is_another_write(patch: Patch) -> None:
 @mutant
 def what_was_put_back_is_unseen(patch: Patch) -> None:
     """What a node read is new to it after it was put back."""
-    patch.setattr(scope_module.Mark, "time", property(lambda _: 0.0))
+    patch.setattr(scope_module.ReadSnapshot, "time", property(lambda _: 0.0))
 
 
 @mutant

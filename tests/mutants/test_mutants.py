@@ -24,10 +24,10 @@ from concordant.storage import Knowledge, SideEffects
 from concordant.workspace import (
     decisions,
     expiry,
-    inbox,
     reading,
     replicating,
     transaction,
+    transitions as transitions_module,
 )
 
 from ..properties.checks import CHECKS
@@ -96,7 +96,7 @@ def overlapping_rewrites_pass(patch: Patch) -> None:
 @mutant("g3")
 def contests_are_not_reported(patch: Patch) -> None:
     """The inbox never hears of a contest."""
-    patch.setattr(transaction, "transitions", lambda *_: inbox.Asked(SideEffects(), ()))
+    patch.setattr(transaction, "transitions", lambda *_: transitions_module.Transitions(SideEffects(), ()))
 
 
 @mutant("g12")
@@ -114,7 +114,7 @@ def identity_depends_on_the_replica(patch: Patch) -> None:
     def other(namespace: Any, key: str, contest: Any) -> Any:
         return made(namespace, key, contest._replace(anchor=str(next(count))))
 
-    for module in (inbox, decisions, escalation_module):
+    for module in (transitions_module, decisions, escalation_module):
         patch.setattr(module, "id_of", other)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from concordant import ConcordantError, StaleDecisionError, Workspace
-from concordant.workspace.waiting import run_waiting
+from concordant.workspace.coroutines import run_waiting
 from concordant_langgraph import conflicts, questions, review, server
 from concordant_langgraph.conflicts import Conflicts
 

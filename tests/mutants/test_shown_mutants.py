@@ -8,7 +8,7 @@ import pytest
 
 from concordant import ConcordantError
 from concordant.tooling import answers, quoting, wording
-from concordant.workspace import amending, grounds, scoping, showings
+from concordant.workspace import amending, evidence, scoping, tool_reads
 from concordant.workspace.scope import Scope
 from concordant_langgraph import attempts, provider, toolcalls
 
@@ -33,13 +33,13 @@ def mutant(check: Callable[[], None]) -> Callable[[Callable[[Patch], None]], Cal
 @mutant(lambda: test_shown.test_a_stale_overwrite_escalates(False))
 def sights_are_forgotten(patch: Patch) -> None:
     """Each call is judged by what was there when it began."""
-    patch.setattr(showings.Showings, "add", lambda *_: None)
+    patch.setattr(tool_reads.ToolReads, "add", lambda *_: None)
 
 
 @mutant(lambda: test_shown.test_a_stale_overwrite_escalates(False))
 def what_came_after_a_sight_counts_as_seen(patch: Patch) -> None:
     """A sight adds to what a call has seen, and takes nothing away."""
-    patch.setattr(Scope, "judged_by_sight", lambda self, *_: self)
+    patch.setattr(Scope, "judged_by_reads", lambda self, *_: self)
 
 
 @mutant(test_shown.test_what_its_code_wrote_is_an_agents_own)
@@ -57,13 +57,13 @@ def calls_of_a_message_are_strangers(patch: Patch) -> None:
 @mutant(test_shown.test_a_look_beside_a_call_is_no_sight_of_it)
 def looks_count_at_once(patch: Patch) -> None:
     """What any call of the run is shown has decided all others."""
-    patch.setattr(grounds, "decided_by", lambda *_: True)
+    patch.setattr(evidence, "decided_by", lambda *_: True)
 
 
 @mutant(test_shown.test_what_an_agent_is_shown_another_has_not_seen)
 def all_agents_see_what_one_is_shown(patch: Patch) -> None:
     """Sights are those of everybody."""
-    sights = showings.Showings()
+    sights = tool_reads.ToolReads()
     patch.setattr(scoping.Scoping, "_showings_of", lambda *_: sights)
 
 

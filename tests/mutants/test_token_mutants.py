@@ -96,8 +96,8 @@ def other_documents_are_open_to_all(patch: Patch) -> None:
     recall: Any = Reading.recall
 
     def lenient(self: Reading, scope: Scope, namespace: Any, key: str) -> None:
-        if scope.sight is not None and scope.sight.upto is None:
-            scope.sight = scope.sight._replace(upto=0)
+        if scope.seen_tokens is not None and scope.seen_tokens.upto is None:
+            scope.seen_tokens = scope.seen_tokens._replace(upto=0)
         recall(self, scope, namespace, key)
 
     patch.setattr(Reading, "recall", lenient)
@@ -161,7 +161,7 @@ def tasks_inside_are_its_bearer(patch: Patch) -> None:
 
     def bearer(self: Any) -> Any:
         acting = self._acting.get()
-        return acting.scope if acting is not None and acting.scope.sight is not None else current(self)
+        return acting.scope if acting is not None and acting.scope.seen_tokens is not None else current(self)
 
     patch.setattr(scoping.Scoping, "current", bearer)
 

@@ -16,7 +16,7 @@ from concordant.merge.causality import order_of
 from concordant.merge.kinds import Look, look as look_module
 from concordant.merge.kinds.base import reading
 from concordant.merge.kinds.look import Memory, Weighed
-from concordant.merge.kinds.record import field_at, public_path
+from concordant.merge.kinds.nested import field_at, public_path
 from concordant.merge.record import Record, fitting, view
 from concordant.merge.registers import PARKED, Path, Tree as Cells, leaf_at, leaves, place_leaf
 from concordant.merge.sequence.pieces import Sequence

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from concordant.cli.handles import handle
 from concordant.cli.stores import plain
-from concordant.desk.differences import Part, shortened, words
+from concordant.desk.differences import DiffPart, shortened, words
 from concordant.desk.wording import age, place, told_path, told_value
 from concordant.escalation import Contender, Escalation
 
@@ -44,7 +44,7 @@ def stamped(at: datetime) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def differences(parts: Iterable[Part], *, coloured: bool) -> Text:
+def differences(parts: Iterable[DiffPart], *, coloured: bool) -> Text:
     """What differs between two texts: in colours, or between marks where there are none."""
     found = Text()
     for part in parts:
@@ -120,5 +120,5 @@ def say_change(out: Console, path: tuple[str, ...], before: object, after: objec
     if isinstance(before, str) and isinstance(after, str):
         out.print(first.append_text(differences(shortened(words(before, after)), coloured=coloured)))
         return
-    parts = [Part("removed", told_value(before, MOST)), Part("added", told_value(after, MOST))]
+    parts = [DiffPart("removed", told_value(before, MOST)), DiffPart("added", told_value(after, MOST))]
     out.print(first.append_text(differences(parts, coloured=coloured)))

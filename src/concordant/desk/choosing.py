@@ -12,7 +12,7 @@ from concordant.escalation import Contender, Escalation
 from concordant.values import ABSENT
 from concordant.workspace import Workspace
 
-__all__ = ["AGES", "Filter", "Outcome", "Plan", "apply", "planned"]
+__all__ = ["AGES", "BulkOutcome", "Filter", "Plan", "apply", "planned"]
 
 AGES = {"": "any age", "1h": "over an hour", "1d": "over a day", "7d": "over a week"}
 _SPANS = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
@@ -62,7 +62,7 @@ class Plan:
     why_not: str = ""
 
 
-class Outcome(NamedTuple):
+class BulkOutcome(NamedTuple):
     """What became of the plans: how many were decided, and those that were refused, with the reasons."""
 
     done: Sequence[Plan]
@@ -97,7 +97,7 @@ def _latest(question: Escalation) -> Contender:
     return max(question.contenders, key=lambda contender: contender.at)
 
 
-def apply(workspace: Workspace, plans: Iterable[Plan], by: str) -> Outcome:
+def apply(workspace: Workspace, plans: Iterable[Plan], by: str) -> BulkOutcome:
     """Decides what is planned, one question after another; what is refused stops none of the others."""
     done: list[Plan] = []
     refused: list[tuple[Plan, str]] = []
@@ -114,4 +114,4 @@ def apply(workspace: Workspace, plans: Iterable[Plan], by: str) -> Outcome:
             refused.append((plan, str(error)))
         else:
             done.append(plan)
-    return Outcome(done, refused)
+    return BulkOutcome(done, refused)

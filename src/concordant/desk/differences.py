@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from concordant.merge.sequence.diff import list_hunks
 from concordant.values import ABSENT
 
-__all__ = ["Change", "Part", "changes", "shortened", "words"]
+__all__ = ["DiffPart", "FieldChange", "changes", "shortened", "words"]
 
 Sort: TypeAlias = Literal["same", "added", "removed", "left out"]
 _WORD = re.compile(r"\w+(?:[-.,:/'\u2019]\w+)*|\n|[^\S\n]+|[^\w\s]")
@@ -18,14 +18,14 @@ _MOST = 50_000
 """How many characters are compared by words; what is longer is compared by lines."""
 
 
-class Part(NamedTuple):
+class DiffPart(NamedTuple):
     """A piece of two texts: of both, of the new one, or of the old one; or how much of both is left out."""
 
     sort: Sort
     text: str
 
 
-class Change(NamedTuple):
+class FieldChange(NamedTuple):
     """What became of a value: ``ABSENT`` stands for none."""
 
     path: tuple[str, ...]
@@ -33,7 +33,7 @@ class Change(NamedTuple):
     after: Any
 
 
-def words(before: str, after: str) -> list[Part]:
+def words(before: str, after: str) -> list[DiffPart]:
     """Compares two texts by words (by lines where they are very long).
 
     Returns:
@@ -44,20 +44,20 @@ def words(before: str, after: str) -> list[Part]:
     """
     token = _WORD if max(len(before), len(after)) <= _MOST else _LINE
     old, new = token.findall(before), token.findall(after)
-    parts: list[Part] = []
+    parts: list[DiffPart] = []
     at = 0
     for hunk in [*list_hunks(old, new), None]:
         start, end = (hunk.start, hunk.end) if hunk is not None else (len(old), len(old))
         pieces: list[tuple[Sort, Sequence[str]]] = [("same", old[at:start]), ("removed", old[start:end])]
         pieces.append(("added", hunk.content if hunk is not None else ()))
-        parts.extend(Part(sort, "".join(content)) for sort, content in pieces if content)
+        parts.extend(DiffPart(sort, "".join(content)) for sort, content in pieces if content)
         at = end
     return _joined(parts)
 
 
-def _joined(parts: Sequence[Part]) -> list[Part]:
+def _joined(parts: Sequence[DiffPart]) -> list[DiffPart]:
     """Takes rewritten words together that only a blank parts, so that a rewritten phrase reads as one."""
-    found: list[Part] = []
+    found: list[DiffPart] = []
     removed = added = ""
     for n, part in enumerate(parts):
         is_blank = part.sort == "same" and part.text.isspace() and "\n" not in part.text
@@ -71,11 +71,11 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
     return [*found, *_changed(removed, added)]
 
 
-def _changed(removed: str, added: str) -> list[Part]:
-    return [Part("removed", removed)] * bool(removed) + [Part("added", added)] * bool(added)
+def _changed(removed: str, added: str) -> list[DiffPart]:
+    return [DiffPart("removed", removed)] * bool(removed) + [DiffPart("added", added)] * bool(added)
 
 
-def shortened(parts: Sequence[Part], around: int = 60) -> list[Part]:
+def shortened(parts: Sequence[DiffPart], around: int = 60) -> list[DiffPart]:
     """Leaves out what is the same, but for some characters beside each change.
 
     Args:
@@ -84,7 +84,7 @@ def shortened(parts: Sequence[Part], around: int = 60) -> list[Part]:
     Returns:
         The parts; ``left out`` tells how many characters are not shown.
     """
-    found: list[Part] = []
+    found: list[DiffPart] = []
     for n, part in enumerate(parts):
         keep = (around if n else 0) + (around if n + 1 < len(parts) else 0)
         if part.sort != "same" or len(part.text) <= keep + 20:
@@ -93,13 +93,13 @@ def shortened(parts: Sequence[Part], around: int = 60) -> list[Part]:
         head = part.text[:around] if n else ""
         tail = part.text[len(part.text) - around :] if n + 1 < len(parts) else ""
         cut = len(part.text) - len(head) - len(tail)
-        found += [Part("same", head)] if head else []
-        found.append(Part("left out", f"{cut:,}"))
-        found += [Part("same", tail)] if tail else []
+        found += [DiffPart("same", head)] if head else []
+        found.append(DiffPart("left out", f"{cut:,}"))
+        found += [DiffPart("same", tail)] if tail else []
     return found
 
 
-def changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[Change]:
+def changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[FieldChange]:
     """Compares two values, dicts key by key at any depth.
 
     >>> [change.path for change in changes({"a": {"b": 1}}, {"a": {"b": 2, "c": 3}})]
@@ -109,4 +109,4 @@ def changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[Cha
         for name in dict.fromkeys([*before, *after]):
             yield from changes(before.get(name, ABSENT), after.get(name, ABSENT), (*path, str(name)))
     elif type(before) is not type(after) or before != after:
-        yield Change(path, before, after)
+        yield FieldChange(path, before, after)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from concordant.desk.differences import Change, Part, changes, shortened, words
+from concordant.desk.differences import DiffPart, FieldChange, changes, shortened, words
 from concordant.desk.wording import place, told_path
 from concordant.escalation import DELETED, Contender, Escalation
 from concordant.values import ABSENT, alike, portable
@@ -17,10 +17,10 @@ from concordant.workspace import Credit, Document
 
 __all__ = [
     "Difference",
-    "Field",
+    "FieldLook",
     "InPlace",
-    "Side",
-    "Text",
+    "SideLook",
+    "TextLook",
     "differences",
     "fields",
     "in_place",
@@ -37,7 +37,7 @@ ITEMS = 300
 """How many parts of a field a page shows."""
 
 
-class Text(NamedTuple):
+class TextLook(NamedTuple):
     """A value as text, cut, and how many characters are left out."""
 
     shown: str
@@ -46,16 +46,16 @@ class Text(NamedTuple):
 
 
 @dataclass
-class Side:
+class SideLook:
     """One side of a question: the base (number 0), or a contender."""
 
     number: int
     agents: tuple[str, ...]
     at: datetime | None
     origin: str
-    text: Text
-    parts: Sequence[Part] = ()
-    changed: Sequence[Change] = ()
+    text: TextLook
+    parts: Sequence[DiffPart] = ()
+    changed: Sequence[FieldChange] = ()
     deletes: bool = False
 
 
@@ -66,7 +66,7 @@ class InPlace:
     before: str = ""
     shown: str = ""
     after: str = ""
-    fields: Sequence[tuple[str, Text, bool]] = ()
+    fields: Sequence[tuple[str, TextLook, bool]] = ()
 
 
 @dataclass
@@ -74,28 +74,28 @@ class Difference:
     """What became of one value between two versions."""
 
     path: str
-    parts: Sequence[Part]
+    parts: Sequence[DiffPart]
 
 
-class Piece(NamedTuple):
+class PieceLook(NamedTuple):
     """A part of a field: what it is, and who stands for it (an index into the document's agents)."""
 
-    text: Text
+    text: TextLook
     agents: tuple[str, ...]
     colour: int
     at: datetime
 
 
 @dataclass
-class Field:
+class FieldLook:
     """A field of a document, or a part with a path of its own; and what it shows ``now``, while that is asked."""
 
     path: str
     sort: str
-    pieces: Sequence[Piece]
+    pieces: Sequence[PieceLook]
     question: Escalation | None
     more: int = 0
-    now: Text | None = None
+    now: TextLook | None = None
 
 
 def visible(value: str) -> str:
@@ -111,16 +111,16 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def text(value: Any, most: int = MOST) -> Text:
+def text(value: Any, most: int = MOST) -> TextLook:
     """A value for a page."""
     if value is DELETED:
-        return Text("deleted", mark="none")
+        return TextLook("deleted", mark="none")
     if value is ABSENT:
-        return Text("nothing", mark="none")
+        return TextLook("nothing", mark="none")
     if value == "":
-        return Text("empty text", mark="none")
+        return TextLook("empty text", mark="none")
     found = value if isinstance(value, str) else _json(value)
-    return Text(visible(found[:most]), max(len(found) - most, 0), "" if isinstance(value, str) else "code")
+    return TextLook(visible(found[:most]), max(len(found) - most, 0), "" if isinstance(value, str) else "code")
 
 
 def _json(value: Any) -> str:
@@ -128,7 +128,7 @@ def _json(value: Any) -> str:
     return short if len(short) <= 80 else json.dumps(portable(value), ensure_ascii=False, indent=2)
 
 
-def sides(question: Escalation, most: int = MOST) -> tuple[Side, list[Side]]:
+def sides(question: Escalation, most: int = MOST) -> tuple[SideLook, list[SideLook]]:
     """The base of a question, and its contenders with what each changed.
 
     Args:
@@ -136,13 +136,15 @@ def sides(question: Escalation, most: int = MOST) -> tuple[Side, list[Side]]:
     """
     most = min(most, max(4 * most // max(len(question.contenders), 1), 500))
     base = question.base if question.has_base else ABSENT
-    first = Side(0, (), None, "", text(base, most))
+    first = SideLook(0, (), None, "", text(base, most))
     return first, [_side(number, base, one, most) for number, one in enumerate(question.contenders, 1)]
 
 
-def _side(number: int, base: Any, contender: Contender, most: int) -> Side:
+def _side(number: int, base: Any, contender: Contender, most: int) -> SideLook:
     value = contender.value
-    side = Side(number, contender.agents, contender.at, contender.origin, text(value, most), deletes=value is DELETED)
+    side = SideLook(
+        number, contender.agents, contender.at, contender.origin, text(value, most), deletes=value is DELETED
+    )
     if isinstance(base, str) and isinstance(value, str):
         parts = seen(words(base[:most], value[:most]))
         side.parts = parts if any(part.sort == "same" and part.text.strip() for part in parts) else ()
@@ -151,9 +153,9 @@ def _side(number: int, base: Any, contender: Contender, most: int) -> Side:
     return side
 
 
-def seen(parts: Iterable[Part]) -> list[Part]:
+def seen(parts: Iterable[DiffPart]) -> list[DiffPart]:
     """Parts with what is invisible in them written out."""
-    return [Part(part.sort, visible(part.text)) for part in parts]
+    return [DiffPart(part.sort, visible(part.text)) for part in parts]
 
 
 def in_place(question: Escalation, document: Document | None) -> InPlace | None:
@@ -171,7 +173,7 @@ def in_place(question: Escalation, document: Document | None) -> InPlace | None:
     ]
     here = question.path[0] if question.path else ""
     if question.path and here not in value:
-        rows.append((visible(here), Text("nothing yet", mark="none"), True))
+        rows.append((visible(here), TextLook("nothing yet", mark="none"), True))
     return InPlace(fields=rows[:ITEMS])
 
 
@@ -191,7 +193,7 @@ def _range(whole: str, question: Escalation) -> InPlace | None:
 
 def fields(
     document: Document, credits: Mapping[tuple[str, ...], Sequence[Credit]], agents: Mapping[str, int]
-) -> list[Field]:
+) -> list[FieldLook]:
     """The fields of a document with who stands for each part.
 
     Args:
@@ -199,7 +201,7 @@ def fields(
         agents: the colour of each.
     """
     open_: dict[tuple[Any, ...], Escalation] = {question.path: question for question in document.contested.values()}
-    found: list[Field] = []
+    found: list[FieldLook] = []
     for path, parts in credits.items():
         value = _at(document.value, path)
         question = open_.pop(path, None)
@@ -212,13 +214,13 @@ def fields(
         for credit in parts[:ITEMS]:
             shown = text(credit.value, max(room, 0))
             room -= len(shown.shown)
-            pieces.append(Piece(shown, credit.agents, agents[credit.agent], credit.at))
+            pieces.append(PieceLook(shown, credit.agents, agents[credit.agent], credit.at))
             if room <= 0:
                 break
         now = text(value, 200) if question is not None and question.reason != "text" else None
-        found.append(Field(visible(told_path(path)), sort, pieces, question, len(parts) - len(pieces), now))
+        found.append(FieldLook(visible(told_path(path)), sort, pieces, question, len(parts) - len(pieces), now))
     for path, question in open_.items():
-        found.append(Field(visible(told_path(path)), "parts", [], question))
+        found.append(FieldLook(visible(told_path(path)), "parts", [], question))
     return found
 
 
@@ -241,8 +243,8 @@ def differences(before: Any, after: Any) -> list[Difference]:
         if old is not ABSENT and new is not ABSENT:
             parts = shortened(words(*(one[:MOST] if isinstance(one, str) else text(one).shown for one in (old, new))))
         else:
-            parts = [Part("removed", text(old).shown)] if old is not ABSENT else []
-            parts += [Part("added", text(new).shown)] if new is not ABSENT else []
+            parts = [DiffPart("removed", text(old).shown)] if old is not ABSENT else []
+            parts += [DiffPart("added", text(new).shown)] if new is not ABSENT else []
         found.append(Difference(visible(told_path(change.path)), seen(parts)))
     return found
 

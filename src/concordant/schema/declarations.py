@@ -23,8 +23,8 @@ from concordant.merge.kinds import (
     Kind,
     List,
     Map,
+    Nested,
     Priority,
-    Record,
     Scalar,
     Set,
     Text,
@@ -266,7 +266,7 @@ def _undeclared(name: str, annotation: Any, faults: list[Fault], path: tuple[str
         fields = fields_of(record, faults, path[:-2], checked=checked)
         checked = checked or has_validators(record) or any(field.checked for field in fields.values())
         optional = record is not annotation
-        return Field(name, Record(optional=optional), "record", fields=fields, checked=checked)
+        return Field(name, Nested(optional=optional), "record", fields=fields, checked=checked)
     kinds = kinds_inside(annotation)
     if kinds:
         bare, _ = split_annotation(record)
@@ -427,7 +427,7 @@ def _value_field(
         if is_state_model(bare):
             fields = fields_of(bare, faults, path[:-2], key, checked)
             checked = checked or has_validators(bare) or any(field.checked for field in fields.values())
-            return Field("", Record(), "record", fields=fields, checked=checked)
+            return Field("", Nested(), "record", fields=fields, checked=checked)
         metadata = (*metadata, Scalar())
     constrained = any(not isinstance(item, Kind) for item in metadata)
     return _place("", bare, metadata, faults, path, checked or constrained)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from concordant.merge.kinds import Field, Map, Record
+from concordant.merge.kinds import Field, Map, Nested
 from concordant.values import ABSENT, encode
 
 __all__ = ["untouched_left_out"]
@@ -16,7 +16,7 @@ def untouched_left_out(field: Field, before: Any, after: Any) -> Any:
     So a default that a reader was shown, and left, is not written. Keys of maps and identities of records stay: one
     that is missing says that it was removed.
     """
-    if isinstance(field.kind, Record):
+    if isinstance(field.kind, Nested):
         if not isinstance(after, dict) or not isinstance(before, dict):
             return after
         found: dict[str, Any] = {}
@@ -26,7 +26,7 @@ def untouched_left_out(field: Field, before: Any, after: Any) -> Any:
                 found[name] = untouched_left_out(part, before.get(name, ABSENT), item)
         return found
     child = field.child
-    if child is None or not isinstance(child.kind, Record) or before is ABSENT:
+    if child is None or not isinstance(child.kind, Nested) or before is ABSENT:
         return after
     if isinstance(field.kind, Map):
         return {key: untouched_left_out(child, before.get(key, ABSENT), item) for key, item in after.items()}

@@ -29,7 +29,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault, InvalidWriteError
-from concordant.merge.kinds import Field, Kind, Map, Record
+from concordant.merge.kinds import Field, Kind, Map, Nested
 from concordant.schema.annotations import adapter_of, members_of, split_annotation, type_name, without_none
 from concordant.schema.equality import are_equal, in_order, is_uuid
 from concordant.schema.keys import is_key_type
@@ -271,7 +271,7 @@ def _below(
     metadata: Any = (),
 ) -> Iterator[_Place]:
     bare, _ = split_annotation(annotation)
-    if isinstance(field.kind, Record):
+    if isinstance(field.kind, Nested):
         yield from _places(without_none(bare), field, path, wrap, value)
         return
     if doubtful or (field.child is None and not is_faithful(annotation)):

@@ -20,7 +20,7 @@ from pydantic import (
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from concordant.errors import Fault
-from concordant.merge.kinds import Counter, Field, Kind, List, Map, Record, Set
+from concordant.merge.kinds import Counter, Field, Kind, List, Map, Nested, Set
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.models import fields_in, is_instance, metadata_of, said_by, validators_of
 from concordant.values import ABSENT, check_text
@@ -63,7 +63,7 @@ def unwrapped(value: Any, field: Field, *, everything: bool, before: Any = None,
             those fields count that were set.
         validated: whether the value comes from an instance, and so is what validation has made.
     """
-    if isinstance(field.kind, Record):
+    if isinstance(field.kind, Nested):
         if is_instance(value):
             value, validated = said_by(value, everything=everything and before is not ABSENT), True
         if not isinstance(value, dict):
@@ -152,7 +152,7 @@ def are_distinct(elements: Sequence[Any]) -> bool:
 
 def has_records(field: Field) -> bool:
     """Whether there are state models below a field."""
-    if isinstance(field.kind, Record):
+    if isinstance(field.kind, Nested):
         return True
     return field.child is not None and has_records(field.child)
 
@@ -168,7 +168,7 @@ def contribution(annotation: Any, field: Field, metadata: Sequence[Any] = (), *,
     checks = [item for item in metadata if not isinstance(item, Kind)]
     if kind.is_leaf:
         return _of_scalar(annotation, checks, left=left)
-    if isinstance(kind, Record):
+    if isinstance(kind, Nested):
         bare = without_none(annotation)
         inner = incoming_type(bare, field.fields, left=left)
         return inner if bare is annotation else inner | None
@@ -267,7 +267,7 @@ def _park_at(location: tuple[Any, ...], fields: Mapping[str, Field]) -> tuple[st
     field = fields[name]
     path = [name]
     while rest and isinstance(rest[0], str) and rest[0] != "[key]":
-        if isinstance(field.kind, Record) and rest[0] in field.fields:
+        if isinstance(field.kind, Nested) and rest[0] in field.fields:
             field = field.fields[rest[0]]
         elif isinstance(field.kind, Map) and field.child is not None:
             field = field.child

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
-from concordant.merge.kinds import OPEN, OPEN_TREE, Counter, Field, Map, OpenRecord, Record, Set
+from concordant.merge.kinds import OPEN, OPEN_TREE, Counter, Field, Map, Nested, OpenRecord, Set
 from concordant.merge.kinds.base import default_says_something
 from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
 from concordant.schema.declarations import fields_of
@@ -426,7 +426,7 @@ _STEADY = (None, list, dict, set, frozenset, tuple, str, int, float)
 def _records_in(info: FieldInfo, field: Field) -> list[tuple[Any, Field]]:
     """The model of a field's records, if it holds any."""
     below = field.child if field.child is not None else field
-    if not isinstance(below.kind, Record):
+    if not isinstance(below.kind, Nested):
         return []
     return [(member, below) for member in members_of(info.annotation) if is_model(member)]
 
@@ -509,7 +509,7 @@ def _compile(schema: Schema) -> Compiled:
     if faults:
         raise SchemaError(model.__name__, faults)
     checked = any(field.checked and _constrains_merge(field, model) for field in fields.values())
-    root = Field(model.__name__, Record(), "record", fields=fields, checked=checked)
+    root = Field(model.__name__, Nested(), "record", fields=fields, checked=checked)
     faults = note_former_names(root, schema.renamed)
     if faults:
         raise SchemaError(model.__name__, faults)
@@ -560,7 +560,7 @@ def _part_filler(info: FieldInfo, field: Field) -> Callable[[Any], Any] | None:
     """The same for a field."""
     default = None if info.default is PydanticUndefined else info.default
     factory: Any = info.default_factory
-    if isinstance(field.kind, Record) and factory is not None:
+    if isinstance(field.kind, Nested) and factory is not None:
         try:
             default = factory()
         except Exception:
@@ -570,7 +570,7 @@ def _part_filler(info: FieldInfo, field: Field) -> Callable[[Any], Any] | None:
 
 def _child_filler(annotation: Any, field: Field, default: Any = None) -> Callable[[Any], Any] | None:
     bare, _ = split_annotation(annotation)
-    if isinstance(field.kind, Record):
+    if isinstance(field.kind, Nested):
         return _filler(without_none(bare), field.fields, default)
     if field.kind.is_leaf and field.keys is not None:
         return field.keys.as_values_if_keys  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, PlainValidator, Type
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from concordant.merge.kinds import Field, Map, Record
+from concordant.merge.kinds import Field, Map, Nested
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.equality import LENIENT
 from concordant.schema.incoming import contribution, incoming_type, unwrapped
@@ -100,7 +100,7 @@ def _part_spelling(model: Any, name: str, field: Field) -> Spell | None:
     first = [item for item in validators if isinstance(item, _BEFORE)]
     inner = _inner_spelling(info.annotation, field, default)
     if inner is None:
-        if not first or (field.child is None and not isinstance(field.kind, Record)):  # its own type sees to it
+        if not first or (field.child is None and not isinstance(field.kind, Nested)):  # its own type sees to it
             return None
         inner = _as_it_is
 
@@ -130,7 +130,7 @@ def _as_it_is(value: Any) -> Any:
 def _inner_spelling(annotation: Any, field: Field, default: Any = None) -> Spell | None:
     """The same for a type without the validators around it."""
     bare, _ = split_annotation(annotation)
-    if isinstance(field.kind, Record):
+    if isinstance(field.kind, Nested):
         return spelling_of(without_none(bare), field, default)
     if field.kind.is_leaf and field.keys is not None:
         return field.keys.as_values_if_keys  # type: ignore[no-any-return]

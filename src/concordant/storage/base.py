@@ -242,21 +242,21 @@ class Deferred:
     Attributes:
         schema: by which it is applied.
         mode: how.
-        mark: what its writer has read; ``None``: nothing.
+        snapshot: what its writer has read; ``None``: nothing.
         replaces_all: whether what it leaves out goes away.
         own: of which origin's own earlier writes it is a change.
         ttl: for how many seconds the document is to live from now on.
         changes: what it changed, once it was applied.
     """
 
-    __slots__ = ("changes", "mark", "mode", "own", "replaces_all", "schema", "ttl")
+    __slots__ = ("changes", "mode", "own", "replaces_all", "schema", "snapshot", "ttl")
 
     def __init__(
-        self, schema: Compiled, mode: Any, mark: Any, replaces_all: bool, own: str | None, ttl: float | None
+        self, schema: Compiled, mode: Any, snapshot: Any, replaces_all: bool, own: str | None, ttl: float | None
     ) -> None:
         self.schema = schema
         self.mode = mode
-        self.mark = mark
+        self.snapshot = snapshot
         self.replaces_all = replaces_all
         self.own = own
         self.ttl = ttl

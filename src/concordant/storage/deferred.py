@@ -153,8 +153,8 @@ def settled(record: LazyRecord) -> Record:
     for row in map(row_of, waiting.rows):
         stamp, put_off, given = row.stamp(waiting.replica), row.changes, decode(row.body or b"{}")
         if isinstance(put_off, Deferred):
-            mark = put_off.mark
-            base, leave = (mark.values(), mark.leave) if mark is not None else (None, frozenset[str]())
+            snapshot = put_off.snapshot
+            base, leave = (snapshot.values(), snapshot.leave) if snapshot is not None else (None, frozenset[str]())
             more = (seen_everything, base, leave, put_off.replaces_all)
             write = Write(stamp, put_off.mode, given, *more, own=put_off.own)
         else:
@@ -197,11 +197,11 @@ def _foreseen(record: LazyRecord) -> View | None:
 
 def _after(write: Any, body: bytes, written: bytes) -> bytes | None:
     """The value after a write; ``None`` if it was made from another value, or merges in another way."""
-    mark = write.mark
-    if mark is None or mark.leave:
+    snapshot = write.snapshot
+    if snapshot is None or snapshot.leave:
         return None
     shown = decode(body)
-    base = shown if mark.base is body else mark.values()
+    base = shown if snapshot.base is body else snapshot.values()
     if base is None:
         return None
     given = decode(written)

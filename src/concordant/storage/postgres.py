@@ -19,7 +19,7 @@ from concordant.storage.base import Listener
 from concordant.storage.clocks import SharedClock
 from concordant.storage.conditions import Condition, for_postgres
 from concordant.storage.opening import PostgresOptions
-from concordant.storage.sql.database import Columns, Query, Writing
+from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.storage import SqlStorage
 from concordant.storage.sql.tables import POSTGRES, VERSION, checked, migrate
 from concordant.storage.urls import scrubbed, without_password
@@ -402,7 +402,7 @@ class PostgresDatabase:
     def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
         return for_postgres(conditions, column)
 
-    def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
+    def write(self, work: Callable[[SqlTransaction], T], ahead: Query | None = None) -> T:
         def run(connection: psycopg.Connection[Any]) -> T:
             tx = PostgresWriting(connection)
             committing: _Unknown | None = None

@@ -19,7 +19,7 @@ from concordant.storage.base import Listener
 from concordant.storage.conditions import Condition, for_sqlite
 from concordant.storage.forking import Gate
 from concordant.storage.opening import SqliteOptions
-from concordant.storage.sql.database import Columns, Query, Writing
+from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.storage import SqlStorage
 from concordant.storage.sql.tables import SQLITE, VERSION, checked, migrate
 from concordant.storage.urls import without_password
@@ -227,7 +227,7 @@ class SqliteDatabase:
     def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
         return for_sqlite(conditions, column)
 
-    def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
+    def write(self, work: Callable[[SqlTransaction], T], ahead: Query | None = None) -> T:
         if self._way:
             raise StorageError(self.place, "the file can only be read", _MENDS[sqlite3.SQLITE_READONLY])
         if not self._lock.acquire(timeout=self._options.lock_timeout):

@@ -11,7 +11,7 @@ from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
 from concordant.merge.kinds import Field
 from concordant.tooling import wording
 from concordant.tooling.elements import SetPart
-from concordant.tooling.forms import Form
+from concordant.tooling.forms import ArgumentForm
 from concordant.tooling.handles import find
 from concordant.tooling.parts import Remarks, shown
 from concordant.tooling.quoting import is_short, quoted
@@ -19,7 +19,7 @@ from concordant.tooling.wording import ToolNames
 from concordant.workspace import Document, Escalation, Workspace
 from concordant.workspace.amending import Amended, Changes
 
-__all__ = ["Answer", "Call", "Subject", "list_conflicts", "read", "resolve", "update"]
+__all__ = ["Answer", "Subject", "ToolCall", "list_conflicts", "read", "resolve", "update"]
 
 
 class Answer(NamedTuple):
@@ -49,14 +49,14 @@ class Subject:
     key: str | None
     names: ToolNames
     root: Field
-    form: Form
+    form: ArgumentForm
 
     def title(self, key: str) -> str:
         """A document in a sentence."""
         return f"{self.what} {quoted(key)}"
 
 
-class Call(NamedTuple):
+class ToolCall(NamedTuple):
     """One call: where it works, and on which document."""
 
     workspace: Workspace
@@ -79,7 +79,7 @@ class Call(NamedTuple):
         return [e for e in found if e.namespace == self.namespace and self.key in (None, e.key)]
 
 
-def read(subject: Subject, call: Call, given: Any) -> Answer:
+def read(subject: Subject, call: ToolCall, given: Any) -> Answer:
     """Shows a document, or the keys of all."""
     workspace, namespace, key = call.workspace, call.namespace, call.key
     if key is None:
@@ -95,7 +95,7 @@ def read(subject: Subject, call: Call, given: Any) -> Answer:
     return Answer("\n".join(lines))
 
 
-def update(subject: Subject, call: Call, given: Any) -> Answer:
+def update(subject: Subject, call: ToolCall, given: Any) -> Answer:
     """Changes a document, and tells what came of it."""
     workspace, namespace, key = call.workspace, call.namespace, call.key
     assert key is not None
@@ -132,7 +132,7 @@ def _shown_whole(amended: Amended, contested: Iterable[Escalation]) -> Iterable[
     return (name for name in amended.fields if name not in cut)
 
 
-def list_conflicts(subject: Subject, call: Call, given: Any) -> Answer:
+def list_conflicts(subject: Subject, call: ToolCall, given: Any) -> Answer:
     """Lists what is in conflict."""
     at = call.workspace.moment().n
     escalations = call.escalations("open")
@@ -143,7 +143,7 @@ def list_conflicts(subject: Subject, call: Call, given: Any) -> Answer:
     return Answer("\n".join(lines) or "Nothing is in conflict.")
 
 
-def resolve(subject: Subject, call: Call, given: Any) -> Answer:
+def resolve(subject: Subject, call: ToolCall, given: Any) -> Answer:
     """Settles a conflict, if its sides are those that were shown with its id."""
     escalation, exact = find(given.id, call.escalations("open"))
     if escalation is None:
@@ -177,13 +177,13 @@ def _is_scalar(subject: Subject, path: tuple[str, ...]) -> bool:
 
 
 def _in_conflict(
-    subject: Subject, call: Call, escalations: Iterable[Escalation], *, with_key: bool = False
+    subject: Subject, call: ToolCall, escalations: Iterable[Escalation], *, with_key: bool = False
 ) -> list[str]:
     lines = wording.conflicts(escalations, subject.names, subject.what, call.is_mine, with_key=with_key)
     return ["In conflict:", *lines] if lines else []
 
 
-def _standing(form: Form, given: Any, amended: Amended, document: Document | None) -> list[str]:
+def _standing(form: ArgumentForm, given: Any, amended: Amended, document: Document | None) -> list[str]:
     """What was to be removed from sets and stands all the same."""
     value = document.value if document is not None else {}
     sets = [part for part in form.parts if isinstance(part, SetPart) and part.name in amended.fields]
@@ -194,7 +194,7 @@ def _standing(form: Form, given: Any, amended: Amended, document: Document | Non
     ]
 
 
-def _decide(call: Call, given: Any, escalation: Escalation) -> None:
+def _decide(call: ToolCall, given: Any, escalation: Escalation) -> None:
     workspace, by = call.workspace, call.workspace.amending.agent()
     if given.dismiss:
         workspace.dismiss(escalation, by=by)
@@ -210,7 +210,7 @@ def _decide(call: Call, given: Any, escalation: Escalation) -> None:
             workspace.resolve(escalation, value, by=by)
 
 
-def _stale(subject: Subject, call: Call, current: Escalation | None) -> Answer:
+def _stale(subject: Subject, call: ToolCall, current: Escalation | None) -> Answer:
     """The answer to a decision on other sides than there are now."""
     if current is None or current.state not in ("open", "claimed"):
         return Answer(wording.settled(current, subject.what), failed=True)

@@ -8,14 +8,14 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field as Argument, TypeAdapter, create_model
 
-from concordant.tooling.parts import SETTINGS, Difference, Part, Remarks, list_of, shown
+from concordant.tooling.parts import SETTINGS, ArgumentPart, Difference, Remarks, list_of, shown
 from concordant.tooling.portable import Portable
 from concordant.values import JSON, encode
 
 __all__ = ["ListPart", "SetPart"]
 
 
-class _Elements(Part):
+class _Elements(ArgumentPart):
     """What a set and a list have in common."""
 
     shrinks = True

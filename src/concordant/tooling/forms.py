@@ -17,16 +17,16 @@ from pydantic import (
 )
 from pydantic_core import to_jsonable_python
 
-from concordant.merge.kinds import Counter, Field, KeyedSet, Kind, List, Map, Record, Scalar, Set, Text, Tree
+from concordant.merge.kinds import Counter, Field, KeyedSet, Kind, List, Map, Nested, Scalar, Set, Text, Tree
 from concordant.schema.annotations import without_none
 from concordant.schema.models import fields_in
 from concordant.tooling.elements import ListPart, SetPart
 from concordant.tooling.parts import (
     SETTINGS,
+    ArgumentPart,
     CounterPart,
     Difference,
     Names,
-    Part,
     Remarks,
     RequiredPart,
     ScalarPart,
@@ -37,10 +37,10 @@ from concordant.tooling.parts import (
 from concordant.tooling.portable import Portable
 from concordant.values import ABSENT
 
-__all__ = ["Form"]
+__all__ = ["ArgumentForm"]
 
 
-class Form:
+class ArgumentForm:
     """What may be said about a record, and what that does to it.
 
     Args:
@@ -67,7 +67,7 @@ class Form:
     ) -> None:
         taken = Names(reserved)
         gives = {name: taken.free(name) for name in field.fields}
-        self.parts: list[Part] = []
+        self.parts: list[ArgumentPart] = []
         for name, inner in field.fields.items():
             info = fields_in(model)[name]
             make = RequiredPart if name == by else part_class(inner.kind)
@@ -118,14 +118,14 @@ def _as_entries(value: Any) -> Any:
     return value
 
 
-class RecordPart(Part):
+class RecordPart(ArgumentPart):
     """A nested record: changes of its fields."""
 
     adds = "Changes of its parts; parts that you leave out stay as they are."
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.form = Form(without_none(self.annotation), self.field, self.title)
+        self.form = ArgumentForm(without_none(self.annotation), self.field, self.title)
 
     def value(self) -> Any:
         return self.form.arguments
@@ -141,7 +141,7 @@ class RecordPart(Part):
         return None if value is None else self.form.difference(value, seen, (*path, self.name), remarks)
 
 
-class RecordsPart(Part):
+class RecordsPart(ArgumentPart):
     """Records in a set, each told by one of its fields."""
 
     shrinks = True
@@ -151,7 +151,7 @@ class RecordsPart(Part):
         self.by: str = self.kind.by
         element, _ = taken_apart(get_args(self.annotation)[0])
         assert self.field.child is not None
-        self.form = Form(element, self.field.child, self.title, by=self.by)
+        self.form = ArgumentForm(element, self.field.child, self.title, by=self.by)
 
     def value(self) -> Any:
         return list_of(self.form.arguments)
@@ -196,7 +196,7 @@ class RecordsPart(Part):
         return (before, after) if before else None
 
 
-class MapPart(Part):
+class MapPart(ArgumentPart):
     """A map: entries to set or change, keys to remove. Its argument is a list of entries, because not every provider
     takes an object with arbitrary keys; an object is understood as well."""
 
@@ -253,7 +253,7 @@ class MapPart(Part):
         return (before, after) if before else None
 
 
-class TreePart(Part):
+class TreePart(ArgumentPart):
     """Free JSON: values to set at their paths, paths to remove."""
 
     adds = "Values to set, each at its path of keys from the top down; all else stays as it is."
@@ -335,12 +335,12 @@ def declared(metadata: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(item for item in metadata if not isinstance(item, (Kind, *functions)))
 
 
-def part_class(kind: Kind) -> type[Part]:
+def part_class(kind: Kind) -> type[ArgumentPart]:
     """The part for a kind."""
     return _PARTS.get(kind.name, ScalarPart)
 
 
-_PARTS: dict[str, type[Part]] = {
+_PARTS: dict[str, type[ArgumentPart]] = {
     Scalar.name: ScalarPart,
     Set.name: SetPart,
     KeyedSet.name: RecordsPart,
@@ -348,6 +348,6 @@ _PARTS: dict[str, type[Part]] = {
     List.name: ListPart,
     Text.name: TextPart,
     Map.name: MapPart,
-    Record.name: RecordPart,
+    Nested.name: RecordPart,
     Tree.name: TreePart,
 }

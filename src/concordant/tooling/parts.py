@@ -19,10 +19,10 @@ from concordant.values import ABSENT
 
 __all__ = [
     "SETTINGS",
+    "ArgumentPart",
     "CounterPart",
     "Difference",
     "Names",
-    "Part",
     "Remarks",
     "RequiredPart",
     "ScalarPart",
@@ -82,7 +82,7 @@ def optional(annotation: Any, description: str) -> tuple[Any, Any]:
     return annotation | None, Argument(default_factory=_nothing, description=description)
 
 
-class Part:
+class ArgumentPart:
     """One field of a record, or the values of a map, as arguments.
 
     Attributes:
@@ -181,7 +181,7 @@ class Part:
         return getattr(given, argument, None) or [] if argument is not None else []
 
 
-class ScalarPart(Part):
+class ScalarPart(ArgumentPart):
     """A scalar: the new value."""
 
     adds = "The new value."
@@ -204,7 +204,7 @@ class RequiredPart(ScalarPart):
         return getattr(given, self.gives)
 
 
-class CounterPart(Part):
+class CounterPart(ArgumentPart):
     """A counter: the amount."""
 
     adds = "The amount to add to the number (negative to subtract), not the new total."
@@ -222,7 +222,7 @@ class Passage(BaseModel):
     replace: str = Argument(description="What to put in their place; empty to remove them.")
 
 
-class TextPart(Part):
+class TextPart(ArgumentPart):
     """A text: what to append, passages to change."""
 
     edits = True

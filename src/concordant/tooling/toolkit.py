@@ -14,8 +14,8 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, SchemaError
 from concordant.schema import compile_schema
 from concordant.tooling import answers, wording
-from concordant.tooling.answers import Answer, Call, Subject
-from concordant.tooling.forms import Form
+from concordant.tooling.answers import Answer, Subject, ToolCall
+from concordant.tooling.forms import ArgumentForm
 from concordant.tooling.parts import SETTINGS, Names, optional
 from concordant.tooling.wording import ToolNames
 from concordant.workspace import Workspace
@@ -36,7 +36,7 @@ class Tool:
     description: str
     arguments: type[BaseModel]
     toolkit: Toolkit
-    act: Callable[[Subject, Call, Any], Answer]
+    act: Callable[[Subject, ToolCall, Any], Answer]
 
     def answer(self, workspace: Workspace, namespace: tuple[str, ...], arguments: Mapping[str, Any]) -> Answer:
         """Does what the arguments say, in the scope in force.
@@ -58,7 +58,7 @@ class Tool:
             return self.mend(error)
         key = kit.subject.key if kit.subject.key is not None else getattr(given, kit.key_argument, None)
         try:
-            return self.act(kit.subject, Call(workspace, namespace, key), given)
+            return self.act(kit.subject, ToolCall(workspace, namespace, key), given)
         except InvalidWriteError as error:
             return Answer(wording.refused(error.faults), failed=True)
 
@@ -103,7 +103,7 @@ class Toolkit:
         which = {self.key_argument: (str, Argument(description=f"Which {what}: its key."))} if key is None else {}
         reserved = [*reserved, *which]
         self.subject = Subject(
-            what, key, names, root, Form(model, root, f"{model.__name__}Update", reserved=reserved, extra=which)
+            what, key, names, root, ArgumentForm(model, root, f"{model.__name__}Update", reserved=reserved, extra=which)
         )
         self._tools = tuple(self._made())
         self._check_schemas()

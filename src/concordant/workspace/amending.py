@@ -25,14 +25,14 @@ from concordant.storage import State
 from concordant.values import ABSENT, canonical, encode
 from concordant.workspace.core import Core
 from concordant.workspace.document import Document
+from concordant.workspace.evidence import Evidence, evidence_of, is_mine
 from concordant.workspace.executions import Retries
-from concordant.workspace.grounds import Grounds, grounds_of, is_mine
 from concordant.workspace.reading import Reading
-from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.scope import ReadSnapshot, Scope
 from concordant.workspace.scoping import ANONYMOUS
-from concordant.workspace.sight import seen_by
 from concordant.workspace.states import expanded, tree_of, value_of
 from concordant.workspace.transaction import Pending
+from concordant.workspace.visibility import seen_by
 from concordant.workspace.writing import Writing, seconds_to_live, stored_settings
 
 __all__ = ["Amended", "Amending", "Changes", "Company", "Part"]
@@ -107,7 +107,7 @@ class Amending:
         Args:
             plan: given the document's values as far as the scope has seen them, returns what to do; what it raises ends
                 the call before anything is written.
-            rewrites: whether what it returns says what all of the document is to be (``grounds_of``).
+            rewrites: whether what it returns says what all of the document is to be (``evidence_of``).
 
         Raises:
             InvalidWriteError: a value does not fit the model, whatever the namespace's ``on_invalid`` is; nothing was
@@ -119,25 +119,25 @@ class Amending:
         if not schema.declared:
             fault = Fault((), "its namespace has no model", "Declare one: a tool changes fields, each by its kind")
             raise InvalidWriteError(namespace, key, [fault])
-        if scope.sight is not None:
+        if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
-        grounds = grounds_of(self.scoping, scope, document, schema.root.fields, rewrites=rewrites)
-        n, seen = self.as_seen_by(grounds, schema, namespace, key)
+        evidence = evidence_of(self.scoping, scope, document, schema.root.fields, rewrites=rewrites)
+        n, seen = self.as_seen_by(evidence, schema, namespace, key)
         changes = plan(seen)
         writes: list[Pending] = []
         if changes.before != changes.after:
-            fixed = {ground: ground.up_to(n) for ground in grounds.values()}
-            edited = {name: fixed[ground] for name, ground in grounds.items()}
+            fixed = {basis: basis.up_to(n) for basis in evidence.values()}
+            edited = {name: fixed[basis] for name, basis in evidence.items()}
             writes.append(self._pending(edited, changes.before, namespace, key, "edit", changes.after))
         if changes.contribution:
-            writes.append(self._pending(grounds, None, namespace, key, "write", changes.contribution))
+            writes.append(self._pending(evidence, None, namespace, key, "write", changes.contribution))
         if writes:
             self.writing.commit_together(writes)
             scope.written[document] = True
         fields = tuple(dict.fromkeys([*changes.after, *changes.contribution]))
         with self.storage.reading():
             at, state = self.storage.peek(namespace, key)
-            company = self._company({name: grounds[name] for name in fields}, schema, state)
+            company = self._company({name: evidence[name] for name in fields}, schema, state)
             return Amended(fields, company, self.reading.document_of(namespace, key, state, schema), at)
 
     def withdraw(self, places: Sequence[tuple[tuple[str, ...], str]]) -> None:
@@ -146,11 +146,11 @@ class Amending:
         for document in places:
             scope = self.scoping.current() or self.scoping.alone(document)
             schema = self.registry.writable(*document)
-            if scope.sight is not None:
+            if scope.seen_tokens is not None:
                 self.reading.recall(scope, *document)
-            [ground] = grounds_of(self.scoping, scope, document, [""], rewrites=True).values()
-            mark = Mark(ground.at, None) if ground.at >= 0 else None
-            writes.append(Pending(schema, self.storage, *document, ground.scope, mark, "delete"))
+            [basis] = evidence_of(self.scoping, scope, document, [""], rewrites=True).values()
+            snapshot = ReadSnapshot(basis.at, None) if basis.at >= 0 else None
+            writes.append(Pending(schema, self.storage, *document, basis.scope, snapshot, "delete"))
             writes[-1].existed = True
         self.writing.commit_together(writes)
         for write in writes:
@@ -185,14 +185,14 @@ class Amending:
         given = {name: value[name] for name in told}
         rest = {name: one for name, one in value.items() if name not in given}
         base = {name: known for name, known in (read.values() or {}).items() if name not in given}
-        mark = read._replace(base=base, leave=read.leave | frozenset(told))
-        write = Pending(schema, self.storage, namespace, key, scope, mark, "put")
+        snapshot = read._replace(base=base, leave=read.leave | frozenset(told))
+        write = Pending(schema, self.storage, namespace, key, scope, snapshot, "put")
         write.body, write.parked = schema.incoming(namespace, key, rest)
         write.replaces_all = not schema.declared
         write.settings = stored_settings(namespace, key, settings) if settings is not None else {}
         write.ttl = seconds_to_live(namespace, key, ttl)
         self.writing.commit_together([write, *self._edits(scope, schema, namespace, key, given)])
-        self.writing.mark_put(scope, (namespace, key), schema, body, read)
+        self.writing.note_put(scope, (namespace, key), schema, body, read)
 
     def show(
         self,
@@ -213,22 +213,22 @@ class Amending:
             if found is not None:
                 part_of(found)
             return found
-        found, mark = self.reading.read_as(scope, namespace, key)
+        found, snapshot = self.reading.read_as(scope, namespace, key)
         audience = self.scoping.audience()
         part = part_of(found) if found is not None else None
         if found is not None and part is not None and audience is not None:
-            whole = audience.showings.completes(document, found.version, *part)
-            if not whole and (not part.lines or audience.showings.of(document)):
+            whole = audience.tool_reads.completes(document, found.version, *part)
+            if not whole and (not part.lines or audience.tool_reads.of(document)):
                 return found
-        self.scoping.note_shown(document, scope, mark.at, value=mark.base)
+        self.scoping.note_shown(document, scope, snapshot.at, value=snapshot.base)
         return found
 
     def note_read(self, namespace: tuple[str, ...], key: str) -> None:
         """Notes that the call under way shows its agent what it has read of a document last."""
         scope = self.scoping.current()
-        mark = scope.mark((namespace, key)) if scope is not None else None
-        if scope is not None and mark is not None and mark.at >= 0:
-            self.scoping.note_shown((namespace, key), scope, mark.at, value=mark.base)
+        snapshot = scope.snapshot((namespace, key)) if scope is not None else None
+        if scope is not None and snapshot is not None and snapshot.at >= 0:
+            self.scoping.note_shown((namespace, key), scope, snapshot.at, value=snapshot.base)
 
     def note_shown(self, namespace: tuple[str, ...], key: str, at: int, fields: frozenset[str]) -> None:
         """Notes that the call under way shows all there is in fields of a document, up to a commit."""
@@ -246,27 +246,27 @@ class Amending:
         """The scope in force; without one, that of nobody in particular."""
         return self.scoping.current() or Scope(ANONYMOUS, "", None)
 
-    def _read_for_it(self, scope: Scope | None, namespace: tuple[str, ...], key: str) -> Mark | None:
+    def _read_for_it(self, scope: Scope | None, namespace: tuple[str, ...], key: str) -> ReadSnapshot | None:
         """What the call has read of the document and not put yet, which is then no sight of its agent."""
         audience, document = self.scoping.audience(), (namespace, key)
-        if scope is None or scope.sight is not None or audience is None:
+        if scope is None or scope.seen_tokens is not None or audience is None:
             return None
-        read = scope.mark(document)
+        read = scope.snapshot(document)
         if read is None or read.at < 0:
             return None
-        audience.showings.withdraw(document, scope.origin, audience.run.call)
+        audience.tool_reads.withdraw(document, scope.origin, audience.run.call)
         return read if not read.put else None
 
     def _edits(
         self, scope: Scope, schema: Compiled, namespace: tuple[str, ...], key: str, given: Mapping[str, Any]
     ) -> Iterator[Pending]:
         """What a call makes of fields, as changes of what it was decided by."""
-        grounds = grounds_of(self.scoping, scope, (namespace, key), given, unread=True)
-        _, seen = self.as_seen_by(grounds, schema, namespace, key)
-        for ground in dict.fromkeys(grounds.values()):
-            mine = {name: value for name, value in given.items() if grounds[name] is ground}
+        evidence = evidence_of(self.scoping, scope, (namespace, key), given, unread=True)
+        _, seen = self.as_seen_by(evidence, schema, namespace, key)
+        for basis in dict.fromkeys(evidence.values()):
+            mine = {name: value for name, value in given.items() if evidence[name] is basis}
             before = {name: seen[name] for name in mine if name in seen}
-            write = Pending(schema, self.storage, namespace, key, ground.scope, Mark(ground.at, before), "edit")
+            write = Pending(schema, self.storage, namespace, key, basis.scope, ReadSnapshot(basis.at, before), "edit")
             write.body, write.parked = schema.incoming(namespace, key, mine)
             write.act = "put"
             yield write
@@ -282,29 +282,29 @@ class Amending:
 
     def _pending(
         self,
-        grounds: Mapping[str, Grounds],
+        evidence: Mapping[str, Evidence],
         before: Mapping[str, Any] | None,
         namespace: tuple[str, ...],
         key: str,
         mode: str,
         values: Mapping[str, Any],
     ) -> Pending:
-        """One write of several fields, each judged by its own grounds."""
+        """One write of several fields, each judged by its own evidence."""
         schema = self.registry.find(namespace)
-        concerned = {name: grounds[name] for name in dict.fromkeys([*(before or ()), *values]) if name in grounds}
-        main = min(concerned.values(), key=lambda ground: ground.at)
-        mark = Mark(main.at, dict(before) if before is not None else None)
+        concerned = {name: evidence[name] for name in dict.fromkeys([*(before or ()), *values]) if name in evidence}
+        main = min(concerned.values(), key=lambda basis: basis.at)
+        snapshot = ReadSnapshot(main.at, dict(before) if before is not None else None)
         pending = Pending(
             schema,
             self.storage,
             namespace,
             key,
             main.scope,
-            mark if before is not None or main.at >= 0 else None,
+            snapshot if before is not None or main.at >= 0 else None,
             mode,
         )
         pending.apart = {
-            name: (ground.scope, Mark(ground.at, None)) for name, ground in concerned.items() if ground is not main
+            name: (basis.scope, ReadSnapshot(basis.at, None)) for name, basis in concerned.items() if basis is not main
         }
         if schema.model is not None:  # refused at once: whoever calls can mend a value, so it is not parked for others
             compile_schema(Schema(schema.model, on_invalid="raise")).incoming(namespace, key, values)
@@ -312,47 +312,47 @@ class Amending:
         return pending
 
     def as_seen_by(
-        self, grounds: Mapping[str, Grounds], schema: Compiled, namespace: tuple[str, ...], key: str
+        self, evidence: Mapping[str, Evidence], schema: Compiled, namespace: tuple[str, ...], key: str
     ) -> tuple[int, dict[str, Any]]:
         """The number of the last commit, and the document's values, each as far as the scope has seen it; a task does
         not see its own earlier execution."""
         values: dict[str, Any] = {}
         with self.storage.reading():
             n, state = self.storage.peek(namespace, key)
-            if state is None or not grounds:
+            if state is None or not evidence:
                 return n, values
-            state, _ = self.retries.as_read_by(next(iter(grounds.values())).scope, (namespace, key), state, schema)
+            state, _ = self.retries.as_read_by(next(iter(evidence.values())).scope, (namespace, key), state, schema)
             record = expanded(state, schema, self.storage.replica)
             tree = tree_of(record, schema)
-            for ground in dict.fromkeys(grounds.values()):
-                known = as_seen(tree, self._seen(ground, record))
+            for basis in dict.fromkeys(evidence.values()):
+                known = as_seen(tree, self._seen(basis, record))
                 value = value_of(known, record, schema)
-                found = _with_replaced(schema, ground.values(), {} if value is ABSENT else value)
-                values.update((name, one) for name, one in found.items() if grounds.get(name) is ground)
+                found = _with_replaced(schema, basis.values(), {} if value is ABSENT else value)
+                values.update((name, one) for name, one in found.items() if evidence.get(name) is basis)
         return n, values
 
-    def _company(self, grounds: Mapping[str, Grounds], schema: Compiled, state: State | None) -> dict[str, Company]:
+    def _company(self, evidence: Mapping[str, Evidence], schema: Compiled, state: State | None) -> dict[str, Company]:
         """What others have written to fields, as far as it stands and the scope has not seen it."""
         found: dict[str, Company] = {}
         if state is None:
             return found
         record = expanded(state, schema, self.storage.replica)
         tree = tree_of(record, schema)
-        for name, ground in grounds.items():
+        for name, basis in evidence.items():
             field = schema.root.fields[name]
             cell = leaf_at(tree, (field.slot,))
-            unseen = self._unseen(ground, record)
+            unseen = self._unseen(basis, record)
             agents = _agents(cell, unseen)
             if agents:
                 found[name] = Company(agents, reading(field, cell, Look("update", unseen)))
         return found
 
-    def _unseen(self, ground: Grounds, record: Record) -> SeenBy:
-        seen, scope = self._seen(ground, record), ground.scope
+    def _unseen(self, basis: Evidence, record: Record) -> SeenBy:
+        seen, scope = self._seen(basis, record), basis.scope
         return lambda stamp: not seen(stamp) and not is_mine(self.scoping, scope, stamp.agent, stamp.origin)
 
-    def _seen(self, ground: Grounds, record: Record) -> SeenBy:
-        return seen_by(ground.scope, Mark(ground.at, None), record, self.storage.replica)
+    def _seen(self, basis: Evidence, record: Record) -> SeenBy:
+        return seen_by(basis.scope, ReadSnapshot(basis.at, None), record, self.storage.replica)
 
 
 def _with_replaced(schema: Compiled, shown: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:

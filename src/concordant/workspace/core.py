@@ -10,11 +10,11 @@ from concordant.merge.record import Record
 from concordant.schema import Compiled
 from concordant.storage import State, Storage
 from concordant.storage.base import ALIEN, Saved, row_of
+from concordant.workspace.coroutines import off_loop, run_waiting
 from concordant.workspace.registry import Registry
 from concordant.workspace.scoping import Scoping
 from concordant.workspace.states import current_view, written_under
 from concordant.workspace.subscribers import Subscribers
-from concordant.workspace.waiting import off_loop, run_waiting
 
 __all__ = ["Core", "Namespace"]
 

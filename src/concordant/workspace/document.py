@@ -15,7 +15,7 @@ from concordant.errors import ConcordantError, DamagedDocumentError
 from concordant.escalation import Escalation, when
 from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
 from concordant.values import decode, portable
-from concordant.workspace.scope import Mark
+from concordant.workspace.scope import ReadSnapshot
 from concordant.workspace.token import document_token, shown_digest
 
 __all__ = ["Credit", "Document", "HistoryEntry", "Receipt", "mark_of"]
@@ -215,13 +215,13 @@ class Document:
         return f"Document({'/'.join(self.namespace)}:{self.key} v{self.version}, {self.value!r}{contested})"
 
 
-def mark_of(n: int, document: Document) -> Mark:
+def mark_of(n: int, document: Document) -> ReadSnapshot:
     """Returns what a read of a document, as it is after commit ``n``, lets its reader know."""
     if not document.contested:
-        return Mark(n, document._body, _NONE, time=document._updated)
+        return ReadSnapshot(n, document._body, _NONE, time=document._updated)
     deep = document._schema.declared  # where no model is, a field may be left out with a contested part of it
     leave = frozenset([path[0] for path in document.contested if path and (deep or len(path) == 1)])
-    return Mark(n, document._body, leave, time=document._updated)
+    return ReadSnapshot(n, document._body, leave, time=document._updated)
 
 
 def _unpickled(schema: ModelElsewhere | None, state: dict[str, Any]) -> Document:

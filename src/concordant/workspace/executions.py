@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Sequence, Set
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Stamp
-from concordant.merge.kinds.record import split_slot
+from concordant.merge.kinds.nested import split_slot
 from concordant.merge.record import Earlier
 from concordant.merge.record.apply import without
 from concordant.merge.registers import PARKED, LeafChange, Path

@@ -9,8 +9,8 @@ from concordant.merge.registers import LeafChange, leaves
 from concordant.storage import Place, Result, SideEffects, State, TransactionView
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
-from concordant.workspace.inbox import transitions
 from concordant.workspace.states import NOTHING, expanded
+from concordant.workspace.transitions import transitions
 
 __all__ = ["sweep", "touch"]
 

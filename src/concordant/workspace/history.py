@@ -10,7 +10,7 @@ from concordant.escalation import when
 from concordant.merge.causality import Register, Stamp, order_of
 from concordant.merge.kinds import Field, List, Set, Text
 from concordant.merge.kinds.list import RULES as LIST_RULES
-from concordant.merge.kinds.record import field_at, public_path
+from concordant.merge.kinds.nested import field_at, public_path
 from concordant.merge.kinds.tree import NODE, credited
 from concordant.merge.record import Record
 from concordant.merge.registers import PARKED, Path, alternatives, leaf_at, leaves, sequences

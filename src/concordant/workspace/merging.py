@@ -9,7 +9,7 @@ from concordant.schema import Compiled, compile_schema
 from concordant.schema.incoming import unwrapped
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.document import Document
-from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.scope import ReadSnapshot, Scope
 from concordant.workspace.transaction import Pending
 from concordant.workspace.workspace import Workspace
 
@@ -63,8 +63,8 @@ def merge(schema: Any, base: Mapping[str, Any], updates: Iterable[Update]) -> Do
     namespace, key = (compiled.model.__name__,), "state"
     workspace = Workspace(schemas={namespace: schema}, replica="merge")
 
-    def commit(body: bytes, parked: Any, scope: Scope, mode: str, mark: Mark | None = None) -> None:
-        pending = Pending(compiled, workspace.storage, namespace, key, scope, mark, mode)
+    def commit(body: bytes, parked: Any, scope: Scope, mode: str, snapshot: ReadSnapshot | None = None) -> None:
+        pending = Pending(compiled, workspace.storage, namespace, key, scope, snapshot, mode)
         pending.body, pending.parked = body, parked
         workspace.storage.commit(namespace, key, pending.update)
 
@@ -72,11 +72,11 @@ def merge(schema: Any, base: Mapping[str, Any], updates: Iterable[Update]) -> Do
     commit(body, parked, workspace.agent("base").scope, "write")
     began = workspace.moment()
     given = decode(body)
-    mark = Mark(began.n, body)
+    snapshot = ReadSnapshot(began.n, body)
     for values, agent, edits in updates:
         scope = workspace.agent(agent, began=began).scope
         if edits:
-            commit(*compiled.incoming(namespace, key, _whole(values, compiled)), scope, "edit", mark)
+            commit(*compiled.incoming(namespace, key, _whole(values, compiled)), scope, "edit", snapshot)
             continue
         body, parked = compiled.incoming(namespace, key, values)
         news = compiled.root.kind.beyond(compiled.root, given, decode(body))

@@ -17,12 +17,12 @@ from concordant.workspace.document import Credit, Document, HistoryEntry, mark_o
 from concordant.workspace.executions import Retries
 from concordant.workspace.expiry import touch
 from concordant.workspace.history import blame, history, log, state_at, state_shown
-from concordant.workspace.inbox import as_known
 from concordant.workspace.names import check_name, checked_prefix
-from concordant.workspace.scope import Mark, Scope
+from concordant.workspace.scope import ReadSnapshot, Scope
 from concordant.workspace.scoping import ANONYMOUS
 from concordant.workspace.states import current_view, version_of
 from concordant.workspace.token import digest_of
+from concordant.workspace.transitions import as_known
 
 __all__ = ["Reading"]
 
@@ -49,11 +49,11 @@ class Reading:
         schema = self.registry.readable(namespace, key)
         n, state = self.storage.peek(namespace, key)
         if type(state) is tuple and scope is not None and (scope.task is None or scope.base.executed_before is False):
-            scope.set_mark((namespace, key), state)
+            scope.set_snapshot((namespace, key), state)
             return Document(namespace, key, state[2], state[7], state[3], state[3], schema, self.storage.replica)
         return self._read_state(scope, namespace, key, schema, n, state, strict)[0]
 
-    def read_as(self, scope: Scope, namespace: Namespace, key: str) -> tuple[Document | None, Mark]:
+    def read_as(self, scope: Scope, namespace: Namespace, key: str) -> tuple[Document | None, ReadSnapshot]:
         """Reads for a scope, and returns also what that read lets it know."""
         schema = self.registry.readable(namespace, key)
         return self._read_state(scope, namespace, key, schema, *self.storage.peek(namespace, key))
@@ -67,7 +67,7 @@ class Reading:
         n: int,
         state: State | None,
         strict: bool = False,
-    ) -> tuple[Document | None, Mark]:
+    ) -> tuple[Document | None, ReadSnapshot]:
         document = (namespace, key)
         with self.storage.reading():
             if self.storage.live:
@@ -76,12 +76,12 @@ class Reading:
             if scope is not None and state is not None:
                 state, past = self.retries.as_read_by(scope, document, state, schema)
             found = self.document_of(namespace, key, state, schema, strict=strict, past=past)
-        mark = Mark(n, {}) if found is None else mark_of(n, found)
+        snapshot = ReadSnapshot(n, {}) if found is None else mark_of(n, found)
         if scope is None:
-            self.scoping.note_read(document, mark)
+            self.scoping.note_read(document, snapshot)
         else:
-            scope.set_mark(document, mark)
-        return found, mark
+            scope.set_snapshot(document, snapshot)
+        return found, snapshot
 
     def seen_as(self, scope: Scope | None, namespace: Namespace, key: str, state: State | None) -> Document | None:
         """Returns a document as a scope would read it, which has not seen it for that."""
@@ -126,11 +126,11 @@ class Reading:
         scope = self.scoping.current()
         for document in documents:
             place = (document.namespace, document.key)
-            mark = mark_of(document.version, document)
+            snapshot = mark_of(document.version, document)
             if scope is None:
-                self.scoping.note_read(place, mark)
+                self.scoping.note_read(place, snapshot)
             else:
-                scope.set_mark(place, mark)
+                scope.set_snapshot(place, snapshot)
 
     # -- for nobody ----------------------------------------------------------------------------------------------
 
@@ -201,7 +201,7 @@ class Reading:
         scope = Scope(ANONYMOUS, "", document.version)
         if base is not None:
             scope = Scope(base.agent, base.origin, document.version, relation=base.relation)
-        scope.set_mark((document.namespace, document.key), mark_of(document.version, document))
+        scope.set_snapshot((document.namespace, document.key), mark_of(document.version, document))
         return scope
 
     def recall(self, scope: Scope, namespace: Namespace, key: str) -> None:
@@ -211,33 +211,33 @@ class Reading:
             InvalidTokenError: the scope's tokens are of other documents, or of what this document never showed here.
             HistoryExpiredError: it is not kept any more what the document showed.
         """
-        sight, document = scope.sight, (namespace, key)
-        if sight is None or scope.mark(document) is not None:
+        tokens, document = scope.seen_tokens, (namespace, key)
+        if tokens is None or scope.snapshot(document) is not None:
             return
-        shown = sight.documents.get(digest_of(namespace, key))
+        shown = tokens.documents.get(digest_of(namespace, key))
         if shown is None:
-            if sight.upto is None:
+            if tokens.upto is None:
                 problem = f"it is of another document than {'/'.join(namespace)}:{key}"
                 mend = "Give this document's token too, seen=[...], that of a moment, or began=; or read it first"
-                raise InvalidTokenError(sight.given, problem, mend)
+                raise InvalidTokenError(tokens.given, problem, mend)
             return
-        current, found, mark = self.as_of(namespace, key, shown.version)
+        current, found, snapshot = self.as_of(namespace, key, shown.version)
         if not current:
             raise HistoryExpiredError(namespace, key, shown.version)
         if current < shown.version or found is None or found.digest != shown.digest:
             problem = f"{'/'.join(namespace)}:{key} at version {shown.version} is not what it showed (another model?)"
-            raise InvalidTokenError(sight.given, problem, "Read the document again, and give the token of that")
-        scope.set_mark(document, mark)
+            raise InvalidTokenError(tokens.given, problem, "Read the document again, and give the token of that")
+        scope.set_snapshot(document, snapshot)
 
-    def as_of(self, namespace: Namespace, key: str, version: int) -> tuple[int, Document | None, Mark]:
+    def as_of(self, namespace: Namespace, key: str, version: int) -> tuple[int, Document | None, ReadSnapshot]:
         """A document's version, what it showed after a commit, and what a read of that lets a scope know."""
         schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             state = self.storage.load(namespace, key)
             past = state_shown(self.storage, schema, namespace, key, state, version)
             found = self.document_of(namespace, key, past, schema, past=past is not state, ever=True)
-            mark = Mark(version, {}) if found is None else mark_of(version, found)._replace(time=0.0)
-            return version_of(state), found, mark
+            snapshot = ReadSnapshot(version, {}) if found is None else mark_of(version, found)._replace(time=0.0)
+            return version_of(state), found, snapshot
 
     # -- what a state shows --------------------------------------------------------------------------------------
 

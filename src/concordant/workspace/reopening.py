@@ -12,7 +12,7 @@ from concordant.escalation import DELETED, Contender, Escalation
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, seen_everything
 from concordant.merge.kinds import Contest, Field, Scalar
 from concordant.merge.kinds.keyed import key_of
-from concordant.merge.kinds.record import OpenRecord, field_at, public_path
+from concordant.merge.kinds.nested import OpenRecord, field_at, public_path
 from concordant.merge.record import Record, Write
 from concordant.merge.record.parked import Spot, spot_of
 from concordant.merge.registers import PARKED, Path, Tree, agreed, alternatives, are_different, leaf_at, leaves

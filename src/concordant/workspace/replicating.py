@@ -30,10 +30,10 @@ from concordant.values import Unstorable, check_numbers, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.frames import Frame, Quarantine, pack, unpack
-from concordant.workspace.inbox import transitions
 from concordant.workspace.names import check_name, is_text
 from concordant.workspace.scope import Moment
 from concordant.workspace.states import current_view, expanded, version_of, view_at
+from concordant.workspace.transitions import transitions
 
 __all__ = ["Replicating"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from concordant.errors import InvalidWriteError, StaleDecisionError
 from concordant.escalation import ABSTAIN, Escalation
 from concordant.merge.kinds import Priority, Scalar
-from concordant.workspace.waiting import Started, start
+from concordant.workspace.coroutines import Started, start
 
 __all__ = ["Resolvers"]
 

@@ -16,18 +16,18 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from concordant.storage import Beginning, Instant
 from concordant.storage.forking import free_in_child
 from concordant.values import decode
+from concordant.workspace.coroutines import Runner, has_ended
 from concordant.workspace.token import Shown, moment_token
-from concordant.workspace.waiting import Runner, has_ended
 
 __all__ = [
     "AgentRun",
     "Document",
-    "Mark",
     "Moment",
     "Ownership",
+    "ReadSnapshot",
     "Relation",
     "Scope",
-    "Sight",
+    "SeenTokens",
     "Strands",
     "TaskScope",
     "descends",
@@ -123,7 +123,7 @@ class TaskScope(NamedTuple):
     floor: Instant | None = None
 
 
-class Mark(NamedTuple):
+class ReadSnapshot(NamedTuple):
     """What a scope has read of a document: up to which commit (-1: nothing), the value as JSON text or dict, the
     top-level fields that were contested then, which the read did not show, if it is what a scope has put there since,
     the origin of that, and when the commit was made."""
@@ -147,12 +147,12 @@ class Mark(NamedTuple):
             return values
         return base  # type: ignore[no-any-return]
 
-    def then_put(self, body: bytes, origin: str) -> Mark:
+    def then_put(self, body: bytes, origin: str) -> ReadSnapshot:
         """What was read, with fields put over it; put together when it is asked for."""
         base = self.base if type(self.base) is tuple else (self.base,)
         if len(base) > _MOST_BODIES:
             base = (self.values(),)
-        return Mark(self.at, (*base, body), self.leave, origin, self.time)
+        return ReadSnapshot(self.at, (*base, body), self.leave, origin, self.time)
 
 
 class FoundSeen(NamedTuple):
@@ -171,7 +171,7 @@ class FoundSeen(NamedTuple):
     peers_upto: int
 
 
-class Sight(NamedTuple):
+class SeenTokens(NamedTuple):
     """What the tokens of a scope showed it (``seen=``).
 
     Attributes:
@@ -190,7 +190,7 @@ class Handed(NamedTuple):
 
     origin: str
     runner: Runner | None
-    mark: Mark
+    snapshot: ReadSnapshot
 
 
 class Strands:
@@ -216,7 +216,7 @@ class Scope:
     """
 
     __slots__ = (
-        "_marks",
+        "_snapshots",
         "agent",
         "base",
         "before",
@@ -238,7 +238,7 @@ class Scope:
         "relation",
         "rewritten",
         "runner",
-        "sight",
+        "seen_tokens",
         "since",
         "strands",
         "successor",
@@ -267,17 +267,17 @@ class Scope:
         self.peers: Set[str] = _NONE  # origins of calls that its author decided together with this one,
         self.peers_upto = sys.maxsize  # as far as they are seen: up to this commit
         self.task = task
-        self._marks: dict[Document, Mark | bytes | tuple[Any, ...]] = {}
+        self._snapshots: dict[Document, ReadSnapshot | bytes | tuple[Any, ...]] = {}
         self.ordinals: dict[Document, int] = {}
         self.earlier: dict[Document, Any] = {}  # what earlier executions of the task put (``Executions``)
         self.executed_before: bool | None = None
         self.successor: Scope | None = None  # the task's next execution, begun while this one may go on
         self.rewritten: set[Document] = set()  # documents that earlier executions have put to since this one began
         self.took_back: set[int] = set()  # its commits that took back what an earlier execution had put
-        self.sight: Sight | None = None  # what tokens showed it
+        self.seen_tokens: SeenTokens | None = None  # what tokens showed it
         self.base = self  # the task's own scope, where this one is another name or handle of it
         self.found_seen: dict[Document, FoundSeen] = {}
-        self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last mark
+        self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last snapshot
         self.kin = task.kin if task is not None else ""
         self.born: int | None = None  # for a handle or strand of a task: the last commit before it was made
         self.strands: Strands | None = None
@@ -295,22 +295,22 @@ class Scope:
             scope.strands = Strands()
         return scope
 
-    def mark(self, document: Document) -> Mark | None:
+    def snapshot(self, document: Document) -> ReadSnapshot | None:
         """What the scope has read of a document, or the one that had started it."""
-        mark = self._marks.get(document)
-        if mark is None:
-            return self.parent.mark(document) if self.parent is not None else None
-        return self._as_mark(mark)
+        snapshot = self._snapshots.get(document)
+        if snapshot is None:
+            return self.parent.snapshot(document) if self.parent is not None else None
+        return self._as_snapshot(snapshot)
 
-    def _as_mark(self, mark: Mark | bytes | tuple[Any, ...]) -> Mark:
-        if type(mark) is Mark:
-            return mark
-        if type(mark) is bytes:
-            return Mark(-1, mark, _NONE, self.origin)
-        row: Any = mark
-        return Mark(row[2], row[7], _NONE, "", row[3])
+    def _as_snapshot(self, snapshot: ReadSnapshot | bytes | tuple[Any, ...]) -> ReadSnapshot:
+        if type(snapshot) is ReadSnapshot:
+            return snapshot
+        if type(snapshot) is bytes:
+            return ReadSnapshot(-1, snapshot, _NONE, self.origin)
+        row: Any = snapshot
+        return ReadSnapshot(row[2], row[7], _NONE, "", row[3])
 
-    def basis(self, document: Document) -> Mark | None:
+    def basis(self, document: Document) -> ReadSnapshot | None:
         """What a put is based on: the last read here, or one that was made for whoever puts: by a strand started here,
         or, if nothing was read here, by any that has ended."""
         strands = self.strands
@@ -319,40 +319,45 @@ class Scope:
             if (
                 handed is not None
                 and handed.origin != self.origin
-                and (document not in self._marks or descends(handed.origin, self.origin))
+                and (document not in self._snapshots or descends(handed.origin, self.origin))
                 and has_ended(handed.runner)
             ):
-                return handed.mark
-        return self.mark(document)
+                return handed.snapshot
+        return self.snapshot(document)
 
-    def set_mark(
-        self, document: Document, mark: Mark | bytes | tuple[Any, ...] | None, basis: Mark | None = None
+    def set_snapshot(
+        self,
+        document: Document,
+        snapshot: ReadSnapshot | bytes | tuple[Any, ...] | None,
+        basis: ReadSnapshot | None = None,
     ) -> None:
         """Remembers a read, or a put based on ``basis``; ``None`` forgets.
 
         Args:
-            mark: of what was written once, its row; of a put based on nothing, its bare JSON text.
+            snapshot: of what was written once, its row; of a put based on nothing, its bare JSON text.
         """
-        if mark is None:
-            self._marks.pop(document, None)
+        if snapshot is None:
+            self._snapshots.pop(document, None)
             return
-        self._marks[document] = mark
+        self._snapshots[document] = snapshot
         if self.written:
-            self.written.pop(document, None)  # the mark tells from now on
+            self.written.pop(document, None)  # the snapshot tells from now on
         if self.strands is not None and self.strands.reads is not None:
-            self._hand_on(self.strands.reads, document, self._as_mark(mark), basis)
+            self._hand_on(self.strands.reads, document, self._as_snapshot(snapshot), basis)
 
-    def _hand_on(self, reads: dict[Document, Handed], document: Document, mark: Mark, basis: Mark | None) -> None:
-        if not mark.put:
-            reads[document] = Handed(self.origin, self.runner, mark)
+    def _hand_on(
+        self, reads: dict[Document, Handed], document: Document, snapshot: ReadSnapshot, basis: ReadSnapshot | None
+    ) -> None:
+        if not snapshot.put:
+            reads[document] = Handed(self.origin, self.runner, snapshot)
             return
         handed = reads.get(document)
         if handed is None:
             return
-        if handed.origin == self.origin and not handed.mark.put:
+        if handed.origin == self.origin and not handed.snapshot.put:
             reads.pop(document, None)  # put by its reader, so it was nobody else's
-        elif handed.origin == self.origin or handed.mark is basis:
-            last = self.mark(document)
+        elif handed.origin == self.origin or handed.snapshot is basis:
+            last = self.snapshot(document)
             assert last is not None
             reads[document] = Handed(self.origin, self.runner, last)
 
@@ -369,14 +374,14 @@ class Scope:
             if self.ordinals.get(document) == ordinal + 1:
                 self.ordinals[document] = ordinal
 
-    def began_at(self, mark: Mark | None) -> int | None:
-        """Up to which commit the scope has seen all there was of a document of which it has a mark.
+    def began_at(self, snapshot: ReadSnapshot | None) -> int | None:
+        """Up to which commit the scope has seen all there was of a document of which it has a snapshot.
 
         What a token showed is what was seen of a document, however late the scope began beside it.
         """
-        if self.sight is None or self.began is None or mark is None or mark.at < 0:
+        if self.seen_tokens is None or self.began is None or snapshot is None or snapshot.at < 0:
             return self.began
-        return min(self.began, mark.at)
+        return min(self.began, snapshot.at)
 
     def is_own(self, n: int, origin: str) -> bool:
         """Whether a commit is the scope's own, or of a call that its author decided together with it, as far as it has
@@ -415,13 +420,13 @@ class Scope:
         found = self.names.get(name)
         if found is None:
             found = Scope(name, self.origin, self.began, self.since, self.relation, self.task)
-            found._marks, found.written, found.sight = self._marks, self.written, self.sight
+            found._snapshots, found.written, found.seen_tokens = self._snapshots, self.written, self.seen_tokens
             found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
             found.counts_with(self.base)
             found = self.names.setdefault(name, found)
         return found
 
-    def judged_by_sight(
+    def judged_by_reads(
         self,
         owns: Callable[[str], object] | None,
         peers: Set[str],
@@ -436,7 +441,7 @@ class Scope:
             before: what was there then it has seen too.
         """
         found = Scope(self.agent, self.origin, self.began, self.since, self.relation, self.task)
-        found._marks, found.written, found.sight = self._marks, self.written, self.sight
+        found._snapshots, found.written, found.seen_tokens = self._snapshots, self.written, self.seen_tokens
         found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
         found.counts_with(self.base)
         found.owns, found.peers, found.before = owns, peers, before
@@ -447,7 +452,7 @@ class Scope:
         leaves alone."""
         if not self.peers:
             return self
-        found = self.judged_by_sight(self.owns, self.peers, self.before)
+        found = self.judged_by_reads(self.owns, self.peers, self.before)
         found.peers_upto = n
         return found
 
@@ -464,8 +469,10 @@ class Scope:
         self.born = born
         for name in (self.names or {}).values():
             name.born = born
-        read = [(document, self._as_mark(mark)) for document, mark in list(self._marks.items())]
-        strands.reads = {document: Handed(self.origin, self.runner, mark) for document, mark in read if not mark.put}
+        read = [(document, self._as_snapshot(snapshot)) for document, snapshot in list(self._snapshots.items())]
+        strands.reads = {
+            document: Handed(self.origin, self.runner, snapshot) for document, snapshot in read if not snapshot.put
+        }
 
     def strand(self, ident: int, runner: Runner | None, parent: Scope | None, born: int) -> Scope:
         """Another strand of the task whose scope this is.

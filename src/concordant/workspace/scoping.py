@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, TypeAlias
 from concordant.errors import InvalidTokenError
 from concordant.storage import Beginning, Instant, Storage
 from concordant.storage.forking import free_in_child
+from concordant.workspace.coroutines import ident, running
 from concordant.workspace.names import sound_name
-from concordant.workspace.scope import Document, Mark, Moment, Scope, Sight, TaskScope
-from concordant.workspace.showings import Audience, Showing, Showings
+from concordant.workspace.scope import Document, Moment, ReadSnapshot, Scope, SeenTokens, TaskScope
 from concordant.workspace.token import parse_tokens
-from concordant.workspace.waiting import ident, running
+from concordant.workspace.tool_reads import Audience, ToolRead, ToolReads
 
 __all__ = ["ANONYMOUS", "Scoping", "Tokens"]
 
@@ -54,7 +54,7 @@ def _check_moment(began: Any) -> None:
         raise InvalidTokenError(began, f"a {type(began).__name__} is no moment", mend)
 
 
-_Reads: TypeAlias = dict[Document, tuple[float, "Mark | Scope"]]
+_Reads: TypeAlias = dict[Document, tuple[float, "ReadSnapshot | Scope"]]
 
 
 class ReadMarks:
@@ -72,7 +72,7 @@ class ReadMarks:
         # Newest, newer and older reads: the small dict is copied at every read, the others seldom.
         self._var: ContextVar[tuple[_Reads, _Reads, _Reads]] = ContextVar("concordant_reads", default=({}, {}, {}))
 
-    def get(self, document: Document) -> Mark | Scope | None:
+    def get(self, document: Document) -> ReadSnapshot | Scope | None:
         """The last read of a document in this context, if it is still valid, or the scope that has continued it."""
         for reads in self._var.get():
             found = reads.get(document)
@@ -80,7 +80,7 @@ class ReadMarks:
                 return found[1] if time.monotonic() - found[0] <= self.lifetime else None
         return None
 
-    def put(self, document: Document, read: Mark | Scope) -> None:
+    def put(self, document: Document, read: ReadSnapshot | Scope) -> None:
         """Remembers a read."""
         newest, newer, older = self._var.get()
         entry = (time.monotonic(), read)
@@ -108,7 +108,7 @@ class Scoping:
         self._providers: tuple[Provider, ...] = ()
         self._tasks: dict[str, Scope] = {}
         self._latest: dict[str, Scope] = {}  # by the task's identity: its last execution
-        self._shown_to: dict[tuple[str, str | None], Showings] = {}  # by agent run, and the name in force
+        self._shown_to: dict[tuple[str, str | None], ToolReads] = {}  # by agent run, and the name in force
         self._here: ContextVar[Scope | None] = ContextVar("concordant_strand", default=None)
         self._session = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
@@ -165,7 +165,7 @@ class Scoping:
         if audience is not None:
             run = audience.run
             turn = run.turn if run.turn is not None else Instant.now().tick
-            audience.showings.add(document, Showing(scope.origin, run.call, turn, at, fields, value))
+            audience.tool_reads.add(document, ToolRead(scope.origin, run.call, turn, at, fields, value))
 
     def moment(self) -> Moment:
         """The present point in the store's history."""
@@ -230,7 +230,7 @@ class Scoping:
             scope = Scope(agent, f"{strand.origin}#{self._fresh()}", n, task=task)
             scope.counts_with(strand.base)
             scope.since = Beginning(time)
-        scope.sight = Sight(seen, documents, upto)
+        scope.seen_tokens = SeenTokens(seen, documents, upto)
         return scope
 
     def _task(self) -> TaskScope | None:
@@ -246,13 +246,13 @@ class Scoping:
         if isinstance(read, Scope):
             return read
         scope = Scope(ANONYMOUS, self._fresh(), read.at)
-        scope.set_mark(document, read)
+        scope.set_snapshot(document, read)
         self._reads.put(document, scope)
         return scope
 
-    def note_read(self, document: tuple[tuple[str, ...], str], mark: Mark) -> None:
+    def note_read(self, document: tuple[tuple[str, ...], str], snapshot: ReadSnapshot) -> None:
         """Remembers a read without framework and name, for a later put in this context."""
-        self._reads.put(document, mark)
+        self._reads.put(document, snapshot)
 
     @contextmanager
     def acting_as(self, name: str, began: Moment | None = None, seen: Tokens | None = None) -> Iterator[None]:
@@ -310,9 +310,9 @@ class Scoping:
                 del self._tasks[next(iter(self._tasks))]
         return known
 
-    def _showings_of(self, key: tuple[str, str | None]) -> Showings:
+    def _showings_of(self, key: tuple[str, str | None]) -> ToolReads:
         with self._lock:
-            found = self._shown_to.setdefault(key, Showings())
+            found = self._shown_to.setdefault(key, ToolReads())
             if len(self._shown_to) > _MOST_TASKS:
                 del self._shown_to[next(iter(self._shown_to))]
         return found

@@ -10,8 +10,8 @@ from concordant.escalation import Escalation, Event, escalation_of, when
 from concordant.merge.record import Record
 from concordant.storage import Place, Result, SideEffects, State, TransactionView
 from concordant.workspace.core import Core
-from concordant.workspace.inbox import transitions
 from concordant.workspace.states import current_view, expanded, view_at
+from concordant.workspace.transitions import transitions
 
 __all__ = ["declare", "survey"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from concordant.errors import StaleWriteError
 from concordant.escalation import Escalation, Event, when
 from concordant.merge.causality import SeenBy, Stamp, dot_of, seen_everything
-from concordant.merge.kinds import Contest, Record as Fields
+from concordant.merge.kinds import Contest, Nested
 from concordant.merge.record import Record, Write, apply, journalled
 from concordant.merge.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.merge.record.record import RECENT
@@ -18,10 +18,10 @@ from concordant.storage import Deferred, Result, SideEffects, State, Storage, Tr
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.executions import Executions, Replay
-from concordant.workspace.inbox import Decision, transitions
-from concordant.workspace.scope import Mark, Scope
-from concordant.workspace.sight import own_writes, reached, seen_by, sees_all, unseen_fields
+from concordant.workspace.scope import ReadSnapshot, Scope
 from concordant.workspace.states import current_view, expanded, is_shown, version_of, view_at
+from concordant.workspace.transitions import Decision, transitions
+from concordant.workspace.visibility import own_writes, reached, seen_by, sees_all, unseen_fields
 
 __all__ = ["Pending"]
 
@@ -51,7 +51,7 @@ class Pending:
     """One write on its way. ``update`` is what the storage runs inside its transaction.
 
     Attributes:
-        apart: of fields, by what they are judged where that is not scope and mark of the write.
+        apart: of fields, by what they are judged where that is not scope and snapshot of the write.
         ttl: for how many seconds the document is to live from now on (``None``: for ever; ``KEEP``: as it would).
         version: the document's version after the commit.
         events: the transitions of escalations that it caused.
@@ -66,7 +66,7 @@ class Pending:
     ttl: float | None = KEEP
     op: tuple[str, str, int, float] | None = None
     if_version: int | None = None
-    apart: Mapping[str, tuple[Scope, Mark]] = {}
+    apart: Mapping[str, tuple[Scope, ReadSnapshot]] = {}
     contest: Contest | None = None
     decision: Any = ABSENT
     deciding: Decision | None = None
@@ -81,7 +81,7 @@ class Pending:
         namespace: tuple[str, ...],
         key: str,
         scope: Scope,
-        mark: Mark | None,
+        snapshot: ReadSnapshot | None,
         mode: Any,
     ) -> None:
         self.schema = schema
@@ -91,7 +91,7 @@ class Pending:
         self.namespace = namespace
         self.key = key
         self.scope = scope
-        self.mark = mark
+        self.snapshot = snapshot
         self.act = self.mode = mode
         self.body: bytes | None = None
 
@@ -147,9 +147,13 @@ class Pending:
 
     def _sequel(self, state: State, n: int, time: float) -> Result:
         """Leaves it to the storage when the write is applied."""
-        mark = self.mark if self.mode != "write" else None
-        own = own_writes(self.scope, mark) if self.mode == "put" and mark is not None and mark.at < 0 else None
-        write = Deferred(self.schema, self.mode, mark, self.replaces_all, own, self.ttl)
+        snapshot = self.snapshot if self.mode != "write" else None
+        own = (
+            own_writes(self.scope, snapshot)
+            if self.mode == "put" and snapshot is not None and snapshot.at < 0
+            else None
+        )
+        write = Deferred(self.schema, self.mode, snapshot, self.replaces_all, own, self.ttl)
         self.version = n
         return write, self._row(n, time, write, version_of(state)), None
 
@@ -245,7 +249,7 @@ class Pending:
         """What of a record the writer has seen; a decision is pinned to what it saw by its version alone."""
         if self.deciding:
             return seen_everything
-        return seen_by(self.scope, self.mark, record, self.replica, began)
+        return seen_by(self.scope, self.snapshot, record, self.replica, began)
 
     def _unseen(self, record: Record, seen: SeenBy) -> dict[str, bool]:
         """The fields given in which something stands that the writer had not seen, and whether they are scalars."""
@@ -253,11 +257,13 @@ class Pending:
         if (
             self.deciding
             or self.mode == "delete"
-            or sees_all(self.scope, self.mark, (self.namespace, self.key), recent, complete=len(record.recent) < RECENT)
+            or sees_all(
+                self.scope, self.snapshot, (self.namespace, self.key), recent, complete=len(record.recent) < RECENT
+            )
         ):
             return {}
         root = self.schema.root
-        assert isinstance(root.kind, Fields)
+        assert isinstance(root.kind, Nested)
         return unseen_fields(record, [root.kind.field(root, name) for name in self.given()], seen)
 
     # -- apply ---------------------------------------------------------------------------------------------------
@@ -266,7 +272,7 @@ class Pending:
         self, record: Record, stamp: Stamp, seen: SeenBy, replay: Replay | None, began: float | None
     ) -> Write:
         """The write as the record takes it: what is given, and what of the record its writer has seen."""
-        values, leave, back = self.given(), self.mark.leave if self.mark is not None else _NONE, []
+        values, leave, back = self.given(), self.snapshot.leave if self.snapshot is not None else _NONE, []
         if replay is not None:
             values = {name: value for name, value in values.items() if name not in replay.kept}
             back = [part.effect(self.schema, self.replica) for part in replay.back]
@@ -277,7 +283,7 @@ class Pending:
             mode=self.mode,
             values=values,
             seen=seen,
-            base=self.mark.values() if self.mark is not None and self.mode in ("put", "edit") else None,
+            base=self.snapshot.values() if self.snapshot is not None and self.mode in ("put", "edit") else None,
             leave=leave,
             replaces_all=self.replaces_all,
             parked=dict(self.parked),
@@ -285,7 +291,7 @@ class Pending:
             decision=self.decision,
             earlier=back,
             existed=record.lived(seen) if self.existed is None else self.existed,
-            own=own_writes(self.scope, self.mark) if self.mode == "put" else None,
+            own=own_writes(self.scope, self.snapshot) if self.mode == "put" else None,
             apart={name: seen_by(*one, record, self.replica, began) for name, one in self.apart.items()},
         )
 
@@ -377,7 +383,7 @@ class Pending:
                 return False
         recent = _commits_of(state)
         return sees_all(
-            self.scope, self.mark, (self.namespace, self.key), reversed(recent), complete=len(recent) < RECENT
+            self.scope, self.snapshot, (self.namespace, self.key), reversed(recent), complete=len(recent) < RECENT
         )
 
     # -- what is given -------------------------------------------------------------------------------------------

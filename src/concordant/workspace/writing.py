@@ -16,7 +16,7 @@ from concordant.workspace.document import Document, Receipt
 from concordant.workspace.executions import Retries
 from concordant.workspace.names import is_text
 from concordant.workspace.reading import Reading
-from concordant.workspace.scope import Document as Place, Mark, Scope, Sight
+from concordant.workspace.scope import Document as Place, ReadSnapshot, Scope, SeenTokens
 from concordant.workspace.states import version_of
 from concordant.workspace.transaction import Pending
 
@@ -88,13 +88,13 @@ def _puts(given: Any) -> list[Put]:
 class Draft:
     """An edit under way: the object in the user's hands, and what it was when it was read."""
 
-    __slots__ = ("base", "before", "key", "mark", "namespace", "object", "schema")
+    __slots__ = ("base", "before", "key", "namespace", "object", "schema", "snapshot")
 
-    def __init__(self, document: Place, schema: Compiled, base: dict[str, Any], mark: Mark) -> None:
+    def __init__(self, document: Place, schema: Compiled, base: dict[str, Any], snapshot: ReadSnapshot) -> None:
         self.namespace, self.key = document
         self.schema = schema
         self.base = base
-        self.mark = mark
+        self.snapshot = snapshot
         if schema.declared:
             # Of a copy: a model shares what it does not look into, and that is changed in place.
             self.object: Any = schema.build(_own(base))
@@ -168,18 +168,18 @@ class Writing:
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
         body, parked = self.registry.incoming(schema, namespace, key, value)
-        if scope.sight is not None:
+        if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
         op = self.retries.identity(scope, document)
-        mark = scope.basis(document)
+        snapshot = scope.basis(document)
         stored = stored_settings(namespace, key, settings) if settings is not None else None
-        if mark is None and not (parked or stored or schema.checked) and ttl in _LASTING:
+        if snapshot is None and not (parked or stored or schema.checked) and ttl in _LASTING:
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
             if n:
                 if scope.origin:
-                    scope.set_mark(document, body)
+                    scope.set_snapshot(document, body)
                 return Receipt(n)
-        pending = self._pending_put(schema, document, scope, mark, body, parked, op)
+        pending = self._pending_put(schema, document, scope, snapshot, body, parked, op)
         pending.ttl = ttl
         if stored:
             pending.settings = stored
@@ -213,7 +213,7 @@ class Writing:
         if scope is None:
             scope = self.scoping.alone((namespace, key))
         body, parked = self.registry.incoming(schema, namespace, key, value)
-        if scope.sight is not None:
+        if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
         op = self.retries.identity(scope, (namespace, key)) if scope.task is not None else None
         return self._pending_put(schema, (namespace, key), scope, scope.basis((namespace, key)), body, parked, op)
@@ -223,16 +223,16 @@ class Writing:
         schema: Compiled,
         document: tuple[Namespace, str],
         scope: Scope,
-        mark: Mark | None,
+        snapshot: ReadSnapshot | None,
         body: bytes,
         parked: Mapping[tuple[str, ...], bytes],
         op: tuple[str, str, int, float] | None,
     ) -> Pending:
-        pending = Pending(schema, self.storage, *document, scope, mark, "put")
+        pending = Pending(schema, self.storage, *document, scope, snapshot, "put")
         pending.body, pending.parked, pending.op = body, parked, op
         pending.replaces_all = not schema.declared
         if scope.origin:
-            self.mark_put(scope, document, schema, body, mark)
+            self.note_put(scope, document, schema, body, snapshot)
         return pending
 
     def _removal(self, namespace: Namespace, key: str, scope: Scope | None) -> Pending:
@@ -240,29 +240,40 @@ class Writing:
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
-        if scope.sight is not None:
+        if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
-        mark = scope.basis(document)
-        pending = Pending(schema, self.storage, namespace, key, scope, mark, "delete")
-        pending.existed = scope.written.get(document, True if mark is not None and mark.base else None)
+        snapshot = scope.basis(document)
+        pending = Pending(schema, self.storage, namespace, key, scope, snapshot, "delete")
+        pending.existed = scope.written.get(document, True if snapshot is not None and snapshot.base else None)
         if scope.task is not None:
             pending.op = self.retries.identity(scope, document)
         if scope.origin:
-            put = Mark(mark.at, {}, put=scope.origin, time=mark.time) if mark else Mark(-1, {}, put=scope.origin)
-            scope.set_mark(document, put, mark)
+            put = (
+                ReadSnapshot(snapshot.at, {}, put=scope.origin, time=snapshot.time)
+                if snapshot
+                else ReadSnapshot(-1, {}, put=scope.origin)
+            )
+            scope.set_snapshot(document, put, snapshot)
             scope.written[document] = False
         return pending
 
-    def mark_put(
-        self, scope: Scope, document: tuple[Namespace, str], schema: Compiled, body: bytes, mark: Mark | None
+    def note_put(
+        self,
+        scope: Scope,
+        document: tuple[Namespace, str],
+        schema: Compiled,
+        body: bytes,
+        snapshot: ReadSnapshot | None,
     ) -> None:
-        """After a put the scope has read what it put, beside what it had read (``mark``) of the fields it left out."""
-        if mark is None:
-            scope.set_mark(document, body)
+        """After a put the scope has read what it put, beside what it had read of the fields it left out."""
+        if snapshot is None:
+            scope.set_snapshot(document, body)
         elif schema.declared:
-            scope.set_mark(document, mark.then_put(body, scope.origin), mark)
+            scope.set_snapshot(document, snapshot.then_put(body, scope.origin), snapshot)
         else:
-            scope.set_mark(document, Mark(mark.at, body, mark.leave, scope.origin, mark.time), mark)
+            scope.set_snapshot(
+                document, ReadSnapshot(snapshot.at, body, snapshot.leave, scope.origin, snapshot.time), snapshot
+            )
 
     def write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         """Contributes in a scope (``Agent.write``)."""
@@ -271,7 +282,7 @@ class Writing:
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
         body, parked = self.registry.incoming(schema, namespace, key, value)
-        if scope.sight is not None:
+        if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
         op = self.retries.identity(scope, document) if scope.task is not None else None
         if not (parked or if_version or schema.checked):
@@ -279,7 +290,7 @@ class Writing:
             if n:
                 scope.written[document] = True
                 return Receipt(n)
-        pending = Pending(schema, self.storage, namespace, key, scope, scope.mark(document), "write")
+        pending = Pending(schema, self.storage, namespace, key, scope, scope.snapshot(document), "write")
         pending.body, pending.parked, pending.op = body, parked, op
         pending.if_version = if_version
         receipt = self.commit(pending)
@@ -328,7 +339,7 @@ class Writing:
         """After a write that was not committed: its scope knows and counts as before it."""
         document = (pending.namespace, pending.key)
         if pending.mode in ("put", "delete") and pending.scope.origin:
-            pending.scope.set_mark(document, pending.mark)
+            pending.scope.set_snapshot(document, pending.snapshot)
         if pending.op is not None:
             pending.fail()
             pending.scope.take_number_back(document, pending.op[2])
@@ -338,26 +349,26 @@ class Writing:
     def open(self, scope: Scope, namespace: Namespace, key: str) -> Draft:
         """Begins an edit in a scope: reads the document, or takes what the scope's tokens showed of it."""
         schema = self.registry.writable(namespace, key)
-        if scope.sight is not None:
-            mark = self._as_shown(scope, scope.sight, namespace, key)
-            return Draft((namespace, key), schema, mark.values() or {}, mark)
-        document, mark = self.reading.read_as(scope, namespace, key)
-        return Draft((namespace, key), schema, document.value if document is not None else {}, mark)
+        if scope.seen_tokens is not None:
+            snapshot = self._as_shown(scope, scope.seen_tokens, namespace, key)
+            return Draft((namespace, key), schema, snapshot.values() or {}, snapshot)
+        document, snapshot = self.reading.read_as(scope, namespace, key)
+        return Draft((namespace, key), schema, document.value if document is not None else {}, snapshot)
 
-    def _as_shown(self, scope: Scope, sight: Sight, namespace: Namespace, key: str) -> Mark:
+    def _as_shown(self, scope: Scope, tokens: SeenTokens, namespace: Namespace, key: str) -> ReadSnapshot:
         """What an edit begins with that is made on the strength of tokens: what its scope has seen, not a new read."""
         self.reading.recall(scope, namespace, key)
-        mark = scope.mark((namespace, key))
-        if mark is None or mark.at < 0:
-            assert sight.upto is not None
-            mark = self.reading.as_of(namespace, key, sight.upto)[2]
-            scope.set_mark((namespace, key), mark)
-        return mark
+        snapshot = scope.snapshot((namespace, key))
+        if snapshot is None or snapshot.at < 0:
+            assert tokens.upto is not None
+            snapshot = self.reading.as_of(namespace, key, tokens.upto)[2]
+            scope.set_snapshot((namespace, key), snapshot)
+        return snapshot
 
     def close(self, scope: Scope, draft: Draft) -> Receipt:
         """Writes what an edit has changed."""
         schema = draft.schema
-        pending = Pending(schema, self.storage, draft.namespace, draft.key, scope, draft.mark, "edit")
+        pending = Pending(schema, self.storage, draft.namespace, draft.key, scope, draft.snapshot, "edit")
         if schema.declared:
             try:
                 given, changed = draft.touched()
@@ -386,16 +397,16 @@ class Writing:
             pending.op = self.retries.identity(scope, (draft.namespace, draft.key))
         receipt = self.commit(pending)
         # A default that nobody touched was not written, so it is nothing that a later put could leave as it is.
-        self._mark_edit(scope, draft, {name: whole[name] for name in after})
+        self._note_edit(scope, draft, {name: whole[name] for name in after})
         return receipt
 
-    def _mark_edit(self, scope: Scope, draft: Draft, after: dict[str, Any]) -> None:
+    def _note_edit(self, scope: Scope, draft: Draft, after: dict[str, Any]) -> None:
         """After an edit the scope has read what it wrote, beside the newest it has read of the rest."""
         document = (draft.namespace, draft.key)
-        newest = scope.mark(document) or draft.mark
-        if newest == draft.mark:
-            base = {**(draft.mark.values() or {}), **after} if draft.schema.declared else after
-            scope.set_mark(document, draft.mark._replace(base=base))
+        newest = scope.snapshot(document) or draft.snapshot
+        if newest == draft.snapshot:
+            base = {**(draft.snapshot.values() or {}), **after} if draft.schema.declared else after
+            scope.set_snapshot(document, draft.snapshot._replace(base=base))
             return
         changed = {n: v for n, v in after.items() if n not in draft.base or not alike(v, draft.base[n])}
         kept = {
@@ -403,4 +414,4 @@ class Writing:
             for n, v in (newest.values() or {}).items()
             if draft.schema.declared or n in after or n not in draft.base
         }
-        scope.set_mark(document, newest._replace(base={**kept, **changed}))
+        scope.set_snapshot(document, newest._replace(base={**kept, **changed}))

@@ -8,7 +8,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 
 from concordant.merge.record.record import RECENT
-from concordant.workspace import sight
+from concordant.workspace import visibility
 from concordant_langgraph import MergeStore, attempts
 
 from .support import NS, State, chain, contenders, merging
@@ -24,13 +24,13 @@ def put(store: MergeStore, text: str) -> None:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The commits that are judged one by one."""
     found: list[int] = []
-    sees = sight._sees
+    sees = visibility._sees
 
-    def counted(scope: sight.Scope, n: int, *rest: float) -> bool:
+    def counted(scope: visibility.Scope, n: int, *rest: float) -> bool:
         found.append(n)
         return sees(scope, n, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sight, "_sees", counted)
+    monkeypatch.setattr(visibility, "_sees", counted)
     return found
 
 

@@ -5,8 +5,8 @@ from concordant.merge.kinds.counter import Counter
 from concordant.merge.kinds.keyed import KeyedSet
 from concordant.merge.kinds.list import List
 from concordant.merge.kinds.map import Map
+from concordant.merge.kinds.nested import OPEN, OPEN_TREE, Nested, OpenRecord
 from concordant.merge.kinds.policies import POLICIES, Priority, priority
-from concordant.merge.kinds.record import OPEN, OPEN_TREE, OpenRecord, Record
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.scalar import Scalar
 from concordant.merge.kinds.set import Set
@@ -25,10 +25,10 @@ __all__ = [
     "List",
     "Look",
     "Map",
+    "Nested",
     "OpenRecord",
     "Option",
     "Priority",
-    "Record",
     "Scalar",
     "Set",
     "Text",

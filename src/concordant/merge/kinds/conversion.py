@@ -17,7 +17,7 @@ from concordant.merge.causality import Entry, Register, Stamp, image_name, image
 from concordant.merge.kinds.base import Field, Look
 from concordant.merge.kinds.keyed import KeyedSet
 from concordant.merge.kinds.list import RULES as LIST_RULES, List
-from concordant.merge.kinds.record import Record
+from concordant.merge.kinds.nested import Nested
 from concordant.merge.kinds.set import Set
 from concordant.merge.kinds.text import Text
 from concordant.merge.kinds.tree import CONTENTS, node_field, standing
@@ -399,7 +399,7 @@ def _keeps(field: Field, value: Any, wanted: Any, got: Any) -> bool:
         return False
     if isinstance(value, (list, dict)) and len(value) != len(got):
         return False
-    if isinstance(field.kind, Record):
+    if isinstance(field.kind, Nested):
         return all(name in got and _keeps(field.fields[name], item, item, got[name]) for name, item in wanted.items())
     if field.child is not None and isinstance(got, dict):
         child = field.child

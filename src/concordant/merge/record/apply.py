@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from concordant.merge.causality import Entry, Register, SeenBy, Stamp, VersionVector, dot_of, seen_everything
 from concordant.merge.kinds import Contest, Field
 from concordant.merge.kinds.base import reading
-from concordant.merge.kinds.record import OpenRecord, field_at, split_slot
+from concordant.merge.kinds.nested import OpenRecord, field_at, split_slot
 from concordant.merge.kinds.tree import CONTENTS
 from concordant.merge.record.defaults import with_defaults
 from concordant.merge.record.drift import Fit, adapted

@@ -10,7 +10,7 @@ from concordant.merge.causality import Entry, Stamp, order_of
 from concordant.merge.kinds import Contest, Field, Look, Option
 from concordant.merge.kinds.base import reading
 from concordant.merge.kinds.look import Memory, digest_of
-from concordant.merge.kinds.record import field_at, public_path
+from concordant.merge.kinds.nested import field_at, public_path
 from concordant.merge.record.drift import Fit, fitted
 from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
 from concordant.merge.sequence.pieces import Piece, Sequence

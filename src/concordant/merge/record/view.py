@@ -8,7 +8,7 @@ from typing import Any
 from concordant.merge.causality import has_met
 from concordant.merge.kinds import Contest, Field, Look
 from concordant.merge.kinds.look import Memory
-from concordant.merge.kinds.record import OpenRecord, split_slot
+from concordant.merge.kinds.nested import OpenRecord, split_slot
 from concordant.merge.record.drift import Fit, adapted, fitted, former_names
 from concordant.merge.record.fitting import Fitting
 from concordant.merge.record.leases import earlier_lives, living

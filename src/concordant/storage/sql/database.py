@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from concordant.storage.base import Listener
 from concordant.storage.conditions import Condition
 
-__all__ = ["Columns", "Database", "Query", "Writing"]
+__all__ = ["Columns", "Database", "Query", "SqlTransaction"]
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ Query: TypeAlias = tuple[str, Sequence[Any]]
 """A statement with ``?`` for each parameter, and the parameters."""
 
 
-class Writing(Protocol):
+class SqlTransaction(Protocol):
     """A transaction that no other writer of the store runs beside.
 
     Attributes:
@@ -73,7 +73,7 @@ class Database(Protocol):
         """An expression that holds for each value in a column of JSON that may meet all conditions."""
         ...
 
-    def write(self, work: Callable[[Writing], T], ahead: Query | None = None) -> T:
+    def write(self, work: Callable[[SqlTransaction], T], ahead: Query | None = None) -> T:
         """Runs ``work`` in a transaction, commits, and returns what it returned.
 
         Only if nothing of it was committed may ``work`` be run again. When this returns, what was committed survives

@@ -8,7 +8,7 @@ from concordant.escalation import Event
 from concordant.storage.base import Cursor, Listener, Told
 from concordant.storage.durable import LAST, DurableEvents
 from concordant.storage.encoding import load_escalation
-from concordant.storage.sql.database import Database, Writing
+from concordant.storage.sql.database import Database, SqlTransaction
 
 __all__ = ["SqlEvents", "forget_events"]
 
@@ -48,7 +48,7 @@ class SqlEvents(DurableEvents):
         if known and known[0][2] == holder and known[0][3] > self._database.time() + seconds / 2:
             return known[0][:2]  # who waits does not write each time it looks
 
-        def run(tx: Writing) -> Cursor | None:
+        def run(tx: SqlTransaction) -> Cursor | None:
             found = tx.rows(_SUBSCRIBER, (name,))
             if not found:
                 tx.run(_NEW, (name, *start, holder, tx.now + seconds))
@@ -64,7 +64,7 @@ class SqlEvents(DurableEvents):
         return self._database.write(run)
 
     def acknowledge(self, name: str, holder: str, seconds: float, cursor: Cursor) -> bool:
-        def run(tx: Writing) -> bool:
+        def run(tx: SqlTransaction) -> bool:
             if not tx.rows("SELECT 1 FROM concordant_subscribers WHERE name = ? AND holder = ?", (name, holder)):
                 return False
             query = "UPDATE concordant_subscribers SET n = ?, place = ?, until = ? WHERE name = ?"
@@ -81,7 +81,7 @@ class SqlEvents(DurableEvents):
         self._database.write(lambda tx: tx.run("DELETE FROM concordant_subscribers WHERE name = ?", (name,)))
 
 
-def forget_events(tx: Writing, before: float, most: int) -> None:
+def forget_events(tx: SqlTransaction, before: float, most: int) -> None:
     """Deletes old events that every named subscriber has dealt with, those beyond the newest so many, and escalations
     closed before a time."""
     beyond = tx.rows("SELECT n, place FROM concordant_events ORDER BY n DESC, place DESC LIMIT 1 OFFSET ?", (most,))

@@ -23,7 +23,7 @@ from concordant.storage.encoding import (
     load_state,
 )
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
-from concordant.storage.sql.database import Database, Writing
+from concordant.storage.sql.database import Database, SqlTransaction
 from concordant.storage.sql.events import forget_events
 from concordant.values import ABSENT
 
@@ -65,7 +65,7 @@ def knowledge(rows: Rows) -> Knowledge:
 def learn(database: Database, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
     """Notes what is known of other stores."""
 
-    def run(tx: Writing) -> None:
+    def run(tx: SqlTransaction) -> None:
         for replica, n in vector.items():
             tx.run(_LEARN, (replica, n))
         for replica, told in marks.items():
@@ -79,7 +79,7 @@ def learn(database: Database, vector: VersionVector, marks: Mapping[str, Marks])
 def note_export(database: Database, n: int) -> None:
     """Notes what other stores may know of this one."""
 
-    def run(tx: Writing) -> None:
+    def run(tx: SqlTransaction) -> None:
         ((exported, marks),) = tx.rows("SELECT exported, marks FROM concordant_store")
         after = noted(_load(marks), tx.n, tx.clock)
         if exported < n or after != _load(marks):
@@ -92,7 +92,7 @@ def note_export(database: Database, n: int) -> None:
 def rename(database: Database, replica: str, upto: int) -> None:
     """Gives the store another name."""
 
-    def run(tx: Writing) -> None:
+    def run(tx: SqlTransaction) -> None:
         ((old,),) = tx.rows("SELECT replica FROM concordant_store")
         tx.run(_LEARN, (old, upto))
         tx.run("UPDATE concordant_peers SET marks = '[]' WHERE replica = ?", (old,))
@@ -110,7 +110,7 @@ def forget(database: Database, places: Sequence[tuple[Place, int]], rows_before:
     return Forgotten(documents, database.write(lambda tx: _forget_rows(tx, rows_before, most_events)))
 
 
-def _forget_documents(tx: Writing, places: Sequence[tuple[Place, int]]) -> int:
+def _forget_documents(tx: SqlTransaction, places: Sequence[tuple[Place, int]]) -> int:
     newest = gone = 0
     for (namespace, key), version in places:
         name = (dump_namespace(namespace), dump_key(key))
@@ -128,7 +128,7 @@ def _forget_documents(tx: Writing, places: Sequence[tuple[Place, int]]) -> int:
     return gone
 
 
-def _forget_rows(tx: Writing, before: float, most_events: int) -> int:
+def _forget_rows(tx: SqlTransaction, before: float, most_events: int) -> int:
     ((count, upto),) = tx.rows("SELECT count(*), max(n) FROM concordant_journal WHERE time < ?", (before,))
     if count:
         tx.run("UPDATE concordant_store SET trimmed = ? WHERE trimmed < ?", (upto, upto))
@@ -238,7 +238,7 @@ class _noting:
 def set_aside(database: Database, places: Sequence[tuple[Place, str]]) -> int:
     """Moves documents, with all that is stored of them, to a table where nobody reads; returns how many."""
 
-    def run(tx: Writing, place: Place, reason: str) -> int:
+    def run(tx: SqlTransaction, place: Place, reason: str) -> int:
         name = (dump_namespace(place[0]), dump_key(place[1]))
         moved = 0
         for (id_,) in tx.rows("SELECT id FROM concordant_documents WHERE namespace = ? AND key = ?", name):

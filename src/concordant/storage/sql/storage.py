@@ -46,7 +46,7 @@ from concordant.storage.encoding import (
 )
 from concordant.storage.knowledge import Marks
 from concordant.storage.sql import listing, maintenance
-from concordant.storage.sql.database import Columns, Database, Query, Writing
+from concordant.storage.sql.database import Columns, Database, Query, SqlTransaction
 from concordant.storage.sql.events import SqlEvents
 
 __all__ = ["SqlStorage"]
@@ -123,7 +123,7 @@ class SqlStorage(DurableStorage):
         return self.database.write(lambda tx: work(SqlUnit(self, tx, first)), self.peeking(first))
 
     def advance(self, past: float) -> None:
-        def run(tx: Writing) -> None:
+        def run(tx: SqlTransaction) -> None:
             if past > tx.clock:
                 tx.run("UPDATE concordant_store SET clock = ?", (past,))
 
@@ -218,7 +218,7 @@ class SqlStorage(DurableStorage):
         return n, self._load(sorted(ids))
 
     def surveyed(self, models: str, n: int, *, changed: bool) -> None:
-        def run(tx: Writing) -> None:
+        def run(tx: SqlTransaction) -> None:
             if changed:  # what others look at may be otherwise now
                 tx.run("DELETE FROM concordant_surveys WHERE models <> ?", (models,))
             tx.run(_SURVEYED, (models, n))
@@ -358,7 +358,7 @@ class SqlUnit(UnitOfWork):
         first: the document that was asked for as it began.
     """
 
-    def __init__(self, storage: SqlStorage, tx: Writing, first: Place) -> None:
+    def __init__(self, storage: SqlStorage, tx: SqlTransaction, first: Place) -> None:
         super().__init__(storage, (tx.n, tx.clock), tx.now)
         self._tx = tx
         self._asking = _Asking(tx.rows)

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 
 from concordant.errors import ConcordantError, StorageError
-from concordant.storage.sql.database import Writing
+from concordant.storage.sql.database import SqlTransaction
 
 __all__ = ["MIGRATIONS", "POSTGRES", "SQLITE", "VERSION", "checked", "migrate", "statements"]
 
@@ -174,7 +174,7 @@ def checked(found: tuple[int, str], place: str, wanted: str | None) -> str | Non
     return replica if version == len(MIGRATIONS) else None
 
 
-def migrate(tx: Writing, exists: bool, types: Mapping[str, str], place: str, wanted: str | None) -> str:
+def migrate(tx: SqlTransaction, exists: bool, types: Mapping[str, str], place: str, wanted: str | None) -> str:
     """Runs what is missing, in a transaction that nobody else migrates beside; returns the store's name.
 
     Args:

@@ -6,38 +6,38 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from concordant.workspace.scope import Document, Mark, Scope
+from concordant.workspace.scope import Document, ReadSnapshot, Scope
 from concordant.workspace.scoping import Scoping
-from concordant.workspace.showings import Showing, decided_by
-from concordant.workspace.sight import task_of
+from concordant.workspace.tool_reads import ToolRead, decided_by
+from concordant.workspace.visibility import task_of
 
-__all__ = ["Grounds", "grounds_of", "is_mine"]
+__all__ = ["Evidence", "evidence_of", "is_mine"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grounds:
+class Evidence:
     """By what a call was decided, for some fields.
 
     Attributes:
         at: the commit up to which the field was shown or read; -1: it was not.
         scope: that of the call, as far as it is judged by that.
-        mark: the last read of the whole document.
+        snapshot: the last read of the whole document.
     """
 
     at: int
     scope: Scope
-    mark: Mark | None = None
+    snapshot: ReadSnapshot | None = None
 
-    def up_to(self, n: int) -> Grounds:
+    def up_to(self, n: int) -> Evidence:
         """The same for a change of what was seen at a commit (``Scope.up_to``)."""
-        return Grounds(self.at, self.scope.up_to(n), self.mark)
+        return Evidence(self.at, self.scope.up_to(n), self.snapshot)
 
     def values(self) -> Mapping[str, Any]:
         """What the last read showed, by field."""
-        return (self.mark.values() or {}) if self.mark is not None else {}
+        return (self.snapshot.values() or {}) if self.snapshot is not None else {}
 
 
-def grounds_of(
+def evidence_of(
     scoping: Scoping,
     scope: Scope,
     document: Document,
@@ -45,7 +45,7 @@ def grounds_of(
     *,
     rewrites: bool = False,
     unread: bool = False,
-) -> dict[str, Grounds]:
+) -> dict[str, Evidence]:
     """By what the call under way was decided, field by field.
 
     Args:
@@ -54,43 +54,43 @@ def grounds_of(
             run began.
         unread: whether what the call itself has read does not count.
     """
-    mark = None if unread else scope.mark(document)
+    snapshot = None if unread else scope.snapshot(document)
     audience = scoping.audience()
-    if audience is None or scope.sight is not None:
-        return dict.fromkeys(fields, Grounds(_at(mark), scope, mark))
-    run, showings = audience
+    if audience is None or scope.seen_tokens is not None:
+        return dict.fromkeys(fields, Evidence(_at(snapshot), scope, snapshot))
+    run, tool_reads = audience
     if run.message and not unread:
-        scope = scope.judged_by_sight(None, showings.joined(run.message, scope.origin))
-    known = showings.of(document)
-    seen = [showing for showing in known if decided_by(showing, scope, run)]
-    if any(showing.origin == scope.origin and showing not in seen for showing in known):
-        mark = None  # it is of a call made beside this one
+        scope = scope.judged_by_reads(None, tool_reads.joined(run.message, scope.origin))
+    known = tool_reads.of(document)
+    seen = [tool_read for tool_read in known if decided_by(tool_read, scope, run)]
+    if any(tool_read.origin == scope.origin and tool_read not in seen for tool_read in known):
+        snapshot = None  # it is of a call made beside this one
     if rewrites:
-        judged = scope.judged_by_sight(lambda origin: run.owns(origin) == "own", scope.peers)
-        scope = scope.judged_by_sight(run.owns, scope.peers, before=scoping.beginning(run.began))
+        judged = scope.judged_by_reads(lambda origin: run.owns(origin) == "own", scope.peers)
+        scope = scope.judged_by_reads(run.owns, scope.peers, before=scoping.beginning(run.began))
     else:
-        judged = scope.judged_by_sight(run.owns, scope.peers)
-    return _by_field(fields, seen, mark, scope, judged)
+        judged = scope.judged_by_reads(run.owns, scope.peers)
+    return _by_field(fields, seen, snapshot, scope, judged)
 
 
 def _by_field(
-    fields: Iterable[str], seen: Iterable[Showing], mark: Mark | None, scope: Scope, judged: Scope
-) -> dict[str, Grounds]:
-    """The grounds of each field: what was shown of it last, if anything was, else ``scope`` alone."""
-    marks = [mark, *(Mark(showing.at, showing.value) for showing in seen if showing.fields is None)]
+    fields: Iterable[str], seen: Iterable[ToolRead], snapshot: ReadSnapshot | None, scope: Scope, judged: Scope
+) -> dict[str, Evidence]:
+    """The evidence of each field: what was shown of it last, if anything was, else ``scope`` alone."""
+    marks = [snapshot, *(ReadSnapshot(tool_read.at, tool_read.value) for tool_read in seen if tool_read.fields is None)]
     last = max(marks, key=_at)
-    by_commit: dict[int, Grounds] = {}
+    by_commit: dict[int, Evidence] = {}
     found = {}
     for field in fields:
         at = max((s.at for s in seen if s.fields is None or field in s.fields), default=-1)
         if at not in by_commit:
-            by_commit[at] = Grounds(max(at, _at(mark)), judged if at >= 0 else scope, last)
+            by_commit[at] = Evidence(max(at, _at(snapshot)), judged if at >= 0 else scope, last)
         found[field] = by_commit[at]
     return found
 
 
-def _at(mark: Mark | None) -> int:
-    return mark.at if mark is not None else -1
+def _at(snapshot: ReadSnapshot | None) -> int:
+    return snapshot.at if snapshot is not None else -1
 
 
 def is_mine(scoping: Scoping, scope: Scope, agent: str, origin: str) -> bool:
@@ -104,4 +104,4 @@ def is_mine(scoping: Scoping, scope: Scope, agent: str, origin: str) -> bool:
         return False
     mine = task_of(scope.origin)
     beside = mine != theirs and scope.relation is not None and scope.relation(mine, theirs) == "concurrent"
-    return not beside or (bool(run.message) and theirs in audience.showings.joined(run.message, scope.origin))
+    return not beside or (bool(run.message) and theirs in audience.tool_reads.joined(run.message, scope.origin))

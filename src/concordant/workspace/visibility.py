@@ -14,7 +14,7 @@ from concordant.merge.kinds import Field
 from concordant.merge.record import Record
 from concordant.merge.registers.leaf import newest_first
 from concordant.storage import Beginning
-from concordant.workspace.scope import Document, FoundSeen, Mark, Scope, descends
+from concordant.workspace.scope import Document, FoundSeen, ReadSnapshot, Scope, descends
 
 __all__ = ["own_writes", "reached", "seen_by", "sees_all", "task_of"]
 
@@ -24,11 +24,11 @@ def task_of(origin: str) -> str:
     return origin.partition("#")[0] if "#" in origin else origin
 
 
-def own_writes(scope: Scope, mark: Mark | None) -> str | None:
-    """The origin of the writes that the scope's mark is of, if that is of a put without a read; else ``None``."""
-    if mark is None or mark.at >= 0 or not scope.origin:
+def own_writes(scope: Scope, snapshot: ReadSnapshot | None) -> str | None:
+    """The origin of the writes that the scope's snapshot is of, if that is of a put without a read; else ``None``."""
+    if snapshot is None or snapshot.at >= 0 or not scope.origin:
         return None
-    return mark.put or scope.origin
+    return snapshot.put or scope.origin
 
 
 def knows_of_own(scope: Scope, n: int, theirs: str) -> bool:
@@ -58,7 +58,7 @@ def is_strange(scope: Scope, n: int, when: float, theirs: str) -> bool:
 
 
 def seen_by(
-    scope: Scope, mark: Mark | None, record: Record, replica: str, earlier_began: float | None = None
+    scope: Scope, snapshot: ReadSnapshot | None, record: Record, replica: str, earlier_began: float | None = None
 ) -> SeenBy:
     """What the scope has seen of a record: what it read, its own writes, and what was there when it began.
 
@@ -66,11 +66,11 @@ def seen_by(
         earlier_began: the time of the last commit when the earlier execution began, for a put that takes the place of
             one of its puts.
     """
-    at, time = (mark.at, mark.time) if mark is not None else (-1, 0.0)
-    origin, relation, began, since = scope.origin, scope.relation, scope.began_at(mark), scope.since
+    at, time = (snapshot.at, snapshot.time) if snapshot is not None else (-1, 0.0)
+    origin, relation, began, since = scope.origin, scope.relation, scope.began_at(snapshot), scope.since
     took_back, is_own = scope.base.took_back, scope.is_own
     floor = scope.floor if scope.owns is None else 0.0
-    if earlier_began is not None and scope.sight is None:
+    if earlier_began is not None and scope.seen_tokens is None:
         began, since, floor = None, Beginning(earlier_began), 0.0
 
     def seen(stamp: Stamp) -> bool:
@@ -133,7 +133,7 @@ def _newest_first(cell: Any) -> Iterator[Stamp]:
 
 def sees_all(
     scope: Scope,
-    mark: Mark | None,
+    snapshot: ReadSnapshot | None,
     document: Document,
     recent: Iterable[tuple[int, float, str]],
     *,
@@ -145,8 +145,8 @@ def sees_all(
         recent: (n, time, origin) of the document's commits, newest first.
         complete: whether these are all; if not, an older one may be unseen.
     """
-    read = at = mark.at if mark is not None else -1
-    began = scope.began_at(mark)
+    read = at = snapshot.at if snapshot is not None else -1
+    began = scope.began_at(snapshot)
     if began is not None:
         at = max(at, began)
     at = max(at, scope.seen_before(document, read))

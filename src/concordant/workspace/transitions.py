@@ -14,13 +14,13 @@ from concordant.merge.record import Record, View, by_path
 from concordant.merge.registers import as_register, leaf_at
 from concordant.storage import Place, SideEffects, TransactionView
 
-__all__ = ["Asked", "Decision", "as_known", "transitions"]
+__all__ = ["Decision", "Transitions", "as_known", "transitions"]
 
 Decision = tuple[str, str, str, Any]
 """(escalation id, "resolved" or "dismissed", by, value)"""
 
 
-class Asked(NamedTuple):
+class Transitions(NamedTuple):
     """What became of a document's questions: what is saved of that, and the open ones that may have changed."""
 
     beside: SideEffects
@@ -35,7 +35,7 @@ def transitions(
     tx: TransactionView,
     decision: Decision | None = None,
     most: int = MOST_CONTENDERS,
-) -> Asked:
+) -> Transitions:
     """Compares what is contested now with what was open, and returns the transitions, each once.
 
     Args:
@@ -62,7 +62,7 @@ def transitions(
     if not view.is_of(record.memory):
         record.memory = None  # what it knows of as told is not what is open now
     view.told()
-    return Asked(SideEffects(now, closed, events), touched)
+    return Transitions(SideEffects(now, closed, events), touched)
 
 
 def _news(

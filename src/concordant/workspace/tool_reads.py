@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 from concordant.storage.forking import free_in_child
 from concordant.workspace.scope import AgentRun, Document, Scope
-from concordant.workspace.sight import task_of
+from concordant.workspace.visibility import task_of
 
-__all__ = ["Audience", "Showing", "Showings", "decided_by"]
+__all__ = ["Audience", "ToolRead", "ToolReads", "decided_by"]
 
-_MOST_SHOWINGS = 256
+_MOST_READS = 256
 _MOST_DOCUMENTS = 10_000
 
 
-class Showing(NamedTuple):
+class ToolRead(NamedTuple):
     """What one call has shown: a document, or some of its fields, up to a commit.
 
     Attributes:
@@ -40,7 +40,7 @@ class Showing(NamedTuple):
     value: Any = None
 
 
-class Showings:
+class ToolReads:
     """What the calls of one agent run have shown it, by document."""
 
     __slots__ = ("_lock", "_of", "_parts", "_peers")
@@ -48,14 +48,14 @@ class Showings:
     def __init__(self) -> None:
         self._parts: dict[Document, tuple[int, frozenset[int]]] = {}
         self._peers: dict[str, set[str]] = {}
-        self._of: dict[Document, tuple[Showing, ...]] = {}
+        self._of: dict[Document, tuple[ToolRead, ...]] = {}
         self._lock = free_in_child(threading.Lock())
 
-    def add(self, document: Document, showing: Showing) -> None:
+    def add(self, document: Document, tool_read: ToolRead) -> None:
         """Notes what a call has shown."""
         with self._lock:
             known = self._of.pop(document, ())
-            self._of[document] = (*known[-_MOST_SHOWINGS:], showing)
+            self._of[document] = (*known[-_MOST_READS:], tool_read)
             if len(self._of) > _MOST_DOCUMENTS:
                 del self._of[next(iter(self._of))]
 
@@ -72,7 +72,7 @@ class Showings:
         with self._lock:
             peers = self._peers.setdefault(message, set())
             peers.add(origin)
-            if len(self._peers) > _MOST_SHOWINGS:
+            if len(self._peers) > _MOST_READS:
                 del self._peers[next(iter(self._peers))]
         return peers
 
@@ -86,7 +86,7 @@ class Showings:
                 del self._parts[next(iter(self._parts))]
         return len(shown) >= total
 
-    def of(self, document: Document) -> tuple[Showing, ...]:
+    def of(self, document: Document) -> tuple[ToolRead, ...]:
         """What was shown of a document, in this order."""
         return self._of.get(document, ())
 
@@ -95,16 +95,16 @@ class Audience(NamedTuple):
     """The run of the agent that makes a call, and what its calls have shown it."""
 
     run: AgentRun
-    showings: Showings
+    tool_reads: ToolReads
 
 
-def decided_by(showing: Showing, scope: Scope, run: AgentRun) -> bool:
+def decided_by(tool_read: ToolRead, scope: Scope, run: AgentRun) -> bool:
     """Whether a call can have been decided by what another one has shown: an earlier one, not made beside it."""
-    if showing.origin == scope.origin and showing.call == run.call:
+    if tool_read.origin == scope.origin and tool_read.call == run.call:
         return True
-    if run.turn is not None and showing.turn >= run.turn:
+    if run.turn is not None and tool_read.turn >= run.turn:
         return False
-    mine, theirs = task_of(scope.origin), task_of(showing.origin)
+    mine, theirs = task_of(scope.origin), task_of(tool_read.origin)
     if mine == theirs:
-        return showing.origin == scope.origin  # not what another strand of the task was shown
+        return tool_read.origin == scope.origin  # not what another strand of the task was shown
     return scope.relation is None or scope.relation(mine, theirs) != "concurrent"

@@ -30,12 +30,12 @@ from concordant.merge.registers import PARKED, Change, Path, leaf_at
 from concordant.merge.registers.tree import supporters_below
 from concordant.values import ABSENT, encode
 
-__all__ = ["OPEN", "OPEN_TREE", "OpenRecord", "Record", "field_at", "open_field", "public_path", "split_slot"]
+__all__ = ["OPEN", "OPEN_TREE", "Nested", "OpenRecord", "field_at", "open_field", "public_path", "split_slot"]
 
 
 @register
 @dataclass(frozen=True, slots=True)
-class Record(Kind):
+class Nested(Kind):
     """A model whose every field declares a kind. Not written by users: a field typed as a state model has it.
 
     Args:
@@ -78,7 +78,7 @@ class Record(Kind):
                 change.turn_to(path, name)
             if name in base:
                 part.kind.edit(change, part, (*path, part.slot), base[name], item)
-            elif type(part.kind) is Record and item is not None and part.default is not None:
+            elif type(part.kind) is Nested and item is not None and part.default is not None:
                 part.kind.edit(change, part, (*path, part.slot), {}, item)
             elif part.default is ABSENT or not part.kind.alike(part, item, part.default):
                 part.kind.contribute(change, part, (*path, part.slot), item)
@@ -158,7 +158,7 @@ class Record(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRecord(Record):
+class OpenRecord(Nested):
     """A record without a model: every field is a ``Scalar``. Contested, it shows what was agreed on, else the first.
 
     Args:
@@ -168,7 +168,7 @@ class OpenRecord(Record):
     deep: bool = False
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
-        value = Record.read(self, look, field, path, public, cell)
+        value = Nested.read(self, look, field, path, public, cell)
         if isinstance(value, dict) and len(value) < len(cell) - (None in cell) - (PARKED in cell) and _is_mixed(cell):
             self._ask(look, field, path, public, cell, value)
         return value
@@ -285,7 +285,7 @@ def open_field(name: str, tag: str) -> Field:
         return part[1]
     outer, _, inner = tag.partition("[")
     child = open_field("", inner[:-1]) if inner else None
-    return Field(name, OpenRecord() if outer == Record.name else kind_called(outer), tag, child=child)
+    return Field(name, OpenRecord() if outer == Nested.name else kind_called(outer), tag, child=child)
 
 
 def stored_field(name: str, tag: str) -> Field:
