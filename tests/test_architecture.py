@@ -415,6 +415,7 @@ OTHERS = {
 OTHERS |= {"persist", "create_agent", "create_deep_agent", "edit_file", "cache_policy", "omit_expired"}
 OTHERS |= {
     "CREW_PYTHON",
+    "asgi.py",
     "CONCORDANT_SEED",
     "concordant_schema",
     "concordant_quarantine",
