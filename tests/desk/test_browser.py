@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from concordant import Workspace
+from concordant.desk.feed import Feed
 from tests.conftest import CHROMIUM
 from tests.desk.conftest import NOTES, NS, PLACE, Server, disagree
 
@@ -192,6 +193,52 @@ def test_a_draft_outlives_a_reload(window: Open, question_of: Any) -> None:
     page.get_by_role("button", name="Take what I typed").click()
     page.wait_for_url(DONE)
     assert page.evaluate("() => Object.keys(sessionStorage).filter((name) => name.startsWith('desk-draft'))") == []
+
+
+def test_a_page_says_when_it_hears_no_more(
+    ws: Workspace, chromium: Browser, question_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logged out while one types: the page says so and keeps what was typed; logged in again, it goes on by itself."""
+    monkeypatch.setattr(Feed, "longest", 0.5)
+    people = ["maria"]
+    with Server(ws, user=lambda request: people[0] or None) as server:
+        page = chromium.new_page()
+        page.goto(f"{server.url}/question/{question_of('notes').id}")
+        page.locator("textarea").fill("Half a senten")
+        people[0] = ""
+        expect(page.locator("#quiet")).to_contain_text("you are logged out", timeout=15_000)
+        page.get_by_role("button", name="Take what I typed").click()
+        expect(page.locator("body")).to_contain_text("log in again in another tab")
+        assert question_of("notes").state == "open"
+        people[0] = "maria"
+        page.go_back()
+        expect(page.locator("textarea")).to_have_value("Half a senten")
+        expect(page.locator("#quiet")).to_have_count(0)
+        page.get_by_role("button", name="Take what I typed").click()
+        page.wait_for_url(DONE)
+        page.close()
+
+
+def test_a_second_click_and_the_way_back(ws: Workspace, window: Open, question_of: Any) -> None:
+    """On a slow line a click that comes twice decides once; the page before then tells what was decided."""
+    id_ = question_of("status").id
+    page = window(f"question/{id_}")
+    sent: list[str] = []
+
+    def slowly(route: Any) -> None:
+        if route.request.method == "POST":
+            sent.append(route.request.url)
+            page.wait_for_timeout(400)
+        route.continue_()
+
+    page.route("**/question/*", slowly)
+    page.locator("button[value=take-2]").dblclick(no_wait_after=True)
+    page.wait_for_url(DONE)
+    assert len(sent) == 1 and len(ws.escalations()) == 1
+    page.go_back()
+    expect(page.get_by_role("status").first).to_contain_text("resolved by maria")
+    page.go_forward()
+    page.wait_for_url(DONE)
 
 
 def test_many_are_decided_with_a_preview(ws: Workspace, window: Open) -> None:

@@ -117,6 +117,67 @@ def question_is(ws: Workspace, name: str) -> str:
     return found.state
 
 
+def test_what_is_sent_twice_is_done_once(ws: Workspace, browser: Browser, question_of: Questions) -> None:
+    """The same decision by the same person is no refusal; another one, or by another, is."""
+    question = question_of("status")
+    browser.get(f"/question/{question.id}")
+    page = browser.html
+    for action, status in (("take-1", 200), ("take-1", 200), ("take-2", 409), ("dismiss", 409)):
+        browser.html = page
+        browser.post(f"/question/{question.id}", action=action)
+        assert browser.status == status, action
+    eve = Browser(ws, user="eve")
+    eve.get(f"/question/{question_of('notes').id}")
+    assert "resolved by maria" not in eve.text
+    assert [entry.act for entry in ws.history(NS, "launch")].count("resolve") == 1
+
+
+def test_a_question_says_why_it_is_one(ws: Workspace, browser: Browser) -> None:
+    """In words; a side that does not fit the model has no button."""
+    ws.agent("carl").write(NS, "launch", {"euros": "many"})
+    [question] = [one for one in ws.escalations() if one.reason == "type"]
+    browser.get(f"/question/{question.id}")
+    assert "not of the field's type" in browser.text and "It does not fit the model" in browser.text
+    assert "take-1" not in browser.html
+
+
+def test_names_in_any_script_read_as_they_are_written() -> None:
+    """Each part of a place has a direction of its own; what joins an emoji, or letters of a script that needs it, is no
+    escape; what could deceive is."""
+    ws = Workspace()
+    names = {
+        "\u05d0\u05d1": "family \U0001f469\u200d\U0001f467",
+        "\u0645\u06cc\u200c\u062e": "a\u200db",
+        "x": "\u202eevil",
+    }
+    for agent in [ws.agent(name) for name in ("ada", "bob")]:
+        for field, key in names.items():
+            agent.write(("\u05e0\u05e1", "2026"), key, {field: agent.name})
+    browser = Browser(ws)
+    browser.get("/")
+    assert "<bdi>\u05e0\u05e1</bdi>/<bdi>2026</bdi>:<bdi>family \U0001f469\u200d\U0001f467</bdi>" in browser.html
+    assert "<bdi>\u0645\u06cc\u200c\u062e</bdi>" in browser.html
+    assert "<bdi>a\\u200db</bdi>" in browser.html and "\\u202eevil" in browser.html and "\u202e" not in browser.html
+
+
+def test_a_document_of_a_thousand_fields() -> None:
+    """Its page shows the first and those that are asked about, and the way to all; a question shows its neighbours."""
+    ws = Workspace()
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    for agent, value in ((ada, {f"field{n:03}": n for n in range(1000)}), (bob, {"field500": "x", "field900": "y"})):
+        agent.write(NS, "large", value)
+    browser = Browser(ws)
+    browser.get("/document?doc=briefs/2026:large")
+    assert browser.html.count("<dt>") == 152 and "848 more fields" in browser.text
+    assert browser.html.count("open question</a>") == 2
+    browser.get("/document?doc=briefs/2026:large&all=1")
+    assert browser.html.count("<dt>") == 1000
+    browser.get(f"/question/{ws.escalations()[0].id}")
+    assert (
+        browser.html.count("<dt>") == 25 and "488 fields above" in browser.text and "487 fields below" in browser.text
+    )
+
+
 def test_a_side_that_came_meanwhile_refuses_and_loses_nothing(
     ws: Workspace, browser: Browser, question_of: Questions
 ) -> None:

@@ -24,6 +24,7 @@ LONGEST = 16 * 1024 * 1024
 """The longest body of a request, in bytes."""
 COOKIE = "concordant_desk"
 CSRF = "concordant_csrf"
+LOGGED_OUT = "Log in first. If you were: log in again in another tab, then go back and send it again."
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -90,7 +91,7 @@ class Guard:
             found = self._user(request)
             name = await found if inspect.isawaitable(found) else found
             if not name:
-                return PlainTextResponse("Log in first.", 403)
+                return PlainTextResponse(LOGGED_OUT, 403)
             request.scope["who"] = name
             return None
         request.scope["who"] = self._name

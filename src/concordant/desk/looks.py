@@ -37,6 +37,13 @@ ITEMS = 300
 """How many parts of a field a page shows."""
 
 
+JOINERS = "\u200c\u200d"
+JOINED = ("So", "Sk", "Lo", "Mn", "Mc")
+"""Categories of the characters of emoji, and of letters without upper and lower case; no Latin letter is of these."""
+NEAR = 12
+"""How many fields a page shows before and after the one that is asked about."""
+
+
 class TextLook(NamedTuple):
     """A value as text, cut, and how many characters are left out."""
 
@@ -57,6 +64,7 @@ class SideLook:
     parts: Sequence[DiffPart] = ()
     changed: Sequence[FieldChange] = ()
     deletes: bool = False
+    misfit: bool = False
 
 
 @dataclass
@@ -67,6 +75,8 @@ class InPlace:
     shown: str = ""
     after: str = ""
     fields: Sequence[tuple[str, TextLook, bool]] = ()
+    above: int = 0
+    below: int = 0
 
 
 @dataclass
@@ -102,9 +112,19 @@ def visible(value: str) -> str:
     """A text in which what would show as nothing, or turn the direction of others, is written out."""
     if value.isprintable():
         return value
-    return "".join(
-        c if c in "\n\t" or c.isprintable() or unicodedata.category(c) == "Zs" else _escaped(c) for c in value
-    )
+    return "".join(c if c.isprintable() or _shows(value, at) else _escaped(c) for at, c in enumerate(value))
+
+
+def _shows(text: str, at: int) -> bool:
+    """Whether a character that is none to print does what people see: a space, a line's end, or a joiner within an
+    emoji or a word of a script that needs it."""
+    character = text[at]
+    if character in "\n\t" or unicodedata.category(character) == "Zs":
+        return True
+    if character not in JOINERS or not 0 < at < len(text) - 1:
+        return False
+    before, after = unicodedata.category(text[at - 1]), unicodedata.category(text[at + 1])
+    return after in JOINED and before in JOINED
 
 
 def _escaped(character: str) -> str:
@@ -125,7 +145,7 @@ def text(value: Any, most: int = MOST) -> TextLook:
 
 def _json(value: Any) -> str:
     short = json.dumps(portable(value), ensure_ascii=False)
-    return short if len(short) <= 80 else json.dumps(portable(value), ensure_ascii=False, indent=2)
+    return short if len(short) <= 50 else json.dumps(portable(value), ensure_ascii=False, indent=2)
 
 
 def sides(question: Escalation, most: int = MOST) -> tuple[SideLook, list[SideLook]]:
@@ -174,7 +194,9 @@ def in_place(question: Escalation, document: Document | None) -> InPlace | None:
     here = question.path[0] if question.path else ""
     if question.path and here not in value:
         rows.append((visible(here), TextLook("nothing yet", mark="none"), True))
-    return InPlace(fields=rows[:ITEMS])
+    at = next((number for number, (_, _, is_here) in enumerate(rows) if is_here), 0)
+    first, last = max(at - NEAR, 0), at + NEAR + 1
+    return InPlace(fields=rows[first:last], above=first, below=max(len(rows) - last, 0))
 
 
 def _range(whole: str, question: Escalation) -> InPlace | None:

@@ -29,9 +29,20 @@ PAGE = 50
 COLOURS = 8
 IN_A_ROW = 400
 """How many characters of a side the inbox shows."""
+FIELDS = 150
+"""How many fields of a document a page shows at first."""
 EDITABLE = 200_000
 """How many characters of a value can be edited in a browser."""
-REASONS = ("scalar", "text", "delete", "type", "schema", "invalid")
+WHY = {
+    "scalar": "Each wrote another value, and had not seen the others'.",
+    "text": "Each changed the same sentence in another way, and had not seen the others'.",
+    "delete": "One deleted what another changed.",
+    "type": "A value waits that is not of the field's type.",
+    "schema": "What is stored was written under another model.",
+    "invalid": "All together would break a rule of the model.",
+}
+REASONS = tuple(WHY)
+MISFITS = ("type", "schema", "invalid")
 
 
 # -- inbox -----------------------------------------------------------------------------------------------------------
@@ -154,6 +165,10 @@ def _question_page(
     part: str = "",
 ) -> Response:
     base, sides = looks.sides(found)
+    if found.reason in MISFITS:
+        schema = visit.workspace.registry.find(found.namespace)
+        for side, one in zip(sides, found.contenders, strict=True):
+            side.misfit = not side.deletes and schema.fit(found.path, one.value) is ABSENT
     document = visit.workspace.get(found.namespace, found.key)
     made = None if found.state not in OPEN else _form(visit.workspace, found)
     newest = max((one.at for one in found.contenders), default=found.opened_at)
@@ -163,6 +178,7 @@ def _question_page(
         here="inbox",
         live=visit.live(),
         question=found,
+        why=WHY[found.reason],
         base=base,
         sides=sides,
         is_open=found.state in OPEN,
@@ -212,7 +228,20 @@ def decide(visit: Visit) -> Response:
         return _question_page(visit, found, 422, notice="What you typed does not fit.", typed=typed)
     except StaleDecisionError as error:
         current = visit.workspace.escalation(found.id) or found
+        if _is_done(visit, current, action, value):
+            return visit.redirect("", done=current.id)
         return _question_page(visit, current, 409, notice=_why_not(visit, current, error), typed=typed)
+
+
+def _is_done(visit: Visit, current: Escalation, action: str, value: Any) -> bool:
+    """Whether somebody has already decided what they ask for: a click came twice, or its answer was lost on the way."""
+    if current.by != visit.user or current.version != visit.post("version"):
+        return False
+    if current.state == "dismissed":
+        return action in ("dismiss", "base")
+    if current.state != "resolved" or action in ("dismiss", "base", "claim", "file"):
+        return False
+    return looks.is_same(current.decision, value if action == "edit" else _side(current, action))
 
 
 def _typed(visit: Visit, found: Escalation) -> tuple[Control | None, Any]:
@@ -317,6 +346,8 @@ def document(visit: Visit) -> Response:
     is_past = shown is not present
     credits = workspace.blame(namespace, key) if present is not None and not is_past else {}
     agents = _colours([credit.agent for parts in credits.values() for credit in parts])
+    rows = looks.fields(present, credits, agents) if present is not None and not is_past else None
+    shown_rows = rows if rows is None or visit.get("all") else _foremost(rows)
     return visit.page(
         "document.html",
         here="documents",
@@ -328,13 +359,19 @@ def document(visit: Visit) -> Response:
         versions=[entry.version for entry in reversed(entries)],
         entries=entries[:200],
         more=max(len(entries) - 200, 0),
-        fields=looks.fields(present, credits, agents) if present is not None and not is_past else None,
+        fields=shown_rows,
+        hidden=0 if rows is None or shown_rows is None else len(rows) - len(shown_rows),
         past=[(looks.visible(name), looks.text(value)) for name, value in _value(shown).items()],
         agents=agents,
         differences=None if one is None else looks.differences(_value(at(one)), _value(at(two))),
         one=one,
         two=two,
     )
+
+
+def _foremost(rows: Sequence[looks.FieldLook]) -> Sequence[looks.FieldLook]:
+    """The first fields of a document, and all that are asked about."""
+    return [row for number, row in enumerate(rows) if number < FIELDS or row.question is not None]
 
 
 def _value(found: Document | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,7 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from concordant.desk.guard import LONGEST, SAFE
 from concordant.desk.looks import visible
-from concordant.desk.wording import age, place, told_path
+from concordant.desk.wording import age, place, placed, told_path
 from concordant.errors import (
     ConcordantError,
     HistoryExpiredError,
@@ -194,11 +195,30 @@ def _environment() -> Environment:
     made.filters.update(
         visible=lambda value: visible(str(value)),
         path=lambda value: visible(told_path(value)),
+        parts=_parts,
+        where=_where,
         names=_names,
         stamp=lambda at: at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
         place=lambda one: place(one.namespace, one.key),
     )
     return made
+
+
+def _parts(path: Iterable[Any]) -> Markup:
+    """A path, each part of which has a direction of its own."""
+    parts = [Markup("<bdi>{}</bdi>").format(visible(str(part))) for part in path]
+    return Markup('<span dir="ltr">{}</span>').format(Markup(".").join(parts)) if parts else Markup("the document")
+
+
+def _where(text: str) -> Markup:
+    """A document's place, each part of which has a direction of its own."""
+    namespace, key = placed(text)
+    parts = Markup("/").join(Markup("<bdi>{}</bdi>").format(_told(part, "/:%")) for part in namespace)
+    return Markup('<span dir="ltr">{}:<bdi>{}</bdi></span>').format(parts, _told(key, "%"))
+
+
+def _told(part: str, special: str) -> str:
+    return visible("".join(quote(c, safe="") if c in special else c for c in part))
 
 
 def _names(names: Iterable[str]) -> str:

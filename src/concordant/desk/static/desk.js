@@ -27,7 +27,7 @@
     form.action = row.dataset.href;
     form.elements.version.value = row.dataset.version;
     form.elements.action.value = action;
-    form.submit();
+    form.requestSubmit();
   };
   const inInbox = (key) => {
     if (key === "j" || key === "k") { move(key === "j" ? 1 : -1); return true; }
@@ -79,6 +79,29 @@
     }
     known = sides ? `${sides.dataset.version} ${sides.dataset.state}` : null;
   });
+
+  // -- whether the page still hears of changes ----------------------------------------------------------------------
+  document.addEventListener("htmx:sseError", (event) => {
+    if (event.detail.source.readyState !== EventSource.CLOSED || $("#quiet")) return;
+    const note = document.createElement("p");
+    note.id = "quiet"; note.className = "notice strong"; note.setAttribute("role", "status");
+    note.textContent = "This page hears of no changes now: the desk has stopped, or you are logged out. What you typed is kept. ";
+    const again = document.createElement("a");
+    again.href = location.href; again.textContent = "Load the page again";
+    note.append(again);
+    $("main").prepend(note);
+  });
+  document.addEventListener("htmx:sseOpen", () => { const note = $("#quiet"); if (note) note.remove(); });
+
+  // -- what was sent is on its way: a second click sends it no second time ---------------------------------------------
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    say("Sending …");
+  });
+  addEventListener("pageshow", () => $$("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
 
   // -- what was typed outlives the page, until it is sent ----------------------------------------------------------
   const drafts = () => $$("form[data-draft]").forEach((form) => {
@@ -137,6 +160,8 @@
     addEventListener("resize", () => made.setSize({ width: into.clientWidth, height: 220 }));
   };
 
+  const tools = $("details.tools");
+  if (tools && !("narrowed" in tools.dataset) && matchMedia("(max-width: 40rem)").matches) tools.open = false;
   settle();
   drafts();
   timeline();
