@@ -165,10 +165,7 @@ def _question_page(
     part: str = "",
 ) -> Response:
     base, sides = looks.sides(found)
-    if found.reason in MISFITS:
-        schema = visit.workspace.registry.find(found.namespace)
-        for side, one in zip(sides, found.contenders, strict=True):
-            side.misfit = not side.deletes and schema.fit(found.path, one.value) is ABSENT
+    _mark_misfits(visit.workspace, found, sides)
     document = visit.workspace.get(found.namespace, found.key)
     made = None if found.state not in OPEN else _form(visit.workspace, found)
     newest = max((one.at for one in found.contenders), default=found.opened_at)
@@ -193,6 +190,14 @@ def _question_page(
         newest=newest.isoformat(),
         since=_time(visit.post("newest")),
     )
+
+
+def _mark_misfits(workspace: Workspace, found: Escalation, sides: Sequence[looks.SideLook]) -> None:
+    """Notes which sides cannot be taken, as the model has no place for them."""
+    if found.reason in MISFITS:
+        schema = workspace.registry.find(found.namespace)
+        for side, one in zip(sides, found.contenders, strict=True):
+            side.misfit = not side.deletes and schema.fit(found.path, one.value) is ABSENT
 
 
 def _suggested(found: Escalation) -> Sequence[Any]:
@@ -344,10 +349,8 @@ def document(visit: Visit) -> Response:
     asked, one, two = visit.number("at"), visit.number("one"), visit.number("two")
     shown = at(asked)
     is_past = shown is not present
-    credits = workspace.blame(namespace, key) if present is not None and not is_past else {}
-    agents = _colours([credit.agent for parts in credits.values() for credit in parts])
-    rows = looks.fields(present, credits, agents) if present is not None and not is_past else None
-    shown_rows = rows if rows is None or visit.get("all") else _foremost(rows)
+    fields, agents = ([], {}) if is_past else _fields(workspace, present)
+    foremost = fields if visit.get("all") else _foremost(fields)
     return visit.page(
         "document.html",
         here="documents",
@@ -359,14 +362,23 @@ def document(visit: Visit) -> Response:
         versions=[entry.version for entry in reversed(entries)],
         entries=entries[:200],
         more=max(len(entries) - 200, 0),
-        fields=shown_rows,
-        hidden=0 if rows is None or shown_rows is None else len(rows) - len(shown_rows),
+        fields=None if shown is None or is_past else foremost,
+        hidden=len(fields) - len(foremost),
         past=[(looks.visible(name), looks.text(value)) for name, value in _value(shown).items()],
         agents=agents,
         differences=None if one is None else looks.differences(_value(at(one)), _value(at(two))),
         one=one,
         two=two,
     )
+
+
+def _fields(workspace: Workspace, present: Document | None) -> tuple[Sequence[looks.FieldLook], dict[str, int]]:
+    """The fields of a document, and the colours of those who wrote them."""
+    if present is None:
+        return [], {}
+    credits = workspace.blame(present.namespace, present.key)
+    agents = _colours([credit.agent for parts in credits.values() for credit in parts])
+    return looks.fields(present, credits, agents), agents
 
 
 def _foremost(rows: Sequence[looks.FieldLook]) -> Sequence[looks.FieldLook]:
