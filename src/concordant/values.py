@@ -32,6 +32,7 @@ __all__ = [
     "canonical",
     "check_numbers",
     "check_text",
+    "copied",
     "decode",
     "encode",
     "portable",
@@ -108,6 +109,11 @@ def encode(value: Any, path: Path = ()) -> JSON:
         raise
     except (PydanticSerializationError, ValueError, RuntimeError) as error:
         raise Unstorable(_fault(value, path, error)) from error
+
+
+def copied(value: Any) -> Any:
+    """A copy of a JSON value such as ``decode`` gives."""
+    return decode(to_json(value, inf_nan_mode="constants"))
 
 
 def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:
@@ -209,6 +215,9 @@ def _positive_zero(value: Any) -> Any:
     return value
 
 
+_SCALARS = frozenset([str, int, float, bool, type(None)])
+
+
 def _check(value: Any, path: Path, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise Unstorable(
@@ -230,7 +239,7 @@ def _check(value: Any, path: Path, depth: int) -> None:
                 )
             if isinstance(item, (dict, list, tuple)):
                 _check(item, (*path, key), depth + 1)
-    else:
+    elif not _SCALARS.issuperset(map(type, value)):
         for index, item in enumerate(value):
             if isinstance(item, (dict, list, tuple)):
                 _check(item, (*path, index), depth + 1)

@@ -125,7 +125,7 @@ class List(Reducer):
 
     def shown(self, look: Look, field: Field, path: Path, public: tuple[str, ...], sequence: Sequence) -> list[Any]:
         """The items of a sequence, as values."""
-        return [decode(item) for item in self.items(sequence)]
+        return decode(b"[%b]" % b",".join(self.items(sequence)))  # type: ignore[no-any-return]
 
     def items(self, sequence: Sequence) -> tuple[bytes, ...]:
         """The items of a sequence, as JSON."""

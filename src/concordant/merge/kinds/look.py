@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field as dataclass_field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from concordant.merge.causality import ASKED, Agreed, Entry, Register, Seen, SeenBy, Stamp, order_of
+from concordant.merge.causality import ASKED, Agreed, Entry, Register, SeenBy, Stamp, order_of
 from concordant.merge.registers import LeafChange, Path, agreed
+from concordant.merge.registers.crowds import exchange
 from concordant.values import ABSENT, JSON, Canon, canonical
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ class Weighed:
     """
 
     __slots__ = (
-        "_canon", "_carried", "_group", "_last", "_least", "_options", "_origins", "_register", "_replicas", "_stale",
-        "asked", "base", "digest", "groups", "winner",
+        "_canon", "_carried", "_group", "_last", "_options", "_register", "_stale", "_standing", "asked", "base",
+        "digest", "groups", "winner",
     )  # fmt: skip
 
     def __init__(self, register: Register, canon: Canon = canonical) -> None:
@@ -124,9 +125,7 @@ class Weighed:
         self.asked = 0
         self._options: list[Option] | None = None
         self._stale: list[Group] = []
-        self._origins: set[str] = set()
-        self._replicas: set[str] = set()
-        self._least = register[0].stamp.n
+        self._standing: list[Group] | None = None
         for entry in sorted(register, key=_oldest):
             self._add(entry)
 
@@ -138,11 +137,9 @@ class Weighed:
             return True
         if not old or not register or _oldest(register[-1]) < self._last:
             return False
-        kept, entry = register[:-1], register[-1]
-        if kept != old:
-            gone = _first_difference(old, kept) if len(kept) == len(old) - 1 else len(old)
-            if gone == len(old) or old[gone + 1 :] != kept[gone:] or not self._drop(old[gone]):
-                return False
+        moved, entry = exchange(old, register), register[-1]
+        if moved is None or not moved.came or len(moved.gone) > 1 or not all(map(self._drop, moved.gone)):
+            return False
         self._register = register
         self._add(entry)
         if entry.base is not None and (self.base is None or entry.base[:3] > self.base[:3]):
@@ -160,7 +157,7 @@ class Weighed:
             return False
         del self.groups[key]
         self.asked -= entry.stamp.act == ASKED
-        self._options = None
+        self._options = self._standing = None
         self._stale.clear()
         self.digest -= digest_of(key)
         self.winner = None
@@ -180,20 +177,21 @@ class Weighed:
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = Group(len(self.groups))
+            if self._standing is not None and key is not None:
+                self._standing.append(group)
             self.digest += digest_of(key)
         group.add(entry)
         self._stale.append(group)
         self.asked += entry.stamp.act == ASKED
-        self._origins.add(entry.stamp.origin)
-        self._replicas.add(entry.stamp.replica)
-        self._least = min(self._least, entry.stamp.n)
         self._group = group
         if entry.base is not None:
             self._carried[entry.base] = self._carried.get(entry.base, 0) + 1
 
     def standing(self) -> list[Group]:
-        """The groups that are values, not deletions."""
-        return [group for key, group in self.groups.items() if key is not None]
+        """The groups that are values, not deletions; whoever keeps it has to copy it."""
+        if self._standing is None:
+            self._standing = [group for key, group in self.groups.items() if key is not None]
+        return self._standing
 
     def options(self) -> tuple[Option, ...]:
         """The groups as contenders."""
@@ -207,33 +205,10 @@ class Weighed:
         self._stale.clear()
         return tuple(self._options)
 
-    def is_news(self, register: Register, seen: SeenBy) -> bool:
-        """Whether it is certain that somebody has seen nothing of the register."""
-        return (
-            register is self._register
-            and isinstance(seen, Seen)
-            and seen.origin is not None
-            and self._replicas == {seen.replica}
-            and self._least > seen.upto
-            and seen.origin not in self._origins
-        )
-
 
 def _key(entry: Entry, canon: Canon) -> bytes | None:
     """What equal entries have in common."""
     return None if entry.value is None else canon(entry.value)
-
-
-def _first_difference(one: Register, other: Register) -> int:
-    """Where two registers begin to differ."""
-    same, upto = 0, min(len(one), len(other))
-    while same < upto:
-        middle = (same + upto + 1) // 2
-        if one[same:middle] == other[same:middle]:
-            same = middle
-        else:
-            upto = middle - 1
-    return same
 
 
 def _oldest(entry: Entry) -> tuple[Any, ...]:
@@ -310,14 +285,6 @@ class Memory:
         assert node is not None
         node.changed = None
 
-    def weighed(self, path: Path) -> Weighed | None:
-        """What is known of the register at a place."""
-        node: Known | None = self.known
-        for part in path:
-            node = node.below.get(part) if node is not None else None
-        found = node.parts if node is not None else None
-        return found if isinstance(found, Weighed) else None
-
     def take(self, path: Path, contests: Iterable[Contest], settled: Iterable[Any]) -> None:
         """What was read at a place."""
         before = self.contests.get(path, ())
@@ -357,7 +324,8 @@ class Look:
     """One reading of a tree: what to do where writers disagree, and where the disagreements found are put.
 
     ``sort_keys`` makes the order of keys that no model gives the same on all replicas. A reading with a ``memory``
-    reads what has changed since the last one; ``here`` is what is known of the place under way.
+    reads what has changed since the last one; ``here`` is what is known of the place under way. ``tombs`` are the
+    containers of the tree in which something is or was deleted (``None``: any may be).
     """
 
     on_delete: str = "escalate"
@@ -368,6 +336,7 @@ class Look:
     memory: Memory | None = None
     here: Known | None = None
     extra: dict[Path, Contest] = dataclass_field(default_factory=dict)
+    tombs: Set[Path] | None = None
 
     def keys(self, cell: Any) -> list[str]:
         """The names in a container: as they came, or sorted where they may have come in another order elsewhere."""
@@ -503,7 +472,7 @@ def read_parts(
     """
     here = look.here
     if here is None or here.parts is None or here.changed is None:
-        parts: dict[str, Any] = {}
+        parts = _Parts()
         for key in keys():
             _read_part(look, path, public, cell, key, part_of, parts)
         look.read_all(path, cell, parts)
@@ -512,18 +481,50 @@ def read_parts(
         changed = [key for key in here.changed if key is not None]
         new = sum([_read_part(look, path, public, cell, key, part_of, parts) for key in changed])
         if new > (0 if by_field or look.sort_keys else 1):
-            _put_in_order(parts, map(part_of, keys()))
-    if ABSENT in parts.values():
-        return {name: value for name, value in parts.items() if value is not ABSENT}
-    return parts
+            parts.put_in_order([part[0] for part in map(part_of, keys()) if part is not None])
+    return parts.present()
 
 
-def _put_in_order(parts: dict[str, Any], order: Iterable[tuple[str, Field] | None]) -> None:
-    unordered = dict(parts)
-    parts.clear()
-    for part in order:
-        if part is not None:
-            parts[part[0]] = unordered[part[0]]
+class _Parts:
+    """The values in a container by name, and the names at which there is none."""
+
+    __slots__ = ("absent", "values")
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.absent: set[str] = set()
+
+    def put(self, name: str, value: Any) -> bool:
+        """Takes the value at a name; tells whether the name is new."""
+        is_new = name not in self.values
+        self.values[name] = value
+        if value is ABSENT:
+            self.absent.add(name)
+        else:
+            self.absent.discard(name)
+        return is_new
+
+    def drop(self, name: str) -> None:
+        """Forgets a name."""
+        self.values.pop(name, None)
+        self.absent.discard(name)
+
+    def put_in_order(self, names: Iterable[str]) -> None:
+        """Puts the names in order."""
+        self.values = {name: self.values[name] for name in names}
+
+    def present(self) -> dict[str, Any]:
+        """The values that there are."""
+        if not self.absent:
+            return self.values
+        if len(self.absent) == len(self.values):
+            return {}
+        if 2 * len(self.absent) > len(self.values):
+            return {name: value for name, value in self.values.items() if value is not ABSENT}
+        found = self.values.copy()
+        for name in self.absent:
+            del found[name]
+        return found
 
 
 def _read_part(
@@ -533,7 +534,7 @@ def _read_part(
     cell: Any,
     key: str,
     part_of: Callable[[str], tuple[str, Field] | None],
-    parts: dict[str, Any],
+    parts: _Parts,
 ) -> bool:
     """Reads one part of a container; tells whether it is new there."""
     part = part_of(key)
@@ -542,8 +543,6 @@ def _read_part(
     name, field = part
     if key not in cell:
         look.forget((*path, key))
-        parts.pop(name, None)
+        parts.drop(name)
         return False
-    is_new = name not in parts
-    parts[name] = look.part(field, (*path, key), (*public, name), cell[key])
-    return is_new
+    return parts.put(name, look.part(field, (*path, key), (*public, name), cell[key]))

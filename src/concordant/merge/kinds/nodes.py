@@ -24,8 +24,7 @@ def node_is_shown(
     read: Callable[[Look, Tree], Any],
 ) -> bool:
     """Whether a container stands: not deleted, or kept readable by updates concurrent with its deletion."""
-    register: Register = look.entries(cell.get(None, ()))
-    tombs = [entry for entry in register if entry.value is None]
+    register, tombs = _tombs(look, path, cell)
     if not tombs:
         return True
     later = _after_deletion(look, cell, register)
@@ -44,6 +43,14 @@ def node_is_shown(
     base = _encoded(read(quiet, before) if before else ABSENT)
     look.contests.append(Contest(public, path, "delete", "", base, options, field, asked=are_asked(tombs)))
     return True
+
+
+def _tombs(look: Look, path: Path, cell: Tree) -> tuple[Register, list[Entry]]:
+    """The register of a container as far as it is taken into account, and the deletions in it."""
+    if look.tombs is not None and (*path, None) not in look.tombs:
+        return (), []
+    register: Register = look.entries(cell.get(None, ()))
+    return register, [entry for entry in register if entry.value is None]
 
 
 def _encoded(value: Any) -> Any:

@@ -105,10 +105,11 @@ class Scalar(Kind):
             register: the entries that the reading takes into account.
         """
         weighed = look.weighed(register, field.canon)
-        groups: list[Group] = list(weighed.groups.values())
+        values = weighed.standing()
+        groups: Sequence[Group] = values if None not in weighed.groups else list(weighed.groups.values())
         if len(groups) == 1:
             return says.value(groups[0][0].value)
-        values, asked = weighed.standing(), weighed.asked > 0
+        asked = weighed.asked > 0
         deletes = len(values) < len(groups) and (asked or look.on_delete == "escalate")
         if not asked:
             winner = self._settled(look, field, public, weighed, deletes)

@@ -31,6 +31,7 @@ from concordant.merge.registers import (
     place_leaf,
     restored,
 )
+from concordant.merge.registers.crowds import Exchanged
 from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence
 from concordant.merge.sequence.edit import withdraw
 from concordant.values import ABSENT, REMOVED
@@ -159,7 +160,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         adding=write.mode == "add",
         replacing=write.replaces_all,
         apart=write.apart,
-        unseen=record.is_news,
+        crowd_at=record.crowd_at,
     )
     take_back(change, root, write.earlier)
     taken_back = dict(change.after)
@@ -375,7 +376,8 @@ def _take_back(change: Change, root: Field, earlier: Earlier, to_go: Set[tuple[P
                 change.set(path, (*entries, *_again(path, before, (), change.stamp, to_go)))
             continue
         kept = tuple(entry for entry in entries if _identity(entry.stamp) != identity)
-        replaced = _again(path, before, after, change.stamp, to_go) if isinstance(before, tuple) else ()
+        was = before.gone if isinstance(before, Exchanged) else before
+        replaced = _again(path, was, after, change.stamp, to_go) if isinstance(was, tuple) else ()
         change.set(path, (*kept, *replaced))
 
 

@@ -1,7 +1,8 @@
 """Changes as bytes, for a journal: enough to take them back and to tell what they did.
 
-A register is kept as it was before and after. Of a text or list, which may be large, only the difference is kept, from
-the later content to the earlier; it can be taken back as long as all changes after it are taken back first.
+A register is kept as it was before and after. Of a text or list, which may be large, and of a register of many entries
+only the difference is kept, from the later content to the earlier; it can be taken back as long as all changes after it
+are taken back first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from concordant.merge.record.codec import (
     load_text,
 )
 from concordant.merge.registers import Leaf, LeafChange
+from concordant.merge.registers.crowds import MANY, Exchanged, exchange
 from concordant.merge.sequence.pieces import Sequence, Strike
 from concordant.merge.sequence.splice import Spliced, splice
 
@@ -34,15 +36,21 @@ _NOTHING: Any = Spliced(0, 0, (), (), ())
 
 
 def journalled(changes: Items[LeafChange]) -> tuple[LeafChange, ...]:
-    """Changes as a journal keeps them: of a text or list the difference, so that no earlier content is held."""
+    """Changes as a journal keeps them: of a text or list, and of a register of many entries, the difference, so that no
+    earlier content is held."""
     return tuple(map(_journalled, changes))
 
 
 def _journalled(change: LeafChange) -> LeafChange:
-    if not isinstance(change.after, Sequence):
-        return change
-    before: Any = splice(change.before, change.after) if isinstance(change.before, Sequence) else change.before
-    return LeafChange(change.path, before, _NOTHING)
+    path, before, after = change
+    if isinstance(after, Sequence):
+        was: Any = splice(before, after) if isinstance(before, Sequence) else before
+        return LeafChange(path, was, _NOTHING)
+    if isinstance(before, tuple) and len(before) >= MANY and after:
+        moved: Any = exchange(before, after)
+        if moved is not None:
+            return LeafChange(path, moved, after[len(after) - moved.came :])
+    return change
 
 
 def dump_changes(changes: Items[LeafChange], effect: Items[LeafChange] | None) -> bytes:
@@ -80,6 +88,8 @@ def _loaded(data: Any, stamps: list[Stamp]) -> tuple[LeafChange, ...]:
 
 
 def _dump(before: Any, after: Any, number: Number) -> tuple[Any, Any]:
+    if isinstance(before, Exchanged):
+        return {"leaf": dump_leaf(before.gone, number), "at": [before.head, before.came]}, _dump_whole(after, number)
     if not isinstance(before, Spliced):  # what a text or list became needs no content
         return _dump_whole(before, number), {} if isinstance(after, Spliced) else _dump_whole(after, number)
     pieces = [dump_piece(piece, number) for piece in before.pieces]
@@ -95,7 +105,8 @@ def _load(data: Any, stamps: list[Stamp]) -> Any:
     if data is None:
         return None
     if isinstance(data, dict):
-        return load_leaf(data["leaf"], stamps) if data else _NOTHING
+        leaf: Any = load_leaf(data["leaf"], stamps) if data else _NOTHING
+        return Exchanged(int(data["at"][0]), leaf, int(data["at"][1])) if "at" in data else leaf
     head, tail, pieces, added, removed = data
     return Spliced(
         int(head),

@@ -18,6 +18,7 @@ from concordant.merge.causality import (
 from concordant.merge.kinds.look import Memory
 from concordant.merge.record.leases import Leases, end_of, over
 from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
+from concordant.merge.registers.crowds import MANY, Crowd, Exchanged
 from concordant.merge.registers.leaf import covers
 from concordant.merge.registers.tree import may_be_contested
 from concordant.merge.sequence.splice import Spliced
@@ -55,6 +56,7 @@ class Record:
         arrivals: when writes of other replicas came here.
         suspects: the paths at which something may be contested.
         tombs: those of them that are containers.
+        crowds: what is known of registers of many entries, by place.
         memory: what was read of the tree, kept up to date with it (``concordant.merge.record.view``).
         recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
@@ -76,6 +78,7 @@ class Record:
         "cache",
         "covering",
         "created_at",
+        "crowds",
         "later",
         "leases",
         "lives",
@@ -101,6 +104,7 @@ class Record:
         self.suspects: set[Path] = set()
         self.tombs: set[Path] = set()
         self.memory: Memory | None = None
+        self.crowds: dict[Path, Crowd] = {}
         self.later: Any = None
         self.recent: list[tuple[int, float, str]] = []
         self.covering = False
@@ -122,6 +126,8 @@ class Record:
             place_leaf(self.tree, path, after)
             if self.memory is not None:
                 self.memory.note(change)
+            if path in self.crowds:
+                self._follow(path, after)
             self._suspect(path, before, after)
             if path[-1] is None:
                 self._node(before, after)
@@ -133,6 +139,10 @@ class Record:
                 self.created_at = stamp.time
             self.updated_at = max(self.updated_at, stamp.time)
         self.cache = None
+
+    def _follow(self, path: Path, after: Any) -> None:
+        if not (isinstance(after, tuple) and len(after) >= MANY and self.crowds[path].follows(after)):
+            del self.crowds[path]
 
     def learn(self, vector: VersionVector) -> None:
         """Notes that more writes are known."""
@@ -148,10 +158,14 @@ class Record:
             else:
                 found.discard(path)
 
-    def is_news(self, path: Path, register: Register, seen: SeenBy) -> bool:
-        """Whether it is certain that somebody has seen nothing of a register."""
-        weighed = self.memory.weighed(path) if self.memory is not None else None
-        return weighed is not None and weighed.is_news(register, seen)
+    def crowd_at(self, path: Path, register: Register) -> Crowd | None:
+        """What is known of a register of many entries; ``None`` of one that is not what stands at the place."""
+        known = self.crowds.get(path)
+        if known is None or known.register is not register:
+            if leaf_at(self.tree, path) is not register:
+                return None
+            known = self.crowds[path] = Crowd(register)
+        return known
 
     def remember(self, settings: Mapping[str, JSON | None], stamp: Stamp) -> None:
         """Takes over what a write says about the document beside its value."""
@@ -198,7 +212,7 @@ class Record:
         """Goes back before changes (on a copy made for reading the past)."""
         steps: list[tuple[Path, Any]] = [(change.path, change.before) for change in changes]
         for path, before in reversed(steps):
-            if isinstance(before, Spliced):
+            if isinstance(before, (Spliced, Exchanged)):
                 before = before.earlier(leaf_at(self.tree, path))
             place_leaf(self.tree, path, before)
         self.recount()
@@ -226,6 +240,7 @@ class Record:
         self.suspects, self.tombs = set(), set()
         self.covering = False
         self.memory = None
+        self.crowds = {}
         for path, leaf in leaves(self.tree):
             self._suspect(path, None, leaf)
             if path[-1] is None:

@@ -15,7 +15,7 @@ from concordant.merge.record.leases import earlier_lives, living
 from concordant.merge.record.parked import ask_about_parked, parked_names
 from concordant.merge.record.record import Record
 from concordant.merge.registers import PARKED, Path, Tree, restored
-from concordant.values import ABSENT, JSON, decode, encode
+from concordant.values import ABSENT, JSON, copied, encode
 
 __all__ = ["View", "by_path", "view"]
 
@@ -159,6 +159,8 @@ def view(
         tree, moves = adapted(tree, root, fit)
         drifts = bool(moves)
     look = Look(on_delete, sort_keys=has_met(record.vector))
+    if fit is None and tree is record.tree:
+        look.tombs = record.tombs
     if fit is not None or tree is not record.tree or not (record.suspects or fits):
         record.memory = None
     else:
@@ -172,7 +174,7 @@ def view(
 
 def _on_copies(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """What was read stays as it is, whatever validators do to what they are given."""
-    return lambda value: fits(decode(encode(value)))
+    return lambda value: fits(copied(value))
 
 
 def _memory_of(record: Record, root: Field, look: Look) -> Memory:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, are_asked, order_of
+from concordant.merge.registers.crowds import MANY, Crowd, without_places
 from concordant.merge.registers.leaf import (
     Leaf,
     Path,
@@ -59,8 +60,7 @@ class Change:
         replacing: whether a contributed dict or list of a ``Tree`` is all that is to be there.
         runs: how many runs and strikes of this write there are already.
         apart: which writes its writer had seen of single top-level fields, where that is not the same for all.
-        unseen: tells of a place, the register there and what a writer has seen whether it is certain that it has seen
-            nothing of it.
+        crowd_at: tells what is known of a register of many entries, by its place and itself.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Change:
         replacing: bool = False,
         runs: int = 0,
         apart: Mapping[str, SeenBy] = _ALIKE,
-        unseen: Callable[[Path, Register, SeenBy], bool] | None = None,
+        crowd_at: Callable[[Path, Register], Crowd | None] | None = None,
     ) -> None:
         self.apart = apart
         self._seen = seen
@@ -90,7 +90,7 @@ class Change:
         self.own = own
         self.adding = adding
         self.replacing = replacing
-        self._unseen = unseen
+        self._crowd_at = crowd_at
         self.after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
         self._empty = not tree
@@ -200,14 +200,14 @@ class Change:
             place: the value's place among those that this write adds to a set.
         """
         entries = self.register(path)
-        keep = keep or self.is_news(path, entries)
-        self.set(path, self._written(entries, value, canon, keep, place))
+        gone, kept = ([], entries) if keep else self._parted(path, entries)
+        self.set(path, self._written(entries, value, gone, kept, canon, place))
 
-    def _written(self, entries: Register, value: JSON | None, canon: Canon, keep: bool, place: int) -> Register:
+    def _written(
+        self, entries: Register, value: JSON | None, gone: list[Entry], kept: Register, canon: Canon, place: int
+    ) -> Register:
         if not entries:
             return (Entry(self.stamp, value, None, (), (), place),)
-        seen = self.seen
-        gone, kept = ([], entries) if keep else parted_by(entries, seen)
         if not gone:
             return (*entries, Entry(self.stamp, value, None, (), (), place))
         contested = are_different(entries, canon)
@@ -223,15 +223,20 @@ class Change:
             place = min((entry.stamps[0], entry.place) for entry in gone)[1]
         return (*kept, Entry(self.stamp, value, base, confirms, (), place))
 
-    def is_news(self, path: Path, register: Register) -> bool:
-        """Whether it is certain that the writer has seen nothing of a register."""
-        return self._unseen is not None and len(register) > 1 and self._unseen(path, register, self.seen)
+    def _parted(self, path: Path, register: Register) -> tuple[list[Entry], Register]:
+        """The entries of a register that the writer has seen, and the rest."""
+        if len(register) >= MANY and self._crowd_at is not None:
+            crowd = self._crowd_at(path, register)
+            places = crowd.seen_by(self.seen) if crowd is not None else None
+            if places is not None:
+                return [register[place] for place in places], without_places(register, places)
+        return parted_by(register, self.seen)
 
     def remove_seen(self, path: Path) -> bool:
         """Takes the entries seen out of a register, leaving nothing in their place; tells whether there were any."""
         entries = self.register(path)
-        kept = tuple(entry for entry in entries if not self.seen(entry.stamp))
-        if len(kept) == len(entries):
+        gone, kept = self._parted(path, entries)
+        if not gone:
             return False
         self.set(path, kept)
         return True
@@ -242,7 +247,7 @@ class Change:
         depth = len(path)
         found: list[str | None] = list(node) if isinstance(node, dict) else []
         places = [*self.after]
-        for at in range(depth + 1):
+        for at in range(depth + 1) if self.covering else ():
             places += [(*path[:at], *below) for below, _ in kept_by(self._register((*path[:at], None)))]
         found += [place[depth] for place in places if len(place) > depth and place[:depth] == path]
         return list(dict.fromkeys(name for name in found if name is not None))
@@ -253,7 +258,7 @@ class Change:
         """Marks that the container exists, though it may be empty."""
         node = (*path, None)
         entries = self._register(node)
-        mine, kept = parted_by(entries, self.seen)
+        mine, kept = self._parted(node, entries)
         carried = gathered(kept_by(e for e in mine if e.value is not None))
         if any(e.value is None for e in mine):
             gone = {id(e) for e in mine if e.value is not None}
@@ -262,7 +267,7 @@ class Change:
 
     def exists(self, path: Path) -> bool:
         """Whether the container is marked as existing, in the eyes of this writer."""
-        return any(e.value is not None for e in parted_by(self._register((*path, None)), self.seen)[0])
+        return any(e.value is not None for e in self._parted((*path, None), self._register((*path, None)))[0])
 
     def enter(self, path: Path) -> None:
         """Prepares to write below a container that may have been deleted.
@@ -302,7 +307,7 @@ class Change:
         node = (*path, None)
         entries = self._register(node)
         covered: dict[Path, Leaf] = {}
-        gone, kept = parted_by(entries, self.seen)
+        gone, kept = self._parted(node, entries)
         found = bool(existed) or bool(gone) or any(e.value is None for e in entries)
         for below, leaf in kept_by(gone):
             covered[below] = beside(covered.get(below), leaf)

@@ -13,7 +13,7 @@ import math
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 from concordant.merge.causality import Stamp, order_of
@@ -68,7 +68,7 @@ class Layout:
         """Returns the text (or the tuple of items) that the pieces make."""
         if isinstance(empty, str):
             return "".join(self.contents)
-        return tuple(item for content in self.contents for item in content)
+        return tuple(chain.from_iterable(self.contents))
 
     def take_over(self, other: Layout, first: int, past: int | None = None, shift: int = 0) -> None:
         """Adds entries of another layout, whose pieces have a number that is larger by ``shift`` here."""
