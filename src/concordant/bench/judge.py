@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 from concordant.bench.outcome import Outcome, Where
 from concordant.bench.truth import Fact, Truth
@@ -52,55 +53,74 @@ def judge(truth: Truth, outcome: Outcome, *, serial: bool = False) -> Verdict:
         serial: the writers of a round came one after the other, each having seen and thought about what the one before
             had written: so there is no conflict, and of several minds the last one's stands.
     """
-    kept = escalated = lost = attributed = 0
-    torn: set[Where] = set()
+    found = _Found(truth, outcome)
     for fact in truth.facts:
         if fact.kind == "counter":
-            continue
-        if _holds(_at(outcome, fact), fact):
-            kept += 1
-            attributed += _names(outcome.credits.get((fact.key, fact.path), ()), fact)
-        elif _among(outcome, fact):
-            escalated += 1
-            attributed += _names(_contenders(outcome, fact), fact)
-        elif not (serial and {(fact.key, fact.path), (fact.key, ())} & (truth.conflicts | truth.settled.keys())):
-            lost += 1
-            torn.add((fact.key, fact.path))
+            found.amount(fact)
         else:
-            torn.add((fact.key, fact.path))
-    for fact in truth.facts:
-        if fact.kind == "counter":
-            credit = [agents for _, agents in outcome.credits.get((fact.key, fact.path), ())]
-            attributed += any(set(fact.agents) <= set(agents) for agents in credit)
-    miscounted = 0
-    for (key, path), total in truth.totals.items():
-        count = sum(fact.kind == "counter" and (fact.key, fact.path) == (key, path) for fact in truth.facts)
-        found = _get(outcome.values.get(key), path)
-        missing = total - (found if isinstance(found, (int, float)) else 0)
-        if missing > 0:
-            lost += min(count, max(1, round(missing / (total / count))))
-            kept += count - min(count, max(1, round(missing / (total / count))))
-            torn.add((key, path))
-        else:
-            kept += count
-            miscounted += missing < 0
+            found.take(fact, serial=serial)
+    for where, total in truth.totals.items():
+        found.total(where, total)
     conflicts: frozenset[Where] = frozenset() if serial else truth.conflicts
-    resolved = sum(count for where, count in truth.settled.items() if where in outcome.settled)
     silent = [] if serial else [count for where, count in truth.settled.items() if where not in outcome.settled]
-    standing = (f for f in truth.facts if f.beside and (f.key, f.path) not in torn | conflicts)
-    merged = 0 if serial else sum(1 for _ in standing)
+    standing = [f for f in truth.facts if f.beside and (f.key, f.path) not in found.torn | conflicts]
     return Verdict(
-        truth.contributions,
-        kept,
-        escalated,
-        lost + sum(silent),
-        miscounted + _doubled(truth, outcome) + _strange(truth, outcome),
-        len(outcome.alarms - conflicts),
-        len(conflicts - outcome.alarms) + len(silent),
-        attributed,
-        merged,
-        resolved,
+        contributions=truth.contributions,
+        kept=found.kept,
+        escalated=found.escalated,
+        lost=found.lost + sum(silent),
+        corrupted=found.miscounted + _doubled(truth, outcome) + _strange(truth, outcome),
+        false=len(outcome.alarms - conflicts),
+        missed=len(conflicts - outcome.alarms) + len(silent),
+        attributed=found.attributed,
+        merged=0 if serial else len(standing),
+        resolved=sum(count for where, count in truth.settled.items() if where in outcome.settled),
     )
+
+
+class _Found:
+    """What became of contributions, counted one by one.
+
+    Attributes:
+        torn: where something is not in the value.
+    """
+
+    def __init__(self, truth: Truth, outcome: Outcome) -> None:
+        self._truth = truth
+        self._outcome = outcome
+        self.kept = self.escalated = self.lost = self.attributed = self.miscounted = 0
+        self.torn: set[Where] = set()
+
+    def take(self, fact: Fact, *, serial: bool) -> None:
+        """Looks for a contribution in the value, then among the contenders."""
+        where = (fact.key, fact.path)
+        if _holds(_at(self._outcome, fact), fact):
+            self.kept += 1
+            self.attributed += _names(self._outcome.credits.get(where, ()), fact)
+        elif _among(self._outcome, fact):
+            self.escalated += 1
+            self.attributed += _names(_contenders(self._outcome, fact), fact)
+        else:
+            replaced = {where, (fact.key, ())} & (self._truth.conflicts | self._truth.settled.keys())
+            self.lost += not (serial and replaced)
+            self.torn.add(where)
+
+    def amount(self, fact: Fact) -> None:
+        """Looks whether the store can name whose amount it is."""
+        credit = [agents for _, agents in self._outcome.credits.get((fact.key, fact.path), ())]
+        self.attributed += any(set(fact.agents) <= set(agents) for agents in credit)
+
+    def total(self, where: Where, total: float) -> None:
+        """Tells from a counter's sum how many of its amounts are missing."""
+        count = sum(fact.kind == "counter" and (fact.key, fact.path) == where for fact in self._truth.facts)
+        found = _get(self._outcome.values.get(where[0]), where[1])
+        missing = total - (found if isinstance(found, (int, float)) else 0)
+        gone = min(count, max(1, round(missing / (total / count)))) if missing > 0 else 0
+        self.lost += gone
+        self.kept += count - gone
+        self.miscounted += missing < 0
+        if gone:
+            self.torn.add(where)
 
 
 def _at(outcome: Outcome, fact: Fact) -> Any:
@@ -186,20 +206,29 @@ def _is_strange(truth: Truth, key: str, name: str, value: Any) -> bool:
     kind = truth.kinds.get(name)
     if kind is None or not isinstance(value, _FORMS.get(kind, object)) or (kind == "counter" and value is True):
         return True
-    parts: list[tuple[tuple[str, ...], Any]]
-    match kind:
-        case "counter":
-            return False  # its sum is looked at
-        case "map":
-            parts = [((name, entry), part) for entry, part in value.items()]
-        case "text":
-            parts = [((name,), word) for word in value.split()]
-        case "set" | "list":
-            parts = [((name,), part) for part in value]
-        case _:
-            parts = [((name,), value)]
+    parts = [] if kind == "counter" else _PARTS.get(kind, _whole)(name, value)  # of a counter the sum is looked at
     given = {path: {_dumped(one) for one in truth.given.get((key, path), ())} for path, _ in parts}
     return any(_dumped(part) not in given[path] for path, part in parts)
+
+
+_Parts: TypeAlias = "list[tuple[tuple[str, ...], Any]]"
+
+
+def _whole(name: str, value: Any) -> _Parts:
+    return [((name,), value)]
+
+
+def _each(name: str, value: Any) -> _Parts:
+    return [((name,), part) for part in value]
+
+
+_PARTS: dict[str, Callable[[str, Any], _Parts]] = {
+    "map": lambda name, value: [((name, entry), part) for entry, part in value.items()],
+    "text": lambda name, value: _each(name, value.split()),
+    "set": _each,
+    "list": _each,
+}
+"""The parts of a field's value that somebody must have given, each with its path."""
 
 
 def _dumped(value: Any) -> str:

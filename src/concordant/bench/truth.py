@@ -111,17 +111,13 @@ class _Model:
             case "scalar":
                 self._replace(where, kind, given)
             case "map":
-                entries: dict[str, list[tuple[str, Any]]] = {}
-                for agent, values in given:
-                    for entry, value in values.items():
-                        entries.setdefault(entry, []).append((agent, value))
-                for entry, values in entries.items():
+                for entry, values in _by_entry(given).items():
                     self._replace((key, (name, entry)), kind, values)
             case "counter":
                 self.totals[where] = self.totals.get(where, 0) + sum(amount for _, amount in given)
-                self._add(where, kind, [(agent, amount) for agent, amount in given])
+                self._add(where, kind, given)
             case "text":
-                self._add(where, kind, [(agent, line) for agent, line in given if not isinstance(line, dict)])
+                self._add(where, kind, [one for one in given if not isinstance(one[1], dict)])
                 self._rewrite(where, [(agent, line["replace"]) for agent, line in given if isinstance(line, dict)])
             case _:
                 self._add(where, kind, [(agent, one) for agent, values in given for one in values])
@@ -150,23 +146,21 @@ class _Model:
         # Who gives back what he was shown, which in a conflict is the last agreed value, has changed nothing.
         shown = where in self._agreed and bool(before)
         news = [one for one in given if not (shown and _same(self._agreed[where], one[1]))]
-        facts: list[Fact] = []
-        for agent, value in news:
-            known = next((fact for fact in facts if _same(fact.value, value)), None)
-            if known is not None:
-                facts[facts.index(known)] = known._replace(agents=(*known.agents, agent), beside=True)
-            else:
-                facts.append(Fact(*where, kind, value, (agent,)))
-        policy = self._resolve.get(where[1][0])
-        if policy is not None and len(facts) > 1:
-            chosen = (max if policy == "max" else min)(facts, key=lambda fact: fact.value)
-            aside = sum(len(fact.agents) for fact in facts if fact is not chosen)
-            self.settled[where] = self.settled.get(where, 0) + aside
-            facts = [chosen]
+        facts = self._settled(where, _by_value(where, kind, news))
         if facts:
             self.standing[where] = facts
         if len(facts) > 1:
             self.conflicts.add(where)
+
+    def _settled(self, where: Where, facts: list[Fact]) -> list[Fact]:
+        """What a declared policy leaves of several values."""
+        policy = self._resolve.get(where[1][0])
+        if policy is None or len(facts) < 2:
+            return facts
+        chosen = (max if policy == "max" else min)(facts, key=lambda fact: fact.value)
+        aside = sum(len(fact.agents) for fact in facts if fact is not chosen)
+        self.settled[where] = self.settled.get(where, 0) + aside
+        return [chosen]
 
     def _note(self, where: Where, kind: str, values: Iterable[Any]) -> None:
         known = self.given.setdefault(where, [])
@@ -186,6 +180,27 @@ class _Model:
             facts += [Fact(*where, "text", new, tuple(agents), len(given) > 1) for new, agents in news.items()]
             if len(news) > 1:
                 self.conflicts.add(where)
+
+
+def _by_entry(given: list[tuple[str, Any]]) -> dict[str, list[tuple[str, Any]]]:
+    """What was given to each entry of a map."""
+    entries: dict[str, list[tuple[str, Any]]] = {}
+    for agent, values in given:
+        for entry, value in values.items():
+            entries.setdefault(entry, []).append((agent, value))
+    return entries
+
+
+def _by_value(where: Where, kind: str, given: list[tuple[str, Any]]) -> list[Fact]:
+    """One fact for each different value, by all who gave it."""
+    facts: list[Fact] = []
+    for agent, value in given:
+        known = next((fact for fact in facts if _same(fact.value, value)), None)
+        if known is not None:
+            facts[facts.index(known)] = known._replace(agents=(*known.agents, agent), beside=True)
+        else:
+            facts.append(Fact(*where, kind, value, (agent,)))
+    return facts
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -16,7 +16,7 @@ The first line may name policies for scalars that are numbers: ``"resolve": {"pr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -200,21 +200,23 @@ def changed(fields: Mapping[str, str], value: Mapping[str, Any], change: Mapping
     """A document after a change, as somebody makes it who has read it."""
     result = dict(value)
     for name, given in change.items():
-        before = result.get(name)
-        match fields[name]:
-            case "set":
-                result[name] = [*(before or []), *(one for one in given if one not in (before or []))]
-            case "list":
-                result[name] = [*(before or []), *given]
-            case "map":
-                result[name] = {**(before or {}), **given}
-            case "counter":
-                result[name] = (before or 0) + given
-            case "text" if isinstance(given, dict):
-                old, new = given["replace"]
-                result[name] = " ".join(new if word == old else word for word in (before or "").split(" "))
-            case "text":
-                result[name] = f"{before}\n{given}" if before else given
-            case _:
-                result[name] = given
+        make = _CHANGES.get(fields[name])
+        result[name] = given if make is None else make(result.get(name), given)
     return result
+
+
+def _text_changed(before: Any, given: Any) -> str:
+    if not isinstance(given, dict):
+        return f"{before}\n{given}" if before else given
+    old, new = given["replace"]
+    return " ".join(new if word == old else word for word in (before or "").split(" "))
+
+
+_CHANGES: dict[str, Callable[[Any, Any], Any]] = {
+    "set": lambda before, given: [*(before or []), *(one for one in given if one not in (before or []))],
+    "list": lambda before, given: [*(before or []), *given],
+    "map": lambda before, given: {**(before or {}), **given},
+    "counter": lambda before, given: (before or 0) + given,
+    "text": _text_changed,
+}
+"""What a change makes of a field's value, by kind; of any other it is the value."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
@@ -123,20 +123,23 @@ def collapsed(given: Any, stored: Any, path: tuple[Any, ...] = ()) -> tuple[Any,
                 check_text(name, (*path, name))  # the JSON form would hold replacement characters
         if len(given) != len(stored):
             return path
-        if all(isinstance(name, str) for name in given):
-            inner: Any = ((name, one, stored.get(name)) for name, one in given.items())
-        else:
-            inner = ((name, one, other) for (name, one), other in zip(given.items(), stored.values(), strict=True))
-    elif isinstance(given, (list, tuple)) and isinstance(stored, list) and len(given) == len(stored):
-        inner = ((place, one, other) for place, (one, other) in enumerate(zip(given, stored, strict=True)))
-    else:
-        return None
-    for name, one, other in inner:
+    for name, one, other in _parts_of(given, stored):
         if isinstance(one, (dict, list, tuple)):
             found = collapsed(one, other, (*path, name))
             if found is not None:
                 return found
     return None
+
+
+def _parts_of(given: Any, stored: Any) -> Iterable[tuple[Any, Any, Any]]:
+    """The parts of a container with those of its JSON form, by name or place."""
+    if isinstance(given, dict) and isinstance(stored, dict):
+        if all(isinstance(name, str) for name in given):
+            return ((name, one, stored.get(name)) for name, one in given.items())
+        return ((name, one, other) for (name, one), other in zip(given.items(), stored.values(), strict=True))
+    if isinstance(given, (list, tuple)) and isinstance(stored, list) and len(given) == len(stored):
+        return ((place, one, other) for place, (one, other) in enumerate(zip(given, stored, strict=True)))
+    return ()
 
 
 def are_distinct(elements: Sequence[Any]) -> bool:

@@ -306,6 +306,14 @@ class Row(NamedTuple):
 Compact: TypeAlias = tuple[Any, ...]
 """The row of a document's only write, as a plain tuple, which the garbage collector passes by (``row_of``)."""
 
+
+class Column:
+    """Where the fields of a ``Row`` are in a ``Compact``, which is read without making one."""
+
+    NAMESPACE, KEY, N, TIME, AGENT, ORIGIN, ACT, BODY, CHANGES, PREVIOUS, OP, *_ = range(len(Row._fields))
+    PLACE = slice(NAMESPACE, N)  # which document it is of
+
+
 State: TypeAlias = "Compact | Record"
 """A document: the row of its only write, or its record."""
 

@@ -21,6 +21,7 @@ from concordant.merge.registers import as_register
 from concordant.storage import clocks
 from concordant.storage.base import (
     Beginning,
+    Column,
     Compact,
     Cursor,
     Deferred,
@@ -168,11 +169,6 @@ _ENDING = frozenset(["delete", "expire", "purge", "import", "resolve", "dismiss"
 _NONE: Mapping[str, Escalation] = {}
 _EMPTY: Mapping[str, Any] = {}
 
-_NAME = 2
-"""How many fields of a row, from the first on, say which document it is of."""
-_NAMESPACE, _N, _TIME, _AGENT, _ACT, _OP = map(Row._fields.index, ("namespace", "n", "time", "agent", "act", "op"))
-"""Where these fields of a row are: what is kept are plain tuples (``Compact``), which are read without a ``Row``."""
-
 
 class MemoryStorage:
     """The storage of ``Workspace()``: dicts under one lock.
@@ -277,7 +273,7 @@ class MemoryStorage:
                 return
             if isinstance(after, Deferred):
                 after = put_off(state, row, after, self.replica)
-            if after is not state or self.graves or row[_ACT] in _ENDING:
+            if after is not state or self.graves or row[Column.ACT] in _ENDING:
                 self._put(namespace, key, after)
             self._advance(n, now)  # after the state, so that peek never tells of a commit not yet to be seen
             self._note(row, beside is None or not beside.erases)
@@ -293,10 +289,10 @@ class MemoryStorage:
         if kept:
             self.rows_kept.append(row)
         if self._changed is not None:
-            place = row[:_NAME]
+            place = row[Column.PLACE]
             self._changed.pop(place, None)
-            self._changed[place] = row[_N]
-        op = row[_OP]
+            self._changed[place] = row[Column.N]
+        op = row[Column.OP]
         if op is not None:
             by, execution, *_ = op
             if self.tasks.setdefault(by, execution) != execution:
@@ -338,7 +334,7 @@ class MemoryStorage:
             self.events.erase(*place)
             for id_ in [i for i, (_, e) in self.closed.items() if (e.namespace, e.key) == place]:
                 del self.closed[id_]
-            kept = [row for row in self.rows_kept if row[:_NAME] != place]
+            kept = [row for row in self.rows_kept if row[Column.PLACE] != place]
             self.rows_kept = deque(kept, maxlen=self._journal)
             for id_ in self.open.pop(place, _NONE):
                 del self.places[id_]
@@ -424,7 +420,8 @@ class MemoryStorage:
                 for namespace, space in chain(self.spaces.items(), self.graves.items())
                 if namespace[:depth] == prefix
                 for key, state in space.items()
-                if not after or (max(state.version, state.touched) if isinstance(state, Record) else state[_N]) > after
+                if not after
+                or (max(state.version, state.touched) if isinstance(state, Record) else state[Column.N]) > after
             ]
         return iter(found)
 
@@ -459,7 +456,7 @@ class MemoryStorage:
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
         with self.lock:
-            found = [row for row in self.rows_kept if row[:_NAME] == (namespace, key)]
+            found = [row for row in self.rows_kept if row[Column.PLACE] == (namespace, key)]
         return map(self._as_told, reversed(found))
 
     def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
@@ -467,9 +464,9 @@ class MemoryStorage:
             found = (
                 row
                 for row in reversed(self.rows_kept)
-                if row[_NAMESPACE][: len(prefix)] == prefix
-                and (agent is None or row[_AGENT] == agent)
-                and (before is None or row[_N] < before)
+                if row[Column.NAMESPACE][: len(prefix)] == prefix
+                and (agent is None or row[Column.AGENT] == agent)
+                and (before is None or row[Column.N] < before)
             )
             return [self._as_told(row) for row in islice(found, limit)]
 
@@ -582,27 +579,27 @@ class MemoryStorage:
             for id_ in [i for i, (closed, _) in self.closed.items() if closed < rows_before]:
                 del self.closed[id_]
             rows = len(self.rows_kept)
-            kept = [row for row in self.rows_kept if row[_TIME] >= rows_before]
+            kept = [row for row in self.rows_kept if row[Column.TIME] >= rows_before]
             self.rows_kept = deque(kept, maxlen=self._journal)
             return Forgotten(gone, rows - len(self.rows_kept))
 
     def examine_store(self) -> StoreExamined:
         with self.lock:
             versions = [version_of(state) for _, _, state in self.documents(())]
-            newest = max([*versions, *(row[_N] for row in self.rows_kept)], default=0)
+            newest = max([*versions, *(row[Column.N] for row in self.rows_kept)], default=0)
             strays = sum(self.load(*place) is None for place in self.open)
             return StoreExamined(self.n, newest, self._trimmed(), strays, ())
 
     def _trimmed(self) -> int:
         """Up to which commit the journal may have been forgotten."""
-        return self.rows_kept[0][_N] - 1 if self.rows_kept else self.n
+        return self.rows_kept[0][Column.N] - 1 if self.rows_kept else self.n
 
     def examine(self, place: Place | None = None) -> Iterator[Examined]:
         with self.lock:
             places = [(namespace, key) for namespace, key, _ in self.documents(())] if place is None else [place]
             rows: dict[Place, list[Row]] = {}
             for row in reversed(self.rows_kept):
-                rows.setdefault(row[:_NAME], []).append(self._as_told(row))
+                rows.setdefault(row[Column.PLACE], []).append(self._as_told(row))
             return iter([found for one in places if (found := self._examined(one, rows.get(one, []))) is not None])
 
     def _examined(self, place: Place, rows: Sequence[Row]) -> Examined | None:
@@ -636,6 +633,11 @@ class MemoryStorage:
         reason = "this process was forked from the one that made the workspace, and has a copy of what it held then"
         mend = "Make the workspace after the fork; to share one, keep it in a file (sqlite:///team.db) or in Postgres"
         self._refusal = StorageError(_PLACE, reason, mend)
+
+
+def _last_commit(state: State) -> int:
+    """The number of the last commit to a document, one that did no more than move its end included."""
+    return max(state.version, state.touched) if isinstance(state, Record) else state[Column.N]
 
 
 def _is_buried(state: State | None) -> bool:

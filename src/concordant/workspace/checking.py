@@ -11,7 +11,7 @@ from concordant.merge.registers import leaves
 from concordant.merge.registers.leaf import supporters_of
 from concordant.schema import Compiled
 from concordant.storage import Examined, Place, Row
-from concordant.storage.base import is_present
+from concordant.storage.base import Column, is_present
 from concordant.values import Absent, decode, same
 from concordant.workspace.core import Core
 from concordant.workspace.states import changes_of, current_view, expanded
@@ -155,9 +155,9 @@ class _Checking:
     def _of_value(self, found: Examined) -> Iterator[Problem]:
         """Whether a document that was written once says what was written."""
         assert isinstance(found.state, tuple)
-        decode(found.state[7])
+        decode(found.state[Column.BODY])
         for row in found.rows or ():
-            if row.n == found.version and row.body is not None and not same(row.body, found.state[7]):
+            if row.n == found.version and row.body is not None and not same(row.body, found.state[Column.BODY]):
                 yield Problem(*found.place, "its value is not what the journal says was written", rotten=True)
 
     def _of_record(self, found: Examined, record: Record, schema: Compiled) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from concordant.merge.record import MOST_WRITES, Record
 from concordant.merge.record.leases import end_of
 from concordant.schema import Compiled
 from concordant.storage import Condition, State
+from concordant.storage.base import Column
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Credit, Document, HistoryEntry, mark_of
 from concordant.workspace.executions import Retries
@@ -50,7 +51,8 @@ class Reading:
         n, state = self.storage.peek(namespace, key)
         if type(state) is tuple and scope is not None and (scope.task is None or scope.base.executed_before is False):
             scope.set_snapshot((namespace, key), state)
-            return Document(namespace, key, state[2], state[7], state[3], state[3], schema, self.storage.replica)
+            n, at, body = state[Column.N], state[Column.TIME], state[Column.BODY]
+            return Document(namespace, key, n, body, at, at, schema, self.storage.replica)
         return self._read_state(scope, namespace, key, schema, n, state, strict)[0]
 
     def read_as(self, scope: Scope, namespace: Namespace, key: str) -> tuple[Document | None, ReadSnapshot]:
@@ -263,7 +265,8 @@ class Reading:
         if state is None:
             return None
         if not isinstance(state, Record):
-            return Document(namespace, key, state[2], state[7], state[3], state[3], schema, replica)
+            n, at, body = state[Column.N], state[Column.TIME], state[Column.BODY]
+            return Document(namespace, key, n, body, at, at, schema, replica)
         if (state.leases or state.swept) and not ever and state.has_expired(self.storage.time()):
             return None
         view = current_view(state, schema, replica)

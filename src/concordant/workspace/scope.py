@@ -14,6 +14,7 @@ from collections.abc import Callable, Set
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.storage import Beginning, Instant
+from concordant.storage.base import Column
 from concordant.storage.forking import free_in_child
 from concordant.values import decode
 from concordant.workspace.coroutines import Runner, has_ended
@@ -308,7 +309,7 @@ class Scope:
         if type(snapshot) is bytes:
             return ReadSnapshot(-1, snapshot, _NONE, self.origin)
         row: Any = snapshot
-        return ReadSnapshot(row[2], row[7], _NONE, "", row[3])
+        return ReadSnapshot(row[Column.N], row[Column.BODY], _NONE, "", row[Column.TIME])
 
     def basis(self, document: Document) -> ReadSnapshot | None:
         """What a put is based on: the last read here, or one that was made for whoever puts: by a strand started here,

@@ -283,11 +283,9 @@ class Change:
         if not tombs:
             return
         kept = tuple(e for e in entries if e not in tombs)
-        below: Any = leaf_at(self.tree, path)
-        readable = any(e.value is not None for e in kept)
-        readable = readable or is_alive({k: v for k, v in (below or {}).items() if k is not None})
+        readable = self._is_readable(path, kept)
         if readable and self.on_delete == "delete" and not are_asked(tombs):
-            for leaf_path, leaf in list(leaves(below, path)):
+            for leaf_path, leaf in list(leaves(leaf_at(self.tree, path), path)):
                 if leaf_path != node:
                     self.after[leaf_path] = without(leaf, self.seen)
             readable = False
@@ -296,6 +294,13 @@ class Change:
         if readable:
             kept = (*kept, Entry(self.stamp, PRESENT, covered=covered))
         self.after[node] = kept
+
+    def _is_readable(self, path: Path, marks: Register) -> bool:
+        """Whether a container stands though somebody deleted it: by other marks of its own, or by what is in it."""
+        if any(entry.value is not None for entry in marks):
+            return True
+        below: Any = leaf_at(self.tree, path)
+        return is_alive({part: node for part, node in (below or {}).items() if part is not None})
 
     def delete(self, path: Path, *, existed: bool | None = None) -> bool:
         """Deletes a container as far as the writer has seen it; tells whether there was anything to delete.
@@ -306,9 +311,9 @@ class Change:
         """
         node = (*path, None)
         entries = self._register(node)
-        covered: dict[Path, Leaf] = {}
         gone, kept = self._parted(node, entries)
         found = bool(existed) or bool(gone) or any(e.value is None for e in entries)
+        covered: dict[Path, Leaf] = {}
         for below, leaf in kept_by(gone):
             covered[below] = beside(covered.get(below), leaf)
         for below, leaf in kept_by(kept):
@@ -317,24 +322,7 @@ class Change:
             if mine is not None:
                 found = True
                 covered[below] = beside(covered.get(below), mine)
-        tree: Any = leaf_at(self.tree, path)
-        paths = {p for p, _ in leaves(tree, path)} if isinstance(tree, dict) else set()
-        paths |= {p for p in self.after if p[: len(path)] == path}
-        for leaf_path in sorted(paths, key=repr):
-            if leaf_path == node:
-                continue
-            leaf = self.live(leaf_path)
-            if leaf is None:
-                continue
-            found = found or (existed is None and replaced_what_was_seen(leaf, self.seen))
-            mine, rest = split_by(leaf, self.seen)
-            if mine is None:
-                continue
-            found = True
-            self.after[leaf_path] = rest
-            below = leaf_path[len(path) :]
-            if below[0] != PARKED:
-                covered[below] = beside(covered.get(below), mine)
+        found = self._take_out(path, covered, replaced_counts=existed is None) or found
         if not found:
             return False
         self.covering = True
@@ -343,6 +331,35 @@ class Change:
         items = next((e.covered for e in kept if e.covered == items), items)  # many who delete the same share one
         self.after[node] = (*kept, Entry(self.stamp, None, None, oldest_of_each_agent(confirms), items))
         return True
+
+    def _take_out(self, path: Path, covered: dict[Path, Leaf], *, replaced_counts: bool) -> bool:
+        """Takes out of a container what the writer has seen, into ``covered``; tells whether there was anything.
+
+        Args:
+            replaced_counts: whether something counts that has replaced what the writer had seen.
+        """
+        found = False
+        for leaf_path in self._leaf_paths(path):
+            leaf = self.live(leaf_path)
+            if leaf is None:
+                continue
+            found = found or (replaced_counts and replaced_what_was_seen(leaf, self.seen))
+            mine, rest = split_by(leaf, self.seen)
+            if mine is None:
+                continue
+            found = True
+            self.after[leaf_path] = rest
+            below = leaf_path[len(path) :]
+            if below[0] != PARKED:
+                covered[below] = beside(covered.get(below), mine)
+        return found
+
+    def _leaf_paths(self, path: Path) -> list[Path]:
+        """The places of leaves in a container, its own mark apart, in one order everywhere."""
+        tree: Any = leaf_at(self.tree, path)
+        paths = {p for p, _ in leaves(tree, path)} if isinstance(tree, dict) else set()
+        paths |= {p for p in self.after if p[: len(path)] == path}
+        return sorted(paths - {(*path, None)}, key=repr)
 
     def restore(self, path: Path) -> None:
         """Settles a deletion in favour of what it deleted: that stands again, under this write."""
