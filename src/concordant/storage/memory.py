@@ -420,8 +420,7 @@ class MemoryStorage:
                 for namespace, space in chain(self.spaces.items(), self.graves.items())
                 if namespace[:depth] == prefix
                 for key, state in space.items()
-                if not after
-                or (max(state.version, state.touched) if isinstance(state, Record) else state[Column.N]) > after
+                if not after or _last_commit(state) > after
             ]
         return iter(found)
 
