@@ -322,7 +322,7 @@ class Change:
             if mine is not None:
                 found = True
                 covered[below] = beside(covered.get(below), mine)
-        found = self._take_out(path, covered, replaced_counts=existed is None) or found
+        found = self._take_out(path, covered, replaced_counts=existed is None and not found) or found
         if not found:
             return False
         self.covering = True
