@@ -150,11 +150,15 @@ def settled(record: LazyRecord) -> Record:
     waiting: _Waiting = record.later
     record.__class__ = Record  # type: ignore[assignment]
     record.later = None
+    body, given = b"", {}
     for row in map(row_of, waiting.rows):
-        stamp, put_off, given = row.stamp(waiting.replica), row.changes, decode(row.body or b"{}")
+        before, last = body, given
+        body = row.body or b"{}"
+        stamp, put_off, given = row.stamp(waiting.replica), row.changes, decode(body)
         if isinstance(put_off, Deferred):
             snapshot = put_off.snapshot
-            base, leave = (snapshot.values(), snapshot.leave) if snapshot is not None else (None, frozenset[str]())
+            base, leave = (None, frozenset[str]()) if snapshot is None else (snapshot.base, snapshot.leave)
+            base = last if base is before else snapshot.values() if snapshot is not None else None
             more = (seen_everything, base, leave, put_off.replaces_all)
             write = Write(stamp, put_off.mode, given, *more, own=put_off.own)
         else:

@@ -110,6 +110,12 @@ class Draft:
         names = [name for name in after if name not in before or not _is_same(before[name], after[name])]
         return {name: before[name] for name in names if name in before}, {name: after[name] for name in names}
 
+    def as_stored(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Fields as they were before, in the form in which a write of them would be stored."""
+        if self.schema.steady and all(type(part) is str and part == self.base.get(n) for n, part in given.items()):
+            return given
+        return decode(self.schema.incoming(self.namespace, self.key, given, spelt=True)[0])  # type: ignore[no-any-return]
+
 
 def _own(base: dict[str, Any]) -> dict[str, Any]:
     """A copy of a document that shares only what nobody can change in place."""
@@ -378,7 +384,7 @@ class Writing:
                 )
                 raise InvalidWriteError(draft.namespace, draft.key, [fault]) from error
             document = (draft.namespace, draft.key)
-            before = decode(self.registry.incoming(schema, *document, given, spelt=True)[0]) if given else {}
+            before = draft.as_stored(given)
             pending.body, pending.parked = self.registry.incoming(schema, *document, changed, spelt=True)
             whole = pending.given()
             after = untouched_left_out(schema.root, before, whole)
@@ -405,7 +411,7 @@ class Writing:
         document = (draft.namespace, draft.key)
         newest = scope.snapshot(document) or draft.snapshot
         if newest == draft.snapshot:
-            base = {**(draft.snapshot.values() or {}), **after} if draft.schema.declared else after
+            base = {**draft.base, **after} if draft.schema.declared else after
             scope.set_snapshot(document, draft.snapshot._replace(base=base))
             return
         changed = {n: v for n, v in after.items() if n not in draft.base or not alike(v, draft.base[n])}

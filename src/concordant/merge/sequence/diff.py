@@ -7,7 +7,7 @@ et al. 2001; Hyyrö 2004); what is too large for that is cut up first, so that t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 __all__ = ["Hunk", "common_prefix", "common_runs", "common_suffix", "list_hunks"]
@@ -44,21 +44,38 @@ def list_hunks(base: Sequence[Hashable], new: Sequence[Hashable]) -> list[Hunk]:
 
 def common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
     """How many items ``a`` and ``b`` (of one type) have in common at the start."""
-    return _common(min(len(a), len(b)), lambda i, j: a[i:j] == b[i:j])
+    low, high, limit = 0, 64, min(len(a), len(b))
+    while high < limit and a[low:high] == b[low:high]:
+        low, high = high, high * 4
+    if high >= limit:
+        if a[low:limit] == b[low:limit]:
+            return limit
+        high = limit
+    while high - low > 1:  # they differ between these
+        middle = (low + high) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def common_suffix(a: Sequence[Any], b: Sequence[Any], limit: int) -> int:
     """How many items, at most ``limit``, ``a`` and ``b`` (of one type) have in common at the end."""
-    return _common(min(limit, len(a), len(b)), lambda i, j: a[-j : -i or None] == b[-j : -i or None])
-
-
-def _common(limit: int, same: Callable[[int, int], bool]) -> int:
-    low, high = 0, min(64, limit)
-    while low < high and same(low, high):
-        low, high = high, min(high * 4, limit)
+    m, n = len(a), len(b)
+    low, high, limit = 0, 64, min(limit, m, n)
+    while high < limit and a[m - high : m - low] == b[n - high : n - low]:
+        low, high = high, high * 4
+    if high >= limit:
+        if a[m - limit : m - low] == b[n - limit : n - low]:
+            return max(limit, 0)
+        high = limit
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if same(low, middle) else (low, middle)
+        if a[m - middle : m - low] == b[n - middle : n - low]:
+            low = middle
+        else:
+            high = middle
     return low
 
 

@@ -460,12 +460,14 @@ class _Edit:
         if not strikes and not inserts:
             return [piece]
         length = len(piece.content)
-        cuts = sorted({0, length, *(s for s, _, _ in strikes), *(e for _, e, _ in strikes), *(at for at, _ in inserts)})
+        cuts = sorted(
+            {0, length, *[at for start, end, _ in strikes for at in (start, end)], *[at for at, _ in inserts]}
+        )
+        stamp, k, offset, content, parent, line, struck, *rest = piece
         parts: list[Piece] = []
         for low, high in pairwise(cuts):
-            over = tuple(dict.fromkeys(run for start, end, run in strikes if start <= low and high <= end))
-            parts.append(
-                piece._replace(offset=piece.offset + low, content=piece.content[low:high], struck=piece.struck + over)
-            )
-            parts.extend(new for at, new in inserts if at == high)
+            over = [run for start, end, run in strikes if start <= low and high <= end]
+            all_over = (*struck, *dict.fromkeys(over)) if over else struck
+            parts.append(Piece(stamp, k, offset + low, content[low:high], parent, line, all_over, *rest))
+            parts += [new for at, new in inserts if at == high]
         return parts

@@ -45,7 +45,7 @@ class Layout:
         gaps: how many characters that are not its own are shown first: a gap to what stands before it.
     """
 
-    __slots__ = ("_starts", "contents", "gaps", "numbers", "pieces", "skips")
+    __slots__ = ("_starts", "_text", "contents", "gaps", "numbers", "pieces", "skips")
 
     def __init__(
         self, numbers: list[int], pieces: list[Piece], contents: list[Any], skips: list[int], gaps: list[int]
@@ -56,6 +56,7 @@ class Layout:
         self.skips = skips
         self.gaps = gaps
         self._starts: list[int] | None = None
+        self._text: str | None = None
 
     @property
     def starts(self) -> list[int]:
@@ -67,15 +68,19 @@ class Layout:
     def content(self, empty: Content) -> Any:
         """Returns the text (or the tuple of items) that the pieces make."""
         if isinstance(empty, str):
-            return "".join(self.contents)
+            if self._text is None:
+                self._text = "".join(self.contents)
+            return self._text
         return tuple(chain.from_iterable(self.contents))
 
     def take_over(self, other: Layout, first: int, past: int | None = None, shift: int = 0) -> None:
         """Adds entries of another layout, whose pieces have a number that is larger by ``shift`` here."""
-        numbers, *others = other.entries()
-        self.numbers += [n + shift for n in numbers[first:past]] if shift else numbers[first:past]
-        for mine, theirs in zip(self.entries()[1:], others, strict=True):
-            mine += theirs[first:past]
+        numbers = other.numbers[first:past]
+        self.numbers += [n + shift for n in numbers] if shift else numbers
+        self.pieces += other.pieces[first:past]
+        self.contents += other.contents[first:past]
+        self.skips += other.skips[first:past]
+        self.gaps += other.gaps[first:past]
 
     def reopen(self) -> None:
         """Makes ready to be continued: goes back to a unit, for what is shown of gaps, and hidden at the end of a unit,
@@ -277,10 +282,10 @@ class _Fold:
         return len(content) >= len(self.separator) and _BEGIN.search(content) is not None
 
     def _remove(self, piece: Piece, stamp: Stamp) -> None:
-        if isinstance(piece.content, str):
-            self.removers.add(stamp.origin or (stamp.replica, stamp.n))
-            self.since = min(self.since, order_of(stamp))
-            self.removed.append(piece.content)
+        if isinstance(piece[3], str):
+            self.removers.add(stamp[4] or (stamp[1], stamp[2]))
+            self.since = min(self.since, stamp[:3])
+            self.removed.append(piece[3])
 
     def _show_parts(self, number: int, piece: Piece, spans: list[tuple[int, int]]) -> None:
         """Shows what is left of a piece of which parts are there already, in an equal insertion."""

@@ -228,6 +228,8 @@ class _Side:
 
 
 def _compared(old: _Side, new: _Side, unit: str) -> list[Hunk]:
+    if len(old.items) == len(new.items) and (only := _only_rewritten(old, new)) is not None:
+        return [only]
     hunks: list[Hunk] = []
     i = j = 0
     for x, y in [*_pairs(old.items, new.items, unit), (len(old.items), len(new.items))]:
@@ -236,6 +238,18 @@ def _compared(old: _Side, new: _Side, unit: str) -> list[Hunk]:
             hunks.append(Hunk(*old.spans[x], new.items[y]))
         i, j = x + 1, y + 1
     return hunks
+
+
+def _only_rewritten(old: _Side, new: _Side) -> Hunk | None:
+    """The change of the one unit in which two texts differ, if that is all."""
+    for number, item in enumerate(new.items):
+        if item != old.items[number]:
+            (start, end), (begin, past) = old.spans[number], new.spans[number]
+            before = start == begin and old.text[:start] == new.text[:begin]
+            if before and old.text[end:] == new.text[past:] and old.items[number + 1 :] == new.items[number + 1 :]:
+                return Hunk(start, end, item)
+            return None
+    return None
 
 
 def _unpaired(old: _Side, new: _Side, i: int, x: int, j: int, y: int) -> list[Hunk]:
