@@ -150,7 +150,8 @@ def settled(record: LazyRecord) -> Record:
     waiting: _Waiting = record.later
     record.__class__ = Record  # type: ignore[assignment]
     record.later = None
-    body, given = b"", {}
+    body = b""
+    given: dict[str, Any] = {}
     for row in map(row_of, waiting.rows):
         before, last = body, given
         body = row.body or b"{}"

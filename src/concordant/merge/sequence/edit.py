@@ -463,11 +463,12 @@ class _Edit:
         cuts = sorted(
             {0, length, *[at for start, end, _ in strikes for at in (start, end)], *[at for at, _ in inserts]}
         )
-        stamp, k, offset, content, parent, line, struck, *rest = piece
+        stamp, k, offset, content, parent, line, struck, live, replaces, beside = piece
         parts: list[Piece] = []
         for low, high in pairwise(cuts):
             over = [run for start, end, run in strikes if start <= low and high <= end]
             all_over = (*struck, *dict.fromkeys(over)) if over else struck
-            parts.append(Piece(stamp, k, offset + low, content[low:high], parent, line, all_over, *rest))
+            part = content[low:high]
+            parts.append(Piece(stamp, k, offset + low, part, parent, line, all_over, live, replaces, beside))
             parts += [new for at, new in inserts if at == high]
         return parts
