@@ -93,7 +93,7 @@ def a_task_is_one_strand(patch: Patch) -> None:
 @mutant(lambda: test_strands.test_a_read_and_a_put_of_one_coroutine_are_an_edit(test_strands._in_tasks, 2))
 def reads_are_not_handed_on(patch: Patch) -> None:
     """A read carried out in a task or thread of its own is nobody else's."""
-    patch.setattr(Scope, "basis", Scope.mark)
+    patch.setattr(Scope, "basis", Scope.snapshot)
 
 
 @mutant(lambda: test_subgraph_retries.test_a_retried_subgraph_has_its_effect_once(None, False))
