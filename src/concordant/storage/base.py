@@ -520,6 +520,10 @@ class Storage(Protocol):
         """Runs updates in one transaction: all of them take effect, or, if one raises, none."""
         ...
 
+    def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
+        """Runs updates for several callers, in as few transactions as may be; returns why each failed, if it did."""
+        ...
+
     def load(self, namespace: Namespace, key: str) -> State | None:
         """Returns the state of a document; ``None`` if there never was one."""
         ...

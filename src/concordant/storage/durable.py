@@ -31,6 +31,7 @@ from concordant.storage.base import (
 from concordant.storage.cache import RecordCache
 from concordant.storage.clocks import Instant, course_of
 from concordant.storage.encoding import StoredDocument, StoredRow, dump_row, dump_state, load_state
+from concordant.storage.grouping import FaultyError, GroupCommit, Request, has_changed_nothing
 
 __all__ = ["LAST", "SURVEY", "DurableEvents", "DurableStorage", "Head", "Source", "UnitOfWork"]
 
@@ -47,6 +48,9 @@ SURVEY = 1_000
 
 LAST = 1 << 31
 """After every event of a commit."""
+
+PATIENCE = 60.0
+"""For how many seconds a commit waits for those before it, unless a storage says otherwise."""
 
 
 class DurableEvents:
@@ -79,13 +83,25 @@ class Source(Protocol):
 
 
 class _Held:
-    """A document in a transaction."""
+    """A document in a transaction.
 
-    __slots__ = ("open", "state", "stored")
+    Attributes:
+        id: the number of its first commit; 0 before that.
+        stored: as the database has it.
+        state: as it is now.
+        saved: the number of the commit that saves it, which is done once, at the end; 0 if none does.
+        count: of its open escalations.
+        open: those, once somebody has asked.
+    """
+
+    __slots__ = ("count", "id", "open", "saved", "state", "stored")
 
     def __init__(self, stored: StoredDocument | None, state: State | None) -> None:
+        self.id = stored.id if stored is not None else 0
         self.stored = stored
         self.state = state
+        self.saved = 0
+        self.count = stored.open if stored is not None else 0
         self.open: Mapping[str, Escalation] | None = None
 
 
@@ -108,7 +124,6 @@ class UnitOfWork(ABC):
         self._storage = storage
         self._now = now
         self._held: dict[Place, _Held] = {}
-        self._made: dict[Place, tuple[Record, int, int]] = {}
 
     # -- what a storage gives ------------------------------------------------------------------------------------
 
@@ -170,10 +185,27 @@ class UnitOfWork(ABC):
         """Gives the open escalations of a document that this transaction commits to."""
         held = self._held[place]
         if held.open is None:
-            held.open = self.open_questions(place) if held.stored is not None and held.stored.open else _NONE
+            held.open = self.open_questions(place) if held.count else _NONE
         return held.open
 
     # -- the work ------------------------------------------------------------------------------------------------
+
+    def run(self, request: Request) -> None:
+        """Runs the updates of a request; one that is refused before it has changed anything keeps the reason.
+
+        Raises:
+            FaultyError: the transaction is of no use any more.
+        """
+        request.error = None
+        before = self.n
+        for place, update in request.changes:
+            try:
+                self.apply(place, update)
+            except Exception as error:
+                if self.n != before or not has_changed_nothing(error):
+                    raise FaultyError(request) from error
+                request.error = error
+                return
 
     def apply(self, place: Place, update: Update) -> None:
         """Runs an update and saves what comes of it."""
@@ -190,39 +222,38 @@ class UnitOfWork(ABC):
         state, row, beside = result
         assert not isinstance(state, Deferred)  # this storage is none of live ones
         self.n, self.clock = n, now
-        erases = beside is not None and beside.erases
-        if erases and held.stored is not None:
-            self.erase(held.stored)
-            held.open = _NONE
+        if beside is not None and beside.erases:
+            if held.stored is not None:
+                self.erase(held.stored)
+            held.open, held.count = _NONE, 0
         if state is not None and (row is not None or (beside is not None and beside.lasts)):
-            document = self._save(place, held, state, beside)
-            if row is not None and not erases:
-                self.put_row(dump_row(Row(*row), document.id))
+            held.state, held.saved, held.id = state, n, held.id or n
+            if row is not None and not (beside is not None and beside.erases):
+                self.put_row(dump_row(Row(*row), held.id))
         if beside is not None:
             self._save_beside(place, held, beside, now)
 
     def end(self) -> list[tuple[Place, Record, int, int]]:
-        """Saves the number and time of the last commit; returns the records that were made, with the numbers of the
-        commits that made them, and their sizes."""
+        """Saves what was committed to; returns the records that were made, with the numbers of the commits that made
+        them, and their sizes."""
+        made: list[tuple[Place, Record, int, int]] = []
+        for place, held in self._held.items():
+            if held.saved:
+                stored = self._save(place, held)
+                if isinstance(held.state, Record):
+                    made.append((place, held.state, held.saved, len(stored.record or b"")))
         if self.n != self.first:
             self.put_head(self.n, self.clock)
-        return [(place, *made) for place, made in self._made.items()]
+        return made
 
-    def _save(self, place: Place, held: _Held, state: State, beside: SideEffects | None) -> StoredDocument:
-        before = held.stored
-        open_ = before.open if before is not None else 0
-        if beside is not None:
-            open_ = 0 if beside.erases else len(beside.open) if beside.open is not None else open_
-        saved = self._storage.projection.saved(place[0], state)
+    def _save(self, place: Place, held: _Held) -> StoredDocument:
+        assert held.state is not None
+        saved = self._storage.projection.saved(place[0], held.state)
         if saved.model not in self.models and not self._storage.knows_model(saved.model):
             self.put_model(saved.model, self._storage.projection.shape(place[0]))
             self.models.add(saved.model)
-        id_ = before.id if before is not None else self.n
-        stored = dump_state(id_, state, place, open_, saved, self.n)
-        self.put_document(stored, before)
-        held.state, held.stored = state, stored
-        if isinstance(state, Record):
-            self._made[place] = (state, self.n, len(stored.record or b""))
+        stored = dump_state(held.id, held.state, place, held.count, saved, held.saved)
+        self.put_document(stored, held.stored)
         return stored
 
     def _save_beside(self, place: Place, held: _Held, beside: SideEffects, now: float) -> None:
@@ -232,12 +263,11 @@ class UnitOfWork(ABC):
                 known = before.get(id_)
                 if known != escalation:
                     self.put_escalation(escalation, number if known is None else None, now)
-            held.open = dict(beside.open)
+            held.open, held.count = dict(beside.open), 0 if beside.erases else len(beside.open)
         for escalation in beside.closed:
             self.put_escalation(escalation, None, now)
         for number, event in enumerate(beside.events):
-            assert held.stored is not None
-            self.put_event(number, held.stored.id, now, event)
+            self.put_event(number, held.id, now, event)
 
 
 class DurableStorage(ABC):
@@ -251,6 +281,7 @@ class DurableStorage(ABC):
         replica: the store's name in dots.
         last: number and time of its last commit.
         cache: how many bytes of records are kept decoded; what is kept is used only as long as it is the newest.
+        patience: for how many seconds a commit waits for those before it at most.
     """
 
     live: ClassVar[bool] = False
@@ -258,7 +289,9 @@ class DurableStorage(ABC):
 
     projection: Projection
 
-    def __init__(self, place: str, identity: str, replica: str, last: Head, cache: int) -> None:
+    def __init__(
+        self, place: str, identity: str, replica: str, last: Head, cache: int, patience: float = PATIENCE
+    ) -> None:
         self.place = place
         self.replica = replica
         self._cache = RecordCache(cache)
@@ -267,6 +300,7 @@ class DurableStorage(ABC):
         self._shapes: dict[str, str] = {}
         self._course = course_of(identity, replica, *last)
         self._looking_since = -1
+        self._group = GroupCommit(self._commit, place, patience)
 
     # -- what a storage gives ------------------------------------------------------------------------------------
 
@@ -279,12 +313,12 @@ class DurableStorage(ABC):
         """What loading a document may ask outside of transactions."""
 
     @abstractmethod
-    def transact(self, work: Callable[[UnitOfWork], Any], first: Place) -> Any:
+    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place]) -> Any:
         """Runs ``work`` in a transaction and commits; again only if nothing of it was committed. When this returns, it
         survives a crash.
 
         Args:
-            first: the document that it begins with.
+            places: the documents that it will ask for, in this order.
 
         Raises:
             StorageError: the store cannot be used; nothing was committed.
@@ -326,25 +360,33 @@ class DurableStorage(ABC):
         return model in self._models
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
-        self.commit_all([(namespace, key, update)])
+        self._group.commit((((namespace, key), update),))
 
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
-        if not updates:
-            return
+        if updates:
+            self._group.commit([((namespace, key), update) for namespace, key, update in updates])
+
+    def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
+        return self._group.commit_each([(((namespace, key), update),) for namespace, key, update in updates])
+
+    def _commit(self, requests: Sequence[Request]) -> None:
+        """Commits what waits together, in one transaction."""
         tried: list[range] = []
 
         def run(unit: UnitOfWork) -> Any:
             for numbers in tried:  # of a transaction that was not committed
                 self._course.unmade(numbers)
-            for namespace, key, update in updates:
-                unit.apply((namespace, key), update)
+            for request in requests:
+                unit.run(request)
             own = range(unit.first + 1, unit.n + 1)
             tried[:] = [own]
             self._course.making(own)
             return unit.end(), own, unit.models, unit.clock
 
         try:
-            made, own, models, clock = self.transact(run, updates[0][:2])
+            made, own, models, clock = self.transact(
+                run, [place for request in requests for place, _ in request.changes]
+            )
         except BaseException:
             for numbers in tried:
                 self._course.unmade(numbers)

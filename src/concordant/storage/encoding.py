@@ -68,7 +68,9 @@ def pack(data: bytes, beside: bytes | None) -> bytes:
     sum_ = zlib.crc32(data).to_bytes(4, "big")
     if len(data) > _LARGE:
         return _WHOLE + sum_ + data
-    packer = zlib.compressobj(3, zlib.DEFLATED, _RAW, zdict=(beside or b"")[:_WINDOW] + _FORM)
+    known = (beside or b"")[:_WINDOW] + _FORM
+    bits = min(max((len(data) + len(known)).bit_length(), 10), 15)  # a window no larger than what there is to see
+    packer = zlib.compressobj(3, zlib.DEFLATED, -bits, bits - 7, zdict=known)
     return _CHECKED + sum_ + packer.compress(data) + packer.flush()
 
 

@@ -442,7 +442,7 @@ class KeyValueStorage(DurableStorage):
         """Runs a transaction that is no commit."""
         return self._write(lambda tx: work(_View(tx)))
 
-    def transact(self, work: Callable[[UnitOfWork], Any], first: Place) -> Any:
+    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place]) -> Any:
         return self._write(lambda tx: work(_Unit(self, tx)))
 
     def _write(self, work: Callable[[KeyValueWriter], T]) -> T:

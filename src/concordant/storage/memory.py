@@ -301,6 +301,17 @@ class MemoryStorage:
                 for task in list(self.tasks)[: self._journal]:
                     del self.tasks[task]
 
+    def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
+        failed: list[Exception | None] = []
+        for update in updates:
+            try:
+                self.commit(*update)
+            except Exception as error:
+                failed.append(error)
+            else:
+                failed.append(None)
+        return failed
+
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
         with self.lock:
             self._check_open()

@@ -21,7 +21,7 @@ from concordant.storage.conditions import Condition, for_postgres
 from concordant.storage.opening import PostgresOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.storage import SqlStorage
-from concordant.storage.sql.tables import POSTGRES, VERSION, checked, migrate
+from concordant.storage.sql.tables import COLUMNS, POSTGRES, VERSION, checked, migrate
 from concordant.storage.urls import scrubbed, without_password
 
 __all__ = ["PostgresDatabase", "open_postgres"]
@@ -121,6 +121,16 @@ class PostgresWriting:
         self.changes = True
         self._connection.execute(with_marks(statement), parameters)
 
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            self.changes = True
+            self._connection.execute(_inserting(table, tuple(columns)), [*map(list, zip(*rows, strict=True))])
+
+    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            self.changes = True
+            self._connection.execute(_updating(table, tuple(columns)), [*map(list, zip(*rows, strict=True))])
+
     def announce(self) -> None:
         self._connection.execute(f"NOTIFY {CHANNEL}")
 
@@ -129,6 +139,24 @@ class PostgresWriting:
 def with_marks(statement: str) -> Any:
     """A statement with the driver's own marks for parameters."""
     return statement.replace("?", "%s")
+
+
+def _arrays(columns: Sequence[str]) -> str:
+    """Rows as a table: an array for each column."""
+    return f"unnest({', '.join(f'%b::{POSTGRES[COLUMNS[name]]}[]' for name in columns)})".replace(' COLLATE "C"', "")
+
+
+@lru_cache
+def _inserting(table: str, columns: tuple[str, ...]) -> Any:
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {_arrays(columns)}"
+
+
+@lru_cache
+def _updating(table: str, columns: tuple[str, ...]) -> Any:
+    *news, key = columns
+    changes = ", ".join(f"{name} = w.{name}" for name in news)
+    names = ", ".join(columns)
+    return f"UPDATE {table} t SET {changes} FROM {_arrays(columns)} AS w ({names}) WHERE t.{key} = w.{key}"
 
 
 CHANNEL = "concordant_events"
@@ -198,6 +226,7 @@ class PostgresDatabase:
         self._url = url
         self.place, self.identity = without_password(url).partition("?")[0], url
         self.is_near = False
+        self.patience = options.lock_timeout
         self._options = options
         self._clock = SharedClock()
         self._lock = threading.Lock()
@@ -398,6 +427,9 @@ class PostgresDatabase:
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         return self._call(lambda connection: PostgresWriting(connection).rows(statement, parameters))
+
+    def listed(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Query:
+        return f"SELECT * FROM {_arrays(columns)}", [*map(list, zip(*rows, strict=True))]
 
     def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
         return for_postgres(conditions, column)

@@ -10,6 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -62,6 +63,7 @@ class SqliteDatabase:
         self.place = f"sqlite:///{self.path}"
         self.identity = os.path.abspath(self.path)
         self.is_near = True
+        self.patience = options.lock_timeout
         self._options = options
         self._way = ""  # how a file is opened that can only be read
         self._begin()
@@ -224,6 +226,10 @@ class SqliteDatabase:
         self._readers.append(connection)
         return found
 
+    def listed(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Query:
+        row = f"({', '.join('?' * len(columns))})"
+        return f"VALUES {', '.join([row] * len(rows))}", [*chain(*rows)]
+
     def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
         return for_sqlite(conditions, column)
 
@@ -286,6 +292,16 @@ class _Writing:
 
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         self._connection.execute(statement, parameters)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            marks = ", ".join("?" * len(columns))
+            self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            *news, key = (f"{name} = ?" for name in columns)
+            self._connection.executemany(f"UPDATE {table} SET {', '.join(news)} WHERE {key}", rows)
 
     def announce(self) -> None:
         """A file tells nobody: they look."""

@@ -95,7 +95,7 @@ class Agent:
         self, namespace: tuple[str, ...], key: str, value: Any, *, if_version: int | None = None
     ) -> Receipt:
         """``write`` for coroutines."""
-        return await self._core.acall(self.write, namespace, key, value, if_version=if_version)
+        return await self._writing.awrite(self.scope, namespace, key, value, if_version=if_version)
 
     async def aread(self, namespace: tuple[str, ...], key: str, *, strict: bool = False) -> Document | None:
         """``read`` for coroutines."""
@@ -103,7 +103,7 @@ class Agent:
 
     async def adelete(self, namespace: tuple[str, ...], key: str, *, if_version: int | None = None) -> Receipt:
         """``delete`` for coroutines."""
-        return await self._core.acall(self.delete, namespace, key, if_version=if_version)
+        return await self._writing.adelete(self.scope, namespace, key, if_version=if_version)
 
     async def arefresh(self) -> None:
         """``refresh`` for coroutines."""

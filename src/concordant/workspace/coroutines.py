@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, ContextVar, copy_context
 from threading import get_ident
-from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 from weakref import ReferenceType, ref
 
-__all__ = ["Runner", "Started", "has_ended", "ident", "off_loop", "run_waiting", "running", "start"]
+from concordant.storage.forking import free_in_child
+
+__all__ = [
+    "Call",
+    "Runner",
+    "Started",
+    "has_ended",
+    "ident",
+    "off_loop",
+    "run_waiting",
+    "running",
+    "start",
+    "take_over",
+    "workers",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,15 +39,48 @@ Runner: TypeAlias = "ReferenceType[asyncio.Task[Any]]"
 """A coroutine's task."""
 
 
-class _Call(NamedTuple):
-    """A call under way for a coroutine: its loop and task, and the async resolvers that it started."""
+class Call:
+    """A call under way for the coroutine that makes it.
 
-    loop: asyncio.AbstractEventLoop
-    started: list[Started]
-    task: asyncio.Task[Any] | None
+    Attributes:
+        loop, task: where the coroutine runs.
+        started: the async resolvers that the call started.
+    """
+
+    __slots__ = ("loop", "started", "task")
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.task = asyncio.current_task()
+        self.started: list[Started] = []
+
+    def context(self) -> Context:
+        """Gives a copy of the coroutine's context, for what is done for it in a thread."""
+        token = _call.set(self)
+        copy = copy_context()
+        _call.reset(token)
+        return copy
+
+    async def end(self) -> None:
+        """Waits for what the call started."""
+        for task in self.started:
+            await (asyncio.wrap_future(task) if isinstance(task, Future) else task)
 
 
-_call: ContextVar[_Call | None] = ContextVar("concordant_call", default=None)
+def take_over(context: Context) -> None:
+    """Sets here what was set in a copy of this context: a read that was noted there stays noted."""
+    for variable, value in context.items():
+        if variable is not _call and variable.get(None) is not value:
+            variable.set(value)
+
+
+MOST_AT_ONCE = 64
+"""How many calls of coroutines wait for databases at the same time."""
+
+_pool: ThreadPoolExecutor | None = None
+_lock = free_in_child(threading.Lock())
+
+_call: ContextVar[Call | None] = ContextVar("concordant_call", default=None)
 
 
 def _task() -> asyncio.Task[Any] | None:
@@ -63,26 +112,33 @@ def has_ended(runner: Runner | None) -> bool:
 
 async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs a call and waits for the async resolvers that it started."""
-    call = _Call(asyncio.get_running_loop(), [], asyncio.current_task())
+    call = Call()
     token = _call.set(call)
     try:
         result = function(*args, **kwargs)
     finally:
         _call.reset(token)
-    await _ended(call.started)
+    await call.end()
     return result
 
 
 async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same in a thread of its own, in the caller's context: what the call notes there (a read) stays noted."""
-    call = _Call(asyncio.get_running_loop(), [], asyncio.current_task())
-    token = _call.set(call)
-    context = copy_context()
-    _call.reset(token)
-    result = await call.loop.run_in_executor(None, lambda: context.run(function, *args, **kwargs))
-    _take_over(context)
-    await _ended(call.started)
+    """The same in a thread of its own, in the caller's context."""
+    call = Call()
+    context = call.context()
+    result = await call.loop.run_in_executor(workers(), lambda: context.run(function, *args, **kwargs))
+    take_over(context)
+    await call.end()
     return result
+
+
+def workers() -> ThreadPoolExecutor:
+    """Threads of our own: the loop's few serve others too, and those who wait for one commit are to wait together."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="concordant")
+        return _pool
 
 
 def start(work: Coroutine[Any, Any, None], tasks: set[Started]) -> None:
@@ -105,13 +161,11 @@ def start(work: Coroutine[Any, Any, None], tasks: set[Started]) -> None:
         call.started.append(task)
 
 
-async def _ended(started: list[Started]) -> None:
-    for task in started:
-        await (asyncio.wrap_future(task) if isinstance(task, Future) else task)
+def _after_fork() -> None:
+    """In the child of a fork: the threads are not there."""
+    global _pool
+    _pool = None
 
 
-def _take_over(context: Context) -> None:
-    """Sets here what was set in a copy of this context."""
-    for variable, value in context.items():
-        if variable is not _call and variable.get(None) is not value:
-            variable.set(value)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -737,6 +737,24 @@ class Workspace:
         """``get`` for coroutines."""
         return await self.acall(self.get, namespace, key, at=at, strict=strict)
 
+    async def aput(
+        self,
+        namespace: Namespace,
+        key: str,
+        value: Any,
+        scope: Scope | None = None,
+        *,
+        seen: Document | None = None,
+        settings: Mapping[str, Any] | None = None,
+        ttl: float | None = KEEP,
+    ) -> Receipt:
+        """``put`` for coroutines; those that wait at the same time are committed together."""
+        return await self.writing.aput(namespace, key, value, scope, seen, settings, ttl)
+
+    async def aremove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
+        """``remove`` for coroutines."""
+        return await self.writing.aremove(namespace, key, scope)
+
     async def alist(self, prefix: tuple[str, ...] = ()) -> Listing[Document]:
         """``list`` for coroutines, as a list."""
         return await self.acall(lambda: [*self.list(prefix)])

@@ -14,6 +14,7 @@ from concordant.values import Unstorable, alike, check_numbers, decode, encode
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.executions import Retries
+from concordant.workspace.joint import JointWrites
 from concordant.workspace.names import is_text
 from concordant.workspace.reading import Reading
 from concordant.workspace.scope import Document as Place, ReadSnapshot, Scope, SeenTokens
@@ -151,6 +152,7 @@ class Writing:
         self.subscribers = core.subscribers
         self.reading = reading
         self.retries = retries
+        self.joint = JointWrites(core.storage, self.commit, self._committed, self._take_back)
 
     # -- put, as a store does ------------------------------------------------------------------------------------
 
@@ -165,6 +167,32 @@ class Writing:
         ttl: float | None = KEEP,
     ) -> Receipt:
         """Stores as a store's put does (``Workspace.put``)."""
+        prepared = self._prepared_put(namespace, key, value, scope, seen, settings, ttl)
+        return prepared if isinstance(prepared, Receipt) else self.commit(prepared)
+
+    async def aput(
+        self,
+        namespace: Namespace,
+        key: str,
+        value: Any,
+        scope: Scope | None = None,
+        seen: Document | None = None,
+        settings: Mapping[str, Any] | None = None,
+        ttl: float | None = KEEP,
+    ) -> Receipt:
+        """``put`` for coroutines."""
+        return await self.joint.make(lambda: self._prepared_put(namespace, key, value, scope, seen, settings, ttl))
+
+    def _prepared_put(
+        self,
+        namespace: Namespace,
+        key: str,
+        value: Any,
+        scope: Scope | None,
+        seen: Document | None,
+        settings: Mapping[str, Any] | None,
+        ttl: float | None,
+    ) -> Pending | Receipt:
         if seen is not None:
             scope = self.reading.having_read(seen)
         if ttl is not KEEP:
@@ -189,11 +217,15 @@ class Writing:
         pending.ttl = ttl
         if stored:
             pending.settings = stored
-        return self.commit(pending)
+        return pending
 
     def remove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
         """Deletes as a store's delete does."""
         return self.commit(self._removal(namespace, key, scope))
+
+    async def aremove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
+        """``remove`` for coroutines."""
+        return await self.joint.make(lambda: self._removal(namespace, key, scope))
 
     def put_all(self, given: Sequence[tuple[Any, ...]]) -> None:
         """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none."""
@@ -283,6 +315,18 @@ class Writing:
 
     def write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         """Contributes in a scope (``Agent.write``)."""
+        prepared = self._prepared_write(scope, namespace, key, value, if_version)
+        return prepared if isinstance(prepared, Receipt) else self.commit(prepared)
+
+    async def awrite(
+        self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None
+    ) -> Receipt:
+        """``write`` for coroutines."""
+        return await self.joint.make(lambda: self._prepared_write(scope, namespace, key, value, if_version))
+
+    def _prepared_write(
+        self, scope: Scope, namespace: Namespace, key: str, value: Any, if_version: int | None
+    ) -> Pending | Receipt:
         if if_version is not None:
             _check_if_version(if_version)
         schema = self.registry.writable(namespace, key)
@@ -299,16 +343,21 @@ class Writing:
         pending = Pending(schema, self.storage, namespace, key, scope, scope.snapshot(document), "write")
         pending.body, pending.parked, pending.op = body, parked, op
         pending.if_version = if_version
-        receipt = self.commit(pending)
-        scope.written[document] = True
-        return receipt
+        return pending
 
     def delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
         """Deletes in a scope (``Agent.delete``)."""
+        return self.commit(self._prepared_removal(scope, namespace, key, if_version))
+
+    async def adelete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
+        """``delete`` for coroutines."""
+        return await self.joint.make(lambda: self._prepared_removal(scope, namespace, key, if_version))
+
+    def _prepared_removal(self, scope: Scope, namespace: Namespace, key: str, if_version: int | None) -> Pending:
         _check_if_version(if_version)
         pending = self._removal(namespace, key, scope)
         pending.if_version = if_version
-        return self.commit(pending)
+        return pending
 
     def commit(self, pending: Pending) -> Receipt:
         """Commits a write and tells subscribers what came of it."""
@@ -317,6 +366,12 @@ class Writing:
         except BaseException:
             self._take_back(pending)
             raise
+        return self._committed(pending)
+
+    def _committed(self, pending: Pending) -> Receipt:
+        """After a write that was committed: its scope knows of it, and subscribers are told."""
+        if pending.mode == "write":
+            pending.scope.written[(pending.namespace, pending.key)] = True
         if pending.events:
             self.subscribers.deliver(pending.events)
         return Receipt(pending.version, pending.escalations() if pending.open else ())

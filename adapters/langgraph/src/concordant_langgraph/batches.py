@@ -80,6 +80,16 @@ class Batches:
         else:
             put_said(self._workspace, namespace, key, value, call.says, settings=settings, ttl=ttl)
 
+    async def astore(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
+        """``store`` for coroutines."""
+        if value is None:
+            await self._workspace.aremove(namespace, key)
+        elif tool_call() is None:
+            settings = self._settings(namespace, key, index)
+            await self._workspace.aput(namespace, key, value, settings=settings, ttl=ttl)
+        else:
+            await self._workspace.acall(self.store, namespace, key, value, index, ttl)
+
     def put_all(self, puts: Sequence[PutOp]) -> list[tuple[tuple[str, ...], str]]:
         """Stores all of them or none; returns which documents that were."""
         chosen = [(op, key_of(op.key)) for op in self._effective(puts)]

@@ -536,7 +536,7 @@ class MergeStore(BaseStore):
     async def _aput(self, namespace: tuple[str, ...], key: str, value: Any, index: Any, ttl: float | None) -> None:
         await self._mirror.aopen()
         async with self._awatch([(namespace, key, value)]):
-            await self.workspace.acall(self._batches.store, namespace, key, value, index, ttl)
+            await self._batches.astore(namespace, key, value, index, ttl)
             await self._mirror.awritten([(namespace, key)])
 
     def _knows(self, namespace: tuple[str, ...]) -> bool:

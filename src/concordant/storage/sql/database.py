@@ -43,6 +43,14 @@ class SqlTransaction(Protocol):
         """Runs a statement now, or with others before the commit."""
         ...
 
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Adds rows to a table, now or with others before the commit; there may be none."""
+        ...
+
+    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Changes the rows of a table that have the values in the last of the columns."""
+        ...
+
     def announce(self) -> None:
         """Wakes those who listen for events, once this is committed."""
         ...
@@ -57,6 +65,7 @@ class Database(Protocol):
         replica: the store's name in dots.
         last: number and time of the last commit when it was opened.
         is_near: whether to read a number from it is a matter of microseconds, and waits for nobody.
+        patience: for how many seconds a write waits for others at most.
     """
 
     place: str
@@ -64,9 +73,14 @@ class Database(Protocol):
     replica: str
     last: tuple[int, float]
     is_near: bool
+    patience: float
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         """What a query finds in all that is committed."""
+        ...
+
+    def listed(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Query:
+        """Rows as a table to select from: a query, for ``WITH name (columns) AS (query)``."""
         ...
 
     def restriction(self, conditions: Sequence[Condition], column: str) -> Query:

@@ -44,6 +44,7 @@ from concordant.storage.encoding import (
     load_namespace,
     load_row,
 )
+from concordant.storage.grouping import MOST
 from concordant.storage.knowledge import Marks
 from concordant.storage.sql import listing, maintenance
 from concordant.storage.sql.database import Columns, Database, Query, SqlTransaction
@@ -54,9 +55,8 @@ __all__ = ["SqlStorage"]
 log = logging.getLogger("concordant")
 
 _FIELDS = DOCUMENT.split(", ")
-_INSERT = f"INSERT INTO concordant_documents ({DOCUMENT}) VALUES ({', '.join('?' * len(_FIELDS))})"
-_UPDATE = f"UPDATE concordant_documents SET {', '.join(f'{name} = ?' for name in _FIELDS[3:])} WHERE id = ?"
-_ROW = f"INSERT INTO concordant_journal ({JOURNAL}) VALUES ({', '.join('?' * len(JOURNAL.split(', ')))})"
+_NEWS = (*_FIELDS[3:], "id")
+_ROW = JOURNAL.split(", ")
 _OPEN = (
     "SELECT id, body FROM concordant_escalations "
     "WHERE namespace = ? AND key = ? AND state IN ('open', 'claimed') ORDER BY n, place"
@@ -82,6 +82,12 @@ _PEEK = (
     f"SELECT s.n, s.clock, {_FOUND.replace('d.record', 'CASE WHEN d.saved = ? THEN NULL ELSE d.record END')} "
     "FROM concordant_store s LEFT JOIN concordant_documents d ON d.namespace = ? AND d.key = ?"
 )
+_PEEK_ALL = (
+    "WITH w (saved, namespace, key) AS ({rows}) SELECT w.namespace, w.key, s.n, s.clock, "
+    f"{_FOUND.replace('d.record', 'CASE WHEN d.saved = w.saved THEN NULL ELSE d.record END')} "
+    "FROM concordant_store s CROSS JOIN w "
+    "LEFT JOIN concordant_documents d ON d.namespace = w.namespace AND d.key = w.key"
+)
 _ID = "(SELECT id FROM concordant_documents WHERE namespace = ? AND key = ?)"
 _NOT_OVER = (
     "NOT (state IN ('open', 'claimed') AND EXISTS (SELECT 1 FROM concordant_documents d "
@@ -102,7 +108,7 @@ class SqlStorage(DurableStorage):
     """
 
     def __init__(self, database: Database, *, cache: int = 32 * 1024 * 1024) -> None:
-        super().__init__(database.place, database.identity, database.replica, database.last, cache)
+        super().__init__(database.place, database.identity, database.replica, database.last, cache, database.patience)
         self.database = database
         self.events = SqlEvents(database, uuid.uuid4().hex[:12])
         self.is_near = database.is_near
@@ -119,8 +125,13 @@ class SqlStorage(DurableStorage):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def transact(self, work: Callable[[UnitOfWork], Any], first: Place) -> Any:
-        return self.database.write(lambda tx: work(SqlUnit(self, tx, first)), self.peeking(first))
+    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place]) -> Any:
+        asked = [*dict.fromkeys(places)][:MOST]  # of more, each is asked for when its turn comes
+        if len(asked) == 1:
+            return self.database.write(lambda tx: work(SqlUnit(self, tx, {places[0]: tx.ahead})), self.peeking(*asked))
+        return self.database.write(
+            lambda tx: work(SqlUnit(self, tx, dict(map(_with_place, tx.ahead)))), self._peeking_all(asked)
+        )
 
     def advance(self, past: float) -> None:
         def run(tx: SqlTransaction) -> None:
@@ -151,6 +162,12 @@ class SqlStorage(DurableStorage):
     def peeking(self, place: Place) -> Query:
         """Gives the query for a document, without its record where that is held decoded, beside the last commit."""
         return _PEEK, (self._cache.version(place), dump_namespace(place[0]), dump_key(place[1]))
+
+    def _peeking_all(self, places: Sequence[Place]) -> Query:
+        """Gives the query for several documents, each with its name before it."""
+        wanted = [(self._cache.version(place), dump_namespace(place[0]), dump_key(place[1])) for place in places]
+        rows, parameters = self.database.listed(("saved", "namespace", "key"), wanted)
+        return _PEEK_ALL.format(rows=rows), parameters
 
     def expired(self) -> Sequence[Place]:
         query = "SELECT id, namespace, key FROM concordant_documents WHERE expires <= ? ORDER BY expires"
@@ -355,17 +372,20 @@ class SqlUnit(UnitOfWork):
     """A transaction of a database.
 
     Args:
-        first: the document that was asked for as it began.
+        ahead: what was found of documents that were asked for as it began.
     """
 
-    def __init__(self, storage: SqlStorage, tx: SqlTransaction, first: Place) -> None:
+    def __init__(self, storage: SqlStorage, tx: SqlTransaction, ahead: dict[Place, Sequence[Columns]]) -> None:
         super().__init__(storage, (tx.n, tx.clock), tx.now)
         self._tx = tx
         self._asking = _Asking(tx.rows)
         self._peeking = storage.peeking
         self._announces = storage.events.source
-        self._ahead = {first: tx.ahead} if tx.ahead else {}
+        self._ahead = ahead
         self._tells = False
+        self._inserted: list[StoredDocument] = []
+        self._updated: list[StoredDocument] = []
+        self._rows: list[StoredRow] = []
 
     def whole(self, stored: StoredDocument) -> StoredDocument:
         return self._asking.whole(stored)
@@ -377,13 +397,10 @@ class SqlUnit(UnitOfWork):
         return found_by(self._ahead.get(place) or self._tx.rows(*self._peeking(place)))[1]
 
     def put_document(self, stored: StoredDocument, before: StoredDocument | None) -> None:
-        if before is None:
-            self._tx.run(_INSERT, stored)
-        else:
-            self._tx.run(_UPDATE, (*stored[3:], stored.id))
+        (self._inserted if before is None else self._updated).append(stored)
 
     def put_row(self, row: StoredRow) -> None:
-        self._tx.run(_ROW, row)
+        self._rows.append(row)
         self._tx.witness = (row.n, row.time)
 
     def put_model(self, model: str, shape: str) -> None:
@@ -412,6 +429,7 @@ class SqlUnit(UnitOfWork):
         self._tells = True
 
     def erase(self, stored: StoredDocument) -> None:
+        self._rows = [row for row in self._rows if row.document != stored.id]
         self._tx.run("DELETE FROM concordant_journal WHERE document = ?", (stored.id,))
         self._tx.run("DELETE FROM concordant_events WHERE document = ?", (stored.id,))
         self._tx.run(
@@ -423,6 +441,9 @@ class SqlUnit(UnitOfWork):
 
     def end(self) -> list[tuple[Place, Record, int, int]]:
         made = super().end()
+        self._tx.insert("concordant_documents", _FIELDS, self._inserted)
+        self._tx.update("concordant_documents", _NEWS, [(*stored[3:], stored.id) for stored in self._updated])
+        self._tx.insert("concordant_journal", _ROW, self._rows)
         if self._tells:
             self._tx.announce()
         return made
@@ -461,6 +482,11 @@ def found_by(rows: Sequence[Columns]) -> tuple[Head, StoredDocument | None]:
     """Gives what the query of ``peeking`` found."""
     n, clock, *columns = rows[0]
     return (n, clock), None if columns[0] is None else StoredDocument._make(columns)
+
+
+def _with_place(columns: Columns) -> tuple[Place, Sequence[Columns]]:
+    """What the query for several documents found of one, by where it is."""
+    return (load_namespace(columns[0]), load_key(columns[1])), [columns[2:]]
 
 
 def _place(columns: Columns) -> Place:

@@ -21,6 +21,15 @@ POSTGRES = {
     "text": 'TEXT COLLATE "C"',
 }
 
+COLUMNS = {
+    **dict.fromkeys(("id", "version", "open", "saved", "n", "document", "previous", "ordinal"), "int"),
+    **dict.fromkeys(("created", "updated", "expires", "time", "began"), "float"),
+    **dict.fromkeys(("namespace", "key", "agent", "origin", "act", "fingerprint"), "text"),
+    **dict.fromkeys(("task", "execution", "settled", "met"), "text"),
+    **dict.fromkeys(("value", "record", "body", "changes"), "bytes"),
+}
+"""Of what type the columns of documents and of the journal are."""
+
 _FIRST = """
 CREATE TABLE concordant_store (
     one {int} PRIMARY KEY CHECK (one = 1),

@@ -1,0 +1,40 @@
+"""A process of writing threads, to be killed: ``python group.py URL TURN`` prints the number of each pair of writes
+after it was acknowledged."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+from typing import Annotated
+
+from pydantic import BaseModel
+
+from concordant import Set, Workspace
+
+NS = ("plans",)
+
+
+class Plan(BaseModel):
+    tags: Annotated[set[str], Set()] = set()
+
+
+def main(url: str, turn: str) -> None:
+    numbers = itertools.count()
+    with Workspace(url, schemas={NS: Plan}) as ws:
+
+        def work() -> None:
+            while True:
+                number = next(numbers)
+                value = {"tags": [f"{turn}.{number}"]}
+                ws.put_all([(NS, "left", value), (NS, "right", value)])
+                os.write(1, f"{number}\n".encode())
+
+        for _ in range(12):
+            threading.Thread(target=work, daemon=True).start()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
