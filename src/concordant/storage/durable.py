@@ -209,10 +209,7 @@ class UnitOfWork(ABC):
 
     def apply(self, place: Place, update: Update) -> None:
         """Runs an update and saves what comes of it."""
-        held = self._held.get(place)
-        if held is None:
-            stored = self.find(place)
-            held = self._held[place] = _Held(stored, self._storage.state_of(stored, place, self, private=True))
+        held = self._holding(place)
         n, now = self.n + 1, self._now
         if now <= self.clock:  # the clock never stands still or goes back: the order of times is that of commits
             now = self.clock + 1e-6
@@ -222,16 +219,24 @@ class UnitOfWork(ABC):
         state, row, beside = result
         assert not isinstance(state, Deferred)  # this storage is none of live ones
         self.n, self.clock = n, now
-        if beside is not None and beside.erases:
+        erases = beside is not None and beside.erases
+        if erases:
             if held.stored is not None:
                 self.erase(held.stored)
             held.open, held.count = _NONE, 0
         if state is not None and (row is not None or (beside is not None and beside.lasts)):
             held.state, held.saved, held.id = state, n, held.id or n
-            if row is not None and not (beside is not None and beside.erases):
+            if row is not None and not erases:
                 self.put_row(dump_row(Row(*row), held.id))
         if beside is not None:
             self._save_beside(place, held, beside, now)
+
+    def _holding(self, place: Place) -> _Held:
+        held = self._held.get(place)
+        if held is None:
+            stored = self.find(place)
+            held = self._held[place] = _Held(stored, self._storage.state_of(stored, place, self, private=True))
+        return held
 
     def end(self) -> list[tuple[Place, Record, int, int]]:
         """Saves what was committed to; returns the records that were made, with the numbers of the commits that made

@@ -15,7 +15,7 @@ from weakref import ReferenceType, ref
 from concordant.storage.forking import free_in_child
 
 __all__ = [
-    "Call",
+    "CoroutineCall",
     "Runner",
     "Started",
     "has_ended",
@@ -39,7 +39,7 @@ Runner: TypeAlias = "ReferenceType[asyncio.Task[Any]]"
 """A coroutine's task."""
 
 
-class Call:
+class CoroutineCall:
     """A call under way for the coroutine that makes it.
 
     Attributes:
@@ -80,7 +80,7 @@ MOST_AT_ONCE = 64
 _pool: ThreadPoolExecutor | None = None
 _lock = free_in_child(threading.Lock())
 
-_call: ContextVar[Call | None] = ContextVar("concordant_call", default=None)
+_call: ContextVar[CoroutineCall | None] = ContextVar("concordant_call", default=None)
 
 
 def _task() -> asyncio.Task[Any] | None:
@@ -112,7 +112,7 @@ def has_ended(runner: Runner | None) -> bool:
 
 async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs a call and waits for the async resolvers that it started."""
-    call = Call()
+    call = CoroutineCall()
     token = _call.set(call)
     try:
         result = function(*args, **kwargs)
@@ -124,7 +124,7 @@ async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
 
 async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The same in a thread of its own, in the caller's context."""
-    call = Call()
+    call = CoroutineCall()
     context = call.context()
     result = await call.loop.run_in_executor(workers(), lambda: context.run(function, *args, **kwargs))
     take_over(context)

@@ -16,9 +16,9 @@ from typing import Any
 from concordant.storage import Storage
 from concordant.storage.forking import free_in_child
 from concordant.storage.grouping import MOST
+from concordant.workspace.coroutines import CoroutineCall, run_waiting, take_over, workers
 from concordant.workspace.document import Receipt
 from concordant.workspace.transaction import Pending
-from concordant.workspace.waiting import Call, run_waiting, take_over, workers
 
 __all__ = ["JointWrites"]
 
@@ -34,7 +34,7 @@ class _Write:
 
     __slots__ = ("context", "error", "future", "loop", "pending", "prepare", "result")
 
-    def __init__(self, prepare: Callable[[], Pending | Receipt], call: Call, future: asyncio.Future[Receipt]) -> None:
+    def __init__(self, prepare: Callable[[], Pending | Receipt], call: CoroutineCall, future: asyncio.Future[Receipt]) -> None:
         self.prepare = prepare
         self.loop = call.loop
         self.context: Context = call.context()
@@ -85,7 +85,7 @@ class JointWrites:
         """
         if self._storage.live:
             return await run_waiting(self._make, prepare)
-        call = Call()
+        call = CoroutineCall()
         write = _Write(prepare, call, call.loop.create_future())
         with self._lock:
             self._waiting.append(write)
