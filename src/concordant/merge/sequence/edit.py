@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -459,16 +459,22 @@ class _Edit:
         inserts = self.inserts.get(index, ())
         if not strikes and not inserts:
             return [piece]
-        length = len(piece.content)
-        cuts = sorted(
-            {0, length, *[at for start, end, _ in strikes for at in (start, end)], *[at for at, _ in inserts]}
-        )
         stamp, k, offset, content, parent, line, struck, live, replaces, beside = piece
         parts: list[Piece] = []
-        for low, high in pairwise(cuts):
+        for low, high in pairwise(_cuts(len(content), strikes, inserts)):
             over = [run for start, end, run in strikes if start <= low and high <= end]
             all_over = (*struck, *dict.fromkeys(over)) if over else struck
             part = content[low:high]
             parts.append(Piece(stamp, k, offset + low, part, parent, line, all_over, live, replaces, beside))
             parts += [new for at, new in inserts if at == high]
         return parts
+
+
+def _cuts(length: int, strikes: Iterable[tuple[int, int, RunId]], inserts: Iterable[tuple[int, Piece]]) -> list[int]:
+    """Where a content is cut, both ends included."""
+    cuts = {0, length}
+    for start, end, _ in strikes:
+        cuts.add(start)
+        cuts.add(end)
+    cuts.update([at for at, _ in inserts])
+    return sorted(cuts)
