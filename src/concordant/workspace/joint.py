@@ -34,7 +34,9 @@ class _Write:
 
     __slots__ = ("context", "error", "future", "loop", "pending", "prepare", "result")
 
-    def __init__(self, prepare: Callable[[], Pending | Receipt], call: CoroutineCall, future: asyncio.Future[Receipt]) -> None:
+    def __init__(
+        self, prepare: Callable[[], Pending | Receipt], call: CoroutineCall, future: asyncio.Future[Receipt]
+    ) -> None:
         self.prepare = prepare
         self.loop = call.loop
         self.context: Context = call.context()
