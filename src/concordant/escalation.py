@@ -137,6 +137,7 @@ class Escalation:
             "by": self.by,
             "decision": None if self.decision is DELETED else portable(self.decision),
             "decision_deleted": self.decision is DELETED,
+            "asked": self.asked,
         }
 
     def __reduce__(self) -> tuple[Any, ...]:

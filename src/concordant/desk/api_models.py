@@ -41,6 +41,7 @@ class Question(BaseModel):
     has_base: bool
     contenders: list[Contender]
     more: int
+    asked: bool
     suggestion: str | None
     opened_at: str
     closed_at: str | None
