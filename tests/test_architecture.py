@@ -67,7 +67,6 @@ OVER = {
     "src/concordant/merge/sequence/diff.py:_match",
     "src/concordant/merge/sequence/order.py:_zip",
     "src/concordant/merge/sequence/order.py:in_order",
-    "src/concordant/tooling/wording.py:merged",
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import List, Text, Workspace
-from concordant.merge.kinds.list import RULES
+from concordant.merge.kinds.base import ITEM_RULES as RULES
 from concordant.merge.sequence.layout import layout
 from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.pieces import Sequence

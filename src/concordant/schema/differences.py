@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from concordant.merge.kinds import Field, Map, Nested
+from concordant.merge.kinds import Field
 from concordant.values import ABSENT, encode
 
 __all__ = ["untouched_left_out"]
@@ -16,7 +16,7 @@ def untouched_left_out(field: Field, before: Any, after: Any) -> Any:
     So a default that a reader was shown, and left, is not written. Keys of maps and identities of records stay: one
     that is missing says that it was removed.
     """
-    if isinstance(field.kind, Nested):
+    if field.kind.holds == "fields":
         if not isinstance(after, dict) or not isinstance(before, dict):
             return after
         found: dict[str, Any] = {}
@@ -26,11 +26,11 @@ def untouched_left_out(field: Field, before: Any, after: Any) -> Any:
                 found[name] = untouched_left_out(part, before.get(name, ABSENT), item)
         return found
     child = field.child
-    if child is None or not isinstance(child.kind, Nested) or before is ABSENT:
+    if child is None or child.kind.holds != "fields" or before is ABSENT:
         return after
-    if isinstance(field.kind, Map):
+    if field.kind.holds == "keys":
         return {key: untouched_left_out(child, before.get(key, ABSENT), item) for key, item in after.items()}
-    by = field.kind.by  # type: ignore[attr-defined]
+    by = field.kind.key_field or ""
     known = {encode(record[by]): record for record in before}
     return [
         {by: record[by], **untouched_left_out(child, known.get(encode(record[by]), ABSENT), record)} for record in after

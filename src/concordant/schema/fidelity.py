@@ -29,7 +29,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault, InvalidWriteError
-from concordant.merge.kinds import Field, Kind, Map, Nested
+from concordant.merge.kinds import Field, Kind
 from concordant.schema.annotations import adapter_of, members_of, split_annotation, type_name, without_none
 from concordant.schema.equality import are_equal, in_order, is_uuid
 from concordant.schema.keys import is_key_type
@@ -199,7 +199,7 @@ _NEVER: Mapping[Any, tuple[str, str]] = {
 
 def form_within(field: Field) -> Callable[[Any], Any] | None:
     """A function from what validation has made of a field to what it takes; ``None`` where that is the same."""
-    if field.form is not None or field.child is None or not isinstance(field.kind, Map):
+    if field.form is not None or field.child is None or field.kind.holds != "keys":
         return field.form
     inner = form_within(field.child)
     return inner and (lambda value: {key: inner(item) for key, item in value.items()})
@@ -271,7 +271,7 @@ def _below(
     metadata: Any = (),
 ) -> Iterator[_Place]:
     bare, _ = split_annotation(annotation)
-    if isinstance(field.kind, Nested):
+    if field.kind.holds == "fields":
         yield from _places(without_none(bare), field, path, wrap, value)
         return
     if doubtful or (field.child is None and not is_faithful(annotation)):
@@ -279,12 +279,12 @@ def _below(
     arguments = get_args(bare)
     if field.child is None or not arguments:
         return
-    if isinstance(field.kind, Map):
+    if field.kind.holds == "keys":
         inner: Any = arguments[1]
         inside = _in_map(samples_of(arguments[0])[:1], field, wrap, value)
     else:
         inner = split_annotation(arguments[0])[0]
-        by = field.kind.by  # type: ignore[attr-defined]
+        by = field.kind.key_field or ""
         inside = _in_list(samples_of(fields_in(inner)[by].annotation)[:1], by, wrap, value)
     if inside is not None:
         yield from _below(inner, field.child, path, *inside, doubtful=False)

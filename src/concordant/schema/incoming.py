@@ -20,7 +20,7 @@ from pydantic import (
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from concordant.errors import Fault
-from concordant.merge.kinds import Counter, Field, Kind, List, Map, Nested, Set
+from concordant.merge.kinds import Field, Kind
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.models import fields_in, is_instance, metadata_of, said_by, validators_of
 from concordant.values import ABSENT, check_text
@@ -63,7 +63,7 @@ def unwrapped(value: Any, field: Field, *, everything: bool, before: Any = None,
             those fields count that were set.
         validated: whether the value comes from an instance, and so is what validation has made.
     """
-    if isinstance(field.kind, Nested):
+    if field.kind.holds == "fields":
         if is_instance(value):
             value, validated = said_by(value, everything=everything and before is not ABSENT), True
         if not isinstance(value, dict):
@@ -99,7 +99,7 @@ _LISTS = (list, tuple, set, frozenset)
 
 def _identity(record: Any, field: Field) -> Any:
     """What identifies a record in a list."""
-    found = _part(record, getattr(field.kind, "by", None))  # a map that was given a list has none
+    found = _part(record, field.kind.key_field)  # a map that was given a list has none
     try:
         hash(found)
     except TypeError:
@@ -155,7 +155,7 @@ def are_distinct(elements: Sequence[Any]) -> bool:
 
 def has_records(field: Field) -> bool:
     """Whether there are state models below a field."""
-    if isinstance(field.kind, Nested):
+    if field.kind.holds == "fields":
         return True
     return field.child is not None and has_records(field.child)
 
@@ -171,18 +171,18 @@ def contribution(annotation: Any, field: Field, metadata: Sequence[Any] = (), *,
     checks = [item for item in metadata if not isinstance(item, Kind)]
     if kind.is_leaf:
         return _of_scalar(annotation, checks, left=left)
-    if isinstance(kind, Nested):
+    if kind.holds == "fields":
         bare = without_none(annotation)
         inner = incoming_type(bare, field.fields, left=left)
         return inner if bare is annotation else inner | None
     if field.child is not None:
         return _of_children(annotation, field, left=left)
-    functions = _functions(checks, left=left, amount=isinstance(kind, Counter))
-    if isinstance(kind, Counter) and annotation is float:
+    functions = _functions(checks, left=left, amount=kind.holds == "amount")
+    if kind.holds == "amount" and annotation is float:
         functions = [PydanticField(allow_inf_nan=False), *functions]
-    if isinstance(kind, (Set, List)) and all(isinstance(item, BeforeValidator) for item in functions):
+    if kind.holds in ("elements", "items") and all(isinstance(item, BeforeValidator) for item in functions):
         annotation = list[(get_args(annotation) or (Any,))[0]]  # type: ignore[misc]  # in the order given
-        if isinstance(kind, Set):
+        if kind.holds == "elements":
             functions = [BeforeValidator(_in_one_order), *functions]
     return Annotated[(annotation, *functions)] if functions else annotation
 
@@ -201,12 +201,12 @@ def _of_children(annotation: Any, field: Field, *, left: Left) -> Any:
     """The type of a contribution to a container of things that merge by themselves."""
     assert field.child is not None
     arguments = get_args(annotation) or (str, Any)
-    bare, metadata = split_annotation(arguments[-1] if isinstance(field.kind, Map) else arguments[0])
+    bare, metadata = split_annotation(arguments[-1] if field.kind.holds == "keys" else arguments[0])
     value = contribution(bare, field.child, metadata, left=left)
-    if isinstance(field.kind, Map):
+    if field.kind.holds == "keys":
         key = str if field.keys is None else Annotated[str, AfterValidator(field.keys.text)]
         return dict[key, value]  # type: ignore[valid-type]
-    return Annotated[list[value], AfterValidator(_one_each(field.kind.by))]  # type: ignore[valid-type, attr-defined]
+    return Annotated[list[value], AfterValidator(_one_each(field.kind.key_field or ""))]  # type: ignore[valid-type]
 
 
 def _functions(metadata: Sequence[Any], *, left: Left, amount: bool) -> list[Any]:
@@ -270,9 +270,9 @@ def _park_at(location: tuple[Any, ...], fields: Mapping[str, Field]) -> tuple[st
     field = fields[name]
     path = [name]
     while rest and isinstance(rest[0], str) and rest[0] != "[key]":
-        if isinstance(field.kind, Nested) and rest[0] in field.fields:
+        if field.kind.holds == "fields" and rest[0] in field.fields:
             field = field.fields[rest[0]]
-        elif isinstance(field.kind, Map) and field.child is not None:
+        elif field.kind.holds == "keys" and field.child is not None:
             field = field.child
         else:
             break

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault
-from concordant.merge.kinds import Field, Nested
+from concordant.merge.kinds import Field
 from concordant.schema.models import spellings_of
 
 __all__ = ["note_aliases", "note_former_names"]
@@ -57,9 +57,9 @@ def _note(field: Field, names: tuple[str, ...]) -> None:
 def _record_at(root: Field, path: str) -> Field | None:
     field: Field | None = root
     for name in path.split(".") if path else ():
-        while field is not None and not isinstance(field.kind, Nested):
+        while field is not None and field.kind.holds != "fields":
             field = field.child
         field = field.fields.get(name) if field is not None else None
-    while field is not None and not isinstance(field.kind, Nested):
+    while field is not None and field.kind.holds != "fields":
         field = field.child
     return field

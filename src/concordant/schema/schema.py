@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
-from concordant.merge.kinds import OPEN, OPEN_TREE, Counter, Field, Map, Nested, OpenRecord, Set
+from concordant.merge.kinds import OPEN, OPEN_TREE, Field, Nested, OpenRecord
 from concordant.merge.kinds.base import default_says_something
 from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
 from concordant.schema.declarations import fields_of
@@ -101,7 +101,7 @@ class Compiled:
         self._shallow = not (self._doubtful or self._unordered) and all(map(is_shallow, types))
         self._settle = root.kind.settled(root)
         self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
-        self._counts = tuple(name for name, field in root.fields.items() if isinstance(field.kind, Counter))
+        self._counts = tuple(name for name, field in root.fields.items() if field.kind.holds == "amount")
         self._fill = _filler(model, root.fields)
         self._validate_lax: Callable[[Any], dict[str, Any]] | None = (
             partial(write.validator.validate_python, **LENIENT) if is_strict(model) else None
@@ -398,7 +398,7 @@ def _in_stored_order(field: Field, value: Any, found: Any) -> Any:
             name: item if (part := parts[name]) is None else _in_stored_order(part, value.get(name), item)
             for name, item in found.items()
         }
-    is_set = isinstance(field.kind, Set) and field.child is None and isinstance(value, list)
+    is_set = field.kind.holds == "elements" and isinstance(value, list)
     return value if is_set and field.kind.alike(field, value, found) else found
 
 
@@ -426,7 +426,7 @@ _STEADY = (None, list, dict, set, frozenset, tuple, str, int, float)
 def _records_in(info: FieldInfo, field: Field) -> list[tuple[Any, Field]]:
     """The model of a field's records, if it holds any."""
     below = field.child if field.child is not None else field
-    if not isinstance(below.kind, Nested):
+    if below.kind.holds != "fields":
         return []
     return [(member, below) for member in members_of(info.annotation) if is_model(member)]
 
@@ -434,7 +434,7 @@ def _records_in(info: FieldInfo, field: Field) -> list[tuple[Any, Field]]:
 def _is_unordered(model: Any, name: str, field: Field) -> bool:
     """Whether what is given for a field may hold Python sets, once it is validated."""
     info = fields_in(model)[name]
-    if isinstance(field.kind, Set) and field.child is None:
+    if field.kind.holds == "elements":
         changes = (AfterValidator, WrapValidator, PlainValidator, StringConstraints)
         changed = any(isinstance(item, changes) for item in (*info.metadata, *validators_of(model, name)))
         return changed or any(map(holds_sets, get_args(info.annotation)))
@@ -560,7 +560,7 @@ def _part_filler(info: FieldInfo, field: Field) -> Callable[[Any], Any] | None:
     """The same for a field."""
     default = None if info.default is PydanticUndefined else info.default
     factory: Any = info.default_factory
-    if isinstance(field.kind, Nested) and factory is not None:
+    if field.kind.holds == "fields" and factory is not None:
         try:
             default = factory()
         except Exception:
@@ -570,14 +570,14 @@ def _part_filler(info: FieldInfo, field: Field) -> Callable[[Any], Any] | None:
 
 def _child_filler(annotation: Any, field: Field, default: Any = None) -> Callable[[Any], Any] | None:
     bare, _ = split_annotation(annotation)
-    if isinstance(field.kind, Nested):
+    if field.kind.holds == "fields":
         return _filler(without_none(bare), field.fields, default)
     if field.kind.is_leaf and field.keys is not None:
         return field.keys.as_values_if_keys  # type: ignore[no-any-return]
     arguments = get_args(bare)
     if field.child is None or not arguments:
         return None
-    if not isinstance(field.kind, Map):
+    if field.kind.holds != "keys":
         record = _child_filler(arguments[0], field.child)
         return record and (lambda value: [record(item) for item in value])
     keys, child = field.keys, _child_filler(arguments[-1], field.child)

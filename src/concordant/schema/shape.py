@@ -15,7 +15,6 @@ from typing import Any
 from concordant.merge.kinds import (
     OPEN,
     OPEN_TREE,
-    Counter,
     Field,
     Kind,
     OpenRecord,
@@ -82,7 +81,7 @@ def _dump(field: Field) -> dict[str, Any]:
         node[option] = getattr(kind, option)
     if field.canon is not canonical:
         node["own"] = True  # values compare in a way of their own
-    if isinstance(kind, Counter) and field.checked:
+    if kind.holds == "amount" and field.checked:
         node["checked"] = True  # it keeps each amount by itself
     if field.child is not None:
         node["child"] = _dump(field.child)

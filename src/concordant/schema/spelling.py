@@ -13,7 +13,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, PlainValidator, Type
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from concordant.merge.kinds import Field, Map, Nested
+from concordant.merge.kinds import Field
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.equality import LENIENT
 from concordant.schema.incoming import contribution, incoming_type, unwrapped
@@ -100,7 +100,7 @@ def _part_spelling(model: Any, name: str, field: Field) -> Spell | None:
     first = [item for item in validators if isinstance(item, _BEFORE)]
     inner = _inner_spelling(info.annotation, field, default)
     if inner is None:
-        if not first or (field.child is None and not isinstance(field.kind, Nested)):  # its own type sees to it
+        if not first or (field.child is None and field.kind.holds != "fields"):  # its own type sees to it
             return None
         inner = _as_it_is
 
@@ -130,15 +130,15 @@ def _as_it_is(value: Any) -> Any:
 def _inner_spelling(annotation: Any, field: Field, default: Any = None) -> Spell | None:
     """The same for a type without the validators around it."""
     bare, _ = split_annotation(annotation)
-    if isinstance(field.kind, Nested):
+    if field.kind.holds == "fields":
         return spelling_of(without_none(bare), field, default)
     if field.kind.is_leaf and field.keys is not None:
         return field.keys.as_values_if_keys  # type: ignore[no-any-return]
     arguments = get_args(bare)
     if field.child is None or not arguments:
         return None
-    child = _inner_spelling(arguments[-1] if isinstance(field.kind, Map) else arguments[0], field.child)
-    if not isinstance(field.kind, Map):
+    child = _inner_spelling(arguments[-1] if field.kind.holds == "keys" else arguments[0], field.child)
+    if field.kind.holds != "keys":
         return child and (lambda value: [child(item) for item in value] if isinstance(value, _LISTS) else value)
     keys = field.keys
     if keys is None and child is None:

@@ -17,7 +17,8 @@ from pydantic import (
 )
 from pydantic_core import to_jsonable_python
 
-from concordant.merge.kinds import Counter, Field, KeyedSet, Kind, List, Map, Nested, Scalar, Set, Text, Tree
+from concordant.merge.kinds import Field, Kind
+from concordant.merge.kinds.base import Holds
 from concordant.schema.annotations import without_none
 from concordant.schema.models import fields_in
 from concordant.tooling.elements import ListPart, SetPart
@@ -336,18 +337,18 @@ def declared(metadata: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def part_class(kind: Kind) -> type[ArgumentPart]:
-    """The part for a kind."""
-    return _PARTS.get(kind.name, ScalarPart)
+    """The part for a kind, by what its values are."""
+    return _PARTS[kind.holds]
 
 
-_PARTS: dict[str, type[ArgumentPart]] = {
-    Scalar.name: ScalarPart,
-    Set.name: SetPart,
-    KeyedSet.name: RecordsPart,
-    Counter.name: CounterPart,
-    List.name: ListPart,
-    Text.name: TextPart,
-    Map.name: MapPart,
-    Nested.name: RecordPart,
-    Tree.name: TreePart,
+_PARTS: dict[Holds, type[ArgumentPart]] = {
+    "value": ScalarPart,
+    "fields": RecordPart,
+    "keys": MapPart,
+    "records": RecordsPart,
+    "elements": SetPart,
+    "items": ListPart,
+    "amount": CounterPart,
+    "text": TextPart,
+    "paths": TreePart,
 }

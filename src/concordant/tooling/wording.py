@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from pydantic import ValidationError
 
 from concordant.errors import Fault
-from concordant.merge.kinds import Counter, Field, Text
+from concordant.merge.kinds import Field
 from concordant.merge.kinds.tree import is_inside
 from concordant.tooling.handles import handle_of
 from concordant.tooling.quoting import dotted, is_short, on_one_line, quoted, shortened
@@ -81,26 +81,30 @@ def merged(
     contested = [e for e in document.contested.values() if e.path] if document is not None else []
     lines = []
     for name, (agents, part) in company.items():
-        kind, who = fields[name].kind, _and([shortened(agent) for agent in agents])
         theirs = _uncontested(part, [e for e in contested if e.path[0] == name])
-        if theirs is ABSENT:
-            continue
-        if kind.is_leaf:
-            if name not in value or name not in wanted:
-                continue
-            stands = fields[name].kind.alike(fields[name], value[name], theirs)
-            lines.append(
-                f"- {name}: {who} wrote {shortened(theirs)}; {shortened(value[name])} stands, as the model declares."
-                if len(agents) > 1 or not stands or value[name] != wanted[name]
-                else f"- {name}: {who} wrote the same."
-            )
-        elif isinstance(kind, Counter):
-            lines.append(f"- {name}: {shortened(theirs)} by {who}; it is {shortened(value.get(name))} now.")
-        elif isinstance(kind, Text):
-            lines.append(f"- {name}: {who} wrote {shortened(theirs)}.")
-        else:
-            lines.append(f"- {name}: {shortened(theirs)} by {who}.")
+        line = None if theirs is ABSENT else _merged_with(fields[name], theirs, agents, value, wanted)
+        if line is not None:
+            lines.append(f"- {name}: {line}")
     return lines
+
+
+def _merged_with(
+    field: Field, theirs: Any, agents: Sequence[str], value: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> str | None:
+    """What others had written to one field; ``None`` if there is nothing to tell."""
+    name, who = field.name, _and([shortened(agent) for agent in agents])
+    if field.kind.is_leaf:
+        if name not in value or name not in wanted:
+            return None
+        stands = value[name]
+        if len(agents) == 1 and field.kind.alike(field, stands, theirs) and stands == wanted[name]:
+            return f"{who} wrote the same."
+        return f"{who} wrote {shortened(theirs)}; {shortened(stands)} stands, as the model declares."
+    if field.kind.holds == "amount":
+        return f"{shortened(theirs)} by {who}; it is {shortened(value.get(name))} now."
+    if field.kind.holds == "text":
+        return f"{who} wrote {shortened(theirs)}."
+    return f"{shortened(theirs)} by {who}."
 
 
 def settled(escalation: Escalation | None, what: str) -> str:

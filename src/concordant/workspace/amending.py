@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from concordant.errors import Fault, InvalidWriteError
 from concordant.merge.causality import SeenBy
-from concordant.merge.kinds import Look, Map, Scalar, Set, Text
+from concordant.merge.kinds import Look
 from concordant.merge.kinds.base import reading
 from concordant.merge.record import Record
 from concordant.merge.record.leases import KEEP
@@ -276,8 +276,8 @@ class Amending:
         if not isinstance(value, Mapping):
             return []
         schema = self.registry.writable(namespace, key)
-        words = (Scalar, Text)
-        fields = {name for name, field in schema.root.fields.items() if isinstance(field.kind, words)}
+        words = ("value", "text")
+        fields = {name for name, field in schema.root.fields.items() if field.kind.holds in words}
         return [name for name, given in value.items() if says(given) and (not schema.declared or name in fields)]
 
     def _pending(
@@ -360,14 +360,17 @@ def _with_replaced(schema: Compiled, shown: Mapping[str, Any], seen: Mapping[str
     away, which is a conflict with what replaced them."""
     found = dict(seen)
     for name, value in shown.items():
-        kind = schema.root.fields[name].kind if name in schema.root.fields else None
-        if isinstance(kind, Map) and isinstance(value, dict):
+        field = schema.root.fields.get(name)
+        if field is None:
+            continue
+        kind = field.kind
+        if kind.holds == "keys" and isinstance(value, dict):
             found[name] = {**value, **found.get(name, {})}
-        elif kind is not None and kind.is_free:
+        elif kind.is_free:
             found[name] = _over(value, found.get(name, {}))
-        elif isinstance(kind, Set) and isinstance(value, list):
-            there = {_key(one, kind.by) for one in found.get(name, ())}
-            found[name] = [*found.get(name, ()), *(one for one in value if _key(one, kind.by) not in there)]
+        elif kind.holds in ("elements", "records") and isinstance(value, list):
+            there = {_key(one, kind.key_field) for one in found.get(name, ())}
+            found[name] = [*found.get(name, ()), *(one for one in value if _key(one, kind.key_field) not in there)]
     return found
 
 

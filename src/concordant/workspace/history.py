@@ -8,8 +8,7 @@ from typing import Any
 from concordant.errors import HistoryExpiredError
 from concordant.escalation import when
 from concordant.merge.causality import Register, Stamp, order_of
-from concordant.merge.kinds import Field, List, Set, Text
-from concordant.merge.kinds.list import RULES as LIST_RULES
+from concordant.merge.kinds import Field
 from concordant.merge.kinds.nested import field_at, public_path
 from concordant.merge.kinds.tree import NODE, credited
 from concordant.merge.record import Record
@@ -182,16 +181,14 @@ def _credits(field: Field, register: Register) -> Iterator[tuple[Any, Credit]]:
 
 
 def _place(field: Any, stamp: Stamp) -> tuple[Any, ...]:
-    return (*order_of(stamp), isinstance(field.kind, Set))
+    return (*order_of(stamp), field.kind.holds in ("elements", "records"))
 
 
 def _spans(schema: Compiled, path: Path, sequence: Sequence) -> Iterator[tuple[Any, Credit]]:
     kind = field_at(schema.root, path).kind
-    text = isinstance(kind, Text)
-    rules = kind.rules if isinstance(kind, (Text, List)) else LIST_RULES
-    separator = kind.separator if isinstance(kind, Text) else ""
-    analysis = sequence.analysed(rules, analyse)
-    visible = layout(sequence, analysis, separator, rules.unit)
+    text = kind.holds == "text"
+    analysis = sequence.analysed(kind.rules, analyse)
+    visible = layout(sequence, analysis, kind.separator, kind.rules.unit)
     if text:
         for number, (span, stamps) in enumerate(spans(sequence, analysis, visible)):
             yield (number,), _credit(span, stamps)

@@ -8,7 +8,7 @@ from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError
 from concordant.limits import MOST_DEPTH, Limits
-from concordant.merge.kinds import Counter, Field
+from concordant.merge.kinds import Field
 from concordant.values import JSON, MAX_DIGITS, decode, has_long_run
 
 __all__ = ["check_body", "check_place"]
@@ -81,7 +81,7 @@ def _too_long(field: Field | None, value: Any, path: tuple[Any, ...], digits: in
     elif isinstance(value, int):
         if value.bit_length() > 3.33 * digits and abs(value) >= 10**digits:
             yield path
-    elif isinstance(value, str) and field is not None and isinstance(field.kind, Counter) and _digits(value) > digits:
+    elif isinstance(value, str) and field is not None and field.kind.holds == "amount" and _digits(value) > digits:
         yield path
 
 
@@ -99,4 +99,4 @@ def _digits(text: str) -> int:
 def _counts(field: Field) -> bool:
     """Whether there is a counter in a field or below it."""
     inner = [*field.fields.values(), *([field.child] if field.child is not None else [])]
-    return isinstance(field.kind, Counter) or any(map(_counts, inner))
+    return field.kind.holds == "amount" or any(map(_counts, inner))

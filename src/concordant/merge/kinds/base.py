@@ -10,14 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from concordant.merge.causality import Agreed
 from concordant.merge.kinds.look import Contest, Look, Option
 from concordant.merge.registers import Change, Path
+from concordant.merge.sequence.overlap import Rules
 from concordant.values import ABSENT, JSON, Canon, alike, canonical, decode
 
-__all__ = ["Contest", "Field", "Kind", "Look", "Option", "default_says_something", "reading"]
+__all__ = ["ITEM_RULES", "Contest", "Field", "Holds", "Kind", "Look", "Option", "default_says_something", "reading"]
+
+
+Holds: TypeAlias = Literal["value", "fields", "keys", "records", "elements", "items", "amount", "text", "paths"]
+"""One value; the fields of a model; values by key; records known by one of their fields; a set's elements; a list's
+items; a number that is added to; a text; free JSON, by paths."""
+
+ITEM_RULES = Rules("item", escalate=False)
+"""Items of a list never contend."""
 
 
 def _anything(value: Any) -> bool:
@@ -89,7 +98,21 @@ class Kind:
     """Whether its questions of reason ``type`` are about what is stored at their place, and ``decide`` settles them."""
     is_free: ClassVar[bool] = False
     """Whether its values are dicts of any JSON, in which any path leads to a value."""
+    holds: ClassVar[Holds] = "value"
+    """What its values are to whoever deals with them from outside: schemas, tools for agents, the history."""
+    separator: str = ""
+    """What stands between the parts of a text that were appended."""
     grow_only: bool = False
+
+    @property
+    def key_field(self) -> str | None:
+        """The field by which one of its records is known; ``None`` if it holds none."""
+        return None
+
+    @property
+    def rules(self) -> Rules:
+        """How concurrent changes of a text or list that it stores are weighed against each other."""
+        return ITEM_RULES
 
     def tag(self, child: str | None = None) -> str:
         """The kind's name in a field's tag."""

@@ -14,12 +14,8 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from concordant.merge.causality import Entry, Register, Stamp, image_name, image_of, order_of
-from concordant.merge.kinds.base import Field, Look
+from concordant.merge.kinds.base import ITEM_RULES, Field, Look
 from concordant.merge.kinds.keyed import KeyedSet
-from concordant.merge.kinds.list import RULES as LIST_RULES, List
-from concordant.merge.kinds.nested import Nested
-from concordant.merge.kinds.set import Set
-from concordant.merge.kinds.text import Text
 from concordant.merge.kinds.tree import CONTENTS, node_field, standing
 from concordant.merge.registers import PRESENT, Change, Path, Tree, place_leaf
 from concordant.merge.registers.leaf import as_register, is_sequence, renamed
@@ -70,7 +66,7 @@ def refitted(field: Field, cell: Any, public: tuple[str, ...], place: str, fit: 
     """A cell whose elements or items have another form under the present model, in that form; ``None`` where there is
     nothing to do, or an item does not fit.
     """
-    if not isinstance(field.kind, (Set, List)) or field.child is not None:
+    if field.kind.holds not in ("elements", "items"):
         return None
     value = standing_value(field, cell)
     whole = ABSENT if value is ABSENT else fit(public, value)
@@ -80,7 +76,7 @@ def refitted(field: Field, cell: Any, public: tuple[str, ...], place: str, fit: 
     if any(not isinstance(form, list) or len(form) != 1 for form in forms):
         return None
     texts = {encode(item): encode(form[0]) for form, item in zip(forms, value, strict=True)}
-    make = _list_refitted if isinstance(field.kind, List) else _set_refitted
+    make = _list_refitted if field.kind.holds == "items" else _set_refitted
     made = make(field, cell, texts, place)
     return made if _keeps(field, value, [form[0] for form in forms], standing_value(field, made)) else None
 
@@ -166,7 +162,7 @@ def _from_scalar(new: Field, register: Register, wanted: Any, place: str) -> Any
     """What a write of the value under the new kind leaves; others who wrote the same stand for it as well."""
     entries = sorted(register, key=lambda entry: order_of(entry.stamps[0]))
     first = entries[0]
-    stamp = _of_first(first) if isinstance(new.kind, (Text, List)) else first.stamp
+    stamp = _of_first(first) if new.kind.holds in ("text", "items") else first.stamp
     field = _unseparated(new)
     run = _run(0, encode(wanted))
     change = Change({}, image_of(stamp, place), lambda _: False, covering=False, adding=True, runs=run)
@@ -234,8 +230,8 @@ def _of_first(entry: Entry) -> Stamp:
 
 def _unseparated(field: Field) -> Field:
     """The field with texts that begin without a separator, so that the options of a model do not matter."""
-    if isinstance(field.kind, Text):
-        return replace(field, kind=replace(field.kind, separator=""))
+    if field.kind.separator:
+        return replace(field, kind=replace(field.kind, separator=""))  # type: ignore[type-var]
     fields = {name: _unseparated(part) for name, part in field.fields.items()}
     return replace(field, fields=fields, child=field.child and _unseparated(field.child))
 
@@ -382,7 +378,7 @@ def _add(made: Tree, key: str, entry: Entry) -> None:
 def _spans(sequence: Sequence | None) -> Iterator[tuple[Piece, tuple[JSON, ...]]]:
     if sequence is None:
         return
-    visible = layout(sequence, sequence.analysed(LIST_RULES, analyse), "", LIST_RULES.unit)
+    visible = layout(sequence, sequence.analysed(ITEM_RULES, analyse), "", ITEM_RULES.unit)
     yield from zip(visible.pieces, visible.contents, strict=True)
 
 
@@ -399,7 +395,7 @@ def _keeps(field: Field, value: Any, wanted: Any, got: Any) -> bool:
         return False
     if isinstance(value, (list, dict)) and len(value) != len(got):
         return False
-    if isinstance(field.kind, Nested):
+    if field.kind.holds == "fields":
         return all(name in got and _keeps(field.fields[name], item, item, got[name]) for name, item in wanted.items())
     if field.child is not None and isinstance(got, dict):
         child = field.child

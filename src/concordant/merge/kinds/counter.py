@@ -10,7 +10,7 @@ from functools import reduce
 from typing import Any, ClassVar
 
 from concordant.merge.causality import Entry, Register
-from concordant.merge.kinds.base import Field, Look
+from concordant.merge.kinds.base import Field, Holds, Look
 from concordant.merge.kinds.folding import EXACT, add, check_amount, fold_settled, negative, shares_of, take_from_folded
 from concordant.merge.kinds.look import gathered
 from concordant.merge.kinds.nodes import node_is_shown
@@ -37,6 +37,7 @@ class Counter(Reducer):
     """
 
     name: ClassVar[str] = "counter"
+    holds: ClassVar[Holds] = "amount"
     natural: ClassVar[type[Any] | None] = int
     merges_default: ClassVar[bool] = True
 

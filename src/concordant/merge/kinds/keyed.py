@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from concordant.merge.causality import Register, order_of
-from concordant.merge.kinds.base import Field, Kind, Look
+from concordant.merge.kinds.base import Field, Holds, Kind, Look
 from concordant.merge.kinds.map import check_keys, edit_keys, keys_beyond, read_keys, write_key
 from concordant.merge.kinds.nodes import node_is_shown
 from concordant.merge.kinds.registry import register
@@ -35,11 +35,16 @@ class KeyedSet(Kind):
     grow_only: bool = False
 
     name: ClassVar[str] = "keyed"
+    holds: ClassVar[Holds] = "records"
     natural: ClassVar[type[Any] | None] = list
     shaped: ClassVar[tuple[str, ...]] = ("by",)
 
     def __repr__(self) -> str:
         return f"Set(by={self.by!r}, grow_only={self.grow_only})"  # as users write it
+
+    @property
+    def key_field(self) -> str | None:
+        return self.by
 
     @classmethod
     def as_stored(cls) -> Kind:

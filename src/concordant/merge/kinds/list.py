@@ -6,7 +6,7 @@ from dataclasses import dataclass, field as option
 from typing import Any, ClassVar
 
 from concordant.errors import InvalidContributionError
-from concordant.merge.kinds.base import Field, Look
+from concordant.merge.kinds.base import Field, Holds, Look
 from concordant.merge.kinds.nodes import node_is_shown
 from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
@@ -15,14 +15,13 @@ from concordant.merge.registers import Change, Path
 from concordant.merge.sequence.diff import Hunk, list_hunks
 from concordant.merge.sequence.edit import append, splice
 from concordant.merge.sequence.layout import layout
-from concordant.merge.sequence.overlap import Rules, analyse
+from concordant.merge.sequence.overlap import analyse
 from concordant.merge.sequence.pieces import Sequence
 from concordant.values import ABSENT, decode, encode
 
 __all__ = ["List"]
 
 _BODY = ""
-RULES = Rules("item", escalate=False)
 
 
 @register
@@ -45,9 +44,9 @@ class List(Reducer):
     by: str | None = option(default=None, repr=False)
 
     name: ClassVar[str] = "list"
+    holds: ClassVar[Holds] = "items"
     natural: ClassVar[type[Any] | None] = list
     merges_default: ClassVar[bool] = True
-    rules: ClassVar[Rules] = RULES
 
     def __call__(self, left: Any, right: Any) -> Any:
         if self.by is not None:

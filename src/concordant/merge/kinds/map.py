@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from concordant.errors import MisshapenError
-from concordant.merge.kinds.base import Field, Kind, Look
+from concordant.merge.kinds.base import Field, Holds, Kind, Look
 from concordant.merge.kinds.look import read_parts
 from concordant.merge.kinds.nodes import node_is_shown
 from concordant.merge.kinds.registry import register
@@ -31,6 +31,7 @@ class Map(Kind):
     grow_only: bool = False
 
     name: ClassVar[str] = "map"
+    holds: ClassVar[Holds] = "keys"
     natural: ClassVar[type[Any] | None] = dict
     merges_default: ClassVar[bool] = True
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Entry, order_of
-from concordant.merge.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.merge.kinds.base import Contest, Field, Holds, Kind, Look, Option
 from concordant.merge.kinds.look import read_parts
 from concordant.merge.kinds.nodes import node_is_shown
 from concordant.merge.kinds.registry import kind_called, register
@@ -45,6 +45,7 @@ class Nested(Kind):
     optional: bool = False
 
     name: ClassVar[str] = "record"
+    holds: ClassVar[Holds] = "fields"
     natural: ClassVar[type[Any] | None] = dict
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Register, order_of
-from concordant.merge.kinds.base import Field, Look
+from concordant.merge.kinds.base import Field, Holds, Look
 from concordant.merge.kinds.keyed import KeyedSet
 from concordant.merge.kinds.look import gathered
 from concordant.merge.kinds.nodes import node_is_shown
@@ -48,6 +48,7 @@ class Set(Reducer, metaclass=_SetType):
     grow_only: bool = False
 
     name: ClassVar[str] = "set"
+    holds: ClassVar[Holds] = "elements"
     natural: ClassVar[type[Any] | None] = list
     merges_default: ClassVar[bool] = True
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 from concordant.merge.causality import Stamp
-from concordant.merge.kinds.base import Contest, Field, Look, Option
+from concordant.merge.kinds.base import Contest, Field, Holds, Look, Option
 from concordant.merge.kinds.nodes import node_is_shown
 from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
@@ -56,6 +56,7 @@ class Text(Reducer):
     grow_only: bool = False
 
     name: ClassVar[str] = "text"
+    holds: ClassVar[Holds] = "text"
     natural: ClassVar[type[Any] | None] = str
     merges_default: ClassVar[bool] = True
     shaped: ClassVar[tuple[str, ...]] = ("separator",)

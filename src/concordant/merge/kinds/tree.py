@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Agreed, Register, Stamp, order_of
-from concordant.merge.kinds.base import Contest, Field, Kind, Look, Option
+from concordant.merge.kinds.base import Contest, Field, Holds, Kind, Look, Option
 from concordant.merge.kinds.list import List
 from concordant.merge.kinds.look import Group, Weighed, read_parts
 from concordant.merge.kinds.nodes import node_is_shown
@@ -74,6 +74,7 @@ class Tree(Kind):
     lists: Literal["list", "set", "scalar"] = "list"
 
     name: ClassVar[str] = "tree"
+    holds: ClassVar[Holds] = "paths"
     natural: ClassVar[type[Any] | None] = dict
     merges_default: ClassVar[bool] = True
     shaped: ClassVar[tuple[str, ...]] = ("lists",)
@@ -394,12 +395,17 @@ def note_contents(look: Look, path: Path, cell: Any) -> None:
             here.below[node].changed = None
 
 
+_CONTENDING = Rules("item", escalate=True)
+
+
 @dataclass(frozen=True, slots=True)
 class _Items(List):
     """A list in a tree: where two writers changed one item differently, it is contested as a whole, with each writer's
     change made in it."""
 
-    rules: ClassVar[Rules] = Rules("item", escalate=True)
+    @property
+    def rules(self) -> Rules:
+        return _CONTENDING
 
     def shown(self, look: Look, field: Field, path: Path, public: tuple[str, ...], sequence: Sequence) -> list[Any]:
         items = self.items(sequence)

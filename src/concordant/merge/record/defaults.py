@@ -15,7 +15,6 @@ from typing import Any
 from concordant.merge.causality import Stamp, VersionVector, image_name
 from concordant.merge.kinds import Field
 from concordant.merge.kinds.base import default_says_something
-from concordant.merge.kinds.nested import Nested
 from concordant.merge.record.record import BEFORE
 from concordant.merge.registers import Change, Path, leaf_at
 from concordant.values import canonical, encode
@@ -43,7 +42,7 @@ def with_defaults(
         if part is None:
             continue
         place = (*path, part.slot)
-        if isinstance(part.kind, Nested):
+        if part.kind.holds == "fields":
             below = shown.get(name)
             if isinstance(item, dict) and (below is not None or name not in shown):
                 found = with_defaults(change, part, place, below or {}, item, known)

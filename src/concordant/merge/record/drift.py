@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Stamp, VersionVector, images_known, order_of
-from concordant.merge.kinds import Contest, Field, List, Look, Option, Set
+from concordant.merge.kinds import Contest, Field, Look, Option
 from concordant.merge.kinds.conversion import Fit, converted, nodes_of, places_of, refitted
 from concordant.merge.kinds.keyed import key_of
-from concordant.merge.kinds.nested import Nested, OpenRecord, split_slot, stored_field
+from concordant.merge.kinds.nested import OpenRecord, split_slot, stored_field
 from concordant.merge.kinds.tree import CONTENTS, NODE, has_contents, is_literal, standing, with_contents
 from concordant.merge.registers import PARKED, Path, Tree
 from concordant.merge.registers.tree import supporters_below
@@ -55,7 +55,7 @@ def _adapted(cell: Any, field: Field, path: Path, public: tuple[str, ...], fit: 
         return _nodes_adapted(cell, path, moves) if field.kind.deep else cell
     if not isinstance(cell, dict):
         return cell
-    if isinstance(field.kind, Nested):
+    if field.kind.holds == "fields":
         return _fields_adapted(cell, field, path, public, fit, moves)
     child = field.child
     if child is None or not _is_deep(child):
@@ -181,7 +181,7 @@ class _Fitting:
     def part(self, field: Field, cell: Any, path: Path, public: tuple[str, ...], value: Any) -> Any:
         """The value of a field (or of a key of a map) in the present model's form; ``ABSENT`` if it does not fit."""
         if isinstance(cell, dict):
-            if isinstance(field.kind, Nested) and isinstance(value, dict):
+            if field.kind.holds == "fields" and isinstance(value, dict):
                 value = self.record(field, cell, path, public, value)
             elif field.child is not None and _is_deep(field.child):
                 value = self._parts(field, cell, path, public, value)
@@ -200,9 +200,9 @@ class _Fitting:
         """What of a value fits by itself; ``ABSENT`` if it has no parts."""
         if field.child is not None and isinstance(value, dict):
             return self._parts(field, cell, path, public, value)
-        if isinstance(value, list) and isinstance(field.kind, (Set, List)):
+        if isinstance(value, list) and field.kind.holds in ("elements", "items", "records"):
             return [item for item in value if self.fit(public, [item]) is not ABSENT] or ABSENT
-        return value if isinstance(field.kind, Nested) else ABSENT
+        return value if field.kind.holds == "fields" else ABSENT
 
     def _parts(self, field: Field, cell: Any, path: Path, public: tuple[str, ...], value: Any) -> Any:
         """The values of a map, or the records of a set of them, each as far as it fits."""
@@ -213,7 +213,7 @@ class _Fitting:
             keys = [key_of(record, by) if isinstance(record, dict) and by in record else "" for record in value]
             return [
                 self.record(child, cell[key], (*path, key), (*public, key), record)
-                if isinstance(child.kind, Nested) and key in cell
+                if child.kind.holds == "fields" and key in cell
                 else record
                 for key, record in zip(keys, value, strict=True)
             ]
@@ -280,7 +280,7 @@ def _with(value: Any, path: tuple[str, ...], part: Any) -> Any:
 
 
 def _is_deep(field: Field) -> bool:
-    return isinstance(field.kind, Nested) or field.child is not None
+    return field.kind.holds == "fields" or field.child is not None
 
 
 def fitted(look: Look, root: Field, tree: Tree, value: Any, fit: Fit) -> tuple[Any, bool]:
