@@ -20,6 +20,7 @@ __all__ = [
     "InvalidTokenError",
     "InvalidWriteError",
     "MisshapenError",
+    "NotAllowedError",
     "SchemaError",
     "StaleDecisionError",
     "StaleReplicaError",
@@ -132,6 +133,47 @@ class StaleDecisionError(ConcordantError):
             f"The decision on {_place(self.namespace, self.key)} at {_dotted(self.path)} came too late: {now}. "
             "Look at the current contenders with workspace.escalations() and decide again."
         )
+
+
+class NotAllowedError(ConcordantError, PermissionError):
+    """Somebody wrote or decided who may not, by the schema; nothing was changed.
+
+    Attributes:
+        namespace, key: the document.
+        agent: who it was.
+        act: ``"write"`` or ``"decide"``.
+        allowed: who may, as the schema names them.
+        is_party: whether it is refused because one of the sides is the agent's own.
+    """
+
+    def __init__(
+        self,
+        namespace: tuple[str, ...],
+        key: str,
+        agent: str,
+        act: str,
+        allowed: Sequence[str],
+        *,
+        is_party: bool = False,
+    ) -> None:
+        self.namespace, self.key = namespace, key
+        self.agent, self.act, self.allowed, self.is_party = agent, act, tuple(allowed), is_party
+        where, names = f"{'/'.join(namespace)}:{key}", " or ".join(map(repr, allowed)) or "nobody"
+        if is_party:
+            problem = f"{agent!r} may not decide about {where}: one of the sides is its own"
+            super().__init__(f"{problem}. Another of {names} may.")
+        else:
+            super().__init__(
+                f"{agent!r} may not {act} {'about ' * (act == 'decide')}{where}: its schema names {names}."
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = (self.namespace, self.key, self.agent, self.act, self.allowed)
+        return _not_allowed, (given, self.is_party)
+
+
+def _not_allowed(given: tuple[Any, ...], is_party: bool) -> NotAllowedError:
+    return NotAllowedError(*given, is_party=is_party)
 
 
 class UnknownEscalationError(ConcordantError, LookupError):

@@ -17,7 +17,7 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner, Result
 
-from concordant import Map, Scalar, Set, Text, Workspace
+from concordant import Map, Scalar, Schema, Set, Text, Workspace
 from concordant.cli.app import app
 
 
@@ -30,6 +30,7 @@ class Brief(BaseModel):
 
 
 SCHEMAS = {("briefs", "*"): Brief}
+STRICT = {("briefs", "*"): Schema(Brief, writers=("planner",), deciders=("human:*",))}
 NS = ("briefs", "2026")
 PLACE = "briefs/2026:launch"
 BASE = {"status": "new", "notes": "We ship. The fox jumps over the dog. Fine.", "tags": ["a"]}
@@ -146,6 +147,21 @@ def test_a_value_comes_from_a_file(store: str) -> None:
     assert "Line one.\nLine two." in value(store)["notes"]
     Path("notes.txt").write_bytes(b"\xff")
     assert "cannot be read" in run("resolve", store, pinned(asked(store)), "--file", "notes.txt", code=1).stderr
+
+
+def test_only_deciders_decide(store: str) -> None:
+    """By the name that `--by` gives; what is refused ends with 1 and a line."""
+    Path("pyproject.toml").write_text('[tool.concordant]\nschemas = "tests.cli.test_deciding:STRICT"\n')
+    question = asked(store)
+    for command in (
+        ["resolve", store, pinned(question), "--take", "1"],
+        ["dismiss", store, pinned(question)],
+        ["claim", store, question["id"]],
+    ):
+        assert "'maria' may not decide" in run(*command, code=1).stderr
+    assert "may not write" in run("put", store, PLACE, '{"tags": ["z"]}', code=1).stderr
+    run("resolve", store, pinned(question), "--take", "1", "--by", "human:maria")
+    assert "may not decide" in run("reopen", store, question["id"], code=1).stderr
 
 
 def test_dismiss_keeps_what_was_agreed(store: str) -> None:

@@ -13,11 +13,11 @@ import pytest
 from pydantic import BaseModel, ConfigDict, create_model
 from starlette.testclient import TestClient
 
-from concordant import DELETED, Workspace
+from concordant import DELETED, Schema, Workspace
 from concordant.desk import app
 from concordant.desk.api import OPERATIONS
 from concordant.desk.feed import Feed
-from tests.desk.conftest import NOTES, NS, PLACE, Server, disagree
+from tests.desk.conftest import NOTES, NS, PLACE, Brief, Server, disagree
 
 Questions = Callable[[str], Any]
 
@@ -112,6 +112,26 @@ def test_a_decision_needs_the_version_that_was_looked_at(ws: Workspace, api: Api
         api.send(f"/questions/{question.id}/{action}", {}, 412, match=question.version)
     ws.resolve(question_of("status"), "final", by="eve")
     assert api.send(url, {"take": 1}, 409, match=question.version)["current"]["state"] == "resolved"
+
+
+def test_only_deciders_decide(ws: Workspace) -> None:
+    """By the name that `user=` gives; others get 403 and problem details, for each way of deciding and writing."""
+    rules = {("briefs", "*"): Schema(Brief, writers=("planner",), deciders=("human:*",))}
+    with Workspace(schemas=rules) as strict:
+        strict.import_(ws.export())
+        api = Api(strict)
+        [first, _] = strict.escalations()
+        for action in ("resolve", "dismiss", "claim"):
+            body = {"take": 1} if action == "resolve" else {}
+            problem = api.send(f"/questions/{first.id}/{action}", body, 403, match=first.version)
+            assert problem["title"] == "NotAllowedError" and "'maria' may not decide" in problem["detail"]
+        picked = [{"id": first.id, "version": first.version}]
+        told = api.send("/questions/bulk", {"choice": "latest", "questions": picked})
+        assert told["decided"] == [] and "may not decide" in told["refused"][0]["why"]
+        api.send("/document/ask", {"path": ["rank"]}, 403, doc=PLACE)
+        api.send("/document/restore", {"version": 1}, 403, doc=PLACE)
+        assert "may not write" in api.send("/document", {"value": {"tags": ["z"]}}, 403, put=True, doc=PLACE)["detail"]
+        assert len(strict.escalations()) == 2
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
-from concordant import Scalar, Workspace
-from tests.desk.conftest import NOTES, NS, PLACE, Browser, Plan, Size, disagree
+from concordant import Scalar, Schema, Workspace
+from tests.desk.conftest import FIRST, NOTES, NS, PLACE, Brief, Browser, Plan, Size, disagree
 
 Questions = Callable[[str], Any]
 
@@ -130,6 +131,32 @@ def test_what_is_sent_twice_is_done_once(ws: Workspace, browser: Browser, questi
     eve.get(f"/question/{question_of('notes').id}")
     assert "resolved by maria" not in eve.text
     assert [entry.act for entry in ws.history(NS, "launch")].count("resolve") == 1
+
+
+def test_only_deciders_decide(tmp_path: Path) -> None:
+    """By the name that `user=` gives: others see the sides and who may, get no buttons, and a form that they send all
+    the same is refused; so is one whose own side it is."""
+    with Workspace(f"sqlite:///{tmp_path}/x.db", schemas={NS: Schema(Brief, deciders=("human:*",))}) as ws:
+        ws.agent("planner").write(NS, "launch", FIRST)
+        fox = {name: {"notes": NOTES.replace("fox", animal)} for name, animal in (("ada", "cat"), ("human:eve", "cow"))}
+        disagree(ws, **fox)
+        [question] = ws.escalations()
+        for user, said in (("bob", "may not decide about"), ("human:eve", "its own")):
+            browser = Browser(ws, user=user)
+            csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get("/"))
+            assert csrf is not None
+            browser.get(f"/question/{question.id}")
+            assert ("Take this" in browser.text) == (user != "bob") and "cat" in browser.text
+            assert user != "bob" or said in browser.text
+            for action in ("take-1", "dismiss", "edit"):
+                sent = {"csrf": csrf[1], "version": question.version, "action": action, "v": "Typed."}
+                answer = browser.client.post(f"/question/{question.id}", data=sent)
+                assert answer.status_code == 403 and said in answer.text, (user, action)
+        assert ws.escalations() == [question]
+        maria = Browser(ws, user="human:maria")
+        maria.get(f"/question/{question.id}")
+        maria.post(f"/question/{question.id}", action="take-1")
+        assert ws.escalations() == []
 
 
 def test_a_question_says_why_it_is_one(ws: Workspace, browser: Browser) -> None:

@@ -17,10 +17,17 @@ from concordant.desk.differences import words
 from concordant.desk.forms import Control, Form, form_of
 from concordant.desk.visit import Visit, status_of
 from concordant.desk.wording import parsed, place, placed, prefix
-from concordant.errors import ConcordantError, InvalidWriteError, StaleDecisionError, UnknownEscalationError
+from concordant.errors import (
+    ConcordantError,
+    InvalidWriteError,
+    NotAllowedError,
+    StaleDecisionError,
+    UnknownEscalationError,
+)
 from concordant.escalation import DELETED, Escalation
 from concordant.values import ABSENT
 from concordant.workspace import Document, Workspace
+from concordant.workspace.permission import check_decider
 
 __all__ = ["PAGES"]
 
@@ -167,7 +174,8 @@ def _question_page(
     base, sides = looks.sides(found)
     _mark_misfits(visit.workspace, found, sides)
     document = visit.workspace.get(found.namespace, found.key)
-    made = None if found.state not in OPEN else _form(visit.workspace, found)
+    refused = _refused(visit, found)
+    made = None if found.state not in OPEN or refused else _form(visit.workspace, found)
     newest = max((one.at for one in found.contenders), default=found.opened_at)
     return visit.page(
         "_sides.html" if part == "sides" else "question.html",
@@ -178,7 +186,8 @@ def _question_page(
         why=WHY[found.reason],
         base=base,
         sides=sides,
-        is_open=found.state in OPEN,
+        is_open=found.state in OPEN and not refused,
+        refused=refused,
         suggestion=looks.text(found.suggestion) if found.suggestion is not None else None,
         suggested=_suggested(found),
         decision=looks.text(found.decision) if found.state == "resolved" else None,
@@ -190,6 +199,15 @@ def _question_page(
         newest=newest.isoformat(),
         since=_time(visit.post("newest")),
     )
+
+
+def _refused(visit: Visit, found: Escalation) -> str:
+    """Why somebody may not decide here; empty if she may."""
+    try:
+        check_decider(visit.workspace.registry.find(found.namespace), found.namespace, found.key, visit.user)
+    except NotAllowedError as error:
+        return str(error)
+    return ""
 
 
 def _mark_misfits(workspace: Workspace, found: Escalation, sides: Sequence[looks.SideLook]) -> None:
@@ -225,6 +243,8 @@ def decide(visit: Visit) -> Response:
         if found.state not in OPEN or found.version != visit.post("version"):
             raise StaleDecisionError(found, found)
         return _decided(visit, found, action, typed, value)
+    except NotAllowedError as error:
+        return _question_page(visit, found, 403, notice=f"{error} Nothing was decided.", typed=typed)
     except InvalidWriteError as error:
         faults = [f"{fault.problem}. {fault.mend}." for fault in error.faults]
         if action != "edit" or typed is None:

@@ -28,6 +28,7 @@ from concordant.errors import (
     HistoryExpiredError,
     InvalidTokenError,
     InvalidWriteError,
+    NotAllowedError,
     StaleDecisionError,
     StaleWriteError,
     StorageBusyError,
@@ -40,6 +41,7 @@ __all__ = ["STATIC", "Visit", "answering", "body_of", "status_of"]
 STATIC = Path(__file__).parent / "static"
 STATUS: Mapping[type[ConcordantError], int] = {
     InvalidTokenError: 400,
+    NotAllowedError: 403,
     UnknownEscalationError: 404,
     StaleDecisionError: 409,
     StaleWriteError: 409,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field as dataclass_field
 from functools import cached_property, lru_cache, partial
@@ -41,6 +41,9 @@ class Schema:
         on_invalid: a value of the wrong type escalates, or is refused with ``InvalidWriteError``.
         renamed: the present name of a field by the one under which it is stored in older documents; of a field of a
             nested record both with dots (``{"author.nick": "author.name"}``).
+        writers: the names of those who may write, or glob patterns (``("planner", "writer-*")``); by default everybody.
+        deciders: the same for who may decide. Then nobody decides between sides of which one is her own, and a write by
+            others settles nothing: it joins the sides. By default everybody may, also whose side is one of them.
 
     >>> from typing import Annotated
     >>> from pydantic import create_model
@@ -57,10 +60,16 @@ class Schema:
     on_delete: Literal["escalate", "delete", "update"] = "escalate"
     on_invalid: Literal["escalate", "raise"] = "escalate"
     renamed: Mapping[str, str] = dataclass_field(default_factory=dict, hash=False)
+    writers: Sequence[str] | None = dataclass_field(default=None, hash=False)
+    deciders: Sequence[str] | None = dataclass_field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.renamed, Mapping):
             object.__setattr__(self, "renamed", dict(self.renamed))
+        for name in ("writers", "deciders"):
+            given = getattr(self, name)
+            if isinstance(given, (list, set, frozenset)):
+                object.__setattr__(self, name, tuple(given))
 
 
 _NOTHING: Mapping[tuple[str, ...], bytes] = {}
@@ -80,6 +89,8 @@ class Compiled:
         self.on_delete = schema.on_delete if schema else "escalate"
         self.on_invalid = schema.on_invalid if schema else "escalate"
         self.renamed = schema.renamed if schema else {}
+        self.writers = schema.writers if schema else None
+        self.deciders = schema.deciders if schema else None
         self.declared = schema is not None
         self.adapts = self.declared or (isinstance(root.kind, OpenRecord) and root.kind.deep)
         self.checked = root.checked
@@ -491,6 +502,14 @@ def compile_schema(schema: Any) -> Compiled:
     return _compile(schema)
 
 
+def _wrong_names(what: str, names: Any) -> Iterator[Fault]:
+    """What is wrong with names of writers or deciders."""
+    sound = isinstance(names, tuple) and all(isinstance(name, str) and name for name in names)
+    if names is not None and not sound:
+        mend = f'Give a tuple of names or glob patterns, such as {what}=("lead", "human:*")'
+        yield Fault((what,), f"{what}={told(names)} is no tuple of names", mend)
+
+
 @lru_cache(maxsize=256)
 def _compile(schema: Schema) -> Compiled:
     model = schema.model
@@ -505,6 +524,7 @@ def _compile(schema: Schema) -> Compiled:
         )
     if schema.on_invalid not in ("escalate", "raise"):
         faults.append(Fault(("on_invalid",), f"unknown on_invalid={schema.on_invalid!r}", 'Use "escalate" or "raise"'))
+    faults += [*_wrong_names("writers", schema.writers), *_wrong_names("deciders", schema.deciders)]
     fields = fields_of(model, faults)
     if faults:
         raise SchemaError(model.__name__, faults)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, Field as Argument, ValidationError, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from concordant.errors import ConcordantError, Fault, InvalidWriteError, SchemaError
+from concordant.errors import ConcordantError, Fault, InvalidWriteError, NotAllowedError, SchemaError
 from concordant.schema import compile_schema
 from concordant.tooling import answers, wording
 from concordant.tooling.answers import Answer, Subject, ToolCall
@@ -61,6 +61,8 @@ class Tool:
             return self.act(kit.subject, ToolCall(workspace, namespace, key), given)
         except InvalidWriteError as error:
             return Answer(wording.refused(error.faults), failed=True)
+        except NotAllowedError as error:
+            return Answer(str(error), failed=True)
 
     def mend(self, error: ValidationError) -> Answer:
         """The answer to arguments that do not fit, for a framework that validates them itself."""

@@ -12,6 +12,7 @@ from concordant.workspace.core import Core, Namespace
 from concordant.workspace.decisions import Claiming, DecisionPending
 from concordant.workspace.document import Receipt
 from concordant.workspace.names import check_name, checked_prefix
+from concordant.workspace.permission import check_decider
 from concordant.workspace.resolvers import Resolvers
 from concordant.workspace.scope import Scope
 from concordant.workspace.survey import survey
@@ -34,7 +35,7 @@ class Deciding:
         self.core = core
         self.storage = core.storage
         self.writing = writing
-        self.resolvers = Resolvers(lambda escalation, value, by: self.resolve(escalation, value, by), core.acall)
+        self.resolvers = Resolvers(self._answer, core.acall)
         core.subscribers.ask_with(self.resolvers.ask)
 
     def escalations(self, namespace: Namespace, state: str) -> Iterable[Escalation]:
@@ -67,6 +68,7 @@ class Deciding:
         """Marks an escalation as somebody's (``Workspace.claim``)."""
         check_name(by, "by=", self.storage.limits.name)
         wanted = self._meant(escalation, version)
+        check_decider(self.core.registry.find(wanted.namespace), wanted.namespace, wanted.key, by)
         if isinstance(escalation, str):
             wanted = replace(wanted, state="open")
         claiming = Claiming(wanted, by)
@@ -103,12 +105,21 @@ class Deciding:
             raise UnknownEscalationError(escalation)
         return replace(found, version=version)
 
-    def _decide(self, escalation: Escalation, value: Any, by: str, *, dismisses: bool) -> Receipt:
+    def _answer(self, escalation: Escalation, value: Any, by: str) -> Receipt:
+        """Decides for what a function says that the schema declares."""
+        return self._decide(escalation, value, by, dismisses=False, by_schema=True)
+
+    def _decide(
+        self, escalation: Escalation, value: Any, by: str, *, dismisses: bool, by_schema: bool = False
+    ) -> Receipt:
         check_name(by, "by=", self.storage.limits.name)
         namespace, key = escalation.namespace, escalation.key
         scope = Scope(by, f"{self.storage.replica}:decision", None)
         schema = self.core.registry.find(namespace)
+        if not by_schema:
+            check_decider(schema, namespace, key, by)
         pending = DecisionPending(schema, self.storage, namespace, key, scope, None, "decide")
         pending.escalation, pending.chosen, pending.dismisses = escalation, value, dismisses
         pending.act = "dismiss" if dismisses else "resolve"
+        pending.by_schema = by_schema
         return self.writing.commit(pending)

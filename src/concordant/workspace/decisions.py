@@ -12,6 +12,7 @@ from concordant.merge.record import Record
 from concordant.schema import Compiled
 from concordant.storage import Result, SideEffects, State, TransactionView
 from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode, encode
+from concordant.workspace.permission import check_party
 from concordant.workspace.states import current_view, expanded
 from concordant.workspace.transaction import Pending
 
@@ -57,12 +58,19 @@ class DecisionPending(Pending):
     escalation: Escalation
     chosen: Any
     dismisses: bool
+    by_schema = False
+    """Whether it is an answer of what the schema declares."""
+
+    def _check_writer(self) -> None:
+        """Who decides need not be one."""
 
     def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         if isinstance(state, Record) and state.has_expired(time):
             raise StaleDecisionError(self.escalation, None)
         record = expanded(state, self.schema, self.replica)
         contest = self._contest(record, tx)
+        if not self.by_schema:
+            check_party(self.schema, self.namespace, self.key, self.scope.agent, contest)
         value = self._value(contest)
         self.contest = contest
         self.decision = value

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from concordant.schema import Compiled, compile_schema
+from concordant.schema import Compiled, Schema, compile_schema
 from concordant.schema.incoming import unwrapped
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.document import Document
@@ -58,6 +59,8 @@ def merge(schema: Any, base: Mapping[str, Any], updates: Iterable[Update]) -> Do
     >>> merge(Brief, {"tags": ["draft"]}, [ada, bob]).value
     {'tags': ['crdt']}
     """
+    if isinstance(schema, Schema):
+        schema = replace(schema, writers=None, deciders=None)  # whoever calls has all the updates in hand
     compiled = compile_schema(schema)
     assert compiled.model is not None
     namespace, key = (compiled.model.__name__,), "state"

@@ -204,7 +204,7 @@ def _are_alike(known: Compiled | None, new: Compiled) -> bool:
 
 
 def _options(schema: Compiled) -> tuple[Any, ...]:
-    return schema.model, schema.on_delete, schema.on_invalid, schema.renamed
+    return schema.model, schema.on_delete, schema.on_invalid, schema.renamed, schema.writers, schema.deciders
 
 
 def _items(schemas: Any) -> list[tuple[Any, Any]]:

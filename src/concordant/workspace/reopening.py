@@ -20,6 +20,7 @@ from concordant.schema import Compiled
 from concordant.storage import Result, State, Storage, TransactionView
 from concordant.values import ABSENT, JSON, alike, decode, encode, same
 from concordant.workspace.executions import Replay
+from concordant.workspace.permission import check_decider
 from concordant.workspace.scope import Scope
 from concordant.workspace.states import current_view, tree_of
 from concordant.workspace.transaction import Pending
@@ -55,9 +56,13 @@ class ReopeningPending(Pending):
         plan: Plan,
         problem: Callable[[str], ConcordantError],
     ) -> None:
+        check_decider(schema, *document, scope.agent)
         super().__init__(schema, storage, *document, scope, None, "reopen")
         self.path, self.plan, self.problem = path, plan, problem
         self.values = {"path": list(path)}
+
+    def _check_writer(self) -> None:
+        """Who decides need not be one."""
 
     def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         if state is None or (isinstance(state, Record) and state.has_expired(time)):

@@ -24,6 +24,7 @@ from concordant.workspace.decisions import leads_through_dicts
 from concordant.workspace.document import Receipt
 from concordant.workspace.history import state_at
 from concordant.workspace.names import check_name
+from concordant.workspace.permission import check_decider, check_writer, on_behalf
 from concordant.workspace.reading import Reading
 from concordant.workspace.reopening import (
     AskingAgain,
@@ -75,8 +76,9 @@ class Restoring:
     def restore(self, namespace: tuple[str, ...], key: str, version: int, by: str) -> Receipt:
         """Gives a document the value that it had at a version (``Workspace.restore``)."""
         check_name(by, "by=", self.core.storage.limits.name)
+        schema = self.core.registry.writable(namespace, key)
+        check_writer(schema, namespace, key, by)
         past = self.reading.get(namespace, key, version, strict=False)
-        schema = self.core.registry.find(namespace)
         if past is None:
             agent = self.agent(by)
             agent.read(namespace, key)
@@ -117,7 +119,9 @@ class Restoring:
         if is_register(settled, schema) or (spot is not None and waits_beside(settled, spot.field)):
             plan = AskingAgain(settled, by)
             return self._ask(document, settled.path, by, plan, lambda why: refused(settled, why))
-        self._have_said_again(settled, by)
+        check_decider(schema, *document, by)
+        with on_behalf():
+            self._have_said_again(settled, by)
         again = self._open_at(document, settled.path)
         if not again:  # then a policy has settled it again
             return self.ask(*document, settled.path, by)

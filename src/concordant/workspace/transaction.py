@@ -6,18 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from concordant.errors import StaleWriteError
-from concordant.escalation import Escalation, Event, when
+from concordant.escalation import Escalation, Event, id_of, when
 from concordant.merge.causality import SeenBy, Stamp, dot_of, seen_everything
 from concordant.merge.kinds import Contest, Nested
-from concordant.merge.record import Record, Write, apply, journalled
+from concordant.merge.record import Applied, Record, Write, apply, journalled
 from concordant.merge.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.merge.record.record import RECENT
-from concordant.merge.registers import LeafChange, Path
+from concordant.merge.registers import LeafChange, Path, leaf_at
 from concordant.schema import Compiled
 from concordant.storage import Deferred, Result, SideEffects, State, Storage, TransactionView
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.executions import Executions, Replay
+from concordant.workspace.permission import check_decider, check_party, check_writer, is_bound, is_decider, parties
 from concordant.workspace.scope import ReadSnapshot, Scope
 from concordant.workspace.states import current_view, expanded, is_shown, version_of, view_at
 from concordant.workspace.transitions import Decision, transitions
@@ -94,6 +95,12 @@ class Pending:
         self.snapshot = snapshot
         self.act = self.mode = mode
         self.body: bytes | None = None
+        if schema.writers is not None:
+            self._check_writer()
+
+    def _check_writer(self) -> None:
+        """Refuses a write by one who may not."""
+        check_writer(self.schema, self.namespace, self.key, self.scope.agent)
 
     def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         """Applies the write to a state; raises without having changed anything.
@@ -296,8 +303,34 @@ class Pending:
         )
 
     def _apply(self, record: Record, write: Write, gone: SeenBy | None) -> Any:
-        fit = self.schema.fit if record.alien and self.schema.adapts else None
-        return apply(record, write, self.schema.root, on_delete=self.schema.on_delete, gone=gone, fit=fit)
+        schema = self.schema
+        fit = schema.fit if record.alien and schema.adapts else None
+        bound = schema.deciders is not None and self.mode not in ("decide", "reopen") and is_bound(schema)
+        write.joins = bound and not is_decider(schema, self.scope.agent)
+        applied = apply(record, write, schema.root, on_delete=schema.on_delete, gone=gone, fit=fit)
+        if bound:
+            self._check_settles(record, write.stamp, applied)
+        return applied
+
+    def _check_settles(self, record: Record, stamp: Stamp, applied: Applied) -> None:
+        """Makes sure that the write settles nothing that its author may not decide about."""
+        asked = {id_of(self.namespace, self.key, contest): contest for contest in self._contests(record)}
+        if not asked:
+            return
+        twin = record.copy()
+        twin.commit(applied.changes, stamp)
+        twin.learn(applied.known)
+        for contest in self._contests(twin):
+            asked.pop(id_of(self.namespace, self.key, contest), None)
+        agent = self.scope.agent
+        for contest in asked.values():
+            agrees = contest.reason == "scalar" and len(leaf_at(twin.tree, contest.place) or ()) > 1
+            if not agrees and contest.reason != "invalid" and parties(contest) - {agent}:
+                check_decider(self.schema, self.namespace, self.key, agent)
+                check_party(self.schema, self.namespace, self.key, agent, contest)
+
+    def _contests(self, record: Record) -> Sequence[Contest]:
+        return current_view(record, self.schema, self.replica).contests
 
     def _sets(self, state: State | None) -> bool:
         """Whether the write changes what is remembered beside the value."""

@@ -16,6 +16,7 @@ from concordant.workspace.document import Document, Receipt
 from concordant.workspace.executions import Retries
 from concordant.workspace.joint import JointWrites
 from concordant.workspace.names import is_text
+from concordant.workspace.permission import check_writer
 from concordant.workspace.reading import Reading
 from concordant.workspace.scope import Document as Place, ReadSnapshot, Scope, SeenTokens
 from concordant.workspace.states import version_of
@@ -201,6 +202,10 @@ class Writing:
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
+        if schema.writers is not None:
+            check_writer(schema, namespace, key, scope.agent)
+        if schema.writers is not None:
+            check_writer(schema, namespace, key, scope.agent)
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
@@ -331,6 +336,8 @@ class Writing:
             _check_if_version(if_version)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
+        if schema.writers is not None:
+            check_writer(schema, namespace, key, scope.agent)
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)

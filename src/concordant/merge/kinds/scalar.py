@@ -73,7 +73,7 @@ class Scalar(Kind):
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         keep = False
-        if self.sticky and not change.deciding:
+        if (self.sticky or change.joining) and not change.deciding:
             keep = are_different(change.register(path), field.canon)
         change.replace(path, encode(value, (field.name,)), field.canon, keep=keep)
 

@@ -1,6 +1,6 @@
 """The record: the state of one document, and the pure functions on it (apply, join, view, bytes)."""
 
-from concordant.merge.record.apply import Earlier, Write, apply
+from concordant.merge.record.apply import Applied, Earlier, Write, apply
 from concordant.merge.record.changes import dump_changes, journalled, load_changes
 from concordant.merge.record.check import MOST_WRITES, check_record
 from concordant.merge.record.codec import CodecError, dump_record, load_record
@@ -10,6 +10,7 @@ from concordant.merge.record.view import View, by_path, view
 
 __all__ = [
     "MOST_WRITES",
+    "Applied",
     "CodecError",
     "Earlier",
     "Record",

@@ -73,6 +73,7 @@ class Write:
         own: the origin of the writer's own writes, where ``base`` is what it put without having read.
         existed: whether the document was there in the eyes of the writer of a deletion.
         apart: of fields, which writes its writer had seen of them, where that is not ``seen``.
+        joins: whether its writer settles nothing by writing: a scalar that is contested gets one more contender.
     """
 
     stamp: Stamp
@@ -90,6 +91,7 @@ class Write:
     own: str | None = None
     existed: bool = False
     apart: Mapping[str, SeenBy] = dataclass_field(default_factory=dict)
+    joins: bool = False
 
 
 _NOTHING: VersionVector = {}
@@ -159,6 +161,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         own=write.own,
         adding=write.mode == "add",
         replacing=write.replaces_all,
+        joining=write.joins,
         apart=write.apart,
         crowd_at=record.crowd_at,
     )

@@ -57,6 +57,7 @@ class Change:
         covering: whether there is any deletion in the tree, or what one removed (``False`` saves looking for it).
         own: the origin of the writer's own writes, where what it edits is what it wrote without having read.
         adding: whether a contributed text or list is all new, and never what the writer read with more at its end.
+        joining: whether its writer settles nothing: where a scalar is contested, what it writes joins the contenders.
         replacing: whether a contributed dict or list of a ``Tree`` is all that is to be there.
         runs: how many runs and strikes of this write there are already.
         apart: which writes its writer had seen of single top-level fields, where that is not the same for all.
@@ -75,6 +76,7 @@ class Change:
         own: str | None = None,
         adding: bool = False,
         replacing: bool = False,
+        joining: bool = False,
         runs: int = 0,
         apart: Mapping[str, SeenBy] = _ALIKE,
         crowd_at: Callable[[Path, Register], Crowd | None] | None = None,
@@ -91,6 +93,7 @@ class Change:
         self.adding = adding
         self.replacing = replacing
         self._crowd_at = crowd_at
+        self.joining = joining
         self.after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
         self._empty = not tree
