@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -266,3 +267,26 @@ def test_names_that_are_none_are_a_fault_of_the_schema(names: Any) -> None:
     nobody = workspace(Schema(Brief, writers=()))
     with pytest.raises(NotAllowedError, match="its schema names nobody"):
         nobody.agent("ada").write(*AT, {"views": 1})
+
+
+async def test_coroutines_that_write_together_are_judged_each_by_itself() -> None:
+    """What is refused to one, by name or because it would settle a question, is no matter of the others."""
+    ws, ada, bob = team()
+    with ada.edit(*AT) as one, bob.edit(*AT) as two:
+        one.notes, two.notes = FIRST["notes"].replace("fox", "cat"), FIRST["notes"].replace("fox", "cow")  # type: ignore[attr-defined]
+    document = ws.get(*AT)
+    assert document is not None
+
+    async def settles() -> None:
+        with ws.acting_as("writer-1"):
+            await ws.aput(*AT, {"notes": "No animal."}, seen=document)
+
+    calls = [
+        ws.agent("writer-2").awrite(*AT, {"views": 1}),
+        settles(),
+        ws.agent("mallory").awrite(*AT, {"views": 10}),
+        ws.agent("writer-3").awrite(*AT, {"views": 100}),
+    ]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [isinstance(one, NotAllowedError) for one in outcomes] == [False, True, True, False]
+    assert shown(ws)["views"] == 101 and only(ws).reason == "text"  # type: ignore[index]

@@ -202,10 +202,7 @@ class Writing:
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
-        if schema.writers is not None:
-            check_writer(schema, namespace, key, scope.agent)
-        if schema.writers is not None:
-            check_writer(schema, namespace, key, scope.agent)
+        check_writer(schema, namespace, key, scope.agent)
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
@@ -336,8 +333,7 @@ class Writing:
             _check_if_version(if_version)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
-        if schema.writers is not None:
-            check_writer(schema, namespace, key, scope.agent)
+        check_writer(schema, namespace, key, scope.agent)
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
