@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from concordant import ConcordantError
-from concordant.merge.kinds import policies, record
+from concordant.merge.kinds import nested, policies
 from concordant.merge.record import defaults
 from concordant.schema import declarations, equality, fidelity, incoming, keys, spelling
 from concordant.values import canonical
@@ -167,12 +167,12 @@ def a_policy_takes_any(patch: Patch) -> None:
 def none_says_nothing(patch: Patch) -> None:
     """A record that is set to ``None`` stays."""
     for name in ("contribute", "edit"):
-        plain = getattr(record.Record, name)
+        plain = getattr(nested.Nested, name)
 
         def quiet(self: Any, change: Any, field: Any, path: Any, *values: Any, plain: Any = plain) -> Any:
             return None if values[-1] is None else plain(self, change, field, path, *values)
 
-        patch.setattr(record.Record, name, quiet)
+        patch.setattr(nested.Nested, name, quiet)
 
 
 @mutant(ordinary.test_maps_with_keys_that_are_no_text)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import ConfigDict, JsonValue, TypeAdapter
 from pydantic.errors import PydanticUserError
 
-from concordant.merge.kinds import KeyedSet, Kind
+from concordant.merge.kinds import Kind
 from concordant.values import JSON, decode
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "hint",
     "is_ranked",
     "is_shallow",
-    "kind_name",
     "kinds_inside",
     "members_of",
     "rank_of",
@@ -135,10 +134,6 @@ def rank_of(annotation: Any) -> Callable[[JSON], Any]:
         return (1, value)
 
     return rank
-
-
-def kind_name(kind: Kind) -> str:
-    return "Set()" if isinstance(kind, KeyedSet) else f"{type(kind).__qualname__}()"
 
 
 def type_name(annotation: Any) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import collections
 import inspect
 import types
-from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence, Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from decimal import Decimal
 from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, TypeAdapter
@@ -16,26 +14,17 @@ from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault
 from concordant.merge.kinds import (
-    POLICIES,
-    Counter,
     Field,
-    KeyedSet,
     Kind,
-    List,
-    Map,
     Nested,
-    Priority,
     Scalar,
-    Set,
-    Text,
-    Tree,
 )
+from concordant.merge.kinds.base import DICTS
 from concordant.schema.annotations import (
     adapter_of,
     element_of,
     hint,
     is_ranked,
-    kind_name,
     kinds_inside,
     members_of,
     rank_of,
@@ -56,13 +45,9 @@ from concordant.schema.models import (
     validators_of,
 )
 from concordant.schema.renaming import note_aliases
-from concordant.values import ABSENT, JSON, decode
+from concordant.values import ABSENT, JSON, Canon
 
 __all__ = ["fields_of"]
-
-_SETS = (set, frozenset, list, tuple, AbstractSet)
-_LISTS = (list, tuple, Sequence, MutableSequence, collections.deque)
-_DICTS = (dict, Mapping, MutableMapping, collections.OrderedDict)
 
 
 def fields_of(
@@ -167,7 +152,7 @@ def _check_default(
     if info.is_required() and natural is None and name != key:
         is_class = issubclass(model, BaseModel) or hasattr(model, "__dataclass_fields__")
         mend = f"Give it one, such as `{name}: ... | None = None`" if is_class else f"Write `{name}: NotRequired[...]`"
-        faults.append(Fault(path, f"{kind_name(field.kind)} has no default", mend))
+        faults.append(Fault(path, f"{field.kind.called()} has no default", mend))
     whole = _whole(info.annotation, info.metadata)
     try:
         adapter, form = adapter_of(info.annotation, whole), adapter_of(whole)
@@ -228,7 +213,7 @@ def _place(
     if classes:
         return None
     if len(kinds) > 1:
-        names = ", ".join(kind_name(kind) for kind in kinds)
+        names = ", ".join(kind.called() for kind in kinds)
         faults.append(Fault(path, f"declares more than one kind ({names})", "Keep one"))
         return None
     if not kinds:
@@ -246,10 +231,9 @@ def _declared(
     checked: bool,
 ) -> Field | None:
     """A field with the kind that it declares."""
-    check: Callable[..., Field | None] = _CHECKS.get(kind.name, _other)
-    if kind.name != Map.name and not _check_inside(kind, annotation, faults, path):
+    if kind.holds != "keys" and not _check_inside(kind, annotation, faults, path):
         return None
-    field = check(name, kind, annotation, faults, path, checked)
+    field = kind.declared(Declared(kind, name, annotation, faults, path, checked=checked))
     if field is not None and kind.is_leaf:
         object.__setattr__(field, "canon", canon_of(annotation, _whole(annotation, metadata)))
     if field is not None and field.child is None:
@@ -270,9 +254,9 @@ def _undeclared(name: str, annotation: Any, faults: list[Fault], path: tuple[str
     kinds = kinds_inside(annotation)
     if kinds:
         bare, _ = split_annotation(record)
-        one = kind_name(kinds[0])
+        one = kinds[0].called()
         where = type_name(annotation)
-        if isinstance(kinds[0], Scalar):
+        if kinds[0].is_leaf:
             mend = f"Write `Annotated[{type_name(bare)} | None, {one}]`: the kind around the whole type"
         else:
             mend = f"Write `Annotated[{type_name(bare)}, {one}]` without None: an empty one says that there is nothing"
@@ -294,120 +278,81 @@ def _check_inside(kind: Kind, annotation: Any, faults: list[Fault], path: tuple[
     if found:
         mend = "Leave it out, or use dict[str, ...] with Map(), whose values merge each by their own kind"
         faults.append(
-            Fault(path, f"{kind_name(found[0])} stands inside {type_name(annotation)}, where it says nothing", mend)
+            Fault(path, f"{found[0].called()} stands inside {type_name(annotation)}, where it says nothing", mend)
         )
     return not found
 
 
-def _scalar(
-    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
-) -> Field | None:
-    resolve = kind.resolve
-    if kind.provisional not in ("agreed", "first", "latest"):
-        faults.append(Fault(path, f"unknown provisional={kind.provisional!r}", 'Use "agreed", "first" or "latest"'))
-    rank: Callable[[JSON], Any] = decode
-    if isinstance(resolve, str):
-        if resolve not in POLICIES:
-            known = ", ".join(f'"{policy}"' for policy in POLICIES)
-            faults.append(
-                Fault(path, f"unknown policy resolve={resolve!r}", f"Use {known}, priority(...) or a function")
-            )
-        elif resolve in ("max", "min"):
-            if is_ranked(annotation):
-                rank = rank_of(annotation)
-            else:
-                mend = 'Use "first", "latest", priority(...) or a function'
-                faults.append(Fault(path, f'the policy "{resolve}" cannot order {type_name(annotation)}', mend))
-    elif resolve is not None and not isinstance(resolve, Priority) and not callable(resolve):
-        faults.append(
-            Fault(path, f"resolve={resolve!r} is no policy", "Use a policy's name, priority(...) or a function")
-        )
-    keys = _keys_of(annotation)
-    return Field(name, kind, kind.tag(), rank=rank, checked=checked, keys=keys)
+class Declared:
+    """A field that a model declares with a kind; what that may ask is ``merge.kinds.base.Declaration``."""
 
+    def __init__(
+        self, kind: Kind, name: str, annotation: Any, faults: list[Fault], path: tuple[str, ...], *, checked: bool
+    ) -> None:
+        self.kind = kind
+        self.name = name
+        self.annotation = annotation
+        self.checked = checked
+        self._faults = faults
+        self._path = path
 
-def _other(
-    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
-) -> Field | None:
-    """A field of a kind that is not one of the core's."""
-    faults += [Fault(path, problem, mend) for problem, mend in kind.faults(annotation)]
-    rank = rank_of(annotation) if is_ranked(annotation) else decode
-    keys = _keys_of(annotation)
-    return Field(name, kind, kind.tag(), canon=canon_of(annotation), rank=rank, checked=checked, keys=keys)
+    def refuse(self, problem: str, mend: str) -> None:
+        self._faults.append(Fault(self._path, problem, mend))
 
+    def misfit(self, mend: str) -> None:
+        bare = without_none(self.annotation)
+        if bare is not self.annotation and bare is not type(None):
+            mend = f"Leave out None, since an empty value says that there is nothing, or use Scalar(). {mend}"
+        self.refuse(f"{self.kind.called()} on {type_name(self.annotation)}", mend)
 
-def _keys_of(annotation: Any) -> Keys | None:
-    """How the keys of a dict are read, where JSON does not say it."""
-    bare, _ = split_annotation(without_none(annotation))
-    arguments = get_args(bare)
-    if get_origin(bare) not in _DICTS or arguments[0] is str or not is_key_type(arguments[0]):
-        return None
-    return Keys(arguments[0])
+    def hint(self) -> str:
+        return hint(self.annotation)
 
+    def type_name(self, annotation: Any) -> str:
+        return type_name(annotation)
 
-def _set(
-    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
-) -> Field | None:
-    element = element_of(annotation, _SETS)
-    if element is None:
-        mend = "Set() takes set, frozenset, list or tuple[..., ...]; for one value use Scalar()"
-        faults.append(_misfit(path, kind, annotation, mend))
-        return None
-    bare, _ = split_annotation(element)
-    if is_model(bare) and (get_origin(annotation) is list or is_state_model(bare)):
-        mend = 'Name the field that identifies a record: Set(by="id"); or use List() where order counts'
-        faults.append(Fault(path, f"Set() on a list of records ({type_name(bare)})", mend))
-    return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
+    def bare(self, annotation: Any) -> Any:
+        return split_annotation(annotation)[0]
 
+    def members(self, annotation: Any) -> list[Any]:
+        return members_of(annotation)
 
-def _keyed(
-    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
-) -> Field | None:
-    """A list of records that are identified by one of their fields."""
-    element = element_of(annotation, _SETS)
-    if element is None:
-        mend = "Set() takes set, frozenset, list or tuple[..., ...]; for one value use Scalar()"
-        faults.append(_misfit(path, kind, annotation, mend))
-        return None
-    bare, metadata = split_annotation(element)
-    says = f'{kind_name(kind)[:-1]}by="{kind.by}")'
-    if not is_model(bare) or kind.by not in fields_in(bare):
-        mend = f"The elements must be models with a field {kind.by!r}"
-        faults.append(Fault(path, f"{says} on {type_name(element)}", mend))
-        return None
-    merges = next((m for m in fields_in(bare)[kind.by].metadata if isinstance(m, Kind) and m.name != Scalar.name), None)
-    if merges is not None:
-        mend = f"Identify the records by a field that stays as it is: declare {kind.by!r} as Scalar(), or name another"
-        faults.append(Fault(path, f"{says}, but {kind.by!r} is a {kind_name(merges)}, which changes", mend))
-        return None
-    child = _value_field(bare, metadata, faults, path, checked, key=kind.by)
-    return child and Field(name, kind, kind.tag(child.tag), child=child, checked=checked or child.checked)
+    def element(self, containers: Sequence[Any]) -> Any:
+        return element_of(self.annotation, tuple(containers))
 
+    def key_and_value(self) -> tuple[Any, Any] | None:
+        origin, arguments = get_origin(self.annotation) or self.annotation, get_args(self.annotation) or (str, Any)
+        return arguments if origin in DICTS and len(arguments) == 2 else None
 
-def _misfit(path: tuple[str, ...], kind: Kind, annotation: Any, mend: str) -> Fault:
-    """A kind on a type that it does not take."""
-    bare = without_none(annotation)
-    if bare is not annotation and bare is not type(None):
-        mend = f"Leave out None, since an empty value says that there is nothing, or use Scalar(). {mend}"
-    return Fault(path, f"{kind_name(kind)} on {type_name(annotation)}", mend)
+    def is_key(self, annotation: Any) -> bool:
+        return is_key_type(annotation)
 
+    def keys(self) -> Keys | None:
+        bare = self.bare(without_none(self.annotation))
+        arguments = get_args(bare)
+        if get_origin(bare) not in DICTS or arguments[0] is str or not is_key_type(arguments[0]):
+            return None
+        return Keys(arguments[0])
 
-def _map(
-    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
-) -> Field | None:
-    origin = get_origin(annotation) or annotation
-    arguments = get_args(annotation) or (str, Any)
-    if origin not in _DICTS or len(arguments) != 2:
-        faults.append(_misfit(path, kind, annotation, "Map() takes dict[str, ...]; for one value use Scalar()"))
-        return None
-    if not is_key_type(arguments[0]):
-        mend = "Use dict[str, ...]: JSON objects have text as keys (int, an Enum and a Literal of one type do, too)"
-        faults.append(Fault(path, f"Map() with keys of type {type_name(arguments[0])}", mend))
-        return None
-    keys = None if arguments[0] is str else Keys(arguments[0])
-    bare, metadata = split_annotation(arguments[1])
-    child = _value_field(bare, metadata, faults, path, checked)
-    return child and Field(name, kind, kind.tag(child.tag), child=child, checked=checked or child.checked, keys=keys)
+    def is_model(self, annotation: Any) -> bool:
+        return is_model(annotation)
+
+    def is_state_model(self, annotation: Any) -> bool:
+        return is_state_model(annotation)
+
+    def kinds_in(self, model: Any) -> dict[str, Kind | None]:
+        infos = fields_in(model)
+        return {name: next((m for m in info.metadata if isinstance(m, Kind)), None) for name, info in infos.items()}
+
+    def canon(self, annotation: Any) -> Canon:
+        return canon_of(annotation)
+
+    def rank(self, annotation: Any) -> Callable[[JSON], Any] | None:
+        return rank_of(annotation) if is_ranked(annotation) else None
+
+    def inner(self, annotation: Any, key: str | None = None) -> Field | None:
+        bare, metadata = split_annotation(annotation)
+        return _value_field(bare, metadata, self._faults, self._path, self.checked, key)
 
 
 def _value_field(
@@ -431,79 +376,3 @@ def _value_field(
         metadata = (*metadata, Scalar())
     constrained = any(not isinstance(item, Kind) for item in metadata)
     return _place("", bare, metadata, faults, path, checked or constrained)
-
-
-def _text(
-    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
-) -> Field | None:
-    if annotation is not str:
-        faults.append(_misfit(path, kind, annotation, f"Text() takes str; what fits: {hint(annotation)}"))
-        return None
-    if kind.overlap not in ("escalate", "merge"):
-        faults.append(Fault(path, f"unknown overlap={kind.overlap!r}", 'Use "escalate" or "merge"'))
-    if not isinstance(kind.separator, str):
-        faults.append(Fault(path, f"separator={kind.separator!r} is no text", "Give a string"))
-    return Field(name, kind, kind.tag(), checked=checked)
-
-
-def _counter(
-    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
-) -> Field | None:
-    if annotation not in (int, float, Decimal):
-        mend = f"Counter() takes int, float or Decimal; what fits: {hint(annotation)}"
-        faults.append(_misfit(path, kind, annotation, mend))
-        return None
-    return Field(name, kind, kind.tag(), checked=checked)
-
-
-def _list(
-    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
-) -> Field | None:
-    element = element_of(annotation, _LISTS)
-    if element is None:
-        mend = f"List() takes list or tuple[..., ...]; what fits: {hint(annotation)}"
-        faults.append(_misfit(path, kind, annotation, mend))
-        return None
-    bare, _ = split_annotation(element)
-    if kind.by is not None:
-        by = f'by="{kind.by}"'
-        keyed = is_model(bare) and kind.by in fields_in(bare)
-        mend = f"Use Set({by}): it merges the records one by one, in the order in which they were added"
-        faults.append(
-            Fault(path, f"List({by}): a list does not merge its items", mend if keyed else "Use List() for whole items")
-        )
-        return None
-    if any(is_state_model(member) for member in members_of(element)):
-        mend = 'Use Set(by="id") to merge the records field by field, or leave the kinds out of the model of the items'
-        faults.append(Fault(path, f"List() on a list of {type_name(bare)}, whose kinds would say nothing", mend))
-        return None
-    return Field(name, kind, kind.tag(), canon=canon_of(element), checked=checked)
-
-
-def _tree(
-    name: str, kind: Any, annotation: Any, faults: list[Fault], path: tuple[str, ...], checked: bool
-) -> Field | None:
-    origin, arguments = get_origin(annotation) or annotation, get_args(annotation) or (str, Any)
-    if kind.lists not in ("list", "set", "scalar"):
-        faults.append(Fault(path, f"unknown lists={kind.lists!r}", 'Use "list", "set" or "scalar"'))
-    if origin not in _DICTS or arguments[0] is not str:
-        mend = f"Tree() takes dict[str, ...] of free JSON; what fits: {hint(annotation)}"
-        faults.append(_misfit(path, kind, annotation, mend))
-        return None
-    if any(is_state_model(member) for member in members_of(annotation)):
-        mend = "Use Map(), whose values merge field by field as their model declares"
-        faults.append(Fault(path, f"Tree() on {type_name(annotation)}, whose kinds would say nothing", mend))
-        return None
-    return Field(name, kind, kind.tag(), checked=checked)
-
-
-_CHECKS: dict[str, Callable[..., Field | None]] = {
-    Scalar.name: _scalar,
-    Set.name: _set,
-    KeyedSet.name: _keyed,
-    Map.name: _map,
-    Text.name: _text,
-    Counter.name: _counter,
-    List.name: _list,
-    Tree.name: _tree,
-}

@@ -8,9 +8,10 @@ functions of a tree. A new kind is one file: a subclass of ``Kind`` with ``contr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import collections
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 from concordant.merge.causality import Agreed
 from concordant.merge.kinds.look import Contest, Look, Option
@@ -18,7 +19,21 @@ from concordant.merge.registers import Change, Path
 from concordant.merge.sequence.overlap import Rules
 from concordant.values import ABSENT, JSON, Canon, alike, canonical, decode
 
-__all__ = ["ITEM_RULES", "Contest", "Field", "Holds", "Kind", "Look", "Option", "default_says_something", "reading"]
+__all__ = [
+    "DICTS",
+    "ITEM_RULES",
+    "LISTS",
+    "SETS",
+    "Contest",
+    "Declaration",
+    "Field",
+    "Holds",
+    "Kind",
+    "Look",
+    "Option",
+    "default_says_something",
+    "reading",
+]
 
 
 Holds: TypeAlias = Literal["value", "fields", "keys", "records", "elements", "items", "amount", "text", "paths"]
@@ -81,6 +96,94 @@ def default_says_something(field: Field) -> bool:
 _NOTHING: tuple[Any, ...] = (ABSENT, None, "", [], {}, 0, "0")
 
 
+SETS = (set, frozenset, list, tuple, Set)
+LISTS = (list, tuple, Sequence, MutableSequence, collections.deque)
+DICTS = (dict, Mapping, MutableMapping, collections.OrderedDict)
+
+
+class Declaration(Protocol):
+    """A field as a model declares it.
+
+    Attributes:
+        name: the field's name; empty for the values of a map.
+        annotation: its type, without what is declared about it.
+        checked: whether the merged value must satisfy constraints beyond its type.
+    """
+
+    name: str
+    annotation: Any
+    checked: bool
+
+    def refuse(self, problem: str, mend: str) -> None:
+        """Says what is wrong with the declaration, and how to mend it."""
+
+    def misfit(self, mend: str) -> None:
+        """Says that the kind does not take the type."""
+
+    def hint(self) -> str:
+        """Returns which kind would fit the type, for a message."""
+        ...
+
+    def type_name(self, annotation: Any) -> str:
+        """Returns a type as its author would write it."""
+        ...
+
+    def bare(self, annotation: Any) -> Any:
+        """Returns a type without what is declared about it."""
+        ...
+
+    def members(self, annotation: Any) -> Sequence[Any]:
+        """Returns the types of which a type is made."""
+        ...
+
+    def element(self, containers: Sequence[Any]) -> Any:
+        """Returns the type of the elements; ``None`` if the type is not one of the containers."""
+        ...
+
+    def key_and_value(self) -> tuple[Any, Any] | None:
+        """Returns the types of a dict's keys and values; ``None`` if the type is no dict."""
+        ...
+
+    def is_key(self, annotation: Any) -> bool:
+        """Tells whether values of a type can be keys of JSON."""
+        ...
+
+    def keys(self) -> Any:
+        """Returns how the keys of a dict are read, where they are more than text; else ``None``."""
+        ...
+
+    def is_model(self, annotation: Any) -> bool:
+        """Tells whether a type is a model; whether its fields declare kinds does not matter."""
+        ...
+
+    def is_state_model(self, annotation: Any) -> bool:
+        """Tells whether a type is a model whose fields declare kinds."""
+        ...
+
+    def kinds_in(self, model: Any) -> Mapping[str, Kind | None]:
+        """Returns the fields of a model, with the kinds that they declare."""
+        ...
+
+    def canon(self, annotation: Any) -> Canon:
+        """Returns the function that gives the bytes by which two values of a type compare."""
+        ...
+
+    def rank(self, annotation: Any) -> Callable[[JSON], Any] | None:
+        """Returns the key by which values of a type are ordered; ``None`` if they have no order."""
+        ...
+
+    def inner(self, annotation: Any, key: str | None = None) -> Field | None:
+        """Compiles what is inside the field: how its values merge, by their own kind.
+
+        Args:
+            key: the field by which a record is known, which needs no default.
+
+        Returns:
+            The field; ``None`` if it was refused.
+        """
+        ...
+
+
 class Kind:
     """How a field merges. Subclasses are frozen dataclasses of options."""
 
@@ -114,6 +217,10 @@ class Kind:
         """How concurrent changes of a text or list that it stores are weighed against each other."""
         return ITEM_RULES
 
+    def called(self) -> str:
+        """Returns the kind as users write it, its options left out."""
+        return f"{type(self).__qualname__}()"
+
     def tag(self, child: str | None = None) -> str:
         """The kind's name in a field's tag."""
         return self.name if child is None else f"{self.name}[{child}]"
@@ -145,6 +252,17 @@ class Kind:
     def take_back(self, change: Change, path: Path, before: Any, after: Any, dot: tuple[str, int]) -> bool:
         """Takes back what the write with a dot did to a leaf, where that is no entry by itself; tells if it has."""
         return False
+
+    def declared(self, at: Declaration) -> Field | None:
+        """Compiles a field that is declared with this kind; ``None`` if the kind does not take its type.
+
+        A kind that has values inside, or takes few types, says so here; for others ``faults`` is enough.
+        """
+        for problem, mend in self.faults(at.annotation):
+            at.refuse(problem, mend)
+        rank = at.rank(at.annotation) or decode
+        canon = at.canon(at.annotation)
+        return Field(at.name, self, self.tag(), canon=canon, rank=rank, checked=at.checked, keys=at.keys())
 
     def faults(self, annotation: Any) -> Iterable[tuple[str, str]]:
         """Tells what is wrong with a declaration: each problem, and how to mend it.

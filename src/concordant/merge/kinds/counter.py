@@ -10,7 +10,7 @@ from functools import reduce
 from typing import Any, ClassVar
 
 from concordant.merge.causality import Entry, Register
-from concordant.merge.kinds.base import Field, Holds, Look
+from concordant.merge.kinds.base import Declaration, Field, Holds, Look
 from concordant.merge.kinds.folding import EXACT, add, check_amount, fold_settled, negative, shares_of, take_from_folded
 from concordant.merge.kinds.look import gathered
 from concordant.merge.kinds.nodes import node_is_shown
@@ -51,6 +51,12 @@ class Counter(Reducer):
             if isinstance(amount, float) and amount:
                 raise self._refused(amount, "a Decimal")
         return EXACT.add(Decimal(left), Decimal(right))
+
+    def declared(self, at: Declaration) -> Field | None:
+        if at.annotation not in (int, float, Decimal):
+            at.misfit(f"Counter() takes int, float or Decimal; what fits: {at.hint()}")
+            return None
+        return Field(at.name, self, self.tag(), checked=at.checked)
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         """Adds to the agent's own sum, so that a counter costs one entry an agent, however often it is written.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from concordant.merge.causality import Register, order_of
-from concordant.merge.kinds.base import Field, Holds, Kind, Look
+from concordant.merge.kinds.base import SETS, Declaration, Field, Holds, Kind, Look
 from concordant.merge.kinds.map import check_keys, edit_keys, keys_beyond, read_keys, write_key
 from concordant.merge.kinds.nodes import node_is_shown
 from concordant.merge.kinds.registry import register
@@ -49,6 +49,30 @@ class KeyedSet(Kind):
     @classmethod
     def as_stored(cls) -> Kind:
         return cls("\x00")
+
+    def declared(self, at: Declaration) -> Field | None:
+        element = at.element(SETS)
+        if element is None:
+            at.misfit("Set() takes set, frozenset, list or tuple[..., ...]; for one value use Scalar()")
+            return None
+        bare, says = at.bare(element), f'Set(by="{self.by}")'
+        inside = at.kinds_in(bare) if at.is_model(bare) else {}
+        if self.by not in inside:
+            mend = f"The elements must be models with a field {self.by!r}"
+            at.refuse(f"{says} on {at.type_name(element)}", mend)
+            return None
+        merges = inside[self.by]
+        if merges is not None and merges.name != "scalar":
+            mend = (
+                f"Identify the records by a field that stays as it is: declare {self.by!r} as Scalar(), or name another"
+            )
+            at.refuse(f"{says}, but {self.by!r} is a {merges.called()}, which changes", mend)
+            return None
+        child = at.inner(element, self.by)
+        return child and Field(at.name, self, self.tag(child.tag), child=child, checked=at.checked or child.checked)
+
+    def called(self) -> str:
+        return "Set()"
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         self.contribute_records(change, field, path, value, self.by)

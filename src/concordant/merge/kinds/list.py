@@ -6,7 +6,7 @@ from dataclasses import dataclass, field as option
 from typing import Any, ClassVar
 
 from concordant.errors import InvalidContributionError
-from concordant.merge.kinds.base import Field, Holds, Look
+from concordant.merge.kinds.base import LISTS, Declaration, Field, Holds, Look
 from concordant.merge.kinds.nodes import node_is_shown
 from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
@@ -56,6 +56,26 @@ class List(Reducer):
             if not isinstance(items, (list, tuple)):
                 raise self._refused(items, "a list")
         return [*left, *right]
+
+    def declared(self, at: Declaration) -> Field | None:
+        element = at.element(LISTS)
+        if element is None:
+            at.misfit(f"List() takes list or tuple[..., ...]; what fits: {at.hint()}")
+            return None
+        bare = at.bare(element)
+        if self.by is not None:
+            by = f'by="{self.by}"'
+            keyed = at.is_model(bare) and self.by in at.kinds_in(bare)
+            mend = f"Use Set({by}): it merges the records one by one, in the order in which they were added"
+            at.refuse(f"List({by}): a list does not merge its items", mend if keyed else "Use List() for whole items")
+            return None
+        if any(map(at.is_state_model, at.members(element))):
+            mend = (
+                'Use Set(by="id") to merge the records field by field, or leave the kinds out of the model of the items'
+            )
+            at.refuse(f"List() on a list of {at.type_name(bare)}, whose kinds would say nothing", mend)
+            return None
+        return Field(at.name, self, self.tag(), canon=at.canon(element), checked=at.checked)
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         place = (*path, _BODY)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from concordant.errors import MisshapenError
-from concordant.merge.kinds.base import Field, Holds, Kind, Look
+from concordant.merge.kinds.base import Declaration, Field, Holds, Kind, Look
 from concordant.merge.kinds.look import read_parts
 from concordant.merge.kinds.nodes import node_is_shown
 from concordant.merge.kinds.registry import register
@@ -34,6 +34,20 @@ class Map(Kind):
     holds: ClassVar[Holds] = "keys"
     natural: ClassVar[type[Any] | None] = dict
     merges_default: ClassVar[bool] = True
+
+    def declared(self, at: Declaration) -> Field | None:
+        types = at.key_and_value()
+        if types is None:
+            at.misfit("Map() takes dict[str, ...]; for one value use Scalar()")
+            return None
+        key, value = types
+        if not at.is_key(key):
+            mend = "Use dict[str, ...]: JSON objects have text as keys (int, an Enum and a Literal of one type do, too)"
+            at.refuse(f"Map() with keys of type {at.type_name(key)}", mend)
+            return None
+        child = at.inner(value)
+        checked = at.checked or (child is not None and child.checked)
+        return child and Field(at.name, self, self.tag(child.tag), child=child, checked=checked, keys=at.keys())
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         for key, item in value.items():

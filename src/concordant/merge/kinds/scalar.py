@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from concordant.merge.causality import Agreed, Entry, Register
-from concordant.merge.kinds.base import Contest, Field, Kind, Look, Option, anchor_of
+from concordant.merge.kinds.base import Contest, Declaration, Field, Kind, Look, Option, anchor_of
 from concordant.merge.kinds.look import Group, Weighed
 from concordant.merge.kinds.policies import POLICIES, Priority
 from concordant.merge.kinds.registry import register
@@ -70,6 +70,29 @@ class Scalar(Kind):
 
     name: ClassVar[str] = "scalar"
     is_leaf: ClassVar[bool] = True
+
+    def declared(self, at: Declaration) -> Field | None:
+        if self.provisional not in ("agreed", "first", "latest"):
+            at.refuse(f"unknown provisional={self.provisional!r}", 'Use "agreed", "first" or "latest"')
+        return Field(at.name, self, self.tag(), rank=self._declared_rank(at), checked=at.checked, keys=at.keys())
+
+    def _declared_rank(self, at: Declaration) -> Callable[[JSON], Any]:
+        """By what the declared policy orders values."""
+        resolve: Any = self.resolve
+        if not isinstance(resolve, str):
+            if resolve is not None and not isinstance(resolve, Priority) and not callable(resolve):
+                at.refuse(f"resolve={resolve!r} is no policy", "Use a policy's name, priority(...) or a function")
+            return decode
+        if resolve not in POLICIES:
+            known = ", ".join(f'"{policy}"' for policy in POLICIES)
+            at.refuse(f"unknown policy resolve={resolve!r}", f"Use {known}, priority(...) or a function")
+        elif resolve in ("max", "min"):
+            rank = at.rank(at.annotation)
+            if rank is not None:
+                return rank
+            problem = f'the policy "{resolve}" cannot order {at.type_name(at.annotation)}'
+            at.refuse(problem, 'Use "first", "latest", priority(...) or a function')
+        return decode
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         keep = False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Register, order_of
-from concordant.merge.kinds.base import Field, Holds, Look
+from concordant.merge.kinds.base import SETS, Declaration, Field, Holds, Look
 from concordant.merge.kinds.keyed import KeyedSet
 from concordant.merge.kinds.look import gathered
 from concordant.merge.kinds.nodes import node_is_shown
@@ -68,6 +68,17 @@ class Set(Reducer, metaclass=_SetType):
             known.setdefault(identity(self, item), item)
         made: Any = next(container for container in _CONTAINERS if isinstance(left, container))
         return made(known.values())
+
+    def declared(self, at: Declaration) -> Field | None:
+        element = at.element(SETS)
+        if element is None:
+            at.misfit("Set() takes set, frozenset, list or tuple[..., ...]; for one value use Scalar()")
+            return None
+        bare = at.bare(element)
+        if at.is_model(bare) and (get_origin(at.annotation) is list or at.is_state_model(bare)):
+            mend = 'Name the field that identifies a record: Set(by="id"); or use List() where order counts'
+            at.refuse(f"Set() on a list of records ({at.type_name(bare)})", mend)
+        return Field(at.name, self, self.tag(), canon=at.canon(element), checked=at.checked)
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         texts: dict[str, bytes] = {}

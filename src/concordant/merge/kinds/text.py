@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 from concordant.merge.causality import Stamp
-from concordant.merge.kinds.base import Contest, Field, Holds, Look, Option
+from concordant.merge.kinds.base import Contest, Declaration, Field, Holds, Look, Option
 from concordant.merge.kinds.nodes import node_is_shown
 from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
@@ -66,6 +66,17 @@ class Text(Reducer):
             if not isinstance(text, str):
                 raise self._refused(text, "text")
         return f"{left}{self.separator}{right}" if left and right else left or right
+
+    def declared(self, at: Declaration) -> Field | None:
+        if at.annotation is not str:
+            at.misfit(f"Text() takes str; what fits: {at.hint()}")
+            return None
+        if self.overlap not in ("escalate", "merge"):
+            at.refuse(f"unknown overlap={self.overlap!r}", 'Use "escalate" or "merge"')
+        separator: Any = self.separator
+        if not isinstance(separator, str):
+            at.refuse(f"separator={separator!r} is no text", "Give a string")
+        return Field(at.name, self, self.tag(), checked=at.checked)
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         place = (*path, _BODY)

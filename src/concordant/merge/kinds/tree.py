@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Agreed, Register, Stamp, order_of
-from concordant.merge.kinds.base import Contest, Field, Holds, Kind, Look, Option
+from concordant.merge.kinds.base import Contest, Declaration, Field, Holds, Kind, Look, Option
 from concordant.merge.kinds.list import List
 from concordant.merge.kinds.look import Group, Weighed, read_parts
 from concordant.merge.kinds.nodes import node_is_shown
@@ -80,6 +80,19 @@ class Tree(Kind):
     shaped: ClassVar[tuple[str, ...]] = ("lists",)
     is_free: ClassVar[bool] = True
     is_open: ClassVar[bool] = False
+
+    def declared(self, at: Declaration) -> Field | None:
+        if self.lists not in ("list", "set", "scalar"):
+            at.refuse(f"unknown lists={self.lists!r}", 'Use "list", "set" or "scalar"')
+        types = at.key_and_value()
+        if types is None or types[0] is not str:
+            at.misfit(f"Tree() takes dict[str, ...] of free JSON; what fits: {at.hint()}")
+            return None
+        if any(map(at.is_state_model, at.members(at.annotation))):
+            mend = "Use Map(), whose values merge field by field as their model declares"
+            at.refuse(f"Tree() on {at.type_name(at.annotation)}, whose kinds would say nothing", mend)
+            return None
+        return Field(at.name, self, self.tag(), checked=at.checked)
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         for name, item in value.items():
