@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from concordant import (
     DELETED,
     Counter,
+    InvalidWriteError,
     List,
     Map,
     Scalar,
@@ -256,10 +257,20 @@ class Team:
         if not found:
             return
         escalation = rnd.choice(found)
-        if rnd.random() < 0.3 or escalation.reason == "type":
-            workspace.dismiss(escalation, by="editor")
-        else:
-            workspace.resolve(escalation, rnd.choice(escalation.contenders).value, by="editor")
+        place, chosen = (escalation.namespace, escalation.key), rnd.choice(escalation.contenders).value
+        before = picture(workspace)
+        try:
+            if rnd.random() < 0.3 or escalation.reason == "type":
+                workspace.dismiss(escalation, by="editor")
+                return
+            workspace.resolve(escalation, chosen, by="editor")
+        except InvalidWriteError:
+            assert place[0] == ("strict",) and picture(workspace) == before, f"{escalation}: {chosen}"
+            return
+        document = workspace.get(*place)
+        for other in document.contested.values() if document is not None else ():
+            again = other.reason == "invalid" and other.path == escalation.path
+            assert not again, f"{chosen} was taken as the decision, and {other} is held back"
 
     def readable(self) -> None:
         """Every document reads, its value satisfies its model, and its contests are those that are listed."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from concordant import Counter, List, Map, Scalar, Set, Text, Workspace
+from concordant import Counter, InvalidWriteError, List, Map, Scalar, Set, Text, Workspace
 
 from .support import AT, only, pair, shown, sides, values, workspace
 
@@ -250,3 +250,101 @@ def test_escalations_of_a_broken_merge_are_the_same_on_all_replicas() -> None:
     assert shown(one) == shown(other) == {"amount": 2}
     assert (only(one).id, only(one).version) == (only(other).id, only(other).version)
     assert sides(only(one)) == sides(only(other)) == {"bob": -4}
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "second", "decided"),
+    [
+        ("amount", 5, -7, -7),
+        ("tags", ["a", "b"], ["c", "d"], ["a", "b", "c", "d"]),
+        ("steps", ["a", "b"], ["c", "d"], ["a", "b", "c", "d"]),
+        ("body", "one two", "three four", "one two three"),
+    ],
+)
+def test_a_decision_that_breaks_the_constraint_is_refused(field: str, first: Any, second: Any, decided: Any) -> None:
+    """It would be held back as what it decides about was: nothing changes, and the error says what to do."""
+    ws = workspace(Stock if field == "amount" else Limited)
+    for name, value in (("ada", first), ("bob", second)):
+        ws.agent(name).write(*AT, {field: value})
+    question, before, made = only(ws), shown(ws), len(ws.history(*AT))
+    with pytest.raises(InvalidWriteError, match=r"breaks a constraint.*Give a value that fits"):
+        ws.resolve(question, decided, by="editor")
+    assert (only(ws), shown(ws), len(ws.history(*AT))) == (question, before, made)
+
+
+def test_a_decision_that_breaks_with_another_field_is_refused() -> None:
+    """Whatever the question is about; once what it has to fit is there, it is taken."""
+    ws = workspace(Span)
+    ws.agent("eve").write(*AT, {"start": 0, "end": 10})
+    ada, bob = pair(ws)
+    ada.write(*AT, {"start": 3})
+    bob.write(*AT, {"start": 4})
+    assert only(ws).reason == "scalar"
+    with pytest.raises(InvalidWriteError, match="start: with this value the document breaks a constraint"):
+        ws.resolve(only(ws), 30, by="editor")
+    ws.agent("eve").write(*AT, {"end": 40})
+    ws.resolve(only(ws), 30, by="editor")
+    assert shown(ws) == {"start": 30, "end": 40} and ws.escalations() == []
+
+
+def test_a_function_whose_answer_breaks_a_constraint_leaves_the_question_open() -> None:
+    """As one whose answer is of the wrong type."""
+
+    class Chosen(BaseModel):
+        start: Annotated[int, Scalar(resolve=lambda question: 99)] = 0
+        end: Annotated[int, Scalar()] = 10
+
+        @model_validator(mode="after")
+        def ordered(self) -> Chosen:
+            assert self.start <= self.end
+            return self
+
+    ws = workspace(Chosen)
+    ada, bob = pair(ws)
+    ada.write(*AT, {"start": 3})
+    bob.write(*AT, {"start": 4})
+    assert (only(ws).path, only(ws).reason) == (("start",), "scalar")
+
+
+class Everything(Limited):
+    amount: Annotated[int, Counter(), Field(ge=0)] = 0
+    one: Annotated[set[str], Set(), Field(max_length=1)] = set()
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "second", "decided"),
+    [
+        *(("tags", ["a", "b"], ["c", "d"], value) for value in (["a", "b"], ["c", "d"], ["a", "c"])),
+        *(("steps", ["a", "b"], ["c", "d"], value) for value in (["a", "b"], ["c", "d"], ["a", "c"])),
+        *(("body", "one two", "three four", value) for value in ("one two", "three four", "one four")),
+        *(("amount", 2, -5, value) for value in (0, 2, 7)),
+    ],
+)
+def test_what_was_decided_stays_when_another_field_breaks(field: str, first: Any, second: Any, decided: Any) -> None:
+    """The writes that were decided about are not applied, nor held back, once more."""
+    ws = workspace(Everything)
+    ada, bob = pair(ws)
+    ada.write(*AT, {field: first})
+    bob.write(*AT, {field: second})
+    ws.resolve(only(ws), decided, by="editor")
+    ada.write(*AT, {"one": ["x"]})
+    bob.write(*AT, {"one": ["y"]})
+    assert only(ws).path == ("one",) and (shown(ws) or {})[field] == decided
+    always_validates(ws, Everything)
+
+
+@pytest.mark.parametrize(
+    ("value", "rest"),
+    [
+        ({"amount": -5}, {}),
+        ({"steps": list("abcd")}, {}),
+        ({"body": "much too long for it"}, {}),
+        ({"owners": dict.fromkeys("abcd", 1)}, {"owners": dict.fromkeys("abc", 1)}),
+    ],
+)
+def test_dismissing_what_was_never_shown_drops_it(value: Any, rest: Any) -> None:
+    """There is nothing to go back to; the document stays."""
+    ws = workspace(Everything)
+    ws.agent("ada").write(*AT, value)
+    ws.dismiss(only(ws), by="editor")
+    assert shown(ws) == rest and ws.escalations() == []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
 from concordant.escalation import DELETED, Escalation, Event, escalation_of, id_of, is_version_of
+from concordant.merge.causality import Stamp
 from concordant.merge.kinds import Contest
-from concordant.merge.record import Record
+from concordant.merge.record import Record, holds_back
+from concordant.merge.registers import LeafChange
 from concordant.schema import Compiled
 from concordant.storage import Result, SideEffects, State, TransactionView
 from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode, encode
@@ -104,6 +107,21 @@ class DecisionPending(Pending):
                 contest, f"a {type(value).__name__} where the text of the contested range is meant", value
             )
         return _validated(self, contest, value)
+
+    def _check(self, record: Record, changes: Sequence[LeafChange], stamp: Stamp) -> None:
+        """Refuses what would be held back at once, or already is: it would answer nothing."""
+        if not (self.schema.checked or record.alien):
+            return
+        contest = self.contest
+        assert contest is not None
+        trial = record.copy()
+        trial.commit(changes, stamp)
+        shown = current_view(trial, self.schema, self.replica)
+        if holds_back(trial, shown, stamp) or (not changes and contest.reason == "invalid"):
+            problem = "with this value the document breaks a constraint of its model"
+            mend = "Give a value that fits what else stands there, or write first what it has to fit"
+            chosen = None if self.decision in (ABSENT, REMOVED) else self.decision
+            raise InvalidWriteError(self.namespace, self.key, [Fault(contest.path, problem, mend, chosen)])
 
     def _agreed(self, contest: Contest) -> Any:
         """What stands if all contenders are dismissed, as the present model has it."""

@@ -184,6 +184,7 @@ class Pending:
         seen = self._visible(record, began)
         unseen = self._unseen(record, seen)
         changes, effect, known = self._apply(record, self._as_write(record, stamp, seen, replay, began), gone)
+        self._check(record, changes, stamp)
         leases = self._leases(record, gone, stamp, seen)
         if not changes and not sets and (self.ttl is KEEP or leases == record.leases):
             return self._nothing(state)
@@ -331,6 +332,9 @@ class Pending:
 
     def _contests(self, record: Record) -> Sequence[Contest]:
         return current_view(record, self.schema, self.replica).contests
+
+    def _check(self, record: Record, changes: Sequence[LeafChange], stamp: Stamp) -> None:
+        """Raises where the write may not do that; nothing is changed yet."""
 
     def _sets(self, state: State | None) -> bool:
         """Whether the write changes what is remembered beside the value."""

@@ -191,6 +191,8 @@ class Kind:
     """Its name in the tags of what it stores; it never changes."""
     natural: ClassVar[type[Any] | None] = None
     """The type whose empty value a field without a default holds before it is written; ``None``: it needs a default."""
+    adds_up: ClassVar[bool] = False
+    """Whether its writes, one after the other, make up the value, so that who decides about it replaces them all."""
     merges_default: ClassVar[bool] = False
     """Whether an edit of a field that nobody has written is a change of its default, in which others may change too."""
     is_leaf: ClassVar[bool] = False

@@ -39,6 +39,7 @@ class Counter(Reducer):
     name: ClassVar[str] = "counter"
     holds: ClassVar[Holds] = "amount"
     natural: ClassVar[type[Any] | None] = int
+    adds_up: ClassVar[bool] = True
     merges_default: ClassVar[bool] = True
 
     def __call__(self, left: Any, right: Any) -> Any:

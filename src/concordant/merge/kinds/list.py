@@ -46,6 +46,7 @@ class List(Reducer):
     name: ClassVar[str] = "list"
     holds: ClassVar[Holds] = "items"
     natural: ClassVar[type[Any] | None] = list
+    adds_up: ClassVar[bool] = True
     merges_default: ClassVar[bool] = True
 
     def __call__(self, left: Any, right: Any) -> Any:

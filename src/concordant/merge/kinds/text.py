@@ -58,6 +58,7 @@ class Text(Reducer):
     name: ClassVar[str] = "text"
     holds: ClassVar[Holds] = "text"
     natural: ClassVar[type[Any] | None] = str
+    adds_up: ClassVar[bool] = True
     merges_default: ClassVar[bool] = True
     shaped: ClassVar[tuple[str, ...]] = ("separator",)
 

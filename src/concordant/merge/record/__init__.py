@@ -6,7 +6,7 @@ from concordant.merge.record.check import MOST_WRITES, check_record
 from concordant.merge.record.codec import CodecError, dump_record, load_record
 from concordant.merge.record.join import join
 from concordant.merge.record.record import Record
-from concordant.merge.record.view import View, by_path, view
+from concordant.merge.record.view import View, by_path, holds_back, view
 
 __all__ = [
     "MOST_WRITES",
@@ -21,6 +21,7 @@ __all__ = [
     "check_record",
     "dump_changes",
     "dump_record",
+    "holds_back",
     "join",
     "journalled",
     "load_changes",

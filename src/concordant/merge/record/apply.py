@@ -299,6 +299,8 @@ def _decide_stored(change: Change, contest: Contest, field: Field, value: Any, r
         _clear_strangers(change, contest.place[:-1], field)
         if value is ABSENT:
             _clear(change, contest.place)
+    elif contest.reason == "invalid":
+        _clear_held(change, contest, field)
     if value is ABSENT:
         return
     current = _current(change, contest)
@@ -306,6 +308,14 @@ def _decide_stored(change: Change, contest: Contest, field: Field, value: Any, r
         field.kind.contribute(change, field, contest.place, value)
     else:
         field.kind.edit(change, field, contest.place, current, value)
+
+
+def _clear_held(change: Change, contest: Contest, field: Field) -> None:
+    """Takes away what a decision about a broken constraint puts its value in the place of. Sums, texts and lists are
+    made of their writes one by one: of those that were decided about none is to be held back again."""
+    if field.kind.adds_up or contest.base is ABSENT:
+        _clear(change, contest.place)
+        change.touch(contest.place[:-1])
 
 
 def _clear_parked(change: Change, root: Field, public: Path) -> None:
@@ -324,8 +334,8 @@ def _clear_strangers(change: Change, holder: Path, field: Field) -> None:
 
 
 def _clear(change: Change, place: Path) -> None:
-    for path, _ in [*leaves(leaf_at(change.tree, place) or {}, place)]:
-        change.set(path, ())
+    for path, leaf in [*leaves(leaf_at(change.tree, place) or {}, place)]:
+        change.set(path, None if is_sequence(leaf) else ())
 
 
 def _current(change: Change, contest: Contest) -> Any:

@@ -118,6 +118,10 @@ class Fitting:
             field = field_at(self._root, cell)
             yield (INVALID, *cell), Contest(path, cell, "invalid", "", base, options, field, held.digest)
 
+    def holds(self, stamp: Stamp) -> bool:
+        """Whether something of a write is held back."""
+        return any(stamp in stamps for held in self._held.values() for stamps, _ in held.groups.values())
+
     def _parts(self, path: Path, leaf: Any) -> Iterator[_Part]:
         if isinstance(leaf, Sequence):
             stamps = self._sequences[path] = set(leaf.stamps())

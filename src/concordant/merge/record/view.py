@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from concordant.merge.causality import has_met
+from concordant.merge.causality import Stamp, has_met
 from concordant.merge.kinds import Contest, Field, Look
 from concordant.merge.kinds.look import Memory
 from concordant.merge.kinds.nested import OpenRecord, split_slot
@@ -17,7 +17,7 @@ from concordant.merge.record.record import Record
 from concordant.merge.registers import PARKED, Path, Tree, restored
 from concordant.values import ABSENT, JSON, copied, encode
 
-__all__ = ["View", "by_path", "view"]
+__all__ = ["View", "by_path", "holds_back", "view"]
 
 Settled = tuple[tuple[str, ...], str]
 
@@ -170,6 +170,23 @@ def view(
     except BaseException:
         record.memory = None
         raise
+
+
+def holds_back(record: Record, shown: View, stamp: Stamp) -> bool:
+    """Whether something of a write is held back because it breaks a constraint.
+
+    Args:
+        shown: what was read of the record, for the first time.
+    """
+    fitting: Fitting | None = record.memory.fitting if record.memory is not None else None
+    if fitting is not None:
+        return fitting.holds(stamp)
+    return any(
+        stamp in option.stamps
+        for contest in shown.contests
+        if contest.reason == "invalid"
+        for option in contest.options
+    )
 
 
 def _on_copies(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
