@@ -332,6 +332,53 @@ def test_what_another_process_wrote_before_a_task_began_is_told_by_the_file(tmp_
                 assert (early.escalations(), len(late.escalations())) == ([], 1)
 
 
+def by_crew(does: Callable[[str], None]) -> None:
+    worker = agent("ada", [do()], [Doing(does=does)])
+    asyncio.run(Crew(agents=[worker], tasks=[task(worker)]).akickoff())
+
+
+def by_flow(does: Callable[[str], None]) -> None:
+    class Going(Flow[Any]):
+        @start()
+        async def go(self) -> None:
+            does("")
+
+    asyncio.run(Going().kickoff_async())
+
+
+@pytest.mark.parametrize("work", [by_crew, by_flow])
+def test_what_another_process_wrote_before_a_unit_on_an_event_loop_is_told_by_clocks(
+    tmp_path: Path, step: Clock, work: Callable[[Callable[[str], None]], None]
+) -> None:
+    """Nobody can await the file there. While no clock steps the verdicts are exact; at a step nothing is overwritten
+    unseen, though what was there before may count as beside it."""
+    url = f"sqlite:///{tmp_path}/team.db"
+    with Workspace(url) as other:
+        course._known.clear()  # as in another process
+        with Workspace(url) as workspace:
+            for number, seconds in enumerate((0.0, 0.0, 0.0, 300.0, -300.0)):
+                early, late = (
+                    SharedState(Plan, workspace=workspace, namespace=("plans",), key=f"{word}{number}")
+                    for word in ("early", "late")
+                )
+
+                def write(state: Any) -> None:
+                    beside(lambda: other.agent("other").write(state.namespace, state.key, {"status": "other"}))
+
+                def does(what: str, early: Any = early, late: Any = late, seconds: float = seconds) -> None:
+                    step(seconds)
+                    write(late)
+                    beside(lambda: workspace.get(late.namespace, late.key))  # heard of here, but not by the unit
+                    early.write({"status": "mine"})
+                    late.write({"status": "mine"})
+
+                write(early)
+                step(-seconds)
+                work(does)
+                assert len(late.escalations()) == 1
+                assert seconds or early.escalations() == []
+
+
 def test_instants_are_kept_as_long_as_crewai_keeps_its_events() -> None:
     """A process that runs crews for months does not fill up."""
     state = SharedState(Plan)
