@@ -1,4 +1,4 @@
-"""Every kind keeps the contract of kinds: the core's, and one that is defined in this file alone."""
+"""Every kind keeps the contract of kinds: the core's, and two that are defined in this file alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pydantic import BaseModel
 
 from concordant import ConcordantError, Counter, List, Map, Scalar, Set, Text, Tree, Workspace
 from concordant.merge.kinds import Field, Kind, Look, register
-from concordant.merge.kinds.shape import check_register
+from concordant.merge.kinds.base import SETS, Declaration, Holds
+from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.shape import check_node, check_register
 from concordant.merge.registers import Change, Path
 from concordant.testing import KindContract
 from concordant.values import ABSENT, decode, encode, same
@@ -40,6 +42,45 @@ class MaxScalar(Kind):
         check_register(cell)
 
 
+@register
+@dataclass(frozen=True, slots=True)
+class Ever(Kind):
+    """A list of all elements that anybody ever added, in their own order: a container, of types that it checks."""
+
+    name: ClassVar[str] = "ever"
+    holds: ClassVar[Holds] = "elements"
+    natural: ClassVar[type[Any] | None] = list
+    grow_only: bool = True
+
+    def declared(self, at: Declaration) -> Field | None:
+        element = at.element(SETS)
+        if element is None:
+            at.misfit("Ever() takes list[...]")
+            return None
+        return Field(at.name, self, self.tag(), canon=at.canon(element), checked=at.checked)
+
+    def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
+        for item in value:
+            text = encode(item, (field.name,))
+            change.replace((*path, field.canon(text).decode()), text, field.canon)
+        if not value:
+            change.touch(path)
+
+    def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        self.contribute(change, field, path, [item for item in value if item not in base])
+
+    def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
+        def shown(look: Look, cell: Any) -> Any:
+            texts = [look.entries(cell[key]) for key in cell if key is not None]
+            found = sorted(entries[0].value for entries in texts if entries)
+            return [decode(text) for text in found] if found or look.entries(cell.get(None, ())) else ABSENT
+
+        return shown(look, cell) if node_is_shown(look, field, path, public, cell, shown) else ABSENT
+
+    def check(self, field: Field, cell: Any) -> None:
+        check_node(cell, lambda elements: [check_register(one, deletable=False) for one in elements.values()])
+
+
 class Item(BaseModel):
     id: Annotated[str, Scalar()] = ""
     n: Annotated[int, Scalar()] = 0
@@ -55,6 +96,12 @@ class TestMaxOfDecimals(KindContract):
     annotation = Annotated[Decimal | None, MaxScalar()]
     values = ("9", "10", "9.5")
     wrong = "many"
+
+
+class TestEver(KindContract):
+    annotation = Annotated[list[str], Ever()]
+    values = (["a"], ["b", "c"], ["d"])
+    wrong = 5
 
 
 class TestScalar(KindContract):
