@@ -35,7 +35,8 @@ Path = tuple[Any, ...]
 
 
 def told(value: Any, most: int = 200) -> str:
-    """A value for a message, whatever it is: its ``repr``, cut where it is long; of one that has none its type."""
+    """Returns a value for a message, whatever it is: its ``repr``, cut where it is long; of one that has none its
+    type."""
     try:
         text = repr(value)
     except Exception:  # a number too long for text, a nesting too deep, an object that fails

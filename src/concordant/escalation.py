@@ -173,12 +173,12 @@ class Event:
 
 
 def when(seconds: float) -> datetime:
-    """A time as an aware datetime."""
+    """Returns a time as an aware datetime."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def id_of(namespace: tuple[str, ...], key: str, contest: Contest) -> str:
-    """The identity of a contest, the same on all replicas."""
+    """Returns the identity of a contest, the same on all replicas."""
     # What is contested beyond the value itself has an identity of its own beside the scalar conflict of its path.
     own = contest.reason in ("schema", "invalid") or (
         contest.reason == "type" and not (contest.field is not None and contest.field.kind.asks_type)
@@ -189,7 +189,7 @@ def id_of(namespace: tuple[str, ...], key: str, contest: Contest) -> str:
 
 
 def escalation_of(namespace: tuple[str, ...], key: str, contest: Contest, most: int = MOST_CONTENDERS) -> Escalation:
-    """The escalation that a contest is, with its id and version.
+    """Returns the escalation that a contest is, with its id and version.
 
     Args:
         most: how many contenders it shows.
@@ -213,7 +213,7 @@ def escalation_of(namespace: tuple[str, ...], key: str, contest: Contest, most: 
 
 
 def is_version_of(version: str, contest: Contest) -> bool:
-    """Whether a version is that of a contest, made now or by an earlier release, which made it of a sorted list."""
+    """Tells whether a version is that of a contest, made now or by an earlier release (of a sorted list)."""
     if version == _version_of(contest):
         return True
     values = ["\x00" if one.value is None else _comparable(contest, one.value).decode() for one in contest.options]

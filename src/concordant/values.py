@@ -112,7 +112,7 @@ def encode(value: Any, path: Path = ()) -> JSON:
 
 
 def copied(value: Any) -> Any:
-    """A copy of a JSON value such as ``decode`` gives."""
+    """Returns a copy of a JSON value such as ``decode`` gives."""
     return decode(to_json(value, inf_nan_mode="constants"))
 
 
@@ -174,7 +174,7 @@ _PLAIN = frozenset([str, int, bool])
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal by type and content, keys in any order."""
+    """Tells whether two JSON values are equal by type and content, keys in any order."""
     if one is other:
         return True
     if type(one) is type(other) and type(one) in _PLAIN:

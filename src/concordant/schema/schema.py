@@ -140,7 +140,7 @@ class Compiled:
         return shape_of(self.root)
 
     def takes(self, shape: str | None, body: bytes) -> bool:
-        """Whether a value that was written once is the same under this model as under the one that it was written
+        """Tells whether a value that was written once is the same under this model as under the one that it was written
         under.
 
         Args:
@@ -357,11 +357,11 @@ class Compiled:
                 fatal.append(reason.fault)
 
     def build(self, value: Mapping[str, Any]) -> Any:
-        """The model instance that a document's value makes."""
+        """Returns the model instance that a document's value makes."""
         return self._make(self._fill(value) if self._fill else value)
 
     def fits(self, value: Any) -> bool:
-        """Whether a value satisfies the model's constraints and validators."""
+        """Tells whether a value satisfies the model's constraints and validators."""
         try:
             self.build(value)
         except Exception:  # whatever the model's validators raise
@@ -369,7 +369,8 @@ class Compiled:
         return True
 
     def fit(self, path: tuple[str, ...], value: Any) -> Any:
-        """A stored value in the form in which a write of it at a path is stored; ``ABSENT`` if it would not do."""
+        """Returns a stored value in the form in which a write of it at a path is stored; ``ABSENT`` if it would not
+        do."""
         if not self.declared:
             return value
         steps = steps_to(self.root, path)
@@ -391,7 +392,7 @@ class Compiled:
         return found if field is None else _in_stored_order(field, value, found)
 
     def values_of(self, document: Any, before: Any = None) -> dict[str, Any]:
-        """The fields of a model instance as they would be written.
+        """Returns the fields of a model instance as they would be written.
 
         Args:
             before: what it was before an edit, so that of records that are new since only those fields count that

@@ -76,7 +76,7 @@ class AdapterContract:
 
     @pytest.fixture
     def ws(self) -> Workspace:
-        """A workspace in memory that is connected with the framework."""
+        """Returns a workspace in memory that is connected with the framework."""
         workspace = Workspace(schemas={NS: Shared})
         self.connect(workspace)
         return workspace
@@ -240,7 +240,7 @@ def here(ws: Workspace) -> Document:
 
 
 def shown(ws: Workspace) -> Document:
-    """The document as it is, read by nobody."""
+    """Returns the document as it is, read by nobody."""
     found = ws.get(*AT)
     assert found is not None
     return found

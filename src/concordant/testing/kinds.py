@@ -73,11 +73,11 @@ class KindContract:
         return create_model("Mapped", m=(annotation, {}))
 
     def workspace(self, model: Any = None, **options: Any) -> Workspace:
-        """A workspace in memory, with a model for its documents."""
+        """Returns a workspace in memory, with a model for its documents."""
         return Workspace(schemas={NS: self.model if model is None else model}, **options)
 
     def alone(self, *values: Any, model: Any = None, wrap: Any = None) -> Any:
-        """What stands after one agent has written values one after the other."""
+        """Returns what stands after one agent has written values one after the other."""
         ws = self.workspace(model)
         agent = ws.agent("ada")
         for value in values:
@@ -337,18 +337,18 @@ class KindContract:
 
 
 def shown(ws: Workspace) -> dict[str, Any] | None:
-    """The value of the document, ``None`` if there is none."""
+    """Returns the value of the document, ``None`` if there is none."""
     document = ws.get(*AT)
     return None if document is None else document.value
 
 
 def asked(ws: Workspace) -> Any:
-    """What is open, as replicas agree on it."""
+    """Returns what is open, as replicas agree on it."""
     return sorted((e.id, e.version, e.path, e.reason, repr(e.base), repr(e.contenders)) for e in ws.escalations())
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same, whatever the order of what has none."""
+    """Tells whether two values are the same, whatever the order of what has none."""
     return bool(one == other)
 
 

@@ -90,12 +90,13 @@ class StorageContract:
 
     @pytest.fixture
     def opener(self) -> Callable[[], Storage | KeyValueStore]:
-        """A function that opens the store of this test: the first call makes it, later ones open the same store."""
+        """Returns a function that opens the store of this test: the first call makes it, later ones open the same
+        store."""
         raise NotImplementedError("give the fixture opener, which returns a function that opens your store")
 
     @pytest.fixture
     def opened(self, opener: Callable[[], Storage | KeyValueStore]) -> Iterator[Callable[..., Workspace]]:
-        """A function that opens a workspace on the store; all are closed at the end."""
+        """Returns a function that opens a workspace on the store; all are closed at the end."""
         with ExitStack() as stack:
             yield lambda model=Team, **options: stack.enter_context(
                 Workspace(storage=opener(), schemas={NS: model}, **options)
@@ -103,7 +104,7 @@ class StorageContract:
 
     @pytest.fixture
     def ws(self, opened: Callable[..., Workspace]) -> Workspace:
-        """A workspace on the store."""
+        """Returns a workspace on the store."""
         return opened()
 
     # -- commits -------------------------------------------------------------------------------------------------
@@ -456,7 +457,7 @@ class StorageContract:
 
     @pytest.fixture
     def store(self, opener: Callable[[], Storage | KeyValueStore]) -> Iterator[KeyValueStore]:
-        """The key-value store."""
+        """Returns the key-value store."""
         found = opener()
         assert isinstance(found, KeyValueStore)
         yield found
@@ -577,12 +578,12 @@ class StorageContract:
 
 
 def relation(own: str, other: str) -> Literal["same", "concurrent", "ordered"]:
-    """How the origins of two tasks stand to each other."""
+    """Tells how the origins of two tasks stand to each other."""
     return "same" if own == other else "ordered"
 
 
 def touching(key: str) -> Any:
-    """An update that writes a document, for ``commit_all``."""
+    """Returns an update that writes a document, for ``commit_all``."""
 
     def update(state: Any, n: int, at: float, _: Any) -> Any:
         row = (NS, key, n, at, "ada", "", "write", b'{"count":1}', None, 0, None, ())
@@ -601,7 +602,7 @@ def conflict(ws: Workspace) -> Any:
 
 
 def values(ws: Workspace) -> dict[str, Any]:
-    """The values of all documents of the contract's namespace."""
+    """Returns the values of all documents of the contract's namespace."""
     return {document.key: dict(document.value) for document in ws.list(NS)}
 
 
@@ -612,7 +613,7 @@ def told(ws: Workspace) -> list[Any]:
 
 
 def snapshot(ws: Workspace) -> dict[str, Any]:
-    """All that can be seen of a store but its times, so that two can be compared."""
+    """Returns all that can be seen of a store but its times, so that two can be compared."""
     documents = sorted(ws.list(), key=lambda document: document.key)
     return {
         "documents": [(d.namespace, d.key, d.version, d.value, sorted(map(str, d.contested))) for d in documents],
@@ -659,17 +660,17 @@ class Play:
         return what[-1]
 
     def write(self, chance: random.Random) -> Any:
-        """An agent that has seen all writes."""
+        """Writes, as an agent that has seen all."""
         receipt = self.ws.agent(chance.choice(["ada", "bob"])).write(NS, chance.choice(self.KEYS), self._value(chance))
         return self._say("write", receipt.version)
 
     def blind(self, chance: random.Random) -> Any:
-        """An agent that has seen nothing since the beginning writes."""
+        """Writes, as an agent that has seen nothing since the beginning."""
         agent = self.ws.agent(chance.choice(["ada", "bob"]), began=self.began)
         return self._say("blind", agent.write(NS, chance.choice(self.KEYS), self._value(chance)).version)
 
     def edit(self, chance: random.Random) -> Any:
-        """An agent edits what it read."""
+        """Edits, as an agent, what it read."""
         with self.ws.agent("eve").edit(NS, chance.choice(self.KEYS)) as team:
             for name, value in self._value(chance).items():
                 setattr(team, name, set(value) if name == "tags" else value)
@@ -680,7 +681,7 @@ class Play:
         return self._say("put", self.ws.put(NS, chance.choice(self.KEYS), self._value(chance)).version)
 
     def delete(self, chance: random.Random) -> Any:
-        """An agent that has seen all, or nothing lately, deletes."""
+        """Deletes, as an agent that has seen all, or nothing lately."""
         agent = self.ws.agent("ada", began=self.began if chance.random() < 0.5 else None)
         return self._say("delete", agent.delete(NS, chance.choice(self.KEYS)).version)
 
@@ -705,15 +706,15 @@ class Play:
         return self._say("dismiss", self.ws.dismiss(claimed, by="max").version)
 
     def expire(self, chance: random.Random) -> Any:
-        """A put lives for no time at all."""
+        """Puts what lives for no time at all."""
         return self._say("expire", self.ws.put(NS, chance.choice(self.KEYS), self._value(chance), ttl=0.0).version)
 
     def sweep(self, chance: random.Random) -> Any:
-        """What has expired is swept."""
+        """Sweeps what has expired."""
         return self._say("sweep", self.ws.sweep())
 
     def purge(self, chance: random.Random) -> Any:
-        """A document is erased."""
+        """Erases a document."""
         self.ws.purge(NS, chance.choice(self.KEYS))
         return self._say("purge", None)
 
@@ -740,7 +741,7 @@ def put(store: KeyValueStore, values: Mapping[bytes, bytes]) -> None:
 
 
 def scan(store: KeyValueStore, begin: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
-    """What a scan of a view gives."""
+    """Returns what a scan of a view gives."""
     return store.read(lambda view: [*view.scan(begin, end)])
 
 

@@ -65,7 +65,7 @@ class Tool:
             return Answer(str(error), failed=True)
 
     def mend(self, error: ValidationError) -> Answer:
-        """The answer to arguments that do not fit, for a framework that validates them itself."""
+        """Returns the answer to arguments that do not fit, for a framework that validates them itself."""
         return Answer(wording.refused(wording.call_faults(error, [*self.arguments.model_fields])), failed=True)
 
 

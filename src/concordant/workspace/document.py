@@ -38,7 +38,7 @@ class ModelElsewhere:
         self.name = name
 
     def build(self, value: Mapping[str, Any]) -> Any:
-        """The model instance that a document's value makes.
+        """Returns the model instance that a document's value makes.
 
         Raises:
             ConcordantError: the class cannot be imported here.
@@ -147,7 +147,7 @@ class Document:
         return self._schema.build(value) if self._schema.declared else value
 
     def setting(self, name: str) -> Any:
-        """What is remembered about the document beside its value (``put(settings=)``); ``None`` if nothing is."""
+        """Returns what is remembered beside the document's value (``put(settings=)``); ``None`` if nothing is."""
         found = self._settings.get(name)
         return decode(found[3]) if found is not None and found[3] is not None else None
 

@@ -136,7 +136,7 @@ class ReadSnapshot(NamedTuple):
     time: float = 0.0
 
     def values(self) -> dict[str, Any] | None:
-        """The value read, as a dict; ``None`` if nothing was read."""
+        """Returns the value read, as a dict; ``None`` if nothing was read."""
         base = self.base
         if isinstance(base, bytes):
             return decode(base)  # type: ignore[no-any-return]
@@ -149,7 +149,7 @@ class ReadSnapshot(NamedTuple):
         return base  # type: ignore[no-any-return]
 
     def then_put(self, body: bytes, origin: str) -> ReadSnapshot:
-        """What was read, with fields put over it; put together when it is asked for."""
+        """Returns what was read, with fields put over it; put together when it is asked for."""
         base = self.base if type(self.base) is tuple else (self.base,)
         if len(base) > _MOST_BODIES:
             base = (self.values(),)
@@ -289,7 +289,7 @@ class Scope:
 
     @classmethod
     def of(cls, task: TaskScope, since: Beginning = _BEFORE_ALL, floor: Beginning = _BEFORE_ALL) -> Scope:
-        """The scope of a task of a framework."""
+        """Returns the scope of a task of a framework."""
         scope = cls(task.name, task.origin, None, since, task.relation, task)
         scope.floor = min(floor.time, since.time)
         if task.strands:
@@ -297,7 +297,7 @@ class Scope:
         return scope
 
     def snapshot(self, document: Document) -> ReadSnapshot | None:
-        """What the scope has read of a document, or the one that had started it."""
+        """Returns what the scope has read of a document, or the one that had started it."""
         snapshot = self._snapshots.get(document)
         if snapshot is None:
             return self.parent.snapshot(document) if self.parent is not None else None
@@ -312,8 +312,8 @@ class Scope:
         return ReadSnapshot(row[Column.N], row[Column.BODY], _NONE, "", row[Column.TIME])
 
     def basis(self, document: Document) -> ReadSnapshot | None:
-        """What a put is based on: the last read here, or one that was made for whoever puts: by a strand started here,
-        or, if nothing was read here, by any that has ended."""
+        """Returns what a put is based on: the last read here, or one that was made for whoever puts: by a strand
+        started here, or, if nothing was read here, by any that has ended."""
         strands = self.strands
         if strands is not None and strands.reads:
             handed = strands.reads.get(document)
@@ -363,7 +363,7 @@ class Scope:
             reads[document] = Handed(self.origin, self.runner, last)
 
     def number(self, document: Document) -> int:
-        """The number of the task's next put to a document, whichever of its strands and handles makes it."""
+        """Returns the number of the task's next put to a document, whichever of its strands and handles makes it."""
         with _numbering:
             ordinal = self.ordinals.get(document, 0)
             self.ordinals[document] = ordinal + 1
@@ -385,8 +385,8 @@ class Scope:
         return min(self.began, snapshot.at)
 
     def is_own(self, n: int, origin: str) -> bool:
-        """Whether a commit is the scope's own, or of a call that its author decided together with it, as far as it has
-        seen those."""
+        """Tells whether a commit is the scope's own, or of a call that its author decided together with it, as far as
+        it has seen those."""
         mine = self.origin
         return bool(mine) and (origin == mine or (origin in self.peers and n <= self.peers_upto))
 
@@ -407,7 +407,7 @@ class Scope:
         return self.successor is not None or bool(self.rewritten)
 
     def successors(self) -> list[Scope]:
-        """The later executions of the task, as far as this process knows them."""
+        """Returns the later executions of the task, as far as this process knows them."""
         found, scope = [], self.base.successor
         while scope is not None:
             found.append(scope)
@@ -415,7 +415,7 @@ class Scope:
         return found
 
     def renamed(self, name: str) -> Scope:
-        """The same scope under another name."""
+        """Returns the same scope under another name."""
         if self.names is None:
             self.names = {}
         found = self.names.get(name)
@@ -433,8 +433,8 @@ class Scope:
         peers: Set[str],
         before: Beginning = _BEFORE_ALL,
     ) -> Scope:
-        """The same scope for a write whose writer was shown what is there: that it has seen, and what it wrote itself
-        (``owns``), and no more.
+        """Returns the same scope for a write whose writer was shown what is there: that it has seen, and what it wrote
+        itself (``owns``), and no more.
 
         Args:
             owns: ``None`` where it was shown nothing.
@@ -449,8 +449,8 @@ class Scope:
         return found
 
     def up_to(self, n: int) -> Scope:
-        """The same scope for a change of what was seen at a commit: what its author decided beside it and came later it
-        leaves alone."""
+        """Returns the same scope for a change of what was seen at a commit: what its author decided beside it and came
+        later it leaves alone."""
         if not self.peers:
             return self
         found = self.judged_by_reads(self.owns, self.peers, self.before)
@@ -499,6 +499,6 @@ class Scope:
 
 
 def descends(origin: str, above: str) -> bool:
-    """Whether a handle or strand was made by another, or by one that this had made (``above#handle``, but not
+    """Tells whether a handle or strand was made by another, or by one that this had made (``above#handle``, but not
     ``above#~strand``, which nobody is known to have started)."""
     return origin.startswith(above + "#") and origin[len(above) + 1] != "~"

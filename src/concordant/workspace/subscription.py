@@ -60,7 +60,7 @@ class Subscription:
         events.take(name, self._holder, lease, self._start)
 
     def receive(self, timeout: float | None = None) -> Event | None:
-        """The oldest event that has not been acknowledged.
+        """Returns the oldest event that has not been acknowledged.
 
         Args:
             timeout: for how many seconds to wait for one; ``None``: until there is one, or the subscription is closed.
@@ -86,7 +86,7 @@ class Subscription:
         return None
 
     def acknowledge(self) -> bool:
-        """The event that was received last has been dealt with.
+        """Says that the event that was received last has been dealt with.
 
         Returns:
             Whether that is noted. Not if another receives under the name by now: it receives the event as well.

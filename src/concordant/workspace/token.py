@@ -85,12 +85,12 @@ def parse_tokens(tokens: Any, replica: str) -> tuple[Documents, ShownAt | None]:
 
 
 def digest_of(namespace: tuple[str, ...], key: str) -> bytes:
-    """The digest that stands for a document in its tokens."""
+    """Returns the digest that stands for a document in its tokens."""
     return _digest([namespace, key], 6)
 
 
 def shown_digest(body: JSON) -> bytes:
-    """The digest of what a document showed: the same for equal values, whatever the order of their keys."""
+    """Returns the digest of what a document showed: the same for equal values, whatever the order of their keys."""
     return _digest(decode(body), 4)
 
 

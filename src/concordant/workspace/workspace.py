@@ -117,7 +117,7 @@ class Workspace:
     # -- agents and scopes ---------------------------------------------------------------------------------------
 
     def agent(self, name: str, *, began: Moment | None = None, seen: Tokens | None = None) -> Agent:
-        """A handle for an agent, with a scope of its own.
+        """Returns a handle for an agent, with a scope of its own.
 
         Args:
             began: the common beginning of several workers (``moment()``); by default the task under way, or now.
@@ -142,7 +142,7 @@ class Workspace:
         return Agent(self.core, self.reading, self.writing, name, self.core.scoping.opened(name, began, seen))
 
     def moment(self) -> Moment:
-        """The present point in this store's history: picklable, for ``agent(name, began=...)`` in any worker.
+        """Returns the present point in this store's history: picklable, for ``agent(name, began=...)`` in any worker.
 
         Its ``token`` is the same as text.
         """
@@ -198,7 +198,7 @@ class Workspace:
         return self.reading.get(namespace, key, at, strict=strict)
 
     def list(self, prefix: tuple[str, ...] = ()) -> Iterator[Document]:
-        """All documents whose namespace begins with ``prefix``."""
+        """Returns all documents whose namespace begins with ``prefix``."""
         return self.reading.list(prefix)
 
     def put(
@@ -259,7 +259,8 @@ class Workspace:
         self.reading.touch(documents)
 
     def documents_current(self, prefix: Namespace, conditions: Sequence[Condition] = ()) -> Iterator[Document]:
-        """The documents under a prefix as the scope in force would read them; ``mark_read`` tells which it used.
+        """Returns the documents under a prefix as the scope in force would read them; ``mark_read`` tells which it
+        used.
 
         Args:
             conditions: documents that do not meet them may be left out.
@@ -275,23 +276,23 @@ class Workspace:
         self.reading.mark_read(documents)
 
     def namespaces(self, prefix: Namespace = ()) -> Listing[Namespace]:
-        """The namespaces under a prefix in which a reader finds documents."""
+        """Returns the namespaces under a prefix in which a reader finds documents."""
         return [*self.reading.namespaces(prefix)]
 
     def declares(self, namespace: Namespace) -> bool:
-        """Whether the namespace has a model."""
+        """Tells whether the namespace has a model."""
         return self.registry.find(namespace).declared
 
     # -- the past ------------------------------------------------------------------------------------------------
 
     def history(self, namespace: tuple[str, ...], key: str) -> Listing[HistoryEntry]:
-        """The changes of a document, newest first, as far as the journal reaches."""
+        """Returns the changes of a document, newest first, as far as the journal reaches."""
         return [*self.reading.history(namespace, key)]
 
     def log(
         self, prefix: tuple[str, ...] = (), *, agent: str | None = None, before: int | None = None, limit: int = 100
     ) -> Listing[HistoryEntry]:
-        """The changes of all documents, newest first, as far as the journal reaches.
+        """Returns the changes of all documents, newest first, as far as the journal reaches.
 
         Args:
             prefix: only of those whose namespace begins with it.
@@ -311,7 +312,7 @@ class Workspace:
         return [*self.reading.log(prefix, agent, before, limit)]
 
     def blame(self, namespace: tuple[str, ...], key: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-        """Who stands for each live value, by path: one credit for a scalar, one for each element, item or span.
+        """Tells who stands for each live value, by path: one credit for a scalar, one for each element, item or span.
 
         >>> from concordant import Workspace
         >>> ws = Workspace()
@@ -322,13 +323,13 @@ class Workspace:
         return self.reading.blame(namespace, key)
 
     def stats(self) -> Stats:
-        """What became of the writes in the journal, and how many escalations there are."""
+        """Returns what became of the writes in the journal, and how many escalations there are."""
         return self.maintaining.stats()
 
     # -- escalations ---------------------------------------------------------------------------------------------
 
     def escalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> Listing[Escalation]:
-        """The escalations under a namespace prefix.
+        """Returns the escalations under a namespace prefix.
 
         Args:
             state: ``"open"`` (claimed ones included), ``"claimed"``, one of the closed states, or ``"all"``.
@@ -336,7 +337,8 @@ class Workspace:
         return [*self.deciding.escalations(namespace, state)]
 
     def escalation(self, id: str) -> Escalation | None:
-        """The escalation with an id, open or closed; ``None`` if there is none, or it is forgotten with the journal.
+        """Returns the escalation with an id, open or closed; ``None`` if there is none, or it is forgotten with the
+        journal.
 
         >>> from concordant import Workspace
         >>> ws = Workspace()
@@ -491,7 +493,7 @@ class Workspace:
         return self.deciding.on_escalation(callback)
 
     def subscribe(self, name: str, *, lease: float = LEASE, from_start: bool = False) -> Subscription:
-        """The transitions of escalations for a named subscriber, wherever they are made, each at least once.
+        """Returns the transitions of escalations for a named subscriber, wherever they are made, each at least once.
 
         The store remembers how far the subscriber has come, so that it is told what happened while it was away.
         Old events are kept for it (``vacuum``) until ``unsubscribe``.
@@ -515,14 +517,14 @@ class Workspace:
     # -- other stores --------------------------------------------------------------------------------------------
 
     def version_vector(self) -> VersionVector:
-        """What is known here: of each store the number of a commit up to which all that it had is known.
+        """Returns what is known here: of each store the number of a commit up to which all that it had is known.
 
         Another store's ``export`` takes it, so that only what is new to this one travels.
         """
         return self.replicating.version_vector()
 
     def export(self, since: VersionVector | Moment | None = None) -> bytes:
-        """A frame for ``import_`` in a workspace without a common database.
+        """Returns a frame for ``import_`` in a workspace without a common database.
 
         Args:
             since: the ``version_vector()`` of the workspace that will import it, or a moment of this one whose
@@ -539,7 +541,8 @@ class Workspace:
         return self.replicating.export(since)
 
     def changes(self, after: Any = None) -> tuple[Any, Listing[tuple[tuple[str, ...], str]]]:
-        """The documents that were written, by whatever way, since an earlier call: what a view has to catch up with.
+        """Returns the documents that were written, by whatever way, since an earlier call: what a view has to catch up
+        with.
 
         Args:
             after: the cursor that the earlier call gave; without one all documents there are.
@@ -591,7 +594,7 @@ class Workspace:
         return here, other.import_(self.export(other.version_vector()))
 
     def refused(self) -> Listing[RefusedFrame]:
-        """The newest frames that ``import_`` refused, with the reasons (in this process's memory)."""
+        """Returns the newest frames that ``import_`` refused, with the reasons (in this process's memory)."""
         return self.replicating.quarantine.frames()
 
     def adopt(

@@ -89,7 +89,7 @@ class Field:
 
 
 def default_says_something(field: Field) -> bool:
-    """Whether a field merges, and shows something where nobody has written yet."""
+    """Tells whether a field merges, and shows something where nobody has written yet."""
     return field.kind.merges_default and field.default not in _NOTHING
 
 
@@ -224,7 +224,7 @@ class Kind:
         return f"{type(self).__qualname__}()"
 
     def tag(self, child: str | None = None) -> str:
-        """The kind's name in a field's tag."""
+        """Returns the kind's name in a field's tag."""
         return self.name if child is None else f"{self.name}[{child}]"
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
@@ -236,7 +236,7 @@ class Kind:
         raise NotImplementedError
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
-        """The merged value, or ``ABSENT``; what is contested is added to ``look.contests``."""
+        """Returns the merged value, or ``ABSENT``; what is contested is added to ``look.contests``."""
         raise NotImplementedError
 
     def remove(self, change: Change, field: Field, path: Path) -> None:
@@ -275,7 +275,8 @@ class Kind:
         return ()
 
     def foreseen(self, field: Field, shown: Any, base: Any, new: Any) -> Any:
-        """What stands after a write by somebody who has seen all there is; ``ABSENT`` where only the merge can tell.
+        """Returns what stands after a write by somebody who has seen all there is; ``ABSENT`` where only the merge can
+        tell.
 
         Args:
             shown, base: what is shown, and what the writer had read.
@@ -283,7 +284,7 @@ class Kind:
         return ABSENT
 
     def shares(self, value: Any, agent: str) -> Iterable[tuple[Any, str]]:
-        """Who stands for an entry: the parts of its value with their agents; empty: those who wrote the entry."""
+        """Tells who stands for an entry: the parts of its value with their agents; empty: those who wrote the entry."""
         return ()
 
     @classmethod
@@ -292,20 +293,20 @@ class Kind:
         return cls()
 
     def beyond(self, field: Field, base: Any, value: Any) -> Any:
-        """What a contribution says beyond what its writer was given; ``ABSENT`` if it only repeats that."""
+        """Returns what a contribution says beyond what its writer was given; ``ABSENT`` if it only repeats that."""
         return value
 
     def alike(self, field: Field, one: Any, other: Any) -> bool:
-        """Whether two values of the field are the same to this kind."""
+        """Tells whether two values of the field are the same to this kind."""
         return alike(one, other)
 
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
-        """A function from a write's JSON value to the one that is stored, ``None`` where that is the same."""
+        """Returns a function from a write's JSON value to the one that is stored, ``None`` where that is the same."""
         return None
 
     def below(self, field: Field, part: str) -> tuple[str, Field] | None:
-        """The public name and the field of what is stored at a key below this kind's place; ``None`` if what is there
-        has no path of its own."""
+        """Returns the public name and the field of what is stored at a key below this kind's place; ``None`` if what
+        is there has no path of its own."""
         return None if field.child is None else (part, field.child)
 
     def check(self, field: Field, cell: Any) -> None:
@@ -323,10 +324,10 @@ class Kind:
 
 
 def anchor_of(base: Agreed | None) -> str:
-    """The dot that contenders carry from before they disagreed, as text; empty if there is none."""
+    """Returns the dot that contenders carry from before they disagreed, as text; empty if there is none."""
     return f"{base.replica}.{base.n}" if base and base.replica else ""
 
 
 def reading(field: Field, tree: Any, look: Look | None = None) -> Any:
-    """The value of a cell, contests aside."""
+    """Returns the value of a cell, contests aside."""
     return field.kind.read(look or Look(), field, (), (), tree)

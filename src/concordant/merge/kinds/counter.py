@@ -138,7 +138,7 @@ class Counter(Reducer):
 
     @staticmethod
     def folds(field: Field) -> bool:
-        """Whether amounts of one agent are added up in one entry."""
+        """Tells whether amounts of one agent are added up in one entry."""
         return not field.checked
 
 
@@ -186,14 +186,14 @@ def _sum(register: Register) -> Any:
 
 
 def sum_of(amounts: Sequence[Any]) -> Any:
-    """The sum of amounts in JSON form, in their order; ``ABSENT`` of none."""
+    """Returns the sum of amounts in JSON form, in their order; ``ABSENT`` of none."""
     if not amounts or any(type(amount) is str for amount in amounts):
         return reduce(add, amounts) if amounts else ABSENT
     return sum(amounts[1:], amounts[0])
 
 
 def amount_of(value: JSON | None) -> Any:
-    """What an entry of a counter adds to its sum."""
+    """Returns what an entry of a counter adds to its sum."""
     assert value is not None
     return decode(value[1 : value.index(b",")])
 

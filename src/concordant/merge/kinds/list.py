@@ -144,11 +144,11 @@ class List(Reducer):
         return shown(look, cell)
 
     def shown(self, look: Look, field: Field, path: Path, public: tuple[str, ...], sequence: Sequence) -> list[Any]:
-        """The items of a sequence, as values."""
+        """Returns the items of a sequence, as values."""
         return decode(b"[%b]" % b",".join(self.items(sequence)))  # type: ignore[no-any-return]
 
     def items(self, sequence: Sequence) -> tuple[bytes, ...]:
-        """The items of a sequence, as JSON."""
+        """Returns the items of a sequence, as JSON."""
         visible = layout(sequence, sequence.analysed(self.rules, analyse), "", self.rules.unit)
         return visible.content(())  # type: ignore[no-any-return]
 

@@ -128,7 +128,7 @@ def edit_keys(
 
 
 def keys_beyond(field: Field, base: dict[str, Any], value: dict[str, Any]) -> Any:
-    """The keys of a contribution at which it says more than ``base``."""
+    """Returns the keys of a contribution at which it says more than ``base``."""
     child = field.child
     assert child is not None
     news = {key: child.kind.beyond(child, base[key], item) if key in base else item for key, item in value.items()}
@@ -136,7 +136,7 @@ def keys_beyond(field: Field, base: dict[str, Any], value: dict[str, Any]) -> An
 
 
 def read_keys(look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
-    """The values by key; ``ABSENT`` if the map was never written."""
+    """Returns the values by key; ``ABSENT`` if the map was never written."""
     child = field.child
     assert child is not None
     part = child

@@ -21,22 +21,22 @@ Rank: TypeAlias = Callable[[JSON], Any]
 
 
 def first(groups: Groups, rank: Rank) -> list[Entry] | None:
-    """The alternative that was written first."""
+    """Returns the alternative that was written first."""
     return groups[0]
 
 
 def latest(groups: Groups, rank: Rank) -> list[Entry] | None:
-    """The alternative that was written last."""
+    """Returns the alternative that was written last."""
     return max(groups, key=lambda group: max(order_of(entry.stamp) for entry in group))
 
 
 def largest(groups: Groups, rank: Rank) -> list[Entry] | None:
-    """The largest value; ``None`` where two cannot be compared."""
+    """Returns the largest value; ``None`` where two cannot be compared."""
     return _outermost(max, groups, rank)
 
 
 def smallest(groups: Groups, rank: Rank) -> list[Entry] | None:
-    """The smallest value; ``None`` where two cannot be compared."""
+    """Returns the smallest value; ``None`` where two cannot be compared."""
     return _outermost(min, groups, rank)
 
 
@@ -70,7 +70,7 @@ class Priority:
         return self.preferred(None, groups).winner
 
     def preferred(self, known: Preferred | None, groups: Groups) -> Preferred:
-        """Which alternative stands.
+        """Tells which alternative stands.
 
         Args:
             known: what was known of alternatives before some of them changed, or came.

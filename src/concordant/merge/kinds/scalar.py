@@ -24,15 +24,15 @@ class Says:
     __slots__ = ()
 
     def value(self, text: JSON | None) -> Any:
-        """The value; ``ABSENT`` if the entry is a deletion."""
+        """Returns the value; ``ABSENT`` if the entry is a deletion."""
         return ABSENT if text is None else decode(text)
 
     def agreed(self, base: Agreed | None, register: Register) -> JSON | object:
-        """The JSON of what stood before a disagreement; ``ABSENT`` if nothing did."""
+        """Returns the JSON of what stood before a disagreement; ``ABSENT`` if nothing did."""
         return ABSENT if base is None or base.value is None else base.value
 
     def options(self, weighed: Weighed) -> tuple[Option, ...]:
-        """The contenders."""
+        """Returns the contenders."""
         return weighed.options()
 
     def reason(self, values: Sequence[list[Entry]]) -> str:
@@ -40,7 +40,7 @@ class Says:
         return "scalar"
 
     def is_told(self, values: Sequence[list[Entry]]) -> bool:
-        """Whether the entries tell all that is different."""
+        """Tells whether the entries tell all that is different."""
         return True
 
 
@@ -122,7 +122,7 @@ class Scalar(Kind):
     def read_several(
         self, look: Look, field: Field, path: Path, public: tuple[str, ...], register: Register, says: Says
     ) -> Any:
-        """The value of a register of several entries, as what they say is.
+        """Returns the value of a register of several entries, as what they say is.
 
         Args:
             register: the entries that the reading takes into account.
@@ -151,7 +151,7 @@ class Scalar(Kind):
         return self.otherwise(values, field) if base is ABSENT else decode(base)  # type: ignore[arg-type]
 
     def otherwise(self, groups: Sequence[list[Entry]], field: Field) -> Any:
-        """What is shown while contenders disagree that agreed on nothing before."""
+        """Returns what is shown while contenders disagree that agreed on nothing before."""
         return ABSENT
 
     def check(self, field: Field, cell: Any) -> None:
@@ -165,7 +165,7 @@ class Scalar(Kind):
             change.replace(contest.place, encode(value), contest.field.canon)
 
     def policy_name(self) -> str:
-        """The declared policy, for the journal."""
+        """Returns the declared policy, for the journal."""
         return "priority" if isinstance(self.resolve, Priority) else str(self.resolve)
 
     def _settled(
@@ -212,6 +212,6 @@ class Scalar(Kind):
 
 
 def shown_value(group: list[Entry]) -> Any:
-    """The value of equal entries; ``ABSENT`` if that is a deletion."""
+    """Returns the value of equal entries; ``ABSENT`` if that is a deletion."""
     value = group[0].value
     return ABSENT if value is None else decode(value)

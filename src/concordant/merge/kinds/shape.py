@@ -19,7 +19,7 @@ __all__ = ["check_items", "check_node", "check_register"]
 
 
 def check_register(cell: Any, *, deletable: bool = True) -> list[Any]:
-    """The values of a register, those that its entries replaced included.
+    """Returns the values of a register, those that its entries replaced included.
 
     Raises:
         MisshapenError: it is no register of JSON values, or holds two values of one write.

@@ -188,7 +188,7 @@ class Text(Reducer):
 
 
 def anchor_text(overlap: Overlap) -> str:
-    """The identity of a contested range: its first character."""
+    """Returns the identity of a contested range: its first character."""
     return ".".join(str(part) for part in overlap.anchor)
 
 

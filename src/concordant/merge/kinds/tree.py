@@ -149,7 +149,7 @@ class Tree(Kind):
         return shown(look, cell)
 
     def part(self, name: str) -> Field:
-        """The node at a key."""
+        """Returns the node at a key."""
         return node_field(name, self.lists, self.is_open)
 
 
@@ -340,7 +340,7 @@ class _Beside(Kind):
 def read_nodes(
     look: Look, path: Path, public: tuple[str, ...], cell: Any, node_at: Callable[[str], Field]
 ) -> dict[str, Any]:
-    """The values of nodes by key."""
+    """Returns the values of nodes by key."""
     note_contents(look, path, cell)
 
     def keys() -> list[str]:
@@ -356,7 +356,7 @@ def read_nodes(
 
 
 def with_contents(look: Look, path: Path, public: tuple[str, ...], cell: Any, field: Field) -> Field:
-    """The field of a node, such that reading it shows what is stored beside it."""
+    """Returns the field of a node, such that reading it shows what is stored beside it."""
     if not has_contents(cell, field.name):
         return field
     stored = [slot for slot in [f"{start}{field.name}" for start in CONTENTS] if slot in cell]
@@ -390,12 +390,12 @@ def _read_contents(
 
 
 def has_contents(cell: Any, name: str) -> bool:
-    """Whether a dict or list is stored beside the node at a key."""
+    """Tells whether a dict or list is stored beside the node at a key."""
     return f"branch:{name}" in cell or f"items:{name}" in cell or f"elements:{name}" in cell
 
 
 def note_contents(look: Look, path: Path, cell: Any) -> None:
-    """A node beside which something has changed is to be read again."""
+    """Notes that a node is to be read again, since something beside it has changed."""
     here = look.here
     if here is None or here.changed is None:
         return
@@ -469,12 +469,12 @@ def _list(items: Iterable[JSON]) -> JSON:
 
 @lru_cache(maxsize=4096)
 def node_field(name: str, lists: Literal["list", "set", "scalar"], is_open: bool) -> Field:
-    """The field of a node."""
+    """Returns the field of a node."""
     return Field(name, Node(lists=lists, is_open=is_open), "scalar")
 
 
 def part_field(slot: str, tree: Tree) -> tuple[str, Field] | None:
-    """The name and field of what is stored at a key of a tree; ``None`` if that is no part of one."""
+    """Returns the name and field of what is stored at a key of a tree; ``None`` if that is no part of one."""
     tag, _, name = slot.partition(":")
     if tag == "scalar":
         return name, tree.part(name)
@@ -483,13 +483,13 @@ def part_field(slot: str, tree: Tree) -> tuple[str, Field] | None:
 
 
 def is_inside(place: Path) -> bool:
-    """Whether a place is inside a tree that a model declares."""
+    """Tells whether a place is inside a tree that a model declares."""
     return any((slot or "").startswith(("tree:", "branch:", "map[tree]:")) for slot in place[:-1])
 
 
 def credited(tree: Any) -> Any:
-    """A tree as far as somebody is to be credited with what it holds: without what a node does not show, and without
-    the mark of a dict or list that holds something."""
+    """Returns a tree as far as somebody is to be credited with what it holds: without what a node does not show, and
+    without the mark of a dict or list that holds something."""
     if not isinstance(tree, dict):
         return tree
     found: dict[Any, Any] = {}
@@ -511,7 +511,7 @@ def _mark_beside(slot: str) -> JSON:
 
 
 def standing(cell: Any, name: str) -> tuple[Field, Any] | None:
-    """What stands at a key, if that is certain: the field by which it merges, and its cell."""
+    """Returns what stands at a key, if that is certain: the field by which it merges, and its cell."""
     register: Register = cell.get(f"{NODE}{name}", ())
     if not register or any(entry.value != register[0].value for entry in register):
         return None
@@ -537,8 +537,8 @@ def _mark_of(value: Any) -> JSON | None:
 
 
 def is_literal(text: JSON, mark: JSON | None = None) -> bool:
-    """Whether a node holds a dict or list (or that of the two which a mark stands for) as one value, as it was written
-    under another model."""
+    """Tells whether a node holds a dict or list (or that of the two which a mark stands for) as one value, as it was
+    written under another model."""
     starts = (b"{", b"[") if mark is None else (mark[:1],)
     return text[:1] in starts and text not in (DICT, LIST)
 

@@ -100,26 +100,27 @@ class Change:
         self._runs = runs
 
     def turn_to(self, path: Path, name: str) -> None:
-        """What follows is about a field of a record; of one of the document something else may have been seen."""
+        """Says that what follows is about a field of a record; of one of the document something else may have been
+        seen."""
         if not path:
             self.seen = self.apart.get(name, self._seen)
 
     def turn_back(self, path: Path) -> None:
-        """What follows is about that record again."""
+        """Says that what follows is about that record again."""
         if not path:
             self.seen = self._seen
 
     def next_run(self) -> int:
-        """A number for a run or a strike that no other of this write has."""
+        """Returns a number for a run or a strike that no other of this write has."""
         self._runs += 1
         return self._runs
 
     def changes(self) -> tuple[LeafChange, ...]:
-        """What differs, path by path."""
+        """Returns what differs, path by path."""
         return self.since({})
 
     def since(self, earlier: Mapping[Path, Leaf | None]) -> tuple[LeafChange, ...]:
-        """What differs from a state of ``after`` that was taken down earlier."""
+        """Returns what differs from a state of ``after`` that was taken down earlier."""
         result = []
         known = self._before
         for path, after in self.after.items():
@@ -137,14 +138,14 @@ class Change:
     # -- leaves, with what deletions removed beside what is live ------------------------------------------------
 
     def live(self, path: Path) -> Leaf | None:
-        """The leaf at a path as this change leaves it."""
+        """Returns the leaf at a path as this change leaves it."""
         if path in self.after:
             return self.after[path]
         found = self._before[path] = None if self._empty else leaf_at(self.tree, path)
         return found
 
     def get(self, path: Path) -> Leaf | None:
-        """The leaf at a path, what a deletion removed there included."""
+        """Returns the leaf at a path, what a deletion removed there included."""
         leaf = self.live(path)
         if not self.covering:
             return leaf
@@ -184,12 +185,12 @@ class Change:
         self.after[path] = leaf
 
     def register(self, path: Path) -> Register:
-        """The register at a path, empty if there is none."""
+        """Returns the register at a path, empty if there is none."""
         leaf = self.get(path)
         return leaf if type(leaf) is tuple else ()  # as ``as_register`` does, without a call
 
     def sequence(self, path: Path) -> Sequence:
-        """The sequence at a path, empty if there is none."""
+        """Returns the sequence at a path, empty if there is none."""
         leaf = self.get(path)
         return leaf if isinstance(leaf, Sequence) else Sequence([], {})
 
@@ -245,7 +246,7 @@ class Change:
         return True
 
     def keys(self, path: Path) -> list[str]:
-        """The names below a container, what a deletion removed included."""
+        """Returns the names below a container, what a deletion removed included."""
         node: Any = leaf_at(self.tree, path)
         depth = len(path)
         found: list[str | None] = list(node) if isinstance(node, dict) else []
@@ -269,7 +270,7 @@ class Change:
         self.after[node] = (*kept, Entry(self.stamp, PRESENT, covered=carried, place=place))
 
     def exists(self, path: Path) -> bool:
-        """Whether the container is marked as existing, in the eyes of this writer."""
+        """Tells whether the container is marked as existing, in the eyes of this writer."""
         return any(e.value is not None for e in self._parted((*path, None), self._register((*path, None)))[0])
 
     def enter(self, path: Path) -> None:
