@@ -8,10 +8,11 @@ from contextvars import ContextVar
 from fnmatch import fnmatchcase
 
 from concordant.errors import NotAllowedError
+from concordant.merge.causality import Stamp
 from concordant.merge.kinds import Contest
 from concordant.schema import Compiled
 
-__all__ = ["check_decider", "check_party", "check_writer", "is_bound", "is_decider", "on_behalf", "parties"]
+__all__ = ["check_decider", "check_party", "check_writer", "is_bound", "is_decider", "on_behalf", "stands_alone"]
 
 DECISIONS = ("resolve", "dismiss")
 _on_behalf: ContextVar[bool] = ContextVar("concordant_on_behalf", default=False)
@@ -48,12 +49,14 @@ def check_decider(schema: Compiled, namespace: tuple[str, ...], key: str, agent:
 
 
 def check_party(schema: Compiled, namespace: tuple[str, ...], key: str, agent: str, contest: Contest) -> None:
-    """Refuses a decision by one whose side is among those to be decided between, where there are deciders.
+    """Refuses a decision by one whose side is among those to be decided between, where there are deciders. What was
+    decided before is nobody's own side.
 
     Raises:
         NotAllowedError: one of the sides is the decider's own.
     """
-    if schema.deciders is not None and agent in parties(contest):
+    own = (stamp for stamp in _sides(contest) if stamp.agent == agent and stamp.act not in DECISIONS)
+    if schema.deciders is not None and any(own):
         raise NotAllowedError(namespace, key, agent, "decide", schema.deciders, is_party=True)
 
 
@@ -67,11 +70,15 @@ def is_decider(schema: Compiled, agent: str) -> bool:
     return schema.deciders is None or _is_among(agent, schema.deciders)
 
 
-def parties(contest: Contest) -> set[str]:
-    """Those whose sides are in a contest. What was decided is nobody's own, nor is what stands beside values that
-    wait."""
-    options = [one for one in contest.options if contest.reason != "type" or one.value != contest.base]
-    return {stamp.agent for option in options for stamp in option.stamps if stamp.act not in DECISIONS}
+def stands_alone(contest: Contest, agent: str) -> bool:
+    """Whether all sides of a contest are one agent's; what stands beside values that wait is none."""
+    return all(stamp.agent == agent for stamp in _sides(contest))
+
+
+def _sides(contest: Contest) -> Iterator[Stamp]:
+    for option in contest.options:
+        if contest.reason != "type" or option.value != contest.base:
+            yield from option.stamps
 
 
 def _is_among(agent: str, patterns: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from concordant.storage import Deferred, Result, SideEffects, State, Storage, Tr
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.executions import Executions, Replay
-from concordant.workspace.permission import check_decider, check_party, check_writer, is_bound, is_decider, parties
+from concordant.workspace.permission import check_decider, check_party, check_writer, is_bound, is_decider, stands_alone
 from concordant.workspace.scope import ReadSnapshot, Scope
 from concordant.workspace.states import current_view, expanded, is_shown, version_of, view_at
 from concordant.workspace.transitions import Decision, transitions
@@ -326,7 +326,7 @@ class Pending:
         agent = self.scope.agent
         for contest in asked.values():
             agrees = contest.reason == "scalar" and len(leaf_at(twin.tree, contest.place) or ()) > 1
-            if not agrees and contest.reason != "invalid" and parties(contest) - {agent}:
+            if not agrees and contest.reason != "invalid" and not stands_alone(contest, agent):
                 check_decider(self.schema, self.namespace, self.key, agent)
                 check_party(self.schema, self.namespace, self.key, agent, contest)
 
