@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchmarks import (
     agentsync,
+    coroutines,
     crews,
     crowds,
     databases,
@@ -48,6 +49,7 @@ GROUPS: dict[str, Callable[[Sizes], Iterator[report.Finding]]] = {
     "memory": memory.rows,
     "crowds": crowds.rows,
     "writers": writers.rows,
+    "coroutines": coroutines.rows,
     "databases": databases.rows,
     "fleet": fleet.rows,
     "usable": fleet.usable_rows,

@@ -63,6 +63,11 @@ MEASURED = {
         "the desk's first page, 20 open",
     ],
     "many writers": [f"{8 if name == writers.LINEAR else 32} {name}" for name in writers.CASES],
+    "coroutines": [
+        f"{where}: a put, of 100 coroutines with 20 each, {what}"
+        for where in ("memory", "SQLite", "Postgres")
+        for what in ("distinct keys", "one document")
+    ],
     "databases": [
         *(f"SQLite: {work}" for work in DATABASE_WORK),
         "SQLite: opening a store of 1,000 documents",

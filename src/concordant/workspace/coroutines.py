@@ -118,7 +118,8 @@ async def run_waiting(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
         result = function(*args, **kwargs)
     finally:
         _call.reset(token)
-    await call.end()
+    if call.started:
+        await call.end()
     return result
 
 

@@ -85,7 +85,7 @@ class JointWrites:
         Args:
             prepare: gives what is to be committed, or makes the write; it may wait for the database.
         """
-        if self._storage.live:
+        if self._storage.live:  # which waits for nothing
             return await run_waiting(self._make, prepare)
         call = CoroutineCall()
         write = _Write(prepare, call, call.loop.create_future())

@@ -279,8 +279,14 @@ class MergeStore(BaseStore):
         """``put`` for coroutines."""
         if not self._knows(namespace):
             self._check(namespace)
-        key = key_of(key)
-        await self._aput(namespace, key, value, index, self._lifetimes.seconds(namespace, key, ttl))
+        if type(key) is not str:
+            key = key_of(key)
+        plain = self._mirror.view is None and self._conflicts is None and index is None and value is not None
+        if plain and tool_call() is None:
+            seconds = self._lifetimes.default if ttl is NOT_PROVIDED else self._lifetimes.seconds(namespace, key, ttl)
+            await self.workspace.aput(namespace, key, value, ttl=seconds)
+        else:
+            await self._aput(namespace, key, value, index, self._lifetimes.seconds(namespace, key, ttl))
 
     async def aget(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """``get`` for coroutines."""
