@@ -28,8 +28,8 @@ GROUPS = {
     "many writers": "So many agents and one document, in memory: all that they do together, against a quarter of them. "
     "Four times as many may take five times as long.",
     "coroutines": "A hundred coroutines of one process that put at the same time, after a warm-up; commits wait for "
-    "the disk on both sides. Budgets are parts of the peer's puts a second: 0.6 in memory, 0.3 in databases. All that was "
-    "put is looked for.",
+    "the disk on both sides. Budgets are parts of the peer's puts a second: 0.6 in memory, 0.3 in databases. All that "
+    "was put is looked for.",
     "databases": "Stores in databases: commits wait for the disk on both sides, in one server, or in files side by "
     "side. A put on a key that is there merges, and keeps what was before in the journal; the peer overwrites.",
     "fleet": "Teams of agents on workloads with a known right outcome: what became of their contributions under each "
