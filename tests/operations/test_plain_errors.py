@@ -37,8 +37,9 @@ def no_hang() -> Iterator[None]:
 
 
 def shown(ws: Workspace) -> list[Any]:
-    """How far a store has come, and which document stands at which version."""
-    return [ws.moment().n, *((d.namespace, d.key, d.version) for d in ws.list())]
+    """How far a store has come, and which document stands at which version; those with a time to live end by themselves
+    while a test runs."""
+    return [ws.moment().n, *((d.namespace, d.key, d.version) for d in ws.list() if d.expires_at is None)]
 
 
 def tried(ws: Workspace, call: Callable[[Workspace, Any], Any], value: Any, before: list[Any]) -> str | None:

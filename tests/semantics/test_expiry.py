@@ -52,10 +52,10 @@ NEW: dict[str, Any] = {
 
 
 def life(ws: Workspace) -> float:
-    """For how many seconds the document lives on."""
+    """For how many seconds the document lives on, to the nearest ten: real time goes on while a test runs."""
     document = ws.get(*AT)
     assert document is not None and document.expires_at is not None
-    return round(document.expires_at.timestamp() - ws.storage.time(), 1)
+    return round(document.expires_at.timestamp() - ws.storage.time(), -1)
 
 
 @pytest.mark.parametrize("model", [Brief, None])
