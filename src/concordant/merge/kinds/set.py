@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
 from concordant.errors import MisshapenError
-from concordant.merge.causality import Register, order_of
+from concordant.merge.causality import Entry, Register, order_of
 from concordant.merge.kinds.base import SETS, Declaration, Field, Holds, Look
 from concordant.merge.kinds.keyed import KeyedSet
 from concordant.merge.kinds.look import gathered
@@ -16,6 +16,7 @@ from concordant.merge.kinds.reducer import Interned, Reducer, identity
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_node, check_register
 from concordant.merge.registers import Change, Path
+from concordant.merge.registers.crowds import MANY, exchange
 from concordant.values import ABSENT, alike, canonical, decode, encode
 
 __all__ = ["KeyedSet", "Set"]
@@ -185,6 +186,8 @@ def _may_stand(field: Field, value: bytes, key: str) -> bool:
         return False
 
 
+_Added = tuple[tuple[float, str, int], int]
+
 Element = tuple[tuple[Any, ...], bytes]
 """An element's place, by when it was added, and its JSON."""
 
@@ -192,9 +195,10 @@ Element = tuple[tuple[Any, ...], bytes]
 class _Elements:
     """The elements of a set as they were read: by key and in order."""
 
-    __slots__ = ("_decoded", "by_key", "order")
+    __slots__ = ("_decoded", "_oldest", "by_key", "order")
 
     def __init__(self) -> None:
+        self._oldest: dict[str, tuple[Register, _Added]] = {}
         self.by_key: dict[str, Element] = {}
         self.order: list[Element] = []
         self._decoded: list[Any] = []
@@ -209,6 +213,18 @@ class _Elements:
         if follows:
             self.order.append(element)
         return follows
+
+    def oldest(self, key: str, entries: Register) -> _Added:
+        """When the oldest entry at a key was added: of many entries told by what a write did to them."""
+        if len(entries) < MANY:
+            return min(map(_added, entries))
+        before, first = self._oldest.get(key, ((), None))
+        moved = exchange(before, entries) if first is not None else None
+        came = [_added(entry) for entry in entries[len(entries) - moved.came :]] if moved is not None else []
+        if first is None or moved is None or (first in map(_added, moved.gone) and first not in came):
+            first = min(map(_added, entries))
+        self._oldest[key] = entries, min([first, *came])
+        return self._oldest[key][1]
 
     def sort(self) -> None:
         """Puts them in order."""
@@ -225,14 +241,13 @@ def _elements(look: Look, cell: Any) -> _Elements:
     """The elements of a set that stand, in the order in which they were added."""
 
     def put(found: _Elements, key: str) -> bool:
-        return found.put(key, _element(look, key, cell.get(key, ())))
+        entries = look.entries(cell.get(key, ()))
+        if not entries:
+            return found.put(key, None)
+        return found.put(key, ((*found.oldest(key, entries), key), entries[0].value or b"null"))
 
     return gathered(look, cell, _Elements, put, _Elements.sort)
 
 
-def _element(look: Look, key: str, register: Register) -> Element | None:
-    entries = look.entries(register)
-    if not entries:
-        return None
-    first = min([(order_of(e.confirms[0] if e.confirms else e.stamp), e.place) for e in entries])
-    return (*first, key), entries[0].value or b"null"
+def _added(entry: Entry) -> _Added:
+    return order_of(entry.confirms[0] if entry.confirms else entry.stamp), entry.place

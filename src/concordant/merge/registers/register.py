@@ -37,8 +37,8 @@ def are_different(register: Register, canon: Canon = canonical) -> bool:
     """Whether a register holds different values."""
     if len(register) < 2:
         return False
-    value = register[0].value
-    return any(entry.value is not value and not same(entry.value, value, canon) for entry in register)
+    first, *others = {entry.value for entry in register}
+    return not all(same(first, other, canon) for other in others)
 
 
 def agreed(register: Register) -> Agreed | None:
