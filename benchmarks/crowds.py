@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from tempfile import TemporaryDirectory
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time
 
 from langgraph.store.base import BaseStore
 from starlette.testclient import TestClient
@@ -25,6 +25,7 @@ GROUP = "crowds"
 def rows(sizes: Sizes) -> Iterator[Row]:
     """All rows about threads, about the inbox of a large workspace, and about the desk's."""
     yield from threads(sizes)
+    yield hot(sizes)
     yield inbox(sizes)
     yield desk(sizes)
 
@@ -87,6 +88,31 @@ def _by_threads(store: BaseStore, count: int, total: int) -> tuple[float, list[f
         worker.join()
     spent = max(end for _, end in spans) - min(start for start, _ in spans)
     return spent / 1e3, [time for share in times for time in share]
+
+
+def hot(sizes: Sizes) -> Row:
+    """Writes by agents in turn to one document, all of them concurrent, against as many to documents of their own;
+    each document is read at the end, so that what was put off is done."""
+    agents, rounds = sizes.agents, sizes.puts // (2 * sizes.agents)
+
+    def work(together: bool) -> list[float]:
+        workspace = Workspace(schemas={SPACE: Brief})
+        keys = ["shared"] * agents if together else [f"own {number}" for number in range(agents)]
+        writers = [(workspace.agent(f"agent {number}"), key) for number, key in enumerate(keys)]
+        begun = process_time()  # of the processor: other work on the machine does not count
+        for turn in range(rounds):
+            for agent, key in writers:
+                agent.write(SPACE, key, {"tags": [f"tag {turn % 7}"], "hits": 1})
+        for key in dict.fromkeys(keys):
+            document = workspace.get(SPACE, key)
+            assert document is not None and document.value["hits"] == rounds * keys.count(key), "a write was lost"
+        return [1e3 * (process_time() - begun)]
+
+    subjects = {"one": lambda: work(True), "own": lambda: work(False)}
+    found = interleaved(subjects, max(2, sizes.rounds // 6), gc_on=True)
+    label = f"{agents * rounds:,} writes by {agents} agents in turn, one document"
+    against = f"{agents} documents"
+    return Row(GROUP, label, found["one"].median, against, found["own"].median, unit="ms", budget=5)
 
 
 def inbox(sizes: Sizes) -> Row:

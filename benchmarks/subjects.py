@@ -31,11 +31,13 @@ class Sizes:
     puts: int = 8_000
     trials: int = 20
     writers: int = 1_000
+    agents: int = 200
 
 
 FULL = Sizes()
 QUICK = Sizes(
     writers=32,
+    agents=8,
     rounds=2,
     batch=10,
     history=60,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from time import process_time
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from benchmarks.measure import Row, collecting
 from benchmarks.subjects import Sizes
 from concordant import Counter, List, Map, Scalar, Set, Text, Workspace
 
-__all__ = ["CASES", "rows"]
+__all__ = ["CASES", "calls", "rows"]
 
 GROUP = "many writers"
 BUDGET = 5.0
@@ -226,7 +227,8 @@ def rows(sizes: Sizes) -> Iterator[Row]:
             count: min(_spent(prepare, count) for _ in range(2)) for count in (max(most // 16, 1), most // 4, most)
         }
         each = ", ".join(f"{1e3 * times[count] / count:.0f} with {count}" for count in times)
-        label, note = f"{most:,} {name}", f"µs each: {each}"
+        called = ", ".join(f"{calls(prepare(count)) / count:.0f}" for count in times)
+        label, note = f"{most:,} {name}", f"µs each: {each}; calls each, which no noise changes: {called}"
         yield Row(GROUP, label, times[most], f"{most // 4:,}", times[most // 4], unit="ms", budget=budget, note=note)
 
 
@@ -237,6 +239,23 @@ def _spent(prepare: Callable[[int], Work], count: int) -> float:
         begun = process_time()
         work()
         return 1e3 * (process_time() - begun)
+
+
+def calls(work: Work) -> int:
+    """How many functions are called, those written in C included."""
+    count = 0
+
+    def note(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
 
 
 def _workspace(model: Any) -> Workspace:

@@ -59,6 +59,7 @@ MEASURED = {
         "160 puts by 8 threads, distinct keys",
         "the same 160 puts",
         "put by 8 threads, 99th percentile",
+        "80 writes by 8 agents in turn, one document",
         "escalations(), 10 open of 1,000 documents",
         "the desk's first page, 20 open",
     ],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, Field
 
+from benchmarks.writers import CASES, LINEAR, calls
 from concordant import Counter, List, Map, Scalar, Set, Text, Workspace, priority
 
 from ..semantics.support import AT, only, shown, workspace
@@ -75,27 +75,16 @@ WRITES: dict[str, tuple[Any, Callable[[int], dict[str, Any]]]] = {
 }
 
 
-def calls(work: Callable[[], Any]) -> int:
-    """How many functions are called, those written in C included."""
-    count = 0
-
-    def note(_frame: Any, event: str, _argument: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
-
-
 def grows_like_n_log_n(prepare: Callable[[int], Callable[[], Any]]) -> None:
     prepare(4)()
     few, many = calls(prepare(FEW)), calls(prepare(MANY))
     assert many <= RATIO * few, f"{many} calls for {MANY}, {few} for {FEW}: {many / few:.1f} times as many"
+
+
+@pytest.mark.parametrize("case", sorted(CASES.keys() - {LINEAR}))
+def test_what_is_measured_grows_like_n_log_n(case: str) -> None:
+    """So does each row of the benchmark, by calls, which no other work on the machine changes."""
+    grows_like_n_log_n(CASES[case])
 
 
 @pytest.mark.parametrize("case", WRITES)

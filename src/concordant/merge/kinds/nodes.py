@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 from concordant.merge.causality import Entry, Register, Stamp, are_asked, order_of
@@ -58,14 +59,16 @@ def _encoded(value: Any) -> Any:
 
 
 def _deleted_by(tombs: list[Entry]) -> tuple[Stamp, ...]:
-    return tuple(sorted({stamp for tomb in tombs for stamp in tomb.stamps}))
+    stamps = sorted([stamp for tomb in tombs for stamp in tomb.stamps])
+    return tuple([stamp for stamp, _ in groupby(stamps)])
 
 
 def _after_deletion(look: Look, cell: Tree, register: Register) -> set[Stamp]:
     """The writes to a container that its deletions had not seen, as far as the reading takes them into account."""
-    known = {entry.stamp for entry in register}
-    known |= {stamp for _, leaf in kept_by(register) for stamp in writes_of(leaf)}
+    known = {stamp for _, leaf in kept_by(register) for stamp in writes_of(leaf)}
     later = {s for p, leaf in leaves(cell) if p[0] != PARKED for s in writes_of(leaf) if s not in known}
+    if not {s.n for s in later}.isdisjoint([entry.stamp.n for entry in register]):  # numbers are compared faster
+        later -= {entry.stamp for entry in register}
     later |= {s for entry in register if entry.value is not None for s in entry.stamps}
     return later if look.included is None else set(filter(look.included, later))
 

@@ -217,7 +217,7 @@ class _Elements:
     def oldest(self, key: str, entries: Register) -> _Added:
         """When the oldest entry at a key was added: of many entries told by what a write did to them."""
         if len(entries) < MANY:
-            return min(map(_added, entries))
+            return _added(entries[0]) if len(entries) == 1 else min(map(_added, entries))
         before, first = self._oldest.get(key, ((), None))
         moved = exchange(before, entries) if first is not None else None
         came = [_added(entry) for entry in entries[len(entries) - moved.came :]] if moved is not None else []
