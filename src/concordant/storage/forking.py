@@ -7,9 +7,9 @@ import threading
 import time
 import weakref
 from collections import deque
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-__all__ = ["Gate", "free_in_child"]
+__all__ = ["Gate", "begins_anew", "free_in_child"]
 
 L = TypeVar("L")
 
@@ -23,6 +23,18 @@ def free_in_child(lock: L) -> L:
     """
     _locks[id(lock)] = lock
     return lock
+
+
+class _Worker(Protocol):
+    def begin(self) -> None: ...
+
+
+_workers: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def begins_anew(worker: _Worker) -> None:
+    """Has ``begin`` called in the child of a fork, for what notes that a thread is at work: there it is not."""
+    _workers.add(worker)
 
 
 class Gate:
@@ -66,6 +78,8 @@ class Gate:
 def _free() -> None:
     for lock in list(_locks.values()):
         lock._at_fork_reinit()
+    for worker in list(_workers):
+        worker.begin()
 
 
 if hasattr(os, "register_at_fork"):

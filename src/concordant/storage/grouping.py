@@ -8,16 +8,14 @@ Techniques for Main Memory Database Systems", 1984).
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from concordant.errors import ConcordantError, DamagedDocumentError, StorageBusyError, StorageError
 from concordant.storage.base import Place, Update
-from concordant.storage.forking import free_in_child
+from concordant.storage.forking import begins_anew, free_in_child
 
 __all__ = ["MOST", "Change", "FaultyError", "GroupCommit", "Request", "has_changed_nothing"]
 
@@ -89,10 +87,10 @@ class GroupCommit:
         self._place = place
         self._patience = patience
         self._lock = free_in_child(threading.Lock())
-        self._begin()
-        _all.add(self)
+        self.begin()
+        begins_anew(self)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """Begins with nobody at work."""
         self._led = False
         self._waiting: deque[Request] = deque()
@@ -224,16 +222,3 @@ def has_changed_nothing(error: Exception) -> bool:
     """Tells of what an update raised whether the transaction is as it was: updates refuse before they change anything,
     and only of their own refusals is that sure."""
     return isinstance(error, ConcordantError) and not _concerns_all(error)
-
-
-_all: weakref.WeakSet[GroupCommit] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    """In the child of a fork: whoever was at work, or waited, is not there."""
-    for one in list(_all):
-        one._begin()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -14,7 +14,7 @@ from contextvars import Context
 from typing import Any
 
 from concordant.storage import Storage
-from concordant.storage.forking import free_in_child
+from concordant.storage.forking import begins_anew, free_in_child
 from concordant.storage.grouping import MOST
 from concordant.workspace.coroutines import CoroutineCall, run_waiting, take_over, workers
 from concordant.workspace.document import Receipt
@@ -76,6 +76,11 @@ class JointWrites:
         self._committed = committed
         self._failed = failed
         self._lock = free_in_child(threading.Lock())
+        self.begin()
+        begins_anew(self)
+
+    def begin(self) -> None:
+        """Begins with nothing that waits."""
         self._waiting: deque[_Write] = deque()
         self._busy = False
 
