@@ -23,7 +23,6 @@ from concordant.schema import schema as schema_module
 from concordant.storage import Knowledge, SideEffects
 from concordant.workspace import (
     decisions,
-    expiry,
     reading,
     replicating,
     transaction,
@@ -281,7 +280,7 @@ def touches_wake_the_dead(patch: Patch) -> None:
     def woken(given: Any, time: float) -> Any:
         return tuple(one._replace(until=time + one.ttl) if one.ttl is not None else one for one in given)
 
-    patch.setattr(expiry, "touched", woken)
+    patch.setattr(reading, "touched", woken)
 
 
 @mutant("expiry")

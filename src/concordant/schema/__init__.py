@@ -1,7 +1,7 @@
 """State models: reading the declarations, checking them, validating what is written."""
 
-from concordant.schema.differences import untouched_left_out
 from concordant.schema.fidelity import form_within
+from concordant.schema.incoming import untouched_left_out
 from concordant.schema.parts import part_of
 from concordant.schema.schema import OPEN_SCHEMA, OPEN_TREE_SCHEMA, Compiled, Schema, compile_schema
 

@@ -23,9 +23,18 @@ from concordant.errors import Fault
 from concordant.merge.kinds import Field, Kind
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.models import fields_in, is_instance, metadata_of, said_by, validators_of
-from concordant.values import ABSENT, check_text
+from concordant.values import ABSENT, check_text, encode
 
-__all__ = ["are_distinct", "collapsed", "contribution", "has_records", "incoming_type", "split_faults", "unwrapped"]
+__all__ = [
+    "are_distinct",
+    "collapsed",
+    "contribution",
+    "has_records",
+    "incoming_type",
+    "split_faults",
+    "untouched_left_out",
+    "unwrapped",
+]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
          "ser_json_bytes", "val_json_bytes", "ser_json_timedelta", "str_max_length", "str_min_length",
@@ -278,3 +287,30 @@ def _park_at(location: tuple[Any, ...], fields: Mapping[str, Field]) -> tuple[st
             break
         path.append(rest.pop(0))
     return tuple(path)
+
+
+def untouched_left_out(field: Field, before: Any, after: Any) -> Any:
+    """The value of a field after an edit, without the fields of records that are as they were before it.
+
+    So a default that a reader was shown, and left, is not written. Keys of maps and identities of records stay: one
+    that is missing says that it was removed.
+    """
+    if field.kind.holds == "fields":
+        if not isinstance(after, dict) or not isinstance(before, dict):
+            return after
+        found: dict[str, Any] = {}
+        for name, item in after.items():
+            part = field.fields[name]
+            if name not in before or not part.kind.alike(part, item, before[name]):
+                found[name] = untouched_left_out(part, before.get(name, ABSENT), item)
+        return found
+    child = field.child
+    if child is None or child.kind.holds != "fields" or before is ABSENT:
+        return after
+    if field.kind.holds == "keys":
+        return {key: untouched_left_out(child, before.get(key, ABSENT), item) for key, item in after.items()}
+    by = field.kind.key_field or ""
+    known = {encode(record[by]): record for record in before}
+    return [
+        {by: record[by], **untouched_left_out(child, known.get(encode(record[by]), ABSENT), record)} for record in after
+    ]

@@ -8,21 +8,22 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, told
+from concordant.escalation import Event, when
 from concordant.merge.causality import Entry, Stamp, may_name_replica
 from concordant.merge.record import Record
 from concordant.merge.record.leases import end_of
-from concordant.merge.registers import LeafChange, Path, sequences
+from concordant.merge.registers import LeafChange, Path, leaves, sequences
 from concordant.merge.sequence.pieces import Sequence
 from concordant.merge.sequence.trim import has_removed, trimmed
 from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
-from concordant.workspace.expiry import sweep
 from concordant.workspace.names import check_name
-from concordant.workspace.states import expanded, version_of, view_at
+from concordant.workspace.states import NOTHING, expanded, version_of, view_at
 from concordant.workspace.statistics import Stats, statistics
 from concordant.workspace.survey import declare, survey
+from concordant.workspace.transitions import transitions
 
 __all__ = ["DELETED_KEPT", "JOURNAL_KEPT", "REMOVED_KEPT", "Maintaining", "Vacuumed"]
 
@@ -60,7 +61,7 @@ class Maintaining:
 
     def sweep(self) -> int:
         """Clears away what has expired (``Workspace.sweep``)."""
-        return sweep(self.core)
+        return _sweep(self.core)
 
     def check(self, quarantine: bool) -> Checked:
         """Verifies the store (``Workspace.check``)."""
@@ -94,7 +95,7 @@ class Maintaining:
             if not isinstance(age, timedelta) or age < timedelta(0):
                 raise ConcordantError(f"{name}= is how long to keep it, as a timedelta, not {told(age)}")
         core, storage = self.core, self.core.storage
-        sweep(core)
+        _sweep(core)
         now = storage.now()[1]
         deleted_before, removed_before = now - deleted.total_seconds(), now - removed.total_seconds()
         gone: list[tuple[Place, int]] = []
@@ -186,3 +187,49 @@ def _write_out(core: Core, place: Place) -> None:
         return record, Commit(place, n, time, "rename").close(record, "", (), previous), None
 
     core.storage.commit(*place, update)
+
+
+def _sweep(core: Core) -> int:
+    """Clears away what has expired; returns how many documents.
+
+    Nobody sees a difference. A record that another store may know keeps its content until it is vacuumed, as a deleted
+    one does: there somebody may have written to it, or made use of it, in time. Otherwise the journal alone keeps it.
+    """
+    count = 0
+    for place in core.storage.expired():
+        one = _Sweep(core, place)
+        core.storage.commit(*place, one.update)
+        count += one.done
+        core.subscribers.deliver(one.events)
+    return count
+
+
+class _Sweep:
+    """The sweep of one document, on its way."""
+
+    def __init__(self, core: Core, place: Place) -> None:
+        self._core = core
+        self._place = place
+        self.done = False
+        self.events: list[Event] = []
+
+    def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
+        self.done, self.events = False, []
+        if not isinstance(state, Record) or state.swept or not state.has_expired(time):
+            return None
+        storage = self._core.storage
+        record = expanded(state, self._core.registry.find(self._place[0]), storage.replica)
+        changes: tuple[LeafChange, ...] = ()
+        if not tx.knowledge().has_met:
+            changes = tuple(LeafChange(path, leaf, None) for path, leaf in leaves(record.tree))
+            record.commit(changes)
+            record.leases = ()
+        record.swept = True
+        commit, previous = Commit(self._place, n, time, "expire"), record.version
+        row = commit.close(record, storage.replica, changes, previous, lived=True, lives=False, noted=False)
+        beside = None
+        if tx.open_of(self._place):
+            beside = transitions(self._place, NOTHING, record, when(time), tx).beside
+            self.events += beside.events
+        self.done = True
+        return record, row, beside

@@ -9,14 +9,13 @@ from concordant.errors import ConcordantError, ContestedError, HistoryExpiredErr
 from concordant.escalation import Escalation, escalation_of
 from concordant.merge.kinds import Contest
 from concordant.merge.record import MOST_WRITES, Record
-from concordant.merge.record.leases import end_of
+from concordant.merge.record.leases import end_of, touched
 from concordant.schema import Compiled
-from concordant.storage import Condition, State
+from concordant.storage import Condition, Result, SideEffects, State, TransactionView
 from concordant.storage.base import Column
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Credit, Document, HistoryEntry, mark_of
 from concordant.workspace.executions import Retries
-from concordant.workspace.expiry import touch
 from concordant.workspace.history import blame, history, log, state_at, state_shown
 from concordant.workspace.names import check_name, checked_prefix
 from concordant.workspace.scope import ReadSnapshot, Scope
@@ -105,9 +104,9 @@ class Reading:
             return
         if self.storage.live:
             for place in places:
-                self.storage.commit(*place, touch)
+                self.storage.commit(*place, _touch)
         elif places:
-            self.storage.commit_all([(*place, touch) for place in places])  # one wait for the disk
+            self.storage.commit_all([(*place, _touch) for place in places])  # one wait for the disk
 
     def current(self, prefix: Namespace, conditions: Sequence[Condition] = ()) -> Iterator[Document]:
         """The documents under a prefix as the scope in force would read them."""
@@ -299,3 +298,16 @@ class Reading:
                 path, number = (*contest.path, number), number + 1
             contested[path] = as_known(fresh, known[fresh.id]) if fresh.id in known else fresh
         return contested
+
+
+def _touch(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
+    """Begins a document's time to live anew, what the storage runs inside its transaction."""
+    if not isinstance(state, Record) or not state.leases or state.has_expired(time):
+        return None
+    leases = touched(state.leases, time)
+    if leases == state.leases:
+        return None
+    if len(leases) > 1:
+        state.cache = None  # lives may be one now
+    state.leases, state.touched = leases, n
+    return state, None, SideEffects(lasts=True)

@@ -9,9 +9,8 @@ from typing import Any
 from langgraph.store.base import BaseStore, Item, ListNamespacesOp, SearchOp
 
 from concordant import ConcordantError, InvalidWriteError
-from concordant_langgraph.once import Once
 from concordant_langgraph.outbox import Place
-from concordant_langgraph.steps import Steps
+from concordant_langgraph.steps import RunOnce, Steps
 from concordant_langgraph.view import View
 
 __all__ = ["Adoption", "AdoptionError"]
@@ -41,7 +40,7 @@ class AdoptionError(ConcordantError, ValueError):
         )
 
 
-class Adoption(Once):
+class Adoption(RunOnce):
     """Takes over what a wrapped store holds, once, by the first caller.
 
     An item that the workspace has no document of becomes one, as it is, with its times. Of a document that is there,

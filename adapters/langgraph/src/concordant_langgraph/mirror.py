@@ -8,9 +8,8 @@ from typing import TypeVar
 from langgraph.store.base import IndexConfig
 
 from concordant_langgraph.adoption import Adoption
-from concordant_langgraph.once import Once
 from concordant_langgraph.outbox import Place
-from concordant_langgraph.steps import Steps, arun, run
+from concordant_langgraph.steps import RunOnce, Steps, arun, run
 from concordant_langgraph.view import View
 
 __all__ = ["Mirror"]
@@ -33,7 +32,7 @@ class Mirror:
     def __init__(self) -> None:
         self.view: View | None = None
         self.adoption: Adoption | None = None
-        self.first: Once | None = None
+        self.first: RunOnce | None = None
         self.end: Callable[[], None] | None = None
 
     @property

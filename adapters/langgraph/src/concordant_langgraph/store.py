@@ -31,10 +31,10 @@ from concordant_langgraph.items import MergedItem
 from concordant_langgraph.lifetimes import Lifetimes
 from concordant_langgraph.listener import listen
 from concordant_langgraph.mirror import Mirror
-from concordant_langgraph.once import Once
 from concordant_langgraph.opening import Opening
 from concordant_langgraph.provider import task_scope
 from concordant_langgraph.resuming import resume
+from concordant_langgraph.steps import RunOnce
 from concordant_langgraph.toolcalls import tool_call
 from concordant_langgraph.vectors import vectors_beside
 from concordant_langgraph.view import View
@@ -148,7 +148,7 @@ class MergeStore(BaseStore):
             store = cls(workspace=workspace, index=None if vectors else index, on_conflict=on_conflict, ttl=ttl)
             if vectors:
                 view = store._mirror.view = View(workspace, vectors.store, shared=True)
-                store._mirror.first = Once(lambda: resume(workspace, view.outbox))
+                store._mirror.first = RunOnce(lambda: resume(workspace, view.outbox))
                 store._mirror.end = vectors.close
         except BaseException:
             workspace.close()
