@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Annotated, Any, TypeAlias, get_args
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, PlainValidator, TypeAdapter, WrapValidator
+from pydantic import BaseModel, BeforeValidator, PlainValidator, TypeAdapter, WrapValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -175,12 +175,6 @@ def _by_name(value: Mapping[Any, Any], aliases: Mapping[str, Spellings], fields:
                     result.pop(first, None)
                 break
     return {**result, **found}
-
-
-def _given_as(alias: str | AliasPath, value: Mapping[Any, Any]) -> Any:
-    if isinstance(alias, str):
-        return value.get(alias, PydanticUndefined)
-    return alias.search_dict_for_path(dict(value))
 
 
 class _Judge:

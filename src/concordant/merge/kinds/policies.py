@@ -1,7 +1,8 @@
 """Declared policies of a ``Scalar``: pure functions of the live alternatives, so that replicas agree.
 
 Each takes the groups of equal entries in (time, dot) order of their oldest writes and returns the group that stands,
-or ``None`` if it cannot say.
+or ``None`` if it cannot say. Of the winner of some and of further groups it makes what it makes of all, because what
+has won is compared with what is new only.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from concordant.merge.causality import Entry, order_of
 from concordant.values import JSON
 
-__all__ = ["POLICIES", "Groups", "Priority", "priority"]
+__all__ = ["ORDERING", "POLICIES", "Groups", "Priority", "priority"]
 
 Groups: TypeAlias = Sequence[list[Entry]]
 Rank: TypeAlias = Callable[[JSON], Any]
@@ -113,3 +114,6 @@ POLICIES: dict[str, Callable[[Groups, Rank], list[Entry] | None]] = {
     "max": largest,
     "min": smallest,
 }
+
+ORDERING = frozenset(["max", "min"])
+"""Those that need an order of the values; the schema refuses them for a type that has none."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from concordant.merge.causality import Agreed, Entry, Register
 from concordant.merge.kinds.base import Contest, Declaration, Field, Kind, Look, Option, anchor_of
 from concordant.merge.kinds.look import Group, Weighed
-from concordant.merge.kinds.policies import POLICIES, Priority
+from concordant.merge.kinds.policies import ORDERING, POLICIES, Priority
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_register
 from concordant.merge.registers import Change, Path, are_different
@@ -86,7 +86,7 @@ class Scalar(Kind):
         if resolve not in POLICIES:
             known = ", ".join(f'"{policy}"' for policy in POLICIES)
             at.refuse(f"unknown policy resolve={resolve!r}", f"Use {known}, priority(...) or a function")
-        elif resolve in ("max", "min"):
+        elif resolve in ORDERING:
             rank = at.rank(at.annotation)
             if rank is not None:
                 return rank
