@@ -101,6 +101,7 @@ def test_patterns_with_stars_inside_are_refused(pattern: tuple[str, ...]) -> Non
         Workspace(schemas={pattern: Brief})
 
 
+@pytest.mark.parametrize("reads", [False, True], ids=["write", "read"])
 @pytest.mark.parametrize(
     ("pattern", "written", "warned"),
     [
@@ -118,12 +119,14 @@ def test_patterns_with_stars_inside_are_refused(pattern: tuple[str, ...]) -> Non
     ],
 )
 def test_a_misspelt_namespace_is_warned_of(
-    pattern: tuple[str, ...], written: tuple[str, ...], warned: bool, caplog: pytest.LogCaptureFixture
+    pattern: tuple[str, ...], written: tuple[str, ...], warned: bool, reads: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once schemas exist, the first write to a namespace without one whose name is almost theirs is warned of, once."""
+    """Once schemas exist, the first use of a namespace without one whose name is almost theirs is warned of, once."""
     ws = Workspace(schemas={pattern: Brief})
     with caplog.at_level(logging.WARNING, "concordant"):
         for key in ("k1", "k2"):
+            if reads:
+                assert ws.get(written, key) is None
             ws.agent("ada").write(written, key, {"status": "x"})
         ws.get(("never", "written"), "k")
     found = [record.getMessage() for record in caplog.records]

@@ -194,6 +194,15 @@ def test_options_of_the_stock_stores(kind: str, fresh_url: Callable[[str], str |
         pass
 
 
+@pytest.mark.parametrize(
+    "ttl", [{"defaultttl": 5}, {"default_ttl": "soon"}, {"default_ttl": -1}, {"default_ttl": True}, 5]
+)
+def test_settings_of_lifetimes_that_mean_nothing_are_refused(ttl: Any) -> None:
+    """A setting that LangGraph does not have, and a time that is none, are told when the store is made."""
+    with pytest.raises(ConcordantError, match="ttl"):
+        MergeStore(ttl=ttl)
+
+
 TEXTS = ["red apple", "green apple", "blue sky", "red sky", "apple", "", "red red", "car", "bus", "red", "red apple"]
 
 

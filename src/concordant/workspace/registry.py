@@ -43,7 +43,7 @@ class Registry:
         self._patterns: dict[tuple[str, ...], Compiled] = {}
         self._found: dict[tuple[str, ...], Compiled] = {}
         self._short: set[tuple[str, ...]] = set()  # namespaces that are not too long
-        self._met: set[tuple[str, ...]] = set()  # namespaces without a schema that were written to
+        self._met: set[tuple[str, ...]] = set()  # namespaces without a schema that were used
         self.declare(schemas)
 
     def declare(self, schemas: Mapping[tuple[str, ...], Any]) -> None:
@@ -101,6 +101,8 @@ class Registry:
             check_namespace(namespace)
             best = min((p for p in self._patterns if _matches(p, namespace)), key=_generality, default=None)
             found = self._patterns[best] if best is not None else self._open
+            if best is None and self._patterns:
+                self._ask_whether_misspelt(namespace)
             if len(self._found) > 100_000:
                 self._found.clear()
             self._found[namespace] = found
@@ -152,23 +154,18 @@ class Registry:
             InvalidWriteError: the namespace has no schema and ``undeclared="reject"``.
         """
         found = self.readable(namespace, key)
-        if found is self._open and self._patterns:
-            self._undeclared(namespace, key)
-        elif found is self._open and self._reject:
-            raise _rejected(namespace, key, None)
+        if found is self._open and self._reject:
+            raise _rejected(namespace, key, self._meant(namespace))
         return found
 
-    def _undeclared(self, namespace: tuple[str, ...], key: str) -> None:
-        """A write where no model is declared, though there are some: refused, or warned of if it looks misspelt."""
-        if self._reject:
-            raise _rejected(namespace, key, self._meant(namespace))
-        if namespace in self._met:
+    def _ask_whether_misspelt(self, namespace: tuple[str, ...]) -> None:
+        """Warns once of a namespace without a model, where there are some, that looks like one that has a model."""
+        if namespace in self._met or len(self._met) >= MOST_MET:
             return
-        if len(self._met) < MOST_MET:
-            self._met.add(namespace)
-            meant = self._meant(namespace)
-            if meant is not None:
-                log.warning("the namespace %r has no schema; %r has one: is it misspelt?", namespace, meant)
+        self._met.add(namespace)
+        meant = self._meant(namespace)
+        if meant is not None:
+            log.warning("the namespace %r has no schema; %r has one: is it misspelt?", namespace, meant)
 
     def _meant(self, namespace: tuple[str, ...]) -> tuple[str, ...] | None:
         """The pattern that a namespace may have been meant to match."""

@@ -225,13 +225,6 @@ def test_an_interval_that_is_none_is_refused(interval: float) -> None:
         MergeStore().start_ttl_sweeper(interval)
 
 
-@pytest.mark.parametrize("default", ["soon", True])
-def test_a_default_that_is_no_time_is_refused(default: Any) -> None:
-    """When the store is made, or at the first put."""
-    with pytest.raises(InvalidWriteError, match="time to live"):
-        MergeStore(ttl={"default_ttl": default}).put(NS, "a", {"digits": "1"})
-
-
 def test_a_sweeper_does_not_keep_a_store_alive() -> None:
     """It ends with the store."""
     store = MergeStore(ttl={"sweep_interval_minutes": 60})

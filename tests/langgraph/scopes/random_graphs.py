@@ -369,7 +369,7 @@ class World:
                 "recursion_limit": 60,
             }
             given: Any = {"above": [[], f"run{run}"], "send": ""}
-            for _ in range(30):
+            for _ in range(300):
                 if self.is_async:
                     result = asyncio.run(self.graph.ainvoke(given, config))
                 else:

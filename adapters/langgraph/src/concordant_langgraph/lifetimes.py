@@ -50,6 +50,10 @@ class Lifetimes:
     def __init__(self, ttl: TTLConfig | None) -> None:
         if ttl is not None and not isinstance(ttl, Mapping):
             raise ConcordantError(f"ttl= is a TTLConfig, such as {{'default_ttl': 60}}, not {told(ttl)}")
+        for name in ttl or ():
+            if name not in TTLConfig.__annotations__:
+                known = ", ".join(TTLConfig.__annotations__)
+                raise ConcordantError(f"ttl= has no setting {told(name)}; LangGraph's are {known}")
         self.ttl = ttl
         self.default = _default_of(ttl)
         self.refreshes = ttl is None or ttl.get("refresh_on_read", True)
@@ -131,10 +135,14 @@ def _check_minutes(minutes: Any) -> None:
 
 def _default_of(ttl: TTLConfig | None) -> float | None:
     default = (ttl or {}).get("default_ttl")
-    return None if default is None else _seconds_of(default)
+    if default is None:
+        return None
+    if not isinstance(default, (int, float)) or isinstance(default, bool) or not default >= 0:
+        raise ConcordantError(f"default_ttl in ttl= is a number of minutes, or None for no end, not {told(default)}")
+    return _seconds_of(default)
 
 
-def _seconds_of(ttl: Any, namespace: tuple[str, ...] = (), key: str = "default_ttl") -> float:
+def _seconds_of(ttl: Any, namespace: tuple[str, ...] = (), key: str = "") -> float:
     if isinstance(ttl, (int, float)) and not isinstance(ttl, bool) and ttl == ttl:
         try:
             return float(ttl) * 60.0
