@@ -13,6 +13,7 @@ from concordant import (
     ConcordantError,
     Counter,
     Escalation,
+    InvalidWriteError,
     Map,
     Scalar,
     Schema,
@@ -314,3 +315,37 @@ def test_what_a_policy_chose_between_long_ago_is_told_as_forgotten() -> None:
     ws.vacuum(journal=timedelta(0))
     with pytest.raises(ConcordantError, match="as far as the journal reaches"):
         ws.ask(*AT, ("budget",), by="maria")
+
+
+@pytest.mark.parametrize(
+    ("base", "one", "two", "reason"),
+    [
+        ("text", {"z": 1}, [1, 2], "type"),
+        ("text", "red", "blue", "scalar"),
+        (["a", "b"], ["a", "red"], ["a", "blue"], "scalar"),
+        ({"deep": {"x": 1}}, {"deep": {"x": 2}}, {"deep": {"x": 3}}, "scalar"),
+    ],
+)
+@pytest.mark.parametrize("how", ["the first", "another", "dismissed"])
+def test_what_stood_in_a_tree_is_asked_again(base: Any, one: Any, two: Any, reason: str, how: str) -> None:
+    """At any depth: a value, an item of a list, a dict against a list (a ``type`` question, and the sides fit)."""
+    ws = workspace(create_model("Page", body=(Annotated[dict[str, Any], Tree()], {})))
+    ws.agent("eve").write(*AT, {"body": {"k": base, "other": 1}})
+    ada, bob = pair(ws)
+    with ada.edit(*AT) as mine, bob.edit(*AT) as theirs:
+        mine.body["k"], theirs.body["k"] = one, two
+    question = only(ws)
+    assert question.reason == reason
+    if how == "dismissed":
+        ws.dismiss(question, by="maria")
+    else:
+        other: Any = ["other"] if isinstance(base, list) else 77
+        if isinstance(base, list):
+            with pytest.raises(InvalidWriteError, match="a int where the list is meant"):
+                ws.resolve(question, 77, by="maria")
+        ws.resolve(question, question.contenders[0].value if how == "the first" else other, by="maria")
+    again = ws.reopen(question, by="eve")
+    assert sides(again) == sides(question) and (again.reason, again.base) == (reason, question.base)
+    assert shown(ws) == {"body": {"k": base, "other": 1}}
+    ws.resolve(again, question.contenders[1].value, by="eve")
+    assert ws.escalations() == []

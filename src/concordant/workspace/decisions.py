@@ -9,7 +9,7 @@ from typing import Any
 from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
 from concordant.escalation import DELETED, Escalation, Event, escalation_of, id_of, is_version_of
 from concordant.merge.causality import Stamp
-from concordant.merge.kinds import Contest
+from concordant.merge.kinds import Contest, List
 from concordant.merge.record import Record, holds_back
 from concordant.merge.registers import LeafChange
 from concordant.schema import Compiled
@@ -106,6 +106,8 @@ class DecisionPending(Pending):
             raise self._refused(
                 contest, f"a {type(value).__name__} where the text of the contested range is meant", value
             )
+        if contest.field is not None and isinstance(contest.field.kind, List) and not isinstance(value, list):
+            raise self._refused(contest, f"a {type(value).__name__} where the list is meant", value)
         return _validated(self, contest, value)
 
     def _check(self, record: Record, changes: Sequence[LeafChange], stamp: Stamp) -> None:

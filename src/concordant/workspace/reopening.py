@@ -94,7 +94,8 @@ class ReopeningPending(Pending):
 
 
 def _is_asked(contest: Contest, path: Names) -> bool:
-    return contest.path == path and (contest.asked or contest.reason == "type")
+    waits = contest.reason == "type" and contest.field is not None and not contest.field.kind.asks_type
+    return contest.path == path and (contest.asked or waits)
 
 
 class AskingAgain:
@@ -112,9 +113,9 @@ class AskingAgain:
 
     def __call__(self, record: Record, schema: Compiled) -> tuple[Path, Register]:
         spot = spot_of(schema.root, self.settled.path)
-        if spot is None:
+        if spot is None or spot.rest:
             raise refused(self.settled, "the model has no such field any more")
-        if waits_beside(self.settled, spot.field):
+        if waits_beside(self.settled, spot):
             return self._waiting(record, schema, spot)
         return spot.place, self._standing(record, schema, spot)
 
@@ -162,9 +163,12 @@ class AskingAgain:
         return place, (*(found if isinstance(found, tuple) else ()), *waiting)
 
 
-def waits_beside(settled: Escalation, field: Field) -> bool:
-    """Whether the sides of a question are values for which the model has no place."""
-    return settled.reason in ("schema", "invalid") or (settled.reason == "type" and not field.kind.asks_type)
+def waits_beside(settled: Escalation, spot: Spot) -> bool:
+    """Whether the sides of a question are values for which the model has no place. (A dict against a list in a ``Tree``
+    is a ``type`` question too, and fits.)"""
+    if settled.reason == "type":
+        return not spot.rest and not spot.field.kind.asks_type
+    return settled.reason in ("schema", "invalid")
 
 
 def is_register(settled: Escalation, schema: Compiled) -> bool:

@@ -116,7 +116,7 @@ class Restoring:
         document = (settled.namespace, settled.key)
         schema = self.core.registry.find(settled.namespace)
         spot = spot_of(schema.root, settled.path)
-        if is_register(settled, schema) or (spot is not None and waits_beside(settled, spot.field)):
+        if is_register(settled, schema) or (spot is not None and waits_beside(settled, spot)):
             plan = AskingAgain(settled, by)
             return self._ask(document, settled.path, by, plan, lambda why: refused(settled, why))
         check_decider(schema, *document, by)
@@ -197,9 +197,12 @@ class Restoring:
 
 def _check(restoring: Restoring, settled: Escalation) -> None:
     schema = restoring.core.registry.find(settled.namespace)
-    fits = not schema.declared or leads_through_dicts(schema, settled.path)
-    if not fits:
-        raise refused(settled, "it is about a part of a list")
+    if schema.declared:
+        spot = spot_of(schema.root, settled.path)
+        if not leads_through_dicts(schema, settled.path if spot is None else spot.public):
+            raise refused(settled, "it is about a part of a list")
+    elif any(isinstance(one.value, list) for one in settled.contenders):
+        raise refused(settled, "it is about a list that no model describes")
 
 
 def _sides(restoring: Restoring, settled: Escalation, present: Any) -> tuple[Any, list[Side]]:
@@ -266,8 +269,11 @@ def _say(restoring: Restoring, settled: Escalation, standing: Standing, agent: s
     """Has an agent, who has seen what stood, give the contested place a value; ``ABSENT`` takes it away."""
     namespace, key, path = settled.namespace, settled.key, settled.path
     writer = restoring.agent(agent, began=standing.moment)
-    if settled.reason == "text" or (value is ABSENT and path):
-        if _is_same(standing.value, value) or not restoring.core.registry.find(namespace).declared:
+    schema = restoring.core.registry.find(namespace)
+    spot = spot_of(schema.root, path)
+    is_inside = spot is not None and bool(spot.rest)  # a part of a ``Tree``, of which a write would be an addition
+    if settled.reason == "text" or (value is ABSENT and path) or (is_inside and schema.declared):
+        if _is_same(standing.value, value) or not schema.declared:
             return
         changed = Changes({}, _nested(path, standing.value), _nested(path, value))
         with restoring.core.scoping.acting_as(agent, began=standing.moment):
