@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import count
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import (
@@ -126,13 +127,19 @@ def _part(value: Any, name: Any) -> Any:
 
 def collapsed(given: Any, stored: Any, path: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
     """The path of a dict several keys of which became one in its JSON form; ``None`` if there is none."""
+    inner: Iterable[tuple[Any, Any, Any]]  # the parts of a container, each with its name or place and its JSON form
     if isinstance(given, dict) and isinstance(stored, dict):
-        for name in given:
-            if isinstance(name, str) and not name.isascii():
-                check_text(name, (*path, name))  # the JSON form would hold replacement characters
+        if not "".join([name for name in given if isinstance(name, str)]).isascii():
+            _check_names(given, path)
         if len(given) != len(stored):
             return path
-    for name, one, other in _parts_of(given, stored):
+        by_name = all(isinstance(name, str) for name in given)
+        inner = zip(given, given.values(), map(stored.get, given) if by_name else stored.values(), strict=True)
+    elif isinstance(given, (list, tuple)) and isinstance(stored, list) and len(given) == len(stored):
+        inner = zip(count(), given, stored)
+    else:
+        return None
+    for name, one, other in inner:
         if isinstance(one, (dict, list, tuple)):
             found = collapsed(one, other, (*path, name))
             if found is not None:
@@ -140,15 +147,11 @@ def collapsed(given: Any, stored: Any, path: tuple[Any, ...] = ()) -> tuple[Any,
     return None
 
 
-def _parts_of(given: Any, stored: Any) -> Iterable[tuple[Any, Any, Any]]:
-    """The parts of a container with those of its JSON form, by name or place."""
-    if isinstance(given, dict) and isinstance(stored, dict):
-        if all(isinstance(name, str) for name in given):
-            return ((name, one, stored.get(name)) for name, one in given.items())
-        return ((name, one, other) for (name, one), other in zip(given.items(), stored.values(), strict=True))
-    if isinstance(given, (list, tuple)) and isinstance(stored, list) and len(given) == len(stored):
-        return ((place, one, other) for place, (one, other) in enumerate(zip(given, stored, strict=True)))
-    return ()
+def _check_names(given: dict[Any, Any], path: tuple[Any, ...]) -> None:
+    """Refuses names whose JSON form would hold replacement characters."""
+    for name in given:
+        if isinstance(name, str):
+            check_text(name, (*path, name))
 
 
 def are_distinct(elements: Sequence[Any]) -> bool:
