@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -191,3 +192,32 @@ def test_the_command_line_tells_no_password(command: str, url: str) -> None:
     found = run(command, url)
     assert found.exit_code == 1
     assert "hunter2" not in found.output
+
+
+@DURABLE
+def test_undo_shows_and_then_does(kind: str, fresh_url: FreshUrl) -> None:
+    """The preview names each change and question and does nothing; --do does it, and says how to undo that."""
+    url = fresh_url(kind)
+    write(url, "eve", tags=["crdt"], status="draft")
+    write(url, "bob", tags=["spam"], status="final")
+    write(url, "ada", status="published")
+    looked = run("undo", url, "bob", "--since", "2h", *OPTION)
+    assert looked.exit_code == 0, looked.output
+    assert "briefs:launch" in looked.output and "'draft' by eve" in looked.output
+    assert looked.output.endswith("Nothing was changed; --do does it.\n")
+    assert shown(url) == ({"tags": ["crdt", "spam"], "status": "published"}, 0)
+    done = run("undo", url, "bob", "--since", "1", "--namespace", "briefs", "--do", "--by", "maria", *OPTION)
+    assert "concordant undo STORE maria --since 3 --do" in done.output
+    assert shown(url) == ({"tags": ["crdt"], "status": "published"}, 1)
+    again = run("undo", url, "maria", "--since", "3", "--do", "--json", *OPTION)
+    assert json.loads(again.output)["applied"] is True
+    assert shown(url) == ({"tags": ["crdt", "spam"], "status": "published"}, 0)
+
+
+def test_undo_says_what_is_wrong(fresh_url: FreshUrl) -> None:
+    """A name that has written nothing gets those that have; what is no time is said to be none."""
+    url = fresh_url("sqlite")
+    write(url, "ada", status="draft")
+    assert "Nothing of 'bbo' stands. Those who have: ada." in run("undo", url, "bbo", *OPTION).output
+    wrong = run("undo", url, "ada", "--since", "yesterday", *OPTION)
+    assert wrong.exit_code == 2 and "how long ago" in wrong.output

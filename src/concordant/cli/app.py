@@ -18,6 +18,7 @@ from concordant.cli.rename import rename
 from concordant.cli.stats import stats
 from concordant.cli.sync import sync
 from concordant.cli.tail import tail
+from concordant.cli.undo import undo
 from concordant.cli.vacuum import vacuum
 
 __all__ = ["app"]
@@ -49,7 +50,7 @@ def main(
 QUESTIONS, DOCUMENTS, STORES = "Questions", "Documents", "Stores"
 for panel, commands in (
     (QUESTIONS, (desk, inbox, show, resolve, dismiss, claim, reopen, ask, tail)),
-    (DOCUMENTS, (get, put, blame, history, diff, log)),
+    (DOCUMENTS, (get, put, blame, history, diff, log, undo)),
     (STORES, (stats, check, vacuum, export, import_, sync, rename, bench)),
 ):
     for command in commands:

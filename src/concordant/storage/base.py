@@ -281,6 +281,8 @@ class Row(NamedTuple):
         effect: what a put that took the place of an earlier one did itself.
         met: what became of the fields in which it met what its writer had not seen: ``merged``, ``agreed``,
             ``settled`` (by policy), ``escalated``.
+        upto: the number of the newest commit that its writer had seen, its own apart; ``None``: all there was, or that
+            is not told by a number.
     """
 
     namespace: Namespace
@@ -297,6 +299,7 @@ class Row(NamedTuple):
     settled: tuple[tuple[tuple[str, ...], str], ...] = ()
     effect: Sequence[LeafChange] | None = None
     met: Mapping[str, str] = _NOTHING
+    upto: int | None = None
 
     def stamp(self, replica: str) -> Stamp:
         """Returns the stamp of the write that the row tells of."""

@@ -245,7 +245,7 @@ def load_state(stored: StoredDocument, place: tuple[Namespace, str]) -> State:
 def dump_row(row: Row, document: int) -> StoredRow:
     """Gives a journal row as it is stored."""
     assert not isinstance(row.changes, Deferred)
-    changes = None if row.changes is None else pack(dump_changes(row.changes, row.effect), row.body)
+    changes = None if row.changes is None else pack(dump_changes(row.changes, row.effect, row.upto), row.body)
     task, execution, ordinal, began = row.op or (None, None, None, None)
     return StoredRow(
         row.n, document, row.time, row.agent, row.origin, row.act, row.previous, task, execution, ordinal, began,
@@ -260,13 +260,15 @@ def load_row(stored: StoredRow, place: tuple[Namespace, str]) -> Row:
     Raises:
         ValueError: it cannot be read; so does ``TypeError``.
     """
-    changes, effect = (None, None) if stored.changes is None else load_changes(unpack(stored.changes, stored.body))
+    changes, effect, upto = (
+        (None, None, None) if stored.changes is None else load_changes(unpack(stored.changes, stored.body))
+    )
     op: Any = None if stored.task is None else (stored.task, stored.execution, stored.ordinal, stored.began)
     policies = tuple((tuple(path), policy) for path, policy in from_json(stored.settled)) if stored.settled else ()
     s = stored
     return Row(
         *place, s.n, s.time, s.agent, s.origin, s.act, s.body, changes, s.previous, op, policies, effect,
-        from_json(s.met or "{}"),
+        from_json(s.met or "{}"), upto,
     )  # fmt: skip
 
 

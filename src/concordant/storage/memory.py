@@ -163,7 +163,7 @@ class _Listener:
 MOST_CLOSED = 10_000
 """How many closed escalations are remembered."""
 
-_ENDING = frozenset(["delete", "expire", "purge", "import", "resolve", "dismiss"])
+_ENDING = frozenset(["delete", "expire", "purge", "import", "resolve", "dismiss", "undo"])
 """The acts after which a document may be there for nobody."""
 
 _NONE: Mapping[str, Escalation] = {}

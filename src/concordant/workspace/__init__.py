@@ -5,6 +5,7 @@ from concordant.workspace.agent import Agent
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.merging import Update, merge
 from concordant.workspace.scope import Moment, TaskScope
+from concordant.workspace.undoing import Skipped, Undone, UndoneDocument
 from concordant.workspace.workspace import Workspace
 
 __all__ = [
@@ -19,7 +20,10 @@ __all__ = [
     "HistoryEntry",
     "Moment",
     "Receipt",
+    "Skipped",
     "TaskScope",
+    "Undone",
+    "UndoneDocument",
     "Update",
     "Workspace",
     "merge",

@@ -13,6 +13,7 @@ from concordant.schema import Compiled
 from concordant.storage import Examined, Place, Row
 from concordant.storage.base import Column, is_present
 from concordant.values import Absent, decode, same
+from concordant.workspace.commit import UNDO
 from concordant.workspace.core import Core
 from concordant.workspace.states import changes_of, current_view, expanded
 
@@ -185,7 +186,7 @@ class _Checking:
         for _, leaf in leaves(record.tree):
             for stamp in supporters_of(leaf):
                 row = known.get(stamp.n) if stamp.replica == replica else None
-                if row is not None and (row.agent, row.time) != (stamp.agent, stamp.time):
+                if row is not None and row.act != UNDO and (row.agent, row.time) != (stamp.agent, stamp.time):
                     yield f"commit {stamp.n} was made by {row.agent!r}, and its record says by {stamp.agent!r}"
                     return
 

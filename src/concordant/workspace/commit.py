@@ -10,7 +10,10 @@ from concordant.merge.record import Record, journalled
 from concordant.merge.registers import LeafChange
 from concordant.storage import Place, Row
 
-__all__ = ["Commit"]
+__all__ = ["UNDO", "Commit"]
+
+UNDO = "undo"
+"""The act of a write that takes others back: what it puts back keeps its author and time."""
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -51,6 +54,7 @@ class Commit(NamedTuple):
         settled: tuple[tuple[tuple[str, ...], str], ...] = (),
         effect: Sequence[LeafChange] | None = None,
         met: Mapping[str, str] = _NOTHING,
+        upto: int | None = None,
     ) -> Row:
         """Ends the commit: gives the record its version, and notes what later writers are judged by.
 
@@ -59,7 +63,7 @@ class Commit(NamedTuple):
             previous: the version before.
             lived, lives: whether the document was there before, and is after it.
             noted: whether it counts among the commits that a writer may not have seen.
-            body, op, settled, effect, met: further columns of the row (``Row``).
+            body, op, settled, effect, met, upto: further columns of the row (``Row``).
 
         Returns:
             The journal's row.
@@ -71,4 +75,4 @@ class Commit(NamedTuple):
             record.note_life(self.stamp(replica), lives)
         (namespace, key), n, time, act, agent, origin = self
         changed = journalled(changes)
-        return Row(namespace, key, n, time, agent, origin, act, body, changed, previous, op, settled, effect, met)
+        return Row(namespace, key, n, time, agent, origin, act, body, changed, previous, op, settled, effect, met, upto)

@@ -7,7 +7,7 @@ from typing import Any
 
 from concordant.errors import StaleWriteError
 from concordant.escalation import Escalation, Event, id_of, when
-from concordant.merge.causality import SeenBy, Stamp, dot_of, seen_everything
+from concordant.merge.causality import Seen, SeenBy, Stamp, dot_of, seen_everything
 from concordant.merge.kinds import Contest, Nested
 from concordant.merge.record import Applied, Record, Write, apply, journalled
 from concordant.merge.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
@@ -39,6 +39,13 @@ def _near(escalations: Iterable[Escalation], changes: Iterable[LeafChange]) -> l
         for e in escalations
         if e.place in above or any(e.place[:depth] in paths for depth in range(len(e.place))) or e.reason == "type"
     ]
+
+
+def _upto(seen: SeenBy, previous: int) -> int | None:
+    """The number of the newest commit that a writer had seen beside its own, where that tells what it had not seen."""
+    if isinstance(seen, Seen) and seen.origin is not None and seen.upto < previous:
+        return seen.upto
+    return None
 
 
 _NONE: frozenset[str] = frozenset()
@@ -199,7 +206,7 @@ class Pending:
         row = commit.close(
             record, self.replica, changes, previous, lived=lived, lives=self._exists(record), body=self._payload(),
             op=self.op, settled=settled, effect=journalled(effect) if replay is not None else None,
-            met=self._met(unseen, settled),
+            met=self._met(unseen, settled), upto=_upto(seen, previous),
         )  # fmt: skip
         self.version = n
         return record, row, beside

@@ -35,6 +35,7 @@ from concordant.workspace.scoping import Scoping, Tokens
 from concordant.workspace.statistics import Stats
 from concordant.workspace.subscribers import Subscribers
 from concordant.workspace.subscription import LEASE, Subscription
+from concordant.workspace.undoing import Undoing, Undone
 from concordant.workspace.writing import Writing
 
 __all__ = ["Workspace"]
@@ -111,6 +112,7 @@ class Workspace:
         self.amending = Amending(core, self.reading, self.writing, retries)
         self.deciding = Deciding(core, self.writing)
         self.restoring = Restoring(core, self.reading, self.writing, self.amending, self.deciding)
+        self.undoing = Undoing(core, self.writing)
         self.replicating = Replicating(core, frame_key)
         self.maintaining = Maintaining(core)
 
@@ -479,6 +481,55 @@ class Workspace:
         """
         return self.restoring.restore(namespace, key, version, by)
 
+    def undo(
+        self,
+        *,
+        agent: str,
+        since: int | datetime | Moment | None = None,
+        prefix: tuple[str, ...] = (),
+        by: str,
+        dry_run: bool = True,
+    ) -> Undone:
+        """Shows what taking back an agent's contributions would do; with ``dry_run=False`` does it, as one write of
+        ``by`` to each document.
+
+        Others' work stays. What the agent's writes had replaced or removed stands again, what they added goes, as far
+        as it still stands; a decision of the agent's is an open question again. What others built on what is taken
+        back becomes a question: their value against what stood before the agent came. In a ``Set``, ``Counter`` or
+        ``List``, which never ask, their work and what stood before both stand. To take it back is a change like others:
+        it is in the journal, travels to other stores, and can be taken back itself.
+
+        Args:
+            agent: whose contributions.
+            since: a version (what came after it), a time (a ``datetime`` with a time zone; what came then or later), a
+                moment (``moment()``); ``None``: all that the journal reaches back to.
+            prefix: only in documents whose namespace begins with it.
+            by: who takes them back.
+            dry_run: whether to look only. That is the default, because taking back is for documents by the hundred:
+                look at the preview first.
+
+        Returns:
+            What becomes of each document, what cannot be taken back here and why, and, if the agent has written
+            nothing, who has.
+
+        Raises:
+            ConcordantError: ``since`` is none of these.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> _ = ws.agent("ada").write(("plans",), "launch", {"status": "draft", "owner": "ada"})
+        >>> began = ws.moment()
+        >>> bob = ws.agent("bob")
+        >>> _ = bob.write(("plans",), "launch", {"status": "shipped", "owner": "bob"})
+        >>> _ = ws.agent("eve").write(("plans",), "launch", {"owner": "eve"})  # built on what bob wrote
+        >>> undone = ws.undo(agent="bob", since=began, by="maria", dry_run=False)
+        >>> ws.get(("plans",), "launch").value
+        {'status': 'draft', 'owner': 'eve'}
+        >>> [str(question) for question in undone.questions]
+        ["plans:launch owner (scalar, open): 'ada' by ada, 'eve' by eve"]
+        """
+        return self.undoing.undo(agent, since, prefix, by, dry_run=dry_run)
+
     def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:
         """Calls ``callback`` once for every transition of an escalation from now on.
 
@@ -813,6 +864,18 @@ class Workspace:
     async def arestore(self, namespace: tuple[str, ...], key: str, version: int, *, by: str) -> Receipt:
         """``restore`` for coroutines."""
         return await self.acall(self.restore, namespace, key, version, by=by)
+
+    async def aundo(
+        self,
+        *,
+        agent: str,
+        since: int | datetime | Moment | None = None,
+        prefix: tuple[str, ...] = (),
+        by: str,
+        dry_run: bool = True,
+    ) -> Undone:
+        """``undo`` for coroutines."""
+        return await self.acall(self.undo, agent=agent, since=since, prefix=prefix, by=by, dry_run=dry_run)
 
     async def apurge(self, namespace: tuple[str, ...], key: str) -> None:
         """``purge`` for coroutines."""

@@ -53,8 +53,8 @@ def _journalled(change: LeafChange) -> LeafChange:
     return change
 
 
-def dump_changes(changes: Items[LeafChange], effect: Items[LeafChange] | None) -> bytes:
-    """A journal row's changes and effect."""
+def dump_changes(changes: Items[LeafChange], effect: Items[LeafChange] | None, upto: int | None = None) -> bytes:
+    """A journal row's changes and effect, and up to which commit its writer had seen."""
     stamps: dict[Stamp, int] = {}
 
     def number(stamp: Stamp) -> int:
@@ -64,21 +64,26 @@ def dump_changes(changes: Items[LeafChange], effect: Items[LeafChange] | None) -
         return [[path, *_dump(before, after, number)] for path, before, after in journalled(items)]
 
     body = [dumped(changes), None if effect is None else dumped(effect)]
-    return to_json([list(stamps), *body])
+    return to_json([list(stamps), *body] if upto is None else [list(stamps), *body, upto])
 
 
-def load_changes(data: bytes) -> tuple[tuple[LeafChange, ...], tuple[LeafChange, ...] | None]:
+def load_changes(data: bytes) -> tuple[tuple[LeafChange, ...], tuple[LeafChange, ...] | None, int | None]:
     """What ``dump_changes`` was given, texts and lists as ``Spliced``.
 
     Raises:
         CodecError: these are no such bytes.
     """
     try:
-        table, changes, effect = from_json(data)
+        table, changes, effect, *rest = from_json(data)
         stamps = load_stamps(table)
-        return _loaded(changes, stamps), None if effect is None else _loaded(effect, stamps)
+        return _loaded(changes, stamps), None if effect is None else _loaded(effect, stamps), *_upto(*rest)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise CodecError(f"no journal row ({type(error).__name__}: {error})") from error
+
+
+def _upto(n: int | None = None) -> tuple[int | None]:
+    """What a row says of up to which commit its writer had seen; rows of before do not."""
+    return (None if n is None else int(n),)
 
 
 def _loaded(data: Any, stamps: list[Stamp]) -> tuple[LeafChange, ...]:

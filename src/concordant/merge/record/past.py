@@ -1,0 +1,158 @@
+"""The past of a document, as far as writes are to be taken out of it: its commits with whole leaves, and whose each
+entry, piece and strike is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence as Items
+from typing import Any, NamedTuple, TypeAlias
+
+from concordant.merge.causality import Agreed, Entry, Register, Stamp, dot_of, source_of
+from concordant.merge.record.record import Record
+from concordant.merge.registers import Leaf, LeafChange, Path, leaf_at, place_leaf
+from concordant.merge.registers.crowds import Exchanged
+from concordant.merge.registers.leaf import as_register, beside, stamps_of
+from concordant.merge.registers.tree import gathered, kept_by
+from concordant.merge.sequence.splice import Spliced
+
+__all__ = [
+    "Identity",
+    "PastCommit",
+    "Taken",
+    "author_of",
+    "deletes",
+    "identity_of",
+    "with_whole_leaves",
+]
+
+Identity: TypeAlias = tuple[float, str]
+"""Time and agent of a write: what it wrote keeps them when it is put back under another dot."""
+
+
+class PastCommit(NamedTuple):
+    """One commit to a document.
+
+    Attributes:
+        stamp: its stamp.
+        changes: what it changed; as a journal keeps it, or with whole texts and lists (``with_whole_leaves``).
+        upto: the number of the newest commit that its writer had seen, its own apart; ``None``: all, or that is not
+            known.
+        gone: whether it is to be taken back.
+        imported: whether it brought what others wrote elsewhere.
+        kept: the places at which it changed what a deletion keeps, and whose writes stood there.
+    """
+
+    stamp: Stamp
+    changes: Items[LeafChange]
+    upto: int | None = None
+    gone: bool = False
+    imported: bool = False
+    kept: Mapping[Path, frozenset[Identity]] = {}
+
+
+class Taken:
+    """Tells which entries, pieces and strikes are of writes that are taken back, under whatever dot they stand.
+
+    Args:
+        steps: those that are taken back.
+        replica: whose they are.
+    """
+
+    def __init__(self, steps: Iterable[PastCommit], replica: str) -> None:
+        stamps = [step.stamp for step in steps]
+        self._replica = replica
+        self._numbers = {stamp.n for stamp in stamps}
+        self._identities: set[Identity] = {(stamp.time, stamp.agent) for stamp in stamps}
+        self._times = {stamp.time for stamp in stamps}
+
+    def made(self, stamp: Stamp) -> bool:
+        """Whether it is what one of them wrote, not what one of them put back."""
+        return (stamp.time, stamp.agent) in self._identities
+
+    def based(self, base: Agreed | None) -> bool:
+        """Whether it is the value of one of them that an entry carries as the one that was agreed."""
+        if base is None:
+            return False
+        return base.time in self._times or self._is_under(Stamp(base.time, base.replica, base.n, "", "", ""))
+
+    def __call__(self, stamp: Stamp) -> bool:
+        return self.made(stamp) or self._is_under(stamp)
+
+    def _is_under(self, stamp: Stamp) -> bool:
+        return stamp.n in self._numbers and source_of(stamp.replica) == self._replica
+
+
+def with_whole_leaves(record: Record, steps: Iterable[PastCommit]) -> Iterator[PastCommit]:
+    """Gives steps with whole texts and lists before and after each.
+
+    Args:
+        record: as it is after the last of them.
+        steps: the newest first, without a gap.
+    """
+    twin = record.copy()
+    for step in steps:
+        whole = []
+        for path, before, _ in step.changes:
+            after = leaf_at(twin.tree, path)
+            earlier: Any = before.earlier(after) if isinstance(before, (Spliced, Exchanged)) else before
+            whole.append(LeafChange(path, earlier, after))
+        for path, earlier, _ in whole:
+            place_leaf(twin.tree, path, earlier)
+        changes, kept = _with_kept(whole, step.gone)
+        yield step._replace(changes=changes, kept=kept)
+
+
+def _with_kept(changes: list[LeafChange], gone: bool) -> tuple[list[LeafChange], dict[Path, frozenset[Identity]]]:
+    """Changes with those of what deletions keep, and of what was deleted and stands again; and the places of the
+    first, with whose writes stood there.
+
+    Args:
+        gone: whether they are taken back; then the deletions that they took away stand again.
+    """
+    places: dict[Path, frozenset[Identity]] = {}
+    found = {change.path: change for change in changes}
+    for path, before, after in changes:
+        if path[-1] is None:
+            old, new = as_register(before), as_register(after)
+            for below, one, other in _kept_and_left(old, new, gone):
+                place = (*path[:-1], *below)
+                if one is not None and any(entry.value is None for entry in old):
+                    places[place] = frozenset((stamp.time, stamp.agent) for stamp in stamps_of(one))
+                known = found.get(place, LeafChange(place, None, None))
+                found[place] = LeafChange(place, _both(known.before, one), _both(known.after, other))
+    return list(found.values()), places
+
+
+def _kept_and_left(old: Register, new: Register, gone: bool) -> Iterator[tuple[Path, Leaf | None, Leaf | None]]:
+    """What the entries of a container keep, before and after a change, where that differs."""
+    both = {author_of(entry) for entry in old} & {author_of(entry) for entry in new}
+    one, other = (
+        dict(gathered(kept_by([e for e in register if e.value is not None or everything or author_of(e) in both])))
+        for register, everything in ((old, gone), (new, False))
+    )
+    for below in {**one, **other}:
+        if one.get(below) != other.get(below):
+            yield below, one.get(below), other.get(below)
+
+
+def author_of(entry: Entry) -> tuple[Any, ...]:
+    """What an entry has in common with the one that it was put back from."""
+    return (entry.stamp.time, entry.stamp.agent, entry.value)
+
+
+def identity_of(entry: Entry) -> tuple[Any, ...]:
+    """What tells an entry from all others of its register."""
+    return (*dot_of(entry.stamp), entry.value)
+
+
+def deletes(step: PastCommit, place: Path) -> bool:
+    """Whether a commit deleted a container, or one around it."""
+    return any(
+        path[-1] is None
+        and place[: len(path) - 1] == path[:-1]
+        and any(entry.value is None for entry in as_register(after) if entry not in as_register(before))
+        for path, before, after in step.changes
+    )
+
+
+def _both(live: Leaf | None, kept: Leaf | None) -> Leaf | None:
+    return live if kept is None else beside(live, kept)

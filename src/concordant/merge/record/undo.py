@@ -1,0 +1,420 @@
+"""``undone``: the change that takes writes back on which others may have worked since. Pure, as ``apply`` is.
+
+What stands of the writes goes, and what they had replaced or removed comes back, unless somebody else replaced it as
+well, without having seen them. Where somebody has worked on what they left, both stand: the later work and what was
+there before the writes, which the field's kind merges, or asks about.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence as Items
+from decimal import Decimal
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from concordant.merge.causality import (
+    Agreed,
+    Entry,
+    Register,
+    Stamp,
+    VersionVector,
+    image_name,
+    order_of,
+    seen_everything,
+    source_of,
+)
+from concordant.merge.kinds import Counter, Field
+from concordant.merge.kinds.counter import amount_of, sum_of
+from concordant.merge.kinds.folding import add, negative
+from concordant.merge.kinds.nested import field_at
+from concordant.merge.record.apply import Applied
+from concordant.merge.record.held import Held, Turn
+from concordant.merge.record.leases import living, with_dead
+from concordant.merge.record.past import (
+    Identity,
+    PastCommit,
+    Taken,
+    author_of,
+    deletes,
+    identity_of,
+)
+from concordant.merge.record.record import Record
+from concordant.merge.registers import PARKED, PRESENT, Change, Leaf, LeafChange, Path
+from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence, stamps_of, uncovered, without
+from concordant.merge.registers.register import oldest_of_each_agent
+from concordant.merge.registers.tree import gathered, kept_by
+from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.undo import Taking, undone as sequence_undone
+from concordant.values import ABSENT, decode, same
+
+__all__ = ["undone"]
+
+
+def undone(record: Record, root: Field, steps: Items[PastCommit], stamp: Stamp, time: float) -> Applied:
+    """The changes that take those of some steps back that are ``gone``, for ``record.commit``.
+
+    Args:
+        record: as it is now.
+        root: the compiled schema's root field.
+        steps: what was done to it since the first of them, oldest first, with whole leaves.
+        stamp: of the write that takes them back.
+        time: the present.
+    """
+    gone = record.gone(time)
+    tree = record.tree if gone is None else living(record.tree, gone)
+    change = Change(tree, stamp, seen_everything, covering=record.covering or bool(record.tombs))
+    work = _Undoing(change, record, root, Taken([step for step in steps if step.gone], stamp.replica))
+    work.run(steps)
+    changes = change.changes()
+    whole = changes if gone is None or not changes else with_dead(record.tree, tree, changes)
+    return Applied(whole, whole, work.known)
+
+
+class _Undoing:
+    """One document from which writes are taken out.
+
+    Attributes:
+        known: the images that were made of the new write, where it puts back several entries of one register.
+    """
+
+    def __init__(self, change: Change, record: Record, root: Field, gone: Taken) -> None:
+        self.change = change
+        self.record = record
+        self.root = root
+        self.gone = gone
+        self.known: VersionVector = {}
+        self._used: dict[Path, int] = {}
+        self._kept: dict[Path, frozenset[Identity]] = {}
+        self._deleted: set[Path] = set()
+        self._steps: Items[PastCommit] = ()
+        self._numbers: dict[Identity, int] = {}
+
+    def run(self, steps: Items[PastCommit]) -> None:
+        """Collects the change: of containers first, for what is deleted with them stands again with them."""
+        self._steps = steps
+        self._numbers = {(step.stamp.time, step.stamp.agent): step.stamp.n for step in steps}
+        met = self._met(steps)
+        self._deleted = {path for path, story in met.items() if path[-1] is not None and _was_deleted(path, story)}
+        counters: dict[Path, None] = {}
+        for path in sorted(met, key=lambda path: (path[-1] is not None, len(path))):
+            if path[-1] is None:
+                self._container(path, met[path])
+            elif path[0] != PARKED and isinstance(field_at(self.root, path).kind, Counter):
+                counters[path[:-1]] = None
+            else:
+                self._leaf(path, met[path])
+        for place in counters:
+            self._counter(place)
+
+    def _met(self, steps: Items[PastCommit]) -> dict[Path, list[Turn]]:
+        """The stories of the places that the writes changed; notes what they changed in what a deletion keeps."""
+        stories: dict[Path, list[Turn]] = {}
+        for step in steps:
+            for path, before, after in step.changes:
+                stories.setdefault(path, []).append(Turn(step, before, after))
+            for path, authors in step.kept.items() if step.gone else ():
+                self._kept[path] = self._kept.get(path, frozenset()) | authors
+        return {path: story for path, story in stories.items() if any(turn.step.gone for turn in story)}
+
+    def _leaf(self, path: Path, story: list[Turn]) -> None:
+        if self._others_deleted(path, story):
+            self._deleted.add(path)
+        if any(is_sequence(leaf) for turn in story for leaf in turn[1:]):
+            self._sequence(path, story)
+        else:
+            self._register(path, story)
+
+    # -- registers -------------------------------------------------------------------------------------------------
+
+    def _register(self, path: Path, story: list[Turn]) -> None:
+        field = field_at(self.root, path)
+        held = self._held(path, story, field)
+        current = self.change.register(path)
+        standing = [entry for entry in current if not self.gone(entry.stamp)]
+        there = set(map(author_of, standing))
+        back = [entry for entry, _ in held.back.values() if author_of(entry) not in there]
+        if held.deleted and len(standing) == len(current) and not self._is_kept(path):
+            back = []  # what was deleted is gone for good
+        stale: list[Entry] = []
+        if field.kind.is_leaf and path[0] != PARKED:
+            back, stale = self._asked(held, standing, back, field)
+        self._put(path, current, standing, back, stale)
+
+    def _asked(
+        self, held: Held, standing: list[Entry], back: list[Entry], field: Field
+    ) -> tuple[list[Entry], list[Entry]]:
+        """What stands again of a value that is asked about where others differ, and what stands and carried one of the
+        writes' values as the one that was agreed: with what is agreed now."""
+        if not back and held.from_nothing and any(entry.value is not None for entry in standing):
+            back = [Entry(self.change.stamp, None)]
+        base = self._base(standing, back, field) if held.built and back else held.agreed
+        stale = [entry._replace(base=base) for entry in standing if self.gone.based(entry.base)]
+        return [entry._replace(base=base if held.built else entry.base) for entry in back], stale
+
+    def _held(self, path: Path, story: list[Turn], field: Field) -> Held:
+        held = Held(path, self.gone, self._knew, field.canon)
+        held.follow(story)
+        return held
+
+    def _put(self, path: Path, current: Register, standing: list[Entry], back: list[Entry], stale: list[Entry]) -> None:
+        """Puts entries back under dots of this write, and takes from those that stand whom they confirmed.
+
+        Args:
+            stale: those that stand and carry another value now as the one that was agreed.
+        """
+        rebased = {identity_of(entry): entry for entry in stale}
+        shared = [e for e in standing if identity_of(e) in rebased or any(map(self.gone, e.confirms))]
+        again = [*back, *(rebased.get(identity_of(entry), entry) for entry in shared)]
+        if not again and len(standing) == len(current):
+            return
+        made = [self._again(path, entry) for entry in again]
+        kept = [entry for entry in standing if entry not in shared]
+        leaf = tuple(sorted([*kept, *made], key=lambda entry: order_of(entry.stamp)))
+        if path[-1] is None:
+            self.change.after[path] = leaf
+        else:
+            self._set(path, leaf)
+
+    def _set(self, path: Path, leaf: Leaf | None) -> None:
+        """Replaces a leaf; what stands again in what others deleted is deleted with it, and not written beside that."""
+        change = self.change
+        node, tomb = self._deletion_of(path)
+        if tomb is None or leaf is None or not any(map(self._is_new, stamps_of(leaf))):
+            change.set(path, leaf)
+            return
+        below = path[len(node) - 1 :]
+        kept = dict(tomb.covered).get(below)
+        inside = set(stamps_of(kept)) if kept is not None else set()  # type: ignore[arg-type]
+        deleted, authors = path in self._deleted, self._kept.get(path, frozenset())
+
+        def is_inside(stamp: Stamp) -> bool:
+            return (deleted or (stamp.time, stamp.agent) in authors) if self._is_new(stamp) else stamp in inside
+
+        change.set(path, without(leaf, self._is_new))
+        change.after[path] = without(leaf, is_inside)
+        part = without(leaf, lambda stamp: not is_inside(stamp))
+        if not part:
+            return
+        tomb = next(entry for entry in as_register(change.live(node)) if entry.stamp == tomb.stamp)
+        again = tomb if self._is_new(tomb.stamp) else self._again(node, tomb)
+        again = again._replace(covered=tuple({**dict(tomb.covered), below: part}.items()))
+        change.after[node] = tuple(again if entry is tomb else entry for entry in as_register(change.live(node)))
+
+    def _is_new(self, stamp: Stamp) -> bool:
+        return stamp.n == self.change.stamp.n and source_of(stamp.replica) == self.change.stamp.replica
+
+    def _deletion_of(self, path: Path) -> tuple[Path, Entry | None]:
+        """A deletion that stands and keeps what is at a path, with its place."""
+        for depth in range(len(path)):
+            node = (*path[:depth], None)
+            for entry in as_register(self.change.live(node)):
+                here = path in self._kept or path in self._deleted or path[depth:] in dict(entry.covered)
+                if entry.value is None and here:
+                    return node, entry
+        return (), None
+
+    def _is_kept(self, path: Path) -> bool:
+        """Whether what was deleted at a path is kept, by the deletion or since it stands again."""
+        return any(
+            path[depth:] in dict(entry.covered)
+            for depth in range(len(path))
+            for entry in as_register(self.change.live((*path[:depth], None)))
+        )
+
+    def _again(self, path: Path, entry: Entry) -> Entry:
+        stamp = self.change.stamp
+        number = self._used[path] = self._used.get(path, -1) + 1
+        replica = stamp.replica if not number else image_name(stamp.replica, f"{json.dumps(path)}{number}")
+        self.known[replica] = stamp.n
+        first = () if entry.stamp == stamp or path[-1] is None else (entry.stamp,)  # keeps its place in the order
+        confirms = oldest_of_each_agent([one for one in (*entry.confirms, *first) if not self.gone(one)])
+        return entry._replace(stamp=entry.stamp._replace(replica=replica, n=stamp.n), confirms=confirms)
+
+    def _base(self, standing: list[Entry], back: list[Entry], field: Field) -> Agreed:
+        """What is shown while it is asked: the later work, where that is one value; else what stood before."""
+        one = standing and all(same(entry.value, standing[0].value, field.canon) for entry in standing)
+        shown = standing[0] if one else max(back or standing, key=lambda entry: order_of(entry.stamp))
+        return Agreed(*order_of(self.change.stamp), shown.value)
+
+    def _knew(self, step: PastCommit, stamp: Stamp, guess: bool) -> bool:
+        """Whether the writer of a step had seen a write; ``guess`` where that is not told."""
+        if step.upto is None:
+            return guess
+        return self._number(stamp) <= step.upto or (bool(stamp.origin) and stamp.origin == step.stamp.origin)
+
+    def _number(self, stamp: Stamp) -> int:
+        """The number of the commit by which a write became known here, whatever put it back since."""
+        n = self.record.position(stamp, self.change.stamp.replica)[0]
+        first = self._steps[0].stamp
+        if n <= first.n:
+            return n
+        found = self._numbers.get((stamp.time, stamp.agent))
+        return found if found is not None else first.n - 1 if stamp.time < first.time else n
+
+    # -- containers ------------------------------------------------------------------------------------------------
+
+    def _container(self, path: Path, story: list[Turn]) -> None:
+        """A container's own mark: what was deleted stands again, unless others deleted it as well."""
+        if self._is_kept(path):
+            return  # it stands, or not, with what is around it
+        current = as_register(self.change.live(path))
+        standing = [entry for entry in current if not self.gone(entry.stamp)]
+        going = [entry for entry in current if self.gone(entry.stamp)]
+        back = [*self._marked_again(path, story, standing, going), *self._undeleted(standing, going)]
+        if standing:  # that it exists needs to be said once, and is not said of what others deleted
+            back = [entry for entry in back if entry.value is None or entry.covered]
+        if any(entry.covered for entry in back):
+            self.change.covering = True
+        self._put(path, current, standing, back, [])
+
+    def _undeleted(self, standing: list[Entry], going: list[Entry]) -> Iterator[Entry]:
+        """What their deletions keep stands again."""
+        for tomb in going:
+            if tomb.value is None and self.gone.made(tomb.stamp):
+                left = self._left_of(tomb, standing).covered
+                if left:
+                    yield Entry(self.change.stamp, PRESENT, covered=left)
+
+    def _marked_again(self, path: Path, story: list[Turn], standing: list[Entry], going: list[Entry]) -> list[Entry]:
+        """The marks and deletions that stand again: the latter keep what the writes had let stand."""
+        held = self._held(path, story, field_at(self.root, path))
+        there = set(map(author_of, standing))
+        back = [entry for entry, _ in held.back.values() if author_of(entry) not in there]
+        freed = gathered(kept_by([e for e in going if e.value is not None or not self.gone.made(e.stamp)]))
+        return [entry if entry.value is not None else entry._replace(covered=freed) for entry in back]
+
+    def _left_of(self, tomb: Entry, standing: list[Entry]) -> Entry:
+        """A deletion with what it alone took away."""
+        for other in standing:
+            if other.value is None:
+                tomb = self._not_deleted_by(other, uncovered(tomb, other.covered))
+        return tomb
+
+    def _not_deleted_by(self, other: Entry, tomb: Entry) -> Entry:
+        """What a deletion keeps that another's author had not seen, and so did not delete as well."""
+        step = self._step_of(other)
+        if step is None:
+            return tomb
+        parts = ((below, without(leaf, partial(self._saw, step))) for below, leaf in tomb.covered)  # type: ignore[arg-type]
+        return tomb._replace(covered=tuple((below, leaf) for below, leaf in parts if leaf))
+
+    def _others_deleted(self, path: Path, story: list[Turn]) -> bool:
+        """Whether a deletion by others stands around a place, whose author knew all that the first of the writes found
+        there: both have taken it away."""
+        found = next(turn.before for turn in story if turn.step.gone)
+        stood = [stamp for stamp in stamps_of(found) if not self.gone(stamp)] if found is not None else []
+        for depth in range(len(path) if stood else 0):
+            for entry in as_register(self.change.live((*path[:depth], None))):
+                step = self._step_of(entry)
+                if entry.value is None and step is not None and all(self._saw(step, stamp) for stamp in stood):
+                    return True
+        return False
+
+    def _step_of(self, entry: Entry) -> PastCommit | None:
+        """The step that others made by which an entry came to stand, if it is one of those that are known."""
+        time, agent, _ = author_of(entry)
+        return next((s for s in self._steps if (s.stamp.time, s.stamp.agent) == (time, agent) and not s.gone), None)
+
+    def _saw(self, step: PastCommit, stamp: Stamp) -> bool:
+        """Whether the writer of a step had seen a write, as far as can be told."""
+        return self._knew(step, stamp, self._number(stamp) < step.stamp.n)
+
+    # -- texts, lists, counters ------------------------------------------------------------------------------------
+
+    def _sequence(self, path: Path, story: list[Turn]) -> None:
+        change, field = self.change, field_at(self.root, path)
+        current = change.sequence(path)
+        turns = [Taking(_content(before), _content(after), step.gone) for step, before, after in story]
+        made = sequence_undone(current, change.stamp, turns, self.gone, field.kind.rules, change.next_run)
+        if made != current:
+            self._set(path, made)
+
+    def _counter(self, place: Path) -> None:
+        """What the writes added to a counter is taken from it: their own amounts, or a negative one."""
+        self._drop_doubles(place)
+        owed, again, deleted = self._amounts(place)
+        if deleted:  # and may stand again
+            owed = add(owed, self._begun_by_them(place))
+        if not _is_same_amount(owed, 0):
+            self._take_amount(place, owed, again)
+
+    def _amounts(self, place: Path) -> tuple[Any, dict[Path, Register], bool]:
+        """What they added to a counter, the entries that they took away, and whether it was deleted by others since."""
+        owed: Any = 0
+        deleted = False
+        again: dict[Path, Register] = {}
+        for step in self._steps:
+            inside = [c for c in step.changes if c.path[:-1] == place and c.path[-1] is not None]
+            if step.gone:
+                inside = [c for c in inside if c.after is not None or not self._stands(c)]
+                owed = add(owed, add(_total(map(_after, inside)), negative(_total(map(_before, inside)))))
+                again |= {c.path: as_register(c.before) for c in inside if c.after is None}
+            elif deletes(step, place) and not all(map(self._stands, inside)):
+                owed, deleted = 0, True
+        return owed, {path: entries for path, entries in again.items() if entries}, deleted
+
+    def _drop_doubles(self, place: Path) -> None:
+        """Takes out the amounts that the writes put back and that stand again by themselves."""
+        for path, entries in self._own(place).items():
+            register = self.change.register(path)
+            there = {author_of(entry) for entry in register if entry not in entries}
+            doubled = [entry for entry in entries if author_of(entry) in there]
+            if doubled:
+                self._set(path, tuple(entry for entry in register if entry not in doubled))
+
+    def _begun_by_them(self, place: Path) -> Any:
+        """What stands in sums that begin with one of the writes."""
+        numbers = {step.stamp.n for step in self._steps if step.gone}
+        found = [entry for entries in self._own(place).values() for entry in entries]
+        return _total([tuple(e for e in found if decode(e.value or b"[0,0]")[1] in numbers)])
+
+    def _own(self, place: Path) -> dict[Path, Register]:
+        """The writes' own amounts in a counter."""
+        found = {(*place, key): self.change.register((*place, key)) for key in self.change.keys(place)}
+        own = {path: tuple(e for e in entries if self.gone(e.stamp)) for path, entries in found.items()}
+        return {path: entries for path, entries in own.items() if entries}
+
+    def _take_amount(self, place: Path, owed: Any, again: Mapping[Path, Register]) -> None:
+        """Takes an amount away: their own entries where these are it, entries that stand again where these make it up,
+        else a negative amount."""
+        change, own = self.change, self._own(place)
+        if own and _is_same_amount(_total(own.values()), owed):
+            for path in own:
+                self._set(path, tuple(e for e in change.register(path) if not self.gone(e.stamp)))
+        elif again and not any(map(change.register, again)) and _is_same_amount(_total(again.values()), negative(owed)):
+            for path, entries in again.items():
+                self._set(path, tuple(self._again(path, entry) for entry in entries))
+        elif all(self._deletion_of((*place, key))[1] is None for key in change.keys(place)):
+            field = field_at(self.root, place)
+            field.kind.contribute(change, field, place, negative(owed))
+
+    def _stands(self, change: LeafChange) -> bool:
+        """Whether what a deletion took away is kept by it, or by another, and so comes back, or goes, with that."""
+        there = set(map(author_of, self.change.register(change.path)))
+        return all(author_of(entry) in there for entry in as_register(change.before))
+
+
+_before = attrgetter("before")
+_after = attrgetter("after")
+
+
+def _was_deleted(path: Path, story: list[Turn]) -> bool:
+    """Whether others deleted a container with what the writes left at a path."""
+    first = next(number for number, turn in enumerate(story) if turn.step.gone)
+    return any(not step.gone and after is None and deletes(step, path[:-1]) for step, _, after in story[first:])
+
+
+def _content(leaf: Leaf | None) -> Sequence | None:
+    return as_sequence(leaf) if is_sequence(leaf) else None
+
+
+def _is_same_amount(one: Any, other: Any) -> bool:
+    return not Decimal(add(one, negative(other)))
+
+
+def _total(leaves: Iterable[Leaf | None]) -> Any:
+    amounts = [amount_of(entry.value) for leaf in leaves for entry in as_register(leaf)]
+    total = sum_of(amounts)
+    return 0 if total is ABSENT else total

@@ -1,0 +1,339 @@
+"""Taking writes out of a text or list on which others have worked since.
+
+What they inserted goes, what they removed comes back. Who has rewritten what they inserted built on it: the rewrite
+stays, and where that differs from what stood there before, the two are the sides of a question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items
+from itertools import count, pairwise
+from typing import Any, NamedTuple
+
+from concordant.merge.causality import SeenBy, Stamp
+from concordant.merge.sequence.edit import withdraw
+from concordant.merge.sequence.order import in_order, newest_root
+from concordant.merge.sequence.overlap import Rules
+from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
+from concordant.merge.sequence.units import is_blank
+
+__all__ = ["Taking", "undone"]
+
+
+class Taking(NamedTuple):
+    """What one write made of a sequence, and whether it is taken back."""
+
+    before: Sequence | None
+    after: Sequence | None
+    gone: bool
+
+
+def undone(
+    sequence: Sequence,
+    stamp: Stamp,
+    turns: Items[Taking],
+    gone: SeenBy,
+    rules: Rules,
+    next_run: Callable[[], int],
+) -> Sequence | None:
+    """The sequence without what some writes did to it; ``None`` if nothing stands any more.
+
+    Args:
+        sequence: as it stands now.
+        stamp: of the write that takes them back.
+        turns: what was made of it since the first of them, oldest first.
+        gone: which writes are taken back.
+        rules: how changes of the sequence are weighed against each other.
+        next_run: gives a number for a run or a strike that no other of the write has.
+    """
+    work = _Undoing(sequence, stamp, gone, next_run)
+    work.put_back(turns)
+    for part in work.built_on(sequence):
+        work.settle(part, rules)
+    return work.result(sequence)
+
+
+class _Part(NamedTuple):
+    """Something that was built on what is taken back.
+
+    Attributes:
+        strikes: the rewrites by which it was.
+        standing: what stands there.
+        before: what stood there before the writes that are taken back; several things, where they came in turns with
+            others.
+        author: of the newest write that stands for the first.
+    """
+
+    strikes: set[RunId]
+    standing: list[Piece]
+    before: list[list[Piece]]
+    author: Stamp
+
+
+class _Undoing:
+    """One sequence from which writes are taken out."""
+
+    def __init__(self, sequence: Sequence, stamp: Stamp, gone: SeenBy, next_run: Callable[[], int]) -> None:
+        self.stamp = stamp
+        self.gone = gone
+        self.next_run = next_run
+        left = withdraw(sequence, gone)
+        self.pieces = [p._replace(live=False) if gone(p.stamp) else p for p in sequence] if left is None else [*left]
+        self.strikes = {} if left is None else dict(left.strikes)
+        self.order = count(1)
+
+    # -- what comes back -------------------------------------------------------------------------------------------
+
+    def put_back(self, turns: Items[Taking]) -> None:
+        """Has what they took away stand again, under the new write: strikes (a decision drops those that it settles),
+        and what stood with them."""
+        strikes: dict[RunId, Strike] = {}
+        over: dict[RunId, set[tuple[RunId, int, int]]] = {}
+        taken = [(turn.before, turn.after) for turn in turns if turn.gone and turn.before is not None]
+        for before, after in taken:
+            kept = after.strikes if after is not None else {}
+            dropped = {run: s for run, s in before.strikes.items() if run not in kept and not self.gone(s.stamp)}
+            strikes |= dropped
+            if dropped:
+                _note_struck(before, over)
+        names = self._struck_again([s for run, s in strikes.items() if run not in self.strikes], over)
+        done = {run_of(piece) for piece in self.pieces if piece.live}
+        for before, after in taken:
+            runs = self._lost(before, after) - done
+            self._shown_again(before, runs, names)
+            done |= runs
+
+    def _lost(self, before: Sequence, after: Sequence | None) -> set[RunId]:
+        """The runs of others that do not stand any more after a write."""
+        stand = {run_of(piece) for piece in after or () if piece.live}
+        return {run_of(p) for p in before if p.live and run_of(p) not in stand and not self.gone(p.stamp)}
+
+    def _struck_again(self, strikes: list[Strike], over: dict[RunId, set[tuple[RunId, int, int]]]) -> dict[RunId, int]:
+        """Makes strikes anew; returns the numbers of the new ones.
+
+        Args:
+            over: the parts of runs that each was over.
+        """
+        names = {run_of(strike): self.next_run() for strike in strikes}
+        for strike in strikes:
+            self._add(strike.stamp, names[run_of(strike)])
+        for old, k in names.items():
+            places: dict[RunId, list[tuple[int, int]]] = {}
+            for run, start, end in over.get(old, ()):
+                places.setdefault(run, []).append((start, end))
+            self.pieces = [
+                part._replace(struck=(*part.struck, self._id(k)))
+                if _is_inside(part, places.get(run_of(part), ()))
+                else part
+                for piece in self.pieces
+                for part in _cut(piece, places.get(run_of(piece), ()))
+            ]
+        return names
+
+    def _renamed(self, struck: tuple[RunId, ...], names: dict[RunId, int]) -> tuple[RunId, ...]:
+        new = [self._id(names[run]) for run in struck if run in names]
+        return tuple(dict.fromkeys([*struck, *new])) if new else struck
+
+    def _shown_again(self, before: Sequence, runs: set[RunId], names: dict[RunId, int]) -> None:
+        """Puts copies of runs where they stood: what is not live once never is again."""
+        here: dict[RunId, list[Piece]] = {}
+        for piece in self.pieces if runs else ():
+            here.setdefault(run_of(piece), []).append(piece)
+        last, waiting = START, dict(names)
+        for piece in before if runs else ():
+            run, end = run_of(piece), piece.offset + len(piece.content)
+            known = [part for part in here.get(run, ()) if piece.offset <= part.offset < end]
+            if run not in runs:
+                last = min(_end_of(known[-1]), _end_of(piece)) if known else last
+                continue
+            for part in known or [piece]:
+                k = waiting.pop(run) if run in waiting else self.next_run()
+                place = _end_of(part) if known else last
+                struck, line = self._renamed(part.struck, names), part.line and not part.offset
+                copy = Piece(self._as(part.stamp), k, 0, part.content, place, line, struck, replaces=True)
+                self.pieces.append(copy)
+                last = _end_of(copy)
+
+    # -- what was built on it --------------------------------------------------------------------------------------
+
+    def built_on(self, sequence: Sequence) -> Iterator[_Part]:
+        """What others made of what is taken back."""
+        lost = {run_of(piece) for piece in sequence if piece.live and self.gone(piece.stamp)}
+        over: dict[RunId, list[Piece]] = {}
+        for piece in sequence:
+            for run in piece.struck:
+                over.setdefault(run, []).append(piece)
+        layers: dict[RunId, set[RunId]] = {}
+        for run in sequence.strikes:
+            meets = any(run_of(p) in lost and not is_blank(p.content) for p in over.get(run, ()))
+            if meets and run in self.strikes:
+                layers[run] = {run}
+        _unite(layers, {run: {*self._roots(over[run], over, lost), *_runs_of(over[run], lost)} for run in layers})
+        parts = {id(layer): self._part(layer, over, lost) for layer in layers.values()}
+        yield from _chained([*parts.values()])
+
+    def _part(self, layer: set[RunId], over: dict[RunId, list[Piece]], lost: set[RunId]) -> _Part:
+        wanted = {place for run in layer for place in self._roots(over[run], over, lost)}
+        before = [p for p in self.pieces if _place(p) in wanted and self._stands_but_for(p, layer)]
+        rewrites = self._rewrites(layer, over)
+        standing = [p for p in self.pieces if run_of(p) in rewrites and self._is_shown(p)]
+        newest = self.strikes[max(layer, key=lambda run: self.strikes[run].stamp)].stamp
+        return _Part(layer, standing, [before] if before else [], standing[-1].stamp if standing else newest)
+
+    def _roots(self, pieces: Iterable[Piece], over: dict[RunId, list[Piece]], lost: set[RunId]) -> Iterator[Any]:
+        return (_place(piece) for piece in self._before(pieces, over, lost))
+
+    def _before(self, pieces: Iterable[Piece], over: dict[RunId, list[Piece]], lost: set[RunId]) -> Iterator[Piece]:
+        """What stood where pieces are, before the writes that are taken back."""
+        waiting, known = [*pieces], set()
+        while waiting:
+            piece = waiting.pop()
+            run = run_of(piece)
+            if run not in lost:
+                yield piece
+            elif run not in known:
+                known.add(run)
+                waiting.extend(over.get(run, ()))
+
+    def _rewrites(self, family: set[RunId], over: dict[RunId, list[Piece]]) -> set[RunId]:
+        """The runs of rewrites, and of rewrites of those."""
+        found, size = set(family), 0
+        while len(found) > size:
+            size = len(found)
+            found |= {run for run in self.strikes if any(run_of(piece) in found for piece in over.get(run, ()))}
+        return found
+
+    def settle(self, part: _Part, rules: Rules) -> None:
+        """Asks about what was built, or keeps it where it says what stood there before."""
+        standing = part.standing
+        sides = [before for before in part.before if _plain(before) != _plain(standing)]
+        shown = [piece for before in part.before for piece in before if self._is_shown(piece)]
+        if not sides and (part.before or not standing):
+            self._strike(shown, self.stamp)
+        elif rules.escalate and (standing or shown):
+            self._ask(standing or shown, part, sides)
+            if standing:
+                self._strike(shown, self.stamp)
+
+    def _ask(self, base: list[Piece], part: _Part, sides: list[list[Piece]]) -> None:
+        """Makes the sides of a question about some pieces."""
+        self._side(base, part.standing, part.author)
+        for side in sides or [[]]:
+            self._side(base, side, side[0].stamp if side else self.stamp)
+
+    def _side(self, base: list[Piece], content: list[Piece], author: Stamp) -> None:
+        """Makes one side of a question: a rewrite by its author, apart from the other side's."""
+        stamp = self._as(author)._replace(origin=f"{self.stamp.replica}:undo:{self.stamp.n}:{next(self.order)}")
+        k = self._strike(base, stamp)
+        if content:
+            self.pieces.append(Piece(stamp, k, 0, _joined(content), _end_of(base[-1]), replaces=True))
+
+    def _strike(self, pieces: list[Piece], stamp: Stamp) -> int:
+        """Strikes pieces; returns the number of the strike."""
+        k = self.next_run()
+        if pieces:
+            places = set(map(_place, pieces))
+            new = self._add(stamp, k)
+            self.pieces = [p._replace(struck=(*p.struck, new)) if _place(p) in places else p for p in self.pieces]
+        return k
+
+    # -- small things ----------------------------------------------------------------------------------------------
+
+    def _as(self, stamp: Stamp) -> Stamp:
+        """The stamp of what somebody wrote, made again by the new write."""
+        return stamp._replace(replica=self.stamp.replica, n=self.stamp.n)
+
+    def _id(self, k: int) -> RunId:
+        return (self.stamp.replica, self.stamp.n, k)
+
+    def _add(self, stamp: Stamp, k: int) -> RunId:
+        self.strikes[self._id(k)] = Strike(self._as(stamp), k)
+        return self._id(k)
+
+    def _is_shown(self, piece: Piece) -> bool:
+        return piece.live and not any(run in self.strikes for run in piece.struck)
+
+    def _stands_but_for(self, piece: Piece, strikes: set[RunId]) -> bool:
+        return piece.live and not any(run in self.strikes and run not in strikes for run in piece.struck)
+
+    def result(self, before: Sequence) -> Sequence | None:
+        """The sequence as it is then."""
+        pieces = in_order(self.pieces) if len(self.pieces) > len(before) else self.pieces
+        made = Sequence(pieces, self.strikes, newest_root(pieces))
+        return made if made.is_alive() else None
+
+
+def _end_of(piece: Piece) -> Anchor:
+    """The last character of a piece."""
+    return (*run_of(piece), piece.offset + len(piece.content) - 1)
+
+
+def _is_inside(piece: Piece, ranges: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= piece.offset < end for start, end in ranges)
+
+
+def _cut(piece: Piece, ranges: Iterable[tuple[int, int]]) -> list[Piece]:
+    """A piece cut where ranges of its run begin or end in it."""
+    end = piece.offset + len(piece.content)
+    bounds = sorted({piece.offset, end, *(at for one in ranges for at in one if piece.offset < at < end)})
+    if len(bounds) == 2:
+        return [piece]
+    return [
+        piece._replace(offset=low, content=piece.content[low - piece.offset : high - piece.offset])
+        for low, high in pairwise(bounds)
+    ]
+
+
+def _place(piece: Piece) -> tuple[Any, ...]:
+    return (*run_of(piece), piece.offset)
+
+
+def _note_struck(sequence: Sequence, over: dict[RunId, set[tuple[RunId, int, int]]]) -> None:
+    """Notes of strikes over which parts of runs they are."""
+    for piece in sequence:
+        for run in piece.struck:
+            over.setdefault(run, set()).add((run_of(piece), piece.offset, piece.offset + len(piece.content)))
+
+
+def _runs_of(pieces: Iterable[Piece], lost: set[RunId]) -> Iterator[RunId]:
+    return (run_of(piece) for piece in pieces if run_of(piece) in lost)
+
+
+def _unite(layers: dict[RunId, set[RunId]], roots: Mapping[RunId, set[Any]]) -> None:
+    """Makes sets of rewrites one that have what they rewrote, or what stood there before, in common."""
+    for one in layers:
+        for other in layers:
+            if layers[one] is not layers[other] and not roots[one].isdisjoint(roots[other]):
+                both = layers[one] | layers[other]
+                for run in both:
+                    layers[run] = both
+
+
+def _chained(parts: list[_Part]) -> Iterator[_Part]:
+    """Parts, those as one of which one was built on what another made: the last is what stands."""
+    while parts:
+        part = parts.pop(0)
+        for other in [*parts]:
+            made = {run_of(piece) for before in part.before for piece in before}
+            theirs = {run_of(piece) for before in other.before for piece in before}
+            if made & other.strikes or theirs & part.strikes:
+                before = [*part.before, *other.before]
+                inside = {_place(piece) for one in before for piece in one}
+                both = {_place(piece): piece for piece in (*part.standing, *other.standing)}
+                standing = [piece for place, piece in both.items() if place not in inside]
+                author = standing[-1].stamp if standing else max(part.author, other.author)
+                part = _Part(part.strikes | other.strikes, standing, before, author)
+                parts.remove(other)
+        yield part
+
+
+def _joined(pieces: list[Piece]) -> Content:
+    contents: list[Any] = [piece.content for piece in pieces]
+    if isinstance(contents[0], str):
+        return "".join(contents)
+    return tuple(item for content in contents for item in content)
+
+
+def _plain(pieces: list[Piece]) -> Any:
+    content = _joined(pieces) if pieces else ""
+    return content.strip() if isinstance(content, str) else content

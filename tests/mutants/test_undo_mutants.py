@@ -1,0 +1,127 @@
+"""Deliberately broken ways of taking an agent's writes back: each takes too much, forgets, or does not last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from concordant import ConcordantError
+from concordant.merge.record import held, undo
+from concordant.merge.record.past import Taken
+from concordant.merge.sequence import undo as sequence_undo
+from concordant.workspace import undoing
+
+from ..properties import test_undo as properties
+from ..semantics import test_undo as semantics
+
+Patch = pytest.MonkeyPatch
+MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
+NOTICED = (AssertionError, ValueError, KeyError, ConcordantError, pytest.fail.Exception)
+
+
+def mutant(*checks: Callable[[], None]) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+    """Registers a mutant with the checks that must notice it."""
+
+    def register(function: Callable[[Patch], None]) -> Callable[[Patch], None]:
+        for check in checks:
+            MUTANTS[f"{function.__name__}, {check.__name__}"] = (check, function)
+        return function
+
+    return register
+
+
+def random_histories() -> None:
+    """The exact model."""
+    for seed in range(40):
+        properties.compare(seed, 6, check=False)
+
+
+@mutant(semantics.test_what_was_built_on_it_is_a_question, random_histories)
+def it_takes_the_work_of_others(patch: Patch) -> None:
+    """Who worked on what the agent left is taken back with him."""
+    known = Taken.__call__
+    patch.setattr(Taken, "__call__", lambda self, stamp: known(self, stamp) or stamp.agent == "ada")
+
+
+@mutant(semantics.test_what_was_built_on_it_is_a_question, random_histories)
+def what_was_built_on_it_is_not_asked(patch: Patch) -> None:
+    """Where somebody worked on what he left, what stood before him is forgotten."""
+
+    def take(self: held.Held, *_: Any) -> None:
+        self.settled = True
+        self.back.clear()
+
+    patch.setattr(held.Held, "_take", take)
+
+
+@mutant(semantics.test_a_sentence_that_was_built_on_his_is_a_question)
+def a_rewritten_sentence_is_not_asked(patch: Patch) -> None:
+    """A rewrite of his sentence and the sentence before it stand side by side."""
+    patch.setattr(sequence_undo._Undoing, "built_on", lambda *_: iter(()))
+
+
+@mutant(semantics.test_an_import_does_not_bring_it_back, random_histories)
+def it_comes_back_by_import(patch: Patch) -> None:
+    """What stands again keeps its old dot, which others know as gone."""
+    patch.setattr(undo._Undoing, "_again", lambda self, path, entry: entry)
+
+
+@mutant(semantics.test_who_wrote_beside_him_is_not_asked, random_histories)
+def nobody_is_known_to_have_written_beside_him(patch: Patch) -> None:
+    """Whoever wrote while he did is taken for somebody who built on what he left."""
+    patch.setattr(undo._Undoing, "_knew", lambda *_: True)
+
+
+@mutant(random_histories, semantics.test_who_had_not_seen_what_he_replaced_is_asked)
+def who_wrote_beside_him_has_seen_all_before(patch: Patch) -> None:
+    """What a contender had not seen is dropped as if it had been replaced."""
+    patch.setattr(undo._Undoing, "_knew", lambda self, step, stamp, guess: guess)
+
+
+@mutant(semantics.test_who_confirmed_it_stands_for_it)
+def his_name_stays(patch: Patch) -> None:
+    """Who confirmed his value goes on naming him."""
+    patch.setattr(undo._Undoing, "_put", _put_without_shared)
+
+
+def _put_without_shared(self: Any, path: Any, current: Any, standing: Any, back: Any, stale: Any) -> None:
+    leaf = (*standing, *(self._again(path, entry) for entry in back))
+    if path[-1] is None:
+        self.change.after[path] = leaf
+    else:
+        self._set(path, leaf)
+
+
+@mutant(semantics.test_to_undo_it_restores_what_was, random_histories)
+def it_is_forgotten_what_was_taken_back(patch: Patch) -> None:
+    """A second time takes back again what is taken back already."""
+    patch.setattr(undoing, "_told_undone", lambda rows, numbers: (set(numbers), set()))
+
+
+@mutant(semantics.test_the_deletion_of_another_stands)
+def a_deletion_since_is_not_heard(patch: Patch) -> None:
+    """What he had replaced is brought back beside the deletion that somebody made since."""
+    patch.setattr(undo._Undoing, "_deletion_of", lambda self, path: ((), None))
+    patch.setattr(held.Held, "_remove", lambda self, step: None)
+
+
+@mutant(semantics.test_the_preview_changes_nothing)
+def the_preview_does_it(patch: Patch) -> None:
+    """It is done whether it is to be done or not."""
+    shows = undoing.Undoing._document
+    patch.setattr(
+        undoing.Undoing,
+        "_document",
+        lambda self, place, numbers, agent, by, dry_run: shows(self, place, numbers, agent, by, dry_run=False),
+    )
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_the_mutant_is_noticed(name: str, monkeypatch: Patch) -> None:
+    """Each broken way is noticed by the check that it is made for."""
+    check, patch = MUTANTS[name]
+    patch(monkeypatch)
+    with pytest.raises(NOTICED):
+        check()

@@ -1,0 +1,443 @@
+"""A small exact model of taking an agent's writes back, and random histories that are compared with it."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel
+
+from concordant import DELETED, Counter, List, Map, Scalar, Set, Text, Tree, Undone, Workspace
+from concordant.merge.record import Record, dump_record, load_record
+
+NS, KEY = ("t",), "k"
+AT = (NS, KEY)
+BAD = "bob"
+OTHERS = ("ada", "eve")
+VALUES = ("red", "green", "blue", "grey")
+
+
+class Person(BaseModel):
+    role: Annotated[str | None, Scalar()] = None
+    skills: Annotated[list[str], Set()] = []
+
+
+class Plan(BaseModel):
+    status: Annotated[str | None, Scalar()] = None
+    tags: Annotated[list[str], Set()] = []
+    owners: Annotated[dict[str, str], Map()] = {}
+    views: Annotated[int, Counter()] = 0
+    notes: Annotated[str, Text()] = ""
+    steps: Annotated[list[str], List()] = []
+    people: Annotated[dict[str, Person], Map()] = {}
+    free: Annotated[dict[str, Any], Tree()] = {}
+
+
+class Put(NamedTuple):
+    """A write to one place: by whom, what (``None`` takes it away), and up to which commit its writer had seen."""
+
+    n: int
+    agent: str
+    value: Any
+    upto: int
+
+
+@dataclass
+class Register:
+    """One value: who wrote what, and who replaced whom."""
+
+    puts: list[Put] = field(default_factory=list)
+    live: list[Put] = field(default_factory=list)
+    remover: dict[Put, Put] = field(default_factory=dict)
+    removed: dict[Put, list[Put]] = field(default_factory=dict)
+    before: dict[Put, list[Put]] = field(default_factory=dict)
+
+    def put(self, put: Put, *, keeps: bool = True) -> None:
+        """Takes a write; ``keeps``: whether one that takes away leaves a trace."""
+        gone = [one for one in self.live if one.n <= put.upto]
+        if not keeps and put.value is None and not gone:
+            return
+        self.before[put], self.removed[put] = list(self.live), gone
+        self.remover.update(dict.fromkeys(gone, put))
+        self.live = [one for one in self.live if one not in gone]
+        self.puts.append(put)
+        if keeps or put.value is not None:
+            self.live.append(put)
+
+    def without(self, bad: str) -> list[Put]:
+        """What stands without an agent's writes."""
+        others = [put for put in self.puts if put.agent != bad]
+        standing = [put for put in self.live if put.agent != bad]
+        back = [put for put in others if put in self.remover and self.remover[put].agent == bad]
+        return [*standing, *(put for put in back if not self._is_settled(put, others, bad))]
+
+    def _is_settled(self, put: Put, others: list[Put], bad: str) -> bool:
+        """Whether somebody has replaced, or stands for, what came in the place of a write that was replaced."""
+        by = self.remover[put]
+        for other in others:
+            if other.n < by.n:
+                continue
+            took = [one for one in self.removed[other] if one.agent == bad]
+            if took and all(one.value == other.value for one in took):
+                return True
+            if not took and put.n <= other.upto < by.n:
+                return True
+        return False
+
+    def from_nothing(self, bad: str) -> bool:
+        """Whether others built on what the agent made where nothing stood."""
+        first = next((put for put in self.puts if put.agent == bad), None)
+        if first is None or any(put.agent != bad for put in self.before[first]):
+            return False
+        built = False
+        for put in self.puts:
+            if put.agent == bad or put.n < first.n:
+                continue
+            bads = [one for one in self.before[put] if one.agent == bad]
+            took = [one for one in self.removed[put] if one.agent == bad]
+            if (bads and not took) or (took and all(one.value == put.value for one in took)):
+                return False
+            if took and len(took) == len(self.removed[put]):
+                built = True
+        return built
+
+    def after_undo(self, bad: str) -> set[Any]:
+        """The values that stand then; ``None`` for a deletion."""
+        values = {put.value for put in self.without(bad)}
+        if (
+            self.from_nothing(bad)
+            and values - {None}
+            and not any(put in self.remover and self.remover[put].agent == bad for put in self.puts if put.agent != bad)
+        ):
+            values.add(None)
+        return values
+
+
+@dataclass
+class Element:
+    """An element of a set: who added it, and who took it away."""
+
+    register: Register = field(default_factory=Register)
+
+    def stands_without(self, bad: str) -> bool:
+        """Whether it is in the set without an agent's writes."""
+        live: list[Put] = []
+        back: list[Put] = []
+        for put in self.register.puts:
+            gone = [one for one in live if one.n <= put.upto]
+            live = [one for one in live if one not in gone]
+            if put.value is not None:
+                live.append(put)
+            if put.agent == bad:
+                back += [one for one in gone if one.agent != bad]
+            elif (gone and not live) or (put.value is not None and any(one.agent == bad for one in gone)):
+                back = []
+        return bool(back) or any(put.agent != bad for put in live)
+
+
+class History:
+    """One random history of a document, in a workspace and in the model."""
+
+    def __init__(self, seed: int, ws: Workspace) -> None:
+        self.random = random.Random(seed)
+        self.ws = ws
+        self.status = Register()
+        self.owners: dict[str, Register] = {}
+        self.tags: dict[str, Element] = {}
+        self.amounts: dict[str, int] = {}
+        self.begun: list[tuple[str, int, AbstractContextManager[Any], Any, dict[str, Any]]] = []
+        self.moments = [ws.moment()]
+        self.written: set[str] = set()
+
+    @property
+    def n(self) -> int:
+        return self.ws.moment().n
+
+    def run(self, steps: int) -> None:
+        """Makes so many steps: writes by what was seen now or a while ago, and edits that begin early and end late."""
+        for _ in range(steps):
+            agent = self.random.choice((BAD, *OTHERS))
+            what = self.random.random()
+            if what < 0.4:
+                self._write(agent)
+            elif what < 0.6 and len(self.begun) < 2:
+                self._begin(agent)
+            elif what < 0.75 and self.begun:
+                self._end(self.begun.pop(self.random.randrange(len(self.begun))))
+            else:
+                self._begin(agent)
+                self._end(self.begun.pop())
+            self.moments.append(self.ws.moment())
+        while self.begun:
+            self._end(self.begun.pop())
+
+    def _write(self, agent: str) -> None:
+        moment = self.random.choice(self.moments[-4:])
+        given: dict[str, Any] = {}
+        for name in self.random.sample(("status", "owners", "tags", "views"), self.random.randint(1, 2)):
+            given[name] = {
+                "status": self.random.choice(VALUES),
+                "owners": {self.random.choice("xy"): self.random.choice(VALUES)},
+                "tags": [self.random.choice("abc")],
+                "views": self.random.randint(1, 9),
+            }[name]
+        self.ws.agent(agent, began=moment).write(*AT, given)
+        n, upto = self.n, moment.n
+        if "status" in given:
+            self.status.put(Put(n, agent, given["status"], upto))
+        for key, value in given.get("owners", {}).items():
+            self.owners.setdefault(key, Register()).put(Put(n, agent, value, upto))
+        for tag in given.get("tags", ()):
+            self.tags.setdefault(tag, Element()).register.put(Put(n, agent, tag, upto), keeps=False)
+        self.amounts[agent] = self.amounts.get(agent, 0) + given.get("views", 0)
+
+    def _begin(self, agent: str) -> None:
+        n = self.n
+        editing = self.ws.agent(agent).edit(*AT)
+        draft = editing.__enter__()
+        self.begun.append((agent, n, editing, draft, draft.model_dump()))
+
+    def _end(self, begun: tuple[str, int, AbstractContextManager[Any], Any, dict[str, Any]]) -> None:
+        agent, upto, editing, draft, read = begun
+        if self.random.random() < 0.5:
+            draft.status = self.random.choice(VALUES)
+        if self.random.random() < 0.5:
+            key = self.random.choice("xy")
+            if key in draft.owners and self.random.random() < 0.4:
+                del draft.owners[key]
+            else:
+                draft.owners[key] = self.random.choice(VALUES)
+        if self.random.random() < 0.5:
+            tag = self.random.choice("abc")
+            draft.tags = [*draft.tags, tag] if tag not in draft.tags else [one for one in draft.tags if one != tag]
+        if self.random.random() < 0.3:
+            draft.views += self.random.randint(-5, 5)
+        made = draft.model_dump()
+        before = self.n
+        editing.__exit__(None, None, None)
+        n = self.n
+        if n == before:
+            return
+        if made["status"] != read["status"]:
+            self.status.put(Put(n, agent, made["status"], upto))
+        for key in {*made["owners"], *read["owners"]}:
+            if made["owners"].get(key) != read["owners"].get(key):
+                self.owners.setdefault(key, Register()).put(Put(n, agent, made["owners"].get(key), upto))
+        for tag in {*made["tags"]} ^ {*read["tags"]}:
+            value = tag if tag in made["tags"] else None
+            self.tags.setdefault(tag, Element()).register.put(Put(n, agent, value, upto), keeps=False)
+        self.amounts[agent] = self.amounts.get(agent, 0) + made["views"] - read["views"]
+
+    # -- what is expected ------------------------------------------------------------------------------------------
+
+    def compare(self, bad: str = BAD) -> None:
+        """The workspace shows what the model says of the history without an agent."""
+        document = self.ws.get(*AT)
+        value = {} if document is None else document.value
+        open_ = {question.path: question for question in self.ws.escalations()}
+        self._compare(("status",), self.status.after_undo(bad), value.get("status"), open_)
+        for key, register in self.owners.items():
+            self._compare(("owners", key), register.after_undo(bad), value.get("owners", {}).get(key), open_)
+        assert not open_, f"asked without reason: {[*map(str, open_.values())]}"
+        tags = {tag for tag, element in self.tags.items() if element.stands_without(bad)}
+        assert set(value.get("tags", ())) == tags, (value.get("tags"), tags)
+        assert value.get("views", 0) == sum(n for agent, n in self.amounts.items() if agent != bad)
+
+    def _compare(self, path: tuple[str, ...], wanted: set[Any], shown: Any, open_: dict[Any, Any]) -> None:
+        question = open_.pop(path, None)
+        if len(wanted) > 1:
+            assert question is not None, f"{path}: not asked about {wanted}"
+            found = {None if c.value is DELETED else c.value for c in question.contenders}
+            assert found == wanted, f"{path}: asked about {found}, not {wanted}"
+        else:
+            assert question is None, f"{path}: asked without reason: {question}, not {wanted}"
+            assert shown == next(iter(wanted), None), f"{path}: {shown}, not {wanted}"
+
+
+def undo(ws: Workspace, agent: str = BAD, since: int = 0) -> Undone:
+    """Takes an agent's writes back, after a look at the preview: it says what comes."""
+    preview = ws.undo(agent=agent, since=since, by="maria")
+    assert not preview.applied
+    state = saved(ws)
+    assert saved(ws) == state
+    made = ws.undo(agent=agent, since=since, by="maria", dry_run=False)
+    told = [(d.namespace, d.key, d.versions, d.before, d.after, sides(d.questions)) for d in preview.documents]
+    assert told == [(d.namespace, d.key, d.versions, d.before, d.after, sides(d.questions)) for d in made.documents]
+    for one in made.documents:
+        document = ws.get(one.namespace, one.key)
+        assert (None if document is None else document.value) == one.after
+    return made
+
+
+def sides(questions: Any) -> list[Any]:
+    """Questions by place, reason and what the sides say."""
+    return sorted(
+        (q.namespace, q.key, q.path, q.reason, sorted(repr((normal(c.value), sorted(c.agents))) for c in q.contenders))
+        for q in questions
+    )
+
+
+def saved(ws: Workspace) -> list[bytes]:
+    """The records of a workspace as they are saved; what is loaded from that is the same."""
+    found = []
+    with ws.storage.reading():
+        for _, _, state in ws.storage.documents(()):
+            if isinstance(state, Record):
+                data = dump_record(state)
+                assert dump_record(load_record(data)) == data
+                found.append(data)
+    return found
+
+
+def shown(ws: Workspace) -> Any:
+    """What a workspace shows and asks."""
+    values = {(d.namespace, d.key): normal(d.value) for d in ws.list()}
+    return values, sides(ws.escalations())
+
+
+def normal(value: Any) -> Any:
+    """A value with the keys of its dicts in order."""
+    return {k: normal(v) for k, v in sorted(value.items())} if isinstance(value, dict) else value
+
+
+def replicas(*spaces: Workspace) -> Iterator[Any]:
+    """What workspaces show once each knows all."""
+    for _ in range(2):
+        for one in spaces:
+            for other in spaces:
+                if one is not other:
+                    one.exchange(other)
+    return map(shown, spaces)
+
+
+class Wide:
+    """A random history of documents of every kind, in which each thing that somebody says is said once, with its
+    author's name in it: so it can be told what of whom is shown."""
+
+    def __init__(self, seed: int, ws: Workspace) -> None:
+        self.random = random.Random(seed)
+        self.ws = ws
+        self.count = 0
+        self.moments = [ws.moment()]
+        self.begun: list[tuple[str, str, AbstractContextManager[Any], Any]] = []
+
+    def run(self, steps: int, agents: tuple[str, ...] = (BAD, *OTHERS)) -> None:
+        """Makes so many steps."""
+        for _ in range(steps):
+            self._step(self.random.choice(agents), self.random.choice("kkkm"))
+            self.moments.append(self.ws.moment())
+        while self.begun:
+            self._end(*self.begun.pop())
+
+    def word(self, agent: str) -> str:
+        """Something that was never said before."""
+        self.count += 1
+        return f"{agent}{self.count:03}"
+
+    def _step(self, agent: str, key: str) -> None:
+        chance = self.random.random()
+        if chance < 0.3:
+            moment = self.random.choice(self.moments[-4:])
+            self.ws.agent(agent, began=moment).write(NS, key, self._given(agent))
+        elif chance < 0.37:
+            self.ws.agent(agent, began=self.random.choice(self.moments[-3:])).delete(NS, key)
+        elif chance < 0.47:
+            self._decide(agent)
+        elif chance < 0.6 and self.begun:
+            self._end(*self.begun.pop(self.random.randrange(len(self.begun))))
+        else:
+            editing = self.ws.agent(agent).edit(NS, key)
+            self.begun.append((agent, key, editing, editing.__enter__()))
+            if self.random.random() < 0.6 or len(self.begun) > 2:
+                self._end(*self.begun.pop())
+
+    def _decide(self, agent: str) -> None:
+        questions = self.ws.escalations()
+        if not questions:
+            return
+        question = self.random.choice(questions)
+        if self.random.random() < 0.3:
+            self.ws.dismiss(question, by=agent)
+        else:
+            self.ws.resolve(question, self.random.choice(question.contenders).value, by=agent)
+
+    def _given(self, agent: str) -> dict[str, Any]:
+        word = self.word(agent)
+        return self.random.choice(
+            [
+                {"status": word},
+                {"owners": {self.random.choice("xy"): word}},
+                {"tags": [word]},
+                {"notes": f"{word} says so."},
+                {"steps": [word]},
+                {"people": {self.random.choice("pq"): {"role": word, "skills": [self.word(agent)]}}},
+                {"views": self.random.randint(1, 9)},
+                {"free": {"a": {self.random.choice("bc"): word}}},
+                {"free": {"l": [word]}},
+            ]
+        )
+
+    def _end(self, agent: str, key: str, editing: AbstractContextManager[Any], draft: Any) -> None:
+        for _ in range(self.random.randint(1, 3)):
+            self._change(agent, draft)
+        editing.__exit__(None, None, None)
+
+    def _change(self, agent: str, draft: Any) -> None:
+        word = self.word(agent)
+        what = self.random.choice(["status", "owners", "tags", "notes", "notes", "steps", "people", "views", "free"])
+        if what == "status":
+            draft.status = word
+        elif what == "views":
+            draft.views += self.random.randint(-5, 5)
+        elif what == "tags":
+            draft.tags = self._items(draft.tags, word)
+        elif what == "steps":
+            draft.steps = self._items(draft.steps, word)
+        elif what == "notes":
+            draft.notes = " ".join(
+                self._items([one.strip() for one in re.findall(r"[^.]+\.", draft.notes)], f"{word} says so.")
+            ).replace("  ", " ")
+        elif what == "free":
+            draft.free = {**draft.free, "a": {**draft.free.get("a", {}), self.random.choice("bc"): word}}
+        elif what == "owners":
+            self._key(draft.owners, self.random.choice("xy"), word)
+        else:
+            name = self.random.choice("pq")
+            if name in draft.people and self.random.random() < 0.6:
+                draft.people[name].role = word
+            else:
+                self._key(draft.people, name, Person(role=word))
+
+    def _key(self, found: dict[str, Any], name: str, value: Any) -> None:
+        if name in found and self.random.random() < 0.4:
+            del found[name]
+        else:
+            found[name] = value
+
+    def _items(self, found: list[str], word: str) -> list[str]:
+        items, at = list(found), self.random.randint(0, len(found))
+        chance = self.random.random()
+        if items and chance < 0.4:
+            items[at % len(items)] = word
+        elif items and chance < 0.6:
+            del items[at % len(items)]
+        else:
+            items.insert(at, word)
+        return items
+
+
+WORD = re.compile(r"(?:ada|eve|bob)\d{3}")
+
+
+def said(ws: Workspace) -> tuple[list[str], set[str]]:
+    """All that is shown, as often as it is, and all that is shown or asked about."""
+    texts = [json.dumps(document.value) for document in ws.list()]
+    for question in ws.escalations():
+        texts += [repr(contender.value) for contender in question.contenders]
+    shown_ = [word for document in ws.list() for word in WORD.findall(json.dumps(document.value))]
+    return shown_, {word for text in texts for word in WORD.findall(text)}

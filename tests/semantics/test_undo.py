@@ -1,0 +1,342 @@
+"""Taking back what an agent did: what goes, what stays, what is asked."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel
+
+from concordant import DELETED, ConcordantError, Counter, List, Map, Scalar, Schema, Set, Text, Tree, Undone, Workspace
+
+from .support import AT, KEY, NS, only, pair, shown, sides, values
+
+
+class Person(BaseModel):
+    role: Annotated[str | None, Scalar()] = None
+    skills: Annotated[list[str], Set()] = []
+
+
+class Brief(BaseModel):
+    status: Annotated[str | None, Scalar()] = None
+    tags: Annotated[list[str], Set()] = []
+    notes: Annotated[str, Text()] = ""
+    steps: Annotated[list[str], List()] = []
+    views: Annotated[int, Counter()] = 0
+    owners: Annotated[dict[str, str], Map()] = {}
+    people: Annotated[dict[str, Person], Map()] = {}
+    free: Annotated[dict[str, Any], Tree()] = {}
+
+
+FIRST: dict[str, Any] = {
+    "status": "draft",
+    "tags": ["a", "b"],
+    "notes": "We ship. The fox jumps.",
+    "steps": ["plan", "write"],
+    "views": 2,
+    "owners": {"docs": "eve"},
+    "people": {"p": {"role": "chair", "skills": ["law"]}},
+    "free": {"a": {"b": 1, "l": [1, 2]}},
+}
+
+
+def team(model: Any = Brief) -> Workspace:
+    """A document that eve wrote."""
+    ws = Workspace(schemas={NS: model} if model is not None else None)
+    ws.agent("eve").write(NS, KEY, FIRST)
+    return ws
+
+
+def wrong(ws: Workspace) -> None:
+    """What bob does to it."""
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.status, brief.tags, brief.views = "final", ["b", "c"], 7
+        brief.notes = "We ship never. The fox jumps. Bob was here."
+        brief.steps, brief.owners = ["plan", "improvise"], {"docs": "bob", "law": "bob"}
+        brief.people = {"q": Person(role="clerk")}
+        brief.free = {"a": {"b": 2, "l": [1]}}
+
+
+def undo(ws: Workspace, agent: str = "bob", **options: Any) -> Undone:
+    return ws.undo(agent=agent, by="maria", dry_run=False, **options)
+
+
+def test_every_kind_is_taken_back() -> None:
+    """What he added goes, what he removed and replaced stands again, with its authors; nothing is asked."""
+    ws = team()
+    wrong(ws)
+    done = undo(ws)
+    assert shown(ws) == FIRST
+    assert done.questions == ()
+    assert {agent for credits in ws.blame(*AT).values() for credit in credits for agent in credit.agents} == {"eve"}
+    newest = ws.history(*AT)[0]
+    assert (newest.agent, newest.act, newest.value) == ("maria", "undo", {"agent": "bob", "undone": [2]})
+
+
+def test_the_preview_changes_nothing() -> None:
+    """Without ``dry_run=False`` it says what would become of each document, and does nothing."""
+    ws = team()
+    wrong(ws)
+    before = shown(ws)
+    found = ws.undo(agent="bob", by="maria")
+    assert (found.applied, shown(ws)) == (False, before)
+    assert [(one.key, one.before, one.after, one.version) for one in found.documents] == [(KEY, before, FIRST, 0)]
+    assert pickle.loads(pickle.dumps(found)) == found
+    told = found.to_dict()
+    assert told["documents"][0]["after"] == FIRST and told["agent"] == "bob" and not told["applied"]
+
+
+def test_to_undo_it_restores_what_was() -> None:
+    """It is a write like others: ``before`` tells since when; and then it can be done again."""
+    ws = team()
+    wrong(ws)
+    before = shown(ws)
+    done = undo(ws)
+    undo(ws, "maria", since=done.before)
+    assert shown(ws) == before
+    undo(ws)
+    assert shown(ws) == FIRST
+    assert undo(ws).documents == ()
+
+
+def test_what_was_built_on_it_is_a_question() -> None:
+    """Who replaced his value having seen it keeps hers; what stood before him is the other contender."""
+    ws = team()
+    wrong(ws)
+    ws.agent("ada").write(NS, KEY, {"status": "published"})
+    undo(ws)
+    question = only(ws)
+    assert (question.path, sides(question)) == (("status",), {"eve": "draft", "ada": "published"})
+    assert shown(ws) == {**FIRST, "status": "published"}
+
+
+def test_what_was_built_where_nothing_stood_may_be_deleted() -> None:
+    """Where he made what was not there before, the other contender is that it is not there."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"status": "final"})
+    ws.agent("ada").write(NS, KEY, {"status": "published"})
+    undo(ws)
+    assert sides(only(ws)) == {"ada": "published", "maria": DELETED}
+    ws.resolve(only(ws), DELETED, by="maria")
+    assert (shown(ws) or {}).get("status") is None
+
+
+def test_who_wrote_beside_him_is_not_asked() -> None:
+    """A contender who had seen what he had replaced, and not him, stands alone: the question closes."""
+    ws = team()
+    ada, bob = pair(ws)
+    bob.write(NS, KEY, {"status": "final"})
+    bob.write(NS, KEY, {"status": "really final"})
+    ada.write(NS, KEY, {"status": "published"})
+    assert len(ws.escalations()) == 1
+    undo(ws)
+    assert (shown(ws), ws.escalations()) == ({**FIRST, "status": "published"}, [])
+
+
+def test_who_had_not_seen_what_he_replaced_is_asked() -> None:
+    """A contender who had seen neither meets what stood before him."""
+    ws = Workspace(schemas={NS: Brief})
+    ada = ws.agent("ada")
+    ws.agent("eve").write(NS, KEY, {"status": "draft"})
+    ws.agent("bob").write(NS, KEY, {"status": "final"})
+    ada.write(NS, KEY, {"status": "published"})
+    undo(ws)
+    assert sides(only(ws)) == {"eve": "draft", "ada": "published"}
+
+
+def test_who_says_the_same_stands_for_it() -> None:
+    """A value that another confirmed stays, without him."""
+    ws = team()
+    ada, bob = pair(ws)
+    bob.write(NS, KEY, {"status": "final", "tags": ["z"]})
+    ada.write(NS, KEY, {"status": "final", "tags": ["z"]})
+    undo(ws)
+    assert (shown(ws), ws.escalations()) == ({**FIRST, "status": "final", "tags": ["a", "b", "z"]}, [])
+    assert {credit.agents for credit in ws.blame(*AT)["status",]} == {("ada",)}
+
+
+def test_who_confirmed_it_stands_for_it() -> None:
+    """The same of one who had seen it; he is not named any more."""
+    ws = team()
+    ws.agent("bob").write(NS, KEY, {"status": "final", "tags": ["z"]})
+    ws.agent("ada").write(NS, KEY, {"status": "final", "tags": ["z"]})
+    undo(ws)
+    assert (shown(ws), ws.escalations()) == ({**FIRST, "status": "final", "tags": ["a", "b", "z"]}, [])
+    assert {agent for credits in ws.blame(*AT).values() for c in credits for agent in c.agents} == {"ada", "eve"}
+
+
+def test_a_sentence_that_was_built_on_his_is_a_question() -> None:
+    """The later sentence is shown, and asked about against the one that stood before him; both can be decided for."""
+    ws = team()
+    wrong(ws)
+    with ws.agent("ada").edit(NS, KEY) as brief:
+        brief.notes = brief.notes.replace("We ship never.", "We ship in May.")
+    undo(ws)
+    question = only(ws)
+    assert (question.reason, sides(question)) == ("text", {"ada": "We ship in May.", "eve": "We ship."})
+    assert (shown(ws) or {})["notes"] == "We ship in May. The fox jumps."
+    ws.resolve(question, "We ship.", by="maria")
+    assert (shown(ws) or {})["notes"] == "We ship. The fox jumps."
+
+
+def test_who_mended_it_by_hand_is_not_asked() -> None:
+    """Where somebody has put back what stood before him, it stands once."""
+    ws = team()
+    wrong(ws)
+    with ws.agent("ada").edit(NS, KEY) as brief:
+        brief.notes, brief.status = FIRST["notes"], "draft"
+        brief.steps = FIRST["steps"]
+    undo(ws)
+    assert (shown(ws), ws.escalations()) == (FIRST, [])
+
+
+def test_a_decision_is_a_question_again() -> None:
+    """What he decided is open again, with all its sides."""
+    ws = team()
+    ada, eve = ws.agent("ada"), ws.agent("eve")
+    with ada.edit(NS, KEY) as one, eve.edit(NS, KEY) as two:
+        one.status, two.status = "published", "withdrawn"
+        one.notes = one.notes.replace("fox", "red fox")
+        two.notes = two.notes.replace("fox", "lazy fox")
+    for question in ws.escalations():
+        ws.resolve(question, "dropped" if question.reason == "scalar" else "Nothing.", by="bob")
+    done = undo(ws)
+    assert {question.reason: sorted(map(str, values(question))) for question in done.questions} == {
+        "scalar": ["published", "withdrawn"],
+        "text": ["The lazy fox jumps.", "The red fox jumps."],
+    }
+    assert {question.id for question in done.questions} == {question.id for question in ws.escalations()}
+
+
+def test_documents_that_he_made_or_deleted() -> None:
+    """What he made is gone, what he deleted is there again; who deleted it as well is heard."""
+    ws = team()
+    ws.agent("bob").write(NS, "made", {"status": "new", "views": 3, "notes": "Mine."})
+    ws.agent("bob").delete(NS, KEY)
+    undo(ws)
+    assert (ws.get(NS, "made"), shown(ws)) == (None, FIRST)
+    ada, bob = pair(ws)
+    bob.delete(NS, KEY)
+    ada.delete(NS, KEY)
+    undo(ws)
+    assert (shown(ws), ws.escalations()) == (None, [])
+
+
+def test_what_was_written_over_his_deletion_meets_what_it_deleted() -> None:
+    """Who began the document anew after he deleted it keeps what she wrote; what she wrote anew is asked about."""
+    ws = team()
+    ws.agent("bob").delete(NS, KEY)
+    ws.agent("ada").write(NS, KEY, {"status": "second", "tags": ["z"]})
+    undo(ws)
+    assert sides(only(ws)) == {"eve": "draft", "ada": "second"}
+    assert shown(ws) == {**FIRST, "status": "second", "tags": ["a", "b", "z"]}
+
+
+def test_the_deletion_of_another_stands() -> None:
+    """A document that somebody has deleted since is not brought back."""
+    ws = team()
+    wrong(ws)
+    ws.agent("ada").delete(NS, KEY)
+    undo(ws)
+    assert (shown(ws), ws.escalations()) == (None, [])
+
+
+def test_a_document_without_a_model() -> None:
+    """Its fields go and come back one by one."""
+    ws = Workspace()
+    ws.agent("eve").write(NS, KEY, {"a": 1, "b": 2})
+    ws.put(NS, KEY, {"a": 5, "c": 6}, ws.agent("bob").scope)
+    ws.agent("ada").write(NS, KEY, {"d": 7})
+    undo(ws)
+    assert shown(ws) == {"a": 1, "b": 2, "d": 7}
+
+
+def test_an_import_does_not_bring_it_back() -> None:
+    """A replica that has it from before learns that it was taken back; and what it sends changes nothing."""
+    ws, other = team(), Workspace(schemas={NS: Brief})
+    wrong(ws)
+    frame = ws.export()
+    other.import_(frame)
+    undo(ws)
+    ws.import_(frame)
+    ws.import_(other.export())
+    assert shown(ws) == FIRST
+    other.exchange(ws)
+    assert shown(other) == FIRST
+
+
+def test_what_came_from_elsewhere_is_named() -> None:
+    """What he wrote in another store is taken back there; here it is told of."""
+    office, train = Workspace(schemas={NS: Brief}, replica="office"), Workspace(schemas={NS: Brief}, replica="train")
+    train.agent("bob").write(NS, KEY, {"status": "final"})
+    office.exchange(train)
+    done = undo(office)
+    assert done.documents == () and done.writers == ()
+    assert [(one.key, "'train'" in one.reason) for one in done.skipped] == [(KEY, True)]
+    undo(train)
+    office.exchange(train)
+    assert office.get(NS, KEY) is None
+
+
+def test_what_the_journal_has_forgotten_is_named() -> None:
+    """The part that is known is taken back; what is older stands, and is said to."""
+    ws = team()
+    ws.agent("bob").write(NS, KEY, {"status": "old"})
+    ws.storage.advance(ws.storage.time() + 10)
+    ws.vacuum(journal=timedelta(0))
+    ws.agent("bob").write(NS, KEY, {"owners": {"docs": "bob"}})
+    done = undo(ws)
+    assert shown(ws) == {**FIRST, "status": "old"}
+    assert [one.reason for one in done.skipped] == ["the journal does not reach back to it any more"]
+
+
+@pytest.mark.parametrize("since", ["version", "time", "moment"])
+def test_since_when(since: str) -> None:
+    """A version and a moment mean what came after, a time what came then or later."""
+    ws = team()
+    ws.agent("bob").write(NS, KEY, {"status": "before"})
+    ws.storage.advance(ws.storage.time() + 10)
+    version, moment = ws.moment().n, ws.moment()
+    ws.agent("bob").write(NS, KEY, {"status": "after", "views": 5})
+    at = ws.history(*AT)[0].at
+    undo(ws, since={"version": version, "time": at, "moment": moment}[since])
+    assert shown(ws) == {**FIRST, "status": "before"}
+
+
+def test_plain_errors() -> None:
+    """Who has written nothing is told who has; what is no time is said to be none."""
+    ws = team()
+    found = ws.undo(agent="bbo", by="maria")
+    assert (found.documents, found.writers) == ((), ("eve",))
+    bad: list[Callable[[], Any]] = [
+        lambda: ws.undo(agent="bob", by="maria", since="yesterday"),  # type: ignore[arg-type]
+        lambda: ws.undo(agent="bob", by="maria", since=datetime(2026, 5, 1)),
+        lambda: ws.undo(agent="bob", by="maria", since=-1),
+        lambda: ws.undo(agent="", by="maria"),
+        lambda: ws.undo(agent="bob", by=""),
+        lambda: ws.undo(agent="bob", by="maria", prefix="t"),  # type: ignore[arg-type]
+    ]
+    for call in bad:
+        with pytest.raises(ConcordantError, match=r"since=|agent=|by=|prefix"):
+            call()
+
+
+def test_who_may_not_decide_may_not_undo() -> None:
+    """A schema that names deciders and writers is obeyed, document by document."""
+    ws = team(Schema(Brief, deciders=("human:*",)))
+    wrong(ws)
+    done = ws.undo(agent="bob", by="maria", dry_run=False)
+    assert done.documents == () and "maria" in done.skipped[0].reason
+    ws.undo(agent="bob", by="human:maria", dry_run=False)
+    assert shown(ws) == FIRST
+
+
+async def test_for_coroutines() -> None:
+    """``aundo`` does the same."""
+    ws = team()
+    wrong(ws)
+    await ws.aundo(agent="bob", by="maria", dry_run=False)
+    assert shown(ws) == FIRST
