@@ -59,6 +59,18 @@ def test_many_names_on_one_counter_stay_small() -> None:
     assert amounts(ws) == {f"user-{n}": n % 3 for n in range(1_000) if n % 3}
 
 
+def test_many_names_at_once_are_small_as_soon_as_somebody_has_seen_them() -> None:
+    """The first new name that has seen what hundreds added at once leaves a record of few entries."""
+    ws = workspace(Tally)
+    began = ws.moment()
+    for n in range(301):
+        ws.agent(f"user-{n}", began=began).write(*AT, {"n": 1})
+    assert entries(ws) == 301
+    ws.agent("late").write(*AT, {"n": 1})
+    assert entries(ws) < 10
+    assert amounts(ws) == {**{f"user-{n}": 1 for n in range(301)}, "late": 1}
+
+
 @pytest.mark.usefixtures("early")
 def test_g6_the_sum_and_each_share_are_exact(seed: str) -> None:
     """Whoever adds what in whatever order, on two stores that meet now and then."""

@@ -66,6 +66,7 @@ class Field:
         keys: how a map's keys are read, where they are more than text.
         form: makes of a value in an instance what is written of it, where it would not be taken as it is.
         slot: the field's key in the tree of its record.
+        slots: the keys of its own fields there.
         former: other names under which the field may be stored.
     """
 
@@ -82,10 +83,12 @@ class Field:
     keys: Any = None
     form: Callable[[Any], Any] | None = None
     slot: str = ""
+    slots: frozenset[str] = frozenset()
     former: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slot", f"{self.tag}:{self.name}")
+        object.__setattr__(self, "slots", frozenset([part.slot for part in self.fields.values()]))
 
 
 def default_says_something(field: Field) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Entry, Register, Stamp, order_of
-from concordant.merge.registers import Change, Path, leaf_at
+from concordant.merge.registers import Change, Path, Tree, leaf_at
 from concordant.values import decode, encode
 
 __all__ = ["EXACT", "add", "check_amount", "fold_settled", "negative", "shares_of", "take_from_folded"]
@@ -23,6 +23,8 @@ MOST_APART = 64
 """How many entries a counter has until those that are settled are folded."""
 
 MOST_SHARES = 256
+
+_SOME = 3
 
 EXACT = Context(prec=4096)
 
@@ -83,8 +85,10 @@ def shares_of(value: bytes, agent: str) -> list[tuple[str, Any]]:
 def fold_settled(change: Change, path: Path) -> None:
     """Folds the sums of a counter that the writer has seen, where there are many of its replica."""
     cell: Any = leaf_at(change.tree, path)
-    if not isinstance(cell, dict) or len(cell) < MOST_APART or len(cell) % (1 << (len(cell).bit_length() - 2)):
-        return  # where many of them are not settled, that is not found out for every few that come
+    if not isinstance(cell, dict) or len(cell) < MOST_APART:
+        return
+    if len(cell) % (1 << (len(cell).bit_length() - 2)) and not _are_mostly_settled(change, path, cell):
+        return  # where many are not settled, that is not found out for each that comes
     begin = f"{change.stamp.replica}\x00"
     own = begin + change.stamp.agent
     keys = [key for key in cell if key is not None and key != own and key.startswith(begin)]
@@ -94,6 +98,13 @@ def fold_settled(change: Change, path: Path) -> None:
         _fold(change, path, [_share(entry, key[len(begin) :]) for entry, key in settled], oldest)
         for _, key in settled:
             change.set((*path, key), ())
+
+
+def _are_mostly_settled(change: Change, path: Path, cell: Tree) -> bool:
+    """Whether the writer has seen most of a counter's entries, by some of them."""
+    keys = [key for key in cell if key is not None]
+    some = (keys[part * len(keys) // (_SOME + 1)] for part in range(1, _SOME + 1))
+    return all(_if_seen(change, (*path, key)) for key in some)
 
 
 def _share(entry: Entry, agent: str) -> list[Any]:

@@ -235,8 +235,11 @@ def _standing(record: Record) -> Tree:
 def _undeclared(tree: Tree, root: Field) -> tuple[str, ...]:
     if isinstance(root.kind, OpenRecord):
         return ()
+    strange = tree.keys() - root.slots
+    if strange <= {None}:
+        return ()
     known = {*root.fields, *former_names(root)}
-    names = [split_slot(slot)[1] for slot in tree if slot is not None and slot != PARKED] + parked_names(tree)
+    names = [split_slot(slot)[1] for slot in tree if slot and slot != PARKED and slot in strange] + parked_names(tree)
     return tuple(dict.fromkeys(name for name in names if name not in known))
 
 
