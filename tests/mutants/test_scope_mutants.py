@@ -64,6 +64,12 @@ def ends_in_threads_are_not_known(patch: Patch) -> None:
     patch.setattr(tools.StructuredTool, "ainvoke", tools.StructuredTool.ainvoke.__wrapped__)  # type: ignore[attr-defined]
 
 
+@mutant(lambda: test_tool_calls.test_graphs_in_a_tool_call_that_is_retried_have_their_effect_once(False))
+def graphs_of_tool_calls_are_counted_on(patch: Patch) -> None:
+    """The graphs that a tool call invokes are known by LangGraph's numbers alone."""
+    patch.setattr(attempts._Known, "_place_by", lambda self, by, place: place)
+
+
 @mutant(test_task_calls.test_tasks_that_begin_at_once_are_not_confused)
 def calls_have_their_callbacks_in_common(patch: Patch) -> None:
     """What one `@task` notes in the callbacks is taken for what its sibling is."""

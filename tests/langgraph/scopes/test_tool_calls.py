@@ -318,6 +318,78 @@ def test_a_tool_call_that_is_retried_by_itself_has_its_effect_once(way: str) -> 
     assert shown(store) == {"votes": 1, "log": "try 2"}
 
 
+def noting_graph(store: Any, word: str) -> Any:
+    """A graph that adds to everything."""
+
+    def note(state: State) -> State:
+        store.put(*AT, {"votes": 1, "steps": [word], "tags": [word]})
+        return {}
+
+    return chain(note).compile()
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_graphs_in_a_tool_call_that_is_retried_have_their_effect_once(is_async: bool) -> None:
+    """An agent that is the tool of another, whose call a middleware makes again."""
+    store = merging()
+    tries: list[str] = []
+
+    @tool
+    def research() -> str:
+        """Has two graphs work, then fails twice."""
+        for word in ("first", "second"):
+            noting_graph(store, word).invoke({"x": 0})
+        tries.append("x")
+        if len(tries) < 3:
+            raise ConnectionError
+        return "ok"
+
+    agent = create_agent(
+        CallsOnce(calls=tool_calls("research")),
+        [research],
+        store=store,
+        middleware=[ToolRetryMiddleware(max_retries=3, initial_delay=0.001, jitter=False)],
+    )
+    given: Any = {"messages": [("user", "go")]}
+    if is_async:
+        asyncio.run(agent.ainvoke(given))
+    else:
+        agent.invoke(given)
+    assert len(tries) == 3
+    assert shown(store) == {"votes": 2, "steps": ["first", "second"], "tags": ["first", "second"]}
+
+
+def test_graphs_in_parallel_tool_calls_are_known_again_in_whatever_order_they_come() -> None:
+    """LangGraph numbers them in the order in which they come, which is another one in the node's next attempt."""
+    store = merging()
+    attempts: list[str] = []
+    done = {word: threading.Event() for word in "ab"}
+
+    @tool
+    def research(word: str) -> str:
+        """Has a graph work when the other call's graph has, or lets it be first."""
+        first = "ab"[len(attempts)]
+        if word != first:
+            done[first].wait(20)
+        noting_graph(store, word).invoke({"x": 0})
+        done[word].set()
+        return "ok"
+
+    calls = calls_of("research", ["a", "b"])
+
+    def node(state: State) -> State:
+        ToolNode([research]).invoke({"messages": [AIMessage("", tool_calls=calls)]})
+        if not attempts:
+            attempts.append("x")
+            for event in done.values():
+                event.clear()
+            raise ConnectionError
+        return {}
+
+    run_node(store, node, retry_policy=RETRY)
+    assert shown(store)["votes"] == 2 and sorted(shown(store)["steps"]) == ["a", "b"]
+
+
 def test_equal_ids_of_tool_calls_are_no_re_execution() -> None:
     """Where a model gives two calls one id, both have their effect."""
     store = merging()

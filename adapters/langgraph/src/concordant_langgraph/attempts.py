@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 from concordant.spi import Instant, free_in_child
 from concordant_langgraph.calls import call
 from concordant_langgraph.lineage import Level, Segment, called_after, segments
+from concordant_langgraph.toolcalls import ToolCall, tool_call_of
 
 __all__ = [
     "Invocation",
@@ -49,12 +50,24 @@ class Invocation:
 
 
 @dataclass(slots=True)
+class _Graphs:
+    """The graphs that one tool call invokes: their places, as its first execution had them, and how many of them the
+    present one (of this attempt of the task, and of the call) has come to."""
+
+    execution: tuple[int, int] = (0, 0)
+    places: list[str] = field(default_factory=list)
+    come: int = 0
+
+
+@dataclass(slots=True)
 class _Known:
     """A task that has been executed in this process: its place below the outermost graph, and its calls so far.
 
     ``calls_before`` and ``tasks_before`` are those of earlier attempts; LangGraph begins to count anew where the
-    graph is run anew (``run``). ``turn`` is the place of the attempt among all that happened in this process, ``began``
-    the instant of the first one in that run. ``step`` is the number of its superstep.
+    graph is run anew (``run``). ``calls_again`` are those of the present attempt that a tool call makes once more.
+    ``places_of_calls`` are by LangGraph's number, ``by_tools`` by the tool call that makes them. ``turn`` is the place
+    of the attempt among all that happened in this process, ``began`` the instant of the first one in that run.
+    ``step`` is the number of its superstep.
     """
 
     identity: str
@@ -68,6 +81,38 @@ class _Known:
     tasks: int = 0
     calls_before: int = 0
     tasks_before: int = 0
+    calls_again: int = 0
+    places_of_calls: dict[int, str] = field(default_factory=dict)
+    by_tools: dict[str, _Graphs] = field(default_factory=dict)
+
+    def tries_again(self, turn: int) -> None:
+        """Another attempt begins."""
+        self.calls_before, self.tasks_before, self.calls_again = self.calls, self.tasks, 0
+        self.turn = turn
+
+    def place_of_call(self, number: int, by: ToolCall | None) -> str:
+        """The place of the graph that the task's so-maniest call invokes."""
+        self.calls = max(self.calls, number + 1)
+        place = self.places_of_calls.get(number)
+        if place is None:
+            place = str(number - self.calls_before - self.calls_again)
+            if by is not None:
+                place = self._place_by(by, place)
+            self.places_of_calls[number] = place
+        return place
+
+    def _place_by(self, by: ToolCall, place: str) -> str:
+        """The place where a tool call makes its next call: that of an earlier execution of it, if there was one."""
+        made = self.by_tools.setdefault(by.id, _Graphs())
+        if made.execution != (self.turn, by.attempt):
+            made.execution, made.come = (self.turn, by.attempt), 0
+        if made.come < len(made.places):
+            place = made.places[made.come]
+            self.calls_again += by.attempt > 0
+        else:
+            made.places.append(place)
+        made.come += 1
+        return place
 
 
 _known: dict[str, _Known] = {}  # by checkpoint_ns
@@ -138,8 +183,7 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
     with _lock:
         before = _known.pop(checkpoint_ns, None)
         if before is not None and before.run == run:
-            before.calls_before, before.tasks_before = before.calls, before.tasks
-            before.turn = now.tick
+            before.tries_again(now.tick)
             _known[checkpoint_ns] = before
         else:
             caller = _known.get(segment.caller) if segment.graph and is_call(path) else None
@@ -174,9 +218,8 @@ def _identity(segment: Segment, step: object, path: Any) -> tuple[str, tuple[Lev
         after = made.after if made is not None and (made.caller, made.number) == (segment.caller, number) else ""
         place = Level("", called_after(after), f"@{number}.{segment.node}")
     else:
-        number = int(segment.call or 0)
-        caller.calls = max(caller.calls, number + 1)
-        place = Level(str(number - caller.calls_before), str(step), f"{_numbers(path)}.{segment.node}")
+        call_place = caller.place_of_call(int(segment.call or 0), tool_call_of(segment.caller))
+        place = Level(call_place, str(step), f"{_numbers(path)}.{segment.node}")
     name = f"{place.call}.{place.step}.{quote(place.task, safe='@.')}"
     return f"{caller.identity}/{name}", (*caller.places, place)
 

@@ -11,7 +11,15 @@ from langchain_core import tools
 
 from concordant import Instant
 
-__all__ = ["ToolCall", "listen_to_threads", "runnable_begins", "tool_call", "tool_call_begins", "tool_call_ends"]
+__all__ = [
+    "ToolCall",
+    "listen_to_threads",
+    "runnable_begins",
+    "tool_call",
+    "tool_call_begins",
+    "tool_call_ends",
+    "tool_call_of",
+]
 
 
 class ToolCall(NamedTuple):
@@ -63,6 +71,14 @@ _in_thread: ContextVar[list[_Ended] | None] = ContextVar("concordant_langgraph_t
 def tool_call() -> ToolCall | None:
     """The innermost tool call that the calling code runs in; None outside of one."""
     return _under_way.get()
+
+
+def tool_call_of(checkpoint_ns: str) -> ToolCall | None:
+    """The innermost tool call that a task is executing, if the calling code runs in one of its."""
+    call = _under_way.get()
+    while call is not None and call.namespace != checkpoint_ns:
+        call = call.outer
+    return call
 
 
 def runnable_begins(checkpoint_ns: str, now: Instant) -> None:
