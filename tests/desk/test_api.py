@@ -259,6 +259,7 @@ def test_the_openapi_document_says_what_comes(ws: Workspace, api: Api) -> None:
         "put": ({"value": {"tags": ["z"]}}, None),
         "restore": ({"version": 1}, None),
         "ask": ({"path": ["rank"]}, None),
+        "undo": ({"agent": "ada", "since": 1}, None),
     }
     order = ["claim", "resolve", "reopen", "dismiss", "bulk", "ask", "put"]
     acts = sorted(OPERATIONS, key=lambda one: (one.method != "GET", *[one.act.__name__ != name for name in order]))

@@ -75,6 +75,8 @@ def test_nothing_that_is_stored_becomes_markup() -> None:
     get("/document", doc=doc, at="1")
     get("/document", doc=NASTY)
     get("/who", name=NASTY)
+    get("/undo", agent=NASTY, namespace=NASTY)
+    get("/undo", agent="nobody")
     get("/", namespace=NASTY, agent=NASTY, reason=NASTY, claimed=NASTY)
     get(f"/question/{first.id}")
     browser.post(f"/question/{first.id}", action="edit", v=NASTY)

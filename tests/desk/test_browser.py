@@ -29,6 +29,7 @@ PAGES = (
     f"document?doc={PLACE}&one=1",
     f"document?doc={PLACE}&at=1",
     "who?name=ada",
+    "undo?agent=ada",
     "decisions",
     "numbers",
 )

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable
 from datetime import date
+from html import unescape
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -454,6 +455,33 @@ def test_what_a_policy_settled_can_be_overridden(ws: Workspace, browser: Browser
         assert browser.status == 400, browser.text
     answer = browser.client.post("/override", data={"csrf": "x"})
     assert answer.status_code == 403
+
+
+def test_what_an_agent_did_is_taken_back_after_a_look(ws: Workspace, browser: Browser) -> None:
+    """The preview shows each document before and after, and the questions; nothing is written until it is confirmed.
+    Then it can be taken back itself."""
+    ws.agent("mallory").write(NS, "launch", {"done": True, "tags": ["bad"]})
+    ws.agent("carl").write(NS, "launch", {"done": False})
+    browser.get("/who?name=mallory")
+    assert "/undo?agent=mallory" in browser.html
+    before = ws.get(NS, "launch")
+    browser.get("/undo?agent=mallory")
+    assert before is not None and ws.get(NS, "launch").value == before.value  # type: ignore[union-attr]
+    assert "would be taken back in 1 document" in browser.text and "bad" in browser.html and PLACE in browser.text
+    browser.post("/undo")
+    assert "was taken back in 1 document" in browser.text
+    after = ws.get(NS, "launch")
+    assert after is not None and "bad" not in after.value["tags"] and ws.history(NS, "launch")[0].agent == "maria"
+    again = re.search(r'href="(/undo\?agent=maria&amp;since=\d+)"', browser.html)
+    assert again is not None
+    browser.get(unescape(again[1]))
+    browser.post("/undo")
+    assert "bad" in ws.get(NS, "launch").value["tags"]  # type: ignore[union-attr]
+    for url, status in {"/undo": 200, "/undo?agent=nobody": 200, "/undo?agent=a&since=x": 400}.items():
+        browser.get(url)
+        assert browser.status == status, (url, browser.text)
+    browser.get("/undo?agent=nobody")
+    assert "Those who have written" in browser.text
 
 
 def test_numbers_are_tables_and_csv(ws: Workspace, browser: Browser) -> None:

@@ -20,6 +20,7 @@ from concordant.desk.choosing import Filter, Plan, apply, planned
 from concordant.desk.differences import changes as differences_of
 from concordant.desk.feed import Feed
 from concordant.desk.guard import SAFE
+from concordant.desk.undoing import since_of
 from concordant.desk.visit import body_of, status_of
 from concordant.desk.wording import place, placed, prefix
 from concordant.errors import (
@@ -291,6 +292,16 @@ def ask(call: Call) -> Answer:
     return found.to_dict(), found.version
 
 
+def undo(call: Call) -> Answer:
+    """Show what taking back an agent's contributions would do, or do it."""
+    given = call.body
+    since = since_of("" if given.since is None else str(given.since))
+    found = call.workspace.undo(
+        agent=given.agent, since=since, prefix=prefix(given.namespace), by=call.user, dry_run=given.dry_run
+    )
+    return found.to_dict(), ""
+
+
 def changes(call: Call) -> Answer:
     """List the changes of all documents, the newest first."""
     limit = min(call.number("limit") or PAGE, MOST)
@@ -356,6 +367,7 @@ OPERATIONS: Sequence[Operation] = (
             "limit": _PAGES["limit"],
         },
     ),
+    Operation("POST", "/undo", undo, models.Undone, models.Undo),
     Operation("GET", "/stats", stats, None),
     Operation("GET", "/numbers", figures, None),
 )

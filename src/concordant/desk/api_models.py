@@ -214,6 +214,47 @@ class Restore(Strict):
     version: int
 
 
+class Undo(Strict):
+    """Whose contributions are taken back, and since when; without ``dry_run: false`` it is only shown."""
+
+    agent: str
+    since: Annotated[int | str | None, Field(description="A version, or a time (ISO 8601, UTC by default).")] = None
+    namespace: str = ""
+    dry_run: bool = True
+
+
+class UndoneDocument(BaseModel):
+    """What becomes of one document."""
+
+    namespace: list[str]
+    key: str
+    versions: list[int]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    questions: list[Question]
+    version: int
+
+
+class Skipped(BaseModel):
+    """What cannot be taken back, and why."""
+
+    namespace: list[str]
+    key: str
+    reason: str
+
+
+class Undone(BaseModel):
+    """What taking back does, or would do."""
+
+    agent: str
+    by: str
+    applied: bool
+    documents: list[UndoneDocument]
+    skipped: list[Skipped]
+    before: int
+    writers: list[str]
+
+
 class Ask(Strict):
     """What is asked about in a document."""
 

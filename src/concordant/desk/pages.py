@@ -15,6 +15,7 @@ from concordant.desk import looks, numbers
 from concordant.desk.choosing import AGES, Filter, Plan, apply, planned
 from concordant.desk.differences import words
 from concordant.desk.forms import Control, Form, form_of
+from concordant.desk.undoing import undo, undo_preview
 from concordant.desk.visit import Visit, status_of
 from concordant.desk.wording import parsed, place, placed, prefix
 from concordant.errors import (
@@ -568,6 +569,8 @@ PAGES: Sequence[tuple[str, str, Callable[[Visit], Response]]] = (
     ("POST", "/document", restore),
     ("GET", "/documents", documents),
     ("GET", "/who", who),
+    ("GET", "/undo", undo_preview),
+    ("POST", "/undo", undo),
     ("GET", "/decisions", decisions),
     ("POST", "/override", override),
     ("GET", "/numbers", figures),
