@@ -10,7 +10,7 @@ import pytest
 
 from concordant import Workspace
 from concordant_langgraph import MergeStore, batches
-from concordant_langgraph.outbox import Outbox
+from concordant_langgraph.backlog import Backlog
 from concordant_langgraph.view import View
 
 from ..langgraph.vectors.support import NS, Embedder, config, fresh, ranking
@@ -74,14 +74,14 @@ def kept_beside_a_file() -> None:
 @mutant(kept_beside_a_file)
 def an_older_value_stays(patch: Patch) -> None:
     """Nobody looks whether another process wrote to the view meanwhile."""
-    patch.setattr(Outbox, "again", lambda self, places: {})
+    patch.setattr(Backlog, "again", lambda self, places: {})
 
 
 @mutant(kept_beside_a_file)
 def a_view_is_believed(patch: Patch) -> None:
     """What a view holds when it is opened counts as newest."""
-    begin = Outbox.begin
-    patch.setattr(Outbox, "begin", lambda self, _, places: begin(self, self._workspace.changes()[0], places))
+    begin = Backlog.begin
+    patch.setattr(Backlog, "begin", lambda self, _, places: begin(self, self._workspace.changes()[0], places))
 
 
 @mutant(histories)
@@ -113,19 +113,19 @@ def _unchecked(self: View, candidates: Any) -> Any:
 @mutant(other_ways_of_writing)
 def only_puts_are_followed(patch: Patch) -> None:
     """What is not put through the store is not noticed."""
-    patch.setattr(Outbox, "due", lambda self, **_: {})
+    patch.setattr(Backlog, "due", lambda self, **_: {})
 
 
 @mutant(failures)
 def failures_are_forgotten(patch: Patch) -> None:
     """What could not be embedded counts as done."""
-    end = Outbox.end
+    end = Backlog.end
 
-    def forgetful(self: Outbox, share: Any, failed: Any = ()) -> None:
+    def forgetful(self: Backlog, share: Any, failed: Any = ()) -> None:
         share.done.update(failed)
         end(self, share)
 
-    patch.setattr(Outbox, "end", forgetful)
+    patch.setattr(Backlog, "end", forgetful)
 
 
 @mutant(merged_values)

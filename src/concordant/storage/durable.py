@@ -216,20 +216,20 @@ class UnitOfWork(ABC):
         result = update(held.state, n, now, self)
         if result is None:
             return
-        state, row, beside = result
+        state, row, effects = result
         assert not isinstance(state, Deferred)  # this storage is none of live ones
         self.n, self.clock = n, now
-        erases = beside is not None and beside.erases
+        erases = effects is not None and effects.erases
         if erases:
             if held.stored is not None:
                 self.erase(held.stored)
             held.open, held.count = _NONE, 0
-        if state is not None and (row is not None or (beside is not None and beside.lasts)):
+        if state is not None and (row is not None or (effects is not None and effects.lasts)):
             held.state, held.saved, held.id = state, n, held.id or n
             if row is not None and not erases:
                 self.put_row(dump_row(Row(*row), held.id))
-        if beside is not None:
-            self._save_beside(place, held, beside, now)
+        if effects is not None:
+            self._save_effects(place, held, effects, now)
 
     def _holding(self, place: Place) -> _Held:
         held = self._held.get(place)
@@ -261,17 +261,17 @@ class UnitOfWork(ABC):
         self.put_document(stored, held.stored)
         return stored
 
-    def _save_beside(self, place: Place, held: _Held, beside: SideEffects, now: float) -> None:
-        if beside.open is not None:
+    def _save_effects(self, place: Place, held: _Held, effects: SideEffects, now: float) -> None:
+        if effects.open is not None:
             before = self.open_of(place)
-            for number, (id_, escalation) in enumerate(beside.open.items()):
+            for number, (id_, escalation) in enumerate(effects.open.items()):
                 known = before.get(id_)
                 if known != escalation:
                     self.put_escalation(escalation, number if known is None else None, now)
-            held.open, held.count = dict(beside.open), 0 if beside.erases else len(beside.open)
-        for escalation in beside.closed:
+            held.open, held.count = dict(effects.open), 0 if effects.erases else len(effects.open)
+        for escalation in effects.closed:
             self.put_escalation(escalation, None, now)
-        for number, event in enumerate(beside.events):
+        for number, event in enumerate(effects.events):
             self.put_event(number, held.id, now, event)
 
 

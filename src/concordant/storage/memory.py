@@ -260,15 +260,15 @@ class MemoryStorage:
             result = update(state, n, now, self)
             if result is None:
                 return
-            after, row, beside = result
-            if beside is not None:
-                self._save_beside((namespace, key), beside, now)
+            after, row, effects = result
+            if effects is not None:
+                self._save_effects((namespace, key), effects, now)
                 if self._told is None:
-                    self.events.note(n, now, beside.events, self.limits.backlog)
+                    self.events.note(n, now, effects.events, self.limits.backlog)
                 else:
-                    self._told.append((n, now, beside.events))
+                    self._told.append((n, now, effects.events))
             if row is None:
-                if beside is not None:
+                if effects is not None:
                     self._advance(n, now)
                 return
             if isinstance(after, Deferred):
@@ -276,7 +276,7 @@ class MemoryStorage:
             if after is not state or self.graves or row[Column.ACT] in _ENDING:
                 self._put(namespace, key, after)
             self._advance(n, now)  # after the state, so that peek never tells of a commit not yet to be seen
-            self._note(row, beside is None or not beside.erases)
+            self._note(row, effects is None or not effects.erases)
 
     def _advance(self, n: int, now: float) -> None:
         """A commit has been made; of a transaction all are at its end."""
@@ -340,8 +340,8 @@ class MemoryStorage:
             for commit in told:
                 self.events.note(*commit, self.limits.backlog)
 
-    def _save_beside(self, place: Place, beside: SideEffects, now: float) -> None:
-        if beside.erases:
+    def _save_effects(self, place: Place, effects: SideEffects, now: float) -> None:
+        if effects.erases:
             self.events.erase(*place)
             for id_ in [i for i, (_, e) in self.closed.items() if (e.namespace, e.key) == place]:
                 del self.closed[id_]
@@ -349,15 +349,15 @@ class MemoryStorage:
             self.rows_kept = deque(kept, maxlen=self._journal)
             for id_ in self.open.pop(place, _NONE):
                 del self.places[id_]
-        if beside.open:
-            self.open[place] = beside.open
-        elif beside.open is not None:
+        if effects.open:
+            self.open[place] = effects.open
+        elif effects.open is not None:
             self.open.pop(place, None)
-        for event in beside.events:
+        for event in effects.events:
             if event.kind in ("opened", "reopened"):
                 self.places[event.escalation.id] = place
                 self.closed.pop(event.escalation.id, None)
-        for escalation in beside.closed:
+        for escalation in effects.closed:
             self.places.pop(escalation.id, None)
             self.closed[escalation.id] = (now, escalation)
         while len(self.closed) > MOST_CLOSED:
@@ -580,7 +580,7 @@ class MemoryStorage:
             for (namespace, key), version in places:
                 state = self.load(namespace, key)
                 if isinstance(state, Record) and state.version == version:
-                    self._save_beside((namespace, key), SideEffects(erases=True), 0.0)
+                    self._save_effects((namespace, key), SideEffects(erases=True), 0.0)
                     self._put(namespace, key, None)
                     newest = max(self._forgotten.get(self.replica, 0), version)
                     self._forgotten = {**self._learned, self.replica: newest}
@@ -626,7 +626,7 @@ class MemoryStorage:
             self._check_open()
             for place, reason in places:
                 self.aside.append((place, reason, self.load(*place)))
-                self._save_beside(place, SideEffects(erases=True), 0.0)
+                self._save_effects(place, SideEffects(erases=True), 0.0)
                 self._put(*place, None)
         return len(places)
 

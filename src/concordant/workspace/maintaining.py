@@ -227,9 +227,9 @@ class _Sweep:
         record.swept = True
         commit, previous = Commit(self._place, n, time, "expire"), record.version
         row = commit.close(record, storage.replica, changes, previous, lived=True, lives=False, noted=False)
-        beside = None
+        effects = None
         if tx.open_of(self._place):
-            beside = transitions(self._place, NOTHING, record, when(time), tx).beside
-            self.events += beside.events
+            effects = transitions(self._place, NOTHING, record, when(time), tx).effects
+            self.events += effects.events
         self.done = True
-        return record, row, beside
+        return record, row, effects

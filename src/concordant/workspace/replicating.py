@@ -268,12 +268,12 @@ def _join(core: Core, frame: Frame) -> int:
             view = view_at(record, schema, storage.replica, time)
             commit = Commit(document, n, time, "import")
             row = commit.close(record, storage.replica, changes, previous, lived=lived, lives=view.exists)
-            beside = None
+            effects = None
             if record.suspects or record.alien or schema.declared or tx.open_of(document):
-                beside = transitions(document, view, record, when(time), tx, most=storage.limits.contenders).beside
-                events.extend(beside.events)
+                effects = transitions(document, view, record, when(time), tx, most=storage.limits.contenders).effects
+                events.extend(effects.events)
             changed += 1
-            return record, row._replace(agent=f"replica:{frame.replica}", origin=frame.replica), beside
+            return record, row._replace(agent=f"replica:{frame.replica}", origin=frame.replica), effects
 
         return update
 

@@ -87,10 +87,10 @@ def _opening(core: Core, place: Place, events: list[Event]) -> Any:
             return None
         record = expanded(state, schema, storage.replica)
         view = view_at(record, schema, storage.replica, time)
-        beside = transitions(place, view, record, when(time), tx, most=storage.limits.contenders).beside
-        if not beside.events:
+        effects = transitions(place, view, record, when(time), tx, most=storage.limits.contenders).effects
+        if not effects.events:
             return None
-        events.extend(beside.events)
-        return record, None, SideEffects(beside.open, beside.closed, beside.events, lasts=True)
+        events.extend(effects.events)
+        return record, None, SideEffects(effects.open, effects.closed, effects.events, lasts=True)
 
     return update

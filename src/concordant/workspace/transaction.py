@@ -202,14 +202,14 @@ class Pending:
         if sets:
             record.remember(self.settings, stamp)
         self._date(record, time, anew, lived)
-        beside, settled = self._escalate(record, changes, time, tx)
+        effects, settled = self._escalate(record, changes, time, tx)
         row = commit.close(
             record, self.replica, changes, previous, lived=lived, lives=self._exists(record), body=self._payload(),
             op=self.op, settled=settled, effect=journalled(effect) if replay is not None else None,
             met=self._met(unseen, settled), upto=_upto(seen, previous),
         )  # fmt: skip
         self.version = n
-        return record, row, beside
+        return record, row, effects
 
     def _nothing(self, state: State | None) -> Result | None:
         """The write changes nothing: its version is the one that there was."""
@@ -380,9 +380,9 @@ class Pending:
         if not (record.suspects or self.schema.checked or record.alien or tx.open_of(place)):
             return None, ()
         shown = view_at(record, self.schema, self.replica, time)
-        beside, touched = transitions(place, shown, record, when(time), tx, self.deciding, self.limits.contenders)
-        self.events, self.open = beside.events, _near(touched, changes)
-        return beside, shown.settled_at([change.path for change in changes])
+        effects, touched = transitions(place, shown, record, when(time), tx, self.deciding, self.limits.contenders)
+        self.events, self.open = effects.events, _near(touched, changes)
+        return effects, shown.settled_at([change.path for change in changes])
 
     def _met(self, unseen: Mapping[str, bool], settled: Sequence[Any]) -> dict[str, str]:
         """What became of the fields in which the write met others."""

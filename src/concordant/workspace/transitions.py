@@ -23,7 +23,7 @@ Decision = tuple[str, str, str, Any]
 class Transitions(NamedTuple):
     """What became of a document's questions: what is saved of that, and the open ones that may have changed."""
 
-    beside: SideEffects
+    effects: SideEffects
     touched: Sequence[Escalation]
 
 

@@ -10,7 +10,7 @@ from langgraph.store.base import BaseStore, Op, PutOp, Result
 from langgraph.store.memory import InMemoryStore
 
 from concordant_langgraph import MergeStore
-from concordant_langgraph.outbox import EAGER, Outbox
+from concordant_langgraph.backlog import EAGER, Backlog
 
 from .support import NS, AsyncEmbedder, Embedder, config, fresh, keys, ranking
 
@@ -116,30 +116,30 @@ def test_failures_are_tried_again_ever_more_seldom() -> None:
     due at once."""
     now = [0.0]
     store = MergeStore()
-    outbox = Outbox(store.workspace, clock=lambda: now[0])
+    backlog = Backlog(store.workspace, clock=lambda: now[0])
     store.put(NS, "a", {"text": "x"})
     place = (NS, "a")
 
     def fail() -> None:
-        share = outbox.take(outbox.due())
+        share = backlog.take(backlog.due())
         assert share is not None and share.places == [place]
-        outbox.end(share, failed=[place])
+        backlog.end(share, failed=[place])
 
-    outbox.pull()
+    backlog.pull()
     for _ in range(EAGER):
         fail()
     waits = []
     while len(waits) < 12:
-        assert not outbox.due() and outbox.waiting() == [place]
+        assert not backlog.due() and backlog.waiting() == [place]
         before = now[0]
-        while not outbox.due():
+        while not backlog.due():
             now[0] += 0.5
         waits.append(now[0] - before)
         fail()
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
     store.put(NS, "a", {"text": "y"})
-    outbox.pull()
-    assert [*outbox.due()] == [place]
+    backlog.pull()
+    assert [*backlog.due()] == [place]
 
 
 class Unreliable(InMemoryStore):

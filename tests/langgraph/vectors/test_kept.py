@@ -191,9 +191,9 @@ def test_a_back_up_is_not_taken_for_the_store(tmp_path: Path) -> None:
     with opened(url) as store:
         store.put(NS, "k", {"title": "banana"})
         store.put(NS, "new", {"title": "cherry"})
-        store._mirror.view.outbox._clock = lambda: 1e9  # type: ignore[union-attr]
+        store._mirror.view.backlog._clock = lambda: 1e9  # type: ignore[union-attr]
         store.catch_up()
-        store._mirror.view.outbox._clock = lambda: 2e9  # type: ignore[union-attr]
+        store._mirror.view.backlog._clock = lambda: 2e9  # type: ignore[union-attr]
         store.catch_up()  # notes how far it has come
     for left in tmp_path.glob("team.db-[ws]*"):
         left.unlink()
@@ -210,13 +210,13 @@ def test_what_was_noted_is_not_looked_at_again(tmp_path: Path) -> None:
         for number in range(5):
             store.put(NS, f"k{number}", {"title": WORDS[number]})
         for at in (1e9, 2e9):
-            store._mirror.view.outbox._clock = lambda at=at: at  # type: ignore[union-attr,misc]
+            store._mirror.view.backlog._clock = lambda at=at: at  # type: ignore[union-attr,misc]
             store.catch_up()
         store.put(NS, "late", {"title": "quince"})
     with opened(url) as store:
         store._mirror.open()
-        store._mirror.view.outbox.pull()
-        assert store._mirror.view.outbox.waiting() == [(NS, "late")]
+        store._mirror.view.backlog.pull()
+        assert store._mirror.view.backlog.waiting() == [(NS, "late")]
 
 
 def test_without_a_driver_vectors_are_in_memory(

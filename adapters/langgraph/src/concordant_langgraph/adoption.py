@@ -9,7 +9,7 @@ from typing import Any
 from langgraph.store.base import BaseStore, Item, ListNamespacesOp, SearchOp
 
 from concordant import ConcordantError, InvalidWriteError
-from concordant_langgraph.outbox import Place
+from concordant_langgraph.backlog import Place
 from concordant_langgraph.steps import RunOnce, Steps
 from concordant_langgraph.view import View
 
@@ -96,7 +96,7 @@ class Adoption(RunOnce):
             document = workspace.get(*place)
             if document is None or document.version != adopted.get(place):
                 due[place] = None
-        self._view.outbox.begin(cursor, due)
+        self._view.backlog.begin(cursor, due)
         if refused:
             self._refusal = AdoptionError(refused)
             raise self._refusal

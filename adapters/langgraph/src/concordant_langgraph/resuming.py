@@ -14,7 +14,7 @@ from langgraph.store.base import GetOp, PutOp
 
 from concordant import Workspace
 from concordant.spi import last_commit
-from concordant_langgraph.outbox import Outbox
+from concordant_langgraph.backlog import Backlog
 from concordant_langgraph.steps import Steps
 
 __all__ = ["note", "resume"]
@@ -24,7 +24,7 @@ log = logging.getLogger("concordant")
 _PLACE = (("concordant-view",), "cursor")
 
 
-def resume(workspace: Workspace, outbox: Outbox) -> Steps[None]:
+def resume(workspace: Workspace, backlog: Backlog) -> Steps[None]:
     """Begins where the view was when that was last noted; from the beginning if that cannot be told."""
     noted: dict[str, Any] = {}
     try:
@@ -35,12 +35,12 @@ def resume(workspace: Workspace, outbox: Outbox) -> Steps[None]:
     replica, last = last_commit(workspace)
     # Of another store, or of this one before it was restored from a back-up, nothing holds.
     known = noted.get("replica") == replica and noted["n"] <= last
-    outbox.begin(noted["n"] if known else None, ())
+    backlog.begin(noted["n"] if known else None, ())
 
 
-def note(workspace: Workspace, outbox: Outbox) -> Steps[None]:
+def note(workspace: Workspace, backlog: Backlog) -> Steps[None]:
     """Notes how far the view has come, if that is news."""
-    n = outbox.settled()
+    n = backlog.settled()
     if n is None:
         return
     try:

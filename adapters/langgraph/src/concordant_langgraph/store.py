@@ -148,7 +148,7 @@ class MergeStore(BaseStore):
             store = cls(workspace=workspace, index=None if vectors else index, on_conflict=on_conflict, ttl=ttl)
             if vectors:
                 view = store._mirror.view = View(workspace, vectors.store, shared=True)
-                store._mirror.first = RunOnce(lambda: resume(workspace, view.outbox))
+                store._mirror.first = RunOnce(lambda: resume(workspace, view.backlog))
                 store._mirror.end = vectors.close
         except BaseException:
             workspace.close()

@@ -10,8 +10,8 @@ from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 
 from concordant import Document, Workspace
 from concordant.spi import age_of, has_existed
+from concordant_langgraph.backlog import CHUNK, Backlog, Place, Share
 from concordant_langgraph.filters import InvalidNameError, check_labels
-from concordant_langgraph.outbox import CHUNK, Outbox, Place, Share
 from concordant_langgraph.resuming import note
 from concordant_langgraph.steps import Steps
 from concordant_langgraph.texts import Index, Indexing
@@ -71,7 +71,7 @@ class View:
         self.store = store
         self._shared = shared
         self.indexing = Indexing(store)
-        self.outbox = Outbox(workspace)
+        self.backlog = Backlog(workspace)
         self._held: dict[Place, frozenset[str] | None] = {}  # the names of the vectors there, as far as known
         self._unknown: frozenset[str] | None = frozenset() if private else None
 
@@ -80,18 +80,18 @@ class View:
     def written(self, places: Iterable[Place]) -> Steps[None]:
         """Brings documents up to date that were just written. Others, and what somebody else is at work on, are left
         to the next search."""
-        self.outbox.pull()
+        self.backlog.pull()
         places = [*places]
         wanted = dict.fromkeys(places)
         for _ in range(TRIES):
-            while share := self.outbox.take(wanted, own=True):
+            while share := self.backlog.take(wanted, own=True):
                 yield from self._work(share)
             if not self._shared:
                 break
             # What another process wrote meanwhile may have been overwritten by this.
-            wanted = self.outbox.again(places)
+            wanted = self.backlog.again(places)
         if self._shared:
-            yield from note(self.workspace, self.outbox)
+            yield from note(self.workspace, self.backlog)
 
     def catch_up(self, *, early: bool = False) -> Steps[int]:
         """Brings all documents up to date that have changed so far; returns how many could not be.
@@ -99,27 +99,27 @@ class View:
         Args:
             early: try again now what has failed often.
         """
-        self.outbox.pull()
-        wanted = self.outbox.due(early=early)
+        self.backlog.pull()
+        wanted = self.backlog.due(early=early)
         for attempt in range(TRIES + 1):
-            while share := self.outbox.take(wanted):
+            while share := self.backlog.take(wanted):
                 yield from self._work(share)
-            others = self.outbox.others(wanted)
+            others = self.backlog.others(wanted)
             if not others or attempt == TRIES:
                 break
             for share in others:
                 if not (yield share.claim):
-                    yield from self._work(self.outbox.overtake(share, wanted))
+                    yield from self._work(self.backlog.overtake(share, wanted))
         if self._shared:
-            yield from note(self.workspace, self.outbox)
-        return len(self.outbox.waiting())
+            yield from note(self.workspace, self.backlog)
+        return len(self.backlog.waiting())
 
     def _work(self, share: Share) -> Steps[None]:
         failed: dict[Place, Exception] = {}
         try:
             yield from self._bring(share, failed)
         finally:
-            self.outbox.end(share, failed)
+            self.backlog.end(share, failed)
         if failed:
             (namespace, key), error = next(iter(failed.items()))
             others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
@@ -138,7 +138,7 @@ class View:
         # until they are back a search must not believe that they are not there.
         behind = [entry for entry in entries if entry.value is None or self._leaves_behind(entry)]
         if any(entry.value is not None for entry in behind):
-            self.outbox.gap(share)
+            self.backlog.gap(share)
         if behind:
             yield from self._take_out(behind, share, failed)
         puts = [entry for entry in entries if entry.value is not None and entry.place not in failed]
@@ -181,7 +181,7 @@ class View:
             held = self.indexing.texts(item.value, entry.paths) if item is not None else {}
             self._held[entry.place] = None if held is None else frozenset(held)
             same = entry.value is None if item is None else entry.value == item.value and entry.paths is None
-            if same and not share.own and not self.outbox.has_failed(share, entry.place):
+            if same and not share.own and not self.backlog.has_failed(share, entry.place):
                 share.done.add(entry.place)
             else:
                 differing.append(entry)
@@ -233,7 +233,7 @@ class View:
         if document is None:
             return _Entry(place, None)
         if self._shared:
-            self.outbox.saw(document.version, age_of(self.workspace, document))
+            self.backlog.saw(document.version, age_of(self.workspace, document))
         value, index = document.value, document.setting("index")
         texts = self.indexing.texts(value, index)
         if texts is None:
@@ -294,7 +294,7 @@ class View:
             if document is None:
                 # Deleted or expired; what nobody here has ever heard of is somebody else's, and left alone.
                 if self.workspace.get(*place) is None and has_existed(self.workspace, *place):
-                    self.outbox.add(place)
+                    self.backlog.add(place)
             elif accepts(document):
                 yield document, score
 
@@ -302,10 +302,10 @@ class View:
         search = SearchOp(tuple(op.namespace_prefix), query=op.query, limit=ask, refresh_ttl=False)
         items: Sequence[Any] = ()
         for attempt in range(1, TRIES + 1):
-            before = self.outbox.gaps()
+            before = self.backlog.gaps()
             if before is None:
                 yield from self.catch_up()
-                before = self.outbox.gaps()
+                before = self.backlog.gaps()
             try:
                 [items] = yield [search]
             except RuntimeError as error:
@@ -313,7 +313,7 @@ class View:
                 if "changed size" not in str(error) or attempt == TRIES:
                     raise
                 continue
-            if before is not None and before == self.outbox.gaps():
+            if before is not None and before == self.backlog.gaps():
                 break
         candidates: dict[Place, float | None] = {}
         for item in items:
@@ -322,7 +322,7 @@ class View:
 
     def _lacking(self, candidates: dict[Place, Any], prefix: tuple[str, ...]) -> tuple[int, int]:
         """How many documents a search might have left out, of how many."""
-        waiting = set(self.outbox.waiting())
+        waiting = set(self.backlog.waiting())
         lacking = total = 0
         for document in self.workspace.list(prefix):
             total += 1

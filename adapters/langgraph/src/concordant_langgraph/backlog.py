@@ -12,7 +12,7 @@ from concordant import Workspace
 from concordant.spi import free_in_child
 from concordant_langgraph.steps import Claim
 
-__all__ = ["Outbox", "Place", "Share"]
+__all__ = ["Backlog", "Place", "Share"]
 
 Place: TypeAlias = tuple[tuple[str, ...], str]
 
@@ -52,7 +52,7 @@ class Share:
     gap: bool = False
 
 
-class Outbox:
+class Backlog:
     """The documents of a workspace whose newest state is not in the view yet.
 
     Nothing here does I/O or waits; the lock is held for a few dict operations.
