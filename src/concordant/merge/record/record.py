@@ -43,6 +43,11 @@ Setting = tuple[float, str, int, JSON | None]
 The newest stands."""
 
 
+_NO_PATHS: Any = frozenset()
+_EMPTY: Any = {}
+"""What most records have nothing in is one object for all of them, until there is something."""
+
+
 class Record:
     """The state of one document.
 
@@ -101,17 +106,17 @@ class Record:
         self.vector: VersionVector = {}
         self.version = 0
         self.arrivals: tuple[Arrival, ...] = ()
-        self.suspects: set[Path] = set()
-        self.tombs: set[Path] = set()
+        self.suspects: set[Path] = _NO_PATHS
+        self.tombs: set[Path] = _NO_PATHS
         self.memory: Memory | None = None
-        self.crowds: dict[Path, Crowd] = {}
+        self.crowds: dict[Path, Crowd] = _EMPTY
         self.later: Any = None
         self.recent: list[tuple[int, float, str]] = []
         self.covering = False
         self.created_at = 0.0
         self.lives: tuple[tuple[Stamp, bool], ...] = ()
         self.updated_at = 0.0
-        self.settings: dict[str, Setting] = {}
+        self.settings: dict[str, Setting] = _EMPTY
         self.leases: Leases = ()
         self.swept = False
         self.reborn = 0.0
@@ -152,11 +157,16 @@ class Record:
     def _suspect(self, path: Path, before: Any, leaf: Any) -> None:
         if path[-1] is None and path not in self.tombs and isinstance(before, tuple) and leaf and leaf[:-1] == before:
             leaf = leaf[-1:]  # of what was there nothing was
-        for found in (self.suspects, self.tombs) if path[-1] is None else (self.suspects,):
-            if may_be_contested(path, leaf):
-                found.add(path)
-            else:
-                found.discard(path)
+        if may_be_contested(path, leaf):
+            self.suspects = self.suspects or set()
+            self.suspects.add(path)
+            if path[-1] is None:
+                self.tombs = self.tombs or set()
+                self.tombs.add(path)
+        elif path in self.suspects:
+            self.suspects.discard(path)
+            if path in self.tombs:
+                self.tombs.discard(path)
 
     def crowd_at(self, path: Path, register: Register) -> Crowd | None:
         """What is known of a register of many entries; ``None`` of one that is not what stands at the place."""
@@ -164,12 +174,16 @@ class Record:
         if known is None or known.register is not register:
             if leaf_at(self.tree, path) is not register:
                 return None
+            if self.crowds is _EMPTY:
+                self.crowds = {}
             known = self.crowds[path] = Crowd(register)
         return known
 
     def remember(self, settings: Mapping[str, JSON | None], stamp: Stamp) -> None:
         """Takes over what a write says about the document beside its value."""
         for name, value in settings.items():
+            if self.settings is _EMPTY:
+                self.settings = {}
             self.settings[name] = (*order_of(stamp), value)
 
     def setting(self, name: str) -> JSON | None:
@@ -227,20 +241,20 @@ class Record:
         twin.version = self.version
         twin.lives = self.lives
         twin.recent = list(self.recent)
-        twin.suspects, twin.tombs = set(self.suspects), set(self.tombs)
+        twin.suspects, twin.tombs = set(self.suspects) or _NO_PATHS, set(self.tombs) or _NO_PATHS
         twin.covering = self.covering
         twin.created_at, twin.updated_at = self.created_at, self.updated_at
-        twin.settings = dict(self.settings)
+        twin.settings = dict(self.settings) or _EMPTY
         twin.leases, twin.swept, twin.touched, twin.reborn = self.leases, self.swept, self.touched, self.reborn
         twin.alien = self.alien
         return twin
 
     def recount(self) -> None:
         """Finds suspects and kept leaves anew, for a tree that was not made by ``commit``."""
-        self.suspects, self.tombs = set(), set()
+        self.suspects, self.tombs = _NO_PATHS, _NO_PATHS
         self.covering = False
         self.memory = None
-        self.crowds = {}
+        self.crowds = _EMPTY
         for path, leaf in leaves(self.tree):
             self._suspect(path, None, leaf)
             if path[-1] is None:
