@@ -265,6 +265,21 @@ def test_a_text_that_a_later_write_settled_is_asked_again() -> None:
     assert shown(ws) == {"text": "Hear! We ship. The fox jumps. Fine."}
 
 
+def test_what_is_asked_again_is_taken_back_once_it_is_decided() -> None:
+    """While it waits, what was said in it stands in the question; `undo` says so, of a side and of who asked."""
+    ws = workspace(plan("max"))
+    ws.agent("eve").write(*AT, {"budget": 5})
+    ada, bob = pair(ws)
+    ada.write(*AT, {"budget": 1}), bob.write(*AT, {"budget": 9})
+    question = ws.ask(*AT, ("budget",), by="maria")
+    for name in ("ada", "maria"):
+        [skipped] = ws.undo(agent=name, by="zoe").skipped
+        assert "decide that first" in skipped.reason
+    ws.resolve(question, 1, by="lead")
+    undone = ws.undo(agent="lead", by="zoe", dry_run=False)
+    assert undone.skipped == () and only(ws).path == ("budget",)
+
+
 def test_it_is_one_write() -> None:
     """One entry of the history, by who asked; one event; the same from disk; the past reads as it was."""
     ws = workspace(plan(None))

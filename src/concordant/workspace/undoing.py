@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from concordant.errors import ConcordantError, NotAllowedError, told
 from concordant.escalation import Escalation, escalation_of, when
-from concordant.merge.causality import SeenBy, Stamp, seen_everything, source_of
+from concordant.merge.causality import ASKED, SeenBy, Stamp, seen_everything, source_of
 from concordant.merge.record import MOST_WRITES, PastCommit, Record, undone, with_whole_leaves
 from concordant.merge.registers import leaves
 from concordant.merge.registers.leaf import supporters_of
@@ -40,6 +40,7 @@ PAGE = 500
 """How many rows of the journal are looked at together."""
 MOST_LOOKED_AT = 10_000
 """In how many of the newest changes the names are looked for that are told to somebody who named none of them."""
+STANDS_IN_QUESTION = "it stands in a question that was asked again: decide that first"
 NO_WRITES = frozenset(["adopt", "import", "expire", "purge", "compact", "rename"])
 """Acts that are no agent's contribution."""
 
@@ -415,6 +416,8 @@ def _problem(record: Record, steps: Iterable[PastCommit], acts: Mapping[int, str
     numbers = {step.stamp.n for step in steps if step.gone and acts[step.stamp.n] != UNDO}
     for stamp in supporters_below(record.tree):
         if stamp.n in numbers and stamp.replica != replica and source_of(stamp.replica) == replica:
+            if stamp.act == ASKED:
+                return STANDS_IN_QUESTION
             return "it was converted for another model since: restore an earlier version instead"
     return ""
 
@@ -427,6 +430,8 @@ def _stamps_of(record: Record, agent: str) -> Iterator[Stamp]:
 
 def _reason(stamp: Stamp, replica: str) -> str:
     source = source_of(stamp.replica)
+    if stamp.act == ASKED:
+        return STANDS_IN_QUESTION
     if source == replica:
         return "" if stamp.act == UNDO else "the journal does not reach back to it any more"
     if stamp.act == "adopt":
