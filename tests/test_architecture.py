@@ -33,6 +33,7 @@ LAYERS = [
     "storage",
     "workspace",
     "tooling",
+    "judges",
     "spi",
     "testing",
     "bench",

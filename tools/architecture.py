@@ -39,6 +39,7 @@ ROOMS = (
     Room("testing", ("contracts that kinds,", "storages, adapters pass"), 0, 5.2, 7.8),
     Room("cli", ("the command line",), 0, 7.8, 12),
     Room("spi", ("what adapters may call",), 1, 0, 5.2),
+    Room("judges", ("models that settle questions",), 1, 5.2, 7.8),
     Room("bench", ("a workload, played",), 1, 7.8, 9.9),
     Room("desk", ("questions, in a browser",), 1, 9.9, 12),
     Room("tooling", ("tools for agents, made from a model",), 2, 0, 7.8),

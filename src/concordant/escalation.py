@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.limits import MOST_CONTENDERS
 from concordant.merge.kinds import Contest, Field, Option
@@ -22,6 +22,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Reason",
+    "Remark",
     "State",
     "escalation_of",
     "id_of",
@@ -82,6 +83,17 @@ class Contender:
         }
 
 
+class Remark(NamedTuple):
+    """What somebody said of a question who decided it, or who was asked and did not: who, and why."""
+
+    by: str
+    text: str
+
+
+MOST_REMARKS = 10
+"""How many remarks a question keeps, the newest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Escalation:
     """An open question, or one that was open.
@@ -96,6 +108,7 @@ class Escalation:
         more: how many contenders there are beside those.
         closed_at: when it was settled; ``None`` while it is open.
         asked: whether somebody had it asked again, so that no policy and no function settles it.
+        remarks: why it was decided as it was, and before that, why those who were asked did not decide; oldest first.
     """
 
     id: str
@@ -114,6 +127,7 @@ class Escalation:
     more: int = 0
     closed_at: datetime | None = field(default=None, compare=False)
     asked: bool = field(default=False, compare=False)
+    remarks: tuple[Remark, ...] = ()
     field_: Field | None = field(default=None, repr=False, compare=False)
     place: tuple[str | None, ...] = field(default=(), repr=False, compare=False)
 
@@ -138,11 +152,16 @@ class Escalation:
             "decision": None if self.decision is DELETED else portable(self.decision),
             "decision_deleted": self.decision is DELETED,
             "asked": self.asked,
+            "remarks": [remark._asdict() for remark in self.remarks],
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "field_"}
         return _unpickled, (state,)  # without the field of the model, which may hold functions
+
+    def remarked(self, by: str, text: str) -> Escalation:
+        """Returns the escalation with one more remark on it."""
+        return replace(self, remarks=(*self.remarks, Remark(by, text))[-MOST_REMARKS:])
 
     @property
     def suggestion(self) -> str | None:

@@ -101,6 +101,8 @@ def _sides(escalation: Escalation, *, full: bool, coloured: bool) -> Iterator[Te
         yield shown("s  ", "bold").append_text(_value(escalation.suggestion)).append(" suggested: all changes by words")
     if full and escalation.state in ("resolved", "dismissed"):
         yield shown("decided: ").append_text(_value(escalation.decision))
+    for remark in escalation.remarks if full else ():
+        yield shown(f"{remark.by}: {remark.text}", "dim")
 
 
 def _value(value: object) -> Text:

@@ -27,6 +27,13 @@ class Contender(BaseModel):
     origin: str
 
 
+class Remark(BaseModel):
+    """Why somebody decided so, or was asked and did not decide."""
+
+    by: str
+    text: str
+
+
 class Question(BaseModel):
     """An open question, or one that was open (docs/web.md)."""
 
@@ -48,6 +55,7 @@ class Question(BaseModel):
     by: str | None
     decision: Any
     decision_deleted: bool
+    remarks: list[Remark]
 
 
 class Questions(BaseModel):

@@ -502,6 +502,7 @@ def _decision_row(visit: Visit, at: datetime, one: Any) -> dict[str, Any]:
             "value": looks.text(one.decision, 200) if one.state == "resolved" else None,
             "sides": [(side.agents, looks.text(side.value, 120)) for side in one.contenders[:6]],
             "question": one,
+            "remarks": one.remarks,
         }
     entry, path, policy = one
     document = visit.workspace.get(entry.namespace, entry.key)
@@ -520,6 +521,7 @@ def _decision_row(visit: Visit, at: datetime, one: Any) -> dict[str, Any]:
         "value": looks.text(value, 200),
         "sides": sides or [((entry.agent,), looks.text(_given(entry.value, path), 120))],
         "question": None,
+        "remarks": (),
         "path_json": json.dumps(path),
     }
 

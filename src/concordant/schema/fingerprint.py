@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 
 from concordant.merge.kinds import Field
 
-__all__ = ["fingerprint"]
+__all__ = ["Quiet", "fingerprint"]
 
 
 def fingerprint(root: Field, model: Any, on_delete: str) -> str:
@@ -86,7 +86,7 @@ def _options(kind: Any) -> dict[str, str]:
     return {name: "function" if callable(value) else repr(value) for name, value in given.items()}
 
 
-class _Quiet(GenerateJsonSchema):
+class Quiet(GenerateJsonSchema):
     """Leaves out what JSON has no words for, without a warning: nobody is to read this schema."""
 
     def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
@@ -95,6 +95,6 @@ class _Quiet(GenerateJsonSchema):
 
 def _types(model: Any) -> str | None:
     try:
-        return json.dumps(TypeAdapter(model).json_schema(schema_generator=_Quiet), sort_keys=True, default=repr)
+        return json.dumps(TypeAdapter(model).json_schema(schema_generator=Quiet), sort_keys=True, default=repr)
     except PydanticUserError:  # of a type that JSON Schema has no words for
         return None

@@ -26,6 +26,7 @@ from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
 from concordant.schema.steps import field_of, steps_to
+from concordant.schema.telling import Told, told_of
 from concordant.values import ABSENT, Unstorable, check_numbers, decode, encode, same
 
 __all__ = ["OPEN_SCHEMA", "OPEN_TREE_SCHEMA", "Compiled", "Schema", "compile_schema"]
@@ -390,6 +391,10 @@ class Compiled:
             found = step.within(found)
         field = field_of(self.root, path)
         return found if field is None else _in_stored_order(field, value, found)
+
+    def told_of(self, path: tuple[str, ...]) -> Told:
+        """What the model says of a public path."""
+        return Told("", "") if self.model is None else told_of(self.model, path)
 
     def values_of(self, document: Any, before: Any = None) -> dict[str, Any]:
         """Returns the fields of a model instance as they would be written.

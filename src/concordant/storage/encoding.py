@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from concordant.errors import ConcordantError
-from concordant.escalation import DELETED, Contender, Escalation, when
+from concordant.escalation import DELETED, Contender, Escalation, Remark, when
 from concordant.merge.record import Record, dump_changes, dump_record, load_changes, load_record
 from concordant.merge.record.leases import end_of
 from concordant.storage.base import Deferred, Namespace, Row, Saved, State, row_of
@@ -294,6 +294,7 @@ def dump_escalation(escalation: Escalation) -> bytes:
             "more": e.more,
             "closed_at": None if e.closed_at is None else e.closed_at.timestamp(),
             "asked": e.asked,
+            "remarks": e.remarks,
         }
     )
 
@@ -323,6 +324,7 @@ def load_escalation(data: bytes) -> Escalation:
         place=tuple(found["place"]),
         closed_at=None if found.get("closed_at") is None else _time(found["closed_at"]),
         asked=found.get("asked", False),
+        remarks=tuple(Remark(by, text) for by, text in found.get("remarks", ())),
     )
 
 

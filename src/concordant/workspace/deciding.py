@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 from concordant.errors import ConcordantError, UnknownEscalationError, told
 from concordant.escalation import Escalation, Event
+from concordant.schema import Compiled
+from concordant.values import ABSENT
 from concordant.workspace.core import Core, Namespace
-from concordant.workspace.decisions import Claiming, DecisionPending
+from concordant.workspace.decisions import Claiming, DecisionPending, Remarking, leads_through_dicts
 from concordant.workspace.document import Receipt
-from concordant.workspace.names import check_name, checked_prefix
+from concordant.workspace.judging import Case
+from concordant.workspace.names import check_name, checked_prefix, is_text
 from concordant.workspace.permission import check_decider
 from concordant.workspace.resolvers import Resolvers
 from concordant.workspace.scope import Scope
@@ -21,6 +25,8 @@ from concordant.workspace.writing import Writing
 __all__ = ["Deciding"]
 
 _STATES = ("open", "claimed", "resolved", "dismissed", "superseded", "agreed", "all")
+MOST_WHY = 2_000
+"""How many characters the reason of a decision has at most."""
 
 
 class Deciding:
@@ -35,7 +41,7 @@ class Deciding:
         self.core = core
         self.storage = core.storage
         self.writing = writing
-        self.resolvers = Resolvers(self._answer, core.acall)
+        self.resolvers = Resolvers(self, core.acall)
         core.subscribers.ask_with(self.resolvers.ask)
 
     def escalations(self, namespace: Namespace, state: str) -> Iterable[Escalation]:
@@ -56,9 +62,29 @@ class Deciding:
             raise ConcordantError(f"an escalation's id is a string, not {told(id)}")
         return self.storage.escalation(id)
 
-    def resolve(self, escalation: Escalation | str, value: Any, by: str, version: str | None = None) -> Receipt:
+    def resolve(
+        self, escalation: Escalation | str, value: Any, by: str, version: str | None = None, why: str | None = None
+    ) -> Receipt:
         """Decides for a value (``Workspace.resolve``)."""
-        return self._decide(self._meant(escalation, version), value, by, dismisses=False)
+        if why is not None and (not isinstance(why, str) or not is_text(why) or len(why) > MOST_WHY):
+            raise ConcordantError(f"why= is a text of at most {MOST_WHY:,} characters, not {told(why)}")
+        return self._decide(self._meant(escalation, version), value, by, dismisses=False, why=why)
+
+    def remark(self, escalation: Escalation, by: str, text: str) -> None:
+        """Keeps on record why somebody who was asked did not decide, unless the contenders have changed since."""
+        remarking = Remarking(escalation, by, text)
+        self.storage.commit(escalation.namespace, escalation.key, remarking.update)
+
+    def case(self, escalation: Escalation) -> Case | None:
+        """What a judge is told of an escalation; ``None`` if it is settled, claimed, or has other contenders by now."""
+        current = self.storage.escalation(escalation.id)
+        if current is None or current.state != "open" or current.version != escalation.version:
+            return None
+        schema = self.core.registry.find(escalation.namespace)
+        document = self.writing.reading.get(escalation.namespace, escalation.key, None, strict=False)
+        value = None if document is None else document.value
+        told_of = schema.told_of(escalation.path)
+        return Case(escalation, value, *told_of, fit=lambda answer: _fitting(schema, escalation, value, answer))
 
     def dismiss(self, escalation: Escalation | str, by: str, version: str | None) -> Receipt:
         """Decides against all contenders (``Workspace.dismiss``)."""
@@ -105,12 +131,19 @@ class Deciding:
             raise UnknownEscalationError(escalation)
         return replace(found, version=version)
 
-    def _answer(self, escalation: Escalation, value: Any, by: str) -> Receipt:
-        """Decides for what a function says that the schema declares."""
-        return self._decide(escalation, value, by, dismisses=False, by_schema=True)
+    def answer(self, escalation: Escalation, value: Any, by: str, why: str | None = None) -> Receipt:
+        """Decides for what a function or judge says that the schema declares."""
+        return self._decide(escalation, value, by, dismisses=False, why=why, by_schema=True)
 
     def _decide(
-        self, escalation: Escalation, value: Any, by: str, *, dismisses: bool, by_schema: bool = False
+        self,
+        escalation: Escalation,
+        value: Any,
+        by: str,
+        *,
+        dismisses: bool,
+        why: str | None = None,
+        by_schema: bool = False,
     ) -> Receipt:
         check_name(by, "by=", self.storage.limits.name)
         namespace, key = escalation.namespace, escalation.key
@@ -120,6 +153,19 @@ class Deciding:
             check_decider(schema, namespace, key, by)
         pending = DecisionPending(schema, self.storage, namespace, key, scope, None, "decide")
         pending.escalation, pending.chosen, pending.dismisses = escalation, value, dismisses
-        pending.act = "dismiss" if dismisses else "resolve"
+        pending.act, pending.why = "dismiss" if dismisses else "resolve", why
         pending.by_schema = by_schema
         return self.writing.commit(pending)
+
+
+def _fitting(schema: Compiled, escalation: Escalation, shown: Any, answer: Any) -> Any:
+    """The form in which an answer would be stored, ``ABSENT`` if it fits neither field nor document."""
+    found = schema.fit(escalation.path, answer)
+    if found is ABSENT or not (schema.checked and escalation.path and leads_through_dicts(schema, escalation.path)):
+        return found
+    whole = deepcopy(shown) if isinstance(shown, dict) else {}
+    holder = whole
+    for part in escalation.path[:-1]:
+        holder = holder.setdefault(part, {})
+    holder[escalation.path[-1]] = found
+    return found if schema.fits(whole) else ABSENT

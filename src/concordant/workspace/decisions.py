@@ -18,8 +18,9 @@ from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode
 from concordant.workspace.permission import check_party
 from concordant.workspace.states import current_view, expanded
 from concordant.workspace.transaction import Pending
+from concordant.workspace.transitions import Decision
 
-__all__ = ["Claiming", "DecisionPending", "leads_through_dicts"]
+__all__ = ["Claiming", "DecisionPending", "Remarking", "leads_through_dicts"]
 
 
 class Claiming:
@@ -55,12 +56,33 @@ class Claiming:
         return state, None, SideEffects({**open_, wanted.id: self.claimed}, events=(Event("claimed", self.claimed),))
 
 
+class Remarking:
+    """A remark on its way to an open escalation, by somebody who was asked about it and does not decide.
+
+    It is about the contenders that were looked at: on others nothing is said.
+    """
+
+    def __init__(self, escalation: Escalation, by: str, text: str) -> None:
+        self._escalation = escalation
+        self._by = by
+        self._text = text
+
+    def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
+        """Adds the remark to the escalation alone, what the storage runs inside its transaction."""
+        wanted, open_ = self._escalation, tx.open_of((self._escalation.namespace, self._escalation.key))
+        current = open_.get(wanted.id)
+        if current is None or current.version != wanted.version:
+            return None
+        return state, None, SideEffects({**open_, wanted.id: current.remarked(self._by, self._text)})
+
+
 class DecisionPending(Pending):
     """A decision on its way."""
 
     escalation: Escalation
     chosen: Any
     dismisses: bool
+    why: str | None = None
     by_schema = False
     """Whether it is an answer of what the schema declares."""
 
@@ -78,8 +100,11 @@ class DecisionPending(Pending):
         self.contest = contest
         self.decision = value
         shown = DELETED if value is REMOVED else None if value is ABSENT else value
-        self.deciding = (self.escalation.id, "dismissed" if self.dismisses else "resolved", self.scope.agent, shown)
+        closed: Any = "dismissed" if self.dismisses else "resolved"
+        self.deciding = Decision(self.escalation.id, closed, self.scope.agent, shown, self.why)
         self.values = {"path": list(contest.path), "decision": None if shown is DELETED else shown}
+        if self.why is not None:
+            self.values["why"] = self.why
         return super().update(record if state is None else state, n, time, tx)
 
     def _contest(self, record: Record, tx: TransactionView) -> Contest:

@@ -17,14 +17,15 @@ from concordant.errors import (
     StaleReplicaError,
     told,
 )
-from concordant.escalation import Event, when
-from concordant.merge.causality import Stamp, VersionVector, seen_everything, source_of
-from concordant.merge.record import MOST_WRITES, Record, Write, apply, check_record, join
+from concordant.escalation import Event, id_of, when
+from concordant.merge.causality import Stamp, VersionVector, order_of, seen_everything, source_of
+from concordant.merge.kinds import Contest
+from concordant.merge.record import MOST_WRITES, Record, View, Write, apply, check_record, join
 from concordant.merge.record.join import joined_settings, joined_vector
 from concordant.merge.record.leases import joined_leases
 from concordant.merge.record.record import BEFORE
 from concordant.schema import Compiled
-from concordant.storage import Knowledge, Result, SideEffects, State, TransactionView
+from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
 from concordant.storage.knowledge import diverge
 from concordant.values import Unstorable, check_numbers, decode, encode
 from concordant.workspace.commit import Commit
@@ -236,6 +237,7 @@ def _join(core: Core, frame: Frame) -> int:
     newest = max((record.updated_at for _, _, record in frame.documents), default=0.0)
     core.storage.advance(newest)
     events: list[Event] = []
+    elsewhere: set[str] = set()
     changed = 0
 
     def joining(namespace: tuple[str, ...], name: str, other: Record) -> Any:
@@ -272,14 +274,28 @@ def _join(core: Core, frame: Frame) -> int:
             if record.suspects or record.alien or schema.declared or tx.open_of(document):
                 effects = transitions(document, view, record, when(time), tx, most=storage.limits.contenders).effects
                 events.extend(effects.events)
+                elsewhere.update(_from_elsewhere(document, view, effects.events, storage.replica))
             changed += 1
             return record, row._replace(agent=f"replica:{frame.replica}", origin=frame.replica), effects
 
         return update
 
     core.storage.commit_all([(ns, name, joining(ns, name, record)) for ns, name, record in frame.documents])
-    core.subscribers.deliver(events)
+    core.subscribers.deliver(events, elsewhere)
     return changed
+
+
+def _from_elsewhere(document: Place, view: View, events: Sequence[Event], replica: str) -> set[str]:
+    """The ids of questions of which the latest side was written in another store."""
+    asked = {event.escalation.id for event in events}
+    contests = {id_of(*document, contest): contest for contest in view.contests} if asked else {}
+    return {id_ for id_ in asked & {*contests} if _written_last_at(contests[id_]) != replica}
+
+
+def _written_last_at(contest: Contest) -> str | None:
+    """The store in which the latest side of a contest was written."""
+    latest = max((stamp for option in contest.options for stamp in option.stamps), key=order_of, default=None)
+    return None if latest is None else source_of(latest.replica)
 
 
 def _adopt(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 from weakref import WeakMethod
 
@@ -34,7 +34,7 @@ class Subscribers:
         self._callbacks: dict[int, Callable[[Event], Any]] = {}
         self._next = 0
         self._lock = free_in_child(threading.Lock())
-        self._ask: Callable[[Escalation], None] | None = None
+        self._ask: Callable[[Escalation, bool], None] | None = None
         self._follower: _Follower | None = None
         self._following = free_in_child(threading.Lock())
 
@@ -51,17 +51,22 @@ class Subscribers:
 
         return stop
 
-    def ask_with(self, ask: Callable[[Escalation], None]) -> None:
-        """Has every escalation that opens, grows or reopens here given to ``ask``, once all callbacks were told."""
+    def ask_with(self, ask: Callable[[Escalation, bool], None]) -> None:
+        """Has every escalation that opens, grows or reopens here given to ``ask``, once all callbacks were told, and
+        whether the latest of its sides was written elsewhere."""
         self._ask = ask
 
-    def deliver(self, events: Iterable[Event]) -> None:
-        """Tells every subscriber of every event of a commit made here, then asks about what is open."""
+    def deliver(self, events: Iterable[Event], elsewhere: Container[str] = ()) -> None:
+        """Tells every subscriber of every event of a commit made here, then asks about what is open.
+
+        Args:
+            elsewhere: the ids of escalations of which the latest side was written in another store.
+        """
         events = list(events)
         self.tell(events)
         for event in events:
             if self._ask is not None and event.kind in ("opened", "grew", "reopened"):
-                self._ask(event.escalation)
+                self._ask(event.escalation, event.escalation.id in elsewhere)
 
     def tell(self, events: Iterable[Event]) -> None:
         """Tells every subscriber of every event; a callback that fails is logged and harms nothing."""

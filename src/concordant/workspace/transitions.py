@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from concordant.escalation import Escalation, Event, escalation_of, id_of
+from concordant.escalation import Escalation, Event, State, escalation_of, id_of
 from concordant.limits import MOST_CONTENDERS
 from concordant.merge.kinds import Contest
 from concordant.merge.record import Record, View, by_path
@@ -16,8 +16,15 @@ from concordant.storage import Place, SideEffects, TransactionView
 
 __all__ = ["Decision", "Transitions", "as_known", "transitions"]
 
-Decision = tuple[str, str, str, Any]
-"""(escalation id, "resolved" or "dismissed", by, value)"""
+
+class Decision(NamedTuple):
+    """What was decided on an escalation: ``resolved`` or ``dismissed``, by whom, for which value, and why."""
+
+    id: str
+    state: State
+    by: str
+    value: Any
+    why: str | None = None
 
 
 class Transitions(NamedTuple):
@@ -100,12 +107,13 @@ def _has_grown(fresh: Escalation, known: Escalation) -> bool:
 
 def as_known(fresh: Escalation, known: Escalation) -> Escalation:
     """What is contested now, with what the open escalation of that id says beside it."""
-    return replace(fresh, opened_at=known.opened_at, state=known.state, by=known.by)
+    return replace(fresh, opened_at=known.opened_at, state=known.state, by=known.by, remarks=known.remarks)
 
 
 def _closed(known: Escalation, record: Record, decision: Decision | None) -> Escalation:
-    if decision is not None and decision[0] == known.id:
-        return replace(known, state=decision[1], by=decision[2], decision=decision[3])  # type: ignore[arg-type]
+    if decision is not None and decision.id == known.id:
+        closed = replace(known, state=decision.state, by=decision.by, decision=decision.value)
+        return closed if decision.why is None else closed.remarked(decision.by, decision.why)
     return replace(known, state="agreed" if _agrees(known, record) else "superseded")
 
 

@@ -20,6 +20,7 @@ from concordant.workspace.agent import Agent
 from concordant.workspace.amending import Amending
 from concordant.workspace.checking import Checked
 from concordant.workspace.core import Core, Namespace
+from concordant.workspace.coroutines import off_loop
 from concordant.workspace.deciding import Deciding
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.executions import Retries
@@ -44,6 +45,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Listing: TypeAlias = list[T]
 """A list, under a name that ``Workspace.list`` does not hide."""
+
+MOST_PATIENCE = 10**6
+"""The longest time to wait that may be asked for, in seconds."""
 
 MOST_ROWS = 2**31
 """The most that a journal in memory can be asked to keep."""
@@ -354,7 +358,9 @@ class Workspace:
         """
         return self.deciding.escalation(id)
 
-    def resolve(self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None) -> Receipt:
+    def resolve(
+        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None, why: str | None = None
+    ) -> Receipt:
         """Decides an escalation: ``value`` takes the place of all its contenders.
 
         Args:
@@ -363,13 +369,14 @@ class Workspace:
                 ``text`` the text of the contested range.
             by: who decides.
             version: the ``version`` that was decided on, where that is not what ``escalation`` says.
+            why: the reason, which stays on record: in the history, and as the last of ``escalation.remarks``.
 
         Raises:
             StaleDecisionError: the contenders changed since, or it is no longer open.
             UnknownEscalationError: there is none with this id.
             InvalidWriteError: the value does not fit the field.
         """
-        return self.deciding.resolve(escalation, value, by, version)
+        return self.deciding.resolve(escalation, value, by, version, why)
 
     def dismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
         """Decides against all contenders: the last agreed value stands, or none if there was none.
@@ -397,6 +404,19 @@ class Workspace:
             UnknownEscalationError: there is none with this id.
         """
         return self.deciding.claim(escalation, by, version)
+
+    def join_judges(self, timeout: float | None = None) -> bool:
+        """Waits until no judge (``concordant.judges``) of this workspace is at work.
+
+        Args:
+            timeout: for how many seconds at most; ``None``: as long as it takes.
+
+        Returns:
+            Whether none is.
+        """
+        if timeout is not None and (not isinstance(timeout, (int, float)) or not 0 <= timeout <= MOST_PATIENCE):
+            raise ConcordantError(f"timeout= is a number of seconds up to {MOST_PATIENCE:,}, not {told(timeout)}")
+        return self.deciding.resolvers.join(timeout)
 
     def reopen(self, escalation: Escalation | str, *, by: str) -> Escalation:
         """Asks a settled question again, whoever or whatever settled it: what was agreed before stands, and all its
@@ -773,7 +793,9 @@ class Workspace:
         return self.maintaining.sweep()
 
     def close(self) -> None:
-        """Ends what listens for other processes, and releases the storage."""
+        """Ends what listens for other processes, and releases the storage. Judges that are at work are waited for, half
+        a minute at most."""
+        self.deciding.resolvers.close()
         self.core.subscribers.close()
         self.storage.close()
 
@@ -840,10 +862,10 @@ class Workspace:
         return await self.acall(self.escalation, id)
 
     async def aresolve(
-        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None
+        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None, why: str | None = None
     ) -> Receipt:
         """``resolve`` for coroutines."""
-        return await self.acall(self.resolve, escalation, value, by=by, version=version)
+        return await self.acall(self.resolve, escalation, value, by=by, version=version, why=why)
 
     async def adismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
         """``dismiss`` for coroutines."""
@@ -852,6 +874,10 @@ class Workspace:
     async def aclaim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
         """``claim`` for coroutines."""
         return await self.acall(self.claim, escalation, by=by, version=version)
+
+    async def ajoin_judges(self, timeout: float | None = None) -> bool:
+        """``join_judges`` for coroutines."""
+        return await off_loop(self.join_judges, timeout)
 
     async def areopen(self, escalation: Escalation | str, *, by: str) -> Escalation:
         """``reopen`` for coroutines."""
