@@ -44,9 +44,9 @@ from concordant.merge.kinds import POLICIES, Priority
 from concordant.storage.forking import free_in_child
 from concordant.tooling.quoting import on_one_line, quoted
 from concordant.values import alike, decode, encode, portable
-from concordant.workspace.judging import Case, Judge, Verdict
+from concordant.workspace.judging import Case, Judge, Ruling
 
-__all__ = ["Ask", "Case", "Judge", "Resolver", "Verdict", "chain", "llm"]
+__all__ = ["Ask", "Case", "Judge", "Resolver", "Ruling", "chain", "llm"]
 
 Ask: TypeAlias = "Callable[[str], str] | Callable[[str], Awaitable[str]]"
 Resolver: TypeAlias = "str | Priority | Judge | Callable[[Escalation], Any]"
@@ -154,13 +154,13 @@ class _Model(Judge):
         self._budget = budget
         self._longest = longest
 
-    def verdict(self, case: Case) -> Verdict:
+    def rule(self, case: Case) -> Ruling:
         try:
             prompt = self._prompt(case)
             answer = self._answer(prompt)
             return self._read(case, answer)
         except _Abstains as why:
-            return Verdict(ABSTAIN, str(why))
+            return Ruling(ABSTAIN, str(why))
 
     def _prompt(self, case: Case) -> str:
         if case.escalation.more:
@@ -178,7 +178,7 @@ class _Model(Judge):
         call.add_done_callback(lambda _: self._budget.leave())
         return _outcome(call, "the model", max(end - time.monotonic(), 0.0), self._timeout)
 
-    def _read(self, case: Case, answer: Any) -> Verdict:
+    def _read(self, case: Case, answer: Any) -> Ruling:
         """The verdict in an answer, if it is one that may stand.
 
         Raises:
@@ -194,7 +194,7 @@ class _Model(Judge):
         if sure < self._confidence:
             raise _Abstains(f"not sure enough ({sure:g}, {self._confidence:g} is needed): {why}")
         value = self._chosen(case, said, why)
-        return Verdict(value, f"{why} (confidence {sure:g})")
+        return Ruling(value, f"{why} (confidence {sure:g})")
 
     def _chosen(self, case: Case, said: Mapping[str, Any], why: str) -> Any:
         if ("take" in said) == ("value" in said):
@@ -327,16 +327,16 @@ class _Policy(Judge):
         self.name = policy if isinstance(policy, str) else "priority"
         self._policy = POLICIES[policy] if isinstance(policy, str) else policy
 
-    def verdict(self, case: Case) -> Verdict:
+    def rule(self, case: Case) -> Ruling:
         escalation, contenders = case.escalation, case.escalation.contenders
         if escalation.more or any(one.value is DELETED for one in contenders):
-            return Verdict(ABSTAIN, "does not tell deletions, or more sides than are shown")
+            return Ruling(ABSTAIN, "does not tell deletions, or more sides than are shown")
         groups = [[*_entries(one)] for one in contenders]
         rank = escalation.field_.rank if escalation.field_ is not None else decode
         stands = self._policy(groups, rank)
         if stands is None:
-            return Verdict(ABSTAIN, "cannot tell")
-        return Verdict(decode(stands[0].value or b"null"), f"by the policy {self.name}")
+            return Ruling(ABSTAIN, "cannot tell")
+        return Ruling(decode(stands[0].value or b"null"), f"by the policy {self.name}")
 
 
 def _entries(contender: Contender) -> Iterator[Entry]:
@@ -353,17 +353,17 @@ class _Function(Judge):
         self._function = function
         self._timeout = timeout
 
-    def verdict(self, case: Case) -> Verdict:
+    def rule(self, case: Case) -> Ruling:
         try:
             call = _begun(self._function, case.escalation, self._timeout)
             value = _outcome(call, "the function", self._timeout, self._timeout)
         except _Abstains as why:
-            return Verdict(ABSTAIN, str(why))
+            return Ruling(ABSTAIN, str(why))
         if value is ABSTAIN:
-            return Verdict(ABSTAIN, "abstains")
+            return Ruling(ABSTAIN, "abstains")
         if value is not DELETED and not case.fits(value):
-            return Verdict(ABSTAIN, "its answer does not fit the field")
-        return Verdict(value, "by a function")
+            return Ruling(ABSTAIN, "its answer does not fit the field")
+        return Ruling(value, "by a function")
 
 
 class _Chain(Judge):
@@ -372,18 +372,18 @@ class _Chain(Judge):
     def __init__(self, links: list[Judge]) -> None:
         self._links = links
 
-    def verdict(self, case: Case) -> Verdict:
+    def rule(self, case: Case) -> Ruling:
         said: list[str] = []
         for link in self._links:
             try:
-                value, why, by = link.verdict(case)
+                value, why, by = link.rule(case)
             except Exception as error:
                 log.exception("the judge %s failed on %s", link.name, case.escalation)
-                value, why, by = Verdict(ABSTAIN, f"failed ({type(error).__name__})")
+                value, why, by = Ruling(ABSTAIN, f"failed ({type(error).__name__})")
             said.append(f"{by or link.name}: {why}")
             if value is not ABSTAIN:
-                return Verdict(value, why if len(said) == 1 else "; ".join(said)[-LONGEST_WHY:], by or link.name)
-        return Verdict(ABSTAIN, "; ".join(said)[-LONGEST_WHY:])
+                return Ruling(value, why if len(said) == 1 else "; ".join(said)[-LONGEST_WHY:], by or link.name)
+        return Ruling(ABSTAIN, "; ".join(said)[-LONGEST_WHY:])
 
 
 LONGEST_WHY = 2_000

@@ -17,6 +17,7 @@ from concordant.merge.kinds import OPEN, OPEN_TREE, Field, Nested, OpenRecord
 from concordant.merge.kinds.base import default_says_something
 from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
 from concordant.schema.declarations import fields_of
+from concordant.schema.describing import Description, description_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order, unordered
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
@@ -26,7 +27,6 @@ from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
 from concordant.schema.steps import field_of, steps_to
-from concordant.schema.telling import Told, told_of
 from concordant.values import ABSENT, Unstorable, check_numbers, decode, encode, same
 
 __all__ = ["OPEN_SCHEMA", "OPEN_TREE_SCHEMA", "Compiled", "Schema", "compile_schema"]
@@ -392,9 +392,9 @@ class Compiled:
         field = field_of(self.root, path)
         return found if field is None else _in_stored_order(field, value, found)
 
-    def told_of(self, path: tuple[str, ...]) -> Told:
+    def description_of(self, path: tuple[str, ...]) -> Description:
         """What the model says of a public path."""
-        return Told("", "") if self.model is None else told_of(self.model, path)
+        return Description("", "") if self.model is None else description_of(self.model, path)
 
     def values_of(self, document: Any, before: Any = None) -> dict[str, Any]:
         """Returns the fields of a model instance as they would be written.

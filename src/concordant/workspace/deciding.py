@@ -83,8 +83,8 @@ class Deciding:
         schema = self.core.registry.find(escalation.namespace)
         document = self.writing.reading.get(escalation.namespace, escalation.key, None, strict=False)
         value = None if document is None else document.value
-        told_of = schema.told_of(escalation.path)
-        return Case(escalation, value, *told_of, fit=lambda answer: _fitting(schema, escalation, value, answer))
+        description = schema.description_of(escalation.path)
+        return Case(escalation, value, *description, fit=lambda answer: _fitting(schema, escalation, value, answer))
 
     def dismiss(self, escalation: Escalation | str, by: str, version: str | None) -> Receipt:
         """Decides against all contenders (``Workspace.dismiss``)."""

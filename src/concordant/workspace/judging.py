@@ -13,7 +13,7 @@ from concordant.escalation import Escalation
 from concordant.storage.forking import free_in_child
 from concordant.values import ABSENT
 
-__all__ = ["Beside", "Case", "Judge", "Verdict"]
+__all__ = ["Beside", "Case", "Judge", "Ruling"]
 
 MOST_AT_ONCE = 4
 """How many questions of a workspace are with judges at the same time."""
@@ -45,7 +45,7 @@ class Case:
         return field is None or field.accepts(value)
 
 
-class Verdict(NamedTuple):
+class Ruling(NamedTuple):
     """What a judge says: the value that is to stand, or ``ABSTAIN``; why; and who says so, if not the judge."""
 
     value: Any
@@ -66,13 +66,13 @@ class Judge:
 
     name = "judge"
 
-    def verdict(self, case: Case) -> Verdict:
+    def rule(self, case: Case) -> Ruling:
         """Says what is to stand, and why. It does not raise, and comes back in bounded time."""
         raise NotImplementedError
 
     def __call__(self, escalation: Escalation) -> Any:
         """Asks by hand: returns the value for ``Workspace.resolve``, or ``ABSTAIN``."""
-        return self.verdict(Case(escalation)).value
+        return self.rule(Case(escalation)).value
 
     def __deepcopy__(self, memo: Any) -> Judge:
         return self  # its budget is one, in however many copies of a model it is declared

@@ -11,7 +11,7 @@ from concordant.errors import ConcordantError, InvalidWriteError, StaleDecisionE
 from concordant.escalation import ABSTAIN, Escalation
 from concordant.merge.kinds import Priority, Scalar
 from concordant.workspace.coroutines import Started, start
-from concordant.workspace.judging import Beside, Case, Judge, Verdict
+from concordant.workspace.judging import Beside, Case, Judge, Ruling
 
 __all__ = ["Resolvers"]
 
@@ -78,10 +78,10 @@ class Resolvers:
             if case is None:
                 return  # it is settled, or it has other sides by now, about which it is asked by itself
             try:
-                value, why, by = judge.verdict(case)
+                value, why, by = judge.rule(case)
             except Exception as error:
                 log.exception("the judge %s failed on %s, it stays open", judge.name, escalation)
-                value, why, by = Verdict(ABSTAIN, f"failed ({type(error).__name__})")
+                value, why, by = Ruling(ABSTAIN, f"failed ({type(error).__name__})")
             self._conclude(escalation, value, why, f"resolver:{by or judge.name}")
         except ConcordantError as error:
             log.error("what judge %s said of %s could not be kept: %s", judge.name, escalation, error)

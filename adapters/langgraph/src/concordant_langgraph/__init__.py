@@ -4,6 +4,7 @@ from concordant_langgraph.adoption import AdoptionError
 from concordant_langgraph.channel import StateConflictError, edited
 from concordant_langgraph.conflicts import PutConflictError
 from concordant_langgraph.items import MergedItem, MergedSearchItem
+from concordant_langgraph.judging import ask_model
 from concordant_langgraph.review import review_conflicts
 from concordant_langgraph.server import server_store
 from concordant_langgraph.state import state_schema
@@ -17,6 +18,7 @@ __all__ = [
     "MergedSearchItem",
     "PutConflictError",
     "StateConflictError",
+    "ask_model",
     "edited",
     "memory_tools",
     "review_conflicts",

@@ -13,17 +13,17 @@ from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.fingerprint import Quiet
 from concordant.schema.models import fields_in, is_model
 
-__all__ = ["Told", "told_of"]
+__all__ = ["Description", "description_of"]
 
 
-class Told(NamedTuple):
+class Description(NamedTuple):
     """The description of a field, and its type as JSON Schema; each empty where nothing is known."""
 
     description: str
     type: str
 
 
-def told_of(model: Any, path: tuple[str, ...]) -> Told:
+def description_of(model: Any, path: tuple[str, ...]) -> Description:
     """What a model says of a public path; of an entry of a map, what it says of the map."""
     says, annotation, metadata = "", model, ()
     for part in path:
@@ -34,7 +34,7 @@ def told_of(model: Any, path: tuple[str, ...]) -> Told:
         else:  # the key of an entry, or what tells a record
             arguments = get_args(without_none(split_annotation(annotation)[0]))
             annotation, metadata = arguments[-1] if arguments else Any, ()
-    return Told(says, "" if annotation is None else _schema_of(annotation, metadata))
+    return Description(says, "" if annotation is None else _schema_of(annotation, metadata))
 
 
 def _holder_of(annotation: Any, name: str) -> Any:
