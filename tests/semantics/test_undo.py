@@ -209,6 +209,7 @@ def test_a_decision_is_a_question_again() -> None:
         "text": ["The lazy fox jumps.", "The red fox jumps."],
     }
     assert {question.id for question in done.questions} == {question.id for question in ws.escalations()}
+    assert all(question.opened_at == ws.history(*AT)[0].at for question in done.questions)
 
 
 def test_documents_that_he_made_or_deleted() -> None:

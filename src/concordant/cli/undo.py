@@ -9,11 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from concordant.cli.handles import SHORTEST
 from concordant.cli.inbox import NAMESPACE
-from concordant.cli.showing import console, say_change, say_question, shown
+from concordant.cli.showing import MOST, console, say_change, say_question, shown
 from concordant.cli.stores import AS_JSON, BY, BY_DEFAULT, SCHEMAS, STORE, opened, say, say_json
 from concordant.desk.differences import changes
-from concordant.desk.wording import place, prefix
+from concordant.desk.wording import place, prefix, told_path, told_value
+from concordant.storage.urls import without_password
 from concordant.values import portable
 from concordant.workspace import Undone, UndoneDocument
 
@@ -48,13 +50,13 @@ def undo(
         say_json(found.to_dict())
         return
     for document in found.documents:
-        _say(document)
+        _say(document, done=found.applied)
     for one in found.skipped:
         say(f"{place(one.namespace, one.key)}: left as it is: {one.reason}")
-    say(_summary(found))
+    say(_summary(found, store))
 
 
-def _say(document: UndoneDocument) -> None:
+def _say(document: UndoneDocument, *, done: bool) -> None:
     out = console()
     out.print(shown(place(document.namespace, document.key), "bold"))
     for path, before, after in changes(_values(document.before), _values(document.after)):
@@ -63,22 +65,30 @@ def _say(document: UndoneDocument) -> None:
     if document.after is None:
         out.print(shown("  there is no such document any more", "dim"))
     for question in document.questions:
-        say_question(out, question, 7)
+        if done:
+            say_question(out, question, SHORTEST)
+        else:  # it has no name yet
+            sides = ", ".join(f"{told_value(c.value, MOST)!r} by {' and '.join(c.agents)}" for c in question.contenders)
+            out.print(shown(f"  a question about {told_path(question.path)}: {sides}", "yellow"))
 
 
 def _values(value: Mapping[str, Any] | None) -> Any:
     return portable(dict(value or {}))
 
 
-def _summary(found: Undone) -> str:
+def _summary(found: Undone, store: str) -> str:
     if not found.documents and not found.skipped:
         names = f" Those who have: {', '.join(found.writers)}." if found.writers else ""
         return f"Nothing of {found.agent!r} stands.{names}"
-    count = len(found.documents)
-    what = f"{count} document{'' if count == 1 else 's'}, {len(found.questions)} new questions"
+    what = f"{_many(len(found.documents), 'document')}, {_many(len(found.questions), 'new question')}"
     if found.applied:
-        return f"Taken back: {what}. To undo that: concordant undo STORE {found.by} --since {found.before} --do"
+        again = f"concordant undo {without_password(store)} {found.by} --since {found.before} --do"
+        return f"Taken back: {what}. To undo that: {again}"
     return f"This would be taken back: {what}. Nothing was changed; --do does it."
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _since(text: str | None) -> int | datetime | None:

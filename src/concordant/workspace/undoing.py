@@ -8,7 +8,7 @@ other; then they stand again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
@@ -182,7 +182,9 @@ class _UndoPending(Pending):
         result = self._merge(record, n, time, tx, sets=False)
         view = view_at(record, self.schema, self.replica, time)
         self.after = decode(view.body) if view.body is not None else None
-        self.questions = tuple(e for id_, e in _questions(self, record).items() if id_ not in known)
+        now = when(time)
+        fresh = {id_: e for id_, e in _questions(self, record).items() if id_ not in known}
+        self.questions = tuple(replace(question, opened_at=now) for question in fresh.values())
         return result
 
     def _visible(self, record: Record, began: float | None) -> SeenBy:
