@@ -10,9 +10,10 @@ from concordant.merge.causality import Agreed, Entry, Register, Stamp, dot_of, s
 from concordant.merge.record.record import Record
 from concordant.merge.registers import Leaf, LeafChange, Path, leaf_at, place_leaf
 from concordant.merge.registers.crowds import Exchanged
-from concordant.merge.registers.leaf import as_register, beside, stamps_of
+from concordant.merge.registers.leaf import as_register, as_sequence, beside, is_sequence, stamps_of
 from concordant.merge.registers.tree import gathered, kept_by
 from concordant.merge.sequence.splice import Spliced
+from concordant.merge.sequence.undo import SOMETHING, as_it_was, takes_away
 
 __all__ = [
     "Identity",
@@ -93,12 +94,28 @@ def with_whole_leaves(record: Record, steps: Iterable[PastCommit]) -> Iterator[P
         whole = []
         for path, before, _ in step.changes:
             after = leaf_at(twin.tree, path)
-            earlier: Any = before.earlier(after) if isinstance(before, (Spliced, Exchanged)) else before
-            whole.append(LeafChange(path, earlier, after))
+            whole.append(LeafChange(path, _earlier(before, after), after))
         for path, earlier, _ in whole:
             place_leaf(twin.tree, path, earlier)
         changes, kept = _with_kept(whole, step.gone)
-        yield step._replace(changes=changes, kept=kept)
+        yield step._replace(changes=[_as_needed(change, step.gone) for change in changes], kept=kept)
+
+
+def _earlier(before: Any, after: Leaf | None) -> Leaf | None:
+    """A leaf before a change, of which a journal may keep but the difference."""
+    if isinstance(before, Spliced):
+        return as_it_was(before, as_sequence(after))
+    return before.earlier(after) if isinstance(before, Exchanged) else before
+
+
+def _as_needed(change: LeafChange, gone: bool) -> LeafChange:
+    """A change, without the contents of texts and lists that say nothing: of those that took nothing away."""
+    path, before, after = change
+    if not is_sequence(before) and not is_sequence(after):
+        return change
+    if gone and is_sequence(before) and (after is None or takes_away(as_sequence(before), as_sequence(after))):
+        return change
+    return LeafChange(path, None if before is None else SOMETHING, None if after is None else SOMETHING)
 
 
 def _with_kept(changes: list[LeafChange], gone: bool) -> tuple[list[LeafChange], dict[Path, frozenset[Identity]]]:

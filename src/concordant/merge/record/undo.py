@@ -46,7 +46,7 @@ from concordant.merge.registers.leaf import as_register, as_sequence, is_sequenc
 from concordant.merge.registers.register import oldest_of_each_agent
 from concordant.merge.registers.tree import gathered, kept_by
 from concordant.merge.sequence.pieces import Sequence
-from concordant.merge.sequence.undo import Taking, undone as sequence_undone
+from concordant.merge.sequence.undo import SOMETHING, Taking, undone as sequence_undone
 from concordant.values import ABSENT, decode, same
 
 __all__ = ["undone"]
@@ -303,7 +303,7 @@ class _Undoing:
     def _others_deleted(self, path: Path, story: list[Turn]) -> bool:
         """Whether a deletion by others stands around a place, whose author knew all that the first of the writes found
         there: both have taken it away."""
-        found = next(turn.before for turn in story if turn.step.gone)
+        found = next((t.before for t in story if t.step.gone and t.before is not SOMETHING), None)
         stood = [stamp for stamp in stamps_of(found) if not self.gone(stamp)] if found is not None else []
         for depth in range(len(path) if stood else 0):
             for entry in as_register(self.change.live((*path[:depth], None))):

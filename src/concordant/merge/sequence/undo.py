@@ -15,9 +15,13 @@ from concordant.merge.sequence.edit import withdraw
 from concordant.merge.sequence.order import in_order, newest_root
 from concordant.merge.sequence.overlap import Rules
 from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
+from concordant.merge.sequence.splice import Spliced, splice
 from concordant.merge.sequence.units import is_blank
 
-__all__ = ["Taking", "undone"]
+__all__ = ["SOMETHING", "Taking", "as_it_was", "takes_away", "undone"]
+
+SOMETHING = Sequence([], {}, overlapping=False)
+"""Stands for a text or list of which nothing need be known."""
 
 
 class Taking(NamedTuple):
@@ -26,6 +30,31 @@ class Taking(NamedTuple):
     before: Sequence | None
     after: Sequence | None
     gone: bool
+
+
+def as_it_was(earlier: Spliced, later: Sequence) -> Sequence:
+    """An earlier content of which only pieces and strikes are wanted: without a look at each of them.
+
+    Args:
+        earlier: as a journal keeps it.
+        later: what became of it.
+    """
+    pieces = later.pieces()
+    pieces[earlier.head : len(pieces) - earlier.tail] = earlier.pieces
+    strikes = later.strikes
+    if earlier.added or earlier.removed:
+        strikes = dict(strikes)
+        for run in earlier.added:
+            strikes.pop(run, None)
+        strikes.update((run_of(strike), strike) for strike in earlier.removed)
+    return Sequence(pieces, strikes, overlapping=False)
+
+
+def takes_away(before: Sequence, after: Sequence) -> bool:
+    """Whether a change may have dropped strikes, or runs that stood."""
+    cut = splice(before, after)
+    stand = {run_of(piece) for piece in after.since(cut.head, len(after) - cut.tail) if piece.live}
+    return bool(cut.removed) or any(piece.live and run_of(piece) not in stand for piece in cut.pieces)
 
 
 def undone(
