@@ -41,7 +41,7 @@ def check_body(root: Field, namespace: tuple[str, ...], key: str, body: JSON, li
     if limits.depth < MOST_DEPTH and body.count(b"[") + body.count(b"{") > limits.depth:
         _check_depth(namespace, key, decode(body), (), limits.depth)
     # Of other numbers that are longer than any limit validation has told already.
-    if (limits.digits < MAX_DIGITS or _counts(root)) and (has_long_run(body, limits.digits) or b"E" in body):
+    if (limits.digits < MAX_DIGITS or root.counts) and (has_long_run(body, limits.digits) or b"E" in body):
         _check_numbers(root, namespace, key, body, limits.digits)
 
 
@@ -94,9 +94,3 @@ def _digits(text: str) -> int:
     if not isinstance(exponent, int):
         return 0
     return max(len(digits) + exponent, 1) + max(-exponent, 0)
-
-
-def _counts(field: Field) -> bool:
-    """Whether there is a counter in a field or below it."""
-    inner = [*field.fields.values(), *([field.child] if field.child is not None else [])]
-    return field.kind.holds == "amount" or any(map(_counts, inner))
