@@ -119,7 +119,8 @@ Way: TypeAlias = Callable[[Any, Any, Any], Merged]
 
 
 def _concordant(kind: Kind, annotation: Any, empty: Any) -> Way:
-    model = create_model("File", content=(Annotated[annotation, kind], empty))
+    content: Any = Annotated[annotation, kind]
+    model = create_model("File", content=(content, empty))
 
     def merge(base: Any, one: Any, other: Any) -> Merged:
         ws = Workspace(schemas={_AT[0]: model})

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -19,7 +20,7 @@ from pydantic import BaseModel
 
 from concordant.errors import ConcordantError, StorageError
 from concordant.merge.kinds import Counter, List, Map, Scalar, Set, Text
-from concordant.storage import Instant, KeyValueStore, KeyValueWriter, Storage
+from concordant.storage import Instant, KeyValueStore, KeyValueWriter, SideEffects, Storage
 from concordant.workspace import TaskScope, Workspace
 
 __all__ = ["StorageContract"]
@@ -130,6 +131,17 @@ class StorageContract:
         with pytest.raises(ZeroDivisionError):
             ws.storage.commit_all(pending)
         assert snapshot(ws) == before and ws.get(NS, "fresh") is None
+        bob = ws.agent("bob")
+        ws.agent("ada").write(*AT, {"status": "draft"})
+        bob.write(*AT, {"status": "final"})
+        (question,) = ws.escalations()
+
+        def close(state: Any, *_: Any) -> Any:
+            return state, None, SideEffects({}, [replace(question, state="dismissed")])
+
+        with pytest.raises(ZeroDivisionError):
+            ws.storage.commit_all([(NS, KEY, close), (NS, "last", refuse)])
+        assert ws.escalations() == [question]
 
     def test_several_documents_are_one_transaction(self, ws: Workspace) -> None:
         """Documents that are put together are all there, each with a commit of its own, in their order."""

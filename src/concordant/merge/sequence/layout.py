@@ -282,10 +282,11 @@ class _Fold:
         return len(content) >= len(self.separator) and _BEGIN.search(content) is not None
 
     def _remove(self, piece: Piece, stamp: Stamp) -> None:
-        if isinstance(piece[3], str):
+        content = piece[3]
+        if isinstance(content, str):
             self.removers.add(stamp[4] or (stamp[1], stamp[2]))
             self.since = min(self.since, stamp[:3])
-            self.removed.append(piece[3])
+            self.removed.append(content)
 
     def _show_parts(self, number: int, piece: Piece, spans: list[tuple[int, int]]) -> None:
         """Shows what is left of a piece of which parts are there already, in an equal insertion."""
