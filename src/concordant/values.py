@@ -125,7 +125,7 @@ def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:
     Raises:
         Unstorable: there is one.
     """
-    if has_long_run(text, MAX_DIGITS) and has_long_run(_TEXTS.sub(b"", text), MAX_DIGITS):
+    if len(text) > MAX_DIGITS and has_long_run(text, MAX_DIGITS) and has_long_run(_TEXTS.sub(b"", text), MAX_DIGITS):
         problem = f"a whole number of more than {MAX_DIGITS:,} digits"
         raise Unstorable(Fault(_place_of_number(value, path), problem, "Store it as text"))
     return text

@@ -27,7 +27,7 @@ from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
 from concordant.schema.steps import field_of, steps_to
-from concordant.values import ABSENT, Unstorable, check_numbers, decode, encode, same
+from concordant.values import ABSENT, MAX_DIGITS, Unstorable, check_numbers, decode, encode, same
 
 __all__ = ["OPEN_SCHEMA", "OPEN_TREE_SCHEMA", "Compiled", "Schema", "compile_schema"]
 
@@ -95,6 +95,7 @@ class Compiled:
         self.declared = schema is not None
         self.adapts = self.declared or (isinstance(root.kind, OpenRecord) and root.kind.deep)
         self.checked = root.checked
+        self.counting = _holds_counters(root)
         if schema is not None:
             self._prepare(schema.model, root)
 
@@ -114,6 +115,7 @@ class Compiled:
         self._settle = root.kind.settled(root)
         self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
         self._counts = tuple(name for name, field in root.fields.items() if field.kind.holds == "amount")
+        self._delicate = frozenset([*self._counts, *self._sets])
         self._fill = _filler(model, root.fields)
         self._validate_lax: Callable[[Any], dict[str, Any]] | None = (
             partial(write.validator.validate_python, **LENIENT) if is_strict(model) else None
@@ -179,7 +181,11 @@ class Compiled:
             if not spelt and (self._spell is not None or type(value) is not dict):
                 value = self._spell(value) if self._spell is not None else self._by_names(value)
             try:
-                return self._body(self._validate(value)), _NOTHING
+                given = self._validate(value)
+                if self._shallow and self._delicate.isdisjoint(given):
+                    body = self._to_json(given)
+                    return body if len(body) <= MAX_DIGITS else check_numbers(body, given), _NOTHING
+                return self._body(given), _NOTHING
             except Unstorable:
                 raise
             except Exception:
@@ -195,6 +201,8 @@ class Compiled:
         return unwrapped(value, self.root, everything=False) if is_instance(value) else value
 
     def _body(self, given: dict[str, Any]) -> bytes:
+        if self._shallow and self._delicate.isdisjoint(given):
+            return self._plain_body(given)
         for name in self._counts:
             if isinstance(given.get(name), str):  # Pydantic takes an enum's value for a number, whatever it is
                 raise Refused([Fault((name,), "it is no number", "Give a number", given[name])])
@@ -203,12 +211,7 @@ class Compiled:
                 if name in given and not are_distinct(given[name]):
                     break
             else:
-                try:
-                    return check_numbers(self._to_json(given), given)
-                except Unstorable:
-                    raise
-                except ValueError as error:
-                    raise Refused([self._unstorable(given, error)]) from error
+                return self._plain_body(given)
         try:
             values = self._dump(given)
             lost = collapsed(given, values)
@@ -225,6 +228,13 @@ class Compiled:
             raise
         except Exception as error:
             raise Refused([self._unstorable(given, error)]) from error
+
+    def _plain_body(self, given: dict[str, Any]) -> bytes:
+        try:
+            body = self._to_json(given)
+        except ValueError as error:
+            raise Refused([self._unstorable(given, error)]) from error
+        return body if len(body) <= MAX_DIGITS else check_numbers(body, given)
 
     def _check_reads_back(self, name: str, given: Any, stored: Any) -> None:
         """Refuses a value that would be read as another one."""
@@ -456,6 +466,12 @@ def _is_unordered(model: Any, name: str, field: Field) -> bool:
         changed = any(isinstance(item, changes) for item in (*info.metadata, *validators_of(model, name)))
         return changed or any(map(holds_sets, get_args(info.annotation)))
     return holds_sets(info.annotation)
+
+
+def _holds_counters(field: Field) -> bool:
+    """Whether there is a counter in a field or below it."""
+    parts = [*field.fields.values(), *([field.child] if field.child is not None else [])]
+    return field.kind.holds == "amount" or any(map(_holds_counters, parts))
 
 
 def _is_doubtful(field: Field) -> bool:

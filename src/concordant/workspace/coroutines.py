@@ -94,6 +94,8 @@ def _task() -> asyncio.Task[Any] | None:
 
 def ident() -> int:
     """The identity of what runs the code that calls: a coroutine's task, or a thread."""
+    if asyncio._get_running_loop() is None and _call.get() is None:
+        return get_ident()
     task = _task()
     return get_ident() if task is None else id(task)
 

@@ -296,7 +296,7 @@ class Retries:
         if base.successor is not None:
             for later in scope.successors():
                 later.rewritten.add(document)
-        if base.executed_before is not False or base.overlaps:
+        if base.executed_before is not False or base.successor is not None or base.rewritten:
             self.earlier(scope, document)
         return task.task, task.execution, scope.number(document), scope.since.time
 

@@ -9,9 +9,10 @@ from typing import Any
 from concordant.errors import Fault, InvalidWriteError
 from concordant.limits import MOST_DEPTH, Limits
 from concordant.merge.kinds import Field
+from concordant.schema import Compiled
 from concordant.values import JSON, MAX_DIGITS, decode, has_long_run
 
-__all__ = ["check_body", "check_place"]
+__all__ = ["check_body", "check_place", "plain_size"]
 
 _SPLIT = "Split it into several documents, or store it elsewhere and keep a reference to it here"
 
@@ -29,7 +30,12 @@ def check_place(namespace: tuple[str, ...], key: str, limits: Limits) -> None:
             raise InvalidWriteError(tuple(part[:80] for part in namespace), key[:80], [fault])
 
 
-def check_body(root: Field, namespace: tuple[str, ...], key: str, body: JSON, limits: Limits) -> None:
+def plain_size(limits: Limits) -> int:
+    """Up to how many bytes no JSON is beyond the limits, but for a counter's amount with an exponent."""
+    return min(limits.value, limits.digits, limits.depth if limits.depth < MOST_DEPTH else limits.value)
+
+
+def check_body(schema: Compiled, namespace: tuple[str, ...], key: str, body: JSON, limits: Limits) -> None:
     """Refuses a write that is too large, nested too deeply, or has a number with too many digits.
 
     Raises:
@@ -41,8 +47,8 @@ def check_body(root: Field, namespace: tuple[str, ...], key: str, body: JSON, li
     if limits.depth < MOST_DEPTH and body.count(b"[") + body.count(b"{") > limits.depth:
         _check_depth(namespace, key, decode(body), (), limits.depth)
     # Of other numbers that are longer than any limit validation has told already.
-    if (limits.digits < MAX_DIGITS or root.counts) and (has_long_run(body, limits.digits) or b"E" in body):
-        _check_numbers(root, namespace, key, body, limits.digits)
+    if (limits.digits < MAX_DIGITS or schema.counting) and (has_long_run(body, limits.digits) or b"E" in body):
+        _check_numbers(schema.root, namespace, key, body, limits.digits)
 
 
 def _check_depth(namespace: tuple[str, ...], key: str, value: Any, path: tuple[Any, ...], left: int) -> None:

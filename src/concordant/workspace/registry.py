@@ -12,7 +12,7 @@ from typing import Any
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
 from concordant.limits import Limits
 from concordant.schema import OPEN_SCHEMA, OPEN_TREE_SCHEMA, Compiled, compile_schema
-from concordant.workspace.limiting import check_body, check_place
+from concordant.workspace.limiting import check_body, check_place, plain_size
 from concordant.workspace.names import check_key, check_namespace, is_text
 
 __all__ = ["Registry"]
@@ -42,6 +42,7 @@ class Registry:
         self._open = OPEN_TREE_SCHEMA if undeclared == "tree" else OPEN_SCHEMA
         self._patterns: dict[tuple[str, ...], Compiled] = {}
         self._found: dict[tuple[str, ...], Compiled] = {}
+        self._plain = plain_size(self.limits)
         self._short: set[tuple[str, ...]] = set()  # namespaces that are not too long
         self._met: set[tuple[str, ...]] = set()  # namespaces without a schema that were used
         self.declare(schemas)
@@ -143,8 +144,9 @@ class Registry:
             if len(self._short) > 100_000:
                 self._short.clear()
             self._short.add(namespace)
-        for text in (body, *parked.values()) if parked else (body,):
-            check_body(schema.root, namespace, key, text, self.limits)
+        if parked or len(body) > self._plain or (schema.counting and b"E" in body):
+            for text in (body, *parked.values()):
+                check_body(schema, namespace, key, text, self.limits)
         return body, parked
 
     def writable(self, namespace: tuple[str, ...], key: str) -> Compiled:

@@ -324,7 +324,8 @@ class Scope:
                 and has_ended(handed.runner)
             ):
                 return handed.snapshot
-        return self.snapshot(document)
+        known = self._snapshots.get(document)
+        return known if type(known) is ReadSnapshot else self.snapshot(document)
 
     def set_snapshot(
         self,

@@ -297,7 +297,9 @@ class Scoping:
 
     def _of_task(self, task: TaskScope) -> Scope:
         """The scope of a task, which began when its present execution did."""
-        task = task._replace(name=sound_name(task.name, self._storage.limits.name))
+        name = sound_name(task.name, self._storage.limits.name)
+        if name != task.name:
+            task = task._replace(name=name)
         beginning = self._storage.beginning
         return Scope.of(task, beginning(task.began), beginning(0.0 if task.floor is None else task.floor))
 

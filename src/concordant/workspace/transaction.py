@@ -11,7 +11,6 @@ from concordant.merge.causality import Seen, SeenBy, Stamp, dot_of, seen_everyth
 from concordant.merge.kinds import Contest, Nested
 from concordant.merge.record import Applied, Record, Write, apply, journalled
 from concordant.merge.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
-from concordant.merge.record.record import RECENT
 from concordant.merge.registers import LeafChange, Path, leaf_at
 from concordant.schema import Compiled
 from concordant.storage import Deferred, Result, SideEffects, State, Storage, TransactionView
@@ -115,7 +114,8 @@ class Pending:
         The first write of a document is its state, one that has seen all there is may be put off, and any other is
         merged with what is there.
         """
-        self._check_version(state, time)
+        if self.if_version is not None:
+            self._check_version(state, time, self.if_version)
         if self.op is not None and self.scope.since.beyond is not None:
             self.op = (*self.op[:3], reached(self.scope, _commits_of(state)))
         sets = bool(self.settings) and self._sets(state)
@@ -128,11 +128,10 @@ class Pending:
             return self._sequel(state, n, time)
         return self._merge(state, n, time, tx, sets)
 
-    def _check_version(self, state: State | None, time: float) -> None:
-        if self.if_version is not None:
-            current = version_of(state) if is_shown(state, self.schema, self.replica, time) else 0
-            if current != self.if_version:
-                raise StaleWriteError(self.namespace, self.key, self.if_version, current)
+    def _check_version(self, state: State | None, time: float, wanted: int) -> None:
+        current = version_of(state) if is_shown(state, self.schema, self.replica, time) else 0
+        if current != wanted:
+            raise StaleWriteError(self.namespace, self.key, wanted, current)
 
     # -- the only write of a document ----------------------------------------------------------------------------
 
@@ -169,7 +168,7 @@ class Pending:
         )
         write = Deferred(self.schema, self.mode, snapshot, self.replaces_all, own, self.ttl)
         self.version = n
-        return write, self._row(n, time, write, version_of(state)), None
+        return write, self._row(n, time, write, state.version if isinstance(state, Record) else version_of(state)), None
 
     # -- a write that meets what is there ------------------------------------------------------------------------
 
@@ -268,13 +267,10 @@ class Pending:
 
     def _unseen(self, record: Record, seen: SeenBy) -> dict[str, bool]:
         """The fields given in which something stands that the writer had not seen, and whether they are scalars."""
-        recent: Any = reversed(record.recent)
         if (
             self.deciding
             or self.mode == "delete"
-            or sees_all(
-                self.scope, self.snapshot, (self.namespace, self.key), recent, complete=len(record.recent) < RECENT
-            )
+            or sees_all(self.scope, self.snapshot, (self.namespace, self.key), record.recent)
         ):
             return {}
         root = self.schema.root
@@ -420,15 +416,14 @@ class Pending:
             or self.scope.base.executed_before
         ):
             return False
-        if isinstance(state, Record):
-            if not state.is_undisputed or tx.open_of((self.namespace, self.key)):
-                return False
-            if (state.leases or state.swept) and state.gone(time) is not None:
-                return False
-        recent = _commits_of(state)
-        return sees_all(
-            self.scope, self.snapshot, (self.namespace, self.key), reversed(recent), complete=len(recent) < RECENT
-        )
+        document = (self.namespace, self.key)
+        if not isinstance(state, Record):
+            return sees_all(self.scope, self.snapshot, document, _commits_of(state))
+        if not state.is_undisputed or tx.open_of(document):
+            return False
+        if (state.leases or state.swept) and state.gone(time) is not None:
+            return False
+        return sees_all(self.scope, self.snapshot, document, state.recent)
 
     # -- what is given -------------------------------------------------------------------------------------------
 

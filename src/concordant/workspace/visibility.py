@@ -6,12 +6,13 @@ has not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from concordant.merge.causality import Seen, SeenBy, Stamp
 from concordant.merge.kinds import Field
 from concordant.merge.record import Record
+from concordant.merge.record.record import RECENT
 from concordant.merge.registers.leaf import newest_first
 from concordant.storage import Beginning
 from concordant.workspace.scope import Document, FoundSeen, ReadSnapshot, Scope, descends
@@ -135,27 +136,26 @@ def sees_all(
     scope: Scope,
     snapshot: ReadSnapshot | None,
     document: Document,
-    recent: Iterable[tuple[int, float, str]],
-    *,
-    complete: bool,
+    recent: Sequence[tuple[int, float, str]],
 ) -> bool:
     """Whether a scope has seen every commit of a document.
 
     Args:
-        recent: (n, time, origin) of the document's commits, newest first.
-        complete: whether these are all; if not, an older one may be unseen.
+        recent: (n, time, origin) of the document's newest commits, the last one last.
     """
+    complete = len(recent) < RECENT  # if these are not all, an older one may be unseen
     read = at = snapshot.at if snapshot is not None else -1
-    began = scope.began_at(snapshot)
+    began = scope.began_at(snapshot) if scope.began is not None else None
     if began is not None:
         at = max(at, began)
-    at = max(at, scope.seen_before(document, read))
-    newest = -1
-    for n, when, theirs in recent:
+    if scope.found_seen:
+        at = max(at, scope.seen_before(document, read))
+    newest, origin, peers = -1, scope.origin, scope.peers
+    for n, when, theirs in reversed(recent):
         if n <= at:
             complete = True
             break
-        if scope.is_own(n, theirs):
+        if (theirs == origin and origin) or (peers and scope.is_own(n, theirs)):
             continue
         if began is not None or not _sees(scope, n, when, theirs):
             return False

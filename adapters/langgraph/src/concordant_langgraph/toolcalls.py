@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, NamedTuple
@@ -68,9 +69,8 @@ _ended: ContextVar[_Ended | None] = ContextVar("concordant_langgraph_tool_call_e
 _in_thread: ContextVar[list[_Ended] | None] = ContextVar("concordant_langgraph_tool_call_in_thread", default=None)
 
 
-def tool_call() -> ToolCall | None:
-    """The innermost tool call that the calling code runs in; None outside of one."""
-    return _under_way.get()
+tool_call: Callable[[], ToolCall | None] = _under_way.get
+"""The innermost tool call that the calling code runs in; None outside of one."""
 
 
 def tool_call_of(checkpoint_ns: str) -> ToolCall | None:
