@@ -104,10 +104,11 @@ class Compiled:
         infos = fields_in(model).values()
         types = [info.annotation for info in infos]
         write = TypeAdapter(incoming_type(model, root.fields))
-        self._validate: Callable[[Any], dict[str, Any]] = partial(write.validator.validate_python, **_BY_ANY_NAME)
+        # Arguments by name cost more than a small write's validation: they are given where they can matter.
+        validate: Callable[..., Any] = write.validator.validate_python
+        self._validate = partial(validate, **_BY_ANY_NAME) if _has_aliases(write.core_schema) else validate
         serializer = SchemaSerializer(write.core_schema, CoreConfig(ser_json_inf_nan="constants"))
         self._dump: Callable[[Any], Any] = partial(serializer.to_python, **_FORM)
-        self._to_json = partial(serializer.to_json, warnings=False)
         self._spell = spelling_of(model, root) if needs_spelling(model, root) else None
         self._doubtful = tuple(name for name, field in root.fields.items() if _is_doubtful(field))
         self._unordered = any(_is_unordered(model, name, field) for name, field in root.fields.items())
@@ -121,6 +122,8 @@ class Compiled:
             partial(write.validator.validate_python, **LENIENT) if is_strict(model) else None
         )
         self.steady = _is_steady(model, root)
+        is_plain = self._shallow and self.steady
+        self._to_json = serializer.to_json if is_plain else partial(serializer.to_json, warnings=False)
         self.shows_defaults = _shows_defaults(root)
         self._make = partial(TypeAdapter(model).validate_python, **LENIENT)
 
@@ -466,6 +469,13 @@ def _is_unordered(model: Any, name: str, field: Field) -> bool:
         changed = any(isinstance(item, changes) for item in (*info.metadata, *validators_of(model, name)))
         return changed or any(map(holds_sets, get_args(info.annotation)))
     return holds_sets(info.annotation)
+
+
+def _has_aliases(schema: Any) -> bool:
+    """Whether a field in a core schema may go by another name than its own."""
+    if isinstance(schema, dict):
+        return "validation_alias" in schema or any(map(_has_aliases, schema.values()))
+    return isinstance(schema, (list, tuple)) and any(map(_has_aliases, schema))
 
 
 def _holds_counters(field: Field) -> bool:
