@@ -104,9 +104,7 @@ class Compiled:
         infos = fields_in(model).values()
         types = [info.annotation for info in infos]
         write = TypeAdapter(incoming_type(model, root.fields))
-        # Arguments by name cost more than a small write's validation: they are given where they can matter.
-        validate: Callable[..., Any] = write.validator.validate_python
-        self._validate = partial(validate, **_BY_ANY_NAME) if _has_aliases(write.core_schema) else validate
+        self._validate = _by_any_name(write)
         serializer = SchemaSerializer(write.core_schema, CoreConfig(ser_json_inf_nan="constants"))
         self._dump: Callable[[Any], Any] = partial(serializer.to_python, **_FORM)
         self._spell = spelling_of(model, root) if needs_spelling(model, root) else None
@@ -122,8 +120,7 @@ class Compiled:
             partial(write.validator.validate_python, **LENIENT) if is_strict(model) else None
         )
         self.steady = _is_steady(model, root)
-        is_plain = self._shallow and self.steady
-        self._to_json = serializer.to_json if is_plain else partial(serializer.to_json, warnings=False)
+        self._to_json = _writer(serializer, plain=self._shallow and self.steady)
         self.shows_defaults = _shows_defaults(root)
         self._make = partial(TypeAdapter(model).validate_python, **LENIENT)
 
@@ -469,6 +466,18 @@ def _is_unordered(model: Any, name: str, field: Field) -> bool:
         changed = any(isinstance(item, changes) for item in (*info.metadata, *validators_of(model, name)))
         return changed or any(map(holds_sets, get_args(info.annotation)))
     return holds_sets(info.annotation)
+
+
+# Arguments by name cost more than a small write's validation: they are given where they can matter.
+def _by_any_name(write: TypeAdapter[Any]) -> Callable[[Any], dict[str, Any]]:
+    """Validates a write whose fields, at any depth, go by their names or by others."""
+    validate: Callable[..., Any] = write.validator.validate_python
+    return partial(validate, **_BY_ANY_NAME) if _has_aliases(write.core_schema) else validate
+
+
+def _writer(serializer: SchemaSerializer, *, plain: bool) -> Callable[[Any], bytes]:
+    """Makes the JSON of what was validated; a validator may have made something else of it than its type says."""
+    return serializer.to_json if plain else partial(serializer.to_json, warnings=False)
 
 
 def _has_aliases(schema: Any) -> bool:

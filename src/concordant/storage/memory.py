@@ -249,10 +249,7 @@ class MemoryStorage:
         with self.lock:
             if self._refusal is not None:
                 self._check_open()
-            space = self.spaces.get(namespace)
-            state = space.get(key) if space is not None else None
-            if state is None and self.graves:
-                state = self.load(namespace, key)
+            state = self.load(namespace, key)
             if type(state) is LazyRecord and len(state.later.rows) >= MOST_WAITING:
                 settled(state)
             n = self.n + 1

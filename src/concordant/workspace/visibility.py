@@ -145,22 +145,22 @@ def sees_all(
     """
     complete = len(recent) < RECENT  # if these are not all, an older one may be unseen
     read = at = snapshot.at if snapshot is not None else -1
-    began = scope.began_at(snapshot) if scope.began is not None else None
-    if began is not None:
-        at = max(at, began)
+    if scope.began is not None:
+        at = max(at, scope.began_at(snapshot) or 0)
     if scope.found_seen:
         at = max(at, scope.seen_before(document, read))
-    newest, origin, peers = -1, scope.origin, scope.peers
+    floor = scope.floor if scope.owns is None else 0.0
+    newest = -1
     for n, when, theirs in reversed(recent):
         if n <= at:
             complete = True
             break
-        if (theirs == origin and origin) or (peers and scope.is_own(n, theirs)):
+        if scope.is_own(n, theirs):
             continue
-        if began is not None or not _sees(scope, n, when, theirs):
+        if scope.began is not None or not _sees(scope, n, when, theirs):
             return False
         newest = max(newest, n)
-        if when <= scope.floor and scope.owns is None:
+        if when <= floor:
             complete = True  # whatever is older was there when the scope began, and is of none of its siblings
             break
     if newest > at and complete:

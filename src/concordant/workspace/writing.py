@@ -196,7 +196,7 @@ class Writing:
     ) -> Pending | Receipt:
         if seen is not None:
             scope = self.reading.having_read(seen)
-        if ttl is not KEEP and ttl is not None:
+        if ttl not in _LASTING:
             ttl = seconds_to_live(namespace, key, ttl)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
