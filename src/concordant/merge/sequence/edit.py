@@ -75,10 +75,12 @@ def splice(
     """
     writer = _Writer(stamp, sequence, seen, rules, separator)
     if own is not None:
+        writer.own = own
         shown = own_layout(sequence, own, separator, rules.unit)
         if shown.content(base[:0]) == base:
             edit = writer.edit(sequence, shown, base, hunks_of(base, new))
             return writer.corrected(edit, new, lambda text: own_layout(text, own, separator, rules.unit))
+        writer.own = None
     shown, analysis = writer.view(sequence)
     rendered: Any = shown.content(base[:0])
     if rendered == base:
@@ -93,7 +95,10 @@ class _Writer:
 
     Attributes:
         runs: how many numbers for runs and strikes have been given away.
+        own: the origin of the writes that alone count as shown to it; ``None``: all that it had seen.
     """
+
+    own: str | None = None
 
     def __init__(self, stamp: Stamp, sequence: Sequence, seen: SeenBy, rules: Rules, separator: str) -> None:
         self.stamp = stamp
@@ -107,6 +112,13 @@ class _Writer:
     def unseen(self) -> Set[Stamp]:
         """The writes of others that the writer had not seen."""
         return self._found.unseen(self._seen)
+
+    def knows(self, piece: Piece) -> bool:
+        """Whether the writer was shown a piece, or it is its own."""
+        stamp = piece.stamp
+        if self.own is not None:
+            return stamp.origin == self.own
+        return stamp == self.stamp or stamp not in self.unseen
 
     def view(self, sequence: Sequence) -> tuple[Layout, Analysis]:
         """Lays out what the writer had seen, and what this write has made of it."""
@@ -129,7 +141,7 @@ class _Writer:
             analysis: what was open in the writer's eyes.
             drift: how ``base`` differs from what is shown.
         """
-        places = _Places(sequence, shown, drift, len(base))
+        places = _Places(sequence, shown, drift, len(base), self.knows)
         edit = _Edit(sequence, self.stamp)
         roots: list[Piece] = []
         for position, hunk in enumerate(hunks):
@@ -257,8 +269,16 @@ def withdraw(sequence: Sequence, gone: SeenBy) -> Sequence | None:
 class _Places:
     """Maps offsets of what the writer read to places in the pieces it was shown."""
 
-    def __init__(self, sequence: Sequence, shown: Layout, drift: list[Hunk] | None, length: int) -> None:
+    def __init__(
+        self,
+        sequence: Sequence,
+        shown: Layout,
+        drift: list[Hunk] | None,
+        length: int,
+        knows: Callable[[Piece], bool],
+    ) -> None:
         self.sequence = sequence
+        self.knows = knows
         self.shown = shown
         self.starts = shown.starts
         self.kept: list[tuple[int, int, int]] = []  # base start, base end, offset of the same in what is shown
@@ -315,10 +335,12 @@ class _Places:
         return (*run_of(host), host.offset + place.at - 1)
 
     def _behind_hidden_separator(self) -> _Place | None:
+        """The place behind the separator of a line that is not shown, for nothing stands before it."""
         pieces, strikes = self.sequence.pieces(), self.sequence.strikes
         for number in range(self.shown.numbers[0] - 1, -1, -1):
             piece = pieces[number]
-            if piece.live and piece.line and piece.offset == 0 and not any(run in strikes for run in piece.struck):
+            is_separator = piece.live and piece.line and piece.offset == 0
+            if is_separator and not any(run in strikes for run in piece.struck) and self.knows(piece):
                 return _Place(number, len(piece.content))
         return None
 

@@ -331,7 +331,7 @@ class _Fold:
         before = self._line_before()
         gap = self._gap_missing(before, piece, content, lead)
         if gap is None:
-            self._unindent(before, lead)
+            self._unindent(before, lead, piece)
             return start, content, ""
         return start + lead, content[lead:], gap
 
@@ -344,7 +344,7 @@ class _Fold:
                 self._trim()
             elif lead and older:
                 if contents and "\n" in content[:lead]:
-                    self._unindent(self._gap_before(), 0)
+                    self._unindent(self._gap_before(), 0, None)
                 return start + lead, content[lead:], 0
             elif contents and self._ends_a_clause(piece, content):
                 self._trim()
@@ -385,16 +385,27 @@ class _Fold:
             return "\n"
         return None if gap else " "
 
-    def _unindent(self, before: str, lead: int) -> None:
-        """Hides blanks that stand at the beginning of a line where a unit comes that was not written behind them."""
+    def _unindent(self, before: str, lead: int, piece: Piece | None) -> None:
+        """Hides blanks that stand at the beginning of a line where a unit comes that was not written behind them.
+
+        Args:
+            piece: what the unit begins with, whose own indentation may stand before it in pieces of its own.
+        """
         blanks = before.rpartition("\n")[2]
         if lead or self.unit == "word" or not blanks or blanks.strip():
             return
-        contents = self.layout.contents
-        while contents and not contents[-1].strip(" \t"):
+        contents, entries = self.layout.contents, self.layout.entries()
+        own: list[list[Any]] = []
+        while piece is not None and contents and self._was_written_behind(piece):
+            piece = self.layout.pieces[-1] if not contents[-1].strip(" \t") else None
+            own.append([entry.pop() for entry in entries])
+        while not (own and piece is None) and contents and not contents[-1].strip(" \t"):
             self.layout.drop_last()
-        if contents:
+        if contents and not (own and piece is None):
             contents[-1] = contents[-1].rstrip(" \t")
+        for kept in reversed(own):
+            for entry, value in zip(entries, kept, strict=True):
+                entry.append(value)
 
     def _line_before(self) -> str:
         """What is shown last: at least the end of its last line, or all of it."""
@@ -429,6 +440,11 @@ class _Fold:
         before = self.layout.pieces[-1]
         anchor = (*run_of(piece), piece.offset - 1) if piece.offset else piece.parent
         return anchor == (*run_of(before), before.offset + len(before.content) - 1)
+
+    def _was_written_behind(self, piece: Piece) -> bool:
+        """Whether a piece was written right behind what is shown last, and that was left there."""
+        before = self.layout.pieces[-1]
+        return self._was_written_here(piece) and not any(run[:2] == piece.stamp[1:3] for run in before.struck)
 
     def _are_sides(self, piece: Piece) -> bool:
         """Whether two rewrites of one unit stand side by side."""
