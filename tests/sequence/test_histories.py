@@ -63,8 +63,8 @@ def test_g4_g13_what_is_shown_is_what_is_stored(name: str, seed: str) -> None:
     ("seed", "written"), [("3500259470/1932", "code"), ("3500259470/2947", "code"), ("new1/133", "cjk")]
 )
 def test_indentation_stays_with_its_line(seed: str, written: str) -> None:
-    """Histories in which a line lost its indentation, or got another's: what was inserted before the first line that its
-    writer knew, blanks that a deletion left, a gap that the writer of a line had replaced."""
+    """Histories in which a line lost its indentation, or got another's: what was inserted before the first line that
+    its writer knew, blanks that a deletion left, a gap that the writer of a line had replaced."""
     play("line", seed, natural=True, written=written)
 
 

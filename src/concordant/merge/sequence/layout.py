@@ -394,18 +394,29 @@ class _Fold:
         blanks = before.rpartition("\n")[2]
         if lead or self.unit == "word" or not blanks or blanks.strip():
             return
-        contents, entries = self.layout.contents, self.layout.entries()
-        own: list[list[Any]] = []
-        while piece is not None and contents and self._was_written_behind(piece):
-            piece = self.layout.pieces[-1] if not contents[-1].strip(" \t") else None
-            own.append([entry.pop() for entry in entries])
-        while not (own and piece is None) and contents and not contents[-1].strip(" \t"):
-            self.layout.drop_last()
-        if contents and not (own and piece is None):
-            contents[-1] = contents[-1].rstrip(" \t")
+        own = self._own_indentation(piece)
+        if not own or not own[-1][2].strip(" \t"):
+            self._hide_blanks()
         for kept in reversed(own):
-            for entry, value in zip(entries, kept, strict=True):
+            for entry, value in zip(self.layout.entries(), kept, strict=True):
                 entry.append(value)
+
+    def _own_indentation(self, piece: Piece | None) -> list[list[Any]]:
+        """Takes out the last entries, back to where the blanks begin behind which a piece was written."""
+        entries = self.layout.entries()
+        own: list[list[Any]] = []
+        while piece is not None and entries[0] and self._was_written_behind(piece):
+            own.append([entry.pop() for entry in entries])
+            piece = None if own[-1][2].strip(" \t") else own[-1][1]
+        return own
+
+    def _hide_blanks(self) -> None:
+        """Hides the blanks at the end of what is shown."""
+        contents = self.layout.contents
+        while contents and not contents[-1].strip(" \t"):
+            self.layout.drop_last()
+        if contents:
+            contents[-1] = contents[-1].rstrip(" \t")
 
     def _line_before(self) -> str:
         """What is shown last: at least the end of its last line, or all of it."""
