@@ -99,10 +99,10 @@ class Workspace:
         storage: Storage | KeyValueStore | None = None,
     ) -> None:
         limits = Limits() if limits is None else limits
-        registry = Registry({} if schemas is None else schemas, undeclared, limits)
-        _check_settings(journal, read_marks, frame_key, replica)
         if not isinstance(limits, Limits):
             raise ConcordantError(f"limits= is Limits(...), not {told(limits)}")
+        registry = Registry({} if schemas is None else schemas, undeclared, limits)
+        _check_settings(journal, read_marks, frame_key, replica)
         if storage is None:
             kept = open_storage(url, replica, journal, options)
         else:
