@@ -95,7 +95,6 @@ class Compiled:
         self.declared = schema is not None
         self.adapts = self.declared or (isinstance(root.kind, OpenRecord) and root.kind.deep)
         self.checked = root.checked
-        self.counting = _holds_counters(root)
         if schema is not None:
             self._prepare(schema.model, root)
 
@@ -485,12 +484,6 @@ def _has_aliases(schema: Any) -> bool:
     if isinstance(schema, dict):
         return "validation_alias" in schema or any(map(_has_aliases, schema.values()))
     return isinstance(schema, (list, tuple)) and any(map(_has_aliases, schema))
-
-
-def _holds_counters(field: Field) -> bool:
-    """Whether there is a counter in a field or below it."""
-    parts = [*field.fields.values(), *([field.child] if field.child is not None else [])]
-    return field.kind.holds == "amount" or any(map(_holds_counters, parts))
 
 
 def _is_doubtful(field: Field) -> bool:

@@ -47,7 +47,7 @@ def check_body(schema: Compiled, namespace: tuple[str, ...], key: str, body: JSO
     if limits.depth < MOST_DEPTH and body.count(b"[") + body.count(b"{") > limits.depth:
         _check_depth(namespace, key, decode(body), (), limits.depth)
     # Of other numbers that are longer than any limit validation has told already.
-    if (limits.digits < MAX_DIGITS or schema.counting) and (has_long_run(body, limits.digits) or b"E" in body):
+    if (limits.digits < MAX_DIGITS or schema.root.counts) and (has_long_run(body, limits.digits) or b"E" in body):
         _check_numbers(schema.root, namespace, key, body, limits.digits)
 
 

@@ -144,7 +144,7 @@ class Registry:
             if len(self._short) > 100_000:
                 self._short.clear()
             self._short.add(namespace)
-        if parked or len(body) > self._plain or (schema.counting and b"E" in body):
+        if parked or len(body) > self._plain or (schema.root.counts and b"E" in body):
             for text in (body, *parked.values()):
                 check_body(schema, namespace, key, text, self.limits)
         return body, parked
