@@ -103,7 +103,7 @@ def test_a_journal_keeps_of_a_large_register_the_difference() -> None:
     after = (*before[:4], *before[5:], entry(40, "p"))
     [change] = journalled([LeafChange(("scalar:s",), before, after)])
     assert (change.before, change.after) == (Exchanged(4, before[4:5], 1), after[-1:])
-    [read], _ = load_changes(dump_changes([change], None))
+    [read], *_ = load_changes(dump_changes([change], None))
     assert read == change
     assert isinstance(read.before, Exchanged) and read.before.earlier(after) == before
 
