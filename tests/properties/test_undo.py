@@ -107,8 +107,10 @@ def exempt(ws: Workspace) -> tuple[set[str], set[str]]:
 
 
 def deleted_by_others(ws: Workspace) -> set[tuple[tuple[str, ...], str]]:
-    """The documents that others have deleted once."""
-    return {(e.namespace, e.key) for e in ws.log(limit=1000) if e.act == "delete" and e.agent != BAD}
+    """The documents that others have deleted once, or decided to have deleted."""
+    acts = [entry for entry in ws.log(limit=1000) if entry.agent != BAD]
+    decided = [e for e in acts if e.act in ("resolve", "dismiss") and e.value == {"path": [], "decision": None}]
+    return {(e.namespace, e.key) for e in [*decided, *(e for e in acts if e.act == "delete")]}
 
 
 def history_of(ws: Workspace, namespace: tuple[str, ...], key: str) -> set[str]:
