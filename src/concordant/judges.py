@@ -44,7 +44,7 @@ from concordant.merge.kinds import POLICIES, Priority
 from concordant.storage.forking import free_in_child
 from concordant.tooling.quoting import on_one_line, quoted
 from concordant.values import alike, decode, encode, portable
-from concordant.workspace.judging import Case, Judge, Ruling
+from concordant.workspace.judging import MOST_WHY, Case, Judge, Ruling
 
 __all__ = ["Ask", "Case", "Judge", "Resolver", "Ruling", "chain", "llm"]
 
@@ -382,11 +382,8 @@ class _Chain(Judge):
                 value, why, by = Ruling(ABSTAIN, f"failed ({type(error).__name__})")
             said.append(f"{by or link.name}: {why}")
             if value is not ABSTAIN:
-                return Ruling(value, why if len(said) == 1 else "; ".join(said)[-LONGEST_WHY:], by or link.name)
-        return Ruling(ABSTAIN, "; ".join(said)[-LONGEST_WHY:])
-
-
-LONGEST_WHY = 2_000
+                return Ruling(value, why if len(said) == 1 else "; ".join(said)[-MOST_WHY:], by or link.name)
+        return Ruling(ABSTAIN, "; ".join(said)[-MOST_WHY:])
 
 
 def _link(resolver: Any, timeout: float) -> Judge:

@@ -521,6 +521,44 @@ def test_arguments_out_of_range_are_clear_errors(options: dict[str, Any]) -> Non
         judges.llm("gpt")  # type: ignore[arg-type]
 
 
+ILL = [
+    None,
+    "x",
+    judges.Ruling(1, ""),
+    judges.Ruling(1, 7),  # type: ignore[arg-type]
+    judges.Ruling(1, "\ud800"),
+    judges.Ruling(1, "x" * 9_000),
+    judges.Ruling(1, "because", "\n"),
+    judges.Ruling(1, "because", 7),  # type: ignore[arg-type]
+    judges.Ruling(object(), "because"),
+    judges.Ruling("many", "because"),
+    judges.Ruling(DELETED, "because"),
+    judges.Ruling(ABSTAIN, None),  # type: ignore[arg-type]
+    SystemExit("sk-secret"),
+]
+
+
+@pytest.mark.parametrize("ruling", ILL, ids=lambda ruling: repr(ruling)[:40])
+def test_a_judge_of_ones_own_that_says_what_it_may_not_leaves_a_reason(ruling: Any) -> None:
+    """Whatever it gives or raises: a valid value or an open question, and a text on record."""
+
+    class Own(Judge):
+        name = "own"
+
+        def rule(self, case: Case) -> Any:
+            if isinstance(ruling, BaseException):
+                raise ruling
+            return ruling
+
+    ws = workspace(model(Own()))
+    conflict(ws)
+    assert ws.join_judges(PATIENCE)
+    [question] = ws.escalations(state="all")
+    [remark] = question.remarks
+    assert (question.state, shown(ws)) in (("open", {}), ("resolved", {"x": 1}))
+    assert remark.by == "resolver:own" and 0 < len(remark.text) <= 2_000 and "secret" not in remark.text
+
+
 # -- once ------------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from concordant.values import ABSENT
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.decisions import Claiming, DecisionPending, Remarking, leads_through_dicts
 from concordant.workspace.document import Receipt
-from concordant.workspace.judging import Case
+from concordant.workspace.judging import MOST_WHY, Case
 from concordant.workspace.names import check_name, checked_prefix, is_text
 from concordant.workspace.permission import check_decider
 from concordant.workspace.resolvers import Resolvers
@@ -25,8 +25,6 @@ from concordant.workspace.writing import Writing
 __all__ = ["Deciding"]
 
 _STATES = ("open", "claimed", "resolved", "dismissed", "superseded", "agreed", "all")
-MOST_WHY = 2_000
-"""How many characters the reason of a decision has at most."""
 
 
 class Deciding:

@@ -13,10 +13,13 @@ from concordant.escalation import Escalation
 from concordant.storage.forking import free_in_child
 from concordant.values import ABSENT
 
-__all__ = ["Beside", "Case", "Judge", "Ruling"]
+__all__ = ["MOST_WHY", "Beside", "Case", "Judge", "Ruling", "as_kept"]
 
 MOST_AT_ONCE = 4
 """How many questions of a workspace are with judges at the same time."""
+
+MOST_WHY = 2_000
+"""How many characters the reason of a decision has at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,13 @@ class Ruling(NamedTuple):
     value: Any
     why: str
     by: str = ""
+
+
+def as_kept(why: Any) -> str:
+    """A judge's reason as it is kept on record, whatever it is."""
+    if not isinstance(why, str) or not why.strip():
+        return "no reason given"
+    return why[:MOST_WHY].encode(errors="backslashreplace").decode()[:MOST_WHY]
 
 
 class Judge:

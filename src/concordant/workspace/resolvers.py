@@ -11,7 +11,7 @@ from concordant.errors import ConcordantError, InvalidWriteError, StaleDecisionE
 from concordant.escalation import ABSTAIN, Escalation
 from concordant.merge.kinds import Priority, Scalar
 from concordant.workspace.coroutines import Started, start
-from concordant.workspace.judging import Beside, Case, Judge, Ruling
+from concordant.workspace.judging import Beside, Case, Judge, Ruling, as_kept
 
 __all__ = ["Resolvers"]
 
@@ -79,10 +79,10 @@ class Resolvers:
                 return  # it is settled, or it has other sides by now, about which it is asked by itself
             try:
                 value, why, by = judge.rule(case)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 log.exception("the judge %s failed on %s, it stays open", judge.name, escalation)
                 value, why, by = Ruling(ABSTAIN, f"failed ({type(error).__name__})")
-            self._conclude(escalation, value, why, f"resolver:{by or judge.name}")
+            self._conclude(escalation, value, as_kept(why), f"resolver:{_name_among(by, judge.name)}")
         except ConcordantError as error:
             log.error("what judge %s said of %s could not be kept: %s", judge.name, escalation, error)
 
@@ -135,6 +135,11 @@ class Resolvers:
             log.info("the answer of resolver %s to %s came too late", name, escalation)
         except InvalidWriteError as error:
             log.error("the resolver %s gave no valid value, the escalation stays open: %s", name, error)
+
+
+def _name_among(*names: Any) -> str:
+    """The first that is one."""
+    return next((name for name in names if isinstance(name, str) and name and name.isprintable()), "judge")
 
 
 def _resolver_of(escalation: Escalation) -> Callable[..., Any] | None:
