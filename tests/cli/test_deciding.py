@@ -438,3 +438,11 @@ def test_ids_are_completed(store: str) -> None:
     name = str(Path(sys.executable).with_name("concordant"))
     done = subprocess.run([name], capture_output=True, text=True, check=False, env=environment)
     assert question["id"][:7] in done.stdout, (done.stdout, done.stderr)
+
+
+def test_show_tells_why_somebody_decided(store: str) -> None:
+    """The reason stands below the decision, with who gave it; what it holds is text and nothing else."""
+    question = asked(store)
+    with Workspace("sqlite:///team.db", schemas=SCHEMAS) as ws:
+        ws.resolve(question["id"], "final", by="lead", version=question["version"], why="The [bold]client[/] said so.")
+    assert "lead: The [bold]client[/] said so." in run("show", store, question["id"]).stdout

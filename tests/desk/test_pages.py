@@ -520,3 +520,12 @@ def test_what_is_not_there_is_told(browser: Browser) -> None:
     }.items():
         browser.get(url)
         assert browser.status == status, (url, browser.text)
+
+
+def test_reasons_are_told_with_decisions_and_questions(ws: Workspace, browser: Browser, question_of: Questions) -> None:
+    """Why somebody decided stands with the decision and on the question's page; markup in it is text."""
+    question = question_of("status")
+    ws.resolve(question, "final", by="lead", why="The <b>client</b> said so.")
+    for page in ("/decisions", f"/question/{question.id}"):
+        browser.get(page)
+        assert "The &lt;b&gt;client&lt;/b&gt; said so." in browser.html and "<b>client" not in browser.html
