@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 
+from concordant.errors import CorruptFrameError
 from concordant.merge.registers import change as change_module
 from concordant.workspace import executions, scope as scope_module
 from concordant.workspace.executions import Effect, Executions
@@ -14,7 +15,7 @@ from concordant.workspace.scope import Scope
 from concordant.workspace.scoping import Scoping
 
 from ..langgraph.effects import test_once
-from ..semantics import test_cancelled
+from ..semantics import test_cancelled, test_reexecution
 
 apply_module = import_module("concordant.merge.record.apply")
 Patch = pytest.MonkeyPatch
@@ -105,3 +106,10 @@ def test_a_mutant_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None
 def test_without_a_mutant_the_check_passes() -> None:
     """The same nodes have the effect of their last execution."""
     nodes()
+
+
+def test_one_dot_for_all_that_is_put_back_is_caught(monkeypatch: Patch) -> None:
+    """Several entries that are put back in one place must not be one write."""
+    monkeypatch.setattr(apply_module._PutBack, "_replica", lambda self, path: self._stamp.replica)
+    with pytest.raises(CorruptFrameError):
+        test_reexecution.test_a_contest_that_is_put_back_travels({"votes": 1})

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from concordant import Counter, List, Map, Scalar, Set, StaleWriteError, Text
 
-from .support import AT, NS, Tasks, kinds, only, recorded, shown, sides, workspace
+from .support import AT, NS, Tasks, kinds, only, pair, recorded, shown, sides, workspace
 
 
 class Brief(BaseModel):
@@ -581,3 +581,38 @@ def test_a_failed_put_leaves_the_earlier_one_in_its_place() -> None:
             ws.agent("helper").write(*AT, {"votes": 5}, if_version=77)
         ws.put(*AT, {"votes": 2})
     assert shown(ws) == {"votes": 2}
+
+
+@pytest.mark.parametrize("second", [{"votes": 1}, {"status": "X2"}])
+def test_a_contest_that_is_put_back_travels(second: dict[str, Any]) -> None:
+    """An execution that had settled a contest runs again: where it no longer gives the field its sides stand again,
+    each a write of its own, which other stores take; the store is as its journal says."""
+    ws, other = workspace(Brief, replica="here"), workspace(Brief, replica="there")
+    tasks = Tasks(ws)
+    ada, bob = pair(ws)
+    ada.write(*AT, {"status": "ada", "tags": ["t"]})
+    bob.write(*AT, {"status": "bob"})
+    question = only(ws)
+    with tasks.run("node", execution=1):
+        ws.read_current(*AT)
+        ws.put(*AT, {"status": "X"})
+    saw_x = ws.agent("late")
+    assert saw_x.read(*AT) is not None
+    with tasks.run("node", execution=2):
+        ws.read_current(*AT)
+        ws.put(*AT, second)
+    if "status" in second:
+        assert shown(ws) == {"status": "X2", "tags": ["t"]} and ws.escalations() == []
+    else:
+        assert sides(only(ws)) == sides(question)
+    other.import_(ws.export())
+    assert shown(other) == shown(ws) and other.escalations() == ws.escalations()
+    ws.import_(other.export())
+    assert ws.check().ok and other.check().ok
+    saw_x.write(*AT, {"status": "late"})
+    if "votes" in second:
+        assert {"ada", "bob", "late"} <= {c.agent for c in only(ws).contenders}, (
+            "who had seen X had not seen them again"
+        )
+    other.import_(ws.export())
+    assert other.escalations() == ws.escalations() and ws.check().ok

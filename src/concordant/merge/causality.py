@@ -7,7 +7,8 @@ along one replica it only grows. A *version vector* maps replica to the highest 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from concordant.values import JSON
@@ -32,6 +33,7 @@ __all__ = [
     "may_name_replica",
     "merge_vectors",
     "order_of",
+    "place_name",
     "seen_everything",
     "source_of",
 ]
@@ -176,6 +178,11 @@ def image_of(stamp: Stamp, place: str) -> Stamp:
 def image_name(replica: str, place: str) -> str:
     """The replica in the dots of images of one replica's writes."""
     return f"{replica}{_AT}{place}"
+
+
+def place_name(path: Sequence[str | None]) -> str:
+    """A place in a record, as it stands in the names of images: its JSON."""
+    return json.dumps(path, ensure_ascii=False, separators=(",", ":"))
 
 
 def source_of(replica: str) -> str:

@@ -186,7 +186,12 @@ class _Checking:
         for _, leaf in leaves(record.tree):
             for stamp in supporters_of(leaf):
                 row = known.get(stamp.n) if stamp.replica == replica else None
-                if row is not None and row.act != UNDO and (row.agent, row.time) != (stamp.agent, stamp.time):
+                if (
+                    row is not None
+                    and row.act != UNDO
+                    and row.effect is None
+                    and (row.agent, row.time) != (stamp.agent, stamp.time)
+                ):
                     yield f"commit {stamp.n} was made by {row.agent!r}, and its record says by {stamp.agent!r}"
                     return
 

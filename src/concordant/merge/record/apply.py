@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence as Items, Set
 from dataclasses import dataclass, field as dataclass_field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from concordant.merge.causality import Entry, Register, SeenBy, Stamp, VersionVector, dot_of, seen_everything
+from concordant.merge.causality import (
+    Entry,
+    Register,
+    SeenBy,
+    Stamp,
+    VersionVector,
+    dot_of,
+    image_name,
+    place_name,
+    seen_everything,
+)
 from concordant.merge.kinds import Contest, Field
 from concordant.merge.kinds.base import reading
 from concordant.merge.kinds.nested import OpenRecord, field_at, split_slot
@@ -165,7 +175,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         apart=write.apart,
         crowd_at=record.crowd_at,
     )
-    take_back(change, root, write.earlier)
+    again = take_back(change, root, write.earlier)
     taken_back = dict(change.after)
     made = _NOTHING
     if write.mode == "delete":
@@ -190,7 +200,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
     if write.mode == "edit" and set(change.after) <= {(None,)} and not write.parked:
         return Applied((), ())  # nothing was changed, so nothing that was deleted begins anew
     changes = change.changes()
-    return Applied(changes, change.since(taken_back) if write.earlier else changes, made)
+    return Applied(changes, change.since(taken_back) if write.earlier else changes, {**again, **made})
 
 
 def without(record: Record, root: Field, earlier: Items[Earlier], stamp: Stamp) -> Record:
@@ -362,14 +372,56 @@ def _assign_open(change: Change, contest: Contest, current: Any, value: Any) -> 
             change.replace((*contest.place, f"scalar:{name}"), None)
 
 
-def take_back(change: Change, root: Field, earlier: Items[Earlier]) -> None:
-    """Removes what writes did, the newest given first, where it still stands, and puts back what they had replaced."""
+def take_back(change: Change, root: Field, earlier: Items[Earlier]) -> VersionVector:
+    """Removes what writes did, the newest given first, where it still stands, and puts back what they had replaced.
+
+    Returns:
+        The images that are known now, of several entries that are put back in one place.
+    """
     to_go = {(c.path, _identity(one.stamp)) for one in earlier for c in one.changes} if earlier[1:] else set()
+    back = _PutBack(change.stamp, to_go)
     for one in earlier:
-        _take_back(change, root, one, to_go)
+        _take_back(change, root, one, back)
+    return back.known
 
 
-def _take_back(change: Change, root: Field, earlier: Earlier, to_go: Set[tuple[Path, Identity]]) -> None:
+class _PutBack:
+    """Puts entries back under new dots (their own are known as gone elsewhere), with their agents and times.
+
+    A write has one dot, and one entry of a place has it; the others there are images of it.
+
+    Args:
+        stamp: of the write that puts them back.
+        to_go: what is to be taken back as well: it keeps its dot until then.
+    """
+
+    def __init__(self, stamp: Stamp, to_go: Set[tuple[Path, Identity]]) -> None:
+        self.known: VersionVector = {}
+        self._stamp = stamp
+        self._to_go = to_go
+        self._counts: dict[Path, int] = {}
+
+    def again(self, path: Path, before: tuple[Entry, ...], after: Leaf | None) -> tuple[Entry, ...]:
+        """Gives the entries that stand in a place again."""
+        still = {entry.stamp for entry in as_register(after)}
+        return tuple(
+            entry
+            if (path, _identity(entry.stamp)) in self._to_go
+            else entry._replace(stamp=entry.stamp._replace(replica=self._replica(path), n=self._stamp.n))
+            for entry in before
+            if entry.stamp not in still
+        )
+
+    def _replica(self, path: Path) -> str:
+        number = self._counts[path] = self._counts.get(path, -1) + 1
+        if not number:
+            return self._stamp.replica
+        name = image_name(self._stamp.replica, f"{place_name(path)}{number}")
+        self.known[name] = self._stamp.n
+        return name
+
+
+def _take_back(change: Change, root: Field, earlier: Earlier, back: _PutBack) -> None:
     identity = _identity(earlier.stamp)
     dot = dot_of(earlier.stamp)
     put_back = _undelete(change, earlier)
@@ -386,11 +438,11 @@ def _take_back(change: Change, root: Field, earlier: Earlier, to_go: Set[tuple[P
         entries = as_register(current)
         if not any(_identity(entry.stamp) == identity for entry in entries):
             if after in (None, ()) and isinstance(before, tuple):
-                change.set(path, (*entries, *_again(path, before, (), change.stamp, to_go)))
+                change.set(path, (*entries, *back.again(path, before, ())))
             continue
         kept = tuple(entry for entry in entries if _identity(entry.stamp) != identity)
         was = before.gone if isinstance(before, Exchanged) else before
-        replaced = _again(path, was, after, change.stamp, to_go) if isinstance(was, tuple) else ()
+        replaced = back.again(path, was, after) if isinstance(was, tuple) else ()
         change.set(path, (*kept, *replaced))
 
 
@@ -420,18 +472,3 @@ def _undelete(change: Change, earlier: Earlier) -> set[Path]:
             for entry in entries
         )
     return done
-
-
-def _again(
-    path: Path, before: tuple[Entry, ...], after: Leaf | None, stamp: Stamp, to_go: Set[tuple[Path, Identity]]
-) -> tuple[Entry, ...]:
-    """Entries put back under a new dot (their own is known as gone elsewhere), with their agents and times; those that
-    are to be taken back as well keep theirs until then."""
-    still = {entry.stamp for entry in as_register(after)}
-    return tuple(
-        entry
-        if (path, _identity(entry.stamp)) in to_go
-        else entry._replace(stamp=entry.stamp._replace(replica=stamp.replica, n=stamp.n))
-        for entry in before
-        if entry.stamp not in still
-    )

@@ -8,11 +8,10 @@ there first, as a write that everybody has seen and that is the same whoever mak
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from concordant.merge.causality import Stamp, VersionVector, image_name
+from concordant.merge.causality import Stamp, VersionVector, image_name, place_name
 from concordant.merge.kinds import Field
 from concordant.merge.kinds.base import default_says_something
 from concordant.merge.record.record import BEFORE
@@ -60,7 +59,7 @@ def _put(change: Change, field: Field, path: Path, known: VersionVector) -> None
     Where it has gone with its document it begins anew: the next write of that name, for all who know of the deletion.
     """
     digest = hashlib.sha256(canonical(encode(field.default))).hexdigest()[:16]
-    name = image_name(BEFORE, f"{json.dumps(path, ensure_ascii=False, separators=(',', ':'))}={digest}")
+    name = image_name(BEFORE, f"{place_name(path)}={digest}")
     times = known.get(name, 0)
     if times and leaf_at(change.tree, path):
         return

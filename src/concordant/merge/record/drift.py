@@ -7,12 +7,11 @@ where it is, and ``fitted`` makes an open question of it, so that what is shown 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from concordant.merge.causality import Stamp, VersionVector, images_known, order_of
+from concordant.merge.causality import Stamp, VersionVector, images_known, order_of, place_name
 from concordant.merge.kinds import Contest, Field, Look, Option
 from concordant.merge.kinds.conversion import Fit, converted, nodes_of, places_of, refitted
 from concordant.merge.kinds.keyed import key_of
@@ -77,10 +76,10 @@ def _nodes_adapted(cell: Tree, path: Path, moves: list[Any]) -> Tree:
         others = [other for other in cell if other and other != slot and split_slot(other)[1] == name]
         if others or (tag == "scalar" and not _holds_container(part)):
             continue
-        place = _place((*path, f"{NODE}{name}"))
+        place = place_name((*path, f"{NODE}{name}"))
         nodes = nodes_of(stored_field(name, tag), part, place)
         if nodes is not None:
-            moves.append((_place((*path, slot)), place))
+            moves.append((place_name((*path, slot)), place))
             result = {**{other: inner for other, inner in result.items() if other != slot}, **nodes}
     return result
 
@@ -96,8 +95,8 @@ def _fields_adapted(cell: Tree, field: Field, path: Path, public: tuple[str, ...
         before = result.get(part.slot)
         node, origin = _part(result, part, strangers.get(part.name, {}), path, public, fit)
         if origin is not None:
-            before_it = _place((*path, origin))
-            moves += [(before_it, place) for place in places_of(part, _place((*path, part.slot)))]
+            before_it = place_name((*path, origin))
+            moves += [(before_it, place) for place in places_of(part, place_name((*path, part.slot)))]
         if node is not None:
             node = _adapted(node, part, (*path, part.slot), (*public, part.name), fit, moves)
         if node is not before:
@@ -112,7 +111,7 @@ def _part(
 ) -> tuple[Any, str | None]:
     """The cell of a field, and the slot that it was converted from, if it was."""
     here = (*public, part.name)
-    place = _place((*path, part.slot))
+    place = place_name((*path, part.slot))
     own = cell.get(part.slot)
     if own is None:
         if len(strangers) == 1:
@@ -145,10 +144,6 @@ def _strangers(cell: Tree, field: Field) -> dict[str, Strangers]:
             if _options(old, stored):
                 found.setdefault(part.name, {})[slot] = (old, stored)
     return found  # type: ignore[return-value]
-
-
-def _place(path: Path) -> str:
-    return json.dumps(path, ensure_ascii=False, separators=(",", ":"))
 
 
 # -- what is shown ----------------------------------------------------------------------------------------------------

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from concordant.merge.causality import ASKED, Register, VersionVector, image_name
+from concordant.merge.causality import ASKED, Register, VersionVector, image_name, place_name
 from concordant.merge.registers import Change, Path
 
 __all__ = ["stand_anew"]
@@ -20,7 +18,7 @@ def stand_anew(change: Change, place: Path, entries: Register) -> VersionVector:
         The images that are known now.
     """
     made: VersionVector = {}
-    where, stamp = json.dumps(place, ensure_ascii=False, separators=(",", ":")), change.stamp
+    where, stamp = place_name(place), change.stamp
     stood = []
     for number, entry in enumerate(entries):
         name = image_name(stamp.replica, f"{where}{number:04}")

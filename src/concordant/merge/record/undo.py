@@ -7,7 +7,6 @@ there before the writes, which the field's kind merges, or asks about.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence as Items
 from decimal import Decimal
 from functools import partial
@@ -22,6 +21,7 @@ from concordant.merge.causality import (
     VersionVector,
     image_name,
     order_of,
+    place_name,
     seen_everything,
     source_of,
 )
@@ -226,7 +226,7 @@ class _Undoing:
     def _again(self, path: Path, entry: Entry) -> Entry:
         stamp = self.change.stamp
         number = self._used[path] = self._used.get(path, -1) + 1
-        replica = stamp.replica if not number else image_name(stamp.replica, f"{json.dumps(path)}{number}")
+        replica = stamp.replica if not number else image_name(stamp.replica, f"{place_name(path)}{number}")
         self.known[replica] = stamp.n
         first = () if entry.stamp == stamp or path[-1] is None else (entry.stamp,)  # keeps its place in the order
         confirms = oldest_of_each_agent([one for one in (*entry.confirms, *first) if not self.gone(one)])
