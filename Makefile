@@ -2,7 +2,7 @@
 # newer, pip, make and git.
 PYTHON ?= python3
 CREW_PYTHON ?= $(PYTHON)
-JOBS ?= 2
+JOBS ?= 3
 ARGS ?=
 NONE_IS_FINE = $(if $(ARGS),|| test $$? -eq 5)
 

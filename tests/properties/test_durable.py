@@ -43,9 +43,9 @@ def test_g4_g5_g7_histories_in_a_database_converge(seed: str, keep_on: KeepOn, k
 def test_g4_g12_lives_in_a_database_are_those_of_the_model(seed: str, keep_on: KeepOn, kind: str) -> None:
     """Documents that live for a time show after each step what the model computes, whatever is kept decoded."""
     keep_on(f"{kind}, nothing cached")
-    explore(check_lives, seed, round(30 * SHARE[kind]), 20, lives)
+    explore(check_lives, seed, round(15 * SHARE[kind]), 20, lives)
     keep_on(kind)
-    explore(check_lives, seed, round(60 * SHARE[kind]), 20, lives)
+    explore(check_lives, seed, round(30 * SHARE[kind]), 20, lives)
 
 
 @pytest.mark.parametrize("kind", DURABLE)

@@ -8,15 +8,19 @@ import pytest
 
 LONG = ("test_workbench", "test_reexecution", "test_scopes", "test_tasks")
 """What has so many cases that on Postgres it runs with the long tests."""
+LONGEST = ("test_workbench",)
+"""What on SQLite does so too."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if any("storage" in marker.args[0] for marker in metafunc.definition.iter_markers("parametrize")):
         return  # it says itself
-    long = metafunc.module.__name__.rpartition(".")[2] in LONG
+    name = metafunc.module.__name__.rpartition(".")[2]
+    long = name in LONG
+    sqlite = pytest.param("sqlite", marks=pytest.mark.torture) if name in LONGEST else "sqlite"
     postgres = pytest.param("postgres", marks=pytest.mark.torture) if long else "postgres"
     folder = pytest.param("folder", marks=pytest.mark.torture)  # somebody else's: examples/folder_storage.py
-    metafunc.parametrize("storage", ["memory", "sqlite", postgres, folder], indirect=True)
+    metafunc.parametrize("storage", ["memory", sqlite, postgres, folder], indirect=True)
 
 
 @pytest.fixture(autouse=True)
