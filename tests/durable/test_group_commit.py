@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from concordant import Counter, InvalidWriteError, Scalar, Set, Text, Workspace
 from concordant.errors import StaleWriteError, StorageBusyError, StorageError
 from concordant.storage import SqliteOptions
 from concordant.storage.grouping import FaultyError, GroupCommit, Request
+from concordant.storage.sql.storage import SqlUnit
 
 from .processes import acknowledged
 
@@ -186,6 +188,27 @@ def test_what_nobody_expected_befalls_its_own_write_alone(ws: Workspace, monkeyp
         assert not [one for one in at if isinstance(one.result(), Exception)]
     document = ws.get(NS, "d")
     assert document is not None and set(document.value["tags"]) == {f"t{i}" for i in range(8)}
+
+
+def test_trouble_of_the_database_is_not_the_update_s(
+    fresh_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the database raises when an update asks it is told, or tried again, as trouble of the database."""
+    with Workspace(fresh_url("sqlite"), schemas={NS: Plan}) as ws:
+        ada, bob = ws.agent("ada"), ws.agent("bob")
+        ada.write(NS, "d", {"status": "a"})
+        bob.write(NS, "d", {"status": "b"})
+
+        def broken(*_: Any) -> Any:
+            raise sqlite3.OperationalError("disk I/O error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SqlUnit, "open_questions", broken)
+            with pytest.raises(StorageError, match="disk I/O error"):
+                ada.write(NS, "d", {"votes": 1})
+        ada.write(NS, "d", {"votes": 1})
+        document = ws.get(NS, "d")
+        assert document is not None and document.value["votes"] == 1
 
 
 def test_random_writers_have_what_was_acknowledged(ws: Workspace, seed: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from concordant import ConcordantError, Workspace
-from concordant.storage import grouping
+from concordant.storage import durable, grouping
 from concordant.storage.durable import UnitOfWork
 from concordant.storage.grouping import GroupCommit, Request
 
@@ -79,3 +80,12 @@ def test_each_alone_is_caught(ws: Workspace, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(grouping, "MOST", 1)
     with pytest.raises(AssertionError):
         tests.test_what_waits_is_one_transaction(ws, monkeypatch)
+
+
+def test_trouble_that_counts_as_a_refusal_is_caught(
+    fresh_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the database raises inside an update must not be taken for the update's own."""
+    monkeypatch.setattr(durable._Asked, "_ask", lambda self, question, *args: question(*args))
+    with pytest.raises(sqlite3.OperationalError):
+        tests.test_trouble_of_the_database_is_not_the_update_s(fresh_url, monkeypatch)

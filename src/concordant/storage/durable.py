@@ -9,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from concordant.errors import ConcordantError, DamagedDocumentError, StorageError
 from concordant.escalation import Escalation, Event
@@ -36,6 +36,9 @@ from concordant.storage.grouping import FaultyError, GroupCommit, Request, has_c
 __all__ = ["LAST", "SURVEY", "DurableEvents", "DurableStorage", "Head", "Source", "UnitOfWork"]
 
 log = logging.getLogger("concordant")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _NONE: Mapping[str, Escalation] = {}
 
@@ -115,6 +118,7 @@ class UnitOfWork(ABC):
         n: the number of its last commit.
         clock: the time of that.
         models: the models whose shapes it stores, by fingerprint.
+        trouble: what the store raised when an update asked it.
     """
 
     def __init__(self, storage: DurableStorage, head: Head, now: float) -> None:
@@ -124,6 +128,8 @@ class UnitOfWork(ABC):
         self._storage = storage
         self._now = now
         self._held: dict[Place, _Held] = {}
+        self._updates = False  # whether an update is under way
+        self.trouble: Exception | None = None
 
     # -- what a storage gives ------------------------------------------------------------------------------------
 
@@ -194,7 +200,8 @@ class UnitOfWork(ABC):
         """Runs the updates of a request; one that is refused before it has changed anything keeps the reason.
 
         Raises:
-            FaultyError: the transaction is of no use any more.
+            FaultyError: an update raised, and the transaction is of no use any more.
+            Exception: what the store raised, in its own terms.
         """
         request.error = None
         before = self.n
@@ -202,6 +209,8 @@ class UnitOfWork(ABC):
             try:
                 self.apply(place, update)
             except Exception as error:
+                if not ((self._updates and error is not self.trouble) or isinstance(error, DamagedDocumentError)):
+                    raise
                 if self.n != before or not has_changed_nothing(error):
                     raise FaultyError(request) from error
                 request.error = error
@@ -209,11 +218,14 @@ class UnitOfWork(ABC):
 
     def apply(self, place: Place, update: Update) -> None:
         """Runs an update and saves what comes of it."""
+        self._updates = False
         held = self._holding(place)
         n, now = self.n + 1, self._now
         if now <= self.clock:  # the clock never stands still or goes back: the order of times is that of commits
             now = self.clock + 1e-6
-        result = update(held.state, n, now, self)
+        self._updates = True
+        result = update(held.state, n, now, _Asked(self))
+        self._updates = False
         if result is None:
             return
         state, row, effects = result
@@ -273,6 +285,29 @@ class UnitOfWork(ABC):
             self.put_escalation(escalation, None, now)
         for number, event in enumerate(effects.events):
             self.put_event(number, held.id, now, event)
+
+
+class _Asked:
+    """What an update may ask a transaction. What the store raises then is none of the update's refusals."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
+
+    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+        return self._ask(self._unit.open_of, place)
+
+    def find_closed(self, id_: str) -> Escalation | None:
+        return self._ask(self._unit.find_closed, id_)
+
+    def knowledge(self) -> Knowledge:
+        return self._ask(self._unit.knowledge)
+
+    def _ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return question(*args, **kwargs)
+        except Exception as error:
+            self._unit.trouble = error
+            raise
 
 
 class DurableStorage(ABC):
