@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 from concordant.errors import CorruptFrameError
+from concordant.merge.causality import Dots
 from concordant.merge.registers import change as change_module
 from concordant.workspace import executions, scope as scope_module
 from concordant.workspace.executions import Effect, Executions
@@ -110,6 +111,8 @@ def test_without_a_mutant_the_check_passes() -> None:
 
 def test_one_dot_for_all_that_is_put_back_is_caught(monkeypatch: Patch) -> None:
     """Several entries that are put back in one place must not be one write."""
-    monkeypatch.setattr(apply_module._PutBack, "_replica", lambda self, path: self._stamp.replica)
+    monkeypatch.setattr(
+        Dots, "under", lambda self, path, own: own._replace(replica=self._stamp.replica, n=self._stamp.n)
+    )
     with pytest.raises(CorruptFrameError):
         test_reexecution.test_a_contest_that_is_put_back_travels({"votes": 1})

@@ -17,6 +17,7 @@ __all__ = [
     "ASKED",
     "Agreed",
     "Dot",
+    "Dots",
     "Entry",
     "Register",
     "Seen",
@@ -183,6 +184,31 @@ def image_name(replica: str, place: str) -> str:
 def place_name(path: Sequence[str | None]) -> str:
     """A place in a record, as it stands in the names of images: its JSON."""
     return json.dumps(path, ensure_ascii=False, separators=(",", ":"))
+
+
+class Dots:
+    """Gives each entry that a write puts into one place a dot: the first has the write's own, the others are images.
+
+    Args:
+        stamp: of the write.
+
+    Attributes:
+        known: the images that were made.
+    """
+
+    def __init__(self, stamp: Stamp) -> None:
+        self.known: VersionVector = {}
+        self._stamp = stamp
+        self._counts: dict[Sequence[str | None], int] = {}
+
+    def under(self, path: tuple[str | None, ...], own: Stamp) -> Stamp:
+        """Returns the stamp of an entry under its new dot, with its own agent and time."""
+        number = self._counts[path] = self._counts.get(path, -1) + 1
+        replica, n = self._stamp.replica, self._stamp.n
+        if number:
+            replica = image_name(replica, f"{place_name(path)}{number}")
+            self.known[replica] = n
+        return own._replace(replica=replica, n=n)
 
 
 def source_of(replica: str) -> str:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field as dataclass_field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.merge.causality import (
+    Dots,
     Entry,
     Register,
     SeenBy,
     Stamp,
     VersionVector,
     dot_of,
-    image_name,
-    place_name,
     seen_everything,
 )
 from concordant.merge.kinds import Contest, Field
@@ -382,13 +381,11 @@ def take_back(change: Change, root: Field, earlier: Items[Earlier]) -> VersionVe
     back = _PutBack(change.stamp, to_go)
     for one in earlier:
         _take_back(change, root, one, back)
-    return back.known
+    return back.dots.known
 
 
 class _PutBack:
     """Puts entries back under new dots (their own are known as gone elsewhere), with their agents and times.
-
-    A write has one dot, and one entry of a place has it; the others there are images of it.
 
     Args:
         stamp: of the write that puts them back.
@@ -396,10 +393,8 @@ class _PutBack:
     """
 
     def __init__(self, stamp: Stamp, to_go: Set[tuple[Path, Identity]]) -> None:
-        self.known: VersionVector = {}
-        self._stamp = stamp
+        self.dots = Dots(stamp)
         self._to_go = to_go
-        self._counts: dict[Path, int] = {}
 
     def again(self, path: Path, before: tuple[Entry, ...], after: Leaf | None) -> tuple[Entry, ...]:
         """Gives the entries that stand in a place again."""
@@ -407,18 +402,10 @@ class _PutBack:
         return tuple(
             entry
             if (path, _identity(entry.stamp)) in self._to_go
-            else entry._replace(stamp=entry.stamp._replace(replica=self._replica(path), n=self._stamp.n))
+            else entry._replace(stamp=self.dots.under(path, entry.stamp))
             for entry in before
             if entry.stamp not in still
         )
-
-    def _replica(self, path: Path) -> str:
-        number = self._counts[path] = self._counts.get(path, -1) + 1
-        if not number:
-            return self._stamp.replica
-        name = image_name(self._stamp.replica, f"{place_name(path)}{number}")
-        self.known[name] = self._stamp.n
-        return name
 
 
 def _take_back(change: Change, root: Field, earlier: Earlier, back: _PutBack) -> None:

@@ -15,13 +15,11 @@ from typing import Any
 
 from concordant.merge.causality import (
     Agreed,
+    Dots,
     Entry,
     Register,
     Stamp,
-    VersionVector,
-    image_name,
     order_of,
-    place_name,
     seen_everything,
     source_of,
 )
@@ -69,14 +67,14 @@ def undone(record: Record, root: Field, steps: Items[PastCommit], stamp: Stamp, 
     work.run(steps)
     changes = change.changes()
     whole = changes if gone is None or not changes else with_dead(record.tree, tree, changes)
-    return Applied(whole, whole, work.known)
+    return Applied(whole, whole, work.dots.known)
 
 
 class _Undoing:
     """One document from which writes are taken out.
 
     Attributes:
-        known: the images that were made of the new write, where it puts back several entries of one register.
+        dots: of the entries that are put back.
     """
 
     def __init__(self, change: Change, record: Record, root: Field, gone: Taken) -> None:
@@ -84,8 +82,7 @@ class _Undoing:
         self.record = record
         self.root = root
         self.gone = gone
-        self.known: VersionVector = {}
-        self._used: dict[Path, int] = {}
+        self.dots = Dots(change.stamp)
         self._kept: dict[Path, frozenset[Identity]] = {}
         self._deleted: set[Path] = set()
         self._steps: Items[PastCommit] = ()
@@ -224,13 +221,11 @@ class _Undoing:
         )
 
     def _again(self, path: Path, entry: Entry) -> Entry:
-        stamp = self.change.stamp
-        number = self._used[path] = self._used.get(path, -1) + 1
-        replica = stamp.replica if not number else image_name(stamp.replica, f"{place_name(path)}{number}")
-        self.known[replica] = stamp.n
-        first = () if entry.stamp == stamp or path[-1] is None else (entry.stamp,)  # keeps its place in the order
+        first = (
+            () if entry.stamp == self.change.stamp or path[-1] is None else (entry.stamp,)
+        )  # keeps its place in the order
         confirms = oldest_of_each_agent([one for one in (*entry.confirms, *first) if not self.gone(one)])
-        return entry._replace(stamp=entry.stamp._replace(replica=replica, n=stamp.n), confirms=confirms)
+        return entry._replace(stamp=self.dots.under(path, entry.stamp), confirms=confirms)
 
     def _base(self, standing: list[Entry], back: list[Entry], field: Field) -> Agreed:
         """What is shown while it is asked: the later work, where that is one value; else what stood before."""
