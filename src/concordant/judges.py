@@ -27,7 +27,6 @@ import asyncio
 import inspect
 import json
 import logging
-import os
 import re
 import secrets
 import threading
@@ -41,7 +40,7 @@ from concordant.errors import ConcordantError, told
 from concordant.escalation import ABSTAIN, DELETED, Contender, Escalation
 from concordant.merge.causality import Entry, Stamp
 from concordant.merge.kinds import POLICIES, Priority
-from concordant.storage.forking import free_in_child
+from concordant.storage.forking import begins_anew, free_in_child
 from concordant.tooling.quoting import on_one_line, quoted
 from concordant.values import alike, decode, encode, portable
 from concordant.workspace.judging import MOST_WHY, Case, Judge, Ruling
@@ -416,8 +415,12 @@ class _Budget:
         self._changed = free_in_child(threading.Condition())
         self._begun: deque[float] = deque()
         self._total = 0
+        self.begin()
+        begins_anew(self)
+
+    def begin(self) -> None:
+        """Begins with no call under way; what was spent is spent."""
         self._running = 0
-        self._process = os.getpid()
 
     def enter(self, patience: float) -> None:
         """Takes a call from the budget.
@@ -429,8 +432,6 @@ class _Budget:
             _Abstains: it is used up.
         """
         with self._changed:
-            if self._process != os.getpid():  # in a child of a fork the parent's calls do not run
-                self._process, self._running = os.getpid(), 0
             if not self._changed.wait_for(lambda: self._running < self._at_once, patience):
                 raise _Abstains(f"not asked: {self._running} earlier calls have not come back")
             now = time.monotonic()

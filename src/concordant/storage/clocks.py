@@ -11,12 +11,11 @@ from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import NamedTuple
 from weakref import WeakMethod
 
-from concordant.storage.forking import free_in_child
+from concordant.storage.forking import Workers, free_in_child
 
 __all__ = [
     "Course",
@@ -87,7 +86,7 @@ def _on_a_loop() -> bool:
 
 async def look() -> None:
     """Looks at the stores beside the event loop, for the instant that this coroutine takes next."""
-    await asyncio.get_running_loop().run_in_executor(_looker(), _look)
+    await asyncio.get_running_loop().run_in_executor(_lookers.pool(), _look)
     _looked.set(True)
 
 
@@ -103,17 +102,9 @@ def _look() -> None:
             look()
 
 
-def _looker() -> ThreadPoolExecutor:
-    """A pool of its own: whoever fills the loop's with what waits for a task would keep that task from beginning."""
-    global _pool
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(2, thread_name_prefix="concordant-look")
-        return _pool
-
-
 _looked: ContextVar[bool] = ContextVar("concordant_looked", default=False)
-_pool: ThreadPoolExecutor | None = None
+_lookers = Workers(2, "concordant-look")
+"""A pool of their own: whoever fills the loop's with what waits for a task would keep that task from beginning."""
 _looks: tuple[WeakMethod[Callable[[], None]], ...] = ()
 _lock = free_in_child(threading.Lock())
 
@@ -260,9 +251,9 @@ def course_of(identity: str, replica: str, n: int, clock: float) -> SharedCourse
 
 
 def _after_fork() -> None:
-    """In the child of a fork: another thread may have held a lock, and the threads that look are not there."""
-    global _lock, _known_lock, _pool
-    _lock, _known_lock, _pool = free_in_child(threading.Lock()), threading.Lock(), None
+    """In the child of a fork: another thread may have held a lock."""
+    global _lock, _known_lock
+    _lock, _known_lock = free_in_child(threading.Lock()), threading.Lock()
     for course in _known.values():
         course.renew()
 

@@ -7,9 +7,10 @@ import threading
 import time
 import weakref
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Gate", "begins_anew", "free_in_child"]
+__all__ = ["Gate", "Workers", "begins_anew", "free_in_child"]
 
 L = TypeVar("L")
 
@@ -35,6 +36,33 @@ _workers: weakref.WeakSet[Any] = weakref.WeakSet()
 def begins_anew(worker: _Worker) -> None:
     """Has ``begin`` called in the child of a fork, for what notes that a thread is at work: there it is not."""
     _workers.add(worker)
+
+
+class Workers:
+    """A pool of threads of our own, made when it is first asked for; in the child of a fork another one.
+
+    Args:
+        most: how many threads it has at most.
+        name: how their names begin.
+    """
+
+    def __init__(self, most: int, name: str) -> None:
+        self._most = most
+        self._name = name
+        self._lock = free_in_child(threading.Lock())
+        self.begin()
+        begins_anew(self)
+
+    def begin(self) -> None:
+        """Begins without threads."""
+        self._pool: ThreadPoolExecutor | None = None
+
+    def pool(self) -> ThreadPoolExecutor:
+        """Returns the pool."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._most, thread_name_prefix=self._name)
+            return self._pool
 
 
 class Gate:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import Context, ContextVar, copy_context
 from threading import get_ident
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 from weakref import ReferenceType, ref
 
-from concordant.storage.forking import free_in_child
+from concordant.storage.forking import Workers
 
 __all__ = [
     "CoroutineCall",
@@ -77,8 +75,8 @@ def take_over(context: Context) -> None:
 MOST_AT_ONCE = 64
 """How many calls of coroutines wait for databases at the same time."""
 
-_pool: ThreadPoolExecutor | None = None
-_lock = free_in_child(threading.Lock())
+workers = Workers(MOST_AT_ONCE, "concordant")
+"""Threads of our own: the loop's few serve others too, and those who wait for one commit are to wait together."""
 
 _call: ContextVar[CoroutineCall | None] = ContextVar("concordant_call", default=None)
 
@@ -129,19 +127,10 @@ async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
     """The same in a thread of its own, in the caller's context."""
     call = CoroutineCall()
     context = call.context()
-    result = await call.loop.run_in_executor(workers(), lambda: context.run(function, *args, **kwargs))
+    result = await call.loop.run_in_executor(workers.pool(), lambda: context.run(function, *args, **kwargs))
     take_over(context)
     await call.end()
     return result
-
-
-def workers() -> ThreadPoolExecutor:
-    """Threads of our own: the loop's few serve others too, and those who wait for one commit are to wait together."""
-    global _pool
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="concordant")
-        return _pool
 
 
 def start(work: Coroutine[Any, Any, None], tasks: set[Started]) -> None:
@@ -162,13 +151,3 @@ def start(work: Coroutine[Any, Any, None], tasks: set[Started]) -> None:
     task.add_done_callback(tasks.discard)
     if call is not None:
         call.started.append(task)
-
-
-def _after_fork() -> None:
-    """In the child of a fork: the threads are not there."""
-    global _pool
-    _pool = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -98,7 +98,7 @@ class JointWrites:
             self._waiting.append(write)
             begins, self._busy = not self._busy, True
         if begins:
-            workers().submit(self._work)
+            workers.pool().submit(self._work)
         receipt = await write.future
         take_over(write.context)
         await call.end()
@@ -132,7 +132,7 @@ class JointWrites:
         done: dict[asyncio.AbstractEventLoop, list[_Write]] = {}
         for write in writes:
             if write.pending is not None and write.pending.events and write.error is None:
-                workers().submit(self._told, write)  # whoever is told may take his time
+                workers.pool().submit(self._told, write)  # whoever is told may take his time
             else:
                 done.setdefault(write.loop, []).append(write)
         for loop, ended in done.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from concordant.escalation import Escalation
-from concordant.storage.forking import free_in_child
+from concordant.storage.forking import begins_anew, free_in_child
 from concordant.values import ABSENT
 
 __all__ = ["MOST_WHY", "Beside", "Case", "Judge", "Ruling", "as_kept"]
@@ -93,15 +92,18 @@ class Beside:
 
     def __init__(self) -> None:
         self._changed = free_in_child(threading.Condition())
+        self._closed = False
+        self.begin()
+        begins_anew(self)
+
+    def begin(self) -> None:
+        """Begins with nothing to do, and nobody at work."""
         self._waiting: deque[Callable[[], None]] = deque()
         self._workers: set[threading.Thread] = set()
-        self._closed = False
-        self._process = os.getpid()
 
     def run(self, work: Callable[[], None]) -> bool:
         """Has it run; tells whether it will be."""
         with self._changed:
-            self._after_fork()
             if self._closed:
                 return False
             self._waiting.append(work)
@@ -114,7 +116,6 @@ class Beside:
     def join(self, timeout: float | None) -> bool:
         """Waits until nothing waits or runs; tells whether that is so."""
         with self._changed:
-            self._after_fork()
             own = threading.current_thread()
             return self._changed.wait_for(lambda: not self._waiting and self._workers <= {own}, timeout)
 
@@ -140,10 +141,3 @@ class Beside:
             with self._changed:
                 self._workers.discard(own)
                 self._changed.notify_all()
-
-    def _after_fork(self) -> None:
-        """In the child of a fork: the threads are not there, and what waited is the parent's."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            self._waiting.clear()
-            self._workers.clear()
