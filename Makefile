@@ -10,8 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 UV := $(BIN)/uv pip install --quiet --python $(VENV)
-MEMBERS := -e . -e adapters/langgraph
-PROJECTS := pyproject.toml adapters/langgraph/pyproject.toml
+MEMBERS := -e . -e adapters/langgraph -e adapters/loro
+PROJECTS := pyproject.toml adapters/langgraph/pyproject.toml adapters/loro/pyproject.toml
 
 # CrewAI needs an older pydantic and Python, and 800 MB: an environment of its own, for its tests and demo only.
 CREW_VENV := .venv-crewai

@@ -45,7 +45,7 @@ OWN = {"__init__", "merge.__init__"}  # what a package says of itself, in no lay
 # The heart is pure, so that it can be tested by the million.
 HEART = LAYERS[1 : LAYERS.index("storage")]
 IMPURE = {"time", "threading", "asyncio", "sqlite3", "os", "random", "uuid"}
-FRAMEWORKS = ("langgraph", "langchain", "crewai")
+FRAMEWORKS = ("langgraph", "langchain", "crewai", "loro")
 # What an extra brings, and the one layer that may need it.
 EXTRAS = {"typer": "cli", "rich": "cli", "starlette": "desk", "jinja2": "desk", "uvicorn": "desk"}
 # What a workspace is made of; adapters call the workspace itself.
@@ -396,6 +396,8 @@ OTHERS = {
     "team.db",
     "copy.db",
     "agent.py",
+    "JSON.parse",
+    "JSON.stringify",
     "concordant.db",
     "crewai",
     "contextvars",

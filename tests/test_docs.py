@@ -16,7 +16,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # CrewAI has an environment of its own, in which this file runs too, for what needs it.
 IN_CREWS = importlib.util.find_spec("crewai") is not None
-SOURCES = [ROOT / "adapters/crewai/src"] if IN_CREWS else [ROOT / "src", ROOT / "adapters/langgraph/src"]
+SOURCES = (
+    [ROOT / "adapters/crewai/src"]
+    if IN_CREWS
+    else [ROOT / "src", ROOT / "adapters/langgraph/src", ROOT / "adapters/loro/src"]
+)
 # What a module may need and this environment may lack; a module that needs it is skipped, and said to be.
 OPTIONAL = {"psycopg", "psycopg_pool"}
 OPENING = re.compile(r"^( *)(`{3,})(.*)$")

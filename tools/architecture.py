@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "architecture.svg"
-SOURCES = (ROOT / "src", ROOT / "adapters/langgraph/src", ROOT / "adapters/crewai/src")
+SOURCES = (ROOT / "src", ROOT / "adapters/langgraph/src", ROOT / "adapters/crewai/src", ROOT / "adapters/loro/src")
 
 
 class Room(NamedTuple):
@@ -34,10 +34,11 @@ class Room(NamedTuple):
 
 
 ROOMS = (
-    Room("concordant_langgraph", ("adapter: store, channels,", "tools, deep agents"), 0, 0, 2.6),
-    Room("concordant_crewai", ("adapter: shared state,", "flows, memory"), 0, 2.6, 5.2),
-    Room("testing", ("contracts that kinds,", "storages, adapters pass"), 0, 5.2, 7.8),
-    Room("cli", ("the command line",), 0, 7.8, 12),
+    Room("concordant_langgraph", ("adapter: store, channels,", "tools, deep agents"), 0, 0, 2.5),
+    Room("concordant_crewai", ("adapter: shared state,", "flows, memory"), 0, 2.5, 4.8),
+    Room("concordant_loro", ("adapter: people's", "editors"), 0, 4.8, 6.7),
+    Room("testing", ("contracts that kinds,", "storages, adapters pass"), 0, 6.7, 9.1),
+    Room("cli", ("the command line",), 0, 9.1, 12),
     Room("spi", ("what adapters may call",), 1, 0, 5.2),
     Room("judges", ("models that settle questions",), 1, 5.2, 7.8),
     Room("bench", ("a workload, played",), 1, 7.8, 9.9),

@@ -8,8 +8,9 @@ force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``
   takes the instant of its beginning ``await look()``, where ``are_looks_wanted()``, asks databases off the event loop;
 - for agents' tools: ``Toolkit``, and ``show``, ``note_read``, ``amend``, ``withdraw``, ``put_said``, by which a call is
   judged by what its agent was shown;
-- of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Kind``;
-- for a view of documents in another store: ``last_commit``, ``age_of``, ``has_existed``;
+- of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Field``, ``Kind``;
+- for a view of documents in another store: ``last_commit``, ``age_of``, ``has_existed``; in an editor, what changed
+  between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``;
 - of errors and threads: ``Fault``, ``told``, ``free_in_child``; of filters: ``Condition``, ``number``.
 
 Nothing here goes away or changes its meaning within a major version. Every call may wait for a database; a coroutine
@@ -22,8 +23,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from concordant.errors import Fault, told
-from concordant.merge.kinds import Kind
+from concordant.merge.kinds import Field, Kind
 from concordant.merge.record.leases import KEEP
+from concordant.merge.sequence.diff import Hunk, list_hunks
+from concordant.merge.sequence.units import unit_hunks
 from concordant.schema import compile_schema, form_within, part_of
 from concordant.storage import Condition, Instant
 from concordant.storage.clocks import are_looks_wanted, look
@@ -42,6 +45,8 @@ __all__ = [
     "Company",
     "Condition",
     "Fault",
+    "Field",
+    "Hunk",
     "Instant",
     "Kind",
     "Ownership",
@@ -61,6 +66,7 @@ __all__ = [
     "free_in_child",
     "has_existed",
     "last_commit",
+    "list_hunks",
     "look",
     "note_read",
     "number",
@@ -68,6 +74,7 @@ __all__ = [
     "put_said",
     "show",
     "told",
+    "unit_hunks",
     "withdraw",
 ]
 

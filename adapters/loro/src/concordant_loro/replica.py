@@ -1,0 +1,97 @@
+"""Reads and writes the root containers of a ``LoroDoc``; the callers guard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loro import ExportMode, LoroDoc
+
+from concordant.spi import list_hunks, unit_hunks
+from concordant_loro.shape import Roots
+
+__all__ = ["new_doc", "read", "read_root", "snapshot_of", "write"]
+
+
+def new_doc() -> LoroDoc:
+    """Returns an empty Loro document."""
+    return LoroDoc()  # type: ignore[no-untyped-call]
+
+
+def kind_of(name: str) -> str:
+    """Returns the sort of Loro container that a root is: ``text``, ``list`` or ``map``."""
+    kind = name.partition(":")[0]
+    return kind if kind in ("text", "list") else "map"
+
+
+def read(doc: LoroDoc) -> Roots:
+    """Returns the content of all root containers."""
+    value: Any = doc.get_value()
+    return {name: read_root(doc, name) for name in value}
+
+
+def read_root(doc: LoroDoc, name: str) -> Any:
+    """Returns the content of one root container."""
+    kind = kind_of(name)
+    if kind == "text":
+        return doc.get_text(name).to_string()
+    return doc.get_list(name).get_value() if kind == "list" else doc.get_map(name).get_value()
+
+
+def write(doc: LoroDoc, before: Roots, after: Roots) -> bool:
+    """Makes a document that shows ``before`` show ``after``, by few operations; tells whether there were any."""
+    changed = False
+    for name in {**before, **after}:
+        kind = kind_of(name)
+        old, new = (roots.get(name, {"text": "", "list": [], "map": {}}[kind]) for roots in (before, after))
+        if old != new:
+            changed = True
+            _WRITERS[kind](doc, name, old, new)
+    return changed
+
+
+def _write_text(doc: LoroDoc, name: str, old: Any, new: Any) -> None:
+    text = doc.get_text(name)
+    for hunk in reversed(unit_hunks(old, new, "word")):
+        gone, content = old[hunk.start : hunk.end], hunk.content
+        head = _common(gone, content)  # letters that stay keep their identity, and cursors at them
+        tail = _common(gone[head:][::-1], content[head:][::-1])
+        start, end = hunk.start + head, hunk.end - tail
+        if end > start:
+            text.delete(start, end - start)
+        if head + tail < len(content):
+            text.insert(start, content[head : len(content) - tail])
+
+
+def _common(one: str, other: str) -> int:
+    """How many letters two texts begin with both."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _write_list(doc: LoroDoc, name: str, old: Any, new: Any) -> None:
+    items = doc.get_list(name)
+    for hunk in reversed(list_hunks(old, new)):
+        if hunk.end > hunk.start:
+            items.delete(hunk.start, hunk.end - hunk.start)
+        for place, item in enumerate(hunk.content, hunk.start):
+            items.insert(place, item)
+
+
+def _write_map(doc: LoroDoc, name: str, old: Any, new: Any) -> None:
+    entries = doc.get_map(name)
+    for key in old:
+        if key not in new:
+            entries.delete(key)
+    for key, item in new.items():
+        if old.get(key) != item:
+            entries.insert(key, item)
+
+
+_WRITERS = {"text": _write_text, "list": _write_list, "map": _write_map}
+
+
+def snapshot_of(roots: Roots) -> bytes:
+    """Returns a Loro document that shows what is given, as bytes."""
+    doc = new_doc()
+    write(doc, {}, roots)
+    doc.commit()
+    return doc.export(ExportMode.Snapshot())
