@@ -27,6 +27,8 @@ endif
 PINS := grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | grep -vE '^(pip|setuptools)=='
 
 export UV_PYTHON_DOWNLOADS := never
+# Where the environment asks for no bytecode files, each process that a test starts would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo demo-crewai desk screenshots test test-core test-crewai torture bench bench-quick lint format types check constraints clean
 .DEFAULT_GOAL := help
