@@ -38,6 +38,7 @@ LAYERS = [
     "testing",
     "bench",
     "desk",
+    "webhooks",
     "cli",
     "__main__",
 ]

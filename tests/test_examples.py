@@ -8,6 +8,8 @@ import runpy
 import socket
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -19,7 +21,7 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 import concordant_langgraph
-from concordant import Counter, Escalation, Scalar, Set, Text, Workspace
+from concordant import Counter, Escalation, Scalar, Set, Text, Workspace, webhooks
 from concordant_langgraph import MergeStore
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -60,6 +62,40 @@ def test_a_team_leaves_questions_for_the_desk(
     """The team of `make desk` merges most of its work and leaves the rest to a person."""
     monkeypatch.setattr(sys, "argv", ["desk.py", "--no-serve"])
     assert "5 questions wait for you." in run("desk.py", capsys)
+
+
+def test_a_receiver_of_webhooks_verifies_what_comes(tmp_path: Path) -> None:
+    """It prints an event that `concordant notify` sends, once though it comes twice; what is forged, changed or old is
+    refused."""
+    secret, url = webhooks.new_secret(), f"sqlite:///{tmp_path}/team.db"
+    with Workspace(url) as ws, ws.subscribe("one") as one, ws.subscribe("two"):
+        for agent in ("ada", "bob"):
+            ws.agent(agent, began=ws.moment()).write(("plans",), "launch", {"status": "done"})
+        began = ws.moment()
+        for agent in ("ada", "bob"):
+            ws.agent(agent, began=began).write(("plans",), "launch", {"status": f"{agent}'s"})
+        event = one.receive(timeout=5.0)
+        assert event is not None
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    env = {**os.environ, "CONCORDANT_WEBHOOK_SECRET": secret, "CONCORDANT_WEBHOOK": f"http://127.0.0.1:{port}/"}
+    receiver = [sys.executable, str(EXAMPLES / "webhook_receiver.py"), port]
+    with subprocess.Popen(receiver, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        for name in ("one", "two"):
+            notify = [sys.executable, "-m", "concordant", "notify", url, "--name", name, "--count", "1"]
+            subprocess.run(notify, env=env, check=True, capture_output=True, timeout=60)
+        process.terminate()
+        assert process.stdout is not None
+        assert process.stdout.read() == 'escalation.opened: plans:launch "ada\'s" by ada, "bob\'s" by bob\n'
+    verified = runpy.run_path(str(EXAMPLES / "webhook_receiver.py"))["verified"]
+    hook = webhooks.Webhook("https://h/x", secret)
+    headers, body = hook.request(event, time.time())
+    old, _ = hook.request(event, time.time() - 400)
+    assert verified(headers, body, secret)["id"] == event.id
+    for wrong, changed in ((headers, body + b" "), (old, body), ({}, body), ({**headers, "webhook-id": "x"}, body)):
+        with pytest.raises(ValueError, match="webhook"):
+            verified(wrong, changed, secret)
 
 
 def test_demo_shows_what_is_lost_and_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:

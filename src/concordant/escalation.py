@@ -185,10 +185,35 @@ def _unpickled(state: dict[str, Any]) -> Escalation:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One transition of an escalation."""
+    """One transition of an escalation.
+
+    Attributes:
+        time: that of the commit that made it, in seconds since the epoch; no two of one escalation have the same.
+    """
 
     kind: EventKind
     escalation: Escalation
+    time: float = field(default=0.0, compare=False)
+
+    @property
+    def id(self) -> str:
+        """The name of the transition: the same whenever and wherever it is told, so that doubles can be dropped."""
+        name = f"{self.kind} {self.escalation.id} {self.time!r}"
+        return f"evt_{hashlib.sha256(name.encode()).hexdigest()[:24]}"
+
+    @property
+    def at(self) -> datetime:
+        """When it was committed."""
+        return when(self.time)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the event in its JSON form (docs/web.md)."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "at": self.at.isoformat(),
+            "escalation": self.escalation.to_dict(),
+        }
 
 
 def when(seconds: float) -> datetime:

@@ -14,6 +14,7 @@ from concordant.cli.desk import desk
 from concordant.cli.documents import blame, diff, get, history, log, put
 from concordant.cli.inbox import inbox, show
 from concordant.cli.moving import export, import_
+from concordant.cli.notify import notify
 from concordant.cli.rename import rename
 from concordant.cli.stats import stats
 from concordant.cli.sync import sync
@@ -49,7 +50,7 @@ def main(
 
 QUESTIONS, DOCUMENTS, STORES = "Questions", "Documents", "Stores"
 for panel, commands in (
-    (QUESTIONS, (desk, inbox, show, resolve, dismiss, claim, reopen, ask, tail)),
+    (QUESTIONS, (desk, inbox, show, resolve, dismiss, claim, reopen, ask, tail, notify)),
     (DOCUMENTS, (get, put, blame, history, diff, log, undo)),
     (STORES, (stats, check, vacuum, export, import_, sync, rename, bench)),
 ):

@@ -64,7 +64,7 @@ def _follow(workspace: Workspace, below: tuple[str, ...], name: str | None, coun
 
 def _print(event: Event, as_json: bool) -> None:
     if as_json:
-        say_json({"kind": event.kind, "escalation": event.escalation.to_dict()}, lines=True)
+        say_json(event.to_dict(), lines=True)
         return
     by = f" by {event.escalation.by}" if event.escalation.by and event.kind not in ("opened", "grew") else ""
     say(f"{event.kind}{by}: {handle(event.escalation)} {event.escalation}")

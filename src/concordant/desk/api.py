@@ -384,7 +384,7 @@ def routes(workspace: Workspace, feed: Feed) -> list[BaseRoute]:
 
 
 def _event(told: Told) -> tuple[str, Any]:
-    return told.event.kind, {"kind": told.event.kind, "escalation": told.event.escalation.to_dict()}
+    return told.event.kind, told.event.to_dict()
 
 
 def _endpoint(workspace: Workspace, operation: Operation) -> Callable[[Request], Any]:

@@ -931,8 +931,8 @@ def _cursor(key: bytes) -> Cursor:
 
 
 def _told(key: bytes, data: bytes) -> Told:
-    _, source, _, kind, body = _load(data)
-    return Told(_cursor(key), source, Event(kind, load_escalation(body)))
+    _, source, time, kind, body = _load(data)
+    return Told(_cursor(key), source, Event(kind, load_escalation(body), time))
 
 
 class _Listener:

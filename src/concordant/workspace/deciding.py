@@ -97,8 +97,8 @@ class Deciding:
             wanted = replace(wanted, state="open")
         claiming = Claiming(wanted, by)
         self.storage.commit(wanted.namespace, wanted.key, claiming.update)
-        if claiming.made:
-            self.core.subscribers.deliver([Event("claimed", claiming.claimed)])
+        if claiming.made is not None:
+            self.core.subscribers.deliver([claiming.made])
         return claiming.claimed
 
     def on_escalation(self, callback: Callable[[Event], Any]) -> Callable[[], None]:

@@ -28,13 +28,13 @@ class Claiming:
 
     Attributes:
         claimed: the escalation as it is after it.
-        made: whether that was a transition. It stays so when the update is run again because the answer to its commit
+        made: the transition, if it is one. It stays so when the update is run again because the answer to its commit
             was lost: then it finds its own claim.
     """
 
     def __init__(self, escalation: Escalation, by: str) -> None:
         self.claimed = escalation
-        self.made = False
+        self.made: Event | None = None
         self._wanted = escalation
         self._by = by
 
@@ -52,8 +52,8 @@ class Claiming:
         self.claimed = replace(current, state="claimed", by=self._by)
         if self.claimed == current:
             return None  # claimed again by the same: no transition
-        self.made = True
-        return state, None, SideEffects({**open_, wanted.id: self.claimed}, events=(Event("claimed", self.claimed),))
+        self.made = Event("claimed", self.claimed, time)
+        return state, None, SideEffects({**open_, wanted.id: self.claimed}, events=(self.made,))
 
 
 class Remarking:

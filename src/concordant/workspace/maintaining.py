@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, told
-from concordant.escalation import Event, when
+from concordant.escalation import Event
 from concordant.merge.causality import Entry, Stamp, may_name_replica
 from concordant.merge.record import Record
 from concordant.merge.record.leases import end_of
@@ -229,7 +229,7 @@ class _Sweep:
         row = commit.close(record, storage.replica, changes, previous, lived=True, lives=False, noted=False)
         effects = None
         if tx.open_of(self._place):
-            effects = transitions(self._place, NOTHING, record, when(time), tx).effects
+            effects = transitions(self._place, NOTHING, record, time, tx).effects
             self.events += effects.events
         self.done = True
         return record, row, effects

@@ -17,7 +17,7 @@ from concordant.errors import (
     StaleReplicaError,
     told,
 )
-from concordant.escalation import Event, id_of, when
+from concordant.escalation import Event, id_of
 from concordant.merge.causality import Stamp, VersionVector, order_of, seen_everything, source_of
 from concordant.merge.kinds import Contest
 from concordant.merge.record import MOST_WRITES, Record, View, Write, apply, check_record, join
@@ -272,7 +272,7 @@ def _join(core: Core, frame: Frame) -> int:
             row = commit.close(record, storage.replica, changes, previous, lived=lived, lives=view.exists)
             effects = None
             if record.suspects or record.alien or schema.declared or tx.open_of(document):
-                effects = transitions(document, view, record, when(time), tx, most=storage.limits.contenders).effects
+                effects = transitions(document, view, record, time, tx, most=storage.limits.contenders).effects
                 events.extend(effects.events)
                 elsewhere.update(_from_elsewhere(document, view, effects.events, storage.replica))
             changed += 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from concordant.escalation import Escalation, Event, escalation_of, when
+from concordant.escalation import Escalation, Event, escalation_of
 from concordant.merge.record import Record
 from concordant.storage import Place, Result, SideEffects, State, TransactionView
 from concordant.workspace.core import Core
@@ -87,7 +87,7 @@ def _opening(core: Core, place: Place, events: list[Event]) -> Any:
             return None
         record = expanded(state, schema, storage.replica)
         view = view_at(record, schema, storage.replica, time)
-        effects = transitions(place, view, record, when(time), tx, most=storage.limits.contenders).effects
+        effects = transitions(place, view, record, time, tx, most=storage.limits.contenders).effects
         if not effects.events:
             return None
         events.extend(effects.events)

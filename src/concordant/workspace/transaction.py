@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from concordant.errors import StaleWriteError
-from concordant.escalation import Escalation, Event, id_of, when
+from concordant.escalation import Escalation, Event, id_of
 from concordant.merge.causality import Seen, SeenBy, Stamp, dot_of, seen_everything
 from concordant.merge.kinds import Contest, Nested
 from concordant.merge.record import Applied, Record, Write, apply, journalled
@@ -376,7 +376,7 @@ class Pending:
         if not (record.suspects or self.schema.checked or record.alien or tx.open_of(place)):
             return None, ()
         shown = view_at(record, self.schema, self.replica, time)
-        effects, touched = transitions(place, shown, record, when(time), tx, self.deciding, self.limits.contenders)
+        effects, touched = transitions(place, shown, record, time, tx, self.deciding, self.limits.contenders)
         self.events, self.open = effects.events, _near(touched, changes)
         return effects, shown.settled_at([change.path for change in changes])
 

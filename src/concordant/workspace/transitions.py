@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from concordant.escalation import Escalation, Event, State, escalation_of, id_of
+from concordant.escalation import Escalation, Event, State, escalation_of, id_of, when
 from concordant.limits import MOST_CONTENDERS
 from concordant.merge.kinds import Contest
 from concordant.merge.record import Record, View, by_path
@@ -38,7 +37,7 @@ def transitions(
     place: Place,
     view: View,
     record: Record,
-    at: datetime,
+    time: float,
     tx: TransactionView,
     decision: Decision | None = None,
     most: int = MOST_CONTENDERS,
@@ -46,8 +45,10 @@ def transitions(
     """Compares what is contested now with what was open, and returns the transitions, each once.
 
     Args:
+        time: that of the commit.
         most: how many contenders an escalation shows.
     """
+    at = when(time)
     before = tx.open_of(place)
     fresh, gone = _news(place, view, before, most)
     events: list[Event] = []
@@ -56,15 +57,15 @@ def transitions(
         known = before.get(id_)
         if known is None:
             now[id_] = replace(escalation, opened_at=at)
-            events.append(Event("reopened" if tx.find_closed(id_) else "opened", now[id_]))
+            events.append(Event("reopened" if tx.find_closed(id_) else "opened", now[id_], time))
         else:
             now[id_] = as_known(escalation, known)
             if _has_grown(escalation, known):
-                events.append(Event("grew", now[id_]))
+                events.append(Event("grew", now[id_], time))
     for id_ in gone:
         del now[id_]
     closed = [replace(_closed(before[id_], record, decision), closed_at=at) for id_ in gone]
-    events += [Event(escalation.state, escalation) for escalation in closed]  # type: ignore[arg-type]
+    events += [Event(escalation.state, escalation, time) for escalation in closed]  # type: ignore[arg-type]
     touched = [now[id_] for id_ in fresh]
     if not view.is_of(record.memory):
         record.memory = None  # what it knows of as told is not what is open now

@@ -15,7 +15,7 @@ __all__ = ["SqlEvents", "forget_events"]
 log = logging.getLogger("concordant")
 
 _AFTER = (
-    "SELECT n, place, source, kind, body FROM concordant_events "
+    "SELECT n, place, source, time, kind, body FROM concordant_events "
     "WHERE n > ? OR (n = ? AND place > ?) ORDER BY n, place LIMIT ?"
 )
 _SUBSCRIBER = "SELECT n, place, holder, until FROM concordant_subscribers WHERE name = ?"
@@ -38,7 +38,10 @@ class SqlEvents(DurableEvents):
 
     def after(self, cursor: Cursor, limit: int) -> list[Told]:
         found = self._database.rows(_AFTER, (cursor[0], *cursor, limit))
-        return [Told((n, place), source, Event(kind, load_escalation(body))) for n, place, source, kind, body in found]
+        return [
+            Told((n, place), source, Event(kind, load_escalation(body), time))
+            for n, place, source, time, kind, body in found
+        ]
 
     def listener(self) -> Listener:
         return self._database.listener()
