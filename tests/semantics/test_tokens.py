@@ -562,6 +562,21 @@ def test_where_words_that_it_showed_are_forgotten_the_token_has_expired() -> Non
     assert shown(ws)["body"] == "One.\nBetter."  # type: ignore[index]
 
 
+def test_what_replaced_forgotten_words_stands_like_any_other() -> None:
+    """A line put before one that had replaced words forgotten since leaves it to who removed it: it stays away."""
+    ws, _ = begun()
+    with ws.agent("ada").edit(*AT) as page:
+        page.body = "Four is grey."
+    token = token_of(ws)
+    assert ws.vacuum(removed=timedelta(0)).compacted == 1
+    with ws.agent("ada").edit(*AT) as page:
+        page.body = ""
+    with ws.agent("bob", seen=token).edit(*AT) as page:
+        page.body = "One is red.\nFour is grey."
+    assert ws.escalations() == []
+    assert shown(ws)["body"] == "One is red.\n"  # type: ignore[index]
+
+
 def test_a_document_that_was_forgotten_or_purged_has_no_tokens() -> None:
     """What was deleted and forgotten, or erased for good, does not come back by a token."""
     ws, token = begun()

@@ -95,6 +95,7 @@ def _without(pieces: list[Piece], gone: set[int], moving: bool) -> tuple[list[Pi
         if host >= 0 and run not in begun and (anchor is None or anchor != last or not moving):
             blocked.add(host)
         begun.add(run)
-        kept.append(piece if host < 0 else piece._replace(parent=anchor))
+        # What it replaced is forgotten: where it stands now others may be put before it, as beside any other run.
+        kept.append(piece if host < 0 else piece._replace(parent=anchor, replaces=False))
         last = (*run, piece.offset + len(piece.content) - 1)
     return kept, blocked
