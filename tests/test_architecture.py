@@ -12,6 +12,8 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
+import pytest
+
 from tools import decisions
 from tools.architecture import PICTURE, ROOMS, arrows, picture
 
@@ -70,6 +72,9 @@ OVER = {
     "src/concordant/merge/sequence/order.py:_zip",
     "src/concordant/merge/sequence/order.py:in_order",
 }
+
+
+pytestmark = pytest.mark.xdist_group("architecture")  # one process parses, once
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +120,11 @@ def findings(postgres_urls: Callable[[], str]) -> list[report.Finding]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("CONCORDANT_POSTGRES", postgres_urls())
         return command.measure(OURS, QUICK, Console(file=io.StringIO()))
+
+
+def test_one_process_measures_them_all(request: pytest.FixtureRequest) -> None:
+    """Where several processes share the tests, those that need what is measured here stay together."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@benchmarks")
 
 
 def test_every_row_is_measured(findings: list[report.Finding]) -> None:
