@@ -10,7 +10,7 @@ force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``
   judged by what its agent was shown;
 - of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Field``, ``Kind``;
 - for a view of documents in another store: ``last_commit``, ``age_of``, ``has_existed``; in an editor, what changed
-  between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``;
+  between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``, and ``edit_as_seen`` for what was changed there;
 - of errors and threads: ``Fault``, ``told``, ``free_in_child``; of filters: ``Condition``, ``number``.
 
 Nothing here goes away or changes its meaning within a major version. Every call may wait for a database; a coroutine
@@ -19,10 +19,10 @@ makes it by ``await workspace.acall(call, workspace, ...)``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
-from concordant.errors import Fault, told
+from concordant.errors import ConcordantError, Fault, told
 from concordant.merge.kinds import Field, Kind
 from concordant.merge.record.leases import KEEP
 from concordant.merge.sequence.diff import Hunk, list_hunks
@@ -33,7 +33,7 @@ from concordant.storage.clocks import are_looks_wanted, look
 from concordant.storage.conditions import number
 from concordant.storage.forking import free_in_child
 from concordant.tooling import Answer, Tool, Toolkit
-from concordant.workspace import Agent, Document, TaskScope, Workspace
+from concordant.workspace import Agent, Document, Receipt, TaskScope, Workspace
 from concordant.workspace.amending import Amended, Changes, Company, Part
 from concordant.workspace.scope import AgentRun, Ownership, Relation
 
@@ -60,6 +60,7 @@ __all__ = [
     "amend",
     "are_looks_wanted",
     "compile_schema",
+    "edit_as_seen",
     "empty_model",
     "fields_of",
     "form_within",
@@ -185,6 +186,54 @@ def put_said(
     workspace.amending.put_said(namespace, key, value, says, settings, ttl)
 
 
+# -- editors ----------------------------------------------------------------------------------------------------------
+
+
+def edit_as_seen(
+    workspace: Workspace,
+    namespace: tuple[str, ...],
+    key: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    *,
+    agent: str,
+    origin: str,
+    upto: int,
+    own: Set[str] = frozenset(),
+) -> Receipt:
+    """Changes a document from what its writer had before them to what they made of it.
+
+    For a replica, such as an editor's, that shows its writer's own changes before they are committed: it may show what
+    no version of the document did. Where it does, the difference counts.
+
+    Args:
+        before: the JSON values of fields as the writer saw them.
+        after: the same when they were done; fields left out, or equal, are untouched.
+        agent: who writes.
+        origin: identifies the change, in the history too.
+        upto: the version up to which the writer had seen all there was.
+        own: the origins of what else the writer had seen: earlier changes of the same replica.
+
+    Returns:
+        The document's version, and the questions that the change has a part in.
+
+    Raises:
+        InvalidWriteError: it does not fit the model, or the namespace has none; nothing was applied.
+
+    >>> from typing import Annotated
+    >>> from pydantic import create_model
+    >>> from concordant.merge.kinds import Text
+    >>> ws = Workspace(schemas={("pages",): create_model("Page", body=(Annotated[str, Text()], ""))})
+    >>> first = ws.agent("ada").write(("pages",), "home", {"body": "One."}).version
+    >>> _ = ws.agent("bob").write(("pages",), "home", {"body": "Two."})
+    >>> page = ("pages",), "home"
+    >>> _ = edit_as_seen(ws, *page, {"body": "One."}, {"body": "One!"}, agent="maria", origin="tab/1/1", upto=first)
+    >>> ws.get(*page).value["body"]
+    'One!\\nTwo.'
+    """
+    return workspace.writing.edit_as_seen(namespace, key, before, after, agent, origin, upto, own)
+
+
 # -- models -----------------------------------------------------------------------------------------------------------
 
 
@@ -204,7 +253,10 @@ def empty_model(workspace: Workspace, namespace: tuple[str, ...]) -> Any:
     Raises:
         ConcordantError: the namespace has no model.
     """
-    return workspace.registry.find(namespace).build({})
+    schema = workspace.registry.find(namespace)
+    if not schema.declared:
+        raise ConcordantError(f"The namespace {'/'.join(namespace)} has no model. Declare one: Workspace(schemas=...)")
+    return schema.build({})
 
 
 # -- views ------------------------------------------------------------------------------------------------------------

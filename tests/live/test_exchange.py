@@ -50,7 +50,7 @@ def written(value: Any, model: Any = Page) -> Any:
     return ws.get(*PLACE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(page)
 def test_a_document_comes_back_as_it_left(value: dict[str, Any]) -> None:
     """A document of every kind, empty parts included, comes back equal with and without its model."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.executions import Retries
 from concordant.workspace.joint import JointWrites
-from concordant.workspace.names import is_text
+from concordant.workspace.names import check_name, is_text
 from concordant.workspace.permission import check_writer
 from concordant.workspace.reading import Reading
 from concordant.workspace.scope import Document as Place, ReadSnapshot, Scope, SeenTokens
@@ -463,6 +463,33 @@ class Writing:
         # A default that nobody touched was not written, so it is nothing that a later put could leave as it is.
         self._note_edit(scope, draft, {name: whole[name] for name in after})
         return receipt
+
+    def edit_as_seen(
+        self,
+        namespace: Namespace,
+        key: str,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        agent: str,
+        origin: str,
+        upto: int,
+        own: Set[str],
+    ) -> Receipt:
+        """Writes what was changed in a replica that shows more than was committed (``spi.edit_as_seen``)."""
+        schema = self.registry.writable(namespace, key)
+        check_name(agent, "agent=", self.storage.limits.name)
+        if not schema.declared:
+            fault = Fault((), "the namespace has no model, so nothing tells how its fields merge", "Declare one")
+            raise InvalidWriteError(namespace, key, [fault])
+        changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
+        scope = Scope(agent, origin, upto)
+        scope.peers = own
+        snapshot = ReadSnapshot(upto, dict(before))
+        pending = Pending(schema, self.storage, namespace, key, scope, snapshot, "edit")
+        pending.body, pending.parked = self.registry.incoming(schema, namespace, key, changed)
+        if not changed:
+            return Receipt(version_of(self.storage.load(namespace, key)))
+        return self.commit(pending)
 
     def _note_edit(self, scope: Scope, draft: Draft, after: dict[str, Any]) -> None:
         """After an edit the scope has read what it wrote, beside the newest it has read of the rest."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import os
 import select
 import struct
@@ -13,8 +12,11 @@ import sys
 import threading
 from typing import IO, Any, ClassVar
 
+from pydantic_core import from_json, to_json
+
 from concordant.spi import free_in_child
-from concordant_loro.errors import LoroError, guarded
+from concordant_loro.errors import LoroError, LostReplicaError, RefusedUpdateError, guarded
+from concordant_loro.hub import Hub
 from concordant_loro.replica import new_doc, read
 
 __all__ = ["Child"]
@@ -53,17 +55,19 @@ class Child:
                 atexit.register(cls._shared.close)
             return cls._shared
 
-    def ask(self, what: str, data: bytes, **given: Any) -> Any:
-        """Asks for something about some bytes.
+    def ask(self, what: str, data: bytes = b"", **given: Any) -> tuple[Any, bytes]:
+        """Asks for something, perhaps about some bytes; returns the answer, perhaps with bytes.
 
         Raises:
-            LoroError: Loro could not answer, died of it, or took too long.
+            LostReplicaError: Loro died of it or took too long, or what was asked about has died before.
+            RefusedUpdateError: what an editor sent was refused.
+            LoroError: Loro could not answer.
         """
         with self._lock:
             process = self._started()
             try:
                 _send(process.stdin, {"ask": what, **given}, data)
-                answer, _ = self._receive(process)
+                answer, found = self._receive(process)
             except (OSError, EOFError, ValueError, struct.error) as error:
                 self.close()
                 said = f"exit {process.returncode}" if process.returncode is not None else str(error)
@@ -73,9 +77,9 @@ class Child:
             except BaseException:
                 self.close()  # what it would answer is no answer to the next question
                 raise
-        if "error" in answer:
-            raise LoroError(answer["error"])
-        return answer["is"]
+        if "is" in answer:
+            return answer["is"], found
+        raise _ERRORS[answer["error"]](*answer["said"])
 
     def _started(self) -> subprocess.Popen[bytes]:
         process = self._process
@@ -112,7 +116,7 @@ class Child:
 
 def _send(pipe: IO[bytes] | None, said: Any, data: bytes = b"") -> None:
     assert pipe is not None
-    text = json.dumps(said).encode()
+    text = to_json(said)
     pipe.write(_HEAD.pack(len(text), len(data)) + text + data)
     pipe.flush()
 
@@ -125,34 +129,96 @@ def _read(pipe: IO[bytes]) -> tuple[Any, bytes]:
     text, data = pipe.read(length), pipe.read(beside)
     if len(text) < length or len(data) < beside:
         raise EOFError("it ended")
-    return json.loads(text), data
+    return from_json(text), data
 
 
-def roots_in(data: bytes) -> Any:
-    """Reads the roots of a Loro document."""
-    with guarded("To read a Loro document"):
-        doc = new_doc()
-        status = doc.import_(data)
-        if status.pending is not None:
-            raise LoroError("The Loro document is a part: it depends on what is not in it. Export all of it")
-        return read(doc)
+_ERRORS: dict[str, type[LoroError]] = {
+    error.__name__: error for error in (LoroError, LostReplicaError, RefusedUpdateError)
+}
+
+
+class Service:
+    """What the child does: it reads whole documents, and keeps the hubs of live ones."""
+
+    def __init__(self) -> None:
+        self.hubs: dict[str, Hub] = {}
+
+    def roots(self, data: bytes) -> tuple[Any, bytes]:
+        """Reads the roots of a Loro document."""
+        with guarded("To read a Loro document"):
+            doc = new_doc()
+            status = doc.import_(data)
+            if status.pending is not None:
+                raise LoroError("The Loro document is a part: it depends on what is not in it. Export all of it")
+            return read(doc), b""
+
+    def begin(self, data: bytes, hub: str, peer: int, layout: Any) -> tuple[Any, bytes]:
+        """Begins a hub."""
+        self.hubs[hub] = Hub(peer, layout)
+        return None, b""
+
+    def end(self, data: bytes, hub: str) -> tuple[Any, bytes]:
+        """Ends a hub."""
+        self.hubs.pop(hub, None)
+        return None, b""
+
+    def show(self, data: bytes, hub: str, roots: Any) -> tuple[Any, bytes]:
+        """Shows what was written."""
+        return self._hub(hub).show(roots), b""
+
+    def updates(self, data: bytes, hub: str, known: dict[str, int] | None) -> tuple[Any, bytes]:
+        """Gives what a replica lacks."""
+        version = None if known is None else {int(peer): counter for peer, counter in known.items()}
+        now, found = self._hub(hub).updates(version)
+        return {str(peer): counter for peer, counter in now.items()}, found
+
+    def known(self, data: bytes, hub: str) -> tuple[Any, bytes]:
+        """Reads the version that an editor says it has."""
+        return {str(peer): counter for peer, counter in self._hub(hub).known_of(data).items()}, b""
+
+    def receive(self, data: bytes, hub: str, own: list[int], others: list[int], fresh: int) -> tuple[Any, bytes]:
+        """Takes what an editor sent."""
+        return self._hub(hub).receive(data, own, others, fresh), b""
+
+    def missed(self, data: bytes, layout: Any, peer: int, start: int) -> tuple[Any, bytes]:
+        """Reads what an editor of an earlier hub has done that was not committed."""
+        return Hub(0, layout).missed(data, peer, start), b""
+
+    def _hub(self, name: str) -> Hub:
+        hub = self.hubs.get(name)
+        if hub is None or hub.is_lost:
+            raise LostReplicaError("What the editors of this document shared is gone")
+        return hub
+
+    def answer(self, asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        """Answers one question."""
+        hub = self.hubs.get(asked.get("hub", ""))
+        try:
+            found, more = getattr(self, asked.pop("ask"))(data, **asked)
+            return {"is": found}, more
+        except LoroError as error:
+            kind, said = type(error), [str(error)]
+            if isinstance(error, RefusedUpdateError):
+                said = [error.problem, error.mend]
+            elif hub is not None and hub.is_lost:
+                kind = LostReplicaError
+            return {"error": kind.__name__, "said": said}, b""
 
 
 def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Answers until nobody asks any more."""
+    service = Service()
     while True:
         try:
-            _, data = _read(questions)
+            asked, data = _read(questions)
         except EOFError:
             return
+        answer, found = service.answer(asked, data)
         try:
-            answer = {"is": roots_in(data)}
-            json.dumps(answer)
-        except LoroError as error:
-            answer = {"error": str(error)}
+            _send(answers, answer, found)
         except (TypeError, ValueError, RecursionError) as error:
-            answer = {"error": f"The Loro document holds what is no JSON text ({str(error)[:200]})"}
-        _send(answers, answer)
+            said = f"The Loro document holds what is no JSON text ({str(error)[:200]})"
+            _send(answers, {"error": "LoroError", "said": [said]})
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from concordant import ConcordantError
 
-__all__ = ["LoroError", "RefusedUpdateError", "guarded"]
+__all__ = ["LoroError", "LostReplicaError", "RefusedUpdateError", "guarded"]
 
 
 class LoroError(ConcordantError):
@@ -19,8 +19,13 @@ class RefusedUpdateError(LoroError):
     """What an editor sent was refused, and nothing of it was applied; ``problem`` says why."""
 
     def __init__(self, problem: str, mend: str) -> None:
-        self.problem = problem
+        self.problem, self.mend = problem, mend
         super().__init__(f"The update was refused, nothing of it was applied: {problem}. {mend}.")
+
+
+class LostReplicaError(LoroError):
+    """What the editors of a live document share is gone: Loro ended its process, or was found damaged. A new one shows
+    what was committed; editors join it with all that they have (``LiveDocument.rejoin``)."""
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from concordant import ConcordantError, Document, InvalidWriteError
+from concordant import Document, InvalidWriteError
 from concordant.spi import Fault, compile_schema
 from concordant_loro.child import Child
 from concordant_loro.errors import LoroError, guarded
@@ -66,15 +66,12 @@ def from_loro(data: bytes, model: type[Any] | None = None, *, most: int = MOST_B
         raise LoroError(f"from_loro takes the bytes of a Loro document, not a {type(data).__name__}")
     if len(data) > most:
         raise LoroError(f"The Loro document has {len(data):,} bytes; most={most:,} are read")
-    roots = Child.shared().ask("roots", bytes(data))
+    roots, _ = Child.shared().ask("roots", bytes(data))
     if model is None:
         return value_of(roots)
     schema = compile_schema(model)
     value = value_of(roots, schema.root)
-    try:
-        body, parked = schema.incoming(("loro",), "document", value)
-    except ConcordantError:
-        raise
+    body, parked = schema.incoming(("loro",), "document", value)
     if parked:
         faults = [Fault(path, "it does not fit the model", "Give a value of its type", json.loads(item))
                   for path, item in parked.items()]  # fmt: skip

@@ -23,7 +23,8 @@ A path is the names of fields and keys with dots between; what would be ambiguou
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
@@ -185,6 +186,100 @@ def _leaves(value: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
         yield from _leaves(part, [*path, key])
 
 
+# -- what an editor may write -----------------------------------------------------------------------------------------
+
+Layout: TypeAlias = "dict[str, Any]"
+"""What may lie below a place, as JSON: ``kind`` of root, and ``below`` by name or, at the keys of a map, ``each``."""
+
+
+def layout_of(field: Field) -> Layout:
+    """Returns what may lie at a field and below it."""
+    found: Layout = {"kind": root_kind(field)}
+    if found["kind"] == "record":
+        found["below"] = {name: layout_of(part) for name, part in field.fields.items()}
+    if found["kind"] == "keys" and field.child is not None:
+        found["each"] = layout_of(field.child)
+    return found
+
+
+def is_writable(layout: Layout, kind: str, text: str) -> bool:
+    """Tells whether an editor may write to the root of a kind at a path, or (``fields``) the entry of a path."""
+    try:
+        path = path_of(text)
+    except LoroError:
+        return False
+    for part in path:
+        if layout["kind"] == "keys":
+            layout = layout["each"]
+        elif part in layout.get("below", ()):
+            layout = layout["below"][part]
+        else:
+            return False
+    return layout["kind"] == kind or (kind == FIELDS and layout["kind"] == "record")
+
+
+def top_of(name: str, key: str = "") -> str:
+    """Returns the field of the document in which a root, or an entry of ``fields``, lies."""
+    return (key if name == FIELDS else name.partition(":")[2]).partition(".")[0]
+
+
+def part_of_roots(roots: Roots, tops: Set[str]) -> Roots:
+    """Returns what lies in some fields of the document."""
+    found: Roots = {name: content for name, content in roots.items() if name != FIELDS and top_of(name) in tops}
+    entries = roots.get(FIELDS)
+    if isinstance(entries, dict):
+        found[FIELDS] = {key: item for key, item in entries.items() if top_of(FIELDS, key) in tops}
+    return found
+
+
+def tops_changed(before: Roots, after: Roots) -> set[str]:
+    """Returns the fields of the document in which two layouts differ."""
+    found: set[str] = set()
+    for name in {**before, **after}:
+        one, other = before.get(name), after.get(name)
+        if name == META or one == other:
+            continue
+        if name == FIELDS:
+            one, other = (entries if isinstance(entries, dict) else {} for entries in (one, other))
+            found |= {top_of(FIELDS, key) for key in {**one, **other} if one.get(key) != other.get(key)}
+        else:
+            found.add(top_of(name))
+    return found
+
+
+def with_places_of(now: Roots, wanted: Roots) -> Roots:
+    """Returns a layout in which what stands in the right order already keeps its place: so few entries change."""
+    found = dict(wanted)
+    for name, content in wanted.items():
+        kind, old = name.partition(":")[0], now.get(name)
+        if kind in ("set", "rows") and isinstance(content, dict) and isinstance(old, dict):
+            found[name] = _places_kept(kind, old, content)
+    return found
+
+
+def _places_kept(kind: str, now: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    last = -1.0
+    for key, item in wanted.items():
+        had, record = _placed(kind, now.get(key)), None if kind == "set" else json.loads(item)[1]
+        last = had[0] if had[0] > last else math.floor(last) + 1.0
+        number = int(last) if last.is_integer() else last
+        kept[key] = now[key] if had == (last, record) else str(number) if kind == "set" else dumps([number, record])
+    return kept
+
+
+def _placed(kind: str, text: str | None) -> tuple[float, Any]:
+    """The place that an entry has now, and its record; before all where it has none."""
+    if text is None:
+        return -math.inf, None
+    if kind == "set":
+        return _place(text), None
+    try:
+        return _row(text, kind)
+    except LoroError:
+        return -math.inf, None
+
+
 # -- to a value -------------------------------------------------------------------------------------------------------
 
 
@@ -298,9 +393,9 @@ def _contained(kind: str, content: Any, where: str) -> Any:
 def _place(text: Any) -> float:
     try:
         place = float(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
-    return place if place == place else 0.0
+    return place if math.isfinite(place) else 0.0
 
 
 def _row(text: str, where: str) -> tuple[float, Any]:

@@ -1,0 +1,254 @@
+"""The Loro side of a live document: what all its editors share. It runs in a child process (``child``).
+
+Two Loro documents hold the same: the *hub*, and the *gate*, which takes what comes from outside first. What is refused
+there costs the gate, which is made anew, and not the editors' history.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from loro import ID, CounterSpan, ExportMode, Frontiers, IdSpan, VersionVector
+
+from concordant_loro.errors import LoroError, RefusedUpdateError, guarded
+from concordant_loro.replica import new_doc, read, write
+from concordant_loro.shape import FIELDS, META, Layout, Roots, is_writable, loads, part_of_roots, tops_changed
+
+__all__ = ["Hub"]
+
+MOST_OPERATIONS = 100_000
+"""How many letters, items and entries one update may change."""
+
+MOST_CHANGES = 1_000
+"""In how many changes."""
+
+_CONTAINER = re.compile(r"cid:root-(.*):([A-Za-z]+)", re.DOTALL)
+_ROOT_TYPES = {"text": "Text", "list": "List"}
+
+Version = dict[int, int]
+
+
+class _Change(NamedTuple):
+    """One change of an editor: its peer, its counters, and what its writer had seen."""
+
+    lamport: int
+    peer: int
+    start: int
+    end: int
+    seen: Version
+
+
+class Hub:
+    """What the editors of one document share.
+
+    Args:
+        peer: the server's peer in it; no other has ever been it.
+        layout: what editors may write.
+    """
+
+    is_lost = False
+    """Whether something has failed that leaves it damaged."""
+
+    def __init__(self, peer: int, layout: Layout) -> None:
+        self.peer, self.layout = peer, layout
+        with guarded("To begin a live document"):
+            self.doc = new_doc()
+            self.doc.peer_id = peer
+            self.gate = new_doc()
+        self.now: Roots = {}
+
+    # -- to the editors ------------------------------------------------------------------------------------------
+
+    def show(self, roots: Roots) -> int:
+        """Makes some roots show what is given, by operations of the server's; returns its counter after them."""
+        with self._lasting("To show what was written"):
+            before = {name: self.now[name] for name in roots if name in self.now}
+            if write(self.doc, before, roots):
+                self.doc.commit()
+                self.now.update(roots)
+                self._open_gate()
+            return _version(self.doc.oplog_vv).get(self.peer, 0)
+
+    def updates(self, known: Version | None) -> tuple[Version, bytes]:
+        """Returns the version of what there is, and as bytes what a replica of a version lacks; nothing: no bytes."""
+        with self._lasting("To read what there is for an editor"):
+            now = _version(self.doc.oplog_vv)
+            if known is None:
+                return now, self.doc.export(ExportMode.Snapshot())
+            spans = [IdSpan(p, CounterSpan(known.get(p, 0), n)) for p, n in now.items() if n > known.get(p, 0)]
+            return now, self.doc.export(ExportMode.UpdatesInRange(spans)) if spans else b""
+
+    def known_of(self, version: bytes) -> Version:
+        """Reads a version that an editor says it has; of what is unknown here it lacks all."""
+        with guarded("To read an editor's version"):
+            return _version(VersionVector.decode(version)) if version else {}
+
+    def _open_gate(self) -> None:
+        self.gate.import_(self.doc.export(ExportMode.Updates(self.gate.oplog_vv)))
+
+    # -- from the editors ----------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, own: Iterable[int], others: Iterable[int], fresh: int) -> dict[str, Any]:
+        """Takes what an editor sent.
+
+        Args:
+            own: the peers that are the editor's.
+            others: those that are of others.
+            fresh: how many peers may be new; they are the editor's from now on.
+
+        Returns:
+            ``changes``, oldest first: of each the ``peer``, its counter at the ``end``, the ``version`` that its writer
+            was shown, and the fields that it changed, ``before`` and ``after``; the ``peers`` it is of; and ``now``,
+            the roots that differ from what was shown last.
+
+        Raises:
+            RefusedUpdateError: nothing of it was taken.
+        """
+        try:
+            with guarded("To read an update"):
+                found = self._checked(data, {self.peer, *others})
+                if len({change.peer for change in found}.difference(own)) > fresh:
+                    raise RefusedUpdateError("it is of too many peers", "Let an editor keep its peer")
+                if len(found) == 1 and found[0].seen == _version(self.doc.oplog_vv):
+                    changes = [_told(found[0], self.now, read(self.gate))]  # of one who had seen all there was
+                else:
+                    changes = [self._as_seen(change) for change in found]
+                    self.gate.checkout_to_latest()
+        except LoroError:
+            self.gate = new_doc()
+            with guarded("To begin anew after an update that was refused"):
+                self._open_gate()
+            raise
+        if found:
+            self._take(data)
+        return {
+            "changes": changes,
+            "peers": sorted({change.peer for change in found}),
+            "now": self._moved() if found else {},
+        }
+
+    def missed(self, data: bytes, peer: int, start: int) -> dict[str, Any]:
+        """Reads what an editor of an earlier hub has done that was not committed.
+
+        Args:
+            data: all that the editor has.
+            peer: its peer.
+            start: its first counter that is not committed.
+
+        Returns:
+            ``changes``, as for ``receive``.
+        """
+        with guarded("To read what an editor has"):
+            if self.gate.import_(data).pending is not None:
+                raise RefusedUpdateError("it is a part", "Give all that the editor has, as a snapshot")
+            if _shown_in(read(self.gate)) < 0:
+                raise RefusedUpdateError("it is no replica of a live document", "Use connect()")
+            end = _version(self.gate.oplog_vv).get(peer, 0)
+            changes = self._changes(peer, start, end) if end > start else []
+            return {"changes": [self._as_seen(change) for change in sorted(changes)]}
+
+    def _take(self, data: bytes) -> None:
+        """What the gate has let through is there for all."""
+        with self._lasting("To take an update"):
+            self.doc.import_(data)
+
+    @contextmanager
+    def _lasting(self, doing: str) -> Iterator[None]:
+        """Whatever fails here leaves the document damaged."""
+        try:
+            with guarded(doing):
+                yield
+        except LoroError:
+            self.is_lost = True
+            raise
+
+    def _checked(self, data: bytes, foreign: set[int]) -> list[_Change]:
+        """The changes of an update that the gate has taken, if it was all right."""
+        had = _version(self.gate.oplog_vv)
+        status = self.gate.import_(data)
+        if status.pending is not None:
+            raise RefusedUpdateError("it depends on what is not here", "Join anew with all that the editor has")
+        changes: list[_Change] = []
+        for peer, end in _version(self.gate.oplog_vv).items():
+            start = had.get(peer, 0)
+            if end > start:
+                if peer in foreign:
+                    raise RefusedUpdateError(f"peer {peer} is another's", "Write as the peer that connect() gave")
+                if end - start > MOST_OPERATIONS:
+                    raise RefusedUpdateError(f"it has {end - start:,} operations", f"Send at most {MOST_OPERATIONS:,}")
+                changes += self._changes(peer, start, end)
+        if len(changes) > MOST_CHANGES:
+            raise RefusedUpdateError(f"it has {len(changes):,} changes", f"Send at most {MOST_CHANGES:,} at once")
+        return sorted(changes)
+
+    def _changes(self, peer: int, start: int, end: int) -> Iterable[_Change]:
+        said = json.loads(self.gate.export_json_in_id_span(IdSpan(peer, CounterSpan(start, end))))
+        for number, change in enumerate(said):
+            first = int(change["id"].partition("@")[0])
+            past = int(said[number + 1]["id"].partition("@")[0]) if number + 1 < len(said) else end
+            for operation in change["ops"]:
+                self._check(operation["container"], operation["content"])
+            deps = [ID(int(p), int(c)) for c, _, p in (dep.partition("@") for dep in change["deps"])]
+            seen = self.gate.frontiers_to_vv(Frontiers.from_ids(deps)) if deps else None
+            version = _version(seen) if seen is not None else {}
+            yield _Change(change["lamport"], peer, first, past, {**version, peer: first} if first else version)
+
+    def _check(self, container: str, content: Any) -> None:
+        """Refuses an operation that an editor may not do."""
+        named = _CONTAINER.fullmatch(container)
+        name, sort = named.groups() if named is not None else ("", "")
+        kind, _, path = name.partition(":")
+        does = content["type"]
+        fits = sort == _ROOT_TYPES.get(kind, "Map") and does in ("insert", "delete")
+        if name == FIELDS:
+            kind, path = FIELDS, content.get("key", "")
+        if not fits or not is_writable(self.layout, kind, path):
+            raise RefusedUpdateError(f"{does} in {container[:200]!r}", "Write to the fields that the model has")
+        if does == "insert" and kind != "text":
+            value = content["value"]
+            for item in value if kind == "list" else [value]:
+                loads(item if kind != "keys" else "0", container)
+
+    def _as_seen(self, change: _Change) -> dict[str, Any]:
+        """A change as its writer saw it."""
+        return _told(change, self._at(change.seen), self._at({**change.seen, change.peer: change.end}))
+
+    def _at(self, version: Version) -> Roots:
+        vector = VersionVector()  # type: ignore[no-untyped-call]
+        for peer, counter in version.items():
+            vector.set_end(ID(peer, counter))
+        self.gate.checkout(self.gate.vv_to_frontiers(vector))
+        return read(self.gate)
+
+    def _moved(self) -> Roots:
+        """The roots that show something else than before; they are what is shown from now on."""
+        found = {name: content for name, content in read(self.doc).items() if content != self.now.get(name)}
+        self.now.update(found)
+        return found
+
+
+def _told(change: _Change, before: Roots, after: Roots) -> dict[str, Any]:
+    """A change with the fields that it changed."""
+    tops = tops_changed(before, after)
+    return {
+        "peer": change.peer,
+        "end": change.end,
+        "version": max(_shown_in(before), 0),
+        "before": part_of_roots(before, tops),
+        "after": part_of_roots(after, tops),
+    }
+
+
+def _shown_in(roots: Roots) -> int:
+    """The version that a replica shows; -1 if it is none of a hub."""
+    meta = roots.get(META)
+    text = meta.get("version") if isinstance(meta, dict) else None
+    return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 20 else -1
+
+
+def _version(vector: VersionVector) -> Version:
+    return {peer: counter for peer, (_, counter) in vector.to_spans().inner().items()}

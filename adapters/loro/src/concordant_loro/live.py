@@ -1,0 +1,352 @@
+"""Live documents: people in editors and agents in code work on one document at once.
+
+Concordant's record is the truth. The editors share a Loro document, the *hub*, which always shows what Concordant does:
+each change of an editor becomes an edit of whoever made it, with exactly what they had seen, and then the hub is made
+to show what came of it. So of two rewrites of one sentence, which Loro mixes, editors see the base again, and both as
+sides of an open question.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from concordant import ConcordantError, Document, Escalation, Receipt, Workspace
+from concordant.spi import compile_schema, edit_as_seen, empty_model
+from concordant_loro.child import Child
+from concordant_loro.errors import LostReplicaError, RefusedUpdateError
+from concordant_loro.replica import kind_of
+from concordant_loro.shape import META, Roots, dumps, layout_of, roots_of, value_of, with_places_of
+
+__all__ = ["LiveDocument", "Session"]
+
+MOST_UPDATE = 4 * 1024 * 1024
+"""How many bytes an editor may send at once."""
+
+MOST_PEERS = 64
+"""How many peers one person may bring to a document, beside those that were given out."""
+
+_ORIGIN = "loro/"
+"""What the origins of editors' writes begin with; behind it the peer, its counter at the end of the change, and the
+version up to which it counted as having seen all."""
+
+_EMPTY: dict[str, Any] = {"text": "", "list": [], "map": {}}
+
+
+class _Written(NamedTuple):
+    """A commit of an editor's change.
+
+    Attributes:
+        end: the peer's counter at the end of the change.
+        upto: the version up to which it counted as having seen all.
+        is_asked: whether it has a part in a question.
+    """
+
+    version: int
+    origin: str
+    end: int
+    upto: int
+    is_asked: bool
+
+
+class LiveDocument:
+    """One document, open to editors.
+
+    Args:
+        workspace: whose document it is. The namespace needs a model.
+        namespace, key: which document; it need not exist yet.
+
+    Raises:
+        ConcordantError: the namespace has no model.
+
+    >>> from typing import Annotated
+    >>> from loro import ExportMode, LoroDoc
+    >>> from pydantic import create_model
+    >>> from concordant import Text
+    >>> ws = Workspace(schemas={("pages",): create_model("Page", body=(Annotated[str, Text()], ""))})
+    >>> _ = ws.agent("ada").write(("pages",), "home", {"body": "Twelve sources."})
+    >>> with LiveDocument(ws, ("pages",), "home") as live:
+    ...     session = live.connect("maria")
+    ...     doc = LoroDoc()  # in her editor
+    ...     doc.peer_id = session.peer
+    ...     _ = doc.import_(session.outgoing())
+    ...     before = doc.oplog_vv
+    ...     doc.get_text("text:body").insert(15, " Two are new.")
+    ...     doc.commit()
+    ...     _ = session.receive(doc.export(ExportMode.Updates(before)))
+    >>> [(credit.value, credit.agent) for credit in ws.blame(("pages",), "home")[("body",)]]
+    [('Twelve sources.', 'ada'), (' Two are new.', 'maria')]
+    """
+
+    def __init__(self, workspace: Workspace, namespace: tuple[str, ...], key: str) -> None:
+        self.workspace, self.namespace, self.key = workspace, namespace, key
+        self._field = compile_schema(type(empty_model(workspace, namespace))).root
+        self._layout = layout_of(self._field)
+        self._lock = threading.RLock()
+        self._child = Child.shared()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begins with an empty hub that shows what was committed."""
+        self.epoch = secrets.token_hex(8)
+        self._peer = _fresh_peer()
+        self._owners: dict[int, str] = {}
+        self._now: Roots = {}
+        self.version = -1
+        self._written: dict[int, list[_Written]] = {}  # by peer, what its editor may not have been shown yet
+        self._child.ask("begin", hub=self.epoch, peer=self._peer, layout=self._layout)
+        self.refresh()
+
+    # -- to editors ----------------------------------------------------------------------------------------------
+
+    def connect(self, name: str) -> Session:
+        """Lets a person in.
+
+        Args:
+            name: whom their changes are credited to. Whoever calls this has made sure that it is them.
+
+        Returns:
+            Their session: it gives their editor its peer, all there is, and what comes.
+        """
+        with self._lock:
+            peer = _fresh_peer()
+            self._owners[peer] = name
+            return Session(self, name, peer, self.epoch)
+
+    def refresh(self) -> bool:
+        """Shows editors what was committed since; tells whether there was anything.
+
+        What comes in from editors is shown at once. For what agents and other processes write, call this after it, or
+        now and then.
+
+        Raises:
+            LostReplicaError: the hub is gone, and a new one was begun; editors have to ``rejoin``.
+        """
+        with self._lock:
+            document = self.workspace.get(self.namespace, self.key)
+            version = document.version if document is not None else self._version_of_nothing()
+            if version == self.version:
+                return False
+            self._show(document, version)
+            return True
+
+    def _version_of_nothing(self) -> int:
+        """The version at which the document was deleted; 0 if there was none."""
+        entries = self.workspace.history(self.namespace, self.key)
+        return entries[0].version if entries else 0
+
+    def _show(self, document: Document | None, version: int) -> None:
+        """Makes the hub show a version."""
+        roots = roots_of(document.value if document is not None else {}, self._field)
+        meta: Any = roots.setdefault(META, {})
+        meta["version"], meta["epoch"] = dumps(version), dumps(self.epoch)
+        meta["open"] = dumps([_told(one) for one in document.contested.values()] if document is not None else [])
+        wanted = {name: _EMPTY[kind_of(name)] for name in self._now}
+        wanted.update(with_places_of(self._now, roots))
+        changed = {name: content for name, content in wanted.items() if self._now.get(name) != content}
+        self._ask("show", roots=changed)
+        self._now.update(changed)
+        self.version = version
+
+    # -- from editors --------------------------------------------------------------------------------------------
+
+    def take(self, session: Session, data: bytes) -> Sequence[Receipt]:
+        """Commits what an editor sent (``Session.receive``)."""
+        self._check_size(data)
+        with self._lock:
+            self.check(session)
+            own = [peer for peer, name in self._owners.items() if name == session.name]
+            others = [peer for peer, name in self._owners.items() if name != session.name]
+            fresh = max(0, MOST_PEERS - len(own))
+            found, _ = self._ask("receive", data, own=own, others=others, fresh=fresh)
+            for peer in found["peers"]:
+                self._owners.setdefault(peer, session.name)
+            self._now.update(found["now"])
+            receipts, refused = self._commit(session.name, found["changes"])
+            document = self.workspace.get(self.namespace, self.key)
+            self._show(document, document.version if document is not None else self._version_of_nothing())
+        if refused:
+            raise refused[0]
+        return receipts
+
+    def _commit(self, name: str, changes: Sequence[Any]) -> tuple[list[Receipt], list[ConcordantError]]:
+        """Commits changes of an editor: what came of each, and what was refused of them."""
+        receipts: list[Receipt] = []
+        refused: list[ConcordantError] = []
+        for change in changes:
+            try:
+                receipts.append(self._edit(name, change))
+            except ConcordantError as error:  # of this change alone; the editor is shown what stands
+                refused.append(error)
+        return receipts, refused
+
+    def _edit(self, name: str, change: Any) -> Receipt:
+        """Commits one change by whoever made it, with what they had seen."""
+        peer, end, upto = change["peer"], change["end"], change["version"]
+        written = self._written.get(peer, [])
+        asked = [one.upto for one in written if one.version > upto and one.is_asked]
+        if asked:  # of what it met then, the writer knows the words by now, but not that there is a question
+            upto = min(upto, *asked)
+        else:
+            written = [one for one in written if one.version > upto]
+        origin = f"{_ORIGIN}{peer}/{end}/{upto}"
+        receipt = edit_as_seen(
+            self.workspace,
+            self.namespace,
+            self.key,
+            value_of(change["before"], self._field),
+            value_of(change["after"], self._field),
+            agent=name,
+            origin=origin,
+            upto=upto,
+            own=frozenset([one.origin for one in written if one.version > upto]),
+        )
+        self._written[peer] = [*written, _Written(receipt.version, origin, end, upto, bool(receipt.escalations))]
+        return receipt
+
+    def rejoin(self, name: str, data: bytes, peer: int) -> Session:
+        """Lets a person in whose editor has a replica of an earlier hub: its server was restarted, or its hub is gone.
+
+        What the editor has that was not committed comes in, each change with what its writer had been shown then.
+
+        Args:
+            name: as for ``connect``.
+            data: all that the editor has, as a snapshot.
+            peer: the peer of the editor's Loro document.
+
+        Returns:
+            The session, for a new Loro document in the editor: the old one is of no use any more.
+
+        Raises:
+            RefusedUpdateError: that is no replica of a live document, or it writes what it may not.
+            InvalidWriteError: a change does not fit the model; the others were taken.
+        """
+        self._check_size(data)
+        with self._lock:
+            if self._owners.get(peer, name) != name:
+                raise RefusedUpdateError(f"peer {peer} is another's", "Give the peer of the editor's own document")
+            written = self._written_by(peer)
+            start = max((one.end for one in written), default=0)
+            found, _ = self._child.ask("missed", data, layout=self._layout, peer=peer, start=start)
+            self._written[peer] = written
+            _, refused = self._commit(name, found["changes"])
+            self.refresh()
+            if refused:
+                raise refused[0]
+            return self.connect(name)
+
+    def _written_by(self, peer: int) -> list[_Written]:
+        """What a peer has written, oldest first, as far as the journal reaches."""
+        found = []
+        for entry in self.workspace.history(self.namespace, self.key):
+            if entry.origin.startswith(f"{_ORIGIN}{peer}/"):
+                end, upto = map(int, entry.origin.split("/")[2:])
+                found.append(_Written(entry.version, entry.origin, end, upto, "escalated" in entry.met.values()))
+        return found[::-1]
+
+    def _check_size(self, data: bytes) -> None:
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise RefusedUpdateError(f"a {type(data).__name__} is no update", "Give bytes")
+        if len(data) > MOST_UPDATE:
+            raise RefusedUpdateError(f"it has {len(data):,} bytes", f"Send at most {MOST_UPDATE:,} at once")
+
+    # -- the hub -------------------------------------------------------------------------------------------------
+
+    def check(self, session: Session) -> None:
+        """Refuses a session of an earlier hub."""
+        if session.epoch != self.epoch:
+            raise LostReplicaError("What this editor shares with others is gone. Let it rejoin with all that it has")
+
+    def updates(self, known: dict[str, int] | None) -> tuple[dict[str, int], bytes]:
+        """Returns the hub's version, and what a replica of a version lacks."""
+        now, found = self._ask("updates", known=known)
+        return now, found
+
+    def version_known(self, version: bytes) -> dict[str, int]:
+        """Reads a version vector that an editor sent."""
+        known: dict[str, int] = self._ask("known", version)[0]
+        return known
+
+    def _ask(self, what: str, data: bytes = b"", **given: Any) -> tuple[Any, bytes]:
+        """Asks about the hub; one that is gone is begun anew."""
+        try:
+            return self._child.ask(what, data, hub=self.epoch, **given)
+        except LostReplicaError:
+            self._begin()
+            raise
+
+    def close(self) -> None:
+        """Ends the hub; its sessions are over."""
+        with self._lock:
+            epoch, self.epoch = self.epoch, ""
+            self._child.ask("end", hub=epoch)
+
+    def __enter__(self) -> LiveDocument:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Session:
+    """One editor of a live document (``LiveDocument.connect``).
+
+    Attributes:
+        name: whom its changes are credited to.
+        peer: the peer id for its Loro document (``LoroDoc.peer_id``), which is no other's.
+        epoch: of which hub it is.
+    """
+
+    def __init__(self, live: LiveDocument, name: str, peer: int, epoch: str) -> None:
+        self.live, self.name, self.peer, self.epoch = live, name, peer, epoch
+        self._known: dict[str, int] | None = None
+
+    def outgoing(self) -> bytes | None:
+        """Returns what the editor has not been sent yet, for ``LoroDoc.import_``; ``None`` if there is nothing.
+
+        Raises:
+            LostReplicaError: the editor has to rejoin.
+        """
+        with self.live._lock:
+            self.live.check(self)
+            self._known, found = self.live.updates(self._known)
+            return found or None
+
+    def has(self, version: bytes) -> None:
+        """Notes which version the editor says it has (``VersionVector.encode``): it is sent the rest."""
+        with self.live._lock:
+            self.live.check(self)
+            self._known = self.live.version_known(version)
+
+    def receive(self, data: bytes) -> Sequence[Receipt]:
+        """Commits what the editor sent: updates that its Loro document has exported.
+
+        Returns:
+            A receipt for each change of it; the questions in which it has a part are in them, and in ``meta``.
+
+        Raises:
+            RefusedUpdateError: it writes what it may not, or depends on what is not here; nothing of it was taken.
+            InvalidWriteError: a change does not fit the model; the others stand, and the editor is shown what stands.
+            LostReplicaError: the editor has to rejoin.
+        """
+        return self.live.take(self, data)
+
+
+def _told(question: Escalation) -> dict[str, Any]:
+    """An open question as editors are told of it: what they need to mark it and to offer its sides."""
+    return {
+        "id": question.id,
+        "version": question.version,
+        "path": list(question.path),
+        "reason": question.reason,
+        "base": json.loads(dumps(question.base), parse_constant=str),  # browsers read no NaN
+        "has_base": question.has_base,
+        "contenders": [side.to_dict() for side in question.contenders],
+    }
+
+
+def _fresh_peer() -> int:
+    return secrets.randbits(62) + 1

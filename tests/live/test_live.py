@@ -1,0 +1,502 @@
+"""People in editors and agents in code work on one document."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from loro import ExportMode, LoroDoc, LoroText
+
+from concordant import ConcordantError, InvalidWriteError, Schema, Workspace
+from concordant_loro import LiveDocument, LostReplicaError, RefusedUpdateError
+from concordant_loro.child import Child
+
+from .simulation import PLACE, Brief, play, said
+from .support import mutated
+
+
+@pytest.fixture
+def ws() -> Iterator[Workspace]:
+    with Workspace(schemas={PLACE[0]: Brief}) as workspace:
+        yield workspace
+
+
+class Editor:
+    """An editor that sends and takes in at once."""
+
+    def __init__(self, live: LiveDocument, name: str) -> None:
+        self.session = live.connect(name)
+        self.doc = LoroDoc()
+        self.doc.peer_id = self.session.peer
+        self.take_in()
+
+    def take_in(self) -> None:
+        update = self.session.outgoing()
+        if update is not None:
+            self.doc.import_(update)
+        self.known = self.doc.oplog_vv
+
+    def update(self) -> bytes:
+        self.doc.commit()
+        update = self.doc.export(ExportMode.Updates(self.known))
+        self.known = self.doc.oplog_vv
+        return update
+
+    def send(self) -> Any:
+        return self.session.receive(self.update())
+
+    @property
+    def body(self) -> Any:
+        return self.doc.get_text("text:body")
+
+    @property
+    def open(self) -> list[dict[str, Any]]:
+        return json.loads(self.doc.get_map("meta").get_value()["open"])
+
+
+def said_of(document: Any) -> Any:
+    return said(document.value)
+
+
+# -- what an editor sees, and what comes of what it does ---------------------------------------------------------------
+
+
+def test_an_editor_shows_what_was_written(ws: Workspace) -> None:
+    """A new session has all of the document, of every kind; what agents write later comes after."""
+    value = {"body": "One.", "rows": ["a"], "tags": ["x"], "notes": {"k": "v"}, "status": "final", "tokens": 3}
+    ws.agent("ada").write(*PLACE, {**value, "sections": {"s": {"body": "In it."}}})
+    with LiveDocument(ws, *PLACE) as live:
+        editor = Editor(live, "maria")
+        assert editor.body.to_string() == "One."
+        assert editor.doc.get_list("list:rows").get_value() == ['"a"']
+        assert editor.doc.get_text("text:sections.s.body").to_string() == "In it."
+        assert editor.doc.get_map("fields").get_value() == {"status": '"final"', "tokens": "3"}
+        assert editor.session.outgoing() is None
+        ws.agent("bob").write(*PLACE, {"body": "Two.", "tokens": 2})
+        assert live.refresh()
+        assert not live.refresh()
+        editor.take_in()
+        assert editor.body.to_string() == "One.\nTwo."
+        assert editor.doc.get_map("fields").get_value()["tokens"] == "5"
+
+
+def test_what_a_person_types_is_hers(ws: Workspace) -> None:
+    """A change of an editor is one edit of its person, credited to her, and others' editors show it."""
+    ws.agent("ada").write(*PLACE, {"body": "Twelve sources."})
+    with LiveDocument(ws, *PLACE) as live:
+        maria, john = Editor(live, "maria"), Editor(live, "john")
+        for at, letter in enumerate(" Two are new."):
+            maria.body.insert(15 + at, letter)
+        [receipt] = maria.send()
+        assert receipt.version == ws.get(*PLACE).version
+        assert [entry.agent for entry in ws.history(*PLACE)] == ["maria", "ada"]
+        assert [c.agent for c in ws.blame(*PLACE)["body",]] == ["ada", "maria"]
+        john.take_in()
+        assert john.body.to_string() == ws.get(*PLACE).value["body"] == "Twelve sources. Two are new."
+
+
+def test_two_rewrites_of_one_sentence_show_its_base_again(ws: Workspace) -> None:
+    """Loro mixes two rewrites of a sentence; editors see the agreed one again, with both sides in the open question."""
+    ws.agent("ada").write(*PLACE, {"body": "The price is 10. It is fair."})
+    with LiveDocument(ws, *PLACE) as live:
+        maria, john = Editor(live, "maria"), Editor(live, "john")
+        for editor, price in ((maria, "12"), (john, "15")):
+            editor.body.delete(13, 2)
+            editor.body.insert(13, price)
+        maria.send()
+        [receipt] = john.send()
+        assert [e.path for e in receipt.escalations] == [("body",)]
+        for editor in (maria, john):
+            editor.take_in()
+            assert editor.body.to_string() == "The price is 10. It is fair."
+            [question] = editor.open
+            assert question["base"] == "The price is 10."
+            assert [(c["value"], c["agents"]) for c in question["contenders"]] == [
+                ("The price is 12.", ["maria"]),
+                ("The price is 15.", ["john"]),
+            ]
+        ws.resolve(question["id"], "The price is 15.", by="maria", version=question["version"])
+        live.refresh()
+        john.take_in()
+        assert john.open == [] and john.body.to_string() == "The price is 15. It is fair."
+
+
+def test_who_is_shown_a_question_settles_it_by_typing(ws: Workspace) -> None:
+    """Who has been shown both sides and types over the sentence has settled the question."""
+    ws.agent("ada").write(*PLACE, {"body": "The price is 10."})
+    with ws.agent("ada").edit(*PLACE) as one, ws.agent("bob").edit(*PLACE) as other:
+        one.body, other.body = "The price is 12.", "The price is 15."
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        assert len(maria.open) == 1
+        maria.body.delete(13, 2)
+        maria.body.insert(13, "13")
+        maria.send()
+        assert ws.get(*PLACE).value["body"] == "The price is 13." and ws.escalations() == []
+
+
+def test_sight_is_what_the_editor_held(ws: Workspace) -> None:
+    """Whoever types before an agent's rewrite has arrived is judged as one who has not seen it."""
+    ws.agent("seed").write(*PLACE, {"body": "The price is 10.", "status": "draft"})
+    with LiveDocument(ws, *PLACE) as live:
+        maria, late = Editor(live, "maria"), Editor(live, "john")
+        with ws.agent("bob").edit(*PLACE) as brief:
+            brief.body, brief.status = "The price is 15.", "final"
+        live.refresh()
+        late.take_in()
+        for editor in (maria, late):
+            editor.doc.get_map("fields").insert("status", '"dropped"')
+        [receipt] = late.send()
+        assert receipt.escalations == ()
+        [receipt] = maria.send()
+        assert receipt.escalations == () and ws.get(*PLACE).value["status"] == "dropped"
+        maria.body.insert(15, "0")
+        [receipt] = maria.send()
+        assert [[c.agent for c in e.contenders] for e in receipt.escalations] == [["bob", "maria"]]
+
+
+def test_a_question_that_was_not_shown_is_not_settled(ws: Workspace) -> None:
+    """Who has another's rewrite in the editor, but not yet the question that it raised with their own, settles nothing
+    by typing on."""
+    ws.agent("seed").write(*PLACE, {"body": "The price is 10."})
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        with ws.agent("bob").edit(*PLACE) as brief:
+            brief.body = "Our price is 10."
+        live.refresh()
+        of_bob = maria.session.outgoing()
+        assert of_bob is not None
+        maria.body.insert(15, "0")
+        [receipt] = maria.send()
+        assert len(receipt.escalations) == 1
+        maria.doc.import_(of_bob)
+        maria.known = maria.doc.oplog_vv
+        assert maria.body.to_string() == "Our price is 100."  # mixed by Loro, and nothing says that it is a question
+        maria.body.insert(16, "0")
+        maria.send()
+        [question] = ws.escalations()
+        assert {c.agent: c.value for c in question.contenders}["bob"] == "Our price is 10."
+        maria.take_in()
+        assert [e["id"] for e in maria.open] == [question.id]
+        maria.body.insert(15, "7")
+        maria.send()
+        assert ws.escalations() == [] and ws.get(*PLACE).value["body"] == "The price is 107."
+
+
+def test_what_was_typed_in_parts_is_one_persons(ws: Workspace) -> None:
+    """What an editor sends in parts, before anything has come back, is one person's work: no part meets another."""
+    ws.agent("ada").write(*PLACE, {"body": "The price is 10.", "status": "draft"})
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        for number, price in enumerate(("12", "13", "14")):
+            maria.body.delete(13, 2)
+            maria.body.insert(13, price)
+            maria.doc.get_map("fields").insert("status", f'"s{number}"')
+            maria.send()
+        assert ws.get(*PLACE).value == {"body": "The price is 14.", "status": "s2"} and ws.escalations() == []
+
+
+def test_counters_add_up(ws: Workspace) -> None:
+    """A person's change of a counter is the difference she made."""
+    ws.agent("ada").write(*PLACE, {"tokens": 10})
+    with LiveDocument(ws, *PLACE) as live:
+        editors = [Editor(live, name) for name in ("maria", "john")]
+        for editor in editors:
+            editor.doc.get_map("fields").insert("tokens", "15")
+            editor.send()
+        ws.agent("ada").write(*PLACE, {"tokens": 1})
+        assert ws.get(*PLACE).value["tokens"] == 21
+
+
+def test_a_map_of_models_is_edited_key_by_key(ws: Workspace) -> None:
+    """A key that an editor adds is a record; what it writes below is in that; a key that goes takes all with it."""
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        maria.doc.get_map("keys:sections").insert("v1.2", "record")
+        maria.doc.get_text("text:sections.v1%2E2.body").insert(0, "Intro.")
+        maria.doc.get_map("fields").insert("sections.v1%2E2.reads", "2")
+        maria.send()
+        assert ws.get(*PLACE).value["sections"] == {"v1.2": {"body": "Intro.", "reads": 2}}
+        maria.doc.get_map("keys:sections").delete("v1.2")
+        maria.send()
+        assert ws.get(*PLACE).value["sections"] == {}
+        maria.take_in()
+        assert maria.doc.get_text("text:sections.v1%2E2.body").to_string() == ""
+
+
+def test_a_set_keeps_its_places(ws: Workspace) -> None:
+    """Elements that stay keep their entries: one that goes or comes changes one."""
+    ws.agent("ada").write(*PLACE, {"tags": ["a", "b", "c"]})
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        with ws.agent("ada").edit(*PLACE) as brief:
+            brief.tags = {"b", "c", "d"}
+        live.refresh()
+        maria.take_in()
+        places = maria.doc.get_map("set:tags").get_value()
+        assert {key: int(place) for key, place in places.items()} == {'"b"': 1, '"c"': 2, '"d"': 3}
+
+
+@pytest.mark.parametrize("on_invalid", ["escalate", "raise"])
+def test_what_does_not_fit_is_shown_as_it_was(on_invalid: Any) -> None:
+    """A value of the wrong type becomes a question, or is refused; editors are shown what stood."""
+    with Workspace(schemas={PLACE[0]: Schema(Brief, on_invalid=on_invalid)}) as ws, LiveDocument(ws, *PLACE) as live:
+        ws.agent("ada").write(*PLACE, {"tokens": 1})
+        live.refresh()
+        maria = Editor(live, "maria")
+        maria.doc.get_map("fields").insert("tokens", '"many"')
+        if on_invalid == "raise":
+            with pytest.raises(InvalidWriteError):
+                maria.send()
+        else:
+            [receipt] = maria.send()
+            assert [e.reason for e in receipt.escalations] == ["type"]
+        for editor in (maria, Editor(live, "john")):
+            editor.take_in()
+            assert editor.doc.get_map("fields").get_value() == {"tokens": "1"}
+            assert len(editor.open) == (on_invalid == "escalate")
+
+
+def test_a_document_that_is_not_there_begins_in_an_editor(ws: Workspace) -> None:
+    """A session of a document that nobody has written is empty; what is typed makes it; a deletion empties it."""
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        maria.body.insert(0, "One.")
+        maria.send()
+        assert said_of(ws.get(*PLACE)) == {"body": "One."}
+        ada = ws.agent("ada")
+        ada.read(*PLACE)
+        ada.delete(*PLACE)
+        live.refresh()
+        maria.take_in()
+        assert maria.body.to_string() == ""
+        maria.body.insert(0, "Two.")
+        maria.send()
+        assert said_of(ws.get(*PLACE)) == {"body": "Two."} and ws.escalations() == []
+
+
+def test_a_namespace_without_a_model_is_told() -> None:
+    """Nothing tells how a document without a model merges, so it cannot be opened to editors."""
+    with Workspace() as ws, pytest.raises(ConcordantError):
+        LiveDocument(ws, *PLACE)
+
+
+# -- reconnecting ------------------------------------------------------------------------------------------------------
+
+
+def test_an_hour_offline_is_caught_up(ws: Workspace) -> None:
+    """What was typed offline comes in as of what was seen then, and merges with what others did meanwhile."""
+    ws.agent("ada").write(*PLACE, {"body": "One. Two."})
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        maria.body.insert(9, " Three.")
+        for number in range(5):
+            ws.agent("bob").write(*PLACE, {"rows": [f"r{number}"]})
+            live.refresh()
+        with ws.agent("bob").edit(*PLACE) as brief:
+            brief.body = brief.body.replace("One.", "1.")
+        live.refresh()
+        again = live.connect("maria")
+        again.has(maria.doc.oplog_vv.encode())
+        again.receive(maria.update())
+        maria.doc.import_(again.outgoing())
+        assert maria.body.to_string() == ws.get(*PLACE).value["body"] == "1. Two. Three."
+
+
+def test_another_server_takes_what_the_first_has_not(ws: Workspace) -> None:
+    """After a restart an editor rejoins with all it has: what was committed is not added again, the rest comes in."""
+    ws.agent("ada").write(*PLACE, {"body": "One.", "tokens": 1})
+    live = LiveDocument(ws, *PLACE)
+    maria = Editor(live, "maria")
+    maria.doc.get_map("fields").insert("tokens", "3")
+    maria.send()  # and nothing came back
+    maria.doc.get_map("fields").insert("tokens", "7")
+    maria.body.insert(4, " Two.")
+    maria.doc.commit()
+    fresh = LiveDocument(ws, *PLACE)
+    snapshot = maria.doc.export(ExportMode.Snapshot())
+    with pytest.raises(RefusedUpdateError, match="cid:root-meta:Map"):
+        fresh.connect("maria").receive(snapshot)
+    for _ in range(2):  # once more changes nothing
+        session = fresh.rejoin("maria", snapshot, maria.session.peer)
+        assert said_of(ws.get(*PLACE)) == {"body": "One. Two.", "tokens": 7}
+    doc = LoroDoc()
+    doc.import_(session.outgoing())
+    assert doc.get_text("text:body").to_string() == "One. Two."
+
+
+def test_a_child_that_dies_costs_a_reconnect(ws: Workspace) -> None:
+    """When the process that holds the hub dies, sessions are told, and rejoin; nothing that was committed is gone."""
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        maria.body.insert(0, "One.")
+        maria.send()
+        Child.shared().close()
+        maria.body.insert(4, " Two.")
+        update = maria.update()
+        for _ in range(2):
+            with pytest.raises(LostReplicaError):
+                maria.session.receive(update)
+        live.rejoin("maria", maria.doc.export(ExportMode.Snapshot()), maria.session.peer)
+        assert said_of(ws.get(*PLACE)) == {"body": "One. Two."}
+
+
+def test_two_servers_on_one_database(tmp_path: Any) -> None:
+    """Editors of two server processes on one database see each other's work."""
+    url = f"sqlite:///{tmp_path}/team.db"
+    with (
+        Workspace(url, schemas={PLACE[0]: Brief}) as one,
+        Workspace(url, schemas={PLACE[0]: Brief}) as other,
+        LiveDocument(one, *PLACE) as here,
+        LiveDocument(other, *PLACE) as there,
+    ):
+        maria, john = Editor(here, "maria"), Editor(there, "john")
+        maria.body.insert(0, "One.")
+        maria.send()
+        there.refresh()
+        john.take_in()
+        john.body.insert(4, " Two.")
+        john.send()
+        here.refresh()
+        maria.take_in()
+        assert maria.body.to_string() == "One. Two."
+        assert [c.agent for c in one.blame(*PLACE)["body",]] == ["maria", "john"]
+
+
+# -- who is not to be trusted ------------------------------------------------------------------------------------------
+
+
+def wrong_peer(editor: Editor, other: Editor) -> bytes:
+    doc = LoroDoc()
+    doc.peer_id = other.session.peer
+    doc.import_(editor.doc.export(ExportMode.Snapshot()))
+    doc.get_text("text:body").insert(0, "I am john. ")
+    doc.commit()
+    return doc.export(ExportMode.Updates(editor.known))
+
+
+def of_the_editor(change: Any) -> Any:
+    def made(editor: Editor, other: Editor) -> bytes:
+        change(editor.doc)
+        return editor.update()
+
+    return made
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        wrong_peer,
+        of_the_editor(lambda doc: doc.get_map("meta").insert("version", "99")),
+        of_the_editor(lambda doc: doc.get_map("fields").insert("other", "1")),
+        of_the_editor(lambda doc: doc.get_map("fields").insert("body", '"1"')),
+        of_the_editor(lambda doc: doc.get_map("fields").insert("tokens", 3)),
+        of_the_editor(lambda doc: doc.get_map("fields").insert("tokens", "no json")),
+        of_the_editor(lambda doc: doc.get_text("text:other").insert(0, "x")),
+        of_the_editor(lambda doc: doc.get_text("text:bo%64y").insert(0, "x")),
+        of_the_editor(lambda doc: doc.get_list("text:body").insert(0, "x")),
+        of_the_editor(lambda doc: doc.get_tree("text:body").create()),
+        of_the_editor(lambda doc: doc.get_movable_list("list:rows").insert(0, '"x"')),
+        of_the_editor(lambda doc: doc.get_list("list:rows").insert(0, [["x"]])),
+        of_the_editor(lambda doc: doc.get_map("map:notes").insert_container("k", LoroText())),
+        of_the_editor(lambda doc: doc.get_text("text:body").mark(0, 2, "bold", True)),
+        of_the_editor(lambda doc: doc.get_text("text:body").insert(0, "x" * 200_000)),
+        lambda editor, other: b"",
+        lambda editor, other: b"nonsense",
+        lambda editor, other: bytes(5_000_000),
+        lambda editor, other: "text",
+    ],
+)
+def test_what_an_editor_may_not_do_is_refused(ws: Workspace, made: Any) -> None:
+    """Operations of another's peer, on what the model has not, of other sorts or too large harm nobody."""
+    ws.agent("ada").write(*PLACE, {"body": "One.", "tokens": 1})
+    with LiveDocument(ws, *PLACE) as live:
+        maria, john = Editor(live, "maria"), Editor(live, "john")
+        with pytest.raises(ConcordantError):
+            maria.session.receive(made(maria, john))
+        assert said_of(ws.get(*PLACE)) == {"body": "One.", "tokens": 1}
+        john.body.insert(4, " Two.")
+        john.send()
+        assert Editor(live, "eve").body.to_string() == "One. Two."
+
+
+def test_many_peers_of_one_person_are_refused(ws: Workspace) -> None:
+    """A person may bring peers of her own, up to a limit, so that nobody fills a document with them."""
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        taken = 0
+        for number in range(70):
+            doc = LoroDoc()
+            doc.peer_id = 1_000 + number
+            doc.import_(maria.doc.export(ExportMode.Snapshot()))
+            doc.get_text("text:body").insert(0, "x")
+            doc.commit()
+            with contextlib.suppress(RefusedUpdateError):
+                maria.session.receive(doc.export(ExportMode.Updates(maria.known)))
+                taken += 1
+        assert taken == 63
+
+
+def attack(seed: str, count: int) -> dict[str, int]:
+    """An editor that sends damaged updates, and one that goes on beside it; returns what became of the damaged."""
+    chance = random.Random(seed)
+    told = {"taken": 0, "refused": 0, "died": 0}
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        ws.agent("ada").write(*PLACE, {"body": "One. Two. Three.", "rows": ["a"], "status": "draft"})
+        live = LiveDocument(ws, *PLACE)
+        mallory = Editor(live, "mallory")
+        for number in range(count):
+            if mallory.session.epoch != live.epoch or number % 50 == 0:
+                mallory = Editor(live, "mallory")
+            text = mallory.body
+            if len(text):
+                text.delete(chance.randrange(len(text)), 1)
+            text.insert(chance.randrange(len(text) + 1), "zz")
+            mallory.doc.get_map("fields").insert("status", json.dumps(chance.choice("abc")))
+            mallory.doc.get_list("list:rows").insert(0, '"q"')
+            bad = mutated(mallory.update(), chance)
+            try:
+                mallory.session.receive(bad)
+                told["taken"] += 1
+            except LostReplicaError:
+                told["died"] += 1
+            except ConcordantError:
+                told["refused"] += 1
+            mallory = mallory if number % 10 else Editor(live, "mallory")
+            if number % 25 == 0:
+                assert Editor(live, "victim").body.to_string() == ws.get(*PLACE).value["body"], seed
+    return told
+
+
+def test_damaged_updates_harm_nobody(seed: str) -> None:
+    """Updates that are damaged and sealed anew are taken or refused; the server lives, and editors agree with it."""
+    told = attack(seed, 150)
+    assert told["refused"] > 20, told
+
+
+@pytest.mark.torture
+def test_twenty_thousand_damaged_updates_harm_nobody(seed: str) -> None:
+    """20,000 updates that are damaged and sealed anew: the server lives, and editors agree with it."""
+    told = attack(seed, 20_000)
+    assert sum(told.values()) == 20_000 and told["refused"] > 2_000, (seed, told)
+
+
+# -- all of it at once -------------------------------------------------------------------------------------------------
+
+
+def test_a_team_converges(seed: str) -> None:
+    """A hostile thousand steps: all replicas equal Concordant, counters are exact, no word goes unseen."""
+    for number in range(2):
+        play(int(seed) + number, 500, persons=2 + number)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("part", range(20))
+def test_a_hundred_thousand_hostile_steps(seed: str, part: int) -> None:
+    """100,000 steps in parts: all replicas equal Concordant, counters are exact, no word goes unseen."""
+    for number in range(5):
+        play(int(seed) + 100 * part + number, 1_000, persons=2 + number % 3)

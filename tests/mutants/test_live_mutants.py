@@ -1,0 +1,58 @@
+"""A bridge to editors that is broken in one place is found out by the tests of live documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from concordant import Workspace
+from concordant_loro.live import LiveDocument
+
+from ..live import test_live as tests
+from ..live.simulation import PLACE, Brief
+
+EDIT = LiveDocument._edit
+SHOW = LiveDocument._show
+
+
+def sees_all(live: LiveDocument, name: str, change: Any) -> Any:
+    """An editor counts as having seen whatever is there when its change arrives."""
+    return EDIT(live, name, {**change, "version": live.version})
+
+
+def knows_of_questions(live: LiveDocument, name: str, change: Any) -> Any:
+    """Whoever has seen the words counts as having been shown the question."""
+    live._written = {peer: [one._replace(is_asked=False) for one in ones] for peer, ones in live._written.items()}
+    return EDIT(live, name, change)
+
+
+def forgets_itself(live: LiveDocument, name: str, change: Any) -> Any:
+    """An editor's own earlier changes count as another's."""
+    live._written.clear()
+    return EDIT(live, name, change)
+
+
+def leaves_the_mix(live: LiveDocument, document: Any, version: int) -> None:
+    """What Loro has mixed is left as it is once there are editors."""
+    if not live._owners:
+        SHOW(live, document, version)
+
+
+MUTANTS: dict[str, tuple[str, Callable[..., Any], Callable[[Workspace], None]]] = {
+    "sees all": ("_edit", sees_all, tests.test_sight_is_what_the_editor_held),
+    "knows of questions": ("_edit", knows_of_questions, tests.test_a_question_that_was_not_shown_is_not_settled),
+    "forgets itself": ("_edit", forgets_itself, tests.test_what_was_typed_in_parts_is_one_persons),
+    "leaves the mix": ("_show", leaves_the_mix, tests.test_two_rewrites_of_one_sentence_show_its_base_again),
+    "takes twice": ("_written_by", lambda live, peer: [], tests.test_another_server_takes_what_the_first_has_not),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_broken_bridge_is_found_out(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fault makes the test of the promise that it breaks fail."""
+    name, fault, test = MUTANTS[mutant]
+    monkeypatch.setattr(LiveDocument, name, fault)
+    with Workspace(schemas={PLACE[0]: Brief}) as ws, pytest.raises((AssertionError, ValueError)):
+        test(ws)
