@@ -34,6 +34,7 @@ LAYERS = [
     "escalation",
     "storage",
     "workspace",
+    "telemetry",
     "tooling",
     "judges",
     "spi",
@@ -50,7 +51,14 @@ HEART = LAYERS[1 : LAYERS.index("storage")]
 IMPURE = {"time", "threading", "asyncio", "sqlite3", "os", "random", "uuid"}
 FRAMEWORKS = ("langgraph", "langchain", "crewai", "loro")
 # What an extra brings, and the one layer that may need it.
-EXTRAS = {"typer": "cli", "rich": "cli", "starlette": "desk", "jinja2": "desk", "uvicorn": "desk"}
+EXTRAS = {
+    "typer": "cli",
+    "rich": "cli",
+    "starlette": "desk",
+    "jinja2": "desk",
+    "uvicorn": "desk",
+    "opentelemetry": "telemetry",
+}
 # What a workspace is made of; adapters call the workspace itself.
 PARTS = {
     "amending",
