@@ -427,7 +427,8 @@ OTHERS |= {
     "CONCORDANT_SEED",
     "concordant_schema",
     "concordant_quarantine",
-}  # of the Makefile, of databases
+    "concordant.decision.duration",
+}  # of the Makefile, of databases, of metrics
 
 
 @cache
