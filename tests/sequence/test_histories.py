@@ -46,8 +46,9 @@ def play(name: str, seed: str, separators: str = "n", natural: bool = False, wri
 
 @pytest.fixture(autouse=True)
 def short_texts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The layout of a short text is made of an earlier one, as that of a long one is."""
+    """The layout of a short text is made of an earlier one, as that of a long one is, and it has several blocks."""
     monkeypatch.setattr(pieces, "WORTH_REMEMBERING", 3)
+    monkeypatch.setattr(pieces, "MOST_IN_BLOCK", 4)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -101,7 +102,8 @@ def rewrites_anywhere(patch: pytest.MonkeyPatch) -> None:
 
 def no_overlap_is_seen(patch: pytest.MonkeyPatch) -> None:
     """After a restart nobody looks whether changes meet."""
-    patch.setattr(pieces, "_overlapping", lambda *_: False)
+    patch.setattr(pieces, "_two_stand", lambda *_: False)
+    patch.setattr(pieces, "_have_common_units", lambda *_: False)
 
 
 def the_unseen_is_decided(patch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.pieces import Sequence, run_of
 from concordant.merge.sequence.units import unit_hunks, units
 
+from .slow import overlaps, weighed
+
 PROSE = ["One.", "Two two.", "Three?", "four", "five 1.25 EUR", "Six!", "e.g. x", "2026-05-01", "(seven)", "Eight."]
 MARKDOWN = [
     "# Plan",
@@ -105,6 +107,8 @@ class World:
     def shown(self, sequence: Sequence) -> Any:
         empty: Any = "" if self.is_text else ()
         analysis = sequence.analysed(self.rules, analyse)
+        assert sequence.overlapping == overlaps(sequence)
+        assert analysis == weighed(sequence, self.rules), "what is looked at only where it changed is as all looked at"
         shown = layout(sequence, analysis, self.separator, self.rules.unit)
         anew = Sequence(sequence.pieces(), sequence.strikes, sequence.newest_root)
         again = layout(anew, analysis, self.separator, self.rules.unit)

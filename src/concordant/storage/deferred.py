@@ -17,13 +17,15 @@ from concordant.merge.record import Record, View, Write, apply, journalled
 from concordant.merge.record.leases import KEEP, after_sequel
 from concordant.merge.registers import PARKED, leaves, place_leaf
 from concordant.schema import Compiled
-from concordant.storage.base import Compact, Deferred, State, row_of
+from concordant.storage.base import Column, Compact, Deferred, State, row_of
 from concordant.values import ABSENT, alike, decode
 
-__all__ = ["MOST_WAITING", "LazyRecord", "put_off", "settled"]
+__all__ = ["LazyRecord", "is_full", "put_off", "settled"]
 
 MOST_WAITING = 32
 """How many writes of a document may wait to be applied."""
+MOST_TEXT = 1 << 18
+"""How much they may be together, in bytes: so that nobody waits for long until they are applied."""
 
 
 class _Waiting:
@@ -143,6 +145,12 @@ def _begun(state: State | None, row: Compact, write: Deferred, replica: str) -> 
     record.later = _Waiting(rows, write.schema.root, replica)
     record.__class__ = LazyRecord
     return record  # type: ignore[no-any-return]
+
+
+def is_full(record: LazyRecord) -> bool:
+    """Whether as much waits in a record as may; of large writes, which mostly are of one size, few."""
+    rows = record.later.rows
+    return len(rows) >= MOST_WAITING or len(rows) * len(rows[-1][Column.BODY] or b"") > MOST_TEXT
 
 
 def settled(record: LazyRecord) -> Record:

@@ -44,7 +44,7 @@ from concordant.storage.base import (
 )
 from concordant.storage.clocks import Course, Instant
 from concordant.storage.conditions import Condition
-from concordant.storage.deferred import MOST_WAITING, LazyRecord, put_off, settled
+from concordant.storage.deferred import LazyRecord, is_full, put_off, settled
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
 from concordant.values import ABSENT
@@ -250,7 +250,7 @@ class MemoryStorage:
             if self._refusal is not None:
                 self._check_open()
             state = self.load(namespace, key)
-            if type(state) is LazyRecord and len(state.later.rows) >= MOST_WAITING:
+            if type(state) is LazyRecord and is_full(state):
                 settled(state)
             n = self.n + 1
             # The clock never stands still or goes back, so that the order of times is the order of commits.

@@ -6,14 +6,14 @@ has not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from concordant.merge.causality import Seen, SeenBy, Stamp
 from concordant.merge.kinds import Field
 from concordant.merge.record import Record
 from concordant.merge.record.record import RECENT
-from concordant.merge.registers.leaf import newest_first
+from concordant.merge.registers.leaf import is_seen
 from concordant.storage import Beginning
 from concordant.workspace.scope import Document, FoundSeen, ReadSnapshot, Scope, descends
 
@@ -119,17 +119,15 @@ def unseen_fields(record: Record, fields: Iterable[Field], seen: SeenBy) -> dict
     return {
         field.name: field.kind.is_leaf
         for field in fields
-        if field.slot in record.tree and not all(map(seen, _newest_first(record.tree[field.slot])))
+        if field.slot in record.tree and not _is_seen(record.tree[field.slot], seen)
     }
 
 
-def _newest_first(cell: Any) -> Iterator[Stamp]:
-    """The stamps of what stands in a place, about in the order in which it was written, the last first."""
+def _is_seen(cell: Any, seen: SeenBy) -> bool:
+    """Whether all that stands in a place is seen. What was written last is looked at first."""
     if isinstance(cell, dict):
-        for part in reversed(cell.values()):
-            yield from _newest_first(part)
-    else:
-        yield from newest_first(cell)
+        return all(_is_seen(part, seen) for part in reversed(cell.values()))
+    return is_seen(cell, seen)
 
 
 def sees_all(

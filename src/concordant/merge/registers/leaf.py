@@ -27,9 +27,9 @@ __all__ = [
     "common",
     "contents_of",
     "covers",
+    "is_seen",
     "is_sequence",
     "less",
-    "newest_first",
     "only",
     "parted",
     "renamed",
@@ -91,11 +91,11 @@ def supporters_of(leaf: Leaf) -> Iterator[Stamp]:
 _STAMPS = attrgetter("stamps")
 
 
-def newest_first(leaf: Leaf) -> Iterator[Stamp]:
-    """The same, about in the order in which they were made, the last first."""
+def is_seen(leaf: Leaf, seen: SeenBy) -> bool:
+    """Whether somebody has seen all of them. What was written last is looked at first."""
     if isinstance(leaf, Sequence):
-        return leaf.stamps()
-    return chain.from_iterable(map(_STAMPS, reversed(leaf)))
+        return leaf.is_seen(seen)
+    return all(map(seen, chain.from_iterable(map(_STAMPS, reversed(leaf)))))
 
 
 def stamps_within(leaf: Leaf) -> Iterator[Stamp]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from concordant.merge.causality import SeenBy, Stamp, order_of
 from concordant.merge.sequence.diff import Hunk
-from concordant.merge.sequence.layout import Layout, layout, own_layout, patched
+from concordant.merge.sequence.layout import Layout, layout, own_layout
 from concordant.merge.sequence.order import in_order
 from concordant.merge.sequence.overlap import NOTHING, Analysis, Overlap, Rules, analyse
 from concordant.merge.sequence.pieces import (
@@ -165,6 +165,8 @@ class _Writer:
         result = edit.result()
         for piece in roots:
             result = append(result, self.stamp, piece.k, piece.content, line=piece.line, beside=piece.beside)
+        if sequence.has_layout:  # made from that one now, which whoever edits next would have to make anew
+            layout(result, result.analysed(self.rules, analyse), self.separator, self.rules.unit)
         return result
 
     def _root(self, k: int, content: Content, base: Content, places: _Places) -> Piece | None:
@@ -336,9 +338,9 @@ class _Places:
 
     def _behind_hidden_separator(self) -> _Place | None:
         """The place behind the separator of a line that is not shown, for nothing stands before it."""
-        pieces, strikes = self.sequence.pieces(), self.sequence.strikes
-        for number in range(self.shown.numbers[0] - 1, -1, -1):
-            piece = pieces[number]
+        strikes, first = self.sequence.strikes, self.shown.numbers[0]
+        for back, piece in enumerate(self.sequence.backward(first), 1):
+            number = first - back
             is_separator = piece.live and piece.line and piece.offset == 0
             if is_separator and not any(run in strikes for run in piece.struck) and self.knows(piece):
                 return _Place(number, len(piece.content))
@@ -370,12 +372,13 @@ class _Edit:
         self.added: dict[RunId, Strike] = {}
         self.dropped: set[RunId] = set()
         self.kept: set[RunId] = set()
-        self.overlapping: bool | None = None if sequence.overlapping else False
+        self.overlapping: bool | None = sequence.overlapping
+        self.twins: set[Any] = set()
         self.moved: set[int] = set()
         self.unordered = False
 
     def strike(self, index: int, start: int, end: int, k: int) -> None:
-        if self.sequence[index].struck:
+        if not self.overlapping and self.sequence[index].struck:
             self.overlapping = None  # to be found out
         run = (self.stamp.replica, self.stamp.n, k)
         self.added[run] = Strike(self.stamp, k)
@@ -417,8 +420,9 @@ class _Edit:
         return number
 
     def _look_for_twin(self, piece: Piece, number: int) -> None:
-        if piece.beside is not None and self.overlapping is False and has_twin(self.sequence, piece, number):
+        if piece.beside is not None and has_twin(self.sequence, piece, number):
             self.overlapping = True
+            self.twins.add((piece.parent, piece.beside))
 
     def settle(self, analysis: Analysis, rules: Rules) -> None:
         """A strike over units that were contested in its writer's eyes replaces the contenders.
@@ -446,25 +450,17 @@ class _Edit:
     def result(self) -> Sequence:
         if not (self.strikes or self.inserts or self.first or self.dropped):
             return self.sequence
-        parts: dict[int, list[Piece]] = {}
-        if not self.dropped:
-            pieces = self.sequence.pieces()
-            for index in sorted({*self.strikes, *self.inserts}, reverse=True):
-                parts[index] = pieces[index : index + 1] = self._parts(index)
-            pieces[:0] = self.first
-        else:
-            pieces = [*self.first]
-            for index in range(len(self.sequence)):
-                pieces += self._parts(index)
+        parts = {index: self._parts(index) for index in {*self.strikes, *self.inserts}}
+        for index, piece in self.sequence.touching(self.dropped) if self.dropped else ():
+            parts.setdefault(index, [self._without_dropped(piece)])
+        overlapping = None if self.dropped else self.overlapping
+        result = self.sequence.replaced(parts, self.first, self._strikes(), overlapping, self.twins)
         if self.unordered:
-            pieces = in_order(pieces)
-        result = Sequence(pieces, self._strikes(), self.sequence.newest_root, self.overlapping)
-        if not self.dropped and not self.unordered:
+            return Sequence(in_order(result), result.strikes, result.newest_root, overlapping)
+        if not self.dropped:
             head = 0 if self.first else min(parts)
             tail = len(self.sequence) - 1 - max(parts) if parts else len(self.sequence)
-            cut = Cut(head, tail, self.added, ())
-            patched(self.sequence, result, cut)
-            result.continue_from(self.sequence, cut, parts, self.first)
+            result.continue_from(self.sequence, Cut(head, tail, self.added, ()), parts, self.first)
         return result
 
     def _strikes(self) -> dict[RunId, Strike]:
@@ -473,10 +469,14 @@ class _Edit:
             strikes = {run: strike for run, strike in strikes.items() if run not in self.dropped}
         return {**strikes, **self.added} if self.added else strikes
 
-    def _parts(self, index: int) -> list[Piece]:
-        piece = self.sequence[index]
+    def _without_dropped(self, piece: Piece) -> Piece:
+        """A piece, not live any more if it is of what is dropped."""
         if self.dropped and run_of(piece) in self.dropped and run_of(piece) not in self.kept:
-            piece = piece._replace(live=False)
+            return piece._replace(live=False)
+        return piece
+
+    def _parts(self, index: int) -> list[Piece]:
+        piece = self._without_dropped(self.sequence[index])
         strikes = self.strikes.get(index, ())
         inserts = self.inserts.get(index, ())
         if not strikes and not inserts:

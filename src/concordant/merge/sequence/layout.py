@@ -12,13 +12,13 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence as Items
 from itertools import accumulate, chain
 from typing import Any
 
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.overlap import NOTHING, Analysis
-from concordant.merge.sequence.pieces import Content, Cut, Piece, RunId, Seed, Sequence, run_of
+from concordant.merge.sequence.pieces import Changed, Content, Piece, RunId, Seed, Sequence, run_of
 from concordant.merge.sequence.units import (
     begins_a_line_only,
     ends_a_line_only,
@@ -28,7 +28,7 @@ from concordant.merge.sequence.units import (
     is_blank,
 )
 
-__all__ = ["Layout", "layout", "own_layout", "patched", "text_of"]
+__all__ = ["Layout", "layout", "own_layout", "text_of"]
 
 _NEVER = (math.inf, "", 0)
 _BEGIN = re.compile(r"\s\S")  # whether two units read as one can be told from here on
@@ -82,10 +82,14 @@ class Layout:
         self.skips += other.skips[first:past]
         self.gaps += other.gaps[first:past]
 
-    def reopen(self) -> None:
+    def reopen(self, doubled: Container[RunId]) -> None:
         """Makes ready to be continued: goes back to a unit, for what is shown of gaps, and hidden at the end of a unit,
-        depends on what follows."""
-        while self.contents and is_blank(self.contents[-1]):
+        depends on what follows.
+
+        Args:
+            doubled: runs of which only parts are shown: none of them is the one to go on behind.
+        """
+        while self.contents and (is_blank(self.contents[-1]) or (doubled and run_of(self.pieces[-1]) in doubled)):
             self.drop_last()
         if self.contents:
             self.contents[-1] = self.whole(-1)
@@ -117,12 +121,35 @@ def layout(sequence: Sequence, analysis: Analysis, separator: str, unit: str) ->
 
     def compute(seed: Seed | None) -> Layout:
         fold = _Fold(sequence, analysis, separator, unit)
-        if seed is None or analysis.doubled:
+        if seed is None or seed.key[1:] != (separator, unit):
             fold.take(0, len(sequence))
             return fold.finished()
-        return fold.patched(seed.layout, seed.changed or [(seed.size, len(sequence))], 0)
+        return fold.patched(seed.layout, _with_weighed(sequence, seed, analysis))
 
     return sequence.laid_out((analysis, separator, unit), compute)
+
+
+def _with_weighed(sequence: Sequence, seed: Seed, analysis: Analysis) -> list[Changed]:
+    """What differs from what was laid out before: also the pieces of which another part is shown now."""
+    was: Analysis = seed.key[0]
+    runs = was.suspended ^ analysis.suspended | was.hidden ^ analysis.hidden
+    if was.doubled or analysis.doubled:
+        both = was.doubled.keys() | analysis.doubled.keys()
+        runs |= {run for run in both if was.doubled.get(run) != analysis.doubled.get(run)}
+    if not runs:
+        return [*seed.changed]
+    found = [number for number, _ in sequence.touching(runs)]
+    changed: list[Changed] = []
+    shift = 0
+    for one in (*seed.changed, None):
+        while found and (one is None or found[0] < one.past):
+            number = found.pop(0)
+            if one is None or number < one.first:
+                changed.append(Changed(number - shift, number - shift + 1, number, number + 1))
+        if one is not None:
+            changed.append(one)
+            shift = one.past - one.was_past
+    return changed
 
 
 def text_of(pieces: Iterable[Piece], separator: str, unit: str) -> str:
@@ -146,21 +173,6 @@ def own_layout(sequence: Sequence, origin: str, separator: str, unit: str) -> La
     return fold.finished()
 
 
-def patched(before: Sequence, after: Sequence, cut: Cut) -> None:
-    """Gives ``after`` its layout from that of ``before``, if that is known and nothing has to be weighed.
-
-    Args:
-        cut: what the two have in common.
-    """
-    known = before.remembered_layout
-    if known is None or before.overlapping or after.overlapping or known[0][0] is not NOTHING:
-        return
-    fold = _Fold(after, NOTHING, known[0][1], known[0][2])
-    after.remember_layout(
-        known[0], fold.patched(known[1], [(cut.head, len(after) - cut.tail)], len(after) - len(before))
-    )
-
-
 class _Fold:
     """Goes through the pieces of a sequence in order and collects what is seen of them.
 
@@ -182,22 +194,21 @@ class _Fold:
         self.removed: list[str] = []
         self.last: RunId | None = None
 
-    def patched(self, old: Layout, changed: list[tuple[int, int]], shift: int) -> Layout:
+    def patched(self, old: Layout, changed: Items[Changed]) -> Layout:
         """Makes a layout of an old one, piece by piece only where it may differ.
 
         Args:
-            changed: ranges of numbers here in which the pieces are others, or seen otherwise, in order.
-            shift: by how much the pieces behind the only range have larger numbers here.
+            changed: the pieces that are others now, or are seen otherwise, in order.
         """
         new = self.layout
-        at, number, settled = 0, 0, True
-        for (first, past), limit in zip(changed, [*(first for first, _ in changed[1:]), math.inf], strict=True):
+        at, number, shift, settled = 0, 0, 0, True
+        for one, limit in zip(changed, [*(one.first for one in changed[1:]), math.inf], strict=True):
             if settled:
-                new.take_over(old, at, bisect_left(old.numbers, first))
+                new.take_over(old, at, bisect_left(old.numbers, one.was_first), shift)
                 number = self._reopen()
-            self.take(number, past)
-            number = past
-            at = bisect_left(old.numbers, past - shift)
+            self.take(number, one.past)
+            number, shift = one.past, one.past - one.was_past
+            at = bisect_left(old.numbers, one.was_past)
             settled = False
             while not settled and at < len(old.numbers) and old.numbers[at] + shift < limit:
                 following = old.numbers[at] + shift
@@ -215,7 +226,7 @@ class _Fold:
 
     def _reopen(self) -> int:
         """Makes ready to go on behind what has been taken over; returns the number of the piece to go on with."""
-        self.layout.reopen()
+        self.layout.reopen(self.analysis.doubled)
         if not self.layout.pieces:
             self.last = None
             return 0
@@ -357,8 +368,7 @@ class _Fold:
         anchor = (*run_of(piece), piece.offset - 1) if piece.offset else piece.parent
         if anchor is None or (piece.replaces and not piece.offset):
             return True
-        for before in range(number - 1, -1, -1):
-            other = self.sequence[before]
+        for other in self.sequence.backward(number):
             if other.offset <= anchor[3] < other.offset + len(other.content) and run_of(other) == anchor[:3]:
                 last = str(other.content[anchor[3] - other.offset])
                 return last == "\n" or (not piece.offset and last.isspace())  # what follows a gap begins with a unit

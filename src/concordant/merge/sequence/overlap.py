@@ -9,7 +9,9 @@ counts once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Stamp, order_of
@@ -88,6 +90,8 @@ class Analysis(NamedTuple):
     echoes: dict[RunId, Echoes]
 
 
+_NUMBER = itemgetter(0)
+
 NOTHING = Analysis(frozenset(), frozenset(), (), {}, {}, {})
 
 
@@ -145,24 +149,44 @@ class _Weighing:
     """The work of one ``analyse`` call."""
 
     def __init__(self, sequence: Sequence, rules: Rules) -> None:
-        self.strikes = strikes = sequence.strikes
-        self.pieces = pieces = sequence.pieces()
+        self.strikes = sequence.strikes
+        self.sequence = sequence
         self.rules = rules
         self.touched: dict[RunId, list[int]] = {}
         self.inserted: dict[RunId, list[int]] = {}
-        for index, piece in enumerate(pieces):
-            for run in piece.struck:
-                if run in strikes:
-                    self.touched.setdefault(run, []).append(index)
-            run = run_of(piece)
-            if run in strikes and piece.live:
-                self.inserted.setdefault(run, []).append(index)
-        self.solid = {run: self._solid(numbers) for run, numbers in self.touched.items()}
+        self.solid: dict[RunId, frozenset[int]] = {}
+        self.pieces: dict[int, Piece] = {}
+        self.built: dict[RunId, set[RunId]] = {}
         self.texts: dict[RunId, Content] = {}
-        self.order = sorted(self.touched, key=lambda run: (*order_of(strikes[run].stamp), run[2]))
         self.suspended: set[RunId] = set()
         self.hidden: set[RunId] = set()
         self.also: dict[RunId, tuple[Stamp, ...]] = {}
+
+    def _learn(self, runs: Set[RunId]) -> None:
+        """Finds the pieces that strikes are over and that were put in their place, and the strikes over the latter."""
+        runs = runs - self.touched.keys()
+        for run in runs:
+            self.touched[run], self.inserted[run], self.built[run] = [], [], set()
+        for number, piece in self.sequence.touching(runs) if runs else ():
+            self.pieces[number] = piece
+            for run in piece.struck:
+                if run in runs and run in self.strikes:
+                    self.touched[run].append(number)
+            run = run_of(piece)
+            if run in runs:
+                self.built[run].update(piece.struck)
+                if run in self.strikes and piece.live:
+                    self.inserted[run].append(number)
+        for run in runs:
+            self.solid[run] = self._solid(self.touched[run])
+
+    def _place(self, run: RunId) -> tuple[Any, ...]:
+        """The place of a strike among all."""
+        return (*order_of(self.strikes[run].stamp), run[2])
+
+    def _between(self, first: int, past: int) -> Iterable[tuple[int, Piece]]:
+        """The pieces with numbers from one up to another."""
+        return enumerate(self.sequence.since(first, past), first)
 
     def result(self) -> Analysis:
         contested: list[Group] = []
@@ -191,8 +215,8 @@ class _Weighing:
         return frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
 
     def _groups(self) -> list[Group]:
-        """Strikes connected by pieces they share."""
-        leader = {run: run for run in self.order}
+        """Strikes connected by pieces they share, those of each group in order."""
+        leader: dict[RunId, RunId] = {}
 
         def find(run: RunId) -> RunId:
             while leader[run] != run:
@@ -200,15 +224,18 @@ class _Weighing:
                 run = leader[run]
             return run
 
-        for piece in self.pieces:
-            if len(piece.struck) > 1 and not is_blank(piece.content):
-                standing = [run for run in piece.struck if run in leader]
+        for piece in self.sequence.struck_twice():
+            standing = [run for run in piece.struck if run in self.strikes]
+            if len(standing) > 1 and not is_blank(piece.content):
+                for run in standing:
+                    leader.setdefault(run, run)
                 for run in standing[1:]:
                     leader[find(run)] = find(standing[0])
+        self._learn(leader.keys())
         groups: dict[RunId, Group] = {}
-        for run in self.order:
+        for run in sorted(leader, key=self._place):
             groups.setdefault(find(run), []).append(run)
-        return [group for group in groups.values() if len(group) > 1]
+        return [*groups.values()]
 
     def _ends_alike(self, group: Group, owners: Owners) -> bool:
         """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
@@ -224,9 +251,10 @@ class _Weighing:
     def _with_gaps_inside(self, group: Group) -> Group:
         """A contested group with the strikes over gaps between its units: they go the way of the units."""
         first, last = self._range(group)
-        inside = {run for number in range(first + 1, last) for run in self.pieces[number].struck if run in self.touched}
+        inside = {run for _, piece in self._between(first + 1, last) for run in piece.struck if run in self.strikes}
+        self._learn(inside)
         gaps = [run for run in inside.difference(group) if not self.solid[run] and self.touched[run][-1] < last]
-        return sorted([*group, *gaps], key=self.order.index) if gaps else group
+        return sorted([*group, *gaps], key=self._place) if gaps else group
 
     # -- sides --------------------------------------------------------------------------------------------------
 
@@ -248,7 +276,7 @@ class _Weighing:
                 home = made.begin()
             for run in runs:
                 twin = made.add(home, run, self._key(run))
-                if twin is not None and note and run in self.inserted:
+                if twin is not None and note and self.inserted[run]:
                     self.hidden.add(run)
                     self.also[twin] = (*self.also.get(twin, ()), self.strikes[run].stamp)
         return [side.runs for side in made.sides]
@@ -279,17 +307,17 @@ class _Weighing:
     def _dependents(self, group: Group) -> Owners:
         """Runs that exist only because of the group (its insertions, and rewrites of those), with their owners."""
         owners: Owners = {run: {run} for run in group}
-        grown = True
-        while grown:
-            grown = False
-            for run in self.order:
-                if run not in owners and all(
-                    run_of(self.pieces[i]) in owners for i in (self.solid[run] or self.touched[run])
-                ):
-                    owners[run] = set().union(
-                        *(owners[run_of(self.pieces[i])] for i in (self.solid[run] or self.touched[run]))
-                    )
-                    grown = True
+        newest = {*group}
+        while newest:
+            self._learn(newest)
+            over = {run for one in newest for run in self.built[one] if run in self.strikes and run not in owners}
+            self._learn(over)
+            newest = set()
+            for run in sorted(over, key=self._place):
+                roots = {run_of(self.pieces[i]) for i in (self.solid[run] or self.touched[run])}
+                if roots <= owners.keys():
+                    owners[run] = set().union(*(owners[root] for root in roots))
+                    newest.add(run)
         return owners
 
     def _touching(self, found: list[tuple[Group, Owners]]) -> list[tuple[Group, Owners]]:
@@ -301,7 +329,7 @@ class _Weighing:
                 before, their_owners = result[-1]
                 both = their_owners | owners
                 if self._is_clear(self._range(before)[1] + 1, self._range(group)[0], both):
-                    together = sorted([*before, *group], key=self.order.index)
+                    together = sorted([*before, *group], key=self._place)
                     result[-1] = (together, both)
                     continue
             result.append((group, owners))
@@ -313,8 +341,7 @@ class _Weighing:
 
     def _is_clear(self, first: int, past: int, owners: Owners) -> bool:
         """Whether nothing is seen between two places but gaps, and what belongs to the contest."""
-        for number in range(first, past):
-            piece = self.pieces[number]
+        for piece in islice(self.sequence.onward(first), max(past - first, 0)):
             if is_blank(piece.content) or not piece.live or run_of(piece) in owners or run_of(piece) in self.hidden:
                 continue
             if not any(run in self.strikes and run not in self.suspended for run in piece.struck):
@@ -328,8 +355,8 @@ class _Weighing:
             for shown, standing in self._readings(group, sides, owners)
         ]
         start = self._range(group)[0]
-        first = self.pieces[start]
-        seen = (p for p in reversed(self.pieces[:start]) if self._stands(p, set(), owners))
+        first = self.sequence[start]
+        seen = (p for p in self.sequence.backward(start) if self._stands(p, set(), owners))
         before = next((p.content[-1:] for p in seen), "\n")
         return Overlap(
             (*run_of(first), first.offset),
@@ -356,10 +383,10 @@ class _Weighing:
         """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
         touched = [number for run in group for number in self.touched[run]]
         last = max(*touched, *(number for run in owners for number in self.inserted.get(run, [0])))
-        common = [n for n in range(min(touched), last + 1) if run_of(self.pieces[n]) not in owners]
-        own = [n for run in standing for n in self.inserted.get(run, ())]
-        seen = sorted([*common, *own]) if own else common
-        return tuple(self.pieces[n] for n in seen if self._stands(self.pieces[n], standing, owners))
+        common = [(n, p) for n, p in self._between(min(touched), last + 1) if run_of(p) not in owners]
+        own = [(n, self.pieces[n]) for run in standing for n in self.inserted.get(run, ())]
+        seen = sorted([*common, *own], key=_NUMBER) if own else common
+        return tuple(piece for _, piece in seen if self._stands(piece, standing, owners))
 
     def _stands(self, piece: Piece, standing: set[RunId], owners: Owners) -> bool:
         """Whether a piece is seen where, of the changes in dispute, only those standing count."""
@@ -374,14 +401,10 @@ class _Weighing:
 
     def _echoes(self, doubled: dict[RunId, Spans], echoes: dict[RunId, Echoes]) -> None:
         """Finds what several inserted alike between the same neighbours: the first one's is shown."""
-        places: dict[Any, dict[RunId, list[Piece]]] = {}
-        for piece in self.pieces:
-            if piece.beside is not None and piece.live and isinstance(piece.content, str):
-                places.setdefault((piece.parent, piece.beside), {}).setdefault(run_of(piece), []).append(piece)
-        for runs in places.values():
+        for runs in self.sequence.alike():
             there: list[_Inserted] = []  # the units shown
             oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
-            for run, parts in oldest_first if len(runs) > 1 else ():
+            for run, parts in oldest_first:
                 mine = self._units_of(run, parts)
                 again = _both(there, mine)
                 for shown, same in again:

@@ -12,8 +12,9 @@ of the same words are found instead of both being applied (``concordant.merge.se
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from itertools import islice
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items, Set
+from itertools import accumulate, chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from concordant.merge.causality import Seen, SeenBy, Stamp, order_of, seen_everything
@@ -39,9 +40,14 @@ T = TypeVar("T")
 Content: TypeAlias = "str | tuple[bytes, ...]"
 RunId: TypeAlias = tuple[str, int, int]
 Anchor: TypeAlias = tuple[str, int, int, int]
+_Place: TypeAlias = tuple[Anchor | None, Anchor]
+"""The two neighbours of an insertion."""
 
 WORTH_REMEMBERING = 16
 """From how many pieces on a sequence remembers its layout."""
+
+MOST_IN_BLOCK = 128
+"""How many pieces stand in one block at most."""
 
 START: Anchor = ("", 0, 0, 0)
 """The place before everything."""
@@ -103,68 +109,165 @@ class Cut(NamedTuple):
     removed: Iterable[Strike]
 
 
+class Changed(NamedTuple):
+    """Pieces that are others in a later sequence, or are seen otherwise: by number there, and in the earlier one."""
+
+    was_first: int
+    was_past: int
+    first: int
+    past: int
+
+
 class Seed(NamedTuple):
     """A layout of a sequence that has most in common with another, to make that one's from it.
 
     Attributes:
         key: how it was laid out.
         layout: the layout.
-        size: how many pieces it is of.
-        changed: the ranges of numbers in which the other's pieces differ, or are seen otherwise; ``None``: it has more
-            of them at the end.
+        changed: what differs in the other, in order.
     """
 
     key: Any
     layout: Any
-    size: int
-    changed: list[tuple[int, int]] | None
+    changed: tuple[Changed, ...]
+
+
+class Block:
+    """Neighbouring pieces, with what tells without a look at each whether something is among them.
+
+    A sequence consists of blocks, and versions of it share those in which nothing changed: an edit copies as many
+    references as there are blocks, and pieces only where it takes place.
+    """
+
+    __slots__ = ("_newest", "_places", "_runs", "_several", "_struck", "pieces")
+
+    def __init__(self, pieces: tuple[Piece, ...]) -> None:
+        self.pieces = pieces
+        self._newest: dict[str, int] | None = None
+        self._runs: frozenset[RunId] | None = None
+        self._struck: frozenset[RunId] | None = None
+        self._several: list[int] | None = None
+        self._places: dict[_Place, list[int]] | None = None
+
+    @property
+    def newest(self) -> dict[str, int]:
+        """Of each replica the number of the newest write that has inserted or struck something here."""
+        if self._newest is None:
+            newest: dict[str, int] = {}
+            for piece in self.pieces:
+                _, replica, n, *_ = piece[0]
+                if n > newest.get(replica, -1):
+                    newest[replica] = n
+                for replica, n, _ in piece[6]:
+                    if n > newest.get(replica, -1):
+                        newest[replica] = n
+            self._newest = newest
+        return self._newest
+
+    @property
+    def runs(self) -> frozenset[RunId]:
+        """The runs of which something is here."""
+        if self._runs is None:
+            self._runs = frozenset([run_of(piece) for piece in self.pieces])
+        return self._runs
+
+    @property
+    def struck(self) -> frozenset[RunId]:
+        """The strikes over something here."""
+        if self._struck is None:
+            self._struck = frozenset(chain.from_iterable([piece[6] for piece in self.pieces]))
+        return self._struck
+
+    @property
+    def several(self) -> list[int]:
+        """The pieces with more than one strike over them."""
+        if self._several is None:
+            self._several = [at for at, piece in enumerate(self.pieces) if len(piece[6]) > 1]
+        return self._several
+
+    @property
+    def places(self) -> dict[_Place, list[int]]:
+        """By their neighbours the live pieces of texts that an edit inserted."""
+        if self._places is None:
+            places: dict[_Place, list[int]] = {}
+            for at, piece in enumerate(self.pieces):
+                beside = piece[9]
+                if beside is not None and piece[7] and isinstance(piece[3], str):
+                    places.setdefault((piece[4], beside), []).append(at)
+            self._places = places
+        return self._places
+
+
+def _blocks(pieces: Items[Piece]) -> list[Block]:
+    """Pieces as blocks."""
+    if len(pieces) <= MOST_IN_BLOCK:
+        return [Block(tuple(pieces))] if pieces else []
+    size = MOST_IN_BLOCK // 2
+    return [Block(tuple(pieces[at : at + size])) for at in range(0, len(pieces), size)]
 
 
 class Sequence:
-    """An immutable text (``str`` pieces) or list (tuples of JSON bytes).
-
-    The list of pieces is shared between versions that differ by appended pieces only: each version knows its length,
-    and only the newest may append in place. So an append costs the same however long the text is.
-    """
+    """An immutable text (``str`` pieces) or list (tuples of JSON bytes)."""
 
     __slots__ = (
         "_analysis",
         "_authors",
+        "_blocks",
         "_cut",
         "_layout",
-        "_pieces",
+        "_overlapping",
         "_seed",
         "_size",
         "_standing",
+        "_starts",
+        "_twins",
         "newest_root",
-        "overlapping",
         "strikes",
     )
 
     def __init__(
         self,
-        pieces: list[Piece],
+        pieces: Items[Piece],
         strikes: dict[RunId, Strike],
         newest_root: tuple[float, str, int] = (0.0, "", 0),
         overlapping: bool | None = None,
     ) -> None:
-        self._pieces = pieces
-        self.overlapping = _overlapping(pieces, strikes) if overlapping is None else overlapping
+        self._made_of(_blocks(pieces), len(pieces), strikes, newest_root, overlapping)
+
+    def _made_of(
+        self,
+        blocks: list[Block],
+        size: int,
+        strikes: dict[RunId, Strike],
+        newest_root: tuple[float, str, int],
+        overlapping: bool | None,
+        twins: frozenset[_Place] | None = None,
+    ) -> None:
+        self._blocks = blocks
+        self._size = size
+        self._starts: list[int] | None = None
+        self._overlapping = overlapping
+        self._twins = twins
         self._layout: tuple[Any, Any] | None = None
         self._seed: Seed | None = None
         self._standing: tuple[str, list[int]] | None = None
         self._cut: tuple[int, Cut] | None = None
         self._authors: _Authors | None = None
-        self._size = len(pieces)
         self.strikes = strikes
         self.newest_root = newest_root
         self._analysis: Any = None
+
+    def _made(self, blocks: list[Block], size: int, strikes: dict[RunId, Strike], overlapping: bool | None) -> Sequence:
+        """Another sequence, at whose beginning are the same roots, and in which no more insertions are alike."""
+        other = Sequence.__new__(Sequence)
+        other._made_of(blocks, size, strikes, self.newest_root, overlapping, self._twins)
+        return other
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[Piece]:
-        return islice(self._pieces, self._size)
+        return chain.from_iterable([block.pieces for block in self._blocks])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -176,16 +279,80 @@ class Sequence:
     def __repr__(self) -> str:
         return f"Sequence({self.pieces()!r}, {self.strikes!r})"
 
-    def since(self, number: int, upto: int | None = None) -> list[Piece]:
-        """A copy of the pieces from a number on, up to another."""
-        return self._pieces[number : self._size if upto is None else min(upto, self._size)]
+    # -- pieces by number ----------------------------------------------------------------------------------------
+
+    @property
+    def _begins(self) -> list[int]:
+        """The number of the first piece of each block, and that of all pieces."""
+        if self._starts is None:
+            self._starts = [0, *accumulate([len(block.pieces) for block in self._blocks])]
+        return self._starts
+
+    def _find(self, number: int) -> tuple[int, int]:
+        """The block that a piece is in, and where."""
+        begins = self._begins
+        block = bisect_right(begins, number) - 1
+        return block, number - begins[block]
 
     def __getitem__(self, number: int) -> Piece:
-        return self._pieces[number]
+        block, at = self._find(number if number >= 0 else number + self._size)
+        return self._blocks[block].pieces[at]
+
+    def since(self, number: int, upto: int | None = None) -> list[Piece]:
+        """A copy of the pieces from a number on, up to another."""
+        past = self._size if upto is None else min(upto, self._size)
+        if number >= past:
+            return []
+        (first, low), (last, high) = self._find(number), self._find(past - 1)
+        if first == last:
+            return [*self._blocks[first].pieces[low : high + 1]]
+        between = [block.pieces for block in self._blocks[first + 1 : last]]
+        return [
+            *self._blocks[first].pieces[low:],
+            *chain.from_iterable(between),
+            *self._blocks[last].pieces[: high + 1],
+        ]
+
+    def onward(self, number: int) -> Iterator[Piece]:
+        """The pieces from a number on."""
+        if number < self._size:
+            first, low = self._find(number)
+            yield from self._blocks[first].pieces[low:]
+            for block in self._blocks[first + 1 :]:
+                yield from block.pieces
+
+    def backward(self, number: int) -> Iterator[Piece]:
+        """The pieces before a number, the last first."""
+        if number > 0:
+            last, high = self._find(number - 1)
+            yield from reversed(self._blocks[last].pieces[: high + 1])
+            for block in reversed(self._blocks[:last]):
+                yield from reversed(block.pieces)
 
     def pieces(self) -> list[Piece]:
         """A copy of the pieces, in document order."""
-        return self._pieces[: self._size]
+        return [*chain.from_iterable([block.pieces for block in self._blocks])]
+
+    def common_with(self, other: Sequence) -> tuple[int, int]:
+        """How many pieces two sequences have in common at the beginning, and at the end.
+
+        Most are in the very same blocks, or are the very same objects, which tuples compare fast.
+        """
+        ours, theirs = self._blocks, other._blocks
+        head = tail = front = back = 0
+        most = min(len(ours), len(theirs))
+        while front < most and ours[front] is theirs[front]:
+            head += len(ours[front].pieces)
+            front += 1
+        while back < most - front and ours[-1 - back] is theirs[-1 - back]:
+            tail += len(ours[-1 - back].pieces)
+            back += 1
+        one, two = self.since(head, self._size - tail), other.since(head, other._size - tail)
+        same = _common(one, two)
+        one, two = one[same:], two[same:]
+        return head + same, tail + _common(one[::-1], two[::-1])
+
+    # -- others made of it ---------------------------------------------------------------------------------------
 
     def appended(self, piece: Piece) -> Sequence:
         """Adds one more root run at the end.
@@ -193,19 +360,25 @@ class Sequence:
         Returns:
             A sequence that shares its pieces with this one.
         """
-        pieces = self._pieces if len(self._pieces) == self._size else self.pieces()
-        pieces.append(piece)
-        grown = Sequence.__new__(Sequence)
-        grown._pieces = pieces
-        grown._size = self._size + 1
-        grown.strikes = self.strikes
+        blocks = [*self._blocks]
+        if blocks and len(blocks[-1].pieces) < MOST_IN_BLOCK:
+            blocks[-1] = Block((*blocks[-1].pieces, piece))
+        else:
+            blocks.append(Block((piece,)))
+        overlapping, twins = self._overlapping, self._twins
+        if piece.beside is not None and self._has_twin(piece, piece.beside):
+            overlapping, twins = True, self.twins | {(piece.parent, piece.beside)}
+        grown = self._made(blocks, self._size + 1, self.strikes, overlapping)
+        grown._twins = twins
         grown.newest_root = order_of(piece.stamp)
-        grown.overlapping = self.overlapping or (piece.beside is not None and self._has_twin(piece, piece.beside))
-        grown._analysis = grown._layout = grown._cut = None
         grown._authors = self._authors
         if grown._authors is not None:
             grown._authors.add(piece.stamp)
-        grown._seed = self._seed if self._layout is None else Seed(*self._layout, self._size, None)
+        if self._layout is not None:
+            grown._seed = Seed(*self._layout, (Changed(self._size, self._size, self._size, grown._size),))
+        elif self._seed is not None and self._seed.changed[-1].past == self._size:
+            last = self._seed.changed[-1]
+            grown._seed = self._seed._replace(changed=(*self._seed.changed[:-1], last._replace(past=grown._size)))
         standing = self._standing
         if standing is not None and standing[0] == piece.stamp.origin:
             standing = (standing[0], [*standing[1], self._size])
@@ -215,9 +388,49 @@ class Sequence:
     def _has_twin(self, root: Piece, before: Anchor) -> bool:
         """Whether a root that an edit appends has units in common with one that was appended there unseen."""
         number = self._size
-        while number and not (run_of(self[number - 1]) == before[:3] and self[number - 1].offset <= before[3]):
+        for piece in self.backward(number):
+            if run_of(piece) == before[:3] and piece.offset <= before[3]:
+                break
             number -= 1
         return has_twin(self, root, number)
+
+    def replaced(
+        self,
+        parts: Mapping[int, list[Piece]],
+        first: list[Piece],
+        strikes: dict[RunId, Strike],
+        overlapping: bool | None,
+        twins: Iterable[_Place] = (),
+    ) -> Sequence:
+        """Puts other pieces in the place of some.
+
+        Args:
+            parts: what comes in the place of pieces, by number.
+            first: what comes before all of them.
+            overlapping: whether anything has to be weighed then; ``None`` if that is to be found out.
+            twins: between which neighbours insertions may be alike now.
+        """
+        blocks, begins = [*self._blocks], self._begins
+        size = self._size + len(first)
+        numbers = sorted(parts, reverse=True)
+        at = 0
+        while at < len(numbers):
+            place = bisect_right(begins, numbers[at]) - 1
+            pieces = [*blocks[place].pieces]
+            while at < len(numbers) and numbers[at] >= begins[place]:
+                new = parts[numbers[at]]
+                pieces[numbers[at] - begins[place] : numbers[at] - begins[place] + 1] = new
+                size += len(new) - 1
+                at += 1
+            blocks[place : place + 1] = _blocks(pieces)
+        if first:
+            blocks[:1] = _blocks([*first, *(blocks[0].pieces if blocks else ())])
+        made = self._made(blocks, size, strikes, overlapping)
+        if twins:
+            made._twins = self.twins.union(twins)
+        if self._layout is not None:
+            made._seed = Seed(*self._layout, _changed(parts, len(first)))
+        return made
 
     def standing_of(self, origin: str) -> Iterator[tuple[int, Piece]]:
         """The pieces that one scope has put and has not struck itself, with their numbers. Which these are is
@@ -225,21 +438,21 @@ class Sequence:
         if self._standing is None or self._standing[0] != origin:
             numbers = [number for number, piece in self._of(origin) if _stands(piece, origin, self.strikes)]
             self._standing = (origin, numbers)
-        return ((number, self._pieces[number]) for number in self._standing[1])
+        return ((number, self[number]) for number in self._standing[1])
 
     def _of(self, origin: str) -> list[tuple[int, Piece]]:
         return [(number, piece) for number, piece in enumerate(self) if piece[0][4] == origin]
 
     def cut_from(self, before: Sequence) -> Cut | None:
         """How this was made from an earlier sequence, if that is remembered."""
-        if self._pieces is before._pieces and self.strikes is before.strikes and before._size <= self._size:
-            return Cut(before._size, 0, (), ())
         # No other object can have had this id when this was made: ``before`` was there.
         return self._cut[1] if self._cut is not None and self._cut[0] == id(before) else None
 
     def only_appends_to(self, before: Sequence) -> bool:
         """Whether it is certain that this is an earlier sequence with more pieces at its end."""
-        return self._pieces is before._pieces and self.strikes is before.strikes and before._size < self._size
+        if self.strikes is not before.strikes or before._size >= self._size:
+            return False
+        return self.common_with(before)[0] == before._size
 
     def continue_from(self, before: Sequence, cut: Cut, parts: Mapping[int, list[Piece]], first: list[Piece]) -> None:
         """Remembers how this was made, and of one scope's pieces what ``before`` does.
@@ -266,7 +479,7 @@ class Sequence:
 
     def is_news(self, seen: SeenBy) -> bool:
         """Whether it is certain, without a look at each piece, that somebody has seen none of them."""
-        if not isinstance(seen, Seen) or seen.origin is None:
+        if not isinstance(seen, Seen) or seen.origin is None or (self._size and seen(self[0].stamp)):
             return False
         if self._authors is None:
             self._authors = _Authors(self)
@@ -300,24 +513,58 @@ class Sequence:
         """Returns the stamps of the writes that are not included."""
         if included is seen_everything:
             return frozenset()
-        stamps = [piece[0] for piece in self]
-        stamps += [strike[0] for strike in self.strikes.values()]
+        strikes, stamps = self.strikes, set[Stamp]()
+        for block in self._beyond(included):
+            stamps.update([piece[0] for piece in block.pieces])
+            stamps.update([strikes[run][0] for run in block.struck if run in strikes])
         if isinstance(included, Seen):
             return frozenset(included.missing(stamps))
-        return frozenset([stamp for stamp in set(stamps) if not included(stamp)])
+        return frozenset([stamp for stamp in stamps if not included(stamp)])
+
+    def is_seen(self, seen: SeenBy) -> bool:
+        """Whether somebody has seen all that stands."""
+        strikes = self.strikes
+        for block in self._beyond(seen):
+            stamps = {piece[0] for piece in block.pieces if piece[7]}
+            stamps.update([strikes[run][0] for run in block.struck if run in strikes])
+            if not all(map(seen, stamps)):
+                return False
+        return True
+
+    def _beyond(self, seen: SeenBy) -> Iterator[Block]:
+        """The blocks in which there may be something that somebody has not seen."""
+        if not isinstance(seen, Seen):
+            yield from self._blocks
+            return
+        replica, upto = seen.replica, seen.upto
+        for block in self._blocks:
+            newest = block.newest
+            if len(newest) > 1 or newest.get(replica, upto + 1) > upto:
+                yield block
 
     def without(self, stamps: Set[Stamp]) -> Sequence:
         """What this sequence is made of by all writes but these."""
         if not stamps:
             return self
         since = min(stamp.n for stamp in stamps)  # mostly they are the newest: few are looked up
-        pieces = self.pieces()
-        gone = {run for run, s in self.strikes.items() if s.stamp.n >= since and s.stamp in stamps}
-        changed = _taken_out(pieces, stamps, since, gone)
-        strikes = {run: strike for run, strike in self.strikes.items() if run not in gone} if gone else self.strikes
-        part = Sequence(pieces, strikes, self.newest_root, None if self.overlapping else False)
-        if self._layout is not None and not self.overlapping:
-            part._seed = Seed(*self._layout, self._size, changed)
+        blocks, gone, changed = [*self._blocks], set[RunId](), list[Changed]()
+        for at, block in enumerate(blocks):
+            if max(block.newest.values()) >= since:
+                mine = {run for run in block.struck if run in self.strikes and self.strikes[run].stamp in stamps}
+                numbers, pieces = _taken_out(block, stamps, since, mine)
+                gone |= mine
+                begin = self._begins[at]
+                changed += [Changed(begin + n, begin + n + 1, begin + n, begin + n + 1) for n in numbers]
+                if pieces is not None:
+                    blocks[at] = Block(tuple(pieces))
+        strikes = self.strikes
+        if gone:
+            strikes = dict(strikes)
+            for run in gone:
+                del strikes[run]
+        part = self._made(blocks, self._size, strikes, False if self._overlapping is False else None)
+        if self._layout is not None:
+            part._seed = Seed(*self._layout, tuple(changed))
         return part
 
     def renamed(self, name: Callable[[str], str]) -> Sequence:
@@ -340,7 +587,7 @@ class Sequence:
 
     def is_list(self) -> bool:
         """Whether this holds items, not text."""
-        return bool(self._size) and not isinstance(self._pieces[0].content, str)
+        return bool(self._size) and not isinstance(self[0].content, str)
 
     def is_alive(self) -> bool:
         """Whether any write to it still stands; if none does, the sequence can be forgotten."""
@@ -354,6 +601,54 @@ class Sequence:
         for strike in self.strikes.values():
             yield strike.stamp
 
+    # -- what is weighed, and what is shown --------------------------------------------------------------------------
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether anything has to be weighed: several strikes over one piece, or insertions that have units in common
+        between the same neighbours."""
+        if self._overlapping is None:
+            several = (block.pieces[at] for block in self._blocks for at in block.several)
+            self._overlapping = any(_two_stand(p.struck, self.strikes) for p in several) or bool(self.alike())
+        return self._overlapping
+
+    @property
+    def twins(self) -> frozenset[_Place]:
+        """The neighbours between which several insertions may have units in common."""
+        if self._twins is None:
+            runs: dict[_Place, set[RunId]] = {}
+            for block in self._blocks:
+                for place, numbers in block.places.items():
+                    runs.setdefault(place, set()).update([run_of(block.pieces[at]) for at in numbers])
+            self._twins = frozenset([place for place, found in runs.items() if len(found) > 1])
+        return self._twins
+
+    def alike(self) -> list[dict[RunId, list[Piece]]]:
+        """The insertions, by run, that have units in common between the same neighbours."""
+        found: list[dict[RunId, list[Piece]]] = []
+        for place in self.twins:
+            runs: dict[RunId, list[Piece]] = {}
+            for block in self._blocks:
+                for at in block.places.get(place, ()):
+                    runs.setdefault(run_of(block.pieces[at]), []).append(block.pieces[at])
+            if len(runs) > 1 and _have_common_units([[str(p.content) for p in parts] for parts in runs.values()]):
+                found.append(runs)
+        return found
+
+    def struck_twice(self) -> Iterator[Piece]:
+        """The pieces with more than one strike over them, whether those stand or not."""
+        for block in self._blocks:
+            for at in block.several:
+                yield block.pieces[at]
+
+    def touching(self, runs: Set[RunId]) -> Iterator[tuple[int, Piece]]:
+        """The pieces of some runs, and those that strikes with these ids are over, with their numbers."""
+        for at, block in enumerate(self._blocks):
+            if not (runs.isdisjoint(block.runs) and runs.isdisjoint(block.struck)):
+                for number, piece in enumerate(block.pieces, self._begins[at]):
+                    if run_of(piece) in runs or not runs.isdisjoint(piece.struck):
+                        yield number, piece
+
     def analysed(self, rules: R, compute: Callable[[Sequence, R], T]) -> T:
         """Computes what its changes are worth by some rules, remembered: a sequence never changes."""
         if not self.overlapping:
@@ -363,13 +658,9 @@ class Sequence:
         return self._analysis[1]  # type: ignore[no-any-return]
 
     @property
-    def remembered_layout(self) -> tuple[Any, Any] | None:
-        """(key, layout) as ``laid_out`` remembers it."""
-        return self._layout
-
-    def remember_layout(self, key: object, layout: object) -> None:
-        """Remembers a layout that was made otherwise."""
-        self._layout = (key, layout)
+    def has_layout(self) -> bool:
+        """Whether a layout is remembered."""
+        return self._layout is not None
 
     def laid_out(self, key: object, compute: Callable[[Seed | None], T]) -> T:
         """A layout, remembered under a key where the sequence is long enough for that to pay.
@@ -381,7 +672,7 @@ class Sequence:
             return compute(None)
         if self._layout is None or self._layout[0] != key:
             seed, self._seed = self._seed, None
-            self._layout = (key, compute(seed if seed is not None and seed.key == key else None))
+            self._layout = (key, compute(seed))
         return self._layout[1]
 
 
@@ -406,32 +697,53 @@ class _Authors:
         return self.replicas == {seen.replica} and self.least > seen.upto and seen.origin not in self.origins
 
 
-def _taken_out(pieces: list[Piece], stamps: Set[Stamp], since: int, gone: Set[RunId]) -> list[tuple[int, int]]:
-    """Makes pieces that some writes made as if they never had been; returns where pieces are other than they were.
+def _taken_out(block: Block, stamps: Set[Stamp], since: int, gone: Set[RunId]) -> tuple[list[int], list[Piece] | None]:
+    """Makes pieces that some writes made as if they never had been.
 
     Args:
         since: the least number of those writes.
         gone: the strikes that go with them.
+
+    Returns:
+        Where pieces are other than they were, or seen otherwise; and the pieces, if any is another.
     """
-    changed: list[tuple[int, int]] = []
-    for number, piece in enumerate(pieces):
+    changed: list[int] = []
+    pieces: list[Piece] | None = None
+    for at, piece in enumerate(block.pieces):
         if piece[0][2] >= since and piece[0] in stamps:
-            pieces[number] = piece._replace(live=False)
+            pieces = pieces or [*block.pieces]
+            pieces[at] = piece._replace(live=False)
         elif not piece[6] or gone.isdisjoint(piece[6]):
             continue
-        changed.append((number, number + 1))
-    return changed
+        changed.append(at)
+    return changed, pieces
 
 
-def _overlapping(pieces: list[Piece], strikes: dict[RunId, Strike]) -> bool:
-    """Whether anything has to be weighed: several strikes over one piece, or insertions that have units in common."""
-    if len(strikes) > 1 and any(len(p.struck) > 1 and _two_stand(p.struck, strikes) for p in pieces):
-        return True
-    inserted: dict[tuple[Anchor | None, Anchor], dict[RunId, list[str]]] = {}
-    for piece in pieces:
-        if piece.beside is not None and piece.live and isinstance(piece.content, str):
-            inserted.setdefault((piece.parent, piece.beside), {}).setdefault(run_of(piece), []).append(piece.content)
-    return any(len(runs) > 1 and _have_common_units(runs.values()) for runs in inserted.values())
+_CHUNK = 256
+
+
+def _common(one: list[Piece], other: list[Piece]) -> int:
+    """How many pieces at the beginning are the same."""
+    upto = min(len(one), len(other))
+    for start in range(0, upto, _CHUNK):
+        end = min(start + _CHUNK, upto)
+        if one[start:end] != other[start:end]:
+            return next(number for number in range(start, end) if one[number] != other[number])
+    return upto
+
+
+def _changed(parts: Mapping[int, list[Piece]], first: int) -> tuple[Changed, ...]:
+    """What differs in a sequence in which other pieces are in the place of some.
+
+    Args:
+        first: how many came before all of them.
+    """
+    changed = [Changed(0, 0, 0, first)] if first else []
+    shift = first
+    for number in sorted(parts):
+        changed.append(Changed(number, number + 1, number + shift, number + shift + len(parts[number])))
+        shift += len(parts[number]) - 1
+    return tuple(changed)
 
 
 def _two_stand(struck: Iterable[RunId], strikes: Mapping[RunId, Strike]) -> bool:
@@ -462,7 +774,7 @@ def has_twin(sequence: Sequence, piece: Piece, number: int) -> bool:
     """
     assert piece.beside is not None
     runs: dict[RunId, list[str]] = {}
-    for other in sequence.since(number):
+    for other in sequence.onward(number):
         if run_of(other) == piece.beside[:3] and other.offset + len(other.content) > piece.beside[3] >= other.offset:
             break
         if other.beside == piece.beside and other.parent == piece.parent and other.live:

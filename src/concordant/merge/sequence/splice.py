@@ -11,9 +11,6 @@ from concordant.merge.sequence.pieces import Piece, RunId, Sequence, Strike, run
 __all__ = ["Spliced", "splice"]
 
 
-_CHUNK = 256
-
-
 class Spliced:
     """The earlier content of a text or list, by its difference to the later.
 
@@ -50,26 +47,14 @@ class Spliced:
 
 def splice(before: Sequence, after: Sequence) -> Spliced:
     """How ``before`` differs from ``after``."""
+    head, tail = before.common_with(after)
+    added: Items[RunId] = ()
+    removed: Items[RunId] = ()
     cut = after.cut_from(before)
     if cut is not None:
-        pieces = before.since(cut.head, len(before) - cut.tail)
-        return Spliced(cut.head, cut.tail, pieces, [*cut.added], [*cut.removed])
-    old, new = before.pieces(), after.pieces()
-    head = _common(old, new)
-    tail = _common(old[: head - 1 if head else None : -1], new[: head - 1 if head else None : -1])
-    added: list[RunId] = []
-    removed: list[RunId] = []
+        return Spliced(head, tail, before.since(head, len(before) - tail), [*cut.added], [*cut.removed])
     if before.strikes is not after.strikes:
         added = sorted(after.strikes.keys() - before.strikes.keys())
         removed = sorted(before.strikes.keys() - after.strikes.keys())
-    return Spliced(head, tail, old[head : len(old) - tail], added, [before.strikes[run] for run in removed])
-
-
-def _common(one: list[Piece], other: list[Piece]) -> int:
-    """How many pieces at the beginning are the same. Most are the very same objects, which lists compare fast."""
-    upto = min(len(one), len(other))
-    for start in range(0, upto, _CHUNK):
-        end = min(start + _CHUNK, upto)
-        if one[start:end] != other[start:end]:
-            return next(number for number in range(start, end) if one[number] != other[number])
-    return upto
+    gone = [before.strikes[run] for run in removed]
+    return Spliced(head, tail, before.since(head, len(before) - tail), added, gone)

@@ -1,0 +1,317 @@
+"""How the changes of a sequence are weighed, said without regard to what it costs: the measure of ``analyse``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from concordant.merge.causality import Stamp, order_of
+from concordant.merge.sequence.overlap import (
+    NOTHING,
+    Analysis,
+    Echoes,
+    Group,
+    Key,
+    Overlap,
+    Owners,
+    Rules,
+    Side,
+    Spans,
+    _both,
+    _Inserted,
+    _plain,
+    _Sided,
+    _Sides,
+)
+from concordant.merge.sequence.pieces import Content, Piece, RunId, Sequence, _have_common_units, run_of
+from concordant.merge.sequence.units import is_blank, units
+
+__all__ = ["overlaps", "places", "weighed"]
+
+
+def weighed(sequence: Sequence, rules: Rules) -> Analysis:
+    """What ``analyse`` has to find."""
+    return _Weighing(sequence, rules).result() if overlaps(sequence) else NOTHING
+
+
+def overlaps(sequence: Sequence) -> bool:
+    """Whether several strikes stand over one piece, or insertions between the same neighbours have units in common."""
+    strikes = sequence.strikes
+    return any(sum(run in strikes for run in piece.struck) > 1 for piece in sequence) or any(
+        _have_common_units([[str(p.content) for p in parts] for parts in runs.values()])
+        for runs in places(sequence).values()
+    )
+
+
+def places(sequence: Sequence) -> dict[Any, dict[RunId, list[Piece]]]:
+    """The insertions of texts, by their neighbours."""
+    found: dict[Any, dict[RunId, list[Piece]]] = {}
+    for piece in sequence:
+        if piece.beside is not None and piece.live and isinstance(piece.content, str):
+            found.setdefault((piece.parent, piece.beside), {}).setdefault(run_of(piece), []).append(piece)
+    return found
+
+
+class _Weighing:
+    """Looks at every piece and every strike."""
+
+    def __init__(self, sequence: Sequence, rules: Rules) -> None:
+        self.strikes = strikes = sequence.strikes
+        self.sequence = sequence
+        self.pieces = pieces = sequence.pieces()
+        self.rules = rules
+        self.touched: dict[RunId, list[int]] = {}
+        self.inserted: dict[RunId, list[int]] = {}
+        for index, piece in enumerate(pieces):
+            for run in piece.struck:
+                if run in strikes:
+                    self.touched.setdefault(run, []).append(index)
+            run = run_of(piece)
+            if run in strikes and piece.live:
+                self.inserted.setdefault(run, []).append(index)
+        self.solid = {run: self._solid(numbers) for run, numbers in self.touched.items()}
+        self.texts: dict[RunId, Content] = {}
+        self.order = sorted(self.touched, key=lambda run: (*order_of(strikes[run].stamp), run[2]))
+        self.suspended: set[RunId] = set()
+        self.hidden: set[RunId] = set()
+        self.also: dict[RunId, tuple[Stamp, ...]] = {}
+
+    def result(self) -> Analysis:
+        contested: list[Group] = []
+        for group in self._groups():
+            if len(self._sides(group, note=True)) > 1 and self.rules.escalate:
+                contested.append(self._with_gaps_inside(group))
+        overlaps: list[Overlap] = []
+        found = [
+            (group, owners) for group in contested if not self._ends_alike(group, owners := self._dependents(group))
+        ]
+        if not self.rules.show_all:
+            for _, owners in found:
+                self.suspended.update(owners)
+                self.hidden.update(owners)
+        for group, owners in self._touching(found):
+            overlaps.append(self._overlap(group, self._sides(group, note=False), owners))
+        suspended, hidden = frozenset(self.suspended), frozenset(self.hidden)
+        doubled: dict[RunId, Spans] = {}
+        echoes: dict[RunId, Echoes] = {}
+        if self.rules.unit != "item":
+            self._echoes(doubled, echoes)
+        return Analysis(suspended, hidden, tuple(overlaps), self.also, doubled, echoes)
+
+    def _solid(self, numbers: list[int]) -> frozenset[int]:
+        """Of pieces those that hold more than a gap; all of them where that is none."""
+        return frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
+
+    def _groups(self) -> list[Group]:
+        """Strikes connected by pieces they share."""
+        leader = {run: run for run in self.order}
+
+        def find(run: RunId) -> RunId:
+            while leader[run] != run:
+                leader[run] = leader[leader[run]]
+                run = leader[run]
+            return run
+
+        for piece in self.pieces:
+            if len(piece.struck) > 1 and not is_blank(piece.content):
+                standing = [run for run in piece.struck if run in leader]
+                for run in standing[1:]:
+                    leader[find(run)] = find(standing[0])
+        groups: dict[RunId, Group] = {}
+        for run in self.order:
+            groups.setdefault(find(run), []).append(run)
+        return [group for group in groups.values() if len(group) > 1]
+
+    def _ends_alike(self, group: Group, owners: Owners) -> bool:
+        """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
+        first, *others = self._readings(group, self._sides(group, note=False), owners)
+        if any(_plain(first[0]) != _plain(other[0]) for other in others):
+            return False
+        self.hidden.update(owners.keys() - first[1])
+        stamps = tuple(self.strikes[run].stamp for run in owners.keys() - first[1])
+        for run in {run_of(piece) for piece in first[0]}.intersection(first[1]):
+            self.also[run] = (*self.also.get(run, ()), *sorted(stamps, key=order_of))
+        return True
+
+    def _with_gaps_inside(self, group: Group) -> Group:
+        """A contested group with the strikes over gaps between its units: they go the way of the units."""
+        first, last = self._range(group)
+        inside = {run for number in range(first + 1, last) for run in self.pieces[number].struck if run in self.touched}
+        gaps = [run for run in inside.difference(group) if not self.solid[run] and self.touched[run][-1] < last]
+        return sorted([*group, *gaps], key=self.order.index) if gaps else group
+
+    # -- sides --------------------------------------------------------------------------------------------------
+
+    def _sides(self, group: Group, *, note: bool) -> list[Group]:
+        """Puts writers whose changes can stand together on one side.
+
+        Args:
+            note: whether an equal rewrite is noted to be one with its twin: not shown, its writer credited.
+        """
+        writers: dict[Any, Group] = {}
+        for run in group:
+            stamp = self.strikes[run].stamp
+            writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
+        made = _Sides()
+        for runs in writers.values():
+            able = made.near([(self._key(run), not self._text(run)) for run in runs])
+            home = next((side for side in able if all(self._joins(run, side) for run in runs)), None)
+            if home is None:
+                home = made.begin()
+            for run in runs:
+                twin = made.add(home, run, self._key(run))
+                if twin is not None and note and run in self.inserted:
+                    self.hidden.add(run)
+                    self.also[twin] = (*self.also.get(twin, ()), self.strikes[run].stamp)
+        return [side.runs for side in made.sides]
+
+    def _joins(self, run: RunId, side: _Sided) -> bool:
+        return self._key(run) in side.first or all(self._agree(run, other) for other in side.runs)
+
+    def _agree(self, one: RunId, other: RunId) -> bool:
+        mine, theirs = self.solid[one], self.solid[other]
+        if not mine & theirs:
+            return True
+        if self._text(one) or self._text(other):
+            return False
+        return self.rules.unit != "word" or mine <= theirs or theirs <= mine
+
+    def _key(self, run: RunId) -> Key:
+        return self.solid[run], self._text(run)
+
+    def _text(self, run: RunId) -> Content:
+        """What a strike has put in the place of what it removed, gaps aside."""
+        if run not in self.texts:
+            parts: list[Any] = [self.pieces[index].content for index in self.inserted.get(run, ())]
+            self.texts[run] = "".join(parts).strip() if all(isinstance(p, str) for p in parts) else sum(parts, ())
+        return self.texts[run]
+
+    # -- ranges -------------------------------------------------------------------------------------------------
+
+    def _dependents(self, group: Group) -> Owners:
+        """Runs that exist only because of the group (its insertions, and rewrites of those), with their owners."""
+        owners: Owners = {run: {run} for run in group}
+        grown = True
+        while grown:
+            grown = False
+            for run in self.order:
+                if run not in owners and all(
+                    run_of(self.pieces[i]) in owners for i in (self.solid[run] or self.touched[run])
+                ):
+                    owners[run] = set().union(
+                        *(owners[run_of(self.pieces[i])] for i in (self.solid[run] or self.touched[run]))
+                    )
+                    grown = True
+        return owners
+
+    def _touching(self, found: list[tuple[Group, Owners]]) -> list[tuple[Group, Owners]]:
+        """The contested groups in document order, neighbours with nothing but gaps between them as one."""
+        found.sort(key=lambda one: self._range(one[0])[0])
+        result: list[tuple[Group, Owners]] = []
+        for group, owners in found:
+            if result:
+                before, their_owners = result[-1]
+                both = their_owners | owners
+                if self._is_clear(self._range(before)[1] + 1, self._range(group)[0], both):
+                    together = sorted([*before, *group], key=self.order.index)
+                    result[-1] = (together, both)
+                    continue
+            result.append((group, owners))
+        return result
+
+    def _range(self, group: Group) -> tuple[int, int]:
+        numbers = [number for run in group for number in self.solid[run] or self.touched[run]]
+        return min(numbers), max(numbers)
+
+    def _is_clear(self, first: int, past: int, owners: Owners) -> bool:
+        """Whether nothing is seen between two places but gaps, and what belongs to the contest."""
+        for number in range(first, past):
+            piece = self.pieces[number]
+            if is_blank(piece.content) or not piece.live or run_of(piece) in owners or run_of(piece) in self.hidden:
+                continue
+            if not any(run in self.strikes and run not in self.suspended for run in piece.struck):
+                return False
+        return True
+
+    def _overlap(self, group: Group, sides: list[Group], owners: Owners) -> Overlap:
+        struck = sorted({index for run in group for index in self.touched[run]})
+        readings = [
+            Side(shown, tuple(sorted({self.strikes[run].stamp for run in standing}, key=order_of)))
+            for shown, standing in self._readings(group, sides, owners)
+        ]
+        start = self._range(group)[0]
+        first = self.pieces[start]
+        seen = (p for p in reversed(self.pieces[:start]) if self._stands(p, set(), owners))
+        before = next((p.content[-1:] for p in seen), "\n")
+        return Overlap(
+            (*run_of(first), first.offset),
+            frozenset(owners),
+            tuple(struck),
+            self._shown(group, set(), owners),
+            tuple(readings),
+            before != "\n",
+        )
+
+    def _readings(self, group: Group, sides: list[Group], owners: Owners) -> list[tuple[tuple[Piece, ...], set[RunId]]]:
+        """For each side the pieces that it shows of a contested range, and its runs."""
+        found = []
+        dependents = [(run, by) for run, by in owners.items() if run not in group]
+        for side in sides:
+            members = set(side)
+            standing = members.union(run for run, by in dependents if by <= members)
+            first: dict[Any, RunId] = {}
+            twins = {run for run in side if first.setdefault(self._key(run), run) != run}
+            found.append((self._shown(group, standing - twins, owners), standing))
+        return found
+
+    def _shown(self, group: Group, standing: set[RunId], owners: Owners) -> tuple[Piece, ...]:
+        """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
+        touched = [number for run in group for number in self.touched[run]]
+        last = max(*touched, *(number for run in owners for number in self.inserted.get(run, [0])))
+        common = [n for n in range(min(touched), last + 1) if run_of(self.pieces[n]) not in owners]
+        own = [n for run in standing for n in self.inserted.get(run, ())]
+        seen = sorted([*common, *own]) if own else common
+        return tuple(self.pieces[n] for n in seen if self._stands(self.pieces[n], standing, owners))
+
+    def _stands(self, piece: Piece, standing: set[RunId], owners: Owners) -> bool:
+        """Whether a piece is seen where, of the changes in dispute, only those standing count."""
+        run = run_of(piece)
+        if not piece.live or (run in owners and run not in standing) or (run in self.hidden and run not in owners):
+            return False
+        return not any(
+            s in self.strikes and (s in standing or (s not in self.suspended and s not in owners)) for s in piece.struck
+        )
+
+    # -- insertions at one place --------------------------------------------------------------------------------
+
+    def _echoes(self, doubled: dict[RunId, Spans], echoes: dict[RunId, Echoes]) -> None:
+        """Finds what several inserted alike between the same neighbours: the first one's is shown."""
+        for runs in places(self.sequence).values():
+            if not _have_common_units([[str(p.content) for p in parts] for parts in runs.values()]):
+                continue
+            there: list[_Inserted] = []  # the units shown
+            oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
+            for run, parts in oldest_first if len(runs) > 1 else ():
+                mine = self._units_of(run, parts)
+                again = _both(there, mine)
+                for shown, same in again:
+                    doubled.setdefault(run, []).append((same.start, same.end))
+                    echoes.setdefault(shown.run, []).append((shown.start, shown.end, parts[0].stamp))
+                known = {same for _, same in again}
+                there += [one for one in mine if one not in known]
+
+    def _units_of(self, run: RunId, parts: list[Piece]) -> list[_Inserted]:
+        """The units of an insertion as far as they are seen, each with its offsets, the gap beside it included."""
+        seen = [part for part in parts if not any(s in self.strikes and s not in self.suspended for s in part.struck)]
+        unit = "line" if self.rules.unit == "line" else "sentence"
+        result: list[_Inserted] = []
+        for part in seen:
+            text = str(part.content)
+            spans = [*units(text, unit)]
+            leads = bool(spans) and spans[0][0] > 0  # each unit with the gap before it, else with the one behind it
+            for number, (start, end) in enumerate(spans):
+                if leads:
+                    low, high = spans[number - 1][1] if number else 0, end
+                else:
+                    low, high = start, spans[number + 1][0] if number + 1 < len(spans) else len(text)
+                result.append(_Inserted(text[start:end], run, low + part.offset, high + part.offset))
+        return result
