@@ -24,7 +24,7 @@ __all__ = ["LazyRecord", "is_full", "put_off", "settled"]
 
 MOST_WAITING = 32
 """How many writes of a document may wait to be applied."""
-MOST_TEXT = 1 << 18
+MOST_TEXT = 1 << 19
 """How much they may be together, in bytes: so that nobody waits for long until they are applied."""
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Set
-from functools import cached_property
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -73,7 +72,7 @@ def splice(
     Returns:
         The sequence in which the change stands: to its writer it reads ``new``.
     """
-    writer = _Writer(stamp, sequence, seen, rules, separator)
+    writer = _Writer(stamp, seen, rules, separator)
     if own is not None:
         writer.own = own
         shown = own_layout(sequence, own, separator, rules.unit)
@@ -100,29 +99,23 @@ class _Writer:
 
     own: str | None = None
 
-    def __init__(self, stamp: Stamp, sequence: Sequence, seen: SeenBy, rules: Rules, separator: str) -> None:
+    def __init__(self, stamp: Stamp, seen: SeenBy, rules: Rules, separator: str) -> None:
         self.stamp = stamp
         self.rules = rules
         self.separator = separator
         self.runs = 0
-        self._found = sequence
         self._seen = seen
-
-    @cached_property
-    def unseen(self) -> Set[Stamp]:
-        """The writes of others that the writer had not seen."""
-        return self._found.unseen(self._seen)
 
     def knows(self, piece: Piece) -> bool:
         """Whether the writer was shown a piece, or it is its own."""
         stamp = piece.stamp
         if self.own is not None:
             return stamp.origin == self.own
-        return stamp == self.stamp or stamp not in self.unseen
+        return stamp == self.stamp or self._seen(stamp)
 
     def view(self, sequence: Sequence) -> tuple[Layout, Analysis]:
         """Lays out what the writer had seen, and what this write has made of it."""
-        part = sequence.without(self.unseen)
+        part = sequence.only(self._seen, self.stamp)
         analysis = part.analysed(self.rules, analyse)
         return layout(part, analysis, self.separator, self.rules.unit), analysis
 
@@ -201,7 +194,7 @@ class _Writer:
 
     def _anew(self, sequence: Sequence, new: str) -> Sequence:
         """Puts a text in the place of all that the writer knows."""
-        known = sequence.without(self.unseen)
+        known = sequence.only(self._seen, self.stamp)
         analysis = known.analysed(self.rules, analyse)
         edit = _Edit(sequence, self.stamp)
         self.runs += 1
@@ -454,7 +447,7 @@ class _Edit:
         for index, piece in self.sequence.touching(self.dropped) if self.dropped else ():
             parts.setdefault(index, [self._without_dropped(piece)])
         overlapping = None if self.dropped else self.overlapping
-        result = self.sequence.replaced(parts, self.first, self._strikes(), overlapping, self.twins)
+        result = self.sequence.replaced(parts, self.first, self.stamp, self._strikes(), overlapping, self.twins)
         if self.unordered:
             return Sequence(in_order(result), result.strikes, result.newest_root, overlapping)
         if not self.dropped:

@@ -141,9 +141,9 @@ class Block:
 
     __slots__ = ("_newest", "_places", "_runs", "_several", "_struck", "pieces")
 
-    def __init__(self, pieces: tuple[Piece, ...]) -> None:
+    def __init__(self, pieces: tuple[Piece, ...], newest: dict[str, int] | None = None) -> None:
         self.pieces = pieces
-        self._newest: dict[str, int] | None = None
+        self._newest = newest
         self._runs: frozenset[RunId] | None = None
         self._struck: frozenset[RunId] | None = None
         self._several: list[int] | None = None
@@ -151,7 +151,7 @@ class Block:
 
     @property
     def newest(self) -> dict[str, int]:
-        """Of each replica the number of the newest write that has inserted or struck something here."""
+        """Of each replica the number up to which its writes have inserted or struck something here, at most."""
         if self._newest is None:
             newest: dict[str, int] = {}
             for piece in self.pieces:
@@ -163,6 +163,19 @@ class Block:
                         newest[replica] = n
             self._newest = newest
         return self._newest
+
+    def others(self, pieces: Items[Piece], by: Stamp | None) -> list[Block]:
+        """Blocks of what has become of the pieces here.
+
+        Args:
+            by: of the write that made it; ``None``: nothing came, and nothing was struck.
+        """
+        if self._newest is None or len(pieces) > MOST_IN_BLOCK:
+            return _blocks(pieces)
+        newest = self._newest
+        if by is not None and newest.get(by.replica, -1) < by.n:
+            newest = {**newest, by.replica: by.n}
+        return [Block(tuple(pieces), newest)]
 
     @property
     def runs(self) -> frozenset[RunId]:
@@ -398,6 +411,7 @@ class Sequence:
         self,
         parts: Mapping[int, list[Piece]],
         first: list[Piece],
+        by: Stamp,
         strikes: dict[RunId, Strike],
         overlapping: bool | None,
         twins: Iterable[_Place] = (),
@@ -407,6 +421,7 @@ class Sequence:
         Args:
             parts: what comes in the place of pieces, by number.
             first: what comes before all of them.
+            by: of the write that makes it so.
             overlapping: whether anything has to be weighed then; ``None`` if that is to be found out.
             twins: between which neighbours insertions may be alike now.
         """
@@ -422,7 +437,7 @@ class Sequence:
                 pieces[numbers[at] - begins[place] : numbers[at] - begins[place] + 1] = new
                 size += len(new) - 1
                 at += 1
-            blocks[place : place + 1] = _blocks(pieces)
+            blocks[place : place + 1] = blocks[place].others(pieces, by)
         if first:
             blocks[:1] = _blocks([*first, *(blocks[0].pieces if blocks else ())])
         made = self._made(blocks, size, strikes, overlapping)
@@ -505,67 +520,49 @@ class Sequence:
                 return True
         return False
 
-    def only(self, included: SeenBy) -> Sequence:
-        """What this sequence is made of by the writes included alone."""
-        return self.without(self.unseen(included))
+    def only(self, seen: SeenBy, own: Stamp | None = None) -> Sequence:
+        """What this sequence is made of by the writes alone that somebody has seen: all of it but the few others.
 
-    def unseen(self, included: SeenBy) -> frozenset[Stamp]:
-        """Returns the stamps of the writes that are not included."""
-        if included is seen_everything:
-            return frozenset()
-        strikes, stamps = self.strikes, set[Stamp]()
-        for block in self._beyond(included):
-            stamps.update([piece[0] for piece in block.pieces])
-            stamps.update([strikes[run][0] for run in block.struck if run in strikes])
-        if isinstance(included, Seen):
-            return frozenset(included.missing(stamps))
-        return frozenset([stamp for stamp in stamps if not included(stamp)])
-
-    def is_seen(self, seen: SeenBy) -> bool:
-        """Whether somebody has seen all that stands."""
-        strikes = self.strikes
-        for block in self._beyond(seen):
-            stamps = {piece[0] for piece in block.pieces if piece[7]}
-            stamps.update([strikes[run][0] for run in block.struck if run in strikes])
-            if not all(map(seen, stamps)):
-                return False
-        return True
-
-    def _beyond(self, seen: SeenBy) -> Iterator[Block]:
-        """The blocks in which there may be something that somebody has not seen."""
-        if not isinstance(seen, Seen):
-            yield from self._blocks
-            return
-        replica, upto = seen.replica, seen.upto
-        for block in self._blocks:
-            newest = block.newest
-            if len(newest) > 1 or newest.get(replica, upto + 1) > upto:
-                yield block
-
-    def without(self, stamps: Set[Stamp]) -> Sequence:
-        """What this sequence is made of by all writes but these."""
-        if not stamps:
+        Args:
+            own: one that counts as well.
+        """
+        if seen is seen_everything:
             return self
-        since = min(stamp.n for stamp in stamps)  # mostly they are the newest: few are looked up
-        blocks, gone, changed = [*self._blocks], set[RunId](), list[Changed]()
-        for at, block in enumerate(blocks):
-            if max(block.newest.values()) >= since:
-                mine = {run for run in block.struck if run in self.strikes and self.strikes[run].stamp in stamps}
-                numbers, pieces = _taken_out(block, stamps, since, mine)
-                gone |= mine
-                begin = self._begins[at]
-                changed += [Changed(begin + n, begin + n + 1, begin + n, begin + n + 1) for n in numbers]
-                if pieces is not None:
-                    blocks[at] = Block(tuple(pieces))
+        blocks, changed = [*self._blocks], list[Changed]()
         strikes = self.strikes
-        if gone:
-            strikes = dict(strikes)
-            for run in gone:
-                del strikes[run]
+        for at, block in self._beyond(seen):
+            gone, pieces, numbers = _without(block, self.strikes, seen, own)
+            if gone:
+                strikes = dict(strikes) if strikes is self.strikes else strikes
+                for run in gone:
+                    strikes.pop(run, None)
+            if pieces is not None:
+                blocks[at : at + 1] = block.others(pieces, None)
+            begin = self._begins[at] if numbers else 0
+            changed += [Changed(begin + n, begin + n + 1, begin + n, begin + n + 1) for n in numbers]
+        if not changed and strikes is self.strikes:
+            return self
         part = self._made(blocks, self._size, strikes, False if self._overlapping is False else None)
         if self._layout is not None:
             part._seed = Seed(*self._layout, tuple(changed))
         return part
+
+    def is_seen(self, seen: SeenBy) -> bool:
+        """Whether somebody has seen all that stands."""
+        strikes = self.strikes
+        for _, block in self._beyond(seen):
+            for piece in block.pieces:
+                if (piece[7] and not seen(piece[0])) or not all(seen(strikes[r][0]) for r in piece[6] if r in strikes):
+                    return False
+        return True
+
+    def _beyond(self, seen: SeenBy) -> Iterator[tuple[int, Block]]:
+        """The blocks in which there may be something that somebody has not seen."""
+        replica, upto = (seen.replica, seen.upto) if isinstance(seen, Seen) else ("", -1)
+        for at, block in enumerate(self._blocks):
+            newest = block.newest
+            if len(newest) > 1 or newest.get(replica, upto + 1) > upto:
+                yield at, block
 
     def renamed(self, name: Callable[[str], str]) -> Sequence:
         """The same sequence with other names for the replicas in its dots."""
@@ -697,26 +694,32 @@ class _Authors:
         return self.replicas == {seen.replica} and self.least > seen.upto and seen.origin not in self.origins
 
 
-def _taken_out(block: Block, stamps: Set[Stamp], since: int, gone: Set[RunId]) -> tuple[list[int], list[Piece] | None]:
-    """Makes pieces that some writes made as if they never had been.
-
-    Args:
-        since: the least number of those writes.
-        gone: the strikes that go with them.
+def _without(
+    block: Block, strikes: Mapping[RunId, Strike], seen: SeenBy, own: Stamp | None
+) -> tuple[set[RunId], list[Piece] | None, list[int]]:
+    """Makes of a block what somebody has seen of it.
 
     Returns:
-        Where pieces are other than they were, or seen otherwise; and the pieces, if any is another.
+        The strikes that go; the pieces, if any of them is another; and where they are others, or are seen otherwise.
     """
-    changed: list[int] = []
+    standing = [run for piece in block.pieces for run in piece[6] if run in strikes]
+    stamps = [piece[0] for piece in block.pieces]
+    stamps += [strikes[run][0] for run in standing]
+    unseen = seen.missing(stamps) if isinstance(seen, Seen) else {stamp for stamp in {*stamps} if not seen(stamp)}
+    unseen -= {own}
+    if not unseen:
+        return set(), None, []
+    gone = {run for run in standing if strikes[run][0] in unseen}
     pieces: list[Piece] | None = None
+    changed: list[int] = []
     for at, piece in enumerate(block.pieces):
-        if piece[0][2] >= since and piece[0] in stamps:
+        if piece[0] in unseen:
             pieces = pieces or [*block.pieces]
             pieces[at] = piece._replace(live=False)
         elif not piece[6] or gone.isdisjoint(piece[6]):
             continue
         changed.append(at)
-    return changed, pieces
+    return gone, pieces, changed
 
 
 _CHUNK = 256
