@@ -1,7 +1,8 @@
 """The Loro side of a live document: what all its editors share. It runs in a child process (``child``).
 
-Two Loro documents hold the same: the *hub*, and the *gate*, which takes what comes from outside first. What is refused
-there costs the gate, which is made anew, and not the editors' history.
+Three Loro documents hold the same. What comes from outside is read by the *gate*, since bytes can damage a document
+that takes them. As JSON it is then looked at, and tried in the *trial*, and only then taken by the *hub* itself. What
+is refused costs the first two, which are made anew, and not what the editors share.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ MOST_OPERATIONS = 100_000
 
 MOST_CHANGES = 1_000
 """In how many changes."""
+
+MOST_REMOVED = 1 << 22
+"""How many letters or items one operation may remove."""
 
 _CONTAINER = re.compile(r"cid:root-(.*):([A-Za-z]+)", re.DOTALL)
 _ROOT_TYPES = {"text": "Text", "list": "List"}
@@ -58,7 +62,7 @@ class Hub:
         with guarded("To begin a live document"):
             self.doc = new_doc()
             self.doc.peer_id = peer
-            self.gate = new_doc()
+            self.gate, self.trial = new_doc(), new_doc()
         self.now: Roots = {}
 
     # -- to the editors ------------------------------------------------------------------------------------------
@@ -70,7 +74,7 @@ class Hub:
             if write(self.doc, before, roots):
                 self.doc.commit()
                 self.now.update(roots)
-                self._open_gate()
+                self._follow()
             return _version(self.doc.oplog_vv).get(self.peer, 0)
 
     def updates(self, known: Version | None) -> tuple[Version, bytes]:
@@ -87,8 +91,16 @@ class Hub:
         with guarded("To read an editor's version"):
             return _version(VersionVector.decode(version)) if version else {}
 
-    def _open_gate(self) -> None:
-        self.gate.import_(self.doc.export(ExportMode.Updates(self.gate.oplog_vv)))
+    def _follow(self) -> None:
+        """Gate and trial get what the hub has."""
+        for doc in (self.gate, self.trial):
+            doc.import_(self.doc.export(ExportMode.Updates(doc.oplog_vv)))
+
+    def _begin_anew(self) -> None:
+        """Gate and trial may be damaged: others take their place."""
+        with self._lasting("To begin anew after an update that was refused"):
+            self.gate, self.trial = new_doc(), new_doc()
+            self._follow()
 
     # -- from the editors ----------------------------------------------------------------------------------------
 
@@ -109,27 +121,54 @@ class Hub:
             RefusedUpdateError: nothing of it was taken.
         """
         try:
-            with guarded("To read an update"):
-                found = self._checked(data, {self.peer, *others})
-                if len({change.peer for change in found}.difference(own)) > fresh:
-                    raise RefusedUpdateError("it is of too many peers", "Let an editor keep its peer")
-                if len(found) == 1 and found[0].seen == _version(self.doc.oplog_vv):
-                    changes = [_told(found[0], self.now, read(self.gate))]  # of one who had seen all there was
-                else:
-                    changes = [self._as_seen(change) for change in found]
-                    self.gate.checkout_to_latest()
-        except LoroError:
-            self.gate = new_doc()
-            with guarded("To begin anew after an update that was refused"):
-                self._open_gate()
+            text, found = self._read(data, own, others, fresh)
+        except RefusedUpdateError:
             raise
-        if found:
-            self._take(data)
-        return {
-            "changes": changes,
-            "peers": sorted({change.peer for change in found}),
-            "now": self._moved() if found else {},
-        }
+        except LoroError:  # perhaps of something that the gate took before
+            text, found = self._read(data, own, others, fresh)
+        if not found:
+            return {"changes": [], "peers": [], "now": {}}
+        changes = self._tried(text, found)
+        with self._lasting("To take an update"):
+            self.doc.import_json_updates(text)
+            if _version(self.gate.oplog_vv) != _version(self.doc.oplog_vv):
+                self._begin_anew()
+            return {"changes": changes, "peers": sorted({change.peer for change in found}), "now": self._moved()}
+
+    def _read(self, data: bytes, own: Iterable[int], others: Iterable[int], fresh: int) -> tuple[str, list[_Change]]:
+        """What is new in an update, as JSON, and its changes; refused if it is not all right."""
+        try:
+            with guarded("To read an update"):
+                status = self.gate.import_(data)
+                if status.pending is not None:
+                    raise RefusedUpdateError("it depends on what is not here", "Join anew with all that the editor has")
+                text = self.gate.export_json_updates(self.doc.oplog_vv, self.gate.oplog_vv)
+                found = self._checked(json.loads(text))
+                peers = {change.peer for change in found}
+                foreign = peers & {self.peer, *others}
+                if foreign:
+                    raise RefusedUpdateError(f"it is of peer {min(foreign)}", "Write as the peer that connect() gave")
+                if len(peers.difference(own)) > fresh:
+                    raise RefusedUpdateError("it is of too many peers", "Let an editor keep its peer")
+                return text, found
+        except LoroError:
+            self._begin_anew()
+            raise
+
+    def _tried(self, text: str, found: list[_Change]) -> list[dict[str, Any]]:
+        """What the changes of an update do, each in the eyes of its writer."""
+        try:
+            with guarded("To try an update"):
+                before = _version(self.trial.oplog_vv)
+                self.trial.import_json_updates(text)
+                if len(found) == 1 and found[0].seen == before:
+                    return [_told(found[0], self.now, read(self.trial))]  # of one who had seen all there was
+                changes = [self._as_seen(change) for change in found]
+                self.trial.checkout_to_latest()
+                return changes
+        except LoroError:
+            self._begin_anew()
+            raise
 
     def missed(self, data: bytes, peer: int, start: int) -> dict[str, Any]:
         """Reads what an editor of an earlier hub has done that was not committed.
@@ -147,14 +186,11 @@ class Hub:
                 raise RefusedUpdateError("it is a part", "Give all that the editor has, as a snapshot")
             if _shown_in(read(self.gate)) < 0:
                 raise RefusedUpdateError("it is no replica of a live document", "Use connect()")
-            end = _version(self.gate.oplog_vv).get(peer, 0)
-            changes = self._changes(peer, start, end) if end > start else []
-            return {"changes": [self._as_seen(change) for change in sorted(changes)]}
-
-    def _take(self, data: bytes) -> None:
-        """What the gate has let through is there for all."""
-        with self._lasting("To take an update"):
-            self.doc.import_(data)
+            since = VersionVector.decode(self.gate.oplog_vv.encode())
+            since.set_end(ID(peer, start))
+            found = self._checked(json.loads(self.gate.export_json_updates(since, self.gate.oplog_vv)))
+            self.trial = self.gate
+            return {"changes": [self._as_seen(change) for change in found]}
 
     @contextmanager
     def _lasting(self, doing: str) -> Iterator[None]:
@@ -166,36 +202,42 @@ class Hub:
             self.is_lost = True
             raise
 
-    def _checked(self, data: bytes, foreign: set[int]) -> list[_Change]:
-        """The changes of an update that the gate has taken, if it was all right."""
-        had = _version(self.gate.oplog_vv)
-        status = self.gate.import_(data)
-        if status.pending is not None:
-            raise RefusedUpdateError("it depends on what is not here", "Join anew with all that the editor has")
+    def _checked(self, said: Any) -> list[_Change]:
+        """The changes of an update, oldest first, if they are such as an editor may make."""
+        peers = [int(peer) for peer in said["peers"]]
+
+        def place(text: str) -> tuple[int, int]:
+            counter, _, number = text.partition("@")
+            return peers[int(number)], int(counter)
+
         changes: list[_Change] = []
-        for peer, end in _version(self.gate.oplog_vv).items():
-            start = had.get(peer, 0)
-            if end > start:
-                if peer in foreign:
-                    raise RefusedUpdateError(f"peer {peer} is another's", "Write as the peer that connect() gave")
-                if end - start > MOST_OPERATIONS:
-                    raise RefusedUpdateError(f"it has {end - start:,} operations", f"Send at most {MOST_OPERATIONS:,}")
-                changes += self._changes(peer, start, end)
-        if len(changes) > MOST_CHANGES:
-            raise RefusedUpdateError(f"it has {len(changes):,} changes", f"Send at most {MOST_CHANGES:,} at once")
+        operations = 0
+        for one in said["changes"]:
+            (peer, first), deps = place(one["id"]), [place(dep) for dep in one["deps"]]
+            last = first
+            for operation in one["ops"]:
+                content = operation["content"]
+                self._check(operation["container"], content)
+                if "start_id" in content:
+                    self._check_removed(*place(content["start_id"]), content["len"])
+                last = operation["counter"] + _length(content)
+            operations += last - first
+            seen = self.gate.frontiers_to_vv(Frontiers.from_ids([ID(*dep) for dep in deps])) if deps else None
+            version = _version(seen) if seen is not None else {}
+            changes.append(_Change(one["lamport"], peer, first, last, {**version, peer: first} if first else version))
+        for what, number, most in (
+            ("operations", operations, MOST_OPERATIONS),
+            ("changes", len(changes), MOST_CHANGES),
+        ):
+            if number > most:
+                raise RefusedUpdateError(f"it has {number:,} {what}", f"Send at most {most:,} at once")
         return sorted(changes)
 
-    def _changes(self, peer: int, start: int, end: int) -> Iterable[_Change]:
-        said = json.loads(self.gate.export_json_in_id_span(IdSpan(peer, CounterSpan(start, end))))
-        for number, change in enumerate(said):
-            first = int(change["id"].partition("@")[0])
-            past = int(said[number + 1]["id"].partition("@")[0]) if number + 1 < len(said) else end
-            for operation in change["ops"]:
-                self._check(operation["container"], operation["content"])
-            deps = [ID(int(p), int(c)) for c, _, p in (dep.partition("@") for dep in change["deps"])]
-            seen = self.gate.frontiers_to_vv(Frontiers.from_ids(deps)) if deps else None
-            version = _version(seen) if seen is not None else {}
-            yield _Change(change["lamport"], peer, first, past, {**version, peer: first} if first else version)
+    def _check_removed(self, peer: int, counter: int, length: int) -> None:
+        """Refuses to remove what is not there."""
+        known = _version(self.gate.oplog_vv).get(peer, 0)
+        if not (0 <= counter < known and 0 < abs(length) <= MOST_REMOVED):
+            raise RefusedUpdateError("it removes what is not there", "Send what the editor's Loro document exports")
 
     def _check(self, container: str, content: Any) -> None:
         """Refuses an operation that an editor may not do."""
@@ -221,14 +263,22 @@ class Hub:
         vector = VersionVector()  # type: ignore[no-untyped-call]
         for peer, counter in version.items():
             vector.set_end(ID(peer, counter))
-        self.gate.checkout(self.gate.vv_to_frontiers(vector))
-        return read(self.gate)
+        self.trial.checkout(self.trial.vv_to_frontiers(vector))
+        return read(self.trial)
 
     def _moved(self) -> Roots:
         """The roots that show something else than before; they are what is shown from now on."""
         found = {name: content for name, content in read(self.doc).items() if content != self.now.get(name)}
         self.now.update(found)
         return found
+
+
+def _length(content: Any) -> int:
+    """How many counters an operation takes."""
+    if content["type"] == "delete":
+        return abs(content["len"]) if "len" in content else 1
+    inserted = content.get("text", content["value"] if isinstance(content.get("value"), list) else None)
+    return len(inserted) if inserted is not None else 1
 
 
 def _told(change: _Change, before: Roots, after: Roots) -> dict[str, Any]:
