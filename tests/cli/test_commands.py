@@ -99,6 +99,29 @@ def test_stats_counts(fresh_url: FreshUrl) -> None:
     assert re.search(r"briefs\W+status\W+1\W+0\W+0\W+0\W+0\b", done.output)
 
 
+def test_stats_tells_how_far_subscriptions_are_behind(fresh_url: FreshUrl) -> None:
+    """Each by name; one that nobody uses any more is let go by `vacuum`, which knows no other."""
+    url = fresh_url("sqlite")
+    write(url, "ada", status="draft")
+    assert "subscription" not in run("stats", url).output
+    with Workspace(url, schemas=SCHEMAS) as ws, ws.subscribe("team"):
+        ws.subscribe("old").close()
+        began = ws.moment()
+        for agent in ("ada", "bob"):
+            ws.agent(agent, began=began).write(("briefs",), "launch", {"status": agent})
+        shown = run("stats", url).output
+        assert re.search(r"old +1 +\d+ s +away", shown) and re.search(r"team +1 +\d+ s +receiving", shown)
+        told = json.loads(run("stats", url, "--json").output)["subscriptions"]
+        assert [(one["name"], one["waiting"], one["receiving"]) for one in told] == [
+            ("old", 1, False),
+            ("team", 1, True),
+        ]
+        unknown = run("vacuum", url, "--unsubscribe", "lost")
+        assert unknown.exit_code == 1 and "no subscription lost" in unknown.stderr
+        assert run("vacuum", url, "--unsubscribe", "old").exit_code == 0
+        assert [one.name for one in ws.subscriptions()] == ["team"]
+
+
 def test_rename_gives_a_copy_a_name(fresh_url: FreshUrl) -> None:
     """A store that was restored or copied gets a name of its own."""
     url = fresh_url("sqlite")

@@ -260,6 +260,7 @@ def test_the_openapi_document_says_what_comes(ws: Workspace, api: Api) -> None:
         "restore": ({"version": 1}, None),
         "ask": ({"path": ["rank"]}, None),
         "undo": ({"agent": "ada", "since": 1}, None),
+        "forget": ({"name": "nobody"}, None),
     }
     order = ["claim", "resolve", "reopen", "dismiss", "bulk", "ask", "put"]
     acts = sorted(OPERATIONS, key=lambda one: (one.method != "GET", *[one.act.__name__ != name for name in order]))
@@ -277,6 +278,20 @@ def test_the_openapi_document_says_what_comes(ws: Workspace, api: Api) -> None:
             )
         if operation.gives is not None:
             strict(operation.gives).model_validate(given)
+
+
+def test_subscriptions_are_listed_and_forgotten(ws: Workspace, api: Api) -> None:
+    """Each with how many events wait for it, since when, and whether somebody receives."""
+    with ws.subscribe("bot", from_start=True), ws.subscribe("hook"):
+        listed = api.get("/subscriptions")["subscriptions"]
+        assert [(one["name"], one["waiting"], one["receiving"]) for one in listed] == [
+            ("bot", 2, True),
+            ("hook", 0, True),
+        ]
+        assert listed == [lag.to_dict() for lag in ws.subscriptions()] and listed[0]["since"] and not listed[1]["since"]
+    left = api.send("/subscriptions/forget", {"name": "bot"})["subscriptions"]
+    assert [(one["name"], one["receiving"]) for one in left] == [("hook", False)]
+    assert api.send("/subscriptions/forget", {"name": 7}, 422)["title"] == "RequestError"
 
 
 def events(url: str, after: str = "") -> Iterator[tuple[str, str, Any]]:

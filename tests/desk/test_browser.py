@@ -31,6 +31,7 @@ PAGES = (
     "who?name=ada",
     "undo?agent=ada",
     "decisions",
+    "subscriptions?forget=webhook:team.example-1a2b3c",
     "numbers",
 )
 
@@ -341,6 +342,8 @@ def test_pages_can_be_read_by_everybody(ws: Workspace, window: Open, question_of
         options["viewport"] = {"width": 360, "height": 740}
     disagree(ws, carl={"due": date(2026, 6, 1)}, dora={"due": date(2026, 7, 1)})
     ws.resolve(question_of("due"), date(2026, 6, 1), by="eve")
+    for name in ("slack-bot", "webhook:team.example-1a2b3c"):
+        ws.subscribe(name, from_start=True).close()
     page = window(**options)
     found = []
     questions = [f"question/{one.id}" for one in ws.escalations(state="all")]

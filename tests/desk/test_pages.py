@@ -529,3 +529,22 @@ def test_reasons_are_told_with_decisions_and_questions(ws: Workspace, browser: B
     for page in ("/decisions", f"/question/{question.id}"):
         browser.get(page)
         assert "The &lt;b&gt;client&lt;/b&gt; said so." in browser.html and "<b>client" not in browser.html
+
+
+def test_subscriptions_are_shown_with_their_lag(ws: Workspace, browser: Browser) -> None:
+    """Who receives, what waits and since when; one is forgotten after a look at what that loses; names are text."""
+    assert "Nobody is subscribed" in (browser.get("/subscriptions") and browser.text)
+    with ws.subscribe("bot"):
+        ws.subscribe("<b>old</b>", from_start=True).close()
+        browser.get("/subscriptions")
+        assert "<b>old" not in browser.html
+        assert re.search(r"<b>old</b>away2.*Forget.*botreceiving0", browser.text)
+        browser.get("/subscriptions?forget=%3Cb%3Eold%3C/b%3E")
+        assert "Forget <b>old</b>? It will never hear of the 2 that wait." in browser.text
+        assert len(ws.subscriptions()) == 2
+        browser.post("/subscriptions")
+        assert [one.name for one in ws.subscriptions()] == ["bot"] and "<b>old" not in browser.text
+        browser.get("/subscriptions?forget=bot")
+        assert "Somebody receives under this name now" in browser.text
+        browser.get("/subscriptions?forget=nobody")
+        assert "Forget nobody" not in browser.text

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from concordant.cli.showing import shown
 from concordant.cli.stores import AS_JSON, STORE, opened, say_json
+from concordant.desk.wording import age
+from concordant.storage.base import Lag
 from concordant.workspace.statistics import Shares, Stats
 
 __all__ = ["stats"]
 
 
 def stats(store: STORE, as_json: AS_JSON = False) -> None:
-    """Count documents, writes, escalations; and by namespace and field what became of the values written."""
+    """Count documents, writes, escalations; what became of values by namespace and field; who waits for events."""
     with opened(store) as workspace:
-        found = workspace.stats()
+        found, lags = workspace.stats(), workspace.subscriptions()
     if as_json:
-        say_json(found.to_dict())
+        say_json({**found.to_dict(), "subscriptions": [lag.to_dict() for lag in lags]})
         return
     table = Table("what", "which", "how many", box=box.SIMPLE_HEAD)
     table.columns[2].justify = "right"
@@ -34,6 +38,17 @@ def stats(store: STORE, as_json: AS_JSON = False) -> None:
     console.print(table)
     if found.fields:
         console.print(_fields(found))
+    if lags:
+        console.print(_subscriptions(lags))
+
+
+def _subscriptions(lags: Sequence[Lag]) -> Table:
+    table = Table("subscription", "waiting", "since", "", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[1].justify = "right"
+    for lag in lags:
+        since = "" if lag.since is None else age(lag.since)
+        table.add_row(shown(lag.name), f"{lag.waiting:,}", since, "receiving" if lag.receiving else "away")
+    return table
 
 
 def _fields(found: Stats) -> Table:

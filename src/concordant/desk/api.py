@@ -318,6 +318,17 @@ def stats(call: Call) -> Answer:
     return call.workspace.stats().to_dict(), ""
 
 
+def subscriptions(call: Call) -> Answer:
+    """List who hears of questions under a name, and how far each is behind."""
+    return {"subscriptions": [lag.to_dict() for lag in call.workspace.subscriptions()]}, ""
+
+
+def forget(call: Call) -> Answer:
+    """Forget a subscription, with what waits for it."""
+    call.workspace.unsubscribe(call.body.name)
+    return subscriptions(call)
+
+
 def figures(call: Call) -> Answer:
     """Get the numbers behind the plots."""
     found = {name: table._asdict() for name, table in numbers.tables(call.workspace).items()}
@@ -368,6 +379,8 @@ OPERATIONS: Sequence[Operation] = (
         },
     ),
     Operation("POST", "/undo", undo, models.Undone, models.Undo),
+    Operation("GET", "/subscriptions", subscriptions, models.Subscriptions),
+    Operation("POST", "/subscriptions/forget", forget, models.Subscriptions, models.Forget),
     Operation("GET", "/stats", stats, None),
     Operation("GET", "/numbers", figures, None),
 )

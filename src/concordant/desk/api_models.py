@@ -263,6 +263,27 @@ class Undone(BaseModel):
     writers: list[str]
 
 
+class Subscription(BaseModel):
+    """Who hears of questions under a name: how many events wait, since when, and whether somebody receives now."""
+
+    name: str
+    waiting: int
+    since: str | None
+    receiving: bool
+
+
+class Subscriptions(BaseModel):
+    """All subscriptions, by name."""
+
+    subscriptions: list[Subscription]
+
+
+class Forget(Strict):
+    """Which subscription is forgotten."""
+
+    name: str
+
+
 class Ask(Strict):
     """What is asked about in a document."""
 

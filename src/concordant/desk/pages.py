@@ -542,6 +542,19 @@ def _given(value: Any, path: Sequence[str]) -> Any:
     return value
 
 
+def subscriptions(visit: Visit) -> Response:
+    """Who hears of questions under a name, and how far each is behind; one of them to be forgotten is asked about."""
+    lags = visit.workspace.subscriptions()
+    asked = next((lag for lag in lags if lag.name == visit.get("forget")), None)
+    return visit.page("subscriptions.html", here="subscriptions", lags=lags, asked=asked)
+
+
+def forget(visit: Visit) -> Response:
+    """Forgets a subscription."""
+    visit.workspace.unsubscribe(visit.post("name"))
+    return visit.redirect("subscriptions")
+
+
 def figures(visit: Visit) -> Response:
     """Plots of what became of writes and questions, of all fields or of one."""
     of = visit.get("of")
@@ -575,6 +588,8 @@ PAGES: Sequence[tuple[str, str, Callable[[Visit], Response]]] = (
     ("POST", "/undo", undo),
     ("GET", "/decisions", decisions),
     ("POST", "/override", override),
+    ("GET", "/subscriptions", subscriptions),
+    ("POST", "/subscriptions", forget),
     ("GET", "/numbers", figures),
     ("GET", "/numbers/{name}.csv", figures_csv),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from pydantic_core import from_json
@@ -31,6 +32,7 @@ __all__ = [
     "Examined",
     "Forgotten",
     "Knowledge",
+    "Lag",
     "Listener",
     "Namespace",
     "Outcomes",
@@ -144,6 +146,26 @@ class Told(NamedTuple):
     event: Event
 
 
+class Lag(NamedTuple):
+    """How far a named subscriber is behind.
+
+    Attributes:
+        name: the name under which it receives.
+        waiting: how many events it has not dealt with.
+        since: when the oldest of them was committed; ``None`` if there is none.
+        receiving: whether somebody receives under the name now.
+    """
+
+    name: str
+    waiting: int
+    since: datetime | None
+    receiving: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it in its JSON form (docs/web.md)."""
+        return {**self._asdict(), "since": None if self.since is None else self.since.isoformat()}
+
+
 class Listener(Protocol):
     """Waits for events; one for each thread that does."""
 
@@ -205,6 +227,10 @@ class Events(Protocol):
 
     def forget(self, name: str) -> None:
         """Forgets a subscriber."""
+        ...
+
+    def lags(self) -> list[Lag]:
+        """Returns how far each named subscriber is behind, in the order of their names."""
         ...
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic_core import from_json, to_json
 
 from concordant.errors import ConcordantError, DamagedDocumentError, StorageError
-from concordant.escalation import Escalation, Event
+from concordant.escalation import Escalation, Event, when
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
 from concordant.storage.base import (
@@ -23,6 +23,7 @@ from concordant.storage.base import (
     Examined,
     Forgotten,
     Knowledge,
+    Lag,
     Listener,
     Namespace,
     Place,
@@ -901,6 +902,21 @@ class KeyValueEvents(DurableEvents):
     def forget(self, name: str) -> None:
         self._storage.write(lambda view: view.tx.delete(_key("subscriber", name)))
 
+    def lags(self) -> list[Lag]:
+        now = time.time()
+
+        def look(view: _View) -> list[Lag]:
+            times = [(_cursor(key), _load(data)[2]) for key, data in view.tx.scan(*_all(_key("event")))]
+            found = []
+            for key, data in view.tx.scan(*_all(_key("subscriber"))):
+                n, place, holder, until = _load(data)
+                waiting = [at for cursor, at in times if cursor > (n, place)]
+                since = when(waiting[0]) if waiting else None
+                found.append(Lag(_subscriber_of(key), len(waiting), since, holder != "" and until > now))
+            return sorted(found)
+
+        return self._storage.read(look)
+
     def forget_before(self, before: float, most: int) -> None:
         """Deletes old events that every named subscriber has dealt with, and those beyond the newest so many."""
 
@@ -912,7 +928,7 @@ class KeyValueEvents(DurableEvents):
                 newest = _cursor(beyond[-1][0])
                 for key, (n, place, holder, until) in cursors.items():
                     if (n, place) < newest:
-                        name = key.removeprefix(_key("subscriber")).rstrip(b"\0").decode()
+                        name = _subscriber_of(key)
                         log.warning("events are dropped that the subscriber %s has not fetched (Limits.backlog)", name)
                         cursors[key] = [*newest, holder, until]
                         view.tx.put(key, _dump(cursors[key]))
@@ -923,6 +939,10 @@ class KeyValueEvents(DurableEvents):
                     view.tx.delete(key)
 
         self._storage.write(run)
+
+
+def _subscriber_of(key: bytes) -> str:
+    return key.removeprefix(_key("subscriber")).rstrip(b"\0").decode()
 
 
 def _cursor(key: bytes) -> Cursor:

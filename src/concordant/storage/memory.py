@@ -13,7 +13,7 @@ from itertools import chain, islice
 from typing import Any, ClassVar
 
 from concordant.errors import StorageError
-from concordant.escalation import Escalation, Event
+from concordant.escalation import Escalation, Event, when
 from concordant.limits import MOST_BACKLOG, Limits
 from concordant.merge.causality import VersionVector, merge_vectors
 from concordant.merge.record import Record
@@ -28,6 +28,7 @@ from concordant.storage.base import (
     Examined,
     Forgotten,
     Knowledge,
+    Lag,
     Listener,
     Namespace,
     Place,
@@ -140,6 +141,16 @@ class MemoryEvents:
     def forget(self, name: str) -> None:
         with self._news:
             self._reached.pop(name, None)
+
+    def lags(self) -> list[Lag]:
+        now = time.monotonic()
+        with self._news:
+            found = []
+            for name, (cursor, holder, until) in sorted(self._reached.items()):
+                waiting = [at for at, told in self._kept if told.cursor > cursor]
+                since = when(waiting[0]) if waiting else None
+                found.append(Lag(name, len(waiting), since, holder != "" and until > now))
+            return found
 
 
 class _Listener:

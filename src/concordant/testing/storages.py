@@ -280,7 +280,9 @@ class StorageContract:
             again = inbox.receive(timeout=5.0) if first is None else first
             assert again is not None and again.kind == "opened" and inbox.acknowledge()
             second = inbox.receive(timeout=5.0)
+            assert [(one.waiting, one.receiving) for one in ws.subscriptions()] == [(1, True)]
             assert second is not None and second.kind == "resolved" and inbox.acknowledge()
+        assert ws.subscriptions() == [("bot", 0, None, False)]
         with ws.subscribe("bot") as inbox:
             assert inbox.receive(timeout=0.01) is None
 

@@ -16,6 +16,7 @@ from concordant.limits import Limits
 from concordant.merge.causality import VersionVector
 from concordant.merge.record.leases import KEEP
 from concordant.storage import Condition, KeyValueStore, Storage, open_storage, plugged
+from concordant.storage.base import Lag
 from concordant.workspace.agent import Agent
 from concordant.workspace.amending import Amending
 from concordant.workspace.checking import Checked
@@ -585,6 +586,20 @@ class Workspace:
         check_name(name, "a subscriber's name", self.storage.limits.name)
         self.storage.events.forget(name)
 
+    def subscriptions(self) -> Listing[Lag]:
+        """Returns the named subscribers, in the order of their names, and how far each is behind.
+
+        >>> from concordant import Workspace
+        >>> ws = Workspace()
+        >>> with ws.subscribe("slack-bot"):
+        ...     ada, bob = ws.agent("ada"), ws.agent("bob")
+        ...     _ = ada.write(("plans",), "launch", {"status": "draft"})
+        ...     _ = bob.write(("plans",), "launch", {"status": "final"})
+        >>> [(one.name, one.waiting, one.receiving) for one in ws.subscriptions()]
+        [('slack-bot', 1, False)]
+        """
+        return self.storage.events.lags()
+
     # -- other stores --------------------------------------------------------------------------------------------
 
     def version_vector(self) -> VersionVector:
@@ -856,6 +871,10 @@ class Workspace:
     async def aescalations(self, namespace: tuple[str, ...] = (), *, state: str = "open") -> Listing[Escalation]:
         """``escalations`` for coroutines."""
         return await self.acall(self.escalations, namespace, state=state)
+
+    async def asubscriptions(self) -> Listing[Lag]:
+        """``subscriptions`` for coroutines."""
+        return await self.acall(self.subscriptions)
 
     async def aescalation(self, id: str) -> Escalation | None:
         """``escalation`` for coroutines."""

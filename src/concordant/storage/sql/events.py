@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from concordant.escalation import Event
-from concordant.storage.base import Cursor, Listener, Told
+from concordant.escalation import Event, when
+from concordant.storage.base import Cursor, Lag, Listener, Told
 from concordant.storage.durable import LAST, DurableEvents
 from concordant.storage.encoding import load_escalation
 from concordant.storage.sql.database import Database, SqlTransaction
@@ -19,6 +19,8 @@ _AFTER = (
     "WHERE n > ? OR (n = ? AND place > ?) ORDER BY n, place LIMIT ?"
 )
 _SUBSCRIBER = "SELECT n, place, holder, until FROM concordant_subscribers WHERE name = ?"
+_SUBSCRIBERS = "SELECT name, n, place, holder, until FROM concordant_subscribers ORDER BY name"
+_WAITING = "SELECT count(*), min(time) FROM concordant_events WHERE n > ? OR (n = ? AND place > ?)"
 _NEW = "INSERT INTO concordant_subscribers (name, n, place, holder, until) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -82,6 +84,14 @@ class SqlEvents(DurableEvents):
 
     def forget(self, name: str) -> None:
         self._database.write(lambda tx: tx.run("DELETE FROM concordant_subscribers WHERE name = ?", (name,)))
+
+    def lags(self) -> list[Lag]:
+        now = self._database.time()
+        found = []
+        for name, n, place, holder, until in self._database.rows(_SUBSCRIBERS):
+            ((waiting, since),) = self._database.rows(_WAITING, (n, n, place))
+            found.append(Lag(name, waiting, None if since is None else when(since), bool(holder) and until > now))
+        return found
 
 
 def forget_events(tx: SqlTransaction, before: float, most: int) -> None:
