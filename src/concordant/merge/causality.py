@@ -123,9 +123,9 @@ class Seen:
             floor = self.floor
             doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[0] > floor)}
             return {s for s in doubtful if not beyond(s)}
-        stamps = [s for s in stamps if s[1] != replica or (s[2] > upto and s[4] != origin)]
-        theirs = {s for s in stamps if s[1] != replica}
-        return {s for s in stamps if s[1] == replica}.union([s for s in theirs if not beyond(s)])
+        doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[4] != origin)}
+        theirs = [s for s in doubtful if s[1] != replica]
+        return doubtful.difference([s for s in theirs if beyond(s)])
 
     def among(self, register: Register) -> list[Entry]:
         """The entries of a register that were seen."""

@@ -156,11 +156,11 @@ class Text(Reducer):
                 content = "" if value is ABSENT else value
                 change.set(place, decide(sequence, change.stamp, overlap, content))
 
-    def _may_open(self, value: str, piece: Piece) -> bool:
+    def _may_open(self, value: str, piece: Piece) -> bool | None:
         content = piece.content
         assert isinstance(content, str)
         first = content[len(self.separator) :] if piece.line and piece.offset == 0 else content
-        return value.startswith(first) or (bool(first) and content.startswith(value))
+        return value.startswith(first) or content.startswith(value) if first else None
 
     @property
     def rules(self) -> Rules:

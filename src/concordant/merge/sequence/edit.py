@@ -22,6 +22,7 @@ from concordant.merge.sequence.pieces import (
     RunId,
     Sequence,
     Strike,
+    Strikes,
     has_twin,
     run_of,
 )
@@ -456,11 +457,8 @@ class _Edit:
             result.continue_from(self.sequence, Cut(head, tail, self.added, ()), parts, self.first)
         return result
 
-    def _strikes(self) -> dict[RunId, Strike]:
-        strikes = self.sequence.strikes
-        if self.dropped:
-            strikes = {run: strike for run, strike in strikes.items() if run not in self.dropped}
-        return {**strikes, **self.added} if self.added else strikes
+    def _strikes(self) -> Strikes:
+        return self.sequence.strikes.but(self.added, {run for run in self.dropped if run in self.sequence.strikes})
 
     def _without_dropped(self, piece: Piece) -> Piece:
         """A piece, not live any more if it is of what is dropped."""

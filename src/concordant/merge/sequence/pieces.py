@@ -18,6 +18,7 @@ from itertools import accumulate, chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from concordant.merge.causality import Seen, SeenBy, Stamp, order_of, seen_everything
+from concordant.merge.sequence.diff import common_prefix, common_suffix
 from concordant.merge.sequence.units import units
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Seed",
     "Sequence",
     "Strike",
+    "Strikes",
     "has_twin",
     "run_of",
 ]
@@ -87,6 +89,61 @@ class Strike(NamedTuple):
     k: int
 
 
+_NO_MORE: dict[RunId, Strike] = {}
+_MOST_APART = 256
+"""How many strikes are kept apart from those that versions share."""
+
+
+class Strikes(Mapping[RunId, Strike]):
+    """Strikes by id, in the order in which they were made. Versions of a sequence share all but the newest.
+
+    Args:
+        base: what is never changed: many.
+        more: others that were made since; they are not in ``base``.
+        less: those of both that do not count.
+    """
+
+    __slots__ = ("_base", "_less", "_more")
+
+    def __init__(
+        self, base: dict[RunId, Strike], more: dict[RunId, Strike] = _NO_MORE, less: Set[RunId] = frozenset()
+    ) -> None:
+        self._base = base
+        self._more = more
+        self._less = less
+
+    def __contains__(self, run: object) -> bool:
+        return (run in self._base or run in self._more) and run not in self._less
+
+    def __getitem__(self, run: RunId) -> Strike:
+        if run in self._less:
+            raise KeyError(run)
+        return self._more[run] if run in self._more else self._base[run]
+
+    def __iter__(self) -> Iterator[RunId]:
+        runs = chain(self._base, self._more)
+        return (run for run in runs if run not in self._less) if self._less else runs
+
+    def __len__(self) -> int:
+        return len(self._base) + len(self._more) - len(self._less)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def but(self, added: Mapping[RunId, Strike], gone: Set[RunId]) -> Strikes:
+        """Others: without some of those that are here, and with more of them."""
+        if not added and not gone:
+            return self
+        less = self._less | gone if gone else self._less
+        apart = len(self._more) + len(added) + len(less)
+        if apart <= max(_MOST_APART, len(self._base) >> 6) and less.isdisjoint(added):
+            return Strikes(self._base, {**self._more, **added}, less)
+        kept = {**self._base, **self._more}
+        for run in less:
+            del kept[run]
+        return Strikes({**kept, **added})
+
+
 def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
     """Whether a scope has put a piece and not struck it itself."""
     if piece[0][4] != origin or not piece[7]:
@@ -139,13 +196,14 @@ class Block:
     references as there are blocks, and pieces only where it takes place.
     """
 
-    __slots__ = ("_newest", "_places", "_runs", "_several", "_struck", "pieces")
+    __slots__ = ("_newest", "_origins", "_places", "_runs", "_several", "_struck", "pieces")
 
     def __init__(self, pieces: tuple[Piece, ...], newest: dict[str, int] | None = None) -> None:
         self.pieces = pieces
         self._newest = newest
         self._runs: frozenset[RunId] | None = None
         self._struck: frozenset[RunId] | None = None
+        self._origins: frozenset[str] | None = None
         self._several: list[int] | None = None
         self._places: dict[_Place, list[int]] | None = None
 
@@ -183,6 +241,13 @@ class Block:
         if self._runs is None:
             self._runs = frozenset([run_of(piece) for piece in self.pieces])
         return self._runs
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Whose pieces are here."""
+        if self._origins is None:
+            self._origins = frozenset([piece[0][4] for piece in self.pieces])
+        return self._origins
 
     @property
     def struck(self) -> frozenset[RunId]:
@@ -241,17 +306,18 @@ class Sequence:
     def __init__(
         self,
         pieces: Items[Piece],
-        strikes: dict[RunId, Strike],
+        strikes: Mapping[RunId, Strike],
         newest_root: tuple[float, str, int] = (0.0, "", 0),
         overlapping: bool | None = None,
     ) -> None:
-        self._made_of(_blocks(pieces), len(pieces), strikes, newest_root, overlapping)
+        kept = strikes if isinstance(strikes, Strikes) else Strikes(dict(strikes))
+        self._made_of(_blocks(pieces), len(pieces), kept, newest_root, overlapping)
 
     def _made_of(
         self,
         blocks: list[Block],
         size: int,
-        strikes: dict[RunId, Strike],
+        strikes: Strikes,
         newest_root: tuple[float, str, int],
         overlapping: bool | None,
         twins: frozenset[_Place] | None = None,
@@ -270,7 +336,7 @@ class Sequence:
         self.newest_root = newest_root
         self._analysis: Any = None
 
-    def _made(self, blocks: list[Block], size: int, strikes: dict[RunId, Strike], overlapping: bool | None) -> Sequence:
+    def _made(self, blocks: list[Block], size: int, strikes: Strikes, overlapping: bool | None) -> Sequence:
         """Another sequence, at whose beginning are the same roots, and in which no more insertions are alike."""
         other = Sequence.__new__(Sequence)
         other._made_of(blocks, size, strikes, self.newest_root, overlapping, self._twins)
@@ -285,7 +351,7 @@ class Sequence:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
             return NotImplemented
-        return self.pieces() == other.pieces() and self.strikes == other.strikes
+        return self.pieces() == other.pieces() and (self.strikes is other.strikes or self.strikes == other.strikes)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -352,14 +418,9 @@ class Sequence:
         Most are in the very same blocks, or are the very same objects, which tuples compare fast.
         """
         ours, theirs = self._blocks, other._blocks
-        head = tail = front = back = 0
-        most = min(len(ours), len(theirs))
-        while front < most and ours[front] is theirs[front]:
-            head += len(ours[front].pieces)
-            front += 1
-        while back < most - front and ours[-1 - back] is theirs[-1 - back]:
-            tail += len(ours[-1 - back].pieces)
-            back += 1
+        front = common_prefix(ours, theirs)
+        back = common_suffix(ours, theirs, min(len(ours), len(theirs)) - front)
+        head, tail = self._begins[front], self._size - self._begins[len(ours) - back]
         one, two = self.since(head, self._size - tail), other.since(head, other._size - tail)
         same = _common(one, two)
         one, two = one[same:], two[same:]
@@ -412,7 +473,7 @@ class Sequence:
         parts: Mapping[int, list[Piece]],
         first: list[Piece],
         by: Stamp,
-        strikes: dict[RunId, Strike],
+        strikes: Strikes,
         overlapping: bool | None,
         twins: Iterable[_Place] = (),
     ) -> Sequence:
@@ -456,7 +517,12 @@ class Sequence:
         return ((number, self[number]) for number in self._standing[1])
 
     def _of(self, origin: str) -> list[tuple[int, Piece]]:
-        return [(number, piece) for number, piece in enumerate(self) if piece[0][4] == origin]
+        found: list[tuple[int, Piece]] = []
+        for at, block in enumerate(self._blocks):
+            if origin in block.origins:
+                pieces = enumerate(block.pieces, self._begins[at])
+                found += [(number, piece) for number, piece in pieces if piece[0][4] == origin]
+        return found
 
     def cut_from(self, before: Sequence) -> Cut | None:
         """How this was made from an earlier sequence, if that is remembered."""
@@ -500,11 +566,11 @@ class Sequence:
             self._authors = _Authors(self)
         return self._authors.are_unknown_to(seen)
 
-    def may_open_with(self, seen: SeenBy, fits: Callable[[Piece], bool]) -> bool:
+    def may_open_with(self, seen: SeenBy, fits: Callable[[Piece], bool | None]) -> bool:
         """Looks at the first piece that somebody is shown, without weighing; where that cannot tell which, it may.
 
         Args:
-            fits: whether that may be the first piece.
+            fits: whether that may be the first piece; ``None`` of one that shows nothing if it is.
         """
         if self.is_news(seen):
             return False
@@ -515,8 +581,10 @@ class Sequence:
             if self.overlapping and (run_of(piece) in strikes or piece.beside is not None):
                 return True
             if not any(run in strikes and seen(strikes[run].stamp) for run in piece.struck):
-                return fits(piece)
-            if weighed:
+                verdict = fits(piece)
+                if verdict is not None:
+                    return verdict
+            elif weighed:
                 return True
         return False
 
@@ -528,21 +596,19 @@ class Sequence:
         """
         if seen is seen_everything:
             return self
-        blocks, changed = [*self._blocks], list[Changed]()
-        strikes = self.strikes
+        blocks, changed, unseen = [*self._blocks], list[Changed](), set[RunId]()
         for at, block in self._beyond(seen):
             gone, pieces, numbers = _without(block, self.strikes, seen, own)
-            if gone:
-                strikes = dict(strikes) if strikes is self.strikes else strikes
-                for run in gone:
-                    strikes.pop(run, None)
+            unseen |= gone
             if pieces is not None:
                 blocks[at : at + 1] = block.others(pieces, None)
             begin = self._begins[at] if numbers else 0
             changed += [Changed(begin + n, begin + n + 1, begin + n, begin + n + 1) for n in numbers]
-        if not changed and strikes is self.strikes:
+        if not changed:
             return self
-        part = self._made(blocks, self._size, strikes, False if self._overlapping is False else None)
+        part = self._made(
+            blocks, self._size, self.strikes.but({}, unseen), False if self._overlapping is False else None
+        )
         if self._layout is not None:
             part._seed = Seed(*self._layout, tuple(changed))
         return part
@@ -702,10 +768,8 @@ def _without(
     Returns:
         The strikes that go; the pieces, if any of them is another; and where they are others, or are seen otherwise.
     """
-    standing = [run for piece in block.pieces for run in piece[6] if run in strikes]
-    stamps = [piece[0] for piece in block.pieces]
-    stamps += [strikes[run][0] for run in standing]
-    unseen = seen.missing(stamps) if isinstance(seen, Seen) else {stamp for stamp in {*stamps} if not seen(stamp)}
+    standing = [run for run in chain.from_iterable([piece[6] for piece in block.pieces]) if run in strikes]
+    unseen = _unseen([piece[0] for piece in block.pieces] + [strikes[run][0] for run in standing], seen)
     unseen -= {own}
     if not unseen:
         return set(), None, []
@@ -720,6 +784,12 @@ def _without(
             continue
         changed.append(at)
     return gone, pieces, changed
+
+
+def _unseen(stamps: Iterable[Stamp], seen: SeenBy) -> set[Stamp]:
+    if isinstance(seen, Seen):
+        return seen.missing(stamps)
+    return {stamp for stamp in {*stamps} if not seen(stamp)}
 
 
 _CHUNK = 256

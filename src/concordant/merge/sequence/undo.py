@@ -41,12 +41,8 @@ def as_it_was(earlier: Spliced, later: Sequence) -> Sequence:
     """
     pieces = later.pieces()
     pieces[earlier.head : len(pieces) - earlier.tail] = earlier.pieces
-    strikes = later.strikes
-    if earlier.added or earlier.removed:
-        strikes = dict(strikes)
-        for run in earlier.added:
-            strikes.pop(run, None)
-        strikes.update((run_of(strike), strike) for strike in earlier.removed)
+    gone = {run for run in earlier.added if run in later.strikes}
+    strikes = later.strikes.but({run_of(strike): strike for strike in earlier.removed}, gone)
     return Sequence(pieces, strikes, overlapping=False)
 
 
