@@ -124,8 +124,7 @@ class Seen:
             doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[0] > floor)}
             return {s for s in doubtful if not beyond(s)}
         doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[4] != origin)}
-        theirs = [s for s in doubtful if s[1] != replica]
-        return doubtful.difference([s for s in theirs if beyond(s)])
+        return {s for s in doubtful if s[1] == replica or not beyond(s)}
 
     def among(self, register: Register) -> list[Entry]:
         """The entries of a register that were seen."""
