@@ -36,7 +36,7 @@ def gets(sizes: Sizes) -> Iterator[Row]:
         return times
 
     found = interleaved({"ours": lambda: read(ours), "stock": lambda: read(stock)}, sizes.rounds)
-    yield Row(GROUP, "get with its .value", found["ours"].median, STOCK, found["stock"].median, budget=2.5)
+    yield Row(GROUP, "get with its .value", found["ours"].median, STOCK, found["stock"].median, budget=2)
 
     def after_merge(store: BaseStore, keys: Keys) -> list[float]:
         arguments, others = keys.take(sizes.batch), Keys().take(sizes.batch)
@@ -66,7 +66,7 @@ def gets(sizes: Sizes) -> Iterator[Row]:
         found["ours"].median,
         STOCK,
         found["stock"].median,
-        budget=6,
+        budget=5,
     )
 
 

@@ -14,7 +14,7 @@ from benchmarks.brief import Brief
 from benchmarks.graphs import in_node, looped, run
 from benchmarks.measure import Row, each, interleaved
 from benchmarks.subjects import Sizes, merge_store, stock_store
-from benchmarks.values import PLAIN, SPACE, STOCK, value
+from benchmarks.values import KINDS, PLAIN, SPACE, STOCK, every_kind, value
 from concordant import Workspace
 from concordant_langgraph import listener
 from concordant_langgraph.provider import task_scope
@@ -32,25 +32,28 @@ def rows(sizes: Sizes) -> Iterator[Row]:
     yield superstep(sizes)
     yield core_write(sizes)
     yield from again(sizes)
+    yield contested(sizes)
 
 
 class Keys:
     """Fresh keys with fresh values, made before the clock starts."""
 
-    def __init__(self, namespace: tuple[str, ...] = SPACE) -> None:
+    def __init__(self, namespace: tuple[str, ...] = SPACE, make: Callable[[int], dict[str, Any]] = value) -> None:
         self.namespace = namespace
+        self.make = make
         self.numbers = itertools.count()
 
     def take(self, count: int) -> list[tuple[tuple[str, ...], str, dict[str, Any]]]:
         """Arguments of ``count`` puts, each of another key."""
-        return [(self.namespace, f"key-{n}", value(n)) for n in itertools.islice(self.numbers, count)]
+        return [(self.namespace, f"key-{n}", self.make(n)) for n in itertools.islice(self.numbers, count)]
 
 
 def fresh(sizes: Sizes) -> Iterator[Row]:
-    """A put of a fresh key, four declared fields, in a real node; and what garbage collection adds."""
+    """A put of a fresh key in a real node: four declared fields, all kinds together, each kind; and what garbage
+    collection adds."""
 
-    def batch(store: BaseStore) -> Callable[[], list[float]]:
-        keys = Keys()
+    def batch(store: BaseStore, make: Callable[[int], dict[str, Any]] = value) -> Callable[[], list[float]]:
+        keys = Keys(make=make)
 
         def puts() -> list[float]:
             arguments = keys.take(sizes.batch)
@@ -59,9 +62,12 @@ def fresh(sizes: Sizes) -> Iterator[Row]:
 
         return puts
 
-    found = interleaved({"ours": batch(merge_store()), "stock": batch(stock_store())}, sizes.rounds)
-    ours, stock = found["ours"].median, found["stock"].median
-    yield Row(GROUP, "put, fresh key, 4 declared fields", ours, STOCK, stock, budget=2)
+    variants = {"4 declared fields": value, "a field of every kind": every_kind, **KINDS}
+    for name, make in variants.items():
+        found = interleaved(
+            {"ours": batch(merge_store(), make), "stock": batch(stock_store(), make)}, max(2, sizes.rounds // 2)
+        )
+        yield Row(GROUP, f"put, fresh key, {name}", found["ours"].median, STOCK, found["stock"].median, budget=2)
     found = interleaved({"ours": batch(merge_store()), "stock": batch(stock_store())}, sizes.rounds, gc_on=True)
     theirs = found["stock"].mean / found["stock"].median
     mean, middle = found["ours"].mean, found["ours"].median
@@ -122,7 +128,7 @@ def superstep(sizes: Sizes) -> Row:
     subjects = {"ours": batch(merge_store(), listener._LISTENER), "stock": batch(stock_store(), None)}
     found = interleaved(subjects, sizes.rounds)
     ours, stock = found["ours"].median, found["stock"].median
-    return Row(GROUP, "superstep of one node with one put", ours, f"with {STOCK.split('.')[0]}", stock, budget=1.2)
+    return Row(GROUP, "superstep of one node with one put", ours, f"with {STOCK.split('.')[0]}", stock, budget=1.15)
 
 
 def core_write(sizes: Sizes) -> Row:
@@ -167,6 +173,31 @@ def again(sizes: Sizes) -> Iterator[Row]:
     found = interleaved(subjects, sizes.rounds)
     name = "2nd to 5th put, same node, and one get with its .value"
     yield Row(GROUP, name, found["ours"].median, STOCK, found["stock"].median)
+
+
+def contested(sizes: Sizes) -> Row:
+    """A put of another field on a document that two parallel nodes left with an open question, in a later node."""
+
+    def batch(store: BaseStore) -> Callable[[], list[float]]:
+        keys = Keys()
+
+        def puts() -> list[float]:
+            arguments = keys.take(sizes.batch)
+            later = [(namespace, key, {"hits": 1}) for namespace, key, _ in arguments]
+            times: list[float] = []
+
+            def one(status: str) -> None:
+                for namespace, key, _ in arguments:
+                    store.put(namespace, key, {"status": status})
+
+            run(store, [lambda: one("A"), lambda: one("B")], [lambda: times.extend(each(store.put, later))])
+            return times
+
+        return puts
+
+    found = interleaved({"ours": batch(merge_store()), "stock": batch(stock_store())}, max(2, sizes.rounds // 3))
+    name = "put on a contested document, another field"
+    return Row(GROUP, name, found["ours"].median, STOCK, found["stock"].median)
 
 
 def blind(store: BaseStore, keys: Keys, count: int) -> list[float]:

@@ -18,12 +18,15 @@ from benchmarks.fleet.workloads import all_workloads
 from benchmarks.measure import Note, Row, Sample, interleaved
 from benchmarks.scaling import Curve, curves, dump
 from benchmarks.subjects import FULL, QUICK
+from benchmarks.values import KINDS
 
 OURS = [name for name in command.GROUPS if name not in ("agentsync", "crews")]  # which need other environments
 DATABASE_WORK = ["put, fresh key", "put on a key that is there", "get with its .value"]
 MEASURED = {
     "speed": [
         "put, fresh key, 4 declared fields",
+        "put, fresh key, a field of every kind",
+        *[f"put, fresh key, {kind}" for kind in KINDS],
         "put, fresh key: mean, garbage collection on",
         "put, the first of a node",
         "reading LangGraph's context, once a node",
@@ -34,6 +37,7 @@ MEASURED = {
         "2nd to 5th put, undeclared, same node",
         "2nd to 5th put, undeclared, each after a get in a later superstep",
         "2nd to 5th put, same node, and one get with its .value",
+        "put on a contested document, another field",
         "get with its .value",
         "get with its .value, first after a merge",
         "put of 100 fields, undeclared, fresh key",

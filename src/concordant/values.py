@@ -35,6 +35,7 @@ __all__ = [
     "copied",
     "decode",
     "encode",
+    "is_json",
     "portable",
     "same",
 ]
@@ -243,6 +244,22 @@ def _check(value: Any, path: Path, depth: int) -> None:
         for index, item in enumerate(value):
             if isinstance(item, (dict, list, tuple)):
                 _check(item, (*path, index), depth + 1)
+
+
+def is_json(value: Any) -> bool:
+    """Tells whether a value has just the types that its JSON reads back as: no tuples, sets or classes of their own."""
+    parts = value
+    if type(value) is dict:
+        for name in value:
+            if type(name) is not str:
+                return False
+        parts = value.values()
+    elif type(value) is not list:
+        return type(value) in _SCALARS
+    for part in parts:  # noqa: SIM110  # a generator costs more than what it looks at
+        if type(part) not in _SCALARS and not is_json(part):
+            return False
+    return True
 
 
 def _fault(value: Any, path: Path, error: Exception) -> Fault:

@@ -40,7 +40,7 @@ from concordant.values import decode, encode
 if TYPE_CHECKING:
     from concordant.schema.schema import Compiled
 
-__all__ = ["form_of", "form_within", "is_faithful", "unfaithful"]
+__all__ = ["form_of", "form_within", "is_faithful", "only_constrains", "unfaithful"]
 
 _FAITHFUL = (str, int, float, bool, type(None), Decimal, date, datetime, time, timedelta)
 _NATIVE = (str, int, float, bool, type(None))
@@ -58,7 +58,7 @@ _HARMLESS = {
 def is_faithful(annotation: Any, metadata: tuple[Any, ...] = (), inside: tuple[Any, ...] = ()) -> bool:
     """Whether it can be told from a type that each value reads back as the same."""
     bare, own = split_annotation(annotation)
-    if not all(map(_only_constrains, (*own, *metadata))):
+    if not all(map(only_constrains, (*own, *metadata))):
         return False
     return bare in (Any, object, JsonValue) or bare in inside or _is_faithful_type(bare, inside)
 
@@ -95,7 +95,7 @@ def _is_faithful_class(bare: Any, inside: tuple[Any, ...]) -> bool:
     return bare in _FAITHFUL or bare in _HOLDERS[:1] or bare is dict or is_uuid(bare)
 
 
-def _only_constrains(item: Any) -> bool:
+def only_constrains(item: Any) -> bool:
     """Whether a part of an annotation says only which values are allowed."""
     if isinstance(item, (Kind, Strict, StringConstraints, str)):
         return True
@@ -248,7 +248,7 @@ def _places(
     for name, part in field.fields.items():
         info = fields_in(model)[name]
         metadata = [item for item in (*info.metadata, *validators_of(model, name)) if not isinstance(item, Kind)]
-        doubtful = whole or not all(map(_only_constrains, metadata))
+        doubtful = whole or not all(map(only_constrains, metadata))
         yield from _below(
             info.annotation,
             part,

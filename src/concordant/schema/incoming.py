@@ -31,10 +31,12 @@ __all__ = [
     "collapsed",
     "contribution",
     "has_records",
+    "in_one_order",
     "incoming_type",
     "split_faults",
     "untouched_left_out",
     "unwrapped",
+    "write_type",
 ]
 
 _KEPT = ("str_strip_whitespace", "str_to_lower", "str_to_upper", "arbitrary_types_allowed", "use_enum_values",
@@ -53,15 +55,24 @@ def incoming_type(model: Any, fields: Mapping[str, Field], *, left: Left = ()) -
         left: to what the merged document is left to see: validators may judge the whole by what is contributed to it,
             or need to know more than that.
     """
-    given = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
-    config: dict[str, Any] = {key: value for key, value in given.items() if key in _KEPT}
     infos = fields_in(model)
     definitions: dict[str, Any] = {}
     for name, field in fields.items():
         metadata = (*metadata_of(infos[name]), *validators_of(model, name))
         definitions[name] = contribution(infos[name].annotation, field, metadata, left=left)
+    return write_type(model, definitions)
+
+
+def write_type(model: Any, definitions: Mapping[str, Any]) -> Any:
+    """The type of a dict of the fields given, with what a model's configuration says of their values.
+
+    Args:
+        definitions: the types of the fields by name.
+    """
+    given = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
+    config: dict[str, Any] = {key: value for key, value in given.items() if key in _KEPT}
     settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants")  # type: ignore[typeddict-item]
-    return with_config(settings)(TypedDict(f"{model.__name__}Write", definitions, total=False))  # type: ignore[operator]
+    return with_config(settings)(TypedDict(f"{model.__name__}Write", dict(definitions), total=False))  # type: ignore[operator]
 
 
 def unwrapped(value: Any, field: Field, *, everything: bool, before: Any = None, validated: bool = False) -> Any:
@@ -195,12 +206,12 @@ def contribution(annotation: Any, field: Field, metadata: Sequence[Any] = (), *,
     if kind.holds in ("elements", "items") and all(isinstance(item, BeforeValidator) for item in functions):
         annotation = list[(get_args(annotation) or (Any,))[0]]  # type: ignore[misc]  # in the order given
         if kind.holds == "elements":
-            functions = [BeforeValidator(_in_one_order), *functions]
+            functions = [BeforeValidator(in_one_order), *functions]
     return Annotated[(annotation, *functions)] if functions else annotation
 
 
-def _in_one_order(value: Any) -> Any:
-    """A Python set has another order in each process."""
+def in_one_order(value: Any) -> Any:
+    """Returns a Python set as a list, for its order is another in each process; any other value as it is."""
     return sorted(value, key=repr) if type(value) in (set, frozenset) else value
 
 

@@ -15,19 +15,20 @@ from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 from concordant.errors import Fault, InvalidWriteError, SchemaError, told
 from concordant.merge.kinds import OPEN, OPEN_TREE, Field, Nested, OpenRecord
 from concordant.merge.kinds.base import default_says_something
-from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
+from concordant.schema.annotations import members_of, split_annotation, without_none
 from concordant.schema.declarations import fields_of
 from concordant.schema.describing import Description, description_of
 from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order, unordered
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
-from concordant.schema.incoming import Left, are_distinct, collapsed, incoming_type, split_faults, unwrapped
+from concordant.schema.incoming import Left, collapsed, incoming_type, split_faults, unwrapped
 from concordant.schema.models import fields_in, has_validators, is_instance, is_model, is_strict, said_by, validators_of
+from concordant.schema.plain import PlainWriter, plain_writer
 from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
 from concordant.schema.steps import field_of, steps_to
-from concordant.values import ABSENT, MAX_DIGITS, Unstorable, check_numbers, decode, encode, same
+from concordant.values import ABSENT, Unstorable, check_numbers, decode, encode, same
 
 __all__ = ["OPEN_SCHEMA", "OPEN_TREE_SCHEMA", "Compiled", "Schema", "compile_schema"]
 
@@ -80,9 +81,14 @@ _FORM: dict[str, Any] = {"mode": "json", "round_trip": True, "by_alias": False, 
 
 
 class Compiled:
-    """A schema ready for use. ``OPEN_SCHEMA`` is that of a namespace without a model."""
+    """A schema ready for use. ``OPEN_SCHEMA`` is that of a namespace without a model.
+
+    Attributes:
+        plain: the short way of a write (``concordant.schema.plain``).
+    """
 
     shows_defaults = False
+    plain: PlainWriter | None = None
 
     def __init__(self, schema: Schema | None, root: Field) -> None:
         self.root = root
@@ -100,8 +106,6 @@ class Compiled:
 
     def _prepare(self, model: Any, root: Field) -> None:
         """Makes what a model needs: for writes, and to build its instances."""
-        infos = fields_in(model).values()
-        types = [info.annotation for info in infos]
         write = TypeAdapter(incoming_type(model, root.fields))
         self._validate = _by_any_name(write)
         serializer = SchemaSerializer(write.core_schema, CoreConfig(ser_json_inf_nan="constants"))
@@ -109,17 +113,14 @@ class Compiled:
         self._spell = spelling_of(model, root) if needs_spelling(model, root) else None
         self._doubtful = tuple(name for name, field in root.fields.items() if _is_doubtful(field))
         self._unordered = any(_is_unordered(model, name, field) for name, field in root.fields.items())
-        self._shallow = not (self._doubtful or self._unordered) and all(map(is_shallow, types))
         self._settle = root.kind.settled(root)
-        self._sets = tuple(name for name, field in root.fields.items() if field.kind.settled(field) is not None)
         self._counts = tuple(name for name, field in root.fields.items() if field.kind.holds == "amount")
-        self._delicate = frozenset([*self._counts, *self._sets])
+        self.plain = plain_writer(model, root, serializer.to_json)
         self._fill = _filler(model, root.fields)
         self._validate_lax: Callable[[Any], dict[str, Any]] | None = (
             partial(write.validator.validate_python, **LENIENT) if is_strict(model) else None
         )
         self.steady = _is_steady(model, root)
-        self._to_json = _writer(serializer, plain=self._shallow and self.steady)
         self.shows_defaults = _shows_defaults(root)
         self._make = partial(TypeAdapter(model).validate_python, **LENIENT)
 
@@ -176,15 +177,15 @@ class Compiled:
         """
         if not self.declared:
             return _open_body(namespace, key, value), _NOTHING
+        if self.plain is not None and type(value) is dict:
+            body = self.plain(value)
+            if body is not None:
+                return body, _NOTHING
         try:
             if not spelt and (self._spell is not None or type(value) is not dict):
                 value = self._spell(value) if self._spell is not None else self._by_names(value)
             try:
-                given = self._validate(value)
-                if self._shallow and self._delicate.isdisjoint(given):
-                    body = self._to_json(given)
-                    return body if len(body) <= MAX_DIGITS else check_numbers(body, given), _NOTHING
-                return self._body(given), _NOTHING
+                return self._body(self._validate(value)), _NOTHING
             except Unstorable:
                 raise
             except Exception:
@@ -200,17 +201,9 @@ class Compiled:
         return unwrapped(value, self.root, everything=False) if is_instance(value) else value
 
     def _body(self, given: dict[str, Any]) -> bytes:
-        if self._shallow and self._delicate.isdisjoint(given):
-            return self._plain_body(given)
         for name in self._counts:
             if isinstance(given.get(name), str):  # Pydantic takes an enum's value for a number, whatever it is
                 raise Refused([Fault((name,), "it is no number", "Give a number", given[name])])
-        if self._shallow:
-            for name in self._sets:
-                if name in given and not are_distinct(given[name]):
-                    break
-            else:
-                return self._plain_body(given)
         try:
             values = self._dump(given)
             lost = collapsed(given, values)
@@ -227,13 +220,6 @@ class Compiled:
             raise
         except Exception as error:
             raise Refused([self._unstorable(given, error)]) from error
-
-    def _plain_body(self, given: dict[str, Any]) -> bytes:
-        try:
-            body = self._to_json(given)
-        except ValueError as error:
-            raise Refused([self._unstorable(given, error)]) from error
-        return body if len(body) <= MAX_DIGITS else check_numbers(body, given)
 
     def _check_reads_back(self, name: str, given: Any, stored: Any) -> None:
         """Refuses a value that would be read as another one."""
@@ -472,11 +458,6 @@ def _by_any_name(write: TypeAdapter[Any]) -> Callable[[Any], dict[str, Any]]:
     """Validates a write whose fields, at any depth, go by their names or by others."""
     validate: Callable[..., Any] = write.validator.validate_python
     return partial(validate, **_BY_ANY_NAME) if _has_aliases(write.core_schema) else validate
-
-
-def _writer(serializer: SchemaSerializer, *, plain: bool) -> Callable[[Any], bytes]:
-    """Makes the JSON of what was validated; a validator may have made something else of it than its type says."""
-    return serializer.to_json if plain else partial(serializer.to_json, warnings=False)
 
 
 def _has_aliases(schema: Any) -> bool:
