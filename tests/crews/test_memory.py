@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,19 @@ def test_metadata_keys_that_are_absent_stay(tmp_path: Path) -> None:
     kept._storage.save([one(id="r", metadata={"by": "ada", "n": 1})])
     kept.update("r", metadata={"n": None, "of": "x"})
     assert kept.list_records()[0].metadata == {"by": "ada", "n": None, "of": "x"}
+
+
+def test_listed_records_have_their_vectors(tmp_path: Path) -> None:
+    """Records are listed as CrewAI's own storage lists them, vectors included, page by page and scope by scope."""
+    records = [one(f"fact {n}", id=f"r{n}", scope=f"/s{n % 2}", created_at=datetime(2026, 1, 1 + n)) for n in range(5)]
+    stock, ours = LanceDBStorage(tmp_path / "stock"), MergeStorage(tmp_path / "ours")
+    for storage in (stock, ours):
+        storage.save(records)
+    for given in ({}, {"limit": 2, "offset": 1}, {"scope_prefix": "/s1"}, {"scope_prefix": "/s1", "limit": 1}):
+        wanted = [(r.id, r.embedding) for r in stock.list_records(**given)]
+        assert [(r.id, r.embedding) for r in ours.list_records(**given)] == wanted and wanted[0][1] is not None
+    ours.update(records[4].model_copy(update={"created_at": datetime(2025, 1, 1)}))  # at another place than its row
+    assert all(r.embedding is not None for r in ours.list_records(limit=4))
 
 
 def test_records_of_crewais_own_storage_are_taken_over(tmp_path: Path) -> None:

@@ -106,12 +106,12 @@ class Records:
         """How many records in a scope each category has."""
         return dict(Counter(category for value in self.within(scope) for category in value.get("categories", ())))
 
-    def newest(self, scope: str | None, limit: int, offset: int) -> list[MergedRecord]:
+    def newest(self, scope: str | None, limit: int, offset: int) -> list[Entry]:
         """Records in a scope, the newest first."""
         if limit <= 0 or offset < 0:
             return []
-        found = [e.record() for e in self.entries() if is_within(e.value.get("scope", "/"), scope)]
-        found.sort(key=lambda record: _naive(record.created_at), reverse=True)
+        found = [e for e in self.entries() if is_within(e.value.get("scope", "/"), scope)]
+        found.sort(key=lambda entry: _naive(entry.record().created_at), reverse=True)
         return found[offset : offset + limit]
 
     def info(self, scope: str) -> ScopeInfo:

@@ -245,9 +245,11 @@ class MergeStorage:
         return entry.record(self._view.vector(entry.document.key)) if entry is not None else None
 
     def list_records(self, scope_prefix: str | None = None, limit: int = 200, offset: int = 0) -> list[MemoryRecord]:
-        """The records in a scope, the newest first, without their vectors."""
+        """The records in a scope with their vectors, the newest first; in the child of a fork without vectors."""
         self._records.follow()
-        return [*self._records.newest(scope_prefix, limit, offset)]
+        found = self._records.newest(scope_prefix, limit, offset)
+        vectors = self._view.vectors(found, scope_prefix, limit, offset)
+        return [entry.record(vectors.get(entry.document.key)) for entry in found]
 
     def get_scope_info(self, scope: str) -> ScopeInfo:
         """How many records a scope has, of which categories, from when to when, and the scopes below."""

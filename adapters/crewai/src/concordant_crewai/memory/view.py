@@ -42,6 +42,10 @@ class View:
         self._seen = 0
         self._process = os.getpid()
 
+    def _is_of_a_parent(self) -> bool:
+        """Whether this is a forked child, and the storage one that does not survive that."""
+        return os.getpid() != self._process and hasattr(self._storage, "_record_to_row")
+
     def check_process(self) -> None:
         """Refuses the work in a forked child, before anything is written: CrewAI's own storage has threads that are the
         parent's, and would sometimes wait for them for ever.
@@ -49,7 +53,7 @@ class View:
         Raises:
             StorageError: so it is.
         """
-        if os.getpid() != self._process and hasattr(self._storage, "_record_to_row"):
+        if self._is_of_a_parent():
             reason = "this process was forked from the one that opened it, and LanceDB does not survive that"
             mend = "Make the MergeStorage after the fork, or start the process with the method spawn or forkserver"
             raise StorageError("the vectors of a memory", reason, mend)
@@ -107,6 +111,20 @@ class View:
         """The vector of a record."""
         row = self._ready().get_record(record_id)
         return row.embedding if row is not None else None
+
+    def vectors(
+        self, entries: Sequence[Entry], scope: str | None, limit: int, offset: int
+    ) -> dict[str, list[float] | None]:
+        """The vectors of records by id.
+
+        Args:
+            scope, limit, offset: what they were listed by: the storage lists mostly the same rows, in one query.
+        """
+        if not entries or self._is_of_a_parent():
+            return {}
+        found = {row.id: row.embedding for row in self._ready().list_records(scope, limit, offset)}
+        wanted = [entry.document.key for entry in entries]
+        return {key: found[key] if key in found else self.vector(key) for key in wanted}
 
     def add(self, entries: Sequence[Entry], vectors: Sequence[list[float] | None]) -> None:
         """Shows records that are new; one without a vector cannot be found, and would give the table another length."""
