@@ -229,3 +229,43 @@ def test_without_a_driver_vectors_are_in_memory(
         store.put(NS, "k", {"title": "apple"})
         assert keys(store.search(NS, query="apple")) == ["k"]
     assert "concordant-langgraph[sqlite]" in caplog.text
+
+
+def test_all_storages_rank_alike(fresh_url: FreshUrl, seed: str) -> None:
+    """By query, prefix, filter and page the same documents are found with the same scores in memory, on SQLite and on
+    Postgres; which of equally near ones the edge of a page takes may differ."""
+    rnd = random.Random(seed)
+    notes = [
+        ((*NS, rnd.choice("xy")), f"k{n}", {"text": " ".join(rnd.sample(WORDS, 3)), "title": rnd.choice(WORDS[:2])})
+        for n in range(12)
+    ]
+    asked: list[dict[str, Any]] = [
+        {
+            "query": rnd.choice([*WORDS, "nothing of it", " ".join(WORDS[:2])]),
+            "filter": rnd.choice([None, None, {"title": WORDS[0]}, {"title": {"$ne": WORDS[1]}}]),
+            "limit": rnd.choice([1, 3, 20]),
+            "offset": rnd.choice([0, 0, 2, 5]),
+        }
+        for _ in range(40)
+    ]
+    prefixes = [rnd.choice([(), NS, (*NS, "x"), ("none",)]) for _ in asked]
+
+    def pages(store: MergeStore) -> list[tuple[list[float | None], list[Any]]]:
+        for namespace, key, value in notes:
+            store.put(namespace, key, value, index=False if key == "k0" else None)
+        return [within(store, prefix, given) for prefix, given in zip(prefixes, asked, strict=True)]
+
+    wanted = pages(MergeStore({NS: Note}, index=config()))
+    assert sum(len(scores) for scores, _ in wanted) > 40
+    for kind in DURABLE:
+        with opened(fresh_url(kind)) as store:
+            assert pages(store) == wanted
+
+
+def within(store: MergeStore, prefix: tuple[str, ...], given: dict[str, Any]) -> tuple[list[float | None], list[Any]]:
+    """The scores of a page, and its documents but for those as near as one at its edges."""
+    found = [(item.score and round(item.score, 3), item.namespace, item.key) for item in store.search(prefix, **given)]
+    edges = ({found[0][0]} if given["offset"] and found else set()) | (
+        {found[-1][0]} if len(found) == given["limit"] else set()
+    )
+    return [score for score, *_ in found], sorted((hit for hit in found if hit[0] not in edges), key=str)
