@@ -58,7 +58,7 @@ DELETED = _Marker("DELETED")
 """The value of a contender that deletes; also a decision."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Contender:
     """One of several incompatible values: who wrote it, when, and where that came from.
 
@@ -81,6 +81,40 @@ class Contender:
             "at": self.at.isoformat(),
             "origin": self.origin,
         }
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Contender):
+            return NotImplemented
+        if (self.agent, self.agents, self.at, self.origin) != (other.agent, other.agents, other.at, other.origin):
+            return False
+        mine, theirs = _VALUE.__get__(self), _VALUE.__get__(other)
+        if type(mine) is _Unread and type(theirs) is _Unread and mine.text == theirs.text:
+            return True
+        return bool(self.value == other.value)
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.agent, self.agents, self.at, self.origin))
+
+
+class _Unread(NamedTuple):
+    """The value of a contender that nobody has asked for: its JSON. Of a whole document that is contested there may be
+    one for every write."""
+
+    text: bytes
+
+
+_VALUE: Any = Contender.__dict__["value"]
+
+
+def _value_of(contender: Contender) -> Any:
+    value = _VALUE.__get__(contender)
+    if type(value) is _Unread:
+        value = decode(value.text)
+        _VALUE.__set__(contender, value)
+    return value
+
+
+setattr(Contender, "value", property(_value_of, _VALUE.__set__))  # noqa: B010
 
 
 class Remark(NamedTuple):
@@ -273,10 +307,10 @@ def _version_of(contest: Contest) -> str:
 
 
 def _contender(option: Option) -> Contender:
-    value = DELETED if option.value is None else decode(option.value)
     first, agents = option.stamps[0] if option.stamps else None, option.agents
     origin = first.origin if first else ""
-    made = Contender(value, agents[0] if agents else "", agents, when(first.time if first else 0.0), origin)
+    told = (agents[0] if agents else "", agents, when(first.time if first else 0.0), origin)
+    made = Contender(DELETED if option.value is None else _Unread(option.value), *told)
     option.shown = made
     return made
 

@@ -52,6 +52,9 @@ decode: Callable[[JSON], Any] = from_json
 MAX_DEPTH = MOST_DEPTH
 """Deepest nesting of a stored value; the JSON reader refuses what the writer still accepts beyond about 200."""
 
+MOST_REMEMBERED = 4_096
+"""Up to how many bytes of a dict or list the bytes by which it compares are remembered."""
+
 MAX_DIGITS = MOST_DIGITS
 """Most digits of a stored whole number: the JSON reader takes 4,300, and sums of what agents count need room."""
 
@@ -187,7 +190,7 @@ def canonical(text: JSON) -> JSON:
     """Returns the bytes by which the value with this JSON text compares."""
     first = text[:1]
     if first == b"{" or first == b"[":
-        return _canonical_container(text)
+        return _canonical_small(text) if len(text) <= MOST_REMEMBERED else _canonical_container(text)
     return b"0.0" if text == b"-0.0" else text
 
 
@@ -200,9 +203,26 @@ def same(one: JSON | None, other: JSON | None, canon: Canon = canonical) -> bool
     return canon(one) == canon(other)
 
 
-@lru_cache(maxsize=1024)
+def canonical_of(value: Any, text: JSON) -> JSON:
+    """Returns the bytes by which a value compares.
+
+    Args:
+        text: its JSON.
+    """
+    return _ordered(value, text) if isinstance(value, (dict, list)) else canonical(text)
+
+
 def _canonical_container(text: JSON) -> JSON:
-    return json.dumps(_positive_zero(from_json(text)), sort_keys=True, separators=(",", ":")).encode()
+    return _ordered(from_json(text), text)
+
+
+def _ordered(value: Any, text: JSON) -> JSON:
+    if b"-0" in text:
+        value = _positive_zero(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+_canonical_small = lru_cache(maxsize=1024)(_canonical_container)
 
 
 def _positive_zero(value: Any) -> Any:

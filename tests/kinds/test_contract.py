@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from concordant import ConcordantError, Counter, List, Map, Scalar, Set, Text, Tree, Workspace
 from concordant.merge.kinds import Field, Kind, Look, register
 from concordant.merge.kinds.base import SETS, Declaration, Holds
-from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.shape import check_node, check_register
 from concordant.merge.registers import Change, Path
 from concordant.testing import KindContract
@@ -75,7 +75,7 @@ class Ever(Kind):
             found = sorted(entries[0].value for entries in texts if entries)
             return [decode(text) for text in found] if found or look.entries(cell.get(None, ())) else ABSENT
 
-        return shown(look, cell) if node_is_shown(look, field, path, public, cell, shown) else ABSENT
+        return node_value(look, field, path, public, cell, shown)
 
     def check(self, field: Field, cell: Any) -> None:
         check_node(cell, lambda elements: [check_register(one, deletable=False) for one in elements.values()])

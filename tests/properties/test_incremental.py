@@ -12,13 +12,15 @@ from pydantic import BaseModel, Field, model_validator
 from concordant import Counter, List, Map, Scalar, Set, Text, Tree, Workspace, priority
 from concordant.errors import ConcordantError
 from concordant.escalation import escalation_of
-from concordant.merge.causality import order_of
+from concordant.merge.causality import has_met, order_of
 from concordant.merge.kinds import Look, look as look_module
 from concordant.merge.kinds.base import reading
+from concordant.merge.kinds.doubt import Doubt
 from concordant.merge.kinds.look import Memory, Weighed
 from concordant.merge.kinds.nested import field_at, public_path
-from concordant.merge.record import Record, fitting, view
-from concordant.merge.registers import PARKED, Path, Tree as Cells, leaf_at, leaves, place_leaf
+from concordant.merge.record import Record, by_path, fitting, view
+from concordant.merge.registers import PARKED, Path, Tree as Cells, leaf_at, leaves, place_leaf, restored
+from concordant.merge.registers.standing import Kept, StandingTree, Whereabouts, keepers
 from concordant.merge.sequence.pieces import Sequence
 from concordant.schema import Compiled
 from concordant.values import ABSENT, decode, encode
@@ -52,6 +54,7 @@ class Everything(BaseModel):
     x: Annotated[str, Text()] = ""
     l: Annotated[list[str], List()] = []  # noqa: E741
     p: Part = Part()
+    r: Annotated[dict[str, Part], Map()] = {}
     k: Annotated[list[Row], Set(by="id")] = []
     tree: Annotated[dict[str, Any], Tree()] = {}
 
@@ -106,6 +109,7 @@ def some(rnd: random.Random, model: Any) -> dict[str, Any]:
             "x": word,
             "l": lambda: [word()],
             "p": lambda: rnd.choice([{"s": word()}, {"t": [word()]}]),
+            "r": lambda: {word(): rnd.choice([{"s": word()}, {"t": [word()]}])},
             "k": lambda: [{"id": word(), "n": number()}],
             "tree": lambda: some_tree(rnd),
         }
@@ -180,12 +184,30 @@ def check(ws: Workspace) -> None:
     assert known.undeclared == whole.undeclared
     assert told(known.contests) == told(whole.contests)
     assert sorted(known.settled) == sorted(whole.settled)
+    if record.standing is not None:
+        assert dict(leaves(record.standing.tree)) == dict(leaves(restored(record.tree)))
+    if record.covering and not schema.checked:
+        body, contests = by_a_look_at_all(record, schema)
+        assert known.body == body
+        assert told(known.contests) == told(contests)
     if schema.checked and not record.covering:
         naive_value, naive_contests = by_the_rule(record, schema)
         assert decode(known.body or b"null") == naive_value
         assert {key for key in told(known.contests) if key[1] == "invalid"} == naive_contests
     expected = {e.id: (e.version, e.contenders, e.base) for e in (escalation_of(*AT, one) for one in whole.contests)}
     assert {e.id: (e.version, e.contenders, e.base) for e in ws.escalations()} == expected
+
+
+def by_a_look_at_all(record: Record, schema: Compiled) -> tuple[bytes | None, list[Any]]:
+    """What a record in which something is deleted shows, and what is contested, with nothing remembered."""
+    look = Look(schema.on_delete, sort_keys=has_met(record.vector), keeps=keepers(record.tree))
+    value = schema.root.kind.read(look, schema.root, (), (), restored(record.tree))
+    contests = by_path(one for one in look.contests)
+    if record.tree.get(PARKED):  # what waits there is asked about by another part
+        contests = (*contests, *(one for one in view(record.copy(), schema.root).contests if one.reason == "type"))
+        value = {} if value is ABSENT and not record.tree.get(None) else value
+    once = {(one.path, one.reason, one.anchor): one for one in contests}
+    return (None if value is ABSENT else encode(value)), list(once.values())
 
 
 def told(contests: Any) -> dict[Any, Any]:
@@ -274,10 +296,58 @@ def test_g3_g4_what_is_read_anew_is_what_the_whole_gives(seed: str) -> None:
     play_all(seed, 60)
 
 
+def crowd(rnd: random.Random, model: Any, steps: int) -> Iterator[Workspace]:
+    """Many who delete, beside many who write, most of whom have not seen each other; gives the store after each."""
+    options: Any = {} if model is None else {"undeclared": "tree"} if model == "tree" else {"schemas": {AT[0]: model}}
+    ws = Workspace(replica="one", **options)
+    ws.agent("first").write(*AT, some(rnd, model))
+    began = ws.moment()
+    agents = [ws.agent(f"a{n}", began=began) for n in range(30)]
+    for _ in range(steps):
+        agent, act = rnd.choice(agents), rnd.random()
+        try:
+            if act < 0.4:
+                agent.delete(*AT)
+            elif act < 0.8:
+                agent.write(*AT, some(rnd, model))
+            elif act < 0.88:
+                document = agent.read(*AT)
+                if document is not None:
+                    with ws.acting_as(agent.scope.agent):
+                        ws.put(*AT, changed(rnd, document.value), seen=document)
+            elif act < 0.94:
+                agent.refresh()
+            elif act < 0.98:
+                for found in ws.escalations()[:1]:
+                    ws.resolve(found, rnd.choice(found.contenders).value, by="judge")
+            else:
+                ws.reopen(next(iter(ws.escalations(state="all"))), by="judge")
+        except (ConcordantError, StopIteration):
+            pass  # a decision that does not fit, or nothing to decide
+        yield ws
+
+
+def play_crowds(seed: str, histories: int) -> None:
+    rnd = random.Random(seed)
+    for number in range(histories):
+        for name, model in MODELS.items():
+            for step, ws in enumerate(crowd(rnd, model, 60)):
+                try:
+                    check(ws)
+                except AssertionError as error:
+                    raise AssertionError(f"{name}, crowd {number} of seed {seed!r}, step {step}: {error}") from error
+
+
+def test_g3_g4_many_deletions_beside_many_updates_are_read_anew(seed: str) -> None:
+    """What stands beside what deletions keep, and what is contested about them, is what a look at all of it finds."""
+    play_crowds(seed, 8)
+
+
 @pytest.mark.torture
 def test_g3_g4_thousands_of_histories_read_anew(seed: str) -> None:
     """The same for thousands of histories."""
     play_all(seed, 1_500)
+    play_crowds(seed, 150)
 
 
 def changes_are_not_noted(patch: Patch) -> None:
@@ -310,6 +380,29 @@ def held_back_for_ever(patch: Patch) -> None:
     patch.setattr(fitting.Fitting, "goes_on", lambda self, changes: True)
 
 
+def deletions_keep_what_they_kept(patch: Patch) -> None:
+    """What another write takes from what deletions keep still stands beside what is live."""
+    follow = Kept.follow
+    patch.setattr(Kept, "follow", lambda self, register: {} if self.union and register else follow(self, register))
+
+
+def updates_are_those_of_the_beginning(patch: Patch) -> None:
+    """What is written beside a deletion after it was asked about is no contender."""
+    follow = Doubt.follow
+
+    def other(self: Doubt, cell: Any) -> None:
+        if not self._is_new:
+            self.changes.clear()
+        follow(self, cell)
+
+    patch.setattr(Doubt, "follow", other)
+
+
+def what_was_there_is_what_it_was(patch: Patch) -> None:
+    """What was there before the deletions is told once."""
+    patch.setattr(Doubt, "_take_places", lambda self, cell, places, removed: True)
+
+
 @pytest.mark.parametrize(
     "mutant",
     [changes_are_not_noted, registers_only_grow, order_is_that_of_coming, held_back_for_ever],
@@ -319,3 +412,57 @@ def test_a_reading_that_misses_something_is_noticed(mutant: Callable[[Patch], No
     mutant(monkeypatch)
     with pytest.raises((AssertionError, LookupError, TypeError, AttributeError, ValueError)):
         play_all("mutant", 60)
+
+
+@pytest.mark.parametrize(
+    "mutant", [deletions_keep_what_they_kept, updates_are_those_of_the_beginning, what_was_there_is_what_it_was]
+)
+def test_a_deletion_that_misses_something_is_noticed(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    """The same where many delete beside many who write."""
+    mutant(monkeypatch)
+    with pytest.raises((AssertionError, LookupError, TypeError, AttributeError, ValueError)):
+        play_crowds("mutant", 20)
+
+
+def some_are_nowhere(patch: Patch) -> None:
+    """A deletion finds what its agent has seen of others, not what it wrote itself."""
+    patch.setattr(Whereabouts, "_count", _count_without_origin)
+
+
+def _count_without_origin(self: Whereabouts, entry: Any, path: Path, more: int) -> None:
+    count(self, entry._replace(stamp=entry.stamp._replace(origin="")), path, more)
+
+
+count = Whereabouts._count
+
+
+def test_a_deletion_takes_what_its_agent_has_seen_of_many(seed: str) -> None:
+    """Where many have written, one who deletes finds just what a look at all would have found."""
+    rnd = random.Random(seed)
+    seen_places = StandingTree.seen_places
+    takes_from_all(rnd, seen_places)
+
+
+def takes_from_all(rnd: random.Random, seen_places: Any) -> None:
+    """Plays crowds twice, once with a look at all, and compares what stands."""
+    for model in (Everything, None):
+        state = rnd.getstate()
+        found = []
+        for places in (seen_places, lambda self, seen: None):
+            rnd.setstate(state)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(StandingTree, "seen_places", places)
+                found.append([[value_of(ws) for ws in crowd(rnd, model, 80)] for _ in range(4)])
+        assert found[0] == found[1]
+
+
+def value_of(ws: Workspace) -> Any:
+    document = ws.get(*AT)
+    return None if document is None else (document.value, sorted(e.reason for e in ws.escalations()))
+
+
+def test_a_deletion_that_misses_its_own_is_noticed(monkeypatch: Patch) -> None:
+    """The comparison fails where an index of what was written has no origins."""
+    some_are_nowhere(monkeypatch)
+    with pytest.raises(AssertionError):
+        takes_from_all(random.Random("mutant"), StandingTree.seen_places)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from benchmarks.writers import CASES, LINEAR, calls
+from benchmarks.writers import CASES, calls
 from concordant import Counter, List, Map, Scalar, Set, Text, Workspace, priority
 
 from ..semantics.support import AT, only, shown, workspace
@@ -81,7 +81,7 @@ def grows_like_n_log_n(prepare: Callable[[int], Callable[[], Any]]) -> None:
     assert many <= RATIO * few, f"{many} calls for {MANY}, {few} for {FEW}: {many / few:.1f} times as many"
 
 
-@pytest.mark.parametrize("case", sorted(CASES.keys() - {LINEAR}))
+@pytest.mark.parametrize("case", sorted(CASES))
 def test_what_is_measured_grows_like_n_log_n(case: str) -> None:
     """So does each row of the benchmark, by calls, which no other work on the machine changes."""
     grows_like_n_log_n(CASES[case])

@@ -20,6 +20,7 @@ from concordant import (
     Set,
     Text,
     Tree,
+    Workspace,
     priority,
 )
 from concordant.merge.record import dump_record, load_record
@@ -364,3 +365,16 @@ def test_what_stood_in_a_tree_is_asked_again(base: Any, one: Any, two: Any, reas
     assert shown(ws) == {"body": {"k": base, "other": 1}}
     ws.resolve(again, question.contenders[1].value, by="eve")
     assert ws.escalations() == []
+
+
+@pytest.mark.parametrize("model", [None, "tree"])
+def test_a_deletion_without_a_model_is_asked_about_again(model: Any) -> None:
+    """A question about a whole document has no field; it is asked again all the same."""
+    ws = workspace(None) if model is None else Workspace(undeclared=model)
+    ws.agent("first").write(*AT, {"a": 1})
+    ada, bob = pair(ws)
+    ada.delete(*AT)
+    bob.write(*AT, {"b": 2})
+    ws.resolve(only(ws), DELETED, by="judge")
+    again = ws.reopen(only(ws, "all"), by="judge")
+    assert again.reason == "delete" and {one.agent for one in again.contenders} == {"ada", "bob"}

@@ -97,7 +97,7 @@ class LazyRecord(Record):
         return twin
 
 
-_COPIED = [name for name in Record.__slots__ if name not in ("cache", "later", "memory", "tree")]
+_COPIED = [name for name in Record.__slots__ if name not in ("cache", "later", "memory", "standing", "tree")]
 _CACHE = Record.__dict__["cache"]
 _TREE, _SUSPECTS = Record.__dict__["tree"].__get__, Record.__dict__["suspects"].__get__
 

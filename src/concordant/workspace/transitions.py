@@ -98,12 +98,12 @@ def _has_grown(fresh: Escalation, known: Escalation) -> bool:
     """Whether there are contenders that there were not before."""
     if fresh.version == known.version:
         return False
-    if fresh.more or known.more:
-        return len(fresh.contenders) + fresh.more >= len(known.contenders) + known.more
-    if fresh.contenders[: len(known.contenders)] == known.contenders:
-        return len(fresh.contenders) > len(known.contenders)
+    if fresh.contenders == known.contenders:
+        return False
+    if len(fresh.contenders) + fresh.more >= len(known.contenders) + known.more:
+        return True  # they are distinct, and not the same
     values = {repr(contender.value) for contender in known.contenders}
-    return any(repr(contender.value) not in values for contender in fresh.contenders)
+    return not (fresh.more or known.more) and any(repr(one.value) not in values for one in fresh.contenders)
 
 
 def as_known(fresh: Escalation, known: Escalation) -> Escalation:

@@ -13,7 +13,7 @@ from concordant.merge.causality import Entry, Register
 from concordant.merge.kinds.base import Declaration, Field, Holds, Look
 from concordant.merge.kinds.folding import EXACT, add, check_amount, fold_settled, negative, shares_of, take_from_folded
 from concordant.merge.kinds.look import gathered
-from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_node, check_register
@@ -91,9 +91,7 @@ class Counter(Reducer):
         def shown(look: Look, cell: Any) -> Any:
             return _total(look, cell)
 
-        if not node_is_shown(look, field, path, public, cell, shown):
-            return ABSENT
-        return shown(look, cell)
+        return node_value(look, field, path, public, cell, shown)
 
     def check(self, field: Field, cell: Any) -> None:
         def amounts(cell: Any) -> None:

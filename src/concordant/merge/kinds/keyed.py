@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from concordant.merge.causality import Register, order_of
 from concordant.merge.kinds.base import SETS, Declaration, Field, Holds, Kind, Look
 from concordant.merge.kinds.map import check_keys, edit_keys, keys_beyond, read_keys, write_key
-from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import register
 from concordant.merge.registers import Change, Path
 from concordant.values import ABSENT, canonical, decode, encode
@@ -140,9 +140,7 @@ class KeyedSet(Kind):
 
             return [_identified(field, by, key, records[key]) for key in _in_order(look, cell, records)]
 
-        if not node_is_shown(look, field, path, public, cell, shown):
-            return ABSENT
-        return shown(look, cell)
+        return node_value(look, field, path, public, cell, shown)
 
 
 Added = tuple[tuple[Any, ...], Register]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from concordant.errors import InvalidContributionError
 from concordant.merge.kinds.base import LISTS, Declaration, Field, Holds, Look
-from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_items
@@ -139,9 +139,7 @@ class List(Reducer):
                 return [] if look.entries(cell.get(None, ())) else ABSENT
             return self.shown(look, field, path, public, sequence)
 
-        if not node_is_shown(look, field, path, public, cell, shown):
-            return ABSENT
-        return shown(look, cell)
+        return node_value(look, field, path, public, cell, shown)
 
     def shown(self, look: Look, field: Field, path: Path, public: tuple[str, ...], sequence: Sequence) -> list[Any]:
         """Returns the items of a sequence, as values."""

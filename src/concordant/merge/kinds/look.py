@@ -224,9 +224,10 @@ class Known:
         changed: the keys in it at which something has changed since; ``None``: it is to be read as a whole.
         gone: those of them that were gone for a while, and so may stand at another place in the order.
         parts, order: what the kind keeps, to read what has changed alone.
+        doubt: what is known of a deletion of it, while it may be asked about.
     """
 
-    __slots__ = ("below", "changed", "gone", "order", "parts", "value")
+    __slots__ = ("below", "changed", "doubt", "gone", "order", "parts", "value")
 
     def __init__(self) -> None:
         self.value: Any = ABSENT
@@ -235,6 +236,7 @@ class Known:
         self.gone: set[str | None] = set()
         self.parts: Any = None
         self.order: Any = None
+        self.doubt: Any = None
 
 
 class Memory:
@@ -273,6 +275,8 @@ class Memory:
         node: Known | None = self.known
         for part in path:
             assert node is not None
+            if node.doubt is not None:
+                node.doubt.changes.append(change)
             if node.changed is not None:
                 node.changed.add(part)
                 if gone:
@@ -304,13 +308,25 @@ class Memory:
 
     def done(self, path: Path, known: Known) -> None:
         """A place has been read."""
-        if (known.value is ABSENT or known.value is None) and known.below:  # deleted: nothing in it was looked at
+        if (known.value is ABSENT or known.value is None) and not isinstance(known.parts, Weighed):
             for part, below in known.below.items():
                 self.forget((*path, part), below)
-            known.below, known.parts, known.order, known.changed = {}, None, None, None
+            # Deleted, so that nothing in it was looked at.
+            known.below, known.parts, known.order, known.changed, known.doubt = {}, None, None, None, None
         else:
             known.changed = set()
         known.gone.clear()
+
+    def read_anew(self, path: Path) -> None:
+        """Has all that is in a place read anew."""
+        node: Known | None = self.known
+        for part in path:
+            node = node.below.get(part) if node is not None else None
+        waiting = [node] if node is not None else []
+        while waiting:
+            one = waiting.pop()
+            one.changed = one.parts = one.order = one.doubt = None
+            waiting += one.below.values()
 
     def forget(self, path: Path, known: Known) -> None:
         """A place is no more."""
@@ -323,9 +339,10 @@ class Memory:
 class Look:
     """One reading of a tree: what to do where writers disagree, and where the disagreements found are put.
 
-    ``sort_keys`` makes the order of keys that no model gives the same on all replicas. A reading with a ``memory``
-    reads what has changed since the last one; ``here`` is what is known of the place under way. ``tombs`` are the
-    containers of the tree in which something is or was deleted (``None``: any may be).
+    ``sort_keys`` makes the order of keys that no model gives the same on all replicas; in containers of which a
+    deletion ``keeps`` something keys have no other order. A reading with a ``memory`` reads what has changed since the
+    last one; ``here`` is what is known of the place under way. ``tombs`` are the containers of the tree in which
+    something is or was deleted (``None``: any may be). One that ``doubts`` remembers what is contested about them too.
     """
 
     on_delete: str = "escalate"
@@ -337,11 +354,19 @@ class Look:
     here: Known | None = None
     extra: dict[Path, Contest] = dataclass_field(default_factory=dict)
     tombs: Set[Path] | None = None
+    keeps: Callable[[Path], bool] | None = None
+    doubts: bool = False
 
-    def keys(self, cell: Any) -> list[str]:
+    def keys(self, path: Path, cell: Any) -> list[str]:
         """The names in a container: as they came, or sorted where they may have come in another order elsewhere."""
         names = [name for name in cell if name is not None]
-        return sorted(names) if self.sort_keys else names
+        return sorted(names) if self.sorts(path) else names
+
+    def sorts(self, path: Path) -> bool:
+        """Whether the names in a container are sorted."""
+        if self.sort_keys or self.keeps is None:
+            return self.sort_keys
+        return any(self.keeps(path[:depth]) for depth in range(len(path) + 1))
 
     def entries(self, register: Register) -> Register:
         """The entries of a register that this reading takes into account."""
@@ -480,7 +505,7 @@ def read_parts(
         parts = here.parts
         changed = [key for key in here.changed if key is not None]
         new = sum([_read_part(look, path, public, cell, key, part_of, parts) for key in changed])
-        if new > (0 if by_field or look.sort_keys else 1):
+        if new > (0 if by_field or look.sorts(path) else 1):
             parts.put_in_order([part[0] for part in map(part_of, keys()) if part is not None])
     return parts.present()
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from concordant.errors import MisshapenError
 from concordant.merge.kinds.base import Declaration, Field, Holds, Kind, Look
 from concordant.merge.kinds.look import read_parts
-from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_node
 from concordant.merge.registers import Change, Path
@@ -72,9 +72,7 @@ class Map(Kind):
         def shown(look: Look, cell: Any) -> Any:
             return read_keys(look, field, path, public, cell)
 
-        if not node_is_shown(look, field, path, public, cell, shown):
-            return ABSENT
-        return shown(look, cell)
+        return node_value(look, field, path, public, cell, shown)
 
 
 def check_keys(field: Field, cell: Any) -> None:
@@ -144,7 +142,7 @@ def read_keys(look: Look, field: Field, path: Path, public: tuple[str, ...], cel
     def part_of(key: str) -> tuple[str, Field]:
         return key, part
 
-    result = read_parts(look, path, public, cell, lambda: look.keys(cell), part_of)
+    result = read_parts(look, path, public, cell, lambda: look.keys(path, cell), part_of)
     if not result and not look.entries(cell.get(None, ())) and not _had_keys(look, cell):
         return ABSENT
     return result

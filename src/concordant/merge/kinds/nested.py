@@ -12,7 +12,7 @@ from concordant.errors import MisshapenError
 from concordant.merge.causality import Entry, order_of
 from concordant.merge.kinds.base import Contest, Field, Holds, Kind, Look, Option
 from concordant.merge.kinds.look import read_parts
-from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import kind_called, register
 from concordant.merge.kinds.scalar import Scalar, shown_value
 from concordant.merge.kinds.shape import check_node
@@ -114,9 +114,9 @@ class Nested(Kind):
                 return ABSENT
             return result
 
-        if None in cell and not node_is_shown(look, field, path, public, cell, shown):
-            return None if self.optional else ABSENT
-        return shown(look, cell)
+        if None not in cell and (look.here is None or look.here.doubt is None):
+            return shown(look, cell)
+        return node_value(look, field, path, public, cell, shown, None if self.optional else ABSENT)
 
     def below(self, field: Field, part: str) -> tuple[str, Field] | None:
         if part == PARKED:
@@ -180,7 +180,7 @@ class OpenRecord(Nested):
         """Asks about names under which several kinds are stored: models that differ wrote them."""
         found: dict[str, list[Option]] = {}
         quiet = Look("update", look.included)
-        for slot in look.keys(cell):
+        for slot in look.keys(path, cell):
             if slot != PARKED and not slot.startswith(CONTENTS):
                 part = self.stored(slot)
                 part = with_contents(quiet, (), (), cell, part) if part.tag == "scalar" else part
@@ -230,7 +230,7 @@ class OpenRecord(Nested):
             if _is_plain(cell):
                 if here is not None:
                     here.order = False
-                return read_parts(look, path, public, cell, lambda: look.keys(cell), self._value_of)
+                return read_parts(look, path, public, cell, lambda: look.keys(path, cell), self._value_of)
             mixed = _is_mixed(cell)
         else:
             note_contents(look, path, cell)
@@ -238,9 +238,9 @@ class OpenRecord(Nested):
         if here is not None:
             here.order = mixed
         if not mixed:
-            return read_parts(look, path, public, cell, lambda: look.keys(cell), part_of)
+            return read_parts(look, path, public, cell, lambda: look.keys(path, cell), part_of)
         result: dict[str, Any] = {}  # where models that differ have written, of two of one name the first counts
-        for slot in look.keys(cell):
+        for slot in look.keys(path, cell):
             part = part_of(slot)
             if part is not None:
                 value = look.part(part[1], (*path, slot), (*public, part[0]), cell[slot])

@@ -6,28 +6,56 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
-from concordant.merge.causality import Entry, Register, Stamp, are_asked, order_of
+from concordant.merge.causality import Entry, Register, Stamp, are_asked
 from concordant.merge.kinds.base import Contest, Field, Look, Option
-from concordant.merge.registers import PARKED, Path, Tree, agreed, is_alive, leaf_at, leaves, place_leaf
-from concordant.merge.registers.leaf import as_register, writes_of
+from concordant.merge.kinds.doubt import Doubt, replaced
+from concordant.merge.registers import PARKED, Path, Tree, is_alive, leaf_at, leaves, place_leaf
+from concordant.merge.registers.leaf import writes_of
 from concordant.merge.registers.tree import gathered, kept_by
 from concordant.values import ABSENT, encode
 
-__all__ = ["node_is_shown"]
+__all__ = ["node_value"]
+
+Read = Callable[[Look, Tree], Any]
 
 
-def node_is_shown(
-    look: Look,
-    field: Field,
-    path: Path,
-    public: tuple[str, ...],
-    cell: Tree,
-    read: Callable[[Look, Tree], Any],
-) -> bool:
-    """Whether a container stands: not deleted, or kept readable by updates concurrent with its deletion."""
-    register, tombs = _tombs(look, path, cell)
-    if not tombs:
-        return True
+def node_value(
+    look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Tree, read: Read, gone: Any = ABSENT
+) -> Any:
+    """What a container shows; ``gone`` if it does not stand: it was deleted, and no update concurrent with that keeps
+    it readable.
+
+    Args:
+        read: reads what is in it.
+    """
+    here = look.here
+    if here is None or here.doubt is None:
+        register, tombs = _tombs(look, path, cell)
+        if not tombs:
+            return read(look, cell)
+        if here is None or look.on_delete != "escalate" or not look.doubts:
+            return read(look, cell) if _is_shown(look, field, path, public, cell, register, tombs, read) else gone
+        here.doubt = Doubt(path)
+    doubt: Doubt = here.doubt
+    doubt.follow(cell)
+    if not doubt.tombs:
+        here.doubt = None
+        return read(look, cell)
+    if not doubt.is_alive(cell):
+        return gone
+    first = len(look.contests)
+    shown = read(look, {**cell, None: tuple(doubt.marks)})
+    if shown is ABSENT:
+        return gone
+    look.contests.insert(first, doubt.contest(look, field, public, shown, read))
+    return shown
+
+
+def _is_shown(
+    look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Tree, register: Register, tombs: list[Entry],
+    read: Read,
+) -> bool:  # fmt: skip
+    """Whether a container that was deleted stands, and what is contested about it, by a look at all of it."""
     later = _after_deletion(look, cell, register)
     stays = {part: node for part, node in cell.items() if part is not None or len(register) > len(tombs)}
     if not later or not is_alive(stays):
@@ -35,12 +63,12 @@ def node_is_shown(
     if look.on_delete != "escalate" and not are_asked(tombs):
         look.settled.append((public, look.on_delete))
         return look.on_delete == "update"
-    quiet = Look(on_delete="update")
+    quiet = Look(on_delete="update", sort_keys=True)
     shown = read(quiet, {**cell, None: tuple(entry for entry in register if entry.value is not None)})
     if shown is ABSENT:
         return False
     before = _before_deletion(cell, tombs, later)
-    options = Option(encode(shown), tuple(sorted(later, key=order_of))), Option(None, _deleted_by(tombs))
+    options = Option(encode(shown), tuple(sorted(later))), Option(None, _deleted_by(tombs))
     base = _encoded(read(quiet, before) if before else ABSENT)
     look.contests.append(Contest(public, path, "delete", "", base, options, field, asked=are_asked(tombs)))
     return True
@@ -80,10 +108,6 @@ def _before_deletion(cell: Tree, tombs: list[Entry], later: set[Stamp]) -> Tree:
     for below, leaf in gathered(kept_by(tombs)):
         place_leaf(before, below, leaf)
     for below, leaf in leaves(cell):
-        if below[-1] is None or below[0] == PARKED or leaf_at(before, below) is not None:
-            continue
-        replaced = agreed(tuple(entry for entry in as_register(leaf) if entry.stamp in later))
-        if replaced is not None and replaced.value is not None:
-            stamp = Stamp(replaced.time, replaced.replica, replaced.n, "", "", "")
-            place_leaf(before, below, (Entry(stamp, replaced.value),))
+        if below[-1] is not None and below[0] != PARKED and leaf_at(before, below) is None:
+            place_leaf(before, below, replaced(leaf, later.__contains__))
     return before

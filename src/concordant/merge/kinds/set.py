@@ -11,7 +11,7 @@ from concordant.merge.causality import Entry, Register, order_of
 from concordant.merge.kinds.base import SETS, Declaration, Field, Holds, Look
 from concordant.merge.kinds.keyed import KeyedSet
 from concordant.merge.kinds.look import gathered
-from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.reducer import Interned, Reducer, identity
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_node, check_register
@@ -148,9 +148,7 @@ class Set(Reducer, metaclass=_SetType):
                 distinct.setdefault(field.canon(text), text)
             return [decode(text) for text in distinct.values()]
 
-        if not node_is_shown(look, field, path, public, cell, shown):
-            return ABSENT
-        return shown(look, cell)
+        return node_value(look, field, path, public, cell, shown)
 
 
 _CONTAINERS = (set, frozenset, list, tuple)

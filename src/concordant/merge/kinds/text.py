@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from concordant.merge.causality import Stamp
 from concordant.merge.kinds.base import Contest, Declaration, Field, Holds, Look, Option
-from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_items
@@ -144,9 +144,7 @@ class Text(Reducer):
                 look.contests.append(self._contest(overlap, field, path, public))
             return self._shown(sequence)
 
-        if not node_is_shown(look, field, path, public, cell, shown):
-            return ABSENT
-        return shown(look, cell)
+        return node_value(look, field, path, public, cell, shown)
 
     def decide(self, change: Change, contest: Contest, value: Any) -> None:
         place = (*contest.place, _BODY)

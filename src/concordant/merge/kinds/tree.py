@@ -20,7 +20,7 @@ from concordant.merge.causality import Agreed, Register, Stamp, order_of
 from concordant.merge.kinds.base import Contest, Declaration, Field, Holds, Kind, Look, Option
 from concordant.merge.kinds.list import List
 from concordant.merge.kinds.look import Group, Weighed, read_parts
-from concordant.merge.kinds.nodes import node_is_shown
+from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.scalar import AS_STORED, Says, Scalar
 from concordant.merge.kinds.set import Set
@@ -144,9 +144,7 @@ class Tree(Kind):
             had_keys = look.included is None and any(slot is not None for slot in cell)
             return result if result or had_keys or look.entries(cell.get(None, ())) else ABSENT
 
-        if not node_is_shown(look, field, path, public, cell, shown):
-            return ABSENT
-        return shown(look, cell)
+        return node_value(look, field, path, public, cell, shown)
 
     def part(self, name: str) -> Field:
         """Returns the node at a key."""
@@ -279,7 +277,9 @@ class _Contents(Says):
         decided = [e.stamp for e in register if e.base == base and e.value == base.value and e.stamp.act in _DECISIONS]
         upto = max([base[:3], *map(order_of, decided)])
         cells = {slot: as_seen(cell, lambda stamp: order_of(stamp) <= upto) for slot, cell in self.cells.items()}
-        past = _Contents(self.tree, cells, *_read_contents(Look("update"), (), (), cells, self.tree, (base.value,)))
+        past = _Contents(
+            self.tree, cells, *_read_contents(Look("update", sort_keys=True), (), (), cells, self.tree, (base.value,))
+        )
         return encode(past.value(base.value))
 
     def options(self, weighed: Weighed) -> tuple[Option, ...]:
@@ -344,7 +344,7 @@ def read_nodes(
     note_contents(look, path, cell)
 
     def keys() -> list[str]:
-        return [slot for slot in look.keys(cell) if slot.startswith(NODE)]
+        return [slot for slot in look.keys(path, cell) if slot.startswith(NODE)]
 
     def part_of(slot: str) -> tuple[str, Field] | None:
         if not slot.startswith(NODE):

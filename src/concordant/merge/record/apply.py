@@ -173,6 +173,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         joining=write.joins,
         apart=write.apart,
         crowd_at=record.crowd_at,
+        standing=record.standing if tree is record.tree else None,
     )
     again = take_back(change, root, write.earlier)
     taken_back = dict(change.after)

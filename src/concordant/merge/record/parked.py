@@ -30,7 +30,10 @@ class Spot(NamedTuple):
 
 
 def spot_of(root: Field, path: tuple[str, ...]) -> Spot | None:
-    """Where the value that was parked at a path is asked about; ``None`` if the model no longer has the field."""
+    """Where the value that was parked at a path is asked about; ``None`` if the model no longer has the field,
+    or it is the whole document."""
+    if not path:
+        return None
     if isinstance(root.kind, OpenRecord):
         field = open_field(path[0], "scalar")
         return Spot(path[:1], (field.slot,), field, path[1:])

@@ -20,6 +20,7 @@ from concordant.merge.record.leases import Leases, end_of, over
 from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
 from concordant.merge.registers.crowds import MANY, Crowd, Exchanged
 from concordant.merge.registers.leaf import covers
+from concordant.merge.registers.standing import StandingTree
 from concordant.merge.registers.tree import may_be_contested
 from concordant.merge.sequence.splice import Spliced
 from concordant.values import JSON
@@ -63,6 +64,7 @@ class Record:
         tombs: those of them that are containers.
         crowds: what is known of registers of many entries, by place.
         memory: what was read of the tree, kept up to date with it (``concordant.merge.record.view``).
+        standing: the tree with what deletions keep beside what is live, kept up to date with it, where there is any.
         recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
         lives: the newest writes made here that brought the document to life (``True``) or ended it.
@@ -91,6 +93,7 @@ class Record:
         "reborn",
         "recent",
         "settings",
+        "standing",
         "suspects",
         "swept",
         "tombs",
@@ -109,6 +112,7 @@ class Record:
         self.suspects: set[Path] = _NO_PATHS
         self.tombs: set[Path] = _NO_PATHS
         self.memory: Memory | None = None
+        self.standing: StandingTree | None = None
         self.crowds: dict[Path, Crowd] = _EMPTY
         self.later: Any = None
         self.recent: list[tuple[int, float, str]] = []
@@ -129,7 +133,9 @@ class Record:
         for change in changes:
             path, before, after = change
             place_leaf(self.tree, path, after)
-            if self.memory is not None:
+            if self.standing is not None:
+                self._keep_standing(self.standing, change)
+            elif self.memory is not None:
                 self.memory.note(change)
             if path in self.crowds:
                 self._follow(path, after)
@@ -144,6 +150,14 @@ class Record:
                 self.created_at = stamp.time
             self.updated_at = max(self.updated_at, stamp.time)
         self.cache = None
+
+    def _keep_standing(self, standing: StandingTree, change: LeafChange) -> None:
+        shown = standing.note(change)
+        if self.memory is not None:
+            for one in shown:
+                self.memory.note(one)
+            for holder in standing.turned:
+                self.memory.read_anew(holder)
 
     def _follow(self, path: Path, after: Any) -> None:
         if not (isinstance(after, tuple) and len(after) >= MANY and self.crowds[path].follows(after)):
@@ -253,7 +267,7 @@ class Record:
         """Finds suspects and kept leaves anew, for a tree that was not made by ``commit``."""
         self.suspects, self.tombs = _NO_PATHS, _NO_PATHS
         self.covering = False
-        self.memory = None
+        self.memory = self.standing = None
         self.crowds = _EMPTY
         for path, leaf in leaves(self.tree):
             self._suspect(path, None, leaf)
@@ -265,7 +279,9 @@ class Record:
         if covers(after if self.covering else _news(before, after)):
             self.covering = True
         elif self.covering and covers(before):
-            self.covering = any(covers(leaf) for path, leaf in leaves(self.tree) if path[-1] is None)
+            self.covering = covers(after) or any(covers(leaf) for path, leaf in leaves(self.tree) if path[-1] is None)
+        if not self.covering and self.standing is not None:
+            self.standing = self.memory = None
 
     def position(self, stamp: Stamp, replica: str) -> tuple[int, float]:
         """The local commit by which a write became known here: (n, time)."""

@@ -15,6 +15,7 @@ from concordant.merge.record.leases import earlier_lives, living
 from concordant.merge.record.parked import ask_about_parked, parked_names
 from concordant.merge.record.record import Record
 from concordant.merge.registers import PARKED, Path, Tree, restored
+from concordant.merge.registers.standing import StandingTree, keepers
 from concordant.values import ABSENT, JSON, copied, encode
 
 __all__ = ["View", "by_path", "holds_back", "view"]
@@ -154,13 +155,15 @@ def view(
             that break them are held back, in (time, dot) order, and contested.
         fit: gives parts of the value in the model's form; for a record that was not written under it.
     """
+    if record.covering and fit is None and fits is None and earlier_lives(record.leases) is None:
+        return _standing_view(record, root, on_delete)
     tree, drifts = _standing(record), False
     if fit is not None:
         tree, moves = adapted(tree, root, fit)
         drifts = bool(moves)
-    look = Look(on_delete, sort_keys=has_met(record.vector))
+    look = Look(on_delete, sort_keys=has_met(record.vector), keeps=keepers(record.tree) if record.covering else None)
     if fit is None and tree is record.tree:
-        look.tombs = record.tombs
+        look.tombs, look.doubts = record.tombs, fits is None
     if fit is not None or tree is not record.tree or not (record.suspects or fits):
         record.memory = None
     else:
@@ -170,6 +173,23 @@ def view(
     except BaseException:
         record.memory = None
         raise
+
+
+def _standing_view(record: Record, root: Field, on_delete: str) -> View:
+    """Reads a record in which deletions keep what they removed."""
+    standing = record.standing
+    if standing is None:
+        standing = record.standing = StandingTree(record.tree)
+    look = Look(on_delete, sort_keys=has_met(record.vector), tombs=standing.tombs, keeps=standing.keeps, doubts=True)
+    look.memory = _memory_of(record, root, look)
+    try:
+        shown = _viewed(standing.tree, root, look, None, None, False)
+    except BaseException:
+        record.standing = record.memory = None
+        raise
+    if not shown.exists:
+        record.standing = record.memory = None  # nobody asks about it, so nothing is kept for that
+    return shown
 
 
 def holds_back(record: Record, shown: View, stamp: Stamp) -> bool:
@@ -196,7 +216,7 @@ def _on_copies(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 def _memory_of(record: Record, root: Field, look: Look) -> Memory:
     """What is known of a record, if it was read in the same way."""
-    way = (root, look.on_delete, look.sort_keys)
+    way = (root, look.on_delete, look.sort_keys, record.standing)
     memory = record.memory
     if memory is None or memory.way[0] is not root or memory.way != way:
         memory = record.memory = Memory(way)

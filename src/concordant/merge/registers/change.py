@@ -6,7 +6,7 @@ it collected is also the journal's row: each path with the leaf before and after
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, are_asked, order_of
@@ -29,10 +29,12 @@ from concordant.merge.registers.register import (
     oldest_of_each_agent,
     parted_by,
 )
+from concordant.merge.registers.standing import StandingTree
 from concordant.merge.registers.tree import (
     PARKED,
     LeafChange,
     Tree,
+    distinct,
     gathered,
     is_alive,
     kept_by,
@@ -62,6 +64,7 @@ class Change:
         runs: how many runs and strikes of this write there are already.
         apart: which writes its writer had seen of single top-level fields, where that is not the same for all.
         crowd_at: tells what is known of a register of many entries, by its place and itself.
+        standing: what stands in ``tree`` beside what deletions keep, where that is known.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Change:
         runs: int = 0,
         apart: Mapping[str, SeenBy] = _ALIKE,
         crowd_at: Callable[[Path, Register], Crowd | None] | None = None,
+        standing: StandingTree | None = None,
     ) -> None:
         self.apart = apart
         self._seen = seen
@@ -93,6 +97,7 @@ class Change:
         self.adding = adding
         self.replacing = replacing
         self._crowd_at = crowd_at
+        self._standing = standing
         self.joining = joining
         self.after: dict[Path, Leaf | None] = {}
         self._before: dict[Path, Leaf | None] = {}
@@ -149,40 +154,42 @@ class Change:
         leaf = self.live(path)
         if not self.covering:
             return leaf
-        looked_at: set[int] = set()  # tuples of the tree, several of which may be one
-        for _, entry, below in self._covering(path):
-            if id(entry.covered) in looked_at:
-                continue
-            looked_at.add(id(entry.covered))
-            covered = dict(entry.covered).get(below)
-            if covered is not None:
-                leaf = beside(leaf, covered)  # type: ignore[arg-type]
+        for holder, below in self._holders(path):
+            for covered in self._covered(holder, below):
+                kept = covered.get(below)
+                if kept is not None:
+                    leaf = beside(leaf, kept)
         return leaf
 
     def set(self, path: Path, leaf: Leaf | None) -> None:
         """Replaces the leaf at a path; entries that a deletion keeps stay with it, as far as they are still there."""
-        if not self.covering:
-            self.after[path] = leaf
-            return
-        changed: dict[Path, dict[int, Entry]] = {}
-        without: set[int] = set()  # tuples of the tree, several of which may be one
-        for node, entry, below in self._covering(path):
-            if id(entry.covered) in without:
-                continue
-            covered = dict(entry.covered)
-            kept = covered.get(below)
-            if kept is None:
-                without.add(id(entry.covered))
-                continue
-            leaf, rest = parted(leaf, kept)  # type: ignore[arg-type]
-            if rest is None:
-                del covered[below]
-            else:
-                covered[below] = rest
-            changed.setdefault(node, {})[id(entry)] = entry._replace(covered=tuple(covered.items()))
-        for node, new in changed.items():
-            self.after[node] = tuple(new.get(id(entry), entry) for entry in self._register(node))
+        for holder, below in self._holders(path) if self.covering else ():
+            leaf = self._part_from(holder, below, leaf)
         self.after[path] = leaf
+
+    def _part_from(self, holder: Path, below: Path, leaf: Leaf | None) -> Leaf | None:
+        """Has the deletions of a container keep of a leaf what they kept and is still there; returns the rest."""
+        if not any(below in covered for covered in self._covered(holder, below)):
+            return leaf
+        entries: list[Entry] = []
+        others: dict[int, tuple[tuple[Path, object], ...] | None] = {}  # of tuples of the tree that several share
+        for entry in self._register((*holder, None)):
+            one = id(entry.covered)
+            if one in others:
+                left = others[one]
+                entries.append(entry if left is None else entry._replace(covered=left))
+                continue
+            parts: dict[Path, Any] = dict(entry.covered)
+            kept = parts.pop(below, None)
+            others[one] = left = None if kept is None else tuple(parts.items())
+            if kept is not None and left is not None:
+                leaf, rest = parted(leaf, kept)
+                if rest is not None:
+                    left = tuple({**dict(entry.covered), below: rest}.items())
+                entry = entry._replace(covered=left)
+            entries.append(entry)
+        self.after[(*holder, None)] = tuple(entries)
+        return leaf
 
     def register(self, path: Path) -> Register:
         """Returns the register at a path, empty if there is none."""
@@ -283,10 +290,11 @@ class Change:
             return
         node = (*path, None)
         entries = self._register(node)
-        tombs = [e for e in entries if e.value is None and self.seen(e.stamp)]
+        tombs = [e for e in self._parted(node, entries)[0] if e.value is None]
         if not tombs:
             return
-        kept = tuple(e for e in entries if e not in tombs)
+        gone = set(map(id, tombs))
+        kept = tuple(e for e in entries if id(e) not in gone)
         readable = self._is_readable(path, kept)
         if readable and self.on_delete == "delete" and not are_asked(tombs):
             for leaf_path, leaf in list(leaves(leaf_at(self.tree, path), path)):
@@ -317,24 +325,37 @@ class Change:
         entries = self._register(node)
         gone, kept = self._parted(node, entries)
         found = bool(existed) or bool(gone) or any(e.value is None for e in entries)
-        covered: dict[Path, Leaf] = {}
-        for below, leaf in kept_by(gone):
-            covered[below] = beside(covered.get(below), leaf)
-        for below, leaf in kept_by(kept):
-            # What another deletion keeps, and this writer has seen as well, is deleted by both.
-            mine, _ = split_by(leaf, self.seen)
-            if mine is not None:
-                found = True
-                covered[below] = beside(covered.get(below), mine)
+        others = self._distinct(path) if kept is entries else distinct(kept)
+        covered: dict[Path, Leaf] = dict(gathered(kept_by(gone)))
+        found = self._take_from(others, covered) or found
         found = self._take_out(path, covered, replaced_counts=existed is None and not found) or found
         if not found:
             return False
         self.covering = True
         confirms = tuple(s for e in gone if e.value is None for s in e.stamps)
-        items: tuple[tuple[Path, object], ...] = tuple(covered.items())
-        items = next((e.covered for e in kept if e.covered == items), items)  # many who delete the same share one
+        items: tuple[tuple[Path, Any], ...] = tuple(covered.items())
+        items = next((parts for parts in others if parts == items), items)  # many who delete the same share one
         self.after[node] = (*kept, Entry(self.stamp, None, None, oldest_of_each_agent(confirms), items))
         return True
+
+    def _take_from(self, others: Iterable[Iterable[tuple[Path, Any]]], covered: dict[Path, Leaf]) -> bool:
+        """What another deletion keeps, and this writer has seen as well, is deleted by both; tells whether there is
+        any."""
+        found = False
+        for below, leaf in (part for parts in others for part in parts):
+            mine, _ = split_by(leaf, self.seen)
+            if mine is not None:
+                found = True
+                covered[below] = beside(covered.get(below), mine)
+        return found
+
+    def _distinct(self, path: Path) -> list[tuple[tuple[Path, Any], ...]]:
+        """What the single deletions of a container keep; what several share once."""
+        node = (*path, None)
+        if self._standing is None or node in self.after:
+            return distinct(self._register(node))
+        kept = self._standing.kept.get(path)
+        return [] if kept is None else kept.distinct()
 
     def _take_out(self, path: Path, covered: dict[Path, Leaf], *, replaced_counts: bool) -> bool:
         """Takes out of a container what the writer has seen, into ``covered``; tells whether there was anything.
@@ -343,7 +364,7 @@ class Change:
             replaced_counts: whether something counts that has replaced what the writer had seen.
         """
         found = False
-        for leaf_path in self._leaf_paths(path):
+        for leaf_path in self._leaf_paths(path, all_of_them=replaced_counts):
             leaf = self.live(leaf_path)
             if leaf is None:
                 continue
@@ -358,11 +379,14 @@ class Change:
                 covered[below] = beside(covered.get(below), mine)
         return found
 
-    def _leaf_paths(self, path: Path) -> list[Path]:
-        """The places of leaves in a container, its own mark apart, in one order everywhere."""
-        tree: Any = leaf_at(self.tree, path)
-        paths = {p for p, _ in leaves(tree, path)} if isinstance(tree, dict) else set()
-        paths |= {p for p in self.after if p[: len(path)] == path}
+    def _leaf_paths(self, path: Path, *, all_of_them: bool) -> list[Path]:
+        """The places of leaves in a container, its own mark apart, in one order everywhere: all of them, or at least
+        those in which the writer has seen something."""
+        places = self._standing.seen_places(self.seen) if self._standing is not None and not all_of_them else None
+        if places is None:
+            tree: Any = leaf_at(self.tree, path)
+            places = [p for p, _ in leaves(tree, path)] if isinstance(tree, dict) else []
+        paths = {p for p in places if p[: len(path)] == path} | {p for p in self.after if p[: len(path)] == path}
         return sorted(paths - {(*path, None)}, key=repr)
 
     def restore(self, path: Path) -> None:
@@ -376,17 +400,16 @@ class Change:
         leaf = self.live(path)
         return leaf if type(leaf) is tuple else ()
 
-    def _covering(self, path: Path) -> Iterator[tuple[Path, Entry, Path]]:
-        """The container entries above a path that keep something, with what remains of the path below them."""
-        if not self.covering or path[-1] is None:
-            return
-        node: Any = self.tree
-        for depth in range(len(path)):
-            holder = (*path[:depth], None)
-            register = (
-                self.after[holder] if holder in self.after else node.get(None) if isinstance(node, dict) else None
-            )
-            for entry in register or ():
-                if entry.covered:  # type: ignore[union-attr]
-                    yield holder, entry, path[depth:]  # type: ignore[misc]
-            node = node.get(path[depth]) if isinstance(node, dict) else None
+    def _holders(self, path: Path) -> Iterator[tuple[Path, Path]]:
+        """The containers above a path whose deletions may keep something, with what remains of the path below them."""
+        if path[-1] is not None:
+            for depth in range(len(path)):
+                yield path[:depth], path[depth:]
+
+    def _covered(self, holder: Path, below: Path) -> Iterable[Mapping[Path, Leaf]]:
+        """What the deletions of a container keep, by place; as one where that is known."""
+        node = (*holder, None)
+        if self._standing is None or node in self.after:
+            return [dict(covered) for covered in distinct(self._register(node))]
+        kept = self._standing.kept.get(holder)
+        return () if kept is None else (kept.union,)

@@ -9,6 +9,7 @@ restore it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Entry, SeenBy, Stamp, order_of
@@ -30,6 +31,7 @@ __all__ = [
     "LeafChange",
     "Tree",
     "as_seen",
+    "distinct",
     "gathered",
     "is_alive",
     "kept_by",
@@ -118,15 +120,19 @@ def may_be_contested(path: Path, leaf: Any) -> bool:
     return len(leaf) > 1
 
 
+def distinct(entries: Iterable[Entry]) -> list[tuple[tuple[Path, Any], ...]]:
+    """What single deletions keep; what several share once."""
+    found: dict[int, Any] = {}
+    last: Any = ()
+    for covered in [entry[4] for entry in entries]:
+        if covered is not last and covered:
+            last = found[id(covered)] = covered
+    return list(found.values())
+
+
 def kept_by(entries: Iterable[Entry]) -> Iterator[tuple[Path, Any]]:
     """What deletions keep; what several share once."""
-    last: Any = ()
-    known: set[int] = set()
-    for covered in [entry[4] for entry in entries]:
-        if covered is not last and covered and id(covered) not in known:
-            known.add(id(covered))
-            last = covered
-            yield from covered
+    return chain.from_iterable(distinct(entries))
 
 
 def gathered(parts: Iterable[tuple[Path, Any]]) -> tuple[tuple[Path, Any], ...]:
