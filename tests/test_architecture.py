@@ -34,6 +34,7 @@ LAYERS = [
     "escalation",
     "storage",
     "workspace",
+    "forms",
     "telemetry",
     "tooling",
     "judges",

@@ -44,8 +44,9 @@ ROOMS = (
     Room("judges", ("models that settle questions",), 1, 5.2, 7.8),
     Room("bench", ("a workload, played",), 1, 7.8, 9.9),
     Room("desk", ("questions, in a browser",), 1, 9.9, 12),
-    Room("telemetry", ("spans, metrics, logs",), 2, 0, 2.5),
-    Room("tooling", ("tools for agents, made from a model",), 2, 2.5, 7.8),
+    Room("telemetry", ("spans, metrics, logs",), 2, 0, 2),
+    Room("forms", ("questions, for other tools",), 2, 2, 4.5),
+    Room("tooling", ("tools for agents,", "made from a model"), 2, 4.5, 7.8),
     Room(
         "workspace",
         ("scopes and what they have seen, the transaction of a write, questions, undo, exchange",),

@@ -11,6 +11,7 @@ force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``
 - of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Field``, ``Kind``;
 - for a view of documents in another store: ``last_commit``, ``age_of``, ``has_existed``; in an editor, what changed
   between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``, and ``edit_as_seen`` for what was changed there;
+- to ask people in the forms of other tools: ``forms``, ``FormName``;
 - of errors and threads: ``Fault``, ``told``, ``free_in_child``; of filters: ``Condition``, ``number``.
 
 Nothing here goes away or changes its meaning within a major version. Every call may wait for a database; a coroutine
@@ -22,7 +23,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
+from concordant import forms
 from concordant.errors import ConcordantError, Fault, told
+from concordant.forms import FormName
 from concordant.merge.kinds import Field, Kind
 from concordant.merge.record.leases import KEEP
 from concordant.merge.sequence.diff import Hunk, list_hunks
@@ -46,6 +49,7 @@ __all__ = [
     "Condition",
     "Fault",
     "Field",
+    "FormName",
     "Hunk",
     "Instant",
     "Kind",
@@ -64,6 +68,7 @@ __all__ = [
     "empty_model",
     "fields_of",
     "form_within",
+    "forms",
     "free_in_child",
     "has_existed",
     "last_commit",

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from concordant import ConcordantError, StaleDecisionError, Workspace
+from concordant import ConcordantError, StaleDecisionError, Workspace, forms
 from concordant.workspace.coroutines import run_waiting
 from concordant_langgraph import conflicts, questions, review, server
 from concordant_langgraph.conflicts import Conflicts
 
 from ..langgraph import test_event_loop, test_server
-from ..langgraph.review import support, test_on_conflict, test_restart, test_review
+from ..langgraph.review import support, test_forms, test_on_conflict, test_restart, test_review
 
 Patch = pytest.MonkeyPatch
 Mutant = tuple[Callable[[], None], Callable[[Patch], None]]
 MUTANTS: dict[str, Mutant] = {}
-NOTICED = (AssertionError, pytest.fail.Exception, ValueError, ConcordantError)
+NOTICED = (AssertionError, pytest.fail.Exception, ValueError, KeyError, ConcordantError)
 """ValueError: `[one] = found` where there is none, or more."""
 
 
@@ -46,6 +46,24 @@ def over_sqlite() -> None:
         schemas: Any = {support.NS: support.Brief}
         with Workspace(f"sqlite:///{Path(folder) / 'team.db'}", schemas=schemas) as ws:
             asyncio.run(test_event_loop.test_no_call_of_the_store_waits_on_the_loop("index", ws))
+
+
+@mutant(lambda: test_forms.test_an_answer_is_to_what_was_shown("hitl"))
+def an_answer_in_a_form_is_to_any_question(patch: Patch) -> None:
+    """What was shown has no name."""
+    patch.setattr(forms, "ref_of", lambda _: "any")
+
+
+@mutant(lambda: test_forms.test_what_is_approved())
+def a_side_is_approved_unnamed(patch: Patch) -> None:
+    """Where there is no suggestion, the first side is taken for one."""
+    patch.setattr(forms.Escalation, "suggestion", property(lambda self: self.contenders[0].value))
+
+
+@mutant(lambda: test_forms.test_what_agents_wrote_marks_nothing_up("ag-ui"))
+def values_stand_as_they_are(patch: Patch) -> None:
+    """What agents wrote is Markdown."""
+    patch.setattr(forms, "_code", str)
 
 
 @mutant(lambda: test_on_conflict.test_the_node_that_conflicts_gets_an_error_and_its_write_stands(False))

@@ -64,9 +64,7 @@ class Deciding:
         self, escalation: Escalation | str, value: Any, by: str, version: str | None = None, why: str | None = None
     ) -> Receipt:
         """Decides for a value (``Workspace.resolve``)."""
-        if why is not None and (not isinstance(why, str) or not is_text(why) or len(why) > MOST_WHY):
-            raise ConcordantError(f"why= is a text of at most {MOST_WHY:,} characters, not {told(why)}")
-        return self._decide(self._meant(escalation, version), value, by, dismisses=False, why=why)
+        return self._decide(self._meant(escalation, version), value, by, dismisses=False, why=_checked_why(why))
 
     def remark(self, escalation: Escalation, by: str, text: str) -> None:
         """Keeps on record why somebody who was asked did not decide, unless the contenders have changed since."""
@@ -84,9 +82,11 @@ class Deciding:
         description = schema.description_of(escalation.path)
         return Case(escalation, value, *description, fit=lambda answer: _fitting(schema, escalation, value, answer))
 
-    def dismiss(self, escalation: Escalation | str, by: str, version: str | None) -> Receipt:
+    def dismiss(
+        self, escalation: Escalation | str, by: str, version: str | None = None, why: str | None = None
+    ) -> Receipt:
         """Decides against all contenders (``Workspace.dismiss``)."""
-        return self._decide(self._meant(escalation, version), None, by, dismisses=True)
+        return self._decide(self._meant(escalation, version), None, by, dismisses=True, why=_checked_why(why))
 
     def claim(self, escalation: Escalation | str, by: str, version: str | None) -> Escalation:
         """Marks an escalation as somebody's (``Workspace.claim``)."""
@@ -154,6 +154,12 @@ class Deciding:
         pending.act, pending.why = "dismiss" if dismisses else "resolve", why
         pending.by_schema = by_schema
         return self.writing.commit(pending)
+
+
+def _checked_why(why: Any) -> str | None:
+    if why is not None and (not isinstance(why, str) or not is_text(why) or len(why) > MOST_WHY):
+        raise ConcordantError(f"why= is a text of at most {MOST_WHY:,} characters, not {told(why)}")
+    return why
 
 
 def _fitting(schema: Compiled, escalation: Escalation, shown: Any, answer: Any) -> Any:

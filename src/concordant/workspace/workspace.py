@@ -379,17 +379,20 @@ class Workspace:
         """
         return self.deciding.resolve(escalation, value, by, version, why)
 
-    def dismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
+    def dismiss(
+        self, escalation: Escalation | str, *, by: str, version: str | None = None, why: str | None = None
+    ) -> Receipt:
         """Decides against all contenders: the last agreed value stands, or none if there was none.
 
         Args:
             escalation: it, or its id together with ``version``.
+            why: the reason, which stays on record with the decision.
 
         Raises:
             StaleDecisionError: the contenders changed since, or it is no longer open.
             UnknownEscalationError: there is none with this id.
         """
-        return self.deciding.dismiss(escalation, by, version)
+        return self.deciding.dismiss(escalation, by, version, why)
 
     def claim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
         """Tells others that somebody is working on it; it stays open.
@@ -886,9 +889,11 @@ class Workspace:
         """``resolve`` for coroutines."""
         return await self.acall(self.resolve, escalation, value, by=by, version=version, why=why)
 
-    async def adismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
+    async def adismiss(
+        self, escalation: Escalation | str, *, by: str, version: str | None = None, why: str | None = None
+    ) -> Receipt:
         """``dismiss`` for coroutines."""
-        return await self.acall(self.dismiss, escalation, by=by, version=version)
+        return await self.acall(self.dismiss, escalation, by=by, version=version, why=why)
 
     async def aclaim(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Escalation:
         """``claim`` for coroutines."""

@@ -104,6 +104,7 @@ def test_what_is_streamed_is_json_and_tells_all() -> None:
             }
             for number, contender in enumerate(escalation.contenders, 1)
         ],
+        "more": 0,
     }
 
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant import DELETED, Contender, Escalation
+from concordant.spi import FormName, forms
 
-__all__ = ["Answer", "Question", "answers_of", "as_shown", "decided", "payload", "ref_of", "shown"]
+ref_of, worded = forms.ref_of, forms.worded
+
+__all__ = ["Answer", "Question", "answer_in", "answers_of", "as_shown", "decided", "payload", "ref_of", "shown"]
 
 Question: TypeAlias = dict[str, Any]
 """An escalation as JSON."""
 
-_QUESTIONS = {
-    "scalar": "Which value is right for {path} of {document}?",
-    "text": "Which words are to stand in {path} of {document}?",
-    "delete": "Is {path} of {document} to be deleted, or to stay as updated?",
-    "type": "Which value is {path} of {document} to have? One that does not fit its type was given.",
-    "schema": "Which value is {path} of {document} to have? It holds values from before the model was changed.",
-    "invalid": "Which value is {path} of {document} to have? Together these contributions break the model's rules.",
-}
 # Of a value that does not fit, or a mere contribution to a value, nothing is to be chosen.
 _NOT_TO_CHOOSE = ("type", "invalid")
 
@@ -33,10 +28,7 @@ _HOW = (
 
 def shown(escalation: Escalation) -> Question:
     """An escalation as JSON: what is told in a stream, and asked of a person."""
-    document = f"{'/'.join(escalation.namespace)}:{escalation.key}"
-    path = ".".join(map(str, escalation.path))
     to_choose = escalation.reason not in _NOT_TO_CHOOSE
-    question = _QUESTIONS[escalation.reason] if path else _QUESTIONS[escalation.reason].replace("{path} of ", "")
     return {
         "ref": ref_of(escalation),
         "id": escalation.id,
@@ -46,13 +38,14 @@ def shown(escalation: Escalation) -> Question:
         "key": escalation.key,
         "path": list(escalation.path),
         "reason": escalation.reason,
-        "question": question.format(path=path, document=document),
+        "question": worded(escalation),
         "base": escalation.base,
         "has_base": escalation.has_base,
         "contenders": [
             {**({"choose": number} if to_choose else {}), **_contender(contender)}
             for number, contender in enumerate(escalation.contenders, 1)
         ],
+        "more": escalation.more,
     }
 
 
@@ -70,15 +63,6 @@ def decided(value: Any) -> dict[str, Any]:
     return {"value": None, "deleted": True} if value is DELETED else {"value": value}
 
 
-def ref_of(escalation: Escalation) -> str:
-    """Names what a person was shown: the escalation, its contenders, and this opening of it.
-
-    Answers go by it, so that one sent twice, or from a page that is no longer current, is to what it was meant for.
-    """
-    state = f"{escalation.version} {escalation.opened_at.timestamp():.6f}"
-    return f"{escalation.id}.{hashlib.sha256(state.encode()).hexdigest()[:8]}"
-
-
 def as_shown(question: Question) -> Escalation:
     """The escalation as it was shown, to pin a decision to it."""
     return Escalation(
@@ -89,9 +73,16 @@ def as_shown(question: Question) -> Escalation:
         path=tuple(question["path"]),
         reason=question["reason"],
         base=question["base"],
-        contenders=(),
+        contenders=tuple(map(_as_contender, question["contenders"])),
         has_base=question["has_base"],
+        opened_at=datetime.fromisoformat(question["opened_at"]),
+        more=question.get("more", 0),
     )
+
+
+def _as_contender(shown: Mapping[str, Any]) -> Contender:
+    value = DELETED if shown.get("deleted") else shown["value"]
+    return Contender(value, shown["agent"], tuple(shown["agents"]), datetime.fromisoformat(shown["at"]), "")
 
 
 def payload(namespace: Sequence[str], questions: Sequence[Question], problems: Sequence[str]) -> dict[str, Any]:
@@ -112,6 +103,16 @@ class Answer(NamedTuple):
     act: Literal["resolve", "dismiss", "skip", "again"]
     value: Any = None
     problem: str = ""
+    why: str | None = None
+
+
+def answer_in(form: FormName, question: Question, resume: Any) -> Answer:
+    """Reads what a graph was resumed with that had asked one question in a form of others (``concordant.forms``)."""
+    try:
+        given = forms.answer(as_shown(question), resume, form)
+    except forms.AnswerError as error:
+        return Answer("again", problem=str(error))
+    return Answer("skip" if given.act == "ignore" else given.act, given.value, why=given.why)
 
 
 def answers_of(

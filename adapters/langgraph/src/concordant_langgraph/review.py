@@ -17,8 +17,19 @@ from langgraph.config import get_store
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
-from concordant import Escalation, InvalidWriteError, StaleDecisionError
-from concordant_langgraph.questions import Answer, Question, answers_of, as_shown, decided, payload, ref_of, shown
+from concordant import ConcordantError, Escalation, InvalidWriteError, StaleDecisionError
+from concordant.spi import FormName, forms
+from concordant_langgraph.questions import (
+    Answer,
+    Question,
+    answer_in,
+    answers_of,
+    as_shown,
+    decided,
+    payload,
+    ref_of,
+    shown,
+)
 from concordant_langgraph.steps import Steps, arun, run
 from concordant_langgraph.store import MergeStore
 
@@ -51,6 +62,7 @@ def review_conflicts(
     *,
     by: str = "person",
     report: str | None = None,
+    form: FormName | None = None,
 ) -> Runnable[Any, Any]:
     """A node that asks a person, by ``interrupt``, about everything open under a namespace, and settles it.
 
@@ -71,18 +83,23 @@ def review_conflicts(
         report: a key of the graph's state that is given what became of each question: a list of dicts with ``ref``,
             ``id``, ``namespace``, ``key``, ``path``, ``outcome`` (the escalation's state, or ``skipped``, or ``gone``),
             ``by`` and ``value``.
+        form: ask one question an interrupt, in the form of LangChain's middleware (``"hitl"``), of agent-inbox
+            (``"agent-inbox"``) or of AG-UI (``"ag-ui"``), and take answers in it (``concordant.forms``).
 
     Returns:
         A runnable for ``add_node``, in sync and async graphs. With something to ask, the graph needs a checkpointer.
 
     Raises:
         TypeError: the store is no ``MergeStore``, or the namespace a string.
+        ConcordantError: there is no such form.
     """
+    if form is not None and form not in forms.FORMS:
+        raise ConcordantError(f"form= is one of {', '.join(forms.FORMS)}, not {form!r}")
     if isinstance(namespace, str):
         raise TypeError(f"a namespace is a tuple, such as ({namespace!r},), not the string {namespace!r}")
     if store is not None:
         _checked(store)
-    rounds = _rounds(store, tuple(namespace), by)
+    rounds = _rounds(store, tuple(namespace), by, form)
 
     def review(_: Any) -> dict[str, Any] | None:
         return _reported(rounds.invoke(_NOTHING_ASKED), report)
@@ -93,20 +110,20 @@ def review_conflicts(
     return RunnableLambda(review, areview, name="review_conflicts")
 
 
-def _rounds(store: MergeStore | None, namespace: tuple[str, ...], by: str) -> Runnable[Any, Any]:
+def _rounds(store: MergeStore | None, namespace: tuple[str, ...], by: str, form: FormName | None) -> Runnable[Any, Any]:
     """The graph inside the node: look and ask in turns, until nothing is to be asked."""
 
     def look(state: _State) -> dict[str, Any]:
         used = store or _checked(get_store())
-        return run(_look(state, namespace, by, _Calls(used.escalations, used.resolve, used.dismiss)), used)
+        return run(_look(state, namespace, by, form, _Calls(used.escalations, used.resolve, used.dismiss)), used)
 
     async def alook(state: _State) -> dict[str, Any]:
         used = store or _checked(get_store())
-        steps = _look(state, namespace, by, _Calls(used.aescalations, used.aresolve, used.adismiss))
+        steps = _look(state, namespace, by, form, _Calls(used.aescalations, used.aresolve, used.adismiss))
         return await arun(steps, used, used.workspace)
 
     def ask(state: _State) -> dict[str, Any]:
-        return {"answers": interrupt(payload(namespace, state["questions"], state["problems"]))}
+        return {"answers": interrupt(_asked(state, namespace, form))}
 
     builder = StateGraph(_State)
     builder.add_node("look", RunnableLambda(look, alook)).add_node("ask", ask)
@@ -115,14 +132,30 @@ def _rounds(store: MergeStore | None, namespace: tuple[str, ...], by: str) -> Ru
     return builder.compile(name="review_conflicts")
 
 
-def _look(state: _State, namespace: tuple[str, ...], by: str, calls: _Calls) -> Steps[dict[str, Any]]:
+def _asked(state: _State, namespace: tuple[str, ...], form: FormName | None) -> Any:
+    """What an interrupt asks."""
+    if form is None:
+        return payload(namespace, state["questions"], state["problems"])
+    [question] = state["questions"]
+    return forms.request(as_shown(question), form, problem=question.get("problem", ""))
+
+
+def _answers(state: _State, by: str, form: FormName | None) -> tuple[list[Answer], str, list[str]]:
+    """An answer for each question that was asked, who decides, and what is wrong with the whole."""
+    if form is not None:
+        return [answer_in(form, question, state["answers"]) for question in state["questions"]], by, []
+    return answers_of(state["questions"], state["answers"], by, [outcome["ref"] for outcome in state["outcomes"]])
+
+
+def _look(
+    state: _State, namespace: tuple[str, ...], by: str, form: FormName | None, calls: _Calls
+) -> Steps[dict[str, Any]]:
     """Settles what was answered, and lists what is to be asked now."""
     outcomes = [*state["outcomes"]]
     notes: dict[str, str] = {}
     problems: list[str] = []
     if state["questions"]:
-        settled = [outcome["ref"] for outcome in outcomes]
-        answers, by, problems = answers_of(state["questions"], state["answers"], by, settled)
+        answers, by, problems = _answers(state, by, form)
         now_open = {escalation.id: escalation for escalation in (yield partial(calls.escalations, namespace))}
         for question, answer in zip(state["questions"], answers, strict=True):
             current = now_open.get(question["id"])
@@ -140,8 +173,9 @@ def _look(state: _State, namespace: tuple[str, ...], by: str, calls: _Calls) -> 
                     outcomes.append(outcome)
     skipped = {outcome["ref"] for outcome in outcomes if outcome["outcome"] == "skipped"}
     questions = [shown(escalation) for escalation in (yield partial(calls.escalations, namespace))]
+    left = [_noted(question, notes) for question in questions if question["ref"] not in skipped]
     return {
-        "questions": [_noted(question, notes) for question in questions if question["ref"] not in skipped],
+        "questions": left if form is None else left[:1],
         "problems": problems,
         "outcomes": outcomes,
     }
@@ -159,9 +193,9 @@ def _settle(question: Question, answer: Answer, by: str, calls: _Calls) -> Steps
     escalation = as_shown(question)
     try:
         if answer.act == "resolve":
-            yield partial(calls.resolve, escalation, answer.value, by=by)
+            yield partial(calls.resolve, escalation, answer.value, by=by, why=answer.why)
             return _outcome(question, "resolved", by, answer.value)
-        yield partial(calls.dismiss, escalation, by=by)
+        yield partial(calls.dismiss, escalation, by=by, why=answer.why)
         return _outcome(question, "dismissed", by, question["base"])
     except InvalidWriteError as error:
         return "; ".join(map(str, error.faults))

@@ -451,33 +451,39 @@ class MergeStore(BaseStore):
         """``escalation`` for coroutines."""
         return await self.workspace.aescalation(id)
 
-    def resolve(self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None) -> Receipt:
+    def resolve(
+        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None, why: str | None = None
+    ) -> Receipt:
         """Decides an escalation (``Workspace.resolve``)."""
         self._mirror.open()
-        receipt = self.workspace.resolve(escalation, value, by=by, version=version)
+        receipt = self.workspace.resolve(escalation, value, by=by, version=version, why=why)
         self._mirror.written(self._place(escalation))
         return receipt
 
     async def aresolve(
-        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None
+        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None, why: str | None = None
     ) -> Receipt:
         """``resolve`` for coroutines."""
         await self._mirror.aopen()
-        receipt = await self.workspace.aresolve(escalation, value, by=by, version=version)
+        receipt = await self.workspace.aresolve(escalation, value, by=by, version=version, why=why)
         await self._mirror.awritten(await self.workspace.acall(self._place, escalation))
         return receipt
 
-    def dismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
+    def dismiss(
+        self, escalation: Escalation | str, *, by: str, version: str | None = None, why: str | None = None
+    ) -> Receipt:
         """Decides against all contenders (``Workspace.dismiss``)."""
         self._mirror.open()
-        receipt = self.workspace.dismiss(escalation, by=by, version=version)
+        receipt = self.workspace.dismiss(escalation, by=by, version=version, why=why)
         self._mirror.written(self._place(escalation))
         return receipt
 
-    async def adismiss(self, escalation: Escalation | str, *, by: str, version: str | None = None) -> Receipt:
+    async def adismiss(
+        self, escalation: Escalation | str, *, by: str, version: str | None = None, why: str | None = None
+    ) -> Receipt:
         """``dismiss`` for coroutines."""
         await self._mirror.aopen()
-        receipt = await self.workspace.adismiss(escalation, by=by, version=version)
+        receipt = await self.workspace.adismiss(escalation, by=by, version=version, why=why)
         await self._mirror.awritten(await self.workspace.acall(self._place, escalation))
         return receipt
 
