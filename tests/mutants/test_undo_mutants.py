@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from concordant import ConcordantError
-from concordant.merge.record import held, undo
+from concordant.merge.record import held, past, undo
 from concordant.merge.record.past import Taken
 from concordant.merge.sequence import undo as sequence_undo
 from concordant.workspace import undoing
 
 from ..properties import test_undo as properties
+from ..properties.undoing import Stores
 from ..semantics import test_undo as semantics
 
 Patch = pytest.MonkeyPatch
@@ -34,8 +35,17 @@ def mutant(*checks: Callable[[], None]) -> Callable[[Callable[[Patch], None]], C
 
 def random_histories() -> None:
     """The exact model."""
-    for seed in range(40):
-        properties.compare(seed, 6, check=False)
+    properties.run(range(170, 250), Stores(40), properties.exact)
+
+
+def two_agents() -> None:
+    """The same of two agents, one after the other."""
+    properties.run(range(40), Stores(40), properties.exact_of_two)
+
+
+def of_all_kinds() -> None:
+    """What goes for all kinds."""
+    properties.run(range(60), Stores(40), properties.all_kinds, properties.alone, properties.all_kinds_of_two)
 
 
 @mutant(semantics.test_what_was_built_on_it_is_a_question, random_histories)
@@ -65,7 +75,7 @@ def a_rewritten_sentence_is_not_asked(patch: Patch) -> None:
 @mutant(semantics.test_an_import_does_not_bring_it_back, random_histories)
 def it_comes_back_by_import(patch: Patch) -> None:
     """What stands again keeps its old dot, which others know as gone."""
-    patch.setattr(undo._Undoing, "_again", lambda self, path, entry: entry)
+    patch.setattr(undo._Undoing, "_again", lambda self, path, entry, kept=False: entry)
 
 
 @mutant(semantics.test_who_wrote_beside_him_is_not_asked, random_histories)
@@ -97,7 +107,38 @@ def _put_without_shared(self: Any, path: Any, current: Any, standing: Any, back:
 @mutant(semantics.test_to_undo_it_restores_what_was, random_histories)
 def it_is_forgotten_what_was_taken_back(patch: Patch) -> None:
     """A second time takes back again what is taken back already."""
-    patch.setattr(undoing, "_told_undone", lambda rows, numbers: (set(numbers), set()))
+    patch.setattr(undoing, "_taken_back", lambda rows, without: ({}, {}))
+
+
+@mutant(two_agents)
+def what_was_taken_back_before_counts_again(patch: Patch) -> None:
+    """What an agent had replaced comes back with him, though its author was taken back as well."""
+    told = undoing._told_undone
+    patch.setattr(undoing, "_told_undone", lambda rows, numbers: told(rows, numbers)._replace(already={}, undoes={}))
+
+
+@mutant(semantics.test_an_undo_of_what_was_replaced_already_counts)
+def what_left_nothing_is_not_noted(patch: Patch) -> None:
+    """An undo that finds nothing of the agent's leaves no trace, and he is there again with those who replaced him."""
+    patch.setattr(undoing._UndoPending, "leaves_trace", False)
+
+
+@mutant(of_all_kinds)
+def nothing_stands_to_the_letter(patch: Patch) -> None:
+    """What nobody else has touched is told from its story, as if others had."""
+    patch.setattr(undo, "_is_theirs", lambda story: False)
+
+
+@mutant(of_all_kinds)
+def what_others_touched_stands_to_the_letter(patch: Patch) -> None:
+    """What others have made of it since goes as well."""
+    patch.setattr(undo, "_is_theirs", lambda story: True)
+
+
+@mutant(of_all_kinds)
+def an_import_that_tidies_up_is_work(patch: Patch) -> None:
+    """What an import only forgets counts as something that others did."""
+    patch.setattr(past, "_is_news", lambda change: True)
 
 
 @mutant(semantics.test_the_deletion_of_another_stands)

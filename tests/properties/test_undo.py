@@ -2,167 +2,280 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
 from concordant import Workspace
 
-from .undoing import AT, BAD, NS, WORD, History, Plan, Wide, replicas as exchanged, said, shown, undo
+from .undoing import BAD, OTHERS, History, Plan, Room, Stores, Wide, replicas as exchanged, words
 
 STORAGES = pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
+ALSO_BAD = "eve"
+
+Rooms = tuple[Room, Room]
+"""Where a history takes place, and where it is told in another store."""
 
 
-def compare(seed: int, steps: int, check: bool = True) -> None:
-    """One random history of registers, sets and counters, with writers who have seen what they have seen."""
-    ws, other = Workspace(schemas={NS: Plan}), Workspace(schemas={NS: Plan})
-    history = History(seed, ws)
+def exact(seed: int, steps: int, rooms: Rooms) -> None:
+    """One random history of registers, sets and counters, with writers who have seen what they have seen: after it
+    each value, element, key and sum is what the others' writes alone make; what was built on them is a question with
+    just those contenders."""
+    here, there = rooms
+    history = History(seed, here)
     history.run(steps)
-    before, frame = shown(ws), ws.export()
-    other.import_(frame)
-    done = undo(ws)
-    history.compare()
-    after = shown(ws)
-    goes_on(ws, other, frame, before, after, done.before if done.documents else None)
-    if check:
-        assert ws.check().ok, ws.check()
+    before, frame = here.shown(), here.ws.export(since=here.began)
+    there.ws.import_(frame)
+    done = here.undo()
+    history.compare(BAD)
+    goes_on(here, there, frame, before, done.before if done.documents else None)
 
 
-def goes_on(ws: Workspace, other: Workspace, frame: bytes, before: object, after: object, began: int | None) -> None:
-    """What holds whatever was taken back: it comes back by no import, replicas agree, and it can be undone."""
-    ws.import_(frame)
-    ws.import_(other.export())
-    assert shown(ws) == after, "an import brings it back"
-    one, two = exchanged(ws, other)
-    assert one == two == after, "replicas differ"
-    assert not ws.undo(agent=BAD, by="maria", dry_run=False).documents, "it is taken back twice"
-    if began is None:
-        return
-    undo(ws, "maria", began)
-    assert shown(ws) == before, "to undo it does not restore what was"
-    undo(ws)
-    assert shown(ws) == after, "to do it again does not do the same"
-    one, two = exchanged(ws, other)
-    assert one == two == after, "replicas differ"
+def exact_of_two(seed: int, steps: int, rooms: Rooms) -> None:
+    """The same of two agents, one after the other: nothing comes back of the first with the second."""
+    here, there = rooms
+    first, second = (BAD, ALSO_BAD) if seed % 2 else (ALSO_BAD, BAD)
+    history = History(seed, here)
+    history.run(steps)
+    there.ws.import_(here.ws.export(since=here.began))
+    one = here.undo(first)
+    history.compare(first)
+    between = here.shown()
+    two = here.undo(second)
+    history.compare(first, second)
+    after = here.shown()
+    mine, theirs = exchanged(here, there)
+    assert mine == theirs == after, "replicas differ"
+    if two.documents:
+        here.undo("maria", two.before)
+        assert here.shown() == between, "to undo the second does not restore what the first left"
+        here.undo(second)
+        assert here.shown() == after, "to do it again does not do the same"
+    if one.documents and not two.documents:
+        here.undo("maria", one.before)
+        history.compare()
 
 
-def watch(seed: int, steps: int, check: bool = True, *, deletions: bool = True) -> None:
+def all_kinds(seed: int, steps: int, rooms: Rooms) -> None:
     """One random history of every kind, deletions and decisions included: nothing of the agent's is left, nothing of
-    others' is lost, nothing is shown twice.
+    others' is lost, nothing is shown twice."""
+    here, there = rooms
+    history = Wide(seed, here)
+    history.run(steps)
+    before, frame = here.shown(), here.ws.export(since=here.began)
+    there.ws.import_(frame)
+    twice, all_before = here.said()
+    may_go, may_stay = exempt(here, BAD)
+    done = here.undo()
+    _, all_after = here.said()
+    assert not {word for word in all_after if word.startswith(BAD)} - may_stay, "something of the agent's is left"
+    nothing_is_lost(here, twice, {word for word in all_before - may_go if not word.startswith(BAD)})
+    goes_on(here, there, frame, before, done.before if done.documents else None)
+
+
+def all_kinds_of_two(seed: int, steps: int, rooms: Rooms) -> None:
+    """The same of two agents, one after the other; to undo one of these, or both, restores what was."""
+    here, there = rooms
+    Wide(seed, here).run(steps)
+    before = here.shown()
+    there.ws.import_(here.ws.export(since=here.began))
+    one = here.undo()
+    between = here.shown()
+    two = here.undo(ALSO_BAD)
+    _, all_after = here.said()
+    bad = {word for word in all_after if word.startswith((BAD, ALSO_BAD))}
+    assert not bad - exempt(here, BAD, ALSO_BAD)[1], "something of theirs is left"
+    mine, theirs = exchanged(here, there)
+    assert mine == theirs, "replicas differ"
+    if two.documents:
+        here.undo("maria", two.before)
+        assert here.shown() == between, "to undo the second does not restore what the first left"
+    if one.documents:
+        here.undo("maria", one.before)
+        assert here.shown() == before, "to undo both does not restore what was"
+
+
+def alone(seed: int, steps: int, rooms: Rooms) -> None:
+    """One random history in which nobody else writes once the agent has begun: all stands to the letter as it stood."""
+    here, there = rooms
+    history = Wide(seed, here)
+    history.run(steps // 2 + 1, OTHERS)
+    before, began = here.shown(), here.ws.moment().n
+    history.run(steps, (BAD,))
+    bad, frame = here.shown(), here.ws.export(since=here.began)
+    there.ws.import_(frame)
+    done = here.undo(BAD, began)
+    assert here.shown() == before, "not as it was before"
+    goes_on(here, there, frame, bad, done.before if done.documents else None)
+
+
+def others_go_on(seed: int, steps: int, rooms: Rooms) -> None:
+    """Others write between the undo and its undo: nothing of theirs is lost, nor what stood before both."""
+    here, there = rooms
+    history = Wide(seed, here)
+    history.run(steps)
+    _, first = here.said()
+    told = history.count
+    done = here.undo()
+    if seed % 2:  # in the other store
+        [*exchanged(here, there)]
+        history.move(there)
+    history.moments = [history.ws.moment()]
+    history.run(1 + seed % 3, OTHERS)
+    [*exchanged(here, there)]
+    if not done.documents:
+        return
+    twice, now = here.said()
+    may_go, _ = exempt(here, BAD)
+    here.undo("maria", done.before)
+    stood = {word for word in now - may_go if word in first or int(word[3:]) > told}
+    nothing_is_lost(here, twice, {word for word in stood if not word.startswith(BAD)})
+    here.undo()
+    mine, theirs = exchanged(here, there)
+    assert mine == theirs, "replicas differ"
+
+
+CHECKS: list[Callable[[int, int, Rooms], None]] = [
+    exact,
+    all_kinds,
+    exact_of_two,
+    all_kinds_of_two,
+    alone,
+    others_go_on,
+]
+
+
+def goes_on(here: Room, there: Room, frame: bytes, before: object, began: int | None) -> None:
+    """What holds whatever was taken back: it comes back by no import, replicas agree, and it can be undone.
 
     Args:
-        deletions: whether what goes on after it is looked at where documents were deleted as a whole, too: of deletions
-            that met updates one history in a thousand is not restored to the letter by undoing the undo.
+        frame: from before it.
+        before: what was shown then.
+        began: since when it was made; ``None`` if it was nothing.
     """
-    ws, other = Workspace(schemas={NS: Plan}), Workspace(schemas={NS: Plan})
-    history = Wide(seed, ws)
-    history.run(steps)
-    before, frame = shown(ws), ws.export()
-    other.import_(frame)
-    twice, all_before = said(ws)
-    may_go, may_stay = exempt(ws)
-    done = undo(ws)
-    after = shown(ws)
-    now, all_after = said(ws)
-    assert not {word for word in all_after if word.startswith(BAD)} - may_stay, "something of the agent's is left"
-    gone = {at for at in deleted_by_others(ws) if ws.get(*at) is None}
-    lost = {word for word in all_before - all_after - may_go if not word.startswith(BAD)}
-    assert not lost - {word for at in gone for word in history_of(ws, *at)}, f"lost: {lost}"
-    doubled = {word for word, n in Counter(now).items() if n > 1} - {
-        word for word, n in Counter(twice).items() if n > 1
-    }
-    assert not doubled, f"doubled: {doubled}"
-    if deletions or not any(entry.act == "delete" for entry in ws.log(limit=1000)):
-        goes_on(ws, other, frame, before, after, done.before if done.documents else None)
-    if check:
-        assert ws.check().ok, ws.check()
+    after = here.shown()
+    here.ws.import_(frame)
+    here.ws.import_(there.ws.export(since=there.began))
+    assert here.shown() == after, "an import brings it back"
+    mine, theirs = exchanged(here, there)
+    assert mine == theirs == after, "replicas differ"
+    assert not here.undo().documents, "it is taken back twice"
+    if began is None:
+        return
+    here.undo("maria", began)
+    assert here.shown() == before, "to undo it does not restore what was"
+    here.undo()
+    assert here.shown() == after, "to do it again does not do the same"
+    mine, theirs = exchanged(here, there)
+    assert mine == theirs == after, "replicas differ"
 
 
-def more_than_once(words: list[str]) -> set[str]:
+def nothing_is_lost(room: Room, twice: list[str], stood: set[str]) -> None:
+    """What others said is shown or asked about, unless in a document that others deleted, and no more often than
+    it was.
+
+    Args:
+        twice: all that was shown before, as often as it was.
+        stood: what others had said.
+    """
+    now, everything = room.said()
+    gone = {at for at in deleted_by_others(room) if room.ws.get(*at) is None}
+    lost = stood - everything - {word for at in gone for word in history_of(room.ws, *at)}
+    assert not lost, f"lost: {lost}"
+    assert not more_than_once(now) - more_than_once(twice), "doubled"
+
+
+def more_than_once(said: list[str]) -> set[str]:
     """Those that are there several times."""
-    return {word for word, n in Counter(words).items() if n > 1}
+    return {word for word, n in Counter(said).items() if n > 1}
 
 
-def exempt(ws: Workspace) -> tuple[set[str], set[str]]:
-    """What others said and may not be shown any more: what was shown as agreed only, and what the agent's decisions
-    had brought back; and what the agent said and may be: what others decided for, or say too."""
+def exempt(room: Room, *bad: str) -> tuple[set[str], set[str]]:
+    """What others said and may not be shown any more: what was shown as agreed only, and what the agents' decisions
+    had brought back; and what the agents said and may be: what others decided for, or say too."""
     may_go, may_stay = set(), set()
-    for question in ws.escalations():
-        may_go |= set(WORD.findall(repr(question.base)))
+    for question in room.questions():
+        may_go |= set(words(question.base))
         if question.reason == "delete":
-            document = ws.get(question.namespace, question.key)
-            may_go |= set(WORD.findall(json.dumps(document.value if document is not None else {})))
-    for entry in ws.log(limit=1000):
+            document = room.ws.get(question.namespace, question.key)
+            may_go |= set(words(document.value if document is not None else {}))
+    for entry in room.log():
         if entry.act in ("resolve", "dismiss"):
-            words = set(WORD.findall(repr(entry.value)))
-            may_go |= words if entry.agent == BAD else set()
-            may_stay |= words if entry.agent != BAD else set()
-    for document in ws.list():
-        for credits in ws.blame(document.namespace, document.key).values():
-            for credit in credits:
-                if set(credit.agents) - {BAD}:
-                    may_stay |= set(WORD.findall(repr(credit.value)))
+            decided = may_go if entry.agent in bad else may_stay
+            decided |= set(words(entry.value))
+    for document in room.documents():
+        for credits in room.ws.blame(document.namespace, document.key).values():
+            may_stay |= {word for credit in credits if set(credit.agents) - {*bad} for word in words(credit.value)}
     return may_go, may_stay
 
 
-def deleted_by_others(ws: Workspace) -> set[tuple[tuple[str, ...], str]]:
+def deleted_by_others(room: Room) -> set[tuple[tuple[str, ...], str]]:
     """The documents that others have deleted once, or decided to have deleted."""
-    acts = [entry for entry in ws.log(limit=1000) if entry.agent != BAD]
+    acts = [entry for entry in room.log() if entry.agent != BAD]
     decided = [e for e in acts if e.act in ("resolve", "dismiss") and e.value == {"path": [], "decision": None}]
     return {(e.namespace, e.key) for e in [*decided, *(e for e in acts if e.act == "delete")]}
 
 
 def history_of(ws: Workspace, namespace: tuple[str, ...], key: str) -> set[str]:
     """All that was ever said in a document."""
-    return {word for entry in ws.history(namespace, key) for word in WORD.findall(repr(entry.value))}
+    return {word for entry in ws.history(namespace, key) for word in words(entry.value)}
+
+
+def run(seeds: range, stores: Stores, *checks: Callable[[int, int, Rooms], None]) -> None:
+    """One history for each seed and check."""
+    for seed in seeds:
+        for number, check in enumerate(checks):
+            try:
+                check(seed, 3 + (seed + number) % 7, stores.rooms())
+            except AssertionError as error:
+                raise AssertionError(
+                    f"{check.__name__}, seed {seed}, {3 + (seed + number) % 7} steps: {error}"
+                ) from error
+    stores.close()
 
 
 def test_undo_against_the_exact_model() -> None:
     """After taking an agent's writes back each value, element, key and sum is what the others' writes alone make, and
     what was built on them is a question with just those contenders; imports do not bring them back, replicas agree, to
-    undo it restores what was."""
-    for seed in range(120):
-        compare(seed, 3 + seed % 7, check=not seed % 10)
+    undo it restores what was. The same of two agents, one after the other."""
+    run(range(70), Stores(10), exact, exact_of_two)
 
 
 def test_nothing_of_others_is_lost_whatever_the_kind() -> None:
-    """The same of texts, lists, nested records, trees, deletions and decisions."""
-    for seed in range(120):
-        watch(seed, 3 + seed % 5, check=not seed % 10)
+    """The same of texts, lists, nested records, trees, deletions and decisions; what nobody else has touched stands to
+    the letter as it stood."""
+    run(range(40), Stores(10), all_kinds, all_kinds_of_two, alone, others_go_on)
 
 
 @STORAGES
-def test_undo_on_every_storage(kind: str, keep_on: object) -> None:
+def test_undo_on_every_storage(kind: str, keep_on: Callable[[str], None]) -> None:
     """It is the same wherever the journal is kept."""
-    keep_on(kind)  # type: ignore[operator]
-    for seed in range(1000, 1006):
-        compare(seed, 6, check=False)
-        watch(seed, 5, check=seed == 1000)
+    keep_on(kind)
+    run(range(1000, 1002), Stores(12), *CHECKS)
 
 
 @pytest.mark.torture
 @STORAGES
 @pytest.mark.parametrize("part", range(4))
-def test_undo_of_many_histories(kind: str, part: int, keep_on: object) -> None:
-    """Fifty thousand histories in all."""
-    keep_on(kind)  # type: ignore[operator]
-    many = {"memory": 5_500, "sqlite": 500, "postgres": 250}[kind]
-    for seed in range(10_000 + part * many, 10_000 + (part + 1) * many):
-        compare(seed, 3 + seed % 10, check=not seed % 100)
-        watch(seed, 3 + seed % 5, check=not seed % 100, deletions=False)
+def test_undo_of_many_histories(kind: str, part: int, keep_on: Callable[[str], None]) -> None:
+    """Fifty thousand histories in all, and some more."""
+    keep_on(kind)
+    many = {"memory": 1_670, "sqlite": 340, "postgres": 85}[kind]
+    run(range(10_000 + part * many, 10_000 + (part + 1) * many), Stores(60), *CHECKS)
 
 
 def test_only_the_place_that_is_meant() -> None:
     """Documents outside the prefix, and what came before, stay."""
-    ws = Workspace(schemas={NS: Plan})
+    at = (("t",), "k")
+    ws = Workspace(schemas={("t",): Plan})
     bob = ws.agent(BAD)
-    bob.write(*AT, {"status": "before"})
+    bob.write(*at, {"status": "before"})
     ws.agent(BAD).write(("elsewhere",), "x", {"a": 1})
     began = ws.moment()
-    ws.agent(BAD).write(*AT, {"status": "after"})
+    ws.agent(BAD).write(*at, {"status": "after"})
     ws.agent(BAD).write(("elsewhere",), "x", {"a": 2})
-    done = ws.undo(agent=BAD, since=began, prefix=NS, by="maria", dry_run=False)
+    done = ws.undo(agent=BAD, since=began, prefix=("t",), by="maria", dry_run=False)
     assert [(one.before, one.after) for one in done.documents] == [({"status": "after"}, {"status": "before"})]
     elsewhere = ws.get(("elsewhere",), "x")
     assert elsewhere is not None and elsewhere.value == {"a": 2}

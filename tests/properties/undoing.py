@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel
 
-from concordant import DELETED, Counter, List, Map, Scalar, Set, Text, Tree, Undone, Workspace
+from concordant import (
+    DELETED,
+    Counter,
+    Document,
+    Escalation,
+    HistoryEntry,
+    List,
+    Map,
+    Scalar,
+    Set,
+    Text,
+    Tree,
+    Undone,
+    Workspace,
+)
 from concordant.merge.record import Record, dump_record, load_record
 
-NS, KEY = ("t",), "k"
-AT = (NS, KEY)
+KEY = "k"
 BAD = "bob"
 OTHERS = ("ada", "eve")
 VALUES = ("red", "green", "blue", "grey")
@@ -36,6 +49,10 @@ class Plan(BaseModel):
     steps: Annotated[list[str], List()] = []
     people: Annotated[dict[str, Person], Map()] = {}
     free: Annotated[dict[str, Any], Tree()] = {}
+
+
+Agents = tuple[str, ...]
+"""Those whose writes are taken back, whether at once or one after the other."""
 
 
 class Put(NamedTuple):
@@ -69,53 +86,49 @@ class Register:
         if keeps or put.value is not None:
             self.live.append(put)
 
-    def without(self, bad: str) -> list[Put]:
-        """What stands without an agent's writes."""
-        others = [put for put in self.puts if put.agent != bad]
-        standing = [put for put in self.live if put.agent != bad]
-        back = [put for put in others if put in self.remover and self.remover[put].agent == bad]
+    def without(self, bad: Agents) -> list[Put]:
+        """What stands without the writes of some agents."""
+        others = [put for put in self.puts if put.agent not in bad]
+        standing = [put for put in self.live if put.agent not in bad]
+        back = [put for put in others if put in self.remover and self.remover[put].agent in bad]
         return [*standing, *(put for put in back if not self._is_settled(put, others, bad))]
 
-    def _is_settled(self, put: Put, others: list[Put], bad: str) -> bool:
+    def _is_settled(self, put: Put, others: list[Put], bad: Agents) -> bool:
         """Whether somebody has replaced, or stands for, what came in the place of a write that was replaced."""
         by = self.remover[put]
         for other in others:
             if other.n < by.n:
                 continue
-            took = [one for one in self.removed[other] if one.agent == bad]
+            took = [one for one in self.removed[other] if one.agent in bad]
             if took and all(one.value == other.value for one in took):
                 return True
             if not took and put.n <= other.upto < by.n:
                 return True
         return False
 
-    def from_nothing(self, bad: str) -> bool:
-        """Whether others built on what the agent made where nothing stood."""
-        first = next((put for put in self.puts if put.agent == bad), None)
-        if first is None or any(put.agent != bad for put in self.before[first]):
+    def from_nothing(self, bad: Agents) -> bool:
+        """Whether others built on what these agents made where nothing stood."""
+        first = next((put for put in self.puts if put.agent in bad), None)
+        if first is None or any(put.agent not in bad for put in self.before[first]):
             return False
         built = False
         for put in self.puts:
-            if put.agent == bad or put.n < first.n:
+            if put.agent in bad or put.n < first.n:
                 continue
-            bads = [one for one in self.before[put] if one.agent == bad]
-            took = [one for one in self.removed[put] if one.agent == bad]
+            bads = [one for one in self.before[put] if one.agent in bad]
+            took = [one for one in self.removed[put] if one.agent in bad]
             if (bads and not took) or (took and all(one.value == put.value for one in took)):
                 return False
             if took and len(took) == len(self.removed[put]):
                 built = True
         return built
 
-    def after_undo(self, bad: str) -> set[Any]:
+    def after_undo(self, bad: Agents) -> set[Any]:
         """The values that stand then; ``None`` for a deletion."""
         values = {put.value for put in self.without(bad)}
-        if (
-            self.from_nothing(bad)
-            and values - {None}
-            and not any(put in self.remover and self.remover[put].agent == bad for put in self.puts if put.agent != bad)
-        ):
-            values.add(None)
-        return values
+        others = [put for put in self.puts if put.agent not in bad]
+        replaced = any(put in self.remover and self.remover[put].agent in bad for put in others)
+        return values | {None} if self.from_nothing(bad) and values - {None} and not replaced else values
 
 
 @dataclass
@@ -124,8 +137,8 @@ class Element:
 
     register: Register = field(default_factory=Register)
 
-    def stands_without(self, bad: str) -> bool:
-        """Whether it is in the set without an agent's writes."""
+    def stands_without(self, bad: Agents) -> bool:
+        """Whether it is in the set without the writes of some agents."""
         live: list[Put] = []
         back: list[Put] = []
         for put in self.register.puts:
@@ -133,25 +146,109 @@ class Element:
             live = [one for one in live if one not in gone]
             if put.value is not None:
                 live.append(put)
-            if put.agent == bad:
-                back += [one for one in gone if one.agent != bad]
-            elif (gone and not live) or (put.value is not None and any(one.agent == bad for one in gone)):
+            if put.agent in bad:
+                back += [one for one in gone if one.agent not in bad]
+            elif (gone and not live) or (put.value is not None and any(one.agent in bad for one in gone)):
                 back = []
-        return bool(back) or any(put.agent != bad for put in live)
+        return bool(back) or any(put.agent not in bad for put in live)
+
+
+class Room:
+    """A namespace of a workspace, in which one history takes place.
+
+    Attributes:
+        began: when nothing was there.
+    """
+
+    def __init__(self, ws: Workspace, ns: tuple[str, ...]) -> None:
+        self.ws = ws
+        self.ns = ns
+        self.began = ws.moment()
+
+    def questions(self) -> list[Escalation]:
+        return [*self.ws.escalations(self.ns)]
+
+    def documents(self) -> list[Document]:
+        return [*self.ws.list(self.ns)]
+
+    def log(self) -> list[HistoryEntry]:
+        return [*self.ws.log(self.ns, limit=1000)]
+
+    def undo(self, agent: str = BAD, since: int | None = None) -> Undone:
+        """Takes an agent's writes back, after a look at the preview: it says what comes, and does nothing."""
+        before = self.saved()
+        preview = self.ws.undo(agent=agent, since=since, prefix=self.ns, by="maria")
+        assert not preview.applied and self.saved() == before
+        made = self.ws.undo(agent=agent, since=since, prefix=self.ns, by="maria", dry_run=False)
+        told = [(d.namespace, d.key, d.versions, d.before, d.after, sides(d.questions)) for d in preview.documents]
+        assert told == [(d.namespace, d.key, d.versions, d.before, d.after, sides(d.questions)) for d in made.documents]
+        for one in made.documents:
+            document = self.ws.get(one.namespace, one.key)
+            assert (None if document is None else document.value) == one.after
+        return made
+
+    def saved(self) -> list[bytes]:
+        """The records as they are saved; what is loaded from that is the same."""
+        found = []
+        with self.ws.storage.reading():
+            for _, _, state in self.ws.storage.documents(self.ns):
+                if isinstance(state, Record):
+                    data = dump_record(state)
+                    assert dump_record(load_record(data)) == data
+                    found.append(data)
+        return found
+
+    def shown(self) -> Any:
+        """What is shown and asked."""
+        values = {(d.namespace, d.key): normal(d.value) for d in self.documents()}
+        return values, sides(self.questions())
+
+    def said(self) -> tuple[list[str], set[str]]:
+        """All that is shown, as often as it is, and all that is shown or asked about."""
+        shown = [word for document in self.documents() for word in words(document.value)]
+        asked = [word for q in self.questions() for one in q.contenders for word in words(one.value)]
+        return shown, {*shown, *asked}
+
+
+class Stores:
+    """Two workspaces that exchange. Each history has a namespace of its own in both; after so many they are closed."""
+
+    def __init__(self, many: int = 1) -> None:
+        self.many = many
+        self._numbers = count()
+        self.open()
+
+    def open(self) -> None:
+        self.ws, self.other = Workspace(schemas={("t", "*"): Plan}), Workspace(schemas={("t", "*"): Plan})
+
+    def rooms(self) -> tuple[Room, Room]:
+        """An empty room in either."""
+        number = next(self._numbers)
+        if number and number % self.many == 0:
+            self.close()
+            self.open()
+        ns = ("t", str(number))
+        return Room(self.ws, ns), Room(self.other, ns)
+
+    def close(self) -> None:
+        """Closes both, which are whole."""
+        for ws in (self.ws, self.other):
+            assert ws.check().ok, ws.check()
+            ws.close()
 
 
 class History:
-    """One random history of a document, in a workspace and in the model."""
+    """One random history of a document, in a room and in the model."""
 
-    def __init__(self, seed: int, ws: Workspace) -> None:
+    def __init__(self, seed: int, room: Room) -> None:
         self.random = random.Random(seed)
-        self.ws = ws
+        self.room, self.ws, self.at = room, room.ws, (room.ns, KEY)
         self.status = Register()
         self.owners: dict[str, Register] = {}
         self.tags: dict[str, Element] = {}
         self.amounts: dict[str, int] = {}
         self.begun: list[tuple[str, int, AbstractContextManager[Any], Any, dict[str, Any]]] = []
-        self.moments = [ws.moment()]
+        self.moments = [room.began]
         self.written: set[str] = set()
 
     @property
@@ -186,7 +283,7 @@ class History:
                 "tags": [self.random.choice("abc")],
                 "views": self.random.randint(1, 9),
             }[name]
-        self.ws.agent(agent, began=moment).write(*AT, given)
+        self.ws.agent(agent, began=moment).write(*self.at, given)
         n, upto = self.n, moment.n
         if "status" in given:
             self.status.put(Put(n, agent, given["status"], upto))
@@ -198,7 +295,7 @@ class History:
 
     def _begin(self, agent: str) -> None:
         n = self.n
-        editing = self.ws.agent(agent).edit(*AT)
+        editing = self.ws.agent(agent).edit(*self.at)
         draft = editing.__enter__()
         self.begun.append((agent, n, editing, draft, draft.model_dump()))
 
@@ -235,18 +332,18 @@ class History:
 
     # -- what is expected ------------------------------------------------------------------------------------------
 
-    def compare(self, bad: str = BAD) -> None:
-        """The workspace shows what the model says of the history without an agent."""
-        document = self.ws.get(*AT)
+    def compare(self, *bad: str) -> None:
+        """The room shows what the model says of the history without some agents."""
+        document = self.ws.get(*self.at)
         value = {} if document is None else document.value
-        open_ = {question.path: question for question in self.ws.escalations()}
+        open_ = {question.path: question for question in self.room.questions()}
         self._compare(("status",), self.status.after_undo(bad), value.get("status"), open_)
         for key, register in self.owners.items():
             self._compare(("owners", key), register.after_undo(bad), value.get("owners", {}).get(key), open_)
         assert not open_, f"asked without reason: {[*map(str, open_.values())]}"
         tags = {tag for tag, element in self.tags.items() if element.stands_without(bad)}
         assert set(value.get("tags", ())) == tags, (value.get("tags"), tags)
-        assert value.get("views", 0) == sum(n for agent, n in self.amounts.items() if agent != bad)
+        assert value.get("views", 0) == sum(n for agent, n in self.amounts.items() if agent not in bad)
 
     def _compare(self, path: tuple[str, ...], wanted: set[Any], shown: Any, open_: dict[Any, Any]) -> None:
         question = open_.pop(path, None)
@@ -259,21 +356,6 @@ class History:
             assert shown == next(iter(wanted), None), f"{path}: {shown}, not {wanted}"
 
 
-def undo(ws: Workspace, agent: str = BAD, since: int = 0) -> Undone:
-    """Takes an agent's writes back, after a look at the preview: it says what comes."""
-    preview = ws.undo(agent=agent, since=since, by="maria")
-    assert not preview.applied
-    state = saved(ws)
-    assert saved(ws) == state
-    made = ws.undo(agent=agent, since=since, by="maria", dry_run=False)
-    told = [(d.namespace, d.key, d.versions, d.before, d.after, sides(d.questions)) for d in preview.documents]
-    assert told == [(d.namespace, d.key, d.versions, d.before, d.after, sides(d.questions)) for d in made.documents]
-    for one in made.documents:
-        document = ws.get(one.namespace, one.key)
-        assert (None if document is None else document.value) == one.after
-    return made
-
-
 def sides(questions: Any) -> list[Any]:
     """Questions by place, reason and what the sides say."""
     return sorted(
@@ -282,48 +364,33 @@ def sides(questions: Any) -> list[Any]:
     )
 
 
-def saved(ws: Workspace) -> list[bytes]:
-    """The records of a workspace as they are saved; what is loaded from that is the same."""
-    found = []
-    with ws.storage.reading():
-        for _, _, state in ws.storage.documents(()):
-            if isinstance(state, Record):
-                data = dump_record(state)
-                assert dump_record(load_record(data)) == data
-                found.append(data)
-    return found
-
-
-def shown(ws: Workspace) -> Any:
-    """What a workspace shows and asks."""
-    values = {(d.namespace, d.key): normal(d.value) for d in ws.list()}
-    return values, sides(ws.escalations())
-
-
 def normal(value: Any) -> Any:
-    """A value with the keys of its dicts in order."""
+    """A value with the keys of its dicts in order, and one gap between sentences: where one stands again gaps are laid
+    out anew."""
+    if isinstance(value, str):
+        return " ".join(re.sub(r"\.(?=\w)", ". ", value).split())
     return {k: normal(v) for k, v in sorted(value.items())} if isinstance(value, dict) else value
 
 
-def replicas(*spaces: Workspace) -> Iterator[Any]:
-    """What workspaces show once each knows all."""
+def replicas(*rooms: Room) -> Iterator[Any]:
+    """What rooms show once each knows all."""
     for _ in range(2):
-        for one in spaces:
-            for other in spaces:
+        for one in rooms:
+            for other in rooms:
                 if one is not other:
-                    one.exchange(other)
-    return map(shown, spaces)
+                    one.ws.exchange(other.ws)
+    return (room.shown() for room in rooms)
 
 
 class Wide:
     """A random history of documents of every kind, in which each thing that somebody says is said once, with its
     author's name in it: so it can be told what of whom is shown."""
 
-    def __init__(self, seed: int, ws: Workspace) -> None:
+    def __init__(self, seed: int, room: Room) -> None:
         self.random = random.Random(seed)
-        self.ws = ws
+        self.room, self.ws = room, room.ws
         self.count = 0
-        self.moments = [ws.moment()]
+        self.moments = [room.began]
         self.begun: list[tuple[str, str, AbstractContextManager[Any], Any]] = []
 
     def run(self, steps: int, agents: tuple[str, ...] = (BAD, *OTHERS)) -> None:
@@ -334,6 +401,10 @@ class Wide:
         while self.begun:
             self._end(*self.begun.pop())
 
+    def move(self, room: Room) -> None:
+        """Goes on in another room."""
+        self.room, self.ws = room, room.ws
+
     def word(self, agent: str) -> str:
         """Something that was never said before."""
         self.count += 1
@@ -343,21 +414,21 @@ class Wide:
         chance = self.random.random()
         if chance < 0.3:
             moment = self.random.choice(self.moments[-4:])
-            self.ws.agent(agent, began=moment).write(NS, key, self._given(agent))
+            self.ws.agent(agent, began=moment).write(self.room.ns, key, self._given(agent))
         elif chance < 0.37:
-            self.ws.agent(agent, began=self.random.choice(self.moments[-3:])).delete(NS, key)
+            self.ws.agent(agent, began=self.random.choice(self.moments[-3:])).delete(self.room.ns, key)
         elif chance < 0.47:
             self._decide(agent)
         elif chance < 0.6 and self.begun:
             self._end(*self.begun.pop(self.random.randrange(len(self.begun))))
         else:
-            editing = self.ws.agent(agent).edit(NS, key)
+            editing = self.ws.agent(agent).edit(self.room.ns, key)
             self.begun.append((agent, key, editing, editing.__enter__()))
             if self.random.random() < 0.6 or len(self.begun) > 2:
                 self._end(*self.begun.pop())
 
     def _decide(self, agent: str) -> None:
-        questions = self.ws.escalations()
+        questions = self.room.questions()
         if not questions:
             return
         question = self.random.choice(questions)
@@ -434,10 +505,6 @@ class Wide:
 WORD = re.compile(r"(?:ada|eve|bob)\d{3}")
 
 
-def said(ws: Workspace) -> tuple[list[str], set[str]]:
-    """All that is shown, as often as it is, and all that is shown or asked about."""
-    texts = [json.dumps(document.value) for document in ws.list()]
-    for question in ws.escalations():
-        texts += [repr(contender.value) for contender in question.contenders]
-    shown_ = [word for document in ws.list() for word in WORD.findall(json.dumps(document.value))]
-    return shown_, {word for text in texts for word in WORD.findall(text)}
+def words(value: Any) -> list[str]:
+    """What was said that is in a value."""
+    return WORD.findall(repr(value))

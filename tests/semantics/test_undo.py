@@ -64,6 +64,16 @@ def undo(ws: Workspace, agent: str = "bob", **options: Any) -> Undone:
     return ws.undo(agent=agent, by="maria", dry_run=False, **options)
 
 
+def questions(ws: Workspace) -> list[Any]:
+    """What is asked: where, and what the sides say."""
+    return sorted((q.key, q.path, q.reason, sorted(map(repr, sides(q).items()))) for q in ws.escalations())
+
+
+def everything(ws: Workspace) -> Any:
+    """All documents, and what is asked about them."""
+    return {document.key: document.value for document in ws.list()}, questions(ws)
+
+
 def test_every_kind_is_taken_back() -> None:
     """What he added goes, what he removed and replaced stands again, with its authors; nothing is asked."""
     ws = team()
@@ -100,6 +110,76 @@ def test_to_undo_it_restores_what_was() -> None:
     undo(ws)
     assert shown(ws) == FIRST
     assert undo(ws).documents == ()
+
+
+@pytest.mark.parametrize("model", [Brief, None])
+def test_two_agents_are_taken_back_one_after_the_other(model: Any) -> None:
+    """What the first said does not come back with the second who had replaced it, in either order; each undo can be
+    undone by itself."""
+    for first, second in (("bob", "carl"), ("carl", "bob")):
+        ws = team(model)
+        began = ws.moment()
+        ws.agent("bob").write(NS, KEY, {"status": "wrong"})
+        with ws.agent("carl").edit(NS, KEY) as brief:
+            if model is None:
+                brief["status"] = "worse"
+            else:
+                brief.status, brief.notes = "worse", brief.notes + " Worse."
+        before = shown(ws)
+        undo(ws, first, since=began)
+        between, asked = shown(ws), questions(ws)
+        done = undo(ws, second, since=began)
+        assert shown(ws) == FIRST and not ws.escalations()
+        undo(ws, "maria", since=done.before)
+        assert shown(ws) == between and questions(ws) == asked
+        undo(ws, "maria", since=began)
+        assert shown(ws) == before and not ws.escalations()
+
+
+def test_an_undo_of_what_was_replaced_already_counts() -> None:
+    """Where nothing of him stands nothing changes; it is noted, and he does not come back with who replaced him."""
+    ws = team()
+    began = ws.moment()
+    ws.agent("bob").write(NS, KEY, {"tags": ["z"]})
+    with ws.agent("carl").edit(NS, KEY) as brief:
+        brief.tags = [tag for tag in brief.tags if tag != "z"]
+    assert undo(ws, "bob", since=began).documents == ()
+    assert ws.history(NS, KEY)[0].act == "undo"
+    undo(ws, "carl", since=began)
+    assert shown(ws) == FIRST
+    assert undo(ws, "bob", since=began).documents == ()
+    assert len([*ws.history(NS, KEY)]) == 5
+
+
+def test_what_nobody_else_has_touched_stands_to_the_letter() -> None:
+    """A document that he changed, deleted and began anew is as it was, its questions included; and then again."""
+    ws = team()
+    one, two = pair(ws)[0], ws.agent("dan")
+    one.write(NS, KEY, {"status": "yes"})
+    two.write(NS, KEY, {"status": "no"})
+    ws.agent("dan", began=ws.moment()).write(NS, "other", {"notes": "One. Two."})
+    before, since = everything(ws), ws.moment()
+    wrong(ws)
+    ws.agent("bob").delete(NS, KEY)
+    ws.agent("bob").write(NS, KEY, {"notes": "All mine.", "steps": ["rest"]})
+    ws.agent("bob").delete(NS, "other")
+    spoilt = everything(ws)
+    done = undo(ws, since=since)
+    assert everything(ws) == before
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == spoilt
+    undo(ws, since=since)
+    assert everything(ws) == before
+
+
+def test_two_sentences_of_his_that_were_rewritten_are_two_rewrites() -> None:
+    """What is asked about names no text that nobody wrote: each rewrite is a sentence of its own."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"notes": "It rains. It pours."})
+    with ws.agent("eve").edit(NS, KEY) as brief:
+        brief.notes = "It shines. It glows."
+    undo(ws)
+    assert sides(only(ws)) == {"maria": "", "eve": "It shines. It glows."}
 
 
 def test_what_was_built_on_it_is_a_question() -> None:

@@ -201,9 +201,13 @@ class Dots:
         self._stamp = stamp
         self._counts: dict[Sequence[str | None], int] = {}
 
-    def under(self, path: tuple[str | None, ...], own: Stamp) -> Stamp:
-        """Returns the stamp of an entry under its new dot, with its own agent and time."""
-        number = self._counts[path] = self._counts.get(path, -1) + 1
+    def under(self, path: tuple[str | None, ...], own: Stamp, *, first: int = 0) -> Stamp:
+        """Returns the stamp of an entry under its new dot, with its own agent and time.
+
+        Args:
+            first: 1 where even the first is to be an image.
+        """
+        number = self._counts[path] = max(self._counts.get(path, -1) + 1, first)
         replica, n = self._stamp.replica, self._stamp.n
         if number:
             replica = image_name(replica, f"{place_name(path)}{number}")

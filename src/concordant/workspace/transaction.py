@@ -60,6 +60,7 @@ class Pending:
     Attributes:
         apart: of fields, by what they are judged where that is not scope and snapshot of the write.
         ttl: for how many seconds the document is to live from now on (``None``: for ever; ``KEEP``: as it would).
+        leaves_trace: whether it is in the journal though it changes nothing.
         version: the document's version after the commit.
         events: the transitions of escalations that it caused.
         open: the open escalations about what it changed.
@@ -71,6 +72,7 @@ class Pending:
     parked: Mapping[tuple[str, ...], bytes] = {}
     settings: Mapping[str, bytes | None] = {}
     ttl: float | None = KEEP
+    leaves_trace = False
     op: tuple[str, str, int, float] | None = None
     if_version: int | None = None
     apart: Mapping[str, tuple[Scope, ReadSnapshot]] = {}
@@ -192,7 +194,7 @@ class Pending:
         changes, effect, known = self._apply(record, self._as_write(record, stamp, seen, replay, began), gone)
         self._check(record, changes, stamp)
         leases = self._leases(record, gone, stamp, seen)
-        if not changes and not sets and (self.ttl is KEEP or leases == record.leases):
+        if not (changes or sets or self.leaves_trace) and (self.ttl is KEEP or leases == record.leases):
             return self._nothing(state)
         previous, lived = version_of(state), self._lived(state, record, anew)
         record.commit(changes, stamp)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from concordant.errors import ConcordantError, NotAllowedError, told
 from concordant.escalation import Escalation, escalation_of, when
 from concordant.merge.causality import ASKED, SeenBy, Stamp, seen_everything, source_of
-from concordant.merge.record import MOST_WRITES, PastCommit, Record, undone, with_whole_leaves
+from concordant.merge.record import MOST_WRITES, Past, PastCommit, Record, past_of, undone
 from concordant.merge.registers import leaves
 from concordant.merge.registers.leaf import supporters_of
 from concordant.merge.registers.tree import supporters_below
@@ -141,18 +141,15 @@ class _Plan(NamedTuple):
 
     Attributes:
         version: of the document for which it was made.
-        steps: what was done to it since, oldest first.
+        past: what was done to it since.
+        versions: the numbers of the changes that are taken back, oldest first.
         problem: why it cannot be taken back.
     """
 
     version: int
-    steps: Sequence[PastCommit]
+    past: Past = Past()
+    versions: tuple[int, ...] = ()
     problem: str = ""
-
-    @property
-    def versions(self) -> tuple[int, ...]:
-        """The numbers of the changes that are taken back."""
-        return tuple(step.stamp.n for step in self.steps if step.gone)
 
 
 class _UndoPending(Pending):
@@ -163,6 +160,7 @@ class _UndoPending(Pending):
         agent: whose writes these are.
         before, after: what the document shows before and after it.
         questions: the questions that it opens.
+        changes_something: whether anything of what it takes back still stood.
     """
 
     plan: _Plan
@@ -170,6 +168,8 @@ class _UndoPending(Pending):
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     questions: tuple[Escalation, ...]
+    leaves_trace = True  # what replaced it may be taken back later, and it must not stand again then
+    changes_something = False
 
     def update(self, state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         if version_of(state) != self.plan.version or state is None:
@@ -178,7 +178,7 @@ class _UndoPending(Pending):
         view = view_at(record, self.schema, self.replica, time)
         known = _questions(self, record)
         self.before = decode(view.body) if view.body is not None else None
-        self.values = {"agent": self.agent, "undone": list(self.plan.versions)}
+        self.values = {"agent": self.agent, "undone": [one.stamp.n for one in self.plan.past.steps if one.goes]}
         result = self._merge(record, n, time, tx, sets=False)
         view = view_at(record, self.schema, self.replica, time)
         self.after = decode(view.body) if view.body is not None else None
@@ -194,7 +194,9 @@ class _UndoPending(Pending):
         return {}
 
     def _apply(self, record: Record, write: Any, gone: SeenBy | None) -> Any:
-        return undone(record, self.schema.root, self.plan.steps, write.stamp, write.stamp.time)
+        applied = undone(record, self.schema.root, self.plan.past, write.stamp, write.stamp.time)
+        self.changes_something = bool(applied.changes)
+        return applied
 
 
 def _questions(pending: Pending, record: Record) -> dict[str, Escalation]:
@@ -322,7 +324,7 @@ class Undoing:
                 break
             except _MovedError:
                 continue
-        if pending.before == pending.after and not pending.questions and pending.version == plan.version:
+        if not pending.changes_something:
             return None
         version = 0 if dry_run else pending.version
         return UndoneDocument(*place, plan.versions, pending.before, pending.after, pending.questions, version)
@@ -333,32 +335,39 @@ class Undoing:
         with storage.reading():
             state = storage.load(*place)
             if state is None:
-                return _Plan(0, ()), None
+                return _Plan(0), None
             record = expanded(state, schema, storage.replica).copy()
             version = version_of(state)
             rows = self._since_the_first(place, numbers, record, version)
-            if record.has_expired(storage.time()) or not rows:
-                return _Plan(version, ()), None
-            gone, void = _told_undone(rows, numbers)
+            if record.has_expired(storage.time()):
+                return _Plan(version), None
+            told = _told_undone(rows, numbers)
+            if not told.versions:
+                return _Plan(version), None
+            rows = [row for row in rows if row.n >= told.first]
             steps = [
                 PastCommit(
                     row.stamp(storage.replica),
                     changes_of(row, schema, storage.replica),
                     row.upto,
-                    gone=row.n in gone,
+                    gone=row.n in told.gone or row.n in told.already,
+                    already=told.already.get(row.n, 0),
+                    undoes=told.undoes.get(row.n, frozenset()),
                     imported=row.act == "import",
                 )
                 for row in rows
             ]
             acts = {row.n: row.act for row in rows}
-            steps = [*with_whole_leaves(record, steps)][::-1]
-        problem = _problem(record, steps, acts, storage.replica)
-        return _Plan(version, [step for step in steps if step.stamp.n not in void], problem), record
+            past = past_of(record, steps)
+        past = past._replace(steps=[step for step in past.steps if step.stamp.n not in told.void])
+        return _Plan(version, past, told.versions, _problem(record, past.steps, acts, storage.replica)), record
 
     def _since_the_first(self, place: Place, numbers: set[int], record: Record, version: int) -> list[Row]:
-        """The journal of a document back to the first of some changes, newest first; of its present life alone."""
+        """The journal of a document back to the first of some changes, newest first; of its present life alone. What
+        has been taken back since belongs to them."""
         rows: list[Row] = []
         waiting = {n for n in numbers if n <= version}
+        undone: set[int] = set()
         for row in self.core.storage.rows(*place):
             if row.n > version:
                 continue
@@ -367,8 +376,9 @@ class Undoing:
             assert not isinstance(row.changes, Deferred)
             rows.append(row)
             waiting.discard(row.n)
-        while rows and rows[-1].n not in numbers:
-            rows.pop()
+            if row.n not in numbers and row.n not in undone:
+                undone |= _undone_by(row)
+                waiting |= _undone_by(row)
         return rows
 
     # -- what is beyond the journal --------------------------------------------------------------------------------
@@ -394,28 +404,91 @@ class Undoing:
                     yield Skipped(namespace, key, reason)
 
 
-def _told_undone(rows: Sequence[Row], numbers: set[int]) -> tuple[set[int], set[int]]:
-    """Of a document's changes those that are to be taken back; and those that do not count, because they have been,
-    with what did it.
+class _Told(NamedTuple):
+    """What the journal of a document tells of its changes, by their numbers.
+
+    Attributes:
+        versions: those of the agent that are to be taken back, oldest first.
+        gone: those whose effect goes: the same, or what has made them stand again.
+        already: those that have been taken back since the first of these, each with what did it.
+        undoes: those that did it, each with what it took back.
+        void: those that do not count: what was taken back and stands again since, with what did both.
+        first: the oldest of all of them.
+    """
+
+    versions: tuple[int, ...]
+    gone: set[int]
+    already: dict[int, int]
+    undoes: dict[int, frozenset[int]]
+    void: set[int]
+    first: int
+
+
+def _told_undone(rows: Sequence[Row], numbers: set[int]) -> _Told:
+    """Tells of a document's changes which are to be taken back.
 
     Args:
         rows: newest first.
         numbers: those that the agent made.
     """
-    undone: set[int] = set()
-    void: set[int] = set()
+    already, _ = _taken_back(rows, numbers)
+    versions = {row.n for row in rows if row.n in numbers and row.n not in already}
+    gone = _made_again_by(rows, numbers, versions)
+    already, undoes = _taken_back(rows, numbers | gone)
+    acts = {row.n: row.act for row in rows}
+    void = {n for n in already if acts.get(n) == UNDO}
+    void |= {n for n, undone in undoes.items() if undone <= void}
+    since, first = {}, min(gone, default=0)
+    for n in sorted(undoes.keys() - void, reverse=True):
+        if n > first:
+            since[n] = undoes[n] - void
+            first = min(first, *since[n])
+    already = {n: by for n, by in already.items() if by in since and n not in void}
+    return _Told(tuple(sorted(versions)), gone, already, since, void, first)
+
+
+def _made_again_by(rows: Sequence[Row], numbers: set[int], versions: set[int]) -> set[int]:
+    """What has to go for some of an agent's changes to go: they themselves, or what has made them stand again.
+
+    Args:
+        rows, numbers: as for ``_told_undone``.
+        versions: those of them that are to go.
+    """
+    acts = {row.n: row.act for row in rows}
+    already, undoes = _taken_back(rows, numbers)
+    gone = versions
+    for n in sorted(undoes, reverse=True):
+        again, _ = _taken_back(rows, numbers | {n})
+        more = {one for one in again.keys() - already.keys() if acts.get(one) != UNDO}
+        if more and more <= gone and all(acts.get(one) == UNDO for one in undoes[n]):
+            gone, numbers, already = gone - more | {n}, numbers | {n}, again
+    return gone
+
+
+def _taken_back(rows: Sequence[Row], without: set[int]) -> tuple[dict[int, int], dict[int, frozenset[int]]]:
+    """The changes that are taken back, each with what did it; and what did, each with what it took back.
+
+    Args:
+        rows: newest first.
+        without: changes that took back nothing.
+    """
+    already: dict[int, int] = {}
+    undoes: dict[int, frozenset[int]] = {}
     for row in rows:
-        if row.n in undone:
-            void.add(row.n)
-        elif row.act == UNDO and row.n not in numbers:
-            undone.update(decode(row.body or b"{}").get("undone", ()))
-            void.add(row.n)
-    return {row.n for row in rows if row.n in numbers and row.n not in undone}, void
+        if row.act == UNDO and row.n not in without and row.n not in already:
+            undoes[row.n] = _undone_by(row)
+            already |= dict.fromkeys(undoes[row.n], row.n)
+    return already, undoes
+
+
+def _undone_by(row: Row) -> frozenset[int]:
+    """The numbers of the changes that a change took back."""
+    return frozenset(decode(row.body or b"{}").get("undone", ()) if row.act == UNDO else ())
 
 
 def _problem(record: Record, steps: Iterable[PastCommit], acts: Mapping[int, str], replica: str) -> str:
     """Why something cannot be taken back: it was converted for another model since, so that it stands elsewhere."""
-    numbers = {step.stamp.n for step in steps if step.gone and acts[step.stamp.n] != UNDO}
+    numbers = {step.stamp.n for step in steps if step.goes and acts[step.stamp.n] != UNDO}
     for stamp in supporters_below(record.tree):
         if stamp.n in numbers and stamp.replica != replica and source_of(stamp.replica) == replica:
             if stamp.act == ASKED:

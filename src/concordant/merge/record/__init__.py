@@ -5,7 +5,7 @@ from concordant.merge.record.changes import dump_changes, journalled, load_chang
 from concordant.merge.record.check import MOST_WRITES, check_record
 from concordant.merge.record.codec import CodecError, dump_record, load_record
 from concordant.merge.record.join import join
-from concordant.merge.record.past import PastCommit, with_whole_leaves
+from concordant.merge.record.past import Past, PastCommit, past_of
 from concordant.merge.record.record import Record
 from concordant.merge.record.undo import undone
 from concordant.merge.record.view import View, by_path, holds_back, view
@@ -15,6 +15,7 @@ __all__ = [
     "Applied",
     "CodecError",
     "Earlier",
+    "Past",
     "PastCommit",
     "Record",
     "View",
@@ -29,7 +30,7 @@ __all__ = [
     "journalled",
     "load_changes",
     "load_record",
+    "past_of",
     "undone",
     "view",
-    "with_whole_leaves",
 ]

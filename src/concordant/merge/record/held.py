@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, order_of
-from concordant.merge.record.past import PastCommit, deletes, identity_of
+from concordant.merge.record.past import PastCommit, author_of, deletes, identity_of
 from concordant.merge.registers import Leaf, Path
 from concordant.merge.registers.leaf import as_register
 from concordant.values import Canon, same
@@ -78,13 +78,14 @@ class Held:
         if self.before is None:
             self.before = stood
         kept = set(map(identity_of, new))
-        self.back |= {identity_of(entry): (entry, step) for entry in stood if identity_of(entry) not in kept}
+        self.back |= {author_of(entry): (entry, step) for entry in stood if identity_of(entry) not in kept}
 
     def _meet(self, step: PastCommit, old: Register, new: Register) -> None:
         """Somebody else's write."""
         before, after = set(map(identity_of, old)), set(map(identity_of, new))
         added = [entry for entry in new if identity_of(entry) not in before and not self._gone(entry.stamp)]
         removed = [entry for entry in old if identity_of(entry) not in after]
+        self._replace_again(removed)
         if removed and not new:
             self._remove(step)
         elif added:
@@ -93,6 +94,12 @@ class Held:
                 self._take(added, took, len(removed))
             else:
                 self._add(step, added, any(self._gone(entry.stamp) for entry in old))
+
+    def _replace_again(self, removed: Iterable[Entry]) -> None:
+        """Somebody has replaced what stood again, the writes having been taken back before."""
+        for entry in removed:
+            if not self._gone(entry.stamp) and self.back.pop(author_of(entry), None) is not None:
+                self.settled = True
 
     def _remove(self, step: PastCommit) -> None:
         """Nothing is left: what is deleted with a container is gone with it, or comes back with it."""

@@ -12,6 +12,7 @@ over for all that came after it, whether its replica had heard of it or not.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from concordant.merge.causality import (
@@ -38,6 +39,7 @@ __all__ = [
     "end_of",
     "joined_leases",
     "living",
+    "living_leaves",
     "over",
     "renewed",
     "touched",
@@ -193,6 +195,15 @@ def living(tree: Tree, gone: SeenBy) -> Tree:
             left = tuple(entry._replace(covered=_living_parts(entry, gone)) for entry in as_register(left))
         place_leaf(result, path, left)
     return result
+
+
+def living_leaves(found: Mapping[Path, Leaf | None], gone: SeenBy) -> dict[Path, Leaf | None]:
+    """Leaves by path without what is over."""
+    tree: Tree = {}
+    for path, leaf in found.items():
+        place_leaf(tree, path, leaf)
+    alive = living(tree, gone)
+    return {path: leaf_at(alive, path) for path in found}
 
 
 def with_dead(tree: Tree, alive: Tree, changes: tuple[LeafChange, ...]) -> tuple[LeafChange, ...]:

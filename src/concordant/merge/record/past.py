@@ -3,6 +3,7 @@ entry, piece and strike is."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence as Items
 from typing import Any, NamedTuple, TypeAlias
 
@@ -12,17 +13,19 @@ from concordant.merge.registers import Leaf, LeafChange, Path, leaf_at, place_le
 from concordant.merge.registers.crowds import Exchanged
 from concordant.merge.registers.leaf import as_register, as_sequence, beside, is_sequence, stamps_of
 from concordant.merge.registers.tree import gathered, kept_by
+from concordant.merge.sequence.pieces import RunId, run_of
 from concordant.merge.sequence.splice import Spliced
 from concordant.merge.sequence.undo import SOMETHING, as_it_was, takes_away
 
 __all__ = [
     "Identity",
+    "Past",
     "PastCommit",
     "Taken",
     "author_of",
     "deletes",
     "identity_of",
-    "with_whole_leaves",
+    "past_of",
 ]
 
 Identity: TypeAlias = tuple[float, str]
@@ -34,10 +37,12 @@ class PastCommit(NamedTuple):
 
     Attributes:
         stamp: its stamp.
-        changes: what it changed; as a journal keeps it, or with whole texts and lists (``with_whole_leaves``).
+        changes: what it changed; as a journal keeps it, or with whole texts and lists (``past_of``).
         upto: the number of the newest commit that its writer had seen, its own apart; ``None``: all, or that is not
             known.
-        gone: whether it is to be taken back.
+        gone: whether it is to be taken back, or has been.
+        already: of one that has been the number of the commit that did; else 0.
+        undoes: of a commit that took others back, which still are: their numbers.
         imported: whether it brought what others wrote elsewhere.
         kept: the places at which it changed what a deletion keeps, and whose writes stood there.
     """
@@ -46,23 +51,44 @@ class PastCommit(NamedTuple):
     changes: Items[LeafChange]
     upto: int | None = None
     gone: bool = False
+    already: int = 0
+    undoes: frozenset[int] = frozenset()
     imported: bool = False
     kept: Mapping[Path, frozenset[Identity]] = {}
 
+    @property
+    def goes(self) -> bool:
+        """Whether it is to be taken back now."""
+        return self.gone and not self.already
+
+
+class Past(NamedTuple):
+    """What was done to a document.
+
+    Attributes:
+        steps: its commits, oldest first.
+        found: what the first of those that are to be taken back found at each place that they changed.
+    """
+
+    steps: Items[PastCommit] = ()
+    found: Mapping[Path, Leaf | None] = {}
+
 
 class Taken:
-    """Tells which entries, pieces and strikes are of writes that are taken back, under whatever dot they stand.
+    """Tells which entries, pieces and strikes are of writes that are taken back, under whatever dot they stand; with
+    those that commits wrote themselves that took such writes back, not what these put back of others.
 
     Args:
-        steps: those that are taken back.
+        steps: all that are known.
         replica: whose they are.
     """
 
-    def __init__(self, steps: Iterable[PastCommit], replica: str) -> None:
-        stamps = [step.stamp for step in steps]
+    def __init__(self, steps: Items[PastCommit], replica: str) -> None:
+        stamps = [step.stamp for step in steps if step.gone]
         self._replica = replica
         self._numbers = {stamp.n for stamp in stamps}
-        self._identities: set[Identity] = {(stamp.time, stamp.agent) for stamp in stamps}
+        made = [*stamps, *(step.stamp for step in steps if step.undoes)]
+        self._identities: set[Identity] = {(stamp.time, stamp.agent) for stamp in made}
         self._times = {stamp.time for stamp in stamps}
 
     def made(self, stamp: Stamp) -> bool:
@@ -82,14 +108,16 @@ class Taken:
         return stamp.n in self._numbers and source_of(stamp.replica) == self._replica
 
 
-def with_whole_leaves(record: Record, steps: Iterable[PastCommit]) -> Iterator[PastCommit]:
-    """Gives steps with whole texts and lists before and after each.
+def past_of(record: Record, steps: Iterable[PastCommit]) -> Past:
+    """Returns steps with whole texts and lists before and after each, and what the first that goes found.
 
     Args:
         record: as it is after the last of them.
         steps: the newest first, without a gap.
     """
     twin = record.copy()
+    done: list[PastCommit] = []
+    found: dict[Path, Leaf | None] = {}
     for step in steps:
         whole = []
         for path, before, _ in step.changes:
@@ -97,8 +125,27 @@ def with_whole_leaves(record: Record, steps: Iterable[PastCommit]) -> Iterator[P
             whole.append(LeafChange(path, _earlier(before, after), after))
         for path, earlier, _ in whole:
             place_leaf(twin.tree, path, earlier)
+            if step.goes:
+                found[path] = earlier
+        if step.imported:  # what it only tidied up is nobody's work
+            whole = [change for change in whole if _is_news(change)]
         changes, kept = _with_kept(whole, step.gone)
-        yield step._replace(changes=[_as_needed(change, step.gone) for change in changes], kept=kept)
+        done.append(step._replace(changes=[_as_needed(change, step.gone) for change in changes], kept=kept))
+    return Past(done[::-1], found)
+
+
+def _is_news(change: LeafChange) -> bool:
+    """Whether something stands after a change that did not, or the other way round."""
+    return _standing(change.before) != _standing(change.after)
+
+
+def _standing(leaf: Leaf | None) -> object:
+    if not is_sequence(leaf):
+        return leaf
+    content, lengths = as_sequence(leaf), Counter[RunId]()
+    for piece in content:
+        lengths[run_of(piece)] += len(piece.content) if piece.live else 0
+    return +lengths, content.strikes
 
 
 def _earlier(before: Any, after: Leaf | None) -> Leaf | None:

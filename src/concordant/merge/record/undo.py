@@ -29,9 +29,10 @@ from concordant.merge.kinds.folding import add, negative
 from concordant.merge.kinds.nested import field_at
 from concordant.merge.record.apply import Applied
 from concordant.merge.record.held import Held, Turn
-from concordant.merge.record.leases import living, with_dead
+from concordant.merge.record.leases import living, living_leaves, with_dead
 from concordant.merge.record.past import (
     Identity,
+    Past,
     PastCommit,
     Taken,
     author_of,
@@ -39,6 +40,7 @@ from concordant.merge.record.past import (
     identity_of,
 )
 from concordant.merge.record.record import Record
+from concordant.merge.record.reinstating import Reinstating
 from concordant.merge.registers import PARKED, PRESENT, Change, Leaf, LeafChange, Path
 from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence, stamps_of, uncovered, without
 from concordant.merge.registers.register import oldest_of_each_agent
@@ -50,21 +52,21 @@ from concordant.values import ABSENT, decode, same
 __all__ = ["undone"]
 
 
-def undone(record: Record, root: Field, steps: Items[PastCommit], stamp: Stamp, time: float) -> Applied:
-    """The changes that take those of some steps back that are ``gone``, for ``record.commit``.
+def undone(record: Record, root: Field, past: Past, stamp: Stamp, time: float) -> Applied:
+    """The changes that take those of some commits back that go, for ``record.commit``.
 
     Args:
         record: as it is now.
         root: the compiled schema's root field.
-        steps: what was done to it since the first of them, oldest first, with whole leaves.
+        past: what was done to it since the first of them.
         stamp: of the write that takes them back.
         time: the present.
     """
     gone = record.gone(time)
     tree = record.tree if gone is None else living(record.tree, gone)
     change = Change(tree, stamp, seen_everything, covering=record.covering or bool(record.tombs))
-    work = _Undoing(change, record, root, Taken([step for step in steps if step.gone], stamp.replica))
-    work.run(steps)
+    work = _Undoing(change, record, root, Taken(past.steps, stamp.replica))
+    work.run(past if gone is None else past._replace(found=living_leaves(past.found, gone)))
     changes = change.changes()
     whole = changes if gone is None or not changes else with_dead(record.tree, tree, changes)
     return Applied(whole, whole, work.dots.known)
@@ -88,11 +90,13 @@ class _Undoing:
         self._steps: Items[PastCommit] = ()
         self._numbers: dict[Identity, int] = {}
 
-    def run(self, steps: Items[PastCommit]) -> None:
-        """Collects the change: of containers first, for what is deleted with them stands again with them."""
+    def run(self, past: Past) -> None:
+        """Collects the change: of what was deleted and nobody else has touched, which stands as it stood; then of
+        containers, for what is deleted with them stands again with them."""
+        steps = [step for step in past.steps if not step.undoes]
         self._steps = steps
         self._numbers = {(step.stamp.time, step.stamp.agent): step.stamp.n for step in steps}
-        met = self._met(steps)
+        met = self._reinstate(past, self._met(past.steps))
         self._deleted = {path for path, story in met.items() if path[-1] is not None and _was_deleted(path, story)}
         counters: dict[Path, None] = {}
         for path in sorted(met, key=lambda path: (path[-1] is not None, len(path))):
@@ -106,14 +110,46 @@ class _Undoing:
             self._counter(place)
 
     def _met(self, steps: Items[PastCommit]) -> dict[Path, list[Turn]]:
-        """The stories of the places that the writes changed; notes what they changed in what a deletion keeps."""
+        """The stories of the places that go back; notes what the writes changed in what a deletion keeps."""
         stories: dict[Path, list[Turn]] = {}
         for step in steps:
             for path, before, after in step.changes:
                 stories.setdefault(path, []).append(Turn(step, before, after))
             for path, authors in step.kept.items() if step.gone else ():
                 self._kept[path] = self._kept.get(path, frozenset()) | authors
-        return {path: story for path, story in stories.items() if any(turn.step.gone for turn in story)}
+        return {path: story for path, story in stories.items() if any(turn.step.goes for turn in story)}
+
+    def _reinstate(self, past: Past, met: Mapping[Path, list[Turn]]) -> dict[Path, list[Turn]]:
+        """Has the parts that nobody else has touched stand as they stood; returns the stories of the others, without
+        what took back others before."""
+        done: list[Path] = []
+        for part in self._untouched(met):
+            found = {path: leaf for path, leaf in past.found.items() if path[: len(part)] == part}
+            Reinstating(self.change, self.gone, self._again).run(found)
+            done.append(part)
+        return {
+            path: [turn for turn in story if not turn.step.undoes]
+            for path, story in met.items()
+            if not any(path[: len(part)] == part for part in done)
+        }
+
+    def _untouched(self, met: Mapping[Path, list[Turn]]) -> Iterator[Path]:
+        """The parts in which nobody else has touched what the writes changed: containers that they deleted, or had
+        stand again, with all that is in them; counters; single places."""
+        parts: dict[Path, list[Path]] = {}
+        nodes = sorted((path[:-1] for path, story in met.items() if path[-1] is None and _keeps(story)), key=len)
+        for path in met:
+            node = next((node for node in nodes if path[: len(node)] == node), None)
+            parts.setdefault(self._part_of(path) if node is None else node, []).append(path)
+        for part, inside in parts.items():
+            is_whole = part in nodes or not any(map(self._is_kept, inside))
+            if is_whole and all(_is_theirs(met[path]) for path in inside):
+                yield part
+
+    def _part_of(self, path: Path) -> Path:
+        """The counter that a place is in, or the place itself."""
+        is_leaf = path[0] != PARKED and path[-1] is not None
+        return path[:-1] if is_leaf and isinstance(field_at(self.root, path).kind, Counter) else path
 
     def _leaf(self, path: Path, story: list[Turn]) -> None:
         if self._others_deleted(path, story):
@@ -144,7 +180,7 @@ class _Undoing:
     ) -> tuple[list[Entry], list[Entry]]:
         """What stands again of a value that is asked about where others differ, and what stands and carried one of the
         writes' values as the one that was agreed: with what is agreed now."""
-        if not back and held.from_nothing and any(entry.value is not None for entry in standing):
+        if not held.back and held.from_nothing and any(entry.value is not None for entry in standing):
             back = [Entry(self.change.stamp, None)]
         base = self._base(standing, back, field) if held.built and back else held.agreed
         stale = [entry._replace(base=base) for entry in standing if self.gone.based(entry.base)]
@@ -220,12 +256,17 @@ class _Undoing:
             for entry in as_register(self.change.live((*path[:depth], None)))
         )
 
-    def _again(self, path: Path, entry: Entry) -> Entry:
+    def _again(self, path: Path, entry: Entry, *, kept: bool = False) -> Entry:
+        """An entry under a new dot.
+
+        Args:
+            kept: whether a deletion keeps it: then it is told from what is live of the same write.
+        """
         first = (
             () if entry.stamp == self.change.stamp or path[-1] is None else (entry.stamp,)
         )  # keeps its place in the order
         confirms = oldest_of_each_agent([one for one in (*entry.confirms, *first) if not self.gone(one)])
-        return entry._replace(stamp=self.dots.under(path, entry.stamp), confirms=confirms)
+        return entry._replace(stamp=self.dots.under(path, entry.stamp, first=int(kept)), confirms=confirms)
 
     def _base(self, standing: list[Entry], back: list[Entry], field: Field) -> Agreed:
         """What is shown while it is asked: the later work, where that is one value; else what stood before."""
@@ -342,7 +383,7 @@ class _Undoing:
         again: dict[Path, Register] = {}
         for step in self._steps:
             inside = [c for c in step.changes if c.path[:-1] == place and c.path[-1] is not None]
-            if step.gone:
+            if step.goes:
                 inside = [c for c in inside if c.after is not None or not self._stands(c)]
                 owed = add(owed, add(_total(map(_after, inside)), negative(_total(map(_before, inside)))))
                 again |= {c.path: as_register(c.before) for c in inside if c.after is None}
@@ -389,6 +430,21 @@ class _Undoing:
         """Whether what a deletion took away is kept by it, or by another, and so comes back, or goes, with that."""
         there = set(map(author_of, self.change.register(change.path)))
         return all(author_of(entry) in there for entry in as_register(change.before))
+
+
+def _keeps(story: list[Turn]) -> bool:
+    """Whether a container was deleted, or what a deletion keeps is part of its story."""
+    leaves_ = (leaf for _, before, after in story for leaf in (before, after))
+    return any(entry.value is None or entry.covered for leaf in leaves_ for entry in as_register(leaf))
+
+
+def _is_theirs(story: list[Turn]) -> bool:
+    """Whether nobody else has had a part in it since the first of the writes that go, and what that found counts."""
+    first = next(number for number, turn in enumerate(story) if turn.step.goes)
+    since = story[first].step.stamp.n
+    if any(turn.step.already for turn in story[:first]):
+        return False
+    return all(step.gone or (step.undoes and min(step.undoes) >= since) for step, _, _ in story[first:])
 
 
 _before = attrgetter("before")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items
 from itertools import count, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import SeenBy, Stamp
 from concordant.merge.sequence.edit import withdraw
@@ -18,10 +18,14 @@ from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunI
 from concordant.merge.sequence.splice import Spliced, splice
 from concordant.merge.sequence.units import is_blank
 
-__all__ = ["SOMETHING", "Taking", "as_it_was", "takes_away", "undone"]
+__all__ = ["SOMETHING", "Taking", "as_it_was", "reinstated", "takes_away", "undone"]
 
 SOMETHING = Sequence([], {}, overlapping=False)
 """Stands for a text or list of which nothing need be known."""
+
+
+Over: TypeAlias = dict[RunId, set[tuple[RunId, int, int]]]
+"""Of strikes over which parts of runs they are."""
 
 
 class Taking(NamedTuple):
@@ -78,6 +82,21 @@ def undone(
     return work.result(sequence)
 
 
+def reinstated(
+    sequence: Sequence, stamp: Stamp, before: Sequence, gone: SeenBy, next_run: Callable[[], int]
+) -> tuple[Sequence | None, Mapping[RunId, RunId]]:
+    """The sequence as it was before writes on which nobody has worked since, ``None`` if nothing stood; and of the runs
+    and strikes that were made again which these are.
+
+    Args:
+        sequence, stamp, gone, next_run: as for ``undone``.
+        before: what stood before the first of the writes.
+    """
+    work = _Undoing(sequence, stamp, gone, next_run)
+    work.put_back([Taking(before, sequence, True)])
+    return work.result(sequence), work.origins
+
+
 class _Part(NamedTuple):
     """Something that was built on what is taken back.
 
@@ -106,46 +125,54 @@ class _Undoing:
         self.pieces = [p._replace(live=False) if gone(p.stamp) else p for p in sequence] if left is None else [*left]
         self.strikes = {} if left is None else dict(left.strikes)
         self.order = count(1)
+        self.origins: dict[RunId, RunId] = {}
 
     # -- what comes back -------------------------------------------------------------------------------------------
 
     def put_back(self, turns: Items[Taking]) -> None:
         """Has what they took away stand again, under the new write: strikes (a decision drops those that it settles),
         and what stood with them."""
-        strikes: dict[RunId, Strike] = {}
-        over: dict[RunId, set[tuple[RunId, int, int]]] = {}
+        over: Over = {}
         taken = [(turn.before, turn.after) for turn in turns if turn.gone and turn.before is not None]
+        strikes = self._dropped(taken, over)
+        done = {run_of(piece) for piece in self.pieces if piece.live}
+        lost = [self._lost(before, after) - done for before, after in taken]
+        names = self._struck_again(strikes, over, set().union(*lost))
+        for (before, _), runs in zip(taken, lost, strict=True):
+            self._shown_again(before, runs - done, names)
+            done |= runs
+
+    def _dropped(self, taken: list[tuple[Sequence, Sequence | None]], over: Over) -> list[Strike]:
+        """The strikes of others that do not stand any more; notes over what they were."""
+        strikes: dict[RunId, Strike] = {}
         for before, after in taken:
             kept = after.strikes if after is not None else {}
             dropped = {run: s for run, s in before.strikes.items() if run not in kept and not self.gone(s.stamp)}
             strikes |= dropped
             if dropped:
                 _note_struck(before, over)
-        names = self._struck_again([s for run, s in strikes.items() if run not in self.strikes], over)
-        done = {run_of(piece) for piece in self.pieces if piece.live}
-        for before, after in taken:
-            runs = self._lost(before, after) - done
-            self._shown_again(before, runs, names)
-            done |= runs
+        return [strike for run, strike in strikes.items() if run not in self.strikes]
 
     def _lost(self, before: Sequence, after: Sequence | None) -> set[RunId]:
         """The runs of others that do not stand any more after a write."""
         stand = {run_of(piece) for piece in after or () if piece.live}
         return {run_of(p) for p in before if p.live and run_of(p) not in stand and not self.gone(p.stamp)}
 
-    def _struck_again(self, strikes: list[Strike], over: dict[RunId, set[tuple[RunId, int, int]]]) -> dict[RunId, int]:
+    def _struck_again(self, strikes: list[Strike], over: Over, lost: set[RunId]) -> dict[RunId, int]:
         """Makes strikes anew; returns the numbers of the new ones.
 
         Args:
             over: the parts of runs that each was over.
+            lost: the runs that will stand again: the strikes are over those copies alone.
         """
         names = {run_of(strike): self.next_run() for strike in strikes}
         for strike in strikes:
-            self._add(strike.stamp, names[run_of(strike)])
+            self.origins[self._add(strike.stamp, names[run_of(strike)])] = run_of(strike)
         for old, k in names.items():
             places: dict[RunId, list[tuple[int, int]]] = {}
             for run, start, end in over.get(old, ()):
-                places.setdefault(run, []).append((start, end))
+                if run not in lost:
+                    places.setdefault(run, []).append((start, end))
             self.pieces = [
                 part._replace(struck=(*part.struck, self._id(k)))
                 if _is_inside(part, places.get(run_of(part), ()))
@@ -161,23 +188,35 @@ class _Undoing:
 
     def _shown_again(self, before: Sequence, runs: set[RunId], names: dict[RunId, int]) -> None:
         """Puts copies of runs where they stood: what is not live once never is again."""
+        if not runs:
+            return
         here: dict[RunId, list[Piece]] = {}
-        for piece in self.pieces if runs else ():
+        for piece in self.pieces:
             here.setdefault(run_of(piece), []).append(piece)
-        last, waiting = START, dict(names)
-        for piece in before if runs else ():
-            run, end = run_of(piece), piece.offset + len(piece.content)
-            known = [part for part in here.get(run, ()) if piece.offset <= part.offset < end]
+        last, waiting, copied = START, dict(names), set[Anchor | None]()
+        for piece in before:
+            run, known = run_of(piece), _within(piece, here)
             if run not in runs:
                 last = min(_end_of(known[-1]), _end_of(piece)) if known else last
                 continue
             for part in known or [piece]:
+                # Behind a copy nothing else stands; elsewhere this is the first that does.
+                chained = self._is_own(last) and (not known or (part.parent in copied and not part.offset))
                 k = waiting.pop(run) if run in waiting else self.next_run()
-                place = _end_of(part) if known else last
-                struck, line = self._renamed(part.struck, names), part.line and not part.offset
-                copy = Piece(self._as(part.stamp), k, 0, part.content, place, line, struck, replaces=True)
-                self.pieces.append(copy)
-                last = _end_of(copy)
+                struck = self._renamed(part.struck, names)
+                self._copy(part, k, last if chained or not known else _end_of(part), struck, chained=chained)
+                copied.add(_end_of(part))
+                last = _end_of(self.pieces[-1])
+
+    def _copy(self, part: Piece, k: int, place: Anchor, struck: tuple[RunId, ...], *, chained: bool) -> None:
+        line = part.line and not part.offset
+        copy = Piece(self._as(part.stamp), k, 0, part.content, place, line, struck, replaces=not chained)
+        self.pieces.append(copy)
+        self.origins[run_of(copy)] = run_of(part)
+
+    def _is_own(self, place: Anchor) -> bool:
+        """Whether a place is in what the new write puts there."""
+        return place[:2] == (self.stamp.replica, self.stamp.n)
 
     # -- what was built on it --------------------------------------------------------------------------------------
 
@@ -193,7 +232,7 @@ class _Undoing:
             meets = any(run_of(p) in lost and not is_blank(p.content) for p in over.get(run, ()))
             if meets and run in self.strikes:
                 layers[run] = {run}
-        _unite(layers, {run: {*self._roots(over[run], over, lost), *_runs_of(over[run], lost)} for run in layers})
+        _unite(layers, {run: {*self._roots(over[run], over, lost), *map(_place, over[run])} for run in layers})
         parts = {id(layer): self._part(layer, over, lost) for layer in layers.values()}
         yield from _chained([*parts.values()])
 
@@ -293,6 +332,12 @@ def _end_of(piece: Piece) -> Anchor:
     return (*run_of(piece), piece.offset + len(piece.content) - 1)
 
 
+def _within(piece: Piece, parts: Mapping[RunId, list[Piece]]) -> list[Piece]:
+    """The parts of the same run that are in a piece."""
+    end = piece.offset + len(piece.content)
+    return [part for part in parts.get(run_of(piece), ()) if piece.offset <= part.offset < end]
+
+
 def _is_inside(piece: Piece, ranges: Iterable[tuple[int, int]]) -> bool:
     return any(start <= piece.offset < end for start, end in ranges)
 
@@ -313,15 +358,11 @@ def _place(piece: Piece) -> tuple[Any, ...]:
     return (*run_of(piece), piece.offset)
 
 
-def _note_struck(sequence: Sequence, over: dict[RunId, set[tuple[RunId, int, int]]]) -> None:
+def _note_struck(sequence: Sequence, over: Over) -> None:
     """Notes of strikes over which parts of runs they are."""
     for piece in sequence:
         for run in piece.struck:
             over.setdefault(run, set()).add((run_of(piece), piece.offset, piece.offset + len(piece.content)))
-
-
-def _runs_of(pieces: Iterable[Piece], lost: set[RunId]) -> Iterator[RunId]:
-    return (run_of(piece) for piece in pieces if run_of(piece) in lost)
 
 
 def _unite(layers: dict[RunId, set[RunId]], roots: Mapping[RunId, set[Any]]) -> None:

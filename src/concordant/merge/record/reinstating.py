@@ -1,0 +1,190 @@
+"""What was deleted, or stands again, and nobody else has touched since: it stands to the letter as it stood before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from typing import NamedTuple, Protocol
+
+from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, order_of
+from concordant.merge.record.past import Identity, author_of, identity_of
+from concordant.merge.registers import Change, Leaf, Path
+from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence, stamps_of
+from concordant.merge.sequence.order import united
+from concordant.merge.sequence.pieces import RunId, Sequence, run_of
+from concordant.merge.sequence.undo import reinstated
+
+__all__ = ["Reinstating"]
+
+
+class Again(Protocol):
+    """Gives entries that do not stand any more dots of the write that puts them back."""
+
+    def __call__(self, path: Path, entry: Entry, *, kept: bool = False) -> Entry: ...
+
+
+class _Text(NamedTuple):
+    """A text or list, with what deletions keep of it.
+
+    Attributes:
+        made: all of it.
+        origins: of runs and strikes that were made again which these are.
+        shown: the runs and strikes that are live.
+    """
+
+    made: Sequence | None
+    origins: Mapping[RunId, RunId]
+    shown: set[RunId]
+
+    def part(self, leaf: Leaf | None) -> Sequence | None:
+        """The part that is what stood in a leaf; without one what is live."""
+        if self.made is None:
+            return None
+        runs = self.shown if leaf is None else _runs_of([leaf])
+        made = _part(self.made, {run for run in _runs_of([self.made]) if self.origins.get(run, run) in runs})
+        return made if made.is_alive() else None
+
+
+class Reinstating:
+    """Has places of a record stand as they stood, whether live or kept by deletions.
+
+    What stands now where it stood keeps its dot. What a deletion keeps and was live gets a new one, for its own is
+    known elsewhere as gone from there; and so does a deletion that is to keep more than it does now.
+
+    Args:
+        change: of the write that puts it back.
+        gone: which writes are taken back.
+        again: gives entries new dots.
+    """
+
+    def __init__(self, change: Change, gone: SeenBy, again: Again) -> None:
+        self.change = change
+        self.gone = gone
+        self.again = again
+        self._live: dict[Path, Leaf | None] = {}
+        self._kept: dict[Path, list[Leaf]] = {}
+        self._made: dict[tuple[object, ...], Entry] = {}
+        self._texts: dict[Path, _Text] = {}
+
+    def run(self, found: Mapping[Path, Leaf | None]) -> None:
+        """Collects the change.
+
+        Args:
+            found: what stood at each place.
+        """
+        self._live = {path: self.change.live(path) for path in found}
+        self._kept = _kept(self._live)
+        then = _kept(found)
+        for path in {**found, **then}:
+            live = found[path] if path in found else self.change.live(path)
+            self._live.setdefault(path, self.change.live(path))
+            if any(map(is_sequence, (live, *then.get(path, ())))):
+                self._texts[path] = self._text(path, live, then.get(path, []))
+        for path, leaf in found.items():
+            if path in self._texts:
+                made: Leaf | None = self._texts[path].part(None)
+            else:
+                made = self._register(path, as_register(leaf), kept=False)
+            self.change.covering = self.change.covering or any(entry.covered for entry in as_register(made))
+            self.change.after[path] = made
+
+    def _text(self, path: Path, live: Leaf | None, kept: list[Leaf]) -> _Text:
+        """A text or list, made of what stands of it now."""
+        change = self.change
+        standing, hidden = _sequences([self._live[path]]), _sequences(self._kept.get(path, ()))
+        now, then = _united([*standing, *hidden]), _united(_sequences([live, *kept]))
+        shown = _runs_of([live])
+        now = _part(now, _runs_of(standing) | (_runs_of(hidden) - shown))
+        made, origins = reinstated(now, change.stamp, then, self.gone, change.next_run)
+        return _Text(made, origins, shown)
+
+    def _register(self, path: Path, then: Register, *, kept: bool) -> Register:
+        made = [self._entry(path, entry, kept=kept) for entry in then]
+        return tuple(sorted(made, key=lambda entry: order_of(entry.stamp)))
+
+    def _entry(self, path: Path, entry: Entry, *, kept: bool) -> Entry:
+        known = (path, kept, identity_of(entry))
+        if known not in self._made:
+            self._made[known] = self._entry_of(path, entry, kept=kept)
+        return self._made[known]
+
+    def _entry_of(self, path: Path, entry: Entry, *, kept: bool) -> Entry:
+        here = [self._live.get(path), *(self._kept.get(path, ()) if kept else ())]
+        twins = (one for leaf in here for one in as_register(leaf) if _says_the_same(one, entry))
+        twin = next(twins, None)
+        if not entry.covered:
+            return twin._replace(covered=()) if twin is not None else self.again(path, entry, kept=kept)
+        parts = ((below, self._part((*path[:-1], *below), leaf)) for below, leaf in entry.covered)  # type: ignore[arg-type]
+        covered = tuple((below, leaf) for below, leaf in parts if leaf)
+        if twin is None or not _is_within(covered, dict(twin.covered)):
+            twin = self.again(path, entry, kept=kept)
+        return twin._replace(covered=covered)
+
+    def _part(self, path: Path, leaf: Leaf) -> Leaf | None:
+        """What a deletion keeps of a place."""
+        if not is_sequence(leaf):
+            return self._register(path, as_register(leaf), kept=True)
+        return self._texts[path].part(leaf)
+
+
+def _sequences(leaves: Iterable[Leaf | None]) -> list[Sequence]:
+    return [as_sequence(leaf) for leaf in leaves if is_sequence(leaf)]
+
+
+def _united(parts: list[Sequence]) -> Sequence:
+    return reduce(united, parts) if parts else Sequence([], {})
+
+
+def _runs_of(leaves: Iterable[Leaf | None]) -> set[RunId]:
+    """The runs and strikes that stand in texts."""
+    parts = _sequences(leaves)
+    live = {run_of(piece) for one in parts for piece in one if piece.live}
+    return live.union(*(one.strikes for one in parts))
+
+
+def _part(sequence: Sequence, runs: set[RunId]) -> Sequence:
+    """A text or list with some runs and strikes alone; the others stay as what these are anchored in."""
+    pieces = [piece if run_of(piece) in runs else piece._replace(live=False) for piece in sequence]
+    strikes = {run: strike for run, strike in sequence.strikes.items() if run in runs}
+    return Sequence(pieces, strikes, sequence.newest_root)
+
+
+def _kept(leaves: Mapping[Path, Leaf | None]) -> dict[Path, list[Leaf]]:
+    """What the deletions among some leaves keep, by place."""
+    kept: dict[Path, list[Leaf]] = {}
+    waiting = [*leaves.items()]
+    while waiting:
+        path, leaf = waiting.pop()
+        for entry in as_register(leaf) if path[-1] is None else ():
+            for below, part in entry.covered:
+                place = (*path[:-1], *below)
+                kept.setdefault(place, []).append(part)  # type: ignore[arg-type]
+                waiting.append((place, part))  # type: ignore[arg-type]
+    return kept
+
+
+def _says_the_same(one: Entry, other: Entry) -> bool:
+    """Whether two entries are one, under whatever dots."""
+    if author_of(one) != author_of(other) or one.place != other.place:
+        return False
+    return _told(one.base) == _told(other.base) and _supporters(one) == _supporters(other)
+
+
+def _told(base: Agreed | None) -> tuple[object, ...]:
+    return (base.time, base.value) if base is not None else ()
+
+
+def _supporters(entry: Entry) -> set[Identity]:
+    return set(map(_identity, entry.stamps))
+
+
+def _identity(stamp: Stamp) -> Identity:
+    return (stamp.time, stamp.agent)
+
+
+def _is_within(covered: tuple[tuple[Path, Leaf], ...], other: Mapping[Path, object]) -> bool:
+    """Whether a deletion keeps no more than another."""
+    return all(
+        below in other and set(stamps_of(leaf)) <= set(stamps_of(other[below]))  # type: ignore[arg-type]
+        for below, leaf in covered
+    )
