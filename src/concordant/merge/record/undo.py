@@ -142,9 +142,18 @@ class _Undoing:
             node = next((node for node in nodes if path[: len(node)] == node), None)
             parts.setdefault(self._part_of(path) if node is None else node, []).append(path)
         for part, inside in parts.items():
-            is_whole = part in nodes or not any(map(self._is_kept, inside))
-            if is_whole and all(_is_theirs(met[path]) for path in inside):
+            alone = all(_is_theirs(met[path]) and not self._was_deleted_since(path, met[path], part) for path in inside)
+            if alone and (part in nodes or not any(map(self._is_kept, inside))):
                 yield part
+
+    def _was_deleted_since(self, path: Path, story: list[Turn], part: Path) -> bool:
+        """Whether others have deleted what is around a part since the first of the writes that go at a place in it."""
+        since = next(turn.step.stamp.n for turn in story if turn.step.goes)
+        return any(
+            entry.value is None and not self.gone(entry.stamp) and self._number(entry.stamp) > since
+            for depth in range(len(part))
+            for entry in as_register(self.change.live((*path[:depth], None)))
+        )
 
     def _part_of(self, path: Path) -> Path:
         """The counter that a place is in, or the place itself."""
