@@ -116,6 +116,17 @@ def test_resolve_takes_a_side_or_a_value(store: str, how: list[str]) -> None:
     assert "resolved by maria" in run("show", store, question["id"]).stdout
 
 
+def test_the_reason_is_kept(store: str) -> None:
+    """``--why`` goes with a decision, for a value and against all; ``show`` and ``history`` tell it."""
+    run("resolve", store, pinned(asked(store)), "--take", "bob", "--why", "Bob asked the customer.")
+    run("dismiss", store, pinned(asked(store, "text")), "--why", "Neither reads well.")
+    settled = json.loads(run("inbox", store, "--state", "all", "--json").stdout)
+    assert {one["remarks"][-1]["text"] for one in settled} == {"Bob asked the customer.", "Neither reads well."}
+    assert "maria: Bob asked the customer." in run("show", store, settled[0]["id"]).stdout + (
+        run("show", store, settled[1]["id"]).stdout
+    )
+
+
 def test_resolve_takes_the_suggestion(store: str) -> None:
     """All changes of a sentence by words, where no two touch one word."""
     run("resolve", store, pinned(asked(store, "text")), "--suggestion")

@@ -309,8 +309,9 @@ def test_what_cannot_be_merged_escalates_and_is_settled() -> None:
     [question] = flow.escalations()
     assert sorted((c.value, c.agent) for c in question.contenders) == [("late", "late"), ("ready", "ready")]
     assert flow.state.status is None
-    flow.resolve(question, "late", by="maria")
+    flow.resolve(question, "late", by="maria", why="It came last.")
     assert flow.state.status == "late" and flow.escalations() == []
+    assert flow.escalations(state="resolved")[0].remarks[-1] == ("maria", "It came last.")
 
 
 def test_a_later_method_sees_and_replaces() -> None:

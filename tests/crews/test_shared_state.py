@@ -64,8 +64,9 @@ def test_tasks_that_run_at_once_are_concurrent() -> None:
     [question] = state.escalations()
     assert sorted((c.value, c.agent) for c in question.contenders) == [("a", "ada"), ("b", "bob")]
     assert state.model.status is None
-    state.resolve(question, "b", by="maria")
+    state.resolve(question, "b", by="maria", why="Bob asked.")
     assert state.model.status == "b" and state.escalations() == []
+    assert state.escalations(state="resolved")[0].remarks[-1] == ("maria", "Bob asked.")
 
 
 def test_tasks_that_follow_each_other_are_ordered() -> None:

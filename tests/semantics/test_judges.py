@@ -322,6 +322,27 @@ def test_a_person_who_is_faster_wins() -> None:
     assert only(ws, "resolved").remarks == (("maria", "We said so in the meeting."),)
 
 
+def test_what_somebody_has_claimed_is_not_asked_and_says_so() -> None:
+    """It is with a person: the judge is not asked, and the reason is on it."""
+    gate, asked = threading.Event(), list[str]()
+
+    def ask(prompt: str) -> str:
+        asked.append(prompt)
+        gate.wait(PATIENCE)
+        return says(take=1)
+
+    ws = workspace(model(judges.llm(ask, at_once=9, timeout=PATIENCE)))
+    for number in range(5):  # more than are asked at once
+        ada, bob = pair(ws)
+        ada.write(NS, f"k{number}", {"x": 1})
+        bob.write(NS, f"k{number}", {"x": 2})
+    last = next(question for question in ws.escalations() if question.key == "k4")
+    ws.claim(last, by="maria")
+    gate.set()
+    assert ws.join_judges(PATIENCE) and len(asked) == 4
+    assert only(ws).key == "k4" and only(ws).remarks == (("resolver:llm", "not asked: maria is at it"),)
+
+
 def test_a_remark_stays_when_somebody_else_decides() -> None:
     """Why the judge did not decide, and why the person did, are both on record."""
     ws = judged(says(abstain=True, reason="Both are plausible."))
@@ -462,6 +483,18 @@ def test_a_chain_asks_until_one_does_not_abstain() -> None:
 def test_policies_in_a_chain_say_what_they_say_alone(policy: Any, expected: int) -> None:
     """By name, or by whom."""
     assert shown(chained(judge("?")[0], policy)) == {"x": expected}
+
+
+def test_a_chain_tells_latest_by_when_a_value_was_first_said() -> None:
+    """By itself the policy counts confirmations: it sees the writes, a chain sees the question."""
+    shown_by = {}
+    for resolve in (None, "latest"):
+        ws = workspace(create_model("Judged", x=(Annotated[int | None, Scalar(resolve=resolve)], None)))
+        began = ws.moment()
+        for name, value in (("ada", 1), ("bob", 2), ("dan", 1)):
+            ws.agent(name, began=began).write(*AT, {"x": value})
+        shown_by[resolve] = judges.chain("latest")(only(ws)) if resolve is None else shown(ws)
+    assert shown_by == {None: 2, "latest": {"x": 1}}
 
 
 def an_answer_that_does_not_fit_passes_the_question_on() -> None:

@@ -18,6 +18,8 @@ from concordant.workspace import Receipt
 
 __all__ = ["ask", "claim", "dismiss", "reopen", "resolve"]
 
+WHY = Annotated[str | None, typer.Option(help="Why: it is kept on record with the decision.")]
+
 MEND = "say which one you looked at: ID@VERSION, as `inbox` and `show` print it"
 
 
@@ -37,6 +39,7 @@ def resolve(
         bool, typer.Option("--suggestion", help="All changes merged by words (`show` has it).")
     ] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Decide for the deletion.")] = False,
+    why: WHY = None,
     by: BY = BY_DEFAULT,
     schemas: SCHEMAS = None,
     as_json: AS_JSON = False,
@@ -57,18 +60,20 @@ def resolve(
             decided = _chosen(question, take, value, text)
         if not is_pinned(id) and given:
             _confirm(question, f"Decide for {told_value(decided, 200)}?")
-        receipt = workspace.resolve(question, decided, by=by)
+        receipt = workspace.resolve(question, decided, by=by, why=why)
     _tell(question, receipt, f"is now {told_value(decided, 200)}", as_json)
 
 
-def dismiss(store: STORE, id: ID, by: BY = BY_DEFAULT, schemas: SCHEMAS = None, as_json: AS_JSON = False) -> None:
+def dismiss(
+    store: STORE, id: ID, why: WHY = None, by: BY = BY_DEFAULT, schemas: SCHEMAS = None, as_json: AS_JSON = False
+) -> None:
     """Decide against all sides: what was agreed before stands."""
     with opened(store, schemas) as workspace:
         question = found(workspace, id)
         kept = told_value(question.base, 200) if question.has_base else "nothing"
         if not is_pinned(id):
             _confirm(question, f"Dismiss all sides, and keep {kept}?")
-        receipt = workspace.dismiss(question, by=by)
+        receipt = workspace.dismiss(question, by=by, why=why)
     _tell(question, receipt, f"keeps {kept}", as_json)
 
 

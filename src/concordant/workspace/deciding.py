@@ -71,6 +71,12 @@ class Deciding:
         remarking = Remarking(escalation, by, text)
         self.storage.commit(escalation.namespace, escalation.key, remarking.update)
 
+    def claimant(self, escalation: Escalation) -> str | None:
+        """Who has claimed an escalation, as long as its contenders are those."""
+        current = self.storage.escalation(escalation.id)
+        is_claimed = current is not None and current.state == "claimed" and current.version == escalation.version
+        return current.by if current is not None and is_claimed else None
+
     def case(self, escalation: Escalation) -> Case | None:
         """What a judge is told of an escalation; ``None`` if it is settled, claimed, or has other contenders by now."""
         current = self.storage.escalation(escalation.id)

@@ -31,6 +31,9 @@ class Inbox(Protocol):
     def remark(self, escalation: Escalation, by: str, text: str) -> None:
         """Keeps on record why somebody did not decide."""
 
+    def claimant(self, escalation: Escalation) -> str | None:
+        """Tells who has claimed it, with those sides."""
+
     def case(self, escalation: Escalation) -> Case | None:
         """Gives what a judge is told; ``None`` if it is not that question any more."""
 
@@ -76,7 +79,8 @@ class Resolvers:
         try:
             case = self._inbox.case(escalation)
             if case is None:
-                return  # it is settled, or it has other sides by now, about which it is asked by itself
+                self._pass_by(judge, escalation)
+                return
             try:
                 value, why, by = judge.rule(case)
             except (Exception, SystemExit) as error:
@@ -85,6 +89,13 @@ class Resolvers:
             self._conclude(escalation, value, as_kept(why), f"resolver:{_name_among(by, judge.name)}")
         except ConcordantError as error:
             log.error("what judge %s said of %s could not be kept: %s", judge.name, escalation, error)
+
+    def _pass_by(self, judge: Judge, escalation: Escalation) -> None:
+        """Says why it was not asked where somebody has claimed it meanwhile. If it is settled nobody need be; if it has
+        other sides by now, it is asked about these."""
+        claimant = self._inbox.claimant(escalation)
+        if claimant is not None:
+            self._inbox.remark(escalation, f"resolver:{_name_among(judge.name)}", f"not asked: {claimant} is at it")
 
     def _conclude(self, escalation: Escalation, value: Any, why: str, by: str) -> None:
         if value is ABSTAIN:

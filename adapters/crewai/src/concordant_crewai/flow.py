@@ -83,9 +83,9 @@ class MergeFlow(Flow[State]):
         """The escalations of this flow's state."""
         return self._merging.escalations(self.flow_id, state=state)
 
-    def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
+    def resolve(self, escalation: Escalation, value: Any, *, by: str, why: str | None = None) -> Receipt:
         """Decides an escalation (``Workspace.resolve``); the state shows it at once."""
-        receipt = self.workspace.resolve(escalation, value, by=by)
+        receipt = self.workspace.resolve(escalation, value, by=by, why=why)
         with self._merge_lock:
             self._refresh(self._run())
         return receipt

@@ -127,17 +127,20 @@ class SharedState(Generic[Model]):
         """The escalations of this state (``Workspace.escalations``)."""
         return [e for e in self.workspace.escalations(self.namespace, state=state) if e.key == self.key]
 
-    def resolve(self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None) -> Receipt:
+    def resolve(
+        self, escalation: Escalation | str, value: Any, *, by: str, version: str | None = None, why: str | None = None
+    ) -> Receipt:
         """Decides an escalation: ``value`` takes the place of all contenders.
 
         Args:
             escalation: it, or its id together with ``version``.
+            why: the reason, which is kept on record.
 
         Raises:
             StaleDecisionError: the contenders changed since, or it is no longer open.
             InvalidWriteError: the value does not fit the field.
         """
-        return self.workspace.resolve(escalation, value, by=by, version=version)
+        return self.workspace.resolve(escalation, value, by=by, version=version, why=why)
 
     def blame(self) -> dict[tuple[str, ...], tuple[Credit, ...]]:
         """Who stands for each live value, by path (``Workspace.blame``)."""
