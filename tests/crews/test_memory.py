@@ -63,8 +63,9 @@ def test_two_scopes_of_one_record_escalate(tmp_path: Path) -> None:
     assert (question.key, question.path) == ("r", ("scope",))
     assert [(c.value, c.agent) for c in question.contenders] == [("/red", "ada"), ("/blue", "bob")]
     assert storage.list_scopes() == ["/team"]
-    storage.resolve(question, "/blue", by="maria")
+    storage.resolve(question, "/blue", by="maria", why="Red is full.")
     assert storage.list_scopes() == ["/blue"] and storage.escalations() == []
+    assert storage.workspace.escalations(state="resolved")[0].remarks[-1] == ("maria", "Red is full.")
     assert [r.id for r, _ in storage.search(embed(["launch"])[0], scope_prefix="/blue")] == ["r"]
     assert [entry.agent for entry in storage.history("r")] == ["maria", "bob", "ada", "anonymous"]
 

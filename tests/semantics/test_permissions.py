@@ -118,6 +118,51 @@ def test_others_do_not_decide(way: str, name: str) -> None:
     assert way == "claim" or ws.escalations() == []
 
 
+AGAIN: dict[str, Callable[[Workspace, Any, str], object]] = {
+    "reopen": lambda ws, question, name: ws.reopen(question, by=name),
+    "ask": lambda ws, question, name: ws.ask(*AT, ("high",), by=name),
+}
+
+
+@pytest.mark.parametrize("way", AGAIN)
+def test_others_do_not_ask_again(way: str) -> None:
+    """Who may not decide does not open either what was settled, by a decision or by a policy."""
+    ws, question = disagree()
+    ws.resolve(question, "final", by="human:maria")
+    ada, lead = ws.agent("ada", began=ws.moment()), ws.agent("lead", began=ws.moment())
+    lead.write(*AT, {"high": 1}), ada.write(*AT, {"high": 2})
+    settled = only(ws, "resolved")
+    assert not ws.escalations() and shown(ws)["high"] == 2  # type: ignore[index]
+    with pytest.raises(NotAllowedError, match="may not decide about t:k"):
+        AGAIN[way](ws, settled, "mallory")
+    assert not ws.escalations()
+    AGAIN[way](ws, settled, "human:maria")
+    assert len(ws.escalations()) == 1
+
+
+@pytest.mark.parametrize("name", ["mallory", "ada", "human:maria"])
+def test_others_do_not_take_back(name: str) -> None:
+    """To undo is to write and to decide: who may not do both is told so of each document, and nothing is changed."""
+    ws = workspace(Schema(Brief, writers=("planner", "ada", "lead"), deciders=("lead", "planner")))
+    ws.agent("ada").write(*AT, FIRST)
+    for dry_run in (True, False):
+        done = ws.undo(agent="ada", by=name, dry_run=dry_run)
+        assert done.documents == () and "may not" in done.skipped[0].reason
+    assert shown(ws) == FIRST and len(ws.history(*AT)) == 1
+    assert ws.undo(agent="ada", by="lead", dry_run=False).documents and shown(ws) is None
+
+
+async def test_coroutines_that_decide_are_judged_alike() -> None:
+    """``aresolve``, ``adismiss`` and ``aclaim`` are refused as their twins are."""
+    ws, question = disagree()
+    for decide in (ws.aresolve(question, "final", by="ada"), ws.adismiss(question, by="ada")):
+        with pytest.raises(NotAllowedError, match="may not decide about t:k"):
+            await decide
+    with pytest.raises(NotAllowedError, match="may not decide about t:k"):
+        await ws.aclaim(question, by="ada")
+    assert only(ws) == question
+
+
 def test_a_decider_whose_own_side_it_is_does_not_decide() -> None:
     """Another one does; what was decided once is nobody's own side when a late contender opens it again."""
     ws, _, _ = team()

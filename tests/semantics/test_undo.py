@@ -262,6 +262,31 @@ def test_a_sentence_that_was_built_on_his_is_a_question() -> None:
     assert (shown(ws) or {})["notes"] == "We ship. The fox jumps."
 
 
+@pytest.mark.parametrize("first", ["It was so. The end.", ""])
+def test_a_question_about_his_sentence_stays_one(first: str) -> None:
+    """Of two who rewrote his sentence differently each keeps a side of her own, now over what stood before him; to undo
+    it restores the question as it was."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ann").write(NS, KEY, {"notes": first, "status": "new"})
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.notes = "Bob says so. The end."
+    ada, eve = pair(ws)[0], ws.agent("eve")
+    with ada.edit(NS, KEY) as one, eve.edit(NS, KEY) as other:
+        one.notes, other.notes = "Ada says so. The end.", "Eve says so. The end."
+    before = everything(ws)
+    asked = {"ada": "Ada says so.", "eve": "Eve says so."}
+    assert sides(only(ws)) == asked and only(ws).base == "Bob says so."
+    done = undo(ws)
+    assert sides(only(ws)) == asked and only(ws).base == first.removesuffix(" The end.")
+    assert shown(ws) == {"status": "new", "notes": first}
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == before
+    undo(ws)
+    ws.resolve(only(ws), "Eve says so.", by="maria")
+    after = "Eve says so. The end." if first else "Eve says so."
+    assert shown(ws) == {"status": "new", "notes": after}
+
+
 def test_who_mended_it_by_hand_is_not_asked() -> None:
     """Where somebody has put back what stood before him, it stands once."""
     ws = team()

@@ -78,7 +78,7 @@ def undone(
     work = _Undoing(sequence, stamp, gone, next_run)
     work.put_back(turns)
     for part in work.built_on(sequence):
-        work.settle(part, rules)
+        work.settle(part, rules.escalate)
     return work.result(sequence)
 
 
@@ -92,9 +92,22 @@ def reinstated(
         sequence, stamp, gone, next_run: as for ``undone``.
         before: what stood before the first of the writes.
     """
-    work = _Undoing(sequence, stamp, gone, next_run)
+    work = _Undoing(sequence, stamp, gone, next_run, exact=True)
+    work.drop(_struck_since(before, sequence, work.strikes))
     work.put_back([Taking(before, sequence, True)])
     return work.result(sequence), work.origins
+
+
+def _struck_since(before: Sequence, after: Sequence, strikes: Mapping[RunId, Strike]) -> set[RunId]:
+    """The runs over which strikes are that were not over them before, and go on standing."""
+    known: dict[RunId, set[RunId]] = {}
+    for piece in before:
+        known.setdefault(run_of(piece), set()).update(piece.struck)
+    return {
+        run_of(piece)
+        for piece in after
+        if any(run in strikes and run not in known.get(run_of(piece), ()) for run in piece.struck)
+    }
 
 
 class _Part(NamedTuple):
@@ -106,28 +119,37 @@ class _Part(NamedTuple):
         before: what stood there before the writes that are taken back; several things, where they came in turns with
             others.
         author: of the newest write that stands for the first.
+        contested: whether several had rewritten it differently, which is a question already.
     """
 
     strikes: set[RunId]
     standing: list[Piece]
     before: list[list[Piece]]
     author: Stamp
+    contested: bool = False
 
 
 class _Undoing:
     """One sequence from which writes are taken out."""
 
-    def __init__(self, sequence: Sequence, stamp: Stamp, gone: SeenBy, next_run: Callable[[], int]) -> None:
+    def __init__(
+        self, sequence: Sequence, stamp: Stamp, gone: SeenBy, next_run: Callable[[], int], *, exact: bool = False
+    ) -> None:
         self.stamp = stamp
         self.gone = gone
         self.next_run = next_run
         left = withdraw(sequence, gone)
         self.pieces = [p._replace(live=False) if gone(p.stamp) else p for p in sequence] if left is None else [*left]
         self.strikes = {} if left is None else dict(left.strikes)
+        self.exact = exact
         self.order = count(1)
         self.origins: dict[RunId, RunId] = {}
 
     # -- what comes back -------------------------------------------------------------------------------------------
+
+    def drop(self, runs: set[RunId]) -> None:
+        """Takes runs out, which are to be made again."""
+        self.pieces = [p._replace(live=False) if run_of(p) in runs else p for p in self.pieces] if runs else self.pieces
 
     def put_back(self, turns: Items[Taking]) -> None:
         """Has what they took away stand again, under the new write: strikes (a decision drops those that it settles),
@@ -136,7 +158,7 @@ class _Undoing:
         taken = [(turn.before, turn.after) for turn in turns if turn.gone and turn.before is not None]
         strikes = self._dropped(taken, over)
         done = {run_of(piece) for piece in self.pieces if piece.live}
-        lost = [self._lost(before, after) - done for before, after in taken]
+        lost = [self._lost(before, None if self.exact else after) - done for before, after in taken]
         names = self._struck_again(strikes, over, set().union(*lost))
         for (before, _), runs in zip(taken, lost, strict=True):
             self._shown_again(before, runs - done, names)
@@ -203,7 +225,7 @@ class _Undoing:
                 # Behind a copy nothing else stands; elsewhere this is the first that does.
                 chained = self._is_own(last) and (not known or (part.parent in copied and not part.offset))
                 k = waiting.pop(run) if run in waiting else self.next_run()
-                struck = self._renamed(part.struck, names)
+                struck = self._renamed(piece.struck if self.exact else part.struck, names)
                 self._copy(part, k, last if chained or not known else _end_of(part), struck, chained=chained)
                 copied.add(_end_of(part))
                 last = _end_of(self.pieces[-1])
@@ -242,7 +264,18 @@ class _Undoing:
         rewrites = self._rewrites(layer, over)
         standing = [p for p in self.pieces if run_of(p) in rewrites and self._is_shown(p)]
         newest = self.strikes[max(layer, key=lambda run: self.strikes[run].stamp)].stamp
-        return _Part(layer, standing, [before] if before else [], standing[-1].stamp if standing else newest)
+        author, contested = standing[-1].stamp if standing else newest, self._is_contested(layer, over, lost)
+        return _Part(layer, standing, [before] if before else [], author, contested)
+
+    def _is_contested(self, layer: set[RunId], over: dict[RunId, list[Piece]], lost: set[RunId]) -> bool:
+        """Whether several writers have rewritten one piece of what is taken back."""
+        writers: dict[Any, set[Any]] = {}
+        for run in layer:
+            stamp = self.strikes[run].stamp
+            for piece in over[run]:
+                if run_of(piece) in lost and not is_blank(piece.content):
+                    writers.setdefault(_place(piece), set()).add(stamp.origin or (stamp.replica, stamp.n))
+        return any(len(different) > 1 for different in writers.values())
 
     def _roots(self, pieces: Iterable[Piece], over: dict[RunId, list[Piece]], lost: set[RunId]) -> Iterator[Any]:
         return (_place(piece) for piece in self._before(pieces, over, lost))
@@ -267,23 +300,26 @@ class _Undoing:
             found |= {run for run in self.strikes if any(run_of(piece) in found for piece in over.get(run, ()))}
         return found
 
-    def settle(self, part: _Part, rules: Rules) -> None:
+    def settle(self, part: _Part, asks: bool) -> None:
         """Asks about what was built, or keeps it where it says what stood there before."""
         standing = part.standing
         sides = [before for before in part.before if _plain(before) != _plain(standing)]
         shown = [piece for before in part.before for piece in before if self._is_shown(piece)]
-        if not sides and (part.before or not standing):
+        if part.contested and asks:
+            self._strike_with(shown, part.strikes)
+        elif not sides and (part.before or not standing):
             self._strike(shown, self.stamp)
-        elif rules.escalate and (standing or shown):
-            self._ask(standing or shown, part, sides)
-            if standing:
-                self._strike(shown, self.stamp)
+        elif asks and (standing or shown):
+            self._ask(part, shown, sides)
 
-    def _ask(self, base: list[Piece], part: _Part, sides: list[list[Piece]]) -> None:
-        """Makes the sides of a question about some pieces."""
+    def _ask(self, part: _Part, shown: list[Piece], sides: list[list[Piece]]) -> None:
+        """Makes the sides of a question about what is shown: what was built, else what stood there before."""
+        base = part.standing or shown
         self._side(base, part.standing, part.author)
         for side in sides or [[]]:
             self._side(base, side, side[0].stamp if side else self.stamp)
+        if part.standing:
+            self._strike(shown, self.stamp)
 
     def _side(self, base: list[Piece], content: list[Piece], author: Stamp) -> None:
         """Makes one side of a question: a rewrite by its author, apart from the other side's."""
@@ -291,6 +327,14 @@ class _Undoing:
         k = self._strike(base, stamp)
         if content:
             self.pieces.append(Piece(stamp, k, 0, _joined(content), _end_of(base[-1]), replaces=True))
+
+    def _strike_with(self, pieces: list[Piece], strikes: set[RunId]) -> None:
+        """Has strikes be over pieces as well: what stood there before is what they are rewrites of."""
+        places = set(map(_place, pieces))
+        self.pieces = [
+            p._replace(struck=tuple(dict.fromkeys((*p.struck, *sorted(strikes))))) if _place(p) in places else p
+            for p in self.pieces
+        ]
 
     def _strike(self, pieces: list[Piece], stamp: Stamp) -> int:
         """Strikes pieces; returns the number of the strike."""
@@ -388,7 +432,8 @@ def _chained(parts: list[_Part]) -> Iterator[_Part]:
                 both = {_place(piece): piece for piece in (*part.standing, *other.standing)}
                 standing = [piece for place, piece in both.items() if place not in inside]
                 author = standing[-1].stamp if standing else max(part.author, other.author)
-                part = _Part(part.strikes | other.strikes, standing, before, author)
+                contested = max(part.contested, other.contested)
+                part = _Part(part.strikes | other.strikes, standing, before, author, contested)
                 parts.remove(other)
         yield part
 

@@ -70,10 +70,10 @@ class MergeStorage:
         """What could not be merged (``Workspace.escalations``); ``key`` is the record's id."""
         return self.workspace.escalations(self.namespace, state=state)
 
-    def resolve(self, escalation: Escalation, value: Any, *, by: str) -> Receipt:
+    def resolve(self, escalation: Escalation, value: Any, *, by: str, why: str | None = None) -> Receipt:
         """Decides an escalation (``Workspace.resolve``)."""
         self._view.check_process()
-        receipt = self.workspace.resolve(escalation, value, by=by)
+        receipt = self.workspace.resolve(escalation, value, by=by, why=why)
         self._view.show(escalation.key)
         return receipt
 
