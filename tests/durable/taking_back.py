@@ -1,0 +1,28 @@
+"""Run in a process of its own: ``python taking_back.py URL`` takes back what bob did, until it is done or killed."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from pydantic import BaseModel
+
+from concordant import Counter, Scalar, Set, Text, Workspace
+
+NS = ("docs",)
+
+
+class Page(BaseModel):
+    title: Annotated[str, Scalar()] = ""
+    body: Annotated[str, Text()] = ""
+    tags: Annotated[list[str], Set()] = []
+    views: Annotated[int, Counter()] = 0
+
+
+SCHEMAS = {NS: Page}
+
+if __name__ == "__main__":
+    with Workspace(sys.argv[1], schemas=SCHEMAS) as ws:
+        print("open", flush=True)
+        ws.undo(agent="bob", by="maria", dry_run=False)
+        print("done", flush=True)
