@@ -430,6 +430,27 @@ def test_plain_errors() -> None:
             call()
 
 
+def test_under_another_model(tmp_path: Any) -> None:
+    """What was written under an earlier model goes and comes back in the form of the present one."""
+
+    class Later(BaseModel):
+        state: Annotated[str | None, Scalar()] = None
+        tags: Annotated[list[str], Set()] = []
+
+    url = f"sqlite:///{tmp_path}/x.db"
+    with Workspace(url, schemas={NS: Brief}) as ws:
+        ws.agent("ada").write(NS, KEY, {"status": "new"})
+        ws.agent("bob").write(NS, KEY, {"status": "bad", "tags": ["b"]})
+        ws.agent("bob").write(NS, "only", {"status": "bad"})
+    with Workspace(url, schemas={NS: Schema(Later, renamed={"status": "state"})}) as ws:
+        before = everything(ws)
+        assert before[0] == {KEY: {"state": "bad", "tags": ["b"]}, "only": {"state": "bad"}}
+        done = undo(ws)
+        assert everything(ws) == ({KEY: {"state": "new"}}, [])
+        undo(ws, "maria", since=done.before)
+        assert everything(ws) == before
+
+
 def test_who_may_not_decide_may_not_undo() -> None:
     """A schema that names deciders and writers is obeyed, document by document."""
     ws = team(Schema(Brief, deciders=("human:*",)))

@@ -196,6 +196,7 @@ class _UndoPending(Pending):
     def _apply(self, record: Record, write: Any, gone: SeenBy | None) -> Any:
         applied = undone(record, self.schema.root, self.plan.past, write.stamp, write.stamp.time)
         self.changes_something = bool(applied.changes)
+        record.alien = record.alien or self.changes_something  # it may have been written under another model
         return applied
 
 
