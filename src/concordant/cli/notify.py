@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -70,7 +71,9 @@ def notify(
     def end(number: int, frame: FrameType | None) -> None:
         stop.set()
 
+    log, warnings = logging.getLogger("concordant"), _Warnings(logging.WARNING)
     with opened(store, schemas) as workspace:
+        log.addHandler(warnings)
         before = {sign: signal.signal(sign, end) for sign in (signal.SIGINT, signal.SIGTERM)}
         try:
             say(f"concordant: sends to {hook.host} as {name or hook.name}", err=True)
@@ -83,14 +86,22 @@ def notify(
                 from_start=from_start,
                 count=count,
                 stop=stop,
-                heard=lambda attempt: _print(hook, attempt, as_json),
+                heard=lambda attempt: _print(attempt, as_json),
             )
         finally:
+            log.removeHandler(warnings)
             for sign, handler in before.items():
                 signal.signal(sign, handler)
 
 
-def _print(hook: Webhook, attempt: Attempt, as_json: bool) -> None:
+class _Warnings(logging.Handler):
+    """What went wrong, and when it is tried again, on the error output."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"concordant: {record.getMessage()}", err=True)
+
+
+def _print(attempt: Attempt, as_json: bool) -> None:
     event, problem = attempt.event, attempt.problem
     if as_json:
         said = {"id": event.id, "kind": event.kind, "escalation": event.escalation.id, "attempt": attempt.number}
@@ -99,6 +110,3 @@ def _print(hook: Webhook, attempt: Attempt, as_json: bool) -> None:
         )
     elif problem is None:
         say(f"{event.kind}: {handle(event.escalation)} {event.id}")
-    else:
-        again = f"again in {attempt.again:.0f} s" if attempt.again >= 1 else "again at once"
-        say(f"concordant: {hook.host} {problem}; {event.id} {again}", err=True)
