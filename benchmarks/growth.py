@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from statistics import median
+from time import process_time
 from typing import Any
 
 from benchmarks.graphs import in_node
 from benchmarks.measure import Patience, Row, each, interleaved
 from benchmarks.subjects import Sizes, merge_store
 from benchmarks.values import PLAIN, SPACE
+from benchmarks.writers import Board, calls
+from concordant import Workspace
 
 __all__ = ["VARIANTS", "rows"]
 
@@ -30,6 +34,37 @@ def rows(sizes: Sizes) -> Iterator[Row]:
     """The 5,000th put on one key against the 10th on others, by kind: within a node, and as the first of a node."""
     for name, (namespace, make) in VARIANTS.items():
         yield from late_against_early(sizes, name, namespace, make)
+    yield from large(sizes)
+
+
+def large(sizes: Sizes) -> Iterator[Row]:
+    """One more element, which nobody has seen, beside many; and then a read with its value."""
+    for name, field, value, more in (
+        ("set", "tags", lambda n: [f"e{k}" for k in range(n)], lambda n: [f"new {n}"]),
+        ("map", "owners", lambda n: {f"k{k}": "v" for k in range(n)}, lambda n: {f"new {n}": "v"}),
+        ("set of records", "lines", lambda n: [{"id": f"k{k}"} for k in range(n)], lambda n: [{"id": f"new {n}"}]),
+    ):
+        ws, count = Workspace(schemas={SPACE: Board}), sizes.crowd
+        ws.agent("first").write(SPACE, "k", {field: value(count)})
+        began = ws.moment()
+        numbers = itertools.count()
+
+        def work(ws: Any = ws, began: Any = began, field: str = field, numbers: Any = numbers, more: Any = more) -> Any:
+            number = next(numbers)
+            ws.agent(f"agent {number}", began=began).write(SPACE, "k", {field: more(number)})
+            document = ws.get(SPACE, "k")
+            assert document is not None
+            return document.value
+
+        work(), work()  # with the first that was not seen the document is merged
+        spent = []
+        for _ in range(max(3, sizes.rounds // 10)):
+            begun = process_time()  # of the processor: other work on the machine does not count
+            work()
+            spent.append(1e3 * (process_time() - begun))
+        note = f"calls, which no noise changes: {calls(work):,}"
+        label = f"an unseen addition to a {name} of {count:,}, and a read"
+        yield Row(GROUP, label, median(spent), unit="ms", budget=100, absolute=True, note=note)
 
 
 def late_against_early(

@@ -51,7 +51,8 @@ MEASURED = {
             f"put 60 on one key, {kind}, alone in its node",
             f"100 puts from 60 on, {kind}: mean",
         )
-    ],
+    ]
+    + [f"an unseen addition to a {kind} of 1,000, and a read" for kind in ("set", "map", "set of records")],
     "texts": [
         "a line put to a text of 10 kB, written whole",
         "a line put to a text of 10 kB, written whole: mean of 100 in a row",

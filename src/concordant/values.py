@@ -30,11 +30,13 @@ __all__ = [
     "Unstorable",
     "alike",
     "canonical",
+    "canonical_of",
     "check_numbers",
     "check_text",
     "copied",
     "decode",
     "encode",
+    "encode_read",
     "is_json",
     "portable",
     "same",
@@ -113,6 +115,14 @@ def encode(value: Any, path: Path = ()) -> JSON:
         raise
     except (PydanticSerializationError, ValueError, RuntimeError) as error:
         raise Unstorable(_fault(value, path, error)) from error
+
+
+def encode_read(value: Any) -> JSON:
+    """``encode`` for what was read of JSON, and is not looked through for what JSON cannot hold."""
+    try:
+        return to_json(value, inf_nan_mode="constants")
+    except (PydanticSerializationError, ValueError, RuntimeError):
+        return encode(value)  # to tell what is wrong
 
 
 def copied(value: Any) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, Field, model_validator
 
+from benchmarks.writers import calls
 from concordant import Counter, List, Map, Scalar, Set, Text, Tree, Workspace, priority
 from concordant.errors import ConcordantError
 from concordant.escalation import escalation_of
@@ -294,6 +296,67 @@ def play_all(seed: str, histories: int, deletes: bool = True) -> None:
 def test_g3_g4_what_is_read_anew_is_what_the_whole_gives(seed: str) -> None:
     """After every step of random histories: value, contests, escalations, and what constraints hold back."""
     play_all(seed, 60)
+
+
+def test_g3_g4_what_is_large_is_read_by_what_has_changed(seed: str, monkeypatch: Patch) -> None:
+    """A document of which much is stored is remembered whether anything in it is contested or not."""
+    monkeypatch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    play_all(seed, 20)
+
+
+def elements_stay_where_they_were(patch: Patch) -> None:
+    """An element that somebody adds anew, or that goes, leaves the order as it is."""
+    patch.setattr(sys.modules["concordant.merge.kinds.set"], "bisect_left", lambda *_: 0)
+
+
+def test_elements_at_the_wrong_place_are_noticed(monkeypatch: Patch) -> None:
+    """The comparison fails where an element is not put where it belongs."""
+    elements_stay_where_they_were(monkeypatch)
+    with pytest.raises(AssertionError):
+        test_g3_g4_what_is_large_is_read_by_what_has_changed("mutant", monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "more"),
+    [
+        ("t", lambda n: [f"e{k}" for k in range(n)], ["new"]),
+        ("m", lambda n: {f"k{k}": "v" for k in range(n)}, {"new": "v"}),
+        ("k", lambda n: [{"id": f"k{k}", "n": 1} for k in range(n)], [{"id": "new", "n": 1}]),
+    ],
+)
+def test_what_is_added_to_much_is_read_by_itself(field: str, value: Callable[[int], Any], more: Any) -> None:
+    """An unseen addition to 4,000 elements, and a read, take not many more calls than to 1,000."""
+
+    def counted(count: int) -> int:
+        ws = Workspace(schemas={AT[0]: Everything})
+        ws.agent("first").write(*AT, {field: value(count)})
+        began = ws.moment()
+        for name in ("second", "third"):
+            ws.agent(name, began=began).write(*AT, {field: value(2)})
+            ws.get(*AT)
+        late = ws.agent("late", began=began)
+        return calls(lambda: (late.write(*AT, {field: more}), ws.get(*AT)))
+
+    few, many = counted(1_000), counted(4_000)
+    assert many <= 1.2 * few, f"{many} calls for 4,000, {few} for 1,000"
+
+
+def test_who_writes_to_another_field_costs_what_it_changes() -> None:
+    """Where 4,000 elements are in a set that is seen, one more beside somebody's write to another field takes not many
+    more calls than where 1,000 are."""
+
+    def counted(count: int) -> int:
+        ws = Workspace(schemas={AT[0]: Everything})
+        ws.agent("first").write(*AT, {"t": [f"e{k}" for k in range(count)]})
+        ws.agent("second").write(*AT, {"t": ["second"]})
+        ws.get(*AT)
+        late = ws.agent("late")
+        late.read(*AT)
+        ws.agent("other").write(*AT, {"m": {"k": "v"}})
+        return calls(lambda: (late.write(*AT, {"t": ["new"]}), ws.get(*AT)))
+
+    few, many = counted(1_000), counted(4_000)
+    assert many <= 1.2 * few, f"{many} calls for 4,000, {few} for 1,000"
 
 
 def crowd(rnd: random.Random, model: Any, steps: int) -> Iterator[Workspace]:

@@ -133,6 +133,11 @@ class Compiled:
         return tuple(partial(TypeAdapter(one).validator.validate_python, **_BY_ANY_NAME) for one in types)
 
     @cached_property
+    def quiet(self) -> frozenset[str]:
+        """Where fields are stored whose writes alone never raise a question."""
+        return frozenset(field.slot for field in self.root.fields.values() if field.kind.never_asks)
+
+    @cached_property
     def fingerprint(self) -> str:
         """Changes with what documents show for reasons of the schema."""
         return fingerprint(self.root, self.model, self.on_delete)

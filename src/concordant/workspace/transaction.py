@@ -377,10 +377,19 @@ class Pending:
         place = (self.namespace, self.key)
         if not (record.suspects or self.schema.checked or record.alien or tx.open_of(place)):
             return None, ()
+        if self._asks_nothing(record, changes):
+            return None, ()
         shown = view_at(record, self.schema, self.replica, time)
         effects, touched = transitions(place, shown, record, time, tx, self.deciding, self.limits.contenders)
         self.events, self.open = effects.events, _near(touched, changes)
         return effects, shown.settled_at([change.path for change in changes])
+
+    def _asks_nothing(self, record: Record, changes: Sequence[LeafChange]) -> bool:
+        """Whether the write can have raised no question and closed none, by the kinds of the fields that it changed."""
+        if record.tombs or record.leases or record.alien or self.schema.checked or self.deciding:
+            return False
+        quiet = self.schema.quiet
+        return bool(quiet) and all(change.path[0] in quiet for change in changes)
 
     def _met(self, unseen: Mapping[str, bool], settled: Sequence[Any]) -> dict[str, str]:
         """What became of the fields in which the write met others."""

@@ -13,7 +13,8 @@ from concordant.merge.causality import Seen, SeenBy, Stamp
 from concordant.merge.kinds import Field
 from concordant.merge.record import Record
 from concordant.merge.record.record import RECENT
-from concordant.merge.registers.leaf import is_seen
+from concordant.merge.registers import leaf_at
+from concordant.merge.registers.leaf import as_register, is_seen
 from concordant.storage import Beginning
 from concordant.workspace.scope import Document, FoundSeen, ReadSnapshot, Scope, descends
 
@@ -119,8 +120,22 @@ def unseen_fields(record: Record, fields: Iterable[Field], seen: SeenBy) -> dict
     return {
         field.name: field.kind.is_leaf
         for field in fields
-        if field.slot in record.tree and not _is_seen(record.tree[field.slot], seen)
+        if field.slot in record.tree and not _is_all_seen(record, field.slot, seen)
     }
+
+
+def _is_all_seen(record: Record, slot: str, seen: SeenBy) -> bool:
+    """Whether all that stands in a field is seen: by what came to it last, where that is known, or by all of it."""
+    memory = record.memory
+    if memory is not None:
+        latest = memory.latest.get(slot, ())
+        for stamp, place in latest:
+            if not seen(stamp) and stamp in [entry.stamp for entry in as_register(leaf_at(record.tree, place))[-1:]]:
+                return False
+        upto, own = (seen.upto, seen.origin) if isinstance(seen, Seen) and len(record.vector) == 1 else (-1, None)
+        if upto >= memory.since and all(stamp.n <= upto or stamp.origin == own for stamp, _ in latest):
+            return True
+    return _is_seen(record.tree[slot], seen)
 
 
 def _is_seen(cell: Any, seen: SeenBy) -> bool:

@@ -208,6 +208,8 @@ class Kind:
     """The options that have to be known to read what it stored."""
     asks_type: ClassVar[bool] = False
     """Whether its questions of reason ``type`` are about what is stored at their place, and ``decide`` settles them."""
+    never_asks: ClassVar[bool] = False
+    """Whether writes of it alone never raise a question, nor close one, where nothing of the document was deleted."""
     is_free: ClassVar[bool] = False
     """Whether its values are dicts of any JSON, in which any path leads to a value."""
     holds: ClassVar[Holds] = "value"

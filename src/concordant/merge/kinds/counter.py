@@ -41,6 +41,7 @@ class Counter(Reducer):
     natural: ClassVar[type[Any] | None] = int
     adds_up: ClassVar[bool] = True
     merges_default: ClassVar[bool] = True
+    never_asks: ClassVar[bool] = True
 
     def __call__(self, left: Any, right: Any) -> Any:
         for amount in (left, right):

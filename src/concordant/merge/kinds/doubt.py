@@ -14,7 +14,7 @@ from concordant.merge.kinds.look import Contest, Look, Memory, Option, digest_of
 from concordant.merge.registers import PARKED, LeafChange, Path, Tree, agreed, leaf_at, leaves, place_leaf
 from concordant.merge.registers.leaf import Leaf, as_register, is_sequence, stands, writes_of
 from concordant.merge.registers.standing import Kept, came_and_gone
-from concordant.values import ABSENT, canonical_of, encode
+from concordant.values import ABSENT, canonical_of, encode_read
 
 if TYPE_CHECKING:
     from concordant.merge.kinds.base import Field
@@ -144,7 +144,7 @@ class Doubt:
         """What is contested about the container, which shows this."""
         stamps, agents = self._updaters.told()
         if self._updated is None or self._updated[0] is not stamps:
-            value = encode(shown)
+            value = encode_read(shown)
             self._updated = (stamps, Option(value, stamps, agents), digest_of(canonical_of(shown, value)))
         _, updated, digest = self._updated
         if self._base is None:
@@ -161,7 +161,7 @@ class Doubt:
             value = memory.known.value = read(quiet, self._before)
             memory.done((), memory.known)
         memory.changes.clear()
-        return ABSENT if value is ABSENT else encode(value)
+        return ABSENT if value is ABSENT else encode_read(value)
 
     # -- going on ------------------------------------------------------------------------------------------------
 

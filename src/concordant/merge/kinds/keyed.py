@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import repeat
+from operator import contains
 from typing import Any, ClassVar
 
 from concordant.merge.causality import Register, order_of
@@ -138,7 +140,11 @@ class KeyedSet(Kind):
             if records is ABSENT:
                 return ABSENT
 
-            return [_identified(field, by, key, records[key]) for key in _in_order(look, cell, records)]
+            keys = _in_order(look, cell, records)
+            ordered = list(map(records.__getitem__, keys))
+            if all(map(contains, ordered, repeat(by))):
+                return ordered
+            return [_identified(field, by, key, records[key]) for key in keys]
 
         return node_value(look, field, path, public, cell, shown)
 
@@ -153,12 +159,29 @@ def _in_order(look: Look, cell: Any, records: dict[str, Any]) -> list[str]:
     if here is None:
         return _sorted({key: _added(cell[key], key, None) for key in records})
     known: dict[str, Added] = here.order or {}
-    changed = records if here.changed is None else [key for key in here.changed if key in records]
-    news = {key: _added(cell[key], key, known.get(key)) for key in changed if key is not None}
-    here.order = {key: place for key, place in known.items() if key in records} | news
-    if any(key not in known or known[key][0] != place for key, (place, _) in news.items()):
-        here.order = {key: here.order[key] for key in _sorted(here.order)}
-    return list(here.order)
+    changed: Iterable[str | None] = here.changed or ()
+    if here.changed is None or not known:
+        changed, known = records, {key: place for key, place in known.items() if key in records}
+    if not _goes_on(cell, records, [key for key in changed if key is not None], known):
+        known = {key: known[key] for key in _sorted(known)}
+    here.order = known
+    return list(known)
+
+
+def _goes_on(cell: Any, records: dict[str, Any], changed: Iterable[str], known: dict[str, Added]) -> bool:
+    """Takes the records that have changed into what is known of their places; tells whether the order is still
+    right."""
+    last: tuple[Any, ...] = known[next(reversed(known))][0] if known else ()
+    is_right = True
+    for key in changed:
+        if key not in records:
+            known.pop(key, None)
+            continue
+        before = known.get(key)
+        place, _ = known[key] = _added(cell[key], key, before)
+        is_right = is_right and (place > last if before is None else place == before[0])
+        last = max(last, place)
+    return is_right
 
 
 def _sorted(added: dict[str, Added]) -> list[str]:

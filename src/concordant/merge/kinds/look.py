@@ -244,21 +244,26 @@ class Memory:
 
     Attributes:
         way: how it was read.
+        since: the number of the last commit before.
         known: what was read of its root.
         contests: what is contested, by place.
         settled: what policies settled, by place.
         news: the places at which contests have changed since somebody was told of
             them, with what was contested there; ``None``: nobody was told.
-        changes: those since the last reading.
+        changes: those since the last reading, where there is a ``fitting``.
         fitting: which writes satisfy the constraints of the model (by the layer that knows them).
         parked: values of a wrong type, weighed.
         extra: the places of contests that are no matter of one place in the tree alone.
+        latest: of each field the newest write that came to it, and the newest of another origin, with their places.
     """
 
-    __slots__ = ("changes", "contests", "extra", "fitting", "known", "news", "parked", "settled", "way")
+    __slots__ = (
+        "changes", "contests", "extra", "fitting", "known", "latest", "news", "parked", "settled", "since", "way",
+    )  # fmt: skip
 
-    def __init__(self, way: Any) -> None:
+    def __init__(self, way: Any, since: int = 0) -> None:
         self.way = way
+        self.since = since
         self.known = Known()
         self.contests: dict[Path, tuple[Contest, ...]] = {}
         self.settled: dict[Path, tuple[Any, ...]] = {}
@@ -267,11 +272,15 @@ class Memory:
         self.fitting: Any = None
         self.parked: dict[str, Weighed] = {}
         self.extra: set[Path] = set()
+        self.latest: dict[str | None, tuple[tuple[Stamp, Path], ...]] = {}
 
     def note(self, change: LeafChange) -> None:
         """Takes note of a change of the tree."""
         path, gone = change.path, not change.after
-        self.changes.append(change)
+        if self.fitting is not None:
+            self.changes.append(change)
+        if isinstance(change.after, tuple) and change.after:
+            self._note_latest(path, change.after[-1].stamp)
         node: Known | None = self.known
         for part in path:
             assert node is not None
@@ -288,6 +297,12 @@ class Memory:
                 return
         assert node is not None
         node.changed = None
+
+    def _note_latest(self, path: Path, stamp: Stamp) -> None:
+        known = self.latest.get(path[0], ())
+        if known and known[0][0].origin == stamp.origin:
+            known = known[1:]
+        self.latest[path[0]] = ((stamp, path), *known[:1])
 
     def take(self, path: Path, contests: Iterable[Contest], settled: Iterable[Any]) -> None:
         """What was read at a place."""
@@ -381,6 +396,8 @@ class Look:
             return field.kind.read(self, field, path, public, cell)
         known = here.below.get(path[-1])
         if known is None:
+            if type(cell) is tuple and len(cell) < 2:
+                return field.kind.read(self, field, path, public, cell)  # of one value there is nothing to remember
             known = here.below[path[-1]] = Known()
         elif known.changed is not None and not known.changed:
             return known.value

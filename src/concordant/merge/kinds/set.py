@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
@@ -52,6 +53,7 @@ class Set(Reducer, metaclass=_SetType):
     holds: ClassVar[Holds] = "elements"
     natural: ClassVar[type[Any] | None] = list
     merges_default: ClassVar[bool] = True
+    never_asks: ClassVar[bool] = True
 
     if TYPE_CHECKING:
 
@@ -144,7 +146,7 @@ class Set(Reducer, metaclass=_SetType):
             if field.canon is canonical:
                 return elements.values()
             distinct: dict[bytes, bytes] = {}  # elements of before may stand at places of their own
-            for _, text in elements.order:
+            for text in elements.texts():
                 distinct.setdefault(field.canon(text), text)
             return [decode(text) for text in distinct.values()]
 
@@ -190,27 +192,46 @@ Element = tuple[tuple[Any, ...], bytes]
 """An element's place, by when it was added, and its JSON."""
 
 
+MOST_MOVED = 64
+"""How many elements are put in their places one by one until all are put in order."""
+
+
 class _Elements:
     """The elements of a set as they were read: by key and in order."""
 
-    __slots__ = ("_decoded", "_oldest", "by_key", "order")
+    __slots__ = ("_decoded", "_moved", "_oldest", "by_key", "order")
 
     def __init__(self) -> None:
         self._oldest: dict[str, tuple[Register, _Added]] = {}
         self.by_key: dict[str, Element] = {}
         self.order: list[Element] = []
         self._decoded: list[Any] = []
+        self._moved = MOST_MOVED
 
     def put(self, key: str, element: Element | None) -> bool:
         """Takes what stands at a key now; tells whether the order is still right."""
-        before = self.by_key.pop(key, None)
-        if element is None:
-            return before is None
-        self.by_key[key] = element
-        follows = before is None and (not self.order or element > self.order[-1])
-        if follows:
-            self.order.append(element)
-        return follows
+        before = self.by_key.get(key)
+        if element == before:
+            return True
+        if before is not None:
+            del self.by_key[key]
+        if element is not None:
+            self.by_key[key] = element
+            if before is None and (not self.order or element > self.order[-1]):
+                self.order.append(element)
+                return True
+        self._moved += 1
+        if self._moved > MOST_MOVED:
+            return False
+        if before is not None:
+            at = bisect_left(self.order, before)
+            del self.order[at], self._decoded[at : at + 1]
+        if element is not None:
+            at = bisect_left(self.order, element)
+            self.order.insert(at, element)
+            if at < len(self._decoded):
+                self._decoded.insert(at, decode(element[1]))
+        return True
 
     def oldest(self, key: str, entries: Register) -> _Added:
         """When the oldest entry at a key was added: of many entries told by what a write did to them."""
@@ -229,8 +250,14 @@ class _Elements:
         self.order = sorted(self.by_key.values())
         self._decoded = []
 
+    def texts(self) -> list[bytes]:
+        """The elements in order, as JSON."""
+        self._moved = 0
+        return [text for _, text in self.order]
+
     def values(self) -> list[Any]:
         """The elements in order, as values."""
+        self._moved = 0
         self._decoded += [decode(text) for _, text in self.order[len(self._decoded) :]]
         return list(self._decoded)
 

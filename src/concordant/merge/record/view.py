@@ -16,11 +16,14 @@ from concordant.merge.record.parked import ask_about_parked, parked_names
 from concordant.merge.record.record import Record
 from concordant.merge.registers import PARKED, Path, Tree, restored
 from concordant.merge.registers.standing import StandingTree, keepers
-from concordant.values import ABSENT, JSON, copied, encode
+from concordant.values import ABSENT, JSON, copied, encode_read
 
 __all__ = ["View", "by_path", "holds_back", "view"]
 
 Settled = tuple[tuple[str, ...], str]
+
+LARGE = 256
+"""A container of more parts is not read anew after each change."""
 
 
 class View:
@@ -64,7 +67,7 @@ class View:
     def body(self) -> JSON | None:
         """The value's JSON (``None``: there is no document)."""
         if self._body is None and self.exists:
-            self._body = encode(self._value)
+            self._body = encode_read(self._value)
             self._value = ABSENT
         return self._body
 
@@ -155,24 +158,35 @@ def view(
             that break them are held back, in (time, dot) order, and contested.
         fit: gives parts of the value in the model's form; for a record that was not written under it.
     """
-    if record.covering and fit is None and fits is None and earlier_lives(record.leases) is None:
-        return _standing_view(record, root, on_delete)
-    tree, drifts = _standing(record), False
+    fits = None if fits is None else _on_copies(fits)
     if fit is not None:
-        tree, moves = adapted(tree, root, fit)
-        drifts = bool(moves)
-    look = Look(on_delete, sort_keys=has_met(record.vector), keeps=keepers(record.tree) if record.covering else None)
-    if fit is None and tree is record.tree:
+        return _adapted_view(record, root, on_delete, fits, fit)
+    if record.covering and fits is None and earlier_lives(record.leases) is None:
+        return _standing_view(record, root, on_delete)
+    tree, look = _standing(record), _look_at(record, on_delete)
+    if tree is record.tree:
         look.tombs, look.doubts = record.tombs, fits is None
-    if fit is not None or tree is not record.tree or not (record.suspects or fits):
-        record.memory = None
-    else:
+    if tree is record.tree and (record.suspects or fits or _is_large(tree)):
         look.memory = _memory_of(record, root, look)
+    else:
+        record.memory = None
     try:
-        return _viewed(tree, root, look, None if fits is None else _on_copies(fits), fit, drifts)
+        return _viewed(tree, root, look, fits, None, False)
     except BaseException:
         record.memory = None
         raise
+
+
+def _look_at(record: Record, on_delete: str) -> Look:
+    keeps = keepers(record.tree) if record.covering else None
+    return Look(on_delete, sort_keys=has_met(record.vector), keeps=keeps)
+
+
+def _adapted_view(record: Record, root: Field, on_delete: str, fits: Callable[[Any], bool] | None, fit: Fit) -> View:
+    """Reads a record that was not written under the present model."""
+    tree, moves = adapted(_standing(record), root, fit)
+    record.memory = None
+    return _viewed(tree, root, _look_at(record, on_delete), fits, fit, bool(moves))
 
 
 def _standing_view(record: Record, root: Field, on_delete: str) -> View:
@@ -190,6 +204,11 @@ def _standing_view(record: Record, root: Field, on_delete: str) -> View:
     if not shown.exists:
         record.standing = record.memory = None  # nobody asks about it, so nothing is kept for that
     return shown
+
+
+def _is_large(cell: Tree) -> bool:
+    """Whether so much is in a container that what was read of it is worth keeping."""
+    return len(cell) > LARGE or any(type(part) is dict and _is_large(part) for part in cell.values())
 
 
 def holds_back(record: Record, shown: View, stamp: Stamp) -> bool:
@@ -219,7 +238,7 @@ def _memory_of(record: Record, root: Field, look: Look) -> Memory:
     way = (root, look.on_delete, look.sort_keys, record.standing)
     memory = record.memory
     if memory is None or memory.way[0] is not root or memory.way != way:
-        memory = record.memory = Memory(way)
+        memory = record.memory = Memory(way, record.version)
     return memory
 
 
