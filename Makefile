@@ -24,6 +24,13 @@ CREW_LEFT_OUT = echo "LEFT OUT: what needs CrewAI. It runs on Python 3.11 to 3.1
 ifneq ($(CREW_FITS),)
 CREW_SET_UP := $(CREW_STAMP)
 endif
+# The published clients of the Loro protocol, for the tests of live documents.
+NPM := tests/live/npm
+NPM_STAMP := $(NPM)/node_modules/.set-up
+NPM_LEFT_OUT = echo "LEFT OUT: the tests with npm's clients of the Loro protocol. They need node and npm"
+ifneq ($(shell command -v npm),)
+NPM_SET_UP := $(NPM_STAMP)
+endif
 PINS := grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | grep -vE '^(pip|setuptools)=='
 
 export UV_PYTHON_DOWNLOADS := never
@@ -44,6 +51,11 @@ $(STAMP): $(PROJECTS) constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 	@$(UV) -c constraints.txt -b constraints.txt $(MEMBERS) --group dev
+	@touch $@
+
+$(NPM_STAMP): $(NPM)/package.json
+	@echo "Setting up $(NPM) ..."
+	@npm install --prefix $(NPM) --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 $(CREW_STAMP): $(STAMP) pyproject.toml adapters/crewai/pyproject.toml constraints-crewai.txt
@@ -72,7 +84,10 @@ test: $(STAMP) $(CREW_SET_UP) ## run the tests (CONCORDANT_SEED=n repeats a run,
 	@$(MAKE) --no-print-directory test-core; core=$$?; $(MAKE) --no-print-directory test-crewai && exit $$core
 
 # Where ARGS leave no test of one environment (pytest's exit 5), the other's result counts.
-test-core: $(STAMP) ## run the tests of all but CrewAI
+test-core: $(STAMP) $(NPM_SET_UP) ## run the tests of all but CrewAI
+ifeq ($(NPM_SET_UP),)
+	@$(NPM_LEFT_OUT)
+endif
 	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup $(ARGS) $(NONE_IS_FINE)
 
 test-crewai: $(CREW_SET_UP) ## run CrewAI's tests
@@ -82,7 +97,7 @@ else
 	@$(CREW_LEFT_OUT)
 endif
 
-torture: $(STAMP) $(CREW_SET_UP) ## run the long randomized tests
+torture: $(STAMP) $(CREW_SET_UP) $(NPM_SET_UP) ## run the long randomized tests
 	@$(BIN)/python -m pytest tests -m torture --hypothesis-profile=torture -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
 ifneq ($(CREW_FITS),)
 	@$(CREW_BIN)/python -m pytest tests/crews -m torture -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
@@ -126,5 +141,5 @@ else
 endif
 
 clean: ## remove the environments, caches and builds
-	rm -rf $(VENV) $(CREW_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(CREW_VENV) $(NPM)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -40,6 +40,10 @@ sys.path.append(str(Path(__file__).parent.parent / "examples"))  # for the stora
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 collect_ignore += [] if CHROMIUM else ["desk/test_browser.py"]
 
+# Editors are tested with the published clients of the Loro protocol; make installs them where there is npm.
+NODE = shutil.which("node") and (Path(__file__).parent / "live/npm/node_modules/loro-websocket").exists()
+collect_ignore += [] if NODE else ["live/test_published_client.py"]
+
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 settings.register_profile(

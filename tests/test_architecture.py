@@ -413,6 +413,10 @@ OTHERS = {
     "agent.py",
     "JSON.parse",
     "JSON.stringify",
+    "app_error",  # of the Loro protocol
+    "invalid_update",
+    "permission_denied",
+    "websockets.serve",
     "concordant.db",
     "crewai",
     "contextvars",

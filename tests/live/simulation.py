@@ -110,7 +110,7 @@ class Person:
     def rejoin(self) -> None:
         """The server has lost what was shared: the editor gives all it has, and begins anew."""
         self.doc.commit()
-        self.session = self.team.live.rejoin(self.name, self.doc.export(ExportMode.Snapshot()), self.session.peer)
+        self.session = self.team.live.rejoin(self.name, self.doc.export(ExportMode.Snapshot()))
         self._begin()
 
     def value(self) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from concordant_loro.errors import LoroError, LostReplicaError, RefusedUpdateError
 from concordant_loro.exchange import from_loro, to_loro
 from concordant_loro.live import LiveDocument, Session
+from concordant_loro.server import Access, LiveServer
 
 __all__ = [
+    "Access",
     "LiveDocument",
+    "LiveServer",
     "LoroError",
     "LostReplicaError",
     "RefusedUpdateError",

@@ -10,12 +10,13 @@ import struct
 import subprocess
 import sys
 import threading
+from itertools import accumulate
 from typing import IO, Any, ClassVar
 
 from pydantic_core import from_json, to_json
 
 from concordant.spi import free_in_child
-from concordant_loro.errors import LoroError, LostReplicaError, RefusedUpdateError, guarded
+from concordant_loro.errors import IncompleteUpdateError, LoroError, LostReplicaError, RefusedUpdateError, guarded
 from concordant_loro.hub import Hub
 from concordant_loro.replica import new_doc, read
 
@@ -133,7 +134,7 @@ def _read(pipe: IO[bytes]) -> tuple[Any, bytes]:
 
 
 _ERRORS: dict[str, type[LoroError]] = {
-    error.__name__: error for error in (LoroError, LostReplicaError, RefusedUpdateError)
+    error.__name__: error for error in (LoroError, LostReplicaError, IncompleteUpdateError, RefusedUpdateError)
 }
 
 
@@ -174,15 +175,25 @@ class Service:
 
     def known(self, data: bytes, hub: str) -> tuple[Any, bytes]:
         """Reads the version that an editor says it has."""
-        return {str(peer): counter for peer, counter in self._hub(hub).known_of(data).items()}, b""
+        known, is_stale = self._hub(hub).known_of(data)
+        return {"known": {str(peer): counter for peer, counter in known.items()}, "stale": is_stale}, b""
+
+    def version(self, data: bytes, hub: str) -> tuple[Any, bytes]:
+        """Tells the version of what there is."""
+        return None, self._hub(hub).version()
 
     def receive(self, data: bytes, hub: str, own: list[int], others: list[int], fresh: int) -> tuple[Any, bytes]:
         """Takes what an editor sent."""
         return self._hub(hub).receive(data, own, others, fresh), b""
 
-    def missed(self, data: bytes, layout: Any, peer: int, start: int) -> tuple[Any, bytes]:
+    def missed(
+        self, data: bytes, sizes: list[int], layout: Any, name: str, starts: dict[str, int], others: list[int]
+    ) -> tuple[Any, bytes]:
         """Reads what an editor of an earlier hub has done that was not committed."""
-        return Hub(0, layout).missed(data, peer, start), b""
+        by_peer = {int(peer): start for peer, start in starts.items()}
+        ends = [*accumulate(sizes)]
+        parts = [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+        return Hub(0, layout).missed(parts, name, by_peer, others), b""
 
     def _hub(self, name: str) -> Hub:
         hub = self.hubs.get(name)

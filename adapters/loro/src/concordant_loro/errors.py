@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from concordant import ConcordantError
 
-__all__ = ["LoroError", "LostReplicaError", "RefusedUpdateError", "guarded"]
+__all__ = ["IncompleteUpdateError", "LoroError", "LostReplicaError", "RefusedUpdateError", "guarded"]
 
 
 class LoroError(ConcordantError):
@@ -21,6 +21,10 @@ class RefusedUpdateError(LoroError):
     def __init__(self, problem: str, mend: str) -> None:
         self.problem, self.mend = problem, mend
         super().__init__(f"The update was refused, nothing of it was applied: {problem}. {mend}.")
+
+
+class IncompleteUpdateError(RefusedUpdateError):
+    """What an editor sent depends on what it has not sent."""
 
 
 class LostReplicaError(LoroError):

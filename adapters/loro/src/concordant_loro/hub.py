@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from loro import ID, CounterSpan, ExportMode, Frontiers, IdSpan, VersionVector
 
-from concordant_loro.errors import LoroError, RefusedUpdateError, guarded
+from concordant_loro.errors import IncompleteUpdateError, LoroError, RefusedUpdateError, guarded
 from concordant_loro.replica import new_doc, read, write
 from concordant_loro.shape import FIELDS, META, Layout, Roots, is_writable, loads, part_of_roots, tops_changed
 
-__all__ = ["Hub"]
+__all__ = ["Hub", "is_servers", "servers_peer"]
 
 MOST_OPERATIONS = 100_000
 """How many letters, items and entries one update may change."""
@@ -29,6 +29,9 @@ MOST_CHANGES = 1_000
 
 MOST_REMOVED = 1 << 22
 """How many letters or items one operation may remove."""
+
+_SERVERS = 0xC0C0DE
+"""What a server's peer begins with, so that an editor's version tells whether it is of an earlier hub."""
 
 _CONTAINER = re.compile(r"cid:root-(.*):([A-Za-z]+)", re.DOTALL)
 _ROOT_TYPES = {"text": "Text", "list": "List"}
@@ -86,10 +89,16 @@ class Hub:
             spans = [IdSpan(p, CounterSpan(known.get(p, 0), n)) for p, n in now.items() if n > known.get(p, 0)]
             return now, self.doc.export(ExportMode.UpdatesInRange(spans)) if spans else b""
 
-    def known_of(self, version: bytes) -> Version:
-        """Reads a version that an editor says it has; of what is unknown here it lacks all."""
+    def known_of(self, version: bytes) -> tuple[Version, bool]:
+        """Reads a version that an editor says it has; tells whether it is of an earlier hub."""
         with guarded("To read an editor's version"):
-            return _version(VersionVector.decode(version)) if version else {}
+            known = _version(VersionVector.decode(version)) if version else {}
+            return known, any(is_servers(peer) and peer != self.peer for peer in known)
+
+    def version(self) -> bytes:
+        """Returns the version of what there is, as an editor reads it."""
+        with guarded("To tell the version"):
+            return self.doc.oplog_vv.encode()
 
     def _follow(self) -> None:
         """Gate and trial get what the hub has."""
@@ -141,7 +150,7 @@ class Hub:
             with guarded("To read an update"):
                 status = self.gate.import_(data)
                 if status.pending is not None:
-                    raise RefusedUpdateError("it depends on what is not here", "Join anew with all that the editor has")
+                    raise IncompleteUpdateError("it depends on what is not here", "Send all that the editor has")
                 text = self.gate.export_json_updates(self.doc.oplog_vv, self.gate.oplog_vv)
                 found = self._checked(json.loads(text))
                 peers = {change.peer for change in found}
@@ -170,27 +179,33 @@ class Hub:
             self._begin_anew()
             raise
 
-    def missed(self, data: bytes, peer: int, start: int) -> dict[str, Any]:
+    def missed(self, data: Iterable[bytes], name: str, starts: Version, others: Iterable[int]) -> list[dict[str, Any]]:
         """Reads what an editor of an earlier hub has done that was not committed.
 
         Args:
-            data: all that the editor has.
-            peer: its peer.
-            start: its first counter that is not committed.
+            data: all that the editor has: a snapshot, and perhaps updates that came after it.
+            name: whose it is.
+            starts: by peer the first counter that is not committed.
+            others: peers that are of others.
 
         Returns:
-            ``changes``, as for ``receive``.
+            The changes, as ``receive`` tells of them.
         """
         with guarded("To read what an editor has"):
-            if self.gate.import_(data).pending is not None:
-                raise RefusedUpdateError("it is a part", "Give all that the editor has, as a snapshot")
-            if _shown_in(read(self.gate)) < 0:
+            for part in data:
+                if self.gate.import_(part).pending is not None:
+                    raise IncompleteUpdateError("it is a part", "Give all that the editor has, as a snapshot")
+            roots = read(self.gate)
+            if _shown_in(roots) < 0:
                 raise RefusedUpdateError("it is no replica of a live document", "Use connect()")
+            owners = _owners_in(roots)
             since = VersionVector.decode(self.gate.oplog_vv.encode())
-            since.set_end(ID(peer, start))
+            for peer in _version(since):
+                if not is_servers(peer) and peer not in others and owners.get(str(peer), name) == name:
+                    since.set_end(ID(peer, starts.get(peer, 0)))
             found = self._checked(json.loads(self.gate.export_json_updates(since, self.gate.oplog_vv)))
             self.trial = self.gate
-            return {"changes": [self._as_seen(change) for change in found]}
+            return [self._as_seen(change) for change in found]
 
     @contextmanager
     def _lasting(self, doing: str) -> Iterator[None]:
@@ -298,6 +313,23 @@ def _shown_in(roots: Roots) -> int:
     meta = roots.get(META)
     text = meta.get("version") if isinstance(meta, dict) else None
     return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 20 else -1
+
+
+def _owners_in(roots: Roots) -> dict[str, Any]:
+    """Who has written as which peer, as a replica tells it."""
+    meta = roots.get(META)
+    found = loads(meta.get("peers", "{}"), META) if isinstance(meta, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_servers(peer: int) -> bool:
+    """Tells whether a peer is a server's, of whichever hub."""
+    return peer >> 40 == _SERVERS
+
+
+def servers_peer(number: int) -> int:
+    """Returns a server's peer by its number, of 40 bits."""
+    return _SERVERS << 40 | number
 
 
 def _version(vector: VersionVector) -> Version:

@@ -18,6 +18,7 @@ from concordant import ConcordantError, Document, Escalation, Receipt, Workspace
 from concordant.spi import compile_schema, edit_as_seen, empty_model
 from concordant_loro.child import Child
 from concordant_loro.errors import LostReplicaError, RefusedUpdateError
+from concordant_loro.hub import servers_peer
 from concordant_loro.replica import kind_of
 from concordant_loro.shape import META, Roots, dumps, layout_of, roots_of, value_of, with_places_of
 
@@ -26,8 +27,8 @@ __all__ = ["LiveDocument", "Session"]
 MOST_UPDATE = 4 * 1024 * 1024
 """How many bytes an editor may send at once."""
 
-MOST_PEERS = 64
-"""How many peers one person may bring to a document, beside those that were given out."""
+MOST_PEERS = 256
+"""As how many peers one person may write to a hub; an editor that is opened again is another."""
 
 _ORIGIN = "loro/"
 """What the origins of editors' writes begin with; behind it the peer, its counter at the end of the change, and the
@@ -92,8 +93,9 @@ class LiveDocument:
     def _begin(self) -> None:
         """Begins with an empty hub that shows what was committed."""
         self.epoch = secrets.token_hex(8)
-        self._peer = _fresh_peer()
-        self._owners: dict[int, str] = {}
+        self._peer = servers_peer(secrets.randbits(40))
+        self._given: dict[int, str] = {}  # peers that were given out
+        self._owners: dict[int, str] = {}  # and those that have written
         self._now: Roots = {}
         self.version = -1
         self._written: dict[int, list[_Written]] = {}  # by peer, what its editor may not have been shown yet
@@ -112,9 +114,14 @@ class LiveDocument:
             Their session: it gives their editor its peer, all there is, and what comes.
         """
         with self._lock:
-            peer = _fresh_peer()
-            self._owners[peer] = name
+            peer = secrets.randbits(53) + 1
+            self._given[peer] = name
             return Session(self, name, peer, self.epoch)
+
+    def forget(self, session: Session) -> None:
+        """Lets a person out; what the editor has written stays hers."""
+        with self._lock:
+            self._given.pop(session.peer, None)
 
     def refresh(self) -> bool:
         """Shows editors what was committed since; tells whether there was anything.
@@ -142,7 +149,8 @@ class LiveDocument:
         """Makes the hub show a version."""
         roots = roots_of(document.value if document is not None else {}, self._field)
         meta: Any = roots.setdefault(META, {})
-        meta["version"], meta["epoch"] = dumps(version), dumps(self.epoch)
+        meta["version"] = dumps(version)
+        meta["peers"] = dumps({str(peer): name for peer, name in sorted(self._owners.items())})
         meta["open"] = dumps([_told(one) for one in document.contested.values()] if document is not None else [])
         wanted = {name: _EMPTY[kind_of(name)] for name in self._now}
         wanted.update(with_places_of(self._now, roots))
@@ -158,9 +166,10 @@ class LiveDocument:
         self._check_size(data)
         with self._lock:
             self.check(session)
-            own = [peer for peer, name in self._owners.items() if name == session.name]
-            others = [peer for peer, name in self._owners.items() if name != session.name]
-            fresh = max(0, MOST_PEERS - len(own))
+            peers = {**self._given, **self._owners}
+            own = [peer for peer, name in peers.items() if name == session.name]
+            others = [peer for peer, name in peers.items() if name != session.name]
+            fresh = max(0, MOST_PEERS - [*self._owners.values()].count(session.name))
             found, _ = self._ask("receive", data, own=own, others=others, fresh=fresh)
             for peer in found["peers"]:
                 self._owners.setdefault(peer, session.name)
@@ -207,7 +216,7 @@ class LiveDocument:
         self._written[peer] = [*written, _Written(receipt.version, origin, end, upto, bool(receipt.escalations))]
         return receipt
 
-    def rejoin(self, name: str, data: bytes, peer: int) -> Session:
+    def rejoin(self, name: str, data: bytes, *more: bytes) -> Session:
         """Lets a person in whose editor has a replica of an earlier hub: its server was restarted, or its hub is gone.
 
         What the editor has that was not committed comes in, each change with what its writer had been shown then.
@@ -215,7 +224,7 @@ class LiveDocument:
         Args:
             name: as for ``connect``.
             data: all that the editor has, as a snapshot.
-            peer: the peer of the editor's Loro document.
+            more: updates that it has made since.
 
         Returns:
             The session, for a new Loro document in the editor: the old one is of no use any more.
@@ -224,28 +233,37 @@ class LiveDocument:
             RefusedUpdateError: that is no replica of a live document, or it writes what it may not.
             InvalidWriteError: a change does not fit the model; the others were taken.
         """
+        parts = [data, *more]
         self._check_size(data)
+        self._check_size(b"".join(parts))
         with self._lock:
-            if self._owners.get(peer, name) != name:
-                raise RefusedUpdateError(f"peer {peer} is another's", "Give the peer of the editor's own document")
-            written = self._written_by(peer)
-            start = max((one.end for one in written), default=0)
-            found, _ = self._child.ask("missed", data, layout=self._layout, peer=peer, start=start)
-            self._written[peer] = written
-            _, refused = self._commit(name, found["changes"])
+            own, others = self._written_by(name)
+            starts = {str(peer): max(one.end for one in written) for peer, written in own.items()}
+            peers = {*others, *(peer for peer, owner in {**self._given, **self._owners}.items() if owner != name)}
+            given = {"layout": self._layout, "name": name, "starts": starts, "others": sorted(peers)}
+            changes, _ = self._child.ask("missed", b"".join(parts), sizes=[*map(len, parts)], **given)
+            for peer in {change["peer"] for change in changes}:
+                self._written[peer] = own.get(peer, [])
+            _, refused = self._commit(name, changes)
             self.refresh()
             if refused:
                 raise refused[0]
             return self.connect(name)
 
-    def _written_by(self, peer: int) -> list[_Written]:
-        """What a peer has written, oldest first, as far as the journal reaches."""
-        found = []
-        for entry in self.workspace.history(self.namespace, self.key):
-            if entry.origin.startswith(f"{_ORIGIN}{peer}/"):
-                end, upto = map(int, entry.origin.split("/")[2:])
-                found.append(_Written(entry.version, entry.origin, end, upto, "escalated" in entry.met.values()))
-        return found[::-1]
+    def _written_by(self, name: str) -> tuple[dict[int, list[_Written]], set[int]]:
+        """What a person's editors have written, oldest first, and the peers of others, as the journal tells."""
+        own: dict[int, list[_Written]] = {}
+        others: set[int] = set()
+        for entry in reversed(self.workspace.history(self.namespace, self.key)):
+            if not entry.origin.startswith(_ORIGIN):
+                continue
+            peer, end, upto = map(int, entry.origin.split("/")[1:])
+            if entry.agent == name:
+                is_asked = "escalated" in entry.met.values()
+                own.setdefault(peer, []).append(_Written(entry.version, entry.origin, end, upto, is_asked))
+            else:
+                others.add(peer)
+        return own, others
 
     def _check_size(self, data: bytes) -> None:
         if not isinstance(data, (bytes, bytearray, memoryview)):
@@ -266,9 +284,20 @@ class LiveDocument:
         return now, found
 
     def version_known(self, version: bytes) -> dict[str, int]:
-        """Reads a version vector that an editor sent."""
-        known: dict[str, int] = self._ask("known", version)[0]
+        """Reads a version vector that an editor sent.
+
+        Raises:
+            LostReplicaError: it is of an earlier hub.
+        """
+        found, _ = self._ask("known", version)
+        if found["stale"]:
+            raise LostReplicaError("What this editor shares with others is gone. Let it rejoin with all that it has")
+        known: dict[str, int] = found["known"]
         return known
+
+    def version_vector(self) -> bytes:
+        """Returns the version of what editors share, as ``VersionVector.decode`` reads it."""
+        return self._ask("version")[1]
 
     def _ask(self, what: str, data: bytes = b"", **given: Any) -> tuple[Any, bytes]:
         """Asks about the hub; one that is gone is begun anew."""
@@ -316,7 +345,11 @@ class Session:
             return found or None
 
     def has(self, version: bytes) -> None:
-        """Notes which version the editor says it has (``VersionVector.encode``): it is sent the rest."""
+        """Notes which version the editor says it has (``VersionVector.encode``): it is sent the rest.
+
+        Raises:
+            LostReplicaError: the editor has to rejoin: what it has is of an earlier hub.
+        """
         with self.live._lock:
             self.live.check(self)
             self._known = self.live.version_known(version)
@@ -334,6 +367,10 @@ class Session:
         """
         return self.live.take(self, data)
 
+    def close(self) -> None:
+        """Ends the session; what the editor has written stays its person's."""
+        self.live.forget(self)
+
 
 def _told(question: Escalation) -> dict[str, Any]:
     """An open question as editors are told of it: what they need to mark it and to offer its sides."""
@@ -346,7 +383,3 @@ def _told(question: Escalation) -> dict[str, Any]:
         "has_base": question.has_base,
         "contenders": [side.to_dict() for side in question.contenders],
     }
-
-
-def _fresh_peer() -> int:
-    return secrets.randbits(62) + 1

@@ -1,0 +1,94 @@
+"""The published client of the Loro protocol (npm's ``loro-websocket``), unchanged, in processes of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concordant import Workspace
+
+from .simulation import PLACE, Brief, prose
+from .test_wire import ROOM, serving
+
+NPM = Path(__file__).parent / "npm"
+
+
+async def agent(ws: Workspace, name: str, seed: int) -> int:
+    """An agent that rewrites words as people type; returns how much it has added to the counter."""
+    handle, chance, number = ws.agent(name), random.Random(seed), 0
+    try:
+        while True:
+            with handle.edit(*PLACE) as brief:
+                await asyncio.sleep(0.02)  # it thinks
+                words = brief.body.split(" ")
+                at = chance.randrange(min(60, len(words)))
+                words[at] = f"{name}{number}" if chance.random() < 0.5 else f"{words[at]} {name}{number}"
+                brief.body, brief.tokens = " ".join(words), brief.tokens + 1
+            number += 1
+            await asyncio.sleep(0.03)
+    except asyncio.CancelledError:
+        return number
+
+
+async def people(url: str, seconds: float, names: tuple[str, ...]) -> list[Any]:
+    """Persons at the published client, in processes of their own; what each says at the end."""
+
+    async def person(name: str, number: int) -> Any:
+        process = await asyncio.create_subprocess_exec(
+            "node", "person.mjs", url, ROOM, name, str(seconds), str(number), cwd=NPM, stdout=-1, stderr=-1
+        )
+        out, errors = await asyncio.wait_for(process.communicate(), seconds + 60)
+        assert process.returncode == 0, errors.decode()[-2_000:]
+        return json.loads(out)
+
+    return await asyncio.gather(*(person(name, number) for number, name in enumerate(names)))
+
+
+def check_agreed(ws: Workspace, told: list[Any], added: int) -> None:
+    """All documents are equal, the counter is exact, and each person is named."""
+    document = ws.get(*PLACE)
+    for one in told:
+        assert one["value"]["text:body"] == document.value["body"], one["name"]
+        assert one["value"]["fields"]["tokens"] == str(document.value["tokens"])
+        assert [json.loads(row) for row in one["value"]["list:rows"]] == document.value.get("rows", [])
+        assert one["typed"] > 3
+    assert document.value["tokens"] == sum(one["more"] for one in told) + added
+    named = {name for credits in ws.blame(*PLACE).values() for credit in credits for name in credit.agents}
+    assert {one["name"] for one in told} <= named
+
+
+async def test_the_published_client_converges() -> None:
+    """Two persons at npm's client and two agents: all documents equal, the counter exact, each named."""
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        ws.agent("seed").write(*PLACE, {"body": prose(random.Random(1), 2_000), "tokens": 0})
+        async with serving(ws) as (_, url):
+            agents = [asyncio.create_task(agent(ws, f"ag{number}x", number)) for number in range(2)]
+            asyncio.get_running_loop().call_later(2.0, lambda: [one.cancel() for one in agents])
+            told = await people(url, 1.0, ("maria", "john"))
+            added = sum(await asyncio.gather(*agents))
+        check_agreed(ws, told, added)
+        assert all(one["refused"] == 0 for one in told)
+
+
+@pytest.mark.torture
+async def test_the_published_client_outlives_its_servers() -> None:
+    """Three persons at npm's client, two agents, and four servers one after the other: as with one."""
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        ws.agent("seed").write(*PLACE, {"body": prose(random.Random(1), 2_000), "tokens": 0})
+        agents = [asyncio.create_task(agent(ws, f"ag{number}x", number)) for number in range(2)]
+        asyncio.get_running_loop().call_later(20.0, lambda: [one.cancel() for one in agents])
+        async with serving(ws) as (_, url):
+            port = int(url.rpartition(":")[2])
+            persons = asyncio.create_task(people(url, 20, ("maria", "john", "eve")))
+            await asyncio.sleep(7)
+        for seconds in (5, 5, None):
+            async with serving(ws, port):
+                await asyncio.sleep(seconds) if seconds else await persons
+        told = persons.result()
+        check_agreed(ws, told, sum(await asyncio.gather(*agents)))
+        assert all(one["anew"] > 0 for one in told)
