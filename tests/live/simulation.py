@@ -16,7 +16,7 @@ from concordant import Counter, List, Map, Scalar, Set, Text, Workspace
 from concordant.spi import compile_schema
 from concordant_loro import LiveDocument, LostReplicaError
 from concordant_loro.replica import read
-from concordant_loro.shape import META, value_of
+from concordant_loro.shape import META, OPEN, value_of
 
 PLACE = ("briefs",), "launch"
 WORDS = (
@@ -367,7 +367,8 @@ class Team:
                 assert got.get(name) == want.get(name), (person.name, name, got.get(name), want.get(name))
             meta = person.doc.get_map(META).get_value()
             assert int(meta["version"]) == document.version
-            assert {e["id"] for e in json.loads(meta["open"])} == {e.id for e in document.contested.values()}
+            told = {json.loads(text)["version"] for text in person.doc.get_map(OPEN).get_value().values()}
+            assert told == {question.version for question in document.contested.values()}
         assert want["tokens"] == self.total, (want["tokens"], self.total)
         standing = set().union(*marks_of(document))
         lost = {mark: how for mark, how in self.lost.items() if mark not in self.may_go and mark not in standing}

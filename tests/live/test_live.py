@@ -55,7 +55,7 @@ class Editor:
 
     @property
     def open(self) -> list[dict[str, Any]]:
-        return json.loads(self.doc.get_map("meta").get_value()["open"])
+        return [json.loads(text) for text in self.doc.get_map("open").get_value().values()]
 
 
 def said_of(document: Any) -> Any:
@@ -410,6 +410,7 @@ def of_the_editor(change: Any) -> Any:
     [
         wrong_peer,
         of_the_editor(lambda doc: doc.get_map("meta").insert("version", "99")),
+        of_the_editor(lambda doc: doc.get_map("open").insert("id", "{}")),
         of_the_editor(lambda doc: doc.get_map("fields").insert("other", "1")),
         of_the_editor(lambda doc: doc.get_map("fields").insert("body", '"1"')),
         of_the_editor(lambda doc: doc.get_map("fields").insert("tokens", 3)),

@@ -16,13 +16,14 @@ console.error = () => {};
 const connect = () =>
   new LoroWebsocketClient({ url, disablePing: true, reconnect: { initialDelayMs: 50, maxDelayMs: 200 } });
 let client = connect();
-const told = { name, typed: 0, undone: 0, dropped: 0, refused: 0, anew: 0, more: 0 };
+const told = { name, typed: 0, undone: 0, dropped: 0, refused: 0, anew: 0, more: 0, broken: [] };
 let doc, undo, joined;
 
 async function join() {
   doc = new LoroDoc();
   const mine = doc;
   const adaptor = new LoroAdaptor(doc, {
+    onImportError: (error) => told.broken.push(String(error)),
     onUpdateError: (_, code) => {
       told.refused++;
       if (code === UpdateStatusCode.InvalidUpdate && mine === doc && joined) void anew();
@@ -101,7 +102,7 @@ while (Date.now() < end) {
   await pause(15 + chance(40));
 }
 let last = "";
-for (let quiet = 0; quiet < 12; quiet++) {
+for (let quiet = 0; quiet < 25; quiet++) {
   await pause(100);
   const now = JSON.stringify(doc?.toJSON());
   if (!joined || now !== last) { quiet = 0; last = now; }

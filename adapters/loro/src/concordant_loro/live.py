@@ -14,13 +14,13 @@ import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from concordant import ConcordantError, Document, Escalation, Receipt, Workspace
+from concordant import DELETED, ConcordantError, Contender, Document, Escalation, Receipt, Workspace
 from concordant.spi import compile_schema, edit_as_seen, empty_model
 from concordant_loro.child import Child
 from concordant_loro.errors import LostReplicaError, RefusedUpdateError
 from concordant_loro.hub import servers_peer
 from concordant_loro.replica import kind_of
-from concordant_loro.shape import META, Roots, dumps, layout_of, roots_of, value_of, with_places_of
+from concordant_loro.shape import META, OPEN, Roots, dumps, layout_of, roots_of, value_of, with_places_of
 
 __all__ = ["LiveDocument", "Session"]
 
@@ -29,6 +29,12 @@ MOST_UPDATE = 4 * 1024 * 1024
 
 MOST_PEERS = 256
 """As how many peers one person may write to a hub; an editor that is opened again is another."""
+
+MOST_SIDES = 8
+"""How many sides of an open question editors are told."""
+
+MOST_SHOWN = 1_000
+"""How many letters of each."""
 
 _ORIGIN = "loro/"
 """What the origins of editors' writes begin with; behind it the peer, its counter at the end of the change, and the
@@ -151,7 +157,8 @@ class LiveDocument:
         meta: Any = roots.setdefault(META, {})
         meta["version"] = dumps(version)
         meta["peers"] = dumps({str(peer): name for peer, name in sorted(self._owners.items())})
-        meta["open"] = dumps([_told(one) for one in document.contested.values()] if document is not None else [])
+        questions = document.contested.values() if document is not None else ()
+        roots[OPEN] = {one.id: dumps(_told(one)) for one in questions}
         wanted = {name: _EMPTY[kind_of(name)] for name in self._now}
         wanted.update(with_places_of(self._now, roots))
         changed = {name: content for name, content in wanted.items() if self._now.get(name) != content}
@@ -379,7 +386,20 @@ def _told(question: Escalation) -> dict[str, Any]:
         "version": question.version,
         "path": list(question.path),
         "reason": question.reason,
-        "base": json.loads(dumps(question.base), parse_constant=str),  # browsers read no NaN
+        "base": _cut(json.loads(dumps(question.base), parse_constant=str)),  # browsers read no NaN
         "has_base": question.has_base,
-        "contenders": [side.to_dict() for side in question.contenders],
+        "contenders": [_side(one) for one in question.contenders[:MOST_SIDES]],
+        "more": question.more + max(0, len(question.contenders) - MOST_SIDES),
     }
+
+
+def _side(contender: Contender) -> dict[str, Any]:
+    value = contender.to_dict()["value"]
+    told = {"value": _cut(value), "agents": list(contender.agents), "deleted": contender.value is DELETED}
+    return told if told["value"] == value else {**told, "cut": True}
+
+
+def _cut(value: Any) -> Any:
+    """A value as far as editors are told it: it is told anew whenever its question changes."""
+    text = value if isinstance(value, str) else dumps(value)
+    return value if len(text) <= MOST_SHOWN else text[:MOST_SHOWN]

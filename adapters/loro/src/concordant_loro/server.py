@@ -176,7 +176,15 @@ class LiveServer:
                 raise ConnectionError("the connection is closing")
             await socket.send(data)
 
-        await self.talk(socket, send)
+        async def messages() -> AsyncIterator[bytes | str]:
+            try:
+                async for message in socket:
+                    yield message
+            except Exception:
+                if socket.state.name == "OPEN":
+                    raise  # it did not end: this is something else
+
+        await self.talk(messages(), send)
 
     def app(self) -> Any:
         """Returns a Starlette application with a websocket at its root, to be mounted where you like."""
@@ -407,12 +415,12 @@ class LiveServer:
         if member is None:
             await self._answer(connection, message, Status.UNKNOWN)
             return
-        status = Status.OK
+        status: Status | None = Status.OK
         for part in parts:
             status = await self._commit(member, part)
             if status is not Status.OK:
                 break
-        await self._answer(connection, message, status)
+        await self._answer(connection, message, Status.UNKNOWN if status is None else status)
         room = self.rooms.get(self.place_of(member.room))
         if room is not None:
             room.wake()
@@ -423,8 +431,9 @@ class LiveServer:
             if not member.had:  # whoever has given all it had may still send what it did before it heard of that
                 connection.members.pop(member.room, None)
 
-    async def _commit(self, member: _Member, data: bytes) -> Status:
-        """Commits an update. After ``INVALID_UPDATE`` the editor has what nobody shares, and is to begin anew."""
+    async def _commit(self, member: _Member, data: bytes) -> Status | None:
+        """Commits an update; ``None`` where that was passed over, because it comes again. After ``INVALID_UPDATE`` the
+        editor has what nobody shares, and is to begin anew."""
         if not member.access.may_write:
             return Status.PERMISSION_DENIED
         try:
@@ -432,20 +441,20 @@ class LiveServer:
         except LostReplicaError:
             return Status.UNKNOWN
         except IncompleteUpdateError:
-            return Status.UNKNOWN if member.is_settled else Status.OK  # then it comes again, with what it depends on
+            return Status.UNKNOWN if member.is_settled else None  # then it comes again, with what it depends on
         except RefusedUpdateError:
             return Status.INVALID_UPDATE
         except ConcordantError:
             return Status.APP_ERROR  # the editor is shown what stands
 
-    def _receive(self, member: _Member, data: bytes) -> Status:
+    def _receive(self, member: _Member, data: bytes) -> Status | None:
         member.session.receive(data)
         member.is_settled = True
         return Status.OK
 
-    def _rejoin(self, member: _Member, data: bytes) -> Status:
+    def _rejoin(self, member: _Member, data: bytes) -> Status | None:
         if not member.had and data[20:22] != _SNAPSHOT:
-            return Status.OK  # done before it heard that all is wanted: it comes again, in that
+            return None  # done before it heard that all is wanted: it comes again, in that
         member.session.live.rejoin(member.access.name, *member.had, data).close()
         member.had.append(data)
         return Status.INVALID_UPDATE

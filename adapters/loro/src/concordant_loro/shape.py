@@ -14,7 +14,8 @@ root             container       holds
 ``keys:path``    map             of a ``Map`` of other kinds: its keys, with what is at ``path.key``
 ``tree:path``    map             of a ``Tree``: JSON by path (a JSON list)
 ``fields``       map             every ``Scalar`` and ``Counter``: JSON by path
-``meta``         map             what the server says of it: version, open questions, what there is
+``meta``         map             what the server says of it: version, what there is, who writes
+``open``         map             its open questions by id, as JSON
 ===============  ==============  ================================================================
 
 A path is the names of fields and keys with dots between; what would be ambiguous in a name is percent-encoded.
@@ -31,7 +32,19 @@ from urllib.parse import unquote
 from concordant.spi import Field
 from concordant_loro.errors import LoroError
 
-__all__ = ["FIELDS", "META", "Roots", "dumps", "empty_of", "loads", "path_of", "path_text", "roots_of", "value_of"]
+__all__ = [
+    "FIELDS",
+    "META",
+    "OPEN",
+    "Roots",
+    "dumps",
+    "empty_of",
+    "loads",
+    "path_of",
+    "path_text",
+    "roots_of",
+    "value_of",
+]
 
 Roots: TypeAlias = "dict[str, str | list[str] | dict[str, str]]"
 """The content of a Loro document's root containers, by name: of a text, a list, a map."""
@@ -40,6 +53,7 @@ Path: TypeAlias = tuple[str, ...]
 
 FIELDS = "fields"
 META = "meta"
+OPEN = "open"
 PLACES = "places"
 _ESCAPED = str.maketrans({character: f"%{ord(character):02X}" for character in "%./:\0"})
 _ROOT_OF = {
@@ -237,7 +251,7 @@ def tops_changed(before: Roots, after: Roots) -> set[str]:
     found: set[str] = set()
     for name in {**before, **after}:
         one, other = before.get(name), after.get(name)
-        if name == META or one == other:
+        if name in (META, OPEN) or one == other:
             continue
         if name == FIELDS:
             one, other = (entries if isinstance(entries, dict) else {} for entries in (one, other))
