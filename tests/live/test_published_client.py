@@ -35,18 +35,24 @@ async def agent(ws: Workspace, name: str, seed: int) -> int:
         return number
 
 
-async def people(url: str, seconds: float, names: tuple[str, ...]) -> list[Any]:
-    """Persons at the published client, in processes of their own; what each says at the end."""
-
-    async def person(name: str, number: int) -> Any:
-        process = await asyncio.create_subprocess_exec(
-            "node", "person.mjs", url, ROOM, name, str(seconds), str(number), cwd=NPM, stdout=-1, stderr=-1
+async def people(ws: Workspace, url: str, seconds: float, names: tuple[str, ...]) -> list[Any]:
+    """Persons at the published client, in processes of their own; what each has at the end."""
+    pipe = asyncio.subprocess.PIPE
+    processes = [
+        await asyncio.create_subprocess_exec(
+            "node", "person.mjs", url, ROOM, name, str(seconds), str(number), cwd=NPM, stdin=pipe, stdout=pipe,
+            limit=2**24,
         )
-        out, errors = await asyncio.wait_for(process.communicate(), seconds + 60)
-        assert process.returncode == 0, errors.decode()[-2_000:]
-        return json.loads(out)
-
-    return await asyncio.gather(*(person(name, number) for number, name in enumerate(names)))
+        for number, name in enumerate(names)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), seconds + 60) == b"done\n"
+    version = -1
+    while version != (version := ws.get(*PLACE).version):
+        await asyncio.sleep(1.5)  # what they sent last is on its way, and agents may be at work
+    found = [await asyncio.wait_for(process.communicate(f"{version}\n".encode()), 60) for process in processes]
+    return [json.loads(out) for out, _ in found]
 
 
 def check_agreed(ws: Workspace, told: list[Any], added: int) -> None:
@@ -69,7 +75,7 @@ async def test_the_published_client_converges() -> None:
         async with serving(ws) as (_, url):
             agents = [asyncio.create_task(agent(ws, f"ag{number}x", number)) for number in range(2)]
             asyncio.get_running_loop().call_later(2.0, lambda: [one.cancel() for one in agents])
-            told = await people(url, 1.0, ("maria", "john"))
+            told = await people(ws, url, 1.0, ("maria", "john"))
             added = sum(await asyncio.gather(*agents))
         check_agreed(ws, told, added)
         assert all(one["anew"] == 0 for one in told)
@@ -84,7 +90,7 @@ async def test_the_published_client_outlives_its_servers() -> None:
         asyncio.get_running_loop().call_later(20.0, lambda: [one.cancel() for one in agents])
         async with serving(ws) as (_, url):
             port = int(url.rpartition(":")[2])
-            persons = asyncio.create_task(people(url, 20, ("maria", "john", "eve")))
+            persons = asyncio.create_task(people(ws, url, 20, ("maria", "john", "eve")))
             await asyncio.sleep(7)
         for seconds in (5, 5, None):
             async with serving(ws, port):

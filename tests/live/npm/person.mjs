@@ -101,11 +101,12 @@ while (Date.now() < end) {
   if (joined) step();
   await pause(15 + chance(40));
 }
-let last = "";
-for (let quiet = 0; quiet < 25; quiet++) {
-  await pause(100);
-  const now = JSON.stringify(doc?.toJSON());
-  if (!joined || now !== last) { quiet = 0; last = now; }
+// All have stopped: whoever started this says which version is the last.
+console.log("done");
+const version = await new Promise((said) => process.stdin.once("data", (line) => said(Number(String(line)))));
+for (let waited = 0; waited < 600; waited++) {
+  if (joined && Number(doc.getMap("meta").get("version") ?? -1) >= version) break;
+  await pause(50);
 }
 console.log(JSON.stringify({ ...told, value: doc.toJSON() }));
 client.destroy();
