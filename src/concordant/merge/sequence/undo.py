@@ -190,19 +190,20 @@ class _Undoing:
         names = {run_of(strike): self.next_run() for strike in strikes}
         for strike in strikes:
             self.origins[self._add(strike.stamp, names[run_of(strike)])] = run_of(strike)
+        spans: dict[RunId, list[tuple[int, int, int]]] = {}
         for old, k in names.items():
-            places: dict[RunId, list[tuple[int, int]]] = {}
             for run, start, end in over.get(old, ()):
                 if run not in lost:
-                    places.setdefault(run, []).append((start, end))
-            self.pieces = [
-                part._replace(struck=(*part.struck, self._id(k)))
-                if _is_inside(part, places.get(run_of(part), ()))
-                else part
-                for piece in self.pieces
-                for part in _cut(piece, places.get(run_of(piece), ()))
-            ]
+                    spans.setdefault(run, []).append((start, end, k))
+        if spans:
+            self.pieces = [part for piece in self.pieces for part in self._struck_by(piece, spans.get(run_of(piece)))]
         return names
+
+    def _struck_by(self, piece: Piece, spans: list[tuple[int, int, int]] | None) -> Iterator[Piece]:
+        """The parts of a piece, with the strikes over them: from where to where, and their numbers."""
+        for part in _cut(piece, spans) if spans else (piece,):
+            new = {self._id(k): None for start, end, k in spans or () if start <= part.offset < end}
+            yield part._replace(struck=(*part.struck, *new)) if new else part
 
     def _renamed(self, struck: tuple[RunId, ...], names: dict[RunId, int]) -> tuple[RunId, ...]:
         new = [self._id(names[run]) for run in struck if run in names]
@@ -382,14 +383,10 @@ def _within(piece: Piece, parts: Mapping[RunId, list[Piece]]) -> list[Piece]:
     return [part for part in parts.get(run_of(piece), ()) if piece.offset <= part.offset < end]
 
 
-def _is_inside(piece: Piece, ranges: Iterable[tuple[int, int]]) -> bool:
-    return any(start <= piece.offset < end for start, end in ranges)
-
-
-def _cut(piece: Piece, ranges: Iterable[tuple[int, int]]) -> list[Piece]:
-    """A piece cut where ranges of its run begin or end in it."""
+def _cut(piece: Piece, spans: Iterable[tuple[int, int, int]]) -> list[Piece]:
+    """A piece cut where spans of its run begin or end in it."""
     end = piece.offset + len(piece.content)
-    bounds = sorted({piece.offset, end, *(at for one in ranges for at in one if piece.offset < at < end)})
+    bounds = sorted({piece.offset, end, *(at for one in spans for at in one[:2] if piece.offset < at < end)})
     if len(bounds) == 2:
         return [piece]
     return [
