@@ -50,7 +50,7 @@ async def people(ws: Workspace, url: str, seconds: float, names: tuple[str, ...]
         assert await asyncio.wait_for(process.stdout.readline(), seconds + 60) == b"done\n"
     version = -1
     while version != (version := ws.get(*PLACE).version):
-        await asyncio.sleep(1.5)  # what they sent last is on its way, and agents may be at work
+        await asyncio.sleep(0.7)  # what they sent last is on its way, and agents may be at work
     found = [await asyncio.wait_for(process.communicate(f"{version}\n".encode()), 60) for process in processes]
     return [json.loads(out) for out, _ in found]
 

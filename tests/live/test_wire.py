@@ -129,15 +129,11 @@ async def test_large_documents_travel_in_fragments() -> None:
         async with serving(ws) as (_, url), websockets.connect(url) as one, websockets.connect(url) as other:
             maria, john = Client(one, "maria"), Client(other, "john")
             await maria.join()
-            chance = random.Random(1)
-            text = "".join(chance.choices("abcdefgh .", k=90_000))
-            await maria.send(maria.write(text))
-            await maria.until(lambda: maria.acknowledged == [0])
-            letters = "".join(map(chr, chance.choices(range(0x4E00, 0x9FFF), k=99_000)))
+            letters = "".join(map(chr, random.Random(1).choices(range(0x4E00, 0x9FFF), k=99_000)))
             await maria.send(maria.write(letters))
-            await maria.until(lambda: maria.acknowledged == [0, 0])
+            await maria.until(lambda: maria.acknowledged == [0])
             await john.join()
-            await john.until(lambda: john.body == text + letters)
+            await john.until(lambda: john.body == letters)
             assert john.parts
 
 
@@ -266,9 +262,9 @@ async def test_a_slow_reader_holds_up_nobody() -> None:
             maria, deaf = Client(one, "maria"), Client(other, "deaf")
             await deaf.join()
             await maria.join()
-            for _ in range(40):
+            for _ in range(20):
                 await maria.send(maria.write("word " * 400))
-            await maria.until(lambda: len(maria.acknowledged) == 40)
+            await maria.until(lambda: len(maria.acknowledged) == 20)
 
 
 def test_it_mounts_in_an_application() -> None:
