@@ -10,6 +10,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,15 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from hypothesis import HealthCheck, settings
 
-from concordant.storage import PostgresOptions, SqliteOptions, Storage, open_storage, opening as opening_module
+from concordant.storage import (
+    PostgresOptions,
+    SqliteOptions,
+    Storage,
+    open_storage,
+    opening as opening_module,
+    sqlite as sqlite_module,
+)
+from concordant.storage.sql.tables import migrate
 from concordant.workspace import workspace as workspace_module
 
 # CrewAI has an environment of its own, in which `make test` runs these.
@@ -149,7 +158,8 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str],
 
 @pytest.fixture
 def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """A function that says on which kind of storage every later ``Workspace()`` of the test is kept.
+    """A function that says on which kind of storage every later ``Workspace()`` of the test is kept: ``sqlite``,
+    ``postgres, nothing cached``, ``postgres, one clock``, ``sqlite, three clocks`` (which only Postgres has by itself).
 
     Of the many that a random history makes only the newest stay open.
     """
@@ -157,10 +167,13 @@ def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPa
 
     def keep(wanted: str) -> None:
         kind, uncached = wanted.partition(",")[0], "nothing cached" in wanted
+        monkeypatch.setattr(sqlite_module, "migrate", partial(migrate, clocks=3 if "three clocks" in wanted else 1))
         options = {
             "memory": None,
             "sqlite": SqliteOptions(synchronous="normal", cache=0 if uncached else 32 * 1024 * 1024),
-            "postgres": PostgresOptions(pool_size=4, cache=0 if uncached else 32 * 1024 * 1024),
+            "postgres": PostgresOptions(
+                pool_size=4, cache=0 if uncached else 32 * 1024 * 1024, clocks=1 if "one clock" in wanted else 16
+            ),
             "folder": None,
         }
 

@@ -9,8 +9,9 @@ force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``
 - for agents' tools: ``Toolkit``, and ``show``, ``note_read``, ``amend``, ``withdraw``, ``put_said``, by which a call is
   judged by what its agent was shown;
 - of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Field``, ``Kind``;
-- for a view of documents in another store: ``last_commit``, ``age_of``, ``has_existed``; in an editor, what changed
-  between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``, and ``edit_as_seen`` for what was changed there;
+- for a view of documents in another store: ``last_commit``, ``has_reached``, ``cursor_at``, ``later_of``, ``age_of``,
+  ``has_existed``; in an editor, what changed between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``, and
+  ``edit_as_seen`` for what was changed there;
 - to ask people in the forms of other tools: ``forms``, ``FormName``;
 - of errors and threads: ``Fault``, ``told``, ``free_in_child``; of filters: ``Condition``, ``number``.
 
@@ -34,6 +35,7 @@ from concordant.schema import compile_schema, form_within, part_of
 from concordant.storage import Condition, Instant
 from concordant.storage.clocks import are_looks_wanted, look
 from concordant.storage.conditions import number
+from concordant.storage.cut import Cut, cut_of, is_cut, is_within, joined
 from concordant.storage.forking import free_in_child
 from concordant.tooling import Answer, Tool, Toolkit
 from concordant.workspace import Agent, Document, Receipt, TaskScope, Workspace
@@ -64,6 +66,7 @@ __all__ = [
     "amend",
     "are_looks_wanted",
     "compile_schema",
+    "cursor_at",
     "edit_as_seen",
     "empty_model",
     "fields_of",
@@ -71,7 +74,9 @@ __all__ = [
     "forms",
     "free_in_child",
     "has_existed",
+    "has_reached",
     "last_commit",
+    "later_of",
     "list_hunks",
     "look",
     "note_read",
@@ -267,14 +272,43 @@ def empty_model(workspace: Workspace, namespace: tuple[str, ...]) -> Any:
 # -- views ------------------------------------------------------------------------------------------------------------
 
 
-def last_commit(workspace: Workspace) -> tuple[str, int]:
-    """Returns the name of the workspace's store in dots, and the number of its last commit.
+def last_commit(workspace: Workspace) -> tuple[str, Cut]:
+    """Returns the name of the workspace's store in dots, and how far it has come: the cursor of ``changes``.
 
     >>> last_commit(Workspace(replica="office"))
     ('office', 0)
     """
     knowledge = workspace.storage.knowledge()
-    return knowledge.replica, knowledge.vector[knowledge.replica]
+    return knowledge.replica, knowledge.cut
+
+
+def has_reached(workspace: Workspace, cursor: Any) -> bool:
+    """Tells whether the workspace's store has come to a cursor of ``changes``, which may have been kept as JSON.
+
+    >>> has_reached(Workspace(), 0), has_reached(Workspace(), 1), has_reached(Workspace(), "gone")
+    (True, False, False)
+    """
+    found = tuple(cursor) if isinstance(cursor, list) else cursor
+    return is_cut(found, workspace.storage.clocks) and is_within(found, last_commit(workspace)[1])
+
+
+def cursor_at(workspace: Workspace, version: int) -> Cut:
+    """Returns the cursor of ``changes`` that has a document's version behind it, and whatever is known to be older.
+
+    >>> cursor_at(Workspace(), 7)
+    7
+    """
+    clocks = workspace.storage.clocks
+    return cut_of([version if clock == version % clocks else 0 for clock in range(clocks)])
+
+
+def later_of(one: Cut | None, other: Cut | None) -> Cut | None:
+    """Returns the cursor of ``changes`` that has behind it what either of two has; ``None`` has nothing.
+
+    >>> later_of(7, None), later_of(7, 9)
+    (7, 9)
+    """
+    return joined(one, other) if one is not None and other is not None else one if other is None else other
 
 
 def age_of(workspace: Workspace, document: Document) -> float:

@@ -49,10 +49,18 @@ def check_store(url: str) -> None:
         storage = workspace.storage
         assert isinstance(storage, SqlStorage)
         rows = storage.database.rows
-        ((last, clock),) = rows("SELECT n, clock FROM concordant_store")
+        heads = rows("SELECT n, time FROM concordant_clocks ORDER BY clock")
         journal = rows("SELECT n, time, document, previous FROM concordant_journal ORDER BY n")
-        assert all(n <= last and time <= clock for n, time, *_ in journal)
-        assert [time for _, time, *_ in journal] == sorted(time for _, time, *_ in journal)
+        for clock, (last, latest) in enumerate(heads):
+            times = [time for n, time, *_ in journal if n % len(heads) == clock]
+            assert times == sorted(times)
+            assert all(time <= latest for time in times)
+            assert all(n <= last for n, *_ in journal if n % len(heads) == clock)
+        for clock, n in [
+            *rows("SELECT clock, n FROM concordant_journal"),
+            *rows("SELECT clock, id FROM concordant_documents"),
+        ]:
+            assert clock == n % len(heads)
         newest = {document: n for n, _, document, _ in journal}
         before: dict[int, int] = {}
         for n, _, document, previous in journal:

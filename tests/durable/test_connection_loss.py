@@ -65,7 +65,9 @@ def _crashed(server: str) -> bool:
         with Workspace(server, schemas=SCHEMAS) as other:
             other.agent("bob").write(SPACE, key, {"votes": 10})
         with psycopg.connect(server) as connection:
-            ((theirs,),) = connection.execute("SELECT xmin::text FROM concordant_store").fetchall()
+            ((theirs,),) = connection.execute(
+                "SELECT xmin::text FROM concordant_clocks ORDER BY n DESC LIMIT 1"
+            ).fetchall()
         ids.extend([ours, theirs])
 
     with psycopg.connect(server, autocommit=True) as connection:

@@ -58,11 +58,12 @@ class Held:
         self.storage: Any = ws.storage
         self.sizes: list[int] = []
         self._begun, self._go = threading.Event(), threading.Event()
+        self.storage._group._most_leaders = 1  # under whatever clock the others are, they wait
         transact = self.storage.transact
 
-        def counted(work: Any, places: Sequence[Any]) -> Any:
+        def counted(work: Any, places: Sequence[Any], hasty: bool) -> Any:
             self.sizes.append(len(places))
-            return transact(work, places)
+            return transact(work, places, hasty)
 
         monkeypatch.setattr(self.storage, "transact", counted)
         self._leader = threading.Thread(target=lambda: self.storage.commit(NS, "held", self._update))
@@ -257,9 +258,9 @@ async def test_coroutines_share_transactions(ws: Workspace, monkeypatch: pytest.
     sizes: list[int] = []
     transact = ws.storage.transact  # type: ignore[attr-defined]
 
-    def counted(work: Any, places: Sequence[Any]) -> Any:
+    def counted(work: Any, places: Sequence[Any], hasty: bool) -> Any:
         sizes.append(len(places))
-        return transact(work, places)
+        return transact(work, places, hasty)
 
     monkeypatch.setattr(ws.storage, "transact", counted)
     told: list[str] = []
@@ -334,7 +335,7 @@ def test_g10_groups_are_killed_two_hundred_times(fresh_url: Callable[[str], str]
 def killed(url: str, seed: str, rounds: int) -> None:
     rnd = random.Random(seed)
     with Workspace(url, schemas={NS: Plan}) as ws:
-        before = 0
+        before = ws.moment().n
         for turn in range(rounds):
             process = subprocess.Popen(
                 [sys.executable, str(WRITERS), url, str(turn)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -358,7 +359,7 @@ def test_a_child_of_a_fork_writes(fresh_url: Callable[[str], str]) -> None:
     """A child that was forked while others were writing, and waiting, writes on its own: in threads, and coroutines."""
     with Workspace(fresh_url("sqlite"), schemas={NS: Plan}) as ws:
         group, joint = ws.storage._group, ws.writing.joint  # type: ignore[attr-defined]
-        group._led = joint._busy = True  # as if other threads were at work, which the child does not have
+        group._leaders, joint._busy = 1, True  # as if other threads were at work, which the child does not have
         child = os.fork()
         if child == 0:
             code = 1
@@ -368,7 +369,7 @@ def test_a_child_of_a_fork_writes(fresh_url: Callable[[str], str]) -> None:
                 code = 0
             finally:
                 os._exit(code)
-        group._led = joint._busy = False
+        group._leaders, joint._busy = 0, False
         assert os.waitpid(child, 0)[1] == 0
         assert {document.key for document in ws.list(NS)} == {"d", "e"}
 
@@ -392,13 +393,36 @@ def test_whoever_waits_too_long_is_told(fresh_url: Callable[[str], str], monkeyp
 
 
 class Log:
-    """A store that only counts, and fails as it is told to: what was committed, in order."""
+    """A store that only counts, and fails as it is told to: what was committed, in order.
 
-    def __init__(self, rnd: random.Random) -> None:
+    Args:
+        clocks: how many it has; no two transactions are under one of them at once.
+    """
+
+    def __init__(self, rnd: random.Random, clocks: int = 1) -> None:
         self.rnd = rnd
+        self.clocks = clocks
         self.kept: list[int] = []
+        self.most = 0  # transactions at once
+        self._held: list[frozenset[int]] = []
+        self._lock = threading.Lock()
 
-    def run(self, requests: Sequence[Request]) -> None:
+    def clocks_of(self, changes: Sequence[Any]) -> frozenset[int]:
+        return frozenset(int(name) % self.clocks for (_, name), _ in changes)
+
+    def run(self, requests: Sequence[Request], hasty: bool) -> None:
+        clocks = frozenset[int]().union(*(request.clocks for request in requests))
+        with self._lock:
+            assert all(clocks.isdisjoint(held) for held in self._held), "two at once under one clock"
+            self._held.append(clocks)
+            self.most = max(self.most, len(self._held))
+        try:
+            self._run(requests, hasty)
+        finally:
+            with self._lock:
+                self._held.remove(clocks)
+
+    def _run(self, requests: Sequence[Request], hasty: bool) -> None:
         new: list[int] = []
         time.sleep(self.rnd.random() * 0.002)
         for request in requests:
@@ -414,6 +438,8 @@ class Log:
         chance = self.rnd.random()
         if chance < 0.1:
             raise StorageError("here", "it is full", "Wait")
+        if hasty and chance > 0.7:
+            raise StorageBusyError("here", "somebody holds a clock", "Wait")
         if chance < 0.2:
             raise RuntimeError
         if chance < 0.3 and threading.current_thread().name.startswith("weak"):
@@ -423,10 +449,10 @@ class Log:
 
 @pytest.mark.parametrize("turn", range(20))
 def test_whatever_befalls_the_leader_each_caller_knows_what_became_of_its_own(seed: str, turn: int) -> None:
-    """Transactions that fail at random, for one or for all, leaders that are interrupted, callers of several: what was
-    committed is, each once, what callers were told; nobody waits for ever."""
-    log = Log(random.Random(f"{seed}/{turn}"))
-    group = GroupCommit(log.run, "here", 30)
+    """Transactions that fail at random, for one or for all, leaders that are interrupted, callers of several, one clock
+    or several: what was committed is, each once, what callers were told; nobody waits for ever."""
+    log = Log(random.Random(f"{seed}/{turn}"), clocks=1 + turn % 4 * 2)
+    group = GroupCommit(log.run, "here", 30, log.clocks_of, leaders=1 + turn % 4)
     told: list[int] = []
     numbers = iter(range(10_000))
     lock = threading.Lock()
@@ -461,5 +487,6 @@ def test_whatever_befalls_the_leader_each_caller_knows_what_became_of_its_own(se
     assert max(Counts(log.kept).values(), default=1) == 1
     assert set(told) == set(log.kept) - unknown
     assert not any(n % 7 == 3 for n in told)
+    assert log.most <= group._most_leaders
     assert not strange, "what a group needs to know is nothing for callers"
-    assert not group._waiting and not group._led
+    assert not group._waiting and not group._leaders and not group._busy

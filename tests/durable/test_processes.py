@@ -65,6 +65,7 @@ def killed(url: str, seed: str, rounds: int) -> int:
 
 def in_journal(workspace: Workspace, worker: int, number: int, newest: int = 4) -> bool:
     """Whether a step is among the newest commits."""
+    newest *= workspace.storage.clocks  # each may have been the last under another clock
     mark = f'"{worker}.{number}"'.encode()
     line = f"line {worker}.{number}.".encode()
     bodies = workspace.storage.database.rows(  # type: ignore[attr-defined]

@@ -103,7 +103,7 @@ def a_file_is_not_asked_on_a_loop(patch: Patch) -> None:
 @mutant(a_file_of_two_processes)
 def what_is_heard_of_later_was_there_before(patch: Patch) -> None:
     """What a task's first read shows counts as there when it began."""
-    patch.setattr(SharedCourse, "at", lambda self, _: self._clock)
+    patch.setattr(SharedCourse, "at", lambda self, _: self._times[0])
 
 
 @mutant(a_database_with_a_clock_that_steps)

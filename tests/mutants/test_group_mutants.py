@@ -11,7 +11,7 @@ import pytest
 from concordant import ConcordantError, Workspace
 from concordant.storage import durable, grouping
 from concordant.storage.durable import UnitOfWork
-from concordant.storage.grouping import GroupCommit, Request
+from concordant.storage.grouping import Caller, GroupCommit, Request
 
 from ..durable import test_group_commit as tests
 
@@ -26,8 +26,8 @@ def test_one_refusal_for_all_is_caught(ws: Workspace, monkeypatch: pytest.Monkey
     """What is refused in a group must not be refused to the others."""
     commit = GroupCommit._commit
 
-    def blaming(self: GroupCommit, group: Sequence[Request]) -> None:
-        commit(self, group)
+    def blaming(self: GroupCommit, group: Sequence[Request], leader: Caller) -> None:
+        commit(self, group, leader)
         guilty = next((request.error for request in group if request.error), None)
         for request in group:
             request.error = guilty
@@ -56,9 +56,9 @@ def test_half_a_batch_is_caught(ws: Workspace, monkeypatch: pytest.MonkeyPatch) 
 def test_trust_in_any_error_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers must be told of a failure of the whole transaction."""
 
-    def commit(self: GroupCommit, group: Sequence[Request]) -> None:
+    def commit(self: GroupCommit, group: Sequence[Request], leader: Caller) -> None:
         try:
-            self._run(group)
+            self._run(group, False)
         except Exception:
             for request in group[:1]:
                 request.error = RuntimeError()

@@ -78,7 +78,7 @@ def what_was_shown_is_not_known(patch: Patch) -> None:
 @mutant(tokens.test_a_documents_token_says_more_of_it_than_a_later_moment)
 def a_moment_says_more_than_a_document(patch: Patch) -> None:
     """What was there at the moment counts as seen, though the document's token is older."""
-    patch.setattr(Scope, "began_at", lambda self, mark: self.began)
+    patch.setattr(Scope, "began_at", lambda self, mark, n: self.began)
 
 
 @mutant(tokens.test_a_token_of_another_document_is_refused)

@@ -218,7 +218,7 @@ DAMAGE: dict[str, tuple[Sequence[str], str]] = {
         ["UPDATE concordant_documents SET version = version + 1 WHERE key = 'often1'"],
         "often1",
     ),
-    "a number too low": (["UPDATE concordant_store SET n = n - 3"], ""),
+    "a number too low": (["UPDATE concordant_clocks SET n = n - 1000"], ""),
     "rows of no document": (["DELETE FROM concordant_documents WHERE key = 'often1'"], ""),
     "another author": (
         ["UPDATE concordant_journal SET agent = 'mallory' WHERE document = {often} AND agent = 'eve'"],
@@ -246,7 +246,7 @@ def test_damage_of_every_sort_is_found(damage: str, storage: str, fresh_url: Fre
     with Workspace(url, schemas=SCHEMAS) as ws:
         problems = ws.check().problems
         assert problems
-        assert {p.key for p in problems} == {key}, problems
+        assert key in {p.key for p in problems} <= {key, ""}, problems  # that numbers do not fit is the store's too
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import Moment, Scalar, Set, Workspace
+from concordant.storage.cut import highest
 
 from .fuzz import Act
 
@@ -115,13 +116,13 @@ class Lives:
         name = f"w{len(self.writes)}"
         values: dict[str, Any] = {f: [name] if f == "tags" else name for f in fields}
         agent = workspace.agent("ada", began=moment)
-        before = workspace.moment().n
+        before = highest(workspace.moment().n)
         if ttl == "keep":
             agent.write(*AT, values)
         else:
             workspace.put(*AT, values, agent.scope, ttl=ttl)
         row = next(workspace.storage.rows(*AT))
-        assert row.n == workspace.moment().n > before
+        assert row.n == highest(workspace.moment().n) > before
         if known and end <= row.time:
             ended, mine = known, []
         else:

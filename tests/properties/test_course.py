@@ -50,9 +50,9 @@ def test_in_memory_the_last_commit_before_an_instant_is_known(events: list[str])
 @given(st.lists(st.sampled_from(["instant", "reach", "again", "late"]), max_size=40))
 def test_of_a_database_what_was_known_at_an_instant_is_known_for_good(events: list[str]) -> None:
     """It is told by the newest number that was heard of; an older one that is heard of later says nothing new."""
-    course, n, known = SharedCourse(7, 7.0), 7, 0.0
+    course, n, known = SharedCourse([(7, 7.0)]), 7, 0.0
     before_all = Instant.now()
-    course = SharedCourse(7, 7.0)
+    course = SharedCourse([(7, 7.0)])
     found: list[tuple[Instant, float]] = [(before_all, 0.0)]
     known = 7.0
     for event in events:

@@ -16,10 +16,10 @@ from .team import Team, check_team, team_history
 from .world import exact
 
 KeepOn = Callable[[str], None]
-DURABLE = ["sqlite", "postgres"]
+DURABLE = ["sqlite", "sqlite, three clocks", "postgres"]
 
 
-SHARE = {"sqlite": 1.0, "postgres": 0.2}
+SHARE = {"sqlite": 1.0, "sqlite, three clocks": 0.5, "postgres": 0.2}
 """How many of the histories run in each: to begin a history anew takes long on a server."""
 
 
@@ -48,7 +48,7 @@ def test_g4_g12_lives_in_a_database_are_those_of_the_model(seed: str, keep_on: K
     explore(check_lives, seed, round(30 * SHARE[kind]), 20, lives)
 
 
-@pytest.mark.parametrize("kind", DURABLE)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_database_shows_what_memory_shows_also_of_the_past(seed: str, keep_on: KeepOn, kind: str) -> None:
     """One history on both: equal values, contests, credits, journals, and equal values at every earlier version."""
     rnd = random.Random(seed)
@@ -58,7 +58,7 @@ def test_a_database_shows_what_memory_shows_also_of_the_past(seed: str, keep_on:
         wanted = pictures(acts)
         if any(not row[4] for shown in wanted for name in shown if "/" in name for row in shown[name]["journal"]):
             continue  # a write that adds nothing is a commit only where it was put off
-        keep_on(f"{kind}, nothing cached")
+        keep_on(f"{kind}, nothing cached, one clock")  # then numbers are the same too
         assert pictures(acts) == wanted, f"history {number} of seed {seed!r}: {acts}"
 
 
@@ -77,7 +77,7 @@ def test_many_histories_in_a_database(seed: str, keep_on: KeepOn, kind: str) -> 
         wanted = pictures(acts)
         if any(not row[4] for shown in wanted for name in shown if "/" in name for row in shown[name]["journal"]):
             continue  # a write that adds nothing is a commit only where it was put off
-        keep_on(f"{kind}, nothing cached")
+        keep_on(f"{kind}, nothing cached, one clock")  # then numbers are the same too
         assert pictures(acts) == wanted, f"history {number} of seed {seed!r}: {acts}"
 
 

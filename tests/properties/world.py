@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel
 
 from concordant import DELETED, Agent, Counter, Escalation, Map, Scalar, Set, Workspace
+from concordant.storage.cut import clock_of, following, highest
 from concordant.storage.memory import MemoryStorage
 
 from .model import Dot, Path, Plan, Write, agreed, text_of
@@ -126,12 +127,13 @@ class World:
     def made(self, home: int, place: Place, plan: Plan, before: int, side: Side | None = None) -> None:
         """Compares the planned write with the commit that the workspace made (or not), and records it."""
         workspace = self.spaces[home]
-        after = workspace.moment().n
+        after = highest(workspace.moment().n)
         assert after > before or not plan.effects, f"nothing was committed, planned {plan.effects}"
         if not plan.effects:  # a commit without effect is allowed
             return
         row = next(workspace.storage.rows(*place))
-        assert row.n == after == before + 1
+        clocks = workspace.storage.clocks
+        assert row.n == after == following(before, clock_of(place, clocks), clocks)
         doc = "/".join((*place[0], place[1]))
         write = plan.made(doc, (row.time, workspace.storage.replica, row.n, row.agent))
         self.writes[write.dot] = write
@@ -148,7 +150,7 @@ class World:
             plan.contribute(name, value)
         if not values:
             plan.mark(())
-        before = self.spaces[side.home].moment().n
+        before = highest(self.spaces[side.home].moment().n)
         side.handle.write(*place, values)
         self.made(side.home, place, plan, before, side)
 
@@ -167,7 +169,7 @@ class World:
         leave = read.leave if read else frozenset()
         if place[0] == OPEN:
             plan.leave_out({*values, *leave}, read.value if read else None)
-        before = self.spaces[side.home].moment().n
+        before = highest(self.spaces[side.home].moment().n)
         self.spaces[side.home].put(*place, values, side.handle.scope)
         self.made(side.home, place, plan, before, side)
         at = read.at if read else -1
@@ -178,7 +180,7 @@ class World:
         shown = self.shown(side.home, place)
         self.compare(side.home, place)
         leave = frozenset(path[0] for path in shown.contests if path)
-        side.read[place] = Read(shown.value or {}, leave, self.spaces[side.home].moment().n)
+        side.read[place] = Read(shown.value or {}, leave, highest(self.spaces[side.home].moment().n))
         side.seen_of[place] = side.seen_of.get(place, frozenset()) | self.known[side.home]
         return document.value if document is not None else None
 
@@ -190,7 +192,7 @@ class World:
     def delete(self, side: Side, place: Place) -> None:
         plan = self.plan(side, place)
         plan.delete()
-        before = self.spaces[side.home].moment().n
+        before = highest(self.spaces[side.home].moment().n)
         side.handle.delete(*place)
         self.made(side.home, place, plan, before, side)
         read = side.read.get(place)
@@ -201,7 +203,7 @@ class World:
         entered = manager.__enter__()
         shown = self.shown(side.home, place)
         read = Read(shown.value or {}, frozenset(path[0] for path in shown.contests if path))
-        read.at = self.spaces[side.home].moment().n
+        read.at = highest(self.spaces[side.home].moment().n)
         side.seen_of[place] = side.seen_of.get(place, frozenset()) | self.known[side.home]
         side.read[place] = read
         side.draft = Draft(manager, entered, place, read, side.seen(place))
@@ -243,7 +245,7 @@ class World:
                 plan.leave_out({*after, *draft.read.leave}, base)
             if set(plan.effects) == {()}:  # entering alone is no difference
                 plan.effects.clear()
-        before = self.spaces[side.home].moment().n
+        before = highest(self.spaces[side.home].moment().n)
         draft.manager.__exit__(None, None, None)
         self.made(side.home, place, plan, before, side)
         if not same:
@@ -275,7 +277,7 @@ class World:
         else:
             text = None if value is DELETED else text_of(value)
         plan.replace(path, text, deciding=True)
-        before = self.spaces[home].moment().n
+        before = highest(self.spaces[home].moment().n)
         if value is DISMISS:
             self.spaces[home].dismiss(escalation, by=by)
         else:

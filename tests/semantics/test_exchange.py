@@ -85,7 +85,8 @@ def test_what_is_known_by_way_of_a_third_store_does_not_travel_again() -> None:
     one.put(*AT, {"status": "draft", "body": "words " * 200})
     one.exchange(two)
     two.exchange(three)
-    assert three.version_vector()["one"] == one.version_vector()["one"]
+    known = {name: n for name, n in one.version_vector().items() if n and name.startswith("one")}
+    assert known and known.items() <= three.version_vector().items()
     assert len(one.export(three.version_vector())) < 500
     assert one.exchange(three) == (0, 0)
 

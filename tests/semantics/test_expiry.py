@@ -142,10 +142,10 @@ def test_a_deletion_after_the_end_does_nothing() -> None:
     """It leaves no mark that a later write could conflict with."""
     ws = workspace(Brief)
     ada, bob = pair(ws)
-    ws.put(*AT, OLD, ada.scope, ttl=60)
+    first = ws.put(*AT, OLD, ada.scope, ttl=60).version
     wait(61, ws)
     version = ada.delete(*AT).version
-    assert version == 1 and [entry.act for entry in ws.history(*AT)] == ["put"]
+    assert version == first and [entry.act for entry in ws.history(*AT)] == ["put"]
     bob.write(*AT, NEW)
     assert shown(ws) == NEW
     assert ws.escalations(state="all") == []
@@ -228,15 +228,14 @@ def test_a_version_is_asked_for_as_if_the_document_were_deleted() -> None:
 def test_the_past_is_as_it_was() -> None:
     """Time travel shows an expired document at each version, and nothing at the version of its sweep."""
     ws = workspace(Brief)
-    ws.put(*AT, {"votes": 1}, ttl=60)
-    ws.put(*AT, {"votes": 2}, ttl=60)
+    versions = [ws.put(*AT, {"votes": votes}, ttl=60).version for votes in (1, 2)]
     wait(61, ws)
-    assert ws.get(*AT, at=1).value["votes"] == 1  # type: ignore[union-attr]
+    assert ws.get(*AT, at=versions[0]).value["votes"] == 1  # type: ignore[union-attr]
     assert ws.sweep() == 1
     swept = ws.history(*AT)[0]
     assert (swept.act, swept.value, swept.agent) == ("expire", None, "")
-    ws.put(*AT, {"votes": 5})
-    values = [document and document.value["votes"] for document in (ws.get(*AT, at=n) for n in (1, 2, 3, 4))]
+    versions += [swept.version, ws.put(*AT, {"votes": 5}).version]
+    values = [document and document.value["votes"] for document in (ws.get(*AT, at=n) for n in versions)]
     assert values == [1, 3, None, 5]
 
 

@@ -71,14 +71,15 @@ def url_of(ws: Workspace) -> str:
 
 
 def test_a_token_is_short_and_fits_into_a_url() -> None:
-    """However long names and values are, a token has 36 letters that need no quoting; a moment's too."""
+    """However long names and values are, a token has 36 letters that need no quoting; a moment's too, and eight more
+    for each clock of a store that has several."""
     ws = workspace(Page)
     namespace, key = ("t",), "k" * 1_000
     ws.agent("ada").write(namespace, key, {"body": "word " * 10_000})
     document = ws.get(namespace, key)
     assert document is not None
     for token in (document.token, ws.moment().token):
-        assert len(token) == 36
+        assert len(token) == 36 or (token != document.token and len(token) <= 36 + 8 * ws.storage.clocks > 44)
         assert token.replace("-", "a").replace("_", "a").isalnum()
 
 
@@ -94,10 +95,11 @@ def test_the_store_keeps_nothing_for_a_token() -> None:
 def test_equal_reads_have_equal_tokens() -> None:
     """A document that did not change has the token it had; one that was written has another."""
     ws, token = begun()
+    first = ws.history(*AT)[0].version
     assert token_of(ws) == token
     ws.agent("ada").write(*AT, {"tags": ["c"]})
     assert token_of(ws) != token
-    past = ws.get(*AT, at=1)
+    past = ws.get(*AT, at=first)
     assert past is not None and past.token == token
 
 
@@ -532,13 +534,14 @@ def forget(ws: Workspace) -> None:
 def test_where_the_history_has_expired_the_token_has() -> None:
     """What the document was then is not known any more: our error, nothing written; one of an unchanged one holds."""
     ws, token = begun(journal=10)
+    first = ws.history(*AT)[0].version
     ws.agent("ada").write(*AT, {"status": "A"})
     newer = token_of(ws)
     forget(ws)
     for way in every_way(ws, token):
         with pytest.raises(HistoryExpiredError) as caught:
             way()
-        assert (caught.value.namespace, caught.value.key, caught.value.version) == (*AT, 1)
+        assert (caught.value.namespace, caught.value.key, caught.value.version) == (*AT, first)
     assert shown(ws) == {**FIRST, "status": "A"}
     with ws.agent("bob", seen=newer).edit(*AT) as page:
         page.status = "B"

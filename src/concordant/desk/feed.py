@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from concordant.errors import StorageError
-from concordant.storage import Cursor, Told
+from concordant.storage import Told
+from concordant.storage.base import Position, advanced, parsed, written
 from concordant.workspace import Workspace
 
 __all__ = ["Feed"]
@@ -71,11 +72,11 @@ class Feed:
             await run_in_threadpool(self.open)
             last = request.headers.get("last-event-id") or request.query_params.get("after", "")
             events = self._workspace.storage.events
-            cursor = _parsed(last)
-            if cursor is None:
-                cursor = await run_in_threadpool(events.now)
+            position = parsed(last, self._workspace.storage.clocks)
+            if position is None:
+                position = await run_in_threadpool(events.now)
             return StreamingResponse(
-                self._follow(request, cursor, show),
+                self._follow(request, position, show),
                 media_type="text/event-stream",
                 headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
             )
@@ -83,7 +84,7 @@ class Feed:
         return stream
 
     async def _follow(
-        self, request: Request, cursor: Cursor, show: Callable[[Told], tuple[str, Any]]
+        self, request: Request, position: Position, show: Callable[[Told], tuple[str, Any]]
     ) -> AsyncIterator[str]:
         loop, rung = asyncio.get_running_loop(), asyncio.Event()
 
@@ -95,15 +96,15 @@ class Feed:
 
         self._bells.add(bell)
         try:
-            yield f"retry: 2000\nid: {cursor[0]}-{cursor[1]}\n\n"
+            yield f"retry: 2000\nid: {written(position)}\n\n"
             end = loop.time() + self.longest
             while not self._ended and loop.time() < end:
                 rung.clear()
-                found = await run_in_threadpool(self._workspace.storage.events.after, cursor, PAGE)
+                found = await run_in_threadpool(self._workspace.storage.events.after, position, PAGE)
                 for told in found:
-                    cursor = told.cursor
+                    position = advanced(position, told.cursor)
                     name, data = show(told)
-                    yield f"id: {cursor[0]}-{cursor[1]}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+                    yield f"id: {written(position)}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
                 if found:
                     continue
                 try:
@@ -114,10 +115,3 @@ class Feed:
             log.warning("a stream of events ended: %s", error)
         finally:
             self._bells.discard(bell)
-
-
-def _parsed(text: str) -> Cursor | None:
-    commit, dash, number = text.partition("-")
-    if dash and all(part.isascii() and part.isdecimal() and len(part) < 19 for part in (commit, number)):
-        return int(commit), int(number)
-    return None

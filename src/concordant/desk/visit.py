@@ -34,6 +34,7 @@ from concordant.errors import (
     StorageBusyError,
     UnknownEscalationError,
 )
+from concordant.storage.base import written
 from concordant.workspace import Workspace
 
 __all__ = ["STATIC", "Visit", "answering", "body_of", "status_of"]
@@ -99,8 +100,7 @@ class Visit:
         """The address of the events from now on; to be asked for before what a page shows is read, so that nothing
         falls between."""
         if not self._live:
-            commit, number = self.workspace.storage.events.now()
-            self._live = self.url("events", after=f"{commit}-{number}")
+            self._live = self.url("events", after=written(self.workspace.storage.events.now()))
         return self._live
 
     def page(self, template: str, status: int = 200, **data: Any) -> Response:

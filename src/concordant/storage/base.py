@@ -18,6 +18,7 @@ from concordant.merge.registers import LeafChange
 from concordant.schema import Compiled
 from concordant.storage.clocks import Instant
 from concordant.storage.conditions import Condition
+from concordant.storage.cut import Cut, Place, clock_names, cut_of, highest, part
 from concordant.storage.knowledge import Marks
 from concordant.values import Absent
 
@@ -37,6 +38,7 @@ __all__ = [
     "Namespace",
     "Outcomes",
     "Place",
+    "Position",
     "Projection",
     "Result",
     "Row",
@@ -49,8 +51,11 @@ __all__ = [
     "Totals",
     "TransactionView",
     "Update",
+    "advanced",
     "counted",
     "is_present",
+    "parsed",
+    "written",
 ]
 
 Outcomes: TypeAlias = "dict[tuple[tuple[str, ...], str], Counter[str]]"
@@ -135,7 +140,32 @@ def is_present(fingerprint: str | None, present: str) -> bool:
 
 
 Cursor: TypeAlias = tuple[int, int]
-"""A place in the order of events: the number of a commit, and that of an event in it."""
+"""A place in the order of events of one clock: the number of a commit, and that of an event in it."""
+
+Position: TypeAlias = tuple[Cursor, ...]
+"""How far somebody has come with the events of a store: a place in the order of each clock."""
+
+
+def advanced(position: Position, cursor: Cursor) -> Position:
+    """Gives the position after an event: the events of its clock up to it have been dealt with."""
+    clock = cursor[0] % len(position)
+    return (*position[:clock], max(position[clock], cursor), *position[clock + 1 :])
+
+
+def written(position: Position) -> str:
+    """Gives a position as text (``12-0``; of several clocks ``16-0.1-2.18-0``)."""
+    return ".".join(f"{n}-{place}" for n, place in position)
+
+
+def parsed(text: str, clocks: int) -> Position | None:
+    """Reads the position in a text; ``None``: it is none of a store with so many clocks."""
+    found: list[Cursor] = []
+    for one in text.split("."):
+        n, dash, place = one.partition("-")
+        if not dash or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in (n, place)):
+            return None
+        found.append((int(n), int(place)))
+    return tuple(found) if len(found) == clocks else None
 
 
 class Told(NamedTuple):
@@ -192,23 +222,23 @@ class Events(Protocol):
     @property
     def source(self) -> str: ...
 
-    def now(self) -> Cursor:
-        """Returns the place after all events so far."""
+    def now(self) -> Position:
+        """Returns the position after all events so far."""
         ...
 
-    def first(self) -> Cursor:
-        """Returns the place before the oldest event that is kept."""
+    def first(self) -> Position:
+        """Returns the position before the oldest event that is kept."""
         ...
 
-    def after(self, cursor: Cursor, limit: int) -> list[Told]:
-        """Returns the next events, in the order of their commits."""
+    def after(self, position: Position, limit: int) -> list[Told]:
+        """Returns the next events, those of each clock in the order of their commits."""
         ...
 
     def listener(self) -> Listener:
         """Gives what tells of new events."""
         ...
 
-    def take(self, name: str, holder: str, seconds: float, start: Cursor) -> Cursor | None:
+    def take(self, name: str, holder: str, seconds: float, start: Position) -> Position | None:
         """Returns how far a subscriber has come, if ``holder`` may receive for it: from now on for so many seconds
         nobody else may. ``None``: somebody else does.
 
@@ -218,7 +248,8 @@ class Events(Protocol):
         ...
 
     def acknowledge(self, name: str, holder: str, seconds: float, cursor: Cursor) -> bool:
-        """Notes that a subscriber has dealt with all events up to a place; ``False`` if ``holder`` may not any more."""
+        """Notes that a subscriber has dealt with an event and those of its clock before it; ``False`` if ``holder`` may
+        not any more."""
         ...
 
     def release(self, name: str, holder: str) -> None:
@@ -235,8 +266,6 @@ class Events(Protocol):
 
 
 Namespace: TypeAlias = tuple[str, ...]
-Place: TypeAlias = tuple[Namespace, str]
-"""Where a document is: namespace and key."""
 
 
 Beyond: TypeAlias = Callable[[int, float], bool]
@@ -247,16 +276,16 @@ class Beginning(NamedTuple):
     """What was there when something began.
 
     Attributes:
-        time: of the last commit of which that is known.
+        time: of the last commit of which that is known; of a store with several clocks, one for each.
         beyond: of later ones, as far as clocks can tell; ``None``: none was.
     """
 
-    time: float = 0.0
+    time: float | tuple[float, ...] = 0.0
     beyond: Beyond | None = None
 
     def covers(self, n: int, when: float) -> bool:
         """Tells whether a commit, by number and time, was there."""
-        return when <= self.time or (self.beyond is not None and self.beyond(n, when))
+        return when <= part(self.time, n) or (self.beyond is not None and self.beyond(n, when))
 
 
 _NOTHING: Mapping[str, str] = {}
@@ -427,20 +456,32 @@ class Knowledge(NamedTuple):
             had up to it is known here.
         forgotten: what was known when documents were last forgotten, itself up to the newest commit to one of them;
             empty if none was. A store that knows some of this has to know all of it, or may hold one of them.
-        exported: the newest own commit that other stores may know of; -1 before the first export.
+        exported: up to where other stores may know of own commits; -1 before the first export.
         marks: by which stores are told from copies of them, by name (``concordant.storage.knowledge``).
+        clocks: how many clocks it has. In ``vector``, ``forgotten`` and ``marks`` each has a name (``own``).
     """
 
     replica: str
     vector: VersionVector
     forgotten: VersionVector
-    exported: int
+    exported: Cut
     marks: Mapping[str, Marks] = {}
+    clocks: int = 1
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Gives the names of the store's clocks."""
+        return clock_names(self.replica, self.clocks)
+
+    @property
+    def cut(self) -> Cut:
+        """Tells how far the store has come."""
+        return cut_of([self.vector[name] for name in self.own])
 
     @property
     def has_met(self) -> bool:
         """Tells whether any record may have gone to another store, or come from one."""
-        return self.exported >= 0 or len(self.vector) > 1
+        return highest(self.exported) >= 0 or len(self.vector) > self.clocks
 
 
 class Forgotten(NamedTuple):
@@ -481,16 +522,16 @@ class StoreExamined(NamedTuple):
     """What is stored of a store as a whole.
 
     Attributes:
-        n: the number of the last commit.
-        newest: the highest number that any document or journal row bears.
-        trimmed: up to which commit the journal may have been forgotten.
+        n: up to where its commits are counted.
+        newest: the highest number of each clock that any document or journal row bears.
+        trimmed: up to where the journal may have been forgotten.
         strays: how many journal rows and open questions belong to no document.
         damage: what the database says of itself.
     """
 
-    n: int
-    newest: int
-    trimmed: int
+    n: Cut
+    newest: Cut
+    trimmed: Cut
     strays: int
     damage: Sequence[str]
 
@@ -500,12 +541,14 @@ class Storage(Protocol):
 
     Attributes:
         replica: this store's name in dots.
+        clocks: how many clocks it has (``concordant.storage.cut``).
         live: whether states are live objects: a record changes in place, so it is read inside ``reading()``, and
             writes can be put off in it.
         limits: what the workspace allows.
     """
 
     replica: str
+    clocks: int
     live: ClassVar[bool]
     limits: Limits
 
@@ -558,8 +601,8 @@ class Storage(Protocol):
         ...
 
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
-        """Returns the number of a commit and the state of a document with all of its commits up to that number. Of a
-        live storage outside ``reading()`` that holds for states which are no records."""
+        """Returns the number of a commit of a document's clock and the state of the document with all of its commits
+        up to that number. Of a live storage outside ``reading()`` that holds for states which are no records."""
         ...
 
     def reading(self) -> Any:
@@ -578,8 +621,8 @@ class Storage(Protocol):
         """Prepares for scopes that begin at instants to come."""
         ...
 
-    def now(self) -> tuple[int, float]:
-        """Returns the number of the last commit, and the time."""
+    def now(self) -> tuple[Cut, float]:
+        """Returns how far the store has come, and the time."""
         ...
 
     def time(self) -> float:
@@ -595,9 +638,9 @@ class Storage(Protocol):
         """Returns the documents that have expired and were not swept since."""
         ...
 
-    def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
+    def documents(self, prefix: Namespace, after: Cut = 0) -> Iterator[tuple[Namespace, str, State]]:
         """Iterates the documents under a namespace prefix, deleted ones included, as far as they were written to, or
-        given a longer life, by a commit after this one."""
+        given a longer life, by a commit after these."""
         ...
 
     def showing(
@@ -612,17 +655,17 @@ class Storage(Protocol):
         that can be told without a look at records."""
         ...
 
-    def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
+    def outdated(self, models: str) -> tuple[Cut, Iterator[tuple[Namespace, str, State]]]:
         """Finds the documents last saved under another model than their namespace's present one, as far as they were
-        committed to since they were looked through (``surveyed``); and the number of the last commit.
+        committed to since they were looked through (``surveyed``); and how far the store has come.
 
         Args:
             models: tells the present models from others.
         """
         ...
 
-    def surveyed(self, models: str, n: int, *, changed: bool) -> None:
-        """Notes that ``outdated`` documents were looked through up to a commit; ``changed``: questions were opened or
+    def surveyed(self, models: str, upto: Cut, *, changed: bool) -> None:
+        """Notes up to where ``outdated`` documents were looked through; ``changed``: questions were opened or
         closed, so that under other models all are to be looked through again."""
         ...
 
@@ -639,11 +682,11 @@ class Storage(Protocol):
         ...
 
     def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
-        """Returns the journal of all documents under a namespace prefix, newest first.
+        """Returns the journal of all documents under a namespace prefix, the highest numbers first.
 
         Args:
             agent: whose changes alone.
-            before: older than this commit alone.
+            before: of lower numbers than this alone.
             limit: how many rows at most.
         """
         ...
@@ -700,15 +743,15 @@ class Storage(Protocol):
         """Notes that all is known here that the stores named had up to those commits."""
         ...
 
-    def note_export(self, n: int) -> None:
-        """Notes that other stores may know what was committed up to a number."""
+    def note_export(self, upto: Cut) -> None:
+        """Notes up to where other stores may know what was committed here."""
         ...
 
-    def rename(self, replica: str, upto: int) -> None:
+    def rename(self, replica: str, upto: Cut) -> None:
         """Goes on under another name; no document may be left whose only write is its state.
 
         Args:
-            upto: the last commit under the old name that is surely known here.
+            upto: up to where what was committed under the old name is surely known here.
         """
         ...
 

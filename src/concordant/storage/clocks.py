@@ -10,7 +10,7 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import NamedTuple
 from weakref import WeakMethod
@@ -174,19 +174,26 @@ class Course:
 class SharedCourse:
     """The course of a store in a database, as far as this process knows it: by its own commits, and by what it reads.
 
-    Commits become visible in the order of their numbers, so to know one is to know that all before it are there.
+    Commits of a clock become visible in the order of their numbers, so to know one is to know that all before it are
+    there.
 
     Args:
-        n: the number of the last commit known.
-        clock: its time.
+        heads: of each of the store's clocks, number and time of the last commit known.
+
+    Attributes:
+        numbers: of each clock, the number of the last commit known.
+        highest: the highest of them.
     """
 
-    __slots__ = ("_clock", "_course", "_lock", "_own", "n")
+    __slots__ = ("_courses", "_lock", "_own", "_times", "highest", "numbers")
 
-    def __init__(self, n: int, clock: float) -> None:
-        self.n, self._clock = n, clock
-        self._course = Course()
-        self._course.step(0.0)  # of the instants so far nothing is known
+    def __init__(self, heads: Sequence[tuple[int, float]]) -> None:
+        self.numbers = [n for n, _ in heads]
+        self.highest = max(self.numbers)
+        self._times = [time for _, time in heads]
+        self._courses = [Course() for _ in heads]
+        for course in self._courses:
+            course.step(0.0)  # of the instants so far nothing is known
         self._own: dict[int, None] = {}
         self._lock = free_in_child(threading.Lock())
 
@@ -194,26 +201,32 @@ class SharedCourse:
         """In the child of a fork, where nobody else is at work."""
         self._lock = threading.Lock()
 
-    def reach(self, n: int, clock: float) -> None:
-        """The store has come to a commit, of a time."""
-        if n <= self.n:
+    def reach(self, n: int, time: float) -> None:
+        """A clock has come to a commit, of a time."""
+        clock = n % len(self.numbers)
+        if n <= self.numbers[clock]:
             return
         with self._lock:
-            if n > self.n:
-                if latest != self._course.tick:
-                    self._course.step(self._clock)
-                self.n, self._clock = n, clock
+            if n > self.numbers[clock]:
+                course = self._courses[clock]
+                if latest != course.tick:
+                    course.step(self._times[clock])
+                self.numbers[clock], self._times[clock] = n, time
+                self.highest = max(self.highest, n)
 
-    def at(self, tick: int) -> float:
-        """The time of the last commit that is known to have been there at an instant; so were all before it."""
+    def at(self, tick: int) -> float | tuple[float, ...]:
+        """Of each clock, the time of the last commit that is known to have been there at an instant; so were all before
+        it."""
         with self._lock:
-            return self._course.at(tick, self._clock)
+            times = [course.at(tick, last) for course, last in zip(self._courses, self._times, strict=True)]
+        return times[0] if len(times) == 1 else tuple(times)
 
     def making(self, own: Iterable[int]) -> None:
         """Commits of this process are about to be made."""
-        self._own.update(dict.fromkeys(own))
-        while len(self._own) > OWN:
-            self._own.pop(next(iter(self._own)), None)
+        with self._lock:
+            self._own.update(dict.fromkeys(own))
+            while len(self._own) > OWN:
+                self._own.pop(next(iter(self._own)), None)
 
     def unmade(self, own: Iterable[int]) -> None:
         """They were not made, and their numbers go to others."""
@@ -230,23 +243,28 @@ _known: OrderedDict[tuple[str, str], SharedCourse] = OrderedDict()
 _known_lock = free_in_child(threading.Lock())
 
 
-def course_of(identity: str, replica: str, n: int, clock: float) -> SharedCourse:
+def course_of(identity: str, replica: str, heads: Sequence[tuple[int, float]]) -> SharedCourse:
     """The course of a database's store, the same for all in this process that open it, at once or one after the other.
 
     Args:
         identity: which database it is.
         replica: the store's name.
-        n: the number of its last commit. If more are known, another store has taken the place of the one that was.
-        clock: the time of that.
+        heads: of each of its clocks, number and time of the last commit. If more are known, another store has taken the
+            place of the one that was.
     """
     with _known_lock:
         found = _known.get((identity, replica))
-        if found is None or found.n > n:
-            found = _known[identity, replica] = SharedCourse(n, clock)
+        if (
+            found is None
+            or len(found.numbers) != len(heads)
+            or any(known > n for known, (n, _) in zip(found.numbers, heads, strict=True))
+        ):
+            found = _known[identity, replica] = SharedCourse(heads)
             while len(_known) > _MOST_STORES:
                 _known.popitem(last=False)
         _known.move_to_end((identity, replica))
-    found.reach(n, clock)
+    for head in heads:
+        found.reach(*head)
     return found
 
 

@@ -30,8 +30,9 @@ from concordant.storage.base import (
 )
 from concordant.storage.cache import RecordCache
 from concordant.storage.clocks import Instant, course_of
+from concordant.storage.cut import Cut, clock_of, cut_of, following
 from concordant.storage.encoding import StoredDocument, StoredRow, dump_row, dump_state, load_state
-from concordant.storage.grouping import FaultyError, GroupCommit, Request, has_changed_nothing
+from concordant.storage.grouping import Change, FaultyError, GroupCommit, Request, has_changed_nothing
 
 __all__ = ["LAST", "SURVEY", "DurableEvents", "DurableStorage", "Head", "Source", "UnitOfWork"]
 
@@ -43,7 +44,7 @@ T = TypeVar("T")
 _NONE: Mapping[str, Escalation] = {}
 
 Head: TypeAlias = tuple[int, float]
-"""Number and time of a store's last commit."""
+"""Number and time of the last commit of a clock."""
 
 
 SURVEY = 1_000
@@ -113,18 +114,23 @@ class UnitOfWork(ABC):
 
     A storage gives the methods without a body.
 
+    Args:
+        heads: number and time of the last commit of each clock that it commits under.
+
     Attributes:
-        first: the number of the last commit before it.
+        heads: the same with its own commits.
+        own: the numbers of its commits.
         n: the number of its last commit.
-        clock: the time of that.
-        models: the models whose shapes it stores, by fingerprint.
+        clock: that of the document at hand.
+        models: the models whose shapes it stores: clock and fingerprint.
         trouble: what the store raised when an update asked it.
     """
 
-    def __init__(self, storage: DurableStorage, head: Head, now: float) -> None:
-        self.first, self.clock = head
-        self.n = self.first
-        self.models: set[str] = set()
+    def __init__(self, storage: DurableStorage, heads: Mapping[int, Head], now: float) -> None:
+        self.heads = dict(heads)
+        self.own: list[int] = []
+        self.n = self.clock = 0
+        self.models: set[tuple[int, str]] = set()
         self._storage = storage
         self._now = now
         self._held: dict[Place, _Held] = {}
@@ -182,8 +188,8 @@ class UnitOfWork(ABC):
         """Deletes all that is stored about a document, but for itself: journal, escalations, events."""
 
     @abstractmethod
-    def put_head(self, n: int, clock: float) -> None:
-        """Saves the number and time of the last commit."""
+    def put_heads(self, heads: Mapping[int, Head]) -> None:
+        """Saves number and time of the last commit of clocks."""
 
     # -- what an update may ask ----------------------------------------------------------------------------------
 
@@ -204,14 +210,14 @@ class UnitOfWork(ABC):
             Exception: what the store raised, in its own terms.
         """
         request.error = None
-        before = self.n
+        before = len(self.own)
         for place, update in request.changes:
             try:
                 self.apply(place, update)
             except Exception as error:
                 if not ((self._updates and error is not self.trouble) or isinstance(error, DamagedDocumentError)):
                     raise
-                if self.n != before or not has_changed_nothing(error):
+                if len(self.own) != before or not has_changed_nothing(error):
                     raise FaultyError(request) from error
                 request.error = error
                 return
@@ -219,10 +225,12 @@ class UnitOfWork(ABC):
     def apply(self, place: Place, update: Update) -> None:
         """Runs an update and saves what comes of it."""
         self._updates = False
+        self.clock = clock = self._storage.clock_of(place)
         held = self._holding(place)
-        n, now = self.n + 1, self._now
-        if now <= self.clock:  # the clock never stands still or goes back: the order of times is that of commits
-            now = self.clock + 1e-6
+        last, before = self.heads[clock]
+        n, now = self._storage.number_after(max(last, self.n), clock), self._now
+        if now <= before:  # a clock never stands still or goes back: the order of its times is that of its commits
+            now = before + 1e-6
         self._updates = True
         result = update(held.state, n, now, _Asked(self))
         self._updates = False
@@ -230,7 +238,8 @@ class UnitOfWork(ABC):
             return
         state, row, effects = result
         assert not isinstance(state, Deferred)  # this storage is none of live ones
-        self.n, self.clock = n, now
+        self.n, self.heads[clock] = n, (n, now)
+        self.own.append(n)
         erases = effects is not None and effects.erases
         if erases:
             if held.stored is not None:
@@ -256,19 +265,22 @@ class UnitOfWork(ABC):
         made: list[tuple[Place, Record, int, int]] = []
         for place, held in self._held.items():
             if held.saved:
+                self.clock = self._storage.clock_of(place)
                 stored = self._save(place, held)
                 if isinstance(held.state, Record):
                     made.append((place, held.state, held.saved, len(stored.record or b"")))
-        if self.n != self.first:
-            self.put_head(self.n, self.clock)
+        if self.own:
+            touched = {n % self._storage.clocks for n in self.own}
+            self.put_heads({clock: self.heads[clock] for clock in sorted(touched)})
         return made
 
     def _save(self, place: Place, held: _Held) -> StoredDocument:
         assert held.state is not None
         saved = self._storage.projection.saved(place[0], held.state)
-        if saved.model not in self.models and not self._storage.knows_model(saved.model):
+        model = (self.clock, saved.model)
+        if model not in self.models and not self._storage.knows_model(model):
             self.put_model(saved.model, self._storage.projection.shape(place[0]))
-            self.models.add(saved.model)
+            self.models.add(model)
         stored = dump_state(held.id, held.state, place, held.count, saved, held.saved)
         self.put_document(stored, held.stored)
         return stored
@@ -319,9 +331,10 @@ class DurableStorage(ABC):
         place: which store it is, for messages; without passwords.
         identity: the same for all in this process that use the same store.
         replica: the store's name in dots.
-        last: number and time of its last commit.
+        heads: of each of its clocks, number and time of the last commit.
         cache: how many bytes of records are kept decoded; what is kept is used only as long as it is the newest.
         patience: for how many seconds a commit waits for those before it at most.
+        leaders: how many commits of this process may be under way at once, each under other clocks.
     """
 
     live: ClassVar[bool] = False
@@ -330,17 +343,25 @@ class DurableStorage(ABC):
     projection: Projection
 
     def __init__(
-        self, place: str, identity: str, replica: str, last: Head, cache: int, patience: float = PATIENCE
+        self,
+        place: str,
+        identity: str,
+        replica: str,
+        heads: Sequence[Head],
+        cache: int,
+        patience: float = PATIENCE,
+        leaders: int = 1,
     ) -> None:
         self.place = place
         self.replica = replica
+        self.clocks = len(heads)
         self._cache = RecordCache(cache)
         self._clock = 0.0
-        self._models: set[str] = set()  # those whose shapes are stored
+        self._models: set[tuple[int, str]] = set()  # those whose shapes are stored: clock and fingerprint
         self._shapes: dict[str, str] = {}
-        self._course = course_of(identity, replica, *last)
+        self._course = course_of(identity, replica, heads)
         self._looking_since = -1
-        self._group = GroupCommit(self._commit, place, patience)
+        self._group = GroupCommit(self._commit, place, patience, self._clocks_of, leaders)
 
     # -- what a storage gives ------------------------------------------------------------------------------------
 
@@ -353,24 +374,25 @@ class DurableStorage(ABC):
         """What loading a document may ask outside of transactions."""
 
     @abstractmethod
-    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place]) -> Any:
+    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place], hasty: bool) -> Any:
         """Runs ``work`` in a transaction and commits; again only if nothing of it was committed. When this returns, it
         survives a crash.
 
         Args:
             places: the documents that it will ask for, in this order.
+            hasty: whether to give up soon (``StorageBusyError``) if others hold one of their clocks.
 
         Raises:
             StorageError: the store cannot be used; nothing was committed.
         """
 
     @abstractmethod
-    def head(self) -> Head:
-        """Reads number and time of the last commit."""
+    def heads(self) -> Sequence[Head]:
+        """Reads number and time of the last commit of each clock, all as they were at one time."""
 
     @abstractmethod
     def find(self, place: Place) -> tuple[Head, StoredDocument | None]:
-        """Reads a document, and the number and time of the last commit beside it."""
+        """Reads a document, and the number and time of the last commit of its clock beside it."""
 
     @abstractmethod
     def real_time(self) -> float:
@@ -395,8 +417,16 @@ class DurableStorage(ABC):
     def create(self, *_: Any) -> int:
         return 0  # there is no shorter way
 
-    def knows_model(self, model: str) -> bool:
-        """Tells whether the shape of a model is surely stored."""
+    def clock_of(self, place: Place) -> int:
+        """Gives the clock under which a document lives."""
+        return clock_of(place, self.clocks)
+
+    def number_after(self, n: int, clock: int) -> int:
+        """Gives the number of a clock's next commit: higher than ``n``, and than all that is known here."""
+        return n + 1 if self.clocks == 1 else following(max(n, self._course.highest), clock, self.clocks)
+
+    def knows_model(self, model: tuple[int, str]) -> bool:
+        """Tells whether the shape of a model is surely stored under a clock."""
         return model in self._models
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
@@ -409,31 +439,31 @@ class DurableStorage(ABC):
     def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
         return self._group.commit_each([(((namespace, key), update),) for namespace, key, update in updates])
 
-    def _commit(self, requests: Sequence[Request]) -> None:
+    def _clocks_of(self, changes: Sequence[Change]) -> frozenset[int]:
+        return frozenset([clock_of(place, self.clocks) for place, _ in changes])
+
+    def _commit(self, requests: Sequence[Request], hasty: bool) -> None:
         """Commits what waits together, in one transaction."""
-        tried: list[range] = []
+        tried: list[list[int]] = []
 
         def run(unit: UnitOfWork) -> Any:
             for numbers in tried:  # of a transaction that was not committed
                 self._course.unmade(numbers)
             for request in requests:
                 unit.run(request)
-            own = range(unit.first + 1, unit.n + 1)
-            tried[:] = [own]
-            self._course.making(own)
-            return unit.end(), own, unit.models, unit.clock
+            tried[:] = [unit.own]
+            self._course.making(unit.own)
+            return unit.end(), unit
 
         try:
-            made, own, models, clock = self.transact(
-                run, [place for request in requests for place, _ in request.changes]
-            )
+            made, unit = self.transact(run, [place for request in requests for place, _ in request.changes], hasty)
         except BaseException:
             for numbers in tried:
                 self._course.unmade(numbers)
             raise
-        self._models |= models
-        if own:
-            self._course.reach(own[-1], clock)
+        self._models |= unit.models
+        for head in unit.heads.values():
+            self._course.reach(*head)
         for place, record, saved, size in made:
             self._cache.put(place, saved, record, size)
 
@@ -524,21 +554,26 @@ class DurableStorage(ABC):
 
     def _look(self) -> None:
         try:
-            self._course.reach(*self.head())
+            self._note(self.heads())
         except StorageError as error:
             log.debug("What was committed when a task began is told by what was known before (%s)", error)
 
     def _stop_looking(self) -> None:
         clocks.look_no_more(self._look)
 
+    def _note(self, heads: Sequence[Head]) -> None:
+        for head in heads:
+            self._course.reach(*head)
+
     def _reach(self, head: Head) -> None:
         self._clock = max(self._clock, head[1])
         self._course.reach(*head)
 
-    def now(self) -> Head:
-        head = self.head()
-        self._reach(head)
-        return head[0], self.time()
+    def now(self) -> tuple[Cut, float]:
+        heads = self.heads()
+        for head in heads:
+            self._reach(head)
+        return cut_of([n for n, _ in heads]), self.time()
 
     def time(self) -> float:
         return max(self._clock, self.real_time())

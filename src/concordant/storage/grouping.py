@@ -4,6 +4,8 @@ Whoever finds nobody at work leads: it commits at once, for itself, and what oth
 done the one who has waited longest leads, and commits for all who wait. So a lone writer waits for nobody, and many
 share one lock, one read and one wait for the disk (as databases do with their logs: DeWitt et al., "Implementation
 Techniques for Main Memory Database Systems", 1984).
+
+Where a store has several clocks, a few may lead at once, each under clocks of its own.
 """
 
 from __future__ import annotations
@@ -22,8 +24,39 @@ __all__ = ["MOST", "Change", "FaultyError", "GroupCommit", "Request", "has_chang
 Change: TypeAlias = tuple[Place, Update]
 """An update of a document."""
 
+_ONE = frozenset([0])
+
 MOST = 128
 """How many changes are made in one transaction at most, unless one caller asks for more."""
+
+
+class Caller:
+    """Somebody who waits for what is committed, and commits for others when it is the one's turn.
+
+    Attributes:
+        first: with which request it is to lead, or leads.
+        held: the clocks of what it commits.
+        turn: is free when there is news; ``None`` as long as it has not had to wait.
+    """
+
+    __slots__ = ("first", "held", "turn")
+
+    def __init__(self) -> None:
+        self.first: Request | None = None
+        self.held: set[int] = set()
+        self.turn: threading.Lock | None = None
+
+    def waits(self) -> threading.Lock:
+        """Gives what to wait for; with the group's lock held."""
+        if self.turn is None:
+            self.turn = threading.Lock()
+        self.turn.acquire(blocking=False)  # what it told of until now is known
+        return self.turn
+
+    def tell(self) -> None:
+        """Wakes it; with the group's lock held."""
+        if self.turn is not None and self.turn.locked():
+            self.turn.release()
 
 
 class Request:
@@ -31,33 +64,29 @@ class Request:
 
     Attributes:
         changes: the updates, each with its document.
+        clocks: those of the documents.
+        caller: whose it is.
         error: why nothing of it was committed.
         done: whether it was committed, or failed.
-        leads: whether its caller is to commit for all who wait.
-        turn: is released when it is done, or leads; ``None`` for one that did not have to wait.
     """
 
-    __slots__ = ("changes", "done", "error", "leads", "turn")
+    __slots__ = ("caller", "changes", "clocks", "done", "error")
 
-    def __init__(self, changes: Sequence[Change]) -> None:
+    def __init__(self, changes: Sequence[Change], clocks: frozenset[int], caller: Caller) -> None:
         self.changes = changes
+        self.clocks = clocks
+        self.caller = caller
         self.error: Exception | None = None
-        self.done = self.leads = False
-        self.turn: threading.Lock | None = None
+        self.done = False
 
-    def waits(self) -> None:
-        """Makes it one that has to wait."""
-        self.turn = threading.Lock()
-        self.turn.acquire()
+    @property
+    def leads(self) -> bool:
+        """Tells whether its caller leads with it."""
+        return self.caller.first is self
 
     def end(self, error: Exception | None) -> None:
         """Notes that it was committed, or why it was not."""
         self.error, self.done = error, True
-
-    def tell(self) -> None:
-        """Wakes its caller."""
-        if self.turn is not None:
-            self.turn.release()
 
 
 class FaultyError(Exception):
@@ -77,22 +106,35 @@ class GroupCommit:
 
     Args:
         run: commits requests in one transaction; gives each that fails alone its ``error``. Raises ``FaultyError``, or
-            what befell the transaction as a whole; then nothing was committed.
+            what befell the transaction as a whole; then nothing was committed. The second argument says that it is to
+            give up soon (``StorageBusyError``) if others hold one of its clocks.
         place: which store it is, for messages.
         patience: for how many seconds a caller waits for those before it at most.
+        clocks_of: tells under which clocks documents live.
+        leaders: how many may commit at once, each under other clocks.
     """
 
-    def __init__(self, run: Callable[[Sequence[Request]], None], place: str, patience: float) -> None:
+    def __init__(
+        self,
+        run: Callable[[Sequence[Request], bool], None],
+        place: str,
+        patience: float,
+        clocks_of: Callable[[Sequence[Change]], frozenset[int]] = lambda _: _ONE,
+        leaders: int = 1,
+    ) -> None:
         self._run = run
         self._place = place
         self._patience = patience
+        self._clocks_of = clocks_of
+        self._most_leaders = leaders
         self._lock = free_in_child(threading.Lock())
         self.begin()
         begins_anew(self)
 
     def begin(self) -> None:
         """Begins with nobody at work."""
-        self._led = False
+        self._leaders = 0  # how many lead, or were told to
+        self._busy: set[int] = set()  # the clocks of what is being committed
         self._waiting: deque[Request] = deque()
 
     def commit(self, changes: Sequence[Change]) -> None:
@@ -108,104 +150,174 @@ class GroupCommit:
 
     def commit_each(self, wanted: Sequence[Sequence[Change]]) -> list[Exception | None]:
         """Commits for several at once, each of whom succeeds or fails alone; returns why each failed."""
-        requests = [Request(changes) for changes in wanted]
+        caller = Caller()
+        requests = [Request(changes, self._clocks_of(changes), caller) for changes in wanted]
         with self._lock:
-            if self._led:
-                for request in requests:
-                    request.waits()
-            else:
-                self._led = requests[0].leads = True
             self._waiting.extend(requests)
+            self._begin_next()
         try:
-            for request in requests:
-                self._see_through(request)
+            while (waits := self._go_on(caller, requests)) is not None:
+                if not waits.acquire(timeout=self._patience) and not self._withdrawn(caller):
+                    waits.acquire()  # somebody is at work on it, for which there are limits of its own
         except BaseException:
-            self._abandon(requests)
+            self._abandon(caller)
             raise
         return [request.error for request in requests]
 
-    def _see_through(self, request: Request) -> None:
-        """Returns when a request is done."""
-        if request.turn is not None and not request.turn.acquire(timeout=self._patience):
-            if self._withdraw(request):
-                mend = "Write less at once, or wait longer (lock_timeout)"
-                request.end(StorageBusyError(self._place, "other threads were writing all the time", mend))
-                return
-            request.turn.acquire()  # somebody is at work on it, for which there are limits of its own
-        if not request.done:
-            self._lead()
+    def _go_on(self, caller: Caller, requests: Sequence[Request]) -> threading.Lock | None:
+        """Leads as often as it is the caller's turn; returns what to wait for, ``None`` if all is done."""
+        while True:
+            with self._lock:
+                if caller.first is None:
+                    return None if all(request.done for request in requests) else caller.waits()
+            self._lead(caller)
 
-    def _withdraw(self, request: Request) -> bool:
-        """Takes a request back; ``False``: somebody is at work on it, or its caller is to lead."""
+    def _withdrawn(self, caller: Caller) -> bool:
+        """Takes back what waits of a caller; ``False``: somebody is at work on it, or the caller is to lead."""
         with self._lock:
-            if request.leads or request not in self._waiting:
+            waiting = [request for request in self._waiting if request.caller is caller]
+            if caller.first is not None or not waiting:
                 return False
-            self._waiting.remove(request)
+            mend = "Write less at once, or wait longer (lock_timeout)"
+            for request in waiting:
+                self._waiting.remove(request)
+                request.end(StorageBusyError(self._place, "other threads were writing all the time", mend))
             return True
 
-    def _abandon(self, requests: Sequence[Request]) -> None:
+    def _abandon(self, caller: Caller) -> None:
         """Takes back what waits of an interrupted caller, who does not lead any more."""
         with self._lock:
-            left = [request for request in requests if request in self._waiting]
-            for request in left:
+            for request in [request for request in self._waiting if request.caller is caller]:
                 self._waiting.remove(request)
-            next_ = self._next() if any(request.leads for request in left) else None
-        if next_ is not None:
-            next_.tell()
+            if caller.first is not None:
+                caller.first = None
+                self._leaders -= 1
+            self._begin_next()
 
-    def _next(self) -> Request | None:
-        """Who leads from now on; with the lock held."""
-        self._led = bool(self._waiting)
-        if not self._led:
-            return None
-        self._waiting[0].leads = True
-        return self._waiting[0]
+    def _begin_next(self) -> None:
+        """Has all begin to lead who can: those who have waited longest, under clocks that nobody is at work under; with
+        the lock held."""
+        taken = set(self._busy)
+        for request in self._waiting:
+            if self._leaders >= self._most_leaders:
+                return
+            if request.caller.first is None and taken.isdisjoint(request.clocks):
+                request.caller.first = request
+                self._leaders += 1
+                request.caller.tell()
+            taken |= request.clocks
 
-    def _lead(self) -> None:
+    def _lead(self, caller: Caller) -> None:
         """Commits what waits, and hands over."""
-        group = self._taken()
+        group: list[Request] = []
         try:
-            self._commit(group)
+            group = self._taken(caller)
+            self._commit(group, caller)
         finally:
             with self._lock:
                 # Of a leader that was interrupted: what the others want is for the next one.
-                self._waiting.extendleft(reversed([request for request in group[1:] if not request.done]))
-                next_ = self._next()
-            for request in group:
-                if request.done:
-                    request.tell()
-            if next_ is not None:
-                next_.tell()
+                left = [request for request in group if request.caller is not caller and not request.done]
+                self._waiting.extendleft(reversed(left))
+                self._busy -= caller.held
+                caller.first = None
+                self._leaders -= 1
+                for request in group:
+                    request.caller.tell()
+                self._begin_next()
 
-    def _taken(self) -> list[Request]:
+    def _taken(self, caller: Caller) -> list[Request]:
+        """Takes what is to be committed together: what waits under clocks that nobody else is at work under."""
+        first = caller.first
+        assert first is not None
         with self._lock:
-            group = [self._waiting.popleft()]
-            count = len(group[0].changes)
-            while self._waiting and count + len(self._waiting[0].changes) <= MOST:
-                group.append(self._waiting.popleft())
-                count += len(group[-1].changes)
+            group, count, taken, waiting = [first], len(first.changes), set(self._busy), deque[Request]()
+            for request in self._waiting:
+                if request is first:
+                    continue
+                fits = count + len(request.changes) <= MOST and not request.leads
+                if fits and taken.isdisjoint(request.clocks):
+                    group.append(request)
+                    count += len(request.changes)
+                else:
+                    taken |= request.clocks
+                    waiting.append(request)
+            self._waiting = waiting
+            caller.held = set[int]().union(*(request.clocks for request in group))
+            self._busy |= caller.held
         return group
 
-    def _commit(self, group: Sequence[Request]) -> None:
+    def _commit(self, group: Sequence[Request], leader: Caller) -> None:
         """Commits requests together; each that fails for a reason of its own fails alone."""
+        parts = _parts(group) if self._most_leaders > 1 and len(group) > 1 else [group]
         try:
-            self._run(group)
+            self._run(group, len(parts) > 1)
         except FaultyError as faulty:
             if len(group) > 1:
-                self._commit([request for request in group if request is not faulty.request])
-                self._commit([faulty.request])
+                self._commit([request for request in group if request is not faulty.request], leader)
+                self._commit([faulty.request], leader)
             else:
                 group[0].end(_cause(faulty))
+        except StorageBusyError as error:
+            if len(parts) > 1:
+                self._commit_apart(parts, leader)
+            else:
+                _end(group, error)
         except Exception as error:
             if len(group) > 1 and not _concerns_all(error):
                 for request in group:
-                    self._commit([request])
+                    self._commit([request], leader)
             else:
-                for request in group:
-                    request.end(error)
+                _end(group, error)
         else:
             for request in group:
                 request.end(request.error)
+
+    def _commit_apart(self, parts: Sequence[Sequence[Request]], leader: Caller) -> None:
+        """Commits what was held up by a clock that somebody holds: what is under other clocks first."""
+        late: list[Sequence[Request]] = []
+        for part in parts:
+            try:
+                self._run(part, True)
+            except StorageBusyError:
+                late.append(part)
+                continue
+            except Exception:  # whatever it was, it is found out anew
+                self._commit(part, leader)
+            else:
+                for request in part:
+                    request.end(request.error)
+            self._release(part, leader)
+        for part in late:
+            self._commit(part, leader)
+
+    def _release(self, part: Sequence[Request], leader: Caller) -> None:
+        """Lets others at the clocks of what is done, while the rest of a group goes on."""
+        clocks = set[int]().union(*(request.clocks for request in part))
+        with self._lock:
+            self._busy -= clocks
+            leader.held -= clocks
+            for request in part:
+                request.caller.tell()
+            self._begin_next()
+
+
+def _parts(group: Sequence[Request]) -> Sequence[Sequence[Request]]:
+    """Requests, those together that have clocks in common."""
+    parts: list[tuple[set[int], list[Request]]] = []
+    for request in group:
+        mine = [part for part in parts if not part[0].isdisjoint(request.clocks)]
+        clocks, requests = set(request.clocks), list[Request]()
+        for part in mine:
+            parts.remove(part)
+            clocks |= part[0]
+            requests += part[1]
+        parts.append((clocks, [*requests, request]))
+    return [requests for _, requests in parts]
+
+
+def _end(group: Sequence[Request], error: Exception) -> None:
+    for request in group:
+        request.end(error)
 
 
 def _cause(faulty: FaultyError) -> Exception:

@@ -27,6 +27,7 @@ from concordant.storage.base import (
     Listener,
     Namespace,
     Place,
+    Position,
     Row,
     State,
     StoreExamined,
@@ -36,6 +37,7 @@ from concordant.storage.base import (
     is_present,
 )
 from concordant.storage.conditions import Condition
+from concordant.storage.cut import Cut, highest
 from concordant.storage.durable import LAST, SURVEY, DurableEvents, DurableStorage, Head, Source, UnitOfWork
 from concordant.storage.encoding import (
     StoredDocument,
@@ -340,7 +342,7 @@ class _Unit(_View, UnitOfWork):
 
     def __init__(self, storage: KeyValueStorage, tx: KeyValueWriter) -> None:
         _View.__init__(self, tx)
-        UnitOfWork.__init__(self, storage, self.head(), time.time())
+        UnitOfWork.__init__(self, storage, {0: self.head()}, time.time())
         self._announces = storage.events.source
 
     def find(self, place: Place) -> StoredDocument | None:
@@ -383,8 +385,8 @@ class _Unit(_View, UnitOfWork):
         body = dump_escalation(event.escalation)
         self.tx.put(_key("event", self.n, number), _dump((document, self._announces, now, event.kind, body)))
 
-    def put_head(self, n: int, clock: float) -> None:
-        self.tx.put(_HEAD, _dump((n, clock)))
+    def put_heads(self, heads: Mapping[int, Head]) -> None:
+        self.tx.put(_HEAD, _dump(heads[0]))
 
 
 # -- the storage -----------------------------------------------------------------------------------------------------
@@ -409,7 +411,7 @@ class KeyValueStorage(DurableStorage):
         self._is_closed = False
         self.is_near = not store.skew
         name, last = self._begun(replica)
-        super().__init__(store.place, store.place, name, last, cache)
+        super().__init__(store.place, store.place, name, [last], cache)
         self.events = KeyValueEvents(self, uuid.uuid4().hex[:12])
         self._surveyed: dict[str, int] = {}
 
@@ -443,7 +445,7 @@ class KeyValueStorage(DurableStorage):
         """Runs a transaction that is no commit."""
         return self._write(lambda tx: work(_View(tx)))
 
-    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place]) -> Any:
+    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place], hasty: bool) -> Any:
         return self._write(lambda tx: work(_Unit(self, tx)))
 
     def _write(self, work: Callable[[KeyValueWriter], T]) -> T:
@@ -473,8 +475,8 @@ class KeyValueStorage(DurableStorage):
     def source(self) -> Source:
         return _Asking(self)
 
-    def head(self) -> Head:
-        return self.read(_View.head)
+    def heads(self) -> Sequence[Head]:
+        return [self.read(_View.head)]
 
     def find(self, place: Place) -> tuple[Head, StoredDocument | None]:
         return self.read(lambda view: (view.head(), view.document(place)))
@@ -509,9 +511,9 @@ class KeyValueStorage(DurableStorage):
         names = [key.removeprefix(_key("document")).decode("utf-8", "surrogatepass").split("\0") for key in keys]
         return [(load_namespace(name[0]), load_key(name[1])) for name in names]
 
-    def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
-        found = self.read(lambda view: view.documents(prefix))
-        return self._states(stored for stored in found if not after or stored.saved > after)
+    def documents(self, prefix: Namespace, after: Cut = 0) -> Iterator[tuple[Namespace, str, State]]:
+        found, upto = self.read(lambda view: view.documents(prefix)), highest(after)
+        return self._states(stored for stored in found if not upto or stored.saved > upto)
 
     def showing(
         self, prefix: Namespace, conditions: Sequence[Condition] = ()
@@ -561,7 +563,9 @@ class KeyValueStorage(DurableStorage):
         n, found = self.read(look)
         return n, self._states(sorted(filter(is_outdated, found), key=lambda stored: stored.id))
 
-    def surveyed(self, models: str, n: int, *, changed: bool) -> None:
+    def surveyed(self, models: str, upto: Cut, *, changed: bool) -> None:
+        n = highest(upto)
+
         def run(view: _View) -> None:
             if changed:  # what others look at may be otherwise now
                 view.clear(*_all(_key("survey")))
@@ -670,18 +674,18 @@ class KeyValueStorage(DurableStorage):
 
         self.write(run)
 
-    def note_export(self, n: int) -> None:
+    def note_export(self, upto: Cut) -> None:
         def run(view: _View) -> None:
             about = view.about()
             marks = noted(_marks(about["marks"]), *view.head())
-            view.note(exported=max(about["exported"], n), marks=marks)
+            view.note(exported=max(about["exported"], highest(upto)), marks=marks)
 
         self.write(run)
 
-    def rename(self, replica: str, upto: int) -> None:
+    def rename(self, replica: str, upto: Cut) -> None:
         def run(view: _View) -> None:
             about = view.about()
-            view.put_peer(about["replica"], upto, 0, ())
+            view.put_peer(about["replica"], highest(upto), 0, ())
             view.note(replica=replica, marks=BEGUN)
 
         self.write(run)
@@ -836,13 +840,15 @@ class KeyValueEvents(DurableEvents):
         super().__init__(name)
         self._storage = storage
 
-    def now(self) -> Cursor:
-        return self._storage.head()[0], LAST
+    def now(self) -> Position:
+        return ((self._storage.heads()[0][0], LAST),)
 
-    def first(self) -> Cursor:
-        return (0, 0)
+    def first(self) -> Position:
+        return ((0, 0),)
 
-    def after(self, cursor: Cursor, limit: int) -> list[Told]:
+    def after(self, position: Position, limit: int) -> list[Told]:
+        (cursor,) = position
+
         def look(view: _View) -> list[tuple[bytes, bytes]]:
             found: list[tuple[bytes, bytes]] = []
             for one in view.tx.scan(_key("event", cursor[0], cursor[1] + 1), _all(_key("event"))[1]):
@@ -866,18 +872,18 @@ class KeyValueEvents(DurableEvents):
     def _note(self, view: _View, name: str, cursor: Cursor, holder: str, until: float) -> None:
         view.tx.put(_key("subscriber", name), _dump((*cursor, holder, until)))
 
-    def take(self, name: str, holder: str, seconds: float, start: Cursor) -> Cursor | None:
+    def take(self, name: str, holder: str, seconds: float, start: Position) -> Position | None:
         now = time.time()
         known = self._storage.read(lambda view: self._subscriber(view, name))
         if known is not None and known[1] == holder and known[2] > now + seconds / 2:
-            return known[0]  # who waits does not write each time it looks
+            return (known[0],)  # who waits does not write each time it looks
 
-        def run(view: _View) -> Cursor | None:
-            cursor, other, until = self._subscriber(view, name) or (start, "", 0.0)
+        def run(view: _View) -> Position | None:
+            cursor, other, until = self._subscriber(view, name) or (start[0], "", 0.0)
             if other not in ("", holder) and until > now:
                 return None
             self._note(view, name, cursor, holder, now + seconds)
-            return cursor
+            return (cursor,)
 
         return self._storage.write(run)
 

@@ -32,6 +32,7 @@ from concordant.storage.base import (
     Listener,
     Namespace,
     Place,
+    Position,
     Projection,
     Row,
     SideEffects,
@@ -45,6 +46,7 @@ from concordant.storage.base import (
 )
 from concordant.storage.clocks import Course, Instant
 from concordant.storage.conditions import Condition
+from concordant.storage.cut import Cut, highest
 from concordant.storage.deferred import LazyRecord, is_full, put_off, settled
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
@@ -100,28 +102,28 @@ class MemoryEvents:
             others = [(at, told) for e, at, told in kept if (e.namespace, e.key) != (namespace, key)]
             self._kept = deque(others)
 
-    def now(self) -> Cursor:
+    def now(self) -> Position:
         with self._news:
-            return self._last
+            return (self._last,)
 
-    def first(self) -> Cursor:
-        return (0, -1)
+    def first(self) -> Position:
+        return ((0, -1),)
 
-    def after(self, cursor: Cursor, limit: int) -> list[Told]:
+    def after(self, position: Position, limit: int) -> list[Told]:
         with self._news:
-            return [told for _, told in self._kept if told.cursor > cursor][:limit]
+            return [told for _, told in self._kept if told.cursor > position[0]][:limit]
 
     def listener(self) -> Listener:
         return _Listener(self._news, self)
 
-    def take(self, name: str, holder: str, seconds: float, start: Cursor) -> Cursor | None:
+    def take(self, name: str, holder: str, seconds: float, start: Position) -> Position | None:
         now = time.monotonic()
         with self._news:
-            cursor, other, until = self._reached.get(name, (start, "", 0.0))
+            cursor, other, until = self._reached.get(name, (start[0], "", 0.0))
             if other not in ("", holder) and until > now:
                 return None
             self._reached[name] = (cursor, holder, now + seconds)
-            return cursor
+            return (cursor,)
 
     def acknowledge(self, name: str, holder: str, seconds: float, cursor: Cursor) -> bool:
         with self._news:
@@ -157,7 +159,7 @@ class _Listener:
     def __init__(self, news: threading.Condition, events: MemoryEvents) -> None:
         self._news = news
         self._events = events
-        self._known: Cursor | None = None
+        self._known: Position | None = None
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -190,6 +192,7 @@ class MemoryStorage:
     """
 
     live: ClassVar[bool] = True
+    clocks = 1
     limits = Limits()
 
     def __init__(self, replica: str, journal: int = 10_000) -> None:
@@ -434,15 +437,15 @@ class MemoryStorage:
         with self.lock:
             self.clock = max(self.clock, past)
 
-    def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
-        depth = len(prefix)
+    def documents(self, prefix: Namespace, after: Cut = 0) -> Iterator[tuple[Namespace, str, State]]:
+        depth, upto = len(prefix), highest(after)
         with self.lock:
             found = [
                 (namespace, key, state)
                 for namespace, space in chain(self.spaces.items(), self.graves.items())
                 if namespace[:depth] == prefix
                 for key, state in space.items()
-                if not after or _last_commit(state) > after
+                if not upto or _last_commit(state) > upto
             ]
         return iter(found)
 
@@ -464,7 +467,7 @@ class MemoryStorage:
             found, self._recast = self._recast, []
         return self.n, ((*place, state) for place in found if (state := self.load(*place)) is not None)
 
-    def surveyed(self, models: str, n: int, *, changed: bool) -> None:
+    def surveyed(self, models: str, upto: Cut, *, changed: bool) -> None:
         """Nothing to note."""
 
     def redeclared(self, recast: Callable[[Namespace, State], State]) -> None:
@@ -571,15 +574,15 @@ class MemoryStorage:
                 if replica in self._learned:
                     self._marks[replica] = newer(self._marks.get(replica, ()), told)
 
-    def note_export(self, n: int) -> None:
+    def note_export(self, upto: Cut) -> None:
         with self.lock:
-            self._exported = max(self._exported, n)
+            self._exported = max(self._exported, highest(upto))
             self._marks[self.replica] = noted(self._marks[self.replica], self.n, self.clock)
 
-    def rename(self, replica: str, upto: int) -> None:
+    def rename(self, replica: str, upto: Cut) -> None:
         with self.lock:
             self._check_open()
-            self._learned[self.replica] = upto
+            self._learned[self.replica] = highest(upto)
             del self._marks[self.replica]
             self._marks[replica] = BEGUN
             self.replica = replica

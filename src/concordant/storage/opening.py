@@ -61,6 +61,10 @@ class PostgresOptions:
         connect_timeout: for how many seconds a call tries to get a connection, after one was lost too.
         lock_timeout: for how many seconds a write waits for other writers before ``StorageBusyError``.
         statement_timeout: for how many seconds a statement may run, beside waiting for others.
+        idle_timeout: for how many seconds a writer may be silent inside a transaction, in which others wait for it,
+            before the server ends its connection. Nothing of what it was about to write is stored then.
+        clocks: under how many clocks a new store keeps its documents: writes to documents under different ones do not
+            wait for each other. A store that was made keeps those it has.
         cache: how many bytes of records each process keeps decoded.
     """
 
@@ -68,6 +72,8 @@ class PostgresOptions:
     connect_timeout: float = 15.0
     lock_timeout: float = 60.0
     statement_timeout: float = 60.0
+    idle_timeout: float = 10.0
+    clocks: int = 16
     cache: int = 32 * 1024 * 1024
 
 

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from concordant.storage.conditions import Condition, for_postgres
 from concordant.storage.opening import PostgresOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.storage import SqlStorage
-from concordant.storage.sql.tables import COLUMNS, POSTGRES, VERSION, checked, migrate
+from concordant.storage.sql.tables import COLUMNS, HEADS, POSTGRES, VERSION, checked, migrate
 from concordant.storage.urls import scrubbed, without_password
 
 __all__ = ["PostgresDatabase", "open_postgres"]
@@ -104,18 +104,27 @@ class Pool(ConnectionPool[Connection]):
 
 
 class PostgresWriting:
-    """What is done on one connection; ``changes`` tells whether anything was written."""
+    """What is done on one connection; ``changes`` tells whether anything was written.
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    Args:
+        pipeline: in which its statements are sent. What is asked for ends with a sync: only then does the server note
+            for how long it hears nothing, and throw out a writer that was stopped.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], pipeline: psycopg.Pipeline | None = None) -> None:
         self._connection = connection
-        self.n = 0
-        self.clock = self.now = 0.0
+        self._pipeline = pipeline
+        self.heads: Mapping[int, tuple[int, float]] = {}
+        self.now = 0.0
         self.ahead: list[Columns] = []
         self.witness: tuple[int, float] | None = None
         self.changes = False
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
-        return self._connection.execute(with_marks(statement), parameters, binary=True).fetchall()
+        found = self._connection.execute(with_marks(statement), parameters, binary=True)
+        if self._pipeline is not None:
+            self._pipeline.sync()
+        return found.fetchall()
 
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         self.changes = True
@@ -129,7 +138,8 @@ class PostgresWriting:
     def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             self.changes = True
-            self._connection.execute(_updating(table, tuple(columns)), [*map(list, zip(*rows, strict=True))])
+            given = [*map(list, zip(*rows, strict=True))]
+            self._connection.execute(_updating(table, tuple(columns)), [*given, sorted({*given[-2]})])
 
     def announce(self) -> None:
         self._connection.execute(f"NOTIFY {CHANNEL}")
@@ -153,10 +163,13 @@ def _inserting(table: str, columns: tuple[str, ...]) -> Any:
 
 @lru_cache
 def _updating(table: str, columns: tuple[str, ...]) -> Any:
-    *news, key = columns
+    *news, clock, key = columns
     changes = ", ".join(f"{name} = w.{name}" for name in news)
     names = ", ".join(columns)
-    return f"UPDATE {table} t SET {changes} FROM {_arrays(columns)} AS w ({names}) WHERE t.{key} = w.{key}"
+    return (
+        f"UPDATE {table} t SET {changes} FROM {_arrays(columns)} AS w ({names}) "
+        f"WHERE t.{clock} = ANY(%b::{POSTGRES[COLUMNS[clock]]}[]) AND t.{clock} = w.{clock} AND t.{key} = w.{key}"
+    )
 
 
 CHANNEL = "concordant_events"
@@ -201,15 +214,22 @@ T = TypeVar("T")
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
-# The clock is read once the row is held: what waits for it is younger than what held it.
-_STORE = (
-    "WITH store AS MATERIALIZED (SELECT n, clock FROM concordant_store FOR UPDATE) "
-    "SELECT n, clock, extract(epoch FROM clock_timestamp())::float8, pg_current_xact_id()::text FROM store"
+# The time is read once the rows are held: what waits for them is younger than what held them. Whoever wants several
+# takes them in ascending order, so that nobody waits in a circle.
+_HOLD = (
+    "WITH held AS MATERIALIZED (SELECT clock, n, time FROM concordant_clocks{} ORDER BY clock FOR UPDATE) "
+    "SELECT clock, n, time, extract(epoch FROM clock_timestamp())::float8, pg_current_xact_id()::text FROM held"
 )
+_HOLD_ONE = _HOLD.format(" WHERE clock = %s")
+_HOLD_SOME = _HOLD.format(" WHERE clock = ANY(%s)")
+_HOLD_ALL = _HOLD.format("")
 _SETTINGS = (
     "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false), "
     "set_config('idle_in_transaction_session_timeout', %s, false)"
 )
+_HASTE = "SET LOCAL lock_timeout = '2s'"
+_LEADERS = 4
+"""How many connections of a process write at once: more would gather fewer writes in each transaction."""
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
 _PASSING = ("the database system is", "closed the connection unexpectedly", "terminating connection")
 """What is said of a connection that a server which is starting, recovering or crashing just now does not take."""
@@ -226,6 +246,7 @@ class PostgresDatabase:
         self._url = url
         self.place, self.identity = without_password(url).partition("?")[0], url
         self.is_near = False
+        self.leaders = max(1, min(_LEADERS, options.pool_size // 2))
         self.patience = options.lock_timeout
         self._options = options
         self._clock = SharedClock()
@@ -233,7 +254,7 @@ class PostgresDatabase:
         self._pool: Pool | None = None
         self._closed = False
         try:
-            self.replica, self.last = self._patiently(replica)
+            self.replica, self.heads = self._patiently(replica)
         except BaseException:
             self.close()
             raise
@@ -265,10 +286,10 @@ class PostgresDatabase:
         options = self._options
         longest = options.lock_timeout + options.statement_timeout
         connection.patience = longest + options.connect_timeout
-        limits = (longest, options.lock_timeout, longest)
+        limits = (longest, options.lock_timeout, options.idle_timeout)
         connection.execute(_SETTINGS, [f"{round(1000 * seconds)}ms" for seconds in limits])
 
-    def _patiently(self, wanted: str | None) -> tuple[str, tuple[int, float]]:
+    def _patiently(self, wanted: str | None) -> tuple[str, Sequence[Any]]:
         """Prepares the database; waits for a server that is starting, or recovering from a crash."""
         end = time.monotonic() + self._options.connect_timeout
         while True:
@@ -277,8 +298,7 @@ class PostgresDatabase:
                 with self._connect() as connection:
                     connected = True
                     name = self._prepared(connection, wanted)
-                    (last,) = PostgresWriting(connection).rows("SELECT n, clock FROM concordant_store")
-                    return name, last
+                    return name, PostgresWriting(connection).rows(HEADS)
             except psycopg.Error as error:
                 passes = self._is_loss(error) if connected else any(text in str(error) for text in _PASSING)
                 if not passes or time.monotonic() > end:
@@ -309,7 +329,7 @@ class PostgresDatabase:
                 return name
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(7062026100233)")  # one at a time makes tables
-            return migrate(tx, tx.rows(known)[0][0], POSTGRES, self.place, wanted)
+            return migrate(tx, tx.rows(known)[0][0], POSTGRES, self.place, wanted, self._options.clocks)
 
     def _call(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
         """Runs work on a connection; again on another if the connection is lost, which work must bear."""
@@ -349,7 +369,8 @@ class PostgresDatabase:
     def _is_loss(self, error: Exception) -> bool:
         """Whether the connection is gone, which the driver may not have noticed yet."""
         errors = psycopg.errors
-        if isinstance(error, (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)):
+        gone = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
+        if isinstance(error, (*gone, errors.IdleInTransactionSessionTimeout)):
             return True
         return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
@@ -408,19 +429,21 @@ class PostgresDatabase:
             return False
         return bool(status != "aborted")
 
-    @staticmethod
-    def _witnessed(connection: psycopg.Connection[Any], witness: tuple[int, float]) -> bool | None:
+    def _witnessed(self, connection: psycopg.Connection[Any], witness: tuple[int, float]) -> bool | None:
         """Whether the journal has the row of a transaction; None: that does not tell, or not yet.
 
         A server that crashed gives the id of a transaction that it lost to the next one, so that the id alone would
         call a lost write committed.
         """
         n, at = witness
-        found = connection.execute("SELECT time FROM concordant_journal WHERE n = %s", (n,), binary=True).fetchall()
+        clock = n % len(self.heads)
+        query = "SELECT time FROM concordant_journal WHERE clock = %s AND n = %s"
+        found = connection.execute(query, (clock, n), binary=True).fetchall()
         if found:
             return bool(found[0][0] == at)
-        # Whoever holds the store's row may be this very transaction, whose end is then waited for.
-        ((last,),) = connection.execute("SELECT n FROM concordant_store FOR UPDATE").fetchall()
+        # Whoever holds the clock's row may be this very transaction, whose end is then waited for.
+        query = "SELECT n FROM concordant_clocks WHERE clock = %s FOR UPDATE"
+        ((last,),) = connection.execute(query, (clock,)).fetchall()
         return False if last < n else None
 
     # -- the work ------------------------------------------------------------------------------------------------
@@ -434,17 +457,28 @@ class PostgresDatabase:
     def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
         return for_postgres(conditions, column)
 
-    def write(self, work: Callable[[SqlTransaction], T], ahead: Query | None = None) -> T:
+    def write(
+        self,
+        work: Callable[[SqlTransaction], T],
+        clocks: Sequence[int] | None = None,
+        ahead: Query | None = None,
+        hasty: bool = False,
+    ) -> T:
         def run(connection: psycopg.Connection[Any]) -> T:
-            tx = PostgresWriting(connection)
             committing: _Unknown | None = None
             try:
-                with connection.pipeline():
+                with connection.pipeline() as pipeline:
+                    tx = PostgresWriting(connection, pipeline)
                     connection.execute(_BEGIN)
+                    if hasty:
+                        connection.execute(_HASTE)
                     before = time.monotonic()
-                    store = connection.execute(_STORE, binary=True)
+                    held = connection.execute(*_holding(clocks), binary=True)
                     first = connection.execute(with_marks(ahead[0]), ahead[1], binary=True) if ahead else None
-                    ((tx.n, tx.clock, tx.now, xid),) = store.fetchall()
+                    pipeline.sync()
+                    found = held.fetchall()
+                    tx.heads = {clock: (n, at) for clock, n, at, _, _ in found}
+                    *_, tx.now, xid = found[0]
                     self._clock.sample(before, tx.now, time.monotonic())
                     if first is not None:
                         tx.ahead = first.fetchall()
@@ -492,6 +526,13 @@ class PostgresDatabase:
         _abandoned.append(self._pool)
         self._lock = threading.Lock()
         self._pool = None
+
+
+def _holding(clocks: Sequence[int] | None) -> tuple[Any, Sequence[Any]]:
+    """The query that takes clocks."""
+    if clocks is None:
+        return _HOLD_ALL, ()
+    return (_HOLD_ONE, clocks) if len(clocks) == 1 else (_HOLD_SOME, [[*clocks]])
 
 
 class _Unknown(Exception):

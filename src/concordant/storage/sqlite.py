@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -22,7 +22,7 @@ from concordant.storage.forking import Gate
 from concordant.storage.opening import SqliteOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.storage import SqlStorage
-from concordant.storage.sql.tables import SQLITE, VERSION, checked, migrate
+from concordant.storage.sql.tables import HEADS, SQLITE, VERSION, checked, migrate
 from concordant.storage.urls import without_password
 
 __all__ = ["SqliteDatabase", "open_sqlite"]
@@ -63,12 +63,13 @@ class SqliteDatabase:
         self.place = f"sqlite:///{self.path}"
         self.identity = os.path.abspath(self.path)
         self.is_near = True
+        self.leaders = 1
         self.patience = options.lock_timeout
         self._options = options
         self._way = ""  # how a file is opened that can only be read
         self._begin()
         self.replica = self._opened(replica)
-        (self.last,) = self.rows("SELECT n, clock FROM concordant_store")
+        self.heads: Any = self.rows(HEADS)
         _databases.add(self)
 
     @property
@@ -233,7 +234,13 @@ class SqliteDatabase:
     def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
         return for_sqlite(conditions, column)
 
-    def write(self, work: Callable[[SqlTransaction], T], ahead: Query | None = None) -> T:
+    def write(
+        self,
+        work: Callable[[SqlTransaction], T],
+        clocks: Sequence[int] | None = None,
+        ahead: Query | None = None,
+        hasty: bool = False,
+    ) -> T:
         if self._way:
             raise StorageError(self.place, "the file can only be read", _MENDS[sqlite3.SQLITE_READONLY])
         if not self._lock.acquire(timeout=self._options.lock_timeout):
@@ -244,7 +251,7 @@ class SqliteDatabase:
                 connection = self._connect_writer()
                 with self._exclusively(connection):
                     tx = _Writing(connection)
-                    ((tx.n, tx.clock),) = tx.rows("SELECT n, clock FROM concordant_store")
+                    tx.heads = dict(enumerate(tx.rows(HEADS)))
                     tx.now = time.time()
                     if ahead is not None:
                         tx.ahead = tx.rows(*ahead)
@@ -282,8 +289,8 @@ class SqliteDatabase:
 class _Writing:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.n = 0
-        self.clock = self.now = 0.0
+        self.heads: Mapping[int, Any] = {}
+        self.now = 0.0
         self.ahead: list[Columns] = []
         self.witness: tuple[int, float] | None = None
 
@@ -300,8 +307,8 @@ class _Writing:
 
     def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
-            *news, key = (f"{name} = ?" for name in columns)
-            self._connection.executemany(f"UPDATE {table} SET {', '.join(news)} WHERE {key}", rows)
+            *news, clock, key = (f"{name} = ?" for name in columns)
+            self._connection.executemany(f"UPDATE {table} SET {', '.join(news)} WHERE {clock} AND {key}", rows)
 
     def announce(self) -> None:
         """A file tells nobody: they look."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from concordant.errors import Fault, InvalidWriteError, StaleDecisionError
 from concordant.merge.kinds import Field
+from concordant.storage.cut import Cut
 from concordant.tooling import wording
 from concordant.tooling.elements import SetPart
 from concordant.tooling.forms import ArgumentForm
@@ -67,7 +68,7 @@ class ToolCall(NamedTuple):
         """Whether the agent that calls wrote it."""
         return self.workspace.amending.is_mine(agent, origin)
 
-    def shows(self, key: str, at: int, fields: Iterable[str]) -> None:
+    def shows(self, key: str, at: Cut, fields: Iterable[str]) -> None:
         """Notes that the answer shows all there is in fields of a document, up to a commit."""
         shown = frozenset(fields)
         if shown:

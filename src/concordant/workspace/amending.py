@@ -22,6 +22,7 @@ from concordant.merge.record.leases import KEEP
 from concordant.merge.registers import as_seen, leaf_at, supporters_below
 from concordant.schema import Compiled, Schema, compile_schema
 from concordant.storage import State
+from concordant.storage.cut import Cut
 from concordant.values import ABSENT, canonical, encode
 from concordant.workspace.core import Core
 from concordant.workspace.document import Document
@@ -230,7 +231,7 @@ class Amending:
         if scope is not None and snapshot is not None and snapshot.at >= 0:
             self.scoping.note_shown((namespace, key), scope, snapshot.at, value=snapshot.base)
 
-    def note_shown(self, namespace: tuple[str, ...], key: str, at: int, fields: frozenset[str]) -> None:
+    def note_shown(self, namespace: tuple[str, ...], key: str, at: Cut, fields: frozenset[str]) -> None:
         """Notes that the call under way shows all there is in fields of a document, up to a commit."""
         self.scoping.note_shown((namespace, key), self._scope(), at, fields)
 

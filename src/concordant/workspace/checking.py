@@ -11,7 +11,8 @@ from concordant.merge.registers import leaves
 from concordant.merge.registers.leaf import supporters_of
 from concordant.schema import Compiled
 from concordant.storage import Examined, Place, Row
-from concordant.storage.base import Column, is_present
+from concordant.storage.base import Column, StoreExamined, is_present
+from concordant.storage.cut import Cut, numbers_of, part
 from concordant.values import Absent, decode, same
 from concordant.workspace.commit import UNDO
 from concordant.workspace.core import Core
@@ -85,9 +86,7 @@ def _check(core: Core, quarantine: bool) -> Checked:
     problems += [Problem((), "", f"the database is damaged: {line}") for line in whole.damage]
     if whole.strays:
         problems.append(Problem((), "", f"{whole.strays} rows of the journal, or questions, belong to no document"))
-    if whole.newest > whole.n:
-        what = f"it counts {whole.n} commits, and has what commit {whole.newest} wrote: numbers would be given twice"
-        problems.append(Problem((), "", what))
+    problems += _numbers_given_twice(whole)
     places: dict[Place, str] = {}
     for problem in problems:
         if problem.rotten and problem.namespace:
@@ -103,8 +102,16 @@ def _check(core: Core, quarantine: bool) -> Checked:
     )
 
 
+def _numbers_given_twice(whole: StoreExamined) -> Iterator[Problem]:
+    """Whether the store's clocks stand behind what was committed under them."""
+    for newest, n in zip(numbers_of(whole.newest), numbers_of(whole.n), strict=True):
+        if newest > n:
+            what = f"it counts {n} commits, and has what commit {newest} wrote: numbers would be given twice"
+            yield Problem((), "", what)
+
+
 class _Checking:
-    def __init__(self, core: Core, trimmed: int) -> None:
+    def __init__(self, core: Core, trimmed: Cut) -> None:
         self._core = core
         self._trimmed = trimmed
         self.documents = self.rows = self.unverified = 0
@@ -210,7 +217,7 @@ class _Checking:
                 what = f"row {row.n} of its journal cannot be read ({type(error).__name__}: {str(error)[:200]})"
                 yield Problem(namespace, key, what, rotten=True)
             expected = row.previous
-        if expected > self._trimmed and expected not in purged:
+        if expected > part(self._trimmed, expected) and expected not in purged:
             yield Problem(namespace, key, f"its journal has no row for commit {expected}")
 
 

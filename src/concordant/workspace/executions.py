@@ -24,6 +24,7 @@ from concordant.merge.record.apply import without
 from concordant.merge.registers import PARKED, LeafChange, Path
 from concordant.schema import Compiled
 from concordant.storage import Row, State
+from concordant.storage.cut import clock_of, highest, part
 from concordant.values import alike, decode
 from concordant.workspace.core import Core
 from concordant.workspace.scope import Document, Scope
@@ -283,7 +284,7 @@ class Retries:
         storage = self._core.storage
         record = expanded(state, schema, storage.replica)
         hidden = [part.effect(schema, storage.replica) for part in earlier.hidden(record.reborn)]
-        stamp = Stamp(record.updated_at, storage.replica, storage.now()[0] + 1, "", "", "read")
+        stamp = Stamp(record.updated_at, storage.replica, highest(storage.now()[0]) + 1, "", "", "read")
         return without(record, schema.root, hidden, stamp), True
 
     def identity(self, scope: Scope, document: Document) -> tuple[str, str, int, float] | None:
@@ -298,7 +299,8 @@ class Retries:
                 later.rewritten.add(document)
         if base.executed_before is not False or base.successor is not None or base.rewritten:
             self.earlier(scope, document)
-        return task.task, task.execution, scope.number(document), scope.since.time
+        began = part(scope.since.time, clock_of(document, self._core.storage.clocks))
+        return task.task, task.execution, scope.number(document), began
 
 
 def _field(path: Path) -> str | None:

@@ -20,6 +20,7 @@ from concordant.escalation import when
 from concordant.limits import MOST_FRAME
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import MOST_WRITES, CodecError, Record, dump_record, load_record
+from concordant.storage.cut import KnownOfDocuments
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import MOST, Marks
 from concordant.workspace.names import is_text
@@ -51,6 +52,11 @@ class Frame(NamedTuple):
     forgotten: VersionVector
     documents: list[tuple[tuple[str, ...], str, Record]]
     marks: Mapping[str, Marks] = {}
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Gives the names of the sender's clocks."""
+        return KnownOfDocuments(self.vector).names(self.replica)
 
 
 @dataclass(frozen=True, slots=True)

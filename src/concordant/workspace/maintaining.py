@@ -16,6 +16,7 @@ from concordant.merge.registers import LeafChange, Path, leaves, sequences
 from concordant.merge.sequence.pieces import Sequence
 from concordant.merge.sequence.trim import has_removed, trimmed
 from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
+from concordant.storage.cut import cut_of, part
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
@@ -126,20 +127,22 @@ class Maintaining:
         core, storage = self.core, self.core.storage
         name = name or uuid.uuid4().hex[:12]
         with storage.reading():
-            upto = 0  # the newest write there is: what was written later, before the restoring, is to be heard of again
+            # The newest write there is: what was written later, before the restoring, is to be heard of again.
+            newest = [0] * storage.clocks
             for namespace, key, state in list(storage.documents(())):
                 record = expanded(state, core.registry.find(namespace), storage.replica)
-                upto = max(upto, record.vector.get(storage.replica, 0))
+                n = record.vector.get(storage.replica, 0)
+                newest[n % storage.clocks] = max(newest[n % storage.clocks], n)
                 if record is not state:
                     _write_out(core, (namespace, key))
-            storage.rename(name, upto)
+            storage.rename(name, cut_of(newest))
         return name
 
 
 def _forgettable(knowledge: Knowledge, before: float) -> Callable[[Stamp], bool]:
     """Tells whether nobody needs what a write of this store removed: nobody elsewhere knows of it, and it is older."""
     replica, exported = knowledge.replica, knowledge.exported
-    return lambda stamp: stamp.time < before and stamp.replica == replica and stamp.n > exported
+    return lambda stamp: stamp.time < before and stamp.replica == replica and stamp.n > part(exported, stamp.n)
 
 
 def _texts(record: Record) -> Iterator[tuple[Path, Sequence]]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from concordant.schema import Compiled, Schema, compile_schema
 from concordant.schema.incoming import unwrapped
+from concordant.storage.cut import highest
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.document import Document
 from concordant.workspace.scope import ReadSnapshot, Scope
@@ -75,7 +76,7 @@ def merge(schema: Any, base: Mapping[str, Any], updates: Iterable[Update]) -> Do
     commit(body, parked, workspace.agent("base").scope, "write")
     began = workspace.moment()
     given = decode(body)
-    snapshot = ReadSnapshot(began.n, body)
+    snapshot = ReadSnapshot(highest(began.n), body)
     for values, agent, edits in updates:
         scope = workspace.agent(agent, began=began).scope
         if edits:

@@ -13,6 +13,7 @@ from concordant.merge.record.leases import end_of, touched
 from concordant.schema import Compiled
 from concordant.storage import Condition, Result, SideEffects, State, TransactionView
 from concordant.storage.base import Column
+from concordant.storage.cut import Cut, clock_of, is_cut, part
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Credit, Document, HistoryEntry, mark_of
 from concordant.workspace.executions import Retries
@@ -135,15 +136,16 @@ class Reading:
 
     # -- for nobody ----------------------------------------------------------------------------------------------
 
-    def get(self, namespace: Namespace, key: str, at: int | None, *, strict: bool) -> Document | None:
+    def get(self, namespace: Namespace, key: str, at: Cut | None, *, strict: bool) -> Document | None:
         """Reads a document as it is, or as it was at a version."""
         schema = self.registry.readable(namespace, key)
-        if at is not None and not isinstance(at, int):
+        if at is not None and not isinstance(at, int) and not is_cut(at, self.storage.clocks):
             raise ConcordantError(f"at= is a version, a whole number, not {told(at)}")
         with self.storage.reading():
             state = self.storage.load(namespace, key)
             if at is not None:
-                past = state_at(self.storage, schema, namespace, key, state, at)
+                upto = part(at, clock_of((namespace, key), self.storage.clocks))
+                past = state_at(self.storage, schema, namespace, key, state, upto)
                 return self.document_of(namespace, key, past, schema, past=past is not state, strict=strict, ever=True)
             return self.document_of(namespace, key, state, schema, strict=strict)
 
@@ -230,8 +232,9 @@ class Reading:
             raise InvalidTokenError(tokens.given, problem, "Read the document again, and give the token of that")
         scope.set_snapshot(document, snapshot)
 
-    def as_of(self, namespace: Namespace, key: str, version: int) -> tuple[int, Document | None, ReadSnapshot]:
+    def as_of(self, namespace: Namespace, key: str, at: Cut) -> tuple[int, Document | None, ReadSnapshot]:
         """A document's version, what it showed after a commit, and what a read of that lets a scope know."""
+        version = part(at, clock_of((namespace, key), self.storage.clocks))
         schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             state = self.storage.load(namespace, key)

@@ -26,6 +26,7 @@ from concordant.merge.record.leases import joined_leases
 from concordant.merge.record.record import BEFORE
 from concordant.schema import Compiled
 from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
+from concordant.storage.cut import KnownOfDocuments, as_vector, cut_of, is_cut
 from concordant.storage.knowledge import diverge
 from concordant.values import Unstorable, check_numbers, decode, encode
 from concordant.workspace.commit import Commit
@@ -67,9 +68,11 @@ class Replicating:
 
     def changes(self, after: Any) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
         """The documents that were written since an earlier call (``Workspace.changes``)."""
-        if after is not None and (not isinstance(after, int) or abs(after) > MOST_WRITES):
+        clocks = self.core.storage.clocks
+        known = after is None or (is_cut(after, clocks) and max(map(abs, _numbers(after))) <= MOST_WRITES)
+        if not known:
             raise ConcordantError(f"after= is the cursor that an earlier call gave, not {told(after)}")
-        cursor, found = self.core.storage.changes(after)
+        cursor, found = self.core.storage.changes(tuple(after) if isinstance(after, list) else after)
         return cursor, [*found]
 
     def export(self, since: Since) -> bytes:
@@ -83,16 +86,16 @@ class Replicating:
         seen = _vector_of(since)
         with storage.reading():
             knowledge = storage.knowledge()
-            after = min(seen.get(storage.replica, 0), knowledge.vector[storage.replica])
-            storage.note_export(knowledge.vector[storage.replica])
-            chosen = []
+            after = cut_of([min(seen.get(name, 0), knowledge.vector[name]) for name in knowledge.own])
+            storage.note_export(knowledge.cut)
+            chosen, there = [], KnownOfDocuments(seen)
             for namespace, name, state in storage.documents((), after):
-                record = expanded(state, core.registry.find(namespace), storage.replica)
-                if record.leases or any(n > seen.get(source_of(origin), 0) for origin, n in record.vector.items()):
+                record, place = expanded(state, core.registry.find(namespace), storage.replica), (namespace, name)
+                if record.leases or any(n > there.upto(origin, place) for origin, n in record.vector.items()):
                     chosen.append((namespace, name, record))
             storage.note_export(storage.now()[0])
             known = storage.knowledge().marks
-            marks = {name: told if name == storage.replica else told[-FEW:] for name, told in known.items()}
+            marks = {name: told if name in knowledge.own else told[-FEW:] for name, told in known.items()}
             frame = Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen, marks)
             return pack(frame, self.frame_key)
 
@@ -108,8 +111,8 @@ class Replicating:
                 changed = _join(core, content)
                 complete = all(n <= knowledge.vector.get(name, 0) for name, n in content.since.items())
                 if content.replica != knowledge.replica:
-                    learned = content.vector if complete else {content.replica: 0}
-                    others = {name: n for name, n in learned.items() if name != knowledge.replica}
+                    learned = content.vector if complete else dict.fromkeys(content.own, 0)
+                    others = {name: n for name, n in learned.items() if name not in knowledge.own}
                     core.storage.learn(others, {n: told for n, told in content.marks.items() if n in others})
                 return changed
         except (CorruptFrameError, StaleReplicaError) as error:
@@ -147,13 +150,17 @@ def _check_time(time: Any, what: str) -> None:
 
 def _vector_of(since: Since) -> VersionVector:
     if isinstance(since, Moment):
-        return {since.replica: since.n}
+        return as_vector(since.replica, since.n)
     if since is None:
         return {}
     known: dict[Any, Any] = dict(since) if isinstance(since, Mapping) else {None: since}
     if all(_is_known(name, n) for name, n in known.items()):
         return known
     raise ConcordantError(f"since= is a version vector or a moment, not {told(since)}: give other.version_vector()")
+
+
+def _numbers(cursor: Any) -> Sequence[int]:
+    return cursor if isinstance(cursor, (tuple, list)) else (cursor,)
 
 
 def _is_known(replica: Any, n: Any) -> bool:
@@ -177,7 +184,7 @@ def _meet(ours: Knowledge, frame: Frame) -> None:
                 "Give the copy a name of its own (workspace.rename, or `concordant rename`), before it is written to; "
                 "what both wrote under one name since can only be brought over by value",
             )
-    if frame.vector.get(ours.replica, 0) > ours.vector[ours.replica]:
+    if any(frame.vector.get(name, 0) > ours.vector[name] for name in ours.own):
         raise StaleReplicaError(
             ours.replica,
             "this store has given away more than it has: it was restored from a back-up, and what it writes now would "
@@ -186,18 +193,20 @@ def _meet(ours: Knowledge, frame: Frame) -> None:
         )
     if frame.replica == ours.replica:
         return
-    for one, knows, other, forgotten in (
-        (frame.replica, frame.vector, ours.replica, ours.forgotten),
-        (ours.replica, ours.vector, frame.replica, frame.forgotten),
+    for one, knows, other, clocks, forgotten in (
+        (frame.replica, frame.vector, ours.replica, ours.own, ours.forgotten),
+        (ours.replica, ours.vector, frame.replica, frame.own, frame.forgotten),
     ):
-        some = any(knows.get(name) for name, upto in forgotten.items() if upto)
-        if some and knows.get(other, 0) < forgotten.get(other, 0):
-            raise StaleReplicaError(
-                one,
-                f"it knows {other!r} up to commit {knows.get(other, 0)}, and of what was deleted there up to commit "
-                f"{forgotten[other]} nothing is kept any more",
-                f"Start it anew: an empty store that imports a full export of {other!r}",
-            )
+        if not any(knows.get(name) for name, upto in forgotten.items() if upto):
+            continue
+        for clock in clocks:
+            if knows.get(clock, 0) < forgotten.get(clock, 0):
+                raise StaleReplicaError(
+                    one,
+                    f"it knows {clock!r} up to commit {knows.get(clock, 0)}, and of what was deleted there up to "
+                    f"commit {forgotten[clock]} nothing is kept any more",
+                    f"Start it anew: an empty store that imports a full export of {other!r}",
+                )
 
 
 def _check(core: Core, frame: Frame) -> None:

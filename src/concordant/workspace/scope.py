@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.storage import Beginning, Instant
 from concordant.storage.base import Column
+from concordant.storage.cut import Cut, least, part
 from concordant.storage.forking import free_in_child
 from concordant.values import decode
 from concordant.workspace.coroutines import Runner, has_ended
@@ -52,11 +53,12 @@ _MOST_BODIES = 16
 class Moment(NamedTuple):
     """A point in a store's history at which scopes can begin: picklable, valid in other processes.
 
-    ``n`` is the last commit before it in the store ``replica``; ``time`` is in seconds since the epoch.
+    ``n`` is the last commit before it in the store ``replica``, of a store with several clocks (Postgres) a tuple with
+    that of each; ``time`` is in seconds since the epoch.
     """
 
     replica: str
-    n: int
+    n: Cut
     time: float
 
     @property
@@ -178,12 +180,12 @@ class SeenTokens(NamedTuple):
     Attributes:
         given: the tokens, as they were given.
         documents: what each document showed, by its digest.
-        upto: the last commit before the moment that it saw; ``None``: it saw those documents only.
+        upto: up to where it saw all there was; ``None``: it saw those documents only.
     """
 
     given: Any
     documents: dict[bytes, Shown]
-    upto: int | None
+    upto: Cut | None
 
 
 class Handed(NamedTuple):
@@ -212,7 +214,7 @@ class Scope:
     """A unit of work: who, since when, and what it has read.
 
     Args:
-        began: the last commit before it began; ``None`` where that is told by times.
+        began: up to where it has seen what was there when it began; ``None`` where that is told by times.
         since: what was there when it began.
     """
 
@@ -252,7 +254,7 @@ class Scope:
         self,
         agent: str,
         origin: str,
-        began: int | None,
+        began: Cut | None,
         since: Beginning = _BEFORE_ALL,
         relation: Relation | None = None,
         task: TaskScope | None = None,
@@ -261,7 +263,8 @@ class Scope:
         self.origin = origin
         self.began = began
         self.since = since
-        self.floor = 0.0  # up to which time there are no commits that ``relation`` calls concurrent
+        # Up to which time there are no commits that ``relation`` calls concurrent.
+        self.floor: float | tuple[float, ...] = 0.0
         self.relation = relation
         self.owns: Callable[[str], object] | None = None  # of others it has seen what it was shown,
         self.before = _BEFORE_ALL  # and what was there then
@@ -280,7 +283,7 @@ class Scope:
         self.found_seen: dict[Document, FoundSeen] = {}
         self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last snapshot
         self.kin = task.kin if task is not None else ""
-        self.born: int | None = None  # for a handle or strand of a task: the last commit before it was made
+        self.born: Cut | None = None  # for a handle or strand of a task: how far the store had come when it was made
         self.strands: Strands | None = None
         self.ident = 0  # of the coroutine or thread that a strand is
         self.runner: Runner | None = None
@@ -291,7 +294,7 @@ class Scope:
     def of(cls, task: TaskScope, since: Beginning = _BEFORE_ALL, floor: Beginning = _BEFORE_ALL) -> Scope:
         """Returns the scope of a task of a framework."""
         scope = cls(task.name, task.origin, None, since, task.relation, task)
-        scope.floor = min(floor.time, since.time)
+        scope.floor = least(floor.time, since.time)
         if task.strands:
             scope.strands = Strands()
         return scope
@@ -376,14 +379,18 @@ class Scope:
             if self.ordinals.get(document) == ordinal + 1:
                 self.ordinals[document] = ordinal
 
-    def began_at(self, snapshot: ReadSnapshot | None) -> int | None:
+    def began_at(self, snapshot: ReadSnapshot | None, n: int) -> int | None:
         """Up to which commit the scope has seen all there was of a document of which it has a snapshot.
 
         What a token showed is what was seen of a document, however late the scope began beside it.
+
+        Args:
+            n: the number of a commit of the document, which tells its clock.
         """
-        if self.seen_tokens is None or self.began is None or snapshot is None or snapshot.at < 0:
-            return self.began
-        return min(self.began, snapshot.at)
+        if self.began is None:
+            return None
+        began = part(self.began, n)
+        return began if self.seen_tokens is None or snapshot is None or snapshot.at < 0 else min(began, snapshot.at)
 
     def is_own(self, n: int, origin: str) -> bool:
         """Tells whether a commit is the scope's own, or of a call that its author decided together with it, as far as
@@ -462,7 +469,7 @@ class Scope:
         """Makes the scope that of a coroutine or thread of its task."""
         self.ident, self.runner = ident, runner
 
-    def has_company(self, born: int) -> None:
+    def has_company(self, born: Cut) -> None:
         """Another strand of the task than this first one begins: what this has read and not put is also for it."""
         strands = self.strands
         assert strands is not None
@@ -476,12 +483,12 @@ class Scope:
             document: Handed(self.origin, self.runner, snapshot) for document, snapshot in read if not snapshot.put
         }
 
-    def strand(self, ident: int, runner: Runner | None, parent: Scope | None, born: int) -> Scope:
+    def strand(self, ident: int, runner: Runner | None, parent: Scope | None, born: Cut) -> Scope:
         """Another strand of the task whose scope this is.
 
         Args:
             parent: the strand that has started it, where that is known.
-            born: the last commit before it began.
+            born: how far the store had come when it began.
         """
         assert self.strands is not None
         number = next(self.strands.numbers)

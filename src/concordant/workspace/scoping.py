@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from concordant.errors import InvalidTokenError
 from concordant.storage import Beginning, Instant, Storage
+from concordant.storage.cut import Cut, clock_of, cut_of, highest, is_cut, is_within, joined, part
 from concordant.storage.forking import free_in_child
 from concordant.workspace.coroutines import ident, running
 from concordant.workspace.names import sound_name
@@ -152,12 +153,12 @@ class Scoping:
         return self._storage.beginning(began)
 
     def note_shown(
-        self, document: Document, scope: Scope, at: int, fields: frozenset[str] | None = None, value: Any = None
+        self, document: Document, scope: Scope, at: Cut, fields: frozenset[str] | None = None, value: Any = None
     ) -> None:
         """Notes what the call under way shows its agent of a document.
 
         Args:
-            at: the commit up to which it is shown.
+            at: the commit up to which it is shown, or a moment's.
             fields: the top-level fields that are shown; ``None``: all.
             value: of the whole document, as JSON text or dict.
         """
@@ -165,7 +166,8 @@ class Scoping:
         if audience is not None:
             run = audience.run
             turn = run.turn if run.turn is not None else Instant.now().tick
-            audience.tool_reads.add(document, ToolRead(scope.origin, run.call, turn, at, fields, value))
+            upto = part(at, clock_of(document, self._storage.clocks))
+            audience.tool_reads.add(document, ToolRead(scope.origin, run.call, turn, upto, fields, value))
 
     def moment(self) -> Moment:
         """The present point in the store's history."""
@@ -200,7 +202,7 @@ class Scoping:
                 scope.counts_with(strand.base)
                 return scope
             return Scope(agent, self._fresh(), self._storage.now()[0])
-        if began.replica == self._storage.replica:
+        if began.replica == self._storage.replica and is_cut(began.n, self._storage.clocks):
             return Scope(agent, self._fresh(), began.n)
         return Scope(agent, self._fresh(), None, Beginning(began.time))
 
@@ -210,17 +212,19 @@ class Scoping:
         In a task its puts are the task's, so that they have their effect once; what it has seen is no matter of when
         the task began.
         """
-        documents, moment = parse_tokens(seen, self._storage.replica)
-        n, time = (moment.n, moment.time) if moment is not None else (0, 0.0)
+        replica, clocks = self._storage.replica, self._storage.clocks
+        documents, moment = parse_tokens(seen, replica, clocks)
+        n, time = (moment.n, moment.time) if moment is not None else (cut_of([0] * clocks), 0.0)
         upto = n if moment is not None else None
         if began is not None:
-            if began.replica != self._storage.replica:
+            if began.replica != replica or not is_cut(began.n, clocks):
                 raise InvalidTokenError(began, "it is a moment of another store", "Give a moment of this one")
-            if began.n >= n:
-                n, time = began.n, began.time
+            n, time = joined(n, began.n), max(time, began.time)
             upto = n
-        if upto is not None and upto > self._storage.now()[0]:
-            problem = f"it tells of commit {upto}, which this store does not have: it was restored from a back-up"
+        if upto is not None and not is_within(upto, self._storage.now()[0]):
+            problem = (
+                f"it tells of commit {highest(upto)}, which this store does not have: it was restored from a back-up"
+            )
             raise InvalidTokenError(seen, problem, "Read again, and give the token of that")
         task = self._task()
         if task is None:

@@ -10,7 +10,7 @@ from weakref import WeakMethod
 
 from concordant.errors import StorageError
 from concordant.escalation import Escalation, Event
-from concordant.storage.base import Events
+from concordant.storage.base import Events, advanced
 from concordant.storage.forking import free_in_child
 
 __all__ = ["Subscribers"]
@@ -101,7 +101,7 @@ class _Follower:
         self._events = events
         self._tell = WeakMethod(tell)  # the thread is not to keep the workspace alive
         self._stop = threading.Event()
-        self._cursor = events.now()
+        self._position = events.now()
         self._thread = threading.Thread(target=self._run, name="concordant-events", daemon=True)
         self._thread.start()
 
@@ -126,10 +126,11 @@ class _Follower:
 
     def _catch_up(self) -> None:
         while not self._stop.is_set():
-            found = self._events.after(self._cursor, PAGE)
+            found = self._events.after(self._position, PAGE)
             if not found:
                 break
-            self._cursor = found[-1].cursor  # first, so that whatever fails later none is told twice
+            for told in found:  # first, so that whatever fails later none is told twice
+                self._position = advanced(self._position, told.cursor)
             tell = self._tell()
             if tell is not None:
                 tell([told.event for told in found if told.source != self._events.source])

@@ -16,14 +16,17 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.errors import InvalidTokenError
+from concordant.storage.cut import Cut, is_cut, joined, numbers_of
 from concordant.values import JSON, decode
 
 __all__ = ["Shown", "ShownAt", "digest_of", "document_token", "moment_token", "parse_tokens"]
 
 _DOCUMENT = struct.Struct(">c6s6s6s4s")  # kind, store, number of the commit, document, what it showed
 _MOMENT = struct.Struct(">c6s6sd2x")  # kind, store, number of the commit, time
+_CLOCKS = ">c6s{}sd2x"  # the same, of a store with several clocks: the number of each
+_DIGITS = 6
 _SUM = 4
-_LONGEST = 64
+_LONGEST = 4096
 
 
 class Shown(NamedTuple):
@@ -34,9 +37,9 @@ class Shown(NamedTuple):
 
 
 class ShownAt(NamedTuple):
-    """What a moment's token says: the number of the last commit before it, and the time."""
+    """What a moment's token says: how far the store had come, and the time."""
 
-    n: int
+    n: Cut
     time: float
 
 
@@ -50,13 +53,19 @@ def document_token(replica: str, namespace: tuple[str, ...], key: str, version: 
     return _text(_DOCUMENT.pack(b"D", _digest(replica, 6), version.to_bytes(6, "big"), name, shown_digest(body)))
 
 
-def moment_token(replica: str, n: int, time: float) -> str:
+def moment_token(replica: str, n: Cut, time: float) -> str:
     """Makes the token of a moment of the store ``replica``."""
-    return _text(_MOMENT.pack(b"M", _digest(replica, 6), n.to_bytes(6, "big"), time))
+    numbers = b"".join(number.to_bytes(_DIGITS, "big") for number in numbers_of(n))
+    if isinstance(n, int):
+        return _text(_MOMENT.pack(b"M", _digest(replica, 6), numbers, time))
+    return _text(struct.pack(_CLOCKS.format(len(numbers)), b"C", _digest(replica, 6), numbers, time))
 
 
-def parse_tokens(tokens: Any, replica: str) -> tuple[Documents, ShownAt | None]:
-    """Reads one token or several; of several of one document, or of several moments, the newest counts.
+def parse_tokens(tokens: Any, replica: str, clocks: int = 1) -> tuple[Documents, ShownAt | None]:
+    """Reads one token or several; of several of one document the newest counts, of several moments all.
+
+    Args:
+        clocks: how many clocks the store has.
 
     Raises:
         InvalidTokenError: one of them is no token, or is not of the store ``replica``.
@@ -72,16 +81,29 @@ def parse_tokens(tokens: Any, replica: str) -> tuple[Documents, ShownAt | None]:
     for token in given:
         data = _bytes(token)
         store, n = data[1:7], int.from_bytes(data[7:13], "big")
-        if store != _digest(replica, 6):
+        found = None if data[:1] == b"D" else _moment(data)
+        if store != _digest(replica, 6) or (found is not None and not is_cut(found.n, clocks)):
             mend = "Read the document here, and give the token of that"
             raise InvalidTokenError(token, "it is a token of another store", mend)
-        if data[:1] == b"D":
+        if found is None:
             name = data[13:19]
             if name not in documents or documents[name].version < n:
                 documents[name] = Shown(n, data[19:])
-        elif moment is None or moment.n < n:
-            moment = ShownAt(n, _MOMENT.unpack(data)[3])
+        elif moment is None:
+            moment = found
+        else:
+            moment = ShownAt(joined(moment.n, found.n), max(moment.time, found.time))
     return documents, moment
+
+
+def _moment(data: bytes) -> ShownAt:
+    """What the token of a moment says."""
+    if data[:1] == b"M":
+        _, _, number, time = _MOMENT.unpack(data)
+        return ShownAt(int.from_bytes(number, "big"), time)
+    _, _, numbers, time = struct.unpack(_CLOCKS.format(len(data) - 17), data)
+    parts = [numbers[at : at + _DIGITS] for at in range(0, len(numbers), _DIGITS)]
+    return ShownAt(tuple(int.from_bytes(one, "big") for one in parts), time)
 
 
 def digest_of(namespace: tuple[str, ...], key: str) -> bytes:
@@ -112,7 +134,7 @@ def _bytes(token: Any) -> bytes:
             except (binascii.Error, ValueError):
                 data = b""
             body, total = data[:-_SUM], data[-_SUM:]
-            size = {b"D": _DOCUMENT.size, b"M": _MOMENT.size}.get(body[:1])
+            size = {b"D": _DOCUMENT.size, b"M": _MOMENT.size, b"C": max(len(body), 17)}.get(body[:1])
             if len(body) == size and blake2b(body, digest_size=_SUM).digest() == total and _text(body) == token:
                 return body
     raise InvalidTokenError(token, problem, "Give document.token or moment.token as it was handed out")

@@ -119,7 +119,7 @@ class Pending:
         if self.if_version is not None:
             self._check_version(state, time, self.if_version)
         if self.op is not None and self.scope.since.beyond is not None:
-            self.op = (*self.op[:3], reached(self.scope, _commits_of(state)))
+            self.op = (*self.op[:3], reached(self.scope, self.op[3], _commits_of(state)))
         sets = bool(self.settings) and self._sets(state)
         if state is None:
             if self.mode == "delete":

@@ -22,6 +22,7 @@ from concordant.merge.registers.tree import supporters_below
 from concordant.schema import Compiled
 from concordant.storage import Place, Result, Row, State, TransactionView
 from concordant.storage.base import Deferred
+from concordant.storage.cut import highest, is_cut, part
 from concordant.values import decode, portable
 from concordant.workspace.commit import UNDO
 from concordant.workspace.core import Core
@@ -241,7 +242,7 @@ class Undoing:
         check_name(by, "by=", limit)
         prefix = checked_prefix(prefix)
         is_meant = self._since(since)
-        before = self.core.storage.now()[0]
+        before = highest(self.core.storage.now()[0])
         with self.core.storage.reading():
             rows = [*self._rows(agent, is_meant, prefix)]
         places: dict[Place, set[int]] = {}
@@ -268,7 +269,7 @@ class Undoing:
             return lambda *_: True
         if isinstance(since, Moment):
             here = since.replica == self.core.storage.replica
-            return lambda n, time: n > since.n if here else time > since.time
+            return lambda n, time: n > part(since.n, n) if here else time > since.time
         if isinstance(since, datetime):
             if since.tzinfo is None:
                 mend = "Give it a time zone, such as datetime.now(UTC) or datetime.now().astimezone()"
@@ -276,6 +277,8 @@ class Undoing:
             return lambda _, time: when(time) >= since
         if isinstance(since, int) and not isinstance(since, bool) and 0 <= since <= MOST_WRITES:
             return lambda n, _: n > since
+        if is_cut(since, self.core.storage.clocks):
+            return lambda n, _: n > part(since, n)
         wanted = "a version (what came after it is taken back), a datetime with a time zone, or ws.moment()"
         raise ConcordantError(f"since= is {wanted}, not {told(since)}")
 
@@ -285,7 +288,9 @@ class Undoing:
         while page := self.core.storage.journal(prefix, agent, before, PAGE):
             for row in page:
                 if not is_meant(row.n, row.time):
-                    return
+                    if self.core.storage.clocks == 1:
+                        return
+                    continue  # of another clock an older one may be meant
                 if row.act not in NO_WRITES:
                     yield row
             before = page[-1].n
@@ -318,7 +323,7 @@ class Undoing:
             pending.act, pending.plan, pending.agent = UNDO, plan, agent
             if dry_run:
                 n, time = self.core.storage.now()
-                pending.update(copy, n + 1, time, _Preview(self.core))
+                pending.update(copy, highest(n) + 1, time, _Preview(self.core))
                 break
             try:
                 self.writing.commit(pending)

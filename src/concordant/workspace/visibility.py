@@ -16,6 +16,7 @@ from concordant.merge.record.record import RECENT
 from concordant.merge.registers import leaf_at
 from concordant.merge.registers.leaf import as_register, is_seen
 from concordant.storage import Beginning
+from concordant.storage.cut import part
 from concordant.workspace.scope import Document, FoundSeen, ReadSnapshot, Scope, descends
 
 __all__ = ["own_writes", "reached", "seen_by", "sees_all", "task_of"]
@@ -42,7 +43,7 @@ def knows_of_own(scope: Scope, n: int, theirs: str) -> bool:
     own = scope.origin
     if task_of(theirs) != task_of(own) or descends(theirs, own):
         return True
-    return n <= scope.born if scope.born is not None else "#" not in own
+    return n <= part(scope.born, n) if scope.born is not None else "#" not in own
 
 
 def _told_by_tasks(scope: Scope, n: int, theirs: str) -> bool | None:
@@ -69,9 +70,10 @@ def seen_by(
             one of its puts.
     """
     at, time = (snapshot.at, snapshot.time) if snapshot is not None else (-1, 0.0)
-    origin, relation, began, since = scope.origin, scope.relation, scope.began_at(snapshot), scope.since
+    version = record.version
+    origin, relation, began, since = scope.origin, scope.relation, scope.began_at(snapshot, version), scope.since
     took_back, is_own = scope.base.took_back, scope.is_own
-    floor = scope.floor if scope.owns is None else 0.0
+    floor = part(scope.floor, version) if scope.owns is None else 0.0
     if earlier_began is not None and scope.seen_tokens is None:
         began, since, floor = None, Beginning(earlier_began), 0.0
 
@@ -99,13 +101,14 @@ def seen_by(
     return Seen(replica, began, seen)
 
 
-def reached(scope: Scope, commits: Iterable[tuple[int, float, str]]) -> float:
+def reached(scope: Scope, time: float, commits: Iterable[tuple[int, float, str]]) -> float:
     """The time of the last commit of a document that was there when the scope began, or of one of another after it.
 
     Args:
+        time: of the last commit of the document's clock that is known to have been there.
         commits: (n, time, origin) of those of the document, oldest first.
     """
-    time, beyond = scope.since
+    beyond = scope.since.beyond
     if beyond is not None:
         for n, when, _ in commits:
             if when > time:
@@ -156,13 +159,14 @@ def sees_all(
     Args:
         recent: (n, time, origin) of the document's newest commits, the last one last.
     """
+    version, *_ = next(reversed(recent), (0,))
     complete = len(recent) < RECENT  # if these are not all, an older one may be unseen
     read = at = snapshot.at if snapshot is not None else -1
     if scope.began is not None:
-        at = max(at, scope.began_at(snapshot) or 0)
+        at = max(at, scope.began_at(snapshot, version) or 0)
     if scope.found_seen:
         at = max(at, scope.seen_before(document, read))
-    floor = scope.floor if scope.owns is None else 0.0
+    floor = part(scope.floor, version) if scope.owns is None else 0.0
     newest = -1
     for n, when, theirs in reversed(recent):
         if n <= at:

@@ -17,6 +17,7 @@ from concordant.merge.causality import VersionVector
 from concordant.merge.record.leases import KEEP
 from concordant.storage import Condition, KeyValueStore, Storage, open_storage, plugged
 from concordant.storage.base import Lag
+from concordant.storage.cut import Cut
 from concordant.workspace.agent import Agent
 from concordant.workspace.amending import Amending
 from concordant.workspace.checking import Checked
@@ -191,7 +192,7 @@ class Workspace:
     # -- reading and writing without an agent's handle ------------------------------------------------------------
 
     def get(
-        self, namespace: tuple[str, ...], key: str, *, at: int | None = None, strict: bool = False
+        self, namespace: tuple[str, ...], key: str, *, at: Cut | None = None, strict: bool = False
     ) -> Document | None:
         """Reads a document; no scope has seen it for that.
 
@@ -826,7 +827,7 @@ class Workspace:
     # -- for coroutines ------------------------------------------------------------------------------------------
 
     async def aget(
-        self, namespace: tuple[str, ...], key: str, *, at: int | None = None, strict: bool = False
+        self, namespace: tuple[str, ...], key: str, *, at: Cut | None = None, strict: bool = False
     ) -> Document | None:
         """``get`` for coroutines."""
         return await self.acall(self.get, namespace, key, at=at, strict=strict)

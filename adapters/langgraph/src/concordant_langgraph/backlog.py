@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from concordant import Workspace
-from concordant.spi import free_in_child
+from concordant.spi import cursor_at, free_in_child, later_of
 from concordant_langgraph.steps import Claim
 
 __all__ = ["Backlog", "Place", "Share"]
@@ -66,8 +66,9 @@ class Backlog:
         self._clock = clock
         self._lock = free_in_child(threading.Lock())
         self._cursor: Any = None
-        self._kept: tuple[float, int] | None = None  # when everything was done, and up to which commit
-        self._old = self._noted = 0
+        self._kept: tuple[float, Any] | None = None  # when everything was done, and up to where
+        self._old: Any = None
+        self._noted: Any = None
         self._due: dict[Place, _Due] = {}
         self._at_work: dict[Place, Share] = {}
         self._gaps = 0  # how many shares have begun that hide a document for a moment
@@ -138,19 +139,19 @@ class Backlog:
         """Takes note of a document that was read to be brought up to date: how old its newest commit is, in seconds."""
         if age > LAG:
             with self._lock:
-                self._old = max(self._old, version)
+                self._old = later_of(self._old, cursor_at(self._workspace, version))
 
-    def settled(self) -> int | None:
-        """The number of a commit, by now old, up to which the view has everything; ``None`` if that is not news."""
+    def settled(self) -> Any:
+        """A cursor, by now old, up to which the view has everything; ``None`` if that is not news."""
         now = self._clock()
         with self._lock:
             if self._due or self._at_work:
                 return None
             if self._kept is not None and now - self._kept[0] > LAG:
-                self._old, self._kept = max(self._old, self._kept[1]), None
+                self._old, self._kept = later_of(self._old, self._kept[1]), None
             if self._kept is None:
                 self._kept = (now, self._cursor)
-            if self._old <= self._noted:
+            if not self._old or self._old == self._noted:
                 return None
             self._noted = self._old
             return self._old

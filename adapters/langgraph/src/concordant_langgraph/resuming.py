@@ -13,7 +13,7 @@ from typing import Any
 from langgraph.store.base import GetOp, PutOp
 
 from concordant import Workspace
-from concordant.spi import last_commit
+from concordant.spi import has_reached, last_commit
 from concordant_langgraph.backlog import Backlog
 from concordant_langgraph.steps import Steps
 
@@ -32,9 +32,9 @@ def resume(workspace: Workspace, backlog: Backlog) -> Steps[None]:
         noted = item.value if item is not None else {}
     except Exception as error:
         log.warning("The view cannot be read (%s: %s): searches look at all of it", type(error).__name__, error)
-    replica, last = last_commit(workspace)
+    replica, _ = last_commit(workspace)
     # Of another store, or of this one before it was restored from a back-up, nothing holds.
-    known = noted.get("replica") == replica and noted["n"] <= last
+    known = noted.get("replica") == replica and has_reached(workspace, noted["n"])
     backlog.begin(noted["n"] if known else None, ())
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from concordant.storage.base import Listener
 from concordant.storage.conditions import Condition
 
-__all__ = ["Columns", "Database", "Query", "SqlTransaction"]
+__all__ = ["Columns", "Database", "Query", "SqlTransaction", "of_clocks"]
 
 T = TypeVar("T")
 
@@ -18,19 +19,33 @@ Query: TypeAlias = tuple[str, Sequence[Any]]
 """A statement with ``?`` for each parameter, and the parameters."""
 
 
+def of_clocks(query: str, parameters: Sequence[Sequence[Any]], order: str, limit: int) -> Query:
+    """Gives the query for the first rows of several clocks, of which each has an index of its own.
+
+    Args:
+        query: for those of one clock, in order and limited.
+        parameters: its parameters, for each clock.
+        order: in which they are together.
+        limit: how many rows at most.
+    """
+    if len(parameters) == 1:
+        return query, parameters[0]
+    one = f"SELECT * FROM ({query}) part"
+    together = " UNION ALL ".join([one] * len(parameters))
+    return f"SELECT * FROM ({together}) whole ORDER BY {order} LIMIT ?", [*chain(*parameters), limit]
+
+
 class SqlTransaction(Protocol):
-    """A transaction that no other writer of the store runs beside.
+    """A transaction that no other writer with one of its clocks runs beside.
 
     Attributes:
-        n: the number of the last commit.
-        clock: the time of the last commit.
+        heads: of each of its clocks, number and time of the last commit.
         now: the time.
         ahead: what the query that was given with the transaction found.
         witness: number and time of its last row in the journal, by which it is found again.
     """
 
-    n: int
-    clock: float
+    heads: Mapping[int, tuple[int, float]]
     now: float
     ahead: list[Columns]
     witness: tuple[int, float] | None
@@ -48,7 +63,7 @@ class SqlTransaction(Protocol):
         ...
 
     def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Changes the rows of a table that have the values in the last of the columns."""
+        """Changes the rows of a table that have the values in the last two of the columns: clock and id."""
         ...
 
     def announce(self) -> None:
@@ -63,17 +78,19 @@ class Database(Protocol):
         place: which one, for messages; without passwords.
         identity: the same for all in this process that use the same database.
         replica: the store's name in dots.
-        last: number and time of the last commit when it was opened.
+        heads: of each of its clocks, number and time of the last commit when it was opened.
         is_near: whether to read a number from it is a matter of microseconds, and waits for nobody.
         patience: for how many seconds a write waits for others at most.
+        leaders: how many writes of this process may be under way at once, each under other clocks.
     """
 
     place: str
     identity: str
     replica: str
-    last: tuple[int, float]
+    heads: Sequence[tuple[int, float]]
     is_near: bool
     patience: float
+    leaders: int
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         """What a query finds in all that is committed."""
@@ -87,11 +104,22 @@ class Database(Protocol):
         """An expression that holds for each value in a column of JSON that may meet all conditions."""
         ...
 
-    def write(self, work: Callable[[SqlTransaction], T], ahead: Query | None = None) -> T:
+    def write(
+        self,
+        work: Callable[[SqlTransaction], T],
+        clocks: Sequence[int] | None = None,
+        ahead: Query | None = None,
+        hasty: bool = False,
+    ) -> T:
         """Runs ``work`` in a transaction, commits, and returns what it returned.
 
         Only if nothing of it was committed may ``work`` be run again. When this returns, what was committed survives
         a crash.
+
+        Args:
+            clocks: those that it commits under, in ascending order; ``None``: all.
+            ahead: a query that is sent along.
+            hasty: whether to give up soon (``StorageBusyError``) if others hold one of the clocks.
 
         Raises:
             StorageError: the database cannot be used; nothing was committed.

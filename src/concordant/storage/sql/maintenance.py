@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
 from concordant.storage.base import Examined, Forgotten, Knowledge, Place, Row, StoreExamined
+from concordant.storage.cut import Cut, as_vector, clock_names, clock_of, cut_of, part
 from concordant.storage.encoding import (
     DOCUMENT,
     JOURNAL,
@@ -27,7 +28,7 @@ from concordant.storage.sql.database import Database, SqlTransaction
 from concordant.storage.sql.events import forget_events
 from concordant.values import ABSENT
 
-__all__ = ["examine", "examine_store", "forget", "knowledge", "learn", "note_export", "rename", "set_aside"]
+__all__ = ["examine", "examine_store", "forget", "knowledge", "learn", "note_export", "parts", "rename", "set_aside"]
 
 Rows: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 
@@ -46,9 +47,8 @@ def knowledge(rows: Rows) -> Knowledge:
     Args:
         rows: what asks the database: from inside a transaction its own, which needs no other connection.
     """
-    ((replica, n, forgotten, exported, own),) = rows(
-        "SELECT replica, n, forgotten, exported, marks FROM concordant_store"
-    )
+    ((replica,),) = rows("SELECT replica FROM concordant_store")
+    clocks = rows("SELECT n, forgotten, exported, marks FROM concordant_clocks ORDER BY clock")
     vector: VersionVector = {}
     gone: VersionVector = {}
     marks: dict[str, Marks] = {}
@@ -56,10 +56,13 @@ def knowledge(rows: Rows) -> Knowledge:
         vector[name] = known
         gone[name] = then
         marks[name] = _load(told)
-    vector[replica] = n
-    gone[replica] = forgotten
-    marks[replica] = _load(own)
-    return Knowledge(replica, vector, {name: upto for name, upto in gone.items() if upto}, exported, marks)
+    for name, (known, then, _, told) in zip(clock_names(replica, len(clocks)), clocks, strict=True):
+        vector[name] = known
+        gone[name] = then
+        marks[name] = _load(told)
+    forgotten = {name: upto for name, upto in gone.items() if upto}
+    exported = cut_of([n for _, _, n, _ in clocks])
+    return Knowledge(replica, vector, forgotten, exported, marks, len(clocks))
 
 
 def learn(database: Database, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
@@ -76,65 +79,71 @@ def learn(database: Database, vector: VersionVector, marks: Mapping[str, Marks])
     database.write(run)
 
 
-def note_export(database: Database, n: int) -> None:
+def note_export(database: Database, upto: Cut) -> None:
     """Notes what other stores may know of this one."""
 
     def run(tx: SqlTransaction) -> None:
-        ((exported, marks),) = tx.rows("SELECT exported, marks FROM concordant_store")
-        after = noted(_load(marks), tx.n, tx.clock)
-        if exported < n or after != _load(marks):
-            query = "UPDATE concordant_store SET exported = ?, marks = ?"
-            tx.run(query, (max(exported, n), _dump(after)))
+        for clock, exported, marks in tx.rows("SELECT clock, exported, marks FROM concordant_clocks"):
+            n, after = part(upto, clock), noted(_load(marks), *tx.heads[clock])
+            if exported < n or after != _load(marks):
+                query = "UPDATE concordant_clocks SET exported = ?, marks = ? WHERE clock = ?"
+                tx.run(query, (max(exported, n), _dump(after), clock))
 
     database.write(run)
 
 
-def rename(database: Database, replica: str, upto: int) -> None:
+def rename(database: Database, replica: str, upto: Cut) -> None:
     """Gives the store another name."""
 
     def run(tx: SqlTransaction) -> None:
         ((old,),) = tx.rows("SELECT replica FROM concordant_store")
-        tx.run(_LEARN, (old, upto))
-        tx.run("UPDATE concordant_peers SET marks = '[]' WHERE replica = ?", (old,))
-        tx.run("UPDATE concordant_store SET replica = ?, marks = ?", (replica, _dump(BEGUN)))
+        for name, n in as_vector(old, upto).items():
+            tx.run(_LEARN, (name, n))
+            tx.run("UPDATE concordant_peers SET marks = '[]' WHERE replica = ?", (name,))
+        tx.run("UPDATE concordant_store SET replica = ?", (replica,))
+        tx.run("UPDATE concordant_clocks SET marks = ?", (_dump(BEGUN),))
 
     database.write(run)
 
 
-def forget(database: Database, places: Sequence[tuple[Place, int]], rows_before: float, most_events: int) -> Forgotten:
+def forget(
+    database: Database, places: Sequence[tuple[Place, int]], rows_before: float, most_events: int, clocks: int
+) -> Forgotten:
     """Deletes deleted documents, old journal rows, old events and those beyond so many, a page in each transaction."""
     documents = 0
     for start in range(0, len(places), PAGE):
         page = places[start : start + PAGE]
-        documents += database.write(lambda tx, page=page: _forget_documents(tx, page))  # type: ignore[misc]
+        documents += database.write(lambda tx, page=page: _forget_documents(tx, page, clocks))  # type: ignore[misc]
     return Forgotten(documents, database.write(lambda tx: _forget_rows(tx, rows_before, most_events)))
 
 
-def _forget_documents(tx: SqlTransaction, places: Sequence[tuple[Place, int]]) -> int:
-    newest = gone = 0
+def _forget_documents(tx: SqlTransaction, places: Sequence[tuple[Place, int]], clocks: int) -> int:
+    newest: dict[int, int] = {}
+    gone = 0
     for (namespace, key), version in places:
-        name = (dump_namespace(namespace), dump_key(key))
-        query = "SELECT id FROM concordant_documents WHERE namespace = ? AND key = ? AND version = ?"
-        for (id_,) in tx.rows(query, (*name, version)):
-            tx.run("DELETE FROM concordant_journal WHERE document = ?", (id_,))
-            tx.run("DELETE FROM concordant_events WHERE document = ?", (id_,))
-            tx.run("DELETE FROM concordant_escalations WHERE namespace = ? AND key = ?", name)
-            tx.run("DELETE FROM concordant_documents WHERE id = ?", (id_,))
-            newest = max(newest, version)
+        clock, name = version % clocks, (dump_namespace(namespace), dump_key(key))
+        query = "SELECT id FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ? AND version = ?"
+        for (id_,) in tx.rows(query, (clock, *name, version)):
+            for table, where, of in parts(clock, id_, name):
+                tx.run(f"DELETE FROM {table} WHERE {where}", of)
+            newest[clock] = max(newest.get(clock, 0), version)
             gone += 1
+    for clock, n in newest.items():
+        tx.run("UPDATE concordant_clocks SET forgotten = ? WHERE clock = ? AND forgotten < ?", (n, clock, n))
     if gone:
-        tx.run("UPDATE concordant_store SET forgotten = ? WHERE forgotten < ?", (newest, newest))
         tx.run("UPDATE concordant_peers SET forgotten = n")
     return gone
 
 
 def _forget_rows(tx: SqlTransaction, before: float, most_events: int) -> int:
-    ((count, upto),) = tx.rows("SELECT count(*), max(n) FROM concordant_journal WHERE time < ?", (before,))
-    if count:
-        tx.run("UPDATE concordant_store SET trimmed = ? WHERE trimmed < ?", (upto, upto))
+    query = "SELECT clock, count(*), max(n) FROM concordant_journal WHERE time < ? GROUP BY clock"
+    found = tx.rows(query, (before,))
+    for clock, _, upto in found:
+        tx.run("UPDATE concordant_clocks SET trimmed = ? WHERE clock = ? AND trimmed < ?", (upto, clock, upto))
+    if found:
         tx.run("DELETE FROM concordant_journal WHERE time < ?", (before,))
     forget_events(tx, before, most_events)
-    return int(count)
+    return sum(int(count) for _, count, _ in found)
 
 
 def _load(text: str) -> Marks:
@@ -147,25 +156,30 @@ def _dump(marks: Marks) -> str:
 
 def examine_store(database: Database) -> StoreExamined:
     """Looks at what does not belong to one document."""
-    ((newest,),) = database.rows(
-        "SELECT coalesce(max(n), 0) FROM (SELECT max(version) AS n FROM concordant_documents UNION ALL "
-        "SELECT max(saved) FROM concordant_documents UNION ALL SELECT max(n) FROM concordant_journal) numbers"
+    newest = database.rows(
+        "SELECT (SELECT coalesce(max(n), 0) FROM (SELECT max(version) AS n FROM concordant_documents d "
+        "WHERE d.clock = c.clock UNION ALL SELECT max(saved) FROM concordant_documents d WHERE d.clock = c.clock "
+        "UNION ALL SELECT max(n) FROM concordant_journal j WHERE j.clock = c.clock) numbers) "
+        "FROM concordant_clocks c ORDER BY c.clock"
     )
     ((strays,),) = database.rows(
         "SELECT (SELECT count(*) FROM concordant_journal j WHERE NOT EXISTS "
-        "(SELECT 1 FROM concordant_documents d WHERE d.id = j.document)) + "
+        "(SELECT 1 FROM concordant_documents d WHERE d.clock = j.clock AND d.id = j.document)) + "
         "(SELECT count(*) FROM concordant_escalations e WHERE e.state IN ('open', 'claimed') AND NOT EXISTS "
-        "(SELECT 1 FROM concordant_documents d WHERE d.namespace = e.namespace AND d.key = e.key))"
+        "(SELECT 1 FROM concordant_documents d "
+        "WHERE d.clock = e.clock AND d.namespace = e.namespace AND d.key = e.key))"
     )
-    ((n, trimmed),) = database.rows("SELECT n, trimmed FROM concordant_store")
-    return StoreExamined(n, newest, trimmed, strays, database.damage())
+    found = database.rows("SELECT n, trimmed FROM concordant_clocks ORDER BY clock")
+    n, trimmed = (cut_of(numbers) for numbers in zip(*found, strict=True))
+    return StoreExamined(n, cut_of([number for (number,) in newest]), trimmed, strays, database.damage())
 
 
-def examine(database: Database, place: Place | None = None) -> Iterator[Examined]:
+def examine(database: Database, clocks: int, place: Place | None = None) -> Iterator[Examined]:
     """What is stored of all documents, oldest first, or of one: of that as it is between two commits."""
     if place is not None:
-        where, name = "namespace = ? AND key = ?", (dump_namespace(place[0]), dump_key(place[1]))
-        yield from database.write(lambda tx: list(_page(tx.rows, where, name)))
+        clock = clock_of(place, clocks)
+        where, name = "clock = ? AND namespace = ? AND key = ?", (clock, dump_namespace(place[0]), dump_key(place[1]))
+        yield from database.write(lambda tx: list(_page(tx.rows, where, name)), [clock])
         return
     last = -1
     while page := database.rows(f"SELECT id FROM concordant_documents WHERE id > ? ORDER BY id LIMIT {PAGE}", (last,)):
@@ -175,11 +189,11 @@ def examine(database: Database, place: Place | None = None) -> Iterator[Examined
 
 
 def _page(rows: Rows, where: str, parameters: Sequence[Any]) -> Iterator[Examined]:
-    for columns in rows(f"SELECT {DOCUMENT} FROM concordant_documents WHERE {where}", parameters):
-        yield _examined(rows, StoredDocument._make(columns))
+    for clock, *columns in rows(f"SELECT clock, {DOCUMENT} FROM concordant_documents WHERE {where}", parameters):
+        yield _examined(rows, clock, StoredDocument._make(columns))
 
 
-def _examined(rows: Rows, stored: StoredDocument) -> Examined:
+def _examined(rows: Rows, clock: int, stored: StoredDocument) -> Examined:
     troubles: list[str] = []
     place: Place = ((), "")
     state = None
@@ -187,14 +201,16 @@ def _examined(rows: Rows, stored: StoredDocument) -> Examined:
         place = stored.place
     with _noting("it", troubles):
         state = load_state(stored, place)
-    found = rows(f"SELECT {JOURNAL} FROM concordant_journal WHERE document = ? ORDER BY n DESC", (stored.id,))
+    query = f"SELECT {JOURNAL} FROM concordant_journal WHERE clock = ? AND document = ? ORDER BY n DESC"
+    found = rows(query, (clock, stored.id))
     journal: list[Row] | None = None
     with _noting("its journal", troubles):
-        journal = [_row(StoredRow._make(part), place) for part in found]
+        journal = [_row(StoredRow._make(row), place) for row in found]
     query = (
-        "SELECT id, body FROM concordant_escalations WHERE namespace = ? AND key = ? AND state IN ('open', 'claimed')"
+        "SELECT id, body FROM concordant_escalations "
+        "WHERE clock = ? AND namespace = ? AND key = ? AND state IN ('open', 'claimed')"
     )
-    questions = rows(query, (stored.namespace, stored.key))
+    questions = rows(query, (clock, stored.namespace, stored.key))
     with _noting("an open question of it", troubles):
         for _, body in questions:
             load_escalation(body)
@@ -235,42 +251,44 @@ class _noting:
         return True
 
 
-def set_aside(database: Database, places: Sequence[tuple[Place, str]]) -> int:
+def set_aside(database: Database, places: Sequence[tuple[Place, str]], clocks: int) -> int:
     """Moves documents, with all that is stored of them, to a table where nobody reads; returns how many."""
 
-    def run(tx: SqlTransaction, place: Place, reason: str) -> int:
+    def run(tx: SqlTransaction, clock: int, place: Place, reason: str) -> int:
         name = (dump_namespace(place[0]), dump_key(place[1]))
+        query = "SELECT id FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ?"
         moved = 0
-        for (id_,) in tx.rows("SELECT id FROM concordant_documents WHERE namespace = ? AND key = ?", name):
+        for (id_,) in tx.rows(query, (clock, *name)):
             kept = {
-                table: [[_plain(part) for part in row] for row in tx.rows(f"SELECT * FROM {table} WHERE {where}", of)]
-                for table, where, of in _parts(id_, name)
+                table: [[_plain(one) for one in row] for row in tx.rows(f"SELECT * FROM {table} WHERE {where}", of)]
+                for table, where, of in parts(clock, id_, name)
             }
-            row = (id_, *name, tx.now, reason, to_json(kept))
+            row = (clock, id_, *name, tx.now, reason, to_json(kept))
             tx.run(
-                "INSERT INTO concordant_quarantine (document, namespace, key, time, reason, content) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO concordant_quarantine (clock, document, namespace, key, time, reason, content) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
-            for table, where, of in _parts(id_, name):
+            for table, where, of in parts(clock, id_, name):
                 tx.run(f"DELETE FROM {table} WHERE {where}", of)
             moved += 1
         return moved
 
-    return sum(database.write(lambda tx, one=one: run(tx, *one)) for one in places)  # type: ignore[misc]
+    clocked = [(clock_of(place, clocks), place, reason) for place, reason in places]
+    return sum(database.write(lambda tx, one=one: run(tx, *one), [one[0]]) for one in clocked)  # type: ignore[misc]
 
 
-def _parts(id_: int, name: tuple[str, str]) -> list[tuple[str, str, tuple[Any, ...]]]:
-    """The tables that have something of a document, with what finds it there."""
+def parts(clock: int, id_: int, name: tuple[str, str]) -> list[tuple[str, str, tuple[Any, ...]]]:
+    """Gives the tables that have something of a document, with what finds it there."""
     return [
-        ("concordant_journal", "document = ?", (id_,)),
-        ("concordant_events", "document = ?", (id_,)),
-        ("concordant_escalations", "namespace = ? AND key = ?", name),
-        ("concordant_documents", "id = ?", (id_,)),
+        ("concordant_journal", "clock = ? AND document = ?", (clock, id_)),
+        ("concordant_events", "clock = ? AND document = ?", (clock, id_)),
+        ("concordant_escalations", "clock = ? AND namespace = ? AND key = ?", (clock, *name)),
+        ("concordant_documents", "clock = ? AND namespace = ? AND key = ?", (clock, *name)),
     ]
 
 
-def _plain(part: Any) -> Any:
-    if isinstance(part, (bytes, bytearray, memoryview)):
-        return {"base64": base64.b64encode(bytes(part)).decode()}
-    return part
+def _plain(given: Any) -> Any:
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        return {"base64": base64.b64encode(bytes(given)).decode()}
+    return given

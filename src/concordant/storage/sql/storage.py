@@ -29,6 +29,7 @@ from concordant.storage.base import (
     is_present,
 )
 from concordant.storage.conditions import Condition
+from concordant.storage.cut import Cut, cut_of, highest, is_within, joined, numbers_of
 from concordant.storage.durable import SURVEY, DurableStorage, Head, Source, UnitOfWork
 from concordant.storage.encoding import (
     DOCUMENT,
@@ -47,51 +48,63 @@ from concordant.storage.encoding import (
 from concordant.storage.grouping import MOST
 from concordant.storage.knowledge import Marks
 from concordant.storage.sql import listing, maintenance
-from concordant.storage.sql.database import Columns, Database, Query, SqlTransaction
+from concordant.storage.sql.database import Columns, Database, Query, SqlTransaction, of_clocks
 from concordant.storage.sql.events import SqlEvents
+from concordant.storage.sql.tables import HEADS
 
 __all__ = ["SqlStorage"]
 
 log = logging.getLogger("concordant")
 
 _FIELDS = DOCUMENT.split(", ")
-_NEWS = (*_FIELDS[3:], "id")
-_ROW = JOURNAL.split(", ")
+_SAVED = ("clock", *_FIELDS)
+_NEWS = (*_FIELDS[3:], "clock", "id")
+_ROW = ("clock", *JOURNAL.split(", "))
 _OPEN = (
     "SELECT id, body FROM concordant_escalations "
-    "WHERE namespace = ? AND key = ? AND state IN ('open', 'claimed') ORDER BY n, place"
+    "WHERE clock = ? AND namespace = ? AND key = ? AND state IN ('open', 'claimed') ORDER BY n, place"
 )
-_CLOSED = "SELECT body FROM concordant_escalations WHERE id = ? AND state NOT IN ('open', 'claimed')"
+_CLOSED = "SELECT body FROM concordant_escalations WHERE clock = ? AND id = ? AND state NOT IN ('open', 'claimed')"
 _OPENED = (
-    "INSERT INTO concordant_escalations (id, namespace, key, state, n, place, body, changed) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, n = excluded.n, "
+    "INSERT INTO concordant_escalations (clock, id, namespace, key, state, n, place, body, changed) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (clock, id) DO UPDATE SET state = excluded.state, n = excluded.n, "
     "place = excluded.place, body = excluded.body, changed = excluded.changed"
 )
-_CHANGED = "UPDATE concordant_escalations SET state = ?, body = ?, changed = ? WHERE id = ?"
-_EVENT = "INSERT INTO concordant_events (n, place, document, source, time, kind, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_CHANGED = "UPDATE concordant_escalations SET state = ?, body = ?, changed = ? WHERE clock = ? AND id = ?"
+_EVENT = (
+    "INSERT INTO concordant_events (clock, n, place, document, source, time, kind, body) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
-_MODEL = "INSERT INTO concordant_models (fingerprint, shape) VALUES (?, ?) ON CONFLICT (fingerprint) DO NOTHING"
+_MODEL = (
+    "INSERT INTO concordant_models (clock, fingerprint, shape) VALUES (?, ?, ?) "
+    "ON CONFLICT (clock, fingerprint) DO NOTHING"
+)
 
-_SURVEY = "SELECT s.n, v.n FROM concordant_store s LEFT JOIN concordant_surveys v ON v.models = ?"
+_SURVEY = (
+    "SELECT s.n, v.n FROM concordant_clocks s LEFT JOIN concordant_surveys v ON v.clock = s.clock AND v.models = ? "
+    "ORDER BY s.clock"
+)
 _SURVEYED = (
-    "INSERT INTO concordant_surveys (models, n) VALUES (?, ?) ON CONFLICT (models) DO UPDATE SET n = excluded.n "
-    "WHERE excluded.n > concordant_surveys.n"
+    "INSERT INTO concordant_surveys (clock, models, n) VALUES (?, ?, ?) "
+    "ON CONFLICT (clock, models) DO UPDATE SET n = excluded.n WHERE excluded.n > concordant_surveys.n"
 )
 _FOUND = ", ".join("d." + name for name in DOCUMENT.split(", "))
 _PEEK = (
-    f"SELECT s.n, s.clock, {_FOUND.replace('d.record', 'CASE WHEN d.saved = ? THEN NULL ELSE d.record END')} "
-    "FROM concordant_store s LEFT JOIN concordant_documents d ON d.namespace = ? AND d.key = ?"
+    f"SELECT s.n, s.time, {_FOUND.replace('d.record', 'CASE WHEN d.saved = ? THEN NULL ELSE d.record END')} "
+    "FROM concordant_clocks s LEFT JOIN concordant_documents d ON d.clock = ? AND d.namespace = ? AND d.key = ? "
+    "WHERE s.clock = ?"
 )
 _PEEK_ALL = (
-    "WITH w (saved, namespace, key) AS ({rows}) SELECT w.namespace, w.key, s.n, s.clock, "
+    "WITH w (saved, clock, namespace, key) AS ({rows}) SELECT w.namespace, w.key, s.n, s.time, "
     f"{_FOUND.replace('d.record', 'CASE WHEN d.saved = w.saved THEN NULL ELSE d.record END')} "
-    "FROM concordant_store s CROSS JOIN w "
-    "LEFT JOIN concordant_documents d ON d.namespace = w.namespace AND d.key = w.key"
+    "FROM w JOIN concordant_clocks s ON s.clock = w.clock "
+    "LEFT JOIN concordant_documents d ON d.clock = w.clock AND d.namespace = w.namespace AND d.key = w.key"
 )
-_ID = "(SELECT id FROM concordant_documents WHERE namespace = ? AND key = ?)"
+_ID = "(SELECT id FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ?)"
 _NOT_OVER = (
     "NOT (state IN ('open', 'claimed') AND EXISTS (SELECT 1 FROM concordant_documents d "
-    "WHERE d.namespace = e.namespace AND d.key = e.key AND d.expires <= ?))"
+    "WHERE d.clock = e.clock AND d.namespace = e.namespace AND d.key = e.key AND d.expires <= ?))"
 )
 _STATES = {"open": "('open', 'claimed')", "all": "('open', 'claimed', 'resolved', 'dismissed', 'superseded', 'agreed')"}
 
@@ -108,12 +121,13 @@ class SqlStorage(DurableStorage):
     """
 
     def __init__(self, database: Database, *, cache: int = 32 * 1024 * 1024) -> None:
-        super().__init__(database.place, database.identity, database.replica, database.last, cache, database.patience)
+        name = (database.place, database.identity, database.replica)
+        super().__init__(*name, database.heads, cache, database.patience, database.leaders)
         self.database = database
         self.events = SqlEvents(database, uuid.uuid4().hex[:12])
         self.is_near = database.is_near
-        self._surveyed: dict[str, int] = {}
-        self._source = _Asking(database.rows)
+        self._surveyed: dict[str, Cut] = {}
+        self._source = _Asking(database.rows, self.clocks)
 
     @property
     def read_only(self) -> bool:
@@ -125,27 +139,33 @@ class SqlStorage(DurableStorage):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place]) -> Any:
+    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place], hasty: bool) -> Any:
+        clocks = sorted({*map(self.clock_of, places)})
         asked = [*dict.fromkeys(places)][:MOST]  # of more, each is asked for when its turn comes
         if len(asked) == 1:
-            return self.database.write(lambda tx: work(SqlUnit(self, tx, {places[0]: tx.ahead})), self.peeking(*asked))
-        return self.database.write(
-            lambda tx: work(SqlUnit(self, tx, dict(map(_with_place, tx.ahead)))), self._peeking_all(asked)
-        )
+
+            def alone(tx: SqlTransaction) -> Any:
+                return work(SqlUnit(self, tx, {places[0]: tx.ahead}))
+
+            return self.database.write(alone, clocks, self.peeking(*asked), hasty)
+
+        def together(tx: SqlTransaction) -> Any:
+            return work(SqlUnit(self, tx, dict(map(_with_place, tx.ahead))))
+
+        return self.database.write(together, clocks, self._peeking_all(asked), hasty)
 
     def advance(self, past: float) -> None:
         def run(tx: SqlTransaction) -> None:
-            if past > tx.clock:
-                tx.run("UPDATE concordant_store SET clock = ?", (past,))
+            if any(past > time for _, time in tx.heads.values()):
+                tx.run("UPDATE concordant_clocks SET time = ? WHERE time < ?", (past, past))
 
         self.database.write(run)
         self._clock = max(self._clock, past)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def head(self) -> Head:
-        ((n, clock),) = self.database.rows("SELECT n, clock FROM concordant_store")
-        return n, clock
+    def heads(self) -> Sequence[Head]:
+        return self.database.rows(HEADS)
 
     def real_time(self) -> float:
         return self.database.time()
@@ -161,24 +181,35 @@ class SqlStorage(DurableStorage):
 
     def peeking(self, place: Place) -> Query:
         """Gives the query for a document, without its record where that is held decoded, beside the last commit."""
-        return _PEEK, (self._cache.version(place), dump_namespace(place[0]), dump_key(place[1]))
+        clock = self.clock_of(place)
+        return _PEEK, (self._cache.version(place), clock, dump_namespace(place[0]), dump_key(place[1]), clock)
 
     def _peeking_all(self, places: Sequence[Place]) -> Query:
         """Gives the query for several documents, each with its name before it."""
-        wanted = [(self._cache.version(place), dump_namespace(place[0]), dump_key(place[1])) for place in places]
-        rows, parameters = self.database.listed(("saved", "namespace", "key"), wanted)
+        wanted = [
+            (self._cache.version(place), self.clock_of(place), dump_namespace(place[0]), dump_key(place[1]))
+            for place in places
+        ]
+        rows, parameters = self.database.listed(("saved", "clock", "namespace", "key"), wanted)
         return _PEEK_ALL.format(rows=rows), parameters
 
     def expired(self) -> Sequence[Place]:
         query = "SELECT id, namespace, key FROM concordant_documents WHERE expires <= ? ORDER BY expires"
         return [_place(columns) for columns in self.database.rows(query, (self.now()[1],))]
 
-    def documents(self, prefix: Namespace, after: int = 0) -> Iterator[tuple[Namespace, str, State]]:
-        query = (
-            "SELECT id FROM concordant_documents WHERE namespace >= ? AND namespace < ? "
-            f"{'AND saved > ? ' if after else ''}ORDER BY id"
-        )
-        return self._load([id_ for (id_,) in self.database.rows(query, (*bounds(prefix), *([after] if after else [])))])
+    def documents(self, prefix: Namespace, after: Cut = 0) -> Iterator[tuple[Namespace, str, State]]:
+        later, known = self._after("saved", after) if after else ("TRUE", [])
+        query = f"SELECT id FROM concordant_documents WHERE namespace >= ? AND namespace < ? AND ({later}) ORDER BY id"
+        return self._load([id_ for (id_,) in self.database.rows(query, (*bounds(prefix), *known))])
+
+    def _after(self, column: str, cut: Cut) -> Query:
+        """Gives an expression that holds where a number is of a commit after a cut."""
+        numbers = numbers_of(cut) if cut else (0,) * self.clocks
+        return " OR ".join([f"clock = ? AND {column} > ?"] * self.clocks), [*chain(*enumerate(numbers))]
+
+    def _name(self, place: Place) -> tuple[int, str, str]:
+        """Gives what finds a document: its clock, and its name as it is stored."""
+        return self.clock_of(place), dump_namespace(place[0]), dump_key(place[1])
 
     def showing(
         self, prefix: Namespace, conditions: Sequence[Condition] = ()
@@ -192,7 +223,7 @@ class SqlStorage(DurableStorage):
     def _load(self, ids: Sequence[int]) -> Iterator[tuple[Namespace, str, State]]:
         for start in range(0, len(ids), listing.PAGE):
             page = ids[start : start + listing.PAGE]
-            marks = ", ".join("?" * len(page))
+            marks = ", ".join("?" * len(page))  # an id is unique, whatever its clock
             query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE id IN ({marks}) ORDER BY id"
             for columns in self.database.rows(query, page):
                 stored = StoredDocument._make(columns)
@@ -207,65 +238,70 @@ class SqlStorage(DurableStorage):
             yield row
 
     def changes(self, after: Any = None) -> tuple[Any, Sequence[Place]]:
-        ((n,),) = self.database.rows("SELECT n FROM concordant_store")
-        query = "SELECT id, namespace, key FROM concordant_documents WHERE version > ? ORDER BY version"
-        return n, [_place(columns) for columns in self.database.rows(query, (after or 0,))]
+        upto = cut_of([n for n, _ in self.heads()])
+        later, known = self._after("version", after or 0)
+        query = f"SELECT id, namespace, key FROM concordant_documents WHERE {later} ORDER BY version"
+        return upto, [_place(columns) for columns in self.database.rows(query, known)]
 
     # -- other models --------------------------------------------------------------------------------------------
 
-    def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
-        ((n, noted),) = self.database.rows(_SURVEY, (models,))
-        after = 0
-        if noted is None:
+    def outdated(self, models: str) -> tuple[Cut, Iterator[tuple[Namespace, str, State]]]:
+        found = self.database.rows(_SURVEY, (models,))
+        upto, after = cut_of([n for n, _ in found]), cut_of([0] * len(found))
+        if any(noted is None for _, noted in found):
             self._surveyed.pop(models, None)
         else:
-            after = self._surveyed[models] = max(noted, self._surveyed.get(models, 0))
-            if n <= after:
-                return n, iter(())
-        query = "SELECT DISTINCT namespace, fingerprint FROM concordant_documents WHERE version > ?"
+            noted = cut_of([noted for _, noted in found])
+            after = self._surveyed[models] = joined(noted, self._surveyed.get(models, noted))
+            if is_within(upto, after):
+                return upto, iter(())
+        later, cut = self._after("version", after)
+        query = f"SELECT DISTINCT namespace, fingerprint FROM concordant_documents WHERE {later}"
         ids: list[int] = []
-        for name, fingerprint in self.database.rows(query, (after,)):
+        for name, fingerprint in self.database.rows(query, cut):
             namespace = load_namespace(name)
             if self.projection.shape(namespace) and not is_present(fingerprint, self.projection.fingerprint(namespace)):
                 same, known = ("IS NULL", ()) if fingerprint is None else ("= ?", (fingerprint,))
-                query = (
-                    f"SELECT id FROM concordant_documents WHERE namespace = ? AND version > ? AND fingerprint {same}"
-                )
-                ids += [id_ for (id_,) in self.database.rows(query, (name, after, *known))]
-        return n, self._load(sorted(ids))
+                query = f"SELECT id FROM concordant_documents WHERE namespace = ? AND ({later}) AND fingerprint {same}"
+                ids += [id_ for (id_,) in self.database.rows(query, (name, *cut, *known))]
+        return upto, self._load(sorted(ids))
 
-    def surveyed(self, models: str, n: int, *, changed: bool) -> None:
+    def surveyed(self, models: str, upto: Cut, *, changed: bool) -> None:
         def run(tx: SqlTransaction) -> None:
             if changed:  # what others look at may be otherwise now
                 tx.run("DELETE FROM concordant_surveys WHERE models <> ?", (models,))
-            tx.run(_SURVEYED, (models, n))
+            for clock, n in enumerate(numbers_of(upto)):
+                tx.run(_SURVEYED, (clock, models, n))
 
-        known, self._surveyed[models] = self._surveyed.get(models), n
-        if changed or known is None or n - known >= SURVEY:
+        known, self._surveyed[models] = self._surveyed.get(models), upto
+        if changed or known is None or highest(upto) - highest(known) >= SURVEY * self.clocks:
             self.database.write(run)
 
     # -- the journal ---------------------------------------------------------------------------------------------
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
-        query = f"SELECT {JOURNAL} FROM concordant_journal WHERE document = {_ID} ORDER BY n DESC"
-        found = self.database.rows(query, (dump_namespace(namespace), dump_key(key)))
-        return self._rows(found, (namespace, key))
+        query = f"SELECT {JOURNAL} FROM concordant_journal WHERE clock = ? AND document = {_ID} ORDER BY n DESC"
+        name = self._name((namespace, key))
+        return self._rows(self.database.rows(query, (name[0], *name)), (namespace, key))
 
     def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
         columns = ", ".join("j." + name for name in JOURNAL.split(", "))
         only = (" AND j.agent = ?" if agent is not None else "") + (" AND j.n < ?" if before is not None else "")
         query = (
             f"SELECT d.namespace, d.key, {columns} FROM concordant_journal j JOIN concordant_documents d "
-            f"ON d.id = j.document WHERE d.namespace >= ? AND d.namespace < ?{only} ORDER BY j.n DESC LIMIT ?"
+            "ON d.clock = j.clock AND d.id = j.document "
+            f"WHERE j.clock = ? AND d.namespace >= ? AND d.namespace < ?{only} ORDER BY j.n DESC LIMIT ?"
         )
         narrowed = [value for value in (agent, before) if value is not None]
-        found = self.database.rows(query, (*bounds(prefix), *narrowed, limit))
+        given = [(clock, *bounds(prefix), *narrowed, limit) for clock in range(self.clocks)]
+        found = self.database.rows(*of_clocks(query, given, "n DESC", limit))
         return [load_row(StoredRow._make(row[2:]), (load_namespace(row[0]), load_key(row[1]))) for row in found]
 
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
-        query = f"SELECT {JOURNAL} FROM concordant_journal WHERE task = ? AND document = {_ID} ORDER BY n DESC"
-        found = self.database.rows(query, (task, dump_namespace(namespace), dump_key(key)))
-        return self._rows(found, (namespace, key))
+        of_task = f"clock = ? AND task = ? AND document = {_ID}"
+        query = f"SELECT {JOURNAL} FROM concordant_journal WHERE {of_task} ORDER BY n DESC"
+        name = self._name((namespace, key))
+        return self._rows(self.database.rows(query, (name[0], task, *name)), (namespace, key))
 
     def executed_before(self, task: str, execution: str) -> bool:
         query = "SELECT 1 FROM concordant_journal WHERE task = ? AND execution <> ? LIMIT 1"
@@ -274,10 +310,12 @@ class SqlStorage(DurableStorage):
     # -- escalations ---------------------------------------------------------------------------------------------
 
     def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        return _open_of(self.database.rows, place)
+        return _open_of(self.database.rows, self._name(place))
 
     def find_closed(self, id_: str) -> Escalation | None:
-        return _closed(self.database.rows, id_)
+        query = "SELECT body FROM concordant_escalations WHERE id = ? AND state NOT IN ('open', 'claimed')"
+        found = self.database.rows(query, (id_,))
+        return load_escalation(found[0][0]) if found else None
 
     def escalation(self, id_: str) -> Escalation | None:
         query = f"SELECT body FROM concordant_escalations e WHERE id = ? AND {_NOT_OVER}"
@@ -318,15 +356,17 @@ class SqlStorage(DurableStorage):
     def _outcomes(self) -> Outcomes:
         found: Outcomes = {}
         query = (
-            "SELECT j.n, d.namespace, j.act, j.body, j.met FROM concordant_journal j "
-            "JOIN concordant_documents d ON d.id = j.document WHERE j.n > ? ORDER BY j.n LIMIT 10000"
+            "SELECT j.n, d.namespace, j.act, j.body, j.met FROM concordant_journal j JOIN concordant_documents d "
+            "ON d.clock = j.clock AND d.id = j.document WHERE j.clock = ? AND j.n > ? ORDER BY j.n LIMIT 10000"
         )
-        last = -1
-        while page := self.database.rows(query, (last,)):
-            last = page[-1][0]
-            counted(
-                ((load_namespace(name), act, body, from_json(met or "{}")) for _, name, act, body, met in page), found
-            )
+        for clock in range(self.clocks):
+            last = -1
+            while page := self.database.rows(query, (clock, last)):
+                last = page[-1][0]
+                counted(
+                    ((load_namespace(name), act, body, from_json(met or "{}")) for _, name, act, body, met in page),
+                    found,
+                )
         return found
 
     # -- other stores, upkeep ------------------------------------------------------------------------------------
@@ -337,15 +377,15 @@ class SqlStorage(DurableStorage):
     def learn(self, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
         maintenance.learn(self.database, vector, marks)
 
-    def note_export(self, n: int) -> None:
-        maintenance.note_export(self.database, n)
+    def note_export(self, upto: Cut) -> None:
+        maintenance.note_export(self.database, upto)
 
-    def rename(self, replica: str, upto: int) -> None:
+    def rename(self, replica: str, upto: Cut) -> None:
         maintenance.rename(self.database, replica, upto)
         self.replica = replica
 
     def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
-        done = maintenance.forget(self.database, places, rows_before, self.limits.backlog)
+        done = maintenance.forget(self.database, places, rows_before, self.limits.backlog, self.clocks)
         for place, _ in places:
             self._cache.drop(place)
         return done
@@ -354,10 +394,10 @@ class SqlStorage(DurableStorage):
         return maintenance.examine_store(self.database)
 
     def examine(self, place: Place | None = None) -> Iterator[Examined]:
-        return maintenance.examine(self.database, place)
+        return maintenance.examine(self.database, self.clocks, place)
 
     def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
-        done = maintenance.set_aside(self.database, places)
+        done = maintenance.set_aside(self.database, places, self.clocks)
         for place, _ in places:
             self._cache.drop(place)
         return done
@@ -376,9 +416,10 @@ class SqlUnit(UnitOfWork):
     """
 
     def __init__(self, storage: SqlStorage, tx: SqlTransaction, ahead: dict[Place, Sequence[Columns]]) -> None:
-        super().__init__(storage, (tx.n, tx.clock), tx.now)
+        super().__init__(storage, tx.heads, tx.now)
         self._tx = tx
-        self._asking = _Asking(tx.rows)
+        self._clocks = storage.clocks
+        self._name = storage._name
         self._peeking = storage.peeking
         self._announces = storage.events.source
         self._ahead = ahead
@@ -388,10 +429,12 @@ class SqlUnit(UnitOfWork):
         self._rows: list[StoredRow] = []
 
     def whole(self, stored: StoredDocument) -> StoredDocument:
-        return self._asking.whole(stored)
+        return _whole(self._tx.rows, stored, self.clock)
 
     def shape(self, model: str) -> str | None:
-        return self._asking.shape(model)
+        query = "SELECT shape FROM concordant_models WHERE clock = ? AND fingerprint = ?"
+        found = self._tx.rows(query, (self.clock, model))
+        return found[0][0] if found else None
 
     def find(self, place: Place) -> StoredDocument | None:
         return found_by(self._ahead.get(place) or self._tx.rows(*self._peeking(place)))[1]
@@ -404,13 +447,14 @@ class SqlUnit(UnitOfWork):
         self._tx.witness = (row.n, row.time)
 
     def put_model(self, model: str, shape: str) -> None:
-        self._tx.run(_MODEL, (model, shape))
+        self._tx.run(_MODEL, (self.clock, model, shape))
 
     def open_questions(self, place: Place) -> Mapping[str, Escalation]:
-        return _open_of(self._tx.rows, place)
+        return _open_of(self._tx.rows, self._name(place))
 
     def find_closed(self, id_: str) -> Escalation | None:
-        return _closed(self._tx.rows, id_)
+        found = self._tx.rows(_CLOSED, (self.clock, id_))
+        return load_escalation(found[0][0]) if found else None
 
     def knowledge(self) -> Knowledge:
         return maintenance.knowledge(self._tx.rows)
@@ -418,60 +462,61 @@ class SqlUnit(UnitOfWork):
     def put_escalation(self, escalation: Escalation, number: int | None, now: float) -> None:
         e, body = escalation, dump_escalation(escalation)
         if number is None:
-            self._tx.run(_CHANGED, (e.state, body, now, e.id))
+            self._tx.run(_CHANGED, (e.state, body, now, self.clock, e.id))
         else:
             name = (dump_namespace(e.namespace), dump_key(e.key))
-            self._tx.run(_OPENED, (e.id, *name, e.state, self.n, number, body, now))
+            self._tx.run(_OPENED, (self.clock, e.id, *name, e.state, self.n, number, body, now))
 
     def put_event(self, number: int, document: int, now: float, event: Event) -> None:
         body = dump_escalation(event.escalation)
-        self._tx.run(_EVENT, (self.n, number, document, self._announces, now, event.kind, body))
+        self._tx.run(_EVENT, (self.clock, self.n, number, document, self._announces, now, event.kind, body))
         self._tells = True
 
     def erase(self, stored: StoredDocument) -> None:
         self._rows = [row for row in self._rows if row.document != stored.id]
-        self._tx.run("DELETE FROM concordant_journal WHERE document = ?", (stored.id,))
-        self._tx.run("DELETE FROM concordant_events WHERE document = ?", (stored.id,))
-        self._tx.run(
-            "DELETE FROM concordant_escalations WHERE namespace = ? AND key = ?", (stored.namespace, stored.key)
-        )
+        for table, where, of in maintenance.parts(self.clock, stored.id, (stored.namespace, stored.key)):
+            if table != "concordant_documents":
+                self._tx.run(f"DELETE FROM {table} WHERE {where}", of)
 
-    def put_head(self, n: int, clock: float) -> None:
-        self._tx.run("UPDATE concordant_store SET n = ?, clock = ?", (n, clock))
+    def put_heads(self, heads: Mapping[int, Head]) -> None:
+        for clock, (n, time) in heads.items():
+            self._tx.run("UPDATE concordant_clocks SET n = ?, time = ? WHERE clock = ?", (n, time, clock))
 
     def end(self) -> list[tuple[Place, Record, int, int]]:
-        made = super().end()
-        self._tx.insert("concordant_documents", _FIELDS, self._inserted)
-        self._tx.update("concordant_documents", _NEWS, [(*stored[3:], stored.id) for stored in self._updated])
-        self._tx.insert("concordant_journal", _ROW, self._rows)
+        made, clocks = super().end(), self._clocks
+        inserted = [(stored.id % clocks, *stored) for stored in self._inserted]
+        updated = [(*stored[3:], stored.id % clocks, stored.id) for stored in self._updated]
+        self._tx.insert("concordant_documents", _SAVED, inserted)
+        self._tx.update("concordant_documents", _NEWS, updated)
+        self._tx.insert("concordant_journal", _ROW, [(row.n % clocks, *row) for row in self._rows])
         if self._tells:
             self._tx.announce()
         return made
 
 
-def _open_of(rows: Rows, place: Place) -> Mapping[str, Escalation]:
-    found = rows(_OPEN, (dump_namespace(place[0]), dump_key(place[1])))
-    return {id_: load_escalation(body) for id_, body in found}
+def _open_of(rows: Rows, name: tuple[int, str, str]) -> Mapping[str, Escalation]:
+    return {id_: load_escalation(body) for id_, body in rows(_OPEN, name)}
 
 
-def _closed(rows: Rows, id_: str) -> Escalation | None:
-    found = rows(_CLOSED, (id_,))
-    return load_escalation(found[0][0]) if found else None
+def _whole(rows: Rows, stored: StoredDocument, clock: int) -> StoredDocument:
+    query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ?"
+    ((*columns,),) = rows(query, (clock, stored.namespace, stored.key))
+    return StoredDocument._make(columns)
 
 
 class _Asking:
-    """What loading a document may ask a database for beside it.
+    """What loading a document may ask a database for beside it, outside of transactions.
 
     Args:
-        rows: asks the database, inside a transaction or outside of any.
+        rows: asks the database.
     """
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, clocks: int) -> None:
         self._rows = rows
+        self._clocks = clocks
 
     def whole(self, stored: StoredDocument) -> StoredDocument:
-        ((*columns,),) = self._rows(f"SELECT {DOCUMENT} FROM concordant_documents WHERE id = ?", (stored.id,))
-        return StoredDocument._make(columns)
+        return _whole(self._rows, stored, stored.id % self._clocks)
 
     def shape(self, model: str) -> str | None:
         found = self._rows("SELECT shape FROM concordant_models WHERE fingerprint = ?", (model,))

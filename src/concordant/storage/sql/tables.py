@@ -5,15 +5,16 @@ Written once for SQLite and Postgres: braces name the types that differ."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from concordant.errors import ConcordantError, StorageError
 from concordant.storage.sql.database import SqlTransaction
 
-__all__ = ["MIGRATIONS", "POSTGRES", "SQLITE", "VERSION", "checked", "migrate", "statements"]
+__all__ = ["HEADS", "MIGRATIONS", "POSTGRES", "SQLITE", "VERSION", "checked", "migrate", "statements"]
 
-SQLITE = {"id": "INTEGER", "int": "INTEGER", "float": "REAL", "bytes": "BLOB", "text": "TEXT"}
+SQLITE = {"name": "sqlite", "id": "INTEGER", "int": "INTEGER", "float": "REAL", "bytes": "BLOB", "text": "TEXT"}
 POSTGRES = {
+    "name": "postgres",
     "id": "BIGINT",
     "int": "BIGINT",
     "float": "DOUBLE PRECISION",
@@ -22,7 +23,7 @@ POSTGRES = {
 }
 
 COLUMNS = {
-    **dict.fromkeys(("id", "version", "open", "saved", "n", "document", "previous", "ordinal"), "int"),
+    **dict.fromkeys(("clock", "id", "version", "open", "saved", "n", "document", "previous", "ordinal"), "int"),
     **dict.fromkeys(("created", "updated", "expires", "time", "began"), "float"),
     **dict.fromkeys(("namespace", "key", "agent", "origin", "act", "fingerprint"), "text"),
     **dict.fromkeys(("task", "execution", "settled", "met"), "text"),
@@ -149,15 +150,118 @@ CREATE TABLE concordant_quarantine (
 )
 """
 
-MIGRATIONS = (_FIRST, _EXCHANGE, _EVENTS, _MODELS, _VERIFYING)
+# Each row is under a clock (``concordant.storage.cut``), by which the tables can be distributed. Of what is the store's
+# alone (its name, its version, what it knows of others, what was set aside) few rows, which no commit touches.
+_CLOCKS = """
+ALTER TABLE concordant_store RENAME TO concordant_former;
+CREATE TABLE concordant_store (
+    one {int} PRIMARY KEY CHECK (one = 1),
+    replica {text} NOT NULL
+);
+INSERT INTO concordant_store (one, replica) SELECT one, replica FROM concordant_former;
+CREATE TABLE concordant_clocks (
+    clock {int} PRIMARY KEY,
+    n {int} NOT NULL,
+    time {float} NOT NULL,
+    forgotten {int} NOT NULL DEFAULT 0,
+    exported {int} NOT NULL DEFAULT -1,
+    trimmed {int} NOT NULL DEFAULT 0,
+    marks {text} NOT NULL DEFAULT '[[0,""]]'
+);
+INSERT INTO concordant_clocks (clock, n, time, forgotten, exported, trimmed, marks)
+    SELECT 0, n, clock, forgotten, exported, trimmed, marks FROM concordant_former;
+DROP TABLE concordant_former;
+ALTER TABLE concordant_documents ADD COLUMN clock {int} NOT NULL DEFAULT 0;
+ALTER TABLE concordant_journal ADD COLUMN clock {int} NOT NULL DEFAULT 0;
+ALTER TABLE concordant_events ADD COLUMN clock {int} NOT NULL DEFAULT 0;
+ALTER TABLE concordant_quarantine ADD COLUMN clock {int} NOT NULL DEFAULT 0;
+ALTER TABLE concordant_escalations RENAME TO concordant_former;
+CREATE TABLE concordant_escalations (
+    clock {int} NOT NULL,
+    id {text} NOT NULL,
+    namespace {text} NOT NULL,
+    key {text} NOT NULL,
+    state {text} NOT NULL,
+    n {int} NOT NULL,
+    place {int} NOT NULL,
+    body {bytes} NOT NULL,
+    changed {float} NOT NULL,
+    PRIMARY KEY (clock, id)
+);
+INSERT INTO concordant_escalations (clock, id, namespace, key, state, n, place, body, changed)
+    SELECT 0, id, namespace, key, state, n, place, body, changed FROM concordant_former;
+DROP TABLE concordant_former;
+CREATE INDEX concordant_escalations_id ON concordant_escalations (id);
+CREATE INDEX concordant_escalations_open ON concordant_escalations (namespace, key) WHERE state IN ('open', 'claimed');
+CREATE INDEX concordant_escalations_document ON concordant_escalations (namespace, key);
+ALTER TABLE concordant_models RENAME TO concordant_former;
+CREATE TABLE concordant_models (
+    clock {int} NOT NULL,
+    fingerprint {text} NOT NULL,
+    shape {text} NOT NULL,
+    PRIMARY KEY (clock, fingerprint)
+);
+INSERT INTO concordant_models (clock, fingerprint, shape) SELECT 0, fingerprint, shape FROM concordant_former;
+DROP TABLE concordant_former;
+ALTER TABLE concordant_surveys RENAME TO concordant_former;
+CREATE TABLE concordant_surveys (
+    clock {int} NOT NULL,
+    models {text} NOT NULL,
+    n {int} NOT NULL,
+    PRIMARY KEY (clock, models)
+);
+INSERT INTO concordant_surveys (clock, models, n) SELECT 0, models, n FROM concordant_former;
+DROP TABLE concordant_former;
+ALTER TABLE concordant_subscribers RENAME TO concordant_former;
+CREATE TABLE concordant_subscribers (
+    clock {int} NOT NULL,
+    name {text} NOT NULL,
+    n {int} NOT NULL,
+    place {int} NOT NULL,
+    holder {text},
+    until {float} NOT NULL DEFAULT 0,
+    PRIMARY KEY (clock, name)
+);
+INSERT INTO concordant_subscribers (clock, name, n, place, holder, until)
+    SELECT 0, name, n, place, holder, until FROM concordant_former;
+DROP TABLE concordant_former
+"""
+
+# SQLite keeps its keys: it has one clock, and its rows lie in the order of the number that is their whole key.
+_KEYS = """
+ALTER TABLE concordant_clocks SET (fillfactor = 10);
+ALTER TABLE concordant_documents DROP CONSTRAINT concordant_documents_pkey;
+ALTER TABLE concordant_documents DROP CONSTRAINT concordant_documents_namespace_key_key;
+ALTER TABLE concordant_documents ADD PRIMARY KEY (clock, namespace, key);
+CREATE INDEX concordant_documents_id ON concordant_documents (id);
+DROP INDEX concordant_documents_version;
+CREATE INDEX concordant_documents_version ON concordant_documents (clock, version);
+ALTER TABLE concordant_journal DROP CONSTRAINT concordant_journal_pkey;
+ALTER TABLE concordant_journal ADD PRIMARY KEY (clock, n);
+DROP INDEX concordant_journal_document;
+CREATE INDEX concordant_journal_document ON concordant_journal (clock, document, n);
+DROP INDEX concordant_journal_task;
+CREATE INDEX concordant_journal_task ON concordant_journal (task, document) WHERE task IS NOT NULL;
+ALTER TABLE concordant_events DROP CONSTRAINT concordant_events_pkey;
+ALTER TABLE concordant_events ADD PRIMARY KEY (clock, n, place)
+"""
+
+MIGRATIONS: Sequence[str | Mapping[str, str]] = (
+    *(_FIRST, _EXCHANGE, _EVENTS, _MODELS, _VERIFYING),
+    {"sqlite": _CLOCKS, "postgres": f"{_CLOCKS};{_KEYS}"},
+)
 """Each is run once, in order; the number of those that ran is the version of the tables. Never change one that was
 released: add another."""
 
 
-def statements(migration: str, types: Mapping[str, str]) -> list[str]:
+def statements(migration: str | Mapping[str, str], types: Mapping[str, str]) -> list[str]:
     """The statements of a migration for one sort of database."""
-    return [part.strip() for part in migration.format(**types).split(";")]
+    text = migration if isinstance(migration, str) else migration[types["name"]]
+    return [part.strip() for part in text.format(**types).split(";")]
 
+
+HEADS = "SELECT n, time FROM concordant_clocks ORDER BY clock"
+"""Number and time of the last commit of each clock."""
 
 VERSION = "SELECT v.version, s.replica FROM concordant_schema v, concordant_store s"
 """What tells the version of the tables, where table ``concordant_schema`` is there."""
@@ -183,11 +287,14 @@ def checked(found: tuple[int, str], place: str, wanted: str | None) -> str | Non
     return replica if version == len(MIGRATIONS) else None
 
 
-def migrate(tx: SqlTransaction, exists: bool, types: Mapping[str, str], place: str, wanted: str | None) -> str:
+def migrate(
+    tx: SqlTransaction, exists: bool, types: Mapping[str, str], place: str, wanted: str | None, clocks: int = 1
+) -> str:
     """Runs what is missing, in a transaction that nobody else migrates beside; returns the store's name.
 
     Args:
         exists: whether table ``concordant_schema`` is there.
+        clocks: how many clocks a new store has; one that is there keeps those that it has.
     """
     version = 0
     if exists:
@@ -202,8 +309,9 @@ def migrate(tx: SqlTransaction, exists: bool, types: Mapping[str, str], place: s
         for statement in statements(migration, types):
             tx.run(statement)
     if not exists:
-        store = (1, wanted or uuid.uuid4().hex[:12], 0, 0.0)
-        tx.run("INSERT INTO concordant_store (one, replica, n, clock, marks) VALUES (?, ?, ?, ?, '[[0,\"\"]]')", store)
+        tx.run("INSERT INTO concordant_store (one, replica) VALUES (1, ?)", (wanted or uuid.uuid4().hex[:12],))
+        for clock in range(clocks):
+            tx.run("INSERT INTO concordant_clocks (clock, n, time) VALUES (?, 0, 0)", (clock,))
     tx.run("UPDATE concordant_schema SET version = ?", (len(MIGRATIONS),))
     ((_, replica),) = tx.rows(VERSION)
     return str(replica)
