@@ -17,6 +17,7 @@ from typing import Any
 
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
+from langgraph.store.postgres import PostgresStore
 
 from benchmarks.brief import Brief
 from benchmarks.databases import postgres
@@ -204,37 +205,46 @@ def room(counts: Sequence[int]) -> Curve:
 
 
 def processes(counts: Sequence[int], seconds: float, *, postgres_too: bool) -> Iterator[Curve | Note]:
-    """Writes a second by so many processes, on 50 shared documents and on documents of their own."""
+    """Writes a second by so many processes, on 50 shared documents and on their own; LangGraph's PostgresStore too."""
     curve = Curve("processes", "Writes a second by so many processes", "processes", "writes a second")
     with ExitStack() as opened:
         folder = opened.enter_context(tempfile.TemporaryDirectory())
         urls = {"SQLite": lambda name: f"sqlite:///{folder}/{name}.db"}
+        lines = [("SQLite", "50 shared documents", "shared"), ("SQLite", "own documents", "own")]
         if postgres_too:
             try:
                 server = opened.enter_context(postgres())
-                urls["Postgres"] = lambda _: server
+                urls["Postgres"] = urls["PostgresStore"] = lambda _: server
+                lines += [(name.replace("SQLite", "Postgres"), where, how) for name, where, how in lines]
+                lines.append(("PostgresStore", "own documents", "stock"))
             except ImportError as error:
                 yield Note(GROUP, f"No Postgres was measured: {error}")
-        for kind, url in urls.items():
-            for where in ("50 shared documents", "own documents"):
-                for count in counts:
-                    place = url(f"{count}{where[:2]}")
-                    Workspace(place).close()
-                    command = [*WORKER, place, str(seconds), "shared" if where.startswith("50") else "own"]
-                    workers = [
-                        subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-                        for n in range(count)
-                    ]
-                    for worker in workers:
-                        assert worker.stdout is not None
-                        worker.stdout.readline()  # it is ready
-                    for worker in workers:
-                        assert worker.stdin is not None
-                        worker.stdin.write("go\n")
-                        worker.stdin.flush()
-                    done = sum(int(worker.communicate()[0]) for worker in workers)
-                    curve.add(f"{kind}, {where}", count, done / seconds)
+        for count in counts:  # the lines one after the other at each point, so that a busy moment is everybody's
+            for kind, where, how in lines:
+                curve.add(f"{kind}, {where}", count, _written(urls[kind](f"{count}{how}"), how, count, seconds))
     yield curve
+
+
+def _written(url: str, how: str, count: int, seconds: float) -> float:
+    """How many writes a second so many processes make."""
+    if how == "stock":
+        with PostgresStore.from_conn_string(url) as store:
+            store.setup()
+    else:
+        Workspace(url).close()
+    command = [*WORKER, url, str(seconds), how]
+    workers = [
+        subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for n in range(count)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()  # it is ready
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    return sum(int(worker.communicate()[0]) for worker in workers) / seconds
 
 
 def dump(found: Sequence[Curve], command: str) -> str:
