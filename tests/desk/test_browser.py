@@ -152,7 +152,7 @@ def test_a_side_that_comes_while_one_types(ws: Workspace, window: Open, question
     """It is shown at once and said aloud; nothing that was typed is lost, nor decided without a look at it."""
     page = window(f"question/{question_of('notes').id}")
     page.locator("textarea").fill("My own sentence.")
-    first = ws.get(NS, "launch", at=1)
+    first = ws.get(NS, "launch", at=ws.history(NS, "launch")[-1].version)
     assert first is not None
     with ws.agent("carl", seen=first.token).edit(NS, "launch") as brief:
         brief.notes = NOTES.replace("the dog", "a cat")

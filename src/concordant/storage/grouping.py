@@ -37,14 +37,16 @@ class Caller:
         first: with which request it is to lead, or leads.
         held: the clocks of what it commits.
         turn: is free when there is news; ``None`` as long as it has not had to wait.
+        gone: whether it was interrupted, and waits no more.
     """
 
-    __slots__ = ("first", "held", "turn")
+    __slots__ = ("first", "gone", "held", "turn")
 
     def __init__(self) -> None:
         self.first: Request | None = None
         self.held: set[int] = set()
         self.turn: threading.Lock | None = None
+        self.gone = False
 
     def waits(self) -> threading.Lock:
         """Gives what to wait for; with the group's lock held."""
@@ -187,6 +189,7 @@ class GroupCommit:
     def _abandon(self, caller: Caller) -> None:
         """Takes back what waits of an interrupted caller, who does not lead any more."""
         with self._lock:
+            caller.gone = True
             for request in [request for request in self._waiting if request.caller is caller]:
                 self._waiting.remove(request)
             if caller.first is not None:
@@ -216,7 +219,8 @@ class GroupCommit:
         finally:
             with self._lock:
                 # Of a leader that was interrupted: what the others want is for the next one.
-                left = [request for request in group if request.caller is not caller and not request.done]
+                caller.gone = any(request.caller is caller and not request.done for request in group)
+                left = [request for request in group if not (request.done or request.caller.gone)]
                 self._waiting.extendleft(reversed(left))
                 self._busy -= caller.held
                 caller.first = None
