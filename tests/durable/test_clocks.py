@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from pydantic import BaseModel
 
-from concordant import InvalidTokenError, Map, Scalar, Set, StorageError, Workspace
+from concordant import ConcordantError, InvalidTokenError, Map, Scalar, Set, StorageError, Workspace
 from concordant.storage import PostgresOptions
 from concordant.storage.cut import clock_of, highest, is_within, numbers_of
 from concordant.storage.sql.tables import MIGRATIONS, POSTGRES, statements
@@ -81,6 +81,9 @@ def test_a_new_store_has_sixteen_clocks_and_each_document_stays_under_one(postgr
             assert document is not None and document.version % CLOCKS == clock
             assert {entry.version % CLOCKS for entry in ws.history(NS, f"k{number}")} == {clock}
         assert ws.check().ok
+    for wrong in (0, 1025, "16"):
+        with pytest.raises(ConcordantError, match="clocks="):
+            Workspace(url, options=PostgresOptions(clocks=wrong))  # type: ignore[arg-type]
     with psycopg.connect(url) as connection:
         for table, number in [("documents", "id"), ("journal", "n"), ("events", "n"), ("escalations", "n")]:
             query = f"SELECT count(*), count(*) FILTER (WHERE clock = {number} % 16) FROM concordant_{table}"

@@ -18,6 +18,7 @@ from concordant.errors import ConcordantError, StorageBusyError, StorageError, t
 from concordant.storage.base import Listener
 from concordant.storage.clocks import SharedClock
 from concordant.storage.conditions import Condition, for_postgres
+from concordant.storage.cut import MOST_CLOCKS
 from concordant.storage.opening import PostgresOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.storage import SqlStorage
@@ -43,6 +44,8 @@ def open_postgres(url: str, replica: str | None, options: Any = None) -> SqlStor
     settings = PostgresOptions() if options is None else options
     if not isinstance(settings, PostgresOptions):
         raise ConcordantError(f"options={told(options)} are no settings of Postgres: use PostgresOptions(...)")
+    if not isinstance(settings.clocks, int) or not 1 <= settings.clocks <= MOST_CLOCKS:
+        raise ConcordantError(f"clocks={told(settings.clocks)} is not a number of clocks: give 1 to {MOST_CLOCKS}")
     return SqlStorage(PostgresDatabase(url, replica, settings), cache=settings.cache)
 
 
