@@ -35,7 +35,7 @@ class Limits:
         digits: how many digits a number may have; not more than 1,000, so that sums of them can be read.
         name: how many bytes of UTF-8 the name of an agent, of a subscriber or of whoever decides may have.
         key: how many a document's key may have, and the parts of a namespace together.
-        value: how many bytes the JSON of a write may have.
+        value: how many bytes the JSON of a write may have, and that of its ``settings=``.
         depth: how many levels a value may be nested; not more than 128, which the readers of JSON bear.
         frame: how many bytes a frame may have, unpacked.
         entries: how many entries one document of a frame may have.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel
 
+from benchmarks.writers import calls
 from concordant import InvalidWriteError, Scalar, Set, StaleWriteError, Workspace
 
 from .support import AT, NS, only, pair, shown, workspace
@@ -237,3 +239,31 @@ def test_undeclared_reject_refuses() -> None:
         edit.__enter__()
     assert ws.get(("other",), "k") is None and list(ws.list(("other",))) == []
     assert shown(ws) == {"status": "a"}
+
+
+def test_who_looks_under_one_namespace_does_not_pass_the_others() -> None:
+    """A list of one namespace takes as many calls beside 600 others as beside 20; what is there is found under each
+    prefix, in memory in the order in which namespaces came, whatever was deleted and written again."""
+    counts = []
+    for others in (20, 600):
+        ws = Workspace()
+        for n in range(others):
+            ws.put(("users", f"u{n}", "notes"), "k", {"n": n})
+        counts.append(calls(lambda ws=ws: (list(ws.list(("users", "u7"))), ws.namespaces(("users", "u7")))))
+    assert counts[1] <= counts[0]
+    ws = Workspace()
+    places = [("a", "b"), ("a",), ("b",), ("a", "b", "c"), ("a", "d")]
+    rnd, there = random.Random(5), dict.fromkeys(places[:0])
+    for step in range(150):
+        place = rnd.choice(places)
+        if rnd.random() < 0.4:
+            ws.remove(place, "k")
+            there.pop(place, None)
+        elif place not in there:
+            ws.put(place, "k", {"n": step})
+            there[place] = None
+        for prefix in ((), ("a",), ("a", "b"), ("b",), ("c",)):
+            under = [place for place in there if place[: len(prefix)] == prefix]
+            found = [document.namespace for document in ws.list(prefix)]
+            assert found == under or (not ws.storage.live and sorted(found) == sorted(under))
+            assert set(ws.namespaces(prefix)) == set(under)

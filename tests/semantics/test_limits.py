@@ -197,3 +197,15 @@ def test_events_wait_for_a_subscriber_up_to_a_number(caplog: pytest.LogCaptureFi
             desk.acknowledge()
     assert found == ["v3", "v4", "v5"]
     assert "desk has not fetched" in caplog.text
+
+
+def test_settings_count() -> None:
+    """What is remembered beside a value is limited as a value is; beyond that nothing of the put is applied."""
+    ws = Workspace(limits=Limits(value=1_000))
+    ws.put(*AT, {"a": 1}, settings={"note": "x" * 900})
+    with pytest.raises(InvalidWriteError, match=r"Limits\.value"):
+        ws.put(*AT, {"a": 2}, settings={"note": "x" * 1_100})
+    assert shown(ws) == {"a": 1}
+    with pytest.raises(InvalidWriteError, match=r"Limits\.value"):
+        ws.put(*AT, {"a": 3}, settings={f"n{n}": "x" * 90 for n in range(12)})
+    assert shown(ws) == {"a": 1}

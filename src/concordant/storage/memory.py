@@ -183,6 +183,45 @@ _NONE: Mapping[str, Escalation] = {}
 _EMPTY: Mapping[str, Any] = {}
 
 
+class _Spaces(dict[Namespace, dict[str, State]]):
+    """The documents of each namespace, and which namespaces there are under each prefix, so that who looks under one
+    does not pass all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._under: dict[Namespace, dict[Namespace, None]] = {}
+        self._numbers: dict[Namespace, int] = {}
+        self._begun = 0
+
+    def begin(self, namespace: Namespace) -> dict[str, State]:
+        """Makes room for a namespace that is not there."""
+        space = self[namespace] = {}
+        self._begun += 1
+        self._numbers[namespace] = self._begun
+        for depth in range(1, len(namespace)):
+            self._under.setdefault(namespace[:depth], {})[namespace] = None
+        return space
+
+    def end(self, namespace: Namespace) -> None:
+        """Forgets a namespace."""
+        del self[namespace], self._numbers[namespace]
+        for depth in range(1, len(namespace)):
+            below = self._under[namespace[:depth]]
+            del below[namespace]
+            if not below:
+                del self._under[namespace[:depth]]
+
+    def under(self, prefix: Namespace) -> list[Namespace]:
+        """The namespaces that begin with a prefix, in the order in which they came."""
+        if not prefix:
+            return list(self)
+        found = list(self._under.get(prefix, ()))
+        if prefix in self:
+            found.append(prefix)
+            found.sort(key=self._numbers.__getitem__)
+        return found
+
+
 class MemoryStorage:
     """The storage of ``Workspace()``: dicts under one lock.
 
@@ -198,8 +237,8 @@ class MemoryStorage:
     def __init__(self, replica: str, journal: int = 10_000) -> None:
         self.replica = replica
         self.lock = free_in_child(threading.RLock())
-        self.spaces: dict[Namespace, dict[str, State]] = {}
-        self.graves: dict[Namespace, dict[str, State]] = {}  # of deleted ones, so that no search passes them
+        self.spaces = _Spaces()
+        self.graves = _Spaces()  # of deleted ones, so that no search passes them
         self.rows_kept: deque[Any] = deque(maxlen=journal)
         self.tasks: dict[str, str] = {}
         self.events = MemoryEvents()
@@ -245,7 +284,7 @@ class MemoryStorage:
                 return 0
             space = self.spaces.get(namespace)
             if space is None:
-                space = self.spaces[namespace] = {}
+                space = self.spaces.begin(namespace)
             elif key in space:
                 return 0
             n = self.n + 1
@@ -381,12 +420,13 @@ class MemoryStorage:
         """Puts a document where it belongs: among those that may be there for a reader, among deleted ones, or away."""
         home = self.graves if _is_buried(state) else self.spaces
         if state is not None:
-            home.setdefault(namespace, {})[key] = state
+            space = home.get(namespace)
+            (home.begin(namespace) if space is None else space)[key] = state
         for places in (self.spaces, self.graves):
             if namespace in places and (state is None or places is not home):
                 places[namespace].pop(key, None)
                 if not places[namespace]:
-                    del places[namespace]
+                    places.end(namespace)
 
     def load(self, namespace: Namespace, key: str) -> State | None:
         space = self.spaces.get(namespace)
@@ -438,13 +478,13 @@ class MemoryStorage:
             self.clock = max(self.clock, past)
 
     def documents(self, prefix: Namespace, after: Cut = 0) -> Iterator[tuple[Namespace, str, State]]:
-        depth, upto = len(prefix), highest(after)
+        upto = highest(after)
         with self.lock:
             found = [
                 (namespace, key, state)
-                for namespace, space in chain(self.spaces.items(), self.graves.items())
-                if namespace[:depth] == prefix
-                for key, state in space.items()
+                for spaces in (self.spaces, self.graves)
+                for namespace in spaces.under(prefix)
+                for key, state in spaces[namespace].items()
                 if not upto or _last_commit(state) > upto
             ]
         return iter(found)
@@ -452,14 +492,13 @@ class MemoryStorage:
     def showing(
         self, prefix: Namespace, conditions: Sequence[Condition] = ()
     ) -> Iterator[tuple[Namespace, str, State]]:
-        depth = len(prefix)
         with self.lock:
-            spaces = [(namespace, space) for namespace, space in self.spaces.items() if namespace[:depth] == prefix]
+            spaces = [(namespace, self.spaces[namespace]) for namespace in self.spaces.under(prefix)]
             return iter([(namespace, key, state) for namespace, space in spaces for key, state in space.items()])
 
     def namespaces(self, prefix: Namespace) -> Iterator[tuple[Namespace, bool | None]]:
         with self.lock:
-            return iter([(namespace, None) for namespace in self.spaces if namespace[: len(prefix)] == prefix])
+            return iter([(namespace, None) for namespace in self.spaces.under(prefix)])
 
     def outdated(self, models: str) -> tuple[int, Iterator[tuple[Namespace, str, State]]]:
         """What other models wrote is found in ``redeclared``; what comes from elsewhere is looked at as it comes."""

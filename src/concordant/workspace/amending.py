@@ -190,7 +190,8 @@ class Amending:
         write = Pending(schema, self.storage, namespace, key, scope, snapshot, "put")
         write.body, write.parked = schema.incoming(namespace, key, rest)
         write.replaces_all = not schema.declared
-        write.settings = stored_settings(namespace, key, settings) if settings is not None else {}
+        most = self.storage.limits.value
+        write.settings = stored_settings(namespace, key, settings, most) if settings is not None else {}
         write.ttl = seconds_to_live(namespace, key, ttl)
         self.writing.commit_together([write, *self._edits(scope, schema, namespace, key, given)])
         self.writing.note_put(scope, (namespace, key), schema, body, read)

@@ -98,7 +98,7 @@ def _has_grown(fresh: Escalation, known: Escalation) -> bool:
     """Whether there are contenders that there were not before."""
     if fresh.version == known.version:
         return False
-    if fresh.contenders == known.contenders:
+    if (fresh.contenders, fresh.more) == (known.contenders, known.more):
         return False
     if len(fresh.contenders) + fresh.more >= len(known.contenders) + known.more:
         return True  # they are distinct, and not the same

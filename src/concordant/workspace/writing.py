@@ -41,17 +41,26 @@ class Put(NamedTuple):
     ttl: float | None = KEEP
 
 
-def stored_settings(namespace: Namespace, key: str, settings: Any) -> dict[str, bytes | None]:
-    """Settings as they are kept."""
+def stored_settings(namespace: Namespace, key: str, settings: Any, most: int) -> dict[str, bytes | None]:
+    """Settings as they are kept.
+
+    Args:
+        most: how many bytes of JSON all together may have (``Limits.value``).
+    """
     try:
         settings = dict(settings) if isinstance(settings, Mapping) else {None: settings}
         if not all(isinstance(name, str) and is_text(name) for name in settings):
             fault = Fault((), f"settings={told(settings)}", "Give a dict of JSON values by name", settings)
             raise InvalidWriteError(namespace, key, [fault])
-        return {
+        kept = {
             name: None if value is None else check_numbers(encode(value, (name,)), value, (name,))
             for name, value in settings.items()
         }
+        size = sum(len(name) + len(text or b"") for name, text in kept.items())
+        if size > most:
+            problem = f"settings= have {size:,} bytes as JSON, at most {most:,} are taken (Limits.value)"
+            raise InvalidWriteError(namespace, key, [Fault((), problem, "Give less")])
+        return kept
     except Unstorable as error:
         raise InvalidWriteError(namespace, key, [error.fault]) from error
     except RuntimeError as error:
@@ -208,7 +217,7 @@ class Writing:
             self.reading.recall(scope, namespace, key)
         op = self.retries.identity(scope, document)
         snapshot = scope.basis(document)
-        stored = stored_settings(namespace, key, settings) if settings is not None else None
+        stored = stored_settings(namespace, key, settings, self.storage.limits.value) if settings is not None else None
         if snapshot is None and not (parked or stored or schema.checked) and ttl in _LASTING:
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
             if n:
@@ -241,7 +250,7 @@ class Writing:
                 else:
                     writes.append(self._put(namespace, key, value, scope))
                     if settings is not None:
-                        writes[-1].settings = stored_settings(namespace, key, settings)
+                        writes[-1].settings = stored_settings(namespace, key, settings, self.storage.limits.value)
                     writes[-1].ttl = seconds_to_live(namespace, key, ttl)
         except BaseException:
             self._take_all_back(writes)
