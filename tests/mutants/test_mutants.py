@@ -207,9 +207,9 @@ def unknown_fields_are_dropped(patch: Patch) -> None:
     """What the model does not know is ignored."""
     incoming = schema_module.Compiled.incoming
 
-    def lenient(self: Any, namespace: Any, key: str, value: Any, *, spelt: bool = False) -> Any:
+    def lenient(self: Any, namespace: Any, key: str, value: Any, spelt: bool = False) -> Any:
         known = {n: v for n, v in value.items() if n in self.root.fields} if isinstance(value, dict) else value
-        return incoming(self, namespace, key, known, spelt=spelt)
+        return incoming(self, namespace, key, known, spelt)
 
     patch.setattr(schema_module.Compiled, "incoming", lenient)
 

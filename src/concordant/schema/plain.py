@@ -77,7 +77,7 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
             body = to_json(given)
         except Exception:  # whatever it is, the closer look finds it again
             return None
-        if is_free and (_REPLACED in body or _is_deep(body)):
+        if is_free and (_REPLACED in body or (len(body) > MAX_DEPTH and _is_deep(body))):
             return None
         if len(body) > MAX_DIGITS and has_long_run(body, MAX_DIGITS):
             return None
@@ -88,7 +88,7 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
 
 def _is_deep(body: bytes) -> bool:
     """Whether it may be nested too deeply."""
-    return len(body) > MAX_DEPTH and body.count(b"{") + body.count(b"[") > MAX_DEPTH
+    return body.count(b"{") + body.count(b"[") > MAX_DEPTH
 
 
 def _parts(model: Any, field: Field) -> dict[str, Plain]:

@@ -166,7 +166,7 @@ class Compiled:
         return not parked and same(written, body) and (not self.checked or self.fits(value))
 
     def incoming(
-        self, namespace: tuple[str, ...], key: str, value: Any, *, spelt: bool = False
+        self, namespace: tuple[str, ...], key: str, value: Any, spelt: bool = False
     ) -> tuple[bytes, Mapping[tuple[str, ...], bytes]]:
         """Validates a write.
 

@@ -387,8 +387,7 @@ def version_of(state: State | None) -> int:
         return 0
     if isinstance(state, Record):
         return state.version
-    _, _, n, *_ = state
-    return n  # type: ignore[no-any-return]
+    return state[Column.N]  # type: ignore[no-any-return]
 
 
 class SideEffects(NamedTuple):

@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from concordant.merge.causality import seen_everything
+from concordant.merge.causality import Stamp, seen_everything
 from concordant.merge.kinds import Field
 from concordant.merge.record import Record, View, Write, apply, journalled
 from concordant.merge.record.leases import KEEP, after_sequel
-from concordant.merge.registers import PARKED, leaves, place_leaf
+from concordant.merge.registers import leaves, place_leaf
 from concordant.schema import Compiled
 from concordant.storage.base import Column, Compact, Deferred, State, row_of
 from concordant.values import ABSENT, alike, decode
@@ -66,6 +66,8 @@ class LazyRecord(Record):
 
     __slots__ = ()
 
+    # Else nothing would have been put off.
+    is_undisputed = True  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride]
     tree = _applied("tree")
     vector = _applied("vector")
     memory = _applied("memory")
@@ -82,10 +84,6 @@ class LazyRecord(Record):
     def cache(self, view: View | None) -> None:
         _CACHE.__set__(self, view)
 
-    @property
-    def is_undisputed(self) -> bool:
-        return not (self.alien or _SUSPECTS(self) or PARKED in _TREE(self))
-
     def copy(self) -> LazyRecord:
         twin, waiting = LazyRecord(), self.later
         for name in _COPIED:
@@ -99,7 +97,6 @@ class LazyRecord(Record):
 
 _COPIED = [name for name in Record.__slots__ if name not in ("cache", "later", "memory", "standing", "tree")]
 _CACHE = Record.__dict__["cache"]
-_TREE, _SUSPECTS = Record.__dict__["tree"].__get__, Record.__dict__["suspects"].__get__
 
 
 def _raw(record: Record, name: str) -> Any:
@@ -117,7 +114,7 @@ def put_off(state: State | None, row: Compact, write: Deferred, replica: str) ->
         state: of the document, which changes; ``None``: this is its first write.
         row: of the journal.
     """
-    _, _, n, time, _, origin, *_ = row
+    n, time, origin = row[Column.N], row[Column.TIME], row[Column.ORIGIN]
     if type(state) is LazyRecord:
         record: Any = state
         record.later.rows.append(row)
@@ -136,12 +133,13 @@ def _begun(state: State | None, row: Compact, write: Deferred, replica: str) -> 
     rows = [row]
     if not isinstance(state, Record):
         record = Record()
-        first = row_of(row if state is None else state)
-        record.note_life(first.stamp(replica), True)
-        record.created_at = first.time
+        first = row if state is None else state
+        n, time, origin = first[Column.N], first[Column.TIME], first[Column.ORIGIN]
+        record.lives = ((Stamp(time, replica, n, first[Column.AGENT], origin, first[Column.ACT]), True),)
+        record.created_at = time
         if state is not None:
-            rows.insert(0, state)
-            record.note_commit(first.n, first.time, first.origin)
+            rows = [state, row]
+            record.recent = [(n, time, origin)]
     record.later = _Waiting(rows, write.schema.root, replica)
     record.__class__ = LazyRecord
     return record  # type: ignore[no-any-return]

@@ -241,6 +241,7 @@ class MemoryStorage:
         self.graves = _Spaces()  # of deleted ones, so that no search passes them
         self.rows_kept: deque[Any] = deque(maxlen=journal)
         self.tasks: dict[str, str] = {}
+        self._last_task = ("", "")  # and its execution, which is mostly that of the next put, too
         self.events = MemoryEvents()
         self.open: dict[Place, Mapping[str, Escalation]] = {}
         self.places: dict[str, Place] = {}  # where each open escalation is; an id is of one place for ever
@@ -346,13 +347,18 @@ class MemoryStorage:
             self._changed.pop(place, None)
             self._changed[place] = row[Column.N]
         op = row[Column.OP]
-        if op is not None:
-            by, execution, *_ = op
-            if self.tasks.setdefault(by, execution) != execution:
-                self.tasks[by] = ""  # more than one
-            if len(self.tasks) > 2 * self._journal:
-                for task in list(self.tasks)[: self._journal]:
-                    del self.tasks[task]
+        if op is not None and (op[0] is not self._last_task[0] or op[1] is not self._last_task[1]):
+            self._note_task(op[0], op[1])
+
+    def _note_task(self, by: str, execution: str) -> None:
+        """Takes note that an execution of a task writes."""
+        if self.tasks.setdefault(by, execution) != execution:
+            self.tasks[by] = ""  # more than one
+        self._last_task = (by, execution)
+        if len(self.tasks) > 2 * self._journal:
+            for task in list(self.tasks)[: self._journal]:
+                del self.tasks[task]
+            self._last_task = ("", "")
 
     def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
         failed: list[Exception | None] = []
@@ -435,7 +441,9 @@ class MemoryStorage:
 
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
         n = self.n
-        return n, self.load(namespace, key)
+        space = self.spaces.get(namespace)
+        found = space.get(key) if space is not None else None
+        return n, found if found is not None else self.load(namespace, key)
 
     def reading(self) -> Any:
         return self.lock

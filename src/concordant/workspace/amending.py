@@ -194,7 +194,7 @@ class Amending:
         write.settings = stored_settings(namespace, key, settings, most) if settings is not None else {}
         write.ttl = seconds_to_live(namespace, key, ttl)
         self.writing.commit_together([write, *self._edits(scope, schema, namespace, key, given)])
-        self.writing.note_put(scope, (namespace, key), schema, body, read)
+        scope.note_put((namespace, key), body, read, schema.declared)
 
     def show(
         self,

@@ -294,10 +294,9 @@ class Retries:
         if task is None:
             return None
         base = scope.base
-        if base.successor is not None:
+        if base.executed_before is not False or base.successor is not None or base.rewritten:
             for later in scope.successors():
                 later.rewritten.add(document)
-        if base.executed_before is not False or base.successor is not None or base.rewritten:
             self.earlier(scope, document)
         began = part(scope.since.time, clock_of(document, self._core.storage.clocks))
         return task.task, task.execution, scope.number(document), began

@@ -44,7 +44,7 @@ class Reading:
 
     # -- for a scope ---------------------------------------------------------------------------------------------
 
-    def read(self, scope: Scope | None, namespace: Namespace, key: str, *, strict: bool = False) -> Document | None:
+    def read(self, scope: Scope | None, namespace: Namespace, key: str, strict: bool = False) -> Document | None:
         """Reads for a scope, which has seen the document from now on, or without one for a later put in this
         context."""
         schema = self.registry.readable(namespace, key)

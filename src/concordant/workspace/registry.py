@@ -131,14 +131,14 @@ class Registry:
         return found
 
     def incoming(
-        self, schema: Compiled, namespace: tuple[str, ...], key: str, value: Any, *, spelt: bool = False
+        self, schema: Compiled, namespace: tuple[str, ...], key: str, value: Any, spelt: bool = False
     ) -> tuple[bytes, Mapping[tuple[str, ...], bytes]]:
         """Validates a write (``Compiled.incoming``) that is to be stored.
 
         Raises:
             InvalidWriteError: it does not fit the model, or is beyond a limit.
         """
-        body, parked = schema.incoming(namespace, key, value, spelt=spelt)
+        body, parked = schema.incoming(namespace, key, value, spelt)
         if len(key) > 64 or namespace not in self._short:
             check_place(namespace, key, self.limits)
             if len(self._short) > 100_000:
@@ -155,8 +155,13 @@ class Registry:
         Raises:
             InvalidWriteError: the namespace has no schema and ``undeclared="reject"``.
         """
-        found = self.readable(namespace, key)
-        if found is self._open and self._reject:
+        try:  # as in ``readable``, which each write would have to call
+            found = self._found[namespace]
+        except Exception:
+            found = self.readable(namespace, key)
+        if type(key) is not str or not key.isascii():
+            check_key(namespace, key)
+        if self._reject and found is self._open:
             raise _rejected(namespace, key, self._meant(namespace))
         return found
 

@@ -152,10 +152,11 @@ class ReadSnapshot(NamedTuple):
 
     def then_put(self, body: bytes, origin: str) -> ReadSnapshot:
         """Returns what was read, with fields put over it; put together when it is asked for."""
-        base = self.base if type(self.base) is tuple else (self.base,)
+        at, base, leave, _, time = self
+        base = (*base, body) if type(base) is tuple else (base, body)
         if len(base) > _MOST_BODIES:
-            base = (self.values(),)
-        return ReadSnapshot(self.at, (*base, body), self.leave, origin, self.time)
+            base = (self.values(), body)
+        return tuple.__new__(ReadSnapshot, (at, base, leave, origin, time))  # the class's own is slower, being Python
 
 
 class FoundSeen(NamedTuple):
@@ -350,6 +351,21 @@ class Scope:
         if self.strands is not None and self.strands.reads is not None:
             self._hand_on(self.strands.reads, document, self._as_snapshot(snapshot), basis)
 
+    def note_put(self, document: Document, body: bytes, basis: ReadSnapshot | None, leaves_rest: bool) -> None:
+        """After a put the scope has read what it put, beside what it had read of the fields it left out.
+
+        Args:
+            basis: what the put was based on.
+            leaves_rest: whether fields that are left out stay.
+        """
+        if basis is None:
+            self.set_snapshot(document, body)
+        elif leaves_rest:
+            self.set_snapshot(document, basis.then_put(body, self.origin), basis)
+        else:
+            put = ReadSnapshot(basis.at, body, basis.leave, self.origin, basis.time)
+            self.set_snapshot(document, put, basis)
+
     def _hand_on(
         self, reads: dict[Document, Handed], document: Document, snapshot: ReadSnapshot, basis: ReadSnapshot | None
     ) -> None:
@@ -395,8 +411,9 @@ class Scope:
     def is_own(self, n: int, origin: str) -> bool:
         """Tells whether a commit is the scope's own, or of a call that its author decided together with it, as far as
         it has seen those."""
-        mine = self.origin
-        return bool(mine) and (origin == mine or (origin in self.peers and n <= self.peers_upto))
+        if origin == self.origin:
+            return origin != ""
+        return origin in self.peers and n <= self.peers_upto and self.origin != ""
 
     def seen_before(self, document: Document, read: int) -> int:
         """Up to which commit it was found before that it has seen all of a document; -1 if that is not known.

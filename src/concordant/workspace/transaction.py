@@ -14,6 +14,7 @@ from concordant.merge.record.leases import KEEP, Leases, after_sequel, after_wri
 from concordant.merge.registers import LeafChange, Path, leaf_at
 from concordant.schema import Compiled
 from concordant.storage import Deferred, Result, SideEffects, State, Storage, TransactionView
+from concordant.storage.base import Column
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.executions import Executions, Replay
@@ -94,9 +95,7 @@ class Pending:
         mode: Any,
     ) -> None:
         self.schema = schema
-        self.replica = storage.replica
-        self.defers = storage.live
-        self.limits = storage.limits
+        self.storage = storage
         self.namespace = namespace
         self.key = key
         self.scope = scope
@@ -105,6 +104,11 @@ class Pending:
         self.body: bytes | None = None
         if schema.writers is not None:
             self._check_writer()
+
+    @property
+    def replica(self) -> str:
+        """The store's name in dots."""
+        return self.storage.replica
 
     def _check_writer(self) -> None:
         """Refuses a write by one who may not."""
@@ -126,7 +130,7 @@ class Pending:
                 return None
             if not sets and self._stands_alone():
                 return self._first(n, time)
-        elif self.defers and not (sets or self.apart) and self._is_sequel(state, tx, time):
+        elif self.storage.live and not (sets or self.apart) and self._is_sequel(state, tx, time):
             return self._sequel(state, n, time)
         return self._merge(state, n, time, tx, sets)
 
@@ -139,7 +143,7 @@ class Pending:
 
     def _stands_alone(self) -> bool:
         """Whether the values given are all that a first write does, so that its row can be the state."""
-        if self.parked or not (self.defers or self.ttl is None or self.ttl is KEEP):
+        if self.parked or not (self.storage.live or self.ttl is None or self.ttl is KEEP):
             return False
         if self.mode == "edit" and self.schema.shows_defaults:
             return False  # it changes what it was shown, though nobody has written that
@@ -162,15 +166,15 @@ class Pending:
 
     def _sequel(self, state: State, n: int, time: float) -> Result:
         """Leaves it to the storage when the write is applied."""
-        snapshot = self.snapshot if self.mode != "write" else None
-        own = (
-            own_writes(self.scope, snapshot)
-            if self.mode == "put" and snapshot is not None and snapshot.at < 0
-            else None
-        )
+        snapshot, own = None, None
+        if self.mode != "write":
+            snapshot = self.snapshot
+            if snapshot is not None and snapshot.at < 0 and self.mode == "put":
+                own = own_writes(self.scope, snapshot)
         write = Deferred(self.schema, self.mode, snapshot, self.replaces_all, own, self.ttl)
         self.version = n
-        return write, self._row(n, time, write, state.version if isinstance(state, Record) else version_of(state)), None
+        previous = state.version if isinstance(state, Record) else version_of(state)
+        return write, self._row(n, time, write, previous), None
 
     # -- a write that meets what is there ------------------------------------------------------------------------
 
@@ -380,7 +384,7 @@ class Pending:
         if self._asks_nothing(record, changes):
             return None, ()
         shown = view_at(record, self.schema, self.replica, time)
-        effects, touched = transitions(place, shown, record, time, tx, self.deciding, self.limits.contenders)
+        effects, touched = transitions(place, shown, record, time, tx, self.deciding, self.storage.limits.contenders)
         self.events, self.open = effects.events, _near(touched, changes)
         return effects, shown.settled_at([change.path for change in changes])
 
@@ -428,9 +432,9 @@ class Pending:
         ):
             return False
         document = (self.namespace, self.key)
-        if not isinstance(state, Record):
+        if isinstance(state, tuple):
             return sees_all(self.scope, self.snapshot, document, _commits_of(state))
-        if not state.is_undisputed or tx.open_of(document):
+        if not state.is_undisputed or (state.later is None and tx.open_of(document)):
             return False
         if (state.leases or state.swept) and state.gone(time) is not None:
             return False
@@ -456,5 +460,4 @@ def _commits_of(state: State | None) -> Sequence[tuple[int, float, str]]:
         return ()
     if isinstance(state, Record):
         return state.recent
-    _, _, n, time, _, origin, *_ = state
-    return ((n, time, origin),)
+    return ((state[Column.N], state[Column.TIME], state[Column.ORIGIN]),)

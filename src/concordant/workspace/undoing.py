@@ -203,7 +203,7 @@ class _UndoPending(Pending):
 
 def _questions(pending: Pending, record: Record) -> dict[str, Escalation]:
     contests = current_view(record, pending.schema, pending.replica).contests
-    found = [escalation_of(pending.namespace, pending.key, one, pending.limits.contenders) for one in contests]
+    found = [escalation_of(pending.namespace, pending.key, one, pending.storage.limits.contenders) for one in contests]
     return {escalation.id: escalation for escalation in found}
 
 

@@ -215,7 +215,6 @@ class Workspace:
         key: str,
         value: Any,
         scope: Scope | None = None,
-        *,
         seen: Document | None = None,
         settings: Mapping[str, Any] | None = None,
         ttl: float | None = KEEP,

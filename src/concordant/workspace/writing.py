@@ -281,7 +281,7 @@ class Writing:
         pending.body, pending.parked, pending.op = body, parked, op
         pending.replaces_all = not schema.declared
         if scope.origin:
-            self.note_put(scope, document, schema, body, snapshot)
+            scope.note_put(document, body, snapshot, schema.declared)
         return pending
 
     def _removal(self, namespace: Namespace, key: str, scope: Scope | None) -> Pending:
@@ -305,24 +305,6 @@ class Writing:
             scope.set_snapshot(document, put, snapshot)
             scope.written[document] = False
         return pending
-
-    def note_put(
-        self,
-        scope: Scope,
-        document: tuple[Namespace, str],
-        schema: Compiled,
-        body: bytes,
-        snapshot: ReadSnapshot | None,
-    ) -> None:
-        """After a put the scope has read what it put, beside what it had read of the fields it left out."""
-        if snapshot is None:
-            scope.set_snapshot(document, body)
-        elif schema.declared:
-            scope.set_snapshot(document, snapshot.then_put(body, scope.origin), snapshot)
-        else:
-            scope.set_snapshot(
-                document, ReadSnapshot(snapshot.at, body, snapshot.leave, scope.origin, snapshot.time), snapshot
-            )
 
     def write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         """Contributes in a scope (``Agent.write``)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from langgraph.store.base import Item, SearchItem
@@ -20,10 +21,7 @@ class _Merged:
 
     document: Document
 
-    @property
-    def value(self) -> dict[str, Any]:
-        """The merged value; the item's own copy."""
-        return self.document.value
+    value: Any = property(attrgetter("document.value"), doc="The merged value; the item's own copy.")
 
     @property
     def key(self) -> str:

@@ -235,7 +235,7 @@ class MergeStore(BaseStore):
         plain = self._mirror.view is None and self._conflicts is None and index is None and value is not None
         if plain and tool_call() is None:
             seconds = self._lifetimes.default if ttl is NOT_PROVIDED else self._lifetimes.seconds(namespace, key, ttl)
-            self.workspace.put(namespace, key, value, ttl=seconds)
+            self.workspace.put(namespace, key, value, None, None, None, seconds)  # names would double the call's price
         else:
             self._put(namespace, key, value, index, self._lifetimes.seconds(namespace, key, ttl))
 

@@ -67,7 +67,7 @@ class Field:
         form: makes of a value in an instance what is written of it, where it would not be taken as it is.
         slot: the field's key in the tree of its record.
         slots: the keys of its own fields there.
-        counts: whether amounts are held in it or below it.
+        counts: whether decimal amounts are held in it or below it, which may be long though their text is short.
         former: other names under which the field may be stored.
     """
 
@@ -92,7 +92,7 @@ class Field:
         object.__setattr__(self, "slot", f"{self.tag}:{self.name}")
         object.__setattr__(self, "slots", frozenset([part.slot for part in self.fields.values()]))
         parts = [*self.fields.values(), *([self.child] if self.child is not None else [])]
-        object.__setattr__(self, "counts", self.kind.holds == "amount" or any(part.counts for part in parts))
+        object.__setattr__(self, "counts", self.counts or any(part.counts for part in parts))
 
 
 def default_says_something(field: Field) -> bool:

@@ -58,7 +58,7 @@ class Counter(Reducer):
         if at.annotation not in (int, float, Decimal):
             at.misfit(f"Counter() takes int, float or Decimal; what fits: {at.hint()}")
             return None
-        return Field(at.name, self, self.tag(), checked=at.checked)
+        return Field(at.name, self, self.tag(), checked=at.checked, counts=at.annotation is Decimal)
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         """Adds to the agent's own sum, so that a counter costs one entry an agent, however often it is written.

@@ -221,12 +221,13 @@ class Record:
     def note_commit(self, n: int, time: float, origin: str) -> None:
         """Remembers a commit among the newest; of several in a row by one writer the last: who has seen that has seen
         all, for whoever has not there is no need to know which."""
-        if self.recent and self.recent[-1][2] == origin:
-            self.recent[-1] = (n, time, origin)
+        recent = self.recent
+        if recent and recent[-1][2] == origin:
+            recent[-1] = (n, time, origin)
             return
-        self.recent.append((n, time, origin))
-        if len(self.recent) >= 2 * RECENT:
-            del self.recent[:RECENT]
+        recent.append((n, time, origin))
+        if len(recent) >= 2 * RECENT:
+            del recent[:RECENT]
 
     def note_life(self, stamp: Stamp, alive: bool) -> None:
         """Remembers a write that brought the document to life, or ended it."""
