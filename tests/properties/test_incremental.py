@@ -26,6 +26,7 @@ from concordant.merge.registers.standing import Kept, StandingTree, Whereabouts,
 from concordant.merge.sequence.pieces import Sequence
 from concordant.schema import Compiled
 from concordant.values import ABSENT, decode, encode
+from concordant.workspace import visibility
 from concordant.workspace.states import current_view, expanded
 
 AT = (("t",), "k")
@@ -302,6 +303,52 @@ def test_g3_g4_what_is_large_is_read_by_what_has_changed(seed: str, monkeypatch:
     """A document of which much is stored is remembered whether anything in it is contested or not."""
     monkeypatch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
     play_all(seed, 20)
+
+
+def what_is_seen_is_compared(patch: Patch) -> list[bool]:
+    """Has what is told of a field by its newest writes compared with what all of it tells; gives what was told."""
+    patch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    known, told = visibility._is_all_seen, []
+
+    def both(record: Record, slot: str, seen: Any) -> bool:
+        wanted = visibility._is_seen(record.tree[slot], seen)
+        assert known(record, slot, seen) == wanted, slot
+        told.append(wanted)
+        return wanted
+
+    patch.setattr(visibility, "_is_all_seen", both)
+    return told
+
+
+def test_g1_what_the_newest_writes_tell_is_what_all_of_a_field_tells(seed: str, monkeypatch: Patch) -> None:
+    """Whether a writer has seen all that stands in a field is told as by looking at all of it."""
+    told = what_is_seen_is_compared(monkeypatch)
+    play_all(seed, 20)
+    assert True in told and False in told
+
+
+def texts_are_told_by_their_newest_register(patch: Patch) -> None:
+    """That a text or list has changed is not noted."""
+    patch.setattr(look_module, "is_sequence", lambda _: False)
+
+
+def the_last_one_is_the_newest(patch: Patch) -> None:
+    """What stands last after others went is taken for the newest write."""
+
+    def note(memory: Memory, path: Path, stamp: Any) -> None:
+        known = memory.latest.get(path[0]) or ()
+        memory.latest[path[0]] = ((stamp, path), *known[:1])
+
+    patch.setattr(Memory, "_note_latest", note)
+
+
+@pytest.mark.parametrize("breaks", [texts_are_told_by_their_newest_register, the_last_one_is_the_newest])
+def test_what_is_taken_for_seen_is_noticed(breaks: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    """The comparison fails where something is taken for seen that is not."""
+    what_is_seen_is_compared(monkeypatch)
+    breaks(monkeypatch)
+    with pytest.raises(AssertionError):
+        play_all("mutant", 60)
 
 
 def elements_stay_where_they_were(patch: Patch) -> None:

@@ -130,8 +130,8 @@ def unseen_fields(record: Record, fields: Iterable[Field], seen: SeenBy) -> dict
 def _is_all_seen(record: Record, slot: str, seen: SeenBy) -> bool:
     """Whether all that stands in a field is seen: by what came to it last, where that is known, or by all of it."""
     memory = record.memory
-    if memory is not None:
-        latest = memory.latest.get(slot, ())
+    latest = memory.latest.get(slot, ()) if memory is not None else None
+    if memory is not None and latest is not None:
         for stamp, place in latest:
             if not seen(stamp) and stamp in [entry.stamp for entry in as_register(leaf_at(record.tree, place))[-1:]]:
                 return False

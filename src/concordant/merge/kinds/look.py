@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from concordant.merge.causality import ASKED, Agreed, Entry, Register, SeenBy, Stamp, order_of
 from concordant.merge.registers import LeafChange, Path, agreed
 from concordant.merge.registers.crowds import exchange
+from concordant.merge.registers.leaf import is_sequence
 from concordant.values import ABSENT, JSON, Canon, canonical
 
 if TYPE_CHECKING:
@@ -254,7 +255,8 @@ class Memory:
         fitting: which writes satisfy the constraints of the model (by the layer that knows them).
         parked: values of a wrong type, weighed.
         extra: the places of contests that are no matter of one place in the tree alone.
-        latest: of each field the newest write that came to it, and the newest of another origin, with their places.
+        latest: of each field the newest write that came to it, and the newest of another origin, with their places;
+            ``None`` where that is not told by what stands last (a text or list has changed).
     """
 
     __slots__ = (
@@ -272,14 +274,16 @@ class Memory:
         self.fitting: Any = None
         self.parked: dict[str, Weighed] = {}
         self.extra: set[Path] = set()
-        self.latest: dict[str | None, tuple[tuple[Stamp, Path], ...]] = {}
+        self.latest: dict[str | None, tuple[tuple[Stamp, Path], ...] | None] = {}
 
     def note(self, change: LeafChange) -> None:
         """Takes note of a change of the tree."""
         path, gone = change.path, not change.after
         if self.fitting is not None:
             self.changes.append(change)
-        if isinstance(change.after, tuple) and change.after:
+        if is_sequence(change.before) or is_sequence(change.after):
+            self.latest[path[0]] = None
+        elif change.after:
             self._note_latest(path, change.after[-1].stamp)
         node: Known | None = self.known
         for part in path:
@@ -300,6 +304,8 @@ class Memory:
 
     def _note_latest(self, path: Path, stamp: Stamp) -> None:
         known = self.latest.get(path[0], ())
+        if known is None or (known and stamp.n <= known[0][0].n):
+            return  # one that stood here before, and is the last now that others went
         if known and known[0][0].origin == stamp.origin:
             known = known[1:]
         self.latest[path[0]] = ((stamp, path), *known[:1])
