@@ -143,10 +143,10 @@ class Doubt:
     ) -> Contest:
         """What is contested about the container, which shows this."""
         stamps, agents = self._updaters.told()
-        if self._updated is None or self._updated[0] is not stamps:
-            value = encode_read(shown)
-            self._updated = (stamps, Option(value, stamps, agents), digest_of(canonical_of(shown, value)))
-        _, updated, digest = self._updated
+        value, known = encode_read(shown), self._updated
+        if known is None or known[0] is not stamps or known[1].value != value:
+            self._updated = known = (stamps, Option(value, stamps, agents), digest_of(canonical_of(shown, value)))
+        _, updated, digest = known
         if self._base is None:
             self._base = self._read_base(read)
         options = updated, Option(None, *self._deleted.told())
