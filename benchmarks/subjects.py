@@ -26,6 +26,8 @@ class Sizes:
     text: int = 1_000_000
     edited: int = 100_000
     edits: int = 1_000
+    depths: tuple[int, ...] = (1_000, 10_000)
+    single: int = 100
     slow_rounds: int = 3
     threads: int = 8
     puts: int = 8_000
@@ -47,6 +49,8 @@ QUICK = Sizes(
     text=10_000,
     edited=2_000,
     edits=10,
+    depths=(50,),
+    single=8,
     slow_rounds=1,
     threads=8,
     puts=160,

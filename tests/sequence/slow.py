@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from concordant.merge.causality import Stamp, order_of
+from concordant.merge.causality import SeenBy, Stamp, order_of
 from concordant.merge.sequence.overlap import (
     NOTHING,
     Analysis,
@@ -25,7 +25,7 @@ from concordant.merge.sequence.overlap import (
 from concordant.merge.sequence.pieces import Content, Piece, RunId, Sequence, _have_common_units, run_of
 from concordant.merge.sequence.units import is_blank, units
 
-__all__ = ["overlaps", "places", "weighed"]
+__all__ = ["known", "overlaps", "places", "weighed"]
 
 
 def weighed(sequence: Sequence, rules: Rules) -> Analysis:
@@ -40,6 +40,13 @@ def overlaps(sequence: Sequence) -> bool:
         _have_common_units([[str(p.content) for p in parts] for parts in runs.values()])
         for runs in places(sequence).values()
     )
+
+
+def known(sequence: Sequence, seen: SeenBy) -> Sequence:
+    """What ``only`` has to make of a sequence."""
+    pieces = [piece if seen(piece.stamp) else piece._replace(live=False) for piece in sequence]
+    strikes = {run: strike for run, strike in sequence.strikes.items() if seen(strike.stamp)}
+    return Sequence(pieces, strikes, sequence.newest_root)
 
 
 def places(sequence: Sequence) -> dict[Any, dict[RunId, list[Piece]]]:

@@ -29,14 +29,22 @@ RULES = {
 WRITTEN = ["prose", "markdown", "code", "cjk", "all"]
 
 
-def play(name: str, seed: str, separators: str = "n", natural: bool = False, written: str = "prose") -> World:
+def play(
+    name: str,
+    seed: str,
+    separators: str = "n",
+    natural: bool = False,
+    written: str = "prose",
+    alike: bool = False,
+) -> World:
     """Plays one history: what has to hold after each step is asserted by the world."""
     chance = random.Random(seed)
     separator = (
         "" if name == "item" else chance.choice(["\n", "\n", "\n", " | ", ""] if separators == "any" else ["\n"])
     )
-    world = World(chance, RULES[name], separator, replicas=chance.choice([1, 2, 3]), natural=natural, written=written)
-    for _ in range(chance.choice([4, 8, 16])):
+    replicas = chance.choice([1, 2, 3])
+    world = World(chance, RULES[name], separator, replicas, natural=natural, written=written, alike=alike)
+    for _ in range(24 if alike else chance.choice([4, 8, 16])):
         world.step()
     world.settle()
     for replica in world.replicas:
@@ -60,6 +68,13 @@ def test_g4_g13_what_is_shown_is_what_is_stored(name: str, seed: str) -> None:
         play(name, f"{seed}/{number}", natural=True, written=written)
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_what_many_insert_alike_is_shown_once(name: str, seed: str) -> None:
+    """The same of histories in which there are but two sentences, so that writers often insert the same one."""
+    for number in range(12):
+        play(name, f"{seed}/alike/{number}", natural=True, alike=True)
+
+
 @pytest.mark.parametrize(
     ("seed", "written"), [("3500259470/1932", "code"), ("3500259470/2947", "code"), ("new1/133", "cjk")]
 )
@@ -77,6 +92,7 @@ def test_half_a_million_steps(name: str, seed: str) -> None:
     for number, written in zip(range(5_000), cycle(WRITTEN), strict=False):
         steps += len(play(name, f"{seed}/{number}", "any", written=written).log)
         steps += len(play(name, f"{seed}/{number}", natural=True, written=written).log)
+        steps += len(play(name, f"{seed}/alike/{number}", natural=True, alike=True).log)
     assert steps > 60_000
 
 

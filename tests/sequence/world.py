@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from concordant.merge.causality import Stamp, VersionVector, merge_vectors
+from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector, merge_vectors
 from concordant.merge.record.codec import dump_leaf, load_leaf
 from concordant.merge.sequence.diff import list_hunks
 from concordant.merge.sequence.edit import append, decide, splice
@@ -19,7 +19,7 @@ from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.pieces import Sequence, run_of
 from concordant.merge.sequence.units import unit_hunks, units
 
-from .slow import overlaps, weighed
+from .slow import known, overlaps, weighed
 
 PROSE = ["One.", "Two two.", "Three?", "four", "five 1.25 EUR", "Six!", "e.g. x", "2026-05-01", "(seven)", "Eight."]
 MARKDOWN = [
@@ -90,12 +90,13 @@ class World:
         *,
         natural: bool = False,
         written: str = "prose",
+        alike: bool = False,
     ) -> None:
         self.chance = chance
         self.rules = rules
         self.separator = separator
         self.natural = natural
-        self.texts = KINDS[written]
+        self.texts = KINDS[written][:2] if alike else KINDS[written]
         self.gaps = ["\n"] if written == "code" else [*GAPS, ""] if written == "cjk" else GAPS
         self.replicas = [Replica(name) for name in "abc"[:replicas]]
         self.time = 0.0
@@ -173,13 +174,28 @@ class World:
             return lambda a, b: [h._replace(content=tuple(h.content)) for h in list_hunks(a, b)]
         return partial(unit_hunks, unit=self.rules.unit)
 
+    def sight(self, replica: Replica, seen: VersionVector, own: str) -> SeenBy:
+        """What somebody has seen, said in one of the ways in which that is said."""
+
+        def sees(other: Stamp) -> bool:
+            return other.n <= seen.get(other.replica, 0) or other.origin == own
+
+        origin = self.chance.choice([None, own, own])
+        upto = seen.get(replica.name, 0)
+        return Seen(replica.name, upto, sees, origin) if self.chance.random() < 0.8 else sees
+
+    def view(self, replica: Replica, seen: VersionVector, own: str) -> Sequence:
+        """What somebody has seen of a replica's text."""
+        sight = self.sight(replica, seen, own)
+        view = replica.sequence.only(sight)
+        assert view == known(replica.sequence, sight), "what is made by taking out a few is made of what was seen"
+        return view
+
     def edit(self, replica: Replica, seen: VersionVector, writer: str, base: Any, new: Any) -> None:
         stamp = self.stamp(replica, writer)
 
-        def sees(other: Stamp) -> bool:
-            return other.n <= seen.get(other.replica, 0) or other.origin == stamp.origin
-
-        before = self.shown(replica.sequence.only(sees))
+        sees = self.sight(replica, seen, stamp.origin)
+        before = self.shown(self.view(replica, seen, stamp.origin))
         unseen = self.contended(replica.sequence, lambda other: not sees(other))
         replica.sequence = splice(
             replica.sequence,
@@ -263,8 +279,7 @@ class World:
             seen = replica.vector if chance.random() < 0.5 else getattr(replica, "earlier", {})
             own = f"{replica.name}/{writer}"
             seen = self.sights[own] = merge_vectors([seen, self.sights.get(own, {})])  # nobody forgets what he has seen
-            view = replica.sequence.only(lambda s: s.n <= seen.get(s.replica, 0) or s.origin == own)
-            base = self.shown(view)
+            base = self.shown(self.view(replica, seen, own))
             new = self.changed(base)
             self.log.append((replica.name, writer, dict(seen), base, new))
             self.edit(replica, seen, writer, base, new)

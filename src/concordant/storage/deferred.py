@@ -173,6 +173,7 @@ def settled(record: LazyRecord) -> Record:
         changes, _, known = apply(record, write, waiting.root)
         if isinstance(put_off, Deferred):
             put_off.changes = journalled(changes)
+            put_off.snapshot = None  # which the journal does not need
         record.commit(changes, stamp)
         record.learn(known)
     return record

@@ -44,6 +44,7 @@ from concordant.storage.base import (
     counted,
     version_of,
 )
+from concordant.storage.bodies import LARGE, Bodies, Delta, whole
 from concordant.storage.clocks import Course, Instant
 from concordant.storage.conditions import Condition
 from concordant.storage.cut import Cut, highest
@@ -240,6 +241,7 @@ class MemoryStorage:
         self.spaces = _Spaces()
         self.graves = _Spaces()  # of deleted ones, so that no search passes them
         self.rows_kept: deque[Any] = deque(maxlen=journal)
+        self._bodies = Bodies()
         self.tasks: dict[str, str] = {}
         self._last_task = ("", "")  # and its execution, which is mostly that of the next put, too
         self.events = MemoryEvents()
@@ -341,7 +343,9 @@ class MemoryStorage:
     def _note(self, row: tuple[Any, ...], kept: bool) -> None:
         """Takes note of a change; in the journal too, if it is ``kept`` there."""
         if kept:
-            self.rows_kept.append(row)
+            body = row[Column.BODY]
+            is_large = body is not None and len(body) >= LARGE
+            self.rows_kept.append(row if not is_large else self._with_difference(row))
         if self._changed is not None:
             place = row[Column.PLACE]
             self._changed.pop(place, None)
@@ -359,6 +363,11 @@ class MemoryStorage:
             for task in list(self.tasks)[: self._journal]:
                 del self.tasks[task]
             self._last_task = ("", "")
+
+    def _with_difference(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A row, with how the value given differs from the one before it."""
+        body = self._bodies.kept(row[Column.PLACE], row[Column.BODY])
+        return (*row[: Column.BODY], body, *row[Column.CHANGES :])
 
     def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
         failed: list[Exception | None] = []
@@ -391,6 +400,7 @@ class MemoryStorage:
                 self.open, self.closed = open_, closed
                 self.places = {id_: place for place, found in open_.items() for id_ in found}
                 self.rows_kept = deque(rows, maxlen=self._journal)
+                self._bodies.forget()
                 for namespace, key, state in reversed(undo):
                     self._put(namespace, key, state)
                 raise
@@ -406,6 +416,7 @@ class MemoryStorage:
                 del self.closed[id_]
             kept = [row for row in self.rows_kept if row[Column.PLACE] != place]
             self.rows_kept = deque(kept, maxlen=self._journal)
+            self._bodies.forget(place)
             for id_ in self.open.pop(place, _NONE):
                 del self.places[id_]
         if effects.open:
@@ -528,7 +539,8 @@ class MemoryStorage:
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
         with self.lock:
             found = [row for row in self.rows_kept if row[Column.PLACE] == (namespace, key)]
-        return map(self._as_told, reversed(found))
+        known: dict[Delta, bytes] = {}
+        return (self._as_told(row, known) for row in reversed(found))
 
     def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
         with self.lock:
@@ -539,11 +551,14 @@ class MemoryStorage:
                 and (agent is None or row[Column.AGENT] == agent)
                 and (before is None or row[Column.N] < before)
             )
-            return [self._as_told(row) for row in islice(found, limit)]
+            known: dict[Delta, bytes] = {}
+            return [self._as_told(row, known) for row in islice(found, limit)]
 
-    def _as_told(self, row: Compact) -> Row:
+    def _as_told(self, row: Compact, known: dict[Delta, bytes]) -> Row:
         """A row as it is told: what was put off is done by now."""
         found = Row(*row)
+        if type(found.body) is not bytes:
+            found = found._replace(body=whole(found.body, known))
         write = found.changes
         if not isinstance(write, Deferred):
             return found
@@ -604,7 +619,7 @@ class MemoryStorage:
             acts = Counter(row.act for row in rows)
             settled = Counter(policy for row in rows for _, policy in row.settled)
             states = Counter[str](escalation.state for escalation in self.escalations((), "all"))
-            fields = counted((row.namespace, row.act, row.body, row.met) for row in rows)
+            fields = counted((row.namespace, row.act, whole(row.body), row.met) for row in rows)
             return Totals(
                 sum(map(len, chain(self.spaces.values(), self.graves.values()))), acts, settled, states, fields
             )
@@ -669,8 +684,9 @@ class MemoryStorage:
         with self.lock:
             places = [(namespace, key) for namespace, key, _ in self.documents(())] if place is None else [place]
             rows: dict[Place, list[Row]] = {}
+            known: dict[Delta, bytes] = {}
             for row in reversed(self.rows_kept):
-                rows.setdefault(row[Column.PLACE], []).append(self._as_told(row))
+                rows.setdefault(row[Column.PLACE], []).append(self._as_told(row, known))
             return iter([found for one in places if (found := self._examined(one, rows.get(one, []))) is not None])
 
     def _examined(self, place: Place, rows: Sequence[Row]) -> Examined | None:
