@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import compress, count
+from operator import ne
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -36,6 +38,7 @@ __all__ = [
     "copied",
     "decode",
     "encode",
+    "encode_each",
     "encode_read",
     "is_json",
     "portable",
@@ -117,6 +120,23 @@ def encode(value: Any, path: Path = ()) -> JSON:
         raise Unstorable(_fault(value, path, error)) from error
 
 
+_ON_ONE_LINE = frozenset([str, bool, type(None)])
+
+
+def encode_each(values: Sequence[Any], path: Path = ()) -> tuple[JSON, ...]:
+    """Returns the JSON form of each of several values.
+
+    Raises:
+        Unstorable: as ``encode`` does.
+    """
+    if values and _ON_ONE_LINE.issuperset(map(type, values)):
+        try:
+            lines = to_json(values, indent=1)  # each of them on a line of its own, for none holds a line break
+        except (PydanticSerializationError, ValueError):
+            pass  # one of them is no valid Unicode: which it is, is told below
+        else:
+            return tuple(lines[len(b"[\n ") : -len(b"\n]")].split(b",\n "))
+    return tuple([encode(value, path) for value in values])
 def encode_read(value: Any) -> JSON:
     """``encode`` for what was read of JSON, and is not looked through for what JSON cannot hold."""
     try:
@@ -193,6 +213,10 @@ def alike(one: Any, other: Any) -> bool:
         return True
     if type(one) is type(other) and type(one) in _PLAIN:
         return bool(one == other)
+    if type(one) is type(other) is list:
+        differs = next(compress(count(), map(ne, one, other)), None)
+        if len(one) != len(other) or (differs is not None and not alike(one[differs], other[differs])):
+            return False
     return same(encode(one), encode(other))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field as option
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from concordant.errors import InvalidContributionError
 from concordant.merge.kinds.base import LISTS, Declaration, Field, Holds, Look
@@ -12,16 +12,17 @@ from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_items
 from concordant.merge.registers import Change, Path
-from concordant.merge.sequence.diff import Hunk, list_hunks
+from concordant.merge.sequence.diff import Hunk, common_prefix, list_hunks
 from concordant.merge.sequence.edit import append, splice
 from concordant.merge.sequence.layout import layout
 from concordant.merge.sequence.overlap import analyse
 from concordant.merge.sequence.pieces import Sequence
-from concordant.values import ABSENT, decode, encode
+from concordant.values import ABSENT, decode, encode_each
 
 __all__ = ["List"]
 
 _BODY = ""
+_FEW = 8  # how many equal items that are written otherwise are looked at one by one
 
 
 @register
@@ -81,7 +82,7 @@ class List(Reducer):
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         place = (*path, _BODY)
         sequence = change.sequence(place)
-        items = tuple(encode(item, (field.name,)) for item in value)
+        items = encode_each(value, (field.name,))
         if not items:
             if not len(sequence):
                 change.touch(path)
@@ -98,13 +99,12 @@ class List(Reducer):
             change.set(place, append(sequence, change.stamp, change.next_run(), items))
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
-        before = tuple(encode(item) for item in base)
-        after = tuple(encode(item, (field.name,)) for item in value)
+        before, after = encode_each(base), encode_each(value, (field.name,))
 
         def hunks_of(one: Any, other: Any) -> list[Hunk]:
             return _hunks(field, one, other)
 
-        if _canonical(field, before) == _canonical(field, after):
+        if len(before) == len(after) and not _trimmed(field, before, after).before:
             return
         place = (*path, _BODY)
         sequence = change.sequence(place)
@@ -158,9 +158,37 @@ def _canonical(field: Field, items: tuple[bytes, ...]) -> list[bytes]:
 def _hunks(field: Field, before: tuple[bytes, ...], after: tuple[bytes, ...]) -> list[Hunk]:
     """The difference of two lists, compared by type and value; the hunks hold the items as they were given."""
     hunks = []
+    head, old, new = _trimmed(field, before, after)
     drift = 0
-    for hunk in list_hunks(_canonical(field, before), _canonical(field, after)):
+    for hunk in list_hunks(_canonical(field, old), _canonical(field, new)):
         start = hunk.start + drift
-        hunks.append(Hunk(hunk.start, hunk.end, after[start : start + len(hunk.content)]))
+        hunks.append(Hunk(head + hunk.start, head + hunk.end, new[start : start + len(hunk.content)]))
         drift += len(hunk.content) - (hunk.end - hunk.start)
     return hunks
+
+
+class _Trimmed(NamedTuple):
+    """Two lists without what is equal at the beginning, of which there is so much, and at the end."""
+
+    head: int
+    before: tuple[bytes, ...]
+    after: tuple[bytes, ...]
+
+
+def _trimmed(field: Field, before: tuple[bytes, ...], after: tuple[bytes, ...]) -> _Trimmed:
+    """Two lists without what both have at the beginning and at the end. Most of it is the same text, which needs no
+    closer look."""
+    head = _common(field, before, after)
+    old, new = before[head:], after[head:]
+    tail = _common(field, old[::-1], new[::-1])
+    return _Trimmed(head, old[: len(old) - tail], new[: len(new) - tail])
+
+
+def _common(field: Field, one: tuple[bytes, ...], other: tuple[bytes, ...]) -> int:
+    """How many items at the beginning are equal by type and value."""
+    at, most = common_prefix(one, other), min(len(one), len(other))
+    for _ in range(_FEW):
+        if at == most or field.canon(one[at]) != field.canon(other[at]):
+            return at
+        at += 1 + common_prefix(one[at + 1 :], other[at + 1 :])
+    return at + common_prefix(_canonical(field, one[at:]), _canonical(field, other[at:]))
