@@ -36,6 +36,7 @@ __all__ = [
     "Lag",
     "Listener",
     "Namespace",
+    "Outcome",
     "Outcomes",
     "Place",
     "Position",
@@ -302,9 +303,10 @@ class Deferred:
         own: of which origin's own earlier writes it is a change.
         ttl: for how many seconds the document is to live from now on.
         changes: what it changed, once it was applied.
+        outcome: the same, for a journal that is not to hold the rest.
     """
 
-    __slots__ = ("changes", "mode", "own", "replaces_all", "schema", "snapshot", "ttl")
+    __slots__ = ("changes", "mode", "outcome", "own", "replaces_all", "schema", "snapshot", "ttl")
 
     def __init__(
         self, schema: Compiled, mode: Any, snapshot: Any, replaces_all: bool, own: str | None, ttl: float | None
@@ -315,6 +317,16 @@ class Deferred:
         self.replaces_all = replaces_all
         self.own = own
         self.ttl = ttl
+        self.changes: Sequence[LeafChange] = ()
+        self.outcome: Outcome | None = None
+
+
+class Outcome:
+    """What a write that was put off changed, once it was applied; without what its writer had read."""
+
+    __slots__ = ("changes",)
+
+    def __init__(self) -> None:
         self.changes: Sequence[LeafChange] = ()
 
 

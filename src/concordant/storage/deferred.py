@@ -173,7 +173,8 @@ def settled(record: LazyRecord) -> Record:
         changes, _, known = apply(record, write, waiting.root)
         if isinstance(put_off, Deferred):
             put_off.changes = journalled(changes)
-            put_off.snapshot = None  # which the journal does not need
+            if put_off.outcome is not None:
+                put_off.outcome.changes = put_off.changes
         record.commit(changes, stamp)
         record.learn(known)
     return record

@@ -31,6 +31,7 @@ from concordant.storage.base import (
     Lag,
     Listener,
     Namespace,
+    Outcome,
     Place,
     Position,
     Projection,
@@ -366,8 +367,11 @@ class MemoryStorage:
 
     def _with_difference(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """A row, with how the value given differs from the one before it."""
-        body = self._bodies.kept(row[Column.PLACE], row[Column.BODY])
-        return (*row[: Column.BODY], body, *row[Column.CHANGES :])
+        body, changes = self._bodies.kept(row[Column.PLACE], row[Column.BODY]), row[Column.CHANGES]
+        if isinstance(changes, Deferred):
+            changes.outcome = told = Outcome()
+            changes = told
+        return (*row[: Column.BODY], body, changes, *row[Column.PREVIOUS :])
 
     def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
         failed: list[Exception | None] = []
@@ -559,8 +563,8 @@ class MemoryStorage:
         found = Row(*row)
         if type(found.body) is not bytes:
             found = found._replace(body=whole(found.body, known))
-        write = found.changes
-        if not isinstance(write, Deferred):
+        write: Any = found.changes
+        if not isinstance(write, (Deferred, Outcome)):
             return found
         with self.lock:
             state = self.load(found.namespace, found.key)
