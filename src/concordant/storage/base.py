@@ -25,6 +25,7 @@ from concordant.values import Absent
 __all__ = [
     "ALIEN",
     "GIVEN",
+    "Afterwards",
     "Beginning",
     "Beyond",
     "Cursor",
@@ -36,7 +37,6 @@ __all__ = [
     "Lag",
     "Listener",
     "Namespace",
-    "Outcome",
     "Outcomes",
     "Place",
     "Position",
@@ -318,10 +318,10 @@ class Deferred:
         self.own = own
         self.ttl = ttl
         self.changes: Sequence[LeafChange] = ()
-        self.outcome: Outcome | None = None
+        self.outcome: Afterwards | None = None
 
 
-class Outcome:
+class Afterwards:
     """What a write that was put off changed, once it was applied; without what its writer had read."""
 
     __slots__ = ("changes",)

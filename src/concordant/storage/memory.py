@@ -20,6 +20,7 @@ from concordant.merge.record import Record
 from concordant.merge.registers import as_register
 from concordant.storage import clocks
 from concordant.storage.base import (
+    Afterwards,
     Beginning,
     Column,
     Compact,
@@ -31,7 +32,6 @@ from concordant.storage.base import (
     Lag,
     Listener,
     Namespace,
-    Outcome,
     Place,
     Position,
     Projection,
@@ -369,7 +369,7 @@ class MemoryStorage:
         """A row, with how the value given differs from the one before it."""
         body, changes = self._bodies.kept(row[Column.PLACE], row[Column.BODY]), row[Column.CHANGES]
         if isinstance(changes, Deferred):
-            changes.outcome = told = Outcome()
+            changes.outcome = told = Afterwards()
             changes = told
         return (*row[: Column.BODY], body, changes, *row[Column.PREVIOUS :])
 
@@ -564,7 +564,7 @@ class MemoryStorage:
         if type(found.body) is not bytes:
             found = found._replace(body=whole(found.body, known))
         write: Any = found.changes
-        if not isinstance(write, (Deferred, Outcome)):
+        if not isinstance(write, (Deferred, Afterwards)):
             return found
         with self.lock:
             state = self.load(found.namespace, found.key)
