@@ -137,6 +137,8 @@ def encode_each(values: Sequence[Any], path: Path = ()) -> tuple[JSON, ...]:
         else:
             return tuple(lines[len(b"[\n ") : -len(b"\n]")].split(b",\n "))
     return tuple([encode(value, path) for value in values])
+
+
 def encode_read(value: Any) -> JSON:
     """``encode`` for what was read of JSON, and is not looked through for what JSON cannot hold."""
     try:
