@@ -84,6 +84,12 @@ def test_indentation_stays_with_its_line(seed: str, written: str) -> None:
     play("line", seed, natural=True, written=written)
 
 
+def test_what_stands_again_has_its_gap_back() -> None:
+    """A history in which one writer removed a gap and the words behind it, and another changed these: they are asked
+    about, and stand behind their gap meanwhile."""
+    play("sentence", "3738026717/4710", "any")
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("name", RULES)
 def test_half_a_million_steps(name: str, seed: str) -> None:

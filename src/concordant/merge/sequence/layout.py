@@ -295,7 +295,7 @@ class _Fold:
     def _remove(self, piece: Piece, stamp: Stamp) -> None:
         content = piece[3]
         if isinstance(content, str):
-            self.removers.add(stamp[4] or (stamp[1], stamp[2]))
+            self.removers.add(_who(stamp))
             self.since = min(self.since, stamp[:3])
             self.removed.append(content)
 
@@ -446,8 +446,15 @@ class _Fold:
             return True
         if len(self.removers) > 1:
             return any(map(str.isspace, "".join(self.removed)))
-        is_other = run_of(self.layout.pieces[-1]) != run_of(piece)
-        return bool(self.removers) and (is_other or not all(map(is_blank, self.removed)))
+        if not self.removers:
+            return False
+        is_other = run_of(self.layout.pieces[-1]) != run_of(piece) or self._was_removed_with_gap(piece)
+        return is_other or not all(map(is_blank, self.removed))
+
+    def _was_removed_with_gap(self, piece: Piece) -> bool:
+        """Whether who removed the gap before a piece has removed the piece too, which stands while it is asked about."""
+        strikes = self.sequence.strikes
+        return any(_who(strikes[run].stamp) in self.removers for run in piece.struck if run in strikes)
 
     def _last_pieces(self) -> Iterator[Piece]:
         """The pieces shown last, back to one that is more than a gap."""
@@ -487,6 +494,10 @@ class _Fold:
             if shown.contents[-1]:
                 return
             shown.drop_last()
+
+
+def _who(stamp: Stamp) -> str | tuple[str, int]:
+    return stamp[4] or (stamp[1], stamp[2])
 
 
 def _at_line_start(contents: list[Any], separator: str) -> bool:
