@@ -452,7 +452,7 @@ class _Fold:
         return is_other or not all(map(is_blank, self.removed))
 
     def _was_removed_with_gap(self, piece: Piece) -> bool:
-        """Whether who removed the gap before a piece has removed the piece too, which stands while it is asked about."""
+        """Whether who removed the gap before a piece has removed the piece too, shown while it is asked about."""
         strikes = self.sequence.strikes
         return any(_who(strikes[run].stamp) in self.removers for run in piece.struck if run in strikes)
 
