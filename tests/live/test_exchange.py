@@ -123,6 +123,7 @@ def nested(levels: int) -> Any:
         foreign(lambda doc: doc.get_map("tree:tree").insert("no path", "1")),
         foreign(lambda doc: doc.get_map("meta").insert("places", "3")),
     ],
+    ids=range(12),
 )
 def test_what_is_not_ours_is_our_error(blob: bytes) -> None:
     """Bytes that are no Loro document, or one that is laid out otherwise, give our own error."""
