@@ -277,7 +277,7 @@ class Undoing:
             return lambda _, time: when(time) >= since
         if isinstance(since, int) and not isinstance(since, bool) and 0 <= since <= MOST_WRITES:
             return lambda n, _: n > since
-        if is_cut(since, self.core.storage.clocks):
+        if self.core.storage.clocks > 1 and is_cut(since, self.core.storage.clocks):
             return lambda n, _: n > part(since, n)
         wanted = "a version (what came after it is taken back), a datetime with a time zone, or ws.moment()"
         raise ConcordantError(f"since= is {wanted}, not {told(since)}")

@@ -240,8 +240,8 @@ class _Fold:
         for number, piece in enumerate(self.sequence.since(first, past), first):
             if not piece[7] or (hidden and (piece[0][1], piece[0][2], piece[1]) in hidden):
                 continue
-            for run in piece[6]:
-                if run in strikes and run not in suspended:
+            for run in strikes.standing(piece[6]) if piece[6] else ():
+                if run not in suspended:
                     self._remove(piece, strikes[run].stamp)
                     break
             else:

@@ -130,6 +130,17 @@ class Strikes(Mapping[RunId, Strike]):
     def __repr__(self) -> str:
         return repr(dict(self))
 
+    def standing(self, runs: Iterable[RunId]) -> list[RunId]:
+        """Those of some strikes that are here: over one piece there may be very many."""
+        base, more, less = self._base, self._more, self._less
+        found = [run for run in runs if run in base or run in more]
+        return [run for run in found if run not in less] if less else found
+
+    def stamps(self, runs: Iterable[RunId]) -> list[Stamp]:
+        """The stamps of some strikes that are here."""
+        base, more = self._base, self._more
+        return [(more[run] if run in more else base[run])[0] for run in runs]
+
     def but(self, added: Mapping[RunId, Strike], gone: Set[RunId]) -> Strikes:
         """Others: without some of those that are here, and with more of them."""
         if not added and not gone:
@@ -618,7 +629,9 @@ class Sequence:
         strikes = self.strikes
         for _, block in self._beyond(seen):
             for piece in block.pieces:
-                if (piece[7] and not seen(piece[0])) or not all(seen(strikes[r][0]) for r in piece[6] if r in strikes):
+                if piece[7] and not seen(piece[0]):
+                    return False
+                if piece[6] and not all(map(seen, strikes.stamps(strikes.standing(piece[6])))):
                     return False
         return True
 
@@ -761,19 +774,20 @@ class _Authors:
 
 
 def _without(
-    block: Block, strikes: Mapping[RunId, Strike], seen: SeenBy, own: Stamp | None
+    block: Block, strikes: Strikes, seen: SeenBy, own: Stamp | None
 ) -> tuple[set[RunId], list[Piece] | None, list[int]]:
     """Makes of a block what somebody has seen of it.
 
     Returns:
         The strikes that go; the pieces, if any of them is another; and where they are others, or are seen otherwise.
     """
-    standing = [run for run in chain.from_iterable([piece[6] for piece in block.pieces]) if run in strikes]
-    unseen = _unseen([piece[0] for piece in block.pieces] + [strikes[run][0] for run in standing], seen)
+    standing = strikes.standing(chain.from_iterable([piece[6] for piece in block.pieces]))
+    stamps = strikes.stamps(standing)
+    unseen = _unseen([piece[0] for piece in block.pieces] + stamps, seen)
     unseen -= {own}
     if not unseen:
         return set(), None, []
-    gone = {run for run in standing if strikes[run][0] in unseen}
+    gone = {run for run, stamp in zip(standing, stamps, strict=True) if stamp in unseen}
     pieces: list[Piece] | None = None
     changed: list[int] = []
     for at, piece in enumerate(block.pieces):
@@ -819,9 +833,8 @@ def _changed(parts: Mapping[int, list[Piece]], first: int) -> tuple[Changed, ...
     return tuple(changed)
 
 
-def _two_stand(struck: Iterable[RunId], strikes: Mapping[RunId, Strike]) -> bool:
-    standing = (run for run in struck if run in strikes)
-    return next(standing, None) is not None and next(standing, None) is not None
+def _two_stand(struck: Iterable[RunId], strikes: Strikes) -> bool:
+    return len(strikes.standing(struck)) > 1
 
 
 def _have_common_units(contents: Iterable[list[str]]) -> bool:
