@@ -455,6 +455,7 @@ class Sequence:
             overlapping, twins = True, self.twins | {(piece.parent, piece.beside)}
         grown = self._made(blocks, self._size + 1, self.strikes, overlapping)
         grown._twins = twins
+        grown._cut = (id(self), Cut(self._size, 0, (), ()))
         grown.newest_root = order_of(piece.stamp)
         grown._authors = self._authors
         if grown._authors is not None:

@@ -47,10 +47,12 @@ class Spliced:
 
 def splice(before: Sequence, after: Sequence) -> Spliced:
     """How ``before`` differs from ``after``."""
+    cut = after.cut_from(before)
+    if cut is not None and cut.head == len(before):
+        return Spliced(cut.head, 0, [], [*cut.added], [*cut.removed])  # it was appended to
     head, tail = before.common_with(after)
     added: Items[RunId] = ()
     removed: Items[RunId] = ()
-    cut = after.cut_from(before)
     if cut is not None:
         return Spliced(head, tail, before.since(head, len(before) - tail), [*cut.added], [*cut.removed])
     if before.strikes is not after.strikes:
