@@ -31,7 +31,6 @@ class Sizes:
     slow_rounds: int = 3
     threads: int = 8
     puts: int = 8_000
-    trials: int = 20
     writers: int = 1_000
     agents: int = 200
 
@@ -54,7 +53,6 @@ QUICK = Sizes(
     slow_rounds=1,
     threads=8,
     puts=160,
-    trials=1,
 )
 
 

@@ -64,7 +64,8 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
         return None
     record = _record_of(model, found)
     validate = TypeAdapter(record.type).validator.validate_python
-    is_plain, is_free = record.check, record.is_free
+    is_plain = record.check
+    free = frozenset(name for name, part in found.items() if part.is_free)
     others = root.fields.keys() - found.keys()
 
     def write(value: dict[Any, Any]) -> bytes | None:
@@ -77,7 +78,7 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
             body = to_json(given)
         except Exception:  # whatever it is, the closer look finds it again
             return None
-        if is_free and (_REPLACED in body or (len(body) > MAX_DEPTH and _is_deep(body))):
+        if not free.isdisjoint(value) and (_REPLACED in body or (len(body) > MAX_DEPTH and _is_deep(body))):
             return None
         if len(body) > MAX_DIGITS and has_long_run(body, MAX_DIGITS):
             return None

@@ -51,9 +51,7 @@ def clock_of(place: Place, clocks: int) -> int:
         return 0
     namespace, key = place
     sum_ = zlib.crc32("\0".join((*namespace, "", key)).encode("utf-8", "surrogatepass"))
-    return (sum_ * 0x9E3779B1 & 0xFFFFFFFF) % (
-        1 << 32
-    ) * clocks >> 32  # Fibonacci hashing: sums of like names are alike
+    return (sum_ * 0x9E3779B1 & 0xFFFFFFFF) * clocks >> 32  # Fibonacci hashing: sums of like names are alike
 
 
 def following(n: int, clock: int, clocks: int) -> int:

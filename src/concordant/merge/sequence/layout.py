@@ -454,7 +454,7 @@ class _Fold:
     def _was_removed_with_gap(self, piece: Piece) -> bool:
         """Whether who removed the gap before a piece has removed the piece too, shown while it is asked about."""
         strikes = self.sequence.strikes
-        return any(_who(strikes[run].stamp) in self.removers for run in piece.struck if run in strikes)
+        return any(_who(stamp) in self.removers for stamp in strikes.stamps(strikes.standing(piece.struck)))
 
     def _last_pieces(self) -> Iterator[Piece]:
         """The pieces shown last, back to one that is more than a gap."""

@@ -225,7 +225,7 @@ class _Weighing:
             return run
 
         for piece in self.sequence.struck_twice():
-            standing = [run for run in piece.struck if run in self.strikes]
+            standing = self.strikes.standing(piece.struck)
             if len(standing) > 1 and not is_blank(piece.content):
                 for run in standing:
                     leader.setdefault(run, run)
@@ -251,7 +251,8 @@ class _Weighing:
     def _with_gaps_inside(self, group: Group) -> Group:
         """A contested group with the strikes over gaps between its units: they go the way of the units."""
         first, last = self._range(group)
-        inside = {run for _, piece in self._between(first + 1, last) for run in piece.struck if run in self.strikes}
+        between = self._between(first + 1, last)
+        inside = set(self.strikes.standing(run for _, piece in between for run in piece.struck))
         self._learn(inside)
         gaps = [run for run in inside.difference(group) if not self.solid[run] and self.touched[run][-1] < last]
         return sorted([*group, *gaps], key=self._place) if gaps else group

@@ -433,9 +433,8 @@ class Sequence:
         back = common_suffix(ours, theirs, min(len(ours), len(theirs)) - front)
         head, tail = self._begins[front], self._size - self._begins[len(ours) - back]
         one, two = self.since(head, self._size - tail), other.since(head, other._size - tail)
-        same = _common(one, two)
-        one, two = one[same:], two[same:]
-        return head + same, tail + _common(one[::-1], two[::-1])
+        same = common_prefix(one, two)
+        return head + same, tail + common_suffix(one, two, min(len(one), len(two)) - same)
 
     # -- others made of it ---------------------------------------------------------------------------------------
 
@@ -805,19 +804,6 @@ def _unseen(stamps: Iterable[Stamp], seen: SeenBy) -> set[Stamp]:
     if isinstance(seen, Seen):
         return seen.missing(stamps)
     return {stamp for stamp in {*stamps} if not seen(stamp)}
-
-
-_CHUNK = 256
-
-
-def _common(one: list[Piece], other: list[Piece]) -> int:
-    """How many pieces at the beginning are the same."""
-    upto = min(len(one), len(other))
-    for start in range(0, upto, _CHUNK):
-        end = min(start + _CHUNK, upto)
-        if one[start:end] != other[start:end]:
-            return next(number for number in range(start, end) if one[number] != other[number])
-    return upto
 
 
 def _changed(parts: Mapping[int, list[Piece]], first: int) -> tuple[Changed, ...]:
