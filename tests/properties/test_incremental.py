@@ -140,10 +140,22 @@ def changed(rnd: random.Random, value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def options_of(model: Any) -> dict[str, Any]:
+    """What a workspace is given for one of ``MODELS``."""
+    return {} if model is None else {"undeclared": "tree"} if model == "tree" else {"schemas": {AT[0]: model}}
+
+
+def puts_what_it_read(rnd: random.Random, ws: Workspace, agent: Any) -> None:
+    """Has an agent read the document, change something of it, and put it."""
+    document = agent.read(*AT)
+    if document is not None:
+        with ws.acting_as(agent.scope.agent):
+            ws.put(*AT, changed(rnd, document.value), seen=document)
+
+
 def play(rnd: random.Random, model: Any, steps: int, deletes: bool) -> Iterator[Workspace]:
     """A random history on two stores that meet now and then; gives the store after each step."""
-    options: Any = {} if model is None else {"undeclared": "tree"} if model == "tree" else {"schemas": {AT[0]: model}}
-    stores = [Workspace(replica=name, **options) for name in ("one", "two")]
+    stores = [Workspace(replica=name, **options_of(model)) for name in ("one", "two")]
     scopes = {store: [store.agent(f"a{n}") for n in range(4)] for store in stores}
     for _ in range(steps):
         ws = rnd.choice(stores) if rnd.random() < 0.3 else stores[0]
@@ -153,10 +165,7 @@ def play(rnd: random.Random, model: Any, steps: int, deletes: bool) -> Iterator[
             if act < 0.5:
                 agent.write(*AT, some(rnd, model))
             elif act < 0.62:
-                document = agent.read(*AT)
-                if document is not None:
-                    with ws.acting_as(agent.scope.agent):
-                        ws.put(*AT, changed(rnd, document.value), seen=document)
+                puts_what_it_read(rnd, ws, agent)
             elif act < 0.7:
                 agent.refresh()
             elif act < 0.76 and deletes:
@@ -420,8 +429,7 @@ def test_who_writes_to_another_field_costs_what_it_changes() -> None:
 
 def crowd(rnd: random.Random, model: Any, steps: int) -> Iterator[Workspace]:
     """Many who delete, beside many who write, most of whom have not seen each other; gives the store after each."""
-    options: Any = {} if model is None else {"undeclared": "tree"} if model == "tree" else {"schemas": {AT[0]: model}}
-    ws = Workspace(replica="one", **options)
+    ws = Workspace(replica="one", **options_of(model))
     ws.agent("first").write(*AT, some(rnd, model))
     began = ws.moment()
     agents = [ws.agent(f"a{n}", began=began) for n in range(30)]
@@ -433,10 +441,7 @@ def crowd(rnd: random.Random, model: Any, steps: int) -> Iterator[Workspace]:
             elif act < 0.8:
                 agent.write(*AT, some(rnd, model))
             elif act < 0.88:
-                document = agent.read(*AT)
-                if document is not None:
-                    with ws.acting_as(agent.scope.agent):
-                        ws.put(*AT, changed(rnd, document.value), seen=document)
+                puts_what_it_read(rnd, ws, agent)
             elif act < 0.94:
                 agent.refresh()
             elif act < 0.98:
