@@ -12,6 +12,7 @@ import pytest
 
 from concordant import Workspace
 
+from .following import followed
 from .processes import acknowledged, check_store, start, succeed
 from .work import SCHEMAS, Expected
 
@@ -113,8 +114,11 @@ def test_eight_processes_with_two_thousand_writes_each(fresh_url: FreshUrl, kind
 
 @pytest.mark.parametrize("kind", DURABLE)
 def test_g10_killed_processes_leave_what_they_acknowledged(fresh_url: FreshUrl, seed: str, kind: str) -> None:
-    """After kill -9 at a random instant every acknowledged write is there, and no half of one."""
-    assert killed(fresh_url(kind), seed, 3) > 0
+    """After kill -9 at a random instant every acknowledged write is there, and no half of one; whoever follows what
+    changes is told of everything."""
+    url = fresh_url(kind)
+    with followed(url):
+        assert killed(url, seed, 3) > 0
 
 
 @pytest.mark.torture
@@ -122,4 +126,6 @@ def test_g10_killed_processes_leave_what_they_acknowledged(fresh_url: FreshUrl, 
 def test_g10_a_thousand_kills(fresh_url: FreshUrl, seed: str, kind: str) -> None:
     """The same a thousand times, a new store every 50 rounds of two kills."""
     for number in range(10):
-        killed(fresh_url(kind), f"{seed}/{number}", 50)
+        url = fresh_url(kind)
+        with followed(url):
+            killed(url, f"{seed}/{number}", 50)

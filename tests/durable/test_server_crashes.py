@@ -12,6 +12,7 @@ import pytest
 from concordant import Workspace
 
 from .cutting import crash, outage, own_server
+from .following import followed
 from .processes import check_store, start
 from .test_processes import in_journal
 from .work import SCHEMAS, Expected
@@ -74,14 +75,16 @@ def _some_process(url: str, rnd: random.Random) -> int:
 
 
 def test_g10_a_server_that_crashes_loses_nothing_acknowledged(seed: str) -> None:
-    """Every acknowledged write is there once, no half of one, and writers go on by themselves."""
-    with own_server() as url:
+    """Every acknowledged write is there once, no half of one, writers go on by themselves, and whoever follows what
+    changes under all clocks is told of everything."""
+    with own_server() as url, followed(url):
         assert crashed(url, seed, crashes=2, kills=2, outages=1) > 0
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("number", range(10))
-def test_g10_two_hundred_crashes_of_a_server(seed: str, number: int) -> None:
-    """The same for long: 200 crashes of a server, 50 of them of all of it, and as many kills of writers."""
-    with own_server() as url:
-        assert crashed(url, f"{seed}/{number}", crashes=15, kills=20, outages=5) > 0
+def test_g10_a_thousand_crashes_of_a_server(seed: str, number: int) -> None:
+    """The same for long: 1,000 crashes of a server, 250 of them of all of it, and as many kills of writers."""
+    for turn in range(5):
+        with own_server() as url, followed(url):
+            assert crashed(url, f"{seed}/{number}/{turn}", crashes=15, kills=20, outages=5) > 0
