@@ -114,7 +114,8 @@ class Cut:
         at: ``"before"`` the server hears of the commit, ``"after"`` it has answered, the answer being lost, or when
             the answer was ``"heard"``; ``"silent"``: nothing is passed on any more, and nobody is told, until ``heal``.
         cuts: how many commits; each is the first on its connection.
-        meanwhile: called at a cut before anything of the commit is passed on.
+        meanwhile: called at a cut before anything of the commit is passed on; nobody gets through until it returns,
+            also where what it does tells the client that the connection is lost.
     """
 
     def __init__(self, url: str, at: str, cuts: int, meanwhile: Callable[[], None] = lambda: None) -> None:
@@ -125,6 +126,8 @@ class Cut:
         self._at, self._meanwhile = at, meanwhile
         self.left = cuts
         self._silent = threading.Event()
+        self._open = threading.Event()
+        self._open.set()
         self.url = url.replace(match[1], quote(self._folder))
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(Path(self._folder) / ".s.PGSQL.5432"))
@@ -143,6 +146,7 @@ class Cut:
         with contextlib.suppress(OSError):  # closed
             while True:
                 client, _ = self._listener.accept()
+                self._open.wait()
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self._target)
                 lost = self._silent if self._at == "silent" else threading.Event()
@@ -155,7 +159,11 @@ class Cut:
                 if b"COMMIT\0" in data and self.left:
                     self.left -= 1
                     lost.set()
-                    self._meanwhile()
+                    self._open.clear()
+                    try:
+                        self._meanwhile()
+                    finally:
+                        self._open.set()
                     if self._at == "before":
                         break
                 if not (lost.is_set() and self._at == "silent"):
