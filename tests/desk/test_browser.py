@@ -22,6 +22,7 @@ from tests.desk.conftest import NOTES, NS, PLACE, Server, disagree
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
 SHOTS = HERE.parent.parent / "docs" / "desk"
+LOOKS = ["light", "dark", "phone"]
 AXE = (HERE / "axe" / "axe.min.js").read_text(encoding="utf-8")
 PAGES = (
     "",
@@ -334,7 +335,7 @@ def test_two_thousand_questions(chromium: Browser) -> None:
         page.close()
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@pytest.mark.parametrize("look", LOOKS)
 def test_pages_can_be_read_by_everybody(ws: Workspace, window: Open, question_of: Any, look: str) -> None:
     """No serious finding of axe-core on any page, in light, dark and on a phone, and nothing is wider than 360 px."""
     options: dict[str, Any] = {"color_scheme": "dark"} if look == "dark" else {}
@@ -363,9 +364,9 @@ def test_pages_can_be_read_by_everybody(ws: Workspace, window: Open, question_of
     assert found == []
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@pytest.mark.parametrize("look", LOOKS if os.environ.get("CONCORDANT_SCREENSHOTS") else LOOKS[:1])
 def test_the_screenshots_of_the_documentation(chromium: Browser, tmp_path: Path, look: str) -> None:
-    """The team of `make desk` in pictures; with CONCORDANT_SCREENSHOTS set they replace those of the documentation."""
+    """The team of `make desk` in pictures; CONCORDANT_SCREENSHOTS makes them, in all looks, the documentation's."""
     example = SimpleNamespace(**runpy.run_path(str(EXAMPLES / "desk.py")))
     into = SHOTS if os.environ.get("CONCORDANT_SCREENSHOTS") else tmp_path
     into.mkdir(exist_ok=True)

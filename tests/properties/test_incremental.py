@@ -317,7 +317,7 @@ def play_all(seed: str, histories: int, deletes: bool = True) -> None:
 
 def test_g3_g4_what_is_read_anew_is_what_the_whole_gives(seed: str) -> None:
     """After every step of random histories: value, contests, escalations, and what constraints hold back."""
-    play_all(seed, 60)
+    play_all(seed, 35)
 
 
 def test_g3_g4_what_is_large_is_read_by_what_has_changed(seed: str, monkeypatch: Patch) -> None:
@@ -467,7 +467,7 @@ def play_crowds(seed: str, histories: int) -> None:
 
 def test_g3_g4_many_deletions_beside_many_updates_are_read_anew(seed: str) -> None:
     """What stands beside what deletions keep, and what is contested about them, is what a look at all of it finds."""
-    play_crowds(seed, 8)
+    play_crowds(seed, 5)
 
 
 @pytest.mark.torture

@@ -208,7 +208,7 @@ def check_reopening(acts: Sequence[Act]) -> None:
 
 def test_g4_g8_what_was_asked_again_is_open_everywhere(seed: str) -> None:
     """Histories in memory."""
-    explore(check_reopening, seed, 100, 30, teams)
+    explore(check_reopening, seed, 45, 30, teams)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

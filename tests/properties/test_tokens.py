@@ -300,14 +300,14 @@ Histories = list[tuple[str, int, Any]]
 
 
 @drawn(histories, spaces)
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_a_token_is_judged_as_the_read_that_it_is_of(history: Histories, space: tuple[str, ...]) -> None:
     """Writes, edits, puts and deletions by token end in what the readers' own end in: values and questions."""
     compare(history, space, lambda: None)
 
 
 @drawn(rewriting)
-@settings(max_examples=80)
+@settings(max_examples=30)
 def test_where_words_are_forgotten_a_token_guesses_nothing(history: Histories) -> None:
     """With words forgotten in between, a token has either expired or is judged as if all were known."""
     compare(history, DECLARED, lambda: None, once=True)
