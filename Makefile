@@ -24,12 +24,14 @@ CREW_LEFT_OUT = echo "LEFT OUT: what needs CrewAI. It runs on Python 3.11 to 3.1
 ifneq ($(CREW_FITS),)
 CREW_SET_UP := $(CREW_STAMP)
 endif
-# The published clients of the Loro protocol, for the tests of live documents.
+# The published clients of the Loro protocol, for the tests of live documents, and what the desk's editor is built of.
 NPM := tests/live/npm
+EDITOR := adapters/loro/editor
 NPM_STAMP := $(NPM)/node_modules/.set-up
+EDITOR_STAMP := $(EDITOR)/node_modules/.set-up
 NPM_LEFT_OUT = echo "LEFT OUT: the tests with npm's clients of the Loro protocol. They need node and npm"
 ifneq ($(shell command -v npm),)
-NPM_SET_UP := $(NPM_STAMP)
+NPM_SET_UP := $(NPM_STAMP) $(EDITOR_STAMP)
 endif
 PINS := grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | grep -vE '^(pip|setuptools)=='
 
@@ -37,7 +39,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Where the environment asks for no bytecode files, each process that a test starts would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-crewai desk screenshots test test-core test-crewai torture bench bench-quick lint format types check constraints clean
+.PHONY: help setup demo demo-crewai desk live editor screenshots test test-core test-crewai torture bench bench-quick lint format types check constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -53,9 +55,9 @@ $(STAMP): $(PROJECTS) constraints.txt
 	@$(UV) -c constraints.txt -b constraints.txt $(MEMBERS) --group dev
 	@touch $@
 
-$(NPM_STAMP): $(NPM)/package.json
-	@echo "Setting up $(NPM) ..."
-	@npm install --prefix $(NPM) --no-package-lock --no-audit --no-fund --silent
+$(NPM_STAMP) $(EDITOR_STAMP): %/node_modules/.set-up: %/package.json
+	@echo "Setting up $* ..."
+	@npm install --prefix $* --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 $(CREW_STAMP): $(STAMP) pyproject.toml adapters/crewai/pyproject.toml constraints-crewai.txt
@@ -77,8 +79,14 @@ endif
 desk: $(STAMP) ## run a team that disagrees, and open the desk on its questions in a browser
 	@$(BIN)/python examples/desk.py $(ARGS)
 
+live: $(STAMP) ## have two agents write in a document, and open the desk's editor on it in a browser
+	@$(BIN)/python examples/live.py $(ARGS)
+
+editor: $(EDITOR_STAMP) ## build what the desk's editor is made of anew, as concordant-loro ships it (needs node and npm)
+	@npm run build --prefix $(EDITOR) --silent
+
 screenshots: $(STAMP) ## take the pictures of the desk's documentation anew
-	@CONCORDANT_SCREENSHOTS=1 $(BIN)/python -m pytest tests/desk/test_browser.py -k screenshots -q
+	@CONCORDANT_SCREENSHOTS=1 $(BIN)/python -m pytest tests/desk/test_browser.py tests/desk/test_editor_browser.py -k 'screenshots or editor_can' -q
 
 test: $(STAMP) $(CREW_SET_UP) ## run the tests (CONCORDANT_SEED=n repeats a run, ARGS="-k name" narrows it, JOBS=0 uses one process)
 	@$(MAKE) --no-print-directory test-core; core=$$?; $(MAKE) --no-print-directory test-crewai && exit $$core
@@ -141,5 +149,5 @@ else
 endif
 
 clean: ## remove the environments, caches and builds
-	rm -rf $(VENV) $(CREW_VENV) $(NPM)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(CREW_VENV) $(NPM)/node_modules $(EDITOR)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -47,11 +47,13 @@ sys.path.append(str(Path(__file__).parent.parent / "examples"))  # for the stora
 
 # The desk is tested in a real browser; .ci/run installs it.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-collect_ignore += [] if CHROMIUM else ["desk/test_browser.py"]
+NEED_CHROMIUM = ["desk/test_browser.py", "desk/test_editor_browser.py"]
+collect_ignore += [] if CHROMIUM else NEED_CHROMIUM
 
 # Editors are tested with the published clients of the Loro protocol; make installs them where there is npm.
-NODE = shutil.which("node") and (Path(__file__).parent / "live/npm/node_modules/loro-websocket").exists()
-collect_ignore += [] if NODE else ["live/test_published_client.py"]
+MODULES = ("tests/live/npm/node_modules/loro-websocket", "adapters/loro/editor/node_modules/esbuild")
+NODE = shutil.which("node") and all((Path(__file__).parent.parent / path).exists() for path in MODULES)
+collect_ignore += [] if NODE else ["live/test_published_client.py", "live/test_editor_build.py"]
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
@@ -88,7 +90,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if NO_OWN_SERVER:
         lines.append(f"LEFT OUT, no pgserver for this Python (run them on 3.12 or older): {', '.join(NEED_OWN_SERVER)}")
     if CHROMIUM is None:
-        lines.append("LEFT OUT, no Chromium (apt-get install chromium): desk/test_browser.py")
+        lines.append(f"LEFT OUT, no Chromium (apt-get install chromium): {', '.join(NEED_CHROMIUM)}")
     return lines
 
 

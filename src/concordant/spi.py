@@ -11,7 +11,7 @@ force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``
 - of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Field``, ``Kind``;
 - for a view of documents in another store: ``last_commit``, ``has_reached``, ``cursor_at``, ``later_of``, ``age_of``,
   ``has_existed``; in an editor, what changed between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``, and
-  ``edit_as_seen`` for what was changed there;
+  ``edit_as_seen`` for what was changed there, ``may_write`` for who may;
 - to ask people in the forms of other tools: ``forms``, ``FormName``;
 - of errors and threads: ``Fault``, ``told``, ``free_in_child``; of filters: ``Condition``, ``number``.
 
@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from concordant import forms
-from concordant.errors import ConcordantError, Fault, told
+from concordant.errors import ConcordantError, Fault, NotAllowedError, told
 from concordant.forms import FormName
 from concordant.merge.kinds import Field, Kind
 from concordant.merge.record.leases import KEEP
@@ -40,6 +40,7 @@ from concordant.storage.forking import free_in_child
 from concordant.tooling import Answer, Tool, Toolkit
 from concordant.workspace import Agent, Document, Receipt, TaskScope, Workspace
 from concordant.workspace.amending import Amended, Changes, Company, Part
+from concordant.workspace.permission import check_writer
 from concordant.workspace.scope import AgentRun, Ownership, Relation
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "later_of",
     "list_hunks",
     "look",
+    "may_write",
     "note_read",
     "number",
     "part_of",
@@ -242,6 +244,19 @@ def edit_as_seen(
     'One!\\nTwo.'
     """
     return workspace.writing.edit_as_seen(namespace, key, before, after, agent, origin, upto, own)
+
+
+def may_write(workspace: Workspace, namespace: tuple[str, ...], key: str, agent: str) -> bool:
+    """Tells whether somebody may write to a document, as far as its namespace says who may (docs/permissions.md).
+
+    >>> may_write(Workspace(), ("plans",), "europe", "ada")
+    True
+    """
+    try:
+        check_writer(workspace.registry.find(namespace), namespace, key, agent)
+    except NotAllowedError:
+        return False
+    return True
 
 
 # -- models -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from datetime import date
 from enum import Enum
 from html import unescape
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import pytest
 import uvicorn
@@ -19,7 +20,14 @@ from starlette.testclient import TestClient
 
 from concordant import Counter, Map, Scalar, Schema, Set, Text, Workspace
 from concordant.desk import app
+from tests.conftest import CHROMIUM
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser as Chromium, BrowserContext, Page
+
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
+Open: TypeAlias = "Callable[..., Page]"
+FORESEEN = re.compile("status of 4|ERR_CONNECTION_REFUSED")  # what a browser says of a refusal, or of no server
 NS = ("briefs", "2026")
 PLACE = "briefs/2026:launch"
 NOTES = "We ship in May. The fox jumps over the dog. Nobody objects."
@@ -51,7 +59,11 @@ class Brief(BaseModel):
     views: Annotated[int, Counter()] = 0
 
 
-SCHEMAS: dict[tuple[str, ...], Any] = {("briefs", "*"): Schema(Brief)}
+class Rule(BaseModel):
+    body: Annotated[str, Text()] = ""
+
+
+SCHEMAS: dict[tuple[str, ...], Any] = {("briefs", "*"): Schema(Brief), ("rules",): Schema(Rule, writers=("ada",))}
 FIRST = {"status": "new", "due": "2026-05-01", "notes": NOTES, "tags": ["a"], "owners": {"docs": "eve"}}
 
 
@@ -123,9 +135,10 @@ def browser(ws: Workspace) -> Browser:
 class Server:
     """A desk on a port of this machine, as a program serves it."""
 
-    def __init__(self, workspace: Workspace, **settings: Any) -> None:
+    def __init__(self, workspace: Workspace, port: int = 0, **settings: Any) -> None:
         self._listener = socket.socket()
-        self._listener.bind(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", port))
         self._listener.listen()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         config = uvicorn.Config(
@@ -153,3 +166,44 @@ def question_of(ws: Workspace) -> Callable[[str], Any]:
         return found
 
     return find
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    """One browser for all tests here; each has windows of its own."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def window(chromium: Chromium, desk: Server) -> Iterator[Open]:
+    """Opens windows of people; at the end nothing may have gone wrong in any, nor have left this machine."""
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def open_(path: str = "", user: str = "maria", **options: Any) -> Page:
+        options.setdefault("viewport", {"width": 1100, "height": 800})
+        context = chromium.new_context(extra_http_headers={"X-User": user}, **options)
+        context.set_default_timeout(15_000)
+        context.add_cookies([{"name": "who", "value": user, "url": desk.url}])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "console",
+            lambda said: wrong.append(said.text) if said.type == "error" and not FORESEEN.search(said.text) else None,
+        )
+        page.on(
+            "request", lambda asked: wrong.append(asked.url) if not asked.url.startswith((desk.url, "data:")) else None
+        )
+        page.goto(f"{desk.url}/{path}")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert wrong == []

@@ -5,25 +5,23 @@ from __future__ import annotations
 import os
 import re
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from concordant import Workspace
 from concordant.desk.feed import Feed
-from tests.conftest import CHROMIUM
-from tests.desk.conftest import NOTES, NS, PLACE, Server, disagree
+from tests.desk.conftest import AXE, NOTES, NS, PLACE, Open, Server, disagree
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
 SHOTS = HERE.parent.parent / "docs" / "desk"
 LOOKS = ["light", "dark", "phone"]
-AXE = (HERE / "axe" / "axe.min.js").read_text(encoding="utf-8")
 PAGES = (
     "",
     "documents",
@@ -39,18 +37,8 @@ PAGES = (
 RUN = dict.fromkeys(("light", "phone"), "() => axe.run({resultTypes: ['violations']})")
 RUN["dark"] = "() => axe.run({runOnly: ['color-contrast'], resultTypes: ['violations']})"
 
-Open = Callable[..., Page]
 on_databases = pytest.mark.parametrize("ws", ["sqlite", "postgres"], indirect=True)
 DONE = re.compile(r"\?done=")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests here; each has windows of its own."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -58,35 +46,6 @@ def desk(ws: Workspace) -> Iterator[Server]:
     """The desk of the team, at which a header says who one is."""
     with Server(ws, user=lambda request: request.headers.get("x-user")) as server:
         yield server
-
-
-@pytest.fixture
-def window(chromium: Browser, desk: Server) -> Iterator[Open]:
-    """Opens windows of people; at the end nothing may have gone wrong in any, nor have left this machine."""
-    contexts: list[BrowserContext] = []
-    wrong: list[str] = []
-
-    def open_(path: str = "", user: str = "maria", **options: Any) -> Page:
-        options.setdefault("viewport", {"width": 1100, "height": 800})
-        context = chromium.new_context(extra_http_headers={"X-User": user}, **options)
-        context.set_default_timeout(15_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "console",
-            lambda said: wrong.append(said.text) if said.type == "error" and "status of 4" not in said.text else None,
-        )
-        page.on(
-            "request", lambda asked: wrong.append(asked.url) if not asked.url.startswith((desk.url, "data:")) else None
-        )
-        page.goto(f"{desk.url}/{path}")
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert wrong == []
 
 
 def test_a_conflict_is_decided_by_keyboard(ws: Workspace, window: Open, question_of: Any) -> None:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Guard", "User"]
+__all__ = ["Guard", "User", "policy"]
 
 User = Callable[[Request], "str | Awaitable[str | None] | None"]
 
@@ -25,11 +25,24 @@ LONGEST = 16 * 1024 * 1024
 COOKIE = "concordant_desk"
 CSRF = "concordant_csrf"
 LOGGED_OUT = "Log in first. If you were: log in again in another tab, then go back and send it again."
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+
+
+def policy(scripts: str = "", styles: str = "") -> str:
+    """The content security policy of a page: nothing from elsewhere, nothing inline.
+
+    Args:
+        scripts, styles: what is allowed besides.
+    """
+    return (
+        f"default-src 'none'; script-src {' '.join(filter(None, [OWN, scripts]))}; "
+        f"style-src {' '.join(filter(None, [OWN, styles]))}; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    )
+
+
+OWN = "'self'"
+HEADERS = {
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -59,6 +72,9 @@ class Guard:
         self._hosts = hosts if hosts is not None else None if user is not None else HERE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -74,6 +90,15 @@ class Guard:
         path = scope.get("root_path", "") or "/"
         cookie = f"{CSRF}={fresh}; Path={path}; HttpOnly; SameSite=Strict{secure}"
         await self._app(scope, receive, _heading(send, {"Set-Cookie": cookie} if fresh else {}))
+
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a websocket through, or refuses it: browsers open them to any site, so each counts as a change."""
+        asked = {**scope, "type": "http", "method": "POST", "scheme": _PLAIN.get(scope.get("scheme", ""), "http")}
+        request = Request(asked, receive)
+        if self._refused(request) is None and await self._user_refused(request) is None:
+            await self._app({**scope, "who": asked["who"]}, receive, send)
+        elif (await receive())["type"] == "websocket.connect":
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
     def _refused(self, request: Request) -> Response | None:
         """The answer to a request that comes from where it should not."""
@@ -119,6 +144,9 @@ class Guard:
     def _cookie(self, request: Request) -> str:
         """A name of its own for each port: browsers share cookies among the ports of a host."""
         return f"{COOKIE}_{request.url.port or 0}"
+
+
+_PLAIN = {"ws": "http", "wss": "https"}
 
 
 def _LOCKED() -> Response:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from concordant.desk import looks, numbers
 from concordant.desk.choosing import AGES, Filter, Plan, apply, planned
 from concordant.desk.differences import words
+from concordant.desk.editing import editing
 from concordant.desk.forms import Control, Form, form_of
 from concordant.desk.undoing import undo, undo_preview
 from concordant.desk.visit import Visit, status_of
@@ -376,6 +377,7 @@ def document(visit: Visit) -> Response:
         "document.html",
         here="documents",
         title=place(namespace, key),
+        is_declared=workspace.registry.find(namespace).declared,
         document=shown,
         is_past=is_past,
         at=newest if asked is None else asked,
@@ -583,6 +585,7 @@ PAGES: Sequence[tuple[str, str, Callable[[Visit], Response]]] = (
     ("GET", "/document", document),
     ("POST", "/document", restore),
     ("GET", "/documents", documents),
+    ("GET", "/editor", editing),
     ("GET", "/who", who),
     ("GET", "/undo", undo_preview),
     ("POST", "/undo", undo),

@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from concordant.desk.api import is_api, problem, routes as api_routes
+from concordant.desk.editing import AT, editor_of
 from concordant.desk.feed import Feed
 from concordant.desk.guard import Guard, User
 from concordant.desk.pages import PAGES, failed
@@ -42,12 +43,14 @@ def made(
         name: who decides, where there is no ``user``.
         token: what the link must have, where there is no ``user``.
     """
-    feed = Feed(workspace)
+    feed, editor = Feed(workspace), editor_of(workspace)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         feed.close()
+        if editor is not None:
+            await editor.close()
 
     async def on_error(request: Request, error: Exception) -> Response:
         if is_api(request):
@@ -58,13 +61,14 @@ def made(
     routes += api_routes(workspace, feed)
     routes.append(Route("/events", feed.endpoint(_changed)))
     routes.append(Mount("/static", StaticFiles(directory=STATIC)))
+    routes.append(Mount(f"/{AT}", routes=editor.routes if editor is not None else []))
     desk = Starlette(
         routes=routes,
         lifespan=lifespan,
         middleware=[Middleware(Guard, user=user, name=name or _somebody(), token=token, hosts=hosts)],
         exception_handlers={ConcordantError: on_error, HTTPException: on_error, ValidationError: on_error},
     )
-    desk.state.feed = feed
+    desk.state.feed, desk.state.editor = feed, editor
     return desk
 
 

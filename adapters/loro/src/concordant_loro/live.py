@@ -11,16 +11,17 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
-from concordant import DELETED, ConcordantError, Contender, Document, Escalation, Receipt, Workspace
+from concordant import DELETED, ConcordantError, Contender, Credit, Document, Escalation, Receipt, Workspace
 from concordant.spi import compile_schema, edit_as_seen, empty_model
 from concordant_loro.child import Child
 from concordant_loro.errors import LostReplicaError, RefusedUpdateError
 from concordant_loro.hub import servers_peer
 from concordant_loro.replica import kind_of
-from concordant_loro.shape import META, OPEN, Roots, dumps, layout_of, roots_of, value_of, with_places_of
+from concordant_loro.shape import META, OPEN, Roots, dumps, layout_of, path_text, roots_of, value_of, with_places_of
 
 __all__ = ["LiveDocument", "Session"]
 
@@ -314,6 +315,22 @@ class LiveDocument:
             self._begin()
             raise
 
+    def credits(self) -> tuple[bytes, dict[str, list[tuple[int, tuple[str, ...]]]]]:
+        """Tells who wrote what editors are shown.
+
+        Returns:
+            The version of what they are shown, as ``VersionVector.decode`` reads it; and by root, such as
+            ``text:body``, the parts of the text in order: how many UTF-16 units each has, which is how browsers count,
+            and who stands for it. A text that was written meanwhile is left out, until it is shown.
+        """
+        with self._lock:
+            found: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
+            for path, parts in self.workspace.blame(self.namespace, self.key).items():
+                shown = self._now.get(root := f"text:{path_text(path)}")
+                if shown and shown == "".join(part.value for part in parts if isinstance(part.value, str)):
+                    found[root] = [*_runs(parts)]
+            return self.version_vector(), found
+
     def close(self) -> None:
         """Ends the hub; its sessions are over."""
         with self._lock:
@@ -377,6 +394,12 @@ class Session:
     def close(self) -> None:
         """Ends the session; what the editor has written stays its person's."""
         self.live.forget(self)
+
+
+def _runs(parts: Iterable[Credit]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The parts of a text, those beside each other together that the same stand for: their lengths, and who."""
+    for agents, run in groupby(parts, key=lambda part: part.agents):
+        yield sum(len(part.value.encode("utf-16-le")) // 2 for part in run), agents
 
 
 def _told(question: Escalation) -> dict[str, Any]:

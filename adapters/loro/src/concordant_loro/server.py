@@ -13,6 +13,7 @@ import os
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
+from urllib.parse import unquote
 
 from concordant import ConcordantError, Workspace
 from concordant.spi import told
@@ -68,11 +69,13 @@ def place_of(room: str) -> Place:
 
     >>> place_of("plans/europe:launch")
     (('plans', 'europe'), 'launch')
+    >>> place_of("users/a%2Fb:x")
+    (('users', 'a/b'), 'x')
     """
     namespace, colon, key = room.partition(":")
     if not colon or not key or not all(namespace.split("/")):
         raise LoroError(f"{told(room)} names no document. Write namespace/parts:key")
-    return tuple(namespace.split("/")), key
+    return tuple(map(unquote, namespace.split("/"))), unquote(key)
 
 
 @dataclass(eq=False)
@@ -111,8 +114,8 @@ class _GoneError(Exception):
 class _Connection:
     """One websocket, with the rooms that it is in."""
 
-    def __init__(self, server: LiveServer, send: Send) -> None:
-        self.server, self._send = server, send
+    def __init__(self, authenticate: Authenticate, send: Send) -> None:
+        self.authenticate, self._send = authenticate, send
         self.members: dict[str, _Member] = {}
         self.present: dict[str, str] = {}  # by room, under which name
         self.batches: dict[tuple[bytes, str, bytes], _Batch] = {}
@@ -163,6 +166,11 @@ class LiveServer:
         self._is_closed = False
         self._present: dict[str, dict[_Connection, list[bytes]]] = {}
 
+    def live(self, namespace: tuple[str, ...], key: str) -> LiveDocument | None:
+        """Returns a document that is open to editors here, or ``None``."""
+        room = self.rooms.get((namespace, key))
+        return room.live if room is not None else None
+
     # -- connections ---------------------------------------------------------------------------------------------
 
     async def serve(self, socket: Socket) -> None:
@@ -190,6 +198,16 @@ class LiveServer:
         """Returns a Starlette application with a websocket at its root, to be mounted where you like."""
         from starlette.applications import Starlette
         from starlette.routing import WebSocketRoute
+
+        return Starlette(routes=[WebSocketRoute("/", self.endpoint())])
+
+    def endpoint(self, authenticate_for: Callable[[Any], Authenticate] | None = None) -> Callable[[Any], Any]:
+        """Returns an endpoint for a ``WebSocketRoute`` of Starlette's.
+
+        Args:
+            authenticate_for: where the connection tells who comes, such as by a cookie: given Starlette's websocket,
+                what is asked instead of ``authenticate``.
+        """
         from starlette.websockets import WebSocket, WebSocketDisconnect
 
         async def endpoint(socket: WebSocket) -> None:
@@ -205,14 +223,21 @@ class LiveServer:
             async def send(data: bytes | str) -> None:
                 await (socket.send_text(data) if isinstance(data, str) else socket.send_bytes(data))
 
+            authenticate = authenticate_for(socket) if authenticate_for is not None else None
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-                await self.talk(messages(), send)
+                await self.talk(messages(), send, authenticate)
 
-        return Starlette(routes=[WebSocketRoute("/", endpoint)])
+        return endpoint
 
-    async def talk(self, messages: AsyncIterable[bytes | str], send: Send) -> None:
-        """Serves one connection, whatever carries it: takes its messages in turn, and sends what there is to send."""
-        connection = _Connection(self, send)
+    async def talk(
+        self, messages: AsyncIterable[bytes | str], send: Send, authenticate: Authenticate | None = None
+    ) -> None:
+        """Serves one connection, whatever carries it: takes its messages in turn, and sends what there is to send.
+
+        Args:
+            authenticate: what is asked, instead of the server's, who comes by this connection.
+        """
+        connection = _Connection(authenticate or self.authenticate, send)
         try:
             with contextlib.suppress(_GoneError):
                 async for data in messages:
@@ -263,7 +288,7 @@ class LiveServer:
     # -- joining and leaving -------------------------------------------------------------------------------------
 
     async def _join(self, connection: _Connection, message: Message) -> None:
-        found = self.authenticate(message.room, message.auth)
+        found = connection.authenticate(message.room, message.auth)
         access = await found if isinstance(found, Awaitable) else found
         if isinstance(access, str):
             access = Access(access)

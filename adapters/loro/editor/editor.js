@@ -1,0 +1,258 @@
+// The desk's editor: the texts of one document, each in a CodeMirror, shared with people and agents over Loro's protocol.
+import { defaultKeymap } from "@codemirror/commands";
+import { EditorState } from "@codemirror/state";
+import { EditorView, keymap, placeholder } from "@codemirror/view";
+import { LoroAdaptor, LoroEphemeralAdaptor } from "loro-adaptors/loro";
+import init, { LoroDoc, UndoManager } from "loro-crdt";
+import { UpdateStatusCode } from "loro-protocol";
+import { LoroWebsocketClient } from "loro-websocket";
+import { begun, bound } from "./binding.js";
+import { Credits, credits, writersAt } from "./credits.js";
+import { colour, element, known, listed } from "./names.js";
+import { Presence } from "./presence.js";
+import { asked, card, questions, questionsOf } from "./questions.js";
+
+const page = document.getElementById("editor");
+const { doc: room, user, nonce, api, question: questionAt } = page.dataset;
+const base = new URL(import.meta.url).pathname.replace(/static\/[^/]*$/, "");
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// -- the page ---------------------------------------------------------------------------------------------------------
+
+const state = element("p", { class: "state", role: "status" }, "Connecting …");
+const here = element("p", { class: "legend", "aria-label": "Who is here" });
+const legend = element("p", { class: "legend", "aria-label": "Colours of who wrote" });
+const colours = element("input", { type: "checkbox", checked: true, id: "colours" });
+const note = element("div", { role: "alert" });
+const texts = element("div", {});
+const more = element("section", { hidden: true, "aria-labelledby": "more-title" });
+page.append(
+  element("div", { class: "bar" }, state, here, element("label", { for: "colours" }, colours, " who wrote what")),
+  legend,
+  note,
+  texts,
+  more,
+);
+colours.addEventListener("change", () => page.classList.toggle("plain", !colours.checked));
+
+const tell = (text) => note.replaceChildren(...(text ? [element("p", { class: "notice strong" }, text)] : []));
+const tag = (name, about = "") => element("span", { class: `who ${colour(name)}` }, element("bdi", {}, name), about);
+const STATES = { connected: "Connected", connecting: "Connecting …", disconnected: "Offline. What you type is kept, and sent later." };
+const reading = () => (mayWrite ? "" : " (you may read only)");
+
+// -- deciding ---------------------------------------------------------------------------------------------------------
+
+const tools = {
+  address: (question) => `${questionAt}${encodeURIComponent(question.id)}`,
+  async decide(question, action, body) {
+    tell("");
+    try {
+      const answer = await fetch(`${api}questions/${encodeURIComponent(question.id)}/${action}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "if-match": question.version },
+        body: JSON.stringify(body),
+      });
+      if (!answer.ok) tell(`Nothing was decided. ${(await answer.json()).detail}`);
+    } catch {
+      tell("Nothing was decided: the desk does not answer.");
+    }
+  },
+};
+
+// -- a document, and the editors of its texts ---------------------------------------------------------------------------
+
+await init({ module_or_path: new URL(page.dataset.wasm, new URL(base, location.href)) });
+
+const writers = credits(user);
+const contests = questions(tools);
+const views = new Map();
+let doc, undo, shown, joined, mayWrite = true;
+
+const presence = new Presence(user, (others) => {
+  const names = [...new Set(others.map((one) => one.name))];
+  here.replaceChildren("Here: ", tag(user, " (you)"), ...names.flatMap((name) => [" ", tag(name)]));
+});
+
+const named = (root) => root.slice("text:".length).split(".").map(decodeURIComponent).join(".");
+
+const opened = (root) => {
+  const at = element("p", { class: "at" });
+  const field = element("div", { class: "page", "data-root": root });
+  const section = element("section", { class: "text" }, element("h2", {}, named(root)), field, at);
+  texts.append(section);
+  const view = new EditorView({
+    parent: field,
+    state: EditorState.create({
+      extensions: [
+        ...bound(doc, root, undo),
+        keymap.of(defaultKeymap),
+        EditorView.lineWrapping,
+        EditorView.cspNonce.of(nonce),
+        EditorView.contentAttributes.of({ "aria-label": named(root), spellcheck: "true" }),
+        EditorState.readOnly.of(!mayWrite),
+        placeholder("Nothing is written here yet."),
+        writers,
+        contests,
+        presence.extension(root),
+        EditorView.updateListener.of((update) => {
+          if (!update.selectionSet && !update.transactions.length) return;
+          const names = update.view.hasFocus ? writersAt(update.state, writers, update.state.selection.main.head) : [];
+          at.textContent = names.length ? `At the cursor: ${listed(names)}` : "";
+        }),
+      ],
+    }),
+  });
+  views.set(root, view);
+  void begun(view);
+};
+
+const declared = JSON.parse(page.dataset.texts);
+
+const look = () => {
+  const roots = Object.keys(doc.getShallowValue()).filter((name) => name.startsWith("text:"));
+  for (const root of new Set([...declared, ...roots])) if (!views.has(root)) opened(root);
+  const found = questionsOf(doc);
+  for (const [root, view] of views) {
+    const text = JSON.stringify(found.get(root) ?? []);
+    if (view.asked === text) continue;
+    view.asked = text;
+    queueMicrotask(() => view.dispatch({ effects: asked.of(found.get(root) ?? []) }));
+  }
+  const rest = [...found].filter(([root]) => !views.has(root)).flatMap(([, all]) => all);
+  more.hidden = !rest.length;
+  more.replaceChildren(
+    element("h2", { id: "more-title" }, "Asked about other fields"),
+    ...rest.map((question) => element("div", {}, element("h3", {}, question.path.join(".")), card(question, tools))),
+  );
+};
+
+const shut = () => {
+  shown?.end();
+  for (const view of views.values()) view.destroy();
+  views.clear();
+  texts.replaceChildren();
+};
+
+const show = () => {
+  const focused = [...views].find(([, view]) => view.hasFocus);
+  const selection = focused?.[1].state.selection.main;
+  shut();
+  undo = new UndoManager(doc, { mergeInterval: 500 });
+  look();
+  doc.subscribe((event) => {
+    if (event.by === "import") look();
+  });
+  shown = new Credits(doc, `${base}credits?doc=${encodeURIComponent(room)}`, views, () => {
+    legend.replaceChildren(...known().flatMap((name) => [tag(name), " "]));
+  });
+  presence.at(doc, views);
+  presence.draw();
+  const again = focused && views.get(focused[0]);
+  if (again) {
+    again.focus();
+    queueMicrotask(() => again.dispatch({ selection: { anchor: Math.min(selection.head, again.state.doc.length) } }));
+  }
+};
+
+// -- the connection ---------------------------------------------------------------------------------------------------
+
+class Adaptor extends LoroAdaptor {
+  waiting = 0; // updates that were sent since it joined, and are not answered: the client tells of refusals alone
+
+  setCtx(context) {
+    const send = (updates) => {
+      this.waiting += updates.length;
+      context.send(updates);
+    };
+    super.setCtx({ ...context, send });
+  }
+
+  onUpdateError(updates, code, reason) {
+    this.waiting -= 1;
+    super.onUpdateError(updates, code, reason);
+  }
+
+  async handleJoinOk(answer) {
+    this.waiting = 0;
+    mayWrite = answer.permission === "write";
+    state.textContent = STATES.connected + reading();
+    const told = answer.extra?.length ? JSON.parse(new TextDecoder().decode(answer.extra)) : {};
+    if (told.peer && !this.doc.opCount()) this.doc.setPeerId(told.peer);
+    await super.handleJoinOk(answer);
+  }
+}
+
+class PresenceAdaptor extends LoroEphemeralAdaptor {
+  destroy() {
+    this.destroyed = true; // the store goes on with another connection
+    this.localUpdateUnsubscribe?.();
+  }
+}
+
+const url = new URL(`${base}live`, location.href);
+url.protocol = url.protocol.replace("http", "ws");
+const connected = () => {
+  const made = new LoroWebsocketClient({ url: url.href, reconnect: { initialDelayMs: 200, maxDelayMs: 5000 } });
+  made.onStatusChange((status) => {
+    if (client && made !== client) return;
+    state.textContent = (STATES[status] ?? status) + (status === "connected" ? reading() : "");
+  });
+  return made;
+};
+let client;
+client = connected();
+
+async function join(before) {
+  const fresh = new LoroDoc();
+  const adaptor = new Adaptor(fresh, {
+    onUpdateError: (_, code) => {
+      if (code === UpdateStatusCode.InvalidUpdate && fresh === doc) anew();
+      else if (code === UpdateStatusCode.PermissionDenied) tell("You may not write here. What you typed is not kept.");
+      else if (code === UpdateStatusCode.AppError) tell("What you typed does not fit the model: what stands is shown.");
+    },
+  });
+  const room_ = await client.join({ roomId: room, crdtAdaptor: adaptor });
+  await room_.waitForReachingServerVersion();
+  if (before) await arrived(before, fresh);
+  [doc, joined] = [fresh, adaptor];
+  show();
+  await client.join({ roomId: room, crdtAdaptor: new PresenceAdaptor(presence.store) });
+}
+
+// Waits until what was typed in an earlier document is in another; not for long, as others write, too.
+async function arrived(before, fresh) {
+  const same = () => [...views.keys()].every((root) => doc.getText(root).toString() === fresh.getText(root).toString());
+  for (let tries = 0; tries < 50 && (before.waiting > 0 || !same()); tries++) await pause(20);
+}
+
+// What was shared is gone, and what this page had was taken in: another document takes its place, on a connection of
+// its own. Until then one types in the earlier one, whose connection brings that in as well.
+let renewing = false;
+function anew() {
+  if (renewing) return;
+  renewing = true;
+  const [earlier, before] = [client, joined];
+  client = undefined;
+  client = connected();
+  void begin(before).then(() => {
+    renewing = false;
+    setTimeout(() => earlier.destroy(), 2000);
+  });
+}
+
+async function begin(before) {
+  for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
+    try {
+      await client.waitConnected();
+      await Promise.race([join(before), pause(10_000).then(() => Promise.reject(new Error("no answer")))]);
+      return;
+    } catch (error) {
+      state.textContent = `Cannot open it: ${error.message}`;
+      client.destroy();
+      await pause(wait);
+      client = connected(); // a join that was under way when a connection broke is never answered
+    }
+  }
+}
+
+await begin();
