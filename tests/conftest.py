@@ -23,9 +23,11 @@ from concordant.storage import (
     PostgresOptions,
     SqliteOptions,
     Storage,
+    durable as durable_module,
     open_storage,
     opening as opening_module,
     sqlite as sqlite_module,
+    tails,
 )
 from concordant.storage.sql.tables import migrate
 from concordant.workspace import workspace as workspace_module
@@ -161,7 +163,8 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str],
 @pytest.fixture
 def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """A function that says on which kind of storage every later ``Workspace()`` of the test is kept: ``sqlite``,
-    ``postgres, nothing cached``, ``postgres, one clock``, ``sqlite, three clocks`` (which only Postgres has by itself).
+    ``postgres, nothing cached``, ``postgres, one clock``, ``sqlite, three clocks`` (which only Postgres has by itself),
+    ``sqlite, in parts`` (every record as a large one is).
 
     Of the many that a random history makes only the newest stay open.
     """
@@ -170,6 +173,7 @@ def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPa
     def keep(wanted: str) -> None:
         kind, uncached = wanted.partition(",")[0], "nothing cached" in wanted
         monkeypatch.setattr(sqlite_module, "migrate", partial(migrate, clocks=3 if "three clocks" in wanted else 1))
+        monkeypatch.setattr(durable_module, "APART", -1 if "in parts" in wanted else tails.APART)
         options = {
             "memory": None,
             "sqlite": SqliteOptions(synchronous="normal", cache=0 if uncached else 32 * 1024 * 1024),

@@ -26,7 +26,7 @@ SHARE = {"sqlite": 1.0, "sqlite, three clocks": 0.5, "postgres": 0.2}
 @pytest.mark.parametrize("kind", DURABLE)
 def test_g1_g2_g3_g4_histories_in_a_database_show_what_the_model_shows(seed: str, keep_on: KeepOn, kind: str) -> None:
     """Random histories of registers agree with the model after every step, nothing kept decoded in between."""
-    keep_on(f"{kind}, nothing cached")
+    keep_on(f"{kind}, nothing cached, in parts")
     explore(check_registers, seed, round(30 * SHARE[kind]), 20)
     keep_on(kind)
     explore(check_registers, seed, round(30 * SHARE[kind]), 20)
@@ -35,14 +35,14 @@ def test_g1_g2_g3_g4_histories_in_a_database_show_what_the_model_shows(seed: str
 @pytest.mark.parametrize("kind", DURABLE)
 def test_g4_g5_g7_histories_in_a_database_converge(seed: str, keep_on: KeepOn, kind: str) -> None:
     """Random histories of all kinds converge by frames between databases."""
-    keep_on(f"{kind}, nothing cached")
+    keep_on(f"{kind}, nothing cached, in parts")
     explore(check_team, seed, round(25 * SHARE[kind]), 12, team_history)
 
 
 @pytest.mark.parametrize("kind", DURABLE)
 def test_g4_g12_lives_in_a_database_are_those_of_the_model(seed: str, keep_on: KeepOn, kind: str) -> None:
     """Documents that live for a time show after each step what the model computes, whatever is kept decoded."""
-    keep_on(f"{kind}, nothing cached")
+    keep_on(f"{kind}, nothing cached, in parts")
     explore(check_lives, seed, round(8 * SHARE[kind]), 20, lives)
     keep_on(kind)
     explore(check_lives, seed, round(15 * SHARE[kind]), 20, lives)
@@ -58,7 +58,7 @@ def test_a_database_shows_what_memory_shows_also_of_the_past(seed: str, keep_on:
         wanted = pictures(acts)
         if any(not row[4] for shown in wanted for name in shown if "/" in name for row in shown[name]["journal"]):
             continue  # a write that adds nothing is a commit only where it was put off
-        keep_on(f"{kind}, nothing cached, one clock")  # then numbers are the same too
+        keep_on(f"{kind}, nothing cached, in parts, one clock")  # then numbers are the same too
         assert pictures(acts) == wanted, f"history {number} of seed {seed!r}: {acts}"
 
 
@@ -66,7 +66,7 @@ def test_a_database_shows_what_memory_shows_also_of_the_past(seed: str, keep_on:
 @pytest.mark.parametrize("kind", DURABLE)
 def test_many_histories_in_a_database(seed: str, keep_on: KeepOn, kind: str) -> None:
     """The three above, by the thousand."""
-    keep_on(f"{kind}, nothing cached")
+    keep_on(f"{kind}, nothing cached, in parts")
     explore(check_registers, seed, 1_000, 25)
     explore(check_lives, seed, 500, 30, lives)
     explore(check_team, seed, 300, 20, team_history)
@@ -77,7 +77,7 @@ def test_many_histories_in_a_database(seed: str, keep_on: KeepOn, kind: str) -> 
         wanted = pictures(acts)
         if any(not row[4] for shown in wanted for name in shown if "/" in name for row in shown[name]["journal"]):
             continue  # a write that adds nothing is a commit only where it was put off
-        keep_on(f"{kind}, nothing cached, one clock")  # then numbers are the same too
+        keep_on(f"{kind}, nothing cached, in parts, one clock")  # then numbers are the same too
         assert pictures(acts) == wanted, f"history {number} of seed {seed!r}: {acts}"
 
 

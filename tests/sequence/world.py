@@ -10,7 +10,9 @@ from functools import partial
 from typing import Any
 
 from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector, merge_vectors
+from concordant.merge.record import dump_changes, journalled, later_leaf, load_changes
 from concordant.merge.record.codec import dump_leaf, load_leaf
+from concordant.merge.registers import LeafChange
 from concordant.merge.sequence.diff import list_hunks
 from concordant.merge.sequence.edit import append, decide, splice
 from concordant.merge.sequence.layout import layout, text_of
@@ -71,6 +73,7 @@ class Replica:
         self.name = name
         self.n = 0
         self.sequence = Sequence([], {})
+        self.stored = Sequence([], {})
         self.vector: VersionVector = {}
 
 
@@ -315,6 +318,7 @@ class World:
     def check(self, replica: Replica) -> None:
         sequence = replica.sequence
         pieces = sequence.pieces()
+        self.check_difference(replica)
         assert in_order(pieces) == pieces, "pieces are in the order that their tree gives"
         again = restored(sequence)
         assert again == sequence and again.overlapping == sequence.overlapping, "what is stored is what is known"
@@ -323,6 +327,23 @@ class World:
         if self.separator == "\n" and self.rules.unit in ("sentence", *(("line", "word") if self.natural else ())):
             mine = self.units_of(shown)
             assert mine <= self.known, ("a unit that nobody wrote", mine - self.known, shown)
+
+    def check_difference(self, replica: Replica) -> None:
+        """What a journal keeps makes the earlier content of the later one, and the later of the earlier."""
+        before, after = replica.stored, replica.sequence
+        body = dump_changes(journalled([LeafChange(("text:notes",), before, after)]), None)
+        [cut], *_ = load_changes(body)
+        forth: Any = later_leaf(cut, before)
+        back: Any = cut.before.earlier(after)  # type: ignore[union-attr]
+        assert forth == after, "what is stored as a difference is what is known"
+        assert back == before, "what a journal keeps of the past is what it was"
+        assert self.shown(forth) == self.shown(after), "what is made by differences reads the same"
+        assert self.shown(back) == self.shown(before), "the past reads the same"
+        replica.stored = forth if self.chance_of_difference() else after
+
+    def chance_of_difference(self) -> bool:
+        """Whether what follows is told of what was made by differences; without a draw, so that seeds mean the same."""
+        return len(self.log) % 2 == 0
 
 
 def restored(sequence: Sequence) -> Sequence:

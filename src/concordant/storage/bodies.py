@@ -6,12 +6,16 @@ not in common with their predecessor at the beginning and at the end.
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections import OrderedDict
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
 from concordant.merge.sequence.diff import common_prefix, common_suffix
 
-__all__ = ["LARGE", "Bodies", "Delta", "whole"]
+__all__ = ["LARGE", "Bodies", "Delta", "difference", "patched", "whole"]
 
 LARGE = 4096
 """From how many bytes on a value is kept by its difference."""
@@ -90,6 +94,78 @@ class Bodies:
             self._last.clear()
         else:
             self._last.pop(place, None)
+
+
+_NEAR = 512
+"""What is shorter between the common beginning and the common end is not looked through for parts of before."""
+_PART = 400
+"""How long the parts of a value are at most, on average, of which each is looked for in an earlier one."""
+
+
+def difference(before: bytes, after: bytes) -> bytes:
+    """How a value differs from an earlier one, wherever it does; ``patched`` makes it of that again.
+
+    Parts that both have are told by their places: they begin and end where the text has a line or a word.
+    """
+    head = common_prefix(before, after)
+    tail = common_suffix(before, after, min(len(before), len(after)) - head)
+    steps: list[list[int]] = [[0, head, 0]]  # from where so much is taken, and how much of what is new comes then
+    new: list[bytes] = []
+    middle = after[head : len(after) - tail]
+    if len(middle) > _NEAR:
+        _compare(before[head : len(before) - tail], middle, head, steps, new)
+    elif middle:
+        steps[-1][2] = len(middle)
+        new.append(middle)
+    steps.append([len(before) - tail, tail, 0])
+    return to_json([zlib.crc32(after), steps]) + b"\n" + b"".join(new)
+
+
+def _compare(before: bytes, after: bytes, begin: int, steps: list[list[int]], new: list[bytes]) -> None:
+    """Takes a value apart into what an earlier one has as well and what is new, for ``difference``."""
+    most = len(after) // _PART
+    mark = next((mark for mark in (b"\\n", b",", b". ") if after.count(mark) > most), b" ")
+    places: dict[bytes, int] = {}
+    place = 0
+    for part in before.split(mark):
+        places.setdefault(part, place)
+        place += len(part) + len(mark)
+    for part in re.split(b"(?<=" + re.escape(mark) + b")", after):
+        body = part.removesuffix(mark)
+        start, length, fresh = steps[-1]
+        expected = start + length - begin
+        if not fresh and before[expected : expected + len(part)] == part:
+            steps[-1][1] += len(part)
+            continue
+        place = places.get(body, -1)
+        if len(part) > _WORTH and place >= 0 and before[place : place + len(part)] == part:
+            steps.append([begin + place, len(part), 0])
+        else:
+            steps[-1][2] += len(part)
+            new.append(part)
+
+
+_WORTH = 24
+"""From how many bytes on a part is told by its place."""
+
+
+def patched(before: bytes, change: bytes) -> bytes:
+    """The value of which ``difference`` gave the difference.
+
+    Raises:
+        ValueError: ``before`` is not what it was compared with.
+    """
+    told, _, new = change.partition(b"\n")
+    sum_, steps = from_json(told)
+    parts: list[bytes] = []
+    at = 0
+    for start, length, fresh in steps:
+        parts += before[start : start + length], new[at : at + fresh]
+        at += fresh
+    after = b"".join(parts)
+    if zlib.crc32(after) != sum_:
+        raise ValueError("what was given is not told by what was given before it: one of them is damaged")
+    return after
 
 
 def _difference(last: bytes, before: bytes | Delta, body: bytes) -> bytes | Delta:

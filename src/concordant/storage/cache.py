@@ -39,6 +39,12 @@ class RecordCache:
             self._records.move_to_end(place)
             return found[1]
 
+    def since(self, place: Place, version: int) -> Record | None:
+        """The record at that version, or a later one."""
+        with self._lock:
+            found = self._records.get(place)
+            return found[1] if found is not None and found[0] >= version else None
+
     def put(self, place: Place, version: int, record: Record, size: int) -> None:
         """Keeps a record; of two versions the later."""
         with self._lock:

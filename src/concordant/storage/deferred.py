@@ -176,6 +176,7 @@ def settled(record: LazyRecord) -> Record:
             if put_off.outcome is not None:
                 put_off.outcome.changes = put_off.changes
         record.commit(changes, stamp)
+        record.tell(changes)
         record.learn(known)
     return record
 

@@ -24,6 +24,7 @@ from concordant.storage.base import (
     Place,
     Projection,
     Row,
+    Saved,
     SideEffects,
     State,
     Update,
@@ -31,8 +32,9 @@ from concordant.storage.base import (
 from concordant.storage.cache import RecordCache
 from concordant.storage.clocks import Instant, course_of
 from concordant.storage.cut import Cut, clock_of, cut_of, following
-from concordant.storage.encoding import StoredDocument, StoredRow, dump_row, dump_state, load_state
+from concordant.storage.encoding import RottenError, StoredDocument, StoredRow, dump_row, dump_state, load_state
 from concordant.storage.grouping import Change, FaultyError, GroupCommit, Request, has_changed_nothing
+from concordant.storage.tails import APART, Checkpoint, Given, TailRow, assembled, dump_apart, dump_tailed, is_full
 
 __all__ = ["LAST", "SURVEY", "DurableEvents", "DurableStorage", "Head", "Source", "UnitOfWork"]
 
@@ -85,6 +87,14 @@ class Source(Protocol):
         """Gives the shape of the model with a fingerprint; ``None`` if it is not known."""
         ...
 
+    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
+        """Gives the tree of a document that is stored apart."""
+        ...
+
+    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
+        """Gives the rows of a document's journal after one of them, oldest first."""
+        ...
+
 
 class _Held:
     """A document in a transaction.
@@ -96,9 +106,13 @@ class _Held:
         saved: the number of the commit that saves it, which is done once, at the end; 0 if none does.
         count: of its open escalations.
         open: those, once somebody has asked.
+        kept: the number of the commit that stored its tree apart, if the rows since tell of all that was changed; else
+            it is to be stored whole.
+        version: the number of the last commit with a row.
+        more: how many bytes the new rows have.
     """
 
-    __slots__ = ("count", "id", "open", "saved", "state", "stored")
+    __slots__ = ("count", "id", "kept", "more", "open", "saved", "state", "stored", "version")
 
     def __init__(self, stored: StoredDocument | None, state: State | None) -> None:
         self.id = stored.id if stored is not None else 0
@@ -107,6 +121,19 @@ class _Held:
         self.saved = 0
         self.count = stored.open if stored is not None else 0
         self.open: Mapping[str, Escalation] | None = None
+        self.kept = stored.kept if stored is not None else None
+        self.version = stored.version if stored is not None else 0
+        self.more = 0
+
+    def follow(self, state: State, row: Row | None) -> None:
+        """Notes whether a row of the journal tells of all that a commit changed in the tree."""
+        if self.kept is None:
+            return
+        told = state is self.state and isinstance(state, Record) and state.untold is None
+        if not told or (row is not None and (row.previous != self.version or row.changes is None)):
+            self.kept = None
+        elif row is not None:
+            self.version = row.n
 
 
 class UnitOfWork(ABC):
@@ -126,7 +153,11 @@ class UnitOfWork(ABC):
         trouble: what the store raised when an update asked it.
     """
 
+    apart: ClassVar[bool] = False
+    """Whether the trees of large records are stored apart."""
+
     def __init__(self, storage: DurableStorage, heads: Mapping[int, Head], now: float) -> None:
+        self.given = Given(storage.given)
         self.heads = dict(heads)
         self.own: list[int] = []
         self.n = self.clock = 0
@@ -146,6 +177,18 @@ class UnitOfWork(ABC):
     @abstractmethod
     def shape(self, model: str) -> str | None:
         """Gives the shape of a model (``Source``)."""
+
+    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
+        """Gives the tree of a document that is stored apart (``Source``)."""
+        return None
+
+    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
+        """Gives the rows of a document's journal after one of them (``Source``)."""
+        return ()
+
+    def put_checkpoint(self, stored: StoredDocument, tree: Checkpoint | None) -> None:
+        """Stores the tree of a document apart, in the place of the one before; ``None``: it is not apart any more."""
+        raise NotImplementedError
 
     @abstractmethod
     def find(self, place: Place) -> StoredDocument | None:
@@ -246,11 +289,20 @@ class UnitOfWork(ABC):
                 self.erase(held.stored)
             held.open, held.count = _NONE, 0
         if state is not None and (row is not None or (effects is not None and effects.lasts)):
+            held.follow(state, None if row is None else Row(*row))
             held.state, held.saved, held.id = state, n, held.id or n
             if row is not None and not erases:
-                self.put_row(dump_row(Row(*row), held.id))
+                self._put_row(place, held, Row(*row))
         if effects is not None:
             self._save_effects(place, held, effects, now)
+
+    def _put_row(self, place: Place, held: _Held, row: Row) -> None:
+        body = None
+        if held.stored is not None and held.stored.kept is not None:
+            body = self.given.told(place, row.n, row.body, held.stored.kept)
+        stored = dump_row(row, held.id, body, onward=held.kept is not None)
+        held.more += len(stored.changes or b"")
+        self.put_row(stored)
 
     def _holding(self, place: Place) -> _Held:
         held = self._held.get(place)
@@ -268,7 +320,8 @@ class UnitOfWork(ABC):
                 self.clock = self._storage.clock_of(place)
                 stored = self._save(place, held)
                 if isinstance(held.state, Record):
-                    made.append((place, held.state, held.saved, len(stored.record or b"")))
+                    size = stored.whole + stored.tail if stored.kept is not None else len(stored.record or b"")
+                    made.append((place, held.state, held.saved, size))
         if self.own:
             touched = {n % self._storage.clocks for n in self.own}
             self.put_heads({clock: self.heads[clock] for clock in sorted(touched)})
@@ -281,8 +334,24 @@ class UnitOfWork(ABC):
         if model not in self.models and not self._storage.knows_model(model):
             self.put_model(saved.model, self._storage.projection.shape(place[0]))
             self.models.add(model)
-        stored = dump_state(held.id, held.state, place, held.count, saved, held.saved)
+        stored = self._stored(place, held, held.state, saved)
         self.put_document(stored, held.stored)
+        return stored
+
+    def _stored(self, place: Place, held: _Held, state: State, saved: Saved) -> StoredDocument:
+        """Gives a document as it is stored; puts its tree apart where that is due."""
+        before = held.stored
+        if before is not None and held.kept is not None and not is_full(before, held.more):
+            assert isinstance(state, Record)
+            return dump_tailed(before, state, held.count, saved, held.saved, held.more)
+        stored = dump_state(held.id, state, place, held.count, saved, held.saved)
+        tree = None
+        if isinstance(state, Record):
+            state.untold = None  # all of it is stored
+        if self.apart and len(stored.record or b"") + len(saved.shown or b"") > APART and isinstance(state, Record):
+            stored, tree = dump_apart(held.id, state, place, held.count, saved, held.saved)
+        if tree is not None or (before is not None and before.kept is not None):
+            self.put_checkpoint(stored, tree)
         return stored
 
     def _save_effects(self, place: Place, held: _Held, effects: SideEffects, now: float) -> None:
@@ -355,6 +424,7 @@ class DurableStorage(ABC):
         self.place = place
         self.replica = replica
         self.clocks = len(heads)
+        self.given = Given()
         self._cache = RecordCache(cache)
         self._clock = 0.0
         self._models: set[tuple[int, str]] = set()  # those whose shapes are stored: clock and fingerprint
@@ -462,6 +532,7 @@ class DurableStorage(ABC):
                 self._course.unmade(numbers)
             raise
         self._models |= unit.models
+        self.given.learn(unit.given)
         for head in unit.heads.values():
             self._course.reach(*head)
         for place, record, saved, size in made:
@@ -492,7 +563,7 @@ class DurableStorage(ABC):
         state = self.loaded(stored, place, source)
         assert isinstance(state, Record)
         if not private:
-            self._cache.put(place, stored.saved, state, len(stored.record or b""))
+            self._cache.put(place, stored.saved, state, stored.whole + stored.tail + len(stored.record or b""))
         return state
 
     def loaded(self, stored: StoredDocument, place: Place, source: Source) -> State:
@@ -502,15 +573,43 @@ class DurableStorage(ABC):
             DamagedDocumentError: it cannot be read.
         """
         try:
-            state, fingerprint = load_state(stored, place), stored.fingerprint
+            if stored.kept is not None:
+                stored, state = self._assembled(stored, place, source)
+            else:
+                state = load_state(stored, place)
         except ValueError as error:
             raise DamagedDocumentError(self.place, *place, str(error)) from error
+        fingerprint = stored.fingerprint
         if fingerprint == self.projection.fingerprint(place[0]):
             return state  # what cannot be told of a model between processes is looked at in each
         if isinstance(state, Record):
             state.alien = True
             return state
         return self.projection.written_under(self._shape(fingerprint, source), state)
+
+    def _assembled(self, stored: StoredDocument, place: Place, source: Source) -> tuple[StoredDocument, State]:
+        """A record whose tree is stored apart: from what is held of it, or from the tree, and what came since.
+
+        Where these do not belong together, others may have committed between the queries: then it is looked at anew.
+        """
+        known = self._cache.since(place, stored.kept or 0)
+        while stored.kept is not None:
+            try:
+                if known is not None and known.version <= stored.version:
+                    rows = source.tail(stored, known.version)
+                    self.given.hear(place, rows)
+                    return stored, assembled(stored, known.copy(), rows)
+                known = None
+                tree = source.checkpoint(stored)
+                if tree is None or tree.n != stored.kept:
+                    raise RottenError("its tree is not there")
+                return stored, assembled(stored, tree, source.tail(stored, tree.version))
+            except RottenError:
+                again = source.whole(stored)
+                if again.saved == stored.saved and known is None:
+                    raise
+                stored, known = again, None
+        return stored, load_state(stored, place)
 
     def _shape(self, fingerprint: str | None, source: Source) -> str | None:
         """The shape of the model with this fingerprint; ``None`` if it is not known."""

@@ -21,6 +21,7 @@ __all__ = [
     "DOCUMENT",
     "JOURNAL",
     "RottenError",
+    "StoredBody",
     "StoredDocument",
     "StoredRow",
     "bounds",
@@ -29,6 +30,7 @@ __all__ = [
     "dump_namespace",
     "dump_row",
     "dump_state",
+    "load_changes_of",
     "load_escalation",
     "load_key",
     "load_namespace",
@@ -36,6 +38,7 @@ __all__ = [
     "load_state",
     "pack",
     "unpack",
+    "waits_until",
 ]
 
 _FORM = (
@@ -145,6 +148,11 @@ class StoredDocument(NamedTuple):
         record: its record, packed beside ``value``.
         expires: when the sweep has to do with it.
         saved: the number of the commit that saved it.
+        kept: of a record whose tree is stored apart (``concordant.storage.tails``) the number of the commit that stored
+            it: what came after that is told by the journal. Then ``record`` has no tree, and ``value`` only what is
+            short; ``None``: the record is here.
+        whole: how many bytes that tree has.
+        tail: how many the rows of the journal have that came after it.
     """
 
     id: int
@@ -162,6 +170,9 @@ class StoredDocument(NamedTuple):
     record: bytes | None
     expires: float | None
     saved: int
+    kept: int | None = None
+    whole: int = 0
+    tail: int = 0
 
     @property
     def place(self) -> tuple[Namespace, str]:
@@ -170,7 +181,11 @@ class StoredDocument(NamedTuple):
 
 
 class StoredRow(NamedTuple):
-    """A journal row as it is stored: ``Row``, with the id of the document for its name, and ``op`` in its parts."""
+    """A journal row as it is stored: ``Row``, with the id of the document for its name, and ``op`` in its parts.
+
+    ``base`` is the number of the row from whose body this one's is a difference; 0: the body is packed whole, and the
+    changes are not packed beside it; ``None``: the body is as it was given.
+    """
 
     n: int
     document: int
@@ -187,6 +202,7 @@ class StoredRow(NamedTuple):
     body: bytes | None
     changes: bytes | None
     met: str | None
+    base: int | None = None
 
 
 DOCUMENT = ", ".join(StoredDocument._fields)
@@ -213,7 +229,7 @@ def dump_state(
     if isinstance(state, Record):
         return StoredDocument(
             id_, namespace, key, state.version, state.created_at, state.updated_at, None, None, None,
-            open_, beside.fingerprint, beside.shown, pack(dump_record(state), beside.shown), _waits_until(state), saved,
+            open_, beside.fingerprint, beside.shown, pack(dump_record(state), beside.shown), waits_until(state), saved,
         )  # fmt: skip
     row = row_of(state)
     return StoredDocument(
@@ -222,7 +238,7 @@ def dump_state(
     )  # fmt: skip
 
 
-def _waits_until(record: Record) -> float | None:
+def waits_until(record: Record) -> float | None:
     """When the sweep has to do with a record."""
     end = end_of(record.leases)
     return None if record.swept or end == math.inf else end
@@ -242,26 +258,48 @@ def load_state(stored: StoredDocument, place: tuple[Namespace, str]) -> State:
     return record
 
 
-def dump_row(row: Row, document: int) -> StoredRow:
-    """Gives a journal row as it is stored."""
+def dump_row(row: Row, document: int, body: StoredBody | None = None, *, onward: bool = False) -> StoredRow:
+    """Gives a journal row as it is stored.
+
+    Args:
+        document: the id of the document.
+        body: what was given as it is stored, if otherwise than as it is.
+        onward: whether the row tells of its changes so that they can be made once more.
+    """
     assert not isinstance(row.changes, Deferred)
-    changes = None if row.changes is None else pack(dump_changes(row.changes, row.effect, row.upto), row.body)
+    stored, base = (row.body, None) if body is None else body
+    changes = None
+    if row.changes is not None:
+        told = dump_changes(row.changes, row.effect, row.upto, onward=onward)
+        changes = pack(told, row.body if base is None else None)
     task, execution, ordinal, began = row.op or (None, None, None, None)
     return StoredRow(
         row.n, document, row.time, row.agent, row.origin, row.act, row.previous, task, execution, ordinal, began,
-        to_json(row.settled).decode() if row.settled else None, row.body, changes,
-        to_json(row.met).decode() if row.met else None,
+        to_json(row.settled).decode() if row.settled else None, stored, changes,
+        to_json(row.met).decode() if row.met else None, base,
     )  # fmt: skip
 
 
+class StoredBody(NamedTuple):
+    """What a write gave, as a row of the journal keeps it: see ``StoredRow``."""
+
+    body: bytes | None
+    base: int | None
+
+
+def load_changes_of(changes: bytes, base: int | None, body: bytes | None) -> Any:
+    """What a stored row tells of its changes (``load_changes``)."""
+    return load_changes(unpack(changes, body if base is None else None))
+
+
 def load_row(stored: StoredRow, place: tuple[Namespace, str]) -> Row:
-    """Gives the journal row of a stored one.
+    """Gives the journal row of a stored one, whose body is whole.
 
     Raises:
         ValueError: it cannot be read; so does ``TypeError``.
     """
     changes, effect, upto = (
-        (None, None, None) if stored.changes is None else load_changes(unpack(stored.changes, stored.body))
+        (None, None, None) if stored.changes is None else load_changes_of(stored.changes, stored.base, stored.body)
     )
     op: Any = None if stored.task is None else (stored.task, stored.execution, stored.ordinal, stored.began)
     policies = tuple((tuple(path), policy) for path, policy in from_json(stored.settled)) if stored.settled else ()

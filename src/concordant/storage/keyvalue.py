@@ -53,6 +53,7 @@ from concordant.storage.encoding import (
     load_state,
 )
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
+from concordant.storage.tails import Checkpoint, TailRow
 from concordant.values import ABSENT
 
 __all__ = ["KeyValueReader", "KeyValueStorage", "KeyValueStore", "KeyValueWriter"]
@@ -135,6 +136,11 @@ class KeyValueStore(ABC):
     def damage(self) -> Sequence[str]:
         """Returns what the store finds wrong with itself; nothing if it does not tell, or all is well."""
         return ()
+
+
+_DOCUMENT = StoredDocument._fields.index("kept")
+_ROW = StoredRow._fields.index("base")
+"""How many columns are stored: a record is never stored in parts here."""
 
 
 # -- keys and values -------------------------------------------------------------------------------------------------
@@ -222,23 +228,29 @@ class _View:
     def whole(self, stored: StoredDocument) -> StoredDocument:
         return stored
 
+    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
+        return None
+
+    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
+        return ()
+
     def shape(self, model: str) -> str | None:
         found = self.tx.get(_key("model", model))
         return found.decode() if found is not None else None
 
     def document(self, place: Place) -> StoredDocument | None:
         data = self.tx.get(_key("document", *_name(place)))
-        return StoredDocument._make(_load(data)) if data is not None else None
+        return StoredDocument(*_load(data)) if data is not None else None
 
     def documents(self, prefix: Namespace = ()) -> list[StoredDocument]:
         """Those under a prefix, oldest first."""
-        found = [StoredDocument._make(_load(data)) for data in self.values(*_under("document", prefix))]
+        found = [StoredDocument(*_load(data)) for data in self.values(*_under("document", prefix))]
         return sorted(found, key=lambda stored: stored.id)
 
     def committed(self, after: int) -> list[StoredDocument]:
         """Those that were committed to after a commit, in that order."""
         keys = self.values(_key("version", after + 1), _all(_key("version"))[1])
-        return [StoredDocument._make(_load(self.tx.get(key))) for key in keys]
+        return [StoredDocument(*_load(self.tx.get(key))) for key in keys]
 
     def expired(self, now: float) -> list[bytes]:
         """The keys of those that the sweep has to do with, in that order."""
@@ -259,7 +271,7 @@ class _View:
 
     def rows(self, document: int) -> list[StoredRow]:
         """The journal of a document, newest first."""
-        return [StoredRow._make(_load(data)) for data in self.values(*_all(_key("row", document)))][::-1]
+        return [StoredRow(*_load(data)) for data in self.values(*_all(_key("row", document)))][::-1]
 
     def drop(self, stored: StoredDocument) -> None:
         """Deletes a document, with all that is known of it."""
@@ -357,11 +369,11 @@ class _Unit(_View, UnitOfWork):
     def put_document(self, stored: StoredDocument, before: StoredDocument | None) -> None:
         if before is not None:
             self.index(before, there=False)
-        self.tx.put(_key("document", stored.namespace, stored.key), _dump(stored))
+        self.tx.put(_key("document", stored.namespace, stored.key), _dump(stored[:_DOCUMENT]))
         self.index(stored, there=True)
 
     def put_row(self, row: StoredRow) -> None:
-        self.tx.put(_key("row", row.document, row.n), _dump(row))
+        self.tx.put(_key("row", row.document, row.n), _dump(row[:_ROW]))
         if row.task is not None and row.execution is not None:
             self.tx.put(_key("task", row.task, row.execution), _dump((row.execution, row.n)))
 
@@ -646,7 +658,7 @@ class KeyValueStorage(DurableStorage):
     def totals(self) -> Totals:
         def look(view: _View) -> tuple[list[StoredDocument], list[StoredRow], list[Escalation]]:
             documents = view.documents()
-            rows = [StoredRow._make(_load(data)) for data in view.values(*_all(_key("row")))]
+            rows = [StoredRow(*_load(data)) for data in view.values(*_all(_key("row")))]
             asked = [load_escalation(_load(data)[3]) for data in view.values(*_all(_key("question")))]
             return documents, rows, asked
 
@@ -741,7 +753,7 @@ class KeyValueStorage(DurableStorage):
                 if data is None:
                     continue
                 try:
-                    stored = StoredDocument._make(_load(data))
+                    stored = StoredDocument(*_load(data))
                     rows = [*view.values(*_all(_key("row", stored.id)))]
                     view.drop(stored)
                 except (ValueError, TypeError):  # its name is all that can be read of it
@@ -772,6 +784,12 @@ class _Asking:
     def whole(self, stored: StoredDocument) -> StoredDocument:
         return stored
 
+    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
+        return None
+
+    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
+        return ()
+
     def shape(self, model: str) -> str | None:
         return self._storage.read(lambda view: view.shape(model))
 
@@ -780,7 +798,7 @@ def _forget_rows(view: _View, before: float) -> int:
     """Deletes journal rows and closed escalations from before a time; returns how many rows."""
     gone = upto = 0
     for key, data in [*view.tx.scan(*_all(_key("row")))]:
-        row = StoredRow._make(_load(data))
+        row = StoredRow(*_load(data))
         if row.time < before:
             view.tx.delete(key)
             gone, upto = gone + 1, max(upto, row.n)
@@ -808,7 +826,7 @@ def _examined(view: _View, key: bytes, data: bytes) -> Examined:
     doing, trouble = "it", None
     try:
         place = (load_namespace(name[0]), load_key(name[1]))
-        stored = StoredDocument._make(_load(data))
+        stored = StoredDocument(*_load(data))
         state = load_state(stored, place)
         doing = "its journal"
         rows = [load_row(row, place) for row in view.rows(stored.id)]

@@ -74,5 +74,6 @@ class Commit(NamedTuple):
         if lived != lives:
             record.note_life(self.stamp(replica), lives)
         (namespace, key), n, time, act, agent, origin = self
+        record.tell(changes)
         changed = journalled(changes)
         return Row(namespace, key, n, time, agent, origin, act, body, changed, previous, op, settled, effect, met, upto)

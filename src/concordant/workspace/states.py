@@ -46,7 +46,9 @@ def _first(row: Row, root: Field, replica: str) -> Record:
     record, stamp = Record(), row.stamp(replica)
     record.note_commit(row.n, row.time, row.origin)
     record.note_life(stamp, True)
-    record.commit(apply(record, Write(stamp, "write", _values_of(row), seen_everything), root).changes, stamp)
+    changes = apply(record, Write(stamp, "write", _values_of(row), seen_everything), root).changes
+    record.commit(changes, stamp)
+    record.tell(changes)
     return record
 
 

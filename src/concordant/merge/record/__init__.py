@@ -1,7 +1,7 @@
 """The record: the state of one document, and the pure functions on it (apply, join, view, bytes)."""
 
 from concordant.merge.record.apply import Applied, Earlier, Write, apply
-from concordant.merge.record.changes import dump_changes, journalled, load_changes
+from concordant.merge.record.changes import dump_changes, follow, journalled, later_leaf, load_changes
 from concordant.merge.record.check import MOST_WRITES, check_record
 from concordant.merge.record.codec import CodecError, dump_record, load_record
 from concordant.merge.record.join import join
@@ -25,9 +25,11 @@ __all__ = [
     "check_record",
     "dump_changes",
     "dump_record",
+    "follow",
     "holds_back",
     "join",
     "journalled",
+    "later_leaf",
     "load_changes",
     "load_record",
     "past_of",

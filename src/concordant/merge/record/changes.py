@@ -1,13 +1,13 @@
-"""Changes as bytes, for a journal: enough to take them back and to tell what they did.
+"""Changes as bytes, for a journal: enough to take them back, to make them once more, and to tell what they did.
 
 A register is kept as it was before and after. Of a text or list, which may be large, and of a register of many entries
-only the difference is kept, from the later content to the earlier; it can be taken back as long as all changes after it
-are taken back first.
+only the difference is kept: it can be taken back as long as all changes after it are taken back first, and made once
+more where all before it have been.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Items
+from collections.abc import Iterable, Sequence as Items
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -16,6 +16,7 @@ from concordant.merge.causality import Stamp
 from concordant.merge.record.codec import (
     CodecError,
     Number,
+    dump_content,
     dump_leaf,
     dump_piece,
     load_leaf,
@@ -24,15 +25,28 @@ from concordant.merge.record.codec import (
     load_stamps,
     load_text,
 )
-from concordant.merge.registers import Leaf, LeafChange
+from concordant.merge.record.record import Record
+from concordant.merge.registers import Leaf, LeafChange, leaf_at
 from concordant.merge.registers.crowds import MANY, Exchanged, exchange
-from concordant.merge.sequence.pieces import Sequence, Strike
-from concordant.merge.sequence.splice import Spliced, splice
+from concordant.merge.sequence.pieces import Piece, Sequence, Strike
+from concordant.merge.sequence.splice import (
+    EMPTY,
+    Contents,
+    Former,
+    Spliced,
+    Swap,
+    content_in,
+    contents_of,
+    splice,
+)
 
-__all__ = ["dump_changes", "journalled", "load_changes"]
+__all__ = ["dump_changes", "follow", "journalled", "later_leaf", "load_changes"]
 
-_NOTHING: Any = Spliced(0, 0, (), (), ())
-"""For what a text or list became: it is known from what is later."""
+_NOTHING: Any = Spliced((), (), ())
+"""For what a text or list became: what stands beside it tells, or it is known from what is later."""
+
+_UNTOLD = Piece(Stamp(0.0, "", 0, "", "", ""), 0, 0, -1, None)  # type: ignore[arg-type]
+"""A piece of which no more is known than that it is there."""
 
 
 def journalled(changes: Items[LeafChange]) -> tuple[LeafChange, ...]:
@@ -44,8 +58,9 @@ def journalled(changes: Items[LeafChange]) -> tuple[LeafChange, ...]:
 def _journalled(change: LeafChange) -> LeafChange:
     path, before, after = change
     if isinstance(after, Sequence):
-        was: Any = splice(before, after) if isinstance(before, Sequence) else before
-        return LeafChange(path, was, _NOTHING)
+        if not isinstance(before, Sequence):
+            return LeafChange(path, before, splice(EMPTY, after))  # type: ignore[arg-type]
+        return LeafChange(path, splice(before, after), _NOTHING)  # type: ignore[arg-type]
     if isinstance(before, tuple) and len(before) >= MANY and after:
         moved: Any = exchange(before, after)
         if moved is not None:
@@ -53,17 +68,54 @@ def _journalled(change: LeafChange) -> LeafChange:
     return change
 
 
-def dump_changes(changes: Items[LeafChange], effect: Items[LeafChange] | None, upto: int | None = None) -> bytes:
-    """A journal row's changes and effect, and up to which commit its writer had seen."""
+def later_leaf(change: LeafChange, earlier: Leaf | None) -> Leaf | None:
+    """What a journalled change makes of what was there before it.
+
+    Raises:
+        ConcordantError: that is not what it was made of.
+    """
+    before: Any = change.before
+    after: Any = change.after
+    if isinstance(before, Exchanged):
+        return before.later(earlier, after)
+    if isinstance(before, Spliced):
+        return before.later(earlier)
+    return after.later(EMPTY) if isinstance(after, Spliced) else after
+
+
+def follow(record: Record, changes: Iterable[LeafChange]) -> None:
+    """Makes changes once more, as a row of the journal tells of them.
+
+    Raises:
+        ConcordantError: they are no changes of what is there.
+    """
+    for change in changes:
+        earlier = leaf_at(record.tree, change.path)
+        record.commit((LeafChange(change.path, earlier, later_leaf(change, earlier)),))
+    record.untold = None
+
+
+def dump_changes(
+    changes: Items[LeafChange],
+    effect: Items[LeafChange] | None,
+    upto: int | None = None,
+    *,
+    onward: bool = True,
+) -> bytes:
+    """A journal row's changes and effect, and up to which commit its writer had seen.
+
+    Args:
+        onward: whether the changes can be made once more; else they can only be taken back.
+    """
     stamps: dict[Stamp, int] = {}
 
     def number(stamp: Stamp) -> int:
         return stamps.setdefault(stamp, len(stamps))
 
-    def dumped(items: Items[LeafChange]) -> list[Any]:
-        return [[path, *_dump(before, after, number)] for path, before, after in journalled(items)]
+    def dumped(items: Items[LeafChange], onward: bool) -> list[Any]:
+        return [[path, *_dump(before, after, number, onward)] for path, before, after in journalled(items)]
 
-    body = [dumped(changes), None if effect is None else dumped(effect)]
+    body = [dumped(changes, onward), None if effect is None else dumped(effect, onward=False)]
     return to_json([list(stamps), *body] if upto is None else [list(stamps), *body, upto])
 
 
@@ -92,14 +144,34 @@ def _loaded(data: Any, stamps: list[Stamp]) -> tuple[LeafChange, ...]:
     )
 
 
-def _dump(before: Any, after: Any, number: Number) -> tuple[Any, Any]:
+def _dump(before: Any, after: Any, number: Number, onward: bool) -> tuple[Any, Any]:
     if isinstance(before, Exchanged):
         return {"leaf": dump_leaf(before.gone, number), "at": [before.head, before.came]}, _dump_whole(after, number)
-    if not isinstance(before, Spliced):  # what a text or list became needs no content
-        return _dump_whole(before, number), {} if isinstance(after, Spliced) else _dump_whole(after, number)
-    pieces = [dump_piece(piece, number) for piece in before.pieces]
-    removed = [[number(s.stamp), s.k] for s in before.removed]
-    return [before.head, before.tail, pieces, before.added, removed], {}
+    if isinstance(before, Spliced):
+        return _dump_spliced(before, number, onward), {}
+    if isinstance(after, Spliced):
+        return _dump_whole(before, number), _dump_spliced(after, number, onward) if onward else {}
+    return _dump_whole(before, number), _dump_whole(after, number)
+
+
+def _dump_spliced(cut: Spliced, number: Number, onward: bool) -> Any:
+    """The difference between two contents. Of what both have, the length alone stands on either side."""
+    was = contents_of(piece for hunk in cut.hunks for piece in hunk.was)
+    now = contents_of(piece for hunk in cut.hunks for piece in hunk.now)
+
+    def told(piece: Piece, other: Contents) -> Any:
+        dumped = dump_piece(piece._replace(content=""), number)
+        length = len(piece.content)
+        known = content_in(other, piece, length) is not None
+        dumped[3] = length if known else dump_content(piece.content)
+        return dumped
+
+    hunks = [
+        [at, [told(p, now) for p in earlier], [told(p, was) for p in later] if onward else len(later)]
+        for at, earlier, later in cut.hunks
+    ]
+    strikes = [[[number(strike.stamp), strike.k] for strike in side] for side in (cut.added, cut.removed)]
+    return {"hunks": hunks, "strikes": strikes}
 
 
 def _dump_whole(leaf: Leaf | None, number: Number) -> Any:
@@ -109,14 +181,33 @@ def _dump_whole(leaf: Leaf | None, number: Number) -> Any:
 def _load(data: Any, stamps: list[Stamp]) -> Any:
     if data is None:
         return None
-    if isinstance(data, dict):
-        leaf: Any = load_leaf(data["leaf"], stamps) if data else _NOTHING
-        return Exchanged(int(data["at"][0]), leaf, int(data["at"][1])) if "at" in data else leaf
-    head, tail, pieces, added, removed = data
-    return Spliced(
-        int(head),
-        int(tail),
-        [load_piece(piece, stamps) for piece in pieces],
-        [(load_text(replica), int(n), int(k)) for replica, n, k in added],
-        [Strike(stamps[stamp], int(k)) for stamp, k in removed],
-    )
+    if isinstance(data, list):  # as they were kept before
+        head, tail, pieces, runs, gone = data
+        named = [(load_text(replica), int(n), int(k)) for replica, n, k in runs]
+        return Former(
+            int(head), int(tail), [load_piece(piece, stamps) for piece in pieces], named, _strikes(gone, stamps)
+        )
+    if "hunks" in data:
+        hunks = [Swap(int(at), _pieces(was, stamps), _pieces(now, stamps)) for at, was, now in data["hunks"]]
+        added, removed = data["strikes"]
+        return Spliced(hunks, _strikes(added, stamps), _strikes(removed, stamps))
+    leaf: Any = load_leaf(data["leaf"], stamps) if data else _NOTHING
+    return Exchanged(int(data["at"][0]), leaf, int(data["at"][1])) if "at" in data else leaf
+
+
+def _pieces(data: Any, stamps: list[Stamp]) -> Items[Piece]:
+    """The pieces of one side of a hunk; where only their number was kept, as many that say nothing."""
+    if isinstance(data, int):
+        return [_UNTOLD] * data
+    return [_piece(piece, stamps) for piece in data]
+
+
+def _piece(data: Any, stamps: list[Stamp]) -> Piece:
+    content: Any = data[3]
+    if not isinstance(content, int):
+        return load_piece(data, stamps)
+    return load_piece([*data[:3], "", *data[4:]], stamps)._replace(content=content)  # type: ignore[arg-type]
+
+
+def _strikes(data: Any, stamps: list[Stamp]) -> list[Strike]:
+    return [Strike(stamps[stamp], int(k)) for stamp, k in data]

@@ -18,11 +18,12 @@ from concordant.merge.record.leases import Lease
 from concordant.merge.record.record import Record
 from concordant.merge.registers import Leaf, leaves, place_leaf
 from concordant.merge.sequence.order import newest_root
-from concordant.merge.sequence.pieces import Anchor, Piece, Sequence, Strike, run_of
+from concordant.merge.sequence.pieces import Anchor, Content, Piece, Sequence, Strike, run_of
 
 __all__ = [
     "FORMAT",
     "CodecError",
+    "dump_content",
     "dump_leaf",
     "dump_piece",
     "dump_record",
@@ -44,19 +45,21 @@ class CodecError(ConcordantError, ValueError):
     """Bytes that are no record of a known format."""
 
 
-def dump_record(record: Record, *, local: bool = True) -> bytes:
+def dump_record(record: Record, *, local: bool = True, whole: bool = True) -> bytes:
     """The record's bytes.
 
     Args:
         local: whether to include what only this replica knows (when writes of others arrived, when the document was
             made and deleted).
+        whole: whether to include the tree.
     """
     stamps: dict[Stamp, int] = {}
 
     def number(stamp: Stamp) -> int:
         return stamps.setdefault(stamp, len(stamps))
 
-    body = [[list(path), dump_leaf(leaf, number)] for path, leaf in leaves(record.tree)]
+    tree = record.tree if whole else {}
+    body = [[list(path), dump_leaf(leaf, number)] for path, leaf in leaves(tree)]
     leases = [[number(one.stamp), one.since, None if one.ttl is None else one.until, one.ttl] for one in record.leases]
     document = {
         "format": FORMAT,
@@ -122,6 +125,7 @@ def load_record(data: bytes) -> Record:
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise CodecError(f"no record ({type(error).__name__}: {error})") from error
     record.recount()
+    record.untold = None
     return record
 
 
@@ -138,12 +142,17 @@ def dump_piece(piece: Piece, number: Number) -> Any:
         number(piece.stamp),
         piece.k,
         piece.offset,
-        piece.content if isinstance(piece.content, str) else [item.decode() for item in piece.content],
+        dump_content(piece.content),
         piece.parent,
         int(piece.line) + 2 * int(piece.live) + 4 * int(piece.replaces),
         piece.struck,
     ]
     return told if piece.beside is None else [*told, piece.beside]
+
+
+def dump_content(content: Content) -> Any:
+    """The content of a piece: text, or a list of JSON texts."""
+    return content if isinstance(content, str) else [item.decode() for item in content]
 
 
 def load_piece(data: Any, stamps: list[Stamp]) -> Piece:

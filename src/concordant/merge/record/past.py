@@ -14,8 +14,8 @@ from concordant.merge.registers.crowds import Exchanged
 from concordant.merge.registers.leaf import as_register, as_sequence, beside, is_sequence, stamps_of
 from concordant.merge.registers.tree import gathered, kept_by
 from concordant.merge.sequence.pieces import RunId, run_of
-from concordant.merge.sequence.splice import Spliced
-from concordant.merge.sequence.undo import SOMETHING, as_it_was, takes_away
+from concordant.merge.sequence.splice import Former, Spliced
+from concordant.merge.sequence.undo import SOMETHING, takes_away
 
 __all__ = [
     "Identity",
@@ -150,9 +150,7 @@ def _standing(leaf: Leaf | None) -> object:
 
 def _earlier(before: Any, after: Leaf | None) -> Leaf | None:
     """A leaf before a change, of which a journal may keep but the difference."""
-    if isinstance(before, Spliced):
-        return as_it_was(before, as_sequence(after))
-    return before.earlier(after) if isinstance(before, Exchanged) else before
+    return before.earlier(after) if isinstance(before, (Spliced, Former, Exchanged)) else before
 
 
 def _as_needed(change: LeafChange, gone: bool) -> LeafChange:

@@ -22,7 +22,7 @@ from concordant.merge.registers.crowds import MANY, Crowd, Exchanged
 from concordant.merge.registers.leaf import covers
 from concordant.merge.registers.standing import StandingTree
 from concordant.merge.registers.tree import may_be_contested
-from concordant.merge.sequence.splice import Spliced
+from concordant.merge.sequence.splice import Former, Spliced
 from concordant.values import JSON
 
 __all__ = ["BEFORE", "RECENT", "Arrival", "Record", "Setting"]
@@ -47,6 +47,13 @@ The newest stands."""
 _NO_PATHS: Any = frozenset()
 _EMPTY: Any = {}
 """What most records have nothing in is one object for all of them, until there is something."""
+
+
+_SEVERAL: Any = object()
+"""Stands for changes of several steps, or of steps that are not known."""
+
+_BESIDE = ("vector", "version", "arrivals", "lives", "leases", "swept", "touched", "reborn", "settings", "created_at")
+_BESIDE += ("updated_at", "alien")  # type: ignore[assignment]
 
 
 class Record:
@@ -75,6 +82,7 @@ class Record:
         settings: what is remembered about the document beside its value, by name; it never makes a conflict.
         cache: what it shows, as long as that does not change (by the layer that keeps the record).
         later: writes that are to be applied later (by a storage that puts writes off).
+        untold: what was changed and no row of the journal tells of yet; ``None``: nothing.
         alien: whether it may hold what the present model does not make: it was written under another one, or elsewhere.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
@@ -99,6 +107,7 @@ class Record:
         "tombs",
         "touched",
         "tree",
+        "untold",
         "updated_at",
         "vector",
         "version",
@@ -126,10 +135,13 @@ class Record:
         self.reborn = 0.0
         self.touched = 0
         self.cache: Any = None
+        self.untold: Any = None
         self.alien = False
 
     def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
         """Takes over changes; ``stamp`` is that of the write that made them."""
+        if changes:
+            self.untold = changes if self.untold is None else _SEVERAL
         for change in changes:
             path, before, after = change
             place_leaf(self.tree, path, after)
@@ -149,6 +161,17 @@ class Record:
             if not self.created_at:
                 self.created_at = stamp.time
             self.updated_at = max(self.updated_at, stamp.time)
+        self.cache = None
+
+    def tell(self, changes: Iterable[LeafChange]) -> None:
+        """Notes that a row of the journal tells of changes: if they are all that were made, nothing is untold."""
+        self.untold = None if self.untold is changes or self.untold is None else _SEVERAL
+
+    def take_over(self, other: Record) -> None:
+        """Becomes another one in all but its tree, and what was made of that."""
+        for name in _BESIDE:
+            setattr(self, name, getattr(other, name))
+        self.recent = []
         self.cache = None
 
     def _keep_standing(self, standing: StandingTree, change: LeafChange) -> None:
@@ -241,7 +264,7 @@ class Record:
         """Goes back before changes (on a copy made for reading the past)."""
         steps: list[tuple[Path, Any]] = [(change.path, change.before) for change in changes]
         for path, before in reversed(steps):
-            if isinstance(before, (Spliced, Exchanged)):
+            if isinstance(before, (Spliced, Former, Exchanged)):
                 before = before.earlier(leaf_at(self.tree, path))
             place_leaf(self.tree, path, before)
         self.recount()
@@ -261,7 +284,7 @@ class Record:
         twin.created_at, twin.updated_at = self.created_at, self.updated_at
         twin.settings = dict(self.settings) or _EMPTY
         twin.leases, twin.swept, twin.touched, twin.reborn = self.leases, self.swept, self.touched, self.reborn
-        twin.alien = self.alien
+        twin.alien, twin.untold = self.alien, self.untold
         return twin
 
     def recount(self) -> None:
@@ -269,6 +292,7 @@ class Record:
         self.suspects, self.tombs = _NO_PATHS, _NO_PATHS
         self.covering = False
         self.memory = self.standing = None
+        self.untold = _SEVERAL
         self.crowds = _EMPTY
         for path, leaf in leaves(self.tree):
             self._suspect(path, None, leaf)

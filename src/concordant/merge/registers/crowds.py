@@ -40,6 +40,20 @@ class Exchanged:
             raise ConcordantError("the journal does not fit the document: one of them is damaged")
         return (*later[: self.head], *self.gone, *later[self.head : len(later) - self.came])
 
+    def later(self, earlier: object, came: object) -> Register:
+        """The later content.
+
+        Args:
+            came: the entries that came.
+
+        Raises:
+            ConcordantError: ``earlier`` is not what it was made of.
+        """
+        past = self.head + len(self.gone)
+        if not isinstance(earlier, tuple) or earlier[self.head : past] != self.gone:
+            raise ConcordantError("the journal does not fit the document: one of them is damaged")
+        return (*earlier[: self.head], *earlier[past:], *(came if isinstance(came, tuple) else ()))
+
 
 def exchange(before: Register, after: Register) -> Exchanged | None:
     """How ``before`` differs from ``after``; ``None`` if that takes more to tell. Entries that stay are the very same

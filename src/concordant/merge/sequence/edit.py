@@ -17,7 +17,6 @@ from concordant.merge.sequence.pieces import (
     START,
     Anchor,
     Content,
-    Cut,
     Piece,
     RunId,
     Sequence,
@@ -452,9 +451,7 @@ class _Edit:
         if self.unordered:
             return Sequence(in_order(result), result.strikes, result.newest_root, overlapping)
         if not self.dropped:
-            head = 0 if self.first else min(parts)
-            tail = len(self.sequence) - 1 - max(parts) if parts else len(self.sequence)
-            result.continue_from(self.sequence, Cut(head, tail, self.added, ()), parts, self.first)
+            result.continue_from(self.sequence, parts, self.first)
         return result
 
     def _strikes(self) -> Strikes:

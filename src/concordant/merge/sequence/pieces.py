@@ -25,8 +25,9 @@ __all__ = [
     "END",
     "START",
     "Anchor",
+    "Changed",
     "Content",
-    "Cut",
+    "Edit",
     "Piece",
     "RunId",
     "Seed",
@@ -154,6 +155,19 @@ class Strikes(Mapping[RunId, Strike]):
             del kept[run]
         return Strikes({**kept, **added})
 
+    def changed_from(self, before: Strikes) -> tuple[list[Strike], list[Strike]]:
+        """The strikes that an earlier mapping does not have, and those that only it has."""
+        if self is before:
+            return [], []
+        if self._base is before._base:  # what can differ is apart from what both have
+            apart = {*self._less, *before._less}
+            ours: Iterable[RunId] = [run for run in (*apart, *self._more) if run in self]
+            theirs: Iterable[RunId] = [run for run in (*apart, *before._more) if run in before]
+        else:
+            ours, theirs = self, before
+        added = [self[run] for run in dict.fromkeys(ours) if run not in before]
+        return added, [before[run] for run in dict.fromkeys(theirs) if run not in self]
+
 
 def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
     """Whether a scope has put a piece and not struck it itself."""
@@ -167,16 +181,6 @@ def run_of(item: Piece | Strike) -> RunId:
     return (item.stamp.replica, item.stamp.n, item.k)
 
 
-class Cut(NamedTuple):
-    """What a later sequence has in common with an earlier one: so many pieces at the beginning and at the end; and the
-    strikes that only it has, and that only the earlier one has."""
-
-    head: int
-    tail: int
-    added: Iterable[RunId]
-    removed: Iterable[Strike]
-
-
 class Changed(NamedTuple):
     """Pieces that are others in a later sequence, or are seen otherwise: by number there, and in the earlier one."""
 
@@ -184,6 +188,14 @@ class Changed(NamedTuple):
     was_past: int
     first: int
     past: int
+
+
+class Edit(NamedTuple):
+    """Other pieces in the place of those from a number on, and before another."""
+
+    first: int
+    past: int
+    pieces: Items[Piece]
 
 
 class Seed(NamedTuple):
@@ -304,6 +316,7 @@ class Sequence:
         "_blocks",
         "_cut",
         "_layout",
+        "_mark",
         "_overlapping",
         "_seed",
         "_size",
@@ -341,7 +354,8 @@ class Sequence:
         self._layout: tuple[Any, Any] | None = None
         self._seed: Seed | None = None
         self._standing: tuple[str, list[int]] | None = None
-        self._cut: tuple[int, Cut] | None = None
+        self._cut: tuple[object, tuple[Changed, ...]] | None = None
+        self._mark: object = None
         self._authors: _Authors | None = None
         self.strikes = strikes
         self.newest_root = newest_root
@@ -423,18 +437,25 @@ class Sequence:
         """A copy of the pieces, in document order."""
         return [*chain.from_iterable([block.pieces for block in self._blocks])]
 
-    def common_with(self, other: Sequence) -> tuple[int, int]:
-        """How many pieces two sequences have in common at the beginning, and at the end.
+    def changed_from(self, before: Sequence) -> Items[Changed]:
+        """Where this has other pieces than an earlier sequence, in order.
 
-        Most are in the very same blocks, or are the very same objects, which tuples compare fast.
+        How it was made from the earlier one is mostly remembered; else most are in the very same blocks, or are the
+        very same objects, which tuples compare fast.
         """
-        ours, theirs = self._blocks, other._blocks
-        front = common_prefix(ours, theirs)
-        back = common_suffix(ours, theirs, min(len(ours), len(theirs)) - front)
-        head, tail = self._begins[front], self._size - self._begins[len(ours) - back]
-        one, two = self.since(head, self._size - tail), other.since(head, other._size - tail)
-        same = common_prefix(one, two)
-        return head + same, tail + common_suffix(one, two, min(len(one), len(two)) - same)
+        if self._cut is not None and self._cut[0] is before._mark:
+            return self._cut[1]
+        found: list[Changed] = []
+        ours, theirs = self._begins, before._begins
+        places = {id(block): at for at, block in enumerate(before._blocks)}
+        was = since = 0
+        for now, block in enumerate((*self._blocks, None)):
+            place = len(before._blocks) if block is None else places.get(id(block), -1)
+            if place >= was:
+                one, two = before.since(theirs[was], theirs[place]), self.since(ours[since], ours[now])
+                found += _differences(one, two, theirs[was], ours[since])
+                was, since = place + 1, now + 1
+        return found
 
     # -- others made of it ---------------------------------------------------------------------------------------
 
@@ -454,7 +475,7 @@ class Sequence:
             overlapping, twins = True, self.twins | {(piece.parent, piece.beside)}
         grown = self._made(blocks, self._size + 1, self.strikes, overlapping)
         grown._twins = twins
-        grown._cut = (id(self), Cut(self._size, 0, (), ()))
+        grown._cut = (self._marked(), (Changed(self._size, self._size, self._size, grown._size),))
         grown.newest_root = order_of(piece.stamp)
         grown._authors = self._authors
         if grown._authors is not None:
@@ -519,6 +540,48 @@ class Sequence:
             made._seed = Seed(*self._layout, _changed(parts, len(first)))
         return made
 
+    def spliced(self, edits: Items[Edit], strikes: Strikes, *, alone: bool) -> Sequence:
+        """Puts other pieces in the place of some, which may be neighbours of any number.
+
+        Args:
+            edits: in order, none of which reaches into another.
+            alone: whether all else is seen as before.
+        """
+        blocks, begins = [*self._blocks], self._begins
+        for begin, end, together in reversed(self._by_block(edits)):
+            pieces = [*chain.from_iterable([block.pieces for block in blocks[begin : end + 1]])]
+            for first, past, new in reversed(together):
+                pieces[first - begins[begin] : past - begins[begin]] = new
+            blocks[begin : end + 1] = _blocks(pieces)
+        size = self._size + sum(len(edit.pieces) - (edit.past - edit.first) for edit in edits)
+        made = self._made(blocks, size, strikes, None)
+        made._twins = None
+        made.newest_root = self._newest_root_of(made, edits)
+        if alone and edits and self._layout is not None:
+            made._seed = Seed(*self._layout, tuple(_moved(edits)))
+        return made
+
+    def _newest_root_of(self, made: Sequence, edits: Items[Edit]) -> tuple[float, str, int]:
+        """The newest root of a sequence that was made of this by edits."""
+        came: Iterable[Piece] = chain.from_iterable([edit.pieces for edit in edits])
+        newest = self.newest_root
+        if any(piece.parent is None for edit in edits for piece in self.since(edit.first, edit.past)):
+            came, newest = made, (0.0, "", 0)  # it may have gone
+        return max([newest, *(order_of(piece.stamp) for piece in came if piece.parent is None)])
+
+    def _by_block(self, edits: Iterable[Edit]) -> list[tuple[int, int, list[Edit]]]:
+        """Edits by the blocks in which they are: the first and the last of these, and those that have any in common."""
+        groups: list[tuple[int, int, list[Edit]]] = []
+        last = max(len(self._blocks) - 1, 0)
+        for edit in edits:
+            begin = min(self._find(edit.first)[0], last)
+            end = self._find(edit.past - 1)[0] if edit.past > edit.first else begin
+            if groups and begin <= groups[-1][1]:
+                groups[-1] = (groups[-1][0], max(end, groups[-1][1]), [*groups[-1][2], edit])
+            else:
+                groups.append((begin, end, [edit]))
+        return groups
+
     def standing_of(self, origin: str) -> Iterator[tuple[int, Piece]]:
         """The pieces that one scope has put and has not struck itself, with their numbers. Which these are is
         remembered for the last that asked, since it mostly asks again."""
@@ -535,25 +598,26 @@ class Sequence:
                 found += [(number, piece) for number, piece in pieces if piece[0][4] == origin]
         return found
 
-    def cut_from(self, before: Sequence) -> Cut | None:
-        """How this was made from an earlier sequence, if that is remembered."""
-        # No other object can have had this id when this was made: ``before`` was there.
-        return self._cut[1] if self._cut is not None and self._cut[0] == id(before) else None
+    def _marked(self) -> object:
+        """What stands for this sequence, and for no other, where it is not to be kept."""
+        if self._mark is None:
+            self._mark = object()
+        return self._mark
 
     def only_appends_to(self, before: Sequence) -> bool:
         """Whether it is certain that this is an earlier sequence with more pieces at its end."""
         if self.strikes is not before.strikes or before._size >= self._size:
             return False
-        return self.common_with(before)[0] == before._size
+        return all(changed.was_first == before._size for changed in self.changed_from(before))
 
-    def continue_from(self, before: Sequence, cut: Cut, parts: Mapping[int, list[Piece]], first: list[Piece]) -> None:
+    def continue_from(self, before: Sequence, parts: Mapping[int, list[Piece]], first: list[Piece]) -> None:
         """Remembers how this was made, and of one scope's pieces what ``before`` does.
 
         Args:
             parts: what became of its pieces, by number; the others are as they were.
             first: pieces at the beginning that it does not have.
         """
-        self._cut = (id(before), cut)
+        self._cut = (before._marked(), _changed(parts, len(first)))
         if before._standing is None:
             return
         origin, numbers = before._standing
@@ -818,6 +882,34 @@ def _changed(parts: Mapping[int, list[Piece]], first: int) -> tuple[Changed, ...
         changed.append(Changed(number, number + 1, number + shift, number + shift + len(parts[number])))
         shift += len(parts[number]) - 1
     return tuple(changed)
+
+
+def _moved(edits: Iterable[Edit]) -> Iterator[Changed]:
+    shift = 0
+    for first, past, pieces in edits:
+        yield Changed(first, past, first + shift, first + shift + len(pieces))
+        shift += len(pieces) - (past - first)
+
+
+def _differences(one: list[Piece], two: list[Piece], was_begin: int, begin: int) -> Iterator[Changed]:
+    """Where pieces are others than earlier ones.
+
+    Args:
+        one: the earlier ones, from ``was_begin`` on.
+        two: the later ones, from ``begin`` on.
+    """
+    head = common_prefix(one, two)
+    tail = common_suffix(one, two, min(len(one), len(two)) - head)
+    places = {(*run_of(piece), piece.offset): at for at, piece in enumerate(one[head : len(one) - tail], head)}
+    was, now = head, head
+    for at, piece in enumerate(two[head : len(two) - tail], head):
+        place = places.get((*run_of(piece), piece.offset), -1)
+        if place >= was and one[place] == piece:
+            if (place, at) != (was, now):
+                yield Changed(was_begin + was, was_begin + place, begin + now, begin + at)
+            was, now = place + 1, at + 1
+    if (was, now) != (len(one) - tail, len(two) - tail):
+        yield Changed(was_begin + was, was_begin + len(one) - tail, begin + now, begin + len(two) - tail)
 
 
 def _two_stand(struck: Iterable[RunId], strikes: Strikes) -> bool:

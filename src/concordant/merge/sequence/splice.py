@@ -2,17 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Items
+from collections.abc import Iterable, Sequence as Items
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias
 
 from concordant.errors import ConcordantError
-from concordant.merge.sequence.order import newest_root
-from concordant.merge.sequence.pieces import Piece, RunId, Sequence, Strike, run_of
+from concordant.merge.sequence.pieces import Content, Edit, Piece, RunId, Sequence, Strike, run_of
 
-__all__ = ["Spliced", "splice"]
+__all__ = ["EMPTY", "Contents", "Former", "Spliced", "Swap", "content_in", "contents_of", "splice"]
+
+EMPTY = Sequence([], {}, overlapping=False)
+"""A text or list to which nobody has written."""
+
+
+class Swap(NamedTuple):
+    """Pieces that are others in the later content.
+
+    Attributes:
+        at: the number of the first in the earlier content.
+        was: the earlier ones.
+        now: the later ones. As content a piece of either may have its length alone: then it is what the other side has
+            there.
+    """
+
+    at: int
+    was: Items[Piece]
+    now: Items[Piece]
 
 
 class Spliced:
-    """The earlier content of a text or list, by its difference to the later.
+    """How a text or list became another: enough to make either of the other one.
+
+    Attributes:
+        hunks: the pieces that differ, in order.
+        added: the strikes that only the later content has.
+        removed: those that only the earlier one has.
+    """
+
+    __slots__ = ("added", "hunks", "removed")
+
+    def __init__(self, hunks: Items[Swap], added: Items[Strike], removed: Items[Strike]) -> None:
+        self.hunks = hunks
+        self.added = added
+        self.removed = removed
+
+    def earlier(self, later: object) -> Sequence:
+        """The earlier content.
+
+        Raises:
+            ConcordantError: ``later`` is not what came of it.
+        """
+        edits: list[Edit] = []
+        shift = 0
+        for at, was, now in self.hunks:
+            edits.append(Edit(at + shift, at + shift + len(now), was))
+            shift += len(now) - len(was)
+        return _made(later, edits, self.removed, self.added, alone=not self.removed)
+
+    def later(self, earlier: object) -> Sequence:
+        """The later content.
+
+        Raises:
+            ConcordantError: ``earlier`` is not what it was made of.
+        """
+        edits = [Edit(at, at + len(was), now) for at, was, now in self.hunks]
+        return _made(earlier, edits, self.added, self.removed, alone=not self.removed)
+
+
+class Former:
+    """The earlier content of a text or list by its difference to the later, as journals kept it before.
 
     Attributes:
         head, tail: how many pieces are the same at the beginning and at the end.
@@ -37,26 +95,84 @@ class Spliced:
             ConcordantError: ``later`` is not what came of it.
         """
         if not isinstance(later, Sequence) or len(later) < self.head + self.tail:
-            raise ConcordantError("the journal does not fit the document: one of them is damaged")
-        known = later.pieces()
-        pieces = [*known[: self.head], *self.pieces, *known[len(known) - self.tail :]]
-        strikes = {run: strike for run, strike in later.strikes.items() if run not in self.added}
-        strikes.update((run_of(strike), strike) for strike in self.removed)
-        return Sequence(pieces, strikes, newest_root(pieces))
+            raise _unfit()
+        edit = Edit(self.head, len(later) - self.tail, self.pieces)
+        added = [later.strikes[run] for run in self.added if run in later.strikes]
+        return _made(later, [edit], self.removed, added, alone=False)
 
 
 def splice(before: Sequence, after: Sequence) -> Spliced:
-    """How ``before`` differs from ``after``."""
-    cut = after.cut_from(before)
-    if cut is not None and cut.head == len(before):
-        return Spliced(cut.head, 0, [], [*cut.added], [*cut.removed])  # it was appended to
-    head, tail = before.common_with(after)
-    added: Items[RunId] = ()
-    removed: Items[RunId] = ()
-    if cut is not None:
-        return Spliced(head, tail, before.since(head, len(before) - tail), [*cut.added], [*cut.removed])
-    if before.strikes is not after.strikes:
-        added = sorted(after.strikes.keys() - before.strikes.keys())
-        removed = sorted(before.strikes.keys() - after.strikes.keys())
-    gone = [before.strikes[run] for run in removed]
-    return Spliced(head, tail, before.since(head, len(before) - tail), added, gone)
+    """How ``before`` became ``after``."""
+    changed = after.changed_from(before)
+    hunks = [
+        Swap(was_first, before.since(was_first, was_past), after.since(first, past))
+        for was_first, was_past, first, past in changed
+    ]
+    added, removed = after.strikes.changed_from(before.strikes)
+    return Spliced(hunks, added, removed)
+
+
+def _made(
+    known: object,
+    edits: Items[Edit],
+    added: Items[Strike],
+    removed: Items[Strike],
+    *,
+    alone: bool,
+) -> Sequence:
+    """A content that has other pieces, and other strikes, than a known one.
+
+    Args:
+        alone: whether no strike over other pieces went or came back.
+    """
+    if not isinstance(known, Sequence) or any(edit.past > len(known) for edit in edits):
+        raise _unfit()
+    there = contents_of(piece for edit in edits for piece in known.since(edit.first, edit.past))
+    ready = [edit._replace(pieces=[_filled(piece, there) for piece in edit.pieces]) for edit in edits]
+    gone = {run_of(strike) for strike in removed}
+    strikes = known.strikes.but({run_of(strike): strike for strike in added}, gone & known.strikes.keys())
+    return known.spliced(ready, strikes, alone=alone)
+
+
+Contents: TypeAlias = dict[RunId, dict[int, Content]]
+"""What stands where in runs: by run and offset."""
+
+
+def contents_of(pieces: Iterable[Piece]) -> Contents:
+    """What stands where in the runs of some pieces."""
+    found: Contents = {}
+    for piece in pieces:
+        found.setdefault(run_of(piece), {})[piece.offset] = piece.content
+    return found
+
+
+def content_in(contents: Contents, piece: Piece, length: int) -> Content | None:
+    """What stands from where a piece begins, so many characters or items; ``None`` if that is not known."""
+    parts = contents.get(run_of(piece), {})
+    offset, end = piece.offset, piece.offset + length
+    found: list[Content] = []
+    for begin in sorted(parts):
+        part = parts[begin]
+        if offset < end and begin <= offset < begin + len(part):
+            found.append(part[offset - begin : end - begin])
+            offset += len(found[-1])
+    if offset != end or not found:
+        return None
+    if isinstance(found[0], str):
+        return "".join(map(str, found))
+    return tuple(chain.from_iterable(found))  # type: ignore[arg-type]
+
+
+def _filled(piece: Piece, there: Contents) -> Piece:
+    """A piece with its content, of which it may have the length alone."""
+    length: Any = piece.content
+    if not isinstance(length, int):
+        return piece
+    content = content_in(there, piece, length)
+    if content is None:
+        raise _unfit()
+    return piece._replace(content=content)
+
+
+def _unfit() -> ConcordantError:
+    return ConcordantError("the journal does not fit the document: one of them is damaged")

@@ -15,10 +15,10 @@ from concordant.merge.sequence.edit import withdraw
 from concordant.merge.sequence.order import in_order, newest_root
 from concordant.merge.sequence.overlap import Rules
 from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
-from concordant.merge.sequence.splice import Spliced, splice
+from concordant.merge.sequence.splice import splice
 from concordant.merge.sequence.units import is_blank
 
-__all__ = ["SOMETHING", "Taking", "as_it_was", "reinstated", "takes_away", "undone"]
+__all__ = ["SOMETHING", "Taking", "reinstated", "takes_away", "undone"]
 
 SOMETHING = Sequence([], {}, overlapping=False)
 """Stands for a text or list of which nothing need be known."""
@@ -36,25 +36,11 @@ class Taking(NamedTuple):
     gone: bool
 
 
-def as_it_was(earlier: Spliced, later: Sequence) -> Sequence:
-    """An earlier content of which only pieces and strikes are wanted: without a look at each of them.
-
-    Args:
-        earlier: as a journal keeps it.
-        later: what became of it.
-    """
-    pieces = later.pieces()
-    pieces[earlier.head : len(pieces) - earlier.tail] = earlier.pieces
-    gone = {run for run in earlier.added if run in later.strikes}
-    strikes = later.strikes.but({run_of(strike): strike for strike in earlier.removed}, gone)
-    return Sequence(pieces, strikes, overlapping=False)
-
-
 def takes_away(before: Sequence, after: Sequence) -> bool:
     """Whether a change may have dropped strikes, or runs that stood."""
     cut = splice(before, after)
-    stand = {run_of(piece) for piece in after.since(cut.head, len(after) - cut.tail) if piece.live}
-    return bool(cut.removed) or any(piece.live and run_of(piece) not in stand for piece in cut.pieces)
+    stand = {run_of(piece) for hunk in cut.hunks for piece in hunk.now if piece.live}
+    return bool(cut.removed) or any(p.live and run_of(p) not in stand for hunk in cut.hunks for p in hunk.was)
 
 
 def undone(

@@ -49,8 +49,9 @@ def candidates(
     if conditions:
         trusted, known = _trusted(database, projection, prefix)
         met, operands = database.restriction(conditions, "value")
-        where += f" AND CASE WHEN {trusted} THEN {met} ELSE TRUE END"
-        parameters += [*known, *operands]
+        short, more = _of_large(database, conditions)
+        where += f" AND CASE WHEN {trusted} THEN CASE WHEN kept IS NULL THEN {met} ELSE {short} END ELSE TRUE END"
+        parameters += [*known, *operands, *more]
     query = f"SELECT id FROM concordant_documents WHERE {where}"
     hidden = _doubtful(database, projection, prefix)
     page = [id_ for (id_,) in database.rows(f"{query} ORDER BY id LIMIT {PAGE}", parameters)]
@@ -59,6 +60,19 @@ def candidates(
     if not whole:
         rest = database.rows(f"{query} AND id > ? ORDER BY id", [*parameters, page[-1]])
         yield sorted([*(id_ for (id_,) in rest), *(id_ for id_ in hidden if id_ > page[-1])])
+
+
+def _of_large(database: Database, conditions: Sequence[Condition]) -> Query:
+    """What holds for large documents that may meet conditions: beside them only their short fields are kept."""
+    terms, parameters = list[str](), list[Any]()
+    for condition in conditions:
+        missing = Condition(condition.path[:1], "equal", None)
+        for one in (condition, missing):
+            expression, operands = database.restriction([one], "value")
+            terms.append(expression)
+            parameters += operands
+    pairs = zip(terms[::2], terms[1::2], strict=True)
+    return " AND ".join(f"({met} OR {left_out})" for met, left_out in pairs), parameters
 
 
 def _doubtful(database: Database, projection: Projection, prefix: tuple[str, ...]) -> list[int]:

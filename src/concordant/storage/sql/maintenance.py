@@ -10,11 +10,12 @@ from pydantic_core import from_json, to_json
 
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
-from concordant.storage.base import Examined, Forgotten, Knowledge, Place, Row, StoreExamined
+from concordant.storage.base import Examined, Forgotten, Knowledge, Place, Row, State, StoreExamined
 from concordant.storage.cut import Cut, as_vector, clock_names, clock_of, cut_of, part
 from concordant.storage.encoding import (
     DOCUMENT,
     JOURNAL,
+    RottenError,
     StoredDocument,
     StoredRow,
     dump_key,
@@ -22,10 +23,14 @@ from concordant.storage.encoding import (
     load_escalation,
     load_row,
     load_state,
+    pack,
 )
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
 from concordant.storage.sql.database import Database, SqlTransaction
 from concordant.storage.sql.events import forget_events
+from concordant.storage.sql.given import GivenBodies
+from concordant.storage.sql.trees import checkpoint_of, put_checkpoint, tail_of
+from concordant.storage.tails import assembled, folded
 from concordant.values import ABSENT
 
 __all__ = ["examine", "examine_store", "forget", "knowledge", "learn", "note_export", "parts", "rename", "set_aside"]
@@ -114,7 +119,7 @@ def forget(
     for start in range(0, len(places), PAGE):
         page = places[start : start + PAGE]
         documents += database.write(lambda tx, page=page: _forget_documents(tx, page, clocks))  # type: ignore[misc]
-    return Forgotten(documents, database.write(lambda tx: _forget_rows(tx, rows_before, most_events)))
+    return Forgotten(documents, database.write(lambda tx: _forget_rows(tx, rows_before, most_events, clocks)))
 
 
 def _forget_documents(tx: SqlTransaction, places: Sequence[tuple[Place, int]], clocks: int) -> int:
@@ -135,12 +140,45 @@ def _forget_documents(tx: SqlTransaction, places: Sequence[tuple[Place, int]], c
     return gone
 
 
-def _forget_rows(tx: SqlTransaction, before: float, most_events: int) -> int:
+def _free_rows(tx: SqlTransaction, before: float, clocks: int) -> None:
+    """Stores anew what only rows of before a time tell: trees of documents, and what later rows were given."""
+    query = (
+        f"SELECT {DOCUMENT} FROM concordant_documents d WHERE kept IS NOT NULL AND EXISTS (SELECT 1 FROM "
+        "concordant_journal j WHERE j.clock = d.clock AND j.document = d.id AND j.n > d.kept AND j.time < ?)"
+    )
+    for columns in tx.rows(query, (before,)):
+        stored = StoredDocument._make(columns)
+        old = checkpoint_of(tx.rows, stored, clocks)
+        if old is None:
+            continue  # it is damaged: whoever reads it is told
+        tree = folded(stored, old, tail_of(tx.rows, stored, old.version, clocks))
+        put_checkpoint(tx, stored, tree, clocks)
+        tx.run(
+            "UPDATE concordant_documents SET kept = ?, whole = ?, tail = 0 WHERE clock = ? AND id = ?",
+            (tree.n, len(tree.record), stored.id % clocks, stored.id),
+        )
+    query = (
+        "SELECT j.n, j.base, j.body FROM concordant_journal j JOIN concordant_journal b ON b.clock = j.clock "
+        "AND b.n = j.base WHERE j.time >= ? AND b.time < ?"
+    )
+    found = tx.rows(query, (before, before))
+    bodies = GivenBodies(tx.rows, clocks, found)
+    for n, base, body in found:
+        whole = bodies.body(n, base, body)
+        assert whole is not None
+        tx.run(
+            "UPDATE concordant_journal SET body = ?, base = 0 WHERE clock = ? AND n = ?",
+            (pack(whole, None), n % clocks, n),
+        )
+
+
+def _forget_rows(tx: SqlTransaction, before: float, most_events: int, clocks: int) -> int:
     query = "SELECT clock, count(*), max(n) FROM concordant_journal WHERE time < ? GROUP BY clock"
     found = tx.rows(query, (before,))
     for clock, _, upto in found:
         tx.run("UPDATE concordant_clocks SET trimmed = ? WHERE clock = ? AND trimmed < ?", (upto, clock, upto))
     if found:
+        _free_rows(tx, before, clocks)
         tx.run("DELETE FROM concordant_journal WHERE time < ?", (before,))
     forget_events(tx, before, most_events)
     return sum(int(count) for _, count, _ in found)
@@ -179,33 +217,35 @@ def examine(database: Database, clocks: int, place: Place | None = None) -> Iter
     if place is not None:
         clock = clock_of(place, clocks)
         where, name = "clock = ? AND namespace = ? AND key = ?", (clock, dump_namespace(place[0]), dump_key(place[1]))
-        yield from database.write(lambda tx: list(_page(tx.rows, where, name)), [clock])
+        yield from database.write(lambda tx: list(_page(tx.rows, where, name, clocks)), [clock])
         return
     last = -1
     while page := database.rows(f"SELECT id FROM concordant_documents WHERE id > ? ORDER BY id LIMIT {PAGE}", (last,)):
         for (id_,) in page:
-            yield from _page(database.rows, "id = ?", (id_,))
+            yield from _page(database.rows, "id = ?", (id_,), clocks)
         last = page[-1][0]
 
 
-def _page(rows: Rows, where: str, parameters: Sequence[Any]) -> Iterator[Examined]:
+def _page(rows: Rows, where: str, parameters: Sequence[Any], clocks: int) -> Iterator[Examined]:
     for clock, *columns in rows(f"SELECT clock, {DOCUMENT} FROM concordant_documents WHERE {where}", parameters):
-        yield _examined(rows, clock, StoredDocument._make(columns))
+        yield _examined(rows, clock, StoredDocument._make(columns), clocks)
 
 
-def _examined(rows: Rows, clock: int, stored: StoredDocument) -> Examined:
+def _examined(rows: Rows, clock: int, stored: StoredDocument, clocks: int) -> Examined:
     troubles: list[str] = []
     place: Place = ((), "")
     state = None
     with _noting("its name", troubles):
         place = stored.place
     with _noting("it", troubles):
-        state = load_state(stored, place)
+        state = _state(rows, stored, place, clocks)
     query = f"SELECT {JOURNAL} FROM concordant_journal WHERE clock = ? AND document = ? ORDER BY n DESC"
     found = rows(query, (clock, stored.id))
     journal: list[Row] | None = None
     with _noting("its journal", troubles):
-        journal = [_row(StoredRow._make(row), place) for row in found]
+        kept = [StoredRow._make(row) for row in found]
+        bodies = GivenBodies(rows, clocks, ((row.n, row.base, row.body) for row in kept))
+        journal = [_row(row, place, bodies) for row in kept]
     query = (
         "SELECT id, body FROM concordant_escalations "
         "WHERE clock = ? AND namespace = ? AND key = ? AND state IN ('open', 'claimed')"
@@ -217,7 +257,7 @@ def _examined(rows: Rows, clock: int, stored: StoredDocument) -> Examined:
     return Examined(
         place,
         state,
-        stored.value if isinstance(state, Record) else ABSENT,
+        stored.value if isinstance(state, Record) and stored.kept is None else ABSENT,
         stored.fingerprint if isinstance(state, Record) else None,
         stored.version,
         stored.open or 0,
@@ -227,9 +267,27 @@ def _examined(rows: Rows, clock: int, stored: StoredDocument) -> Examined:
     )
 
 
-def _row(stored: StoredRow, place: Place) -> Row:
+def _state(rows: Rows, stored: StoredDocument, place: Place, clocks: int) -> State:
+    """A document's state; where others commit meanwhile, one of them."""
+    while stored.kept is not None:
+        try:
+            tree = checkpoint_of(rows, stored, clocks)
+            if tree is None or tree.n != stored.kept:
+                raise RottenError("its tree is not there")
+            return assembled(stored, tree, tail_of(rows, stored, tree.version, clocks))
+        except RottenError:
+            query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE clock = ? AND id = ?"
+            ((*columns,),) = rows(query, (stored.id % clocks, stored.id))
+            again = StoredDocument._make(columns)
+            if again.saved == stored.saved:
+                raise
+            stored = again
+    return load_state(stored, place)
+
+
+def _row(stored: StoredRow, place: Place, bodies: GivenBodies) -> Row:
     try:
-        return load_row(stored, place)
+        return load_row(bodies.row(stored), place)
     except Exception as error:
         raise ValueError(f"row {stored.n}: {error}") from error
 
@@ -282,6 +340,7 @@ def parts(clock: int, id_: int, name: tuple[str, str]) -> list[tuple[str, str, t
     """Gives the tables that have something of a document, with what finds it there."""
     return [
         ("concordant_journal", "clock = ? AND document = ?", (clock, id_)),
+        ("concordant_checkpoints", "clock = ? AND document = ?", (clock, id_)),
         ("concordant_events", "clock = ? AND document = ?", (clock, id_)),
         ("concordant_escalations", "clock = ? AND namespace = ? AND key = ?", (clock, *name)),
         ("concordant_documents", "clock = ? AND namespace = ? AND key = ?", (clock, *name)),

@@ -50,7 +50,10 @@ from concordant.storage.knowledge import Marks
 from concordant.storage.sql import listing, maintenance
 from concordant.storage.sql.database import Columns, Database, Query, SqlTransaction, of_clocks
 from concordant.storage.sql.events import SqlEvents
+from concordant.storage.sql.given import GivenBodies
 from concordant.storage.sql.tables import HEADS
+from concordant.storage.sql.trees import checkpoint_of, put_checkpoint, tail_of
+from concordant.storage.tails import Checkpoint, TailRow
 
 __all__ = ["SqlStorage"]
 
@@ -230,12 +233,17 @@ class SqlStorage(DurableStorage):
                 yield *stored.place, self.loaded(stored, stored.place, self._source)
 
     def _rows(self, found: Sequence[Columns], place: Place) -> Iterator[Row]:
-        for columns in found:
+        stored = [StoredRow._make(columns) for columns in found]
+        bodies = self._bodies(stored)
+        for one in stored:
             try:
-                row = load_row(StoredRow._make(columns), place)
+                row = load_row(bodies.row(one), place)
             except (ValueError, TypeError) as error:
-                raise DamagedDocumentError(self.database.place, *place, f"row {columns[0]}: {error}") from error
+                raise DamagedDocumentError(self.database.place, *place, f"row {one.n}: {error}") from error
             yield row
+
+    def _bodies(self, found: Sequence[StoredRow]) -> GivenBodies:
+        return GivenBodies(self.database.rows, self.clocks, ((row.n, row.base, row.body) for row in found))
 
     def changes(self, after: Any = None) -> tuple[Any, Sequence[Place]]:
         upto = cut_of([n for n, _ in self.heads()])
@@ -295,7 +303,12 @@ class SqlStorage(DurableStorage):
         narrowed = [value for value in (agent, before) if value is not None]
         given = [(clock, *bounds(prefix), *narrowed, limit) for clock in range(self.clocks)]
         found = self.database.rows(*of_clocks(query, given, "n DESC", limit))
-        return [load_row(StoredRow._make(row[2:]), (load_namespace(row[0]), load_key(row[1]))) for row in found]
+        stored = [StoredRow._make(row[2:]) for row in found]
+        bodies = self._bodies(stored)
+        return [
+            load_row(bodies.row(one), (load_namespace(row[0]), load_key(row[1])))
+            for row, one in zip(found, stored, strict=True)
+        ]
 
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
         of_task = f"clock = ? AND task = ? AND document = {_ID}"
@@ -356,15 +369,22 @@ class SqlStorage(DurableStorage):
     def _outcomes(self) -> Outcomes:
         found: Outcomes = {}
         query = (
-            "SELECT j.n, d.namespace, j.act, j.body, j.met FROM concordant_journal j JOIN concordant_documents d "
+            "SELECT j.n, d.namespace, j.act, j.body, j.met, j.base "
+            "FROM concordant_journal j JOIN concordant_documents d "
             "ON d.clock = j.clock AND d.id = j.document WHERE j.clock = ? AND j.n > ? ORDER BY j.n LIMIT 10000"
         )
         for clock in range(self.clocks):
             last = -1
             while page := self.database.rows(query, (clock, last)):
                 last = page[-1][0]
+                bodies = GivenBodies(
+                    self.database.rows, self.clocks, ((n, base, body) for n, *_, body, _, base in page)
+                )
                 counted(
-                    ((load_namespace(name), act, body, from_json(met or "{}")) for _, name, act, body, met in page),
+                    (
+                        (load_namespace(name), act, bodies.body(n, base, body), from_json(met or "{}"))
+                        for n, name, act, body, met, base in page
+                    ),
                     found,
                 )
         return found
@@ -415,6 +435,8 @@ class SqlUnit(UnitOfWork):
         ahead: what was found of documents that were asked for as it began.
     """
 
+    apart = True
+
     def __init__(self, storage: SqlStorage, tx: SqlTransaction, ahead: dict[Place, Sequence[Columns]]) -> None:
         super().__init__(storage, tx.heads, tx.now)
         self._tx = tx
@@ -430,6 +452,15 @@ class SqlUnit(UnitOfWork):
 
     def whole(self, stored: StoredDocument) -> StoredDocument:
         return _whole(self._tx.rows, stored, self.clock)
+
+    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
+        return checkpoint_of(self._tx.rows, stored, self._clocks)
+
+    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
+        return tail_of(self._tx.rows, stored, after, self._clocks)
+
+    def put_checkpoint(self, stored: StoredDocument, tree: Checkpoint | None) -> None:
+        put_checkpoint(self._tx, stored, tree, self._clocks)
 
     def shape(self, model: str) -> str | None:
         query = "SELECT shape FROM concordant_models WHERE clock = ? AND fingerprint = ?"
@@ -517,6 +548,12 @@ class _Asking:
 
     def whole(self, stored: StoredDocument) -> StoredDocument:
         return _whole(self._rows, stored, stored.id % self._clocks)
+
+    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
+        return checkpoint_of(self._rows, stored, self._clocks)
+
+    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
+        return tail_of(self._rows, stored, after, self._clocks)
 
     def shape(self, model: str) -> str | None:
         found = self._rows("SELECT shape FROM concordant_models WHERE fingerprint = ?", (model,))

@@ -24,6 +24,7 @@ POSTGRES = {
 
 COLUMNS = {
     **dict.fromkeys(("clock", "id", "version", "open", "saved", "n", "document", "previous", "ordinal"), "int"),
+    **dict.fromkeys(("kept", "whole", "tail", "base"), "int"),
     **dict.fromkeys(("created", "updated", "expires", "time", "began"), "float"),
     **dict.fromkeys(("namespace", "key", "agent", "origin", "act", "fingerprint"), "text"),
     **dict.fromkeys(("task", "execution", "settled", "met"), "text"),
@@ -246,9 +247,26 @@ ALTER TABLE concordant_events DROP CONSTRAINT concordant_events_pkey;
 ALTER TABLE concordant_events ADD PRIMARY KEY (clock, n, place)
 """
 
+# Of a large record the tree is stored apart, and what came after it is told by the journal.
+_TAILS = """
+CREATE TABLE concordant_checkpoints (
+    clock {int} NOT NULL,
+    document {int} NOT NULL,
+    n {int} NOT NULL,
+    version {int} NOT NULL,
+    record {bytes} NOT NULL,
+    PRIMARY KEY (clock, document)
+);
+ALTER TABLE concordant_documents ADD COLUMN kept {int};
+ALTER TABLE concordant_documents ADD COLUMN whole {int} NOT NULL DEFAULT 0;
+ALTER TABLE concordant_documents ADD COLUMN tail {int} NOT NULL DEFAULT 0;
+ALTER TABLE concordant_journal ADD COLUMN base {int}
+"""
+
 MIGRATIONS: Sequence[str | Mapping[str, str]] = (
     *(_FIRST, _EXCHANGE, _EVENTS, _MODELS, _VERIFYING),
     {"sqlite": _CLOCKS, "postgres": f"{_CLOCKS};{_KEYS}"},
+    _TAILS,
 )
 """Each is run once, in order; the number of those that ran is the version of the tables. Never change one that was
 released: add another."""

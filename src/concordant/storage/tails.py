@@ -1,0 +1,242 @@
+"""Records that are large: a checkpoint, and a tail of what was changed since.
+
+A commit to such a document stores what it changed, in its row of the journal, and all of the record but the tree, which
+is small. The tree was stored apart, by a commit of before; it is what that one left, and each row after it tells how
+the next one was made. When the rows have become many, the tree is stored anew. A row is stored once: the journal that
+tells the past of a document is what its present is made of.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from concordant.errors import ConcordantError
+from concordant.merge.record import Record, dump_record, follow, load_record
+from concordant.storage.base import Place, Saved
+from concordant.storage.bodies import LARGE, difference, patched
+from concordant.storage.encoding import (
+    RottenError,
+    StoredBody,
+    StoredDocument,
+    dump_key,
+    dump_namespace,
+    load_changes_of,
+    pack,
+    unpack,
+    waits_until,
+)
+
+__all__ = ["APART", "Checkpoint", "Given", "TailRow", "assembled", "dump_apart", "dump_tailed", "folded", "is_full"]
+
+APART = 8192
+"""From how many bytes on, with what it shows, the tree of a record is stored apart."""
+SHORT = 256
+"""How many bytes a field has at most that is kept beside a record whose tree is stored apart, for filters."""
+MOST_SHORT = 2048
+"""How many bytes all of these have at most."""
+MOST_STEPS = 256
+"""How many differences in a row tell what was given."""
+MOST_GIVEN = 1 << 24
+"""How many bytes of what was given last are at hand."""
+
+
+class Checkpoint(NamedTuple):
+    """A tree that was stored apart.
+
+    Attributes:
+        n: the number of the commit that did, ``StoredDocument.kept``.
+        version: that of the document then.
+        record: the packed record.
+    """
+
+    n: int
+    version: int
+    record: bytes
+
+
+class TailRow(NamedTuple):
+    """A row of the journal, as far as it tells how a tree was changed: columns of ``StoredRow``."""
+
+    n: int
+    previous: int
+    changes: bytes | None
+    base: int | None
+    body: bytes | None
+
+
+def assembled(stored: StoredDocument, known: Record | Checkpoint, rows: Iterable[TailRow]) -> Record:
+    """Gives a record whose tree is stored apart.
+
+    Args:
+        known: as it was at some commit since then; that one may be changed.
+        rows: what came after it, oldest first.
+
+    Raises:
+        RottenError: these do not belong together.
+    """
+    try:
+        if isinstance(known, Record):
+            record = known
+        else:
+            record = load_record(unpack(known.record, None))
+            record.version = known.version
+        for row in rows:
+            if row.previous != record.version or row.changes is None:
+                raise RottenError(
+                    f"row {row.n} of its journal tells of what came after {row.previous}, not {record.version}"
+                )
+            changes, *_ = load_changes_of(row.changes, row.base, row.body)
+            follow(record, changes)
+            record.version = row.n
+        if record.version != stored.version:
+            raise RottenError(f"its journal ends with {record.version}, and it is of version {stored.version}")
+        rest = load_record(unpack(stored.record or b"", None))
+    except RottenError:
+        raise
+    except ConcordantError as error:
+        raise RottenError(str(error)) from error
+    rest.version, rest.updated_at, rest.alien = stored.version, stored.updated, record.alien
+    record.take_over(rest)
+    return record
+
+
+def is_full(stored: StoredDocument, more: int) -> bool:
+    """Tells whether a tree is to be stored anew, for the rows since have become many.
+
+    Args:
+        more: how many bytes the rows have that are not counted yet.
+    """
+    return stored.tail + more > max(stored.whole // 2, APART)
+
+
+def dump_tailed(
+    stored: StoredDocument, record: Record, open_: int, beside: Saved, saved: int, more: int
+) -> StoredDocument:
+    """Gives a record as it is stored whose tree is known from a checkpoint and the journal (``dump_state``).
+
+    Args:
+        stored: as it was before.
+        more: how many bytes the rows have that came since.
+    """
+    return stored._replace(
+        version=record.version,
+        created=record.created_at,
+        updated=record.updated_at,
+        open=open_,
+        fingerprint=beside.fingerprint,
+        value=_short(beside.shown),
+        record=pack(dump_record(record, whole=False), None),
+        expires=waits_until(record),
+        saved=saved,
+        tail=stored.tail + more,
+    )
+
+
+def dump_apart(
+    id_: int, record: Record, place: Place, open_: int, beside: Saved, saved: int
+) -> tuple[StoredDocument, Checkpoint]:
+    """Gives a record as it is stored, with its tree apart."""
+    tree = pack(dump_record(record), None)
+    bare = StoredDocument(
+        id_, dump_namespace(place[0]), dump_key(place[1]), record.version, 0.0, 0.0, None, None, None,
+        0, None, None, None, None, saved, saved, len(tree),
+    )  # fmt: skip
+    return dump_tailed(bare, record, open_, beside, saved, 0), Checkpoint(saved, record.version, tree)
+
+
+def folded(stored: StoredDocument, tree: Checkpoint, rows: Iterable[TailRow]) -> Checkpoint:
+    """Gives the tree of a document with all that came after it.
+
+    Raises:
+        RottenError: these do not belong together.
+    """
+    record = assembled(stored, tree, rows)
+    return Checkpoint(stored.saved, stored.version, pack(dump_record(record), None))
+
+
+def _short(shown: bytes | None) -> bytes | None:
+    """What a value shows of what is short: enough for most filters."""
+    if shown is None:
+        return None
+    value: dict[str, Any] = from_json(shown)
+    room = MOST_SHORT
+    kept = {}
+    for name, part in value.items():
+        if isinstance(part, (str, list, dict)) and len(part) > SHORT:
+            continue
+        size = len(to_json(part, inf_nan_mode="constants")) + len(name)
+        if size <= min(SHORT, room):
+            kept[name] = part
+            room -= size
+    return to_json(kept, inf_nan_mode="constants")
+
+
+class _Last(NamedTuple):
+    """What was given last to a document: the row's number, the body, and how many differences tell it."""
+
+    n: int
+    body: bytes
+    steps: int
+
+
+class Given:
+    """What was given last to documents, so that their next rows tell but a difference from it.
+
+    Args:
+        before: what another one knows, which does not change.
+    """
+
+    def __init__(self, before: Given | None = None) -> None:
+        self._before = before
+        self._last: OrderedDict[Place, _Last] = OrderedDict()
+        self._size = 0
+
+    def _find(self, place: Place) -> _Last | None:
+        found = self._last.get(place)
+        return self._before._find(place) if found is None and self._before is not None else found
+
+    def _note(self, place: Place, last: _Last) -> None:
+        gone = self._last.pop(place, None)
+        self._last[place] = last
+        self._size += len(last.body) - (len(gone.body) if gone is not None else 0)
+        while self._size > MOST_GIVEN:
+            self._size -= len(self._last.popitem(last=False)[1].body)
+
+    def told(self, place: Place, n: int, body: bytes | None, kept: int) -> StoredBody:
+        """Gives a body as row ``n`` keeps it.
+
+        Args:
+            kept: rows up to this number may not be there any more.
+        """
+        if body is None or len(body) <= LARGE:
+            return StoredBody(None if body is None else pack(body, None), 0)
+        last = self._find(place)
+        if last is not None and last.n > kept and last.steps < MOST_STEPS:
+            change = difference(last.body, body)
+            if 2 * len(change) < len(body):
+                self._note(place, _Last(n, body, last.steps + 1))
+                return StoredBody(pack(change, None), last.n)
+        self._note(place, _Last(n, body, 0))
+        return StoredBody(pack(body, None), 0)
+
+    def hear(self, place: Place, rows: Sequence[TailRow]) -> None:
+        """Notes what others gave, as far as that can be told from what is known."""
+        for row in rows:
+            last = self._find(place)
+            if row.body is None or row.base is None:
+                continue
+            if row.base == 0:
+                body = unpack(row.body, None)
+                if len(body) > LARGE:
+                    self._note(place, _Last(row.n, body, 0))
+            elif last is not None and last.n == row.base:
+                self._note(place, _Last(row.n, patched(last.body, unpack(row.body, None)), last.steps + 1))
+
+    def learn(self, other: Given) -> None:
+        """Takes over what another one knows of its own: what it noted was committed."""
+        for place, last in other._last.items():
+            self._note(place, last)
