@@ -8,8 +8,10 @@ tells the past of a document is what its present is made of.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -29,6 +31,7 @@ from concordant.storage.encoding import (
     unpack,
     waits_until,
 )
+from concordant.storage.forking import free_in_child
 
 __all__ = ["APART", "Checkpoint", "Given", "TailRow", "assembled", "dump_apart", "dump_tailed", "folded", "is_full"]
 
@@ -194,17 +197,20 @@ class Given:
         self._before = before
         self._last: OrderedDict[Place, _Last] = OrderedDict()
         self._size = 0
+        # Readers and the leaders of several clocks note side by side; in a transaction one thread does.
+        self._lock = free_in_child(threading.Lock()) if before is None else nullcontext()
 
     def _find(self, place: Place) -> _Last | None:
         found = self._last.get(place)
         return self._before._find(place) if found is None and self._before is not None else found
 
     def _note(self, place: Place, last: _Last) -> None:
-        gone = self._last.pop(place, None)
-        self._last[place] = last
-        self._size += len(last.body) - (len(gone.body) if gone is not None else 0)
-        while self._size > MOST_GIVEN:
-            self._size -= len(self._last.popitem(last=False)[1].body)
+        with self._lock:
+            gone = self._last.pop(place, None)
+            self._last[place] = last
+            self._size += len(last.body) - (len(gone.body) if gone is not None else 0)
+            while self._size > MOST_GIVEN:
+                self._size -= len(self._last.popitem(last=False)[1].body)
 
     def told(self, place: Place, n: int, body: bytes | None, kept: int) -> StoredBody:
         """Gives a body as row ``n`` keeps it.
