@@ -40,6 +40,7 @@ NEED_OWN_SERVER = [
     "durable/test_connection_loss.py",
     "durable/test_postgres_faults.py",
     "durable/test_server_crashes.py",
+    "durable/test_servers.py",
     "mutants/test_loss_mutants.py",
 ]
 NO_OWN_SERVER = sys.version_info >= (3, 13) and importlib.util.find_spec("pgserver") is None

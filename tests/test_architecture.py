@@ -408,6 +408,7 @@ NAME = re.compile(
 FILE = re.compile(r"(?<![\w/.:])((?:[\w.-]+/)*[\w.-]+\.(?:py|md|toml|txt|svg|db|cfg))(?![\w/])")
 # What is named of other projects and of the system, and as an example of what a reader has.
 OTHERS = {
+    "max_prepared_transactions",
     "team.db",
     "copy.db",
     "agent.py",

@@ -22,8 +22,12 @@ import psycopg
 
 
 @contextlib.contextmanager
-def own_server() -> Iterator[str]:
-    """The url of a server that a test may crash."""
+def own_server(*, prepares: bool = False) -> Iterator[str]:
+    """The url of a server that a test may crash.
+
+    Args:
+        prepares: whether it may be one of the servers of a store.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pgserver looks for a runtime folder that the system may not have
         import pgserver
@@ -32,6 +36,10 @@ def own_server() -> Iterator[str]:
         server = pgserver.get_server(folder, cleanup_mode="stop")
     # Only commits write the log, so that a crash is sure to lose what was not committed.
     server.psql("ALTER SYSTEM SET wal_writer_delay = '10s'; SELECT pg_reload_conf();")
+    if prepares:
+        server.psql("ALTER SYSTEM SET max_prepared_transactions = 64;")
+        server.cleanup()
+        server = pgserver.get_server(folder, cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:
@@ -41,10 +49,13 @@ def own_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def outage(url: str, seconds: float, largest: int = resource.RLIM_INFINITY) -> None:
+def outage(
+    url: str, seconds: float, largest: int = resource.RLIM_INFINITY, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """The whole server is gone at once, for some time, and then recovers.
 
     Args:
+        meanwhile: called while it is gone.
         largest: the size, in bytes, that no file of it may exceed from then on.
     """
     from pgserver._commands import POSTGRES_BIN_PATH
@@ -55,6 +66,7 @@ def outage(url: str, seconds: float, largest: int = resource.RLIM_INFINITY) -> N
     folder = Path(data)
     _end(_postmaster(folder))
     time.sleep(seconds)
+    meanwhile()
     program = [POSTGRES_BIN_PATH / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-h '' -k {sockets}"]
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))  # for who is started
     try:

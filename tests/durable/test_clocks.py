@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,15 +19,16 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import ConcordantError, InvalidTokenError, Map, Scalar, Set, StorageError, Workspace
-from concordant.storage import PostgresOptions
+from concordant.storage import PostgresOptions, SqliteOptions, cut, sqlite as sqlite_module
 from concordant.storage.cut import clock_of, highest, is_within, numbers_of
-from concordant.storage.sql.tables import MIGRATIONS, POSTGRES, statements
+from concordant.storage.sql.tables import MIGRATIONS, POSTGRES, migrate, statements
 from concordant.workspace.scope import Moment
 
 from .processes import check_store
 
 NS = ("plans",)
 CLOCKS = 16
+QUICK = SqliteOptions(synchronous="normal")
 
 
 class Thread:
@@ -89,6 +92,89 @@ def test_a_new_store_has_sixteen_clocks_and_each_document_stays_under_one(postgr
             query = f"SELECT count(*), count(*) FILTER (WHERE clock = {number} % 16) FROM concordant_{table}"
             ((rows, right),) = connection.execute(query).fetchall()  # type: ignore[arg-type]
             assert rows == right >= 40
+
+
+@pytest.fixture
+def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A workspace in a file with three clocks, which only stores on a server have by themselves."""
+    monkeypatch.setattr(sqlite_module, "migrate", partial(migrate, clocks=3))
+    with Workspace(f"sqlite:///{tmp_path}/three.db", schemas=SCHEMAS, options=QUICK) as ws:
+        yield ws
+
+
+THREE = [next(f"k{n}" for n in range(99) if clock_of((NS, f"k{n}"), 3) == clock) for clock in range(3)]
+"""Of each of three clocks the key of a document."""
+
+CLOCKS_OF = {
+    (("plans",), "launch"): [0, 1, 1, 9, 635],
+    (("plans",), "Launch"): [0, 0, 0, 1, 115],
+    (("Plans",), "launch"): [0, 0, 1, 7, 465],
+    (("plans", "a"), "b"): [0, 1, 1, 10, 680],
+    (("plans",), "a\0b"): [0, 1, 1, 8, 539],
+    (("briefs", "gr\u00f6\u00dfe"), "\u00df"): [0, 0, 1, 5, 355],
+    (("plans",), "\ud800"): [0, 1, 2, 11, 709],
+    ((), "k"): [0, 1, 2, 15, 1019],
+}
+
+
+def test_the_clock_of_a_name_is_for_ever() -> None:
+    """A document is looked for where any version of this library, on any machine, has put it: to the last letter."""
+    for place, expected in CLOCKS_OF.items():
+        assert [cut.clock_of(place, clocks) for clocks in (1, 2, 3, 16, 1024)] == expected
+
+
+def test_a_moment_has_a_number_of_every_clock(three: Workspace) -> None:
+    """Whoever begins with it has seen what was there of each clock, and nothing that came later."""
+    for key in THREE:
+        three.agent("ada").write(NS, key, {"status": "a"})
+    began = three.moment()
+    for key in THREE:
+        assert not three.agent("bob", began=began).write(NS, key, {"status": "b"}).escalations
+    for key in THREE:
+        assert three.agent("cid", began=began).write(NS, key, {"status": "c"}).escalations
+
+
+def test_changes_and_events_have_every_clock(three: Workspace) -> None:
+    """A cursor of ``changes``, and a subscriber's, misses what is under no clock, and tells of nothing twice."""
+    began, (cursor, _) = three.moment(), three.changes()
+    with three.subscribe("inbox") as inbox:
+        for key in THREE:
+            for name in ("ada", "bob"):
+                three.agent(name, began=began).write(NS, key, {"status": name})
+        cursor, changed = three.changes(cursor)
+        assert {key for _, key in changed} == {*THREE} and three.changes(cursor) == (cursor, [])
+        heard = []
+        while (event := inbox.receive(timeout=0.0)) is not None:
+            heard.append(event.escalation.key)
+            assert inbox.acknowledge()
+        assert sorted(heard) == sorted(THREE)
+
+
+def test_another_store_learns_of_every_clock(three: Workspace) -> None:
+    """What was imported is known: of no clock anything travels again."""
+    for key in THREE:
+        three.put(NS, key, {"status": "a"})
+    with Workspace(schemas=SCHEMAS) as other:
+        assert three.exchange(other) == (0, 3) and three.exchange(other) == (0, 0)
+        assert three.version_vector().items() <= other.version_vector().items()
+        assert other.import_(three.export(since=other.version_vector())) == 0
+
+
+def test_a_batch_takes_its_clocks_in_ascending_order(postgres_urls: Callable[[], str]) -> None:
+    """So that batches never wait for each other in a circle: one that waits for a clock holds those below it, and none
+    above."""
+    url = postgres_urls()
+    with Workspace(url, schemas=SCHEMAS) as ws:
+        with stopped(url, 5):
+            done = Thread(lambda: ws.put_all([(NS, key_under(clock), {"status": "x"}) for clock in (9, 5, 2)]))
+            with psycopg.connect(url, autocommit=True) as connection:
+                free = {*range(CLOCKS)}
+                end = time.monotonic() + 60
+                while len(free) > CLOCKS - 2 and time.monotonic() < end:
+                    found = connection.execute("SELECT clock FROM concordant_clocks FOR UPDATE SKIP LOCKED")
+                    free = {clock for (clock,) in found.fetchall()}
+            assert {2, 5}.isdisjoint(free) and 9 in free
+        done.join()
 
 
 def test_a_writer_that_is_stopped_stops_only_its_clock(postgres_urls: Callable[[], str]) -> None:

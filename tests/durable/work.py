@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from concordant import Counter, List, Map, Moment, Scalar, Set, Text, Workspace
+from concordant import Counter, List, Map, Moment, PostgresOptions, Scalar, Set, Text, Workspace
 from concordant.errors import StorageError
 
 SPACE = ("plans",)
@@ -68,12 +68,13 @@ def run(url: str, worker: int, numbers: Iterable[int], documents: int, began: Mo
 
 
 def opened(url: str) -> Workspace:
-    """A workspace, as soon as there is a server."""
+    """A workspace, as soon as there is a server; on a busy machine one takes its time to recover."""
+    options = PostgresOptions(connect_timeout=60.0) if url.startswith("postgres") else None
     for _ in range(300):
         with suppress(StorageError):
-            return Workspace(url, schemas=SCHEMAS)
+            return Workspace(url, schemas=SCHEMAS, options=options)
         time.sleep(0.1)
-    return Workspace(url, schemas=SCHEMAS)
+    return Workspace(url, schemas=SCHEMAS, options=options)
 
 
 class Expected:

@@ -190,6 +190,7 @@ ROUNDS: Any = {
 }
 
 
+@pytest.mark.clocks_by_seed  # how often a workspace is made depends on what Pydantic makes of a model
 @settings(max_examples=60, **ROUNDS)
 @given(models(), st.data())
 def test_generated_models(model: Model, data: st.DataObject) -> None:
@@ -198,6 +199,7 @@ def test_generated_models(model: Model, data: st.DataObject) -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.clocks_by_seed
 @settings(max_examples=20_000, **ROUNDS)
 @given(models(), st.data())
 def test_twenty_thousand_generated_models(model: Model, data: st.DataObject) -> None:

@@ -28,8 +28,8 @@ Opener: TypeAlias = "Callable[[str, str | None, Any], Storage | KeyValueStore]"
 
 _OURS = {
     "sqlite": "concordant.storage.sqlite:open_sqlite",
-    "postgres": "concordant.storage.postgres:open_postgres",
-    "postgresql": "concordant.storage.postgres:open_postgres",
+    "postgres": "concordant.storage.servers:open_postgres",
+    "postgresql": "concordant.storage.servers:open_postgres",
 }
 
 

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -14,39 +14,16 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from concordant.errors import ConcordantError, StorageBusyError, StorageError, told
+from concordant.errors import StorageBusyError, StorageError
 from concordant.storage.base import Listener
 from concordant.storage.clocks import SharedClock
 from concordant.storage.conditions import Condition, for_postgres
-from concordant.storage.cut import MOST_CLOCKS
 from concordant.storage.opening import PostgresOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
-from concordant.storage.sql.storage import SqlStorage
-from concordant.storage.sql.tables import COLUMNS, HEADS, POSTGRES, VERSION, checked, migrate
+from concordant.storage.sql.tables import COLUMNS, POSTGRES, VERSION, checked, migrate
 from concordant.storage.urls import scrubbed, without_password
 
-__all__ = ["PostgresDatabase", "open_postgres"]
-
-
-def open_postgres(url: str, replica: str | None, options: Any = None) -> SqlStorage:
-    """Opens the database of a url ``postgresql://user@host/database``.
-
-    Args:
-        replica: the store's name in dots, if it is to be checked, or given to a new one.
-        options: ``PostgresOptions``.
-
-    Raises:
-        StorageError: the database cannot be reached, or is none of ours.
-        ConcordantError: the url or the settings are of another storage.
-    """
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise ConcordantError(f'{told(without_password(url))} names no database. Use "postgresql://host/database"')
-    settings = PostgresOptions() if options is None else options
-    if not isinstance(settings, PostgresOptions):
-        raise ConcordantError(f"options={told(options)} are no settings of Postgres: use PostgresOptions(...)")
-    if not isinstance(settings.clocks, int) or not 1 <= settings.clocks <= MOST_CLOCKS:
-        raise ConcordantError(f"clocks={told(settings.clocks)} is not a number of clocks: give 1 to {MOST_CLOCKS}")
-    return SqlStorage(PostgresDatabase(url, replica, settings), cache=settings.cache)
+__all__ = ["PostgresDatabase"]
 
 
 _KEPT_ALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
@@ -122,6 +99,7 @@ class PostgresWriting:
         self.ahead: list[Columns] = []
         self.witness: tuple[int, float] | None = None
         self.changes = False
+        self.announces = True
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         found = self._connection.execute(with_marks(statement), parameters, binary=True)
@@ -145,7 +123,8 @@ class PostgresWriting:
             self._connection.execute(_updating(table, tuple(columns)), [*given, sorted({*given[-2]})])
 
     def announce(self) -> None:
-        self._connection.execute(f"NOTIFY {CHANNEL}")
+        if self.announces:
+            self._connection.execute(f"NOTIFY {CHANNEL}")
 
 
 @lru_cache(maxsize=1024)
@@ -216,6 +195,7 @@ class PostgresListener:
 T = TypeVar("T")
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_CLOCKS = "SELECT n, time, home FROM concordant_clocks ORDER BY clock"
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 # The time is read once the rows are held: what waits for them is younger than what held them. Whoever wants several
 # takes them in ascending order, so that nobody waits in a circle.
@@ -241,11 +221,19 @@ _PASSING = ("the database system is", "closed the connection unexpectedly", "ter
 class PostgresDatabase:
     """The database, by a pool of connections.
 
+    Args:
+        home: of a new store on several servers, which clocks are at home here; ``None``: all.
+
+    Attributes:
+        home: of each clock, whether it is at home here.
+
     Raises:
         StorageError: it cannot be reached, or is no database of ours.
     """
 
-    def __init__(self, url: str, replica: str | None, options: PostgresOptions) -> None:
+    def __init__(
+        self, url: str, replica: str | None, options: PostgresOptions, home: Container[int] | None = None
+    ) -> None:
         self._url = url
         self.place, self.identity = without_password(url).partition("?")[0], url
         self.is_near = False
@@ -257,10 +245,12 @@ class PostgresDatabase:
         self._pool: Pool | None = None
         self._closed = False
         try:
-            self.replica, self.heads = self._patiently(replica)
+            self.replica, found = self._patiently(replica, home)
         except BaseException:
             self.close()
             raise
+        self.heads: Sequence[tuple[int, float]] = [(n, at) for n, at, _ in found]
+        self.home = [bool(here) for *_, here in found]
         _opened.add(self)
 
     # -- connections ---------------------------------------------------------------------------------------------
@@ -292,7 +282,7 @@ class PostgresDatabase:
         limits = (longest, options.lock_timeout, options.idle_timeout)
         connection.execute(_SETTINGS, [f"{round(1000 * seconds)}ms" for seconds in limits])
 
-    def _patiently(self, wanted: str | None) -> tuple[str, Sequence[Any]]:
+    def _patiently(self, wanted: str | None, home: Container[int] | None) -> tuple[str, Sequence[Columns]]:
         """Prepares the database; waits for a server that is starting, or recovering from a crash."""
         end = time.monotonic() + self._options.connect_timeout
         while True:
@@ -300,8 +290,8 @@ class PostgresDatabase:
             try:
                 with self._connect() as connection:
                     connected = True
-                    name = self._prepared(connection, wanted)
-                    return name, PostgresWriting(connection).rows(HEADS)
+                    name = self._prepared(connection, wanted, home)
+                    return name, PostgresWriting(connection).rows(_CLOCKS)
             except psycopg.Error as error:
                 passes = self._is_loss(error) if connected else any(text in str(error) for text in _PASSING)
                 if not passes or time.monotonic() > end:
@@ -314,7 +304,7 @@ class PostgresDatabase:
         connection.patience = self._options.lock_timeout + self._options.connect_timeout
         return connection
 
-    def _prepared(self, connection: psycopg.Connection[Any], wanted: str | None) -> str:
+    def _prepared(self, connection: psycopg.Connection[Any], wanted: str | None, home: Container[int] | None) -> str:
         """Brings the tables up to date; returns the store's name."""
         # Not by to_regclass: while it waits for another to make the tables, a session may remember that there are none.
         known = (
@@ -332,7 +322,7 @@ class PostgresDatabase:
                 return name
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(7062026100233)")  # one at a time makes tables
-            return migrate(tx, tx.rows(known)[0][0], POSTGRES, self.place, wanted, self._options.clocks)
+            return migrate(tx, tx.rows(known)[0][0], POSTGRES, self.place, wanted, self._options.clocks, home)
 
     def _call(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
         """Runs work on a connection; again on another if the connection is lost, which work must bear."""
@@ -387,6 +377,8 @@ class PostgresDatabase:
         mend = "Nothing of the call was stored; make the database usable and call again"
         if isinstance(error, errors.QueryCanceled):
             mend = "Nothing of the call was stored; wait longer (statement_timeout)"
+        elif isinstance(error, errors.ObjectNotInPrerequisiteState):
+            mend = "Nothing of the call was stored; a batch over several servers needs max_prepared_transactions there"
         elif isinstance(error, errors.InsufficientPrivilege):
             mend = "Grant the role what it needs: tables of its own, or CREATE once to make them"
         elif isinstance(error, errors.ReadOnlySqlTransaction):
@@ -467,35 +459,45 @@ class PostgresDatabase:
         ahead: Query | None = None,
         hasty: bool = False,
     ) -> T:
-        def run(connection: psycopg.Connection[Any]) -> T:
-            committing: _Unknown | None = None
-            try:
-                with connection.pipeline() as pipeline:
-                    tx = PostgresWriting(connection, pipeline)
-                    connection.execute(_BEGIN)
-                    if hasty:
-                        connection.execute(_HASTE)
-                    before = time.monotonic()
-                    held = connection.execute(*_holding(clocks), binary=True)
-                    first = connection.execute(with_marks(ahead[0]), ahead[1], binary=True) if ahead else None
-                    pipeline.sync()
-                    found = held.fetchall()
-                    tx.heads = {clock: (n, at) for clock, n, at, _, _ in found}
-                    *_, tx.now, xid = found[0]
-                    self._clock.sample(before, tx.now, time.monotonic())
-                    if first is not None:
-                        tx.ahead = first.fetchall()
-                    result = work(tx)
-                    committing = _Unknown(xid, tx.witness, result)
-                    connection.execute("COMMIT" if tx.changes else "ROLLBACK")
-                # Only here the server was heard: a pipeline sends and hears what is left when it ends.
-            except psycopg.OperationalError as error:
-                if committing is not None and (connection.broken or connection.closed or self._is_loss(error)):
-                    raise committing from error
-                raise
-            return result
+        return self._call(lambda connection: self._transaction(connection, work, clocks, ahead, hasty))
 
-        return self._call(run)
+    def _transaction(
+        self,
+        connection: psycopg.Connection[Any],
+        work: Callable[[SqlTransaction], T],
+        clocks: Sequence[int] | None,
+        ahead: Query | None,
+        hasty: bool,
+        ending: str = "COMMIT",
+    ) -> T:
+        """Runs work in a transaction on a connection; ``ending`` ends it, where anything was written."""
+        committing: _Unknown | None = None
+        try:
+            with connection.pipeline() as pipeline:
+                tx = PostgresWriting(connection, pipeline)
+                tx.announces = ending == "COMMIT"  # no other may have told anybody anything
+                connection.execute(_BEGIN)
+                if hasty:
+                    connection.execute(_HASTE)
+                before = time.monotonic()
+                held = connection.execute(*_holding(clocks), binary=True)
+                first = connection.execute(with_marks(ahead[0]), ahead[1], binary=True) if ahead else None
+                pipeline.sync()
+                found = held.fetchall()
+                tx.heads = {clock: (n, at) for clock, n, at, _, _ in found}
+                *_, tx.now, xid = found[0]
+                self._clock.sample(before, tx.now, time.monotonic())
+                if first is not None:
+                    tx.ahead = first.fetchall()
+                result = work(tx)
+                committing = _Unknown(xid, tx.witness, result) if ending == "COMMIT" else None
+                connection.execute(ending if tx.changes else "ROLLBACK")
+            # Only here the server was heard: a pipeline sends and hears what is left when it ends.
+        except psycopg.OperationalError as error:
+            if committing is not None and (connection.broken or connection.closed or self._is_loss(error)):
+                raise committing from error
+            raise
+        return result
 
     @property
     def read_only(self) -> bool:

@@ -33,7 +33,18 @@ from concordant.storage.sql.trees import checkpoint_of, put_checkpoint, tail_of
 from concordant.storage.tails import assembled, folded
 from concordant.values import ABSENT
 
-__all__ = ["examine", "examine_store", "forget", "knowledge", "learn", "note_export", "parts", "rename", "set_aside"]
+__all__ = [
+    "examine",
+    "examine_store",
+    "forget",
+    "knowledge",
+    "learn",
+    "note_export",
+    "parts",
+    "rename",
+    "rename_in",
+    "set_aside",
+]
 
 Rows: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 
@@ -99,16 +110,17 @@ def note_export(database: Database, upto: Cut) -> None:
 
 def rename(database: Database, replica: str, upto: Cut) -> None:
     """Gives the store another name."""
+    database.write(lambda tx: rename_in(tx, replica, upto))
 
-    def run(tx: SqlTransaction) -> None:
-        ((old,),) = tx.rows("SELECT replica FROM concordant_store")
-        for name, n in as_vector(old, upto).items():
-            tx.run(_LEARN, (name, n))
-            tx.run("UPDATE concordant_peers SET marks = '[]' WHERE replica = ?", (name,))
-        tx.run("UPDATE concordant_store SET replica = ?", (replica,))
-        tx.run("UPDATE concordant_clocks SET marks = ?", (_dump(BEGUN),))
 
-    database.write(run)
+def rename_in(tx: SqlTransaction, replica: str, upto: Cut) -> None:
+    """Gives the store another name in a transaction."""
+    ((old,),) = tx.rows("SELECT replica FROM concordant_store")
+    for name, n in as_vector(old, upto).items():
+        tx.run(_LEARN, (name, n))
+        tx.run("UPDATE concordant_peers SET marks = '[]' WHERE replica = ?", (name,))
+    tx.run("UPDATE concordant_store SET replica = ?", (replica,))
+    tx.run("UPDATE concordant_clocks SET marks = ?", (_dump(BEGUN),))
 
 
 def forget(

@@ -55,7 +55,7 @@ from concordant.storage.sql.tables import HEADS
 from concordant.storage.sql.trees import checkpoint_of, put_checkpoint, tail_of
 from concordant.storage.tails import Checkpoint, TailRow
 
-__all__ = ["SqlStorage"]
+__all__ = ["Numbered", "SqlStorage", "SqlUnit"]
 
 log = logging.getLogger("concordant")
 
@@ -111,6 +111,9 @@ _NOT_OVER = (
 )
 _STATES = {"open": "('open', 'claimed')", "all": "('open', 'claimed', 'resolved', 'dismissed', 'superseded', 'agreed')"}
 
+Shown: TypeAlias = tuple[Namespace, str, State]
+Numbered: TypeAlias = tuple[int, Namespace, str, State]
+
 Rows: TypeAlias = Callable[[str, Sequence[Any]], "list[Columns]"]
 """Asks the database: inside a transaction, or outside of any."""
 
@@ -121,13 +124,14 @@ class SqlStorage(DurableStorage):
     Args:
         database: SQLite or Postgres.
         cache: how many bytes of records are kept decoded.
+        name: that of the workspace among those that share the store; made up if not given.
     """
 
-    def __init__(self, database: Database, *, cache: int = 32 * 1024 * 1024) -> None:
-        name = (database.place, database.identity, database.replica)
-        super().__init__(*name, database.heads, cache, database.patience, database.leaders)
+    def __init__(self, database: Database, *, cache: int = 32 * 1024 * 1024, name: str | None = None) -> None:
+        which = (database.place, database.identity, database.replica)
+        super().__init__(*which, database.heads, cache, database.patience, database.leaders)
         self.database = database
-        self.events = SqlEvents(database, uuid.uuid4().hex[:12])
+        self.events = SqlEvents(database, name or uuid.uuid4().hex[:12])
         self.is_near = database.is_near
         self._surveyed: dict[str, Cut] = {}
         self._source = _Asking(database.rows, self.clocks)
@@ -200,7 +204,11 @@ class SqlStorage(DurableStorage):
         query = "SELECT id, namespace, key FROM concordant_documents WHERE expires <= ? ORDER BY expires"
         return [_place(columns) for columns in self.database.rows(query, (self.now()[1],))]
 
-    def documents(self, prefix: Namespace, after: Cut = 0) -> Iterator[tuple[Namespace, str, State]]:
+    def documents(self, prefix: Namespace, after: Cut = 0) -> Iterator[Shown]:
+        return (found[1:] for found in self.numbered(prefix, after))
+
+    def numbered(self, prefix: Namespace, after: Cut = 0) -> Iterator[Numbered]:
+        """Iterates what ``documents`` does, each with the number of its first commit, the lowest first."""
         later, known = self._after("saved", after) if after else ("TRUE", [])
         query = f"SELECT id FROM concordant_documents WHERE namespace >= ? AND namespace < ? AND ({later}) ORDER BY id"
         return self._load([id_ for (id_,) in self.database.rows(query, (*bounds(prefix), *known))])
@@ -214,23 +222,25 @@ class SqlStorage(DurableStorage):
         """Gives what finds a document: its clock, and its name as it is stored."""
         return self.clock_of(place), dump_namespace(place[0]), dump_key(place[1])
 
-    def showing(
-        self, prefix: Namespace, conditions: Sequence[Condition] = ()
-    ) -> Iterator[tuple[Namespace, str, State]]:
+    def showing(self, prefix: Namespace, conditions: Sequence[Condition] = ()) -> Iterator[Shown]:
+        return (found[1:] for found in self.numbered_showing(prefix, conditions))
+
+    def numbered_showing(self, prefix: Namespace, conditions: Sequence[Condition]) -> Iterator[Numbered]:
+        """Iterates what ``showing`` does, each with the number of its first commit, the lowest first."""
         pages = listing.candidates(self.database, self.projection, prefix, conditions, self.time())
         return chain.from_iterable(map(self._load, pages))
 
     def namespaces(self, prefix: Namespace) -> Iterator[tuple[Namespace, bool | None]]:
         return listing.namespaces(self.database, self.projection, prefix, self.time())
 
-    def _load(self, ids: Sequence[int]) -> Iterator[tuple[Namespace, str, State]]:
+    def _load(self, ids: Sequence[int]) -> Iterator[Numbered]:
         for start in range(0, len(ids), listing.PAGE):
             page = ids[start : start + listing.PAGE]
             marks = ", ".join("?" * len(page))  # an id is unique, whatever its clock
             query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE id IN ({marks}) ORDER BY id"
             for columns in self.database.rows(query, page):
                 stored = StoredDocument._make(columns)
-                yield *stored.place, self.loaded(stored, stored.place, self._source)
+                yield stored.id, *stored.place, self.loaded(stored, stored.place, self._source)
 
     def _rows(self, found: Sequence[Columns], place: Place) -> Iterator[Row]:
         stored = [StoredRow._make(columns) for columns in found]
@@ -253,7 +263,7 @@ class SqlStorage(DurableStorage):
 
     # -- other models --------------------------------------------------------------------------------------------
 
-    def outdated(self, models: str) -> tuple[Cut, Iterator[tuple[Namespace, str, State]]]:
+    def outdated(self, models: str) -> tuple[Cut, Iterator[Shown]]:
         found = self.database.rows(_SURVEY, (models,))
         upto, after = cut_of([n for n, _ in found]), cut_of([0] * len(found))
         if any(noted is None for _, noted in found):
@@ -272,7 +282,7 @@ class SqlStorage(DurableStorage):
                 same, known = ("IS NULL", ()) if fingerprint is None else ("= ?", (fingerprint,))
                 query = f"SELECT id FROM concordant_documents WHERE namespace = ? AND ({later}) AND fingerprint {same}"
                 ids += [id_ for (id_,) in self.database.rows(query, (name, *cut, *known))]
-        return upto, self._load(sorted(ids))
+        return upto, (found[1:] for found in self._load(sorted(ids)))
 
     def surveyed(self, models: str, upto: Cut, *, changed: bool) -> None:
         def run(tx: SqlTransaction) -> None:
@@ -433,13 +443,18 @@ class SqlUnit(UnitOfWork):
 
     Args:
         ahead: what was found of documents that were asked for as it began.
+
+    Attributes:
+        tx: the transaction.
+        now: its time.
     """
 
     apart = True
 
     def __init__(self, storage: SqlStorage, tx: SqlTransaction, ahead: dict[Place, Sequence[Columns]]) -> None:
         super().__init__(storage, tx.heads, tx.now)
-        self._tx = tx
+        self.tx = tx
+        self.now = tx.now
         self._clocks = storage.clocks
         self._name = storage._name
         self._peeking = storage.peeking
@@ -451,7 +466,7 @@ class SqlUnit(UnitOfWork):
         self._rows: list[StoredRow] = []
 
     def whole(self, stored: StoredDocument) -> StoredDocument:
-        return _whole(self._tx.rows, stored, self.clock)
+        return _whole(self.tx.rows, stored, self.clock)
 
     def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
         return checkpoint_of(self._tx.rows, stored, self._clocks)
@@ -464,64 +479,64 @@ class SqlUnit(UnitOfWork):
 
     def shape(self, model: str) -> str | None:
         query = "SELECT shape FROM concordant_models WHERE clock = ? AND fingerprint = ?"
-        found = self._tx.rows(query, (self.clock, model))
+        found = self.tx.rows(query, (self.clock, model))
         return found[0][0] if found else None
 
     def find(self, place: Place) -> StoredDocument | None:
-        return found_by(self._ahead.get(place) or self._tx.rows(*self._peeking(place)))[1]
+        return found_by(self._ahead.get(place) or self.tx.rows(*self._peeking(place)))[1]
 
     def put_document(self, stored: StoredDocument, before: StoredDocument | None) -> None:
         (self._inserted if before is None else self._updated).append(stored)
 
     def put_row(self, row: StoredRow) -> None:
         self._rows.append(row)
-        self._tx.witness = (row.n, row.time)
+        self.tx.witness = (row.n, row.time)
 
     def put_model(self, model: str, shape: str) -> None:
-        self._tx.run(_MODEL, (self.clock, model, shape))
+        self.tx.run(_MODEL, (self.clock, model, shape))
 
     def open_questions(self, place: Place) -> Mapping[str, Escalation]:
-        return _open_of(self._tx.rows, self._name(place))
+        return _open_of(self.tx.rows, self._name(place))
 
     def find_closed(self, id_: str) -> Escalation | None:
-        found = self._tx.rows(_CLOSED, (self.clock, id_))
+        found = self.tx.rows(_CLOSED, (self.clock, id_))
         return load_escalation(found[0][0]) if found else None
 
     def knowledge(self) -> Knowledge:
-        return maintenance.knowledge(self._tx.rows)
+        return maintenance.knowledge(self.tx.rows)
 
     def put_escalation(self, escalation: Escalation, number: int | None, now: float) -> None:
         e, body = escalation, dump_escalation(escalation)
         if number is None:
-            self._tx.run(_CHANGED, (e.state, body, now, self.clock, e.id))
+            self.tx.run(_CHANGED, (e.state, body, now, self.clock, e.id))
         else:
             name = (dump_namespace(e.namespace), dump_key(e.key))
-            self._tx.run(_OPENED, (self.clock, e.id, *name, e.state, self.n, number, body, now))
+            self.tx.run(_OPENED, (self.clock, e.id, *name, e.state, self.n, number, body, now))
 
     def put_event(self, number: int, document: int, now: float, event: Event) -> None:
         body = dump_escalation(event.escalation)
-        self._tx.run(_EVENT, (self.clock, self.n, number, document, self._announces, now, event.kind, body))
+        self.tx.run(_EVENT, (self.clock, self.n, number, document, self._announces, now, event.kind, body))
         self._tells = True
 
     def erase(self, stored: StoredDocument) -> None:
         self._rows = [row for row in self._rows if row.document != stored.id]
         for table, where, of in maintenance.parts(self.clock, stored.id, (stored.namespace, stored.key)):
             if table != "concordant_documents":
-                self._tx.run(f"DELETE FROM {table} WHERE {where}", of)
+                self.tx.run(f"DELETE FROM {table} WHERE {where}", of)
 
     def put_heads(self, heads: Mapping[int, Head]) -> None:
         for clock, (n, time) in heads.items():
-            self._tx.run("UPDATE concordant_clocks SET n = ?, time = ? WHERE clock = ?", (n, time, clock))
+            self.tx.run("UPDATE concordant_clocks SET n = ?, time = ? WHERE clock = ?", (n, time, clock))
 
     def end(self) -> list[tuple[Place, Record, int, int]]:
         made, clocks = super().end(), self._clocks
         inserted = [(stored.id % clocks, *stored) for stored in self._inserted]
         updated = [(*stored[3:], stored.id % clocks, stored.id) for stored in self._updated]
-        self._tx.insert("concordant_documents", _SAVED, inserted)
-        self._tx.update("concordant_documents", _NEWS, updated)
-        self._tx.insert("concordant_journal", _ROW, [(row.n % clocks, *row) for row in self._rows])
+        self.tx.insert("concordant_documents", _SAVED, inserted)
+        self.tx.update("concordant_documents", _NEWS, updated)
+        self.tx.insert("concordant_journal", _ROW, [(row.n % clocks, *row) for row in self._rows])
         if self._tells:
-            self._tx.announce()
+            self.tx.announce()
         return made
 
 

@@ -5,7 +5,7 @@ Written once for SQLite and Postgres: braces name the types that differ."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from concordant.errors import ConcordantError, StorageError
 from concordant.storage.sql.database import SqlTransaction
@@ -263,10 +263,20 @@ ALTER TABLE concordant_documents ADD COLUMN tail {int} NOT NULL DEFAULT 0;
 ALTER TABLE concordant_journal ADD COLUMN base {int}
 """
 
+# Each server of a store on several has a row for every clock, and commits under those that are at home there.
+_SERVERS = """
+ALTER TABLE concordant_clocks ADD COLUMN home {int} NOT NULL DEFAULT 1;
+CREATE TABLE concordant_batches (
+    id {text} PRIMARY KEY,
+    committed {int} NOT NULL
+)
+"""
+
 MIGRATIONS: Sequence[str | Mapping[str, str]] = (
     *(_FIRST, _EXCHANGE, _EVENTS, _MODELS, _VERIFYING),
     {"sqlite": _CLOCKS, "postgres": f"{_CLOCKS};{_KEYS}"},
     _TAILS,
+    _SERVERS,
 )
 """Each is run once, in order; the number of those that ran is the version of the tables. Never change one that was
 released: add another."""
@@ -301,18 +311,26 @@ def checked(found: tuple[int, str], place: str, wanted: str | None) -> str | Non
         reason = f"its tables are of version {version}, this version of concordant knows {len(MIGRATIONS)}"
         raise StorageError(place, reason, "Upgrade concordant")
     if wanted is not None and wanted != replica:
-        raise ConcordantError(f"{place} is the store {replica!r}, not {wanted!r}: leave out replica=")
+        mend = "leave out replica=, or name the servers of one store"
+        raise ConcordantError(f"{place} is the store {replica!r}, not {wanted!r}: {mend}")
     return replica if version == len(MIGRATIONS) else None
 
 
 def migrate(
-    tx: SqlTransaction, exists: bool, types: Mapping[str, str], place: str, wanted: str | None, clocks: int = 1
+    tx: SqlTransaction,
+    exists: bool,
+    types: Mapping[str, str],
+    place: str,
+    wanted: str | None,
+    clocks: int = 1,
+    home: Container[int] | None = None,
 ) -> str:
     """Runs what is missing, in a transaction that nobody else migrates beside; returns the store's name.
 
     Args:
         exists: whether table ``concordant_schema`` is there.
         clocks: how many clocks a new store has; one that is there keeps those that it has.
+        home: which of them are at home here, of a store on several servers; ``None``: all.
     """
     version = 0
     if exists:
@@ -329,7 +347,8 @@ def migrate(
     if not exists:
         tx.run("INSERT INTO concordant_store (one, replica) VALUES (1, ?)", (wanted or uuid.uuid4().hex[:12],))
         for clock in range(clocks):
-            tx.run("INSERT INTO concordant_clocks (clock, n, time) VALUES (?, 0, 0)", (clock,))
+            at_home = int(home is None or clock in home)
+            tx.run("INSERT INTO concordant_clocks (clock, n, time, home) VALUES (?, 0, 0, ?)", (clock, at_home))
     tx.run("UPDATE concordant_schema SET version = ?", (len(MIGRATIONS),))
     ((_, replica),) = tx.rows(VERSION)
     return str(replica)
