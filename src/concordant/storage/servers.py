@@ -62,6 +62,7 @@ from concordant.storage.postgres import CHANNEL, PostgresDatabase, PostgresWriti
 from concordant.storage.sql import maintenance
 from concordant.storage.sql.database import SqlTransaction
 from concordant.storage.sql.storage import Numbered, SqlStorage, SqlUnit
+from concordant.storage.tails import Checkpoint, TailRow
 from concordant.storage.urls import without_password
 
 __all__ = ["Server", "ServersStorage", "open_postgres"]
@@ -595,6 +596,8 @@ class ServersUnit(UnitOfWork):
         units: the transactions of the servers, by number.
     """
 
+    apart = SqlUnit.apart
+
     def __init__(self, storage: ServersStorage, home: Sequence[int], units: Mapping[int, SqlUnit]) -> None:
         heads = {clock: head for unit in units.values() for clock, head in unit.heads.items()}
         super().__init__(storage, heads, 0.0)
@@ -616,6 +619,15 @@ class ServersUnit(UnitOfWork):
 
     def shape(self, model: str) -> str | None:
         return self._unit().shape(model)
+
+    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
+        return self._unit().checkpoint(stored)
+
+    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
+        return self._unit().tail(stored, after)
+
+    def put_checkpoint(self, stored: StoredDocument, tree: Checkpoint | None) -> None:
+        self._unit().put_checkpoint(stored, tree)
 
     def find(self, place: Place) -> StoredDocument | None:
         return self._unit().find(place)

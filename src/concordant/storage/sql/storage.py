@@ -469,13 +469,13 @@ class SqlUnit(UnitOfWork):
         return _whole(self.tx.rows, stored, self.clock)
 
     def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
-        return checkpoint_of(self._tx.rows, stored, self._clocks)
+        return checkpoint_of(self.tx.rows, stored, self._clocks)
 
     def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
-        return tail_of(self._tx.rows, stored, after, self._clocks)
+        return tail_of(self.tx.rows, stored, after, self._clocks)
 
     def put_checkpoint(self, stored: StoredDocument, tree: Checkpoint | None) -> None:
-        put_checkpoint(self._tx, stored, tree, self._clocks)
+        put_checkpoint(self.tx, stored, tree, self._clocks)
 
     def shape(self, model: str) -> str | None:
         query = "SELECT shape FROM concordant_models WHERE clock = ? AND fingerprint = ?"
