@@ -491,7 +491,7 @@ class PostgresDatabase:
                     tx.ahead = first.fetchall()
                 result = work(tx)
                 committing = _Unknown(xid, tx.witness, result) if ending == "COMMIT" else None
-                connection.execute(ending if tx.changes else "ROLLBACK")
+                connection.execute(with_marks(ending if tx.changes else "ROLLBACK"))
             # Only here the server was heard: a pipeline sends and hears what is left when it ends.
         except psycopg.OperationalError as error:
             if committing is not None and (connection.broken or connection.closed or self._is_loss(error)):

@@ -58,7 +58,7 @@ from concordant.storage.encoding import StoredDocument, StoredRow
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import Marks
 from concordant.storage.opening import PostgresOptions
-from concordant.storage.postgres import CHANNEL, PostgresDatabase, PostgresWriting
+from concordant.storage.postgres import CHANNEL, PostgresDatabase, PostgresWriting, with_marks
 from concordant.storage.sql import maintenance
 from concordant.storage.sql.database import SqlTransaction
 from concordant.storage.sql.storage import Numbered, SqlStorage, SqlUnit
@@ -156,10 +156,10 @@ class Server(PostgresDatabase):
 
         def run(connection: psycopg.Connection[Any]) -> None:
             try:
-                connection.execute(f"{'COMMIT' if committed else 'ROLLBACK'} PREPARED '{batch}'")
+                connection.execute(with_marks(f"{'COMMIT' if committed else 'ROLLBACK'} PREPARED '{batch}'"))
             except psycopg.errors.UndefinedObject:
                 return
-            connection.execute(f"NOTIFY {CHANNEL}")
+            connection.execute(with_marks(f"NOTIFY {CHANNEL}"))
 
         self._call(run)
 
@@ -265,8 +265,8 @@ class ServersStorage(DurableStorage):
         for part in self._parts:
             part.attach(projection)
 
-    def create(self, namespace: Namespace, key: str, *more: Any) -> int:
-        return self._of((namespace, key)).create(namespace, key, *more)
+    def create(self, *write: Any) -> int:
+        return self._of((write[0], write[1])).create(*write)
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         part = self._of((namespace, key))
