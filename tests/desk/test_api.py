@@ -183,6 +183,23 @@ def test_many_are_decided(ws: Workspace, api: Api) -> None:
     }
 
 
+def test_decisions_have_reasons(ws: Workspace, api: Api, question_of: Questions) -> None:
+    """``why`` stands beside a decision, a dismissal, and many at once; it is no decision by itself."""
+    status, text = question_of("status"), question_of("notes")
+    problem = api.send(f"/questions/{status.id}/resolve", {"why": "so"}, 422, match=status.version)
+    assert "exactly one" in problem["detail"]
+    api.send(f"/questions/{status.id}/resolve", {"value": "final", "why": "x" * 2_001}, 422, match=status.version)
+    api.send(f"/questions/{status.id}/resolve", {"take": 1, "why": "The client said so."}, match=status.version)
+    api.send(f"/questions/{text.id}/dismiss", {"why": "Neither is true."}, match=text.version)
+    assert api.get(f"/questions/{status.id}")["remarks"] == [{"by": "maria", "text": "The client said so."}]
+    said = [one["value"].get("why") for one in api.get("/document/history", doc=PLACE)["changes"][:2]]
+    assert said == ["Neither is true.", "The client said so."]
+    disagree(ws, carl={"due": date(2026, 6, 1)}, dora={"due": date(2026, 7, 1)})
+    picked = [{"id": one.id, "version": one.version} for one in ws.escalations()]
+    api.send("/questions/bulk", {"choice": "latest", "questions": picked, "why": "It is late."})
+    assert ws.escalation(picked[0]["id"]).remarks[-1].text == "It is late."  # type: ignore[union-attr]
+
+
 def test_documents_are_read_and_written(ws: Workspace, api: Api) -> None:
     """Value, token and version; what is written is added, or changes what was read; history, blame and differences."""
     [listed] = api.get("/documents", namespace="briefs")["documents"]

@@ -531,6 +531,60 @@ def test_reasons_are_told_with_decisions_and_questions(ws: Workspace, browser: B
         assert "The &lt;b&gt;client&lt;/b&gt; said so." in browser.html and "<b>client" not in browser.html
 
 
+@pytest.mark.parametrize("action", ["take-1", "dismiss", "edit"])
+def test_who_decides_says_why(ws: Workspace, browser: Browser, question_of: Questions, action: str) -> None:
+    """If she likes: what she typed is with the decision, in the document's history and in what she did; a decision that
+    comes too late keeps it on the page."""
+    question = question_of("notes")
+    why = "The <b>client</b> said so,\r\nby phone. "
+    browser.get(f"/question/{question.id}")
+    typed = {"v": "My own words."} if action == "edit" else {}
+    with ws.agent("carl", seen=ws.get(NS, "launch", at=1).token).edit(NS, "launch") as brief:  # type: ignore[union-attr]
+        brief.notes = NOTES.replace("the dog", "a cat")
+    browser.post(f"/question/{question.id}", action=action, why=why, **typed)
+    assert browser.status == 409 and ws.escalation(question.id).state == "open"  # type: ignore[union-attr]
+    assert "The &lt;b&gt;client&lt;/b&gt; said so," in browser.html
+    browser.post(f"/question/{question.id}", action=action, why=why, **typed)
+    settled = ws.escalation(question.id)
+    assert settled is not None and settled.state != "open"
+    assert settled.remarks[-1] == ("maria", "The <b>client</b> said so,\nby phone.")
+    for page in ("/decisions", f"/document?doc={PLACE}", "/who?name=maria", f"/question/{question.id}"):
+        browser.get(page)
+        assert "<b>client</b> said so, by phone." in browser.text and "<b>client" not in browser.html, page
+
+
+def test_a_decision_needs_no_reason(ws: Workspace, browser: Browser, question_of: Questions) -> None:
+    """What is left empty, or is blank, is none; one that is too long is refused."""
+    question = question_of("status")
+    browser.get(f"/question/{question.id}")
+    browser.post(f"/question/{question.id}", action="take-1", why="x" * 2_001)
+    assert browser.status == 400 and "2,000" in browser.text
+    browser.get(f"/question/{question.id}")
+    browser.post(f"/question/{question.id}", action="take-1", why=" \r\n ")
+    assert ws.escalation(question.id).remarks == ()  # type: ignore[union-attr]
+
+
+def test_many_are_decided_for_one_reason(ws: Workspace, browser: Browser) -> None:
+    """It is with each of the decisions."""
+    browser.get("/")
+    browser.post("/bulk", all="1", choice="dismiss", of="")
+    picks = re.findall(r'name="pick" value="([^"]+)"', browser.html)
+    browser.post("/bulk", pick=picks, why="All of it was a test.")
+    assert [one.remarks[-1].text for one in ws.escalations(state="dismissed")] == ["All of it was a test."] * 2
+
+
+def test_reasons_from_another_store_are_told(browser: Browser, ws: Workspace, question_of: Questions) -> None:
+    """The history of a document tells why it was decided elsewhere."""
+    other = Workspace(schemas={NS: Brief})
+    other.import_(ws.export())
+    [question] = [one for one in other.escalations() if one.path == ("status",)]
+    other.resolve(question, "final", by="lead", why="The client said so.")
+    ws.import_(other.export())
+    for page in (f"/document?doc={PLACE}", "/who", "/decisions"):
+        browser.get(page)
+        assert "lead: The client said so." in browser.text, page
+
+
 def test_subscriptions_are_shown_with_their_lag(ws: Workspace, browser: Browser) -> None:
     """Who receives, what waits and since when; one is forgotten after a look at what that loses; names are text."""
     assert "Nobody is subscribed" in (browser.get("/subscriptions") and browser.text)

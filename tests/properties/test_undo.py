@@ -79,10 +79,13 @@ def all_kinds_of_two(seed: int, steps: int, rooms: Rooms) -> None:
     here, there = rooms
     Wide(seed, here).run(steps)
     before = here.shown()
+    twice, _ = here.said()
     there.ws.import_(here.ws.export(since=here.began))
     one = here.undo()
     between = here.shown()
+    nothing_is_lost(here, twice, set())
     two = here.undo(ALSO_BAD)
+    nothing_is_lost(here, twice, set())
     _, all_after = here.said()
     bad = {word for word in all_after if word.startswith((BAD, ALSO_BAD))}
     assert not bad - exempt(here, BAD, ALSO_BAD)[1], "something of theirs is left"

@@ -470,9 +470,8 @@ class Wide:
         elif what == "steps":
             draft.steps = self._items(draft.steps, word)
         elif what == "notes":
-            draft.notes = " ".join(
-                self._items([one.strip() for one in re.findall(r"[^.]+\.", draft.notes)], f"{word} says so.")
-            ).replace("  ", " ")
+            said = f"{word} says so." if self.random.random() < 0.7 else f"{word} says so. {self.word(agent)} adds."
+            draft.notes = " ".join(self._items([one.strip() for one in re.findall(r"[^.]+\.", draft.notes)], said))
         elif what == "free":
             draft.free = {**draft.free, "a": {**draft.free.get("a", {}), self.random.choice("bc"): word}}
         elif what == "owners":

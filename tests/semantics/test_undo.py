@@ -350,6 +350,102 @@ def test_the_deletion_of_another_stands() -> None:
     assert (shown(ws), ws.escalations()) == (None, [])
 
 
+def test_a_sentence_that_a_deletion_keeps_stands_once() -> None:
+    """A text that was cut where something was inserted, and of which a deletion keeps the rest whole: to undo two
+    agents, and both undos, shows each of its sentences once."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {"notes": "The fox jumps."})
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.notes = "Look! The fox jumps."
+        seen = ws.moment()
+        ws.agent("eve").delete(NS, KEY)
+    ws.agent("eve", began=seen).delete(NS, KEY)
+    before = everything(ws)
+    one = undo(ws)
+    between = everything(ws)
+    two = undo(ws, "eve")
+    assert shown(ws) == {"notes": "The fox jumps."}
+    undo(ws, "maria", since=two.before)
+    assert everything(ws) == between
+    undo(ws, "maria", since=one.before)
+    assert everything(ws) == before
+    assert shown(ws) == {"notes": "Look! The fox jumps."}
+
+
+@pytest.mark.parametrize("place", ["before", "between", "behind"])
+def test_a_sentence_that_two_inserted_alike_stands_once(place: str) -> None:
+    """What two inserted alike at one place is shown once, also where a deletion of it is undone, and that undo."""
+
+    def inserted(notes: str) -> str:
+        one, two = notes.split(". ")
+        return {
+            "before": f"Look! {notes}",
+            "between": f"{one}. Look! {two}",
+            "behind": f"{notes} Look!",
+        }[place]
+
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("eve").write(NS, KEY, {"notes": "We ship. The fox jumps."})
+    with ws.agent("ada").edit(NS, KEY) as hers, ws.agent("eve").edit(NS, KEY) as others:
+        hers.notes, others.notes = inserted(hers.notes), inserted(others.notes)
+    before = everything(ws)
+    assert shown(ws)["notes"].count("Look!") == 1
+    ws.agent("bob").delete(NS, KEY)
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.notes = "Bob was here."
+    bad = everything(ws)
+    done = undo(ws)
+    assert everything(ws) == before
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == bad
+    undo(ws)
+    assert everything(ws) == before
+
+
+def test_what_was_put_back_already_is_not_put_back_again() -> None:
+    """A sentence that stands again since one agent's work was undone is not put back once more for the other, who
+    had deleted it before."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("eve").write(NS, KEY, {"notes": "We ship.", "people": {"p": {"role": "chair"}}})
+    with ws.agent("eve").edit(NS, KEY) as late:
+        late.notes = "Look! We ship."
+        with ws.agent("ada").edit(NS, KEY) as brief:
+            brief.notes = "We shipped."
+        ws.agent("eve").delete(NS, KEY)
+        with ws.agent("bob").edit(NS, KEY) as brief:
+            brief.tags = ["b"]
+    before = everything(ws)
+    one = undo(ws)
+    assert only(ws).reason == "delete" and shown(ws)["notes"].split() == ["Look!", "We", "shipped."]
+    between = everything(ws)
+    two = undo(ws, "eve")
+    assert shown(ws) == {"notes": "We shipped."} and values(only(ws)) == ["We shipped.", ""]
+    undo(ws, "maria", since=two.before)
+    assert everything(ws) == between
+    undo(ws, "maria", since=one.before)
+    assert everything(ws) == before
+
+
+def test_a_question_that_was_built_on_stands_again() -> None:
+    """A question about a sentence whose sides were rewritten since is the same after an undo of one who had a part in
+    it, and an undo of that: gaps included."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {"notes": "We ship."})
+    with ws.agent("eve").edit(NS, KEY) as late:
+        late.notes = "We never ship. Now."
+        with ws.agent("eve").edit(NS, KEY) as brief:
+            brief.notes = "We ship in May. The fox jumps."
+        with ws.agent("ada").edit(NS, KEY) as brief:
+            brief.notes = "We ship in June. The fox jumps."
+        with ws.agent("eve").edit(NS, KEY) as brief:
+            brief.notes = "We ship in July. The fox jumps."
+    before = everything(ws)
+    assert len(values(only(ws))) == 2
+    done = undo(ws, "eve")
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == before
+
+
 def test_a_document_without_a_model() -> None:
     """Its fields go and come back one by one."""
     ws = Workspace()

@@ -201,12 +201,10 @@ class _Weighing:
         while grown:
             grown = False
             for run in self.order:
-                if run not in owners and all(
-                    run_of(self.pieces[i]) in owners for i in (self.solid[run] or self.touched[run])
-                ):
-                    owners[run] = set().union(
-                        *(owners[run_of(self.pieces[i])] for i in (self.solid[run] or self.touched[run]))
-                    )
+                struck = [self.pieces[i] for i in self.solid[run] or self.touched[run]]
+                roots = {run_of(piece) for piece in struck if piece.live} or {run_of(piece) for piece in struck}
+                if run not in owners and roots <= owners.keys():
+                    owners[run] = set().union(*(owners[root] for root in roots))
                     grown = True
         return owners
 

@@ -139,9 +139,9 @@ def question(call: Call) -> Answer:
 def resolve(call: Call) -> Answer:
     """Decide a question, for the version that If-Match says."""
     found, decision = call.pinned(), call.body
-    if len(decision.model_fields_set) != 1:
+    if len(decision.model_fields_set - {"why"}) != 1:
         raise HTTPException(422, "Give exactly one of value, take, suggestion and deleted.")
-    receipt = call.workspace.resolve(found, _decided(found, decision), by=call.user)
+    receipt = call.workspace.resolve(found, _decided(found, decision), by=call.user, why=decision.why)
     return receipt.to_dict(), ""
 
 
@@ -161,7 +161,7 @@ def _decided(found: Escalation, decision: models.Decision) -> Any:
 
 def dismiss(call: Call) -> Answer:
     """Decide against all sides, for the version that If-Match says."""
-    return call.workspace.dismiss(call.pinned(), by=call.user).to_dict(), ""
+    return call.workspace.dismiss(call.pinned(), by=call.user, why=call.body.why).to_dict(), ""
 
 
 def claim(call: Call) -> Answer:
@@ -187,7 +187,7 @@ def bulk(call: Call) -> Answer:
             late.append({"id": picked.id, "why": "it has other sides, or is settled, since it was looked at"})
         else:
             plans += planned([found], call.body.choice, call.body.agent)
-    outcome = apply(call.workspace, plans, call.user)
+    outcome = apply(call.workspace, plans, call.user, call.body.why)
     refused = [{"id": plan.question.id, "why": why} for plan, why in outcome.refused]
     return {"decided": [plan.question.id for plan in outcome.done], "refused": [*refused, *late]}, ""
 
@@ -355,7 +355,7 @@ OPERATIONS: Sequence[Operation] = (
     Operation("POST", "/questions/bulk", bulk, models.BulkOutcome, models.Bulk),
     Operation("GET", "/questions/{id}", question, models.Question),
     Operation("POST", "/questions/{id}/resolve", resolve, models.Receipt, models.Decision, pinned=True),
-    Operation("POST", "/questions/{id}/dismiss", dismiss, models.Receipt, models.Nothing, pinned=True),
+    Operation("POST", "/questions/{id}/dismiss", dismiss, models.Receipt, models.Dismissal, pinned=True),
     Operation("POST", "/questions/{id}/claim", claim, models.Question, models.Nothing, pinned=True),
     Operation("POST", "/questions/{id}/reopen", reopen, models.Question, models.Nothing),
     Operation("GET", "/documents", documents, models.Documents, asks={"namespace": _NARROW["namespace"], **_PAGES}),

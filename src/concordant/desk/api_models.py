@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from concordant.workspace.judging import MOST_WHY
+
 State = Literal["open", "claimed", "resolved", "dismissed", "superseded", "agreed"]
 Reason = Literal["scalar", "type", "text", "delete", "schema", "invalid"]
 
@@ -167,13 +169,23 @@ class Differences(BaseModel):
     differences: list[Difference]
 
 
+Why = Annotated[str | None, Field(max_length=MOST_WHY, description="The reason, which stays on record.")]
+
+
 class Decision(Strict):
-    """What is decided: exactly one of the names."""
+    """What is decided: exactly one of the names, and why."""
 
     value: Annotated[Any, Field(description="A value of the field's type; for a text, of the contested range.")] = None
     take: Annotated[int | None, Field(ge=1, description="The number of a side, 1 for the first.")] = None
     suggestion: Annotated[bool, Field(description="The merge by words.")] = False
     deleted: Annotated[bool, Field(description="Decides for the deletion.")] = False
+    why: Why = None
+
+
+class Dismissal(Strict):
+    """Why all sides are dismissed."""
+
+    why: Why = None
 
 
 class Nothing(Strict):
@@ -193,6 +205,7 @@ class Bulk(Strict):
     choice: Literal["agent", "latest", "base", "dismiss"]
     agent: str = ""
     questions: list[Picked]
+    why: Why = None
 
 
 class Refused(BaseModel):

@@ -97,8 +97,9 @@ def _latest(question: Escalation) -> Contender:
     return max(question.contenders, key=lambda contender: contender.at)
 
 
-def apply(workspace: Workspace, plans: Iterable[Plan], by: str) -> BulkOutcome:
-    """Decides what is planned, one question after another; what is refused stops none of the others."""
+def apply(workspace: Workspace, plans: Iterable[Plan], by: str, why: str | None = None) -> BulkOutcome:
+    """Decides what is planned, one question after another, all for one reason; what is refused stops none of the
+    others."""
     done: list[Plan] = []
     refused: list[tuple[Plan, str]] = []
     for plan in plans:
@@ -107,9 +108,9 @@ def apply(workspace: Workspace, plans: Iterable[Plan], by: str) -> BulkOutcome:
             continue
         try:
             if plan.dismisses:
-                workspace.dismiss(plan.question, by=by)
+                workspace.dismiss(plan.question, by=by, why=why)
             else:
-                workspace.resolve(plan.question, plan.value, by=by)
+                workspace.resolve(plan.question, plan.value, by=by, why=why)
         except ConcordantError as error:
             refused.append((plan, str(error)))
         else:

@@ -13,7 +13,7 @@ from concordant.desk.differences import DiffPart, FieldChange, changes, shortene
 from concordant.desk.wording import place, told_path
 from concordant.escalation import DELETED, Contender, Escalation
 from concordant.values import ABSENT, alike, portable
-from concordant.workspace import Credit, Document
+from concordant.workspace import Credit, Document, HistoryEntry
 
 __all__ = [
     "Difference",
@@ -279,3 +279,11 @@ def is_same(one: Any, other: Any) -> bool:
 def title(question: Escalation) -> str:
     """What a question is called in one line."""
     return f"{place(question.namespace, question.key)} {told_path(question.path)}"
+
+
+def reasons(entry: HistoryEntry) -> Sequence[tuple[str, str]]:
+    """The reasons of the decisions that a change made, or brought from another store: by whom, and why."""
+    said = entry.value or {}
+    if entry.act in ("resolve", "dismiss") and "why" in said:
+        return [(entry.agent, said["why"])]
+    return [(one["by"], one["why"]) for one in said.get("decisions", ())] if entry.act == "import" else ()

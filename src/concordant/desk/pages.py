@@ -18,7 +18,7 @@ from concordant.desk.editing import editing
 from concordant.desk.forms import Control, Form, form_of
 from concordant.desk.undoing import undo, undo_preview
 from concordant.desk.visit import Visit, status_of
-from concordant.desk.wording import parsed, place, placed, prefix
+from concordant.desk.wording import parsed, place, placed, prefix, reason_given
 from concordant.errors import (
     ConcordantError,
     InvalidWriteError,
@@ -129,7 +129,7 @@ def _applied(visit: Visit, choice: str, agent: str) -> Response:
                 late.append(Plan(shown, why_not="it has other sides, or is settled, since you saw it"))
             continue
         plans += planned([question], choice, agent)
-    outcome = apply(visit.workspace, [*plans, *late], visit.user)
+    outcome = apply(visit.workspace, [*plans, *late], visit.user, reason_given(visit.post("why")))
     refused = [(plan, looks.title(plan.question), why) for plan, why in outcome.refused]
     return visit.page("bulk_done.html", here="inbox", done=len(outcome.done), refused=refused)
 
@@ -186,6 +186,7 @@ def _question_page(
         live=visit.live(),
         question=found,
         why=WHY[found.reason],
+        said=visit.post("why"),
         base=base,
         sides=sides,
         is_open=found.state in OPEN and not refused,
@@ -292,16 +293,17 @@ def _decided(visit: Visit, found: Escalation, action: str, typed: Control | None
     if action == "claim":
         workspace.claim(found, by=by)
         return visit.redirect(f"question/{found.id}")
+    why = reason_given(visit.post("why"))
     if action in ("base", "dismiss"):
-        workspace.dismiss(found, by=by)
+        workspace.dismiss(found, by=by, why=why)
     elif action == "file":
-        workspace.resolve(found, _sent(found, visit.post("file")), by=by)
+        workspace.resolve(found, _sent(found, visit.post("file")), by=by, why=why)
     elif action == "edit":
         if value is ABSENT or typed is None:
             return _question_page(visit, found, 422, notice="What you typed does not fit.", typed=typed)
-        workspace.resolve(found, value, by=by)
+        workspace.resolve(found, value, by=by, why=why)
     else:
-        workspace.resolve(found, _side(found, action), by=by)
+        workspace.resolve(found, _side(found, action), by=by, why=why)
     return visit.redirect("", done=found.id)
 
 

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from concordant.desk.guard import LONGEST, SAFE
-from concordant.desk.looks import visible
+from concordant.desk.looks import reasons, visible
 from concordant.desk.wording import age, place, placed, told_path
 from concordant.errors import (
     ConcordantError,
@@ -202,6 +202,7 @@ def _environment() -> Environment:
         names=_names,
         stamp=lambda at: at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
         place=lambda one: place(one.namespace, one.key),
+        reasons=reasons,
     )
     return made
 

@@ -11,7 +11,7 @@ from concordant.errors import ConcordantError
 from concordant.escalation import DELETED
 from concordant.values import ABSENT, portable
 
-__all__ = ["age", "parsed", "place", "placed", "prefix", "told_path", "told_value"]
+__all__ = ["age", "parsed", "place", "placed", "prefix", "reason_given", "told_path", "told_value"]
 
 
 def place(namespace: tuple[str, ...], key: str) -> str:
@@ -42,6 +42,11 @@ def placed(text: str) -> tuple[tuple[str, ...], str]:
 def prefix(text: str) -> tuple[str, ...]:
     """Reads a namespace, or the beginning of one: its parts joined by ``/``."""
     return tuple(unquote(part) for part in text.split("/") if part)
+
+
+def reason_given(text: str) -> str | None:
+    """Reads the reason that somebody typed; ``None``: none."""
+    return text.replace("\r\n", "\n").strip() or None
 
 
 def _escaped(name: str, special: str = "/:%") -> str:

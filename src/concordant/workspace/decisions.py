@@ -16,6 +16,7 @@ from concordant.schema import Compiled
 from concordant.storage import Result, SideEffects, State, TransactionView
 from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode, encode
 from concordant.workspace.permission import check_party
+from concordant.workspace.reasons import setting_of
 from concordant.workspace.states import current_view, expanded
 from concordant.workspace.transaction import Pending
 from concordant.workspace.transitions import Decision
@@ -105,6 +106,7 @@ class DecisionPending(Pending):
         self.values = {"path": list(contest.path), "decision": None if shown is DELETED else shown}
         if self.why is not None:
             self.values["why"] = self.why
+        self.settings = setting_of(self.deciding, contest.path)
         return super().update(record if state is None else state, n, time, tx)
 
     def _contest(self, record: Record, tx: TransactionView) -> Contest:

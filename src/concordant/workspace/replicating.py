@@ -33,6 +33,7 @@ from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.frames import Frame, Quarantine, pack, unpack
 from concordant.workspace.names import check_name, is_text
+from concordant.workspace.reasons import new_reasons, remark_of
 from concordant.workspace.scope import Moment
 from concordant.workspace.states import current_view, expanded, version_of, view_at
 from concordant.workspace.transitions import transitions
@@ -271,17 +272,21 @@ def _join(core: Core, frame: Frame) -> int:
             record.commit(changes)
             record.vector = vector
             record.alien = True
-            record.settings = joined_settings(record, other)
+            known, record.settings = record.settings, joined_settings(record, other)
+            reasons = new_reasons(known, record.settings)
             record.leases, record.swept = leases, False
             record.created_at = began or record.created_at or time
             record.updated_at = max(record.updated_at, other.updated_at)
             document = (namespace, name)
             view = view_at(record, schema, storage.replica, time)
             commit = Commit(document, n, time, "import")
-            row = commit.close(record, storage.replica, changes, previous, lived=lived, lives=view.exists)
+            body = encode({"decisions": [*reasons.values()]}) if reasons else None
+            row = commit.close(record, storage.replica, changes, previous, lived=lived, lives=view.exists, body=body)
             effects = None
             if record.suspects or record.alien or schema.declared or tx.open_of(document):
-                effects = transitions(document, view, record, time, tx, most=storage.limits.contenders).effects
+                said = {id_: remark_of(reason) for id_, reason in reasons.items()}
+                most = storage.limits.contenders
+                effects = transitions(document, view, record, time, tx, most=most, reasons=said).effects
                 events.extend(effects.events)
                 elsewhere.update(_from_elsewhere(document, view, effects.events, storage.replica))
             changed += 1

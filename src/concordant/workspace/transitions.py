@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from concordant.escalation import Escalation, Event, State, escalation_of, id_of, when
+from concordant.escalation import Escalation, Event, Remark, State, escalation_of, id_of, when
 from concordant.limits import MOST_CONTENDERS
 from concordant.merge.kinds import Contest
 from concordant.merge.record import Record, View, by_path
@@ -14,6 +14,8 @@ from concordant.merge.registers import as_register, leaf_at
 from concordant.storage import Place, SideEffects, TransactionView
 
 __all__ = ["Decision", "Transitions", "as_known", "transitions"]
+
+_NO_REASONS: Mapping[str, Remark] = {}
 
 
 class Decision(NamedTuple):
@@ -41,12 +43,14 @@ def transitions(
     tx: TransactionView,
     decision: Decision | None = None,
     most: int = MOST_CONTENDERS,
+    reasons: Mapping[str, Remark] = _NO_REASONS,
 ) -> Transitions:
     """Compares what is contested now with what was open, and returns the transitions, each once.
 
     Args:
         time: that of the commit.
         most: how many contenders an escalation shows.
+        reasons: why questions were decided elsewhere, by their ids.
     """
     at = when(time)
     before = tx.open_of(place)
@@ -65,6 +69,8 @@ def transitions(
     for id_ in gone:
         del now[id_]
     closed = [replace(_closed(before[id_], record, decision), closed_at=at) for id_ in gone]
+    if reasons:
+        closed = [one.remarked(*reasons[one.id]) if one.id in reasons else one for one in closed]
     events += [Event(escalation.state, escalation, time) for escalation in closed]  # type: ignore[arg-type]
     touched = [now[id_] for id_ in fresh]
     if not view.is_of(record.memory):

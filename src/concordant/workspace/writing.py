@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.merge.record.leases import KEEP
+from concordant.merge.record.record import OWN
 from concordant.schema import Compiled, untouched_left_out
 from concordant.values import Unstorable, alike, check_numbers, decode, encode
 from concordant.workspace.core import Core, Namespace
@@ -49,7 +50,7 @@ def stored_settings(namespace: Namespace, key: str, settings: Any, most: int) ->
     """
     try:
         settings = dict(settings) if isinstance(settings, Mapping) else {None: settings}
-        if not all(isinstance(name, str) and is_text(name) for name in settings):
+        if not all(isinstance(name, str) and is_text(name) and not name.startswith(OWN) for name in settings):
             fault = Fault((), f"settings={told(settings)}", "Give a dict of JSON values by name", settings)
             raise InvalidWriteError(namespace, key, [fault])
         kept = {

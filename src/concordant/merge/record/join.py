@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Entry, Register, VersionVector, is_covered, merge_vectors, order_of
-from concordant.merge.record.record import Record, Setting
+from concordant.merge.record.record import Record, Setting, bounded
 from concordant.merge.registers import Leaf, LeafChange, Path, Tree, leaves
 from concordant.merge.registers.leaf import as_register, as_sequence, common, is_sequence, stamps_of, without
 from concordant.merge.registers.register import oldest_of_each_agent
@@ -42,7 +42,7 @@ def joined_settings(record: Record, other: Record) -> dict[str, Setting]:
         ours = joined.get(name)
         if ours is None or ours[:3] < theirs[:3]:
             joined[name] = theirs
-    return joined
+    return bounded(joined)
 
 
 def _join_leaf(path: Path, one: Leaf | None, two: Leaf | None, record: Record, other: Record) -> Leaf | None:

@@ -25,7 +25,7 @@ from concordant.merge.registers.tree import may_be_contested
 from concordant.merge.sequence.splice import Former, Spliced
 from concordant.values import JSON
 
-__all__ = ["BEFORE", "RECENT", "Arrival", "Record", "Setting"]
+__all__ = ["BEFORE", "OWN", "RECENT", "Arrival", "Record", "Setting", "bounded"]
 
 BEFORE = "adopted"
 """The replica of what was there before a workspace: everybody there has seen it, whatever clock its times are of."""
@@ -42,6 +42,12 @@ Arrival = tuple[int, float, str, int]
 Setting = tuple[float, str, int, JSON | None]
 """Something remembered beside the value: the place of its write in the order of writes, and the JSON (``None``: unset).
 The newest stands."""
+
+OWN = "\0"
+"""What the names begin with of what Concordant itself remembers beside a value."""
+
+MOST_OWN = 16
+"""How much of that is remembered, the newest."""
 
 
 _NO_PATHS: Any = frozenset()
@@ -222,6 +228,7 @@ class Record:
             if self.settings is _EMPTY:
                 self.settings = {}
             self.settings[name] = (*order_of(stamp), value)
+        self.settings = bounded(self.settings)
 
     def setting(self, name: str) -> JSON | None:
         """What is remembered under a name; ``None`` if nothing is."""
@@ -317,6 +324,14 @@ class Record:
             if origin == source and stamp.n <= upto:
                 return n, time
         return 0, 0.0 if source == BEFORE else stamp.time
+
+
+def bounded(settings: dict[str, Setting]) -> dict[str, Setting]:
+    """Settings, of what Concordant itself remembers the newest: whoever leaves out the others, all keep the same."""
+    own = sorted((name for name in settings if name.startswith(OWN)), key=lambda name: (settings[name][:3], name))
+    for name in own[:-MOST_OWN]:
+        del settings[name]
+    return settings
 
 
 def _news(before: Any, after: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import NamedTuple, Protocol
 
@@ -11,6 +11,7 @@ from concordant.merge.record.past import Identity, author_of, identity_of
 from concordant.merge.registers import Change, Leaf, Path
 from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence, stamps_of
 from concordant.merge.sequence.order import united
+from concordant.merge.sequence.overlap import Rules
 from concordant.merge.sequence.pieces import RunId, Sequence, run_of
 from concordant.merge.sequence.undo import reinstated
 
@@ -55,12 +56,14 @@ class Reinstating:
         change: of the write that puts it back.
         gone: which writes are taken back.
         again: gives entries new dots.
+        rules: tells how changes of the text or list at a place are weighed.
     """
 
-    def __init__(self, change: Change, gone: SeenBy, again: Again) -> None:
+    def __init__(self, change: Change, gone: SeenBy, again: Again, rules: Callable[[Path], Rules]) -> None:
         self.change = change
         self.gone = gone
         self.again = again
+        self.rules = rules
         self._live: dict[Path, Leaf | None] = {}
         self._kept: dict[Path, list[Leaf]] = {}
         self._made: dict[tuple[object, ...], Entry] = {}
@@ -95,7 +98,7 @@ class Reinstating:
         now, then = _united([*standing, *hidden]), _united(_sequences([live, *kept]))
         shown = _runs_of([live])
         now = _part(now, _runs_of(standing) | (_runs_of(hidden) - shown))
-        made, origins = reinstated(now, change.stamp, then, self.gone, change.next_run)
+        made, origins = reinstated(now, change.stamp, then, self.gone, self.rules(path), change.next_run)
         return _Text(made, origins, shown)
 
     def _register(self, path: Path, then: Register, *, kept: bool) -> Register:

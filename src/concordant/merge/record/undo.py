@@ -45,6 +45,7 @@ from concordant.merge.registers import PARKED, PRESENT, Change, Leaf, LeafChange
 from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence, stamps_of, uncovered, without
 from concordant.merge.registers.register import oldest_of_each_agent
 from concordant.merge.registers.tree import gathered, kept_by
+from concordant.merge.sequence.overlap import Rules
 from concordant.merge.sequence.pieces import Sequence
 from concordant.merge.sequence.undo import SOMETHING, Taking, undone as sequence_undone
 from concordant.values import ABSENT, decode, same
@@ -125,7 +126,7 @@ class _Undoing:
         done: list[Path] = []
         for part in self._untouched(met):
             found = {path: leaf for path, leaf in past.found.items() if path[: len(part)] == part}
-            Reinstating(self.change, self.gone, self._again).run(found)
+            Reinstating(self.change, self.gone, self._again, self._rules).run(found)
             done.append(part)
         return {
             path: [turn for turn in story if not turn.step.undoes]
@@ -368,11 +369,16 @@ class _Undoing:
 
     # -- texts, lists, counters ------------------------------------------------------------------------------------
 
+    def _rules(self, path: Path) -> Rules:
+        """How changes of the text or list at a place are weighed."""
+        rules: Rules = field_at(self.root, path).kind.rules
+        return rules
+
     def _sequence(self, path: Path, story: list[Turn]) -> None:
-        change, field = self.change, field_at(self.root, path)
+        change = self.change
         current = change.sequence(path)
         turns = [Taking(_content(before), _content(after), step.gone) for step, before, after in story]
-        made = sequence_undone(current, change.stamp, turns, self.gone, field.kind.rules, change.next_run)
+        made = sequence_undone(current, change.stamp, turns, self.gone, self._rules(path), change.next_run)
         if made != current:
             self._set(path, made)
 

@@ -10,7 +10,7 @@ from concordant.errors import MisshapenError
 from concordant.merge.causality import VersionVector, is_covered, order_of
 from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
 
-__all__ = ["in_order", "join", "newest_root", "united"]
+__all__ = ["cut", "in_order", "join", "newest_root", "united"]
 
 
 def in_order(pieces: Iterable[Piece]) -> list[Piece]:
@@ -42,7 +42,7 @@ def in_order(pieces: Iterable[Piece]) -> list[Piece]:
         parts.sort(key=lambda piece: piece.offset)
         if run in cuts:
             places = sorted(cuts[run])
-            runs[run] = [part for piece in parts for part in _cut(piece, places)]
+            runs[run] = [part for piece in parts for part in cut(piece, places)]
 
     result: list[Piece] = []
     waiting: list[Piece | RunId] = [*reversed(children.get(None, [])), *reversed(children.get(START, []))]
@@ -140,7 +140,7 @@ def _zip(ours: list[Piece], others: list[Piece], *, either: bool) -> Iterable[Pi
     Of a part that only one side has the other has forgotten that it was removed.
     """
     bounds = sorted({bound for p in (*ours, *others) for bound in (p.offset, p.offset + len(p.content))})
-    here, there = ({part.offset: part for p in side for part in _cut(p, bounds)} for side in (ours, others))
+    here, there = ({part.offset: part for p in side for part in cut(p, bounds)} for side in (ours, others))
     for offset in bounds:
         mine, theirs = here.get(offset), there.get(offset)
         if mine is None or theirs is None:
@@ -155,8 +155,8 @@ def _zip(ours: list[Piece], others: list[Piece], *, either: bool) -> Iterable[Pi
         yield mine._replace(struck=struck, live=live)
 
 
-def _cut(piece: Piece, offsets: list[int]) -> list[Piece]:
-    """A piece cut at those of the offsets (sorted) that lie in it."""
+def cut(piece: Piece, offsets: list[int]) -> list[Piece]:
+    """A piece cut at those of the offsets that lie in it; they are in order."""
     end = piece.offset + len(piece.content)
     inside = offsets[bisect_right(offsets, piece.offset) : bisect_left(offsets, end)]
     if not inside:

@@ -315,11 +315,16 @@ class _Weighing:
             self._learn(over)
             newest = set()
             for run in sorted(over, key=self._place):
-                roots = {run_of(self.pieces[i]) for i in (self.solid[run] or self.touched[run])}
+                roots = self._struck_by(run)
                 if roots <= owners.keys():
                     owners[run] = set().union(*(owners[root] for root in roots))
                     newest.add(run)
         return owners
+
+    def _struck_by(self, run: RunId) -> set[RunId]:
+        """The runs that a strike is over: those that are live, for what is not is gone, or stands again elsewhere."""
+        pieces = [self.pieces[number] for number in self.solid[run] or self.touched[run]]
+        return {run_of(piece) for piece in pieces if piece.live} or set(map(run_of, pieces))
 
     def _touching(self, found: list[tuple[Group, Owners]]) -> list[tuple[Group, Owners]]:
         """The contested groups in document order, neighbours with nothing but gaps between them as one."""

@@ -6,15 +6,16 @@ stays, and where that differs from what stood there before, the two are the side
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items
-from itertools import count, pairwise
+from itertools import chain, count
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import SeenBy, Stamp
 from concordant.merge.sequence.edit import withdraw
-from concordant.merge.sequence.order import in_order, newest_root
-from concordant.merge.sequence.overlap import Rules
-from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
+from concordant.merge.sequence.order import cut, in_order, newest_root
+from concordant.merge.sequence.overlap import Rules, Spans, analyse
+from concordant.merge.sequence.pieces import END, START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
 from concordant.merge.sequence.splice import splice
 from concordant.merge.sequence.units import is_blank
 
@@ -38,9 +39,9 @@ class Taking(NamedTuple):
 
 def takes_away(before: Sequence, after: Sequence) -> bool:
     """Whether a change may have dropped strikes, or runs that stood."""
-    cut = splice(before, after)
-    stand = {run_of(piece) for hunk in cut.hunks for piece in hunk.now if piece.live}
-    return bool(cut.removed) or any(p.live and run_of(p) not in stand for hunk in cut.hunks for p in hunk.was)
+    change = splice(before, after)
+    stand = {run_of(piece) for hunk in change.hunks for piece in hunk.now if piece.live}
+    return bool(change.removed) or any(p.live and run_of(p) not in stand for hunk in change.hunks for p in hunk.was)
 
 
 def undone(
@@ -61,27 +62,37 @@ def undone(
         rules: how changes of the sequence are weighed against each other.
         next_run: gives a number for a run or a strike that no other of the write has.
     """
-    work = _Undoing(sequence, stamp, gone, next_run)
+    alike = _cut_alike(sequence, [turn.before for turn in turns if turn.gone and turn.before is not None])
+    work = _Undoing(alike, stamp, gone, rules, next_run)
     work.put_back(turns)
-    for part in work.built_on(sequence):
+    for part in work.built_on(alike):
         work.settle(part, rules.escalate)
-    return work.result(sequence)
+    made = work.result(alike)
+    return sequence if made == alike else made
 
 
 def reinstated(
-    sequence: Sequence, stamp: Stamp, before: Sequence, gone: SeenBy, next_run: Callable[[], int]
+    sequence: Sequence, stamp: Stamp, before: Sequence, gone: SeenBy, rules: Rules, next_run: Callable[[], int]
 ) -> tuple[Sequence | None, Mapping[RunId, RunId]]:
     """The sequence as it was before writes on which nobody has worked since, ``None`` if nothing stood; and of the runs
     and strikes that were made again which these are.
 
     Args:
-        sequence, stamp, gone, next_run: as for ``undone``.
+        sequence, stamp, gone, rules, next_run: as for ``undone``.
         before: what stood before the first of the writes.
     """
-    work = _Undoing(sequence, stamp, gone, next_run, exact=True)
-    work.drop(_struck_since(before, sequence, work.strikes))
-    work.put_back([Taking(before, sequence, True)])
-    return work.result(sequence), work.origins
+    alike = _cut_alike(sequence, [before])
+    work = _Undoing(alike, stamp, gone, rules, next_run, exact=True)
+    work.drop(_struck_since(before, alike, work.strikes))
+    work.put_back([Taking(before, alike, True)])
+    return work.result(alike), work.origins
+
+
+def _cut_alike(sequence: Sequence, earlier: Iterable[Sequence]) -> Sequence:
+    """The sequence with its runs cut wherever they were: what was forgotten in between took its cuts with it."""
+    bounds = _bounds(chain.from_iterable(earlier))
+    pieces = [part for piece in sequence for part in cut(piece, bounds.get(run_of(piece), []))]
+    return sequence if len(pieces) == len(sequence) else Sequence(pieces, sequence.strikes, sequence.newest_root)
 
 
 def _struck_since(before: Sequence, after: Sequence, strikes: Mapping[RunId, Strike]) -> set[RunId]:
@@ -119,10 +130,18 @@ class _Undoing:
     """One sequence from which writes are taken out."""
 
     def __init__(
-        self, sequence: Sequence, stamp: Stamp, gone: SeenBy, next_run: Callable[[], int], *, exact: bool = False
+        self,
+        sequence: Sequence,
+        stamp: Stamp,
+        gone: SeenBy,
+        rules: Rules,
+        next_run: Callable[[], int],
+        *,
+        exact: bool = False,
     ) -> None:
         self.stamp = stamp
         self.gone = gone
+        self.rules = rules
         self.next_run = next_run
         left = withdraw(sequence, gone)
         self.pieces = [p._replace(live=False) if gone(p.stamp) else p for p in sequence] if left is None else [*left]
@@ -130,6 +149,7 @@ class _Undoing:
         self.exact = exact
         self.order = count(1)
         self.origins: dict[RunId, RunId] = {}
+        self.alike: dict[RunId, list[RunId]] = {}
 
     # -- what comes back -------------------------------------------------------------------------------------------
 
@@ -147,19 +167,37 @@ class _Undoing:
         lost = [self._lost(before, None if self.exact else after) - done for before, after in taken]
         names = self._struck_again(strikes, over, set().union(*lost))
         for (before, _), runs in zip(taken, lost, strict=True):
-            self._shown_again(before, runs - done, names)
+            self._shown_again(before, self._missing(before, runs - done), names)
             done |= runs
+        self._strike_alike()
 
     def _dropped(self, taken: list[tuple[Sequence, Sequence | None]], over: Over) -> list[Strike]:
-        """The strikes of others that do not stand any more; notes over what they were."""
-        strikes: dict[RunId, Strike] = {}
+        """The strikes of others that do not stand any more, under whatever id; notes over what they were."""
+        standing = dict(self.strikes)
         for before, after in taken:
             kept = after.strikes if after is not None else {}
             dropped = {run: s for run, s in before.strikes.items() if run not in kept and not self.gone(s.stamp)}
-            strikes |= dropped
+            again = Counter(_author_of(s) for run, s in standing.items() if run not in before.strikes)
+            for run in [run for run in dropped if run not in standing]:
+                again[_author_of(dropped[run])] -= 1
+                if again[_author_of(dropped[run])] < 0:
+                    standing[run] = dropped[run]
             if dropped:
                 _note_struck(before, over)
-        return [strike for run, strike in strikes.items() if run not in self.strikes]
+        return [strike for run, strike in standing.items() if run not in self.strikes]
+
+    def _missing(self, before: Sequence, runs: set[RunId]) -> set[RunId]:
+        """Those of some runs that do not stand under another id, having been put back before."""
+        known = {run_of(piece) for piece in before}
+        copies: dict[Any, list[Any]] = {}
+        for piece in self.pieces if runs else ():
+            if piece.live and run_of(piece) not in known:
+                copies.setdefault(_author_of(piece), []).append(piece.content)
+        contents: dict[RunId, list[Piece]] = {}
+        for piece in before if copies else ():
+            if piece.live and run_of(piece) in runs and _author_of(piece) in copies:
+                contents.setdefault(run_of(piece), []).append(piece)
+        return runs - {run for run, parts in contents.items() if _takes(copies[_author_of(parts[0])], _joined(parts))}
 
     def _lost(self, before: Sequence, after: Sequence | None) -> set[RunId]:
         """The runs of others that do not stand any more after a write."""
@@ -182,14 +220,13 @@ class _Undoing:
                 if run not in lost:
                     spans.setdefault(run, []).append((start, end, k))
         if spans:
-            self.pieces = [part for piece in self.pieces for part in self._struck_by(piece, spans.get(run_of(piece)))]
+            self.pieces = [self._struck_by(piece, spans.get(run_of(piece), ())) for piece in self.pieces]
         return names
 
-    def _struck_by(self, piece: Piece, spans: list[tuple[int, int, int]] | None) -> Iterator[Piece]:
-        """The parts of a piece, with the strikes over them: from where to where, and their numbers."""
-        for part in _cut(piece, spans) if spans else (piece,):
-            new = {self._id(k): None for start, end, k in spans or () if start <= part.offset < end}
-            yield part._replace(struck=(*part.struck, *new)) if new else part
+    def _struck_by(self, piece: Piece, spans: Iterable[tuple[int, int, int]]) -> Piece:
+        """A piece with more strikes over it: from where to where in its run, and their numbers."""
+        new = {self._id(k): None for start, end, k in spans if start <= piece.offset < end}
+        return piece._replace(struck=(*piece.struck, *new)) if new else piece
 
     def _renamed(self, struck: tuple[RunId, ...], names: dict[RunId, int]) -> tuple[RunId, ...]:
         new = [self._id(names[run]) for run in struck if run in names]
@@ -199,33 +236,94 @@ class _Undoing:
         """Puts copies of runs where they stood: what is not live once never is again."""
         if not runs:
             return
-        here: dict[RunId, list[Piece]] = {}
-        for piece in self.pieces:
-            here.setdefault(run_of(piece), []).append(piece)
-        last, waiting, copied = START, dict(names), set[Anchor | None]()
-        for piece in before:
-            run, known = run_of(piece), _within(piece, here)
-            if run not in runs:
-                last = min(_end_of(known[-1]), _end_of(piece)) if known else last
+        doubled = self._doubled(before, runs)
+        here = {_place(piece): piece for piece in self.pieces}
+        last: Anchor | None = None
+        waiting, copied, open_ = dict(names), set[Anchor | None](), dict[Anchor, Piece]()
+        for was, again in self._in_parts(before, runs, doubled):
+            known = _place(was) in here
+            part, run = here.get(_place(was), was), run_of(was)
+            if not again:
+                if was.live and known:
+                    last = _end_of(part)
+                    open_.clear()
                 continue
-            for part in known or [piece]:
+            struck = self._renamed(was.struck if self.exact else part.struck, names)
+            begun = open_.pop((*run_of(was), was.offset - 1), None)
+            if begun is not None:  # all that stands in between is in the copy as well
+                self.pieces.append(begun._replace(offset=_past(begun), content=part.content, struck=struck))
+            else:
                 # Behind a copy nothing else stands; elsewhere this is the first that does.
                 chained = self._is_own(last) and (not known or (part.parent in copied and not part.offset))
-                k = waiting.pop(run) if run in waiting else self.next_run()
-                struck = self._renamed(piece.struck if self.exact else part.struck, names)
-                self._copy(part, k, last if chained or not known else _end_of(part), struck, chained=chained)
-                copied.add(_end_of(part))
-                last = _end_of(self.pieces[-1])
+                place = last if chained or not known else _end_of(part)
+                if not chained:
+                    open_.clear()
+                k = waiting.pop(run) if run in waiting else self._next_of(names.get(run), part)
+                self._copy(part, k, START if place is None and part.parent else place, struck, chained=chained)
+            copied.add(_end_of(part))
+            last = _end_of(self.pieces[-1])
+            open_[_end_of(was)] = self.pieces[-1]
 
-    def _copy(self, part: Piece, k: int, place: Anchor, struck: tuple[RunId, ...], *, chained: bool) -> None:
+    def _in_parts(
+        self, before: Sequence, runs: set[RunId], doubled: Mapping[RunId, Spans]
+    ) -> Iterator[tuple[Piece, bool]]:
+        """The pieces of an earlier content, cut as they are now; for each whether it is put back: what is of some runs,
+        and was shown."""
+        bounds = _bounds(self.pieces)
+        for run, spans in doubled.items():
+            bounds[run] = sorted({*bounds.get(run, ()), *chain.from_iterable(spans)})
+        for piece in before:
+            run = run_of(piece)
+            for part in cut(piece, bounds.get(run, [])):
+                is_doubled = any(start <= part.offset < end for start, end in doubled.get(run, ()))
+                yield part, run in runs and not is_doubled
+
+    def _next_of(self, rewrite: int | None, part: Piece) -> int:
+        """A number for a run; where that is a further part of what a rewrite put there, it is a rewrite of the same,
+        unless that would be one that says the same twice."""
+        k = self.next_run()
+        if rewrite is not None:
+            known = self.alike.setdefault(self._id(rewrite), [])
+            said = [_plain([piece]) for piece in self.pieces if run_of(piece) in (self._id(rewrite), *known)]
+            if _plain([part]) not in said:
+                known.append(self._id(k))
+                self._add(self.strikes[self._id(rewrite)].stamp, k)
+        return k
+
+    def _strike_alike(self) -> None:
+        """Has the strikes of one rewrite be over the same pieces."""
+        for number, piece in enumerate(self.pieces) if self.alike else ():
+            more = [one for run in piece.struck for one in self.alike.get(run, ())]
+            if more:
+                self.pieces[number] = piece._replace(struck=(*piece.struck, *more))
+
+    def _doubled(self, before: Sequence, runs: set[RunId]) -> Mapping[RunId, Spans]:
+        """The parts of runs that were shown once with what somebody else had inserted alike: that stands for both. Cuts
+        what there is of them now likewise."""
+        places: dict[Any, set[RunId]] = {}
+        for piece in before:
+            if piece.beside is not None and piece.live and not self.gone(piece.stamp):
+                places.setdefault((piece.parent, piece.beside), set()).add(run_of(piece))
+        if not any(len(found) > 1 and not runs.isdisjoint(found) for found in places.values()):
+            return {}
+        left = withdraw(Sequence(before.pieces(), before.strikes), self.gone)
+        found = {} if left is None else analyse(left, self.rules).doubled
+        cuts = {run: sorted({*chain.from_iterable(spans)}) for run, spans in found.items()}
+        self.pieces = [part for piece in self.pieces for part in cut(piece, cuts.get(run_of(piece), []))]
+        return found
+
+    def _copy(self, part: Piece, k: int, place: Anchor | None, struck: tuple[RunId, ...], *, chained: bool) -> None:
         line = part.line and not part.offset
-        copy = Piece(self._as(part.stamp), k, 0, part.content, place, line, struck, replaces=not chained)
+        replaces = not chained and place is not None
+        is_edit = not replaces and (part.replaces or part.beside is not None)  # so that gaps are laid out as they were
+        beside = END if is_edit and isinstance(part.content, str) else None
+        copy = Piece(self._as(part.stamp), k, 0, part.content, place, line, struck, replaces=replaces, beside=beside)
         self.pieces.append(copy)
         self.origins[run_of(copy)] = run_of(part)
 
-    def _is_own(self, place: Anchor) -> bool:
+    def _is_own(self, place: Anchor | None) -> bool:
         """Whether a place is in what the new write puts there."""
-        return place[:2] == (self.stamp.replica, self.stamp.n)
+        return place is not None and place[:2] == (self.stamp.replica, self.stamp.n)
 
     # -- what was built on it --------------------------------------------------------------------------------------
 
@@ -358,27 +456,42 @@ class _Undoing:
         return made if made.is_alive() else None
 
 
+def _past(piece: Piece) -> int:
+    """Where a piece ends in its run."""
+    return piece.offset + len(piece.content)
+
+
 def _end_of(piece: Piece) -> Anchor:
     """The last character of a piece."""
-    return (*run_of(piece), piece.offset + len(piece.content) - 1)
+    return (*run_of(piece), _past(piece) - 1)
 
 
-def _within(piece: Piece, parts: Mapping[RunId, list[Piece]]) -> list[Piece]:
-    """The parts of the same run that are in a piece."""
-    end = piece.offset + len(piece.content)
-    return [part for part in parts.get(run_of(piece), ()) if piece.offset <= part.offset < end]
+def _author_of(item: Piece | Strike) -> tuple[float, str]:
+    """What a piece or strike keeps where it is put back."""
+    return (item.stamp.time, item.stamp.agent)
 
 
-def _cut(piece: Piece, spans: Iterable[tuple[int, int, int]]) -> list[Piece]:
-    """A piece cut where spans of its run begin or end in it."""
-    end = piece.offset + len(piece.content)
-    bounds = sorted({piece.offset, end, *(at for one in spans for at in one[:2] if piece.offset < at < end)})
-    if len(bounds) == 2:
-        return [piece]
-    return [
-        piece._replace(offset=low, content=piece.content[low - piece.offset : high - piece.offset])
-        for low, high in pairwise(bounds)
-    ]
+def _takes(parts: list[Any], content: Any) -> bool:
+    """Takes a content out of parts of which it may consist, however it is cut; tells whether it does."""
+    left = [*parts]
+    while len(content):
+        found = next((at for at, part in enumerate(left) if part[: len(content)] == content[: len(part)]), None)
+        if found is None:
+            return False
+        part = left.pop(found)
+        if len(part) > len(content):
+            left.insert(found, part[len(content) :])
+        content = content[len(part) :]
+    parts[:] = left
+    return True
+
+
+def _bounds(pieces: Iterable[Piece]) -> dict[RunId, list[int]]:
+    """Where pieces of each run begin and end, in order."""
+    bounds: dict[RunId, set[int]] = {}
+    for piece in pieces:
+        bounds.setdefault(run_of(piece), set()).update((piece.offset, piece.offset + len(piece.content)))
+    return {run: sorted(places) for run, places in bounds.items()}
 
 
 def _place(piece: Piece) -> tuple[Any, ...]:
