@@ -11,6 +11,8 @@ from concordant import ConcordantError
 from concordant.merge.record import held, past, undo
 from concordant.merge.record.past import Taken
 from concordant.merge.sequence import undo as sequence_undo
+from concordant.merge.sequence.overlap import _Weighing
+from concordant.merge.sequence.pieces import run_of
 from concordant.workspace import undoing
 
 from ..properties import test_undo as properties
@@ -139,6 +141,39 @@ def what_others_touched_stands_to_the_letter(patch: Patch) -> None:
 def an_import_that_tidies_up_is_work(patch: Patch) -> None:
     """What an import only forgets counts as something that others did."""
     patch.setattr(past, "_is_news", lambda change: True)
+
+
+@mutant(semantics.test_a_sentence_that_a_deletion_keeps_stands_once)
+def texts_are_cut_as_they_are_now(patch: Patch) -> None:
+    """Where a text was cut and is not any more, all of it stands in the place of each part."""
+    patch.setattr(sequence_undo, "_cut_alike", lambda sequence, earlier: sequence)
+
+
+def alike() -> None:
+    """Two inserted the same sentence."""
+    semantics.test_a_sentence_that_two_inserted_alike_stands_once("between")
+
+
+@mutant(alike)
+def what_two_inserted_alike_stands_twice(patch: Patch) -> None:
+    """What was shown once of two equal insertions is put back for each."""
+    patch.setattr(sequence_undo._Undoing, "_doubled", lambda self, before, runs: {})
+
+
+@mutant(semantics.test_what_was_put_back_already_is_not_put_back_again)
+def it_is_put_back_once_more(patch: Patch) -> None:
+    """What stands again by an undo before is put back by the next as well."""
+    patch.setattr(sequence_undo._Undoing, "_missing", lambda self, before, runs: runs)
+
+
+@mutant(semantics.test_a_question_that_was_built_on_stands_again)
+def what_is_gone_holds_what_was_built_on_it(patch: Patch) -> None:
+    """A rewrite of what stands again is counted as one of what is gone too."""
+    patch.setattr(
+        _Weighing,
+        "_struck_by",
+        lambda self, run: {run_of(self.pieces[number]) for number in self.solid[run] or self.touched[run]},
+    )
 
 
 @mutant(semantics.test_the_deletion_of_another_stands)

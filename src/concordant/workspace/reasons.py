@@ -15,7 +15,7 @@ from concordant.values import JSON, decode, encode
 from concordant.workspace.judging import MOST_WHY
 from concordant.workspace.transitions import Decision
 
-__all__ = ["new_reasons", "remark_of", "setting_of"]
+__all__ = ["new_reasons", "remarks_of", "setting_of", "told_in_history"]
 
 _NAME = f"{OWN}why:"
 
@@ -48,6 +48,11 @@ def _read(value: JSON) -> dict[str, Any] | None:
     return said if is_one else None
 
 
-def remark_of(reason: Mapping[str, Any]) -> Remark:
-    """A reason as it stands on a question."""
-    return Remark(reason["by"], reason["why"])
+def remarks_of(reasons: Mapping[str, Mapping[str, Any]]) -> dict[str, Remark]:
+    """Reasons as they stand on questions, by their ids."""
+    return {id_: Remark(reason["by"], reason["why"]) for id_, reason in reasons.items()}
+
+
+def told_in_history(reasons: Mapping[str, Any]) -> JSON | None:
+    """What the history tells of a change that brought these reasons."""
+    return encode({"decisions": [*reasons.values()]}) if reasons else None

@@ -33,7 +33,7 @@ from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.frames import Frame, Quarantine, pack, unpack
 from concordant.workspace.names import check_name, is_text
-from concordant.workspace.reasons import new_reasons, remark_of
+from concordant.workspace.reasons import new_reasons, remarks_of, told_in_history
 from concordant.workspace.scope import Moment
 from concordant.workspace.states import current_view, expanded, version_of, view_at
 from concordant.workspace.transitions import transitions
@@ -280,13 +280,12 @@ def _join(core: Core, frame: Frame) -> int:
             document = (namespace, name)
             view = view_at(record, schema, storage.replica, time)
             commit = Commit(document, n, time, "import")
-            body = encode({"decisions": [*reasons.values()]}) if reasons else None
-            row = commit.close(record, storage.replica, changes, previous, lived=lived, lives=view.exists, body=body)
+            said = told_in_history(reasons)
+            row = commit.close(record, storage.replica, changes, previous, lived=lived, lives=view.exists, body=said)
             effects = None
             if record.suspects or record.alien or schema.declared or tx.open_of(document):
-                said = {id_: remark_of(reason) for id_, reason in reasons.items()}
-                most = storage.limits.contenders
-                effects = transitions(document, view, record, time, tx, most=most, reasons=said).effects
+                most, remarks = storage.limits.contenders, remarks_of(reasons)
+                effects = transitions(document, view, record, time, tx, most=most, reasons=remarks).effects
                 events.extend(effects.events)
                 elsewhere.update(_from_elsewhere(document, view, effects.events, storage.replica))
             changed += 1

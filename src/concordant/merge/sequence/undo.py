@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items
+from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, NamedTuple, TypeAlias
 
@@ -126,6 +127,23 @@ class _Part(NamedTuple):
     contested: bool = False
 
 
+@dataclass
+class _Way:
+    """How far copies have been made of an earlier content.
+
+    Attributes:
+        numbers: those that were given to rewrites, as long as they are not used.
+        last: the end of what stands last: of a copy, or of what is still there.
+        copied: the ends of what there are copies of.
+        begun: copies of runs that may go on, by the ends of what they are copies of.
+    """
+
+    numbers: dict[RunId, int]
+    last: Anchor | None = None
+    copied: set[Anchor | None] = field(default_factory=set)
+    begun: dict[Anchor, Piece] = field(default_factory=dict)
+
+
 class _Undoing:
     """One sequence from which writes are taken out."""
 
@@ -238,31 +256,41 @@ class _Undoing:
             return
         doubled = self._doubled(before, runs)
         here = {_place(piece): piece for piece in self.pieces}
-        last: Anchor | None = None
-        waiting, copied, open_ = dict(names), set[Anchor | None](), dict[Anchor, Piece]()
+        way = _Way(dict(names))
         for was, again in self._in_parts(before, runs, doubled):
             known = _place(was) in here
-            part, run = here.get(_place(was), was), run_of(was)
-            if not again:
-                if was.live and known:
-                    last = _end_of(part)
-                    open_.clear()
-                continue
-            struck = self._renamed(was.struck if self.exact else part.struck, names)
-            begun = open_.pop((*run_of(was), was.offset - 1), None)
-            if begun is not None:  # all that stands in between is in the copy as well
-                self.pieces.append(begun._replace(offset=_past(begun), content=part.content, struck=struck))
-            else:
-                # Behind a copy nothing else stands; elsewhere this is the first that does.
-                chained = self._is_own(last) and (not known or (part.parent in copied and not part.offset))
-                place = last if chained or not known else _end_of(part)
-                if not chained:
-                    open_.clear()
-                k = waiting.pop(run) if run in waiting else self._next_of(names.get(run), part)
-                self._copy(part, k, START if place is None and part.parent else place, struck, chained=chained)
-            copied.add(_end_of(part))
-            last = _end_of(self.pieces[-1])
-            open_[_end_of(was)] = self.pieces[-1]
+            part = here.get(_place(was), was)
+            if again:
+                struck = self._renamed(was.struck if self.exact else part.struck, names)
+                self._put(way, was, part, struck, names, known=known)
+            elif was.live and known:
+                way.last = _end_of(part)
+                way.begun.clear()
+
+    def _put(
+        self, way: _Way, was: Piece, part: Piece, struck: tuple[RunId, ...], names: dict[RunId, int], *, known: bool
+    ) -> None:
+        """Puts a copy of a piece where it stood.
+
+        Args:
+            was: the piece as it was; ``part`` is what there is of it now.
+            known: whether there is anything.
+        """
+        begun = way.begun.pop((*run_of(was), was.offset - 1), None)
+        if begun is not None:  # all that stands in between is in the copy as well
+            self.pieces.append(begun._replace(offset=_past(begun), content=part.content, struck=struck))
+        else:
+            # Behind a copy nothing else stands; elsewhere this is the first that does.
+            chained = self._is_own(way.last) and (not known or (part.parent in way.copied and not part.offset))
+            place = way.last if chained or not known else _end_of(part)
+            if not chained:
+                way.begun.clear()
+            run = run_of(was)
+            k = way.numbers.pop(run) if run in way.numbers else self._next_of(names.get(run), part)
+            self._copy(part, k, START if place is None and part.parent else place, struck, chained=chained)
+        way.copied.add(_end_of(part))
+        way.last = _end_of(self.pieces[-1])
+        way.begun[_end_of(was)] = self.pieces[-1]
 
     def _in_parts(
         self, before: Sequence, runs: set[RunId], doubled: Mapping[RunId, Spans]
