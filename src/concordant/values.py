@@ -302,8 +302,9 @@ def _check(value: Any, path: Path, depth: int) -> None:
                 _check(item, (*path, index), depth + 1)
 
 
-def is_json(value: Any) -> bool:
-    """Tells whether a value has just the types that its JSON reads back as: no tuples, sets or classes of their own."""
+def is_json(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Tells whether a value has just the types that its JSON reads back as (no tuples, sets or classes of its own),
+    nested no deeper than that."""
     parts = value
     if type(value) is dict:
         for name in value:
@@ -313,7 +314,7 @@ def is_json(value: Any) -> bool:
     elif type(value) is not list:
         return type(value) in _SCALARS
     for part in parts:  # noqa: SIM110  # a generator costs more than what it looks at
-        if type(part) not in _SCALARS and not is_json(part):
+        if type(part) not in _SCALARS and not (depth > 1 and is_json(part, depth - 1)):
             return False
     return True
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from concordant import Counter, InvalidWriteError, List, Map, Scalar, Set, Text, Tree
 from concordant.schema import Compiled, compile_schema, plain as plain_module
-from concordant.values import MAX_DEPTH
+from concordant.values import MAX_DEPTH, is_json
 
 
 class Odd(enum.Enum):
@@ -143,8 +143,11 @@ def test_both_ways_store_the_same(value: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_what_is_odd_is_stored_the_same(name: str) -> None:
-    """In any field, odd values by themselves come out of both ways as the same."""
-    for value in (*ODD, DEEP, HUGE, [HUGE]):
+    """In any field, odd values by themselves come out of both ways as the same, at any depth."""
+    nested: list[Any] = [DEEP]
+    while isinstance(nested[-1], dict):
+        nested.append(nested[-1]["a"])
+    for value in (*ODD, *nested, HUGE, [HUGE], *({"b\udc00": one} for one in (1, "\ufffd")), {"\ufffd": "ä"}):
         check(SCHEMA, {name: value})
 
 
@@ -161,8 +164,8 @@ BROKEN: dict[str, tuple[str, Callable[..., Any], dict[str, Any]]] = {
     "sets of values": ("_of_values", lambda _: lambda _: True, {"parts": {"one": {"roles": ["a", "a"]}}}),
     "records": ("_of_records", lambda *_: lambda _: True, {"sources": [{"url": "a"}, {"url": "a"}]}),
     "amounts": ("_is_number", lambda _: True, {"hits": Odd.TEXT}),
-    "free JSON": ("is_json", lambda _: True, {"settings": {"a": {1: 2, "1": 3}}}),
-    "depth": ("_is_deep", lambda _: False, {"whatever": DEEP}),
+    "free JSON": ("is_json", lambda *_: True, {"settings": {"a": {1: 2, "1": 3}}}),
+    "depth": ("is_json", lambda value, _: is_json(value, 10_000), {"whatever": DEEP}),
 }
 
 

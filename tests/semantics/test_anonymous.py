@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel
 
 from concordant import Scalar, Set, Text
+from concordant.spi import Changes, amend, withdraw
 
 from .support import AT, NS, only, shown, sides, workspace
 
@@ -256,3 +257,20 @@ def test_acting_as_in_threads_is_of_each_thread() -> None:
     for thread in threads:
         thread.join()
     assert sides(only(ws)) == {"ada": "ada", "bob": "bob"}
+
+
+def test_a_call_without_a_name_leaves_nothing_to_the_next() -> None:
+    """All such calls have one scope, which remembers neither what was written in it nor what was deleted."""
+    ws = workspace(Brief)
+    for key in ("k", "l"):
+        ws.put(NS, key, {"tags": ["a"]})
+        ws.put(NS, key, {"status": "b"})
+    amend(ws, NS, "k", lambda _: Changes({}, {}, {"tags": ["c"]}))
+    ws.put_all([(NS, "k", {"tags": ["d"]}), (NS, "l", None)])
+    ws.agent("ada").write(NS, "k", {"tags": ["e"]})
+    ws.remove(NS, "k")
+    withdraw(ws, [(NS, "m")])
+    scope = ws.core.scoping.alone((NS, "n"))
+    assert scope is ws.core.scoping.alone((NS, "o"))
+    kept = ("_snapshots", "written", "ordinals", "earlier", "found_seen", "rewritten", "took_back", "names")
+    assert not any(getattr(scope, name) for name in kept)

@@ -41,13 +41,16 @@ class Plain(NamedTuple):
     Attributes:
         type: what a write may give for it.
         check: tells that a value of that type is stored as it is; ``None``: each is.
-        is_free: whether it holds names, or depths, that no type tells.
+        is_free: whether it holds names that no type tells.
     """
 
     type: Any
     check: Check | None = None
     is_free: bool = False
 
+
+MOST_FREE = MAX_DEPTH // 2
+"""How deep values may be nested of which no type tells it."""
 
 _REPLACED = "\N{REPLACEMENT CHARACTER}".encode()
 """What stands in the JSON of a name that is no valid Unicode."""
@@ -60,7 +63,7 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
         to_json: gives the JSON of what was validated.
     """
     found = _parts(model, root)
-    if not found:
+    if not found or _depth(root) > MAX_DEPTH - MOST_FREE:
         return None
     record = _record_of(model, found)
     validate = TypeAdapter(record.type).validator.validate_python
@@ -78,7 +81,7 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
             body = to_json(given)
         except Exception:  # whatever it is, the closer look finds it again
             return None
-        if not free.isdisjoint(value) and (_REPLACED in body or (len(body) > MAX_DEPTH and _is_deep(body))):
+        if not body.isascii() and not free.isdisjoint(value) and _REPLACED in body:
             return None
         if len(body) > MAX_DIGITS and has_long_run(body, MAX_DIGITS):
             return None
@@ -87,9 +90,10 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
     return write
 
 
-def _is_deep(body: bytes) -> bool:
-    """Whether it may be nested too deeply."""
-    return body.count(b"{") + body.count(b"[") > MAX_DEPTH
+def _depth(field: Field) -> int:
+    """How deep a value is nested as far as the model tells."""
+    inner = [*field.fields.values(), *([] if field.child is None else [field.child])]
+    return 1 + max(map(_depth, inner), default=0)
 
 
 def _parts(model: Any, field: Field) -> dict[str, Plain]:
@@ -132,7 +136,7 @@ def _place(annotation: Any, field: Field, metadata: Iterable[Any] = ()) -> Plain
         return Plain(written, _is_number)
     if is_shallow(annotation):
         return None if holds_sets(annotation) else Plain(written)
-    return Plain(written, is_json, is_free=True) if _is_free(annotation) else None
+    return Plain(written, _is_free_json, is_free=True) if _is_free(annotation) else None
 
 
 _LIKE_THEIR_PARTS = (Nested, Map, KeyedSet, Set)
@@ -182,7 +186,8 @@ def _of_fields(checks: Mapping[str, Check]) -> Check:
     def is_plain(given: dict[str, Any] | None) -> bool:
         if given is not None:
             for name in given:
-                if name in checks and not checks[name](given[name]):
+                check = checks.get(name)
+                if check is not None and not check(given[name]):
                     return False
         return True
 
@@ -210,6 +215,10 @@ def _of_records(by: str, check: Check | None) -> Check:
         return len(known) == len(given)
 
     return is_plain
+
+
+def _is_free_json(value: Any) -> bool:
+    return is_json(value, MOST_FREE)
 
 
 def _are_distinct(elements: list[Any]) -> bool:

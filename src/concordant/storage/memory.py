@@ -320,26 +320,30 @@ class MemoryStorage:
             after, row, effects = result
             if effects is not None:
                 self._save_effects((namespace, key), effects, now)
-                if self._told is None:
-                    self.events.note(n, now, effects.events, self.limits.backlog)
-                else:
-                    self._told.append((n, now, effects.events))
-            if row is None:
-                if effects is not None:
-                    self._advance(n, now)
+                self._tell(n, now, effects.events)
+            elif row is None:
                 return
-            if isinstance(after, Deferred):
-                after = put_off(state, row, after, self.replica)
-            if after is not state or self.graves or row[Column.ACT] in _ENDING:
-                self._put(namespace, key, after)
-            self._advance(n, now)  # after the state, so that peek never tells of a commit not yet to be seen
-            self._note(row, effects is None or not effects.erases)
+            if row is not None:
+                if isinstance(after, Deferred):
+                    after = put_off(state, row, after, self.replica)
+                if after is not state or self.graves or row[Column.ACT] in _ENDING:
+                    self._put(namespace, key, after)
+                self._note(row, effects is None or not effects.erases)
+            if self._course.tick != clocks.latest:
+                self._step()
+            self.n, self.clock = n, now  # after the state, so that peek never tells of a commit not yet to be seen
 
-    def _advance(self, n: int, now: float) -> None:
-        """A commit has been made; of a transaction all are at its end."""
-        if self._told is None and self._course.tick != clocks.latest:
+    def _step(self) -> None:
+        """A commit can be seen now; of a transaction all can at its end."""
+        if self._told is None:
             self._course.step(self.clock)
-        self.n, self.clock = n, now
+
+    def _tell(self, n: int, now: float, events: Sequence[Event]) -> None:
+        """Tells of the events of a commit; of those of a transaction when all are made."""
+        if self._told is None:
+            self.events.note(n, now, events, self.limits.backlog)
+        else:
+            self._told.append((n, now, events))
 
     def _note(self, row: tuple[Any, ...], kept: bool) -> None:
         """Takes note of a change; in the journal too, if it is ``kept`` there."""

@@ -134,7 +134,7 @@ class Amending:
             writes.append(self._pending(evidence, None, namespace, key, "write", changes.contribution))
         if writes:
             self.writing.commit_together(writes)
-            scope.written[document] = True
+            scope.note_written(document, True)
         fields = tuple(dict.fromkeys([*changes.after, *changes.contribution]))
         with self.storage.reading():
             at, state = self.storage.peek(namespace, key)
@@ -155,7 +155,7 @@ class Amending:
             writes[-1].existed = True
         self.writing.commit_together(writes)
         for write in writes:
-            write.scope.written[write.namespace, write.key] = False
+            write.scope.note_written((write.namespace, write.key), False)
 
     def put_said(
         self,

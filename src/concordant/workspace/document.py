@@ -63,10 +63,12 @@ class Document:
         contested: the open escalations by path. Where one path has several (two ranges of a text), the further ones
             stand at ``(*path, 2)``, ``(*path, 3)``, ...
         undeclared: names of stored fields that the model does not have.
+        has_end: whether it was written to live for a time only.
     """
 
     contested: Mapping[tuple[Any, ...], Escalation] = {}
     undeclared: tuple[str, ...] = ()
+    has_end = False
     _settings: Mapping[str, tuple[Any, ...]] = {}
     _until = math.inf
     _value: dict[str, Any] | None = None
@@ -103,7 +105,7 @@ class Document:
         """Adds what is remembered beside the value, and when it expires, before anybody is given it."""
         if settings:
             self._settings = dict(settings)
-        self._until = until
+        self._until, self.has_end = until, until != math.inf
         return self
 
     @property
@@ -131,19 +133,22 @@ class Document:
         """The merged JSON values of the fields that were written; this document's own copy."""
         value = self._value
         if value is None:
-            value = self._value = self._decoded()
+            try:
+                value = self._value = decode(self._body)
+            except ValueError as error:
+                raise self._damaged(error) from error
         return value
 
-    def _decoded(self) -> dict[str, Any]:
-        try:
-            return decode(self._body)  # type: ignore[no-any-return]
-        except ValueError as error:
-            raise DamagedDocumentError("the store", self.namespace, self.key, str(error)) from error
+    def _damaged(self, error: ValueError) -> DamagedDocumentError:
+        return DamagedDocumentError("the store", self.namespace, self.key, str(error))
 
     @property
     def model(self) -> Any:
         """The value as an instance of the state model, defaults included; a dict where the namespace has none."""
-        value = self._decoded()
+        try:
+            value = decode(self._body)
+        except ValueError as error:
+            raise self._damaged(error) from error
         return self._schema.build(value) if self._schema.declared else value
 
     def setting(self, name: str) -> Any:
@@ -160,11 +165,6 @@ class Document:
     def updated_at(self) -> datetime:
         """When it was last written."""
         return when(self._updated)
-
-    @property
-    def has_end(self) -> bool:
-        """Whether it was written to live for a time only."""
-        return self._until != math.inf
 
     @property
     def expires_at(self) -> datetime | None:
@@ -218,7 +218,8 @@ class Document:
 def mark_of(n: int, document: Document) -> ReadSnapshot:
     """Returns what a read of a document, as it is after commit ``n``, lets its reader know."""
     if not document.contested:
-        return ReadSnapshot(n, document._body, _NONE, time=document._updated)
+        read = (n, document._body, _NONE, "", document._updated)
+        return tuple.__new__(ReadSnapshot, read)  # the class's own is slower, being Python
     deep = document._schema.declared  # where no model is, a field may be left out with a contested part of it
     leave = frozenset([path[0] for path in document.contested if path and (deep or len(path) == 1)])
     return ReadSnapshot(n, document._body, leave, time=document._updated)

@@ -276,7 +276,8 @@ class Retries:
 
     def as_read_by(self, scope: Scope, document: Document, state: State, schema: Compiled) -> tuple[State, bool]:
         """Returns a document's state as a task reads it, without its own earlier execution; and whether it differs."""
-        if scope.task is None:
+        base = scope.base
+        if scope.task is None or (base.executed_before is False and base.successor is None and not base.rewritten):
             return state, False
         earlier = self.earlier(scope, document)
         if earlier is None:
@@ -298,7 +299,9 @@ class Retries:
             for later in scope.successors():
                 later.rewritten.add(document)
             self.earlier(scope, document)
-        began = part(scope.since.time, clock_of(document, self._core.storage.clocks))
+        began = scope.since.time
+        if isinstance(began, tuple):
+            began = part(began, clock_of(document, len(began)))
         return task.task, task.execution, scope.number(document), began
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import Context
 from typing import Any
@@ -84,14 +84,16 @@ class JointWrites:
         self._waiting: deque[_Write] = deque()
         self._busy = False
 
-    async def make(self, prepare: Callable[[], Pending | Receipt]) -> Receipt:
-        """Makes a write.
+    def make(self, prepare: Callable[[], Pending | Receipt]) -> Coroutine[Any, Any, Receipt]:
+        """Gives what makes a write once it is awaited.
 
         Args:
             prepare: gives what is to be committed, or makes the write; it may wait for the database.
         """
-        if self._storage.live:  # which waits for nothing
-            return await run_waiting(self._make, prepare)
+        # A storage that is live waits for nothing.
+        return run_waiting(self._make, prepare) if self._storage.live else self._made_with_others(prepare)
+
+    async def _made_with_others(self, prepare: Callable[[], Pending | Receipt]) -> Receipt:
         call = CoroutineCall()
         write = _Write(prepare, call, call.loop.create_future())
         with self._lock:

@@ -272,13 +272,13 @@ class Reading:
         if (state.leases or state.swept) and not ever and state.has_expired(self.storage.time()):
             return None
         view = current_view(state, schema, replica)
-        if view.body is None:
+        body = view.body
+        if body is None:
             return None
-        document = Document(
-            namespace, key, state.version, view.body, state.created_at, state.updated_at, schema, replica
-        )
-        if view.contests or view.undeclared:
-            contested = self._contested(namespace, key, view.contests, {} if past else None)
+        document = Document(namespace, key, state.version, body, state.created_at, state.updated_at, schema, replica)
+        contests = view.contests
+        if contests or view.undeclared:
+            contested = self._contested(namespace, key, contests, {} if past else None)
             document.with_questions(contested, view.undeclared)
         if state.settings or state.leases:
             document.with_settings(state.settings, end_of(state.leases))

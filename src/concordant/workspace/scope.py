@@ -329,6 +329,8 @@ class Scope:
             ):
                 return handed.snapshot
         known = self._snapshots.get(document)
+        if known is None and self.parent is None:
+            return None
         return known if type(known) is ReadSnapshot else self.snapshot(document)
 
     def set_snapshot(
@@ -365,6 +367,11 @@ class Scope:
         else:
             put = ReadSnapshot(basis.at, body, basis.leave, self.origin, basis.time)
             self.set_snapshot(document, put, basis)
+
+    def note_written(self, document: Document, there: bool) -> None:
+        """Remembers that the scope wrote (or deleted) a document; a call's own scope (without origin) ends with it."""
+        if self.origin:
+            self.written[document] = there
 
     def _hand_on(
         self, reads: dict[Document, Handed], document: Document, snapshot: ReadSnapshot, basis: ReadSnapshot | None

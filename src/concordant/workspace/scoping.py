@@ -76,7 +76,7 @@ class ReadMarks:
     def get(self, document: Document) -> ReadSnapshot | Scope | None:
         """The last read of a document in this context, if it is still valid, or the scope that has continued it."""
         for reads in self._var.get():
-            found = reads.get(document)
+            found = reads.get(document) if reads else None
             if found is not None:
                 return found[1] if time.monotonic() - found[0] <= self.lifetime else None
         return None
@@ -105,6 +105,7 @@ class Scoping:
     def __init__(self, storage: Storage, read_marks: float) -> None:
         self._storage = storage
         self._reads = ReadMarks(read_marks)
+        self._nobody = Scope(ANONYMOUS, "", sys.maxsize)  # whose writes nobody continues, so that it remembers nothing
         self._acting: ContextVar[Acting | None] = ContextVar("concordant_acting", default=None)
         self._providers: tuple[Provider, ...] = ()
         self._tasks: dict[str, Scope] = {}
@@ -246,7 +247,7 @@ class Scoping:
         context, or one of the call's own, which has seen all that was committed."""
         read = self._reads.get(document)
         if read is None:
-            return Scope(ANONYMOUS, "", sys.maxsize)
+            return self._nobody
         if isinstance(read, Scope):
             return read
         scope = Scope(ANONYMOUS, self._fresh(), read.at)
@@ -305,7 +306,8 @@ class Scoping:
         if name != task.name:
             task = task._replace(name=name)
         beginning = self._storage.beginning
-        return Scope.of(task, beginning(task.began), beginning(0.0 if task.floor is None else task.floor))
+        floor = beginning(task.floor) if task.floor is not None else Beginning()
+        return Scope.of(task, beginning(task.began), floor)
 
     def _remember(self, task: TaskScope, scope: Scope) -> Scope:
         with self._lock:

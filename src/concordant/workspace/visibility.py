@@ -159,14 +159,13 @@ def sees_all(
     Args:
         recent: (n, time, origin) of the document's newest commits, the last one last.
     """
-    version, *_ = next(reversed(recent), (0,))
+    version = next(reversed(recent), (0,))[0]
     complete = len(recent) < RECENT  # if these are not all, an older one may be unseen
     read = at = snapshot.at if snapshot is not None else -1
     if scope.began is not None:
         at = max(at, scope.began_at(snapshot, version) or 0)
     if scope.found_seen:
         at = max(at, scope.seen_before(document, read))
-    floor = part(scope.floor, version) if scope.owns is None else 0.0
     newest = -1
     for n, when, theirs in reversed(recent):
         if n <= at:
@@ -177,7 +176,7 @@ def sees_all(
         if scope.began is not None or not _sees(scope, n, when, theirs):
             return False
         newest = max(newest, n)
-        if when <= floor:
+        if scope.owns is None and when <= part(scope.floor, version):
             complete = True  # whatever is older was there when the scope began, and is of none of its siblings
             break
     if newest > at and complete:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Coroutine, Mapping, Sequence, Set
 from copy import deepcopy
+from functools import partial
 from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
@@ -181,7 +182,7 @@ class Writing:
         prepared = self._prepared_put(namespace, key, value, scope, seen, settings, ttl)
         return prepared if isinstance(prepared, Receipt) else self.commit(prepared)
 
-    async def aput(
+    def aput(
         self,
         namespace: Namespace,
         key: str,
@@ -190,9 +191,9 @@ class Writing:
         seen: Document | None = None,
         settings: Mapping[str, Any] | None = None,
         ttl: float | None = KEEP,
-    ) -> Receipt:
+    ) -> Coroutine[Any, Any, Receipt]:
         """``put`` for coroutines."""
-        return await self.joint.make(lambda: self._prepared_put(namespace, key, value, scope, seen, settings, ttl))
+        return self.joint.make(partial(self._prepared_put, namespace, key, value, scope, seen, settings, ttl))
 
     def _prepared_put(
         self,
@@ -212,32 +213,33 @@ class Writing:
         document = (namespace, key)
         if scope is None:
             scope = self.scoping.current() or self.scoping.alone(document)
-        check_writer(schema, namespace, key, scope.agent)
+        if schema.writers is not None:
+            check_writer(schema, namespace, key, scope.agent)
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
         op = self.retries.identity(scope, document)
         snapshot = scope.basis(document)
-        stored = stored_settings(namespace, key, settings, self.storage.limits.value) if settings is not None else None
+        stored: Mapping[str, bytes | None] = {}
+        if settings is not None:
+            stored = stored_settings(namespace, key, settings, self.storage.limits.value)
         if snapshot is None and not (parked or stored or schema.checked) and ttl in _LASTING:
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
             if n:
                 if scope.origin:
                     scope.set_snapshot(document, body)
-                return Receipt(n)
+                return tuple.__new__(Receipt, (n, ()))  # the class's own is slower, being Python
         pending = self._pending_put(schema, document, scope, snapshot, body, parked, op)
-        pending.ttl = ttl
-        if stored:
-            pending.settings = stored
+        pending.ttl, pending.settings = ttl, stored
         return pending
 
     def remove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
         """Deletes as a store's delete does."""
         return self.commit(self._removal(namespace, key, scope))
 
-    async def aremove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
+    def aremove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Coroutine[Any, Any, Receipt]:
         """``remove`` for coroutines."""
-        return await self.joint.make(lambda: self._removal(namespace, key, scope))
+        return self.joint.make(partial(self._removal, namespace, key, scope))
 
     def put_all(self, given: Sequence[tuple[Any, ...]]) -> None:
         """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none."""
@@ -312,11 +314,11 @@ class Writing:
         prepared = self._prepared_write(scope, namespace, key, value, if_version)
         return prepared if isinstance(prepared, Receipt) else self.commit(prepared)
 
-    async def awrite(
+    def awrite(
         self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None
-    ) -> Receipt:
+    ) -> Coroutine[Any, Any, Receipt]:
         """``write`` for coroutines."""
-        return await self.joint.make(lambda: self._prepared_write(scope, namespace, key, value, if_version))
+        return self.joint.make(partial(self._prepared_write, scope, namespace, key, value, if_version))
 
     def _prepared_write(
         self, scope: Scope, namespace: Namespace, key: str, value: Any, if_version: int | None
@@ -325,7 +327,8 @@ class Writing:
             _check_if_version(if_version)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
-        check_writer(schema, namespace, key, scope.agent)
+        if schema.writers is not None:
+            check_writer(schema, namespace, key, scope.agent)
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
@@ -334,7 +337,7 @@ class Writing:
             n = self.storage.create(namespace, key, scope.agent, scope.origin, "write", body, op)
             if n:
                 scope.written[document] = True
-                return Receipt(n)
+                return tuple.__new__(Receipt, (n, ()))  # as for a put
         pending = Pending(schema, self.storage, namespace, key, scope, scope.snapshot(document), "write")
         pending.body, pending.parked, pending.op = body, parked, op
         pending.if_version = if_version
@@ -344,9 +347,11 @@ class Writing:
         """Deletes in a scope (``Agent.delete``)."""
         return self.commit(self._prepared_removal(scope, namespace, key, if_version))
 
-    async def adelete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
+    def adelete(
+        self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None
+    ) -> Coroutine[Any, Any, Receipt]:
         """``delete`` for coroutines."""
-        return await self.joint.make(lambda: self._prepared_removal(scope, namespace, key, if_version))
+        return self.joint.make(partial(self._prepared_removal, scope, namespace, key, if_version))
 
     def _prepared_removal(self, scope: Scope, namespace: Namespace, key: str, if_version: int | None) -> Pending:
         _check_if_version(if_version)
@@ -366,10 +371,10 @@ class Writing:
     def _committed(self, pending: Pending) -> Receipt:
         """After a write that was committed: its scope knows of it, and subscribers are told."""
         if pending.mode == "write":
-            pending.scope.written[(pending.namespace, pending.key)] = True
+            pending.scope.note_written((pending.namespace, pending.key), True)
         if pending.events:
             self.subscribers.deliver(pending.events)
-        return Receipt(pending.version, pending.escalations() if pending.open else ())
+        return tuple.__new__(Receipt, (pending.version, pending.escalations() if pending.open else ()))  # as for a put
 
     def commit_together(self, writes: Sequence[Pending]) -> None:
         """Commits writes of the tasks that call in one transaction: all of them or none."""

@@ -59,7 +59,6 @@ class _Graphs:
     come: int = 0
 
 
-@dataclass(slots=True)
 class _Known:
     """A task that has been executed in this process: its place below the outermost graph, and its calls so far.
 
@@ -70,20 +69,26 @@ class _Known:
     ``step`` is the number of its superstep.
     """
 
-    identity: str
-    places: tuple[Level, ...]
-    run: UUID | None
-    invocation: Invocation
-    turn: int
-    began: Instant
-    step: object
-    calls: int = 0
-    tasks: int = 0
-    calls_before: int = 0
-    tasks_before: int = 0
-    calls_again: int = 0
-    places_of_calls: dict[int, str] = field(default_factory=dict)
-    by_tools: dict[str, _Graphs] = field(default_factory=dict)
+    calls = tasks = calls_before = tasks_before = calls_again = 0
+
+    def __init__(
+        self,
+        identity: str,
+        places: tuple[Level, ...],
+        run: UUID | None,
+        invocation: Invocation,
+        began: Instant,
+        step: object,
+    ) -> None:
+        self.identity = identity
+        self.places = places
+        self.run = run
+        self.invocation = invocation
+        self.began = began
+        self.turn = began.tick
+        self.step = step
+        self.places_of_calls: dict[int, str] = {}
+        self.by_tools: dict[str, _Graphs] = {}
 
     def tries_again(self, turn: int) -> None:
         """Another attempt begins."""
@@ -191,7 +196,7 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
                 invocation = caller.invocation  # a `@task` works for the agent that calls it
             else:
                 invocation = _gone_on_with(run, before, now, step)
-            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now.tick, now, step)
+            _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now, step)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]
         if len(_invocations) > _MOST:

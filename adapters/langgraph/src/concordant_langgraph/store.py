@@ -228,7 +228,11 @@ class MergeStore(BaseStore):
             InvalidNamespaceError: as for every ``BaseStore``.
             PutConflictError: with ``on_conflict="raise"``; the value is stored.
         """
-        if not self._knows(namespace):
+        try:
+            is_known = namespace in self._checked
+        except Exception:  # what cannot be hashed is none
+            is_known = False
+        if not is_known:
             self._check(namespace)
         if type(key) is not str:
             key = key_of(key)
@@ -245,7 +249,11 @@ class MergeStore(BaseStore):
         Args:
             refresh_ttl: whether its time to live, if it has one, begins anew; else as the store's ``ttl=`` says.
         """
-        if not self._knows(namespace):
+        try:
+            is_known = namespace in self._checked
+        except Exception:  # what cannot be hashed is none
+            is_known = False
+        if not is_known:
             check_labels(namespace)
             if not namespace:
                 return None
@@ -277,7 +285,11 @@ class MergeStore(BaseStore):
         ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> None:
         """``put`` for coroutines."""
-        if not self._knows(namespace):
+        try:
+            is_known = namespace in self._checked
+        except Exception:  # what cannot be hashed is none
+            is_known = False
+        if not is_known:
             self._check(namespace)
         if type(key) is not str:
             key = key_of(key)
@@ -550,13 +562,6 @@ class MergeStore(BaseStore):
         async with self._awatch([(namespace, key, value)]):
             await self._batches.astore(namespace, key, value, index, ttl)
             await self._mirror.awritten([(namespace, key)])
-
-    def _knows(self, namespace: tuple[str, ...]) -> bool:
-        """Whether a namespace has been checked."""
-        try:
-            return namespace in self._checked
-        except Exception:  # what cannot be hashed is none
-            return False
 
     def _check(self, namespace: tuple[str, ...]) -> None:
         check_namespace(namespace)

@@ -76,6 +76,8 @@ class View:
         """What is contested, in the order of paths: a view that grew with its record says it as a fresh one does."""
         if self._memory is None:
             return self._contests
+        if not self._memory.contests:
+            return ()
         return by_path([contest for found in self._memory.contests.values() for contest in found])
 
     def contests_near(self, place: Path) -> Iterable[Contest]:
