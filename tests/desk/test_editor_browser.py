@@ -114,7 +114,7 @@ def test_a_contested_sentence_is_marked_and_settled(ws: Workspace, window: Open)
 
 
 def test_an_editor_outlives_its_server(ws: Workspace, window: Open, desk: Server) -> None:
-    """What is typed while the server is away, and while there is one again, is not lost: not a letter, nor its place."""
+    """What is typed while the server is away, and while there is one again, is kept: each letter, in its place."""
     page = opened(window, "maria")
     page.locator(NOTES_AT).click()
     page.keyboard.press("Control+End")

@@ -443,6 +443,16 @@ def test_what_an_editor_may_not_do_is_refused(ws: Workspace, made: Any) -> None:
         assert Editor(live, "eve").body.to_string() == "One. Two."
 
 
+def by_peer(editor: Editor, peer: int, *before: bytes) -> bytes:
+    """An update of a client with a peer of its own, which has what an editor has."""
+    doc = LoroDoc()
+    doc.peer_id = peer
+    doc.import_batch([editor.doc.export(ExportMode.Snapshot()), *before])
+    doc.get_text("text:body").insert(0, "x")
+    doc.commit()
+    return doc.export(ExportMode.Updates(editor.known))
+
+
 def test_many_peers_of_one_person_are_refused(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A person may bring peers of her own, up to a limit, so that nobody fills a document with them."""
     with LiveDocument(ws, *PLACE) as live:
@@ -450,15 +460,48 @@ def test_many_peers_of_one_person_are_refused(ws: Workspace, monkeypatch: pytest
         monkeypatch.setattr("concordant_loro.live.MOST_PEERS", 5)
         taken = 0
         for number in range(8):
-            doc = LoroDoc()
-            doc.peer_id = 1_000 + number
-            doc.import_(maria.doc.export(ExportMode.Snapshot()))
-            doc.get_text("text:body").insert(0, "x")
-            doc.commit()
             with contextlib.suppress(RefusedUpdateError):
-                maria.session.receive(doc.export(ExportMode.Updates(maria.known)))
+                live.connect("maria").receive(by_peer(maria, 1_000 + number))
                 taken += 1
         assert taken == 5
+
+
+def test_a_session_keeps_its_peer(ws: Workspace) -> None:
+    """A client of its own peer is bound to it: it may bring what an earlier one left unsent, and then write as no third
+    one, nor as that of another session of its person. Who writes as the peer that it was given is bound at once."""
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        stock, other = live.connect("maria"), live.connect("maria")
+        unsent = by_peer(maria, 1_000)
+        stock.receive(unsent)
+        stock.receive(by_peer(maria, 1_001, unsent))
+        for peer in (1_002, maria.session.peer):
+            with pytest.raises(RefusedUpdateError, match="another peer"):
+                stock.receive(by_peer(maria, peer, unsent))
+        other.receive(by_peer(maria, 2_000, by_peer(maria, 2_001)))
+        maria.body.insert(0, "y")
+        maria.send()
+        with pytest.raises(RefusedUpdateError, match="another peer"):
+            maria.session.receive(by_peer(maria, 3_000))
+        body = said_of(ws.get(*PLACE))["body"]
+        assert (body.count("x"), body.count("y")) == (4, 1)
+
+
+def test_a_gap_is_not_taken(ws: Workspace) -> None:
+    """What a peer did must follow what it did before: an update behind a gap is not taken, until that is filled."""
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        updates = []
+        for letter in "abc":
+            maria.body.insert(0, letter)
+            updates.append(maria.update())
+        maria.session.receive(updates[0])
+        with pytest.raises(RefusedUpdateError, match="depends on what is not here"):
+            maria.session.receive(updates[2])
+        assert said_of(ws.get(*PLACE)) == {"body": "a"}
+        for update in updates[1:]:
+            maria.session.receive(update)
+        assert said_of(ws.get(*PLACE)) == {"body": "cba"}
 
 
 def attack(seed: str, count: int) -> dict[str, int]:

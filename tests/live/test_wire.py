@@ -14,8 +14,9 @@ import websockets
 from loro import EphemeralStore, ExportMode, LoroDoc, VersionVector
 
 from concordant import Workspace
-from concordant_loro import Access, LiveServer, protocol
+from concordant_loro import Access, LiveServer, Rate, protocol
 from concordant_loro.protocol import DOCUMENT, PRESENCE, Kind
+from concordant_loro.server import _Pace
 
 from .simulation import PLACE, Brief, said
 
@@ -29,8 +30,8 @@ def authenticate(room: str, auth: bytes) -> Access | str | None:
 
 
 @asynccontextmanager
-async def serving(ws: Workspace, port: int = 0) -> AsyncIterator[tuple[LiveServer, str]]:
-    server = LiveServer(ws, authenticate)
+async def serving(ws: Workspace, port: int = 0, **settings: Any) -> AsyncIterator[tuple[LiveServer, str]]:
+    server = LiveServer(ws, authenticate, **settings)
     async with websockets.serve(server.serve, "127.0.0.1", port, max_size=2**20, close_timeout=0.5) as sockets:
         port = next(iter(sockets.sockets)).getsockname()[1]
         yield server, f"ws://127.0.0.1:{port}"
@@ -48,8 +49,8 @@ class Client:
         self.parts: dict[bytes, list[bytes]] = {}
         self.extra: Any = None
 
-    async def join(self, crdt: bytes = DOCUMENT, version: bytes = b"") -> int:
-        head = crdt + protocol._block(ROOM.encode()) + bytes([Kind.JOIN])
+    async def join(self, crdt: bytes = DOCUMENT, version: bytes = b"", room: str = ROOM) -> int:
+        head = crdt + protocol._block(room.encode()) + bytes([Kind.JOIN])
         await self.socket.send(head + protocol._block(self.name.encode()) + protocol._block(version))
         while True:
             kind = await self.take()
@@ -265,6 +266,54 @@ async def test_a_slow_reader_holds_up_nobody() -> None:
             for _ in range(20):
                 await maria.send(maria.write("word " * 400))
             await maria.until(lambda: len(maria.acknowledged) == 20)
+
+
+def test_what_comes_too_fast_waits() -> None:
+    """A connection may send what is saved up at once, then as much as its rate lets through, in messages and bytes."""
+    pace = _Pace(Rate(messages=10, size=1_000, burst=2), now=0.0)
+    assert [pace.owed(1, 0.0) for _ in range(20)] == [0.0] * 20
+    assert pace.owed(1, 0.0) == pytest.approx(0.1)
+    assert pace.owed(1, 0.1) == pytest.approx(0.1)
+    assert pace.owed(4_000, 1_000.0) == pytest.approx(2.0)
+    assert pace.owed(1, 1_000_000.0) == 0.0
+
+
+async def test_who_floods_is_slowed_down_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a flood brings is taken in late, each message of it; nobody else waits for it."""
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float, *rest: Any) -> Any:
+        waits.append(seconds)
+        return await sleep(min(seconds, 0.01), *rest)
+
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        async with serving(ws, rate=Rate(messages=1, burst=10)) as (_, url), websockets.connect(url) as one:
+            maria = Client(one, "maria")
+            await maria.join()
+            monkeypatch.setattr("concordant_loro.server.asyncio.sleep", noted)
+            for number in range(15):
+                await maria.send(maria.write(f"{number} "))
+            await maria.until(lambda: len(maria.acknowledged) == 15)
+            assert len([wait for wait in waits if wait > 0.5]) >= 5
+            async with websockets.connect(url) as other:
+                john = Client(other, "john")
+                await john.join()
+                await john.until(lambda: john.body == "".join(f"{number} " for number in range(15)))
+
+
+async def test_one_connection_is_in_so_many_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who joins more is told; what it has goes on."""
+    monkeypatch.setattr("concordant_loro.server.MOST_ROOMS", 1)
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        async with serving(ws) as (_, url), websockets.connect(url) as one:
+            maria = Client(one, "maria")
+            assert await maria.join() == Kind.JOINED
+            assert await maria.join() == Kind.JOINED  # it leaves first
+            assert await maria.join(room="briefs:other") == Kind.JOIN_ERROR
+            assert "1 rooms" in str(maria.error)
+            await maria.send(maria.write("One."))
+            await maria.until(lambda: maria.acknowledged == [0])
 
 
 def test_it_mounts_in_an_application() -> None:

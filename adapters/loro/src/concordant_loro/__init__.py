@@ -3,7 +3,7 @@
 from concordant_loro.errors import LoroError, LostReplicaError, RefusedUpdateError
 from concordant_loro.exchange import from_loro, to_loro
 from concordant_loro.live import LiveDocument, Session
-from concordant_loro.server import Access, LiveServer
+from concordant_loro.server import Access, LiveServer, Rate
 
 __all__ = [
     "Access",
@@ -11,6 +11,7 @@ __all__ = [
     "LiveServer",
     "LoroError",
     "LostReplicaError",
+    "Rate",
     "RefusedUpdateError",
     "Session",
     "from_loro",

@@ -122,8 +122,9 @@ class Hub:
             fresh: how many peers may be new; they are the editor's from now on.
 
         Returns:
-            ``changes``, oldest first: of each the ``peer``, its counter at the ``end``, the ``version`` that its writer
-            was shown, and the fields that it changed, ``before`` and ``after``; the ``peers`` it is of; and ``now``,
+            ``changes``, oldest first: of each the ``peer``, its counter at the ``end``, what of which peers its writer
+            had ``seen``, the ``version`` that was shown, and the fields that it changed, ``before`` and ``after``; the
+            ``peers`` it is of; and ``now``,
             the roots that differ from what was shown last.
 
         Raises:
@@ -158,7 +159,7 @@ class Hub:
                 if foreign:
                     raise RefusedUpdateError(f"it is of peer {min(foreign)}", "Write as the peer that connect() gave")
                 if len(peers.difference(own)) > fresh:
-                    raise RefusedUpdateError("it is of too many peers", "Let an editor keep its peer")
+                    raise RefusedUpdateError("it is of another peer than before", "Let an editor keep its peer")
                 return text, found
         except LoroError:
             self._begin_anew()
@@ -302,6 +303,7 @@ def _told(change: _Change, before: Roots, after: Roots) -> dict[str, Any]:
     return {
         "peer": change.peer,
         "end": change.end,
+        "seen": {str(peer): counter for peer, counter in change.seen.items() if not is_servers(peer)},
         "version": max(_shown_in(before), 0),
         "before": part_of_roots(before, tops),
         "after": part_of_roots(after, tops),

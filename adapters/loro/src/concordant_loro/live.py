@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -175,10 +175,11 @@ class LiveDocument:
         with self._lock:
             self.check(session)
             peers = {**self._given, **self._owners}
-            own = [peer for peer, name in peers.items() if name == session.name]
             others = [peer for peer, name in peers.items() if name != session.name]
-            fresh = max(0, MOST_PEERS - [*self._owners.values()].count(session.name))
-            found, _ = self._ask("receive", data, own=own, others=others, fresh=fresh)
+            room = max(0, MOST_PEERS - [*self._owners.values()].count(session.name))
+            own, fresh = session.allowed({peer for peer, name in peers.items() if name == session.name}, room)
+            found, _ = self._ask("receive", data, own=sorted(own), others=others, fresh=fresh)
+            session.wrote_as(found["peers"])
             for peer in found["peers"]:
                 self._owners.setdefault(peer, session.name)
             self._now.update(found["now"])
@@ -203,12 +204,10 @@ class LiveDocument:
     def _edit(self, name: str, change: Any) -> Receipt:
         """Commits one change by whoever made it, with what they had seen."""
         peer, end, upto = change["peer"], change["end"], change["version"]
-        written = self._written.get(peer, [])
+        written = [*self._written.get(peer, ()), *self._unshown(name, peer, change["seen"], upto)]
         asked = [one.upto for one in written if one.version > upto and one.is_asked]
         if asked:  # of what it met then, the writer knows the words by now, but not that there is a question
             upto = min(upto, *asked)
-        else:
-            written = [one for one in written if one.version > upto]
         origin = f"{_ORIGIN}{peer}/{end}/{upto}"
         receipt = edit_as_seen(
             self.workspace,
@@ -221,8 +220,17 @@ class LiveDocument:
             upto=upto,
             own=frozenset([one.origin for one in written if one.version > upto]),
         )
-        self._written[peer] = [*written, _Written(receipt.version, origin, end, upto, bool(receipt.escalations))]
+        kept = [one for one in self._written.get(peer, ()) if one.version > upto]
+        self._written[peer] = [*kept, _Written(receipt.version, origin, end, upto, bool(receipt.escalations))]
         return receipt
+
+    def _unshown(self, name: str, peer: int, seen: dict[str, int], upto: int) -> Iterator[_Written]:
+        """What a writer had made as other peers, and had seen although it was not shown: her editor had it before."""
+        for other, counter in seen.items():
+            if int(other) != peer and self._owners.get(int(other)) == name:
+                for one in self._written.get(int(other), ()):
+                    if one.version > upto and one.end <= counter:
+                        yield one
 
     def rejoin(self, name: str, data: bytes, *more: bytes) -> Session:
         """Lets a person in whose editor has a replica of an earlier hub: its server was restarted, or its hub is gone.
@@ -250,7 +258,8 @@ class LiveDocument:
             peers = {*others, *(peer for peer, owner in {**self._given, **self._owners}.items() if owner != name)}
             given = {"layout": self._layout, "name": name, "starts": starts, "others": sorted(peers)}
             changes, _ = self._child.ask("missed", b"".join(parts), sizes=[*map(len, parts)], **given)
-            for peer in {change["peer"] for change in changes}:
+            seen = {int(peer) for change in changes for peer in change["seen"]} & {*own}
+            for peer in seen.union(change["peer"] for change in changes):
                 self._written[peer] = own.get(peer, [])
             _, refused = self._commit(name, changes)
             self.refresh()
@@ -356,6 +365,29 @@ class Session:
     def __init__(self, live: LiveDocument, name: str, peer: int, epoch: str) -> None:
         self.live, self.name, self.peer, self.epoch = live, name, peer, epoch
         self._known: dict[str, int] | None = None
+        self._peers = {peer}
+        self._has_written = self._is_bound = False
+
+    def allowed(self, persons: set[int], room: int) -> tuple[set[int], int]:
+        """Returns as which peers its editor may write, and how many may be new.
+
+        A client that brings a peer of its own is bound to it. Its first update may also bring what it wrote as earlier
+        peers of its person, and could not send; then it may take one more, and no other.
+
+        Args:
+            persons: the peers that are its person's.
+            room: how many more her peers may become.
+        """
+        if not self._has_written:
+            return persons, room
+        return self._peers, min(room, 0 if self._is_bound else 1)
+
+    def wrote_as(self, peers: Collection[int]) -> None:
+        """Notes of which peers an update was."""
+        if peers:
+            self._is_bound = self._is_bound or self.peer in peers or (self._has_written and not self._peers >= {*peers})
+            self._has_written = True
+            self._peers.update(peers)
 
     def outgoing(self) -> bytes | None:
         """Returns what the editor has not been sent yet, for ``LoroDoc.import_``; ``None`` if there is nothing.

@@ -22,10 +22,13 @@ from concordant_loro.errors import IncompleteUpdateError, LoroError, LostReplica
 from concordant_loro.live import MOST_UPDATE, LiveDocument, Session
 from concordant_loro.protocol import DOCUMENT, PRESENCE, JoinErrorCode, Kind, Message, RoomErrorCode, Status
 
-__all__ = ["Access", "LiveServer"]
+__all__ = ["Access", "LiveServer", "Rate"]
 
 MOST_BATCHES = 8
 """How many updates one editor may have under way in fragments."""
+
+MOST_ROOMS = 64
+"""In how many rooms one connection may be."""
 
 MOST_PRESENCE = 64 * 1024
 """How many bytes are kept of what one editor says of its cursor and name."""
@@ -43,6 +46,21 @@ class Access(NamedTuple):
     may_write: bool = True
 
 
+class Rate(NamedTuple):
+    """How fast the messages of one connection are taken in; what comes faster waits, and nothing is lost.
+
+    Args:
+        messages: how many a second.
+        size: how many bytes a second.
+        burst: for how many seconds without messages that is saved up.
+    """
+
+    messages: float = 200.0
+    size: float = float(1 << 20)
+    burst: float = 10.0
+
+
+RATE = Rate()
 _SNAPSHOT = b"\0\3"
 """What Loro writes, behind its name and a sum, for a whole document."""
 
@@ -129,6 +147,21 @@ class _Connection:
                 raise _GoneError from error
 
 
+class _Pace:
+    """What a connection may still send: by messages and by bytes, a bucket that fills with time."""
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self.rates, self.burst, self.at = (rate.messages, rate.size), rate.burst, now
+        self.left = [rate.burst * each for each in self.rates]
+
+    def owed(self, size: int, now: float) -> float:
+        """Takes a message in; for how many seconds the next one has to wait."""
+        passed, self.at = now - self.at, now
+        for number, (rate, used) in enumerate(zip(self.rates, (1, size), strict=True)):
+            self.left[number] = min(self.burst * rate, self.left[number] + passed * rate) - used
+        return max(0.0, *(-left / rate for left, rate in zip(self.left, self.rates, strict=True)))
+
+
 class _Batch(NamedTuple):
     number: int
     size: int
@@ -146,6 +179,7 @@ class LiveServer:
             ``plans/europe:launch``.
         poll: how often, in seconds, editors are shown what agents and other processes have written.
         linger: for how many seconds what editors share is kept when the last one has left.
+        rate: how fast the messages of one connection are taken in.
 
     It serves what an asyncio ``websockets`` server gives it (``serve``), or within an application (``app``).
     """
@@ -158,9 +192,10 @@ class LiveServer:
         place_of: Callable[[str], Place] = place_of,
         poll: float = 0.03,
         linger: float = 600.0,
+        rate: Rate = RATE,
     ) -> None:
         self.workspace, self.authenticate, self.place_of = workspace, authenticate, place_of
-        self.poll, self.linger = poll, linger
+        self.poll, self.linger, self.rate = poll, linger, rate
         self.rooms: dict[Place, _Room] = {}
         self._opening = asyncio.Lock()
         self._is_closed = False
@@ -238,12 +273,16 @@ class LiveServer:
             authenticate: what is asked, instead of the server's, who comes by this connection.
         """
         connection = _Connection(authenticate or self.authenticate, send)
+        clock = asyncio.get_running_loop().time
+        pace = _Pace(self.rate, clock())
         try:
             with contextlib.suppress(_GoneError):
                 async for data in messages:
                     if self._is_closed:
                         break
                     await self._hear(connection, data)
+                    if owed := pace.owed(len(data), clock()):
+                        await asyncio.sleep(owed)  # its socket fills meanwhile, and its client waits
         finally:
             for room in list(connection.members):
                 await self._leave(connection, DOCUMENT, room)
@@ -303,6 +342,8 @@ class LiveServer:
     async def _enter(self, connection: _Connection, message: Message, access: Access) -> None:
         await self._leave(connection, DOCUMENT, message.room)
         try:
+            if len(connection.members) >= MOST_ROOMS:
+                raise LoroError(f"One connection can be in {MOST_ROOMS} rooms. Leave one")
             room = await self._room(self.place_of(message.room))
             member = await self.workspace.acall(self._admit, room.live, connection, message, access)
             version = b"" if member.is_stale else await self.workspace.acall(room.live.version_vector)
