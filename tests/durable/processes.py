@@ -11,6 +11,8 @@ from pydantic_core import from_json
 
 from concordant import Moment, Workspace
 from concordant.merge.record import Record
+from concordant.storage.servers import ServersStorage
+from concordant.storage.sql.database import Database
 from concordant.storage.sql.storage import SqlStorage
 from concordant.workspace.states import current_view
 
@@ -43,11 +45,23 @@ def succeed(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         assert process.returncode == 0
 
 
+def databases(workspace: Workspace) -> Sequence[Database]:
+    """The databases of a workspace's store: one, or one on each of its servers."""
+    storage = workspace.storage
+    if isinstance(storage, ServersStorage):
+        return [part.database for part in storage._parts]
+    assert isinstance(storage, SqlStorage)
+    return [storage.database]
+
+
 def check_store(url: str) -> None:
     """Reads a store to the last row: what is kept beside the records is what they show, and numbers fit."""
     with Workspace(url, schemas=SCHEMAS) as workspace:
         storage = workspace.storage
-        assert isinstance(storage, SqlStorage)
+        if not isinstance(storage, SqlStorage):
+            check = workspace.check()
+            assert check.ok, check.problems
+            return
         rows = storage.database.rows
         heads = rows("SELECT n, time FROM concordant_clocks ORDER BY clock")
         journal = rows("SELECT n, time, document, previous FROM concordant_journal ORDER BY n")

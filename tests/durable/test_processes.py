@@ -13,7 +13,7 @@ import pytest
 from concordant import Workspace
 
 from .following import followed
-from .processes import acknowledged, check_store, start, succeed
+from .processes import acknowledged, check_store, databases, start, succeed
 from .work import SCHEMAS, Expected
 
 FreshUrl = Callable[[str], str]
@@ -69,9 +69,8 @@ def in_journal(workspace: Workspace, worker: int, number: int, newest: int = 4) 
     newest *= workspace.storage.clocks  # each may have been the last under another clock
     mark = f'"{worker}.{number}"'.encode()
     line = f"line {worker}.{number}.".encode()
-    bodies = workspace.storage.database.rows(  # type: ignore[attr-defined]
-        f"SELECT body, agent FROM concordant_journal ORDER BY n DESC LIMIT {newest}"
-    )
+    query = f"SELECT body, agent FROM concordant_journal ORDER BY n DESC LIMIT {newest}"
+    bodies = [row for database in databases(workspace) for row in database.rows(query)]
     return any(
         agent in (f"w{worker}", "anonymous") and (mark in body or line in body or owned(body, worker, number))
         for body, agent in bodies

@@ -21,8 +21,8 @@ DOCUMENTS = 10
 
 
 def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
-    """Kills processes of the server, all of it, and writers, at random instants; returns how many steps were
-    acknowledged."""
+    """Kills processes of the server, or of one of several, all of it, and writers, at random instants; returns how many
+    steps were acknowledged."""
     rnd = random.Random(seed)
     with Workspace(url, schemas=SCHEMAS) as workspace:
         began = workspace.moment()
@@ -32,10 +32,11 @@ def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
     victims = ["process"] * crashes + ["writer"] * kills + ["server"] * outages
     for victim in rnd.sample(victims, len(victims)):
         time.sleep(rnd.uniform(0.3, 0.9))
+        server = rnd.choice(url.split(" "))
         if victim == "process":
-            crash(url, _some_process(url, rnd))
+            crash(server, _some_process(server, rnd))
         elif victim == "server":
-            outage(url, rnd.uniform(0.0, 2.0))
+            outage(server, rnd.uniform(0.0, 2.0))
         else:
             worker = rnd.choice(sorted(working))
             ended[worker] = working.pop(worker)

@@ -18,7 +18,9 @@ from concordant.testing import StorageContract
 
 from . import test_clocks
 from .cutting import outage, own_server
+from .following import followed
 from .test_clocks import CLOCKS, NS, SCHEMAS, key_under
+from .test_server_crashes import crashed
 
 Urls = Callable[[], str]
 HALF = CLOCKS // 2
@@ -225,3 +227,12 @@ def test_who_waits_for_what_was_left_prepared_ends_it(urls: Urls, monkeypatch: p
                 ws.put_all([(NS, key_under(clock), {"status": "1"}) for clock in (0, 9)])
         ada.write(NS, key_under(9), {"status": "2"})
         assert {c.value for c in contested(ws, key_under(9))["status",].contenders} == {"1", "2"}
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("number", range(10))
+def test_g10_five_hundred_crashes_of_either_server(seed: str, number: int) -> None:
+    """One of the two crashes again and again, and writers are killed, in the middle of batches over both too: nothing
+    acknowledged is lost, no batch is there half, and who follows is told of everything."""
+    with own_server(prepares=True) as one, own_server(prepares=True) as other, followed(f"{one} {other}"):
+        assert crashed(f"{one} {other}", f"{seed}/{number}", crashes=35, kills=50, outages=15) > 0
