@@ -42,6 +42,7 @@ NEED_OWN_SERVER = [
     "durable/test_server_crashes.py",
     "durable/test_servers.py",
     "mutants/test_loss_mutants.py",
+    "mutants/test_server_mutants.py",
 ]
 NO_OWN_SERVER = sys.version_info >= (3, 13) and importlib.util.find_spec("pgserver") is None
 collect_ignore += NEED_OWN_SERVER if NO_OWN_SERVER else []

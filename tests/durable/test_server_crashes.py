@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -30,8 +31,10 @@ def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
     working = {n: start(url, n, 0, 100_000, DOCUMENTS, began) for n in (next(numbers), next(numbers))}
     ended = {}
     victims = ["process"] * crashes + ["writer"] * kills + ["server"] * outages
+    come = 0
     for victim in rnd.sample(victims, len(victims)):
-        time.sleep(rnd.uniform(0.3, 0.9))
+        come = _wait_for_more(url, come)  # so that each meets writers at work, however busy the machine is
+        time.sleep(rnd.uniform(0.1, 0.7))
         server = rnd.choice(url.split(" "))
         if victim == "process":
             crash(server, _some_process(server, rnd))
@@ -62,6 +65,23 @@ def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
         expected.check(workspace)
     check_store(url)
     return total
+
+
+def _wait_for_more(url: str, come: int) -> int:
+    """Waits until something was committed beyond what there was; returns how far it has come."""
+    end = time.monotonic() + 60
+    now = come
+    while now <= come and time.monotonic() < end:
+        time.sleep(0.05)
+        with suppress(psycopg.OperationalError):
+            now = sum(_numbers(server) for server in url.split(" "))
+    return now
+
+
+def _numbers(server: str) -> int:
+    with psycopg.connect(server) as connection:
+        ((found,),) = connection.execute("SELECT coalesce(sum(n), 0)::int8 FROM concordant_clocks").fetchall()
+    return int(found)
 
 
 def _some_process(url: str, rnd: random.Random) -> int:
