@@ -124,8 +124,9 @@ class Cut:
     Args:
         url: of the server, at a socket in the file system.
         at: ``"before"`` the server hears of the commit, ``"after"`` it has answered, the answer being lost, or when
-            the answer was ``"heard"``; ``"silent"``: nothing is passed on any more, and nobody is told, until ``heal``.
-        cuts: how many commits; each is the first on its connection.
+            the answer was ``"heard"``; ``"silent"``: nothing is passed on any more, and nobody is told, until ``heal``;
+            ``"late"``: what was said is passed on after the way was cut, and after whatever is tried again at once.
+        cuts: how many commits; each is the first on its connection. A document's first write by one statement is one.
         meanwhile: called at a cut before anything of the commit is passed on; nobody gets through until it returns,
             also where what it does tells the client that the connection is lost.
     """
@@ -166,9 +167,10 @@ class Cut:
                 threading.Thread(target=self._to_client, args=(client, server, lost), daemon=True).start()
 
     def _to_server(self, client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
+        named: set[bytes] = set()
         with contextlib.suppress(OSError):
             while data := client.recv(1 << 16):
-                if b"COMMIT\0" in data and self.left:
+                if _commits(data, named) and self.left:
                     self.left -= 1
                     lost.set()
                     self._open.clear()
@@ -178,6 +180,9 @@ class Cut:
                         self._open.set()
                     if self._at == "before":
                         break
+                    if self._at == "late":
+                        _hang_up(client)
+                        time.sleep(0.5)
                 if not (lost.is_set() and self._at == "silent"):
                     server.sendall(data)
         for end in (client, server):
@@ -186,7 +191,7 @@ class Cut:
     def _to_client(self, client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(1 << 16):
-                answered = lost.is_set() and b"COMMIT\0" in data
+                answered = lost.is_set() and any(tag in data for tag in _TAGS)
                 if lost.is_set() and (self._at == "before" or (answered and self._at == "after")):
                     break
                 if lost.is_set() and self._at == "silent":
@@ -196,6 +201,21 @@ class Cut:
                     break
         for end in (client, server):
             _hang_up(end)
+
+
+_TAGS = (b"COMMIT\0", b"SELECT 1\0", b"SELECT 0\0")
+
+
+def _commits(data: bytes, named: set[bytes]) -> bool:
+    """Whether what is said to a server commits.
+
+    Args:
+        named: the statements so far that are prepared, and make a first write.
+    """
+    named.update(re.findall(rb"P.{4}(\w+)\0\nWITH head", data, re.DOTALL))
+    if re.search(rb"P.{4}\0\nWITH head", data, re.DOTALL):
+        return True
+    return b"COMMIT\0" in data or any(b"\0" + name + b"\0" in data for name in named)
 
 
 def _hang_up(end: socket.socket) -> None:

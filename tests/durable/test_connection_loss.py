@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from uuid import uuid4
@@ -45,6 +46,42 @@ def loses(server: str, at: str, cuts: int) -> None:
     way.close()
     assert way.left == (0 if at == "before" else cuts - 1)  # an answer is lost once: then the write is known
     assert votes(server, key) == 1
+
+
+@pytest.mark.parametrize("at", ["before", "after", "heard", "late"])
+@pytest.mark.parametrize("cuts", [1, 3])
+def test_g5_g10_a_first_write_by_one_statement_is_stored_once(server: str, at: str, cuts: int) -> None:
+    """Whether the statement, its answer or only the connection was lost, or the statement came to the server after it
+    was sent again: the call counts once."""
+    assert _created(server, at, cuts) == 1
+
+
+def test_g1_g10_a_first_write_that_was_lost_is_not_taken_for_anothers(server: str) -> None:
+    """Somebody else makes the document with an equal value while the statement is lost: both calls count."""
+    assert _created(server, "before", 1, with_other=True) == 2
+
+
+def _created(server: str, at: str, cuts: int, with_other: bool = False) -> int:
+    """Loses the one statement of a first write; returns how often the document counts it."""
+    key = uuid4().hex
+
+    def meanwhile() -> None:
+        if with_other:
+            with Workspace(server, schemas=SCHEMAS) as other:
+                other.put(SPACE, key, {"votes": 1})
+
+    way = Cut(server, at, 0, meanwhile)
+    with Workspace(way.url, schemas=SCHEMAS) as workspace:
+        clock_of, clock = workspace.storage.clock_of, workspace.storage.clock_of((SPACE, key))  # type: ignore[attr-defined]
+        warm = next(f"{key}.{n}" for n in range(1_000) if clock_of((SPACE, f"{key}.{n}")) == clock)
+        workspace.put(SPACE, warm, {"votes": 1})  # the model is known under this clock: one statement will do
+        way.left = cuts
+        workspace.put(SPACE, key, {"votes": 1})
+        assert way.left == (cuts - 1 if at == "heard" else 0)
+    if at == "late":
+        time.sleep(0.5 * cuts)
+    way.close()
+    return votes(server, key)
 
 
 def test_g10_a_crash_that_gives_the_id_of_a_transaction_to_another_loses_no_write(server: str) -> None:

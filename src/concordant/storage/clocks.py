@@ -10,7 +10,8 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 from weakref import WeakMethod
@@ -186,7 +187,7 @@ class SharedCourse:
         highest: the highest of them.
     """
 
-    __slots__ = ("_courses", "_lock", "_own", "_times", "highest", "numbers")
+    __slots__ = ("_courses", "_expected", "_lock", "_own", "_times", "highest", "numbers")
 
     def __init__(self, heads: Sequence[tuple[int, float]]) -> None:
         self.numbers = [n for n, _ in heads]
@@ -196,11 +197,13 @@ class SharedCourse:
         for course in self._courses:
             course.step(0.0)  # of the instants so far nothing is known
         self._own: dict[int, None] = {}
+        self._expected: list[tuple[int, int]] = []
         self._lock = free_in_child(threading.Lock())
 
     def renew(self) -> None:
         """In the child of a fork, where nobody else is at work."""
         self._lock = threading.Lock()
+        self._expected = []
 
     def reach(self, n: int, time: float) -> None:
         """A clock has come to a commit, of a time."""
@@ -234,9 +237,26 @@ class SharedCourse:
         for n in own:
             self._own.pop(n, None)
 
+    @contextmanager
+    def expecting(self, clock: int) -> Iterator[None]:
+        """A commit of this process is about to be made under a clock, and the store gives it its number. Until that is
+        known, whatever may be it counts as this process's own: on the side of "not seen"."""
+        expected = (clock, self.numbers[clock])
+        with self._lock:
+            self._expected.append(expected)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._expected.remove(expected)
+
     def is_own(self, n: int) -> bool:
         """Whether this process made a commit, lately."""
-        return n in self._own
+        if n in self._own or not self._expected:
+            return n in self._own
+        clock = n % len(self.numbers)
+        with self._lock:
+            return any(clock == one and n > known for one, known in self._expected)
 
 
 _MOST_STORES = 256

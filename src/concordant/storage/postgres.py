@@ -9,15 +9,18 @@ import weakref
 from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from secrets import token_hex
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.types.numeric import Int8BinaryDumper
 from psycopg_pool import ConnectionPool
 
 from concordant.errors import StorageBusyError, StorageError
 from concordant.storage.base import Listener
 from concordant.storage.clocks import SharedClock
 from concordant.storage.conditions import Condition, for_postgres
+from concordant.storage.encoding import StoredDocument, StoredRow
 from concordant.storage.opening import PostgresOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.tables import COLUMNS, POSTGRES, VERSION, checked, migrate
@@ -43,6 +46,13 @@ class Connection(psycopg.Connection[Any]):
     """
 
     patience = float("inf")
+    _asking: psycopg.Cursor[Any] | None = None
+
+    def ask(self, statement: Any, parameters: Sequence[Any]) -> list[Columns]:
+        """What a statement finds, outside of pipelines; by a cursor that is kept, for to make one takes long."""
+        if self._asking is None:
+            self._asking = self.cursor(binary=True)
+        return self._asking.execute(statement, parameters).fetchall()
 
     def wait(self, gen: Any, *more: Any, **options: Any) -> Any:
         return super().wait(self._patiently(gen), *more, **options)
@@ -100,6 +110,8 @@ class PostgresWriting:
         self.witness: tuple[int, float] | None = None
         self.changes = False
         self.announces = True
+        self._last: list[str] = []
+        self._given: list[Any] = []
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         found = self._connection.execute(with_marks(statement), parameters, binary=True)
@@ -112,15 +124,28 @@ class PostgresWriting:
         self._connection.execute(with_marks(statement), parameters)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        if rows:
-            self.changes = True
-            self._connection.execute(_inserting(table, tuple(columns)), [*map(list, zip(*rows, strict=True))])
+        if len(rows) == 1:
+            self._put_off(_inserting_one(table, tuple(columns)), rows[0])
+        elif rows:
+            self._put_off(_inserting(table, tuple(columns)), [*map(list, zip(*rows, strict=True))])
 
-    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        if rows:
-            self.changes = True
+    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], keys: int = 2) -> None:
+        if len(rows) == 1:
+            self._put_off(_updating_one(table, tuple(columns), keys), rows[0])
+        elif rows:
             given = [*map(list, zip(*rows, strict=True))]
-            self._connection.execute(_updating(table, tuple(columns)), [*given, sorted({*given[-2]})])
+            clocks = sorted({*given[columns.index("clock")]})
+            self._put_off(_updating(table, tuple(columns), keys), [*given, clocks])
+
+    def _put_off(self, statement: str, parameters: Sequence[Any]) -> None:
+        self.changes = True
+        self._last.append(statement)
+        self._given += parameters
+
+    def finish(self) -> None:
+        """Has all that was put off done by one statement: each would cost the driver and the server as much again."""
+        if self._last:
+            self._connection.execute(_together(tuple(self._last)), self._given)
 
     def announce(self) -> None:
         if self.announces:
@@ -139,19 +164,37 @@ def _arrays(columns: Sequence[str]) -> str:
 
 
 @lru_cache
-def _inserting(table: str, columns: tuple[str, ...]) -> Any:
+def _inserting(table: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {_arrays(columns)}"
 
 
 @lru_cache
-def _updating(table: str, columns: tuple[str, ...]) -> Any:
-    *news, clock, key = columns
-    changes = ", ".join(f"{name} = w.{name}" for name in news)
-    names = ", ".join(columns)
+def _inserting_one(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%b'] * len(columns))})"
+
+
+@lru_cache
+def _updating(table: str, columns: tuple[str, ...], keys: int) -> str:
+    changes = ", ".join(f"{name} = w.{name}" for name in columns[:-keys])
+    known = " AND ".join(f"t.{name} = w.{name}" for name in columns[-keys:])
     return (
-        f"UPDATE {table} t SET {changes} FROM {_arrays(columns)} AS w ({names}) "
-        f"WHERE t.{clock} = ANY(%b::{POSTGRES[COLUMNS[clock]]}[]) AND t.{clock} = w.{clock} AND t.{key} = w.{key}"
+        f"UPDATE {table} t SET {changes} FROM {_arrays(columns)} AS w ({', '.join(columns)}) "
+        f"WHERE t.clock = ANY(%b::{POSTGRES[COLUMNS['clock']]}[]) AND {known}"
     )
+
+
+@lru_cache
+def _updating_one(table: str, columns: tuple[str, ...], keys: int) -> str:
+    given = [f"{name} = %b" for name in columns]
+    return f"UPDATE {table} SET {', '.join(given[:-keys])} WHERE {' AND '.join(given[-keys:])}"
+
+
+@lru_cache
+def _together(statements: tuple[str, ...]) -> Any:
+    *others, last = statements
+    if not others:
+        return last
+    return f"WITH {', '.join(f'_{n} AS ({one})' for n, one in enumerate(others))} {last}"
 
 
 CHANNEL = "concordant_events"
@@ -208,8 +251,35 @@ _HOLD_SOME = _HOLD.format(" WHERE clock = ANY(%s)")
 _HOLD_ALL = _HOLD.format("")
 _SETTINGS = (
     "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false), "
-    "set_config('idle_in_transaction_session_timeout', %s, false)"
+    "set_config('idle_in_transaction_session_timeout', %s, false), "
+    "set_config('default_transaction_isolation', 'read committed', false)"
 )
+# One statement is a transaction by itself. It waits for the clock like any other (an update looks again at the row that
+# it waited for), and the document's own key tells whether there is one, whatever its snapshot shows.
+_CREATE = """
+WITH head AS (
+    UPDATE concordant_clocks SET n = greatest(n + {clocks} - mod(n - clock, {clocks}), %b),
+        time = greatest(extract(epoch FROM clock_timestamp())::float8, time + 1e-6)
+    WHERE clock = %b RETURNING clock, n, time
+), document AS (
+    INSERT INTO concordant_documents
+        (clock, id, namespace, key, version, created, updated, agent, origin, act, open, fingerprint, value, saved)
+    SELECT clock, n, %b::text, %b::text, n, time, time, %b::text, %b::text, %b::text, 0, %b::text, %b::bytea, n
+    FROM head ON CONFLICT DO NOTHING RETURNING clock, id, created, agent, origin, act, value
+), journal AS (
+    INSERT INTO concordant_journal
+        (clock, n, document, time, agent, origin, act, previous, task, execution, ordinal, began, body)
+    SELECT clock, id, id, created, agent, origin, act, 0, %b::text, %b::text, %b::bigint, %b::float8, value
+    FROM document
+)
+SELECT id, created, extract(epoch FROM clock_timestamp())::float8 FROM document
+"""
+_CREATED = """
+SELECT j.n, j.time, extract(epoch FROM clock_timestamp())::float8
+FROM concordant_documents d JOIN concordant_journal j ON j.clock = d.clock AND j.n = d.id
+WHERE d.clock = %b AND d.namespace = %b AND d.key = %b
+    AND j.execution = %b AND j.task IS NOT DISTINCT FROM %b::text AND j.ordinal IS NOT DISTINCT FROM %b::bigint
+"""
 _HASTE = "SET LOCAL lock_timeout = '2s'"
 _LEADERS = 4
 """How many connections of a process write at once: more would gather fewer writes in each transaction."""
@@ -276,6 +346,7 @@ class PostgresDatabase:
             return self._pool
 
     def _configure(self, connection: Connection) -> None:
+        connection.adapters.register_dumper(int, Int8BinaryDumper)  # by size, each would be a statement of its own
         options = self._options
         longest = options.lock_timeout + options.statement_timeout
         connection.patience = longest + options.connect_timeout
@@ -324,29 +395,37 @@ class PostgresDatabase:
             connection.execute("SELECT pg_advisory_xact_lock(7062026100233)")  # one at a time makes tables
             return migrate(tx, tx.rows(known)[0][0], POSTGRES, self.place, wanted, self._options.clocks, home)
 
-    def _call(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+    def _call(self, work: Callable[[Connection], T]) -> T:
         """Runs work on a connection; again on another if the connection is lost, which work must bear."""
         end = time.monotonic() + self._options.connect_timeout
         attempt = 0
         while True:
-            results: list[T] = []
             try:
-                with self._connections().connection() as connection:
-                    results.append(work(connection))
-                return results[0]
+                return self._on_connection(work)
             except _Unknown as unknown:
                 if self._committed(unknown, end):
                     return unknown.result  # type: ignore[no-any-return]
                 if time.monotonic() > end:
                     raise self._ours(unknown.error) from self._cause(unknown.error)
             except psycopg.Error as error:
-                if results:  # the connection was lost on its way back to the pool
-                    return results[0]
                 if not self._may_repeat(error) or time.monotonic() > end:
                     raise self._ours(error) from self._cause(error)
             time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
             attempt += 1
             self._drop_broken()
+
+    def _on_connection(self, work: Callable[[Connection], T]) -> T:
+        """Runs work on a connection of the pool, and nothing more where it succeeds: every transaction has ended."""
+        pool = self._connections()
+        connection = pool.getconn()
+        try:
+            return work(connection)
+        except BaseException:
+            with suppress(psycopg.Error):
+                connection.rollback()
+            raise
+        finally:
+            pool.putconn(connection)
 
     def _drop_broken(self) -> None:
         with self._lock:
@@ -412,9 +491,12 @@ class PostgresDatabase:
             except psycopg.Error as lost:
                 error = lost
             time.sleep(0.05)
+        raise self._unsure(unknown.error) from error
+
+    def _unsure(self, lost: Exception) -> StorageError:
         mend = "It is not known whether the call was stored: look, before you call again"
-        reason = scrubbed(f"the connection was lost at the commit ({unknown.error})", self._url)
-        raise StorageError(self.place, reason, mend) from error
+        reason = scrubbed(f"the connection was lost at the commit ({lost})", self._url)
+        return StorageError(self.place, reason, mend)
 
     def _may_have_committed(self, connection: psycopg.Connection[Any], xid: str) -> bool:
         query = "SELECT pg_xact_status(%s::text::xid8)"
@@ -490,6 +572,7 @@ class PostgresDatabase:
                 if first is not None:
                     tx.ahead = first.fetchall()
                 result = work(tx)
+                tx.finish()
                 committing = _Unknown(xid, tx.witness, result) if ending == "COMMIT" else None
                 connection.execute(with_marks(ending if tx.changes else "ROLLBACK"))
             # Only here the server was heard: a pipeline sends and hears what is left when it ends.
@@ -498,6 +581,46 @@ class PostgresDatabase:
                 raise committing from error
             raise
         return result
+
+    def create(self, document: StoredDocument, row: StoredRow, clock: int, least: int) -> tuple[int, float] | None:
+        """Commits the first write of a document by one statement (``Database``).
+
+        If the connection is lost nobody knows what became of the statement, which may even be under way still. It is
+        sent again: there is one first write, whichever of the two comes later does nothing, and the name that it has in
+        the journal tells whose it is.
+        """
+        execution = row.execution if row.task is not None else token_hex(8)
+        name = (document.namespace, document.key)
+        statement = _CREATE.format(clocks=len(self.heads))
+        by = (document.agent, document.origin, document.act)
+        given = (least, clock, *name, *by, document.fingerprint, document.value)
+        op = (row.task, execution, row.ordinal, row.began)
+        lost: Exception | None = None
+
+        def run(connection: Connection) -> tuple[int, float] | None:
+            nonlocal lost
+            before = time.monotonic()
+            try:
+                found = connection.ask(statement, (*given, *op))
+                if not found and lost is not None:
+                    witness = (clock, *name, execution, row.task, row.ordinal)
+                    found = connection.ask(_CREATED, witness)
+            except psycopg.Error as error:
+                if self._is_loss(error):
+                    lost = error
+                raise
+            if not found:
+                return None
+            ((n, at, now),) = found
+            self._clock.sample(before, now, time.monotonic())
+            return n, at
+
+        try:
+            return self._call(run)
+        except StorageError as error:
+            if lost is None:
+                raise
+            raise self._unsure(lost) from error
 
     @property
     def read_only(self) -> bool:

@@ -73,6 +73,10 @@ class SqliteDatabase:
         _databases.add(self)
 
     @property
+    def create(self) -> None:
+        """What is near has no shorter way."""
+
+    @property
     def read_only(self) -> bool:
         """Whether the file can only be read."""
         return bool(self._way)
@@ -305,10 +309,11 @@ class _Writing:
             marks = ", ".join("?" * len(columns))
             self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
 
-    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], keys: int = 2) -> None:
         if rows:
-            *news, clock, key = (f"{name} = ?" for name in columns)
-            self._connection.executemany(f"UPDATE {table} SET {', '.join(news)} WHERE {clock} AND {key}", rows)
+            given = [f"{name} = ?" for name in columns]
+            news, known = ", ".join(given[:-keys]), " AND ".join(given[-keys:])
+            self._connection.executemany(f"UPDATE {table} SET {news} WHERE {known}", rows)
 
     def announce(self) -> None:
         """A file tells nobody: they look."""

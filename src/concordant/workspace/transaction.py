@@ -61,6 +61,7 @@ class Pending:
     Attributes:
         apart: of fields, by what they are judged where that is not scope and snapshot of the write.
         ttl: for how many seconds the document is to live from now on (``None``: for ever; ``KEEP``: as it would).
+        fits: whether the values given fit the model by themselves, once that is known.
         leaves_trace: whether it is in the journal though it changes nothing.
         version: the document's version after the commit.
         events: the transitions of escalations that it caused.
@@ -68,6 +69,7 @@ class Pending:
     """
 
     values: dict[str, Any] | None = None
+    fits: bool | None = None
     replaces_all = False
     existed: bool | None = None
     parked: Mapping[tuple[str, ...], bytes] = {}
@@ -147,7 +149,9 @@ class Pending:
             return False
         if self.mode == "edit" and self.schema.shows_defaults:
             return False  # it changes what it was shown, though nobody has written that
-        return self.body is not None and (not self.schema.checked or self.schema.fits(decode(self.body)))
+        if self.fits is None:
+            self.fits = self.body is not None and (not self.schema.checked or self.schema.fits(decode(self.body)))
+        return self.fits
 
     def _first(self, n: int, time: float) -> Result:
         self.version = n

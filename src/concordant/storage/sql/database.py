@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from concordant.storage.base import Listener
 from concordant.storage.conditions import Condition
+from concordant.storage.encoding import StoredDocument, StoredRow
 
 __all__ = ["Columns", "Database", "Query", "SqlTransaction", "of_clocks"]
 
@@ -59,11 +60,15 @@ class SqlTransaction(Protocol):
         ...
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Adds rows to a table, now or with others before the commit; there may be none."""
+        """Adds rows to a table, now or at the commit; there may be none."""
         ...
 
-    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Changes the rows of a table that have the values in the last two of the columns: clock and id."""
+    def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], keys: int = 2) -> None:
+        """Changes rows of a table, now or at the commit; there may be none.
+
+        Args:
+            keys: how many of the columns, the last ones, tell which row it is; one of them is its clock.
+        """
         ...
 
     def announce(self) -> None:
@@ -91,6 +96,16 @@ class Database(Protocol):
     is_near: bool
     patience: float
     leaders: int
+
+    @property
+    def create(self) -> Callable[[StoredDocument, StoredRow, int, int], tuple[int, float] | None] | None:
+        """Commits the first write of a document by one statement, where that is a shorter way than ``write``.
+
+        It takes the document and its row of the journal, both without numbers and times, its clock, and the least
+        number that it may be given. It returns number and time; ``None`` if there is such a document: then nothing was
+        done.
+        """
+        ...
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         """What a query finds in all that is committed."""

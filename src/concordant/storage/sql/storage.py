@@ -15,6 +15,8 @@ from concordant.escalation import Escalation, Event
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
 from concordant.storage.base import (
+    Compact,
+    Deferred,
     Examined,
     Forgotten,
     Knowledge,
@@ -25,8 +27,10 @@ from concordant.storage.base import (
     State,
     StoreExamined,
     Totals,
+    Update,
     counted,
     is_present,
+    row_of,
 )
 from concordant.storage.conditions import Condition
 from concordant.storage.cut import Cut, cut_of, highest, is_within, joined, numbers_of
@@ -40,12 +44,14 @@ from concordant.storage.encoding import (
     dump_escalation,
     dump_key,
     dump_namespace,
+    dump_row,
+    dump_state,
     load_escalation,
     load_key,
     load_namespace,
     load_row,
 )
-from concordant.storage.grouping import MOST
+from concordant.storage.grouping import MOST, Request
 from concordant.storage.knowledge import Marks
 from concordant.storage.sql import listing, maintenance
 from concordant.storage.sql.database import Columns, Database, Query, SqlTransaction, of_clocks
@@ -58,6 +64,9 @@ from concordant.storage.tails import Checkpoint, TailRow
 __all__ = ["Numbered", "SqlStorage", "SqlUnit"]
 
 log = logging.getLogger("concordant")
+
+_MET = 20_000
+"""How many documents are known to be there at most."""
 
 _FIELDS = DOCUMENT.split(", ")
 _SAVED = ("clock", *_FIELDS)
@@ -134,6 +143,7 @@ class SqlStorage(DurableStorage):
         self.events = SqlEvents(database, name or uuid.uuid4().hex[:12])
         self.is_near = database.is_near
         self._surveyed: dict[str, Cut] = {}
+        self._met: dict[Place, None] = {}  # documents that are there, of those met lately
         self._source = _Asking(database.rows, self.clocks)
 
     @property
@@ -145,6 +155,43 @@ class SqlStorage(DurableStorage):
         return self._source
 
     # -- writing -------------------------------------------------------------------------------------------------
+
+    def _commit(self, requests: Sequence[Request], hasty: bool) -> None:
+        if len(requests) == 1 and len(requests[0].changes) == 1 and self._created(*requests[0].changes[0]):
+            return
+        super()._commit(requests, hasty)
+        for request in requests:
+            for place, _ in request.changes:
+                self._meet(place)
+
+    def _created(self, place: Place, update: Update) -> bool:
+        """Commits what is the first write of a document and nothing else by one statement, which gives it its number
+        and time; ``False``: nothing was done, for it is not so, or nobody knows."""
+        create = self.database.create
+        if create is None or place in self._met:
+            return False
+        state = _first(update, 0, 0.0)
+        if state is None:
+            return False
+        clock, saved = self.clock_of(place), self.projection.saved(place[0], state)
+        row = dump_row(row_of(state), 0)
+        if row.settled is not None or row.met is not None or not self.knows_model((clock, saved.model)):
+            return False
+        document = dump_state(0, state, place, 0, saved, 0)
+        with self._course.expecting(clock):
+            head = create(document, row, clock, self.number_after(0, clock))
+            self._meet(place)
+            if head is None:
+                return False
+            self._course.making(head[:1])
+        self._course.reach(*head)
+        _first(update, *head)  # it is told what became of it
+        return True
+
+    def _meet(self, place: Place) -> None:
+        if len(self._met) >= _MET:
+            self._met.clear()
+        self._met[place] = None
 
     def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place], hasty: bool) -> Any:
         clocks = sorted({*map(self.clock_of, places)})
@@ -184,7 +231,10 @@ class SqlStorage(DurableStorage):
         return self.database.surely(at)
 
     def find(self, place: Place) -> tuple[Head, StoredDocument | None]:
-        return found_by(self.database.rows(*self.peeking(place)))
+        found = found_by(self.database.rows(*self.peeking(place)))
+        if found[1] is not None:
+            self._meet(place)
+        return found
 
     def peeking(self, place: Place) -> Query:
         """Gives the query for a document, without its record where that is held decoded, beside the last commit."""
@@ -525,8 +575,8 @@ class SqlUnit(UnitOfWork):
                 self.tx.run(f"DELETE FROM {table} WHERE {where}", of)
 
     def put_heads(self, heads: Mapping[int, Head]) -> None:
-        for clock, (n, time) in heads.items():
-            self.tx.run("UPDATE concordant_clocks SET n = ?, time = ? WHERE clock = ?", (n, time, clock))
+        rows = [(n, time, clock) for clock, (n, time) in heads.items()]
+        self.tx.update("concordant_clocks", ("n", "time", "clock"), rows, keys=1)
 
     def end(self) -> list[tuple[Place, Record, int, int]]:
         made, clocks = super().end(), self._clocks
@@ -573,6 +623,32 @@ class _Asking:
     def shape(self, model: str) -> str | None:
         found = self._rows("SELECT shape FROM concordant_models WHERE fingerprint = ?", (model,))
         return found[0][0] if found else None
+
+
+class _Unasked:
+    """What an update may ask, where nobody is there to answer."""
+
+    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+        raise LookupError(place)
+
+    def find_closed(self, id_: str) -> Escalation | None:
+        raise LookupError(id_)
+
+    def knowledge(self) -> Knowledge:
+        raise LookupError
+
+
+def _first(update: Update, n: int, time: float) -> Compact | None:
+    """What an update makes of a document that is not there, if that is one row; ``None``: it is more, or refused."""
+    try:
+        result = update(None, n, time, _Unasked())
+    except Exception as error:
+        log.debug("Whether a write may be the first of its document is told by the store (%s)", error)
+        return None
+    if result is None:
+        return None
+    state, row, effects = result
+    return state if state is row and effects is None and not isinstance(state, (Record, Deferred)) else None
 
 
 def found_by(rows: Sequence[Columns]) -> tuple[Head, StoredDocument | None]:
