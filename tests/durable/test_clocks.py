@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from concordant import ConcordantError, InvalidTokenError, Map, Scalar, Set, StorageError, Workspace
 from concordant.storage import PostgresOptions, SqliteOptions, cut, sqlite as sqlite_module
+from concordant.storage.clocks import SharedCourse
 from concordant.storage.cut import clock_of, highest, is_within, numbers_of
 from concordant.storage.sql.tables import MIGRATIONS, POSTGRES, migrate, statements
 from concordant.workspace.scope import Moment
@@ -466,3 +467,60 @@ def test_a_store_that_was_made_before_goes_on_with_one_clock(postgres_urls: Call
             assert other.version_vector()["old"] == 5
         assert ws.check().ok
     check_store(url)
+
+
+def test_a_first_write_is_one_statement(postgres_urls: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first write of a document is one statement to the server; a later one takes the clock, reads, saves by one
+    statement, and commits."""
+    told: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def telling(self: Any, query: Any, *args: Any, **options: Any) -> Any:
+        told.append(str(query).split()[0])
+        return execute(self, query, *args, **options)
+
+    with Workspace(postgres_urls(), schemas=SCHEMAS) as ws:
+        ws.put(NS, key_under(3), {"tags": ["a"]})  # the model is known under this clock now
+        monkeypatch.setattr(psycopg.Cursor, "execute", telling)
+        ws.put(NS, key_under(3, 1), {"tags": ["a"]})
+        assert told == ["WITH"]
+        ws.put(NS, key_under(3, 1), {"tags": ["b"]})
+        assert told[1:] == ["BEGIN", "WITH", "SELECT", "WITH", "COMMIT"]
+
+
+def test_first_writes_of_several_at_once_all_count(postgres_urls: Callable[[], str]) -> None:
+    """Threads with a workspace each write to the same new documents without having looked: one makes the document, the
+    others add to it, and the journal has a row for each."""
+    url, writers, keys = postgres_urls(), 4, [f"new{n}" for n in range(30)]
+    with ExitStack() as opened:
+        workspaces = [opened.enter_context(Workspace(url, schemas=SCHEMAS)) for _ in range(writers)]
+        for number in range(16):  # the model is known under all clocks
+            workspaces[0].put(NS, key_under(number), {"tags": ["a"]})
+        for ws in workspaces[1:]:
+            ws.storage._models |= workspaces[0].storage._models  # type: ignore[attr-defined]
+        together = threading.Barrier(writers)
+
+        def write(ws: Workspace, name: str) -> None:
+            together.wait()
+            for key in keys:
+                ws.put(NS, key, {"tags": [name]})
+
+        threads = [Thread(partial(write, ws, f"w{n}")) for n, ws in enumerate(workspaces)]
+        for thread in threads:
+            thread.join()
+        for key in keys:
+            document = workspaces[0].get(NS, key)
+            assert document is not None and len(document.value["tags"]) == writers
+            assert len(list(workspaces[0].history(NS, key))) == writers
+        assert workspaces[0].check().ok
+
+
+def test_a_commit_whose_number_is_not_known_yet_counts_as_this_processs_own() -> None:
+    """While a statement is under way that is given its number by the server, whatever may be it is not taken for seen;
+    what is known already, and what is under other clocks, is as before."""
+    course = SharedCourse([(16, 1.0), (17, 1.0)])
+    with course.expecting(0):
+        course.reach(18, 2.0)  # another thread has read it already
+        assert course.is_own(18) and not course.is_own(16) and not course.is_own(19)
+        course.making([18])
+    assert course.is_own(18) and not course.is_own(20)

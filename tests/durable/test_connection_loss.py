@@ -53,15 +53,15 @@ def loses(server: str, at: str, cuts: int) -> None:
 def test_g5_g10_a_first_write_by_one_statement_is_stored_once(server: str, at: str, cuts: int) -> None:
     """Whether the statement, its answer or only the connection was lost, or the statement came to the server after it
     was sent again: the call counts once."""
-    assert _created(server, at, cuts) == 1
+    assert first_write(server, at, cuts) == 1
 
 
 def test_g1_g10_a_first_write_that_was_lost_is_not_taken_for_anothers(server: str) -> None:
     """Somebody else makes the document with an equal value while the statement is lost: both calls count."""
-    assert _created(server, "before", 1, with_other=True) == 2
+    assert first_write(server, "before", 1, with_other=True) == 2
 
 
-def _created(server: str, at: str, cuts: int, with_other: bool = False) -> int:
+def first_write(server: str, at: str, cuts: int, with_other: bool = False) -> int:
     """Loses the one statement of a first write; returns how often the document counts it."""
     key = uuid4().hex
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from concordant.storage import postgres
 from concordant.storage.postgres import PostgresDatabase
 
 from ..durable.cutting import own_server
-from ..durable.test_connection_loss import loses
+from ..durable.test_connection_loss import first_write, loses
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, Callable[[Patch], None]] = {}
@@ -55,9 +56,23 @@ def what_was_heard_is_heard_again(patch: Patch) -> None:
     patch.setattr(PostgresDatabase, "_call", unguarded)
 
 
+@mutant
+def a_lost_first_write_is_not_looked_for(patch: Patch) -> None:
+    """A document that is there after a lost statement is taken for somebody else's."""
+    patch.setattr(postgres, "_CREATED", f"{postgres._CREATED} AND FALSE")
+
+
+@mutant
+def any_first_write_is_taken_for_ones_own(patch: Patch) -> None:
+    """A document that is there after a lost statement is taken for what the statement made."""
+    patch.setattr(postgres, "_CREATED", postgres._CREATED.replace("j.execution = %b", "%b::text IS NOT NULL"))
+
+
 def losses(server: str) -> None:
     for at in ("before", "after", "heard"):
         loses(server, at, 1)
+    assert first_write(server, "after", 1) == 1
+    assert first_write(server, "before", 1, with_other=True) == 2
 
 
 @pytest.mark.parametrize("name", MUTANTS)
