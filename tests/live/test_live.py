@@ -363,28 +363,6 @@ def test_a_child_that_dies_costs_a_reconnect(ws: Workspace) -> None:
         assert said_of(ws.get(*PLACE)) == {"body": "One. Two."}
 
 
-def test_two_servers_on_one_database(tmp_path: Any) -> None:
-    """Editors of two server processes on one database see each other's work."""
-    url = f"sqlite:///{tmp_path}/team.db"
-    with (
-        Workspace(url, schemas={PLACE[0]: Brief}) as one,
-        Workspace(url, schemas={PLACE[0]: Brief}) as other,
-        LiveDocument(one, *PLACE) as here,
-        LiveDocument(other, *PLACE) as there,
-    ):
-        maria, john = Editor(here, "maria"), Editor(there, "john")
-        maria.body.insert(0, "One.")
-        maria.send()
-        there.refresh()
-        john.take_in()
-        john.body.insert(4, " Two.")
-        john.send()
-        here.refresh()
-        maria.take_in()
-        assert maria.body.to_string() == "One. Two."
-        assert [c.agent for c in one.blame(*PLACE)["body",]] == ["maria", "john"]
-
-
 # -- who is not to be trusted ------------------------------------------------------------------------------------------
 
 
