@@ -2,6 +2,7 @@
 
 from concordant.schema.fidelity import form_within
 from concordant.schema.incoming import untouched_left_out
+from concordant.schema.models import copied
 from concordant.schema.parts import part_of
 from concordant.schema.schema import OPEN_SCHEMA, OPEN_TREE_SCHEMA, Compiled, Schema, compile_schema
 
@@ -11,6 +12,7 @@ __all__ = [
     "Compiled",
     "Schema",
     "compile_schema",
+    "copied",
     "form_within",
     "part_of",
     "untouched_left_out",

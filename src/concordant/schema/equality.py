@@ -15,7 +15,7 @@ from concordant.schema.annotations import adapter_of, members_of
 from concordant.schema.models import fields_in, is_instance, is_model
 from concordant.values import JSON, canonical, decode, encode
 
-__all__ = ["LENIENT", "are_equal", "canon_of", "holds_sets", "in_order", "is_uuid", "unordered"]
+__all__ = ["LENIENT", "are_equal", "are_surely_same", "canon_of", "holds_sets", "in_order", "is_uuid", "unordered"]
 
 LENIENT: dict[str, Any] = {"strict": False, "by_alias": True, "by_name": True}
 """How values are read: in lax mode, under names and aliases."""
@@ -88,6 +88,24 @@ def are_equal(one: Any, other: Any) -> bool:
     if isinstance(one, BaseModel):
         return are_equal(one.__dict__, other.__dict__)
     return bool(one == other) or bool(one != one and other != other)
+
+
+def are_surely_same(one: Any, other: Any) -> bool:
+    """Whether two values of a field are stored as the same; ``False`` also where that takes a closer look."""
+    if one is other:
+        return True
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if isinstance(one, (str, int, float)):
+        return bool(one == other)
+    if isinstance(one, BaseModel):
+        return are_surely_same(one.__dict__, other.__dict__)
+    if kind in (set, frozenset):
+        return bool(one == other) and all(type(item) is str for item in (*one, *other))
+    if kind not in (list, tuple, dict) or len(one) != len(other) or not all(map(are_surely_same, one, other)):
+        return False
+    return kind is not dict or all(map(are_surely_same, one.values(), other.values()))
 
 
 def unordered(form: Any) -> JSON:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import lru_cache
 from typing import Any, NotRequired, Required, TypeAlias, get_args, get_origin, is_typeddict
 
@@ -27,6 +28,7 @@ from concordant.schema.annotations import without_none
 __all__ = [
     "Spellings",
     "computed_in",
+    "copied",
     "fields_in",
     "has_validators",
     "is_instance",
@@ -210,6 +212,34 @@ def said_by(value: Any, *, everything: bool, default: Any = None) -> dict[str, A
     return found
 
 
+def copied(value: Any) -> Any:
+    """Returns a deep copy of an instance or of a part of one, in the time that its containers take.
+
+    Raises:
+        Exception: of what is in it and cannot be copied, such as a lock.
+    """
+    kind = type(value)
+    if kind in _IMMUTABLE:
+        return value
+    if kind is set or kind is list:
+        return kind(map(copied, value))
+    if kind is dict:
+        return {name: copied(part) for name, part in value.items()}
+    if (
+        isinstance(value, BaseModel)
+        and (kind.__copy__, kind.__deepcopy__) == _AS_PYDANTIC
+        and not value.__pydantic_private__
+    ):
+        twin = value.__copy__()
+        parts = twin.__dict__
+        for name, part in parts.items():
+            parts[name] = copied(part)
+        return twin
+    return deepcopy(value)
+
+
+_IMMUTABLE = frozenset([str, int, float, bool, type(None), bytes])
+_AS_PYDANTIC = BaseModel.__copy__, BaseModel.__deepcopy__
 _MISSING = object()
 _MUTABLE = (list, dict, set, bytearray, BaseModel)
 

@@ -18,7 +18,7 @@ from concordant.merge.kinds.base import default_says_something
 from concordant.schema.annotations import members_of, split_annotation, without_none
 from concordant.schema.declarations import fields_of
 from concordant.schema.describing import Description, description_of
-from concordant.schema.equality import LENIENT, are_equal, holds_sets, in_order, unordered
+from concordant.schema.equality import LENIENT, are_equal, are_surely_same, holds_sets, in_order, unordered
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import Left, collapsed, incoming_type, split_faults, unwrapped
@@ -405,6 +405,17 @@ class Compiled:
         """
         found = unwrapped(document, self.root, everything=True, before=before)
         return {name: found[name] for name in self.root.fields if name in found}
+
+    def changed(self, before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns the fields in which two model instances may differ, as they would be written: (before, after).
+
+        Args:
+            before: what the other was before an edit.
+        """
+        was, now = (said_by(one, everything=True) if is_instance(one) else one for one in (before, after))
+        names = [n for n in self.root.fields if n in now and not (n in was and are_surely_same(was[n], now[n]))]
+        written = partial(unwrapped, field=self.root, everything=True, before=was, validated=is_instance(after))
+        return written({n: was[n] for n in names if n in was}), written({n: now[n] for n in names})
 
 
 def _in_stored_order(field: Field, value: Any, found: Any) -> Any:

@@ -302,14 +302,22 @@ class Deferred:
         replaces_all: whether what it leaves out goes away.
         own: of which origin's own earlier writes it is a change.
         ttl: for how many seconds the document is to live from now on.
+        values: what it gives, where that is known already and it was not applied yet.
         changes: what it changed, once it was applied.
         outcome: the same, for a journal that is not to hold the rest.
     """
 
-    __slots__ = ("changes", "mode", "outcome", "own", "replaces_all", "schema", "snapshot", "ttl")
+    __slots__ = ("changes", "mode", "outcome", "own", "replaces_all", "schema", "snapshot", "ttl", "values")
 
     def __init__(
-        self, schema: Compiled, mode: Any, snapshot: Any, replaces_all: bool, own: str | None, ttl: float | None
+        self,
+        schema: Compiled,
+        mode: Any,
+        snapshot: Any,
+        replaces_all: bool,
+        own: str | None,
+        ttl: float | None,
+        values: dict[str, Any] | None = None,
     ) -> None:
         self.schema = schema
         self.mode = mode
@@ -317,6 +325,7 @@ class Deferred:
         self.replaces_all = replaces_all
         self.own = own
         self.ttl = ttl
+        self.values = values
         self.changes: Sequence[LeafChange] = ()
         self.outcome: Afterwards | None = None
 

@@ -7,6 +7,7 @@ reader need not wait for the merge either. What this cannot tell for certain it 
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any
 
 from pydantic_core import to_json
@@ -154,6 +155,7 @@ def is_full(record: LazyRecord) -> bool:
 def settled(record: LazyRecord) -> Record:
     """Applies what waits in a record, which is an ordinary one then."""
     waiting: _Waiting = record.later
+    foreseen: View | None = _CACHE.__get__(record) if waiting.foreseen == len(waiting.rows) else None
     record.__class__ = Record  # type: ignore[assignment]
     record.later = None
     body = b""
@@ -161,7 +163,7 @@ def settled(record: LazyRecord) -> Record:
     for row in map(row_of, waiting.rows):
         before, last = body, given
         body = row.body or b"{}"
-        stamp, put_off, given = row.stamp(waiting.replica), row.changes, decode(body)
+        stamp, put_off, given = row.stamp(waiting.replica), row.changes, _given(row.changes, body)
         if isinstance(put_off, Deferred):
             snapshot = put_off.snapshot
             base, leave = (None, frozenset[str]()) if snapshot is None else (snapshot.base, snapshot.leave)
@@ -172,12 +174,13 @@ def settled(record: LazyRecord) -> Record:
             write = Write(stamp, "write", given, seen_everything)
         changes, _, known = apply(record, write, waiting.root)
         if isinstance(put_off, Deferred):
-            put_off.changes = journalled(changes)
+            put_off.changes, put_off.values = journalled(changes), None
             if put_off.outcome is not None:
                 put_off.outcome.changes = put_off.changes
         record.commit(changes, stamp)
         record.tell(changes)
         record.learn(known)
+    record.cache = foreseen
     return record
 
 
@@ -195,40 +198,49 @@ def _foreseen(record: LazyRecord) -> View | None:
     if done < len(waiting.rows):
         if known.body is None or known.contests or known.settled or record.leases:
             return None
-        if any(name != waiting.replica for name in _raw(record, "vector")):
-            return None  # with these writes it knows some of two stores: then keys stand in an order of their own
+        alone = not any(name != waiting.replica for name in _raw(record, "vector"))
         body: Any = known.body
         for row in map(row_of, waiting.rows[done:]):
-            after = _after(row.changes, body, row.body or b"{}")
+            after = _after(row.changes, body, row.body or b"{}", alone)
             if after is None:
                 return None
-            body = row.body if after == row.body else after  # one object for both
+            body = after
         known = known.shows(body)
     _CACHE.__set__(record, known)
     waiting.foreseen = len(waiting.rows)
     return known
 
 
-def _after(write: Any, body: bytes, written: bytes) -> bytes | None:
-    """The value after a write; ``None`` if it was made from another value, or merges in another way."""
+def _after(write: Any, body: bytes, written: bytes, alone: bool) -> bytes | None:
+    """The value after a write; ``None`` if it was made from another value, or merges in another way.
+
+    Args:
+        alone: whether the document knows writes of this store only; else names and elements stand in an order of their
+            own.
+    """
     snapshot = write.snapshot
-    if snapshot is None or snapshot.leave:
+    if snapshot is None or snapshot.leave or not (alone or write.schema.declared):
         return None
     shown = decode(body)
     base = shown if snapshot.base is body else snapshot.values()
     if base is None:
         return None
-    given = decode(written)
+    given = _given(write, written)
     if write.replaces_all:
         return _replaced(write.schema, shown, base, given)
     fields = write.schema.root.fields
     for name, new in given.items():
+        if not alone and fields[name].kind.holds == "elements":
+            return None
         old = shown.get(name, ABSENT)
         after = _field_after(fields[name], old, old if base is shown else base.get(name, ABSENT), new)
         if after is ABSENT:
             return None
         shown[name] = after
-    return _text({name: shown[name] for name in fields if name in shown})
+    after = {name: shown[name] for name in fields if name in shown}
+    if [*after] == [*given] and all(map(is_, after.values(), given.values())):
+        return written  # one object for both
+    return _text(after)
 
 
 def _replaced(schema: Compiled, shown: Any, base: Any, given: Any) -> bytes | None:
@@ -247,6 +259,12 @@ def _field_after(field: Field, shown: Any, base: Any, new: Any) -> Any:
     if kind.grow_only or shown is ABSENT or base is ABSENT:
         return ABSENT
     return kind.foreseen(field, shown, base, new)
+
+
+def _given(write: Any, body: bytes) -> Any:
+    """What a write gives."""
+    known = write.values if isinstance(write, Deferred) else None
+    return decode(body) if known is None else known
 
 
 def _text(value: dict[str, Any]) -> bytes:

@@ -51,9 +51,6 @@ def _upto(seen: SeenBy, previous: int) -> int | None:
 _NONE: frozenset[str] = frozenset()
 _RAISED = ("opened", "grew", "reopened")
 
-MOST_PUT_OFF = 32
-"""How many sequential writes of a document may wait to be applied."""
-
 
 class Pending:
     """One write on its way. ``update`` is what the storage runs inside its transaction.
@@ -175,7 +172,7 @@ class Pending:
             snapshot = self.snapshot
             if snapshot is not None and snapshot.at < 0 and self.mode == "put":
                 own = own_writes(self.scope, snapshot)
-        write = Deferred(self.schema, self.mode, snapshot, self.replaces_all, own, self.ttl)
+        write = Deferred(self.schema, self.mode, snapshot, self.replaces_all, own, self.ttl, self.values)
         self.version = n
         previous = state.version if isinstance(state, Record) else version_of(state)
         return write, self._row(n, time, write, previous), None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Coroutine, Mapping, Sequence, Set
-from copy import deepcopy
 from functools import partial
 from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.merge.record.leases import KEEP
 from concordant.merge.record.record import OWN
-from concordant.schema import Compiled, untouched_left_out
+from concordant.schema import Compiled, copied, untouched_left_out
 from concordant.values import Unstorable, alike, check_numbers, decode, encode
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
@@ -111,17 +110,14 @@ class Draft:
         if schema.declared:
             # Of a copy: a model shares what it does not look into, and that is changed in place.
             self.object: Any = schema.build(_own(base))
-            self.before: Any = schema.build(base) if schema.steady else _copied(self.object, schema, base)
+            self.before: Any = _copied(self.object, schema, base)
         else:
             self.object = _own(base)
             self.before = base
 
     def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The fields of the model that may have changed: (before, after), as they would be written."""
-        before = self.schema.values_of(self.before, self.before)
-        after = self.schema.values_of(self.object, self.before)
-        names = [name for name in after if name not in before or not _is_same(before[name], after[name])]
-        return {name: before[name] for name in names if name in before}, {name: after[name] for name in names}
+        return self.schema.changed(self.before, self.object)
 
     def as_stored(self, given: dict[str, Any]) -> dict[str, Any]:
         """Fields as they were before, in the form in which a write of them would be stored."""
@@ -138,14 +134,9 @@ def _own(base: dict[str, Any]) -> dict[str, Any]:
 def _copied(document: Any, schema: Compiled, base: dict[str, Any]) -> Any:
     """What an edit begins with, defaults that were made for it included."""
     try:
-        return deepcopy(document)
+        return copied(document)
     except Exception:  # something in it, such as a lock, cannot be copied
         return schema.build(base)
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Whether two values are surely the same; values that hold others are looked at more closely elsewhere."""
-    return one is other or (type(one) is type(other) and isinstance(one, (str, int, float)) and one == other)
 
 
 class Writing:
