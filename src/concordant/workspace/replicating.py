@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
@@ -22,8 +22,9 @@ from concordant.merge.causality import Stamp, VersionVector, order_of, seen_ever
 from concordant.merge.kinds import Contest
 from concordant.merge.record import MOST_WRITES, Record, View, Write, apply, check_record, join
 from concordant.merge.record.join import joined_settings, joined_vector
-from concordant.merge.record.leases import joined_leases
+from concordant.merge.record.leases import Leases, joined_leases
 from concordant.merge.record.record import BEFORE
+from concordant.merge.registers import LeafChange
 from concordant.schema import Compiled
 from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
 from concordant.storage.cut import KnownOfDocuments, as_vector, cut_of, is_cut
@@ -108,8 +109,7 @@ class Replicating:
             with core.storage.reading():
                 knowledge = core.storage.knowledge()
                 _meet(knowledge, content)
-                _check(core, content)
-                changed = _join(core, content)
+                changed = _join(core, content, _check(core, content))
                 complete = all(n <= knowledge.vector.get(name, 0) for name, n in content.since.items())
                 if content.replica != knowledge.replica:
                     learned = content.vector if complete else dict.fromkeys(content.own, 0)
@@ -210,30 +210,46 @@ def _meet(ours: Knowledge, frame: Frame) -> None:
                 )
 
 
-def _check(core: Core, frame: Frame) -> None:
+class _Joined(NamedTuple):
+    """What a record becomes that is joined with one of a frame."""
+
+    changes: Sequence[LeafChange]
+    vector: VersionVector
+    leases: Leases
+    began: float
+
+
+def _joined(record: Record, other: Record) -> _Joined:
+    return _Joined(join(record, other), joined_vector(record, other), *joined_leases(record, other))
+
+
+def _check(core: Core, frame: Frame) -> dict[Place, _Joined]:
     """Makes sure of all documents of a frame, before the first of them touches a record.
+
+    Returns:
+        What becomes of each, as long as nobody writes.
 
     Raises:
         CorruptFrameError: one of them cannot be joined with what is here, or would not read afterwards.
     """
     until = core.storage.real_time() + MOST_AHEAD
-    known: set[tuple[tuple[str, ...], str]] = set()
+    found: dict[Place, _Joined] = {}
     for namespace, name, other in frame.documents:
         try:
-            if (namespace, name) in known:
+            if (namespace, name) in found:
                 raise MisshapenError("the document is in it twice")
-            known.add((namespace, name))
             schema = core.registry.writable(namespace, name)
             check_record(other, schema.root, until, core.storage.limits.entries)
             state = core.storage.load(namespace, name)
-            trial = expanded(state, schema, core.storage.replica).copy()
-            news = any(n > trial.vector.get(origin, 0) for origin, n in other.vector.items())
+            record = expanded(state, schema, core.storage.replica)
+            news = any(n > record.vector.get(origin, 0) for origin, n in other.vector.items())
             if news and frame.replica == core.storage.replica:
                 raise MisshapenError("it comes from a store with this one's name, and is not what was written here")
-            changes = join(trial, other)
-            trial.leases, trial.created_at = joined_leases(trial, other)
-            trial.commit(changes)
-            trial.vector = joined_vector(trial, other)
+            found[namespace, name] = joined = _joined(record, other)
+            trial = record.copy()
+            trial.leases, trial.created_at = joined.leases, joined.began
+            trial.commit(joined.changes)
+            trial.vector = joined.vector
             trial.alien = True
             body = current_view(trial, schema, core.storage.replica).body
             if body is not None and schema.declared:
@@ -241,9 +257,10 @@ def _check(core: Core, frame: Frame) -> None:
         except (ConcordantError, ValidationError, ValueError, RecursionError) as error:
             place = f"{'/'.join(map(repr, namespace))}:{name!r}"
             raise CorruptFrameError(f"{place} is not a document that can be joined here ({error})") from error
+    return found
 
 
-def _join(core: Core, frame: Frame) -> int:
+def _join(core: Core, frame: Frame, checked: Mapping[Place, _Joined]) -> int:
     newest = max((record.updated_at for _, _, record in frame.documents), default=0.0)
     core.storage.advance(newest)
     events: list[Event] = []
@@ -255,9 +272,8 @@ def _join(core: Core, frame: Frame) -> int:
             nonlocal changed
             storage, schema = core.storage, core.registry.find(namespace)
             record = expanded(state, schema, storage.replica)
-            changes = join(record, other)
-            vector = joined_vector(record, other)
-            leases, began = joined_leases(record, other)
+            # In memory nobody has written since they were checked; elsewhere somebody may have.
+            changes, vector, leases, began = checked[namespace, name] if storage.live else _joined(record, other)
             if not changes and vector == record.vector:
                 if leases == record.leases:
                     return None
