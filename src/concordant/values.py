@@ -41,6 +41,7 @@ __all__ = [
     "encode_each",
     "encode_read",
     "is_json",
+    "own",
     "portable",
     "same",
 ]
@@ -150,6 +151,11 @@ def encode_read(value: Any) -> JSON:
 def copied(value: Any) -> Any:
     """Returns a copy of a JSON value such as ``decode`` gives."""
     return decode(to_json(value, inf_nan_mode="constants"))
+
+
+def own(value: dict[str, Any]) -> dict[str, Any]:
+    """Returns a copy of a JSON object that shares only what nobody can change in place."""
+    return {name: copied(part) if isinstance(part, (dict, list)) else part for name, part in value.items()}
 
 
 def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:

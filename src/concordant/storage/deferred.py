@@ -8,7 +8,7 @@ reader need not wait for the merge either. What this cannot tell for certain it 
 from __future__ import annotations
 
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -25,6 +25,8 @@ __all__ = ["LazyRecord", "is_full", "put_off", "settled"]
 
 MOST_WAITING = 32
 """How many writes of a document may wait to be applied."""
+LARGE = 1 << 12
+"""From how many bytes on what is shown is kept beside its JSON, as long as something waits."""
 MOST_TEXT = 1 << 19
 """How much they may be together, in bytes: so that nobody waits for long until they are applied."""
 
@@ -180,7 +182,7 @@ def settled(record: LazyRecord) -> Record:
         record.commit(changes, stamp)
         record.tell(changes)
         record.learn(known)
-    record.cache = foreseen
+    record.cache = foreseen.shows(foreseen.body) if foreseen is not None and foreseen.body is not None else None
     return record
 
 
@@ -199,19 +201,26 @@ def _foreseen(record: LazyRecord) -> View | None:
         if known.body is None or known.contests or known.settled or record.leases:
             return None
         alone = not any(name != waiting.replica for name in _raw(record, "vector"))
-        body: Any = known.body
+        shown = _Shown(known.body, decode(known.body) if known.value is ABSENT else known.value)
         for row in map(row_of, waiting.rows[done:]):
-            after = _after(row.changes, body, row.body or b"{}", alone)
+            after = _after(row.changes, shown, row.body or b"{}", alone)
             if after is None:
                 return None
-            body = after
-        known = known.shows(body)
+            shown = after
+        known = known.shows(shown.body, shown.value if len(shown.body) >= LARGE else ABSENT)
     _CACHE.__set__(record, known)
     waiting.foreseen = len(waiting.rows)
     return known
 
 
-def _after(write: Any, body: bytes, written: bytes, alone: bool) -> bytes | None:
+class _Shown(NamedTuple):
+    """What a document shows, as JSON and read."""
+
+    body: bytes
+    value: dict[str, Any]
+
+
+def _after(write: Any, before: _Shown, written: bytes, alone: bool) -> _Shown | None:
     """The value after a write; ``None`` if it was made from another value, or merges in another way.
 
     Args:
@@ -221,14 +230,15 @@ def _after(write: Any, body: bytes, written: bytes, alone: bool) -> bytes | None
     snapshot = write.snapshot
     if snapshot is None or snapshot.leave or not (alone or write.schema.declared):
         return None
-    shown = decode(body)
-    base = shown if snapshot.base is body else snapshot.values()
+    shown = before.value
+    base = shown if snapshot.base is before.body else snapshot.values()
     if base is None:
         return None
     given = _given(write, written)
     if write.replaces_all:
         return _replaced(write.schema, shown, base, given)
     fields = write.schema.root.fields
+    found: dict[str, Any] = {}
     for name, new in given.items():
         if not alone and fields[name].kind.holds == "elements":
             return None
@@ -236,21 +246,22 @@ def _after(write: Any, body: bytes, written: bytes, alone: bool) -> bytes | None
         after = _field_after(fields[name], old, old if base is shown else base.get(name, ABSENT), new)
         if after is ABSENT:
             return None
-        shown[name] = after
-    after = {name: shown[name] for name in fields if name in shown}
-    if [*after] == [*given] and all(map(is_, after.values(), given.values())):
-        return written  # one object for both
-    return _text(after)
+        found[name] = after
+    value = {name: found.get(name, shown.get(name)) for name in fields if name in found or name in shown}
+    if [*value] == [*given] and all(map(is_, value.values(), given.values())):
+        return _Shown(written, value)  # one object for both
+    return _Shown(_text(value), value)
 
 
-def _replaced(schema: Compiled, shown: Any, base: Any, given: Any) -> bytes | None:
+def _replaced(schema: Compiled, shown: Any, base: Any, given: Any) -> _Shown | None:
     """The value after a write that replaces all of it."""
     if base is not shown and not alike(base, shown):
         return None
     if schema.adapts and any(isinstance(part, (dict, list)) for part in (*shown.values(), *given.values())):
         return None
     kept = {name: _scalar(given[name], old) for name, old in shown.items() if name in given}
-    return _text({**kept, **{name: new for name, new in given.items() if name not in kept}})
+    value = {**kept, **{name: new for name, new in given.items() if name not in kept}}
+    return _Shown(_text(value), value)
 
 
 def _field_after(field: Field, shown: Any, base: Any, new: Any) -> Any:

@@ -11,7 +11,7 @@ from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.merge.record.leases import KEEP
 from concordant.merge.record.record import OWN
 from concordant.schema import Compiled, copied, untouched_left_out
-from concordant.values import Unstorable, alike, check_numbers, decode, encode
+from concordant.values import Unstorable, alike, check_numbers, decode, encode, own
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.executions import Retries
@@ -109,10 +109,10 @@ class Draft:
         self.snapshot = snapshot
         if schema.declared:
             # Of a copy: a model shares what it does not look into, and that is changed in place.
-            self.object: Any = schema.build(_own(base))
+            self.object: Any = schema.build(own(base))
             self.before: Any = _copied(self.object, schema, base)
         else:
-            self.object = _own(base)
+            self.object = own(base)
             self.before = base
 
     def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -124,11 +124,6 @@ class Draft:
         if self.schema.steady and all(type(part) is str and part == self.base.get(n) for n, part in given.items()):
             return given
         return decode(self.schema.incoming(self.namespace, self.key, given, spelt=True)[0])  # type: ignore[no-any-return]
-
-
-def _own(base: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a document that shares only what nobody can change in place."""
-    return {name: decode(encode(part)) if isinstance(part, (dict, list)) else part for name, part in base.items()}
 
 
 def _copied(document: Any, schema: Compiled, base: dict[str, Any]) -> Any:

@@ -122,9 +122,20 @@ class View:
                 found |= dict.fromkeys(settled.get(path[:depth], ()))
         return tuple(found)
 
-    def shows(self, body: JSON) -> View:
-        """The same with another value."""
-        return View(body, self.contests, self.settled, self.undeclared, self.drifts)
+    @property
+    def value(self) -> Any:
+        """The value, where it need not be read of its JSON; nobody may change it. Else ``ABSENT``."""
+        return self._value
+
+    def shows(self, body: JSON, value: Any = ABSENT) -> View:
+        """The same with another value.
+
+        Args:
+            value: what the JSON says, to be kept beside it.
+        """
+        made = View(body, self.contests, self.settled, self.undeclared, self.drifts)
+        made._value = value
+        return made
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, View):
