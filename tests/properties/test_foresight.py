@@ -56,15 +56,24 @@ def changed(value: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     return {name: new[name] for name in kept}
 
 
-def play(chance: random.Random, *, declared: bool, simple: bool) -> int:
+def play(chance: random.Random, *, declared: bool, simple: bool, meets: bool = False) -> int:
     """Sequential writes of several writers; after each what is foretold is what the merge gives.
+
+    Args:
+        meets: whether they now and then meet what was written in another store.
 
     Returns:
         How often something was foretold.
     """
     told = 0
-    ws = Workspace(schemas={AT[0]: Brief} if declared else {})
+    ws, other = (Workspace(schemas={AT[0]: Brief} if declared else {}) for _ in range(2))
     for _ in range(30):
+        if meets and chance.random() < 0.1:
+            other.import_(ws.export())
+            there = other.get(*AT)
+            with other.acting_as("cleo"):
+                other.put(*AT, changed(there.value if there is not None else {}, chance))
+            ws.import_(other.export())
         current = ws.get(*AT)
         value = current.value if current is not None else {}
         new = changed(value, chance)
@@ -95,7 +104,9 @@ def play(chance: random.Random, *, declared: bool, simple: bool) -> int:
 
 def play_all(seed: str, *, declared: bool, simple: bool) -> int:
     """A hundred plays."""
-    return sum(play(random.Random(f"{seed}/{n}"), declared=declared, simple=simple) for n in range(100))
+    return sum(
+        play(random.Random(f"{seed}/{n}"), declared=declared, simple=simple, meets=n % 4 == 0) for n in range(100)
+    )
 
 
 @pytest.mark.parametrize("simple", [True, False], ids=["simple kinds", "all kinds"])

@@ -231,7 +231,7 @@ def copied(value: Any) -> Any:
         and not value.__pydantic_private__
     ):
         twin = value.__copy__()
-        parts = twin.__dict__
+        parts: Any = twin.__dict__
         for name, part in parts.items():
             parts[name] = copied(part)
         return twin

@@ -7,6 +7,7 @@ reader need not wait for the merge either. What this cannot tell for certain it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import is_
 from typing import Any, NamedTuple
 
@@ -237,7 +238,18 @@ def _after(write: Any, before: _Shown, written: bytes, alone: bool) -> _Shown | 
     given = _given(write, written)
     if write.replaces_all:
         return _replaced(write.schema, shown, base, given)
-    fields = write.schema.root.fields
+    value = _fields_after(write.schema.root.fields, shown, base, given, alone)
+    if value is None:
+        return None
+    if [*value] == [*given] and all(map(is_, value.values(), given.values())):
+        return _Shown(written, value)  # one object for both
+    return _Shown(_text(value), value)
+
+
+def _fields_after(
+    fields: Mapping[str, Field], shown: dict[str, Any], base: dict[str, Any], given: dict[str, Any], alone: bool
+) -> dict[str, Any] | None:
+    """The values of all fields after a write of some."""
     found: dict[str, Any] = {}
     for name, new in given.items():
         if not alone and fields[name].kind.holds == "elements":
@@ -247,10 +259,8 @@ def _after(write: Any, before: _Shown, written: bytes, alone: bool) -> _Shown | 
         if after is ABSENT:
             return None
         found[name] = after
-    value = {name: found.get(name, shown.get(name)) for name in fields if name in found or name in shown}
-    if [*value] == [*given] and all(map(is_, value.values(), given.values())):
-        return _Shown(written, value)  # one object for both
-    return _Shown(_text(value), value)
+    found = {**shown, **found}
+    return {name: found[name] for name in fields if name in found}
 
 
 def _replaced(schema: Compiled, shown: Any, base: Any, given: Any) -> _Shown | None:
