@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import random
-from typing import Annotated
+import sys
+from collections import Counter as Count
+from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel
 
-from concordant import Text, Workspace
+from concordant import Counter, Map, Set, Text, Workspace
 from concordant.storage import bodies
 from concordant.storage.bodies import Bodies, Delta, whole
 
@@ -83,3 +85,39 @@ def test_what_was_purged_is_not_held() -> None:
     ws.agent("ada").write(*AT, {"notes": "more"})
     ws.purge(*AT)
     assert not any(b"secret line" in one for one in held())
+
+
+class Report(BaseModel):
+    """A text among other fields."""
+
+    body: Annotated[str, Text()] = ""
+    tags: Annotated[set[str], Set()] = set()
+    owners: Annotated[dict[str, str], Map()] = {}
+    views: Annotated[int, Counter()] = 0
+    draft: Draft = Draft()
+
+
+def test_an_edit_of_a_long_text_makes_its_json_once() -> None:
+    """And reads it about once, whatever other fields the model has."""
+    ws = Workspace(schemas={AT[0]: Report})
+    ada, lines = ws.agent("ada"), [f"Line {number} of a long report." for number in range(300)]
+    ada.write(*AT, {"body": "\n".join(lines)})
+    made: Count[str] = Count()
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        name = getattr(argument, "__name__", "")
+        if event == "c_call" and name in ("to_json", "from_json"):
+            made[name] += 1
+
+    for number in range(40):
+        lines[number] += " More."
+        sys.setprofile(note)
+        try:
+            with ada.edit(*AT) as report:
+                report.body = "\n".join(lines)
+        finally:
+            sys.setprofile(None)
+    found = ws.get(*AT)
+    assert found is not None and found.value["body"] == "\n".join(lines)
+    assert 40 <= made["to_json"] <= 44
+    assert made["from_json"] <= 60
