@@ -163,3 +163,13 @@ def test_a_value_too_deep_for_python_is_refused() -> None:
         value = [value]
     with pytest.raises(InvalidWriteError):
         Workspace().agent("ada").write(OPEN, "k", {"a": value})
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_an_id_that_no_database_can_be_asked_for_is_unknown(kind: str, fresh_url: Callable[[str], str | None]) -> None:
+    """Half a surrogate pair, a NUL: there is no such escalation, and none can be decided."""
+    with Workspace(fresh_url(kind)) as ws:
+        for strange in ("\udfff", "a\0b"):
+            assert ws.escalation(strange) is None
+            with pytest.raises(ConcordantError, match="escalation"):
+                ws.resolve(strange, "x", by="max", version="v")

@@ -58,7 +58,8 @@ class Deciding:
         """The escalation with an id (``Workspace.escalation``)."""
         if not isinstance(id, str):
             raise ConcordantError(f"an escalation's id is a string, not {told(id)}")
-        return self.storage.escalation(id)
+        # An id is ASCII; what a database cannot even be asked for is none.
+        return self.storage.escalation(id) if id.isascii() and id.isprintable() else None
 
     def resolve(
         self, escalation: Escalation | str, value: Any, by: str, version: str | None = None, why: str | None = None
