@@ -4,7 +4,7 @@ import { Decoration, EditorView } from "@codemirror/view";
 import { VersionVector } from "loro-crdt";
 import { colour, listed } from "./names.js";
 
-const SOON = 120; // milliseconds after a change
+const SOON = 300; // milliseconds after a change: text first, colours in its wake
 const credited = StateEffect.define();
 
 const mark = (names) =>
