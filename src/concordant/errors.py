@@ -225,6 +225,19 @@ class StaleReplicaError(ConcordantError):
         super().__init__(f"Replica {replica!r} cannot be joined: {reason}. {mend}.")
 
 
+class MissingBaseError(ConcordantError):
+    """A frame tells what became of a text or list since a state that is not known here; nothing was joined."""
+
+    def __init__(self, namespace: tuple[str, ...], key: str) -> None:
+        self.namespace = namespace
+        self.key = key
+        place = f"{'/'.join(map(repr, namespace))}:{told(key)}"
+        super().__init__(
+            f"The frame tells what became of {place} since a state of it that is not known here. "
+            "Ask its sender for whole documents: export(since, whole=True)."
+        )
+
+
 class MisshapenError(ConcordantError, ValueError):
     """Data from outside is not such as this engine makes; ``import_`` refuses its frame with ``CorruptFrameError``."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import random
 import sqlite3
@@ -336,6 +338,44 @@ def test_a_large_record_of_before_is_stored_in_parts_from_its_next_write_on(
         assert ws.get(*AT).value == {**shown.value, "status": "newer"}  # type: ignore[union-attr]
         ws.purge(*AT)
         assert kept() == [(None, 0)] and ws.get(*AT) is None
+
+
+class Draft(BaseModel):
+    """The model of the store in ``store_of_before.json.gz``."""
+
+    notes: Annotated[str, Text()] = ""
+    steps: Annotated[list[str], List()] = []
+    status: Annotated[str, Scalar()] = ""
+    tags: Annotated[set[str], Set()] = set()
+
+
+def test_a_store_of_before_goes_on(url: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that the version before checkpoints made is migrated: all its documents, and all versions of them, read as
+    they did there, also when they are stored in parts; the check finds nothing."""
+    in_parts(monkeypatch)
+    data = Path(__file__).parent.parent / "data" / "store_of_before.json.gz"
+    given = json.loads(gzip.decompress(data.read_bytes()))
+    with sqlite3.connect(path) as db:
+        db.executescript(given["sql"])
+
+    def check(ws: Workspace) -> None:
+        for key, past in given["past"].items():
+            for version, value in past.items():
+                then = ws.get(("a",), key, at=int(version))
+                assert then is not None and {**then.value, "tags": sorted(then.value.get("tags", ()))} == {
+                    **value, "tags": sorted(value.get("tags", ()))
+                }  # fmt: skip
+        assert not ws.check().problems
+
+    with Workspace(url, schemas={("a",): Draft}) as ws:
+        assert {d.key: [d.value["notes"], d.value["steps"]] for d in ws.list(("a",))} == given["shown"]
+        check(ws)
+        for number in range(6):
+            with ws.agent("new").edit(("a",), "kl"[number % 2]) as draft:
+                draft.notes = draft.notes.replace("w", f"new{number}", 1)
+        check(ws)
+    with Workspace(url, schemas={("a",): Draft}) as ws:
+        check(ws)
 
 
 def test_what_differs_in_many_places_is_told_by_these(seed: str) -> None:

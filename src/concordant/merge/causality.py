@@ -30,6 +30,7 @@ __all__ = [
     "image_name",
     "image_of",
     "images_known",
+    "is_behind",
     "is_covered",
     "may_name_replica",
     "merge_vectors",
@@ -241,6 +242,11 @@ def _place_in(name: str) -> str:
 def _meet(one: str, other: str) -> bool:
     """Whether one of two places (JSON lists) is the other, or is in it."""
     return one == other or one.startswith(f"{other[:-1]},") or other.startswith(f"{one[:-1]},")
+
+
+def is_behind(vector: VersionVector, other: VersionVector) -> bool:
+    """Whether another knows all that one does: then what it made of that is what both make of it."""
+    return all(n <= other.get(name, 0) for name, n in vector.items())
 
 
 def is_covered(stamp: Stamp, vector: VersionVector) -> bool:

@@ -20,7 +20,9 @@ from concordant.escalation import when
 from concordant.limits import MOST_FRAME
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import MOST_WRITES, CodecError, Record, dump_record, load_record
-from concordant.storage.cut import KnownOfDocuments
+from concordant.merge.registers import Path
+from concordant.merge.sequence.onward import Onward
+from concordant.storage.cut import KnownOfDocuments, Place
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import MOST, Marks
 from concordant.workspace.names import is_text
@@ -28,6 +30,8 @@ from concordant.workspace.names import is_text
 __all__ = ["Frame", "Quarantine", "RefusedFrame", "opened", "pack", "seal", "unpack"]
 
 _MAGIC = b"CCD3"
+_ONWARD = b"CCD4"
+"""With texts or lists that are told by what they were, which earlier versions refuse."""
 _PLAIN = b"CCD2"
 """What was not compressed yet: read, no longer written."""
 
@@ -44,6 +48,7 @@ class Frame(NamedTuple):
         forgotten: what the sender knew when it last forgot documents (``Knowledge.forgotten``).
         documents: namespace, key and record of each.
         marks: by which the sender, and others it knows, are told from copies of them.
+        onward: of documents the texts and lists that are told by what they were, and that their records lack.
     """
 
     replica: str
@@ -52,6 +57,7 @@ class Frame(NamedTuple):
     forgotten: VersionVector
     documents: list[tuple[tuple[str, ...], str, Record]]
     marks: Mapping[str, Marks] = {}
+    onward: Mapping[Place, Mapping[Path, Onward]] = {}
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -98,15 +104,19 @@ class Quarantine:
 
 def pack(frame: Frame, key: bytes | None) -> bytes:
     """A frame as bytes."""
-    items = [[list(ns), name, dump_record(record, local=False).decode()] for ns, name, record in frame.documents]
+    items = [
+        [list(ns), name, dump_record(record, local=False, onward=frame.onward.get((ns, name), {})).decode()]
+        for ns, name, record in frame.documents
+    ]
     content = {**frame._asdict(), "documents": items}
-    return seal(json.dumps(content, ensure_ascii=False).encode(), key)
+    del content["onward"]
+    return seal(json.dumps(content, ensure_ascii=False).encode(), key, _ONWARD if frame.onward else _MAGIC)
 
 
-def seal(text: bytes, key: bytes | None) -> bytes:
+def seal(text: bytes, key: bytes | None, magic: bytes = _MAGIC) -> bytes:
     """The bytes of a frame with this JSON text."""
     body = zlib.compress(text, _LEVEL)
-    return _MAGIC + _digest(body, key) + body
+    return magic + _digest(body, key) + body
 
 
 def opened(data: bytes, key: bytes | None, most: int) -> bytes:
@@ -119,7 +129,7 @@ def opened(data: bytes, key: bytes | None, most: int) -> bytes:
         raise CorruptFrameError(f"it is a {type(data).__name__}, not bytes")
     if len(data) > most:
         raise CorruptFrameError(f"it has {len(data)} bytes, at most {most} are accepted (Limits.frame)")
-    if data[:4] not in (_MAGIC, _PLAIN) or len(data) < 36:
+    if data[:4] not in (_MAGIC, _ONWARD, _PLAIN) or len(data) < 36:
         raise CorruptFrameError("it does not begin like a frame")
     body = bytes(data[36:])
     if not hmac.compare_digest(bytes(data[4:36]), _digest(body, key)):
@@ -149,16 +159,20 @@ def unpack(data: bytes, key: bytes | None, most: int = MOST_FRAME) -> Frame:
     try:
         content = json.loads(body)
         documents = []
+        onward: dict[Place, dict[Path, Onward]] = {}
         for namespace, name, record in content["documents"]:
             if not all(isinstance(part, str) for part in [name, *namespace]):
                 raise CorruptFrameError("a namespace or key is not text")
-            documents.append((tuple(namespace), name, load_record(record.encode())))
+            told: dict[Path, Onward] = {}
+            documents.append((tuple(namespace), name, load_record(record.encode(), told)))
+            if told:
+                onward[tuple(namespace), name] = told
         replica = content["replica"]
         vector, since, forgotten = (dict(content[name].items()) for name in ("vector", "since", "forgotten"))
         numbers = (*vector.values(), *since.values(), *forgotten.values())
         if not isinstance(replica, str) or not all(type(n) is int and 0 <= n <= MOST_WRITES for n in numbers):
             raise CorruptFrameError("it does not tell whose it is, or what its sender knew")
-        return Frame(replica, vector, since, forgotten, documents, _marks(content.get("marks", {})))
+        return Frame(replica, vector, since, forgotten, documents, _marks(content.get("marks", {})), onward)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, CodecError) as error:
         raise CorruptFrameError(f"it cannot be read ({error})") from error
 

@@ -24,7 +24,8 @@ from concordant.merge.record import MOST_WRITES, Record, View, Write, apply, che
 from concordant.merge.record.join import joined_settings, joined_vector
 from concordant.merge.record.leases import Leases, joined_leases
 from concordant.merge.record.record import BEFORE
-from concordant.merge.registers import LeafChange
+from concordant.merge.registers import LeafChange, Path
+from concordant.merge.sequence.onward import Onward
 from concordant.schema import Compiled
 from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
 from concordant.storage.cut import KnownOfDocuments, as_vector, cut_of, is_cut
@@ -34,6 +35,7 @@ from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.frames import Frame, Quarantine, pack, unpack
 from concordant.workspace.names import check_name, is_text
+from concordant.workspace.onward import MadeOf, completed, since as onward_since
 from concordant.workspace.reasons import new_reasons, remarks_of, told_in_history
 from concordant.workspace.scope import Moment
 from concordant.workspace.states import current_view, expanded, version_of, view_at
@@ -77,8 +79,9 @@ class Replicating:
         cursor, found = self.core.storage.changes(tuple(after) if isinstance(after, list) else after)
         return cursor, [*found]
 
-    def export(self, since: Since) -> bytes:
-        """A frame with what is not known to a store that knows ``since``: all without one.
+    def export(self, since: Since, whole: bool = False) -> bytes:
+        """A frame with what is not known to a store that knows ``since``: all without one. Of large texts and lists it
+        tells what became of them since, unless it is to be ``whole``.
 
         What to send is told by two comparisons. Only what was committed here after the last commit the other knows of
         can be new to it; and of that, what is made of writes that it knows from elsewhere (the other's own, mostly) is
@@ -91,14 +94,18 @@ class Replicating:
             after = cut_of([min(seen.get(name, 0), knowledge.vector[name]) for name in knowledge.own])
             storage.note_export(knowledge.cut)
             chosen, there = [], KnownOfDocuments(seen)
+            onward: dict[Place, Mapping[Path, Onward]] = {}
             for namespace, name, state in storage.documents((), after):
                 record, place = expanded(state, core.registry.find(namespace), storage.replica), (namespace, name)
                 if record.leases or any(n > there.upto(origin, place) for origin, n in record.vector.items()):
                     chosen.append((namespace, name, record))
+                    told = {} if whole else onward_since(core, place, record, there.upto(storage.replica, place))
+                    if told:
+                        onward[place] = told
             storage.note_export(storage.now()[0])
             known = storage.knowledge().marks
             marks = {name: told if name in knowledge.own else told[-FEW:] for name, told in known.items()}
-            frame = Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen, marks)
+            frame = Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen, marks, onward)
             return pack(frame, self.frame_key)
 
     def import_(self, frame: bytes) -> int:
@@ -109,7 +116,7 @@ class Replicating:
             with core.storage.reading():
                 knowledge = core.storage.knowledge()
                 _meet(knowledge, content)
-                changed = _join(core, content, _check(core, content))
+                changed = _join(core, content, _check(core, content, completed(core, content)))
                 complete = all(n <= knowledge.vector.get(name, 0) for name, n in content.since.items())
                 if content.replica != knowledge.replica:
                     learned = content.vector if complete else dict.fromkeys(content.own, 0)
@@ -223,8 +230,11 @@ def _joined(record: Record, other: Record) -> _Joined:
     return _Joined(join(record, other), joined_vector(record, other), *joined_leases(record, other))
 
 
-def _check(core: Core, frame: Frame) -> dict[Place, _Joined]:
+def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Place, _Joined]:
     """Makes sure of all documents of a frame, before the first of them touches a record.
+
+    Args:
+        made_of: what of this store their texts and lists were made of.
 
     Returns:
         What becomes of each, as long as nobody writes.
@@ -239,7 +249,7 @@ def _check(core: Core, frame: Frame) -> dict[Place, _Joined]:
             if (namespace, name) in found:
                 raise MisshapenError("the document is in it twice")
             schema = core.registry.writable(namespace, name)
-            check_record(other, schema.root, until, core.storage.limits.entries)
+            check_record(other, schema.root, until, core.storage.limits.entries, made_of.get((namespace, name), {}))
             state = core.storage.load(namespace, name)
             record = expanded(state, schema, core.storage.replica)
             news = any(n > record.vector.get(origin, 0) for origin, n in other.vector.items())

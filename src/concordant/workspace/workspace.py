@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Literal, ParamSpec, Self, TypeAlias, TypeVar
 
-from concordant.errors import ConcordantError, told
+from concordant.errors import ConcordantError, MissingBaseError, told
 from concordant.escalation import Escalation, Event
 from concordant.limits import Limits
 from concordant.merge.causality import VersionVector
@@ -612,12 +612,14 @@ class Workspace:
         """
         return self.replicating.version_vector()
 
-    def export(self, since: VersionVector | Moment | None = None) -> bytes:
+    def export(self, since: VersionVector | Moment | None = None, *, whole: bool = False) -> bytes:
         """Returns a frame for ``import_`` in a workspace without a common database.
 
         Args:
             since: the ``version_vector()`` of the workspace that will import it, or a moment of this one whose
                 documents it has; without, all documents travel.
+            whole: whether large texts and lists travel whole. Else a frame with ``since`` tells what became of them,
+                and who has them not raises ``MissingBaseError``.
 
         >>> from concordant import Workspace
         >>> office, train = Workspace(), Workspace()
@@ -627,7 +629,7 @@ class Workspace:
         >>> train.get(("notes",), "n1").value
         {'title': 'Dots'}
         """
-        return self.replicating.export(since)
+        return self.replicating.export(since, whole)
 
     def changes(self, after: Any = None) -> tuple[Any, Listing[tuple[tuple[str, ...], str]]]:
         """Returns the documents that were written, by whatever way, since an earlier call: what a view has to catch up
@@ -654,6 +656,8 @@ class Workspace:
 
         Raises:
             CorruptFrameError: the frame is not intact, not authentic, or holds what cannot be joined here.
+            MissingBaseError: it tells what became of a text or list that was never so here: ``export(since,
+                whole=True)`` gives one with all of it. Nothing was applied.
             StaleReplicaError: its sender, or this workspace, was away for longer than deleted documents are
                 remembered (``vacuum``), or was restored from a back-up. In either case nothing was applied, and
                 ``refused`` keeps the frame.
@@ -679,8 +683,14 @@ class Workspace:
         """
         if not isinstance(other, Workspace):
             raise ConcordantError(f"exchange takes another workspace, not {told(other)}")
-        here = self.import_(other.export(self.version_vector()))
-        return here, other.import_(self.export(other.version_vector()))
+        return self._fetch(other), other._fetch(self)
+
+    def _fetch(self, other: Workspace) -> int:
+        """Imports what is new of another workspace; whole, if it is not known here what that was made of."""
+        try:
+            return self.import_(other.export(self.version_vector()))
+        except MissingBaseError:
+            return self.import_(other.export(self.version_vector(), whole=True))
 
     def refused(self) -> Listing[RefusedFrame]:
         """Returns the newest frames that ``import_`` refused, with the reasons (in this process's memory)."""
@@ -935,9 +945,9 @@ class Workspace:
         """``sweep`` for coroutines."""
         return await self.acall(self.sweep)
 
-    async def aexport(self, since: VersionVector | Moment | None = None) -> bytes:
+    async def aexport(self, since: VersionVector | Moment | None = None, *, whole: bool = False) -> bytes:
         """``export`` for coroutines."""
-        return await self.acall(self.export, since)
+        return await self.acall(self.export, since, whole=whole)
 
     async def aimport_(self, frame: bytes) -> int:
         """``import_`` for coroutines."""

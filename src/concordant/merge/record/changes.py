@@ -16,27 +16,24 @@ from concordant.merge.causality import Stamp
 from concordant.merge.record.codec import (
     CodecError,
     Number,
-    dump_content,
     dump_leaf,
-    dump_piece,
+    dump_spliced,
     load_leaf,
     load_path,
     load_piece,
+    load_spliced,
     load_stamps,
+    load_strikes,
     load_text,
 )
 from concordant.merge.record.record import Record
 from concordant.merge.registers import Leaf, LeafChange, leaf_at
 from concordant.merge.registers.crowds import MANY, Exchanged, exchange
-from concordant.merge.sequence.pieces import Piece, Sequence, Strike
+from concordant.merge.sequence.pieces import Sequence
 from concordant.merge.sequence.splice import (
     EMPTY,
-    Contents,
     Former,
     Spliced,
-    Swap,
-    content_in,
-    contents_of,
     splice,
 )
 
@@ -44,9 +41,6 @@ __all__ = ["dump_changes", "follow", "journalled", "later_leaf", "load_changes"]
 
 _NOTHING: Any = Spliced((), (), ())
 """For what a text or list became: what stands beside it tells, or it is known from what is later."""
-
-_UNTOLD = Piece(Stamp(0.0, "", 0, "", "", ""), 0, 0, -1, None)  # type: ignore[arg-type]
-"""A piece of which no more is known than that it is there."""
 
 
 def journalled(changes: Items[LeafChange]) -> tuple[LeafChange, ...]:
@@ -148,30 +142,10 @@ def _dump(before: Any, after: Any, number: Number, onward: bool) -> tuple[Any, A
     if isinstance(before, Exchanged):
         return {"leaf": dump_leaf(before.gone, number), "at": [before.head, before.came]}, _dump_whole(after, number)
     if isinstance(before, Spliced):
-        return _dump_spliced(before, number, onward), {}
+        return dump_spliced(before, number, onward), {}
     if isinstance(after, Spliced):
-        return _dump_whole(before, number), _dump_spliced(after, number, onward) if onward else {}
+        return _dump_whole(before, number), dump_spliced(after, number, onward) if onward else {}
     return _dump_whole(before, number), _dump_whole(after, number)
-
-
-def _dump_spliced(cut: Spliced, number: Number, onward: bool) -> Any:
-    """The difference between two contents. Of what both have, the length alone stands on either side."""
-    was = contents_of(piece for hunk in cut.hunks for piece in hunk.was)
-    now = contents_of(piece for hunk in cut.hunks for piece in hunk.now)
-
-    def told(piece: Piece, other: Contents) -> Any:
-        dumped = dump_piece(piece._replace(content=""), number)
-        length = len(piece.content)
-        known = content_in(other, piece, length) is not None
-        dumped[3] = length if known else dump_content(piece.content)
-        return dumped
-
-    hunks = [
-        [at, [told(p, now) for p in earlier], [told(p, was) for p in later] if onward else len(later)]
-        for at, earlier, later in cut.hunks
-    ]
-    strikes = [[[number(strike.stamp), strike.k] for strike in side] for side in (cut.added, cut.removed)]
-    return {"hunks": hunks, "strikes": strikes}
 
 
 def _dump_whole(leaf: Leaf | None, number: Number) -> Any:
@@ -185,29 +159,9 @@ def _load(data: Any, stamps: list[Stamp]) -> Any:
         head, tail, pieces, runs, gone = data
         named = [(load_text(replica), int(n), int(k)) for replica, n, k in runs]
         return Former(
-            int(head), int(tail), [load_piece(piece, stamps) for piece in pieces], named, _strikes(gone, stamps)
+            int(head), int(tail), [load_piece(piece, stamps) for piece in pieces], named, load_strikes(gone, stamps)
         )
     if "hunks" in data:
-        hunks = [Swap(int(at), _pieces(was, stamps), _pieces(now, stamps)) for at, was, now in data["hunks"]]
-        added, removed = data["strikes"]
-        return Spliced(hunks, _strikes(added, stamps), _strikes(removed, stamps))
+        return load_spliced(data, stamps)
     leaf: Any = load_leaf(data["leaf"], stamps) if data else _NOTHING
     return Exchanged(int(data["at"][0]), leaf, int(data["at"][1])) if "at" in data else leaf
-
-
-def _pieces(data: Any, stamps: list[Stamp]) -> Items[Piece]:
-    """The pieces of one side of a hunk; where only their number was kept, as many that say nothing."""
-    if isinstance(data, int):
-        return [_UNTOLD] * data
-    return [_piece(piece, stamps) for piece in data]
-
-
-def _piece(data: Any, stamps: list[Stamp]) -> Piece:
-    content: Any = data[3]
-    if not isinstance(content, int):
-        return load_piece(data, stamps)
-    return load_piece([*data[:3], "", *data[4:]], stamps)._replace(content=content)  # type: ignore[arg-type]
-
-
-def _strikes(data: Any, stamps: list[Stamp]) -> list[Strike]:
-    return [Strike(stamps[stamp], int(k)) for stamp, k in data]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from concordant.errors import MisshapenError
@@ -13,19 +14,30 @@ from concordant.merge.kinds import Field
 from concordant.merge.kinds.shape import check_register
 from concordant.merge.record.leases import Lease
 from concordant.merge.record.record import Record
-from concordant.merge.registers import PARKED, leaves
-from concordant.merge.registers.leaf import stamps_within
+from concordant.merge.registers import PARKED, Path, Tree, leaves, place_leaf
+from concordant.merge.registers.leaf import as_sequence, is_sequence, stamps_within
+from concordant.merge.sequence.onward import news
+from concordant.merge.sequence.pieces import Sequence
 
 __all__ = ["MOST_WRITES", "check_record"]
+
+_OF_NOTHING: Mapping[Path, Sequence] = {}
 
 MOST_WRITES = 2**62
 """No replica has made more."""
 
 
-def check_record(record: Record, root: Field, until: float, most: int = MOST_ENTRIES) -> None:
+def check_record(
+    record: Record,
+    root: Field,
+    until: float,
+    most: int = MOST_ENTRIES,
+    made_of: Mapping[Path, Sequence] = _OF_NOTHING,
+) -> None:
     """Makes sure that a record can be joined, read and written to like one made here.
 
     Args:
+        made_of: texts and lists of this store that some of the record's were made of.
         root: the field of the whole document, by the schema here.
         until: in seconds since the epoch: no write can be later.
         most: how many entries it may have.
@@ -41,15 +53,20 @@ def check_record(record: Record, root: Field, until: float, most: int = MOST_ENT
             _check_stamp(lease.stamp, record.vector, until)
             _check_lease(lease)
         count = 0
-        for _, leaf in leaves(record.tree):
+        tree: Tree = {}
+        for path, leaf in leaves(record.tree):
+            if path in made_of and is_sequence(leaf):
+                count += len(leaf)
+                leaf = news(as_sequence(leaf), made_of[path])
+            place_leaf(tree, path, leaf)
             for stamp in stamps_within(leaf):
                 count += 1
                 if count > most:
                     raise MisshapenError(f"it has more than {most} entries, which is what is accepted (Limits.entries)")
                 _check_stamp(stamp, record.vector, until)
-        root.kind.check(root, {part: node for part, node in record.tree.items() if part != PARKED})
-        if PARKED in record.tree:
-            _check_parked(record.tree[PARKED])
+        root.kind.check(root, {part: node for part, node in tree.items() if part != PARKED})
+        if PARKED in tree:
+            _check_parked(tree[PARKED])
     except RecursionError as error:
         raise MisshapenError("it is nested too deeply") from error
 

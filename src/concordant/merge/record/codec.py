@@ -7,7 +7,7 @@ as, stamps in a table of their own, so that the many entries of one write share 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence as Items
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -16,9 +16,11 @@ from concordant.errors import ConcordantError
 from concordant.merge.causality import Agreed, Entry, Stamp
 from concordant.merge.record.leases import Lease
 from concordant.merge.record.record import Record
-from concordant.merge.registers import Leaf, leaves, place_leaf
+from concordant.merge.registers import Leaf, Path, Tree, leaves, place_leaf
+from concordant.merge.sequence.onward import Onward
 from concordant.merge.sequence.order import newest_root
 from concordant.merge.sequence.pieces import Anchor, Content, Piece, Sequence, Strike, run_of
+from concordant.merge.sequence.splice import Contents, Spliced, Swap, content_in, contents_of
 
 __all__ = [
     "FORMAT",
@@ -27,11 +29,15 @@ __all__ = [
     "dump_leaf",
     "dump_piece",
     "dump_record",
+    "dump_spliced",
     "load_leaf",
     "load_path",
     "load_piece",
+    "load_pieces",
     "load_record",
+    "load_spliced",
     "load_stamps",
+    "load_strikes",
     "load_text",
 ]
 
@@ -40,18 +46,23 @@ FORMAT = 2
 
 Number = Callable[[Stamp], int]
 
+_NONE: Mapping[Path, Onward] = {}
+
 
 class CodecError(ConcordantError, ValueError):
     """Bytes that are no record of a known format."""
 
 
-def dump_record(record: Record, *, local: bool = True, whole: bool = True) -> bytes:
+def dump_record(
+    record: Record, *, local: bool = True, whole: bool = True, onward: Mapping[Path, Onward] = _NONE
+) -> bytes:
     """The record's bytes.
 
     Args:
         local: whether to include what only this replica knows (when writes of others arrived, when the document was
             made and deleted).
         whole: whether to include the tree.
+        onward: texts and lists that are told by what they were.
     """
     stamps: dict[Stamp, int] = {}
 
@@ -59,7 +70,10 @@ def dump_record(record: Record, *, local: bool = True, whole: bool = True) -> by
         return stamps.setdefault(stamp, len(stamps))
 
     tree = record.tree if whole else {}
-    body = [[list(path), dump_leaf(leaf, number)] for path, leaf in leaves(tree)]
+    body = [
+        [list(path), _dump_onward(onward[path], number) if path in onward else dump_leaf(leaf, number)]
+        for path, leaf in leaves(tree)
+    ]
     leases = [[number(one.stamp), one.since, None if one.ttl is None else one.until, one.ttl] for one in record.leases]
     document = {
         "format": FORMAT,
@@ -81,8 +95,15 @@ def dump_record(record: Record, *, local: bool = True, whole: bool = True) -> by
     return to_json(document)
 
 
-def load_record(data: bytes) -> Record:
+def _dump_onward(told: Onward, number: Number) -> Any:
+    return {"from": told.digests, "steps": [dump_spliced(step, number) for step in told.steps]}
+
+
+def load_record(data: bytes, onward: dict[Path, Onward] | None = None) -> Record:
     """The record that these bytes were made of.
+
+    Args:
+        onward: takes up the texts and lists that are told by what they were, which the record lacks then.
 
     Raises:
         CodecError: they are not such bytes.
@@ -118,8 +139,7 @@ def load_record(data: bytes) -> Record:
         )
         record.swept, record.touched = bool(document["swept"]), int(document["touched"])
         record.reborn = float(document["reborn"])
-        for path, leaf in document["leaves"]:
-            place_leaf(record.tree, load_path(path), load_leaf(leaf, stamps))
+        _load_leaves(record.tree, document["leaves"], stamps, onward)
     except CodecError:
         raise
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -127,6 +147,16 @@ def load_record(data: bytes) -> Record:
     record.recount()
     record.untold = None
     return record
+
+
+def _load_leaves(tree: Tree, data: Any, stamps: list[Stamp], onward: dict[Path, Onward] | None) -> None:
+    for names, leaf in data:
+        path = load_path(names)
+        if onward is not None and isinstance(leaf, dict) and "from" in leaf:
+            steps = [load_spliced(step, stamps) for step in leaf["steps"]]
+            onward[path] = Onward([load_text(digest) for digest in leaf["from"]], steps)
+        else:
+            place_leaf(tree, path, load_leaf(leaf, stamps))
 
 
 def load_stamps(data: Any) -> list[Stamp]:
@@ -222,6 +252,59 @@ def load_leaf(data: Any, stamps: list[Stamp]) -> Leaf:
         )
         for stamp, value, base, confirms, covered, place in data
     )
+
+
+def dump_spliced(cut: Spliced, number: Number, onward: bool = True) -> Any:
+    """The difference between two contents. Of what both have, the length alone stands on either side.
+
+    Args:
+        onward: whether it tells the later content; else it tells the earlier one alone.
+    """
+    was = contents_of(piece for hunk in cut.hunks for piece in hunk.was)
+    now = contents_of(piece for hunk in cut.hunks for piece in hunk.now)
+
+    def told(piece: Piece, other: Contents) -> Any:
+        dumped = dump_piece(piece._replace(content=""), number)
+        length = len(piece.content)
+        known = content_in(other, piece, length) is not None
+        dumped[3] = length if known else dump_content(piece.content)
+        return dumped
+
+    hunks = [
+        [at, [told(p, now) for p in earlier], [told(p, was) for p in later] if onward else len(later)]
+        for at, earlier, later in cut.hunks
+    ]
+    strikes = [[[number(strike.stamp), strike.k] for strike in side] for side in (cut.added, cut.removed)]
+    return {"hunks": hunks, "strikes": strikes}
+
+
+_UNTOLD = Piece(Stamp(0.0, "", 0, "", "", ""), 0, 0, -1, None)  # type: ignore[arg-type]
+"""A piece of which no more is known than that it is there."""
+
+
+def load_spliced(data: Any, stamps: list[Stamp]) -> Spliced:
+    """The difference that ``dump_spliced`` was given."""
+    hunks = [Swap(int(at), load_pieces(was, stamps), load_pieces(now, stamps)) for at, was, now in data["hunks"]]
+    added, removed = data["strikes"]
+    return Spliced(hunks, load_strikes(added, stamps), load_strikes(removed, stamps))
+
+
+def load_pieces(data: Any, stamps: list[Stamp]) -> Items[Piece]:
+    """The pieces of one side of a hunk; where only their number was kept, as many that say nothing."""
+    if isinstance(data, int):
+        return [_UNTOLD] * data
+    return [_piece(piece, stamps) for piece in data]
+
+
+def _piece(data: Any, stamps: list[Stamp]) -> Piece:
+    content: Any = data[3]
+    if not isinstance(content, int):
+        return load_piece(data, stamps)
+    return load_piece([*data[:3], "", *data[4:]], stamps)._replace(content=content)  # type: ignore[arg-type]
+
+
+def load_strikes(data: Any, stamps: list[Stamp]) -> list[Strike]:
+    return [Strike(stamps[stamp], int(k)) for stamp, k in data]
 
 
 def load_path(parts: list[Any]) -> tuple[str | None, ...]:

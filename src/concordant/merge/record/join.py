@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concordant.errors import MisshapenError
-from concordant.merge.causality import Entry, Register, VersionVector, is_covered, merge_vectors, order_of
+from concordant.merge.causality import Entry, Register, VersionVector, is_behind, is_covered, merge_vectors, order_of
 from concordant.merge.record.record import Record, Setting, bounded
 from concordant.merge.registers import Leaf, LeafChange, Path, Tree, leaves
 from concordant.merge.registers.leaf import as_register, as_sequence, common, is_sequence, stamps_of, without
@@ -48,6 +48,8 @@ def joined_settings(record: Record, other: Record) -> dict[str, Setting]:
 def _join_leaf(path: Path, one: Leaf | None, two: Leaf | None, record: Record, other: Record) -> Leaf | None:
     if is_sequence(one) or is_sequence(two):
         left, right = as_sequence(one), as_sequence(two)
+        if two is not None and right.follows(left) and is_behind(record.vector, other.vector):
+            return two
         return one if left == right else join_sequences(left, right, record.vector, other.vector)
     return _join_registers(path, as_register(one), as_register(two), record, other) or None
 

@@ -22,6 +22,7 @@ from concordant.merge.causality import (
     Stamp,
     VersionVector,
     dot_of,
+    is_behind,
     is_covered,
     order_of,
     seen_everything,
@@ -163,6 +164,8 @@ def touched(leases: Leases, time: float) -> Leases:
 def joined_leases(one: HasLeases, other: HasLeases) -> tuple[Leases, float]:
     """The leases of a record that knows all that two replicas of it know, as ``join`` does for entries, of one lease
     the later end; and when the document's life began (0: there is none)."""
+    if not (one.leases or other.leases) and one.created_at == other.created_at and is_behind(one.vector, other.vector):
+        return (), other.created_at
     ours, theirs = _by_dot(one.leases or _without_end(one)), _by_dot(other.leases or _without_end(other))
     joined: dict[Dot, Lease] = {}
     for mine, twins, known in ((ours, theirs, other.vector), (theirs, ours, one.vector)):

@@ -11,7 +11,9 @@ of the same words are found instead of both being applied (``concordant.merge.se
 
 from __future__ import annotations
 
+import hashlib
 import math
+import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items, Set
 from itertools import accumulate, chain
@@ -104,12 +106,17 @@ class Strikes(Mapping[RunId, Strike]):
         less: those of both that do not count.
     """
 
-    __slots__ = ("_base", "_less", "_more")
+    __slots__ = ("_base", "_less", "_more", "_sum")
 
     def __init__(
-        self, base: dict[RunId, Strike], more: dict[RunId, Strike] = _NO_MORE, less: Set[RunId] = frozenset()
+        self,
+        base: dict[RunId, Strike],
+        more: dict[RunId, Strike] = _NO_MORE,
+        less: Set[RunId] = frozenset(),
+        sum_: list[int] | None = None,
     ) -> None:
         self._base = base
+        self._sum = [] if sum_ is None else sum_
         self._more = more
         self._less = less
 
@@ -149,11 +156,18 @@ class Strikes(Mapping[RunId, Strike]):
         less = self._less | gone if gone else self._less
         apart = len(self._more) + len(added) + len(less)
         if apart <= max(_MOST_APART, len(self._base) >> 6) and less.isdisjoint(added):
-            return Strikes(self._base, {**self._more, **added}, less)
+            return Strikes(self._base, {**self._more, **added}, less, self._sum)
         kept = {**self._base, **self._more}
         for run in less:
             del kept[run]
         return Strikes({**kept, **added})
+
+    def sum(self) -> int:
+        """What tells these from others, in whatever order they are."""
+        if not self._sum:
+            self._sum.append(_sum_of(self._base))
+        gone = [run for run in self._less if run in self._base]
+        return self._sum[0] - _sum_of(gone) + _sum_of(run for run in self._more if run not in self._less)
 
     def changed_from(self, before: Strikes) -> tuple[list[Strike], list[Strike]]:
         """The strikes that an earlier mapping does not have, and those that only it has."""
@@ -167,6 +181,10 @@ class Strikes(Mapping[RunId, Strike]):
             ours, theirs = self, before
         added = [self[run] for run in dict.fromkeys(ours) if run not in before]
         return added, [before[run] for run in dict.fromkeys(theirs) if run not in self]
+
+
+def _sum_of(runs: Iterable[RunId]) -> int:
+    return sum([zlib.crc32(f"{replica},{n},{k}".encode("utf-8", "surrogatepass")) for replica, n, k in runs])
 
 
 def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
@@ -219,7 +237,7 @@ class Block:
     references as there are blocks, and pieces only where it takes place.
     """
 
-    __slots__ = ("_newest", "_origins", "_places", "_runs", "_several", "_struck", "pieces")
+    __slots__ = ("_newest", "_origins", "_places", "_runs", "_several", "_struck", "_told", "pieces")
 
     def __init__(self, pieces: tuple[Piece, ...], newest: dict[str, int] | None = None) -> None:
         self.pieces = pieces
@@ -229,6 +247,18 @@ class Block:
         self._origins: frozenset[str] | None = None
         self._several: list[int] | None = None
         self._places: dict[_Place, list[int]] | None = None
+        self._told: bytes | None = None
+
+    @property
+    def told(self) -> bytes:
+        """All that tells these pieces from others, one after the other."""
+        if self._told is None:
+            told = [
+                f"{p[0][1]},{p[0][2]},{p[1]},{p[2]},{p[3]},{p[7]:d},{p[6] if len(p[6]) < 2 else tuple(sorted(p[6]))};"
+                for p in self.pieces
+            ]
+            self._told = "".join(told).encode("utf-8", "surrogatepass")
+        return self._told
 
     @property
     def newest(self) -> dict[str, int]:
@@ -433,6 +463,29 @@ class Sequence:
             for block in reversed(self._blocks[:last]):
                 yield from reversed(block.pieces)
 
+    def piece_of(self, run: RunId) -> Piece | None:
+        """A piece of a run; ``None`` if there is none."""
+        block = next((block for block in self._blocks if run in block.runs), None)
+        return None if block is None else next(piece for piece in block.pieces if run_of(piece) == run)
+
+    def digest(self) -> str:
+        """What tells this from every other text or list, whoever holds it, and however it came to be."""
+        told = hashlib.blake2b(b"".join([block.told for block in self._blocks]), digest_size=16)
+        told.update(b"%d" % self.strikes.sum())
+        return told.hexdigest()
+
+    def weight(self) -> int:
+        """How much there is to tell of it, in bytes."""
+        return sum([len(block.told) for block in self._blocks])
+
+    def follows(self, before: Sequence) -> bool:
+        """Whether it is remembered that this was made of an earlier one."""
+        return self._cut is not None and self._cut[0] is before._mark
+
+    def remember(self, before: Sequence) -> None:
+        """Remembers that this was made of an earlier one, in whatever steps."""
+        self._cut = (before._marked(), tuple(self.changed_from(before)))
+
     def pieces(self) -> list[Piece]:
         """A copy of the pieces, in document order."""
         return [*chain.from_iterable([block.pieces for block in self._blocks])]
@@ -452,8 +505,9 @@ class Sequence:
         for now, block in enumerate((*self._blocks, None)):
             place = len(before._blocks) if block is None else places.get(id(block), -1)
             if place >= was:
-                one, two = before.since(theirs[was], theirs[place]), self.since(ours[since], ours[now])
-                found += _differences(one, two, theirs[was], ours[since])
+                if (place, now) != (was, since):
+                    one, two = before.since(theirs[was], theirs[place]), self.since(ours[since], ours[now])
+                    found += _differences(one, two, theirs[was], ours[since])
                 was, since = place + 1, now + 1
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence as Items
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.errors import ConcordantError
@@ -125,7 +125,7 @@ def _made(
     Args:
         alone: whether no strike over other pieces went or came back.
     """
-    if not isinstance(known, Sequence) or any(edit.past > len(known) for edit in edits):
+    if not isinstance(known, Sequence) or not _fit(edits, len(known)):
         raise _unfit()
     there = contents_of(piece for edit in edits for piece in known.since(edit.first, edit.past))
     ready = [edit._replace(pieces=[_filled(piece, there) for piece in edit.pieces]) for edit in edits]
@@ -172,6 +172,12 @@ def _filled(piece: Piece, there: Contents) -> Piece:
     if content is None:
         raise _unfit()
     return piece._replace(content=content)
+
+
+def _fit(edits: Items[Edit], size: int) -> bool:
+    """Whether edits are in order and in so many pieces."""
+    places = [0, *chain.from_iterable([(edit.first, edit.past) for edit in edits]), size]
+    return all(low <= high for low, high in pairwise(places))
 
 
 def _unfit() -> ConcordantError:
