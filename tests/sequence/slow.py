@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from concordant.merge.causality import SeenBy, Stamp, order_of
@@ -22,10 +23,10 @@ from concordant.merge.sequence.overlap import (
     _Sided,
     _Sides,
 )
-from concordant.merge.sequence.pieces import Content, Piece, RunId, Sequence, _have_common_units, run_of
+from concordant.merge.sequence.pieces import Content, Piece, RunId, Sequence, Strike, _have_common_units, run_of
 from concordant.merge.sequence.units import is_blank, units
 
-__all__ = ["known", "overlaps", "places", "weighed"]
+__all__ = ["counting", "known", "overlaps", "places", "weighed"]
 
 
 def weighed(sequence: Sequence, rules: Rules) -> Analysis:
@@ -44,9 +45,14 @@ def overlaps(sequence: Sequence) -> bool:
 
 def known(sequence: Sequence, seen: SeenBy) -> Sequence:
     """What ``only`` has to make of a sequence."""
-    pieces = [piece if seen(piece.stamp) else piece._replace(live=False) for piece in sequence]
     strikes = {run: strike for run, strike in sequence.strikes.items() if seen(strike.stamp)}
+    pieces = [piece if seen(piece.stamp) else piece._replace(live=False) for piece in counting(sequence, strikes)]
     return Sequence(pieces, strikes, sequence.newest_root)
+
+
+def counting(sequence: Sequence, strikes: Mapping[RunId, Strike]) -> list[Piece]:
+    """The pieces of a sequence with those strikes alone that count."""
+    return [piece._replace(struck=tuple(run for run in piece.struck if run in strikes)) for piece in sequence]
 
 
 def places(sequence: Sequence) -> dict[Any, dict[RunId, list[Piece]]]:

@@ -21,7 +21,7 @@ from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.pieces import Sequence, run_of
 from concordant.merge.sequence.units import unit_hunks, units
 
-from .slow import known, overlaps, weighed
+from .slow import counting, known, overlaps, weighed
 
 PROSE = ["One.", "Two two.", "Three?", "four", "five 1.25 EUR", "Six!", "e.g. x", "2026-05-01", "(seven)", "Eight."]
 MARKDOWN = [
@@ -190,8 +190,13 @@ class World:
     def view(self, replica: Replica, seen: VersionVector, own: str) -> Sequence:
         """What somebody has seen of a replica's text."""
         sight = self.sight(replica, seen, own)
-        view = replica.sequence.only(sight)
-        assert view == known(replica.sequence, sight), "what is made by taking out a few is made of what was seen"
+        view, spec = replica.sequence.only(sight), known(replica.sequence, sight)
+        assert counting(view, spec.strikes) == spec.pieces(), (
+            "what is made by taking out a few is made of what was seen"
+        )
+        assert view.strikes == spec.strikes
+        shown = replica.sequence.shown_to(sight)
+        assert counting(shown, shown.strikes) == spec.pieces(), "nothing that is shown is struck by what is unseen"
         return view
 
     def edit(self, replica: Replica, seen: VersionVector, writer: str, base: Any, new: Any) -> None:

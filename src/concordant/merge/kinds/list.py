@@ -92,7 +92,7 @@ class List(Reducer):
             change.seen,
             lambda piece: _canonical(field, piece.content[:1]) == first,  # type: ignore[arg-type]
         ):
-            read = self.items(sequence.only(change.seen))
+            read = self.items(sequence.shown_to(change.seen))
             if read and len(read) <= len(items) and _canonical(field, items[: len(read)]) == _canonical(field, read):
                 items = items[len(read) :]
         if items:

@@ -88,7 +88,7 @@ class Text(Reducer):
             return
         check_text(value, (field.name,))
         if not change.adding and sequence.may_open_with(change.seen, partial(self._may_open, value)):
-            read = self._shown(sequence.only(change.seen))
+            read = self._shown(sequence.shown_to(change.seen))
             if read and value.startswith(read):
                 rest = value[len(read) :]
                 if rest and self.separator and rest.startswith(self.separator) and not read.endswith(self.separator):

@@ -19,7 +19,7 @@ from concordant.merge.record.record import Record
 from concordant.merge.registers import Leaf, Path, Tree, leaves, place_leaf
 from concordant.merge.sequence.onward import Onward
 from concordant.merge.sequence.order import newest_root
-from concordant.merge.sequence.pieces import Anchor, Content, Piece, Sequence, Strike, run_of
+from concordant.merge.sequence.pieces import Anchor, Content, Piece, Sequence, Strike, run_of, struck_by
 from concordant.merge.sequence.splice import Contents, Spliced, Swap, content_in, contents_of
 
 __all__ = [
@@ -195,7 +195,7 @@ def load_piece(data: Any, stamps: list[Stamp]) -> Piece:
         content if isinstance(content, str) else tuple(load_text(item).encode() for item in content),
         None if parent is None else _load_anchor(parent),
         bool(flags & 1),
-        tuple((load_text(r), int(n), int(number)) for r, n, number in struck),
+        struck_by((), ((load_text(r), int(n), int(number)) for r, n, number in struck)) if struck else (),
         bool(flags & 2),
         bool(flags & 4),
         _load_anchor(beside[0]) if beside else None,

@@ -96,25 +96,37 @@ def _match(a: list[Any], b: list[Any], i: int, j: int, widths: tuple[int, ...], 
     if len(x) * len(y) <= _EXACT:
         blocks.extend((i + start, j + low, 1) for start, low, _ in _subsequence(x, y))
     elif widths:
-        here = there = 0
-        for start, low, length in [*_anchors(x, y, widths[0]), (len(x), len(y), 0)]:
-            if start >= here and low >= there and (start > here or low > there):
-                _match(x[here:start], y[there:low], i + here, j + there, widths[1:], blocks)
-                here, there = start, low
-            if start - here == low - there:  # so does an anchor that overlaps with the one before it
-                blocks.append((i + here, j + there, start + length - here))
-                here, there = start + length, low + length
-    else:  # nothing stands out: step by step, where most of it is equal
-        here = there = 0
-        while here < len(x) and there < len(y):
-            step = min(_STEP, len(x) - here, len(y) - there)
-            common = _subsequence(x[here : here + 2 * _STEP], y[there : there + 2 * _STEP])
-            kept = [block for block in common if max(block) < step]
-            kept = kept if len(kept) * 4 >= step * 3 else []
-            blocks.extend((i + here + start, j + there + low, 1) for start, low, _ in kept)
-            start, low, _ = kept[-1] if kept else (step - 1, step - 1, 1)
-            here, there = here + start + 1, there + low + 1
+        _match_between_anchors(x, y, i, j, widths, blocks)
+    else:
+        _match_by_steps(x, y, i, j, blocks)
     blocks.append((i + len(x), j + len(y), after))
+
+
+def _match_between_anchors(
+    a: list[Any], b: list[Any], i: int, j: int, widths: tuple[int, ...], blocks: list[Block]
+) -> None:
+    """Collects blocks where something stands out: it stays, and what is between is compared by itself."""
+    here = there = 0
+    for start, low, length in [*_anchors(a, b, widths[0]), (len(a), len(b), 0)]:
+        if start >= here and low >= there and (start > here or low > there):
+            _match(a[here:start], b[there:low], i + here, j + there, widths[1:], blocks)
+            here, there = start, low
+        if start - here == low - there:  # so does an anchor that overlaps with the one before it
+            blocks.append((i + here, j + there, start + length - here))
+            here, there = start + length, low + length
+
+
+def _match_by_steps(a: list[Any], b: list[Any], i: int, j: int, blocks: list[Block]) -> None:
+    """Collects blocks where nothing stands out: step by step, where most of it is equal."""
+    here = there = 0
+    while here < len(a) and there < len(b):
+        step = min(_STEP, len(a) - here, len(b) - there)
+        common = _subsequence(a[here : here + 2 * _STEP], b[there : there + 2 * _STEP])
+        kept = [block for block in common if max(block) < step]
+        kept = kept if len(kept) * 4 >= step * 3 else []
+        blocks.extend((i + here + start, j + there + low, 1) for start, low, _ in kept)
+        start, low, _ = kept[-1] if kept else (step - 1, step - 1, 1)
+        here, there = here + start + 1, there + low + 1
 
 
 def _subsequence(a: list[Any], b: list[Any]) -> list[Block]:

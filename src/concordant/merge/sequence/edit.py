@@ -24,6 +24,7 @@ from concordant.merge.sequence.pieces import (
     Strikes,
     has_twin,
     run_of,
+    struck_by,
 )
 from concordant.merge.sequence.units import gap_at_end, gap_at_start, is_blank, unit_hunks
 
@@ -115,7 +116,7 @@ class _Writer:
 
     def view(self, sequence: Sequence) -> tuple[Layout, Analysis]:
         """Lays out what the writer had seen, and what this write has made of it."""
-        part = sequence.only(self._seen, self.stamp)
+        part = sequence.shown_to(self._seen, self.stamp)
         analysis = part.analysed(self.rules, analyse)
         return layout(part, analysis, self.separator, self.rules.unit), analysis
 
@@ -194,7 +195,7 @@ class _Writer:
 
     def _anew(self, sequence: Sequence, new: str) -> Sequence:
         """Puts a text in the place of all that the writer knows."""
-        known = sequence.only(self._seen, self.stamp)
+        known = sequence.shown_to(self._seen, self.stamp)
         analysis = known.analysed(self.rules, analyse)
         edit = _Edit(sequence, self.stamp)
         self.runs += 1
@@ -473,7 +474,7 @@ class _Edit:
         parts: list[Piece] = []
         for low, high in pairwise(_cuts(len(content), strikes, inserts)):
             over = [run for start, end, run in strikes if start <= low and high <= end]
-            all_over = (*struck, *dict.fromkeys(over)) if over else struck
+            all_over = struck_by(struck, over) if over else struck
             part = content[low:high]
             parts.append(Piece(stamp, k, offset + low, part, parent, line, all_over, live, replaces, beside))
             parts += [new for at, new in inserts if at == high]

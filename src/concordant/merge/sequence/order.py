@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
+from operator import attrgetter
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import VersionVector, is_covered, order_of
-from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
+from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of, struck_by
 
 __all__ = ["cut", "in_order", "join", "newest_root", "united"]
+
+_OFFSET = attrgetter("offset")
 
 
 def in_order(pieces: Iterable[Piece]) -> list[Piece]:
@@ -23,23 +26,13 @@ def in_order(pieces: Iterable[Piece]) -> list[Piece]:
     runs: dict[RunId, list[Piece]] = {}
     for piece in pieces:
         runs.setdefault(run_of(piece), []).append(piece)
-    children: dict[Anchor | None, list[RunId]] = {}
-    for run, parts in runs.items():
-        parent = parts[0].parent
-        if parent is not None and parent != START and parent[:3] not in runs:
-            parent = None  # the host was forgotten: the orphan stands where it was written, by time
-        children.setdefault(parent, []).append(run)
-    for anchor, siblings in children.items():
-        siblings.sort(key=lambda run: _rank(runs[run][0]))
-        if anchor is not None and len(siblings) > 1:
-            rewrites = [run for run in siblings if runs[run][0].replaces]
-            siblings[:] = [*rewrites, *(run for run in reversed(siblings) if not runs[run][0].replaces)]
+    children = _children(runs)
     cuts: dict[RunId, set[int]] = {}
     for anchor in children:
         if anchor is not None and anchor != START:
             cuts.setdefault(anchor[:3], set()).add(anchor[3] + 1)
     for run, parts in runs.items():
-        parts.sort(key=lambda piece: piece.offset)
+        parts.sort(key=_OFFSET)
         if run in cuts:
             places = sorted(cuts[run])
             runs[run] = [part for piece in parts for part in cut(piece, places)]
@@ -55,6 +48,22 @@ def in_order(pieces: Iterable[Piece]) -> list[Piece]:
         else:
             waiting.extend(reversed(runs[item]))
     return result
+
+
+def _children(runs: dict[RunId, list[Piece]]) -> dict[Anchor | None, list[RunId]]:
+    """By the character that they were inserted after the runs behind it, in order."""
+    children: dict[Anchor | None, list[RunId]] = {}
+    for run, parts in runs.items():
+        parent = parts[0].parent
+        if parent is not None and parent != START and parent[:3] not in runs:
+            parent = None  # the host was forgotten: the orphan stands where it was written, by time
+        children.setdefault(parent, []).append(run)
+    for anchor, siblings in children.items():
+        siblings.sort(key=lambda run: _rank(runs[run][0]))
+        if anchor is not None and len(siblings) > 1:
+            rewrites = [run for run in siblings if runs[run][0].replaces]
+            siblings[:] = [*rewrites, *(run for run in reversed(siblings) if not runs[run][0].replaces)]
+    return children
 
 
 def _rank(piece: Piece) -> tuple[float, str, int, int]:
@@ -130,7 +139,7 @@ def _by_run(sequence: Sequence) -> dict[RunId, list[Piece]]:
     for piece in sequence:
         runs.setdefault(run_of(piece), []).append(piece)
     for parts in runs.values():
-        parts.sort(key=lambda piece: piece.offset)
+        parts.sort(key=_OFFSET)
     return runs
 
 
@@ -139,20 +148,29 @@ def _zip(ours: list[Piece], others: list[Piece], *, either: bool) -> Iterable[Pi
 
     Of a part that only one side has the other has forgotten that it was removed.
     """
-    bounds = sorted({bound for p in (*ours, *others) for bound in (p.offset, p.offset + len(p.content))})
-    here, there = ({part.offset: part for p in side for part in cut(p, bounds)} for side in (ours, others))
+    bounds = sorted({bound for p in chain(ours, others) for bound in (p.offset, p.offset + len(p.content))})
+    here, there = _cut_at(ours, bounds), _cut_at(others, bounds)
     for offset in bounds:
         mine, theirs = here.get(offset), there.get(offset)
-        if mine is None or theirs is None:
-            part = mine or theirs
-            if part is not None:
-                yield part if either else part._replace(live=False)
-            continue
-        if mine.content != theirs.content:
-            raise MisshapenError("one run of a sequence has two contents")
-        struck = tuple(sorted({*mine.struck, *theirs.struck}))
-        live = mine.live or theirs.live if either else mine.live and theirs.live
-        yield mine._replace(struck=struck, live=live)
+        if mine is not None and theirs is not None:
+            yield _both(mine, theirs, either=either)
+        elif (part := mine or theirs) is not None:
+            yield part if either else part._replace(live=False)
+
+
+def _both(mine: Piece, theirs: Piece, *, either: bool) -> Piece:
+    """Two copies of one part, with the strikes of both."""
+    if mine.content != theirs.content:
+        raise MisshapenError("one run of a sequence has two contents")
+    live = mine.live or theirs.live if either else mine.live and theirs.live
+    if live == mine.live and mine.struck == theirs.struck:
+        return mine
+    return mine._replace(struck=struck_by(mine.struck, theirs.struck), live=live)
+
+
+def _cut_at(parts: list[Piece], bounds: list[int]) -> dict[int, Piece]:
+    """The parts of a run cut at some offsets, by where they begin."""
+    return {part.offset: part for piece in parts for part in cut(piece, bounds)}
 
 
 def cut(piece: Piece, offsets: list[int]) -> list[Piece]:

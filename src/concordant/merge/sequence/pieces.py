@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import math
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items, Set
 from itertools import accumulate, chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -38,6 +38,7 @@ __all__ = [
     "Strikes",
     "has_twin",
     "run_of",
+    "struck_by",
 ]
 
 R = TypeVar("R")
@@ -54,6 +55,9 @@ WORTH_REMEMBERING = 16
 MOST_IN_BLOCK = 128
 """How many pieces stand in one block at most."""
 
+MOST_ASKED = 16
+"""How many strikes over one piece are looked at one by one; of more those that somebody has seen are searched for."""
+
 START: Anchor = ("", 0, 0, 0)
 """The place before everything."""
 
@@ -65,9 +69,9 @@ class Piece(NamedTuple):
     """A part of a run: ``content`` begins ``offset`` characters into the run ``(stamp.replica, stamp.n, k)``.
 
     ``parent`` is the character that the run was inserted after (``None``: a root run, appended at the end). ``line``
-    marks a run that begins with a separator which is shown only where something stands before it. ``struck`` names
-    the strikes over the piece; one that is no longer in the sequence does not count. A piece that is not ``live`` is
-    kept only as an anchor for others. A run that ``replaces`` stands in the place of what its strike removed, right
+    marks a run that begins with a separator which is shown only where something stands before it. ``struck`` names the
+    strikes over the piece, sorted; one that is no longer in the sequence does not count. A piece that is not ``live``
+    is kept only as an anchor for others. A run that ``replaces`` stands in the place of what its strike removed, right
     behind it. ``beside`` is the other neighbour of a run that an edit inserted, as its writer saw it: the character
     behind it, of a root run the one before it. Two insertions between the same neighbours were made by writers who did
     not see each other's.
@@ -106,7 +110,7 @@ class Strikes(Mapping[RunId, Strike]):
         less: those of both that do not count.
     """
 
-    __slots__ = ("_base", "_less", "_more", "_sum")
+    __slots__ = ("_base", "_less", "_more", "_sum", "_whose")
 
     def __init__(
         self,
@@ -114,11 +118,13 @@ class Strikes(Mapping[RunId, Strike]):
         more: dict[RunId, Strike] = _NO_MORE,
         less: Set[RunId] = frozenset(),
         sum_: list[int] | None = None,
+        whose: _Whose | None = None,
     ) -> None:
         self._base = base
         self._sum = [] if sum_ is None else sum_
         self._more = more
         self._less = less
+        self._whose = whose or _Whose()
 
     def __contains__(self, run: object) -> bool:
         return (run in self._base or run in self._more) and run not in self._less
@@ -149,6 +155,11 @@ class Strikes(Mapping[RunId, Strike]):
         base, more = self._base, self._more
         return [(more[run] if run in more else base[run])[0] for run in runs]
 
+    def of(self, origin: str) -> list[RunId]:
+        """The strikes of one scope, among them some that are not here."""
+        more = [run for run, strike in self._more.items() if strike[0][4] == origin]
+        return [*self._whose.among(self._base).get(origin, ()), *more]
+
     def but(self, added: Mapping[RunId, Strike], gone: Set[RunId]) -> Strikes:
         """Others: without some of those that are here, and with more of them."""
         if not added and not gone:
@@ -156,7 +167,7 @@ class Strikes(Mapping[RunId, Strike]):
         less = self._less | gone if gone else self._less
         apart = len(self._more) + len(added) + len(less)
         if apart <= max(_MOST_APART, len(self._base) >> 6) and less.isdisjoint(added):
-            return Strikes(self._base, {**self._more, **added}, less, self._sum)
+            return Strikes(self._base, {**self._more, **added}, less, self._sum, self._whose)
         kept = {**self._base, **self._more}
         for run in less:
             del kept[run]
@@ -187,6 +198,23 @@ def _sum_of(runs: Iterable[RunId]) -> int:
     return sum([zlib.crc32(f"{replica},{n},{k}".encode("utf-8", "surrogatepass")) for replica, n, k in runs])
 
 
+class _Whose:
+    """Whose strikes are which: of those that versions share, found out once."""
+
+    __slots__ = ("_by_origin",)
+
+    def __init__(self) -> None:
+        self._by_origin: dict[str, list[RunId]] | None = None
+
+    def among(self, strikes: dict[RunId, Strike]) -> dict[str, list[RunId]]:
+        if self._by_origin is None:
+            found: dict[str, list[RunId]] = {}
+            for run, strike in strikes.items():
+                found.setdefault(strike[0][4], []).append(run)
+            self._by_origin = found
+        return self._by_origin
+
+
 def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
     """Whether a scope has put a piece and not struck it itself."""
     if piece[0][4] != origin or not piece[7]:
@@ -197,6 +225,12 @@ def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
 def run_of(item: Piece | Strike) -> RunId:
     """The id of the run that a piece belongs to, or of a strike."""
     return (item.stamp.replica, item.stamp.n, item.k)
+
+
+def struck_by(struck: tuple[RunId, ...], more: Iterable[RunId]) -> tuple[RunId, ...]:
+    """The strikes over a piece, with more of them."""
+    new = sorted({*more})
+    return (*struck, *new) if not (struck and new) or struck[-1] < new[0] else tuple(sorted({*struck, *new}))
 
 
 class Changed(NamedTuple):
@@ -717,27 +751,46 @@ class Sequence:
                 return True
         return False
 
-    def only(self, seen: SeenBy, own: Stamp | None = None) -> Sequence:
-        """What this sequence is made of by the writes alone that somebody has seen: all of it but the few others.
+    def only(self, seen: SeenBy) -> Sequence:
+        """What this sequence is made of by the writes alone that somebody has seen: all of it but the few others."""
+        part = self.shown_to(seen)
+        if part is self:
+            return self
+        strikes = self.strikes
+        unseen = {
+            run
+            for block, seen_block in zip(self._blocks, part._blocks, strict=True)
+            if block is not seen_block
+            for piece, kept in zip(block.pieces, seen_block.pieces, strict=True)
+            if kept[6] is not piece[6]
+            for run in strikes.standing({*piece[6]}.difference(kept[6]))
+        }
+        part.strikes = strikes.but({}, unseen)
+        return part
+
+    def shown_to(self, seen: SeenBy, own: Stamp | None = None) -> Sequence:
+        """What this sequence shows to somebody who has seen not all of it: what others have put is not live, and what
+        others have struck is not struck. Strikes that are over nothing then are not taken out.
 
         Args:
-            own: one that counts as well.
+            own: a write that counts as seen as well.
         """
         if seen is seen_everything:
             return self
-        blocks, changed, unseen = [*self._blocks], list[Changed](), set[RunId]()
+        blocks, changed = [*self._blocks], list[Changed]()
+        sight = _Sight(self.strikes, seen, own) if isinstance(seen, Seen) and seen.origin is not None else None
         for at, block in self._beyond(seen):
-            gone, pieces, numbers = _without(block, self.strikes, seen, own)
-            unseen |= gone
-            if pieces is not None:
-                blocks[at : at + 1] = block.others(pieces, None)
-            begin = self._begins[at] if numbers else 0
-            changed += [Changed(begin + n, begin + n + 1, begin + n, begin + n + 1) for n in numbers]
+            others = _without(block, self.strikes, seen, own, sight)
+            if not others:
+                continue
+            pieces, begin = [*block.pieces], self._begins[at]
+            for number, piece in others.items():
+                pieces[number] = piece
+                changed.append(Changed(begin + number, begin + number + 1, begin + number, begin + number + 1))
+            blocks[at : at + 1] = block.others(pieces, None)
         if not changed:
             return self
-        part = self._made(
-            blocks, self._size, self.strikes.but({}, unseen), False if self._overlapping is False else None
-        )
+        part = self._made(blocks, self._size, self.strikes, False if self._overlapping is False else None)
         if self._layout is not None:
             part._seed = Seed(*self._layout, tuple(changed))
         return part
@@ -749,8 +802,9 @@ class Sequence:
             for piece in block.pieces:
                 if piece[7] and not seen(piece[0]):
                     return False
-                if piece[6] and not all(map(seen, strikes.stamps(strikes.standing(piece[6])))):
-                    return False
+                for run in reversed(piece[6]):
+                    if run in strikes and not seen(strikes[run][0]):
+                        return False
         return True
 
     def _beyond(self, seen: SeenBy) -> Iterator[tuple[int, Block]]:
@@ -772,7 +826,7 @@ class Sequence:
             if parent is not None and parent != START:
                 parent = (name(parent[0]), *parent[1:])
             stamp = old.stamp._replace(replica=name(old.stamp.replica))
-            return old._replace(stamp=stamp, parent=parent, struck=tuple(map(run, old.struck)))
+            return old._replace(stamp=stamp, parent=parent, struck=struck_by((), map(run, old.struck)))
 
         strikes = [s._replace(stamp=s.stamp._replace(replica=name(s.stamp.replica))) for s in self.strikes.values()]
         pieces = [piece(old) for old in self]
@@ -891,31 +945,85 @@ class _Authors:
         return self.replicas == {seen.replica} and self.least > seen.upto and seen.origin not in self.origins
 
 
-def _without(
-    block: Block, strikes: Strikes, seen: SeenBy, own: Stamp | None
-) -> tuple[set[RunId], list[Piece] | None, list[int]]:
-    """Makes of a block what somebody has seen of it.
+class _Sight:
+    """Tells of very many strikes over one piece those that somebody has seen, without a look at each: they are sorted,
+    and of those of the replica that are newer than what was there when the scope began it has seen its own.
 
-    Returns:
-        The strikes that go; the pieces, if any of them is another; and where they are others, or are seen otherwise.
+    Args:
+        own: a write that counts as seen as well.
     """
-    standing = strikes.standing(chain.from_iterable([piece[6] for piece in block.pieces]))
+
+    def __init__(self, strikes: Strikes, seen: Seen, own: Stamp | None) -> None:
+        self.strikes = strikes
+        self.seen = seen
+        self.own = own
+        self._newer: RunId = (seen.replica, seen.upto + 1, -1)
+        self._mine: list[RunId] | None = None
+
+    @property
+    def mine(self) -> list[RunId]:
+        """The scope's own strikes."""
+        if self._mine is None:
+            own = self.own
+            self._mine = self.strikes.of(str(self.seen.origin))
+            if own is not None and own.origin != self.seen.origin:
+                self._mine += [run for run in self.strikes.of(own.origin) if run[:2] == own[1:3]]
+        return self._mine
+
+    def of(self, struck: tuple[RunId, ...]) -> tuple[RunId, ...]:
+        replica, first, past = self.seen.replica, 0, len(struck)
+        if struck[0][0] != replica or struck[-1][0] != replica:
+            first = bisect_left(struck, (replica, -1, -1))
+            past = bisect_left(struck, (f"{replica}\x00", -1, -1), first)
+        newer = bisect_left(struck, self._newer, first, past)
+        mine = self._own(struck, newer, past) if newer < past else []
+        strikes = self.strikes
+        elsewhere = strikes.standing(struck[:first] + struck[past:]) if past - first < len(struck) else []
+        others = [run for run in elsewhere if self.seen(strikes[run][0])]
+        if len(others) + newer - first + len(mine) == len(struck):
+            return struck
+        return struck_by(struck[first:newer], (*others, *mine))
+
+    def _own(self, struck: tuple[RunId, ...], first: int, past: int) -> list[RunId]:
+        """The scope's own strikes, from one place up to another."""
+        mine = self.mine
+        if len(mine) > past - first:
+            return [*{*mine}.intersection(struck[first:past])]
+        at = [bisect_left(struck, run, first, past) for run in mine]
+        return [run for run, place in zip(mine, at, strict=True) if place < past and struck[place] == run]
+
+
+def _without(block: Block, strikes: Strikes, seen: SeenBy, own: Stamp | None, sight: _Sight | None) -> dict[int, Piece]:
+    """The pieces of a block that are others for somebody who has seen not all of it, by their number in the block."""
+    pieces = block.pieces
+    over = [piece[6] for piece in pieces]
+    found = _searched(over, sight)
+    standing = strikes.standing(chain.from_iterable(over))
     stamps = strikes.stamps(standing)
-    unseen = _unseen([piece[0] for piece in block.pieces] + stamps, seen)
+    unseen = _unseen([piece[0] for piece in pieces] + stamps, seen)
     unseen -= {own}
-    if not unseen:
-        return set(), None, []
+    if not unseen and not found:
+        return {}
     gone = {run for run, stamp in zip(standing, stamps, strict=True) if stamp in unseen}
-    pieces: list[Piece] | None = None
-    changed: list[int] = []
-    for at, piece in enumerate(block.pieces):
-        if piece[0] in unseen:
-            pieces = pieces or [*block.pieces]
-            pieces[at] = piece._replace(live=False)
-        elif not piece[6] or gone.isdisjoint(piece[6]):
-            continue
-        changed.append(at)
-    return gone, pieces, changed
+    others: dict[int, Piece] = {}
+    for at, piece in enumerate(pieces):
+        struck = found[at] if at in found else piece[6]
+        if not gone.isdisjoint(over[at]):
+            struck = tuple([run for run in struck if run not in gone])
+        if struck is not piece[6] or piece[0] in unseen:
+            others[at] = piece._replace(struck=struck, live=piece[7] and piece[0] not in unseen)
+    return others
+
+
+def _searched(over: list[tuple[RunId, ...]], sight: _Sight | None) -> dict[int, tuple[RunId, ...]]:
+    """Takes very many strikes over one piece out of those over some pieces; returns what is seen of them, by number."""
+    if sight is None or sum(map(len, over)) <= MOST_ASKED:
+        return {}
+    many = [at for at, struck in enumerate(over) if len(struck) > MOST_ASKED]
+    found = {at: sight.of(over[at]) for at in many}
+    for at in many:
+        over[at] = ()
+    return found
 
 
 def _unseen(stamps: Iterable[Stamp], seen: SeenBy) -> set[Stamp]:

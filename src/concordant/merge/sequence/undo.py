@@ -16,7 +16,18 @@ from concordant.merge.causality import SeenBy, Stamp
 from concordant.merge.sequence.edit import withdraw
 from concordant.merge.sequence.order import cut, in_order, newest_root
 from concordant.merge.sequence.overlap import Rules, Spans, analyse
-from concordant.merge.sequence.pieces import END, START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of
+from concordant.merge.sequence.pieces import (
+    END,
+    START,
+    Anchor,
+    Content,
+    Piece,
+    RunId,
+    Sequence,
+    Strike,
+    run_of,
+    struck_by,
+)
 from concordant.merge.sequence.splice import splice
 from concordant.merge.sequence.units import is_blank
 
@@ -244,11 +255,11 @@ class _Undoing:
     def _struck_by(self, piece: Piece, spans: Iterable[tuple[int, int, int]]) -> Piece:
         """A piece with more strikes over it: from where to where in its run, and their numbers."""
         new = {self._id(k): None for start, end, k in spans if start <= piece.offset < end}
-        return piece._replace(struck=(*piece.struck, *new)) if new else piece
+        return piece._replace(struck=struck_by(piece.struck, new)) if new else piece
 
     def _renamed(self, struck: tuple[RunId, ...], names: dict[RunId, int]) -> tuple[RunId, ...]:
         new = [self._id(names[run]) for run in struck if run in names]
-        return tuple(dict.fromkeys([*struck, *new])) if new else struck
+        return struck_by(struck, new) if new else struck
 
     def _shown_again(self, before: Sequence, runs: set[RunId], names: dict[RunId, int]) -> None:
         """Puts copies of runs where they stood: what is not live once never is again."""
@@ -445,8 +456,7 @@ class _Undoing:
         """Has strikes be over pieces as well: what stood there before is what they are rewrites of."""
         places = set(map(_place, pieces))
         self.pieces = [
-            p._replace(struck=tuple(dict.fromkeys((*p.struck, *sorted(strikes))))) if _place(p) in places else p
-            for p in self.pieces
+            p._replace(struck=struck_by(p.struck, strikes)) if _place(p) in places else p for p in self.pieces
         ]
 
     def _strike(self, pieces: list[Piece], stamp: Stamp) -> int:
@@ -455,7 +465,9 @@ class _Undoing:
         if pieces:
             places = set(map(_place, pieces))
             new = self._add(stamp, k)
-            self.pieces = [p._replace(struck=(*p.struck, new)) if _place(p) in places else p for p in self.pieces]
+            self.pieces = [
+                p._replace(struck=struck_by(p.struck, (new,))) if _place(p) in places else p for p in self.pieces
+            ]
         return k
 
     # -- small things ----------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from concordant.storage.knowledge import BEGUN, Marks, newer, noted
 from concordant.storage.sql.database import Database, SqlTransaction
 from concordant.storage.sql.events import forget_events
 from concordant.storage.sql.given import GivenBodies
+from concordant.storage.sql.tallies import dropped_of, dropped_upto
 from concordant.storage.sql.trees import checkpoint_of, put_checkpoint, tail_of
 from concordant.storage.tails import assembled, folded
 from concordant.values import ABSENT
@@ -141,6 +142,7 @@ def _forget_documents(tx: SqlTransaction, places: Sequence[tuple[Place, int]], c
         clock, name = version % clocks, (dump_namespace(namespace), dump_key(key))
         query = "SELECT id FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ? AND version = ?"
         for (id_,) in tx.rows(query, (clock, *name, version)):
+            dropped_of(tx, clock, clocks, id_)
             for table, where, of in parts(clock, id_, name):
                 tx.run(f"DELETE FROM {table} WHERE {where}", of)
             newest[clock] = max(newest.get(clock, 0), version)
@@ -188,6 +190,7 @@ def _forget_rows(tx: SqlTransaction, before: float, most_events: int, clocks: in
     query = "SELECT clock, count(*), max(n) FROM concordant_journal WHERE time < ? GROUP BY clock"
     found = tx.rows(query, (before,))
     for clock, _, upto in found:
+        dropped_upto(tx, clock, clocks, upto)
         tx.run("UPDATE concordant_clocks SET trimmed = ? WHERE clock = ? AND trimmed < ?", (upto, clock, upto))
     if found:
         _free_rows(tx, before, clocks)
@@ -339,6 +342,7 @@ def set_aside(database: Database, places: Sequence[tuple[Place, str]], clocks: i
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
+            dropped_of(tx, clock, clocks, id_)
             for table, where, of in parts(clock, id_, name):
                 tx.run(f"DELETE FROM {table} WHERE {where}", of)
             moved += 1

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
-from pydantic_core import from_json
-
 from concordant.errors import DamagedDocumentError
 from concordant.escalation import Escalation, Event
 from concordant.merge.causality import VersionVector
@@ -21,14 +19,12 @@ from concordant.storage.base import (
     Forgotten,
     Knowledge,
     Namespace,
-    Outcomes,
     Place,
     Row,
     State,
     StoreExamined,
     Totals,
     Update,
-    counted,
     is_present,
     row_of,
 )
@@ -58,6 +54,7 @@ from concordant.storage.sql.database import Columns, Database, Query, SqlTransac
 from concordant.storage.sql.events import SqlEvents
 from concordant.storage.sql.given import GivenBodies
 from concordant.storage.sql.tables import HEADS
+from concordant.storage.sql.tallies import dropped_of, tally_of
 from concordant.storage.sql.trees import checkpoint_of, put_checkpoint, tail_of
 from concordant.storage.tails import Checkpoint, TailRow
 
@@ -413,41 +410,14 @@ class SqlStorage(DurableStorage):
         return chain(*open_.values(), closed)
 
     def totals(self) -> Totals:
-        rows = self.database.rows
-        settled: dict[str, int] = {}
-        for (policies,) in rows("SELECT settled FROM concordant_journal WHERE settled IS NOT NULL"):
-            for _, policy in from_json(policies):
-                settled[policy] = settled.get(policy, 0) + 1
+        rows, journal = self.database.rows, tally_of(self.database, self.clocks)
         return Totals(
             rows("SELECT count(*) FROM concordant_documents")[0][0],
-            dict(rows("SELECT act, count(*) FROM concordant_journal GROUP BY act")),
-            settled,
+            journal.acts,
+            journal.settled,
             dict(rows("SELECT state, count(*) FROM concordant_escalations GROUP BY state")),
-            self._outcomes(),
+            journal.fields,
         )
-
-    def _outcomes(self) -> Outcomes:
-        found: Outcomes = {}
-        query = (
-            "SELECT j.n, d.namespace, j.act, j.body, j.met, j.base "
-            "FROM concordant_journal j JOIN concordant_documents d "
-            "ON d.clock = j.clock AND d.id = j.document WHERE j.clock = ? AND j.n > ? ORDER BY j.n LIMIT 10000"
-        )
-        for clock in range(self.clocks):
-            last = -1
-            while page := self.database.rows(query, (clock, last)):
-                last = page[-1][0]
-                bodies = GivenBodies(
-                    self.database.rows, self.clocks, ((n, base, body) for n, *_, body, _, base in page)
-                )
-                counted(
-                    (
-                        (load_namespace(name), act, bodies.body(n, base, body), from_json(met or "{}"))
-                        for n, name, act, body, met, base in page
-                    ),
-                    found,
-                )
-        return found
 
     # -- other stores, upkeep ------------------------------------------------------------------------------------
 
@@ -569,6 +539,7 @@ class SqlUnit(UnitOfWork):
         self._tells = True
 
     def erase(self, stored: StoredDocument) -> None:
+        dropped_of(self._tx, self.clock, self._clocks, stored.id)
         self._rows = [row for row in self._rows if row.document != stored.id]
         for table, where, of in maintenance.parts(self.clock, stored.id, (stored.namespace, stored.key)):
             if table != "concordant_documents":

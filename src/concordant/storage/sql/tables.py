@@ -272,11 +272,24 @@ CREATE TABLE concordant_batches (
 )
 """
 
+_TALLIES = """
+CREATE TABLE concordant_tallies (
+    clock {int} NOT NULL,
+    depth {int} NOT NULL,
+    part {int} NOT NULL,
+    counts {text} NOT NULL,
+    PRIMARY KEY (clock, depth, part)
+);
+ALTER TABLE concordant_clocks ADD COLUMN erased {int} NOT NULL DEFAULT 0;
+CREATE INDEX concordant_escalations_state ON concordant_escalations (state)
+"""
+
 MIGRATIONS: Sequence[str | Mapping[str, str]] = (
     *(_FIRST, _EXCHANGE, _EVENTS, _MODELS, _VERIFYING),
     {"sqlite": _CLOCKS, "postgres": f"{_CLOCKS};{_KEYS}"},
     _TAILS,
     _SERVERS,
+    _TALLIES,
 )
 """Each is run once, in order; the number of those that ran is the version of the tables. Never change one that was
 released: add another."""
