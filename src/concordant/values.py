@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import compress, count
 from operator import ne
 from typing import Any
@@ -37,6 +37,7 @@ __all__ = [
     "check_text",
     "copied",
     "decode",
+    "decode_many",
     "encode",
     "encode_each",
     "encode_read",
@@ -54,6 +55,9 @@ Canon = Callable[[JSON], JSON]
 
 decode: Callable[[JSON], Any] = from_json
 """Returns a fresh Python value from its JSON form."""
+
+decode_many: Callable[[JSON], Any] = partial(from_json, cache_strings="keys")
+"""``decode`` for very many values: to look for each text whether it was met before costs as much as to read it."""
 
 MAX_DEPTH = MOST_DEPTH
 """Deepest nesting of a stored value; the JSON reader refuses what the writer still accepts beyond about 200."""
@@ -148,9 +152,16 @@ def encode_read(value: Any) -> JSON:
         return encode(value)  # to tell what is wrong
 
 
+_ONE_FOR_ALL = frozenset([str, int, float, bool, type(None)])
+
+
 def copied(value: Any) -> Any:
     """Returns a copy of a JSON value such as ``decode`` gives."""
-    return decode(to_json(value, inf_nan_mode="constants"))
+    if isinstance(value, dict):
+        return {key: part if type(part) in _ONE_FOR_ALL else copied(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [*value] if _ONE_FOR_ALL.issuperset(map(type, value)) else [copied(part) for part in value]
+    return value
 
 
 def own(value: dict[str, Any]) -> dict[str, Any]:

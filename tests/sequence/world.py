@@ -121,6 +121,11 @@ class World:
             shown.entries(),
             again.entries(),
         )
+        if not self.is_text:
+            values = [json.loads(item) for item in again.content(())]
+            assert shown.values(lambda items: [json.loads(item) for item in items]) == values, (
+                "values go on as items do"
+            )
         return shown.content(empty)
 
     def stamp(self, replica: Replica, writer: str) -> Stamp:

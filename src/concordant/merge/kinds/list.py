@@ -14,10 +14,10 @@ from concordant.merge.kinds.shape import check_items
 from concordant.merge.registers import Change, Path
 from concordant.merge.sequence.diff import Hunk, common_prefix, list_hunks
 from concordant.merge.sequence.edit import append, splice
-from concordant.merge.sequence.layout import layout
+from concordant.merge.sequence.layout import Layout, layout
 from concordant.merge.sequence.overlap import analyse
 from concordant.merge.sequence.pieces import Sequence
-from concordant.values import ABSENT, decode, encode_each
+from concordant.values import ABSENT, decode_many, encode_each
 
 __all__ = ["List"]
 
@@ -143,12 +143,14 @@ class List(Reducer):
 
     def shown(self, look: Look, field: Field, path: Path, public: tuple[str, ...], sequence: Sequence) -> list[Any]:
         """Returns the items of a sequence, as values."""
-        return decode(b"[%b]" % b",".join(self.items(sequence)))  # type: ignore[no-any-return]
+        return self._layout(sequence).values(lambda items: decode_many(b"[%b]" % b",".join(items)))
 
     def items(self, sequence: Sequence) -> tuple[bytes, ...]:
         """Returns the items of a sequence, as JSON."""
-        visible = layout(sequence, sequence.analysed(self.rules, analyse), "", self.rules.unit)
-        return visible.content(())  # type: ignore[no-any-return]
+        return self._layout(sequence).content(())  # type: ignore[no-any-return]
+
+    def _layout(self, sequence: Sequence) -> Layout:
+        return layout(sequence, sequence.analysed(self.rules, analyse), "", self.rules.unit)
 
 
 def _canonical(field: Field, items: tuple[bytes, ...]) -> list[bytes]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator, Sequence as Items
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence as Items
 from itertools import accumulate, chain
 from typing import Any
 
@@ -30,6 +30,7 @@ from concordant.merge.sequence.units import (
 
 __all__ = ["Layout", "layout", "own_layout", "text_of"]
 
+_SHARED = frozenset([str, int, float, bool, type(None)])
 _NEVER = (math.inf, "", 0)
 _BEGIN = re.compile(r"\s\S")  # whether two units read as one can be told from here on
 
@@ -45,7 +46,7 @@ class Layout:
         gaps: how many characters that are not its own are shown first: a gap to what stands before it.
     """
 
-    __slots__ = ("_starts", "_text", "contents", "gaps", "numbers", "pieces", "skips")
+    __slots__ = ("_head", "_starts", "_text", "_values", "contents", "gaps", "numbers", "pieces", "skips")
 
     def __init__(
         self, numbers: list[int], pieces: list[Piece], contents: list[Any], skips: list[int], gaps: list[int]
@@ -57,6 +58,8 @@ class Layout:
         self.gaps = gaps
         self._starts: list[int] | None = None
         self._text: str | None = None
+        self._values: tuple[Any, ...] | None = None
+        self._head: tuple[int, tuple[Any, ...]] = (0, ())
 
     @property
     def starts(self) -> list[int]:
@@ -72,6 +75,25 @@ class Layout:
                 self._text = "".join(self.contents)
             return self._text
         return tuple(chain.from_iterable(self.contents))
+
+    def values(self, read: Callable[[Items[bytes]], list[Any]]) -> list[Any]:
+        """Returns what the items of a list are as values, fresh ones.
+
+        Args:
+            read: reads several; values of which all may have the same are remembered.
+        """
+        if self._values is None:
+            known, values = self._head
+            new = read([*chain.from_iterable(self.contents[known:])])
+            if not _SHARED.issuperset(map(type, new)):
+                return [*values, *new]
+            self._values, self._head = (*values, *new), (0, ())
+        return [*self._values]
+
+    def goes_on(self, other: Layout) -> None:
+        """Takes note that the entries of another layout of a list are the first ones of this."""
+        if other._values is not None:
+            self._head = len(other.pieces), other._values
 
     def take_over(self, other: Layout, first: int, past: int | None = None, shift: int = 0) -> None:
         """Adds entries of another layout, whose pieces have a number that is larger by ``shift`` here."""
@@ -201,6 +223,8 @@ class _Fold:
             changed: the pieces that are others now, or are seen otherwise, in order.
         """
         new = self.layout
+        if self.unit == "item" and (not changed or changed[0].was_first > max(old.numbers[-1:], default=-1)):
+            new.goes_on(old)
         at, number, shift, settled = 0, 0, 0, True
         for one, limit in zip(changed, [*(one.first for one in changed[1:]), math.inf], strict=True):
             if settled:
