@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -118,6 +119,18 @@ def calls_are_counted_on(patch: Patch) -> None:
 
     attempt_begins = attempts.attempt_begins
     patch.setattr(listener, "attempt_begins", begins)
+
+
+@mutant(lambda: test_subgraph_retries.test_what_was_taken_from_a_checkpoint_and_is_then_retried_counts_once("node"))
+def graphs_from_checkpoints_are_no_calls(patch: Patch) -> None:
+    """A graph that LangGraph takes from a checkpoint is not counted among the calls of what invokes it."""
+    patch.setattr(listener, "graph_goes_on", lambda _: None)
+
+
+@mutant(lambda: test_subgraph_retries.test_what_was_taken_from_a_checkpoint_and_is_then_retried_counts_once("task"))
+def tasks_from_checkpoints_are_no_calls(patch: Patch) -> None:
+    """A call of a `@task` whose result LangGraph still has is not counted among the calls of its attempt."""
+    patch.setattr(attempts, "call", ContextVar("nobodys", default=None))
 
 
 @mutant(lambda: test_subgraph_retries.test_what_stood_beside_in_an_earlier_attempt_is_not_seen(False))

@@ -8,9 +8,12 @@ from itertools import count
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
+from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, Send, interrupt
 
 from .support import AT, RETRY, State, chain, contenders, merging, shown
@@ -225,3 +228,50 @@ def test_retried_functional_tasks_have_their_effect_once(reads: bool) -> None:
 
     flow.invoke(0)
     check_once(store, ["sub", "task", "sub", "task", "sub", "sub"])
+
+
+@pytest.mark.parametrize("by", ["node", "async node", "tool", "task"])
+def test_what_was_taken_from_a_checkpoint_and_is_then_retried_counts_once(by: str) -> None:
+    """A node, a tool or a flow makes calls, is resumed after an interrupt, which does not execute them again, and then
+    fails and executes all of them anew."""
+    store = merging()
+    inner = [chain(effects(store, label)).compile() for label in ("one", "two")]
+    steps = [task(effects(store, label)) for label in ("one", "two")]
+    goes_on = fails(0, 1)
+
+    @tool
+    def work(number: int) -> str:
+        """Works."""
+        for graph in inner:
+            graph.invoke({"x": number})
+        return str(interrupt("go on?"))
+
+    def node(state: State) -> State:
+        if by == "tool":
+            call = {"name": "work", "args": {"number": 1}, "id": "c", "type": "tool_call"}
+            ToolNode([work], handle_tool_errors=False).invoke({"messages": [AIMessage("", tool_calls=[call])]})
+        elif by == "task":
+            for step in steps:
+                step(state).result()
+            interrupt("go on?")
+        else:
+            for graph in inner:
+                graph.invoke(state)
+            interrupt("go on?")
+        return dict(goes_on(state))  # type: ignore[return-value]
+
+    async def anode(state: State) -> State:
+        for graph in inner:
+            await graph.ainvoke(state)
+        interrupt("go on?")
+        return dict(goes_on(state))  # type: ignore[return-value]
+
+    graph = chain(anode if by == "async node" else node, retry_policy=RETRY).compile(
+        store=store, checkpointer=InMemorySaver()
+    )
+    for given in ({"x": 1}, Command(resume="yes")):
+        if by == "async node":
+            asyncio.run(graph.ainvoke(given, THREAD))
+        else:
+            graph.invoke(given, THREAD)
+    check_once(store, ["one", "two"])

@@ -22,6 +22,7 @@ __all__ = [
     "Invocation",
     "attempt_begins",
     "first_begun",
+    "graph_goes_on",
     "identity_of",
     "invocation_of",
     "is_call",
@@ -203,6 +204,22 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
             del _invocations[next(iter(_invocations))]
 
 
+def graph_goes_on(checkpoint_ns: str) -> None:
+    """Notes that a graph is taken from a checkpoint: perhaps nothing of it is left to be executed, and it is a call of
+    the task that invokes it all the same.
+
+    Args:
+        checkpoint_ns: of the graph.
+    """
+    caller, _, call = checkpoint_ns.rpartition("|")
+    if not call.isdecimal():
+        caller, call = checkpoint_ns, "0"
+    with _lock:
+        known = _known.get(caller)
+        if known is not None:
+            known.place_of_call(int(call), tool_call_of(caller))
+
+
 def _gone_on_with(run: UUID | None, before: _Known | None, now: Instant, step: object) -> Invocation:
     """What a run of a graph is known as. A task keeps its id over interrupts and crashes: a run with it goes on with
     the one that had it."""
@@ -219,8 +236,9 @@ def _identity(segment: Segment, step: object, path: Any) -> tuple[str, tuple[Lev
     if is_call(path):
         number, made = path[2], call.get()
         caller.tasks = max(caller.tasks, number + 1)
-        number -= caller.tasks_before
-        after = made.after if made is not None and (made.caller, made.number) == (segment.caller, number) else ""
+        number, after = number - caller.tasks_before, ""
+        if made is not None and made.caller == segment.caller:  # counts also calls whose results LangGraph still had
+            number, after = made.number, made.after
         place = Level("", called_after(after), f"@{number}.{segment.node}")
     else:
         call_place = caller.place_of_call(int(segment.call or 0), tool_call_of(segment.caller))

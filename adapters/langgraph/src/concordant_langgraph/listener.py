@@ -10,10 +10,11 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
+from langgraph.callbacks import GraphCallbackHandler, GraphResumeEvent
 
 from concordant import Instant
 from concordant.spi import are_looks_wanted, look
-from concordant_langgraph.attempts import attempt_begins, is_call
+from concordant_langgraph.attempts import attempt_begins, graph_goes_on, is_call
 from concordant_langgraph.beginnings import task_begins
 from concordant_langgraph.taking import listen_to_calls
 from concordant_langgraph.toolcalls import (
@@ -27,8 +28,11 @@ from concordant_langgraph.toolcalls import (
 __all__ = ["listen"]
 
 
-class _Listener(BaseCallbackHandler):
+class _Listener(GraphCallbackHandler):
     run_inline = True  # in the context of the call, not in a thread
+
+    def on_resume(self, event: GraphResumeEvent) -> None:
+        graph_goes_on("|".join(event.checkpoint_ns))
 
     def on_chain_start(
         self,

@@ -334,7 +334,7 @@ class _Undoing:
         for number, piece in enumerate(self.pieces) if self.alike else ():
             more = [one for run in piece.struck for one in self.alike.get(run, ())]
             if more:
-                self.pieces[number] = piece._replace(struck=(*piece.struck, *more))
+                self.pieces[number] = piece._replace(struck=struck_by(piece.struck, more))
 
     def _doubled(self, before: Sequence, runs: set[RunId]) -> Mapping[RunId, Spans]:
         """The parts of runs that were shown once with what somebody else had inserted alike: that stands for both. Cuts
