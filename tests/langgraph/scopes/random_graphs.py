@@ -154,7 +154,8 @@ class World:
         self.names: dict[Place, str] = {}
         self.failures: dict[Place, int] = {}
         self.made, self.strangers = count(), count()
-        self.retries, self.pauses, self.invokes = 1, 1, 1
+        # Resumed, LangGraph may give graphs that tools in threads invoke each other's checkpoints (docs/langgraph.md).
+        self.retries, self.pauses, self.invokes = self.rng.choice([(1, 1, 0), (1, 0, 1), (0, 1, 1)])
         # Where strangers write at any time, all others look first: what they have seen is then no matter of moments.
         self.strange = self.rng.random() < 0.5
         self.kinds: set[str] = {"async" if self.is_async else "sync"}
@@ -247,11 +248,11 @@ class World:
         rng = self.rng
         first, last = self.acts(), self.acts()
         kind = rng.choice(["plain", "plain", "tools", "invoke", "tasks", "interrupt", "agent", "agent"])
-        if (kind in ("invoke", "tasks") and depth == 2) or (kind == "interrupt" and not self.pauses):
+        if (kind in ("invoke", "tasks") and depth == 2) or (kind == "interrupt" and (fails or not self.pauses)):
             kind = "plain"
         if kind == "invoke" and not self.invokes:
             kind = "plain"
-        pauses = bool(self.pauses and once)
+        pauses = bool(self.pauses and once and not fails)
         agent = RandomAgent(self, rng, depth, pauses=pauses) if kind == "agent" else None
         self.kinds |= {"sub-agent"} if agent is not None and agent.subs else set()
         self.kinds |= {"retried agent"} if agent is not None and (fails or not once) else set()

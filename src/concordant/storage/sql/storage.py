@@ -539,7 +539,7 @@ class SqlUnit(UnitOfWork):
         self._tells = True
 
     def erase(self, stored: StoredDocument) -> None:
-        dropped_of(self._tx, self.clock, self._clocks, stored.id)
+        dropped_of(self.tx, self.clock, self._clocks, stored.id)
         self._rows = [row for row in self._rows if row.document != stored.id]
         for table, where, of in maintenance.parts(self.clock, stored.id, (stored.namespace, stored.key)):
             if table != "concordant_documents":
