@@ -349,7 +349,7 @@ class UnitOfWork(ABC):
         if isinstance(state, Record):
             state.untold = None  # all of it is stored
         if self.apart and len(stored.record or b"") + len(saved.shown or b"") > APART and isinstance(state, Record):
-            stored, tree = dump_apart(held.id, state, place, held.count, saved, held.saved)
+            stored, tree = dump_apart(stored, state, saved)
         if tree is not None or (before is not None and before.kept is not None):
             self.put_checkpoint(stored, tree)
         return stored

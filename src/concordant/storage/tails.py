@@ -24,8 +24,6 @@ from concordant.storage.encoding import (
     RottenError,
     StoredBody,
     StoredDocument,
-    dump_key,
-    dump_namespace,
     load_changes_of,
     pack,
     unpack,
@@ -139,16 +137,16 @@ def dump_tailed(
     )
 
 
-def dump_apart(
-    id_: int, record: Record, place: Place, open_: int, beside: Saved, saved: int
-) -> tuple[StoredDocument, Checkpoint]:
-    """Gives a record as it is stored, with its tree apart."""
-    tree = pack(dump_record(record), None)
-    bare = StoredDocument(
-        id_, dump_namespace(place[0]), dump_key(place[1]), record.version, 0.0, 0.0, None, None, None,
-        0, None, None, None, None, saved, saved, len(tree),
-    )  # fmt: skip
-    return dump_tailed(bare, record, open_, beside, saved, 0), Checkpoint(saved, record.version, tree)
+def dump_apart(stored: StoredDocument, record: Record, beside: Saved) -> tuple[StoredDocument, Checkpoint]:
+    """Gives a record as it is stored with its tree apart.
+
+    Args:
+        stored: as it is stored whole (``dump_state``).
+    """
+    tree = pack(unpack(stored.record or b"", stored.value), None)
+    bare = stored._replace(kept=stored.saved, whole=len(tree), tail=0)
+    told = dump_tailed(bare, record, stored.open, beside, stored.saved, 0)
+    return told, Checkpoint(stored.saved, record.version, tree)
 
 
 def folded(stored: StoredDocument, tree: Checkpoint, rows: Iterable[TailRow]) -> Checkpoint:
