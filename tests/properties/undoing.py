@@ -365,11 +365,11 @@ def sides(questions: Any) -> list[Any]:
 
 
 def normal(value: Any) -> Any:
-    """A value with the keys of its dicts in order, and one gap between sentences: where one stands again gaps are laid
-    out anew."""
+    """A value with the keys of its dicts in order, one gap between sentences, for where one stands again gaps are laid
+    out anew, and without texts that are empty: of which all was removed, one may be as if it had never been."""
     if isinstance(value, str):
         return " ".join(re.sub(r"\.(?=\w)", ". ", value).split())
-    return {k: normal(v) for k, v in sorted(value.items())} if isinstance(value, dict) else value
+    return {k: normal(v) for k, v in sorted(value.items()) if v != ""} if isinstance(value, dict) else value
 
 
 def replicas(*rooms: Room) -> Iterator[Any]:

@@ -446,6 +446,44 @@ def test_a_question_that_was_built_on_stands_again() -> None:
     assert everything(ws) == before
 
 
+def test_an_amount_that_was_taken_back_is_not_put_back_by_the_next() -> None:
+    """What one had added to a counter, and another deleted with the document: who takes back both has neither."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {"views": -2, "people": {"q": {"role": "chair"}}})
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.views, brief.people = 2, {}
+    seen = ws.moment()
+    ws.agent("ada").write(NS, KEY, {"status": "new"})
+    ws.agent("eve", began=seen).delete(NS, KEY)
+    before = everything(ws)
+    one = undo(ws)
+    assert [question.reason for question in ws.escalations()] == ["delete"], "his own deletion is no side any more"
+    between = everything(ws)
+    two = undo(ws, "eve")
+    assert everything(ws) == ({KEY: {"status": "new", "views": -2, "people": {"q": {"role": "chair"}}}}, [])
+    undo(ws, "maria", since=two.before)
+    assert everything(ws) == between
+    undo(ws, "maria", since=one.before)
+    assert everything(ws) == before
+
+
+def test_an_amount_that_a_deletion_kept_is_counted_once() -> None:
+    """He added to a counter, deleted the document, and went on from what the deletion kept: all of it goes."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("eve").write(NS, KEY, {"views": -2})
+    ws.agent("bob").write(NS, KEY, {"views": 3})
+    seen = ws.moment()
+    ws.agent("eve").write(NS, KEY, {"status": "new"})
+    ws.agent("bob", began=seen).delete(NS, KEY)
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.views += 2
+    before = everything(ws)
+    done = undo(ws)
+    assert everything(ws) == ({KEY: {"status": "new", "views": -2}}, [])
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == before
+
+
 def test_a_document_without_a_model() -> None:
     """Its fields go and come back one by one."""
     ws = Workspace()

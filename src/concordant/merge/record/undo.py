@@ -18,6 +18,7 @@ from concordant.merge.causality import (
     Dots,
     Entry,
     Register,
+    SeenBy,
     Stamp,
     order_of,
     seen_everything,
@@ -304,6 +305,7 @@ class _Undoing:
     def _container(self, path: Path, story: list[Turn]) -> None:
         """A container's own mark: what was deleted stands again, unless others deleted it as well."""
         if self._is_kept(path):
+            self._drop_kept(path)
             return  # it stands, or not, with what is around it
         current = as_register(self.change.live(path))
         standing = [entry for entry in current if not self.gone(entry.stamp)]
@@ -314,6 +316,15 @@ class _Undoing:
         if any(entry.covered for entry in back):
             self.change.covering = True
         self._put(path, current, standing, back, [])
+
+    def _drop_kept(self, path: Path) -> None:
+        """Takes their own marks out of what deletions around a container keep of it."""
+        for depth in range(len(path)):
+            node, below = (*path[:depth], None), path[depth:]
+            register = as_register(self.change.live(node))
+            left = tuple(_keeping(entry, below, self.gone) for entry in register)
+            if left != register:
+                self.change.after[node] = left
 
     def _undeleted(self, standing: list[Entry], going: list[Entry]) -> Iterator[Entry]:
         """What their deletions keep stands again."""
@@ -399,12 +410,25 @@ class _Undoing:
         for step in self._steps:
             inside = [c for c in step.changes if c.path[:-1] == place and c.path[-1] is not None]
             if step.goes:
-                inside = [c for c in inside if c.after is not None or not self._stands(c)]
+                inside = [c for c in inside if c.after is not None or not self._stands(step, c)]
                 owed = add(owed, add(_total(map(_after, inside)), negative(_total(map(_before, inside)))))
-                again |= {c.path: as_register(c.before) for c in inside if c.after is None}
-            elif deletes(step, place) and not all(map(self._stands, inside)):
+                gone = [c for c in inside if c.after is None]
+                known = {c.path: self._taken_back_since(step, c.path) for c in gone}
+                for amount in known.values():
+                    owed = add(owed, amount)
+                again |= {c.path: as_register(c.before) for c in gone if _is_same_amount(known[c.path], 0)}
+            elif deletes(step, place) and not all(self._stands(step, c) for c in inside):
                 owed, deleted = 0, True
         return owed, {path: entries for path, entries in again.items() if entries}, deleted
+
+    def _taken_back_since(self, step: PastCommit, path: Path) -> Any:
+        """What there was of an amount, when a commit took it away, that has been taken back by now."""
+        found: Any = 0
+        for earlier in self._steps:
+            if earlier.stamp.n < step.stamp.n < earlier.already:
+                for _, before, after in (change for change in earlier.changes if change.path == path):
+                    found = add(found, add(_total([after]), negative(_total([before]))))
+        return found
 
     def _drop_doubles(self, place: Path) -> None:
         """Takes out the amounts that the writes put back and that stand again by themselves."""
@@ -441,10 +465,23 @@ class _Undoing:
             field = field_at(self.root, place)
             field.kind.contribute(change, field, place, negative(owed))
 
-    def _stands(self, change: LeafChange) -> bool:
-        """Whether what a deletion took away is kept by it, or by another, and so comes back, or goes, with that."""
+    def _stands(self, step: PastCommit, change: LeafChange) -> bool:
+        """Whether what a deletion took away is kept by it, or by another, and so comes back, or goes, with that; or
+        was, until somebody went on from it."""
         there = set(map(author_of, self.change.register(change.path)))
+        for later in self._steps:
+            if later.stamp.n > step.stamp.n:
+                there |= {author_of(e) for c in later.changes if c.path == change.path for e in as_register(c.before)}
         return all(author_of(entry) in there for entry in as_register(change.before))
+
+
+def _keeping(entry: Entry, below: Path, gone: SeenBy) -> Entry:
+    """A deletion that keeps no more at a place what some writes made."""
+    parts: dict[Path, Any] = dict(entry.covered)
+    if below not in parts or (part := without(parts[below], gone)) is parts[below]:
+        return entry
+    covered = {**parts, below: part}
+    return entry._replace(covered=tuple((place, leaf) for place, leaf in covered.items() if leaf))
 
 
 def _keeps(story: list[Turn]) -> bool:
