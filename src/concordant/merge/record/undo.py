@@ -408,15 +408,14 @@ class _Undoing:
         deleted = False
         again: dict[Path, Register] = {}
         for step in self._steps:
-            inside = [c for c in step.changes if c.path[:-1] == place and c.path[-1] is not None]
+            inside = _amounts_in(step, place)
             if step.goes:
                 inside = [c for c in inside if c.after is not None or not self._stands(step, c)]
                 owed = add(owed, add(_total(map(_after, inside)), negative(_total(map(_before, inside)))))
-                gone = [c for c in inside if c.after is None]
-                known = {c.path: self._taken_back_since(step, c.path) for c in gone}
-                for amount in known.values():
-                    owed = add(owed, amount)
-                again |= {c.path: as_register(c.before) for c in gone if _is_same_amount(known[c.path], 0)}
+                for change in (c for c in inside if c.after is None):
+                    settled = self._taken_back_since(step, change.path)
+                    owed = add(owed, settled)
+                    again[change.path] = as_register(change.before) if _is_same_amount(settled, 0) else ()
             elif deletes(step, place) and not all(self._stands(step, c) for c in inside):
                 owed, deleted = 0, True
         return owed, {path: entries for path, entries in again.items() if entries}, deleted
@@ -482,6 +481,11 @@ def _keeping(entry: Entry, below: Path, gone: SeenBy) -> Entry:
         return entry
     covered = {**parts, below: part}
     return entry._replace(covered=tuple((place, leaf) for place, leaf in covered.items() if leaf))
+
+
+def _amounts_in(step: PastCommit, place: Path) -> list[LeafChange]:
+    """What a commit changed in a counter, its own mark apart."""
+    return [change for change in step.changes if change.path[:-1] == place and change.path[-1] is not None]
 
 
 def _keeps(story: list[Turn]) -> bool:
