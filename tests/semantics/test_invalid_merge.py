@@ -272,6 +272,20 @@ def test_a_decision_that_breaks_the_constraint_is_refused(field: str, first: Any
     assert (only(ws), shown(ws), len(ws.history(*AT))) == (question, before, made)
 
 
+def test_a_decision_on_what_a_deletion_has_taken_is_refused_alike() -> None:
+    """What is held back was deleted beside an update: the decision adds nothing to it, and would leave it open."""
+    ws = workspace(Stock)
+    ada, bob = pair(ws)
+    ada.write(*AT, {"note": "a", "amount": -3})
+    bob.write(*AT, {"note": "b"})
+    ada.delete(*AT)
+    [question] = [one for one in ws.escalations() if one.path == ("amount",)]
+    with pytest.raises(InvalidWriteError, match=r"amount.*breaks a constraint"):
+        ws.resolve(question, -3, by="editor")
+    ws.resolve(question, 2, by="editor")
+    assert all(one.path != ("amount",) for one in ws.escalations())
+
+
 def test_a_decision_that_breaks_with_another_field_is_refused() -> None:
     """Whatever the question is about; once what it has to fit is there, it is taken."""
     ws = workspace(Span)

@@ -146,7 +146,10 @@ class DecisionPending(Pending):
         trial = record.copy()
         trial.commit(changes, stamp)
         shown = current_view(trial, self.schema, self.replica)
-        if holds_back(trial, shown, stamp) or (not changes and contest.reason == "invalid"):
+        stands = contest.reason == "invalid" and any(
+            one.reason == "invalid" and one.path == contest.path for one in shown.contests
+        )
+        if stands or holds_back(trial, shown, stamp):
             problem = "with this value the document breaks a constraint of its model"
             mend = "Give a value that fits what else stands there, or write first what it has to fit"
             chosen = None if self.decision in (ABSENT, REMOVED) else self.decision
