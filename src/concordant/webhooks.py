@@ -1,4 +1,4 @@
-"""Webhooks: the transitions of questions, sent to an address by HTTP, signed, each until it has been received.
+"""Webhooks: the transitions of questions, sent to an address by HTTP, signed, each until it was received or refused.
 
 What is sent follows Standard Webhooks (https://www.standardwebhooks.com): any of its libraries verifies it.
 
@@ -17,6 +17,7 @@ import hashlib
 import hmac
 import json
 import logging
+import math
 import random
 import re
 import secrets
@@ -53,6 +54,10 @@ LONGEST_PAUSE = 300.0
 LONGEST_ASKED = 3_600.0
 """The longest pause that a receiver can ask for (``Retry-After``)."""
 MOST_TIMEOUT = 300.0
+GIVE_UP = 4 * 3_600.0
+"""For how many seconds an event that a receiver refuses is tried again."""
+TRANSIENT = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+"""Answers from 400 to 499 that say "later" and not "no"."""
 LOOK = 1.0
 """How often, in seconds, it is looked whether to stop."""
 MOST_SHOWN = 300
@@ -81,12 +86,14 @@ class Attempt(NamedTuple):
         number: 1 for the first.
         problem: why it failed; ``None``: it was received.
         again: in how many seconds it is tried again.
+        passed_over: whether it is not: the receiver has refused it for too long.
     """
 
     event: Event
     number: int
     problem: str | None = None
     again: float = 0.0
+    passed_over: bool = False
 
 
 class _Answer(NamedTuple):
@@ -248,6 +255,7 @@ def deliver(
     kinds: Collection[str] = (),
     from_start: bool = False,
     count: int = 0,
+    give_up: float = GIVE_UP,
     stop: threading.Event | None = None,
     heard: Callable[[Attempt], object] | None = None,
 ) -> int:
@@ -256,14 +264,19 @@ def deliver(
     How far it came is remembered in the store under a name, as of ``Workspace.subscribe``: after a crash it goes on
     there, and what was under way comes again, with the same ``webhook-id``. Several processes may do it under one name:
     one does, and another goes on after it. Pauses between attempts double from a second to five minutes, or are
-    what the receiver asks for (``Retry-After``); nothing is ever given up.
+    what the receiver asks for (``Retry-After``).
+
+    A receiver that is down (it gives no answer, or 5xx, 408, 425, 429, a redirect) is waited for without end. An event
+    that it refuses (any other 4xx) is tried again for ``give_up`` seconds, in which times when it is down do not count;
+    then a warning names it, and those after it have their turn.
 
     Args:
         name: by default one that belongs to the address (``Webhook.name``).
         prefix: only of questions below this namespace.
         kinds: only these kinds of events; none given: all.
         from_start: a new name begins with the oldest event that is kept, not with the next.
-        count: end after so many; 0: never.
+        count: end after so many were received; 0: never.
+        give_up: for how many seconds an event that is refused is tried again; 0: without end.
         stop: ends it once it is set.
         heard: is told of each attempt.
 
@@ -277,10 +290,12 @@ def deliver(
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or isinstance(kinds, str):
         raise ConcordantError(f"kinds= are among {', '.join(KINDS)}, not {told(unknown or kinds)}")
+    if not isinstance(give_up, (int, float)) or isinstance(give_up, bool) or not give_up >= 0:
+        raise ConcordantError(f"give_up= is a number of seconds, 0 for never, not {told(give_up)}")
     stop = stop or threading.Event()
     lease = max(LEASE, 2 * webhook.timeout)
     with workspace.subscribe(name or webhook.name, lease=lease, from_start=from_start) as inbox:
-        courier = _Courier(inbox, webhook, stop, heard)
+        courier = _Courier(inbox, webhook, give_up or math.inf, stop, heard)
         while not stop.is_set() and not 0 < count <= courier.received:
             courier.step(lambda event: _is_wanted(event, prefix, kinds))
     return courier.received
@@ -300,21 +315,27 @@ class _Courier:
 
     Attributes:
         received: how many were.
+        passed_over: how many were refused for too long.
     """
 
     def __init__(
         self,
         inbox: Subscription,
         webhook: Webhook,
+        give_up: float,
         stop: threading.Event,
         heard: Callable[[Attempt], object] | None,
     ) -> None:
-        self.received = 0
+        self.received = self.passed_over = 0
         self._inbox = inbox
         self._webhook = webhook
+        self._give_up = give_up
         self._stop = stop
         self._heard = heard
+        self._at: str | None = None  # the event that is being delivered
+        self._is_done = False  # which may be tried to be noted several times
         self._failed = 0
+        self._refused = 0.0  # for how many seconds it has been refused
 
     def step(self, is_wanted: Callable[[Event], bool]) -> None:
         """Makes one attempt to deliver what waits; waits for a moment if nothing does."""
@@ -322,15 +343,18 @@ class _Courier:
             event = self._inbox.receive(timeout=LOOK)
             if event is None or self._stop.is_set():
                 return
-            if is_wanted(event) and not self._delivered(event):
-                return
-            self._inbox.acknowledge()
+            if event.id != self._at:  # also if another process has dealt with the one before
+                self._at, self._is_done, self._failed, self._refused = event.id, not is_wanted(event), 0, 0.0
+            self._is_done = self._is_done or self._is_dealt_with(event)
+            if self._is_done:
+                self._inbox.acknowledge()
         except StorageError as error:
             again = self._fail()
             log.warning("%s waits for the store, %.0f s: %s", self._webhook.host, again, error)
             _pause(self._stop, again)
 
-    def _delivered(self, event: Event) -> bool:
+    def _is_dealt_with(self, event: Event) -> bool:
+        """Makes one attempt; whether the event after it has its turn."""
         answer = self._webhook.send(event, time.time())
         number = self._failed + 1
         if 200 <= answer.status < 300:
@@ -343,7 +367,13 @@ class _Courier:
                 f"{self._webhook.host} answered 410 Gone: it wants no more. What waits is kept under the name "
                 f"{self._inbox.name!r} until workspace.unsubscribe(name)"
             )
+        is_refused = _is_refusal(answer.status)
+        if is_refused and self._refused >= self._give_up:
+            self.passed_over += 1
+            self._tell(Attempt(event, number, answer.problem, passed_over=True))  # first: a crash now says it twice
+            return True
         again = max(self._fail(), answer.asked)
+        self._refused += again if is_refused else 0.0
         self._tell(Attempt(event, number, answer.problem, again))
         _pause(self._stop, again)
         return False
@@ -356,24 +386,35 @@ class _Courier:
 
     def _tell(self, attempt: Attempt) -> None:
         event, problem = attempt.event, attempt.problem
+        outcome = "received" if problem is None else "passed_over" if attempt.passed_over else "failed"
         extra = {
-            "concordant_event": f"webhook.{'failed' if problem else 'received'}",
+            "concordant_event": f"webhook.{outcome}",
             "concordant_id": event.id,
             "concordant_kind": event.kind,
             "concordant_escalation": event.escalation.id,
             "concordant_attempt": attempt.number,
         }
+        host, about = self._webhook.host, f"{event.id} ({event.kind})"
         if problem is None:
-            log.info("%s received %s (%s)", self._webhook.host, event.id, event.kind, extra=extra)
+            log.info("%s received %s", host, about, extra=extra)
+        elif attempt.passed_over:
+            refused = (host, problem, about, event.escalation.id, attempt.number, self.passed_over)
+            log.warning(
+                "%s %s for %s of question %s, in %d attempts: it is passed over (%d so far)", *refused, extra=extra
+            )
         else:
-            told_again = (self._webhook.host, problem, event.id, attempt.again)
-            log.warning("%s %s for %s, tried again in %.0f s", *told_again, extra=extra)
+            log.warning("%s %s for %s, tried again in %.0f s", host, problem, event.id, attempt.again, extra=extra)
         if self._heard is not None:
             self._heard(attempt)
 
 
 def _pause(stop: threading.Event, seconds: float) -> None:
     stop.wait(seconds)
+
+
+def _is_refusal(status: int) -> bool:
+    """Whether an answer says that this event will not be taken, and not that the receiver cannot take one now."""
+    return 400 <= status < 500 and status not in TRANSIENT
 
 
 def _is_wanted(event: Event, prefix: tuple[str, ...], kinds: Collection[str]) -> bool:

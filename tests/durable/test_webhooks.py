@@ -110,6 +110,48 @@ def an_hour_down_misses_nothing(url: str | None, patch: pytest.MonkeyPatch) -> N
         assert clock.now - clock.begin > HOUR and max(clock.pauses) <= 300
 
 
+def what_is_refused_holds_up_nothing(url: str | None, patch: pytest.MonkeyPatch) -> None:
+    """Of three events the second is refused for ever, as one that is too long: it is tried for four hours, the
+    receiver's outages not counted, then it is passed over with a warning; the others are received in their order."""
+    with Workspace(url) as ws, receiving(SECRET) as receiver:
+        clock, heard, logged = Clock(patch), list[Attempt](), list[str]()
+        patch.setattr(webhooks.log, "warning", lambda text, *about, **_: logged.append(text % about))
+        with ws.subscribe("team"):
+            for number in range(3):
+                conflict(ws, f"k{number}")
+        down: list[Answer] = [None, 500, 503, 408, 425, 429, 302]
+
+        def answer(number: int) -> Answer:
+            if len(receiver.came) != 1 or heard[-1].passed_over:
+                return 204
+            # an hour of refusals, seven of outages, and then refusals only
+            return down[number % 7] if HOUR < clock.now - clock.begin < 8 * HOUR else (400, 413, 422)[number % 3]
+
+        receiver.answer = answer
+        stop = _in(10.0)
+        assert deliver(ws, Webhook(receiver.url, SECRET), name="team", count=2, heard=heard.append, stop=stop) == 2
+        assert keys(receiver) == ["k0", "k2"] and receiver.unsigned == []
+        [passed] = [attempt for attempt in heard if attempt.passed_over]
+        refused = [one for one in heard if re.match("answered (400|413|422) ", one.problem or "")]
+        assert 4 * HOUR <= sum(one.again for one in refused) < 4 * HOUR + 300
+        assert passed.event.escalation.key == "k1" and 11 * HOUR <= clock.now - clock.begin < 12 * HOUR
+        [warning] = [text for text in logged if "passed over (1 so far)" in text]
+        for named in (passed.event.id, passed.event.escalation.id, passed.problem, f"{passed.number} attempts"):
+            assert str(named) in warning
+
+
+def an_hour_of_refusals_misses_nothing(patch: pytest.MonkeyPatch) -> None:
+    """As of a receiver that is set up wrongly: what it refuses for an hour it gets afterwards."""
+    with Workspace() as ws, receiving(SECRET) as receiver:
+        clock = Clock(patch)
+        with ws.subscribe("team"):
+            for number in range(3):
+                conflict(ws, f"k{number}")
+        receiver.answer = lambda number: (401, 404)[number % 2] if clock.now - clock.begin < HOUR else 204
+        assert deliver(ws, Webhook(receiver.url, SECRET), name="team", count=3, stop=_in(15.0)) == 3
+        assert keys(receiver) == ["k0", "k1", "k2"]
+
+
 def what_comes_is_signed_with_its_time() -> None:
     """The reference library takes what was sent, and neither another body, id, time nor secret."""
     with Workspace() as ws, receiving(SECRET) as receiver:
@@ -133,13 +175,14 @@ def nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     said: list[object] = []
     with Workspace() as ws, receiving(SECRET) as receiver, pytest.MonkeyPatch.context() as patch:
         clock = Clock(patch)
-        receiver.answer = lambda number: (None, 500, (302, {"Location": "/elsewhere"}), 418, 599, 410)[number - 1]
+        receiver.answer = lambda number: (None, 500, (302, {"Location": "/elsewhere"}), 418, 418, 599, 410)[number - 1]
         with ws.subscribe("team"):
             conflict(ws, "k")
+            conflict(ws, "l")
         hook = Webhook(receiver.url, SECRET)
         said += [hook, hook.name, hook.host]
         with pytest.raises(WebhookGoneError) as gone, caplog.at_level(logging.DEBUG):
-            deliver(ws, hook, name="team", heard=said.append)
+            deliver(ws, hook, name="team", give_up=0.5, heard=said.append)
         said.append(gone.value)
         port, receiver.port = receiver.port, _unused()
         stop = _in(0.5)
@@ -170,36 +213,38 @@ def nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def a_kill_repeats_what_was_under_way(url: str) -> None:
-    """Killed (kill -9) while a receiver is at work on an event, and right after one was received: the next goes on,
-    at least once, and the ids tell which came twice."""
+    """Killed (kill -9) while a receiver is about to refuse an event for the last time, and right after one was
+    received: the next goes on, at least once, and the ids tell which came twice. What was refused is tried anew for the
+    whole time, and passed over once."""
     with Workspace(url) as ws, receiving(SECRET) as receiver:
         with ws.subscribe("team"):
-            for number in range(6):
+            for number in range(4):
                 conflict(ws, f"k{number}")
         process: list[subprocess.Popen[str]] = []
-        kills = {2: None, 5: 204}
+        refused = (2, 3, 4, 5)  # k1: two attempts of two processes each
+        kills: dict[int, Answer] = {3: None, 6: 204}
+        said: list[str] = []
 
         def answer(number: int) -> Answer:
             if number in kills:
                 os.kill(process[-1].pid, signal.SIGKILL)
                 process[-1].wait()
                 return kills[number]
-            return 204
+            return 422 if number in refused else 204
 
         receiver.answer = answer
         for _ in range(3):
-            with _notifying(url, receiver.url, "--count", "6") as one:
+            with _notifying(url, receiver.url, "--count", "2", "--give-up", "0.0002") as one:
                 process.append(one)
-                _eventually(lambda: one.poll() is not None or len({*keys(receiver)}) == 6)
-                if one.poll() is None:
-                    one.send_signal(signal.SIGTERM)
-                one.communicate(timeout=60)
+                _eventually(lambda: one.poll() is not None)
+                said.append(one.communicate(timeout=60)[1])
             _end_lease(url)
-        assert [one.returncode for one in process[:2]] == [-signal.SIGKILL] * 2
+        assert [one.returncode for one in process] == [-signal.SIGKILL, -signal.SIGKILL, 0]
         assert receiver.unsigned == []
         once = {message["id"]: message["data"]["key"] for message in receiver.messages}
-        assert [*once.values()] == [f"k{number}" for number in range(6)]  # in order, each, by its id
-        assert keys(receiver) == ["k0", "k1", "k2", "k3", "k3", "k4", "k5"]
+        assert [*once.values()] == ["k0", "k2", "k3"]  # in order, each, by its id
+        assert keys(receiver) == ["k0", "k2", "k2", "k3"]
+        assert ["passed over (1 so far)" in text for text in said] == [False, True, False]
 
 
 def an_event_has_one_name(url: str | None) -> None:
@@ -234,6 +279,32 @@ def test_a_receiver_that_is_down_for_an_hour_misses_nothing(
     an_hour_down_misses_nothing(fresh_url(kind), monkeypatch)
 
 
+def test_what_is_refused_for_ever_holds_up_nothing(fresh_url: FreshUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is passed over after hours, named by a warning and counted; no outage counts as a refusal."""
+    what_is_refused_holds_up_nothing(fresh_url("sqlite"), monkeypatch)
+
+
+def test_a_receiver_that_refuses_for_an_hour_misses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong secret or path, set right within the hour, costs no event."""
+    an_hour_of_refusals_misses_nothing(monkeypatch)
+
+
+def test_what_is_refused_can_be_tried_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `give_up=0`, for a week; below 0 or no number is refused."""
+    with Workspace() as ws, receiving(SECRET) as receiver:
+        clock = Clock(monkeypatch)
+        asked = {"Retry-After": "3600"}
+        receiver.answer = lambda number: (400, asked) if clock.now - clock.begin < 168 * HOUR else 204
+        with ws.subscribe("team"):
+            conflict(ws, "k")
+        hook = Webhook(receiver.url, SECRET)
+        assert deliver(ws, hook, name="team", give_up=0, count=1, stop=_in(15.0)) == 1
+        assert keys(receiver) == ["k"]
+        for wrong in (-1, float("nan"), True, "4h"):
+            with pytest.raises(ConcordantError, match="give_up= is a number of seconds"):
+                deliver(ws, hook, name="team", give_up=wrong)  # type: ignore[arg-type]
+
+
 def test_what_is_sent_is_signed() -> None:
     """By Standard Webhooks: id, time and body; its reference library verifies it."""
     what_comes_is_signed_with_its_time()
@@ -246,7 +317,7 @@ def test_nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.torture)])
 def test_one_that_is_killed_goes_on_where_it_was(kind: str, fresh_url: FreshUrl) -> None:
-    """`concordant notify`, killed in the middle of an event: the next run delivers it, and all others."""
+    """`concordant notify`, killed in the middle of an event: the next run goes on with it, and with all others."""
     url = fresh_url(kind)
     assert url is not None
     a_kill_repeats_what_was_under_way(url)
@@ -331,6 +402,7 @@ def test_what_a_receiver_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_which_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """Below a namespace and of some kinds; the others count as dealt with. A new name begins now, or at the start."""
+    monkeypatch.setattr(webhooks, "LOOK", 0.1)
     with Workspace() as ws, receiving(SECRET) as receiver:
         conflict(ws, "before")
         hook = Webhook(receiver.url, SECRET)
@@ -365,6 +437,31 @@ def test_a_store_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch, cap
         monkeypatch.setattr(ws.storage.events, "after", hindered)
         assert deliver(ws, Webhook(receiver.url, SECRET), name="team", count=1) == 1
         assert len([one for one in caplog.records if "waits for the store" in one.getMessage()]) == 3
+
+
+@pytest.mark.parametrize(("status", "got", "passed"), [(204, ["k", "l"], 0), (422, ["l"], 1)])
+def test_an_outage_of_the_store_after_an_answer_counts_nothing_twice(
+    status: int, got: list[str], passed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was received, or passed over, is only noted again when the store is back, not sent and counted again."""
+    with Workspace() as ws, receiving(SECRET) as receiver:
+        Clock(monkeypatch)
+        with ws.subscribe("team"):
+            conflict(ws, "k")
+            conflict(ws, "l")
+        acknowledge, trouble = ws.storage.events.acknowledge, [StorageError("the store", "it is gone", "wait")] * 3
+
+        def hindered(*arguments: Any) -> Any:
+            if trouble:
+                raise trouble.pop()
+            return acknowledge(*arguments)
+
+        monkeypatch.setattr(ws.storage.events, "acknowledge", hindered)
+        receiver.answer = lambda number: status if number < 3 else 204
+        heard: list[Attempt] = []
+        hook, most = Webhook(receiver.url, SECRET), len(got)
+        assert deliver(ws, hook, name="team", give_up=0.5, count=most, heard=heard.append, stop=_in(5.0)) == most
+        assert keys(receiver) == got and [one.passed_over for one in heard].count(True) == passed
 
 
 def test_for_coroutines() -> None:
@@ -407,7 +504,8 @@ def test_the_command(fresh_url: FreshUrl) -> None:
         secret = {"CONCORDANT_WEBHOOK_SECRET": SECRET}
         done = run("--webhook", receiver.url, "--name", "team", "--count", "1", "--json", **secret)
         assert done.exit_code == 0, done.output
-        assert json.loads(done.stdout)["received"] is True
+        said = json.loads(done.stdout)
+        assert said["received"] is True and said["passed_over"] is False
         assert f"sends to http://127.0.0.1:{receiver.port} as team\n" in done.stderr
         none = run("--webhook", receiver.url)
         assert none.exit_code == 2 and "CONCORDANT_WEBHOOK_SECRET" in none.stderr
@@ -415,6 +513,8 @@ def test_the_command(fresh_url: FreshUrl) -> None:
         assert wrong.exit_code == 2 and "openssl rand -base64 32" in wrong.stderr
         shape = run("--shape", "xml", CONCORDANT_WEBHOOK=receiver.url, **secret)
         assert shape.exit_code == 2 and "raw, slack" in shape.stderr
+        negative = run("--webhook", receiver.url, "--give-up", "-1", **secret)
+        assert negative.exit_code == 2 and "--give-up" in negative.output
         receiver.answer = lambda number: 500 if number == 2 else 410
         conflict(ws, "l")
         gone = run("--name", "team", CONCORDANT_WEBHOOK=receiver.url, **secret)

@@ -53,6 +53,22 @@ def it_gives_up(patch: Patch) -> None:
     patch.setattr(webhooks.Webhook, "send", sent)
 
 
+def what_is_refused_waits_for_ever(patch: Patch) -> None:
+    """A refusal counts as an outage: it holds up what comes after it."""
+    patch.setattr(webhooks, "_is_refusal", lambda status: False)
+
+
+def outages_are_refusals(patch: Patch) -> None:
+    """The time when the receiver was down counts."""
+    patch.setattr(webhooks, "_is_refusal", lambda status: True)
+
+
+def what_is_refused_is_passed_over_at_once(patch: Patch) -> None:
+    """The first refusal is the last."""
+    courier = webhooks._Courier
+    patch.setattr(webhooks, "_Courier", lambda inbox, hook, _, *others: courier(inbox, hook, 0.0, *others))
+
+
 def redirects_are_followed(patch: Patch) -> None:
     """What is sent goes to wherever the receiver points."""
     patch.setattr(webhooks, "_NoRedirects", webhooks.HTTPRedirectHandler)
@@ -77,7 +93,7 @@ def ids_are_drawn(patch: Patch) -> None:
 
 def soon(patch: Patch) -> None:
     """What never ends is ended soon."""
-    patch.setattr(kept, "_in", lambda seconds: in_(min(seconds, 3.0)))
+    patch.setattr(kept, "_in", lambda seconds: in_(seconds / 5))
 
 
 in_ = kept._in
@@ -86,6 +102,16 @@ in_ = kept._in
 def hour(folder: Path) -> None:
     with Patch.context() as patch:
         kept.an_hour_down_misses_nothing(f"sqlite:///{folder}/hour.db", patch)
+
+
+def refused(folder: Path) -> None:
+    with Patch.context() as patch:
+        kept.what_is_refused_holds_up_nothing(f"sqlite:///{folder}/refused.db", patch)
+
+
+def refused_for_an_hour(folder: Path) -> None:
+    with Patch.context() as patch:
+        kept.an_hour_of_refusals_misses_nothing(patch)
 
 
 def one_name(folder: Path) -> None:
@@ -103,6 +129,9 @@ def signed(folder: Path) -> None:
         (the_time_is_not_signed, signed),
         (the_cursor_moves_first, hour),
         (it_gives_up, hour),
+        (what_is_refused_waits_for_ever, refused),
+        (outages_are_refusals, refused),
+        (what_is_refused_is_passed_over_at_once, refused_for_an_hour),
         (redirects_are_followed, hour),
         (ids_are_drawn, one_name),
     ],

@@ -15,9 +15,11 @@ from concordant.cli.handles import handle
 from concordant.cli.stores import AS_JSON, SCHEMAS, STORE, fail, opened, say, say_json
 from concordant.desk.wording import prefix
 from concordant.errors import ConcordantError
-from concordant.webhooks import Attempt, Shape, Webhook, deliver
+from concordant.webhooks import GIVE_UP, Attempt, Shape, Webhook, deliver
 
 __all__ = ["notify"]
+
+HOUR = 3_600.0
 
 
 def notify(
@@ -49,7 +51,15 @@ def notify(
     desk: Annotated[
         str | None, typer.Option(help="The address of a desk, to link to from messages for people.")
     ] = None,
-    count: Annotated[int, typer.Option(help="End after so many; 0: never.", min=0)] = 0,
+    count: Annotated[int, typer.Option(help="End after so many were received; 0: never.", min=0)] = 0,
+    give_up: Annotated[
+        float,
+        typer.Option(
+            help="For how many hours an event that the receiver refuses (4xx) is tried again before those after it "
+            "have their turn; 0: without end. A receiver that is down is waited for in any case.",
+            min=0,
+        ),
+    ] = GIVE_UP / HOUR,
     timeout: Annotated[float, typer.Option(help="How many seconds an answer is waited for.")] = 15.0,
     allow_http: Annotated[
         bool, typer.Option("--allow-http", help="Send unencrypted to another machine than this one.")
@@ -57,7 +67,10 @@ def notify(
     schemas: SCHEMAS = None,
     as_json: AS_JSON = False,
 ) -> None:
-    """Send each transition of a question to a webhook, signed, until it was received: also what it missed."""
+    """Send each transition of a question to a webhook, signed, until it was received: also what it missed.
+
+    A receiver that answers 410 Gone ends it with exit code 1.
+    """
     secret = os.environ.get(secret_env, "")
     if not secret:
         fail(f"the environment has no {secret_env}, the secret that signs what is sent", 2)
@@ -85,6 +98,7 @@ def notify(
                 kinds=kind or (),
                 from_start=from_start,
                 count=count,
+                give_up=give_up * HOUR,
                 stop=stop,
                 heard=lambda attempt: _print(attempt, as_json),
             )
@@ -106,7 +120,14 @@ def _print(attempt: Attempt, as_json: bool) -> None:
     if as_json:
         said = {"id": event.id, "kind": event.kind, "escalation": event.escalation.id, "attempt": attempt.number}
         say_json(
-            {**said, "received": problem is None, "problem": problem, "again": round(attempt.again, 1)}, lines=True
+            {
+                **said,
+                "received": problem is None,
+                "problem": problem,
+                "again": round(attempt.again, 1),
+                "passed_over": attempt.passed_over,
+            },
+            lines=True,
         )
     elif problem is None:
         say(f"{event.kind}: {handle(event.escalation)} {event.id}")
