@@ -1,13 +1,13 @@
 """Where records and the journal live: in memory, in a database, or in any ordered key-value store."""
 
 from concordant.storage.base import (
+    Address,
     Beginning,
     Cursor,
     Deferred,
     Examined,
     Forgotten,
     Knowledge,
-    Place,
     Result,
     Row,
     SideEffects,
@@ -26,6 +26,7 @@ from concordant.storage.memory import MemoryStorage
 from concordant.storage.opening import PostgresOptions, SqliteOptions, open_storage, plugged
 
 __all__ = [
+    "Address",
     "Beginning",
     "Condition",
     "Cursor",
@@ -39,7 +40,6 @@ __all__ = [
     "KeyValueWriter",
     "Knowledge",
     "MemoryStorage",
-    "Place",
     "PostgresOptions",
     "Result",
     "Row",

@@ -18,13 +18,14 @@ from concordant.merge.registers import LeafChange
 from concordant.schema import Compiled
 from concordant.storage.clocks import Instant
 from concordant.storage.conditions import Condition
-from concordant.storage.cut import Cut, Place, clock_names, cut_of, highest, part
+from concordant.storage.cut import Address, Cut, clock_names, cut_of, highest, part
 from concordant.storage.knowledge import Marks
 from concordant.values import Absent
 
 __all__ = [
     "ALIEN",
     "GIVEN",
+    "Address",
     "Afterwards",
     "Beginning",
     "Beyond",
@@ -38,7 +39,6 @@ __all__ = [
     "Listener",
     "Namespace",
     "Outcomes",
-    "Place",
     "Position",
     "Projection",
     "Result",
@@ -155,17 +155,17 @@ def advanced(position: Position, cursor: Cursor) -> Position:
 
 def written(position: Position) -> str:
     """Gives a position as text (``12-0``; of several clocks ``16-0.1-2.18-0``)."""
-    return ".".join(f"{n}-{place}" for n, place in position)
+    return ".".join(f"{n}-{index}" for n, index in position)
 
 
 def parsed(text: str, clocks: int) -> Position | None:
     """Reads the position in a text; ``None``: it is none of a store with so many clocks."""
     found: list[Cursor] = []
     for one in text.split("."):
-        n, dash, place = one.partition("-")
-        if not dash or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in (n, place)):
+        n, dash, index = one.partition("-")
+        if not dash or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in (n, index)):
             return None
-        found.append((int(n), int(place)))
+        found.append((int(n), int(index)))
     return tuple(found) if len(found) == clocks else None
 
 
@@ -433,7 +433,7 @@ class TransactionView(Protocol):
     """Answers what an update asks inside its transaction. It must ask nobody else: a storage whose connections all wait
     for this one transaction has no other to answer by."""
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
         """Returns the open escalations of a document of this transaction, by id."""
         ...
 
@@ -515,7 +515,7 @@ class Examined(NamedTuple):
     """What is stored of a document.
 
     Attributes:
-        place: namespace and key.
+        address: namespace and key.
         state: what it is; ``None`` if that cannot be read.
         shown: the value that is kept beside a record, for listings and filters (``None``: it shows none); ``ABSENT``
             where none is kept.
@@ -527,7 +527,7 @@ class Examined(NamedTuple):
         trouble: why something of it cannot be read.
     """
 
-    place: Place
+    address: Address
     state: State | None
     shown: bytes | Absent | None
     fingerprint: str | None
@@ -654,7 +654,7 @@ class Storage(Protocol):
         store's."""
         ...
 
-    def expired(self) -> Sequence[Place]:
+    def expired(self) -> Sequence[Address]:
         """Returns the documents that have expired and were not swept since."""
         ...
 
@@ -730,7 +730,7 @@ class Storage(Protocol):
         """Iterates the journal of a document as far as a task wrote it, in whatever execution, newest first."""
         ...
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
         """Returns the open escalations of a document, by id."""
         ...
 
@@ -775,12 +775,12 @@ class Storage(Protocol):
         """
         ...
 
-    def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
+    def forget(self, addresses: Sequence[tuple[Address, int]], rows_before: float) -> Forgotten:
         """Forgets deleted documents, with all that is known of them; and what is old: journal rows, closed escalations,
         and events that every named subscriber has dealt with.
 
         Args:
-            places: the documents, each with its version; one that was committed to since stays.
+            addresses: the documents, each with its version; one that was committed to since stays.
             rows_before: the time, in seconds since the epoch, of the oldest that stays.
         """
         ...
@@ -789,11 +789,11 @@ class Storage(Protocol):
         """Returns what is stored beside the documents, for whoever verifies it."""
         ...
 
-    def examine(self, place: Place | None = None) -> Iterator[Examined]:
+    def examine(self, address: Address | None = None) -> Iterator[Examined]:
         """Iterates what is stored of all documents, readable or not, or of one (as it is between two commits)."""
         ...
 
-    def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
+    def set_aside(self, addresses: Sequence[tuple[Address, str]]) -> int:
         """Takes documents, with all that is known of them, out of the store, for the reasons given; they are kept where
         nobody reads. Returns how many."""
         ...

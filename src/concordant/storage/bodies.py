@@ -74,26 +74,26 @@ class Bodies:
     def __init__(self) -> None:
         self._last: OrderedDict[Any, tuple[bytes, bytes | Delta]] = OrderedDict()
 
-    def kept(self, place: Any, body: bytes) -> bytes | Delta:
+    def kept(self, address: Any, body: bytes) -> bytes | Delta:
         """A value as the journal keeps it.
 
         Args:
-            place: the document.
+            address: the document.
             body: what was given.
         """
-        known = self._last.get(place)
+        known = self._last.get(address)
         made = body if known is None else _difference(*known, body)
-        self._last[place] = (body, made)
+        self._last[address] = (body, made)
         if known is None and len(self._last) > MOST_KNOWN:
             self._last.popitem(last=False)
         return made
 
-    def forget(self, place: Any = None) -> None:
+    def forget(self, address: Any = None) -> None:
         """Forgets the value given last, of one document or of all."""
-        if place is None:
+        if address is None:
             self._last.clear()
         else:
-            self._last.pop(place, None)
+            self._last.pop(address, None)
 
 
 _NEAR = 512
@@ -125,11 +125,11 @@ def _compare(before: bytes, after: bytes, begin: int, steps: list[list[int]], ne
     """Takes a value apart into what an earlier one has as well and what is new, for ``difference``."""
     most = len(after) // _PART
     mark = next((mark for mark in (b"\\n", b",", b". ") if after.count(mark) > most), b" ")
-    places: dict[bytes, int] = {}
-    place = 0
+    addresses: dict[bytes, int] = {}
+    address = 0
     for part in before.split(mark):
-        places.setdefault(part, place)
-        place += len(part) + len(mark)
+        addresses.setdefault(part, address)
+        address += len(part) + len(mark)
     for part in re.split(b"(?<=" + re.escape(mark) + b")", after):
         body = part.removesuffix(mark)
         start, length, fresh = steps[-1]
@@ -137,9 +137,9 @@ def _compare(before: bytes, after: bytes, begin: int, steps: list[list[int]], ne
         if not fresh and before[expected : expected + len(part)] == part:
             steps[-1][1] += len(part)
             continue
-        place = places.get(body, -1)
-        if len(part) > _WORTH and place >= 0 and before[place : place + len(part)] == part:
-            steps.append([begin + place, len(part), 0])
+        address = addresses.get(body, -1)
+        if len(part) > _WORTH and address >= 0 and before[address : address + len(part)] == part:
+            steps.append([begin + address, len(part), 0])
         else:
             steps[-1][2] += len(part)
             new.append(part)

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 
 from concordant.merge.record import Record
-from concordant.storage.base import Place
+from concordant.storage.base import Address
 from concordant.storage.forking import free_in_child
 
 __all__ = ["RecordCache"]
@@ -22,48 +22,48 @@ class RecordCache:
     def __init__(self, size: int) -> None:
         self._size = size
         self._held = 0
-        self._records: OrderedDict[Place, tuple[int, Record, int]] = OrderedDict()
+        self._records: OrderedDict[Address, tuple[int, Record, int]] = OrderedDict()
         self._lock = free_in_child(threading.Lock())
 
-    def version(self, place: Place) -> int:
+    def version(self, address: Address) -> int:
         """The version that is held of a document; -1 if none is."""
-        found = self._records.get(place)
+        found = self._records.get(address)
         return found[0] if found is not None else -1
 
-    def get(self, place: Place, version: int) -> Record | None:
+    def get(self, address: Address, version: int) -> Record | None:
         """The record at that version."""
         with self._lock:
-            found = self._records.get(place)
+            found = self._records.get(address)
             if found is None or found[0] != version:
                 return None
-            self._records.move_to_end(place)
+            self._records.move_to_end(address)
             return found[1]
 
-    def since(self, place: Place, version: int) -> Record | None:
+    def since(self, address: Address, version: int) -> Record | None:
         """The record at that version, or a later one."""
         with self._lock:
-            found = self._records.get(place)
+            found = self._records.get(address)
             return found[1] if found is not None and found[0] >= version else None
 
-    def put(self, place: Place, version: int, record: Record, size: int) -> None:
+    def put(self, address: Address, version: int, record: Record, size: int) -> None:
         """Keeps a record; of two versions the later."""
         with self._lock:
-            found = self._records.get(place)
+            found = self._records.get(address)
             if found is not None:
                 if found[0] > version:
                     return
                 self._held -= found[2]
-            self._records[place] = (version, record, size)
-            self._records.move_to_end(place)
+            self._records[address] = (version, record, size)
+            self._records.move_to_end(address)
             self._held += size
             while self._held > self._size:
                 _, (_, _, gone) = self._records.popitem(last=False)
                 self._held -= gone
 
-    def drop(self, place: Place) -> None:
+    def drop(self, address: Address) -> None:
         """Forgets what is held of a document."""
         with self._lock:
-            found = self._records.pop(place, None)
+            found = self._records.pop(address, None)
             if found is not None:
                 self._held -= found[2]
 

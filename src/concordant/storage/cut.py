@@ -19,9 +19,9 @@ from concordant.merge.causality import VersionVector, source_of
 
 __all__ = [
     "MOST_CLOCKS",
+    "Address",
     "Cut",
     "KnownOfDocuments",
-    "Place",
     "as_vector",
     "clock_names",
     "clock_of",
@@ -41,15 +41,15 @@ Cut: TypeAlias = "int | tuple[int, ...]"
 
 N = TypeVar("N", int, float)
 
-Place: TypeAlias = tuple[tuple[str, ...], str]
+Address: TypeAlias = tuple[tuple[str, ...], str]
 """Where a document is: namespace and key."""
 
 
-def clock_of(place: Place, clocks: int) -> int:
+def clock_of(address: Address, clocks: int) -> int:
     """Gives the clock, of so many, under which a document lives."""
     if clocks == 1:
         return 0
-    namespace, key = place
+    namespace, key = address
     sum_ = zlib.crc32("\0".join((*namespace, "", key)).encode("utf-8", "surrogatepass"))
     return (sum_ * 0x9E3779B1 & 0xFFFFFFFF) * clocks >> 32  # Fibonacci hashing: sums of like names are alike
 
@@ -136,11 +136,11 @@ class KnownOfDocuments:
             if found is not None and found[1] not in vector and len(found[2]) < 5:
                 self._clocks[found[1]] = min(max(int(found[2]), 1), MOST_CLOCKS)
 
-    def upto(self, replica: str, place: Place) -> int:
+    def upto(self, replica: str, address: Address) -> int:
         """Gives the number of a store's commit up to which all of a document is known; 0 if nothing is."""
         replica = source_of(replica)
         clocks = self._clocks.get(replica, 1)
-        return self._vector.get(_name(replica, clock_of(place, clocks), clocks), 0)
+        return self._vector.get(_name(replica, clock_of(address, clocks), clocks), 0)
 
     def names(self, replica: str) -> tuple[str, ...]:
         """Gives the names under which the vector knows a store."""

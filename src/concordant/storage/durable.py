@@ -17,11 +17,11 @@ from concordant.limits import Limits
 from concordant.merge.record import Record
 from concordant.storage import clocks
 from concordant.storage.base import (
+    Address,
     Beginning,
     Deferred,
     Knowledge,
     Namespace,
-    Place,
     Projection,
     Row,
     Saved,
@@ -164,7 +164,7 @@ class UnitOfWork(ABC):
         self.models: set[tuple[int, str]] = set()
         self._storage = storage
         self._now = now
-        self._held: dict[Place, _Held] = {}
+        self._held: dict[Address, _Held] = {}
         self._updates = False  # whether an update is under way
         self.trouble: Exception | None = None
 
@@ -191,7 +191,7 @@ class UnitOfWork(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def find(self, place: Place) -> StoredDocument | None:
+    def find(self, address: Address) -> StoredDocument | None:
         """Finds a document; its record may be left out if that is held decoded."""
 
     @abstractmethod
@@ -207,7 +207,7 @@ class UnitOfWork(ABC):
         """Notes the shape of a model under which something is written for the first time."""
 
     @abstractmethod
-    def open_questions(self, place: Place) -> Mapping[str, Escalation]:
+    def open_questions(self, address: Address) -> Mapping[str, Escalation]:
         """Finds the open escalations of a document, in the order in which they were opened."""
 
     @abstractmethod
@@ -236,11 +236,11 @@ class UnitOfWork(ABC):
 
     # -- what an update may ask ----------------------------------------------------------------------------------
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
         """Gives the open escalations of a document that this transaction commits to."""
-        held = self._held[place]
+        held = self._held[address]
         if held.open is None:
-            held.open = self.open_questions(place) if held.count else _NONE
+            held.open = self.open_questions(address) if held.count else _NONE
         return held.open
 
     # -- the work ------------------------------------------------------------------------------------------------
@@ -254,9 +254,9 @@ class UnitOfWork(ABC):
         """
         request.error = None
         before = len(self.own)
-        for place, update in request.changes:
+        for address, update in request.changes:
             try:
-                self.apply(place, update)
+                self.apply(address, update)
             except Exception as error:
                 if not ((self._updates and error is not self.trouble) or isinstance(error, DamagedDocumentError)):
                     raise
@@ -265,11 +265,11 @@ class UnitOfWork(ABC):
                 request.error = error
                 return
 
-    def apply(self, place: Place, update: Update) -> None:
+    def apply(self, address: Address, update: Update) -> None:
         """Runs an update and saves what comes of it."""
         self._updates = False
-        self.clock = clock = self._storage.clock_of(place)
-        held = self._holding(place)
+        self.clock = clock = self._storage.clock_of(address)
+        held = self._holding(address)
         last, before = self.heads[clock]
         n, now = self._storage.number_after(max(last, self.n), clock), self._now
         if now <= before:  # a clock never stands still or goes back: the order of its times is that of its commits
@@ -292,59 +292,59 @@ class UnitOfWork(ABC):
             held.follow(state, None if row is None else Row(*row))
             held.state, held.saved, held.id = state, n, held.id or n
             if row is not None and not erases:
-                self._put_row(place, held, Row(*row))
+                self._put_row(address, held, Row(*row))
         if effects is not None:
-            self._save_effects(place, held, effects, now)
+            self._save_effects(address, held, effects, now)
 
-    def _put_row(self, place: Place, held: _Held, row: Row) -> None:
+    def _put_row(self, address: Address, held: _Held, row: Row) -> None:
         body = None
         if held.stored is not None and held.stored.kept is not None:
-            body = self.given.told(place, row.n, row.body, held.stored.kept)
+            body = self.given.told(address, row.n, row.body, held.stored.kept)
         stored = dump_row(row, held.id, body, onward=held.kept is not None)
         held.more += len(stored.changes or b"")
         self.put_row(stored)
 
-    def _holding(self, place: Place) -> _Held:
-        held = self._held.get(place)
+    def _holding(self, address: Address) -> _Held:
+        held = self._held.get(address)
         if held is None:
-            stored = self.find(place)
-            held = self._held[place] = _Held(stored, self._storage.state_of(stored, place, self, private=True))
+            stored = self.find(address)
+            held = self._held[address] = _Held(stored, self._storage.state_of(stored, address, self, private=True))
         return held
 
-    def end(self) -> list[tuple[Place, Record, int, int]]:
+    def end(self) -> list[tuple[Address, Record, int, int]]:
         """Saves what was committed to; returns the records that were made, with the numbers of the commits that made
         them, and their sizes."""
-        made: list[tuple[Place, Record, int, int]] = []
-        for place, held in self._held.items():
+        made: list[tuple[Address, Record, int, int]] = []
+        for address, held in self._held.items():
             if held.saved:
-                self.clock = self._storage.clock_of(place)
-                stored = self._save(place, held)
+                self.clock = self._storage.clock_of(address)
+                stored = self._save(address, held)
                 if isinstance(held.state, Record):
                     size = stored.whole + stored.tail if stored.kept is not None else len(stored.record or b"")
-                    made.append((place, held.state, held.saved, size))
+                    made.append((address, held.state, held.saved, size))
         if self.own:
             touched = {n % self._storage.clocks for n in self.own}
             self.put_heads({clock: self.heads[clock] for clock in sorted(touched)})
         return made
 
-    def _save(self, place: Place, held: _Held) -> StoredDocument:
+    def _save(self, address: Address, held: _Held) -> StoredDocument:
         assert held.state is not None
-        saved = self._storage.projection.saved(place[0], held.state)
+        saved = self._storage.projection.saved(address[0], held.state)
         model = (self.clock, saved.model)
         if model not in self.models and not self._storage.knows_model(model):
-            self.put_model(saved.model, self._storage.projection.shape(place[0]))
+            self.put_model(saved.model, self._storage.projection.shape(address[0]))
             self.models.add(model)
-        stored = self._stored(place, held, held.state, saved)
+        stored = self._stored(address, held, held.state, saved)
         self.put_document(stored, held.stored)
         return stored
 
-    def _stored(self, place: Place, held: _Held, state: State, saved: Saved) -> StoredDocument:
+    def _stored(self, address: Address, held: _Held, state: State, saved: Saved) -> StoredDocument:
         """Gives a document as it is stored; puts its tree apart where that is due."""
         before = held.stored
         if before is not None and held.kept is not None and not is_full(before, held.more):
             assert isinstance(state, Record)
             return dump_tailed(before, state, held.count, saved, held.saved, held.more)
-        stored = dump_state(held.id, state, place, held.count, saved, held.saved)
+        stored = dump_state(held.id, state, address, held.count, saved, held.saved)
         tree = None
         if isinstance(state, Record):
             state.untold = None  # all of it is stored
@@ -354,9 +354,9 @@ class UnitOfWork(ABC):
             self.put_checkpoint(stored, tree)
         return stored
 
-    def _save_effects(self, place: Place, held: _Held, effects: SideEffects, now: float) -> None:
+    def _save_effects(self, address: Address, held: _Held, effects: SideEffects, now: float) -> None:
         if effects.open is not None:
-            before = self.open_of(place)
+            before = self.open_of(address)
             for number, (id_, escalation) in enumerate(effects.open.items()):
                 known = before.get(id_)
                 if known != escalation:
@@ -374,8 +374,8 @@ class _Asked:
     def __init__(self, unit: UnitOfWork) -> None:
         self._unit = unit
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        return self._ask(self._unit.open_of, place)
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
+        return self._ask(self._unit.open_of, address)
 
     def find_closed(self, id_: str) -> Escalation | None:
         return self._ask(self._unit.find_closed, id_)
@@ -444,12 +444,12 @@ class DurableStorage(ABC):
         """What loading a document may ask outside of transactions."""
 
     @abstractmethod
-    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place], hasty: bool) -> Any:
+    def transact(self, work: Callable[[UnitOfWork], Any], addresses: Sequence[Address], hasty: bool) -> Any:
         """Runs ``work`` in a transaction and commits; again only if nothing of it was committed. When this returns, it
         survives a crash.
 
         Args:
-            places: the documents that it will ask for, in this order.
+            addresses: the documents that it will ask for, in this order.
             hasty: whether to give up soon (``StorageBusyError``) if others hold one of their clocks.
 
         Raises:
@@ -461,7 +461,7 @@ class DurableStorage(ABC):
         """Reads number and time of the last commit of each clock, all as they were at one time."""
 
     @abstractmethod
-    def find(self, place: Place) -> tuple[Head, StoredDocument | None]:
+    def find(self, address: Address) -> tuple[Head, StoredDocument | None]:
         """Reads a document, and the number and time of the last commit of its clock beside it."""
 
     @abstractmethod
@@ -487,9 +487,9 @@ class DurableStorage(ABC):
     def create(self, *_: Any) -> int:
         return 0  # there is no shorter way
 
-    def clock_of(self, place: Place) -> int:
+    def clock_of(self, address: Address) -> int:
         """Gives the clock under which a document lives."""
-        return clock_of(place, self.clocks)
+        return clock_of(address, self.clocks)
 
     def number_after(self, n: int, clock: int) -> int:
         """Gives the number of a clock's next commit: higher than ``n``, and than all that is known here."""
@@ -510,7 +510,7 @@ class DurableStorage(ABC):
         return self._group.commit_each([(((namespace, key), update),) for namespace, key, update in updates])
 
     def _clocks_of(self, changes: Sequence[Change]) -> frozenset[int]:
-        return frozenset([clock_of(place, self.clocks) for place, _ in changes])
+        return frozenset([clock_of(address, self.clocks) for address, _ in changes])
 
     def _commit(self, requests: Sequence[Request], hasty: bool) -> None:
         """Commits what waits together, in one transaction."""
@@ -526,7 +526,7 @@ class DurableStorage(ABC):
             return unit.end(), unit
 
         try:
-            made, unit = self.transact(run, [place for request in requests for place, _ in request.changes], hasty)
+            made, unit = self.transact(run, [address for request in requests for address, _ in request.changes], hasty)
         except BaseException:
             for numbers in tried:
                 self._course.unmade(numbers)
@@ -535,8 +535,8 @@ class DurableStorage(ABC):
         self.given.learn(unit.given)
         for head in unit.heads.values():
             self._course.reach(*head)
-        for place, record, saved, size in made:
-            self._cache.put(place, saved, record, size)
+        for address, record, saved, size in made:
+            self._cache.put(address, saved, record, size)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -544,29 +544,29 @@ class DurableStorage(ABC):
         return self.peek(namespace, key)[1]
 
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
-        place = (namespace, key)
-        head, stored = self.find(place)
+        address = (namespace, key)
+        head, stored = self.find(address)
         self._reach(head)
-        return head[0], self.state_of(stored, place, self.source)
+        return head[0], self.state_of(stored, address, self.source)
 
     def state_of(
-        self, stored: StoredDocument | None, place: Place, source: Source, *, private: bool = False
+        self, stored: StoredDocument | None, address: Address, source: Source, *, private: bool = False
     ) -> State | None:
         """Gives the state of a document that was found; a ``private`` one may be changed."""
         if stored is None or stored.agent is not None:
-            return None if stored is None else self.loaded(stored, place, source)
-        held = self._cache.get(place, stored.saved)
+            return None if stored is None else self.loaded(stored, address, source)
+        held = self._cache.get(address, stored.saved)
         if held is not None:
             return held.copy() if private else held
         if stored.record is None:  # it was held when the query was made, and has been given up since
             stored = source.whole(stored)
-        state = self.loaded(stored, place, source)
+        state = self.loaded(stored, address, source)
         assert isinstance(state, Record)
         if not private:
-            self._cache.put(place, stored.saved, state, stored.whole + stored.tail + len(stored.record or b""))
+            self._cache.put(address, stored.saved, state, stored.whole + stored.tail + len(stored.record or b""))
         return state
 
-    def loaded(self, stored: StoredDocument, place: Place, source: Source) -> State:
+    def loaded(self, stored: StoredDocument, address: Address, source: Source) -> State:
         """Gives the state of a document, whatever model it was saved under.
 
         Raises:
@@ -574,30 +574,30 @@ class DurableStorage(ABC):
         """
         try:
             if stored.kept is not None:
-                stored, state = self._assembled(stored, place, source)
+                stored, state = self._assembled(stored, address, source)
             else:
-                state = load_state(stored, place)
+                state = load_state(stored, address)
         except ValueError as error:
-            raise DamagedDocumentError(self.place, *place, str(error)) from error
+            raise DamagedDocumentError(self.place, *address, str(error)) from error
         fingerprint = stored.fingerprint
-        if fingerprint == self.projection.fingerprint(place[0]):
+        if fingerprint == self.projection.fingerprint(address[0]):
             return state  # what cannot be told of a model between processes is looked at in each
         if isinstance(state, Record):
             state.alien = True
             return state
         return self.projection.written_under(self._shape(fingerprint, source), state)
 
-    def _assembled(self, stored: StoredDocument, place: Place, source: Source) -> tuple[StoredDocument, State]:
+    def _assembled(self, stored: StoredDocument, address: Address, source: Source) -> tuple[StoredDocument, State]:
         """A record whose tree is stored apart: from what is held of it, or from the tree, and what came since.
 
         Where these do not belong together, others may have committed between the queries: then it is looked at anew.
         """
-        known = self._cache.since(place, stored.kept or 0)
+        known = self._cache.since(address, stored.kept or 0)
         while stored.kept is not None:
             try:
                 if known is not None and known.version <= stored.version:
                     rows = source.tail(stored, known.version)
-                    self.given.hear(place, rows)
+                    self.given.hear(address, rows)
                     return stored, assembled(stored, known.copy(), rows)
                 known = None
                 tree = source.checkpoint(stored)
@@ -609,7 +609,7 @@ class DurableStorage(ABC):
                 if again.saved == stored.saved and known is None:
                     raise
                 stored, known = again, None
-        return stored, load_state(stored, place)
+        return stored, load_state(stored, address)
 
     def _shape(self, fingerprint: str | None, source: Source) -> str | None:
         """The shape of the model with this fingerprint; ``None`` if it is not known."""

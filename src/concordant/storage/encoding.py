@@ -175,7 +175,7 @@ class StoredDocument(NamedTuple):
     tail: int = 0
 
     @property
-    def place(self) -> tuple[Namespace, str]:
+    def address(self) -> tuple[Namespace, str]:
         """Namespace and key."""
         return load_namespace(self.namespace), load_key(self.key)
 
@@ -212,7 +212,7 @@ JOURNAL = ", ".join(StoredRow._fields)
 def dump_state(
     id_: int,
     state: State,
-    place: tuple[Namespace, str],
+    address: tuple[Namespace, str],
     open_: int,
     beside: Saved,
     saved: int,
@@ -225,7 +225,7 @@ def dump_state(
         beside: what a record shows, and under which model.
         saved: the number of the commit that saves it.
     """
-    namespace, key = dump_namespace(place[0]), dump_key(place[1])
+    namespace, key = dump_namespace(address[0]), dump_key(address[1])
     if isinstance(state, Record):
         return StoredDocument(
             id_, namespace, key, state.version, state.created_at, state.updated_at, None, None, None,
@@ -244,7 +244,7 @@ def waits_until(record: Record) -> float | None:
     return None if record.swept or end == math.inf else end
 
 
-def load_state(stored: StoredDocument, place: tuple[Namespace, str]) -> State:
+def load_state(stored: StoredDocument, address: tuple[Namespace, str]) -> State:
     """Gives the state of a stored document.
 
     Raises:
@@ -252,7 +252,7 @@ def load_state(stored: StoredDocument, place: tuple[Namespace, str]) -> State:
     """
     if stored.agent is not None:
         by = (stored.agent, stored.origin, stored.act)
-        return (*place, stored.version, stored.created, *by, stored.value, None, 0, None, ())
+        return (*address, stored.version, stored.created, *by, stored.value, None, 0, None, ())
     record = load_record(unpack(stored.record or b"", stored.value))
     record.version, record.updated_at = stored.version, stored.updated
     return record
@@ -292,7 +292,7 @@ def load_changes_of(changes: bytes, base: int | None, body: bytes | None) -> Any
     return load_changes(unpack(changes, body if base is None else None))
 
 
-def load_row(stored: StoredRow, place: tuple[Namespace, str]) -> Row:
+def load_row(stored: StoredRow, address: tuple[Namespace, str]) -> Row:
     """Gives the journal row of a stored one, whose body is whole.
 
     Raises:
@@ -305,7 +305,7 @@ def load_row(stored: StoredRow, place: tuple[Namespace, str]) -> Row:
     policies = tuple((tuple(path), policy) for path, policy in from_json(stored.settled)) if stored.settled else ()
     s = stored
     return Row(
-        *place, s.n, s.time, s.agent, s.origin, s.act, s.body, changes, s.previous, op, policies, effect,
+        *address, s.n, s.time, s.agent, s.origin, s.act, s.body, changes, s.previous, op, policies, effect,
         from_json(s.met or "{}"), upto,
     )  # fmt: skip
 

@@ -16,12 +16,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from concordant.errors import ConcordantError, DamagedDocumentError, StorageBusyError, StorageError
-from concordant.storage.base import Place, Update
+from concordant.storage.base import Address, Update
 from concordant.storage.forking import begins_anew, free_in_child
 
 __all__ = ["MOST", "Change", "FaultyError", "GroupCommit", "Request", "has_changed_nothing"]
 
-Change: TypeAlias = tuple[Place, Update]
+Change: TypeAlias = tuple[Address, Update]
 """An update of a document."""
 
 _ONE = frozenset([0])

@@ -19,6 +19,7 @@ from concordant.escalation import Escalation, Event, when
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
 from concordant.storage.base import (
+    Address,
     Cursor,
     Examined,
     Forgotten,
@@ -26,7 +27,6 @@ from concordant.storage.base import (
     Lag,
     Listener,
     Namespace,
-    Place,
     Position,
     Row,
     State,
@@ -168,8 +168,8 @@ def _under(room: str, prefix: Namespace) -> tuple[bytes, bytes]:
     return _key(room) + low.encode("utf-8", "surrogatepass"), _key(room) + high.encode("utf-8", "surrogatepass")
 
 
-def _name(place: Place) -> tuple[str, str]:
-    return dump_namespace(place[0]), dump_key(place[1])
+def _name(address: Address) -> tuple[str, str]:
+    return dump_namespace(address[0]), dump_key(address[1])
 
 
 def _dump(fields: Sequence[Any]) -> bytes:
@@ -238,8 +238,8 @@ class _View:
         found = self.tx.get(_key("model", model))
         return found.decode() if found is not None else None
 
-    def document(self, place: Place) -> StoredDocument | None:
-        data = self.tx.get(_key("document", *_name(place)))
+    def document(self, address: Address) -> StoredDocument | None:
+        data = self.tx.get(_key("document", *_name(address)))
         return StoredDocument(*_load(data)) if data is not None else None
 
     def documents(self, prefix: Namespace = ()) -> list[StoredDocument]:
@@ -260,14 +260,14 @@ class _View:
     def index(self, stored: StoredDocument, *, there: bool) -> None:
         """Puts a document where it is found by its version and its end, or takes it away from there."""
         key = _key("document", stored.namespace, stored.key)
-        places = [_key("version", stored.version)]
+        addresses = [_key("version", stored.version)]
         if stored.expires is not None:
-            places.append(_key("expires", max(stored.expires, 0.0), stored.id))
-        for place in places:
+            addresses.append(_key("expires", max(stored.expires, 0.0), stored.id))
+        for address in addresses:
             if there:
-                self.tx.put(place, key)
+                self.tx.put(address, key)
             else:
-                self.tx.delete(place)
+                self.tx.delete(address)
 
     def rows(self, document: int) -> list[StoredRow]:
         """The journal of a document, newest first."""
@@ -306,16 +306,16 @@ class _View:
         there = sorted((one for one in found if one is not None), key=lambda one: one[:2])
         return [one[3] for one in there]
 
-    def open_of(self, place: Place) -> dict[str, Escalation]:
-        return {e.id: e for e in self.questions("open", *_all(_key("open", *_name(place))))}
+    def open_of(self, address: Address) -> dict[str, Escalation]:
+        return {e.id: e for e in self.questions("open", *_all(_key("open", *_name(address))))}
 
     def find_closed(self, id_: str) -> Escalation | None:
         found = self.question(id_)
         return None if found is None or found[3].state in ("open", "claimed") else found[3]
 
-    def waits(self, place: Place, now: float) -> bool:
+    def waits(self, address: Address, now: float) -> bool:
         """Whether a document has expired and was not swept since."""
-        stored = self.document(place)
+        stored = self.document(address)
         return stored is not None and stored.expires is not None and stored.expires <= now
 
     # -- other stores --------------------------------------------------------------------------------------------
@@ -357,14 +357,14 @@ class _Unit(_View, UnitOfWork):
         UnitOfWork.__init__(self, storage, {0: self.head()}, time.time())
         self._announces = storage.events.source
 
-    def find(self, place: Place) -> StoredDocument | None:
-        return self.document(place)
+    def find(self, address: Address) -> StoredDocument | None:
+        return self.document(address)
 
-    def open_questions(self, place: Place) -> Mapping[str, Escalation]:
-        return _View.open_of(self, place)
+    def open_questions(self, address: Address) -> Mapping[str, Escalation]:
+        return _View.open_of(self, address)
 
-    def open_of(self, place: Place) -> dict[str, Escalation]:
-        return dict(UnitOfWork.open_of(self, place))
+    def open_of(self, address: Address) -> dict[str, Escalation]:
+        return dict(UnitOfWork.open_of(self, address))
 
     def put_document(self, stored: StoredDocument, before: StoredDocument | None) -> None:
         if before is not None:
@@ -457,7 +457,7 @@ class KeyValueStorage(DurableStorage):
         """Runs a transaction that is no commit."""
         return self._write(lambda tx: work(_View(tx)))
 
-    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place], hasty: bool) -> Any:
+    def transact(self, work: Callable[[UnitOfWork], Any], addresses: Sequence[Address], hasty: bool) -> Any:
         return self._write(lambda tx: work(_Unit(self, tx)))
 
     def _write(self, work: Callable[[KeyValueWriter], T]) -> T:
@@ -490,8 +490,8 @@ class KeyValueStorage(DurableStorage):
     def heads(self) -> Sequence[Head]:
         return [self.read(_View.head)]
 
-    def find(self, place: Place) -> tuple[Head, StoredDocument | None]:
-        return self.read(lambda view: (view.head(), view.document(place)))
+    def find(self, address: Address) -> tuple[Head, StoredDocument | None]:
+        return self.read(lambda view: (view.head(), view.document(address)))
 
     def real_time(self) -> float:
         return time.time()
@@ -515,9 +515,9 @@ class KeyValueStorage(DurableStorage):
 
     def _states(self, found: Iterable[StoredDocument]) -> Iterator[tuple[Namespace, str, State]]:
         for stored in found:
-            yield *stored.place, self.loaded(stored, stored.place, self.source)
+            yield *stored.address, self.loaded(stored, stored.address, self.source)
 
-    def expired(self) -> Sequence[Place]:
+    def expired(self) -> Sequence[Address]:
         now = self.now()[1]
         keys = self.read(lambda view: view.expired(now))
         names = [key.removeprefix(_key("document")).decode("utf-8", "surrogatepass").split("\0") for key in keys]
@@ -552,9 +552,9 @@ class KeyValueStorage(DurableStorage):
                 found[namespace] = True if shows or found.get(namespace) else None
         return iter(sorted(found.items()))
 
-    def changes(self, after: Any = None) -> tuple[Any, Sequence[Place]]:
-        def look(view: _View) -> tuple[int, Sequence[Place]]:
-            return view.head()[0], [stored.place for stored in view.committed(after or 0)]
+    def changes(self, after: Any = None) -> tuple[Any, Sequence[Address]]:
+        def look(view: _View) -> tuple[int, Sequence[Address]]:
+            return view.head()[0], [stored.address for stored in view.committed(after or 0)]
 
         return self.read(look)
 
@@ -590,27 +590,27 @@ class KeyValueStorage(DurableStorage):
     # -- the journal ---------------------------------------------------------------------------------------------
 
     def rows(self, namespace: Namespace, key: str) -> Iterator[Row]:
-        place = (namespace, key)
+        address = (namespace, key)
 
         def look(view: _View) -> list[StoredRow]:
-            stored = view.document(place)
+            stored = view.document(address)
             return view.rows(stored.id) if stored is not None else []
 
         for found in self.read(look):
             try:
-                row = load_row(found, place)
+                row = load_row(found, address)
             except (ValueError, TypeError) as error:
-                raise DamagedDocumentError(self.place, *place, f"row {found.n}: {error}") from error
+                raise DamagedDocumentError(self.place, *address, f"row {found.n}: {error}") from error
             yield row
 
     def journal(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Sequence[Row]:
-        def look(view: _View) -> list[tuple[StoredRow, Place]]:
-            return [(row, stored.place) for stored in view.documents(prefix) for row in view.rows(stored.id)]
+        def look(view: _View) -> list[tuple[StoredRow, Address]]:
+            return [(row, stored.address) for stored in view.documents(prefix) for row in view.rows(stored.id)]
 
         found = self.read(look)
         chosen = [one for one in found if agent in (None, one[0].agent) and (before is None or one[0].n < before)]
         chosen.sort(key=lambda one: one[0].n, reverse=True)
-        return [load_row(row, place) for row, place in chosen[:limit]]
+        return [load_row(row, address) for row, address in chosen[:limit]]
 
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
         return (row for row in self.rows(namespace, key) if row.op is not None and row.op[0] == task)
@@ -621,8 +621,8 @@ class KeyValueStorage(DurableStorage):
 
     # -- escalations ---------------------------------------------------------------------------------------------
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        return self.read(lambda view: view.open_of(place))
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
+        return self.read(lambda view: view.open_of(address))
 
     def find_closed(self, id_: str) -> Escalation | None:
         return self.read(lambda view: view.find_closed(id_))
@@ -643,7 +643,7 @@ class KeyValueStorage(DurableStorage):
         now = self.time()
 
         def look(view: _View) -> list[Escalation]:
-            found: dict[Place, list[Escalation]] = {}  # those of one document stand together
+            found: dict[Address, list[Escalation]] = {}  # those of one document stand together
             if state in ("open", "claimed", "all"):
                 for e in view.questions("open", *_under("open", prefix)):
                     if (state != "claimed" or e.state == "claimed") and not view.waits((e.namespace, e.key), now):
@@ -703,11 +703,11 @@ class KeyValueStorage(DurableStorage):
         self.write(run)
         self.replica = replica
 
-    def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
+    def forget(self, addresses: Sequence[tuple[Address, int]], rows_before: float) -> Forgotten:
         def run(view: _View) -> Forgotten:
             newest = gone = 0
-            for place, version in places:
-                stored = view.document(place)
+            for address, version in addresses:
+                stored = view.document(address)
                 if stored is not None and stored.version == version:
                     view.drop(stored)
                     newest, gone = max(newest, version), gone + 1
@@ -719,15 +719,15 @@ class KeyValueStorage(DurableStorage):
 
         done = self.write(run)
         self.events.forget_before(rows_before, self.limits.backlog)
-        for place, _ in places:
-            self._cache.drop(place)
+        for address, _ in addresses:
+            self._cache.drop(address)
         return done
 
     def examine_store(self) -> StoreExamined:
         def look(view: _View) -> StoreExamined:
             documents = view.documents()
             ids = {stored.id for stored in documents}
-            names = {stored.place for stored in documents}
+            names = {stored.address for stored in documents}
             rows = [_load(data)[:2] for data in view.values(*_all(_key("row")))]
             asked = view.questions("open", *_all(_key("open")))
             strays = sum(document not in ids for _, document in rows)
@@ -737,18 +737,18 @@ class KeyValueStorage(DurableStorage):
 
         return self.read(look)._replace(damage=self._guarded(self._store.damage))
 
-    def examine(self, place: Place | None = None) -> Iterator[Examined]:
+    def examine(self, address: Address | None = None) -> Iterator[Examined]:
         def look(view: _View) -> list[Examined]:
-            low, high = _all(_key("document")) if place is None else _all(_key("document", *_name(place)))
+            low, high = _all(_key("document")) if address is None else _all(_key("document", *_name(address)))
             return [_examined(view, key, data) for key, data in view.tx.scan(low, high)]
 
         return iter(self.read(look))
 
-    def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
+    def set_aside(self, addresses: Sequence[tuple[Address, str]]) -> int:
         def run(view: _View) -> int:
             n = view.head()[0]
-            for number, (place, reason) in enumerate(places):
-                key = _key("document", *_name(place))
+            for number, (address, reason) in enumerate(addresses):
+                key = _key("document", *_name(address))
                 data = view.tx.get(key)
                 if data is None:
                     continue
@@ -759,12 +759,12 @@ class KeyValueStorage(DurableStorage):
                 except (ValueError, TypeError):  # its name is all that can be read of it
                     rows = []
                     view.tx.delete(key)
-                view.tx.put(_key("aside", n, number), _dump((*_name(place), time.time(), reason, data, *rows)))
-            return len(places)
+                view.tx.put(_key("aside", n, number), _dump((*_name(address), time.time(), reason, data, *rows)))
+            return len(addresses)
 
         done = self.write(run)
-        for place, _ in places:
-            self._cache.drop(place)
+        for address, _ in addresses:
+            self._cache.drop(address)
         return done
 
     def close(self) -> None:
@@ -818,25 +818,25 @@ def _forget_rows(view: _View, before: float) -> int:
 def _examined(view: _View, key: bytes, data: bytes) -> Examined:
     """What is stored of a document, and why something of it cannot be read."""
     name = key.removeprefix(_key("document")).decode("utf-8", "replace").split("\0")
-    place: Place = ((), "")
+    address: Address = ((), "")
     state: State | None = None
     rows: list[Row] | None = None
     asked: list[str] = []
     stored: StoredDocument | None = None
     doing, trouble = "it", None
     try:
-        place = (load_namespace(name[0]), load_key(name[1]))
+        address = (load_namespace(name[0]), load_key(name[1]))
         stored = StoredDocument(*_load(data))
-        state = load_state(stored, place)
+        state = load_state(stored, address)
         doing = "its journal"
-        rows = [load_row(row, place) for row in view.rows(stored.id)]
+        rows = [load_row(row, address) for row in view.rows(stored.id)]
         doing = "an open question of it"
-        asked = [*view.open_of(place)]
+        asked = [*view.open_of(address)]
     except Exception as error:  # whatever is wrong with it is told
         trouble = f"{doing} cannot be read ({type(error).__name__}: {error})"[:300]
     is_record = isinstance(state, Record) and stored is not None
     return Examined(
-        place,
+        address,
         state,
         stored.value if is_record and stored is not None else ABSENT,
         stored.fingerprint if is_record and stored is not None else None,
@@ -884,8 +884,8 @@ class KeyValueEvents(DurableEvents):
         data = view.tx.get(_key("subscriber", name))
         if data is None:
             return None
-        n, place, holder, until = _load(data)
-        return (n, place), holder, until
+        n, index, holder, until = _load(data)
+        return (n, index), holder, until
 
     def _note(self, view: _View, name: str, cursor: Cursor, holder: str, until: float) -> None:
         view.tx.put(_key("subscriber", name), _dump((*cursor, holder, until)))
@@ -933,8 +933,8 @@ class KeyValueEvents(DurableEvents):
             times = [(_cursor(key), _load(data)[2]) for key, data in view.tx.scan(*_all(_key("event")))]
             found = []
             for key, data in view.tx.scan(*_all(_key("subscriber"))):
-                n, place, holder, until = _load(data)
-                waiting = [at for cursor, at in times if cursor > (n, place)]
+                n, index, holder, until = _load(data)
+                waiting = [at for cursor, at in times if cursor > (n, index)]
                 since = when(waiting[0]) if waiting else None
                 found.append(Lag(_subscriber_of(key), len(waiting), since, holder != "" and until > now))
             return sorted(found)
@@ -950,13 +950,13 @@ class KeyValueEvents(DurableEvents):
             beyond = events[: max(0, len(events) - most)]
             if beyond:
                 newest = _cursor(beyond[-1][0])
-                for key, (n, place, holder, until) in cursors.items():
-                    if (n, place) < newest:
+                for key, (n, index, holder, until) in cursors.items():
+                    if (n, index) < newest:
                         name = _subscriber_of(key)
                         log.warning("events are dropped that the subscriber %s has not fetched (Limits.backlog)", name)
                         cursors[key] = [*newest, holder, until]
                         view.tx.put(key, _dump(cursors[key]))
-            waiting = min(((n, place) for n, place, *_ in cursors.values()), default=(LAST, LAST))
+            waiting = min(((n, index) for n, index, *_ in cursors.values()), default=(LAST, LAST))
             dropped = {key for key, _ in beyond}
             for key, data in events:
                 if key in dropped or (_load(data)[2] < before and _cursor(key) <= waiting):
@@ -970,8 +970,8 @@ def _subscriber_of(key: bytes) -> str:
 
 
 def _cursor(key: bytes) -> Cursor:
-    n, place = struct.unpack(">QQ", key[-16:])
-    return n, place
+    n, index = struct.unpack(">QQ", key[-16:])
+    return n, index
 
 
 def _told(key: bytes, data: bytes) -> Told:

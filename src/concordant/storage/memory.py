@@ -20,6 +20,7 @@ from concordant.merge.record import Record
 from concordant.merge.registers import as_register
 from concordant.storage import clocks
 from concordant.storage.base import (
+    Address,
     Afterwards,
     Beginning,
     Column,
@@ -32,7 +33,6 @@ from concordant.storage.base import (
     Lag,
     Listener,
     Namespace,
-    Place,
     Position,
     Projection,
     Row,
@@ -246,21 +246,21 @@ class MemoryStorage:
         self.tasks: dict[str, str] = {}
         self._last_task = ("", "")  # and its execution, which is mostly that of the next put, too
         self.events = MemoryEvents()
-        self.open: dict[Place, Mapping[str, Escalation]] = {}
-        self.places: dict[str, Place] = {}  # where each open escalation is; an id is of one place for ever
+        self.open: dict[Address, Mapping[str, Escalation]] = {}
+        self.addresses: dict[str, Address] = {}  # where each open escalation is; an id is of one place for ever
         self.closed: OrderedDict[str, tuple[float, Escalation]] = OrderedDict()  # and when each was
         self._told: list[tuple[int, float, Sequence[Event]]] | None = None  # what a transaction is to tell at its end
         self._course = Course()
         self.n = 0
         self.clock = 0.0
         self._journal = journal
-        self._recast: list[Place] = []
+        self._recast: list[Address] = []
         self._learned: VersionVector = {}
         self._forgotten: VersionVector = {}
         self._exported = -1
         self._marks: dict[str, Marks] = {replica: BEGUN}
         self._changed: dict[tuple[Namespace, str], int] | None = None  # in the order of n, once somebody has asked
-        self.aside: list[tuple[Place, str, State | None]] = []  # documents that were set aside, with the reasons
+        self.aside: list[tuple[Address, str, State | None]] = []  # documents that were set aside, with the reasons
         self._refusal: StorageError | None = None  # why nothing can be written any more
         _opened.add(self)
 
@@ -352,9 +352,9 @@ class MemoryStorage:
             is_large = body is not None and len(body) >= LARGE
             self.rows_kept.append(row if not is_large else self._with_difference(row))
         if self._changed is not None:
-            place = row[Column.PLACE]
-            self._changed.pop(place, None)
-            self._changed[place] = row[Column.N]
+            address = row[Column.PLACE]
+            self._changed.pop(address, None)
+            self._changed[address] = row[Column.N]
         op = row[Column.OP]
         if op is not None and (op[0] is not self._last_task[0] or op[1] is not self._last_task[1]):
             self._note_task(op[0], op[1])
@@ -406,7 +406,7 @@ class MemoryStorage:
             except BaseException:
                 self.n, self.clock = n, clock
                 self.open, self.closed = open_, closed
-                self.places = {id_: place for place, found in open_.items() for id_ in found}
+                self.addresses = {id_: address for address, found in open_.items() for id_ in found}
                 self.rows_kept = deque(rows, maxlen=self._journal)
                 self._bodies.forget()
                 for namespace, key, state in reversed(undo):
@@ -417,26 +417,26 @@ class MemoryStorage:
             for commit in told:
                 self.events.note(*commit, self.limits.backlog)
 
-    def _save_effects(self, place: Place, effects: SideEffects, now: float) -> None:
+    def _save_effects(self, address: Address, effects: SideEffects, now: float) -> None:
         if effects.erases:
-            self.events.erase(*place)
-            for id_ in [i for i, (_, e) in self.closed.items() if (e.namespace, e.key) == place]:
+            self.events.erase(*address)
+            for id_ in [i for i, (_, e) in self.closed.items() if (e.namespace, e.key) == address]:
                 del self.closed[id_]
-            kept = [row for row in self.rows_kept if row[Column.PLACE] != place]
+            kept = [row for row in self.rows_kept if row[Column.PLACE] != address]
             self.rows_kept = deque(kept, maxlen=self._journal)
-            self._bodies.forget(place)
-            for id_ in self.open.pop(place, _NONE):
-                del self.places[id_]
+            self._bodies.forget(address)
+            for id_ in self.open.pop(address, _NONE):
+                del self.addresses[id_]
         if effects.open:
-            self.open[place] = effects.open
+            self.open[address] = effects.open
         elif effects.open is not None:
-            self.open.pop(place, None)
+            self.open.pop(address, None)
         for event in effects.events:
             if event.kind in ("opened", "reopened"):
-                self.places[event.escalation.id] = place
+                self.addresses[event.escalation.id] = address
                 self.closed.pop(event.escalation.id, None)
         for escalation in effects.closed:
-            self.places.pop(escalation.id, None)
+            self.addresses.pop(escalation.id, None)
             self.closed[escalation.id] = (now, escalation)
         while len(self.closed) > MOST_CLOSED:
             self.closed.popitem(last=False)
@@ -447,11 +447,11 @@ class MemoryStorage:
         if state is not None:
             space = home.get(namespace)
             (home.begin(namespace) if space is None else space)[key] = state
-        for places in (self.spaces, self.graves):
-            if namespace in places and (state is None or places is not home):
-                places[namespace].pop(key, None)
-                if not places[namespace]:
-                    places.end(namespace)
+        for addresses in (self.spaces, self.graves):
+            if namespace in addresses and (state is None or addresses is not home):
+                addresses[namespace].pop(key, None)
+                if not addresses[namespace]:
+                    addresses.end(namespace)
 
     def load(self, namespace: Namespace, key: str) -> State | None:
         space = self.spaces.get(namespace)
@@ -485,18 +485,18 @@ class MemoryStorage:
     def real_time(self) -> float:
         return time.time()
 
-    def expired(self) -> Sequence[Place]:
+    def expired(self) -> Sequence[Address]:
         with self.lock:
             namespaces = [*self.spaces]
-        found: list[Place] = []
+        found: list[Address] = []
         for namespace in namespaces:
             with self.lock:
                 found += [(namespace, key) for key in self.spaces.get(namespace, ()) if self._waits((namespace, key))]
         return found
 
-    def _waits(self, place: Place) -> bool:
+    def _waits(self, address: Address) -> bool:
         """Whether a document waits for the sweep."""
-        state = self.load(*place)
+        state = self.load(*address)
         return isinstance(state, Record) and bool(state.leases) and not state.swept and state.has_expired(self.time())
 
     def advance(self, past: float) -> None:
@@ -531,7 +531,7 @@ class MemoryStorage:
         """What other models wrote is found in ``redeclared``; what comes from elsewhere is looked at as it comes."""
         with self.lock:
             found, self._recast = self._recast, []
-        return self.n, ((*place, state) for place in found if (state := self.load(*place)) is not None)
+        return self.n, ((*address, state) for address in found if (state := self.load(*address)) is not None)
 
     def surveyed(self, models: str, upto: Cut, *, changed: bool) -> None:
         """Nothing to note."""
@@ -581,8 +581,8 @@ class MemoryStorage:
             if self._changed is None:
                 self._changed = {}
             if after is None:
-                places = chain(self.spaces.items(), self.graves.items())
-                return self.n, [(namespace, key) for namespace, space in places for key in space]
+                addresses = chain(self.spaces.items(), self.graves.items())
+                return self.n, [(namespace, key) for namespace, space in addresses for key in space]
             found = []
             for document, n in reversed(self._changed.items()):
                 if n <= after:
@@ -596,8 +596,8 @@ class MemoryStorage:
     def puts_of(self, task: str, namespace: Namespace, key: str) -> Iterator[Row]:
         return (row for row in self.rows(namespace, key) if row.op is not None and row.op[0] == task)
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        return self.open.get(place, _NONE)
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
+        return self.open.get(address, _NONE)
 
     def find_closed(self, id_: str) -> Escalation | None:
         found = self.closed.get(id_)
@@ -605,16 +605,16 @@ class MemoryStorage:
 
     def escalation(self, id_: str) -> Escalation | None:
         with self.lock:
-            place = self.places.get(id_)
-            if place is None:
+            address = self.addresses.get(id_)
+            if address is None:
                 return self.find_closed(id_)
-            return None if self._waits(place) else self.open[place][id_]
+            return None if self._waits(address) else self.open[address][id_]
 
     def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
         depth = len(prefix)
         if state in ("open", "claimed", "all"):
-            for place, items in list(self.open.items()):
-                if place[0][:depth] == prefix and not self._waits(place):
+            for address, items in list(self.open.items()):
+                if address[0][:depth] == prefix and not self._waits(address):
                     yield from (e for e in items.values() if state != "claimed" or e.state == "claimed")
         if state not in ("open", "claimed"):
             for _, escalation in list(self.closed.values()):
@@ -657,11 +657,11 @@ class MemoryStorage:
             self._marks[replica] = BEGUN
             self.replica = replica
 
-    def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
+    def forget(self, addresses: Sequence[tuple[Address, int]], rows_before: float) -> Forgotten:
         with self.lock:
             self._check_open()
             gone = 0
-            for (namespace, key), version in places:
+            for (namespace, key), version in addresses:
                 state = self.load(namespace, key)
                 if isinstance(state, Record) and state.version == version:
                     self._save_effects((namespace, key), SideEffects(erases=True), 0.0)
@@ -681,39 +681,39 @@ class MemoryStorage:
         with self.lock:
             versions = [version_of(state) for _, _, state in self.documents(())]
             newest = max([*versions, *(row[Column.N] for row in self.rows_kept)], default=0)
-            strays = sum(self.load(*place) is None for place in self.open)
+            strays = sum(self.load(*address) is None for address in self.open)
             return StoreExamined(self.n, newest, self._trimmed(), strays, ())
 
     def _trimmed(self) -> int:
         """Up to which commit the journal may have been forgotten."""
         return self.rows_kept[0][Column.N] - 1 if self.rows_kept else self.n
 
-    def examine(self, place: Place | None = None) -> Iterator[Examined]:
+    def examine(self, address: Address | None = None) -> Iterator[Examined]:
         with self.lock:
-            places = [(namespace, key) for namespace, key, _ in self.documents(())] if place is None else [place]
-            rows: dict[Place, list[Row]] = {}
+            addresses = [(namespace, key) for namespace, key, _ in self.documents(())] if address is None else [address]
+            rows: dict[Address, list[Row]] = {}
             known: dict[Delta, bytes] = {}
             for row in reversed(self.rows_kept):
                 rows.setdefault(row[Column.PLACE], []).append(self._as_told(row, known))
-            return iter([found for one in places if (found := self._examined(one, rows.get(one, []))) is not None])
+            return iter([found for one in addresses if (found := self._examined(one, rows.get(one, []))) is not None])
 
-    def _examined(self, place: Place, rows: Sequence[Row]) -> Examined | None:
-        state = self.load(*place)
+    def _examined(self, address: Address, rows: Sequence[Row]) -> Examined | None:
+        state = self.load(*address)
         if state is None:
             return None
         cached = state.cache if type(state) is Record and not state.swept else None
         shown = cached.body if cached is not None else ABSENT
-        questions = frozenset(self.open_of(place))
-        return Examined(place, state, shown, None, version_of(state), len(questions), questions, rows)
+        questions = frozenset(self.open_of(address))
+        return Examined(address, state, shown, None, version_of(state), len(questions), questions, rows)
 
-    def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
+    def set_aside(self, addresses: Sequence[tuple[Address, str]]) -> int:
         with self.lock:
             self._check_open()
-            for place, reason in places:
-                self.aside.append((place, reason, self.load(*place)))
-                self._save_effects(place, SideEffects(erases=True), 0.0)
-                self._put(*place, None)
-        return len(places)
+            for address, reason in addresses:
+                self.aside.append((address, reason, self.load(*address)))
+                self._save_effects(address, SideEffects(erases=True), 0.0)
+                self._put(*address, None)
+        return len(addresses)
 
     def close(self) -> None:
         self._refusal = self._refusal or StorageError(_PLACE, "the workspace was closed", "Open another one")

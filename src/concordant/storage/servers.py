@@ -31,6 +31,7 @@ from concordant.limits import Limits
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
 from concordant.storage.base import (
+    Address,
     Beginning,
     Cursor,
     Examined,
@@ -40,7 +41,6 @@ from concordant.storage.base import (
     Listener,
     Namespace,
     Outcomes,
-    Place,
     Position,
     Projection,
     Row,
@@ -114,12 +114,12 @@ def _open_servers(urls: Sequence[str], replica: str | None, settings: PostgresOp
             clocks = len(found[0].home) if found else settings.clocks
             home = range(number * clocks // len(urls), (number + 1) * clocks // len(urls))
             found.append(Server(url, found[0].replica if found else replica, settings, home))
-        places = " ".join(server.place for server in found)
+        addresses = " ".join(server.place for server in found)
         at_home = [sum(homes) for homes in zip(*(server.home for server in found), strict=False)]
         if len({len(server.home) for server in found}) > 1 or max(at_home) > 1:
-            raise ConcordantError(f"{places}: these are servers of different stores, or one was named twice")
+            raise ConcordantError(f"{addresses}: these are servers of different stores, or one was named twice")
         if not all(at_home):
-            raise _incomplete(places, at_home)
+            raise _incomplete(addresses, at_home)
         return ServersStorage(found, " ".join(urls), cache=settings.cache)
     except BaseException:
         for server in found:
@@ -228,8 +228,8 @@ class ServersStorage(DurableStorage):
         heads = _highest(server.heads for server in self._servers)
         for server in self._servers:
             server.heads, server.identity = heads, identity
-        first, place = self._servers[0], " ".join(server.place for server in self._servers)
-        super().__init__(place, identity, first.replica, heads, 0, first.patience)
+        first, address = self._servers[0], " ".join(server.place for server in self._servers)
+        super().__init__(address, identity, first.replica, heads, 0, first.patience)
         name = uuid.uuid4().hex[:12]
         self._parts = [SqlStorage(server, cache=cache, name=name) for server in self._servers]
         self.events = ServersEvents(self._parts, self._home, name)
@@ -248,13 +248,13 @@ class ServersStorage(DurableStorage):
         for part in self._parts:
             part.limits = limits
 
-    def _of(self, place: Place) -> SqlStorage:
-        return self._parts[self._home[self.clock_of(place)]]
+    def _of(self, address: Address) -> SqlStorage:
+        return self._parts[self._home[self.clock_of(address)]]
 
-    def _apart(self, places: Sequence[tuple[Place, T]]) -> Iterator[tuple[SqlStorage, list[tuple[Place, T]]]]:
+    def _apart(self, addresses: Sequence[tuple[Address, T]]) -> Iterator[tuple[SqlStorage, list[tuple[Address, T]]]]:
         """Gives each server that has some of the documents, with those."""
         for part in self._parts:
-            mine = [one for one in places if self._of(one[0]) is part]
+            mine = [one for one in addresses if self._of(one[0]) is part]
             if mine:
                 yield part, mine
 
@@ -281,7 +281,7 @@ class ServersStorage(DurableStorage):
         failed: dict[int, Exception | None] = {}
         numbered = [((namespace, key), (number, update)) for number, (namespace, key, update) in enumerate(updates)]
         for part, mine in self._apart(numbered):
-            errors = part.commit_each([(*place, update) for place, (_, update) in mine])
+            errors = part.commit_each([(*address, update) for address, (_, update) in mine])
             failed.update((number, error) for (_, (number, _)), error in zip(mine, errors, strict=True))
         return [failed[number] for number in range(len(updates))]
 
@@ -292,9 +292,9 @@ class ServersStorage(DurableStorage):
         else:
             super().commit_all(updates)
 
-    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place], hasty: bool) -> Any:
+    def transact(self, work: Callable[[UnitOfWork], Any], addresses: Sequence[Address], hasty: bool) -> Any:
         clocks: dict[int, set[int]] = {}
-        for clock in map(self.clock_of, places):
+        for clock in map(self.clock_of, addresses):
             clocks.setdefault(self._home[clock], set()).add(clock)
         return self._jointly(lambda units: work(ServersUnit(self, self._home, units)), clocks)
 
@@ -344,8 +344,8 @@ class ServersStorage(DurableStorage):
                 heads, left = self._servers[0].beside(self._lock_of_batches, run)
         return heads
 
-    def find(self, place: Place) -> tuple[Head, StoredDocument | None]:
-        return self._of(place).find(place)
+    def find(self, address: Address) -> tuple[Head, StoredDocument | None]:
+        return self._of(address).find(address)
 
     def load(self, namespace: Namespace, key: str) -> State | None:
         return self._of((namespace, key)).load(namespace, key)
@@ -375,7 +375,7 @@ class ServersStorage(DurableStorage):
         for part in self._parts:
             part.redeclared(recast)
 
-    def expired(self) -> Sequence[Place]:
+    def expired(self) -> Sequence[Address]:
         return [*chain.from_iterable(part.expired() for part in self._parts)]
 
     def documents(self, prefix: Namespace, after: Cut = 0) -> Iterator[tuple[Namespace, str, State]]:
@@ -392,9 +392,9 @@ class ServersStorage(DurableStorage):
             there = [one for _, one in told_]
             yield namespace, True if True in there else None if None in there else False
 
-    def changes(self, after: Any = None) -> tuple[Any, Sequence[Place]]:
+    def changes(self, after: Any = None) -> tuple[Any, Sequence[Address]]:
         found = [part.changes(after) for part in self._parts]
-        return reduce(joined, (upto for upto, _ in found)), [*chain.from_iterable(places for _, places in found)]
+        return reduce(joined, (upto for upto, _ in found)), [*chain.from_iterable(addresses for _, addresses in found)]
 
     def outdated(self, models: str) -> tuple[Cut, Iterator[tuple[Namespace, str, State]]]:
         found = [part.outdated(models) for part in self._parts]
@@ -419,8 +419,8 @@ class ServersStorage(DurableStorage):
     def executed_before(self, task: str, execution: str) -> bool:
         return any(part.executed_before(task, execution) for part in self._parts)
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        return self._of(place).open_of(place)
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
+        return self._of(address).open_of(address)
 
     def find_closed(self, id_: str) -> Escalation | None:
         found = (part.find_closed(id_) for part in self._parts)
@@ -480,9 +480,9 @@ class ServersStorage(DurableStorage):
         for part in self._parts:
             part.replica = replica
 
-    def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
+    def forget(self, addresses: Sequence[tuple[Address, int]], rows_before: float) -> Forgotten:
         self._settle()
-        mine = {id(part): one for part, one in self._apart(places)}
+        mine = {id(part): one for part, one in self._apart(addresses)}
         done = [part.forget(mine.get(id(part), []), rows_before) for part in self._parts]
         return Forgotten(sum(one.documents for one in done), sum(one.rows for one in done))
 
@@ -492,12 +492,12 @@ class ServersStorage(DurableStorage):
         damage = [*chain.from_iterable(one.damage for one in found)]
         return StoreExamined(n, newest, trimmed, sum(one.strays for one in found), damage)
 
-    def examine(self, place: Place | None = None) -> Iterator[Examined]:
-        parts = self._parts if place is None else [self._of(place)]
-        return chain.from_iterable(part.examine(place) for part in parts)
+    def examine(self, address: Address | None = None) -> Iterator[Examined]:
+        parts = self._parts if address is None else [self._of(address)]
+        return chain.from_iterable(part.examine(address) for part in parts)
 
-    def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
-        return sum(part.set_aside(mine) for part, mine in self._apart(places))
+    def set_aside(self, addresses: Sequence[tuple[Address, str]]) -> int:
+        return sum(part.set_aside(mine) for part, mine in self._apart(addresses))
 
     def close(self) -> None:
         self.events.closed = True
@@ -610,9 +610,9 @@ class ServersUnit(UnitOfWork):
         unit.clock, unit.n = self.clock, self.n
         return unit
 
-    def apply(self, place: Place, update: Update) -> None:
-        self._now = self._units[self._home[self._storage.clock_of(place)]].now
-        super().apply(place, update)
+    def apply(self, address: Address, update: Update) -> None:
+        self._now = self._units[self._home[self._storage.clock_of(address)]].now
+        super().apply(address, update)
 
     def whole(self, stored: StoredDocument) -> StoredDocument:
         return self._unit().whole(stored)
@@ -629,8 +629,8 @@ class ServersUnit(UnitOfWork):
     def put_checkpoint(self, stored: StoredDocument, tree: Checkpoint | None) -> None:
         self._unit().put_checkpoint(stored, tree)
 
-    def find(self, place: Place) -> StoredDocument | None:
-        return self._unit().find(place)
+    def find(self, address: Address) -> StoredDocument | None:
+        return self._unit().find(address)
 
     def put_document(self, stored: StoredDocument, before: StoredDocument | None) -> None:
         self._unit().put_document(stored, before)
@@ -641,8 +641,8 @@ class ServersUnit(UnitOfWork):
     def put_model(self, model: str, shape: str) -> None:
         self._unit().put_model(model, shape)
 
-    def open_questions(self, place: Place) -> Mapping[str, Escalation]:
-        return self._unit().open_questions(place)
+    def open_questions(self, address: Address) -> Mapping[str, Escalation]:
+        return self._unit().open_questions(address)
 
     def find_closed(self, id_: str) -> Escalation | None:
         return self._unit().find_closed(id_)
@@ -663,7 +663,7 @@ class ServersUnit(UnitOfWork):
         for at, unit in self._units.items():
             unit.put_heads({clock: head for clock, head in heads.items() if self._home[clock] == at})
 
-    def end(self) -> list[tuple[Place, Record, int, int]]:
+    def end(self) -> list[tuple[Address, Record, int, int]]:
         made = super().end()
         for unit in self._units.values():
             unit.end()

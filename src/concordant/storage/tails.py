@@ -18,7 +18,7 @@ from pydantic_core import from_json, to_json
 
 from concordant.errors import ConcordantError
 from concordant.merge.record import Record, dump_record, follow, load_record
-from concordant.storage.base import Place, Saved
+from concordant.storage.base import Address, Saved
 from concordant.storage.bodies import LARGE, difference, patched
 from concordant.storage.encoding import (
     RottenError,
@@ -193,24 +193,24 @@ class Given:
 
     def __init__(self, before: Given | None = None) -> None:
         self._before = before
-        self._last: OrderedDict[Place, _Last] = OrderedDict()
+        self._last: OrderedDict[Address, _Last] = OrderedDict()
         self._size = 0
         # Readers and the leaders of several clocks note side by side; in a transaction one thread does.
         self._lock = free_in_child(threading.Lock()) if before is None else nullcontext()
 
-    def _find(self, place: Place) -> _Last | None:
-        found = self._last.get(place)
-        return self._before._find(place) if found is None and self._before is not None else found
+    def _find(self, address: Address) -> _Last | None:
+        found = self._last.get(address)
+        return self._before._find(address) if found is None and self._before is not None else found
 
-    def _note(self, place: Place, last: _Last) -> None:
+    def _note(self, address: Address, last: _Last) -> None:
         with self._lock:
-            gone = self._last.pop(place, None)
-            self._last[place] = last
+            gone = self._last.pop(address, None)
+            self._last[address] = last
             self._size += len(last.body) - (len(gone.body) if gone is not None else 0)
             while self._size > MOST_GIVEN:
                 self._size -= len(self._last.popitem(last=False)[1].body)
 
-    def told(self, place: Place, n: int, body: bytes | None, kept: int) -> StoredBody:
+    def told(self, address: Address, n: int, body: bytes | None, kept: int) -> StoredBody:
         """Gives a body as row ``n`` keeps it.
 
         Args:
@@ -218,29 +218,29 @@ class Given:
         """
         if body is None or len(body) <= LARGE:
             return StoredBody(None if body is None else pack(body, None), 0)
-        last = self._find(place)
+        last = self._find(address)
         if last is not None and last.n > kept and last.steps < MOST_STEPS:
             change = difference(last.body, body)
             if 2 * len(change) < len(body):
-                self._note(place, _Last(n, body, last.steps + 1))
+                self._note(address, _Last(n, body, last.steps + 1))
                 return StoredBody(pack(change, None), last.n)
-        self._note(place, _Last(n, body, 0))
+        self._note(address, _Last(n, body, 0))
         return StoredBody(pack(body, None), 0)
 
-    def hear(self, place: Place, rows: Sequence[TailRow]) -> None:
+    def hear(self, address: Address, rows: Sequence[TailRow]) -> None:
         """Notes what others gave, as far as that can be told from what is known."""
         for row in rows:
-            last = self._find(place)
+            last = self._find(address)
             if row.body is None or row.base is None:
                 continue
             if row.base == 0:
                 body = unpack(row.body, None)
                 if len(body) > LARGE:
-                    self._note(place, _Last(row.n, body, 0))
+                    self._note(address, _Last(row.n, body, 0))
             elif last is not None and last.n == row.base:
-                self._note(place, _Last(row.n, patched(last.body, unpack(row.body, None)), last.steps + 1))
+                self._note(address, _Last(row.n, patched(last.body, unpack(row.body, None)), last.steps + 1))
 
     def learn(self, other: Given) -> None:
         """Takes over what another one knows of its own: what it noted was committed."""
-        for place, last in other._last.items():
-            self._note(place, last)
+        for address, last in other._last.items():
+            self._note(address, last)

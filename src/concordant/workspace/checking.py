@@ -10,7 +10,7 @@ from concordant.merge.record import Record, check_record
 from concordant.merge.registers import leaves
 from concordant.merge.registers.leaf import supporters_of
 from concordant.schema import Compiled
-from concordant.storage import Examined, Place, Row
+from concordant.storage import Address, Examined, Row
 from concordant.storage.base import Column, StoreExamined, is_present
 from concordant.storage.cut import Cut, numbers_of, part
 from concordant.values import Absent, decode, same
@@ -39,8 +39,8 @@ class Problem(NamedTuple):
     rotten: bool = False
 
     def __str__(self) -> str:
-        place = f"{'/'.join(self.namespace)}:{self.key}" if self.namespace else "the store"
-        return f"{place}: {self.what}"
+        address = f"{'/'.join(self.namespace)}:{self.key}" if self.namespace else "the store"
+        return f"{address}: {self.what}"
 
 
 class Checked(NamedTuple):
@@ -59,7 +59,7 @@ class Checked(NamedTuple):
     rows: int
     unverified: int
     problems: tuple[Problem, ...]
-    quarantined: tuple[Place, ...] = ()
+    quarantined: tuple[Address, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -81,24 +81,24 @@ def _check(core: Core, quarantine: bool) -> Checked:
     for found in storage.examine():
         checking.count(found)
         if any(checking.problems_of(found)):
-            again = [found] if not found.place[0] else [*storage.examine(found.place)]
+            again = [found] if not found.address[0] else [*storage.examine(found.address)]
             problems += [problem for one in again for problem in checking.problems_of(one)]
     problems += [Problem((), "", f"the database is damaged: {line}") for line in whole.damage]
     if whole.strays:
         problems.append(Problem((), "", f"{whole.strays} rows of the journal, or questions, belong to no document"))
     problems += _numbers_given_twice(whole)
-    places: dict[Place, str] = {}
+    addresses: dict[Address, str] = {}
     for problem in problems:
         if problem.rotten and problem.namespace:
-            places.setdefault((problem.namespace, problem.key), problem.what)
-    if quarantine and places:
-        storage.set_aside(list(places.items()))
+            addresses.setdefault((problem.namespace, problem.key), problem.what)
+    if quarantine and addresses:
+        storage.set_aside(list(addresses.items()))
     return Checked(
         checking.documents,
         checking.rows,
         checking.unverified,
         tuple(problems),
-        tuple(places) if quarantine else (),
+        tuple(addresses) if quarantine else (),
     )
 
 
@@ -124,7 +124,7 @@ class _Checking:
 
     def problems_of(self, found: Examined) -> Iterator[Problem]:
         """What is wrong with a document."""
-        namespace, key = found.place
+        namespace, key = found.address
         if found.trouble is not None:
             yield Problem(namespace, key, found.trouble, rotten=True)
         if found.state is not None:
@@ -141,7 +141,7 @@ class _Checking:
 
     def _schema_of(self, found: Examined) -> Compiled | None:
         """The document's schema, if it is the one by which it was saved."""
-        namespace = found.place[0]
+        namespace = found.address[0]
         if not namespace or found.state is None:
             return None
         schema = self._core.registry.find(namespace)
@@ -149,7 +149,7 @@ class _Checking:
         return schema if known else None
 
     def _of_state(self, found: Examined) -> Iterator[Problem]:
-        namespace, key = found.place
+        namespace, key = found.address
         if not isinstance(found.state, Record):
             yield from self._of_value(found)
             return
@@ -166,11 +166,11 @@ class _Checking:
         decode(found.state[Column.BODY])
         for row in found.rows or ():
             if row.n == found.version and row.body is not None and not same(row.body, found.state[Column.BODY]):
-                yield Problem(*found.place, "its value is not what the journal says was written", rotten=True)
+                yield Problem(*found.address, "its value is not what the journal says was written", rotten=True)
 
     def _of_record(self, found: Examined, record: Record, schema: Compiled) -> Iterator[Problem]:
         """Whether a document shows what its record gives, and has its questions."""
-        storage, place = self._core.storage, found.place
+        storage, address = self._core.storage, found.address
         record = expanded(record, schema, storage.replica)
         record.cache = None
         check_record(record, schema.root, storage.now()[1] + AHEAD)
@@ -179,12 +179,12 @@ class _Checking:
         if not isinstance(found.shown, Absent) and not same(found.shown, body):
             shown, given = (b"nothing" if text is None else text for text in (found.shown, body))
             what = f"it shows {shown[:80]!r}, and its record gives {given[:80]!r}"
-            yield Problem(*place, what, rotten=True)
-        contested = {escalation_of(*place, contest).id for contest in view.contests}
+            yield Problem(*address, what, rotten=True)
+        contested = {escalation_of(*address, contest).id for contest in view.contests}
         if not record.has_expired(storage.time()) and contested != found.questions:
             missing, over = len(contested - found.questions), len(found.questions - contested)
             what = f"of its open questions {missing} are missing, and {over} are no questions by its record"
-            yield Problem(*place, what)
+            yield Problem(*address, what)
 
     def _stamps(self, record: Record, rows: Sequence[Row]) -> Iterator[str]:
         """Whether the writes in a record are those of which the journal tells."""
@@ -204,7 +204,7 @@ class _Checking:
 
     def _of_journal(self, found: Examined, rows: Sequence[Row]) -> Iterator[Problem]:
         """Whether each change of a document follows the one before it."""
-        namespace, key = found.place
+        namespace, key = found.address
         purged = _purged(found)
         expected = found.version
         for row in rows:

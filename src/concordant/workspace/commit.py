@@ -8,7 +8,7 @@ from typing import NamedTuple
 from concordant.merge.causality import Stamp
 from concordant.merge.record import Record, journalled
 from concordant.merge.registers import LeafChange
-from concordant.storage import Place, Row
+from concordant.storage import Address, Row
 
 __all__ = ["UNDO", "Commit"]
 
@@ -22,13 +22,13 @@ class Commit(NamedTuple):
     """One commit to a document.
 
     Attributes:
-        place: the document.
+        address: the document.
         n, time: the number and time of the commit.
         act: what sort of commit it is, as the history tells it.
         agent, origin: who makes it; empty for the store itself.
     """
 
-    place: Place
+    address: Address
     n: int
     time: float
     act: str

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from concordant.workspace.scope import Document, ReadSnapshot, Scope
+from concordant.storage import Address
+from concordant.workspace.scope import ReadSnapshot, Scope
 from concordant.workspace.scoping import Scoping
 from concordant.workspace.tool_reads import ToolRead, decided_by
 from concordant.workspace.visibility import task_of
@@ -40,7 +41,7 @@ class Evidence:
 def evidence_of(
     scoping: Scoping,
     scope: Scope,
-    document: Document,
+    document: Address,
     fields: Iterable[str],
     *,
     rewrites: bool = False,

@@ -23,11 +23,11 @@ from concordant.merge.record import Earlier
 from concordant.merge.record.apply import without
 from concordant.merge.registers import PARKED, LeafChange, Path
 from concordant.schema import Compiled
-from concordant.storage import Row, State
+from concordant.storage import Address, Row, State
 from concordant.storage.cut import clock_of, highest, part
 from concordant.values import alike, decode
 from concordant.workspace.core import Core
-from concordant.workspace.scope import Document, Scope
+from concordant.workspace.scope import Scope
 from concordant.workspace.states import effect_of, expanded
 
 __all__ = ["Effect", "Executions", "Replay", "Retries"]
@@ -249,7 +249,7 @@ class Retries:
             base.executed_before = self._core.storage.executed_before(task.task, task.execution)
         return bool(base.executed_before)
 
-    def earlier(self, scope: Scope, document: Document) -> Executions | None:
+    def earlier(self, scope: Scope, document: Address) -> Executions | None:
         """Returns the puts that earlier executions of the scope's task made to a document; ``None`` without any."""
         base = scope.base
         if scope.task is None or (base.executed_before is False and not base.overlaps):
@@ -263,7 +263,7 @@ class Retries:
         found: Executions | None = scope.earlier[document]
         return found
 
-    def _executions(self, scope: Scope, document: Document, known: Executions | None = None) -> Executions | None:
+    def _executions(self, scope: Scope, document: Address, known: Executions | None = None) -> Executions | None:
         task = scope.task
         assert task is not None
         puts = self._core.storage.puts_of(task.task, *document)
@@ -274,7 +274,7 @@ class Retries:
         open_ = not self._core.registry.find(document[0]).declared
         return Executions(rows, open_=open_, later=later, present=known)
 
-    def as_read_by(self, scope: Scope, document: Document, state: State, schema: Compiled) -> tuple[State, bool]:
+    def as_read_by(self, scope: Scope, document: Address, state: State, schema: Compiled) -> tuple[State, bool]:
         """Returns a document's state as a task reads it, without its own earlier execution; and whether it differs."""
         base = scope.base
         if scope.task is None or (base.executed_before is False and base.successor is None and not base.rewritten):
@@ -288,7 +288,7 @@ class Retries:
         stamp = Stamp(record.updated_at, storage.replica, highest(storage.now()[0]) + 1, "", "", "read")
         return without(record, schema.root, hidden, stamp), True
 
-    def identity(self, scope: Scope, document: Document) -> tuple[str, str, int, float] | None:
+    def identity(self, scope: Scope, document: Address) -> tuple[str, str, int, float] | None:
         """Returns the identity of a task's next put to a document, by which a later execution of the task finds it;
         ``None`` outside tasks."""
         task = scope.task

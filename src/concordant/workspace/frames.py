@@ -22,7 +22,7 @@ from concordant.merge.causality import VersionVector
 from concordant.merge.record import MOST_WRITES, CodecError, Record, dump_record, load_record
 from concordant.merge.registers import Path
 from concordant.merge.sequence.onward import Onward
-from concordant.storage.cut import KnownOfDocuments, Place
+from concordant.storage.cut import Address, KnownOfDocuments
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import MOST, Marks
 from concordant.workspace.names import is_text
@@ -57,7 +57,7 @@ class Frame(NamedTuple):
     forgotten: VersionVector
     documents: list[tuple[tuple[str, ...], str, Record]]
     marks: Mapping[str, Marks] = {}
-    onward: Mapping[Place, Mapping[Path, Onward]] = {}
+    onward: Mapping[Address, Mapping[Path, Onward]] = {}
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ def unpack(data: bytes, key: bytes | None, most: int = MOST_FRAME) -> Frame:
     try:
         content = json.loads(body)
         documents = []
-        onward: dict[Place, dict[Path, Onward]] = {}
+        onward: dict[Address, dict[Path, Onward]] = {}
         for namespace, name, record in content["documents"]:
             if not all(isinstance(part, str) for part in [name, *namespace]):
                 raise CorruptFrameError("a namespace or key is not text")

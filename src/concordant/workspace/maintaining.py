@@ -15,7 +15,7 @@ from concordant.merge.record.leases import end_of
 from concordant.merge.registers import LeafChange, Path, leaves, sequences
 from concordant.merge.sequence.pieces import Sequence
 from concordant.merge.sequence.trim import has_removed, trimmed
-from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
+from concordant.storage import Address, Knowledge, Result, SideEffects, State, TransactionView
 from concordant.storage.cut import cut_of, part
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
@@ -99,24 +99,24 @@ class Maintaining:
         _sweep(core)
         now = storage.now()[1]
         deleted_before, removed_before = now - deleted.total_seconds(), now - removed.total_seconds()
-        gone: list[tuple[Place, int]] = []
-        due: list[Place] = []
+        gone: list[tuple[Address, int]] = []
+        due: list[Address] = []
         with storage.reading():
             knowledge = storage.knowledge()
             for namespace, key, state in storage.documents(()):
                 if not isinstance(state, Record):
                     continue
-                schema, place = core.registry.find(namespace), (namespace, key)
+                schema, address = core.registry.find(namespace), (namespace, key)
                 view = view_at(expanded(state, schema, storage.replica), schema, storage.replica, now)
-                if view.contests or storage.open_of(place):
+                if view.contests or storage.open_of(address):
                     continue
                 ended = min(end_of(state.leases), now) if state.leases else state.updated_at
                 if not view.exists and max(ended, state.updated_at) < deleted_before:
-                    gone.append((place, state.version))
+                    gone.append((address, state.version))
                 elif any(has_removed(text, _forgettable(knowledge, removed_before)) for _, text in _texts(state)):
-                    due.append(place)
+                    due.append(address)
             documents, rows = storage.forget(gone, now - journal.total_seconds())
-        return Vacuumed(documents, rows, sum(_compact(core, place, removed_before) for place in due))
+        return Vacuumed(documents, rows, sum(_compact(core, address, removed_before) for address in due))
 
     def rename(self, name: str | None) -> str:
         """Gives the store another name in dots; what it wrote under the old one stays what it is."""
@@ -160,36 +160,36 @@ def _compacted(record: Record, knowledge: Knowledge, before: float) -> tuple[Lea
     return tuple(changes)
 
 
-def _compact(core: Core, place: Place, before: float) -> int:
+def _compact(core: Core, address: Address, before: float) -> int:
     done = 0
 
     def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         nonlocal done
         if not isinstance(state, Record):
             return None
-        record = expanded(state, core.registry.find(place[0]), core.storage.replica)
+        record = expanded(state, core.registry.find(address[0]), core.storage.replica)
         changes = _compacted(record, tx.knowledge(), before)
         if not changes:
             return None
         record.commit(changes)
         done = 1
-        return record, Commit(place, n, time, "compact").close(record, "", changes, record.version), None
+        return record, Commit(address, n, time, "compact").close(record, "", changes, record.version), None
 
-    core.storage.commit(*place, update)
+    core.storage.commit(*address, update)
     return done
 
 
-def _write_out(core: Core, place: Place) -> None:
+def _write_out(core: Core, address: Address) -> None:
     """Makes a record of a document whose only write is its state, so that the write keeps its dot."""
 
     def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         if state is None:
             return None
         previous = version_of(state)
-        record = expanded(state, core.registry.find(place[0]), core.storage.replica)
-        return record, Commit(place, n, time, "rename").close(record, "", (), previous), None
+        record = expanded(state, core.registry.find(address[0]), core.storage.replica)
+        return record, Commit(address, n, time, "rename").close(record, "", (), previous), None
 
-    core.storage.commit(*place, update)
+    core.storage.commit(*address, update)
 
 
 def _sweep(core: Core) -> int:
@@ -199,9 +199,9 @@ def _sweep(core: Core) -> int:
     one does: there somebody may have written to it, or made use of it, in time. Otherwise the journal alone keeps it.
     """
     count = 0
-    for place in core.storage.expired():
-        one = _Sweep(core, place)
-        core.storage.commit(*place, one.update)
+    for address in core.storage.expired():
+        one = _Sweep(core, address)
+        core.storage.commit(*address, one.update)
         count += one.done
         core.subscribers.deliver(one.events)
     return count
@@ -210,9 +210,9 @@ def _sweep(core: Core) -> int:
 class _Sweep:
     """The sweep of one document, on its way."""
 
-    def __init__(self, core: Core, place: Place) -> None:
+    def __init__(self, core: Core, address: Address) -> None:
         self._core = core
-        self._place = place
+        self._place = address
         self.done = False
         self.events: list[Event] = []
 

@@ -12,14 +12,14 @@ from concordant.merge.registers.leaf import as_sequence, is_sequence
 from concordant.merge.sequence.onward import Onward
 from concordant.merge.sequence.pieces import Sequence
 from concordant.merge.sequence.splice import Former, Spliced, splice
-from concordant.storage import Place
+from concordant.storage import Address
 from concordant.workspace.core import Core
 from concordant.workspace.frames import Frame
 from concordant.workspace.states import changes_of, expanded
 
 __all__ = ["MadeOf", "completed", "since"]
 
-MadeOf: TypeAlias = "dict[Place, Mapping[Path, Sequence]]"
+MadeOf: TypeAlias = "dict[Address, Mapping[Path, Sequence]]"
 """Of documents of a frame the texts and lists of this store that some of theirs were made of."""
 
 LONG = 64
@@ -35,7 +35,7 @@ MOST_BACK = 1_000
 """Through how many versions the receiver looks for one of those that are told of."""
 
 
-def since(core: Core, place: Place, record: Record, n: int) -> dict[Path, Onward]:
+def since(core: Core, address: Address, record: Record, n: int) -> dict[Path, Onward]:
     """The large texts and lists of a document, as what became of them since a commit; those of which that is not much.
 
     Args:
@@ -46,7 +46,7 @@ def since(core: Core, place: Place, record: Record, n: int) -> dict[Path, Onward
         return {}
     told = {path: _Telling(leaf) for path, leaf in sequences(record.tree) if len(leaf) >= LONG}
     further = 0
-    for number, changes in _past(core, place, record, told):
+    for number, changes in _past(core, address, record, told):
         further += number <= n
         if further > FURTHER or not told:
             break
@@ -88,11 +88,11 @@ class _Telling:
 
 
 def _past(
-    core: Core, place: Place, record: Record, paths: Mapping[Path, object]
+    core: Core, address: Address, record: Record, paths: Mapping[Path, object]
 ) -> Iterator[tuple[int, list[LeafChange]]]:
     """The commits to a document, the newest first: the number of each, and what it changed in some texts and lists."""
-    schema, expected = core.registry.find(place[0]), record.version
-    for row in core.storage.rows(*place):
+    schema, expected = core.registry.find(address[0]), record.version
+    for row in core.storage.rows(*address):
         if row.n > expected:
             continue  # committed since
         if row.n != expected or row.changes is None:
@@ -116,16 +116,16 @@ def completed(core: Core, frame: Frame) -> MadeOf:
     return made_of
 
 
-def _complete(core: Core, place: Place, other: Record, told: Mapping[Path, Onward]) -> dict[Path, Sequence]:
-    state = core.storage.load(*place)
+def _complete(core: Core, address: Address, other: Record, told: Mapping[Path, Onward]) -> dict[Path, Sequence]:
+    state = core.storage.load(*address)
     if state is None:
-        raise MissingBaseError(*place)
-    record = expanded(state, core.registry.find(place[0]), core.storage.replica)
+        raise MissingBaseError(*address)
+    record = expanded(state, core.registry.find(address[0]), core.storage.replica)
     here = {path: leaf for path, leaf in sequences(record.tree) if path in told}
     missing, made_of = dict(told), dict[Path, Sequence]()
     try:
         made_of |= _fill(other, here, missing)
-        back = _past(core, place, record, told)
+        back = _past(core, address, record, told)
         for _, (_, changes) in zip(range(MOST_BACK), back, strict=False):
             if not missing:
                 break
@@ -135,7 +135,7 @@ def _complete(core: Core, place: Place, other: Record, told: Mapping[Path, Onwar
     except ConcordantError as error:
         raise CorruptFrameError(f"what it tells of {told!r} does not fit ({error})") from error
     if missing:
-        raise MissingBaseError(*place)
+        raise MissingBaseError(*address)
     other.recount()
     return made_of
 

@@ -27,7 +27,7 @@ from concordant.merge.record.record import BEFORE
 from concordant.merge.registers import LeafChange, Path
 from concordant.merge.sequence.onward import Onward
 from concordant.schema import Compiled
-from concordant.storage import Knowledge, Place, Result, SideEffects, State, TransactionView
+from concordant.storage import Address, Knowledge, Result, SideEffects, State, TransactionView
 from concordant.storage.cut import KnownOfDocuments, as_vector, cut_of, is_cut
 from concordant.storage.knowledge import diverge
 from concordant.values import Unstorable, check_numbers, decode, encode
@@ -94,14 +94,14 @@ class Replicating:
             after = cut_of([min(seen.get(name, 0), knowledge.vector[name]) for name in knowledge.own])
             storage.note_export(knowledge.cut)
             chosen, there = [], KnownOfDocuments(seen)
-            onward: dict[Place, Mapping[Path, Onward]] = {}
+            onward: dict[Address, Mapping[Path, Onward]] = {}
             for namespace, name, state in storage.documents((), after):
-                record, place = expanded(state, core.registry.find(namespace), storage.replica), (namespace, name)
-                if record.leases or any(n > there.upto(origin, place) for origin, n in record.vector.items()):
+                record, address = expanded(state, core.registry.find(namespace), storage.replica), (namespace, name)
+                if record.leases or any(n > there.upto(origin, address) for origin, n in record.vector.items()):
                     chosen.append((namespace, name, record))
-                    told = {} if whole else onward_since(core, place, record, there.upto(storage.replica, place))
+                    told = {} if whole else onward_since(core, address, record, there.upto(storage.replica, address))
                     if told:
-                        onward[place] = told
+                        onward[address] = told
             storage.note_export(storage.now()[0])
             known = storage.knowledge().marks
             marks = {name: told if name in knowledge.own else told[-FEW:] for name, told in known.items()}
@@ -230,7 +230,7 @@ def _joined(record: Record, other: Record) -> _Joined:
     return _Joined(join(record, other), joined_vector(record, other), *joined_leases(record, other))
 
 
-def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Place, _Joined]:
+def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Address, _Joined]:
     """Makes sure of all documents of a frame, before the first of them touches a record.
 
     Args:
@@ -243,7 +243,7 @@ def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Place, _Joined]:
         CorruptFrameError: one of them cannot be joined with what is here, or would not read afterwards.
     """
     until = core.storage.real_time() + MOST_AHEAD
-    found: dict[Place, _Joined] = {}
+    found: dict[Address, _Joined] = {}
     for namespace, name, other in frame.documents:
         try:
             if (namespace, name) in found:
@@ -265,12 +265,12 @@ def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Place, _Joined]:
             if body is not None and schema.declared:
                 schema.build(decode(body))
         except (ConcordantError, ValidationError, ValueError, RecursionError) as error:
-            place = f"{'/'.join(map(repr, namespace))}:{name!r}"
-            raise CorruptFrameError(f"{place} is not a document that can be joined here ({error})") from error
+            address = f"{'/'.join(map(repr, namespace))}:{name!r}"
+            raise CorruptFrameError(f"{address} is not a document that can be joined here ({error})") from error
     return found
 
 
-def _join(core: Core, frame: Frame, checked: Mapping[Place, _Joined]) -> int:
+def _join(core: Core, frame: Frame, checked: Mapping[Address, _Joined]) -> int:
     newest = max((record.updated_at for _, _, record in frame.documents), default=0.0)
     core.storage.advance(newest)
     events: list[Event] = []
@@ -324,7 +324,7 @@ def _join(core: Core, frame: Frame, checked: Mapping[Place, _Joined]) -> int:
     return changed
 
 
-def _from_elsewhere(document: Place, view: View, events: Sequence[Event], replica: str) -> set[str]:
+def _from_elsewhere(document: Address, view: View, events: Sequence[Event], replica: str) -> set[str]:
     """The ids of questions of which the latest side was written in another store."""
     asked = {event.escalation.id for event in events}
     contests = {id_of(*document, contest): contest for contest in view.contests} if asked else {}

@@ -15,6 +15,7 @@ from concordant.merge.record import Record
 from concordant.merge.record.parked import spot_of
 from concordant.merge.registers import Path, leaf_at
 from concordant.schema import Compiled
+from concordant.storage import Address
 from concordant.values import ABSENT, alike, same
 from concordant.workspace.agent import Agent
 from concordant.workspace.amending import Amending, Changes
@@ -45,7 +46,6 @@ Side = tuple[str, Any]
 """An agent, and what it says; ``ABSENT`` for a deletion."""
 OPEN = ("open", "claimed")
 Names = tuple[str, ...]
-Place = tuple[Names, str]
 
 
 class Standing(NamedTuple):
@@ -158,7 +158,7 @@ class Restoring:
         return self._ask(document, path, by, plan, problem)
 
     def _ask(
-        self, document: Place, path: Names, by: str, plan: Plan, problem: Callable[[str], ConcordantError]
+        self, document: Address, path: Names, by: str, plan: Plan, problem: Callable[[str], ConcordantError]
     ) -> Escalation:
         schema = self.core.registry.writable(*document)
         scope = self.core.scoping.opened(by)
@@ -166,10 +166,10 @@ class Restoring:
         self.writing.commit(pending)
         return pending.question
 
-    def _open_at(self, document: Place, path: Names) -> list[Escalation]:
+    def _open_at(self, document: Address, path: Names) -> list[Escalation]:
         return [one for one in self.core.storage.open_of(document).values() if one.path == path]
 
-    def _settled_before(self, schema: Compiled, document: Place, path: Names) -> tuple[Path, Register] | None:
+    def _settled_before(self, schema: Compiled, document: Address, path: Names) -> tuple[Path, Register] | None:
         """What stood when a policy last settled something at a path, where it no longer does."""
         storage = self.core.storage
         with storage.reading():

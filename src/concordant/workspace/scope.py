@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Set
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from concordant.storage import Beginning, Instant
+from concordant.storage import Address, Beginning, Instant
 from concordant.storage.base import Column
 from concordant.storage.cut import Cut, least, part
 from concordant.storage.forking import free_in_child
@@ -23,7 +23,6 @@ from concordant.workspace.token import Shown, moment_token
 
 __all__ = [
     "AgentRun",
-    "Document",
     "Moment",
     "Ownership",
     "ReadSnapshot",
@@ -35,7 +34,6 @@ __all__ = [
     "descends",
 ]
 
-Document: TypeAlias = tuple[tuple[str, ...], str]
 
 Relation: TypeAlias = Callable[[str, str], Literal["same", "concurrent", "ordered"]]
 """Tells how a write's origin stands to a scope's own: of the same unit of work, concurrent by construction, or
@@ -208,7 +206,7 @@ class Strands:
 
     def __init__(self) -> None:
         self.numbers = itertools.count(1)
-        self.reads: dict[Document, Handed] | None = None
+        self.reads: dict[Address, Handed] | None = None
 
 
 class Scope:
@@ -272,17 +270,17 @@ class Scope:
         self.peers: Set[str] = _NONE  # origins of calls that its author decided together with this one,
         self.peers_upto = sys.maxsize  # as far as they are seen: up to this commit
         self.task = task
-        self._snapshots: dict[Document, ReadSnapshot | bytes | tuple[Any, ...]] = {}
-        self.ordinals: dict[Document, int] = {}
-        self.earlier: dict[Document, Any] = {}  # what earlier executions of the task put (``Executions``)
+        self._snapshots: dict[Address, ReadSnapshot | bytes | tuple[Any, ...]] = {}
+        self.ordinals: dict[Address, int] = {}
+        self.earlier: dict[Address, Any] = {}  # what earlier executions of the task put (``Executions``)
         self.executed_before: bool | None = None
         self.successor: Scope | None = None  # the task's next execution, begun while this one may go on
-        self.rewritten: set[Document] = set()  # documents that earlier executions have put to since this one began
+        self.rewritten: set[Address] = set()  # documents that earlier executions have put to since this one began
         self.took_back: set[int] = set()  # its commits that took back what an earlier execution had put
         self.seen_tokens: SeenTokens | None = None  # what tokens showed it
         self.base = self  # the task's own scope, where this one is another name or handle of it
-        self.found_seen: dict[Document, FoundSeen] = {}
-        self.written: dict[Document, bool] = {}  # what it wrote (True) or deleted since its last snapshot
+        self.found_seen: dict[Address, FoundSeen] = {}
+        self.written: dict[Address, bool] = {}  # what it wrote (True) or deleted since its last snapshot
         self.kin = task.kin if task is not None else ""
         self.born: Cut | None = None  # for a handle or strand of a task: how far the store had come when it was made
         self.strands: Strands | None = None
@@ -300,7 +298,7 @@ class Scope:
             scope.strands = Strands()
         return scope
 
-    def snapshot(self, document: Document) -> ReadSnapshot | None:
+    def snapshot(self, document: Address) -> ReadSnapshot | None:
         """Returns what the scope has read of a document, or the one that had started it."""
         snapshot = self._snapshots.get(document)
         if snapshot is None:
@@ -315,7 +313,7 @@ class Scope:
         row: Any = snapshot
         return ReadSnapshot(row[Column.N], row[Column.BODY], _NONE, "", row[Column.TIME])
 
-    def basis(self, document: Document) -> ReadSnapshot | None:
+    def basis(self, document: Address) -> ReadSnapshot | None:
         """Returns what a put is based on: the last read here, or one that was made for whoever puts: by a strand
         started here, or, if nothing was read here, by any that has ended."""
         strands = self.strands
@@ -335,7 +333,7 @@ class Scope:
 
     def set_snapshot(
         self,
-        document: Document,
+        document: Address,
         snapshot: ReadSnapshot | bytes | tuple[Any, ...] | None,
         basis: ReadSnapshot | None = None,
     ) -> None:
@@ -353,7 +351,7 @@ class Scope:
         if self.strands is not None and self.strands.reads is not None:
             self._hand_on(self.strands.reads, document, self._as_snapshot(snapshot), basis)
 
-    def note_put(self, document: Document, body: bytes, basis: ReadSnapshot | None, leaves_rest: bool) -> None:
+    def note_put(self, document: Address, body: bytes, basis: ReadSnapshot | None, leaves_rest: bool) -> None:
         """After a put the scope has read what it put, beside what it had read of the fields it left out.
 
         Args:
@@ -368,13 +366,13 @@ class Scope:
             put = ReadSnapshot(basis.at, body, basis.leave, self.origin, basis.time)
             self.set_snapshot(document, put, basis)
 
-    def note_written(self, document: Document, there: bool) -> None:
+    def note_written(self, document: Address, there: bool) -> None:
         """Remembers that the scope wrote (or deleted) a document; a call's own scope (without origin) ends with it."""
         if self.origin:
             self.written[document] = there
 
     def _hand_on(
-        self, reads: dict[Document, Handed], document: Document, snapshot: ReadSnapshot, basis: ReadSnapshot | None
+        self, reads: dict[Address, Handed], document: Address, snapshot: ReadSnapshot, basis: ReadSnapshot | None
     ) -> None:
         if not snapshot.put:
             reads[document] = Handed(self.origin, self.runner, snapshot)
@@ -389,14 +387,14 @@ class Scope:
             assert last is not None
             reads[document] = Handed(self.origin, self.runner, last)
 
-    def number(self, document: Document) -> int:
+    def number(self, document: Address) -> int:
         """Returns the number of the task's next put to a document, whichever of its strands and handles makes it."""
         with _numbering:
             ordinal = self.ordinals.get(document, 0)
             self.ordinals[document] = ordinal + 1
         return ordinal
 
-    def take_number_back(self, document: Document, ordinal: int) -> None:
+    def take_number_back(self, document: Address, ordinal: int) -> None:
         """For a put that was not committed: the next one has its number, unless there has been one since."""
         with _numbering:
             if self.ordinals.get(document) == ordinal + 1:
@@ -422,7 +420,7 @@ class Scope:
             return origin != ""
         return origin in self.peers and n <= self.peers_upto and self.origin != ""
 
-    def seen_before(self, document: Document, read: int) -> int:
+    def seen_before(self, document: Address, read: int) -> int:
         """Up to which commit it was found before that it has seen all of a document; -1 if that is not known.
 
         Args:

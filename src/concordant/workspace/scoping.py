@@ -14,12 +14,12 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.errors import InvalidTokenError
-from concordant.storage import Beginning, Instant, Storage
+from concordant.storage import Address, Beginning, Instant, Storage
 from concordant.storage.cut import Cut, clock_of, cut_of, highest, is_cut, is_within, joined, part
 from concordant.storage.forking import free_in_child
 from concordant.workspace.coroutines import ident, running
 from concordant.workspace.names import sound_name
-from concordant.workspace.scope import Document, Moment, ReadSnapshot, Scope, SeenTokens, TaskScope
+from concordant.workspace.scope import Moment, ReadSnapshot, Scope, SeenTokens, TaskScope
 from concordant.workspace.token import parse_tokens
 from concordant.workspace.tool_reads import Audience, ToolRead, ToolReads
 
@@ -55,7 +55,7 @@ def _check_moment(began: Any) -> None:
         raise InvalidTokenError(began, f"a {type(began).__name__} is no moment", mend)
 
 
-_Reads: TypeAlias = dict[Document, tuple[float, "ReadSnapshot | Scope"]]
+_Reads: TypeAlias = dict[Address, tuple[float, "ReadSnapshot | Scope"]]
 
 
 class ReadMarks:
@@ -73,7 +73,7 @@ class ReadMarks:
         # Newest, newer and older reads: the small dict is copied at every read, the others seldom.
         self._var: ContextVar[tuple[_Reads, _Reads, _Reads]] = ContextVar("concordant_reads", default=({}, {}, {}))
 
-    def get(self, document: Document) -> ReadSnapshot | Scope | None:
+    def get(self, document: Address) -> ReadSnapshot | Scope | None:
         """The last read of a document in this context, if it is still valid, or the scope that has continued it."""
         for reads in self._var.get():
             found = reads.get(document) if reads else None
@@ -81,7 +81,7 @@ class ReadMarks:
                 return found[1] if time.monotonic() - found[0] <= self.lifetime else None
         return None
 
-    def put(self, document: Document, read: ReadSnapshot | Scope) -> None:
+    def put(self, document: Address, read: ReadSnapshot | Scope) -> None:
         """Remembers a read."""
         newest, newer, older = self._var.get()
         entry = (time.monotonic(), read)
@@ -154,7 +154,7 @@ class Scoping:
         return self._storage.beginning(began)
 
     def note_shown(
-        self, document: Document, scope: Scope, at: Cut, fields: frozenset[str] | None = None, value: Any = None
+        self, document: Address, scope: Scope, at: Cut, fields: frozenset[str] | None = None, value: Any = None
     ) -> None:
         """Notes what the call under way shows its agent of a document.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from concordant.escalation import Escalation, Event, escalation_of
 from concordant.merge.record import Record
-from concordant.storage import Place, Result, SideEffects, State, TransactionView
+from concordant.storage import Address, Result, SideEffects, State, TransactionView
 from concordant.workspace.core import Core
 from concordant.workspace.states import current_view, expanded, view_at
 from concordant.workspace.transitions import transitions
@@ -56,7 +56,7 @@ def survey(core: Core) -> list[Escalation]:
     questions = ((namespace, key) for namespace, key, state in documents if _asks(core, namespace, key, state))
     while page := [*islice(questions, PAGE)]:
         events: list[Event] = []
-        storage.commit_all([(*place, _opening(core, place, events)) for place in page])
+        storage.commit_all([(*address, _opening(core, address, events)) for address in page])
         changed = changed or bool(events)
         core.subscribers.deliver(events)
     storage.surveyed(models, n, changed=changed)
@@ -80,14 +80,14 @@ def _asks(core: Core, namespace: tuple[str, ...], key: str, state: State) -> boo
     return bool(view.contests or core.storage.open_of((namespace, key)))
 
 
-def _opening(core: Core, place: Place, events: list[Event]) -> Any:
+def _opening(core: Core, address: Address, events: list[Event]) -> Any:
     def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
-        storage, schema = core.storage, core.registry.find(place[0])
+        storage, schema = core.storage, core.registry.find(address[0])
         if not isinstance(state, Record) or state.has_expired(time):
             return None
         record = expanded(state, schema, storage.replica)
         view = view_at(record, schema, storage.replica, time)
-        effects = transitions(place, view, record, time, tx, most=storage.limits.contenders).effects
+        effects = transitions(address, view, record, time, tx, most=storage.limits.contenders).effects
         if not effects.events:
             return None
         events.extend(effects.events)

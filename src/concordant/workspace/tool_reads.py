@@ -10,8 +10,9 @@ import threading
 from collections.abc import Set
 from typing import Any, NamedTuple
 
+from concordant.storage import Address
 from concordant.storage.forking import free_in_child
-from concordant.workspace.scope import AgentRun, Document, Scope
+from concordant.workspace.scope import AgentRun, Scope
 from concordant.workspace.visibility import task_of
 
 __all__ = ["Audience", "ToolRead", "ToolReads", "decided_by"]
@@ -46,12 +47,12 @@ class ToolReads:
     __slots__ = ("_lock", "_of", "_parts", "_peers")
 
     def __init__(self) -> None:
-        self._parts: dict[Document, tuple[int, frozenset[int]]] = {}
+        self._parts: dict[Address, tuple[int, frozenset[int]]] = {}
         self._peers: dict[str, set[str]] = {}
-        self._of: dict[Document, tuple[ToolRead, ...]] = {}
+        self._of: dict[Address, tuple[ToolRead, ...]] = {}
         self._lock = free_in_child(threading.Lock())
 
-    def add(self, document: Document, tool_read: ToolRead) -> None:
+    def add(self, document: Address, tool_read: ToolRead) -> None:
         """Notes what a call has shown."""
         with self._lock:
             known = self._of.pop(document, ())
@@ -59,7 +60,7 @@ class ToolReads:
             if len(self._of) > _MOST_DOCUMENTS:
                 del self._of[next(iter(self._of))]
 
-    def withdraw(self, document: Document, origin: str, call: str) -> None:
+    def withdraw(self, document: Address, origin: str, call: str) -> None:
         """Forgets what a call has read: it has read that for itself, inside a write, and shown it to nobody."""
         with self._lock:
             known = self._of.get(document, ())
@@ -76,7 +77,7 @@ class ToolReads:
                 del self._peers[next(iter(self._peers))]
         return peers
 
-    def completes(self, document: Document, version: int, lines: range, total: int) -> bool:
+    def completes(self, document: Address, version: int, lines: range, total: int) -> bool:
         """Whether, with some lines of a text that are shown now, all of it has been shown at this version."""
         with self._lock:
             known, shown = self._parts.pop(document, (0, frozenset[int]()))
@@ -86,7 +87,7 @@ class ToolReads:
                 del self._parts[next(iter(self._parts))]
         return len(shown) >= total
 
-    def of(self, document: Document) -> tuple[ToolRead, ...]:
+    def of(self, document: Address) -> tuple[ToolRead, ...]:
         """What was shown of a document, in this order."""
         return self._of.get(document, ())
 

@@ -379,13 +379,13 @@ class Pending:
         self, record: Record, changes: Sequence[LeafChange], time: float, tx: TransactionView
     ) -> tuple[SideEffects | None, tuple[Any, ...]]:
         """What becomes of the document's questions, and what declared policies have settled."""
-        place = (self.namespace, self.key)
-        if not (record.suspects or self.schema.checked or record.alien or tx.open_of(place)):
+        address = (self.namespace, self.key)
+        if not (record.suspects or self.schema.checked or record.alien or tx.open_of(address)):
             return None, ()
         if self._asks_nothing(record, changes):
             return None, ()
         shown = view_at(record, self.schema, self.replica, time)
-        effects, touched = transitions(place, shown, record, time, tx, self.deciding, self.storage.limits.contenders)
+        effects, touched = transitions(address, shown, record, time, tx, self.deciding, self.storage.limits.contenders)
         self.events, self.open = effects.events, _near(touched, changes)
         return effects, shown.settled_at([change.path for change in changes])
 

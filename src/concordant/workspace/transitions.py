@@ -11,7 +11,7 @@ from concordant.limits import MOST_CONTENDERS
 from concordant.merge.kinds import Contest
 from concordant.merge.record import Record, View, by_path
 from concordant.merge.registers import as_register, leaf_at
-from concordant.storage import Place, SideEffects, TransactionView
+from concordant.storage import Address, SideEffects, TransactionView
 
 __all__ = ["Decision", "Transitions", "as_known", "transitions"]
 
@@ -36,7 +36,7 @@ class Transitions(NamedTuple):
 
 
 def transitions(
-    place: Place,
+    address: Address,
     view: View,
     record: Record,
     time: float,
@@ -53,8 +53,8 @@ def transitions(
         reasons: why questions were decided elsewhere, by their ids.
     """
     at = when(time)
-    before = tx.open_of(place)
-    fresh, gone = _news(place, view, before, most)
+    before = tx.open_of(address)
+    fresh, gone = _news(address, view, before, most)
     events: list[Event] = []
     now = dict(before)
     for id_, escalation in fresh.items():
@@ -80,22 +80,22 @@ def transitions(
 
 
 def _news(
-    place: Place, view: View, before: Mapping[str, Escalation], most: int
+    address: Address, view: View, before: Mapping[str, Escalation], most: int
 ) -> tuple[dict[str, Escalation], list[str]]:
     """The escalations that are new or may have changed, by id, and the ids of those that are over."""
     news = view.news
     if news is None:
-        fresh = _by_id(place, view.contests, most)
+        fresh = _by_id(address, view.contests, most)
         return fresh, [id_ for id_ in before if id_ not in fresh]
-    fresh = _by_id(place, by_path(contest for _, found in news.values() for contest in found), most)
-    were = dict.fromkeys(id_of(*place, contest) for found, _ in news.values() for contest in found)
+    fresh = _by_id(address, by_path(contest for _, found in news.values() for contest in found), most)
+    were = dict.fromkeys(id_of(*address, contest) for found, _ in news.values() for contest in found)
     return fresh, [id_ for id_ in were if id_ not in fresh and id_ in before]
 
 
-def _by_id(place: Place, contests: Iterable[Contest], most: int) -> dict[str, Escalation]:
+def _by_id(address: Address, contests: Iterable[Contest], most: int) -> dict[str, Escalation]:
     found: dict[str, Escalation] = {}
     for contest in contests:
-        escalation = escalation_of(*place, contest, most)
+        escalation = escalation_of(*address, contest, most)
         found.setdefault(escalation.id, escalation)
     return found
 

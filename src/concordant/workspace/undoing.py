@@ -20,7 +20,7 @@ from concordant.merge.registers import leaves
 from concordant.merge.registers.leaf import supporters_of
 from concordant.merge.registers.tree import supporters_below
 from concordant.schema import Compiled
-from concordant.storage import Place, Result, Row, State, TransactionView
+from concordant.storage import Address, Result, Row, State, TransactionView
 from concordant.storage.base import Deferred
 from concordant.storage.cut import highest, is_cut, part
 from concordant.values import decode, portable
@@ -213,8 +213,8 @@ class _Preview:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        return self._core.storage.open_of(place)
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
+        return self._core.storage.open_of(address)
 
     def find_closed(self, id_: str) -> Escalation | None:
         return None
@@ -245,12 +245,12 @@ class Undoing:
         before = highest(self.core.storage.now()[0])
         with self.core.storage.reading():
             rows = [*self._rows(agent, is_meant, prefix)]
-        places: dict[Place, set[int]] = {}
+        addresses: dict[Address, set[int]] = {}
         for row in reversed(rows):
-            places.setdefault((row.namespace, row.key), set()).add(row.n)
+            addresses.setdefault((row.namespace, row.key), set()).add(row.n)
         documents, skipped = [], []
-        for place, numbers in places.items():
-            found = self._document(place, numbers, agent, by, dry_run=dry_run)
+        for address, numbers in addresses.items():
+            found = self._document(address, numbers, agent, by, dry_run=dry_run)
             if isinstance(found, UndoneDocument):
                 documents.append(found)
             elif found is not None:
@@ -303,23 +303,23 @@ class Undoing:
     # -- one document ----------------------------------------------------------------------------------------------
 
     def _document(
-        self, place: Place, numbers: set[int], agent: str, by: str, *, dry_run: bool
+        self, address: Address, numbers: set[int], agent: str, by: str, *, dry_run: bool
     ) -> UndoneDocument | Skipped | None:
         """Takes them back in one document; ``None`` if nothing of them stands."""
-        schema = self.core.registry.find(place[0])
+        schema = self.core.registry.find(address[0])
         try:
-            check_writer(schema, *place, by)
-            check_decider(schema, *place, by)
+            check_writer(schema, *address, by)
+            check_decider(schema, *address, by)
         except NotAllowedError as error:
-            return Skipped(*place, str(error))
+            return Skipped(*address, str(error))
         while True:
-            plan, copy = self._plan(place, numbers, schema)
+            plan, copy = self._plan(address, numbers, schema)
             if plan.problem:
-                return Skipped(*place, plan.problem)
+                return Skipped(*address, plan.problem)
             if copy is None or not plan.versions:
                 return None
             scope = Scope(by, f"{self.core.storage.replica}:{UNDO}", None)
-            pending = _UndoPending(schema, self.core.storage, *place, scope, None, "edit")
+            pending = _UndoPending(schema, self.core.storage, *address, scope, None, "edit")
             pending.act, pending.plan, pending.agent = UNDO, plan, agent
             if dry_run:
                 n, time = self.core.storage.now()
@@ -333,18 +333,18 @@ class Undoing:
         if not pending.changes_something:
             return None
         version = 0 if dry_run else pending.version
-        return UndoneDocument(*place, plan.versions, pending.before, pending.after, pending.questions, version)
+        return UndoneDocument(*address, plan.versions, pending.before, pending.after, pending.questions, version)
 
-    def _plan(self, place: Place, numbers: set[int], schema: Compiled) -> tuple[_Plan, Record | None]:
+    def _plan(self, address: Address, numbers: set[int], schema: Compiled) -> tuple[_Plan, Record | None]:
         """What is to be taken back, and a copy of the document."""
         storage = self.core.storage
         with storage.reading():
-            state = storage.load(*place)
+            state = storage.load(*address)
             if state is None:
                 return _Plan(0), None
             record = expanded(state, schema, storage.replica).copy()
             version = version_of(state)
-            rows = self._since_the_first(place, numbers, record, version)
+            rows = self._since_the_first(address, numbers, record, version)
             if record.has_expired(storage.time()):
                 return _Plan(version), None
             told = _told_undone(rows, numbers)
@@ -368,13 +368,13 @@ class Undoing:
         past = past._replace(steps=[step for step in past.steps if step.stamp.n not in told.void])
         return _Plan(version, past, told.versions, _problem(record, past.steps, acts, storage.replica)), record
 
-    def _since_the_first(self, place: Place, numbers: set[int], record: Record, version: int) -> list[Row]:
+    def _since_the_first(self, address: Address, numbers: set[int], record: Record, version: int) -> list[Row]:
         """The journal of a document back to the first of some changes, newest first; of its present life alone. What
         has been taken back since belongs to them."""
         rows: list[Row] = []
         waiting = {n for n in numbers if n <= version}
         undone: set[int] = set()
-        for row in self.core.storage.rows(*place):
+        for row in self.core.storage.rows(*address):
             if row.n > version:
                 continue
             if not waiting or row.act in ("expire", "purge") or row.time < record.reborn:

@@ -15,9 +15,9 @@ from concordant.merge.record import Record
 from concordant.merge.record.record import RECENT
 from concordant.merge.registers import leaf_at
 from concordant.merge.registers.leaf import as_register, is_seen
-from concordant.storage import Beginning
+from concordant.storage import Address, Beginning
 from concordant.storage.cut import part
-from concordant.workspace.scope import Document, FoundSeen, ReadSnapshot, Scope, descends
+from concordant.workspace.scope import FoundSeen, ReadSnapshot, Scope, descends
 
 __all__ = ["own_writes", "reached", "seen_by", "sees_all", "task_of"]
 
@@ -151,7 +151,7 @@ def _is_seen(cell: Any, seen: SeenBy) -> bool:
 def sees_all(
     scope: Scope,
     snapshot: ReadSnapshot | None,
-    document: Document,
+    document: Address,
     recent: Sequence[tuple[int, float, str]],
 ) -> bool:
     """Whether a scope has seen every commit of a document.

@@ -11,6 +11,7 @@ from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.merge.record.leases import KEEP
 from concordant.merge.record.record import OWN
 from concordant.schema import Compiled, copied, untouched_left_out
+from concordant.storage import Address
 from concordant.values import Unstorable, alike, check_numbers, decode, encode, own
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
@@ -19,7 +20,7 @@ from concordant.workspace.joint import JointWrites
 from concordant.workspace.names import check_name, is_text
 from concordant.workspace.permission import check_writer
 from concordant.workspace.reading import Reading
-from concordant.workspace.scope import Document as Place, ReadSnapshot, Scope, SeenTokens
+from concordant.workspace.scope import ReadSnapshot, Scope, SeenTokens
 from concordant.workspace.states import version_of
 from concordant.workspace.transaction import Pending
 
@@ -102,7 +103,7 @@ class Draft:
 
     __slots__ = ("base", "before", "key", "namespace", "object", "schema", "snapshot")
 
-    def __init__(self, document: Place, schema: Compiled, base: dict[str, Any], snapshot: ReadSnapshot) -> None:
+    def __init__(self, document: Address, schema: Compiled, base: dict[str, Any], snapshot: ReadSnapshot) -> None:
         self.namespace, self.key = document
         self.schema = schema
         self.base = base

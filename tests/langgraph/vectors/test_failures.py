@@ -122,7 +122,7 @@ def test_failures_are_tried_again_ever_more_seldom() -> None:
 
     def fail() -> None:
         share = backlog.take(backlog.due())
-        assert share is not None and share.places == [place]
+        assert share is not None and share.addresses == [place]
         backlog.end(share, failed=[place])
 
     backlog.pull()

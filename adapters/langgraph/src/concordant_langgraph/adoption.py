@@ -9,7 +9,7 @@ from typing import Any
 from langgraph.store.base import BaseStore, Item, ListNamespacesOp, SearchOp
 
 from concordant import ConcordantError, InvalidWriteError
-from concordant_langgraph.backlog import Place
+from concordant_langgraph.backlog import Address
 from concordant_langgraph.steps import RunOnce, Steps
 from concordant_langgraph.view import View
 
@@ -68,13 +68,13 @@ class Adoption(RunOnce):
             yield lambda: _delete_vectors_too(store)
         cursor, known = workspace.changes()
         due = dict.fromkeys(known)
-        adopted: dict[Place, int] = {}
+        adopted: dict[Address, int] = {}
         refused: list[InvalidWriteError] = []
         for item in (yield from self._items()):
-            place = (tuple(item.namespace), item.key)
+            address = (tuple(item.namespace), item.key)
             try:
                 version = workspace.adopt(
-                    *place,
+                    *address,
                     item.value,
                     by=type(store).__name__,
                     created_at=_aware(item.created_at),
@@ -84,18 +84,18 @@ class Adoption(RunOnce):
                 refused.append(error)
                 continue
             if version:
-                adopted[place] = version
+                adopted[address] = version
                 continue
-            document = workspace.get(*place)
+            document = workspace.get(*address)
             if document is not None and document.value == item.value:
-                due.pop(place, None)
+                due.pop(address, None)
             else:
-                due[place] = None
+                due[address] = None
         cursor, changed = workspace.changes(cursor)
-        for place in changed:
-            document = workspace.get(*place)
-            if document is None or document.version != adopted.get(place):
-                due[place] = None
+        for address in changed:
+            document = workspace.get(*address)
+            if document is None or document.version != adopted.get(address):
+                due[address] = None
         self._view.backlog.begin(cursor, due)
         if refused:
             self._refusal = AdoptionError(refused)

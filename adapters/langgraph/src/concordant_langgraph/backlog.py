@@ -12,9 +12,9 @@ from concordant import Workspace
 from concordant.spi import cursor_at, free_in_child, later_of
 from concordant_langgraph.steps import Claim
 
-__all__ = ["Backlog", "Place", "Share"]
+__all__ = ["Address", "Backlog", "Share"]
 
-Place: TypeAlias = tuple[tuple[str, ...], str]
+Address: TypeAlias = tuple[tuple[str, ...], str]
 
 CHUNK = 64
 """How many documents are brought up to date together, so that their texts are embedded in one request."""
@@ -43,12 +43,12 @@ class Share:
     could not wait: what this caller writes may then be older than what stands there, so that they are due again.
     """
 
-    places: list[Place]
+    addresses: list[Address]
     claim: Claim = field(default_factory=Claim)
-    dues: dict[Place, _Due] = field(default_factory=dict)
+    dues: dict[Address, _Due] = field(default_factory=dict)
     own: bool = False
-    done: set[Place] = field(default_factory=set)
-    overtaken: set[Place] = field(default_factory=set)
+    done: set[Address] = field(default_factory=set)
+    overtaken: set[Address] = field(default_factory=set)
     gap: bool = False
 
 
@@ -69,30 +69,30 @@ class Backlog:
         self._kept: tuple[float, Any] | None = None  # when everything was done, and up to where
         self._old: Any = None
         self._noted: Any = None
-        self._due: dict[Place, _Due] = {}
-        self._at_work: dict[Place, Share] = {}
+        self._due: dict[Address, _Due] = {}
+        self._at_work: dict[Address, Share] = {}
         self._gaps = 0  # how many shares have begun that hide a document for a moment
         self._open_gaps = 0
 
-    def begin(self, cursor: object, places: Iterable[Place]) -> None:
+    def begin(self, cursor: object, addresses: Iterable[Address]) -> None:
         """Starts with these documents, and what is committed after the cursor."""
         with self._lock:
             self._cursor = cursor
-            self._due = {**{place: _Due() for place in places}, **self._due}
+            self._due = {**{address: _Due() for address in addresses}, **self._due}
 
     def pull(self) -> None:
         """Takes note of what was committed since the last call."""
         with self._lock:
             self._cursor, changed = self._workspace.changes(self._cursor)
-            for place in changed:
-                self._due[place] = _Due()
+            for address in changed:
+                self._due[address] = _Due()
 
-    def add(self, place: Place) -> None:
+    def add(self, address: Address) -> None:
         """Makes a document due that no commit told of: one that has expired."""
         with self._lock:
-            self._due.setdefault(place, _Due())
+            self._due.setdefault(address, _Due())
 
-    def due(self, *, early: bool = False) -> dict[Place, None]:
+    def due(self, *, early: bool = False) -> dict[Address, None]:
         """The documents to bring up to date now, those at work included.
 
         Args:
@@ -101,39 +101,41 @@ class Backlog:
         now = self._clock()
         with self._lock:
             return dict.fromkeys(
-                [*(place for place, due in self._due.items() if early or due.at <= now), *self._at_work]
+                [*(address for address, due in self._due.items() if early or due.at <= now), *self._at_work]
             )
 
-    def waiting(self, prefix: tuple[str, ...] = ()) -> list[Place]:
+    def waiting(self, prefix: tuple[str, ...] = ()) -> list[Address]:
         """All documents under a prefix that the view lacks, or may show as they were."""
         depth = len(prefix)
         with self._lock:
-            return [place for place in {**self._due, **self._at_work} if place[0][:depth] == prefix]
+            return [address for address in {**self._due, **self._at_work} if address[0][:depth] == prefix]
 
-    def take(self, wanted: dict[Place, None], *, own: bool = False) -> Share | None:
+    def take(self, wanted: dict[Address, None], *, own: bool = False) -> Share | None:
         """Some of the wanted documents that are due and free, for the caller (whose ``own`` writes they are) to bring
         up to date; ``None`` if no more are. They are no longer wanted then."""
         with self._lock:
-            free = [place for place in wanted if place in self._due and place not in self._at_work][:CHUNK]
+            free = [address for address in wanted if address in self._due and address not in self._at_work][:CHUNK]
             if not free:
                 return None
             share = Share(free, own=own)
-            for place in free:
-                share.dues[place] = self._due.pop(place)
-                self._at_work[place] = share
-        for place in free:
-            del wanted[place]
+            for address in free:
+                share.dues[address] = self._due.pop(address)
+                self._at_work[address] = share
+        for address in free:
+            del wanted[address]
         return share
 
-    def again(self, places: Iterable[Place]) -> dict[Place, None]:
+    def again(self, addresses: Iterable[Address]) -> dict[Address, None]:
         """Which of the documents that somebody was at work on have been committed to meanwhile."""
         self.pull()
         with self._lock:
-            return dict.fromkeys(place for place in places if (due := self._due.get(place)) and not due.failures)
+            return dict.fromkeys(
+                address for address in addresses if (due := self._due.get(address)) and not due.failures
+            )
 
-    def has_failed(self, share: Share, place: Place) -> bool:
+    def has_failed(self, share: Share, address: Address) -> bool:
         """Whether a document of a share could not be brought up to date the last time."""
-        return share.dues[place].failures > 0
+        return share.dues[address].failures > 0
 
     def saw(self, version: int, age: float) -> None:
         """Takes note of a document that was read to be brought up to date: how old its newest commit is, in seconds."""
@@ -156,21 +158,23 @@ class Backlog:
             self._noted = self._old
             return self._old
 
-    def others(self, wanted: Iterable[Place]) -> list[Share]:
+    def others(self, wanted: Iterable[Address]) -> list[Share]:
         """Who else is at work on the wanted documents."""
         with self._lock:
-            shares = {id(share): share for place in wanted if (share := self._at_work.get(place)) is not None}
+            shares = {id(share): share for address in wanted if (share := self._at_work.get(address)) is not None}
         return list(shares.values())
 
-    def overtake(self, share: Share, wanted: dict[Place, None]) -> Share:
+    def overtake(self, share: Share, wanted: dict[Address, None]) -> Share:
         """The wanted part of somebody else's documents, for a caller who cannot wait for them."""
         with self._lock:
-            places = [place for place in share.places if place in wanted and self._at_work.get(place) is share]
-            mine = Share(places, dues={place: _Due() for place in places})
-            share.overtaken.update(places)
-            for place in places:
-                self._at_work[place] = mine
-                del wanted[place]
+            addresses = [
+                address for address in share.addresses if address in wanted and self._at_work.get(address) is share
+            ]
+            mine = Share(addresses, dues={address: _Due() for address in addresses})
+            share.overtaken.update(addresses)
+            for address in addresses:
+                self._at_work[address] = mine
+                del wanted[address]
         return mine
 
     def gap(self, share: Share) -> None:
@@ -185,22 +189,22 @@ class Backlog:
         with self._lock:
             return None if self._open_gaps else self._gaps
 
-    def end(self, share: Share, failed: Iterable[Place] = ()) -> None:
+    def end(self, share: Share, failed: Iterable[Address] = ()) -> None:
         """Gives documents free again; what was not done is due again, what has failed after a while."""
         failed = set(failed)
         now = self._clock()
         with self._lock:
             if share.gap:
                 self._open_gaps -= 1
-            for place in share.places:
-                if self._at_work.get(place) is share:
-                    del self._at_work[place]
-                if place in share.done and place not in share.overtaken:
+            for address in share.addresses:
+                if self._at_work.get(address) is share:
+                    del self._at_work[address]
+                if address in share.done and address not in share.overtaken:
                     continue
-                due = share.dues[place]
-                if place in failed:
+                due = share.dues[address]
+                if address in failed:
                     due.failures += 1
                     if due.failures >= EAGER:
                         due.at = now + min(2.0 ** (due.failures - EAGER), 300.0)
-                self._due.setdefault(place, due)
+                self._due.setdefault(address, due)
         share.claim.end()

@@ -8,7 +8,7 @@ from typing import TypeVar
 from langgraph.store.base import IndexConfig
 
 from concordant_langgraph.adoption import Adoption
-from concordant_langgraph.backlog import Place
+from concordant_langgraph.backlog import Address
 from concordant_langgraph.steps import RunOnce, Steps, arun, run
 from concordant_langgraph.view import View
 
@@ -55,15 +55,15 @@ class Mirror:
         if self.first is not None and not self.first.done:
             await self.ado(self.first.first())
 
-    def written(self, places: Iterable[Place]) -> None:
+    def written(self, addresses: Iterable[Address]) -> None:
         """Brings documents up to date that were just written."""
         if self.view is not None:
-            self.do(self.view.written(places))
+            self.do(self.view.written(addresses))
 
-    async def awritten(self, places: Iterable[Place]) -> None:
+    async def awritten(self, addresses: Iterable[Address]) -> None:
         """``written`` for coroutines."""
         if self.view is not None:
-            await self.ado(self.view.written(places))
+            await self.ado(self.view.written(addresses))
 
     def catch_up(self, *, early: bool = False) -> int:
         """Brings all documents up to date; returns how many still wait."""

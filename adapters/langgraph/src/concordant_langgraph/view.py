@@ -10,7 +10,7 @@ from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 
 from concordant import Document, Workspace
 from concordant.spi import age_of, has_existed
-from concordant_langgraph.backlog import CHUNK, Backlog, Place, Share
+from concordant_langgraph.backlog import CHUNK, Address, Backlog, Share
 from concordant_langgraph.filters import InvalidNameError, check_labels
 from concordant_langgraph.resuming import note
 from concordant_langgraph.steps import Steps
@@ -38,20 +38,20 @@ class _Entry(NamedTuple):
     """A document as the view is to hold it: the value (``None``: not at all), the paths to make vectors of, the texts
     at them, and the names of the vectors, if known."""
 
-    place: Place
+    address: Address
     value: dict[str, Any] | None
     paths: Index = None
     texts: frozenset[str] = frozenset()
     names: frozenset[str] | None = frozenset()
 
     def whole(self) -> PutOp:
-        return PutOp(*self.place, self.value, index=self.paths)
+        return PutOp(*self.address, self.value, index=self.paths)
 
     def without_vectors(self) -> PutOp:
-        return PutOp(*self.place, self.value, index=False)
+        return PutOp(*self.address, self.value, index=False)
 
     def gone(self) -> PutOp:
-        return PutOp(*self.place, None)
+        return PutOp(*self.address, None)
 
 
 class View:
@@ -72,24 +72,24 @@ class View:
         self._shared = shared
         self.indexing = Indexing(store)
         self.backlog = Backlog(workspace)
-        self._held: dict[Place, frozenset[str] | None] = {}  # the names of the vectors there, as far as known
+        self._held: dict[Address, frozenset[str] | None] = {}  # the names of the vectors there, as far as known
         self._unknown: frozenset[str] | None = frozenset() if private else None
 
     # -- catching up -----------------------------------------------------------------------------------------------
 
-    def written(self, places: Iterable[Place]) -> Steps[None]:
+    def written(self, addresses: Iterable[Address]) -> Steps[None]:
         """Brings documents up to date that were just written. Others, and what somebody else is at work on, are left
         to the next search."""
         self.backlog.pull()
-        places = [*places]
-        wanted = dict.fromkeys(places)
+        addresses = [*addresses]
+        wanted = dict.fromkeys(addresses)
         for _ in range(TRIES):
             while share := self.backlog.take(wanted, own=True):
                 yield from self._work(share)
             if not self._shared:
                 break
             # What another process wrote meanwhile may have been overwritten by this.
-            wanted = self.backlog.again(places)
+            wanted = self.backlog.again(addresses)
         if self._shared:
             yield from note(self.workspace, self.backlog)
 
@@ -115,7 +115,7 @@ class View:
         return len(self.backlog.waiting())
 
     def _work(self, share: Share) -> Steps[None]:
-        failed: dict[Place, Exception] = {}
+        failed: dict[Address, Exception] = {}
         try:
             yield from self._bring(share, failed)
         finally:
@@ -129,9 +129,9 @@ class View:
                 "/".join(namespace), key, others, type(error).__name__, error,
             )  # fmt: skip
 
-    def _bring(self, share: Share, failed: dict[Place, Exception]) -> Steps[None]:
-        places = [place for place in share.places if self._takes(place, share)]
-        entries = [self._entry(place) for place in places]
+    def _bring(self, share: Share, failed: dict[Address, Exception]) -> Steps[None]:
+        addresses = [address for address in share.addresses if self._takes(address, share)]
+        entries = [self._entry(address) for address in addresses]
         if self._shared:
             entries = yield from self._differing(entries, share, failed)
         # What a value no longer has would keep its vector, so that such documents are taken out first. From then
@@ -141,53 +141,53 @@ class View:
             self.backlog.gap(share)
         if behind:
             yield from self._take_out(behind, share, failed)
-        puts = [entry for entry in entries if entry.value is not None and entry.place not in failed]
+        puts = [entry for entry in entries if entry.value is not None and entry.address not in failed]
         for group in _without_common_texts(puts):
             yield from self._put(group, share, failed)
 
-    def _take_out(self, entries: list[_Entry], share: Share, failed: dict[Place, Exception]) -> Steps[None]:
+    def _take_out(self, entries: list[_Entry], share: Share, failed: dict[Address, Exception]) -> Steps[None]:
         """Takes documents out of the store; those that are no more are done then."""
         try:
             yield [entry.gone() for entry in entries]
         except Exception as error:
-            failed.update((entry.place, error) for entry in entries)
+            failed.update((entry.address, error) for entry in entries)
             return
         for entry in entries:
-            self._held[entry.place] = frozenset()
+            self._held[entry.address] = frozenset()
             if entry.value is None:
-                del self._held[entry.place]
-                share.done.add(entry.place)
+                del self._held[entry.address]
+                share.done.add(entry.address)
 
-    def _takes(self, place: Place, share: Share) -> bool:
+    def _takes(self, address: Address, share: Share) -> bool:
         """Whether a store can hold a document at all: one operation with a label that none takes would fail a whole
         batch. It is done then: searches rank it last."""
         try:
-            check_labels(place[0])
+            check_labels(address[0])
         except InvalidNameError:
-            self._held[place] = frozenset()
-            share.done.add(place)
+            self._held[address] = frozenset()
+            share.done.add(address)
             return False
         return True
 
-    def _differing(self, entries: list[_Entry], share: Share, failed: dict[Place, Exception]) -> Steps[list[_Entry]]:
+    def _differing(self, entries: list[_Entry], share: Share, failed: dict[Address, Exception]) -> Steps[list[_Entry]]:
         """The documents that another process has not brought up to date already."""
         try:
-            items = yield [GetOp(*entry.place, refresh_ttl=False) for entry in entries]
+            items = yield [GetOp(*entry.address, refresh_ttl=False) for entry in entries]
         except Exception as error:
-            failed.update((entry.place, error) for entry in entries)
+            failed.update((entry.address, error) for entry in entries)
             return []
         differing = []
         for entry, item in zip(entries, items, strict=True):
             held = self.indexing.texts(item.value, entry.paths) if item is not None else {}
-            self._held[entry.place] = None if held is None else frozenset(held)
+            self._held[entry.address] = None if held is None else frozenset(held)
             same = entry.value is None if item is None else entry.value == item.value and entry.paths is None
-            if same and not share.own and not self.backlog.has_failed(share, entry.place):
-                share.done.add(entry.place)
+            if same and not share.own and not self.backlog.has_failed(share, entry.address):
+                share.done.add(entry.address)
             else:
                 differing.append(entry)
         return differing
 
-    def _put(self, group: list[_Entry], share: Share, failed: dict[Place, Exception]) -> Steps[None]:
+    def _put(self, group: list[_Entry], share: Share, failed: dict[Address, Exception]) -> Steps[None]:
         """Puts documents together; if that fails one by one, so that one bad text does not hold up the others, unless
         the store fails altogether."""
         error = yield from self._try(group, share)
@@ -201,21 +201,21 @@ class View:
                     row = 0
                     continue
                 row, error = row + 1, single
-            failed[entry.place] = error
+            failed[entry.address] = error
             if not broken:
                 broken = not (yield from self._without_vectors(entry))
 
     def _without_vectors(self, entry: _Entry) -> Steps[bool]:
         """Holds the value that could not be embedded, so that the vectors of the old one are gone."""
-        self._held[entry.place] = None
+        self._held[entry.address] = None
         try:
             yield [entry.gone()]
             if not self._shared:  # others would take it for done
                 yield [entry.without_vectors()]
         except Exception:
-            log.debug("%s cannot be held without its vectors either", entry.place, exc_info=True)
+            log.debug("%s cannot be held without its vectors either", entry.address, exc_info=True)
             return False
-        self._held[entry.place] = frozenset()
+        self._held[entry.address] = frozenset()
         return True
 
     def _try(self, group: list[_Entry], share: Share) -> Steps[Exception | None]:
@@ -224,27 +224,27 @@ class View:
         except Exception as error:
             return error
         for entry in group:
-            self._held[entry.place] = entry.names
-            share.done.add(entry.place)
+            self._held[entry.address] = entry.names
+            share.done.add(entry.address)
         return None
 
-    def _entry(self, place: Place) -> _Entry:
-        document = self.workspace.get(*place)
+    def _entry(self, address: Address) -> _Entry:
+        document = self.workspace.get(*address)
         if document is None:
-            return _Entry(place, None)
+            return _Entry(address, None)
         if self._shared:
             self.backlog.saw(document.version, age_of(self.workspace, document))
         value, index = document.value, document.setting("index")
         texts = self.indexing.texts(value, index)
         if texts is None:
-            return _Entry(place, value, index, frozenset(), None)
+            return _Entry(address, value, index, frozenset(), None)
         if len(set(texts.values())) < len(texts):
             index = self.indexing.without_repeats(value, index)
             texts = self.indexing.texts(value, index) or {}
-        return _Entry(place, value, index, frozenset(texts.values()), frozenset(texts))
+        return _Entry(address, value, index, frozenset(texts.values()), frozenset(texts))
 
     def _leaves_behind(self, entry: _Entry) -> bool:
-        held = self._held.get(entry.place, self._unknown)
+        held = self._held.get(entry.address, self._unknown)
         return held is None or entry.names is None or not held <= entry.names
 
     # -- ranking -----------------------------------------------------------------------------------------------------
@@ -282,23 +282,23 @@ class View:
             found += self._unranked(prefix, accepts, {(document.namespace, document.key) for document, _ in found})
         return found[op.offset : op.offset + op.limit]
 
-    def _unranked(self, prefix: tuple[str, ...], accepts: Accepts, shown: set[Place]) -> list[Ranked]:
+    def _unranked(self, prefix: tuple[str, ...], accepts: Accepts, shown: set[Address]) -> list[Ranked]:
         """The documents that have no vectors, or not yet, oldest first and without a score: no store hides them."""
         documents = self.workspace.documents_current(prefix)
         return sorted(((d, None) for d in documents if (d.namespace, d.key) not in shown and accepts(d)), key=_rank)
 
-    def _seen(self, candidates: Iterable[tuple[Place, float | None]], accepts: Accepts) -> Iterator[Ranked]:
+    def _seen(self, candidates: Iterable[tuple[Address, float | None]], accepts: Accepts) -> Iterator[Ranked]:
         """Candidates as documents, as the caller sees them, without those that are no more."""
-        for place, score in candidates:
-            document = self.workspace.document_current(*place)
+        for address, score in candidates:
+            document = self.workspace.document_current(*address)
             if document is None:
                 # Deleted or expired; what nobody here has ever heard of is somebody else's, and left alone.
-                if self.workspace.get(*place) is None and has_existed(self.workspace, *place):
-                    self.backlog.add(place)
+                if self.workspace.get(*address) is None and has_existed(self.workspace, *address):
+                    self.backlog.add(address)
             elif accepts(document):
                 yield document, score
 
-    def _candidates(self, op: SearchOp, ask: int) -> Steps[dict[Place, float | None]]:
+    def _candidates(self, op: SearchOp, ask: int) -> Steps[dict[Address, float | None]]:
         search = SearchOp(tuple(op.namespace_prefix), query=op.query, limit=ask, refresh_ttl=False)
         items: Sequence[Any] = ()
         for attempt in range(1, TRIES + 1):
@@ -315,19 +315,19 @@ class View:
                 continue
             if before is not None and before == self.backlog.gaps():
                 break
-        candidates: dict[Place, float | None] = {}
+        candidates: dict[Address, float | None] = {}
         for item in items:
             candidates.setdefault((tuple(item.namespace), item.key), item.score)
         return candidates
 
-    def _lacking(self, candidates: dict[Place, Any], prefix: tuple[str, ...]) -> tuple[int, int]:
+    def _lacking(self, candidates: dict[Address, Any], prefix: tuple[str, ...]) -> tuple[int, int]:
         """How many documents a search might have left out, of how many."""
         waiting = set(self.backlog.waiting())
         lacking = total = 0
         for document in self.workspace.list(prefix):
             total += 1
-            place = (document.namespace, document.key)
-            if place not in candidates and place not in waiting and self._held.get(place) != frozenset():
+            address = (document.namespace, document.key)
+            if address not in candidates and address not in waiting and self._held.get(address) != frozenset():
                 lacking += 1
         return lacking, total
 

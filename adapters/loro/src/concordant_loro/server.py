@@ -66,7 +66,7 @@ _SNAPSHOT = b"\0\3"
 
 Authenticate: TypeAlias = Callable[[str, bytes], "Access | str | Awaitable[Access | str | None] | None"]
 Send: TypeAlias = Callable[[bytes | str], Awaitable[Any]]
-Place: TypeAlias = tuple[tuple[str, ...], str]
+Address: TypeAlias = tuple[tuple[str, ...], str]
 
 
 class Socket(Protocol):
@@ -79,7 +79,7 @@ class Socket(Protocol):
     async def send(self, message: bytes | str) -> Any: ...
 
 
-def place_of(room: str) -> Place:
+def place_of(room: str) -> Address:
     """Returns the document that a room is, written as on the command line.
 
     Raises:
@@ -189,14 +189,14 @@ class LiveServer:
         workspace: Workspace,
         authenticate: Authenticate,
         *,
-        place_of: Callable[[str], Place] = place_of,
+        place_of: Callable[[str], Address] = place_of,
         poll: float = 0.03,
         linger: float = 600.0,
         rate: Rate = RATE,
     ) -> None:
         self.workspace, self.authenticate, self.place_of = workspace, authenticate, place_of
         self.poll, self.linger, self.rate = poll, linger, rate
-        self.rooms: dict[Place, _Room] = {}
+        self.rooms: dict[Address, _Room] = {}
         self._opening = asyncio.Lock()
         self._is_closed = False
         self._present: dict[str, dict[_Connection, list[bytes]]] = {}
@@ -292,10 +292,10 @@ class LiveServer:
     async def close(self) -> None:
         """Ends all rooms. End the connections, too: their clients then come again, and give what they have."""
         self._is_closed = True
-        for place, room in list(self.rooms.items()):
+        for address, room in list(self.rooms.items()):
             for member in list(room.members):
                 await self._let_go(member)
-            await self._close(place, room)
+            await self._close(address, room)
 
     async def _hear(self, connection: _Connection, data: bytes | str) -> None:
         if isinstance(data, str):
@@ -372,12 +372,12 @@ class LiveServer:
             member.is_stale = True
         return member
 
-    async def _room(self, place: Place) -> _Room:
+    async def _room(self, address: Address) -> _Room:
         async with self._opening:
-            room = self.rooms.get(place)
+            room = self.rooms.get(address)
             if room is None:
-                live = await self.workspace.acall(LiveDocument, self.workspace, *place)
-                room = self.rooms[place] = _Room(live)
+                live = await self.workspace.acall(LiveDocument, self.workspace, *address)
+                room = self.rooms[address] = _Room(live)
             return room
 
     async def _leave(self, connection: _Connection, crdt: bytes, name: str) -> None:
@@ -405,8 +405,8 @@ class LiveServer:
             await member.send(protocol.room_failed(DOCUMENT, member.room, RoomErrorCode.REJOIN_SUGGESTED, said))
         await self._let_go(member)
 
-    async def _close(self, place: Place, room: _Room) -> None:
-        self.rooms.pop(place, None)
+    async def _close(self, address: Address, room: _Room) -> None:
+        self.rooms.pop(address, None)
         if room.polling is not None and room.polling is not asyncio.current_task():
             room.polling.cancel()
         with contextlib.suppress(LostReplicaError):
@@ -427,9 +427,9 @@ class LiveServer:
                 is_news = True
             if is_news:
                 room.wake()
-        for place, known in list(self.rooms.items()):
+        for address, known in list(self.rooms.items()):
             if known is room:
-                await self._close(place, room)
+                await self._close(address, room)
 
     async def _bring(self, member: _Member) -> None:
         """Sends an editor what it lacks, whenever there is something."""
@@ -470,7 +470,7 @@ class LiveServer:
             await self._answer(connection, message, Status.INVALID_UPDATE)
         elif len(batch.parts) == batch.number:
             del connection.batches[key]
-            await self._update(connection, message, b"".join(batch.parts[place] for place in range(batch.number)))
+            await self._update(connection, message, b"".join(batch.parts[address] for address in range(batch.number)))
 
     async def _update(self, connection: _Connection, message: Message, data: bytes | None) -> None:
         parts = message.parts if data is None else (data,)

@@ -10,7 +10,7 @@ from pydantic_core import from_json, to_json
 
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
-from concordant.storage.base import Examined, Forgotten, Knowledge, Place, Row, State, StoreExamined
+from concordant.storage.base import Address, Examined, Forgotten, Knowledge, Row, State, StoreExamined
 from concordant.storage.cut import Cut, as_vector, clock_names, clock_of, cut_of, part
 from concordant.storage.encoding import (
     DOCUMENT,
@@ -125,20 +125,20 @@ def rename_in(tx: SqlTransaction, replica: str, upto: Cut) -> None:
 
 
 def forget(
-    database: Database, places: Sequence[tuple[Place, int]], rows_before: float, most_events: int, clocks: int
+    database: Database, addresses: Sequence[tuple[Address, int]], rows_before: float, most_events: int, clocks: int
 ) -> Forgotten:
     """Deletes deleted documents, old journal rows, old events and those beyond so many, a page in each transaction."""
     documents = 0
-    for start in range(0, len(places), PAGE):
-        page = places[start : start + PAGE]
+    for start in range(0, len(addresses), PAGE):
+        page = addresses[start : start + PAGE]
         documents += database.write(lambda tx, page=page: _forget_documents(tx, page, clocks))  # type: ignore[misc]
     return Forgotten(documents, database.write(lambda tx: _forget_rows(tx, rows_before, most_events, clocks)))
 
 
-def _forget_documents(tx: SqlTransaction, places: Sequence[tuple[Place, int]], clocks: int) -> int:
+def _forget_documents(tx: SqlTransaction, addresses: Sequence[tuple[Address, int]], clocks: int) -> int:
     newest: dict[int, int] = {}
     gone = 0
-    for (namespace, key), version in places:
+    for (namespace, key), version in addresses:
         clock, name = version % clocks, (dump_namespace(namespace), dump_key(key))
         query = "SELECT id FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ? AND version = ?"
         for (id_,) in tx.rows(query, (clock, *name, version)):
@@ -227,11 +227,14 @@ def examine_store(database: Database) -> StoreExamined:
     return StoreExamined(n, cut_of([number for (number,) in newest]), trimmed, strays, database.damage())
 
 
-def examine(database: Database, clocks: int, place: Place | None = None) -> Iterator[Examined]:
+def examine(database: Database, clocks: int, address: Address | None = None) -> Iterator[Examined]:
     """What is stored of all documents, oldest first, or of one: of that as it is between two commits."""
-    if place is not None:
-        clock = clock_of(place, clocks)
-        where, name = "clock = ? AND namespace = ? AND key = ?", (clock, dump_namespace(place[0]), dump_key(place[1]))
+    if address is not None:
+        clock = clock_of(address, clocks)
+        where, name = (
+            "clock = ? AND namespace = ? AND key = ?",
+            (clock, dump_namespace(address[0]), dump_key(address[1])),
+        )
         yield from database.write(lambda tx: list(_page(tx.rows, where, name, clocks)), [clock])
         return
     last = -1
@@ -248,19 +251,19 @@ def _page(rows: Rows, where: str, parameters: Sequence[Any], clocks: int) -> Ite
 
 def _examined(rows: Rows, clock: int, stored: StoredDocument, clocks: int) -> Examined:
     troubles: list[str] = []
-    place: Place = ((), "")
+    address: Address = ((), "")
     state = None
     with _noting("its name", troubles):
-        place = stored.place
+        address = stored.address
     with _noting("it", troubles):
-        state = _state(rows, stored, place, clocks)
+        state = _state(rows, stored, address, clocks)
     query = f"SELECT {JOURNAL} FROM concordant_journal WHERE clock = ? AND document = ? ORDER BY n DESC"
     found = rows(query, (clock, stored.id))
     journal: list[Row] | None = None
     with _noting("its journal", troubles):
         kept = [StoredRow._make(row) for row in found]
         bodies = GivenBodies(rows, clocks, ((row.n, row.base, row.body) for row in kept))
-        journal = [_row(row, place, bodies) for row in kept]
+        journal = [_row(row, address, bodies) for row in kept]
     query = (
         "SELECT id, body FROM concordant_escalations "
         "WHERE clock = ? AND namespace = ? AND key = ? AND state IN ('open', 'claimed')"
@@ -270,7 +273,7 @@ def _examined(rows: Rows, clock: int, stored: StoredDocument, clocks: int) -> Ex
         for _, body in questions:
             load_escalation(body)
     return Examined(
-        place,
+        address,
         state,
         stored.value if isinstance(state, Record) and stored.kept is None else ABSENT,
         stored.fingerprint if isinstance(state, Record) else None,
@@ -282,7 +285,7 @@ def _examined(rows: Rows, clock: int, stored: StoredDocument, clocks: int) -> Ex
     )
 
 
-def _state(rows: Rows, stored: StoredDocument, place: Place, clocks: int) -> State:
+def _state(rows: Rows, stored: StoredDocument, address: Address, clocks: int) -> State:
     """A document's state; where others commit meanwhile, one of them."""
     while stored.kept is not None:
         try:
@@ -297,12 +300,12 @@ def _state(rows: Rows, stored: StoredDocument, place: Place, clocks: int) -> Sta
             if again.saved == stored.saved:
                 raise
             stored = again
-    return load_state(stored, place)
+    return load_state(stored, address)
 
 
-def _row(stored: StoredRow, place: Place, bodies: GivenBodies) -> Row:
+def _row(stored: StoredRow, address: Address, bodies: GivenBodies) -> Row:
     try:
-        return load_row(bodies.row(stored), place)
+        return load_row(bodies.row(stored), address)
     except Exception as error:
         raise ValueError(f"row {stored.n}: {error}") from error
 
@@ -324,11 +327,11 @@ class _noting:
         return True
 
 
-def set_aside(database: Database, places: Sequence[tuple[Place, str]], clocks: int) -> int:
+def set_aside(database: Database, addresses: Sequence[tuple[Address, str]], clocks: int) -> int:
     """Moves documents, with all that is stored of them, to a table where nobody reads; returns how many."""
 
-    def run(tx: SqlTransaction, clock: int, place: Place, reason: str) -> int:
-        name = (dump_namespace(place[0]), dump_key(place[1]))
+    def run(tx: SqlTransaction, clock: int, address: Address, reason: str) -> int:
+        name = (dump_namespace(address[0]), dump_key(address[1]))
         query = "SELECT id FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ?"
         moved = 0
         for (id_,) in tx.rows(query, (clock, *name)):
@@ -348,7 +351,7 @@ def set_aside(database: Database, places: Sequence[tuple[Place, str]], clocks: i
             moved += 1
         return moved
 
-    clocked = [(clock_of(place, clocks), place, reason) for place, reason in places]
+    clocked = [(clock_of(address, clocks), address, reason) for address, reason in addresses]
     return sum(database.write(lambda tx, one=one: run(tx, *one), [one[0]]) for one in clocked)  # type: ignore[misc]
 
 

@@ -13,13 +13,13 @@ from concordant.escalation import Escalation, Event
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
 from concordant.storage.base import (
+    Address,
     Compact,
     Deferred,
     Examined,
     Forgotten,
     Knowledge,
     Namespace,
-    Place,
     Row,
     State,
     StoreExamined,
@@ -140,7 +140,7 @@ class SqlStorage(DurableStorage):
         self.events = SqlEvents(database, name or uuid.uuid4().hex[:12])
         self.is_near = database.is_near
         self._surveyed: dict[str, Cut] = {}
-        self._met: dict[Place, None] = {}  # documents that are there, of those met lately
+        self._met: dict[Address, None] = {}  # documents that are there, of those met lately
         self._source = _Asking(database.rows, self.clocks)
 
     @property
@@ -158,26 +158,26 @@ class SqlStorage(DurableStorage):
             return
         super()._commit(requests, hasty)
         for request in requests:
-            for place, _ in request.changes:
-                self._meet(place)
+            for address, _ in request.changes:
+                self._meet(address)
 
-    def _created(self, place: Place, update: Update) -> bool:
+    def _created(self, address: Address, update: Update) -> bool:
         """Commits what is the first write of a document and nothing else by one statement, which gives it its number
         and time; ``False``: nothing was done, for it is not so, or nobody knows."""
         create = self.database.create
-        if create is None or place in self._met:
+        if create is None or address in self._met:
             return False
         state = _first(update, 0, 0.0)
         if state is None:
             return False
-        clock, saved = self.clock_of(place), self.projection.saved(place[0], state)
+        clock, saved = self.clock_of(address), self.projection.saved(address[0], state)
         row = dump_row(row_of(state), 0)
         if row.settled is not None or row.met is not None or not self.knows_model((clock, saved.model)):
             return False
-        document = dump_state(0, state, place, 0, saved, 0)
+        document = dump_state(0, state, address, 0, saved, 0)
         with self._course.expecting(clock):
             head = create(document, row, clock, self.number_after(0, clock))
-            self._meet(place)
+            self._meet(address)
             if head is None:
                 return False
             self._course.making(head[:1])
@@ -185,18 +185,18 @@ class SqlStorage(DurableStorage):
         _first(update, *head)  # it is told what became of it
         return True
 
-    def _meet(self, place: Place) -> None:
+    def _meet(self, address: Address) -> None:
         if len(self._met) >= _MET:
             self._met.clear()
-        self._met[place] = None
+        self._met[address] = None
 
-    def transact(self, work: Callable[[UnitOfWork], Any], places: Sequence[Place], hasty: bool) -> Any:
-        clocks = sorted({*map(self.clock_of, places)})
-        asked = [*dict.fromkeys(places)][:MOST]  # of more, each is asked for when its turn comes
+    def transact(self, work: Callable[[UnitOfWork], Any], addresses: Sequence[Address], hasty: bool) -> Any:
+        clocks = sorted({*map(self.clock_of, addresses)})
+        asked = [*dict.fromkeys(addresses)][:MOST]  # of more, each is asked for when its turn comes
         if len(asked) == 1:
 
             def alone(tx: SqlTransaction) -> Any:
-                return work(SqlUnit(self, tx, {places[0]: tx.ahead}))
+                return work(SqlUnit(self, tx, {addresses[0]: tx.ahead}))
 
             return self.database.write(alone, clocks, self.peeking(*asked), hasty)
 
@@ -227,27 +227,27 @@ class SqlStorage(DurableStorage):
     def surely(self, at: float) -> float:
         return self.database.surely(at)
 
-    def find(self, place: Place) -> tuple[Head, StoredDocument | None]:
-        found = found_by(self.database.rows(*self.peeking(place)))
+    def find(self, address: Address) -> tuple[Head, StoredDocument | None]:
+        found = found_by(self.database.rows(*self.peeking(address)))
         if found[1] is not None:
-            self._meet(place)
+            self._meet(address)
         return found
 
-    def peeking(self, place: Place) -> Query:
+    def peeking(self, address: Address) -> Query:
         """Gives the query for a document, without its record where that is held decoded, beside the last commit."""
-        clock = self.clock_of(place)
-        return _PEEK, (self._cache.version(place), clock, dump_namespace(place[0]), dump_key(place[1]), clock)
+        clock = self.clock_of(address)
+        return _PEEK, (self._cache.version(address), clock, dump_namespace(address[0]), dump_key(address[1]), clock)
 
-    def _peeking_all(self, places: Sequence[Place]) -> Query:
+    def _peeking_all(self, addresses: Sequence[Address]) -> Query:
         """Gives the query for several documents, each with its name before it."""
         wanted = [
-            (self._cache.version(place), self.clock_of(place), dump_namespace(place[0]), dump_key(place[1]))
-            for place in places
+            (self._cache.version(address), self.clock_of(address), dump_namespace(address[0]), dump_key(address[1]))
+            for address in addresses
         ]
         rows, parameters = self.database.listed(("saved", "clock", "namespace", "key"), wanted)
         return _PEEK_ALL.format(rows=rows), parameters
 
-    def expired(self) -> Sequence[Place]:
+    def expired(self) -> Sequence[Address]:
         query = "SELECT id, namespace, key FROM concordant_documents WHERE expires <= ? ORDER BY expires"
         return [_place(columns) for columns in self.database.rows(query, (self.now()[1],))]
 
@@ -265,9 +265,9 @@ class SqlStorage(DurableStorage):
         numbers = numbers_of(cut) if cut else (0,) * self.clocks
         return " OR ".join([f"clock = ? AND {column} > ?"] * self.clocks), [*chain(*enumerate(numbers))]
 
-    def _name(self, place: Place) -> tuple[int, str, str]:
+    def _name(self, address: Address) -> tuple[int, str, str]:
         """Gives what finds a document: its clock, and its name as it is stored."""
-        return self.clock_of(place), dump_namespace(place[0]), dump_key(place[1])
+        return self.clock_of(address), dump_namespace(address[0]), dump_key(address[1])
 
     def showing(self, prefix: Namespace, conditions: Sequence[Condition] = ()) -> Iterator[Shown]:
         return (found[1:] for found in self.numbered_showing(prefix, conditions))
@@ -287,22 +287,22 @@ class SqlStorage(DurableStorage):
             query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE id IN ({marks}) ORDER BY id"
             for columns in self.database.rows(query, page):
                 stored = StoredDocument._make(columns)
-                yield stored.id, *stored.place, self.loaded(stored, stored.place, self._source)
+                yield stored.id, *stored.address, self.loaded(stored, stored.address, self._source)
 
-    def _rows(self, found: Sequence[Columns], place: Place) -> Iterator[Row]:
+    def _rows(self, found: Sequence[Columns], address: Address) -> Iterator[Row]:
         stored = [StoredRow._make(columns) for columns in found]
         bodies = self._bodies(stored)
         for one in stored:
             try:
-                row = load_row(bodies.row(one), place)
+                row = load_row(bodies.row(one), address)
             except (ValueError, TypeError) as error:
-                raise DamagedDocumentError(self.database.place, *place, f"row {one.n}: {error}") from error
+                raise DamagedDocumentError(self.database.place, *address, f"row {one.n}: {error}") from error
             yield row
 
     def _bodies(self, found: Sequence[StoredRow]) -> GivenBodies:
         return GivenBodies(self.database.rows, self.clocks, ((row.n, row.base, row.body) for row in found))
 
-    def changes(self, after: Any = None) -> tuple[Any, Sequence[Place]]:
+    def changes(self, after: Any = None) -> tuple[Any, Sequence[Address]]:
         upto = cut_of([n for n, _ in self.heads()])
         later, known = self._after("version", after or 0)
         query = f"SELECT id, namespace, key FROM concordant_documents WHERE {later} ORDER BY version"
@@ -379,8 +379,8 @@ class SqlStorage(DurableStorage):
 
     # -- escalations ---------------------------------------------------------------------------------------------
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        return _open_of(self.database.rows, self._name(place))
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
+        return _open_of(self.database.rows, self._name(address))
 
     def find_closed(self, id_: str) -> Escalation | None:
         query = "SELECT body FROM concordant_escalations WHERE id = ? AND state NOT IN ('open', 'claimed')"
@@ -399,7 +399,7 @@ class SqlStorage(DurableStorage):
             f"AND namespace >= ? AND namespace < ? AND {_NOT_OVER} "
             "ORDER BY state IN ('open', 'claimed') DESC, n, place"
         )
-        open_: dict[Place, list[Escalation]] = {}  # those of one document stand together
+        open_: dict[Address, list[Escalation]] = {}  # those of one document stand together
         closed: list[Escalation] = []
         for (body,) in self.database.rows(query, (*bounds(prefix), self.time())):
             found = load_escalation(body)
@@ -434,22 +434,22 @@ class SqlStorage(DurableStorage):
         maintenance.rename(self.database, replica, upto)
         self.replica = replica
 
-    def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
-        done = maintenance.forget(self.database, places, rows_before, self.limits.backlog, self.clocks)
-        for place, _ in places:
-            self._cache.drop(place)
+    def forget(self, addresses: Sequence[tuple[Address, int]], rows_before: float) -> Forgotten:
+        done = maintenance.forget(self.database, addresses, rows_before, self.limits.backlog, self.clocks)
+        for address, _ in addresses:
+            self._cache.drop(address)
         return done
 
     def examine_store(self) -> StoreExamined:
         return maintenance.examine_store(self.database)
 
-    def examine(self, place: Place | None = None) -> Iterator[Examined]:
-        return maintenance.examine(self.database, self.clocks, place)
+    def examine(self, address: Address | None = None) -> Iterator[Examined]:
+        return maintenance.examine(self.database, self.clocks, address)
 
-    def set_aside(self, places: Sequence[tuple[Place, str]]) -> int:
-        done = maintenance.set_aside(self.database, places, self.clocks)
-        for place, _ in places:
-            self._cache.drop(place)
+    def set_aside(self, addresses: Sequence[tuple[Address, str]]) -> int:
+        done = maintenance.set_aside(self.database, addresses, self.clocks)
+        for address, _ in addresses:
+            self._cache.drop(address)
         return done
 
     def close(self) -> None:
@@ -471,7 +471,7 @@ class SqlUnit(UnitOfWork):
 
     apart = True
 
-    def __init__(self, storage: SqlStorage, tx: SqlTransaction, ahead: dict[Place, Sequence[Columns]]) -> None:
+    def __init__(self, storage: SqlStorage, tx: SqlTransaction, ahead: dict[Address, Sequence[Columns]]) -> None:
         super().__init__(storage, tx.heads, tx.now)
         self.tx = tx
         self.now = tx.now
@@ -502,8 +502,8 @@ class SqlUnit(UnitOfWork):
         found = self.tx.rows(query, (self.clock, model))
         return found[0][0] if found else None
 
-    def find(self, place: Place) -> StoredDocument | None:
-        return found_by(self._ahead.get(place) or self.tx.rows(*self._peeking(place)))[1]
+    def find(self, address: Address) -> StoredDocument | None:
+        return found_by(self._ahead.get(address) or self.tx.rows(*self._peeking(address)))[1]
 
     def put_document(self, stored: StoredDocument, before: StoredDocument | None) -> None:
         (self._inserted if before is None else self._updated).append(stored)
@@ -515,8 +515,8 @@ class SqlUnit(UnitOfWork):
     def put_model(self, model: str, shape: str) -> None:
         self.tx.run(_MODEL, (self.clock, model, shape))
 
-    def open_questions(self, place: Place) -> Mapping[str, Escalation]:
-        return _open_of(self.tx.rows, self._name(place))
+    def open_questions(self, address: Address) -> Mapping[str, Escalation]:
+        return _open_of(self.tx.rows, self._name(address))
 
     def find_closed(self, id_: str) -> Escalation | None:
         found = self.tx.rows(_CLOSED, (self.clock, id_))
@@ -549,7 +549,7 @@ class SqlUnit(UnitOfWork):
         rows = [(n, time, clock) for clock, (n, time) in heads.items()]
         self.tx.update("concordant_clocks", ("n", "time", "clock"), rows, keys=1)
 
-    def end(self) -> list[tuple[Place, Record, int, int]]:
+    def end(self) -> list[tuple[Address, Record, int, int]]:
         made, clocks = super().end(), self._clocks
         inserted = [(stored.id % clocks, *stored) for stored in self._inserted]
         updated = [(*stored[3:], stored.id % clocks, stored.id) for stored in self._updated]
@@ -599,8 +599,8 @@ class _Asking:
 class _Unasked:
     """What an update may ask, where nobody is there to answer."""
 
-    def open_of(self, place: Place) -> Mapping[str, Escalation]:
-        raise LookupError(place)
+    def open_of(self, address: Address) -> Mapping[str, Escalation]:
+        raise LookupError(address)
 
     def find_closed(self, id_: str) -> Escalation | None:
         raise LookupError(id_)
@@ -628,11 +628,11 @@ def found_by(rows: Sequence[Columns]) -> tuple[Head, StoredDocument | None]:
     return (n, clock), None if columns[0] is None else StoredDocument._make(columns)
 
 
-def _with_place(columns: Columns) -> tuple[Place, Sequence[Columns]]:
+def _with_place(columns: Columns) -> tuple[Address, Sequence[Columns]]:
     """What the query for several documents found of one, by where it is."""
     return (load_namespace(columns[0]), load_key(columns[1])), [columns[2:]]
 
 
-def _place(columns: Columns) -> Place:
+def _place(columns: Columns) -> Address:
     """Namespace and key of a document, from its id and its names as they are stored."""
     return load_namespace(columns[1]), load_key(columns[2])

@@ -46,8 +46,8 @@ class JournalCounts:
         """Adds what was counted elsewhere."""
         self.acts.update(other.acts)
         self.settled.update(other.settled)
-        for place, outcomes in other.fields.items():
-            self.fields.setdefault(place, Counter()).update(outcomes)
+        for address, outcomes in other.fields.items():
+            self.fields.setdefault(address, Counter()).update(outcomes)
 
     def count(self, rows: Sequence[Sequence[Any]]) -> None:
         """Counts rows of the journal: namespace, act, body, outcomes, policies."""
@@ -59,7 +59,7 @@ class JournalCounts:
 
     def dump(self) -> str:
         """The counts as JSON."""
-        fields = [[*place, outcomes] for place, outcomes in self.fields.items()]
+        fields = [[*address, outcomes] for address, outcomes in self.fields.items()]
         return to_json([self.acts, self.settled, fields]).decode()
 
     @classmethod

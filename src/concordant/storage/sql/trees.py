@@ -38,8 +38,8 @@ def tail_of(rows: Rows, stored: StoredDocument, after: int, clocks: int) -> Sequ
 
 def put_checkpoint(tx: SqlTransaction, stored: StoredDocument, tree: Checkpoint | None, clocks: int) -> None:
     """Stores the tree of a document apart; ``None``: it is not apart any more."""
-    place = (stored.id % clocks, stored.id)
+    address = (stored.id % clocks, stored.id)
     if tree is None:
-        tx.run(_DROP, place)
+        tx.run(_DROP, address)
     else:
-        tx.run(_PUT, (*place, *tree))
+        tx.run(_PUT, (*address, *tree))
