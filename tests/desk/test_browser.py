@@ -111,7 +111,7 @@ def test_the_inbox_is_live(ws: Workspace, window: Open, question_of: Any) -> Non
 def test_a_side_that_comes_while_one_types(ws: Workspace, window: Open, question_of: Any) -> None:
     """It is shown at once and said aloud; nothing that was typed is lost, nor decided without a look at it."""
     page = window(f"question/{question_of('notes').id}")
-    page.locator("textarea").fill("My own sentence.")
+    page.locator("#v").fill("My own sentence.")
     first = ws.get(NS, "launch", at=ws.history(NS, "launch")[-1].version)
     assert first is not None
     with ws.agent("carl", seen=first.token).edit(NS, "launch") as brief:
@@ -119,10 +119,10 @@ def test_a_side_that_comes_while_one_types(ws: Workspace, window: Open, question
     expect(page.locator("article.side .number")).to_have_count(3)
     expect(page.locator("#came")).to_be_visible()
     expect(page.locator("#said")).to_have_text("The sides of this question have changed.")
-    expect(page.locator("textarea")).to_have_value("My own sentence.")
+    expect(page.locator("#v")).to_have_value("My own sentence.")
     page.get_by_role("button", name="Take what I typed").click()
     expect(page.get_by_role("alert")).to_contain_text("Another side came while you looked")
-    expect(page.locator("textarea")).to_have_value("My own sentence.")
+    expect(page.locator("#v")).to_have_value("My own sentence.")
     expect(page.locator("article.fresh")).to_contain_text("carl")
     assert question_of("notes").state == "open"
     page.get_by_role("button", name="Take what I typed").click()
@@ -149,9 +149,9 @@ def test_two_decide_at_once(ws: Workspace, window: Open, question_of: Any) -> No
 def test_a_draft_outlives_a_reload(window: Open, question_of: Any) -> None:
     """What was typed is there again, until it was sent."""
     page = window(f"question/{question_of('notes').id}")
-    page.locator("textarea").fill("Half a senten")
+    page.locator("#v").fill("Half a senten")
     page.reload()
-    expect(page.locator("textarea")).to_have_value("Half a senten")
+    expect(page.locator("#v")).to_have_value("Half a senten")
     page.get_by_role("button", name="Take what I typed").click()
     page.wait_for_url(DONE)
     assert page.evaluate("() => Object.keys(sessionStorage).filter((name) => name.startsWith('desk-draft'))") == []
@@ -166,7 +166,7 @@ def test_a_page_says_when_it_hears_no_more(
     with Server(ws, user=lambda request: people[0] or None) as server:
         page = chromium.new_page()
         page.goto(f"{server.url}/question/{question_of('notes').id}")
-        page.locator("textarea").fill("Half a senten")
+        page.locator("#v").fill("Half a senten")
         people[0] = ""
         expect(page.locator("#quiet")).to_contain_text("you are logged out", timeout=15_000)
         page.get_by_role("button", name="Take what I typed").click()
@@ -174,7 +174,7 @@ def test_a_page_says_when_it_hears_no_more(
         assert question_of("notes").state == "open"
         people[0] = "maria"
         page.go_back()
-        expect(page.locator("textarea")).to_have_value("Half a senten")
+        expect(page.locator("#v")).to_have_value("Half a senten")
         expect(page.locator("#quiet")).to_have_count(0)
         page.get_by_role("button", name="Take what I typed").click()
         page.wait_for_url(DONE)
@@ -262,7 +262,7 @@ def test_all_of_it_works_without_javascript(ws: Workspace, window: Open, questio
     page.get_by_role("button", name="Filter").click()
     expect(page.locator(".row")).to_have_count(1)
     page.get_by_role("link", name="notes").click()
-    page.locator("textarea").fill("Written without scripts.")
+    page.locator("#v").fill("Written without scripts.")
     page.get_by_role("button", name="Take what I typed").click()
     expect(page.get_by_role("status")).to_contain_text("resolved by maria")
     page.get_by_role("button", name="Undo").click()
