@@ -114,18 +114,19 @@ def test_what_it_installs_is_there() -> None:
     _, _, install = README.partition("\n## Install\n")
     install, _, _ = install.partition("\n## ")
     projects: dict[str, Any] = {}
-    for path in (".", "./adapters/langgraph", "./adapters/crewai"):
+    for path in (".", "./adapters/langgraph", "./adapters/crewai", "./adapters/loro"):
         projects[path] = tomllib.loads((ROOT / path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     commands = [line.partition("#")[0].split()[2:] for line in install.splitlines() if line.startswith("pip install")]
     named = {word.strip("'") for command in commands for word in command} - {"psycopg-binary"}
     named |= {f"./adapters/langgraph[{extra}]" for extra in ("sqlite", "postgres", "deepagents")}
+    named |= {f"./adapters/loro[{extra}]" for extra in ("websockets", "starlette")}
     mentioned: dict[str, set[str]] = {path: set() for path in projects}
     for word in named:
         path, _, extra = word.rstrip("]").partition("[")
         if extra:
             mentioned[path].add(extra)
     assert mentioned == {path: set(project.get("optional-dependencies", {})) for path, project in projects.items()}
-    for extra in mentioned["./adapters/langgraph"]:
+    for extra in mentioned["./adapters/langgraph"] | mentioned["./adapters/loro"]:
         assert f"[{extra}]" in install
     assert projects["."]["requires-python"] == ">=3.11,<3.15" and "Python 3.11 to 3.14" in install
     assert projects["./adapters/crewai"]["requires-python"] == ">=3.11,<3.14" and "Python 3.11 to 3.13" in install

@@ -168,9 +168,12 @@ def test_only_deciders_decide(store: str) -> None:
         ["resolve", store, pinned(question), "--take", "1"],
         ["dismiss", store, pinned(question)],
         ["claim", store, question["id"]],
+        ["ask", store, PLACE, "rank"],
     ):
         assert "'maria' may not decide" in run(*command, code=1).stderr
     assert "may not write" in run("put", store, PLACE, '{"tags": ["z"]}', code=1).stderr
+    assert "left as it is: 'maria' may not" in run("undo", store, "ada", "--do").stdout
+    assert asked(store) == question
     run("resolve", store, pinned(question), "--take", "1", "--by", "human:maria")
     assert "may not decide" in run("reopen", store, question["id"], code=1).stderr
 

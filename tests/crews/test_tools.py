@@ -11,7 +11,7 @@ import pytest
 from crewai import Agent, Crew
 from pydantic import BaseModel, Field
 
-from concordant import Counter, Map, Scalar, Set, Text, Workspace
+from concordant import Counter, Map, NotAllowedError, Scalar, Schema, Set, Text, Workspace
 from concordant_crewai import SharedState
 
 from .support import agent, parallel, task
@@ -99,6 +99,33 @@ def test_agents_at_work_at_once_are_told_of_each_other(state: SharedState[Plan])
     assert '"ready" by "ada"' in heard[0] and '"needs sources" by "bob"' in heard[0]
     assert state.value["status"] == "ready" and state.escalations() == []
     assert [c.agents for c in state.blame()[("status",)]] == [("ada", "maria")]
+
+
+def test_who_may_not_decide_is_told_so() -> None:
+    """A role that the schema does not name among its deciders, in its tool's answer; also who decides by the state."""
+    state = SharedState(Schema(Plan, deciders=("lead",)))
+    began, heard = state.workspace.moment(), list[str]()
+    for name in ("ada", "bob"):
+        with state.acting_as(name, began=began):
+            state.write({"status": f"by {name}"})
+    [question] = state.escalations()
+
+    def settle(messages: Any) -> Any:
+        text = next(str(m["content"]) for m in reversed(messages) if m.get("role") == "tool")
+        return [("resolve_plan_conflict", {"id": text.split("id ")[1].split()[0], "keep": 1})]
+
+    def hear(messages: Any) -> Any:
+        heard[:] = [str(m["content"]) for m in messages if m.get("role") == "tool"]
+        return "done"
+
+    for role in ("eve", "lead"):
+        worker = agent(role, [[("list_plan_conflicts", {})], settle, hear], state.tools())
+        Crew(agents=[worker], tasks=[task(worker)]).kickoff()
+        if role == "eve":
+            assert "'eve' may not decide" in heard[-1] and state.escalations() == [question]
+            with pytest.raises(NotAllowedError, match="'eve' may not decide"):
+                state.resolve(question, "mine", by="eve")
+    assert state.escalations() == [] and state.value["status"] == "by ada"
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,13 @@ def test_only_deciders_decide(ws: Workspace) -> None:
         api.send("/document/ask", {"path": ["rank"]}, 403, doc=PLACE)
         api.send("/document/restore", {"version": 1}, 403, doc=PLACE)
         assert "may not write" in api.send("/document", {"value": {"tags": ["z"]}}, 403, put=True, doc=PLACE)["detail"]
+        strict.agent("planner").write(NS, "other", {"tags": ["a"]})
+        undone = api.send("/undo", {"agent": "planner", "dry_run": False})
+        assert undone["documents"] == [] and "'maria' may not" in f"{undone['skipped']}"
         assert len(strict.escalations()) == 2
+        strict.dismiss(first, by="human:eve")
+        assert "may not decide" in api.send(f"/questions/{first.id}/reopen", status=403)["detail"]
+        assert len(strict.escalations()) == 1
 
 
 @pytest.mark.parametrize(

@@ -153,11 +153,25 @@ def test_only_deciders_decide(tmp_path: Path) -> None:
                 sent = {"csrf": csrf[1], "version": question.version, "action": action, "v": "Typed."}
                 answer = browser.client.post(f"/question/{question.id}", data=sent)
                 assert answer.status_code == 403 and said in answer.text, (user, action)
-        assert ws.escalations() == [question]
+            pick = f"{question.id}@{question.version}"
+            bulk = {"csrf": csrf[1], "confirmed": "1", "choice": "latest", "pick": pick}
+            answer = browser.client.post("/bulk", data=bulk)
+            assert said in answer.text and ws.escalations() == [question]
+            if user == "bob":
+                for path, sent in (("/override", {"path": '["rank"]'}), ("/undo", {"agent": "ada"})):
+                    answer = browser.client.post(path, data={"csrf": csrf[1], "doc": f"{NS[0]}/{NS[1]}:launch", **sent})
+                    assert said in answer.text and ws.escalations() == [question], path
         maria = Browser(ws, user="human:maria")
         maria.get(f"/question/{question.id}")
         maria.post(f"/question/{question.id}", action="take-1")
         assert ws.escalations() == []
+        eve = browser  # whose side was settled; bob never may
+        for user, status in ((Browser(ws, user="bob"), 403), (eve, 200)):
+            user.get("/")
+            csrf = re.search(r'name="csrf" value="([^"]+)"', user.html)
+            assert csrf is not None
+            again = user.client.post(f"/question/{question.id}", data={"csrf": csrf[1], "action": "reopen"})
+            assert again.status_code == status and len(ws.escalations()) == (status == 200)
 
 
 def test_a_question_says_why_it_is_one(ws: Workspace, browser: Browser) -> None:

@@ -8,7 +8,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 
 from concordant import NotAllowedError, Schema
-from concordant_langgraph import MergeStore, review_conflicts
+from concordant_langgraph import MergeStore, memory_tools, review_conflicts
 
 from .review.support import NS, Brief, State, contest, only, parallel, putting, thread, value
 
@@ -45,3 +45,21 @@ def test_a_review_is_answered_by_who_may(name: str) -> None:
         assert store.escalations() == [] and value(store)["status"] == "draft"
     with pytest.raises(NotAllowedError):
         store.resolve(contest(store, "title", ("A", "B")), "A", by="ada")
+
+
+def test_a_tool_and_the_store_decide_for_nobody_else() -> None:
+    """A model's answer counts as its agent's; so do the store's own ways of deciding as those of `by=`."""
+    store = MergeStore({NS: RULES})
+    question = contest(store)
+    *_, conflicts, settle = memory_tools(store, Brief, NS, key="launch")
+    with store.workspace.acting_as("ada"):
+        handle = conflicts.invoke({}).split("id ")[1].split()[0]
+        said = settle.invoke({"id": handle, "keep": 1})
+    assert "'ada' may not decide about briefs:launch" in said
+    for decide in (store.dismiss, store.claim):
+        with pytest.raises(NotAllowedError, match="'ada' may not decide"):
+            decide(question, by="ada")
+    assert only(store) == question
+    with store.workspace.acting_as("human:maria"):
+        assert "may not" not in settle.invoke({"id": handle, "keep": 1})
+    assert store.escalations() == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from loro import ExportMode, LoroDoc, LoroText
 
-from concordant import ConcordantError, InvalidWriteError, Schema, Workspace
+from concordant import ConcordantError, InvalidWriteError, NotAllowedError, Schema, Workspace
 from concordant_loro import LiveDocument, LostReplicaError, RefusedUpdateError
 from concordant_loro.child import Child
 
@@ -345,6 +345,28 @@ def test_what_another_has_written_is_not_taken_for_ones_own() -> None:
         maria.doc.commit()
         fresh.rejoin("maria", maria.doc.export(ExportMode.Snapshot()))
         assert said_of(ws.get(*PLACE)) == {"body": "One."}
+
+
+def test_who_may_not_decide_settles_nothing_by_typing() -> None:
+    """A change that would settle a contested sentence is refused to who is no decider; elsewhere she types on."""
+    with Workspace(schemas={PLACE[0]: Schema(Brief, deciders=("human:*",))}) as ws:
+        ws.agent("ada").write(*PLACE, {"body": "We ship. The fox jumps. Fine."})
+        with ws.agent("bob").edit(*PLACE) as one, ws.agent("carl").edit(*PLACE) as two:
+            one.body, two.body = (one.body.replace("fox", f"{kind} fox") for kind in ("red", "lazy"))
+        [question] = ws.escalations()
+        live = LiveDocument(ws, *PLACE)
+        eve = Editor(live, "eve")
+        eve.body.delete(0, len(eve.body.to_string()))
+        with pytest.raises(NotAllowedError, match="'eve' may not decide"):
+            eve.send()
+        eve.take_in()
+        eve.body.insert(0, "First. ")
+        eve.send()
+        assert ws.escalations() == [question] and said_of(ws.get(*PLACE))["body"].startswith("First. We ship.")
+        maria = Editor(live, "human:maria")
+        maria.body.delete(0, len(maria.body.to_string()))
+        maria.send()
+        assert ws.escalations() == []
 
 
 def test_a_child_that_dies_costs_a_reconnect(ws: Workspace) -> None:
