@@ -11,7 +11,7 @@ force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``
 - of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Field``, ``Kind``;
 - for a view of documents in another store: ``last_commit``, ``has_reached``, ``cursor_at``, ``later_of``, ``age_of``,
   ``has_existed``; in an editor, what changed between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``, and
-  ``edit_as_seen`` for what was changed there, ``may_write`` for who may;
+  ``edit_as_seen`` for what was changed there, ``committed_since`` for what was taken of it, ``may_write`` for who may;
 - to ask people in the forms of other tools: ``forms``, ``FormName``;
 - of errors and threads: ``Fault``, ``told``, ``free_in_child``; of filters: ``Condition``, ``number``.
 
@@ -38,7 +38,7 @@ from concordant.storage.conditions import number
 from concordant.storage.cut import Cut, cut_of, is_cut, is_within, joined
 from concordant.storage.forking import free_in_child
 from concordant.tooling import Answer, Tool, Toolkit
-from concordant.workspace import Agent, Document, Receipt, TaskScope, Workspace
+from concordant.workspace import Agent, Document, HistoryEntry, Receipt, TaskScope, Workspace
 from concordant.workspace.amending import Amended, Changes, Company, Part
 from concordant.workspace.permission import check_writer
 from concordant.workspace.scope import AgentRun, Ownership, Relation
@@ -66,6 +66,7 @@ __all__ = [
     "agent_in_force",
     "amend",
     "are_looks_wanted",
+    "committed_since",
     "compile_schema",
     "cursor_at",
     "edit_as_seen",
@@ -212,6 +213,7 @@ def edit_as_seen(
     origin: str,
     upto: int,
     own: Set[str] = frozenset(),
+    once: tuple[str, int] | None = None,
 ) -> Receipt:
     """Changes a document from what its writer had before them to what they made of it.
 
@@ -225,12 +227,15 @@ def edit_as_seen(
         origin: identifies the change, in the history too.
         upto: the version up to which the writer had seen all there was.
         own: the origins of what else the writer had seen: earlier changes of the same replica.
+        once: what the origins of the replica's changes begin with, and the version up to which you know of them
+            (``committed_since``): it may have given the same change to another process.
 
     Returns:
         The document's version, and the questions that the change has a part in.
 
     Raises:
         InvalidWriteError: it does not fit the model, or the namespace has none; nothing was applied.
+        StaleWriteError: since the version of ``once`` the replica may have committed more; nothing was applied.
 
     >>> from typing import Annotated
     >>> from pydantic import create_model
@@ -243,7 +248,22 @@ def edit_as_seen(
     >>> ws.get(*page).value["body"]
     'One!\\nTwo.'
     """
-    return workspace.writing.edit_as_seen(namespace, key, before, after, agent, origin, upto, own)
+    return workspace.writing.edit_as_seen(namespace, key, before, after, agent, origin, upto, own, once)
+
+
+def committed_since(
+    workspace: Workspace, namespace: tuple[str, ...], key: str, version: int
+) -> tuple[int, Sequence[HistoryEntry]]:
+    """Returns what was committed to a document after a version, oldest first, and up to which version that is all.
+
+    >>> ws = Workspace()
+    >>> first = ws.agent("ada").write(("pages",), "home", {"body": "One."}).version
+    >>> second = ws.agent("bob").write(("pages",), "home", {"body": "Two."}).version
+    >>> upto, entries = committed_since(ws, ("pages",), "home", first)
+    >>> upto == second, [entry.agent for entry in entries]
+    (True, ['bob'])
+    """
+    return workspace.reading.committed_since(namespace, key, version)
 
 
 def may_write(workspace: Workspace, namespace: tuple[str, ...], key: str, agent: str) -> bool:

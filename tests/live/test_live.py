@@ -331,6 +331,60 @@ def test_another_server_takes_what_the_first_has_not(ws: Workspace) -> None:
     assert doc.get_text("text:body").to_string() == "One. Two."
 
 
+@pytest.mark.parametrize("order", ["late", "early", "partly early", "apart"])
+def test_what_two_servers_are_given_counts_once(ws: Workspace, order: str) -> None:
+    """A change that an editor gives to two servers counts once, whichever commits first, and if one had a part only."""
+    check_two_servers(ws, order)
+
+
+def check_two_servers(ws: Workspace, order: str = "late") -> None:
+    ws.agent("ada").write(*PLACE, {"body": "One.", "tokens": 1})
+    first, second = LiveDocument(ws, *PLACE), LiveDocument(ws, *PLACE)
+    maria = Editor(first, "maria")
+    maria.doc.get_map("fields").insert("tokens", "4")
+    maria.doc.commit()
+    if order == "apart":  # the second is given a part, the first then everything
+        second.rejoin("maria", maria.doc.export(ExportMode.Snapshot()))
+        maria.doc.get_map("fields").insert("tokens", "9")
+        maria.send()
+        assert said_of(ws.get(*PLACE)) == {"body": "One.", "tokens": 9}
+        return
+    update, snapshot = maria.update(), maria.doc.export(ExportMode.Snapshot())
+    if order == "late":
+        second.rejoin("maria", snapshot)
+        maria.session.receive(update)
+    else:  # the second has read the journal when the first commits
+        written_by = second._written_by
+
+        def slow(name: str) -> Any:
+            found = written_by(name)
+            if not maria.session._has_written:
+                maria.session.receive(update)
+            return found
+
+        if order == "partly early":
+            maria.doc.get_map("fields").insert("tokens", "7")
+            maria.doc.commit()
+            snapshot = maria.doc.export(ExportMode.Snapshot())
+        second._written_by = slow  # type: ignore[method-assign]
+        second.rejoin("maria", snapshot)
+    assert said_of(ws.get(*PLACE)) == {"body": "One.", "tokens": 7 if order == "partly early" else 4}
+
+
+def test_what_an_editor_typed_before_it_was_shown_anything_counts_once(ws: Workspace) -> None:
+    """An editor that has nothing of the server's yet gives what it typed to the next one, too: it counts once."""
+    ws.agent("ada").write(*PLACE, {"tokens": 1})
+    doc = LoroDoc()
+    for tokens in ("3", "8"):
+        doc.get_map("fields").insert("tokens", tokens)
+        doc.commit()
+        with LiveDocument(ws, *PLACE) as live:
+            session = live.connect("maria")
+            session.has(doc.oplog_vv.encode())
+            session.receive(doc.export(ExportMode.Snapshot()))
+    assert said_of(ws.get(*PLACE)) == {"tokens": 9}
+
+
 def test_what_another_has_written_is_not_taken_for_ones_own() -> None:
     """Who rejoins brings their own changes only, also where another's was refused and is in their replica."""
     with Workspace(schemas={PLACE[0]: Schema(Brief, writers=("maria",))}) as ws:

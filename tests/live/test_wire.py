@@ -15,7 +15,8 @@ from loro import EphemeralStore, ExportMode, LoroDoc, VersionVector
 
 from concordant import Workspace
 from concordant_loro import Access, LiveServer, Rate, protocol
-from concordant_loro.protocol import DOCUMENT, PRESENCE, Kind
+from concordant_loro.live import LiveDocument
+from concordant_loro.protocol import DOCUMENT, PRESENCE, Kind, Status
 from concordant_loro.server import _Pace
 
 from .simulation import PLACE, Brief, said
@@ -231,6 +232,38 @@ async def test_after_a_restart_an_editor_is_asked_for_all_it_has() -> None:
             await again.join()
             await again.until(lambda: again.body == "One. Two. Three. Four. Five.")
             assert VersionVector.decode(again.version) is not None
+
+
+async def test_a_server_that_ends_tells_nobody_to_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent to a server that hears nothing any more is not acknowledged, and is given to the next one: once."""
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        ws.agent("ada").write(*PLACE, {"body": "One."})
+        async with serving(ws) as (_, url), websockets.connect(url) as one:
+            maria = Client(one, "maria")
+            await maria.join()
+            await maria.until(lambda: maria.body == "One.")
+        maria.write(" Two.")
+        async with serving(ws) as (server, url), websockets.connect(url) as maria.socket:
+            await maria.join(version=maria.doc.oplog_vv.encode())
+            rejoin = LiveDocument.rejoin
+
+            def ends(*given: Any) -> Any:
+                session = rejoin(*given)
+                server._is_closed = True
+                return session
+
+            monkeypatch.setattr(LiveDocument, "rejoin", ends)
+            await maria.send(maria.doc.export(ExportMode.Snapshot()))
+            await maria.send(maria.write(" Three."))
+            with pytest.raises(websockets.ConnectionClosed):
+                await maria.take()
+            monkeypatch.undo()
+        assert maria.acknowledged == []
+        async with serving(ws) as (_, url), websockets.connect(url) as maria.socket:
+            await maria.join(version=maria.doc.oplog_vv.encode())
+            await maria.send(maria.doc.export(ExportMode.Snapshot()))
+            await maria.until(lambda: maria.acknowledged == [Status.INVALID_UPDATE])
+            assert ws.get(*PLACE).value["body"] == "One. Two. Three."
 
 
 async def test_presence_is_passed_on() -> None:

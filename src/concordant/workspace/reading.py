@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 from concordant.errors import ConcordantError, ContestedError, HistoryExpiredError, InvalidTokenError, told
@@ -174,6 +175,15 @@ class Reading:
         schema = self.registry.readable(namespace, key)
         with self.storage.reading():
             return [*history(self.storage, schema, namespace, key)]
+
+    def committed_since(self, namespace: Namespace, key: str, version: int) -> tuple[int, Sequence[HistoryEntry]]:
+        """What was committed to a document after a version (``spi.committed_since``)."""
+        schema = self.registry.readable(namespace, key)
+        with self.storage.reading():
+            upto = version_of(self.storage.load(namespace, key))
+            newer = takewhile(lambda entry: entry.version > version, history(self.storage, schema, namespace, key))
+            found = [*newer][::-1]
+        return max(upto, version, *(entry.version for entry in found)), found
 
     def log(self, prefix: Namespace, agent: str | None, before: int | None, limit: int) -> Iterable[HistoryEntry]:
         """The changes of all documents under a prefix, newest first (``Workspace.log``)."""

@@ -75,6 +75,7 @@ class Pending:
     leaves_trace = False
     op: tuple[str, str, int, float] | None = None
     if_version: int | None = None
+    once: tuple[str, int] | None = None
     apart: Mapping[str, tuple[Scope, ReadSnapshot]] = {}
     contest: Contest | None = None
     decision: Any = ABSENT
@@ -121,6 +122,8 @@ class Pending:
         """
         if self.if_version is not None:
             self._check_version(state, time, self.if_version)
+        if self.once is not None:
+            self._check_once(state, *self.once)
         if self.op is not None and self.scope.since.beyond is not None:
             self.op = (*self.op[:3], reached(self.scope, self.op[3], _commits_of(state)))
         sets = bool(self.settings) and self._sets(state)
@@ -137,6 +140,17 @@ class Pending:
         current = version_of(state) if is_shown(state, self.schema, self.replica, time) else 0
         if current != wanted:
             raise StaleWriteError(self.namespace, self.key, wanted, current)
+
+    def _check_once(self, state: State | None, replica: str, known: int) -> None:
+        """Raises if a replica has committed since a version, or may have: only the newest commits are known here."""
+        current = version_of(state)
+        for n, _, origin in reversed(_commits_of(state)):
+            if n <= known:
+                return
+            if origin.startswith(replica):
+                break
+        if current > known:
+            raise StaleWriteError(self.namespace, self.key, known, current)
 
     # -- the only write of a document ----------------------------------------------------------------------------
 

@@ -458,6 +458,7 @@ class Writing:
         origin: str,
         upto: int,
         own: Set[str],
+        once: tuple[str, int] | None,
     ) -> Receipt:
         """Writes what was changed in a replica that shows more than was committed (``spi.edit_as_seen``)."""
         schema = self.registry.writable(namespace, key)
@@ -470,6 +471,7 @@ class Writing:
         scope.peers = own
         snapshot = ReadSnapshot(upto, dict(before))
         pending = Pending(schema, self.storage, namespace, key, scope, snapshot, "edit")
+        pending.once = once
         pending.body, pending.parked = self.registry.incoming(schema, namespace, key, changed)
         if not changed:
             return Receipt(version_of(self.storage.load(namespace, key)))

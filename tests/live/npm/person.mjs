@@ -1,12 +1,18 @@
 // A person in an editor: the published client of the Loro protocol, unchanged. Types, undoes, loses the connection, and
-// begins anew when the server says so. At the end it prints what its document shows.
+// begins anew when the server says so, as docs/live.md tells. At the end it prints what its document shows.
 import { LoroDoc, UndoManager } from "loro-crdt";
 import { LoroAdaptor } from "loro-adaptors/loro";
 import { UpdateStatusCode } from "loro-protocol";
 import { LoroWebsocketClient } from "loro-websocket";
 import { WebSocket } from "ws";
 
-globalThis.WebSocket = WebSocket;
+// The client may end a connection before it is there, and no longer listens then. In a browser that is nobody's error.
+globalThis.WebSocket = class extends WebSocket {
+  constructor(address) {
+    super(address);
+    this.on("error", () => {});
+  }
+};
 const [url, room, name, seconds, seed] = process.argv.slice(2);
 let state = Number(seed) * 7919 + 13;
 const chance = (n) => ((state = (state * 1103515245 + 12345) % 2147483648), Math.floor((state / 2147483648) * n));
@@ -15,12 +21,14 @@ console.error = () => {};
 
 const connect = () =>
   new LoroWebsocketClient({ url, disablePing: true, reconnect: { initialDelayMs: 50, maxDelayMs: 200 } });
+process.on("unhandledRejection", () => {}); // of a client that was destroyed while it connected
 let client = connect();
 const told = { name, typed: 0, undone: 0, dropped: 0, refused: 0, anew: 0, more: 0, broken: [] };
 let doc, undo, joined;
 
-async function join() {
-  doc = new LoroDoc();
+async function join(earlier, connection) {
+  const isKept = earlier && client.socket !== connection; // what it sent last may not have arrived: it is given again
+  doc = isKept ? earlier : new LoroDoc();
   const mine = doc;
   const adaptor = new LoroAdaptor(doc, {
     onImportError: (error) => told.broken.push(String(error)),
@@ -34,25 +42,28 @@ async function join() {
     crdtAdaptor: adaptor,
     auth: new TextEncoder().encode(name),
   });
-  await room_.waitForReachingServerVersion();
+  if (earlier && !isKept && client.socket !== connection) throw new Error("another connection");
+  if (!isKept) await room_.waitForReachingServerVersion();
   if (mine !== doc) return;
   undo = new UndoManager(doc, {});
   joined = room_;
 }
 
-// What this document has is taken in, or is of no use: another one takes its place.
+// What this document has is taken in, or is of no use: another one takes its place, if what was typed meanwhile has
+// been sent; otherwise it joins again, and is told so again.
 async function anew() {
-  const room_ = joined;
+  const [room_, earlier, connection] = [joined, doc, client.socket];
+  if (connection.readyState !== WebSocket.OPEN) return;
   joined = undefined;
   told.anew++;
   await room_.destroy();
-  await retry();
+  await retry(earlier, connection);
 }
 
-async function retry() {
+async function retry(earlier, connection) {
   for (;;) {
     try {
-      await Promise.race([join(), pause(4000).then(() => Promise.reject(new Error("no answer")))]);
+      await Promise.race([join(earlier, connection), pause(4000).then(() => Promise.reject(new Error("no answer")))]);
       return;
     } catch {
       // A first join that was under way when the connection dropped is never asked again.
@@ -100,6 +111,11 @@ const end = Date.now() + Number(seconds) * 1000;
 while (Date.now() < end) {
   if (joined) step();
   await pause(15 + chance(40));
+}
+// Under way, for a second, is nothing that was typed while there was no connection.
+for (let calm = 0; calm < 20; calm++) {
+  await pause(50);
+  if (!joined || client.socket?.readyState !== WebSocket.OPEN) calm = 0;
 }
 // All have stopped: whoever started this says which version is the last.
 console.log("done");

@@ -186,6 +186,10 @@ class Service:
         """Takes what an editor sent."""
         return self._hub(hub).receive(data, own, others, fresh), b""
 
+    def rest(self, data: bytes, hub: str, peer: int, start: int, end: int) -> tuple[Any, bytes]:
+        """Reads a part of a change that was taken."""
+        return self._hub(hub).rest(peer, start, end), b""
+
     def missed(
         self, data: bytes, sizes: list[int], layout: Any, name: str, starts: dict[str, int], others: list[int]
     ) -> tuple[Any, bytes]:

@@ -180,6 +180,15 @@ class Hub:
             self._begin_anew()
             raise
 
+    def rest(self, peer: int, start: int, end: int) -> dict[str, Any]:
+        """Reads what is behind some counter in a change that was taken, as ``receive`` tells of it."""
+        with self._lasting("To read a part of a change"):
+            seen = self.trial.frontiers_to_vv(Frontiers.from_ids([ID(peer, start - 1)]))
+            assert seen is not None
+            told = self._as_seen(_Change(0, peer, start, end, _version(seen)))
+            self.trial.checkout_to_latest()
+            return told
+
     def missed(self, data: Iterable[bytes], name: str, starts: Version, others: Iterable[int]) -> list[dict[str, Any]]:
         """Reads what an editor of an earlier hub has done that was not committed.
 

@@ -11,15 +11,27 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from concordant import DELETED, ConcordantError, Contender, Credit, Document, Escalation, Receipt, Workspace
-from concordant.spi import compile_schema, edit_as_seen, empty_model
+from concordant import (
+    DELETED,
+    ConcordantError,
+    Contender,
+    Credit,
+    Document,
+    Escalation,
+    HistoryEntry,
+    Receipt,
+    StaleWriteError,
+    Workspace,
+)
+from concordant.spi import committed_since, compile_schema, edit_as_seen, empty_model
 from concordant_loro.child import Child
-from concordant_loro.errors import LostReplicaError, RefusedUpdateError
-from concordant_loro.hub import servers_peer
+from concordant_loro.errors import LoroError, LostReplicaError, RefusedUpdateError
+from concordant_loro.hub import is_servers, servers_peer
 from concordant_loro.replica import kind_of
 from concordant_loro.shape import META, OPEN, Roots, dumps, layout_of, path_text, roots_of, value_of, with_places_of
 
@@ -58,6 +70,14 @@ class _Written(NamedTuple):
     end: int
     upto: int
     is_asked: bool
+
+
+class _OvertakenError(LoroError):
+    """Another server has committed a change up to a counter."""
+
+    def __init__(self, counter: int) -> None:
+        self.counter = counter
+        super().__init__("Another server takes in the same")
 
 
 class LiveDocument:
@@ -106,8 +126,10 @@ class LiveDocument:
         self._now: Roots = {}
         self.version = -1
         self._written: dict[int, list[_Written]] = {}  # by peer, what its editor may not have been shown yet
+        self._upto: dict[int, int] = {}  # by peer, up to which version it is known what was committed of it
         self._child.ask("begin", hub=self.epoch, peer=self._peer, layout=self._layout)
         self.refresh()
+        self._begun = self.version
 
     # -- to editors ----------------------------------------------------------------------------------------------
 
@@ -183,27 +205,54 @@ class LiveDocument:
             for peer in found["peers"]:
                 self._owners.setdefault(peer, session.name)
             self._now.update(found["now"])
-            receipts, refused = self._commit(session.name, found["changes"])
+            receipts, refused = self._commit(session.name, found["changes"], is_shared=True)
             document = self.workspace.get(self.namespace, self.key)
             self._show(document, document.version if document is not None else self._version_of_nothing())
         if refused:
             raise refused[0]
         return receipts
 
-    def _commit(self, name: str, changes: Sequence[Any]) -> tuple[list[Receipt], list[ConcordantError]]:
-        """Commits changes of an editor: what came of each, and what was refused of them."""
+    def _commit(
+        self, name: str, changes: Sequence[Any], *, is_shared: bool
+    ) -> tuple[list[Receipt], list[ConcordantError]]:
+        """Commits changes of an editor, which the hub has or not: what came of each, and what was refused of them."""
         receipts: list[Receipt] = []
         refused: list[ConcordantError] = []
-        for change in changes:
+        waiting = deque(changes)
+        while waiting:
+            change = waiting.popleft()
             try:
                 receipts.append(self._edit(name, change))
+            except _OvertakenError as error:
+                if not is_shared:
+                    raise
+                rest, _ = self._ask("rest", peer=change["peer"], start=error.counter, end=change["end"])
+                waiting.appendleft(rest)
             except ConcordantError as error:  # of this change alone; the editor is shown what stands
                 refused.append(error)
         return receipts, refused
 
     def _edit(self, name: str, change: Any) -> Receipt:
-        """Commits one change by whoever made it, with what they had seen."""
+        """Commits one change by whoever made it, with what they had seen; once, though its editor may have given it to
+        another server, too."""
+        peer = change["peer"]
+        while True:
+            try:
+                return self._edit_as_known(name, change)
+            except StaleWriteError:
+                done = self._catch_up(peer)
+                if done is not None and done.end >= change["end"]:
+                    return Receipt(done.version)
+                if done is not None and done.end > change["seen"].get(str(peer), 0):
+                    raise _OvertakenError(done.end) from None
+
+    def _edit_as_known(self, name: str, change: Any) -> Receipt:
+        """Commits one change, if nobody has committed of its peer what is not known here."""
         peer, end, upto = change["peer"], change["end"], change["version"]
+        before, after = value_of(change["before"], self._field), value_of(change["after"], self._field)
+        after = {field: value for field, value in after.items() if field not in before or before[field] != value}
+        if not after:
+            return Receipt(self.version)
         written = [*self._written.get(peer, ()), *self._unshown(name, peer, change["seen"], upto)]
         asked = [one.upto for one in written if one.version > upto and one.is_asked]
         if asked:  # of what it met then, the writer knows the words by now, but not that there is a question
@@ -213,16 +262,26 @@ class LiveDocument:
             self.workspace,
             self.namespace,
             self.key,
-            value_of(change["before"], self._field),
-            value_of(change["after"], self._field),
+            before,
+            after,
             agent=name,
             origin=origin,
             upto=upto,
             own=frozenset([one.origin for one in written if one.version > upto]),
+            once=(f"{_ORIGIN}{peer}/", self._upto.get(peer, self._begun)),
         )
+        self._upto[peer] = receipt.version
         kept = [one for one in self._written.get(peer, ()) if one.version > upto]
         self._written[peer] = [*kept, _Written(receipt.version, origin, end, upto, bool(receipt.escalations))]
         return receipt
+
+    def _catch_up(self, peer: int) -> _Written | None:
+        """Learns what other processes have committed of a peer; the last of it."""
+        known = self._upto.get(peer, self._begun)
+        self._upto[peer], entries = committed_since(self.workspace, self.namespace, self.key, known)
+        found = [_written_in(entry) for entry in entries if entry.origin.startswith(f"{_ORIGIN}{peer}/")]
+        self._written.setdefault(peer, []).extend(found)
+        return found[-1] if found else None
 
     def _unshown(self, name: str, peer: int, seen: dict[str, int], upto: int) -> Iterator[_Written]:
         """What a writer had made as other peers, and had seen although it was not shown: her editor had it before."""
@@ -253,19 +312,30 @@ class LiveDocument:
         self._check_size(data)
         self._check_size(b"".join(parts))
         with self._lock:
-            own, others = self._written_by(name)
-            starts = {str(peer): max(one.end for one in written) for peer, written in own.items()}
-            peers = {*others, *(peer for peer, owner in {**self._given, **self._owners}.items() if owner != name)}
-            given = {"layout": self._layout, "name": name, "starts": starts, "others": sorted(peers)}
-            changes, _ = self._child.ask("missed", b"".join(parts), sizes=[*map(len, parts)], **given)
-            seen = {int(peer) for change in changes for peer in change["seen"]} & {*own}
-            for peer in seen.union(change["peer"] for change in changes):
-                self._written[peer] = own.get(peer, [])
-            _, refused = self._commit(name, changes)
+            while (refused := self._take_missed(name, parts)) is None:
+                pass  # another server takes in the same: what is left of it is less by now
             self.refresh()
             if refused:
                 raise refused[0]
             return self.connect(name)
+
+    def _take_missed(self, name: str, parts: Sequence[bytes]) -> list[ConcordantError] | None:
+        """Commits what an editor of an earlier hub has done that was not committed; what was refused of it, or ``None``
+        if another server has committed a part of a change."""
+        known = self.workspace.get(self.namespace, self.key)
+        own, others = self._written_by(name)
+        starts = {str(peer): max(one.end for one in written) for peer, written in own.items()}
+        peers = {*others, *(peer for peer, owner in {**self._given, **self._owners}.items() if owner != name)}
+        given = {"layout": self._layout, "name": name, "starts": starts, "others": sorted(peers)}
+        changes, _ = self._child.ask("missed", b"".join(parts), sizes=[*map(len, parts)], **given)
+        seen = {int(peer) for change in changes for peer in change["seen"]} & {*own}
+        for peer in seen.union(change["peer"] for change in changes):
+            self._written[peer] = own.get(peer, [])
+            self._upto[peer] = known.version if known is not None else 0
+        try:
+            return self._commit(name, changes, is_shared=False)[1]
+        except _OvertakenError:
+            return None
 
     def _written_by(self, name: str) -> tuple[dict[int, list[_Written]], set[int]]:
         """What a person's editors have written, oldest first, and the peers of others, as the journal tells."""
@@ -274,10 +344,9 @@ class LiveDocument:
         for entry in reversed(self.workspace.history(self.namespace, self.key)):
             if not entry.origin.startswith(_ORIGIN):
                 continue
-            peer, end, upto = map(int, entry.origin.split("/")[1:])
+            peer = int(entry.origin.split("/")[1])
             if entry.agent == name:
-                is_asked = "escalated" in entry.met.values()
-                own.setdefault(peer, []).append(_Written(entry.version, entry.origin, end, upto, is_asked))
+                own.setdefault(peer, []).append(_written_in(entry))
             else:
                 others.add(peer)
         return own, others
@@ -310,6 +379,9 @@ class LiveDocument:
         if found["stale"]:
             raise LostReplicaError("What this editor shares with others is gone. Let it rejoin with all that it has")
         known: dict[str, int] = found["known"]
+        for peer in map(int, known):
+            if peer not in self._owners and not is_servers(peer):
+                self._upto.setdefault(peer, -1)  # an earlier hub may have taken what it has written
         return known
 
     def version_vector(self) -> bytes:
@@ -426,6 +498,12 @@ class Session:
     def close(self) -> None:
         """Ends the session; what the editor has written stays its person's."""
         self.live.forget(self)
+
+
+def _written_in(entry: HistoryEntry) -> _Written:
+    """An entry of the journal that is of an editor's change."""
+    _, end, upto = map(int, entry.origin.split("/")[1:])
+    return _Written(entry.version, entry.origin, end, upto, "escalated" in entry.met.values())
 
 
 def _runs(parts: Iterable[Credit]) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -486,6 +486,8 @@ class LiveServer:
             status = await self._commit(member, part)
             if status is not Status.OK:
                 break
+        if self._is_closed:
+            return  # nothing is heard any more: its client gives all that it has to another server, this too
         await self._answer(connection, message, Status.UNKNOWN if status is None else status)
         room = self.rooms.get(self.place_of(member.room))
         if room is not None:
