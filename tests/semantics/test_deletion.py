@@ -293,3 +293,28 @@ def test_a_replica_that_did_not_know_of_a_deletion_does_not_bring_it_back() -> N
     assert shown(one) is None and one.escalations() == []
     other.import_(one.export())
     assert shown(other) is None and other.escalations() == []
+
+
+def test_who_wrote_what_was_removed_since_is_no_side() -> None:
+    """Neither what the deleter had seen of it nor what another removed from the document makes its writer a side."""
+
+    class Part(BaseModel):
+        role: Annotated[str | None, Scalar()] = None
+        body: Annotated[str, Text()] = ""
+
+    class Whole(BaseModel):
+        parts: Annotated[dict[str, Part], Map()] = {}
+        votes: Annotated[int, Counter()] = 0
+
+    ws = workspace(Whole)
+    ws.agent("bob").write(*AT, {"parts": {"q": {"role": "clerk", "body": "One."}}})
+    seen = ws.moment()
+    ws.agent("zoe").write(*AT, {"parts": {"q": {"body": "Two."}}})
+    with ws.agent("eve").edit(*AT) as whole:
+        whole.votes += 3
+        del whole.parts["q"]
+    ws.agent("ada", began=seen).delete(*AT)
+    other = workspace(Whole)
+    other.import_(ws.export())
+    for look in (ws, other):
+        assert sides(only(look)) == {"eve": {"parts": {}, "votes": 3}, "ada": DELETED}

@@ -484,6 +484,22 @@ def test_an_amount_that_a_deletion_kept_is_counted_once() -> None:
     assert everything(ws) == before
 
 
+def test_what_a_deletion_inside_keeps_is_no_side_of_a_question() -> None:
+    """What she removed of his from a document that was deleted makes nobody a side, before undoing both or after."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"views": 2, "people": {"q": {"role": "clerk"}}})
+    seen = ws.moment()
+    with ws.agent("eve").edit(NS, KEY) as brief:
+        brief.views, brief.people = 5, {}
+    ws.agent("ada", began=seen).delete(NS, KEY)
+    before = everything(ws)
+    assert sides(only(ws)) == {"eve": {"views": 5, "people": {}}, "ada": DELETED}
+    one, two = undo(ws), undo(ws, "eve")
+    undo(ws, "maria", since=two.before)
+    undo(ws, "maria", since=one.before)
+    assert everything(ws) == before
+
+
 def test_a_document_without_a_model() -> None:
     """Its fields go and come back one by one."""
     ws = Workspace()

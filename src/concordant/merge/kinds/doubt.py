@@ -94,9 +94,9 @@ class Doubt:
     """
 
     __slots__ = (
-        "_asked", "_base", "_before", "_deleted", "_deleters", "_deletions", "_depth", "_is_new", "_kept", "_known",
-        "_later", "_memory", "_path", "_register", "_said", "_there", "_updated", "_updaters", "_writes", "changes",
-        "marks", "tombs",
+        "_asked", "_base", "_before", "_deleted", "_deleters", "_deletions", "_depth", "_hidden", "_inside",
+        "_is_new", "_kept", "_known", "_later", "_memory", "_path", "_register", "_said", "_there", "_updated",
+        "_updaters", "_writes", "changes", "marks", "tombs",
     )  # fmt: skip
 
     def __init__(self, path: Path) -> None:
@@ -116,6 +116,8 @@ class Doubt:
         self._known = _Counts()  # the writes to what deletions keep
         self._there = _Counts()  # the writes of which something is in the container
         self._writes = _Counts()  # those of them that did more than remove something
+        self._inside: dict[Path, _Counts] = {}  # the writes that deletions in the container keep
+        self._hidden: dict[Path, set[Stamp]] = {}  # those that are among what is there, and do not count
         self._later: set[Stamp] = set()
         self._updaters = _Writes()
         self._before: Tree = {}
@@ -174,6 +176,7 @@ class Doubt:
             if below[0] is None or below[0] == PARKED:
                 continue
             places[below] = None
+            places |= self._take_inside(below, before, after)
             came, gone = _moved(before, after)
             for stamp, _ in (*came, *gone):
                 stamps.setdefault(stamp, stamp in self._there)
@@ -182,8 +185,37 @@ class Doubt:
                 self._writes.add([stamp for stamp, writes in moved if writes], one)
         if places:
             self._updated = None
+            self._hide(cell, places, stamps)
         removed, is_simple = self._removed()
         return self._take_stamps(stamps) and self._take_places(cell, places, removed) and is_simple
+
+    def _take_inside(self, below: Path, before: Leaf | None, after: Leaf | None) -> dict[Path, None]:
+        """Takes what became of the deletions of a container in this one; returns the places of what they keep."""
+        places: dict[Path, None] = {}
+        if below[-1] is not None:
+            return places
+        for entries, one in zip(came_and_gone(as_register(before), as_register(after)), (1, -1), strict=True):
+            for inner, leaf in (part for entry in entries if entry.value is None for part in entry.covered):
+                place = (*below[:-1], *inner)
+                places[place] = None
+                counts = self._inside.setdefault(place, _Counts())
+                counts.add(set(writes_of(leaf)), one)  # type: ignore[arg-type]
+                if not counts:
+                    del self._inside[place]
+        return places
+
+    def _hide(self, cell: Tree, places: Iterable[Path], stamps: dict[Stamp, bool]) -> None:
+        """Tells again which writes at some places count no more, for a deletion in the container keeps them."""
+        for place in places if self._inside or self._hidden else ():
+            kept, leaf = self._inside.get(place), leaf_at(cell, place)
+            now = {stamp for stamp in writes_of(leaf) if stamp in kept} if kept and leaf is not None else set()
+            was = self._hidden.pop(place, set())
+            if now:
+                self._hidden[place] = now
+            for moved, one in ((was - now, 1), (now - was, -1)):
+                stamps |= {stamp: stamps.get(stamp, stamp in self._there) for stamp in moved}
+                self._there.add(moved, one)
+                self._writes.add(moved, one)
 
     def _take_register(self, register: Register, stamps: dict[Stamp, bool]) -> Iterable[Path]:
         """Takes the entries of its own; returns the places at which its deletions keep something else now."""
@@ -262,7 +294,7 @@ class Doubt:
 def _moved(before: Leaf | None, after: Leaf | None) -> tuple[list[tuple[Stamp, bool]], list[tuple[Stamp, bool]]]:
     """The stamps that came to a leaf and those that went, and of each whether it is of more than a removal."""
     if is_sequence(before) or is_sequence(after):
-        came, gone = ([(stamp, True) for stamp in writes_of(leaf or ())] for leaf in (after, before))
+        came, gone = ([(stamp, True) for stamp in set(writes_of(leaf or ()))] for leaf in (after, before))
     else:
         entries = came_and_gone(as_register(before), as_register(after))
         came, gone = ([(entry.stamp, entry.value is not None) for entry in some] for some in entries)

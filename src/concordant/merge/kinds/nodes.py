@@ -10,7 +10,7 @@ from concordant.merge.causality import Entry, Register, Stamp, are_asked
 from concordant.merge.kinds.base import Contest, Field, Look, Option
 from concordant.merge.kinds.doubt import Doubt, replaced
 from concordant.merge.registers import PARKED, Path, Tree, is_alive, leaf_at, leaves, place_leaf
-from concordant.merge.registers.leaf import writes_of
+from concordant.merge.registers.leaf import as_register, writes_of
 from concordant.merge.registers.tree import gathered, kept_by
 from concordant.values import ABSENT, encode
 
@@ -92,13 +92,31 @@ def _deleted_by(tombs: list[Entry]) -> tuple[Stamp, ...]:
 
 
 def _after_deletion(look: Look, cell: Tree, register: Register) -> set[Stamp]:
-    """The writes to a container that its deletions had not seen, as far as the reading takes them into account."""
+    """The writes to a container that its deletions had not seen and deletions in it have not taken away, as far as the
+    reading takes them into account."""
     known = {stamp for _, leaf in kept_by(register) for stamp in writes_of(leaf)}
-    later = {s for p, leaf in leaves(cell) if p[0] != PARKED for s in writes_of(leaf) if s not in known}
+    later = _standing(look, cell) - known
     if not {s.n for s in later}.isdisjoint([entry.stamp.n for entry in register]):  # numbers are compared faster
         later -= {entry.stamp for entry in register}
     later |= {s for entry in register if entry.value is not None for s in entry.stamps}
     return later if look.included is None else set(filter(look.included, later))
+
+
+def _standing(look: Look, cell: Tree) -> set[Stamp]:
+    """The writes to a container, without what the deletions in it keep."""
+    inside = _kept_inside(look, cell)
+    there = ((leaf, inside.get(path, ())) for path, leaf in leaves(cell) if path[0] != PARKED)
+    return {stamp for leaf, kept in there for stamp in writes_of(leaf) if stamp not in kept}
+
+
+def _kept_inside(look: Look, cell: Tree) -> dict[Path, set[Stamp]]:
+    """The writes that the deletions in a container keep, by place."""
+    found: dict[Path, set[Stamp]] = {}
+    for path, leaf in leaves(cell):
+        if path[-1] is None and len(path) > 1 and path[0] != PARKED:
+            for below, part in kept_by(entry for entry in look.entries(as_register(leaf)) if entry.value is None):
+                found.setdefault((*path[:-1], *below), set()).update(writes_of(part))
+    return found
 
 
 def _before_deletion(cell: Tree, tombs: list[Entry], later: set[Stamp]) -> Tree:
