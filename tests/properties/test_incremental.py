@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -468,6 +469,32 @@ def play_crowds(seed: str, histories: int) -> None:
 def test_g3_g4_many_deletions_beside_many_updates_are_read_anew(seed: str) -> None:
     """What stands beside what deletions keep, and what is contested about them, is what a look at all of it finds."""
     play_crowds(seed, 5)
+
+
+def an_update_takes_what_two_deletions_keep() -> None:
+    """Two delete the same, one of them once more after somebody who has seen nothing of it wrote at the same place."""
+    for model, one, two, three in ((None, 1, 2, 3), (Everything, "a", "b", "c")):
+        ws = Workspace(replica="one", **options_of(model))
+        began = [ws.moment()]
+        ws.agent("first").write(*AT, {"s": one, "late": 1})
+        began.append(ws.moment())
+        agents = {name: ws.agent(name, began=began[name != "late"]) for name in ("late", "he", "she", "other")}
+        agents["late"].write(*AT, {"top": 1})  # by which the document stays
+        for name, values in (("he", None), ("she", None), ("late", {"s": two}), ("she", None), ("other", {"s": three})):
+            agents[name].delete(*AT) if values is None else agents[name].write(*AT, values)
+            check(ws)
+
+
+def test_g3_g4_what_an_update_took_from_all_deletions_that_kept_it_is_gone() -> None:
+    """Also where one of them had been written down again as it was, and another shares with it what they keep."""
+    an_update_takes_what_two_deletions_keep()
+
+
+def test_a_deletion_taken_for_its_equal_is_noticed(monkeypatch: Patch) -> None:
+    """The comparison fails where an entry that is equal to another one is taken for the same."""
+    monkeypatch.setattr(sys.modules["concordant.merge.registers.standing"], "is_", operator.eq)
+    with pytest.raises(AssertionError):
+        an_update_takes_what_two_deletions_keep()
 
 
 @pytest.mark.torture

@@ -56,8 +56,8 @@ class Exchanged:
 
 
 def exchange(before: Register, after: Register) -> Exchanged | None:
-    """How ``before`` differs from ``after``; ``None`` if that takes more to tell. Entries that stay are the very same
-    objects, which tuples compare fast."""
+    """How ``before`` differs from ``after``; ``None`` if that takes more to tell. Equal entries are taken for the same;
+    mostly they are the very same objects, which tuples compare fast."""
     came = int(bool(after) and (not before or after[-1] is not before[-1]))
     kept = after[:-1] if came else after
     gone = len(before) - len(kept)

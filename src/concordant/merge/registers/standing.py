@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Iterable
+from operator import is_
 from typing import Any, TypeAlias
 
 from concordant.merge.causality import Entry, Register, Seen, SeenBy
@@ -21,11 +22,12 @@ _NO_ENTRIES: tuple[Entry, ...] = ()
 
 
 def came_and_gone(before: Register, after: Register) -> tuple[Iterable[Entry], Iterable[Entry]]:
-    """The entries by which one register differs from an earlier one. Entries that stay are the very same objects."""
+    """The entries by which one register differs from an earlier one. An entry stays if it is the very same object: an
+    equal one covers what it does in a tuple of its own, by which it is known later."""
     if before is after:
         return _NO_ENTRIES, _NO_ENTRIES
     moved = exchange(before, after)
-    if moved is not None:
+    if moved is not None and all(map(is_, moved.earlier(after), before)):
         return after[len(after) - moved.came :], moved.gone
     old, new = set(map(id, before)), set(map(id, after))
     return [one for one in after if id(one) not in old], [one for one in before if id(one) not in new]
@@ -60,8 +62,6 @@ class Kept:
         self._register = register
         if not came and not gone:
             return {}
-        if any(entry.covered and id(entry.covered) not in self._sharers for entry in gone):
-            return self._anew()  # an equal entry had come in the place of one
         places = _differing(came, gone, self._sharers)
         only_more = True
         for entry in came:
@@ -79,12 +79,6 @@ class Kept:
             else:
                 self.union[below] = found
         return changed
-
-    def _anew(self) -> dict[Path, Leaf | None]:
-        fresh = Kept()
-        fresh.follow(self._register)
-        before, self.union, self._parts, self._sharers = self.union, fresh.union, fresh._parts, fresh._sharers
-        return {one: before.get(one) for one in {**before, **self.union} if before.get(one) != self.union.get(one)}
 
     def _share(self, covered: Covered, more: int) -> bool:
         """Notes that one deletion more or less keeps this; tells whether any still does."""
