@@ -7,11 +7,11 @@ from typing import Any
 
 from concordant.merge.causality import VersionVector
 from concordant.storage.base import (
+    Address,
     Cursor,
     Forgotten,
     Knowledge,
     Namespace,
-    Place,
     Position,
     State,
     StoreExamined,
@@ -121,10 +121,10 @@ class ClockedMemory(MemoryStorage):
             self._marks.update(dict.fromkeys(clock_names(replica, self.clocks), BEGUN))
             self.replica = replica
 
-    def forget(self, places: Sequence[tuple[Place, int]], rows_before: float) -> Forgotten:
+    def forget(self, addresses: Sequence[tuple[Address, int]], rows_before: float) -> Forgotten:
         with self.lock:
-            before, there = self._forgotten, [place for place, _ in places if self.load(*place) is not None]
-            done = super().forget(places, rows_before)
+            before, there = self._forgotten, [address for address, _ in addresses if self.load(*address) is not None]
+            done = super().forget(addresses, rows_before)
             if done.documents:
                 names = clock_names(self.replica, self.clocks)
                 own = {name: before.get(name, 0) for name in names}
