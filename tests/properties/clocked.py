@@ -128,8 +128,8 @@ class ClockedMemory(MemoryStorage):
             if done.documents:
                 names = clock_names(self.replica, self.clocks)
                 own = {name: before.get(name, 0) for name in names}
-                for place, version in places:
-                    if place in there and self.load(*place) is None:
+                for address, version in addresses:
+                    if address in there and self.load(*address) is None:
                         name = names[version % self.clocks]
                         own[name] = max(own[name], version)
                 self._forgotten = {**self._learned, **{name: n for name, n in own.items() if n}}
