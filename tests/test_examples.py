@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -62,6 +63,29 @@ def test_a_team_leaves_questions_for_the_desk(
     """The team of `make desk` merges most of its work and leaves the rest to a person."""
     monkeypatch.setattr(sys, "argv", ["desk.py", "--no-serve"])
     assert "5 questions wait for you." in run("desk.py", capsys)
+
+
+def test_two_agents_write_in_the_editors_document(tmp_path: Path) -> None:
+    """`make live` prints where the editor is, its agents write one text, and it ends by an interrupt in silence."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so it is in a shell's background, and children inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    options = ["--store", f"{tmp_path}/live.db", "--port", "0", "--pace", "0.05", "--no-open", "--by", "maria"]
+    command = [sys.executable, str(EXAMPLES / "live.py"), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert "/editor?doc=briefs:launch&token=" in process.stdout.readline()
+            with Workspace(f"sqlite:///{tmp_path}/live.db") as ws:
+                end, wrote = time.monotonic() + 60, set[str]()
+                while not {"researcher", "writer"} <= wrote and time.monotonic() < end:
+                    wrote = {entry.agent for entry in ws.history(("briefs",), "launch")}
+                    time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert wrote == {"planner", "researcher", "writer"} and process.returncode == 0
+    assert "Traceback" not in said and "ERROR" not in said, said
 
 
 def test_a_receiver_of_webhooks_verifies_what_comes(tmp_path: Path) -> None:
