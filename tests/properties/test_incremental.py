@@ -485,6 +485,14 @@ def an_update_takes_what_two_deletions_keep() -> None:
             check(ws)
 
 
+def test_g3_g4_what_changed_beside_a_node_is_shown_where_all_is_read_anew() -> None:
+    """A key that went and came again has its dict read whole, and the nodes that have not changed are not read again:
+    unless the dict or list beside one has."""
+    for seed in (431, 441, 541, 560):
+        for ws in play(random.Random(f"trees {seed}"), MODELS["trees"], 40, True):
+            check(ws)
+
+
 def test_g3_g4_what_an_update_took_from_all_deletions_that_kept_it_is_gone() -> None:
     """Also where one of them had been written down again as it was, and another shares with it what they keep."""
     an_update_takes_what_two_deletions_keep()

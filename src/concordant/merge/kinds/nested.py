@@ -226,6 +226,7 @@ class OpenRecord(Nested):
             return part.name, part
 
         here = look.here
+        note_contents(look, path, cell)
         if here is None or here.changed is None or here.parts is None:
             if _is_plain(cell):
                 if here is not None:
@@ -233,7 +234,6 @@ class OpenRecord(Nested):
                 return read_parts(look, path, public, cell, lambda: look.keys(path, cell), self._value_of)
             mixed = _is_mixed(cell)
         else:
-            note_contents(look, path, cell)
             mixed = bool(here.order) or _is_mixed(here.changed)
         if here is not None:
             here.order = mixed

@@ -395,13 +395,16 @@ def has_contents(cell: Any, name: str) -> bool:
 
 
 def note_contents(look: Look, path: Path, cell: Any) -> None:
-    """Notes that a node is to be read again, since something beside it has changed."""
+    """Notes that a node is to be read again, since something beside it has changed; where all of the container is read
+    anew, of which each node may still be known, that any may have."""
     here = look.here
-    if here is None or here.changed is None:
+    if here is None:
         return
-    for slot in [slot for slot in here.changed if slot is not None and slot.startswith(CONTENTS)]:
+    slots = here.changed if here.changed is not None else {*cell, *here.below}
+    for slot in [slot for slot in slots if slot is not None and slot.startswith(CONTENTS)]:
         node = f"{NODE}{slot.partition(':')[2]}"
-        here.changed.add(node)
+        if here.changed is not None:
+            here.changed.add(node)
         if slot not in cell:
             look.forget((*path, slot))
         if node in here.below:
