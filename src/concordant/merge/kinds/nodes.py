@@ -63,13 +63,13 @@ def _is_shown(
     if look.on_delete != "escalate" and not are_asked(tombs):
         look.settled.append((public, look.on_delete))
         return look.on_delete == "update"
-    quiet = Look(on_delete="update", sort_keys=True)
-    shown = read(quiet, {**cell, None: tuple(entry for entry in register if entry.value is not None)})
+    as_shown = Look(on_delete="update", sort_keys=look.sort_keys, keeps=look.keeps)
+    shown = read(as_shown, {**cell, None: tuple(entry for entry in register if entry.value is not None)})
     if shown is ABSENT:
         return False
     before = _before_deletion(cell, tombs, later)
     options = Option(encode(shown), tuple(sorted(later))), Option(None, _deleted_by(tombs))
-    base = _encoded(read(quiet, before) if before else ABSENT)
+    base = _encoded(read(Look(on_delete="update", sort_keys=True), before) if before else ABSENT)
     look.contests.append(Contest(public, path, "delete", "", base, options, field, asked=are_asked(tombs)))
     return True
 
