@@ -84,17 +84,18 @@ def check_store(url: str) -> None:
         for escalation in workspace.escalations():
             listed.setdefault((escalation.namespace, escalation.key), set()).add(escalation.version)
         columns = {
-            id_: (version, open_, value)
-            for id_, version, open_, value in rows("SELECT id, version, open, value FROM concordant_documents")
+            id_: tuple(columns)
+            for id_, *columns in rows("SELECT id, version, open, value, kept IS NULL FROM concordant_documents")
         }
         assert {id_: version for id_, (version, *_) in columns.items()} == newest
         stored = iter(columns[id_] for id_ in sorted(columns))
         for namespace, key, state in storage.documents(()):
-            version, open_, value = next(stored)
+            version, open_, value, is_whole = next(stored)
             if not isinstance(state, Record):
                 assert state[2] == version and open_ == 0
                 continue
             view = current_view(state, workspace.registry.find(namespace), storage.replica)
-            assert (value and from_json(value)) == (view.body and from_json(view.body))
+            beside, shown = value and from_json(value), view.body and from_json(view.body)
+            assert beside == (shown if is_whole or not shown else {name: shown[name] for name in beside})
             assert open_ == len(view.contests) == len(listed.pop((namespace, key), ()))
         assert not listed

@@ -20,7 +20,7 @@ fitting_module: Any = import_module("concordant.merge.record.fitting")
 
 def whatever_is_decided_is_taken(patch: Patch) -> None:
     """A decision that is held back at once is taken, and its question stays."""
-    patch.setattr(decisions, "holds_back", lambda *_: False)
+    patch.setattr(decisions.DecisionPending, "_check", lambda *_: None)
 
 
 def what_was_held_back_stays_beside_the_decision(patch: Patch) -> None:

@@ -117,10 +117,10 @@ def one_refusal_stops_all(patch: pytest.MonkeyPatch) -> None:
     """The first question that cannot be decided ends it."""
     original = choosing.apply
 
-    def apply(workspace: Workspace, plans: Any, by: str) -> Any:
+    def apply(workspace: Workspace, plans: Any, by: str, why: str | None) -> Any:
         plans = list(plans)
         first = next((n for n, plan in enumerate(plans) if plan.why_not), len(plans))
-        return original(workspace, [*plans[:first], *(replace_why(plan) for plan in plans[first:])], by)
+        return original(workspace, [*plans[:first], *(replace_why(plan) for plan in plans[first:])], by, why)
 
     def replace_why(plan: Any) -> Any:
         return replace(plan, why_not=plan.why_not or "another was refused")

@@ -185,13 +185,14 @@ class Strikes(Mapping[RunId, Strike]):
         if self is before:
             return [], []
         if self._base is before._base:  # what can differ is apart from what both have
-            apart = {*self._less, *before._less}
-            ours: Iterable[RunId] = [run for run in (*apart, *self._more) if run in self]
-            theirs: Iterable[RunId] = [run for run in (*apart, *before._more) if run in before]
+            news = self._more.keys() ^ before._more.keys()
+            apart = (self._less ^ before._less) - news
+            ours: Iterable[RunId] = [*apart, *[run for run in self._more if run in news]]
+            theirs: Iterable[RunId] = [*apart, *[run for run in before._more if run in news]]
         else:
             ours, theirs = self, before
-        added = [self[run] for run in dict.fromkeys(ours) if run not in before]
-        return added, [before[run] for run in dict.fromkeys(theirs) if run not in self]
+        added = [self[run] for run in ours if run in self and run not in before]
+        return added, [before[run] for run in theirs if run in before and run not in self]
 
 
 def _sum_of(runs: Iterable[RunId]) -> int:
