@@ -25,8 +25,8 @@ log = logging.getLogger("concordant")
 
 
 class Subscription:
-    """The events of a named subscriber (``Workspace.subscribe``), in the order of their commits: of those under one clock,
-    where a store has several (a document is under one for ever).
+    """The events of a named subscriber (``Workspace.subscribe``), in the order of their commits: where a store has
+    several clocks, of those under each (a document is under one for ever).
 
     Each event is received again and again until it is acknowledged: after a crash by the next who receives under the
     name. One at a time may receive; others under the name wait, and go on when it closes or has not been heard of for
