@@ -123,20 +123,22 @@ def postgres_server() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def empty_schema(server: str) -> str:
+    """Makes an empty schema in a server's database; returns a url that leads there."""
+    import psycopg
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[arg-type]
+    parts = urlsplit(server)
+    query = "&".join(filter(None, [parts.query, f"options=-csearch_path%3D{name}"]))
+    return urlunsplit(parts._replace(query=query))
+
+
 @pytest.fixture(scope="session")
 def postgres_urls(postgres_server: str) -> Callable[[], str]:
     """A function that makes an empty schema in the server's database, and gives a url that leads there."""
-    import psycopg
-
-    def make() -> str:
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(postgres_server, autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[arg-type]
-        parts = urlsplit(postgres_server)
-        query = "&".join(filter(None, [parts.query, f"options=-csearch_path%3D{name}"]))
-        return urlunsplit(parts._replace(query=query))
-
-    return make
+    return partial(empty_schema, postgres_server)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,6 +13,7 @@ force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``
   ``has_existed``; in an editor, what changed between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``, and
   ``edit_as_seen`` for what was changed there, ``committed_since`` for what was taken of it, ``may_write`` for who may;
 - to ask people in the forms of other tools: ``forms``, ``FormName``;
+- for what a document is known by: ``Address``;
 - of errors and threads: ``Fault``, ``told``, ``free_in_child``; of filters: ``Condition``, ``number``.
 
 Nothing here goes away or changes its meaning within a major version. Every call may wait for a database; a coroutine
@@ -32,7 +33,7 @@ from concordant.merge.record.leases import KEEP
 from concordant.merge.sequence.diff import Hunk, list_hunks
 from concordant.merge.sequence.units import unit_hunks
 from concordant.schema import compile_schema, form_within, part_of
-from concordant.storage import Condition, Instant
+from concordant.storage import Address, Condition, Instant
 from concordant.storage.clocks import are_looks_wanted, look
 from concordant.storage.conditions import number
 from concordant.storage.cut import Cut, cut_of, is_cut, is_within, joined
@@ -44,6 +45,7 @@ from concordant.workspace.permission import check_writer
 from concordant.workspace.scope import AgentRun, Ownership, Relation
 
 __all__ = [
+    "Address",
     "AgentRun",
     "Amended",
     "Answer",

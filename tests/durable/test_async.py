@@ -22,11 +22,6 @@ class Plan(BaseModel):
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "team.db"
-
-
-@pytest.fixture
 def ws(path: Path) -> Iterator[Workspace]:
     with Workspace(f"sqlite:///{path}", schemas={("plans",): Plan}) as workspace:
         yield workspace

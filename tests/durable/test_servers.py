@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -15,6 +13,7 @@ from concordant.errors import StorageError
 from concordant.storage import PostgresOptions, Storage, open_storage
 from concordant.storage.servers import Server
 from concordant.testing import StorageContract
+from tests.conftest import empty_schema
 
 from . import test_clocks
 from .cutting import outage, own_server
@@ -25,16 +24,6 @@ from .test_server_crashes import crashed
 Urls = Callable[[], str]
 HALF = CLOCKS // 2
 PATIENT = PostgresOptions(connect_timeout=30.0)
-
-
-def fresh(server: str) -> str:
-    """The url of an empty schema of a server."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[arg-type]
-    parts = urlsplit(server)
-    query = "&".join(filter(None, [parts.query, f"options=-csearch_path%3D{name}"]))
-    return urlunsplit(parts._replace(query=query))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +38,7 @@ def other_server() -> Iterator[str]:
 @pytest.fixture
 def urls(postgres_server: str, other_server: str) -> Urls:
     """A function that gives the urls of a new store on two servers."""
-    return lambda: f"{fresh(postgres_server)} {fresh(other_server)}"
+    return lambda: f"{empty_schema(postgres_server)} {empty_schema(other_server)}"
 
 
 @pytest.mark.torture
@@ -138,7 +127,7 @@ def test_a_commit_to_one_document_needs_its_server_alone(postgres_server: str) -
     server that prepares nothing (``max_prepared_transactions = 0``, as servers come) refuses batches over both, as a
     whole and with what is to be set, and nothing else."""
     with own_server() as gone:
-        url = f"{fresh(postgres_server)} {fresh(gone)}"
+        url = f"{empty_schema(postgres_server)} {empty_schema(gone)}"
         here, there = key_under(1), key_under(CLOCKS - 1)
         with Workspace(url, schemas=SCHEMAS, options=PATIENT) as ws:
             ada, bob = ws.agent("ada"), ws.agent("bob")

@@ -23,16 +23,6 @@ PLAN = (SPACE, "launch")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "team.db"
-
-
-@pytest.fixture
-def url(path: Path) -> str:
-    return f"sqlite:///{path}"
-
-
-@pytest.fixture
 def ws(url: str) -> Iterator[Workspace]:
     with Workspace(url, schemas=SCHEMAS) as workspace:
         yield workspace

@@ -15,43 +15,35 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
-from concordant import Counter, DamagedDocumentError, List, Map, Scalar, Set, Text, Tree, Workspace
+from concordant import Agent, DamagedDocumentError, List, Scalar, Set, Text, Tree, Workspace
 from concordant.storage import durable
 from concordant.storage.bodies import difference, patched
 from concordant.storage.sql import SqlStorage
 
+from . import work
 from .parts import compare, compared, in_parts
 
 NS = ("plans",)
 AT = (NS, "k")
 
 
-class Plan(BaseModel):
-    tags: Annotated[set[str], Set()] = set()
-    owners: Annotated[dict[str, int], Map()] = {}
-    notes: Annotated[str, Text()] = ""
-    votes: Annotated[int, Counter()] = 0
-    steps: Annotated[list[str], List()] = []
-    status: Annotated[str | None, Scalar()] = None
+class Plan(work.Plan):
     open: Annotated[dict[str, Any], Tree()] = {}
 
 
 SCHEMAS: dict[tuple[str, ...], Any] = {NS: Plan}
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "team.db"
-
-
-@pytest.fixture
-def url(path: Path) -> str:
-    return f"sqlite:///{path}"
-
-
 def text(lines: int, seed: int = 0) -> str:
     rnd = random.Random(seed)
     return "\n".join(" ".join(f"word{rnd.randrange(9_999)}" for _ in range(12)) + "." for _ in range(lines))
+
+
+def edit_words(agent: Agent, times: int, mark: str = "e") -> None:
+    """Edits of a large text, each of a word."""
+    for number in range(times):
+        with agent.edit(*AT) as plan:
+            plan.notes = plan.notes.replace("word", f"{mark}{number} w0rd", 1)
 
 
 def step(rnd: random.Random, ws: Workspace, number: int) -> None:
@@ -159,9 +151,7 @@ def test_an_edit_of_a_large_text_writes_what_it_changed(url: str, path: Path) ->
     with Workspace(url, schemas=SCHEMAS) as ws:
         ada = ws.agent("ada")
         ada.write(*AT, {"notes": text(1_000)})
-        for number in range(40):
-            with ada.edit(*AT) as plan:
-                plan.notes = plan.notes.replace("word", f"edit{number} w0rd", 1)
+        edit_words(ada, 40, "edit")
         shown = ws.get(*AT)
         with Workspace(url, schemas=SCHEMAS) as other:
             assert shown is not None and other.get(*AT).value == shown.value  # type: ignore[union-attr]
@@ -262,9 +252,7 @@ def test_g10_a_missing_or_damaged_part_is_told(url: str, path: Path, damage: str
     with Workspace(url, schemas=SCHEMAS) as ws:
         ada = ws.agent("ada")
         ada.write(*AT, {"notes": text(300)})
-        for number in range(8):
-            with ada.edit(*AT) as plan:
-                plan.notes = plan.notes.replace("word", f"e{number} w0rd", 1)
+        edit_words(ada, 8)
         ada.write(NS, "other", {"status": "x"})
     with sqlite3.connect(path) as db:
         db.execute(damage)
@@ -314,9 +302,7 @@ def test_a_large_record_of_before_is_stored_in_parts_from_its_next_write_on(
         with Workspace(url, schemas=SCHEMAS) as ws:
             ada = ws.agent("ada")
             ada.write(*AT, {"notes": text(300)})
-            for number in range(4):
-                with ada.edit(*AT) as plan:
-                    plan.notes = plan.notes.replace("word", f"e{number} w0rd", 1)
+            edit_words(ada, 4)
             shown, past = ws.get(*AT), ws.get(*AT, at=3)
 
     def kept() -> Any:

@@ -421,20 +421,25 @@ def test_which_events(monkeypatch: pytest.MonkeyPatch) -> None:
                 deliver(ws, hook, kinds=wrong)
 
 
+def away(patch: pytest.MonkeyPatch, events: Any, name: str) -> None:
+    """Has a call on a store's events fail three times, as while the store is away."""
+    call, trouble = getattr(events, name), [StorageError("the store", "it is gone", "wait")] * 3
+
+    def hindered(*arguments: Any) -> Any:
+        if trouble:
+            raise trouble.pop()
+        return call(*arguments)
+
+    patch.setattr(events, name, hindered)
+
+
 def test_a_store_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """An outage of the database ends nothing."""
     with Workspace() as ws, receiving(SECRET) as receiver:
         Clock(monkeypatch)
         with ws.subscribe("team"):
             conflict(ws, "k")
-        after, trouble = ws.storage.events.after, [StorageError("the store", "it is gone", "wait")] * 3
-
-        def hindered(*arguments: Any) -> Any:
-            if trouble:
-                raise trouble.pop()
-            return after(*arguments)
-
-        monkeypatch.setattr(ws.storage.events, "after", hindered)
+        away(monkeypatch, ws.storage.events, "after")
         assert deliver(ws, Webhook(receiver.url, SECRET), name="team", count=1) == 1
         assert len([one for one in caplog.records if "waits for the store" in one.getMessage()]) == 3
 
@@ -449,14 +454,7 @@ def test_an_outage_of_the_store_after_an_answer_counts_nothing_twice(
         with ws.subscribe("team"):
             conflict(ws, "k")
             conflict(ws, "l")
-        acknowledge, trouble = ws.storage.events.acknowledge, [StorageError("the store", "it is gone", "wait")] * 3
-
-        def hindered(*arguments: Any) -> Any:
-            if trouble:
-                raise trouble.pop()
-            return acknowledge(*arguments)
-
-        monkeypatch.setattr(ws.storage.events, "acknowledge", hindered)
+        away(monkeypatch, ws.storage.events, "acknowledge")
         receiver.answer = lambda number: status if number < 3 else 204
         heard: list[Attempt] = []
         hook, most = Webhook(receiver.url, SECRET), len(got)

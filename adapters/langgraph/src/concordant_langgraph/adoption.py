@@ -9,7 +9,7 @@ from typing import Any
 from langgraph.store.base import BaseStore, Item, ListNamespacesOp, SearchOp
 
 from concordant import ConcordantError, InvalidWriteError
-from concordant_langgraph.backlog import Address
+from concordant.spi import Address
 from concordant_langgraph.steps import RunOnce, Steps
 from concordant_langgraph.view import View
 

@@ -6,15 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from concordant import Workspace
-from concordant.spi import cursor_at, free_in_child, later_of
+from concordant.spi import Address, cursor_at, free_in_child, later_of
 from concordant_langgraph.steps import Claim
 
-__all__ = ["Address", "Backlog", "Share"]
-
-Address: TypeAlias = tuple[tuple[str, ...], str]
+__all__ = ["Backlog", "Share"]
 
 CHUNK = 64
 """How many documents are brought up to date together, so that their texts are embedded in one request."""

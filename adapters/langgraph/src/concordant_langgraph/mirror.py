@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from langgraph.store.base import IndexConfig
 
+from concordant.spi import Address
 from concordant_langgraph.adoption import Adoption
-from concordant_langgraph.backlog import Address
 from concordant_langgraph.steps import RunOnce, Steps, arun, run
 from concordant_langgraph.view import View
 

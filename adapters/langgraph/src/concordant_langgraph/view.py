@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 
 from concordant import Document, Workspace
-from concordant.spi import age_of, has_existed
-from concordant_langgraph.backlog import CHUNK, Address, Backlog, Share
+from concordant.spi import Address, age_of, has_existed
+from concordant_langgraph.backlog import CHUNK, Backlog, Share
 from concordant_langgraph.filters import InvalidNameError, check_labels
 from concordant_langgraph.resuming import note
 from concordant_langgraph.steps import Steps

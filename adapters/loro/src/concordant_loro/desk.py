@@ -69,10 +69,12 @@ class DeskEditor:
             ConcordantError: its namespace has no model, or that has no texts.
         """
         layout = layout_of(compile_schema(type(empty_model(self.workspace, namespace))).root)
-        texts = [*_texts(layout)]
-        if not texts and not _has_texts(layout):
+        if not _has_texts(layout):
             raise LoroError(f"The model of {'/'.join(namespace)} has no texts, which are what can be edited here")
-        data = {"texts": json.dumps([f"text:{path_text(path)}" for path in texts]), "wasm": _address("loro.wasm")}
+        data = {
+            "texts": json.dumps([f"text:{path_text(path)}" for path in _texts(layout)]),
+            "wasm": _address("loro.wasm"),
+        }
         return Opened(_address("editor.js"), _address("editor.css"), data, "'wasm-unsafe-eval'")
 
     def _who(self, socket: WebSocket) -> Authenticate:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from urllib.parse import unquote
 
 from concordant import ConcordantError, Workspace
-from concordant.spi import told
+from concordant.spi import Address, told
 from concordant_loro import protocol
 from concordant_loro.errors import IncompleteUpdateError, LoroError, LostReplicaError, RefusedUpdateError
 from concordant_loro.live import MOST_UPDATE, LiveDocument, Session
@@ -66,7 +66,6 @@ _SNAPSHOT = b"\0\3"
 
 Authenticate: TypeAlias = Callable[[str, bytes], "Access | str | Awaitable[Access | str | None] | None"]
 Send: TypeAlias = Callable[[bytes | str], Awaitable[Any]]
-Address: TypeAlias = tuple[tuple[str, ...], str]
 
 
 class Socket(Protocol):
@@ -470,7 +469,7 @@ class LiveServer:
             await self._answer(connection, message, Status.INVALID_UPDATE)
         elif len(batch.parts) == batch.number:
             del connection.batches[key]
-            await self._update(connection, message, b"".join(batch.parts[address] for address in range(batch.number)))
+            await self._update(connection, message, b"".join(batch.parts[number] for number in range(batch.number)))
 
     async def _update(self, connection: _Connection, message: Message, data: bytes | None) -> None:
         parts = message.parts if data is None else (data,)
