@@ -42,7 +42,6 @@ __all__ = [
     "encode_each",
     "encode_read",
     "is_json",
-    "own",
     "portable",
     "same",
 ]
@@ -152,21 +151,16 @@ def encode_read(value: Any) -> JSON:
         return encode(value)  # to tell what is wrong
 
 
-_ONE_FOR_ALL = frozenset([str, int, float, bool, type(None)])
+_SCALARS = frozenset([str, int, float, bool, type(None)])
 
 
 def copied(value: Any) -> Any:
     """Returns a copy of a JSON value such as ``decode`` gives."""
     if isinstance(value, dict):
-        return {key: part if type(part) in _ONE_FOR_ALL else copied(part) for key, part in value.items()}
+        return {key: part if type(part) in _SCALARS else copied(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [*value] if _ONE_FOR_ALL.issuperset(map(type, value)) else [copied(part) for part in value]
+        return [*value] if _SCALARS.issuperset(map(type, value)) else [copied(part) for part in value]
     return value
-
-
-def own(value: dict[str, Any]) -> dict[str, Any]:
-    """Returns a copy of a JSON object that shares only what nobody can change in place."""
-    return {name: copied(part) if isinstance(part, (dict, list)) else part for name, part in value.items()}
 
 
 def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:
@@ -287,9 +281,6 @@ def _positive_zero(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _positive_zero(item) for key, item in value.items()}
     return value
-
-
-_SCALARS = frozenset([str, int, float, bool, type(None)])
 
 
 def _check(value: Any, path: Path, depth: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from concordant.merge.sequence import edit, pieces
-from concordant.storage.sql import maintenance, storage, tallies
+from concordant.storage.sql import maintenance, tallies
 
 from ..sequence.test_histories import play
 from ..storages import test_counts
@@ -18,7 +18,7 @@ Patch = pytest.MonkeyPatch
 
 def purged_is_counted(patch: Patch) -> None:
     """What is kept of a part stays when rows in it are erased."""
-    patch.setattr(storage, "dropped_of", lambda *_: None)
+    patch.setattr(maintenance, "dropped_of", lambda *_: None)
 
 
 def forgotten_is_counted(patch: Patch) -> None:

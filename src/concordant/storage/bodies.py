@@ -125,11 +125,11 @@ def _compare(before: bytes, after: bytes, begin: int, steps: list[list[int]], ne
     """Takes a value apart into what an earlier one has as well and what is new, for ``difference``."""
     most = len(after) // _PART
     mark = next((mark for mark in (b"\\n", b",", b". ") if after.count(mark) > most), b" ")
-    addresses: dict[bytes, int] = {}
-    address = 0
+    places: dict[bytes, int] = {}
+    at = 0
     for part in before.split(mark):
-        addresses.setdefault(part, address)
-        address += len(part) + len(mark)
+        places.setdefault(part, at)
+        at += len(part) + len(mark)
     for part in re.split(b"(?<=" + re.escape(mark) + b")", after):
         body = part.removesuffix(mark)
         start, length, fresh = steps[-1]
@@ -137,9 +137,9 @@ def _compare(before: bytes, after: bytes, begin: int, steps: list[list[int]], ne
         if not fresh and before[expected : expected + len(part)] == part:
             steps[-1][1] += len(part)
             continue
-        address = addresses.get(body, -1)
-        if len(part) > _WORTH and address >= 0 and before[address : address + len(part)] == part:
-            steps.append([begin + address, len(part), 0])
+        at = places.get(body, -1)
+        if len(part) > _WORTH and at >= 0 and before[at : at + len(part)] == part:
+            steps.append([begin + at, len(part), 0])
         else:
             steps[-1][2] += len(part)
             new.append(part)

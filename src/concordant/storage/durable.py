@@ -289,10 +289,11 @@ class UnitOfWork(ABC):
                 self.erase(held.stored)
             held.open, held.count = _NONE, 0
         if state is not None and (row is not None or (effects is not None and effects.lasts)):
-            held.follow(state, None if row is None else Row(*row))
+            told = None if row is None else Row(*row)
+            held.follow(state, told)
             held.state, held.saved, held.id = state, n, held.id or n
-            if row is not None and not erases:
-                self._put_row(address, held, Row(*row))
+            if told is not None and not erases:
+                self._put_row(address, held, told)
         if effects is not None:
             self._save_effects(address, held, effects, now)
 

@@ -228,12 +228,6 @@ class _View:
     def whole(self, stored: StoredDocument) -> StoredDocument:
         return stored
 
-    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
-        return None
-
-    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
-        return ()
-
     def shape(self, model: str) -> str | None:
         found = self.tx.get(_key("model", model))
         return found.decode() if found is not None else None
@@ -260,14 +254,14 @@ class _View:
     def index(self, stored: StoredDocument, *, there: bool) -> None:
         """Puts a document where it is found by its version and its end, or takes it away from there."""
         key = _key("document", stored.namespace, stored.key)
-        addresses = [_key("version", stored.version)]
+        entries = [_key("version", stored.version)]
         if stored.expires is not None:
-            addresses.append(_key("expires", max(stored.expires, 0.0), stored.id))
-        for address in addresses:
+            entries.append(_key("expires", max(stored.expires, 0.0), stored.id))
+        for entry in entries:
             if there:
-                self.tx.put(address, key)
+                self.tx.put(entry, key)
             else:
-                self.tx.delete(address)
+                self.tx.delete(entry)
 
     def rows(self, document: int) -> list[StoredRow]:
         """The journal of a document, newest first."""

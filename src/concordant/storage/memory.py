@@ -447,11 +447,11 @@ class MemoryStorage:
         if state is not None:
             space = home.get(namespace)
             (home.begin(namespace) if space is None else space)[key] = state
-        for addresses in (self.spaces, self.graves):
-            if namespace in addresses and (state is None or addresses is not home):
-                addresses[namespace].pop(key, None)
-                if not addresses[namespace]:
-                    addresses.end(namespace)
+        for spaces in (self.spaces, self.graves):
+            if namespace in spaces and (state is None or spaces is not home):
+                spaces[namespace].pop(key, None)
+                if not spaces[namespace]:
+                    spaces.end(namespace)
 
     def load(self, namespace: Namespace, key: str) -> State | None:
         space = self.spaces.get(namespace)

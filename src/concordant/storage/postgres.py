@@ -128,7 +128,10 @@ class PostgresWriting:
             self._put_off(_inserting_one(table, tuple(columns)), rows[0])
         elif rows:
             given = [*map(list, zip(*rows, strict=True))]
-            alike = tuple(name in _ALIKE and len({*value}) == 1 for name, value in zip(columns, given, strict=True))
+            alike = tuple(
+                name in _ALIKE and value.count(value[0]) == len(value)
+                for name, value in zip(columns, given, strict=True)
+            )
             values = [value[0] if one else value for one, value in zip(alike, given, strict=True)]
             self._put_off(_inserting(table, tuple(columns), alike), values)
 
@@ -336,6 +339,7 @@ class PostgresDatabase:
             self.close()
             raise
         self.heads: Sequence[tuple[int, float]] = [(n, at) for n, at, _ in found]
+        self._create = _CREATE.format(clocks=len(found))
         self.home = [bool(here) for *_, here in found]
         _opened.add(self)
 
@@ -607,7 +611,6 @@ class PostgresDatabase:
         """
         execution = row.execution if row.task is not None else token_hex(8)
         name = (document.namespace, document.key)
-        statement = _CREATE.format(clocks=len(self.heads))
         by = (document.agent, document.origin, document.act)
         given = (least, clock, *name, *by, document.fingerprint, document.value)
         op = (row.task, execution, row.ordinal, row.began)
@@ -617,7 +620,7 @@ class PostgresDatabase:
             nonlocal lost
             before = time.monotonic()
             try:
-                found = connection.ask(statement, (*given, *op))
+                found = connection.ask(self._create, (*given, *op))
                 if not found and lost is not None:
                     witness = (clock, *name, execution, row.task, row.ordinal)
                     found = connection.ask(_CREATED, witness)

@@ -40,7 +40,6 @@ from concordant.storage.base import (
     Lag,
     Listener,
     Namespace,
-    Outcomes,
     Position,
     Projection,
     Row,
@@ -62,6 +61,7 @@ from concordant.storage.postgres import CHANNEL, PostgresDatabase, PostgresWriti
 from concordant.storage.sql import maintenance
 from concordant.storage.sql.database import SqlTransaction
 from concordant.storage.sql.storage import Numbered, SqlStorage, SqlUnit
+from concordant.storage.sql.tallies import JournalCounts
 from concordant.storage.tails import Checkpoint, TailRow
 from concordant.storage.urls import without_password
 
@@ -251,12 +251,12 @@ class ServersStorage(DurableStorage):
     def _of(self, address: Address) -> SqlStorage:
         return self._parts[self._home[self.clock_of(address)]]
 
-    def _apart(self, addresses: Sequence[tuple[Address, T]]) -> Iterator[tuple[SqlStorage, list[tuple[Address, T]]]]:
-        """Gives each server that has some of the documents, with those."""
-        for part in self._parts:
-            mine = [one for one in addresses if self._of(one[0]) is part]
-            if mine:
-                yield part, mine
+    def _apart(self, addresses: Sequence[tuple[Address, T]]) -> dict[int, list[tuple[Address, T]]]:
+        """Gives the numbers of the servers that have some of the documents, in order, with those."""
+        found: dict[int, list[tuple[Address, T]]] = {}
+        for one in addresses:
+            found.setdefault(self._home[self.clock_of(one[0])], []).append(one)
+        return dict(sorted(found.items()))
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -264,9 +264,6 @@ class ServersStorage(DurableStorage):
         super().attach(projection)
         for part in self._parts:
             part.attach(projection)
-
-    def create(self, *write: Any) -> int:
-        return self._of((write[0], write[1])).create(*write)
 
     def commit(self, namespace: Namespace, key: str, update: Update) -> None:
         part = self._of((namespace, key))
@@ -280,15 +277,15 @@ class ServersStorage(DurableStorage):
     def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
         failed: dict[int, Exception | None] = {}
         numbered = [((namespace, key), (number, update)) for number, (namespace, key, update) in enumerate(updates)]
-        for part, mine in self._apart(numbered):
-            errors = part.commit_each([(*address, update) for address, (_, update) in mine])
+        for at, mine in self._apart(numbered).items():
+            errors = self._parts[at].commit_each([(*address, update) for address, (_, update) in mine])
             failed.update((number, error) for (_, (number, _)), error in zip(mine, errors, strict=True))
         return [failed[number] for number in range(len(updates))]
 
     def commit_all(self, updates: Sequence[tuple[Namespace, str, Update]]) -> None:
-        parts = [part for part, _ in self._apart([((namespace, key), update) for namespace, key, update in updates])]
-        if len(parts) == 1:
-            parts[0].commit_all(updates)
+        homes = {self._home[self.clock_of((namespace, key))] for namespace, key, _ in updates}
+        if len(homes) == 1:
+            self._parts[homes.pop()].commit_all(updates)
         else:
             super().commit_all(updates)
 
@@ -346,9 +343,6 @@ class ServersStorage(DurableStorage):
 
     def find(self, address: Address) -> tuple[Head, StoredDocument | None]:
         return self._of(address).find(address)
-
-    def load(self, namespace: Namespace, key: str) -> State | None:
-        return self._of((namespace, key)).load(namespace, key)
 
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
         return self._of((namespace, key)).peek(namespace, key)
@@ -436,16 +430,15 @@ class ServersStorage(DurableStorage):
 
     def totals(self) -> Totals:
         found = [part.totals() for part in self._parts]
-        fields: Outcomes = {}
+        journal = JournalCounts()
         for totals in found:
-            for field, outcomes in totals.fields.items():
-                fields.setdefault(field, Counter()).update(outcomes)
+            journal.add(totals)
         return Totals(
             sum(totals.documents for totals in found),
-            _summed(totals.acts for totals in found),
-            _summed(totals.settled for totals in found),
+            journal.acts,
+            journal.settled,
             _summed(totals.escalations for totals in found),
-            fields,
+            journal.fields,
         )
 
     # -- other stores, upkeep ------------------------------------------------------------------------------------
@@ -482,8 +475,8 @@ class ServersStorage(DurableStorage):
 
     def forget(self, addresses: Sequence[tuple[Address, int]], rows_before: float) -> Forgotten:
         self._settle()
-        mine = {id(part): one for part, one in self._apart(addresses)}
-        done = [part.forget(mine.get(id(part), []), rows_before) for part in self._parts]
+        mine = self._apart(addresses)
+        done = [part.forget(mine.get(at, []), rows_before) for at, part in enumerate(self._parts)]
         return Forgotten(sum(one.documents for one in done), sum(one.rows for one in done))
 
     def examine_store(self) -> StoreExamined:
@@ -497,7 +490,7 @@ class ServersStorage(DurableStorage):
         return chain.from_iterable(part.examine(address) for part in parts)
 
     def set_aside(self, addresses: Sequence[tuple[Address, str]]) -> int:
-        return sum(part.set_aside(mine) for part, mine in self._apart(addresses))
+        return sum(self._parts[at].set_aside(mine) for at, mine in self._apart(addresses).items())
 
     def close(self) -> None:
         self.events.closed = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from concordant.errors import ConcordantError, CorruptFrameError, MissingBaseError
@@ -124,14 +124,14 @@ def _complete(core: Core, address: Address, other: Record, told: Mapping[Path, O
     here = {path: leaf for path, leaf in sequences(record.tree) if path in told}
     missing, made_of = dict(told), dict[Path, Sequence]()
     try:
-        made_of |= _fill(other, here, missing)
+        made_of |= _fill(other, here, missing, told)
         back = _past(core, address, record, told)
         for _, (_, changes) in zip(range(MOST_BACK), back, strict=False):
             if not missing:
                 break
             for change in changes:
                 _go_back(here, change)
-            made_of |= _fill(other, here, missing)
+            made_of |= _fill(other, here, missing, {change.path for change in changes})
     except ConcordantError as error:
         raise CorruptFrameError(f"what it tells of {told!r} does not fit ({error})") from error
     if missing:
@@ -140,10 +140,12 @@ def _complete(core: Core, address: Address, other: Record, told: Mapping[Path, O
     return made_of
 
 
-def _fill(other: Record, here: Mapping[Path, Sequence], missing: dict[Path, Onward]) -> dict[Path, Sequence]:
-    """Puts into a record what can be made of what is here; returns what that was made of."""
+def _fill(
+    other: Record, here: Mapping[Path, Sequence], missing: dict[Path, Onward], paths: Iterable[Path]
+) -> dict[Path, Sequence]:
+    """Puts into a record what can be made of what is here at some paths; returns what that was made of."""
     found: dict[Path, Sequence] = {}
-    for path in [*missing]:
+    for path in [path for path in paths if path in missing]:
         made = missing[path].after(here[path]) if path in here else None
         if made is not None:
             place_leaf(other.tree, path, made)

@@ -18,7 +18,7 @@ from concordant.errors import (
     told,
 )
 from concordant.escalation import Event, id_of
-from concordant.merge.causality import Stamp, VersionVector, order_of, seen_everything, source_of
+from concordant.merge.causality import Stamp, VersionVector, is_behind, order_of, seen_everything, source_of
 from concordant.merge.kinds import Contest
 from concordant.merge.record import MOST_WRITES, Record, View, Write, apply, check_record, join
 from concordant.merge.record.join import joined_settings, joined_vector
@@ -117,7 +117,7 @@ class Replicating:
                 knowledge = core.storage.knowledge()
                 _meet(knowledge, content)
                 changed = _join(core, content, _check(core, content, completed(core, content)))
-                complete = all(n <= knowledge.vector.get(name, 0) for name, n in content.since.items())
+                complete = is_behind(content.since, knowledge.vector)
                 if content.replica != knowledge.replica:
                     learned = content.vector if complete else dict.fromkeys(content.own, 0)
                     others = {name: n for name, n in learned.items() if name not in knowledge.own}
@@ -252,7 +252,7 @@ def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Address, _Joined]:
             check_record(other, schema.root, until, core.storage.limits.entries, made_of.get((namespace, name), {}))
             state = core.storage.load(namespace, name)
             record = expanded(state, schema, core.storage.replica)
-            news = any(n > record.vector.get(origin, 0) for origin, n in other.vector.items())
+            news = not is_behind(other.vector, record.vector)
             if news and frame.replica == core.storage.replica:
                 raise MisshapenError("it comes from a store with this one's name, and is not what was written here")
             found[namespace, name] = joined = _joined(record, other)

@@ -12,7 +12,7 @@ from concordant.merge.record.leases import KEEP
 from concordant.merge.record.record import OWN
 from concordant.schema import Compiled, copied, untouched_left_out
 from concordant.storage import Address
-from concordant.values import Unstorable, alike, check_numbers, decode, encode, own
+from concordant.values import Unstorable, alike, check_numbers, copied as copied_value, decode, encode
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.executions import Retries
@@ -110,10 +110,10 @@ class Draft:
         self.snapshot = snapshot
         if schema.declared:
             # Of a copy: a model shares what it does not look into, and that is changed in place.
-            self.object: Any = schema.build(own(base))
+            self.object: Any = schema.build(copied_value(base))
             self.before: Any = _copied(self.object, schema, base)
         else:
-            self.object = own(base)
+            self.object = copied_value(base)
             self.before = base
 
     def touched(self) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from concordant.errors import MisshapenError
@@ -15,7 +15,7 @@ from concordant.merge.kinds.shape import check_register
 from concordant.merge.record.leases import Lease
 from concordant.merge.record.record import Record
 from concordant.merge.registers import PARKED, Path, Tree, leaves, place_leaf
-from concordant.merge.registers.leaf import as_sequence, is_sequence, stamps_within
+from concordant.merge.registers.leaf import Leaf, as_sequence, is_sequence, stamps_within
 from concordant.merge.sequence.onward import news
 from concordant.merge.sequence.pieces import Sequence
 
@@ -53,12 +53,11 @@ def check_record(
             _check_stamp(lease.stamp, record.vector, until)
             _check_lease(lease)
         count = 0
-        tree: Tree = {}
-        for path, leaf in leaves(record.tree):
-            if path in made_of and is_sequence(leaf):
-                count += len(leaf)
-                leaf = news(as_sequence(leaf), made_of[path])
-            place_leaf(tree, path, leaf)
+        tree: Tree = {} if made_of else record.tree
+        for path, leaf, known in _leaves(record.tree, made_of):
+            count += known
+            if made_of:
+                place_leaf(tree, path, leaf)
             for stamp in stamps_within(leaf):
                 count += 1
                 if count > most:
@@ -69,6 +68,16 @@ def check_record(
             _check_parked(tree[PARKED])
     except RecursionError as error:
         raise MisshapenError("it is nested too deeply") from error
+
+
+def _leaves(tree: Tree, made_of: Mapping[Path, Sequence]) -> Iterator[tuple[Path, Leaf, int]]:
+    """The leaves of a tree with their paths; of those that were made of something of this store what is new, and how
+    many pieces they have."""
+    for path, leaf in leaves(tree):
+        if path in made_of and is_sequence(leaf):
+            yield path, news(as_sequence(leaf), made_of[path]), len(leaf)
+        else:
+            yield path, leaf, 0
 
 
 def _check_times(until: float, *times: float) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.overlap import NOTHING, Analysis
-from concordant.merge.sequence.pieces import Changed, Content, Piece, RunId, Seed, Sequence, run_of
+from concordant.merge.sequence.pieces import Changed, Content, Piece, RunId, Seed, Sequence, last_of, run_of
 from concordant.merge.sequence.units import (
     begins_a_line_only,
     ends_a_line_only,
@@ -491,7 +491,7 @@ class _Fold:
         """Whether its writer saw a piece stand right behind what is shown last."""
         before = self.layout.pieces[-1]
         anchor = (*run_of(piece), piece.offset - 1) if piece.offset else piece.parent
-        return anchor == (*run_of(before), before.offset + len(before.content) - 1)
+        return anchor == last_of(before)
 
     def _was_written_behind(self, piece: Piece) -> bool:
         """Whether a piece was written right behind what is shown last, and that was left there."""

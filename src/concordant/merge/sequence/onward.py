@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence as Items
 from concordant.errors import ConcordantError, MisshapenError
 from concordant.merge.causality import order_of
 from concordant.merge.sequence.order import in_order
-from concordant.merge.sequence.pieces import Piece, Sequence, run_of
+from concordant.merge.sequence.pieces import Piece, Sequence, last_of, run_of
 from concordant.merge.sequence.splice import Spliced
 
 __all__ = ["Onward", "news"]
@@ -70,7 +70,7 @@ def news(made: Sequence, known: Sequence) -> Sequence:
 
 
 def _is_new(piece: Piece, known: Sequence) -> bool:
-    return known.piece_of(run_of(piece)) is None
+    return not known.has_run(run_of(piece))
 
 
 def _are_cut(now: Iterable[Piece], was: Iterable[Piece], known: Sequence) -> bool:
@@ -80,7 +80,7 @@ def _are_cut(now: Iterable[Piece], was: Iterable[Piece], known: Sequence) -> boo
     upto = 0
     for piece in now:
         run, end = run_of(piece), piece.offset + len(piece.content)
-        if known.piece_of(run) is None:
+        if not known.has_run(run):
             continue
         while host is None or run_of(host) != run or end > host.offset + len(host.content) or piece.offset < upto:
             host = next(waiting, None)
@@ -104,7 +104,7 @@ def _is_in_place(made: Sequence, number: int) -> bool:
     if number == 0 or piece.parent is None or piece.offset:
         return False
     host = made[number - 1]
-    if (*run_of(host), host.offset + len(host.content) - 1) != piece.parent:
+    if last_of(host) != piece.parent:
         return False
     if number + 1 == len(made):
         return True

@@ -37,6 +37,7 @@ __all__ = [
     "Strike",
     "Strikes",
     "has_twin",
+    "last_of",
     "run_of",
     "struck_by",
 ]
@@ -221,6 +222,11 @@ def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
     if piece[0][4] != origin or not piece[7]:
         return False
     return not (piece[6] and any(run in strikes and strikes[run][0][4] == origin for run in piece[6]))
+
+
+def last_of(piece: Piece) -> Anchor:
+    """The last character of a piece."""
+    return (*run_of(piece), piece.offset + len(piece.content) - 1)
 
 
 def run_of(item: Piece | Strike) -> RunId:
@@ -498,10 +504,9 @@ class Sequence:
             for block in reversed(self._blocks[:last]):
                 yield from reversed(block.pieces)
 
-    def piece_of(self, run: RunId) -> Piece | None:
-        """A piece of a run; ``None`` if there is none."""
-        block = next((block for block in self._blocks if run in block.runs), None)
-        return None if block is None else next(piece for piece in block.pieces if run_of(piece) == run)
+    def has_run(self, run: RunId) -> bool:
+        """Whether anything of a run is here."""
+        return any(run in block.runs for block in self._blocks)
 
     def digest(self) -> str:
         """What tells this from every other text or list, whoever holds it, and however it came to be."""

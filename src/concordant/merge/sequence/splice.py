@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from concordant.errors import ConcordantError
 from concordant.merge.sequence.pieces import Content, Edit, Piece, RunId, Sequence, Strike, run_of
 
-__all__ = ["EMPTY", "Contents", "Former", "Spliced", "Swap", "content_in", "contents_of", "splice"]
+__all__ = ["EMPTY", "Contents", "Former", "Spliced", "Swap", "content_in", "contents_of", "joined", "splice"]
 
 EMPTY = Sequence([], {}, overlapping=False)
 """A text or list to which nobody has written."""
@@ -156,11 +156,14 @@ def content_in(contents: Contents, piece: Piece, length: int) -> Content | None:
         if offset < end and begin <= offset < begin + len(part):
             found.append(part[offset - begin : end - begin])
             offset += len(found[-1])
-    if offset != end or not found:
-        return None
-    if isinstance(found[0], str):
-        return "".join(map(str, found))
-    return tuple(chain.from_iterable(found))  # type: ignore[arg-type]
+    return joined(found) if found and offset == end else None
+
+
+def joined(contents: Items[Content]) -> Content:
+    """Contents of one sequence, one after the other."""
+    if isinstance(contents[0], str):
+        return "".join(contents)  # type: ignore[arg-type]
+    return tuple(chain.from_iterable(contents))  # type: ignore[arg-type]
 
 
 def _filled(piece: Piece, there: Contents) -> Piece:

@@ -25,10 +25,11 @@ from concordant.merge.sequence.pieces import (
     RunId,
     Sequence,
     Strike,
+    last_of,
     run_of,
     struck_by,
 )
-from concordant.merge.sequence.splice import splice
+from concordant.merge.sequence.splice import joined, splice
 from concordant.merge.sequence.units import is_blank
 
 __all__ = ["SOMETHING", "Taking", "reinstated", "takes_away", "undone"]
@@ -275,7 +276,7 @@ class _Undoing:
                 struck = self._renamed(was.struck if self.exact else part.struck, names)
                 self._put(way, was, part, struck, names, known=known)
             elif was.live and known:
-                way.last = _end_of(part)
+                way.last = last_of(part)
                 way.begun.clear()
 
     def _put(
@@ -293,15 +294,15 @@ class _Undoing:
         else:
             # Behind a copy nothing else stands; elsewhere this is the first that does.
             chained = self._is_own(way.last) and (not known or (part.parent in way.copied and not part.offset))
-            place = way.last if chained or not known else _end_of(part)
+            place = way.last if chained or not known else last_of(part)
             if not chained:
                 way.begun.clear()
             run = run_of(was)
             k = way.numbers.pop(run) if run in way.numbers else self._next_of(names.get(run), part)
             self._copy(part, k, START if place is None and part.parent else place, struck, chained=chained)
-        way.copied.add(_end_of(part))
-        way.last = _end_of(self.pieces[-1])
-        way.begun[_end_of(was)] = self.pieces[-1]
+        way.copied.add(last_of(part))
+        way.last = last_of(self.pieces[-1])
+        way.begun[last_of(was)] = self.pieces[-1]
 
     def _in_parts(
         self, before: Sequence, runs: set[RunId], doubled: Mapping[RunId, Spans]
@@ -450,7 +451,7 @@ class _Undoing:
         stamp = self._as(author)._replace(origin=f"{self.stamp.replica}:undo:{self.stamp.n}:{next(self.order)}")
         k = self._strike(base, stamp)
         if content:
-            self.pieces.append(Piece(stamp, k, 0, _joined(content), _end_of(base[-1]), replaces=True))
+            self.pieces.append(Piece(stamp, k, 0, _joined(content), last_of(base[-1]), replaces=True))
 
     def _strike_with(self, pieces: list[Piece], strikes: set[RunId]) -> None:
         """Has strikes be over pieces as well: what stood there before is what they are rewrites of."""
@@ -499,11 +500,6 @@ class _Undoing:
 def _past(piece: Piece) -> int:
     """Where a piece ends in its run."""
     return piece.offset + len(piece.content)
-
-
-def _end_of(piece: Piece) -> Anchor:
-    """The last character of a piece."""
-    return (*run_of(piece), _past(piece) - 1)
 
 
 def _author_of(item: Piece | Strike) -> tuple[float, str]:
@@ -575,10 +571,7 @@ def _chained(parts: list[_Part]) -> Iterator[_Part]:
 
 
 def _joined(pieces: list[Piece]) -> Content:
-    contents: list[Any] = [piece.content for piece in pieces]
-    if isinstance(contents[0], str):
-        return "".join(contents)
-    return tuple(item for content in contents for item in content)
+    return joined([piece.content for piece in pieces])
 
 
 def _plain(pieces: list[Piece]) -> Any:

@@ -35,13 +35,13 @@ from concordant.storage.tails import assembled, folded
 from concordant.values import ABSENT
 
 __all__ = [
+    "erase",
     "examine",
     "examine_store",
     "forget",
     "knowledge",
     "learn",
     "note_export",
-    "parts",
     "rename",
     "rename_in",
     "set_aside",
@@ -142,9 +142,7 @@ def _forget_documents(tx: SqlTransaction, addresses: Sequence[tuple[Address, int
         clock, name = version % clocks, (dump_namespace(namespace), dump_key(key))
         query = "SELECT id FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ? AND version = ?"
         for (id_,) in tx.rows(query, (clock, *name, version)):
-            dropped_of(tx, clock, clocks, id_)
-            for table, where, of in parts(clock, id_, name):
-                tx.run(f"DELETE FROM {table} WHERE {where}", of)
+            erase(tx, clock, clocks, id_, name)
             newest[clock] = max(newest.get(clock, 0), version)
             gone += 1
     for clock, n in newest.items():
@@ -337,7 +335,7 @@ def set_aside(database: Database, addresses: Sequence[tuple[Address, str]], cloc
         for (id_,) in tx.rows(query, (clock, *name)):
             kept = {
                 table: [[_plain(one) for one in row] for row in tx.rows(f"SELECT * FROM {table} WHERE {where}", of)]
-                for table, where, of in parts(clock, id_, name)
+                for table, where, of in _parts(clock, id_, name)
             }
             row = (clock, id_, *name, tx.now, reason, to_json(kept))
             tx.run(
@@ -345,9 +343,7 @@ def set_aside(database: Database, addresses: Sequence[tuple[Address, str]], cloc
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
-            dropped_of(tx, clock, clocks, id_)
-            for table, where, of in parts(clock, id_, name):
-                tx.run(f"DELETE FROM {table} WHERE {where}", of)
+            erase(tx, clock, clocks, id_, name)
             moved += 1
         return moved
 
@@ -355,7 +351,15 @@ def set_aside(database: Database, addresses: Sequence[tuple[Address, str]], cloc
     return sum(database.write(lambda tx, one=one: run(tx, *one), [one[0]]) for one in clocked)  # type: ignore[misc]
 
 
-def parts(clock: int, id_: int, name: tuple[str, str]) -> list[tuple[str, str, tuple[Any, ...]]]:
+def erase(tx: SqlTransaction, clock: int, clocks: int, id_: int, name: tuple[str, str], *, itself: bool = True) -> None:
+    """Deletes all that is stored of a document, ``itself`` too or not."""
+    dropped_of(tx, clock, clocks, id_)
+    for table, where, of in _parts(clock, id_, name):
+        if itself or table != "concordant_documents":
+            tx.run(f"DELETE FROM {table} WHERE {where}", of)
+
+
+def _parts(clock: int, id_: int, name: tuple[str, str]) -> list[tuple[str, str, tuple[Any, ...]]]:
     """Gives the tables that have something of a document, with what finds it there."""
     return [
         ("concordant_journal", "clock = ? AND document = ?", (clock, id_)),

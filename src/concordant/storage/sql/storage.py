@@ -54,7 +54,7 @@ from concordant.storage.sql.database import Columns, Database, Query, SqlTransac
 from concordant.storage.sql.events import SqlEvents
 from concordant.storage.sql.given import GivenBodies
 from concordant.storage.sql.tables import HEADS
-from concordant.storage.sql.tallies import dropped_of, tally_of
+from concordant.storage.sql.tallies import tally_of
 from concordant.storage.sql.trees import checkpoint_of, put_checkpoint, tail_of
 from concordant.storage.tails import Checkpoint, TailRow
 
@@ -186,6 +186,8 @@ class SqlStorage(DurableStorage):
         return True
 
     def _meet(self, address: Address) -> None:
+        if self.database.create is None:
+            return  # nobody asks
         if len(self._met) >= _MET:
             self._met.clear()
         self._met[address] = None
@@ -539,11 +541,9 @@ class SqlUnit(UnitOfWork):
         self._tells = True
 
     def erase(self, stored: StoredDocument) -> None:
-        dropped_of(self.tx, self.clock, self._clocks, stored.id)
         self._rows = [row for row in self._rows if row.document != stored.id]
-        for table, where, of in maintenance.parts(self.clock, stored.id, (stored.namespace, stored.key)):
-            if table != "concordant_documents":
-                self.tx.run(f"DELETE FROM {table} WHERE {where}", of)
+        name = (stored.namespace, stored.key)
+        maintenance.erase(self.tx, self.clock, self._clocks, stored.id, name, itself=False)
 
     def put_heads(self, heads: Mapping[int, Head]) -> None:
         rows = [(n, time, clock) for clock, (n, time) in heads.items()]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from concordant.errors import StorageError
-from concordant.storage.base import Outcomes, counted
+from concordant.storage.base import Outcomes, Totals, counted
 from concordant.storage.encoding import load_namespace
 from concordant.storage.sql.database import Database, SqlTransaction
 from concordant.storage.sql.given import GivenBodies
@@ -42,12 +42,12 @@ class JournalCounts:
         self.settled: Counter[str] = Counter()
         self.fields: Outcomes = {}
 
-    def add(self, other: JournalCounts) -> None:
+    def add(self, other: JournalCounts | Totals) -> None:
         """Adds what was counted elsewhere."""
         self.acts.update(other.acts)
         self.settled.update(other.settled)
-        for address, outcomes in other.fields.items():
-            self.fields.setdefault(address, Counter()).update(outcomes)
+        for field, outcomes in other.fields.items():
+            self.fields.setdefault(field, Counter()).update(outcomes)
 
     def count(self, rows: Sequence[Sequence[Any]]) -> None:
         """Counts rows of the journal: namespace, act, body, outcomes, policies."""
@@ -59,7 +59,7 @@ class JournalCounts:
 
     def dump(self) -> str:
         """The counts as JSON."""
-        fields = [[*address, outcomes] for address, outcomes in self.fields.items()]
+        fields = [[*field, outcomes] for field, outcomes in self.fields.items()]
         return to_json([self.acts, self.settled, fields]).decode()
 
     @classmethod
