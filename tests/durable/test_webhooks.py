@@ -120,12 +120,16 @@ def what_is_refused_holds_up_nothing(url: str | None, patch: pytest.MonkeyPatch)
             for number in range(3):
                 conflict(ws, f"k{number}")
         down: list[Answer] = [None, 500, 503, 408, 425, 429, 302]
+        outage: list[float] = []  # when it began
 
         def answer(number: int) -> Answer:
             if len(receiver.came) != 1 or heard[-1].passed_over:
                 return 204
-            # an hour of refusals, seven of outages, and then refusals only
-            return down[number % 7] if HOUR < clock.now - clock.begin < 8 * HOUR else (400, 413, 422)[number % 3]
+            # an hour of refusals, seven of outages from the next attempt on, and then refusals only
+            if not outage and clock.now - clock.begin > HOUR:
+                outage.append(clock.now)
+            is_down = outage and clock.now < outage[0] + 7 * HOUR
+            return down[number % 7] if is_down else (400, 413, 422)[number % 3]
 
         receiver.answer = answer
         stop = _in(10.0)
