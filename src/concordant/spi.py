@@ -201,6 +201,8 @@ def put_said(
     workspace.amending.put_said(namespace, key, value, says, settings, ttl)
 
 
+_ANYWHERE: Mapping[tuple[str, ...], Sequence[Hunk]] = {}
+
 # -- editors ----------------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +218,7 @@ def edit_as_seen(
     upto: int,
     own: Set[str] = frozenset(),
     once: tuple[str, int] | None = None,
+    places: Mapping[tuple[str, ...], Sequence[Hunk]] = _ANYWHERE,
 ) -> Receipt:
     """Changes a document from what its writer had before them to what they made of it.
 
@@ -231,6 +234,9 @@ def edit_as_seen(
         own: the origins of what else the writer had seen: earlier changes of the same replica.
         once: what the origins of the replica's changes begin with, and the version up to which you know of them
             (``committed_since``): it may have given the same change to another process.
+        places: of texts and lists, by path, what was done there: in order each part that was changed, by its start and
+            end in ``before`` (characters or items), with what stands there in ``after``. Without it the difference
+            tells, and of equal lines beside each other it may take the other one.
 
     Returns:
         The document's version, and the questions that the change has a part in.
@@ -238,6 +244,7 @@ def edit_as_seen(
     Raises:
         InvalidWriteError: it does not fit the model, or the namespace has none; nothing was applied.
         StaleWriteError: since the version of ``once`` the replica may have committed more; nothing was applied.
+        ConcordantError: ``places`` does not make ``after`` out of ``before``; nothing was applied.
 
     >>> from typing import Annotated
     >>> from pydantic import create_model
@@ -250,7 +257,7 @@ def edit_as_seen(
     >>> ws.get(*page).value["body"]
     'One!\\nTwo.'
     """
-    return workspace.writing.edit_as_seen(namespace, key, before, after, agent, origin, upto, own, once)
+    return workspace.writing.edit_as_seen(namespace, key, before, after, agent, origin, upto, own, once, places)
 
 
 def committed_since(

@@ -10,7 +10,7 @@ import pytest
 from concordant import Workspace
 from concordant_loro.live import LiveDocument
 
-from ..live import test_live as tests
+from ..live import test_live as tests, test_places as places
 from ..live.simulation import PLACE, Brief
 
 EDIT = LiveDocument._edit
@@ -59,6 +59,24 @@ MUTANTS: dict[str, tuple[str, Callable[..., Any], Callable[[Workspace], None]]] 
     "takes from two": ("_catch_up", overlooks_other_servers, tests.check_two_servers),
     "takes twice": ("_written_by", knows_no_journal, tests.test_another_server_takes_what_the_first_has_not),
 }
+
+
+def takes_the_difference(*_: Any) -> Any:
+    """Where a change was made is not told."""
+    return ()
+
+
+def check_many_places(seed: str, name: str) -> None:
+    for number in range(100):
+        places.check_places(f"{seed}/{number}", name)
+
+
+def test_a_bridge_that_tells_no_places_is_found_out(monkeypatch: pytest.MonkeyPatch, seed: str) -> None:
+    """Where the difference of two texts stands for what was done, equal lines and items are mistaken for each other."""
+    monkeypatch.setattr("concordant_loro.live._places_in", takes_the_difference)
+    for name in places.GAPS:
+        with pytest.raises(AssertionError):
+            check_many_places(seed, name)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)

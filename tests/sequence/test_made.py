@@ -33,8 +33,9 @@ def test_remembered_pieces_are_those_that_are_there(seed: str, number: int) -> N
             at = rnd.randint(0, len(shown))
             new = shown[:at] + f" {n} " + shown[at + rnd.randint(0, 5) :]
             sequence = splice(
-                sequence, stamp, shown, new, seen=seen_everything, rules=RULES, hunks_of=HUNKS, separator="\n"
-            )
+                sequence, stamp, shown, new, HUNKS(shown, new), seen=seen_everything, rules=RULES, drift_of=HUNKS,
+                separator="\n",
+            )  # fmt: skip
         asked = rnd.choice(["one", "one", "one", "two"])
         struck = {run for run, strike in sequence.strikes.items() if strike.stamp.origin == asked}
         mine = [(i, p) for i, p in enumerate(sequence) if p.stamp.origin == asked and p.live]

@@ -215,9 +215,10 @@ class World:
             stamp,
             base,
             new,
+            self.hunks_of()(base, new),
             seen=sees,
             rules=self.rules,
-            hunks_of=self.hunks_of(),
+            drift_of=partial(unit_hunks, unit="word") if self.is_text else self.hunks_of(),
             separator=self.separator,
         )
         if unseen and self.separator == "\n":

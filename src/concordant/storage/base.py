@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from concordant.escalation import Escalation, Event
 from concordant.limits import Limits
 from concordant.merge.causality import Stamp, VersionVector
-from concordant.merge.record import Record
+from concordant.merge.record import Places, Record
 from concordant.merge.registers import LeafChange
 from concordant.schema import Compiled
 from concordant.storage.clocks import Instant
@@ -290,6 +290,7 @@ class Beginning(NamedTuple):
 
 
 _NOTHING: Mapping[str, str] = {}
+_ANYWHERE: Places = {}
 
 
 class Deferred:
@@ -303,11 +304,12 @@ class Deferred:
         own: of which origin's own earlier writes it is a change.
         ttl: for how many seconds the document is to live from now on.
         values: what it gives, where that is known already and it was not applied yet.
+        places: of texts and lists that it edits, by path, what was done there, where that is known.
         changes: what it changed, once it was applied.
         outcome: the same, for a journal that is not to hold the rest.
     """
 
-    __slots__ = ("changes", "mode", "outcome", "own", "replaces_all", "schema", "snapshot", "ttl", "values")
+    __slots__ = ("changes", "mode", "outcome", "own", "places", "replaces_all", "schema", "snapshot", "ttl", "values")
 
     def __init__(
         self,
@@ -318,6 +320,7 @@ class Deferred:
         own: str | None,
         ttl: float | None,
         values: dict[str, Any] | None = None,
+        places: Places = _ANYWHERE,
     ) -> None:
         self.schema = schema
         self.mode = mode
@@ -326,6 +329,7 @@ class Deferred:
         self.own = own
         self.ttl = ttl
         self.values = values
+        self.places = places
         self.changes: Sequence[LeafChange] = ()
         self.outcome: Afterwards | None = None
 

@@ -172,7 +172,7 @@ def settled(record: LazyRecord) -> Record:
             base, leave = (None, frozenset[str]()) if snapshot is None else (snapshot.base, snapshot.leave)
             base = last if base is before else snapshot.values() if snapshot is not None else None
             more = (seen_everything, base, leave, put_off.replaces_all)
-            write = Write(stamp, put_off.mode, given, *more, own=put_off.own)
+            write = Write(stamp, put_off.mode, given, *more, own=put_off.own, places=put_off.places)
         else:
             write = Write(stamp, "write", given, seen_everything)
         changes, _, known = apply(record, write, waiting.root)

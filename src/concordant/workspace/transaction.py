@@ -9,7 +9,7 @@ from concordant.errors import StaleWriteError
 from concordant.escalation import Escalation, Event, id_of
 from concordant.merge.causality import Seen, SeenBy, Stamp, dot_of, seen_everything
 from concordant.merge.kinds import Contest, Nested
-from concordant.merge.record import Applied, Record, Write, apply, journalled
+from concordant.merge.record import Applied, Places, Record, Write, apply, journalled
 from concordant.merge.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.merge.registers import LeafChange, Path, leaf_at
 from concordant.schema import Compiled
@@ -49,6 +49,7 @@ def _upto(seen: SeenBy, previous: int) -> int | None:
 
 
 _NONE: frozenset[str] = frozenset()
+_ANYWHERE: Places = {}
 _RAISED = ("opened", "grew", "reopened")
 
 
@@ -57,6 +58,7 @@ class Pending:
 
     Attributes:
         apart: of fields, by what they are judged where that is not scope and snapshot of the write.
+        places: of texts and lists that it edits, by path, what was done there, where that is known.
         ttl: for how many seconds the document is to live from now on (``None``: for ever; ``KEEP``: as it would).
         fits: whether the values given fit the model by themselves, once that is known.
         leaves_trace: whether it is in the journal though it changes nothing.
@@ -77,6 +79,7 @@ class Pending:
     if_version: int | None = None
     once: tuple[str, int] | None = None
     apart: Mapping[str, tuple[Scope, ReadSnapshot]] = {}
+    places: Places = _ANYWHERE
     contest: Contest | None = None
     decision: Any = ABSENT
     deciding: Decision | None = None
@@ -186,7 +189,7 @@ class Pending:
             snapshot = self.snapshot
             if snapshot is not None and snapshot.at < 0 and self.mode == "put":
                 own = own_writes(self.scope, snapshot)
-        write = Deferred(self.schema, self.mode, snapshot, self.replaces_all, own, self.ttl, self.values)
+        write = Deferred(self.schema, self.mode, snapshot, self.replaces_all, own, self.ttl, self.values, self.places)
         self.version = n
         previous = state.version if isinstance(state, Record) else version_of(state)
         return write, self._row(n, time, write, previous), None
@@ -324,6 +327,7 @@ class Pending:
             earlier=back,
             existed=record.lived(seen) if self.existed is None else self.existed,
             own=own_writes(self.scope, self.snapshot) if self.mode == "put" else None,
+            places=self.places,
             apart={name: seen_by(*one, record, self.replica, began) for name, one in self.apart.items()},
         )
 

@@ -8,8 +8,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
+from concordant.merge.kinds.nested import stored_path
+from concordant.merge.record import Places
 from concordant.merge.record.leases import KEEP
 from concordant.merge.record.record import OWN
+from concordant.merge.sequence.diff import Hunk
+from concordant.merge.sequence.placed import is_made_by
 from concordant.schema import Compiled, copied, untouched_left_out
 from concordant.storage import Address
 from concordant.values import Unstorable, alike, check_numbers, copied as copied_value, decode, encode
@@ -86,6 +90,25 @@ def seconds_to_live(namespace: Namespace, key: str, ttl: Any) -> float | None:
     mend = "Give a number of seconds, at most a thousand years, or None for no end"
     fault = Fault((), f"{told(ttl)} is no time to live", mend, ttl)
     raise InvalidWriteError(namespace, key, [fault])
+
+
+def _check_place(
+    schema: Compiled, before: Mapping[str, Any], after: Mapping[str, Any], path: tuple[str, ...], hunks: Sequence[Hunk]
+) -> None:
+    """Makes sure that what is said to have been done to a text or list is what was done."""
+    old: Any = before
+    new: Any = after
+    try:
+        stored_path(schema.root, path)
+        for name in path:
+            old, new = old[name], new[name]
+        fits = is_made_by(old, new, hunks)
+    except (KeyError, TypeError) as error:
+        problem = f"places= has {told(path)}, where no text or list is before and after"
+        raise ConcordantError(f"{problem}. Give the places of those that are in both") from error
+    if not fits:
+        mend = "Give each part that was changed, in order, by its start and end in what was there before"
+        raise ConcordantError(f"places= of {told(path)} does not make what is there after. {mend}")
 
 
 def _puts(given: Any) -> list[Put]:
@@ -459,6 +482,7 @@ class Writing:
         upto: int,
         own: Set[str],
         once: tuple[str, int] | None,
+        places: Places,
     ) -> Receipt:
         """Writes what was changed in a replica that shows more than was committed (``spi.edit_as_seen``)."""
         schema = self.registry.writable(namespace, key)
@@ -466,12 +490,14 @@ class Writing:
         if not schema.declared:
             fault = Fault((), "the namespace has no model, so nothing tells how its fields merge", "Declare one")
             raise InvalidWriteError(namespace, key, [fault])
+        for path, hunks in places.items():
+            _check_place(schema, before, after, path, hunks)
         changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
         scope = Scope(agent, origin, upto)
         scope.peers = own
         snapshot = ReadSnapshot(upto, dict(before))
         pending = Pending(schema, self.storage, namespace, key, scope, snapshot, "edit")
-        pending.once = once
+        pending.once, pending.places = once, places
         pending.body, pending.parked = self.registry.incoming(schema, namespace, key, changed)
         if not changed:
             return Receipt(version_of(self.storage.load(namespace, key)))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from loro import ID, CounterSpan, ExportMode, Frontiers, IdSpan, VersionVector
 
 from concordant_loro.errors import IncompleteUpdateError, LoroError, RefusedUpdateError, guarded
-from concordant_loro.replica import new_doc, read, write
+from concordant_loro.replica import Places, changes_in, new_doc, read, write
 from concordant_loro.shape import FIELDS, META, Layout, Roots, is_writable, loads, part_of_roots, tops_changed
 
 __all__ = ["Hub", "is_servers", "servers_peer"]
@@ -123,9 +123,9 @@ class Hub:
 
         Returns:
             ``changes``, oldest first: of each the ``peer``, its counter at the ``end``, what of which peers its writer
-            had ``seen``, the ``version`` that was shown, and the fields that it changed, ``before`` and ``after``; the
-            ``peers`` it is of; and ``now``,
-            the roots that differ from what was shown last.
+            had ``seen``, the ``version`` that was shown, the fields that it changed, ``before`` and ``after``, and the
+            ``places`` of texts and lists where it did; the ``peers`` it is of; and ``now``, the roots that differ from
+            what was shown last.
 
         Raises:
             RefusedUpdateError: nothing of it was taken.
@@ -170,9 +170,10 @@ class Hub:
         try:
             with guarded("To try an update"):
                 before = _version(self.trial.oplog_vv)
-                self.trial.import_json_updates(text)
+                with changes_in(self.trial) as places:
+                    self.trial.import_json_updates(text)
                 if len(found) == 1 and found[0].seen == before:
-                    return [_told(found[0], self.now, read(self.trial))]  # of one who had seen all there was
+                    return [_told(found[0], self.now, read(self.trial), places)]  # of one who had seen all there was
                 changes = [self._as_seen(change) for change in found]
                 self.trial.checkout_to_latest()
                 return changes
@@ -282,7 +283,10 @@ class Hub:
 
     def _as_seen(self, change: _Change) -> dict[str, Any]:
         """A change as its writer saw it."""
-        return _told(change, self._at(change.seen), self._at({**change.seen, change.peer: change.end}))
+        before = self._at(change.seen)
+        with changes_in(self.trial) as places:
+            after = self._at({**change.seen, change.peer: change.end})
+        return _told(change, before, after, places)
 
     def _at(self, version: Version) -> Roots:
         vector = VersionVector()  # type: ignore[no-untyped-call]
@@ -306,8 +310,8 @@ def _length(content: Any) -> int:
     return len(inserted) if inserted is not None else 1
 
 
-def _told(change: _Change, before: Roots, after: Roots) -> dict[str, Any]:
-    """A change with the fields that it changed."""
+def _told(change: _Change, before: Roots, after: Roots, places: Places) -> dict[str, Any]:
+    """A change with the fields that it changed, and where in their texts and lists."""
     tops = tops_changed(before, after)
     return {
         "peer": change.peer,
@@ -316,6 +320,7 @@ def _told(change: _Change, before: Roots, after: Roots) -> dict[str, Any]:
         "version": max(_shown_in(before), 0),
         "before": part_of_roots(before, tops),
         "after": part_of_roots(after, tops),
+        "places": places,
     }
 
 

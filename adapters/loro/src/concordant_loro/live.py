@@ -12,7 +12,7 @@ import json
 import secrets
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -28,12 +28,23 @@ from concordant import (
     StaleWriteError,
     Workspace,
 )
-from concordant.spi import committed_since, compile_schema, edit_as_seen, empty_model
+from concordant.spi import Hunk, committed_since, compile_schema, edit_as_seen, empty_model
 from concordant_loro.child import Child
 from concordant_loro.errors import LoroError, LostReplicaError, RefusedUpdateError
 from concordant_loro.hub import is_servers, servers_peer
 from concordant_loro.replica import kind_of
-from concordant_loro.shape import META, OPEN, Roots, dumps, layout_of, path_text, roots_of, value_of, with_places_of
+from concordant_loro.shape import (
+    META,
+    OPEN,
+    Roots,
+    dumps,
+    layout_of,
+    path_of,
+    path_text,
+    roots_of,
+    value_of,
+    with_places_of,
+)
 
 __all__ = ["LiveDocument", "Session"]
 
@@ -269,6 +280,7 @@ class LiveDocument:
             upto=upto,
             own=frozenset([one.origin for one in written if one.version > upto]),
             once=(f"{_ORIGIN}{peer}/", self._upto.get(peer, self._begun)),
+            places=dict(_places_in(change["places"], before, after)),
         )
         self._upto[peer] = receipt.version
         kept = [one for one in self._written.get(peer, ()) if one.version > upto]
@@ -504,6 +516,29 @@ def _written_in(entry: HistoryEntry) -> _Written:
     """An entry of the journal that is of an editor's change."""
     _, end, upto = map(int, entry.origin.split("/")[1:])
     return _Written(entry.version, entry.origin, end, upto, "escalated" in entry.met.values())
+
+
+def _places_in(
+    places: Mapping[str, Iterable[tuple[int, int, int]]], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, ...], list[Hunk]]]:
+    """Where a change was made in the texts and lists that are there before and after it."""
+    for root, parts in places.items():
+        path = path_of(root.partition(":")[2])
+        old, new = (_part(value, path) for value in (before, after))
+        if old is not None and new is not None:
+            hunks: list[Hunk] = []
+            drift = 0
+            for start, end, length in parts:
+                hunks.append(Hunk(start, end, new[start + drift : start + drift + length]))
+                drift += length - (end - start)
+            yield path, hunks
+
+
+def _part(value: Any, path: Iterable[str]) -> Any:
+    """What is in a value at a path, if anything."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _runs(parts: Iterable[Credit]) -> Iterator[tuple[int, tuple[str, ...]]]:

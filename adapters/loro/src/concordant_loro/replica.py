@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
-from loro import ExportMode, LoroDoc
+from loro import (
+    ContainerID,
+    Diff,
+    DiffEvent,
+    ExportMode,
+    ListDiffItem,
+    LoroDoc,
+    TextDelta,
+)
 
 from concordant.spi import list_hunks, unit_hunks
 from concordant_loro.shape import Roots
 
-__all__ = ["new_doc", "read", "read_root", "snapshot_of", "write"]
+__all__ = ["Places", "changes_in", "new_doc", "read", "read_root", "snapshot_of", "write"]
+
+Places: TypeAlias = "dict[str, list[tuple[int, int, int]]]"
+"""What was done to texts and lists, by root: each part that was changed, by its start and end, and how long it is now
+(letters or items)."""
 
 
 def new_doc() -> LoroDoc:
@@ -35,6 +49,39 @@ def read_root(doc: LoroDoc, name: str) -> Any:
     if kind == "text":
         return doc.get_text(name).to_string()
     return doc.get_list(name).get_value() if kind == "list" else doc.get_map(name).get_value()
+
+
+@contextmanager
+def changes_in(doc: LoroDoc) -> Iterator[Places]:
+    """Notes what one step, an import or a checkout, does to the texts and lists of a document."""
+    events: list[DiffEvent] = []
+    places: Places = {}
+    subscription = doc.subscribe_root(events.append)
+    try:
+        yield places
+    finally:
+        subscription.unsubscribe()
+    for event in events:
+        for one in event.events:
+            if isinstance(one.target, ContainerID.Root) and isinstance(one.diff, (Diff.Text, Diff.List)):
+                places[one.target.name] = _parts(one.diff.diff)
+
+
+def _parts(steps: Iterable[TextDelta | ListDiffItem]) -> list[tuple[int, int, int]]:
+    """The parts that were changed, of steps one after the other."""
+    parts: list[tuple[int, int, int]] = []
+    start = end = length = 0
+    for step in steps:
+        if isinstance(step, (TextDelta.Insert, ListDiffItem.Insert)):
+            length += len(step.insert)
+        elif isinstance(step, (TextDelta.Delete, ListDiffItem.Delete)):
+            end += step.delete
+        elif isinstance(step, (TextDelta.Retain, ListDiffItem.Retain)):
+            if end > start or length:
+                parts.append((start, end, length))
+            start = end = end + step.retain
+            length = 0
+    return [*parts, (start, end, length)] if end > start or length else parts
 
 
 def write(doc: LoroDoc, before: Roots, after: Roots) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field as option
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,6 +18,7 @@ from concordant.merge.sequence.edit import append, splice
 from concordant.merge.sequence.layout import Layout, layout
 from concordant.merge.sequence.overlap import analyse
 from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.placed import is_made_by
 from concordant.values import ABSENT, decode_many, encode_each
 
 __all__ = ["List"]
@@ -118,9 +120,10 @@ class List(Reducer):
                 change.stamp,
                 before,
                 after,
+                _hunks_as_done(field, before, after, change.places.get(path, ())),
                 seen=change.seen,
                 rules=self.rules,
-                hunks_of=hunks_of,
+                drift_of=hunks_of,
                 own=change.own,
             )
         if not sequence.is_alive():
@@ -155,6 +158,23 @@ class List(Reducer):
 
 def _canonical(field: Field, items: tuple[bytes, ...]) -> list[bytes]:
     return [field.canon(item) for item in items]
+
+
+def _hunks_as_done(
+    field: Field, before: tuple[bytes, ...], after: tuple[bytes, ...], done: Iterable[Hunk]
+) -> list[Hunk]:
+    """The difference of two lists, where it is known what was done: of what was replaced as one it is looked for."""
+    done = [*done]
+    if not done or not is_made_by(before, after, done):
+        return _hunks(field, before, after)
+    hunks: list[Hunk] = []
+    drift = 0
+    for start, end, content in done:
+        past = start + drift + len(content)
+        found = _hunks(field, before[start:end], after[start + drift : past])
+        hunks += [Hunk(start + hunk.start, start + hunk.end, hunk.content) for hunk in found]
+        drift = past - end
+    return hunks
 
 
 def _hunks(field: Field, before: tuple[bytes, ...], after: tuple[bytes, ...]) -> list[Hunk]:

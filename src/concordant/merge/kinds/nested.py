@@ -30,7 +30,17 @@ from concordant.merge.registers import PARKED, Change, Path, leaf_at
 from concordant.merge.registers.tree import supporters_below
 from concordant.values import ABSENT, encode
 
-__all__ = ["OPEN", "OPEN_TREE", "Nested", "OpenRecord", "field_at", "open_field", "public_path", "split_slot"]
+__all__ = [
+    "OPEN",
+    "OPEN_TREE",
+    "Nested",
+    "OpenRecord",
+    "field_at",
+    "open_field",
+    "public_path",
+    "split_slot",
+    "stored_path",
+]
 
 
 @register
@@ -331,6 +341,28 @@ def public_path(root: Field, path: Path) -> tuple[str, ...]:
             break
         result.append(below[0])
         field = below[1]
+    return tuple(result)
+
+
+def stored_path(root: Field, path: Iterable[str]) -> Path:
+    """Returns where a text or list is stored whose path users know: the opposite of ``public_path``.
+
+    Raises:
+        KeyError: there is none.
+    """
+    result: list[str] = []
+    field = root
+    for name in path:
+        if field.kind.holds == "fields":
+            field = field.fields[name]
+            result.append(field.slot)
+        elif field.kind.holds == "keys" and field.child is not None:
+            field = field.child
+            result.append(name)
+        else:
+            raise KeyError(name)
+    if field.kind.holds not in ("text", "items"):
+        raise KeyError(path)
     return tuple(result)
 
 

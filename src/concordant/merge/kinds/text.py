@@ -114,9 +114,10 @@ class Text(Reducer):
                 change.stamp,
                 base,
                 value,
+                unit_hunks(base, value, self.unit, change.places.get(path, ())),
                 seen=change.seen,
                 rules=self.rules,
-                hunks_of=partial(unit_hunks, unit=self.unit),
+                drift_of=partial(unit_hunks, unit="word"),
                 separator=self.separator,
                 own=change.own,
             )

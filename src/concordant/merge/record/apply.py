@@ -19,7 +19,7 @@ from concordant.merge.causality import (
 )
 from concordant.merge.kinds import Contest, Field
 from concordant.merge.kinds.base import reading
-from concordant.merge.kinds.nested import OpenRecord, field_at, split_slot
+from concordant.merge.kinds.nested import OpenRecord, field_at, split_slot, stored_path
 from concordant.merge.kinds.tree import CONTENTS
 from concordant.merge.record.defaults import with_defaults
 from concordant.merge.record.drift import Fit, adapted
@@ -42,13 +42,17 @@ from concordant.merge.registers import (
 )
 from concordant.merge.registers.crowds import Exchanged
 from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence
+from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.edit import withdraw
 from concordant.values import ABSENT, REMOVED
 
-__all__ = ["Applied", "Earlier", "Write", "apply", "without"]
+__all__ = ["Applied", "Earlier", "Places", "Write", "apply", "without"]
 
 Identity: TypeAlias = tuple[float, str]
 """Time and origin of a write: those of its entries that were put back have another dot."""
+
+Places: TypeAlias = Mapping[tuple[str, ...], Items[Hunk]]
+"""Of texts and lists, by public path, what was done there: hunks, in order."""
 
 Mode = Literal["write", "add", "edit", "put", "delete", "decide", "reopen"]
 
@@ -83,6 +87,7 @@ class Write:
         existed: whether the document was there in the eyes of the writer of a deletion.
         apart: of fields, which writes its writer had seen of them, where that is not ``seen``.
         joins: whether its writer settles nothing by writing: a scalar that is contested gets one more contender.
+        places: of texts and lists that an edit changes, by public path, what was done there, where that is known.
     """
 
     stamp: Stamp
@@ -101,6 +106,7 @@ class Write:
     existed: bool = False
     apart: Mapping[str, SeenBy] = dataclass_field(default_factory=dict)
     joins: bool = False
+    places: Places = dataclass_field(default_factory=dict)
 
 
 _NOTHING: VersionVector = {}
@@ -174,6 +180,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         apart=write.apart,
         crowd_at=record.crowd_at,
         standing=record.standing if tree is record.tree else None,
+        places={stored_path(root, path): hunks for path, hunks in write.places.items()},
     )
     again = take_back(change, root, write.earlier)
     taken_back = dict(change.after)

@@ -6,7 +6,7 @@ it collected is also the journal's row: each path with the leaf before and after
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items
 from typing import Any
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, are_asked, order_of
@@ -41,12 +41,14 @@ from concordant.merge.registers.tree import (
     leaf_at,
     leaves,
 )
+from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.pieces import Sequence
 from concordant.values import JSON, Canon, canonical, same
 
 __all__ = ["Change"]
 
 _ALIKE: Mapping[str, SeenBy] = {}
+_UNKNOWN: Mapping[Path, Items[Hunk]] = {}
 
 
 class Change:
@@ -65,6 +67,7 @@ class Change:
         apart: which writes its writer had seen of single top-level fields, where that is not the same for all.
         crowd_at: tells what is known of a register of many entries, by its place and itself.
         standing: what stands in ``tree`` beside what deletions keep, where that is known.
+        places: of texts and lists that are edited, by place, what was done there, where that is known.
     """
 
     def __init__(
@@ -84,8 +87,10 @@ class Change:
         apart: Mapping[str, SeenBy] = _ALIKE,
         crowd_at: Callable[[Path, Register], Crowd | None] | None = None,
         standing: StandingTree | None = None,
+        places: Mapping[Path, Items[Hunk]] = _UNKNOWN,
     ) -> None:
         self.apart = apart
+        self.places = places
         self._seen = seen
         self.tree = tree
         self.stamp = stamp

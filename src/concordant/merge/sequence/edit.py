@@ -54,19 +54,21 @@ def splice(
     stamp: Stamp,
     base: Content,
     new: Content,
+    hunks: list[Hunk],
     *,
     seen: SeenBy,
     rules: Rules,
-    hunks_of: Callable[[Any, Any], list[Hunk]],
+    drift_of: Callable[[Any, Any], list[Hunk]],
     separator: str = "",
     own: str | None = None,
 ) -> Sequence:
     """Carries the difference between ``base`` (what the writer read) and ``new`` over to ``sequence``.
 
     Args:
+        hunks: that difference: the changes that make ``new`` out of ``base``.
         seen: which writes the writer had seen; only what those made is matched with ``base``.
         rules: how changes are weighed against those of others.
-        hunks_of: gives the difference of two contents as hunks.
+        drift_of: tells of ``base`` how it differs from what the writer was shown, if it does.
         separator: what a line begins with (texts only).
         own: the origin of the writer's own writes, where ``base`` is what it wrote itself without having read.
 
@@ -78,16 +80,15 @@ def splice(
         writer.own = own
         shown = own_layout(sequence, own, separator, rules.unit)
         if shown.content(base[:0]) == base:
-            edit = writer.edit(sequence, shown, base, hunks_of(base, new))
+            edit = writer.edit(sequence, shown, base, hunks)
             return writer.corrected(edit, new, lambda text: own_layout(text, own, separator, rules.unit))
         writer.own = None
     shown, analysis = writer.view(sequence)
     rendered: Any = shown.content(base[:0])
     if rendered == base:
-        edit = writer.edit(sequence, shown, base, hunks_of(base, new), analysis)
+        edit = writer.edit(sequence, shown, base, hunks, analysis)
         return writer.corrected(edit, new, lambda text: writer.view(text)[0])
-    drift = unit_hunks(base, rendered, "word") if isinstance(base, str) else hunks_of(base, rendered)
-    return writer.edit(sequence, shown, base, hunks_of(base, new), analysis, drift)
+    return writer.edit(sequence, shown, base, hunks, analysis, drift_of(base, rendered))
 
 
 class _Writer:

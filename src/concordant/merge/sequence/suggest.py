@@ -43,9 +43,10 @@ def merged_by_words(base: str, sides: Items[str]) -> str | None:
             stamp(n),
             base,
             side,
+            unit_hunks(base, side, "word"),
             seen=lambda other: other.n == 1,
             rules=_RULES,
-            hunks_of=partial(unit_hunks, unit="word"),
+            drift_of=partial(unit_hunks, unit="word"),
         )
     analysis = analyse(merged, _RULES)
     if analysis.overlaps:

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from concordant.merge.sequence.diff import Hunk, common_prefix, common_runs, common_suffix
+from concordant.merge.sequence.placed import is_made_by, kept_by, pairs_kept
 
 __all__ = [
     "Span",
@@ -36,6 +37,7 @@ __all__ = [
 
 UnitName: TypeAlias = Literal["sentence", "line", "word", "whole"]
 Span: TypeAlias = tuple[int, int]
+Pair: TypeAlias = tuple[int, int]
 
 _STOPS = ".!?\u2026\u3002\uff01\uff1f"
 _CLOSING = "\"'\u201d\u2019)\\]`*_"
@@ -131,13 +133,15 @@ def gap_at_end(text: str) -> int:
     return len(text) - len(text.rstrip())
 
 
-def unit_hunks(base: str, new: str, unit: str) -> list[Hunk]:
+def unit_hunks(base: str, new: str, unit: str, done: Sequence[Hunk] = ()) -> list[Hunk]:
     """Compares two texts unit by unit.
 
     Args:
         base: the earlier text.
         new: the later one.
         unit: the name of a unit.
+        done: the changes that were made, letter by letter, where that is known: which of equal units stayed is told by
+            them then. They count if they make ``new`` out of ``base``.
 
     Returns:
         The changes that make ``new`` out of ``base``, in order and never overlapping: a unit rewritten (a number of
@@ -147,21 +151,36 @@ def unit_hunks(base: str, new: str, unit: str) -> list[Hunk]:
     [Hunk(start=5, end=9, content='2.')]
     >>> unit_hunks("One. Three.", "One. Two. Three.", "sentence")
     [Hunk(start=5, end=5, content='Two. ')]
+    >>> unit_hunks("Ha. Ha.", "Ha.", "sentence", [Hunk(0, 4, "")])
+    [Hunk(start=0, end=4, content='')]
     """
     if base == new:
         return []
-    first, past = _window(base, new, unit)
+    if not (done and is_made_by(base, new, done)):
+        done = ()
+    first, past = _window(base, _outer(base, new, done), unit)
     more = len(new) - len(base)
     old = _Side(base[first:past], unit)
     fresh = _Side(new[first : past + more], unit)
-    return [Hunk(h.start + first, h.end + first, h.content) for h in _compared(old, fresh, unit)]
+    if done:
+        here = [Hunk(h.start - first, h.end - first, h.content) for h in done]
+        hunks = _as_done(old, fresh, unit, here)
+    else:
+        hunks = _compared(old, fresh, unit)
+    return [Hunk(h.start + first, h.end + first, h.content) for h in hunks]
 
 
-def _window(base: str, new: str, unit: str) -> Span:
-    """The part of ``base`` outside of which the two are the same, widened to where units end for certain."""
+def _outer(base: str, new: str, done: Sequence[Hunk]) -> Span:
+    """From where to where two texts differ."""
+    if done:
+        return done[0].start, done[-1].end
     before = common_prefix(base, new)
-    after = common_suffix(base, new, min(len(base), len(new)) - before)
-    past = len(base) - after
+    return before, len(base) - common_suffix(base, new, min(len(base), len(new)) - before)
+
+
+def _window(base: str, outer: Span, unit: str) -> Span:
+    """The part of ``base`` outside of which two texts are the same, widened to where units end for certain."""
+    before, past = outer
     if unit == "whole":
         return 0, len(base)
     line = base.rfind("\n", 0, before) + 1
@@ -230,9 +249,26 @@ class _Side:
 def _compared(old: _Side, new: _Side, unit: str) -> list[Hunk]:
     if len(old.items) == len(new.items) and (only := _only_rewritten(old, new)) is not None:
         return [only]
+    return _between(old, new, _pairs(old.items, new.items, unit))
+
+
+def _as_done(old: _Side, new: _Side, unit: str, done: Sequence[Hunk]) -> list[Hunk]:
+    """The changes of units that some changes of letters are. Of what was replaced as one the difference tells."""
+    pairs: list[Pair] = []
+    i = j = 0
+    kept = pairs_kept(old.spans, new.spans, kept_by(done, len(old.text)))
+    for x, y in [*kept, (len(old.items), len(new.items))]:
+        pairs += [(i + a, j + b) for a, b in _pairs(old.items[i:x], new.items[j:y], unit)]
+        pairs.append((x, y))
+        i, j = x + 1, y + 1
+    return _between(old, new, pairs[:-1])
+
+
+def _between(old: _Side, new: _Side, pairs: Sequence[Pair]) -> list[Hunk]:
+    """The changes from one text to another, of whose units these are the same or rewritten."""
     hunks: list[Hunk] = []
     i = j = 0
-    for x, y in [*_pairs(old.items, new.items, unit), (len(old.items), len(new.items))]:
+    for x, y in [*pairs, (len(old.items), len(new.items))]:
         hunks += _unpaired(old, new, i, x, j, y)
         if x < len(old.items) and old.items[x] != new.items[y]:
             hunks.append(Hunk(*old.spans[x], new.items[y]))
@@ -278,9 +314,9 @@ def _changed(place: Span, old: str, new: str) -> list[Hunk]:
     return [Hunk(*place, new)] if old != new else []
 
 
-def _pairs(old: list[str], new: list[str], unit: str) -> list[tuple[int, int]]:
+def _pairs(old: list[str], new: list[str], unit: str) -> list[Pair]:
     """The units that are the same, and between those the ones that were rewritten, in order."""
-    pairs: list[tuple[int, int]] = []
+    pairs: list[Pair] = []
     i = j = 0
     for x, y, length in [*common_runs(old, new), (len(old), len(new), 0)]:
         if x > i and y > j:
