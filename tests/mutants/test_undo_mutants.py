@@ -12,7 +12,7 @@ from concordant.merge.record import held, past, undo
 from concordant.merge.record.past import Taken
 from concordant.merge.sequence import undo as sequence_undo
 from concordant.merge.sequence.overlap import _Weighing
-from concordant.merge.sequence.pieces import run_of
+from concordant.merge.sequence.pieces import Sequence, run_of
 from concordant.workspace import undoing
 
 from ..properties import test_undo as properties
@@ -174,6 +174,23 @@ def what_is_gone_holds_what_was_built_on_it(patch: Patch) -> None:
         "_struck_by",
         lambda self, run: {run_of(self.pieces[number]) for number in self.solid[run] or self.touched[run]},
     )
+
+
+@mutant(semantics.test_the_sides_of_a_question_are_the_same_when_all_stand_again)
+def a_question_reaches_to_what_is_gone(patch: Patch) -> None:
+    """What stands beside a contested sentence is part of its question, where that stood elsewhere before."""
+    patch.setattr(_Weighing, "_live", lambda self, numbers: [*numbers])
+
+
+def emptied() -> None:
+    """A list was emptied, and deleted with its document."""
+    semantics.test_what_was_emptied_and_deleted_is_empty_again("steps")
+
+
+@mutant(emptied)
+def what_is_empty_is_nothing(patch: Patch) -> None:
+    """A list or text of which nothing is left but who removed it is forgotten."""
+    patch.setattr(Sequence, "__bool__", lambda self: len(self) > 0)
 
 
 @mutant(semantics.test_the_deletion_of_another_stands)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import combinations, count
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel
@@ -365,20 +365,18 @@ def sides(questions: Any) -> list[Any]:
 
 
 def normal(value: Any) -> Any:
-    """A value with the keys of its dicts in order, one gap between sentences, for where one stands again gaps are laid
-    out anew, and without texts that are empty: of which all was removed, one may be as if it had never been."""
+    """A value with the keys of its dicts in order, and with one gap between sentences, for where one stands again gaps
+    are laid out anew."""
     if isinstance(value, str):
-        return " ".join(re.sub(r"\.(?=\w)", ". ", value).split())
-    return {k: normal(v) for k, v in sorted(value.items()) if v != ""} if isinstance(value, dict) else value
+        return " ".join(value.split())
+    return {k: normal(v) for k, v in sorted(value.items())} if isinstance(value, dict) else value
 
 
 def replicas(*rooms: Room) -> Iterator[Any]:
     """What rooms show once each knows all."""
     for _ in range(2):
-        for one in rooms:
-            for other in rooms:
-                if one is not other:
-                    one.ws.exchange(other.ws)
+        for one, other in combinations(rooms, 2):
+            one.ws.exchange(other.ws)
     return (room.shown() for room in rooms)
 
 

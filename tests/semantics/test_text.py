@@ -202,6 +202,17 @@ def test_two_removals_of_sentences_leave_one_gap() -> None:
         assert (body(ws), ws.escalations()) == (left, [])
 
 
+def test_what_is_said_in_a_text_that_is_gone_is_said_in_units() -> None:
+    """Of an edit of a text that was deleted meanwhile what it inserts stands, with gaps where two sentences meet."""
+    ws = workspace(Page)
+    ws.agent("eve").write(*AT, {"body": "We ship. The fox jumps."})
+    with ws.agent("ada").edit(*AT) as late:
+        late.body = "Dots are numbers. Each counts. The fox jumps."
+        ws.agent("eve").delete(*AT)
+        ws.agent("eve").write(*AT, {"body": "All is new."})
+    assert [line.strip() for line in body(ws).splitlines()] == ["Dots are numbers. Each counts.", "All is new."]
+
+
 def test_insertions_at_the_same_place_are_both_kept() -> None:
     """Two additions between the same words are no conflict."""
     ws = workspace(Words)

@@ -446,6 +446,45 @@ def test_a_question_that_was_built_on_stands_again() -> None:
     assert everything(ws) == before
 
 
+def test_the_sides_of_a_question_are_the_same_when_all_stand_again() -> None:
+    """What is inserted beside a contested sentence is no part of its question, however often both were put back."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("eve").write(NS, KEY, {"notes": "We ship. The fox jumps."})
+    with ws.agent("ada").edit(NS, KEY) as late:
+        late.notes = "The fox jumps."
+        with ws.agent("bob").edit(NS, KEY) as brief:
+            brief.notes = "They ship. Bob jumps. The fox jumps."
+        with ws.agent("ada").edit(NS, KEY) as brief:
+            brief.notes = "They ship. Bob jumps."
+    before = everything(ws)
+    assert values(only(ws)) == ["They ship.", ""]
+    one = undo(ws)
+    two = undo(ws, "eve")
+    undo(ws, "maria", since=two.before)
+    undo(ws, "maria", since=one.before)
+    assert everything(ws) == before
+
+
+@pytest.mark.parametrize("field", ["steps", "notes"])
+def test_what_was_emptied_and_deleted_is_empty_again(field: str) -> None:
+    """A list, or text, of which an agent removed all, and which he deleted with its document, is empty again after an
+    undo of both, and an undo of that: even if what he had removed is gone by then."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {"status": "new"})
+    ws.agent("bob").write(NS, KEY, {field: "Bob was here." if field == "notes" else ["improvise"]})
+    with ws.agent("eve").edit(NS, KEY) as brief:
+        setattr(brief, field, "" if field == "notes" else [])
+    with ws.agent("eve").edit(NS, KEY) as late:
+        late.owners = {"docs": "eve"}
+        ws.agent("eve").delete(NS, KEY)
+    undo(ws)
+    between = everything(ws)
+    assert shown(ws)[field] in ("", [])
+    done = undo(ws, "eve")
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == between
+
+
 def test_an_amount_that_was_taken_back_is_not_put_back_by_the_next() -> None:
     """What one had added to a counter, and another deleted with the document: who takes back both has neither."""
     ws = Workspace(schemas={NS: Brief})

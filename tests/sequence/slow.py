@@ -231,7 +231,8 @@ class _Weighing:
 
     def _range(self, group: Group) -> tuple[int, int]:
         numbers = [number for run in group for number in self.solid[run] or self.touched[run]]
-        return min(numbers), max(numbers)
+        live = [number for number in numbers if self.pieces[number].live]
+        return min(live or numbers), max(live or numbers)
 
     def _is_clear(self, first: int, past: int, owners: Owners) -> bool:
         """Whether nothing is seen between two places but gaps, and what belongs to the contest."""
@@ -250,7 +251,7 @@ class _Weighing:
             for shown, standing in self._readings(group, sides, owners)
         ]
         start = self._range(group)[0]
-        first = self.pieces[start]
+        first = self.pieces[min(number for run in group for number in self.solid[run] or self.touched[run])]
         seen = (p for p in reversed(self.pieces[:start]) if self._stands(p, set(), owners))
         before = next((p.content[-1:] for p in seen), "\n")
         return Overlap(
@@ -277,6 +278,7 @@ class _Weighing:
     def _shown(self, group: Group, standing: set[RunId], owners: Owners) -> tuple[Piece, ...]:
         """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
         touched = [number for run in group for number in self.touched[run]]
+        touched = [number for number in touched if self.pieces[number].live] or touched
         last = max(*touched, *(number for run in owners for number in self.inserted.get(run, [0])))
         common = [n for n in range(min(touched), last + 1) if run_of(self.pieces[n]) not in owners]
         own = [n for run in standing for n in self.inserted.get(run, ())]

@@ -153,7 +153,7 @@ class _Writer:
                 roots.append(root)
             else:
                 place = places.before(hunk.end if touched else hunk.start)
-                beside = places.behind(hunk.start) if not touched and drift is None else None
+                beside = None if touched else places.behind(hunk.start) if drift is None else self._alone(k)
                 edit.insert(place, hunk.content, k, replaces=bool(touched), beside=beside)
         self.runs += len(hunks)
         edit.settle(analysis, self.rules)
@@ -163,6 +163,10 @@ class _Writer:
         if sequence.has_layout:  # made from that one now, which whoever edits next would have to make anew
             layout(result, result.analysed(self.rules, analyse), self.separator, self.rules.unit)
         return result
+
+    def _alone(self, k: int) -> Anchor:
+        """The other neighbour of a run where that is not known: itself, so that nobody inserted at the same place."""
+        return (self.stamp.replica, self.stamp.n, k, 0)
 
     def _root(self, k: int, content: Content, base: Content, places: _Places) -> Piece | None:
         """What is put at the end, if it is a line or an item of its own: those stand in the order of commits."""

@@ -9,7 +9,7 @@ counts once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -322,9 +322,8 @@ class _Weighing:
         return owners
 
     def _struck_by(self, run: RunId) -> set[RunId]:
-        """The runs that a strike is over: those that are live, for what is not is gone, or stands again elsewhere."""
-        pieces = [self.pieces[number] for number in self.solid[run] or self.touched[run]]
-        return {run_of(piece) for piece in pieces if piece.live} or set(map(run_of, pieces))
+        """The runs that a strike is over."""
+        return {run_of(self.pieces[number]) for number in self._live(self.solid[run] or self.touched[run])}
 
     def _touching(self, found: list[tuple[Group, Owners]]) -> list[tuple[Group, Owners]]:
         """The contested groups in document order, neighbours with nothing but gaps between them as one."""
@@ -342,8 +341,16 @@ class _Weighing:
         return result
 
     def _range(self, group: Group) -> tuple[int, int]:
-        numbers = [number for run in group for number in self.solid[run] or self.touched[run]]
+        numbers = self._live(self._numbers(group))
         return min(numbers), max(numbers)
+
+    def _numbers(self, group: Group) -> Iterator[int]:
+        return (number for run in group for number in self.solid[run] or self.touched[run])
+
+    def _live(self, numbers: Iterable[int]) -> list[int]:
+        """Those pieces that are live, for what is not is gone, or stands again elsewhere; all of them if none is."""
+        known = [*numbers]
+        return [number for number in known if self.pieces[number].live] or known
 
     def _is_clear(self, first: int, past: int, owners: Owners) -> bool:
         """Whether nothing is seen between two places but gaps, and what belongs to the contest."""
@@ -360,9 +367,8 @@ class _Weighing:
             Side(shown, tuple(sorted({self.strikes[run].stamp for run in standing}, key=order_of)))
             for shown, standing in self._readings(group, sides, owners)
         ]
-        start = self._range(group)[0]
-        first = self.sequence[start]
-        seen = (p for p in self.sequence.backward(start) if self._stands(p, set(), owners))
+        first = self.pieces[min(self._numbers(group))]  # also where that is gone: the question keeps its name
+        seen = (p for p in self.sequence.backward(self._range(group)[0]) if self._stands(p, set(), owners))
         before = next((p.content[-1:] for p in seen), "\n")
         return Overlap(
             (*run_of(first), first.offset),
@@ -387,7 +393,7 @@ class _Weighing:
 
     def _shown(self, group: Group, standing: set[RunId], owners: Owners) -> tuple[Piece, ...]:
         """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
-        touched = [number for run in group for number in self.touched[run]]
+        touched = self._live(number for run in group for number in self.touched[run])
         last = max(*touched, *(number for run in owners for number in self.inserted.get(run, [0])))
         common = [(n, p) for n, p in self._between(min(touched), last + 1) if run_of(p) not in owners]
         own = [(n, self.pieces[n]) for run in standing for n in self.inserted.get(run, ())]

@@ -441,6 +441,9 @@ class Sequence:
     def __len__(self) -> int:
         return self._size
 
+    def __bool__(self) -> bool:
+        return self.is_alive()  # as an empty register is nothing; strikes may stand where nothing else does
+
     def __iter__(self) -> Iterator[Piece]:
         return chain.from_iterable([block.pieces for block in self._blocks])
 
