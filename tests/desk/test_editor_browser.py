@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import threading
@@ -14,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from concordant import Workspace
+from concordant_loro import LiveServer
 from tests.desk.conftest import AXE, NOTES, NS, Open, Server, disagree
 
 pytestmark = pytest.mark.xdist_group("editor")  # one browser, and one child process of Loro's
@@ -128,6 +130,38 @@ def test_an_editor_outlives_its_server(ws: Workspace, window: Open, desk: Server
         until(lambda: "Typed alone. " + " ".join(f"t{number}." for number in range(12)) in value(ws))
         until(lambda: text_of(page) == value(ws))
         expect(page.locator(".state")).to_have_text("Connected")
+        page.goto("about:blank")
+
+
+@pytest.mark.torture
+def test_an_editor_waits_for_every_answer(
+    ws: Workspace, window: Open, desk: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is typed while another document takes the place of one whose server is gone arrives, though the server is
+    slow with it and is restarted meanwhile: the earlier connection stays until all of it is answered."""
+    commit = LiveServer._commit
+
+    async def slow(server: LiveServer, member: Any, data: bytes) -> Any:
+        if member.had:  # of a replica that it has taken in as a whole before
+            await asyncio.sleep(3600)
+        return await commit(server, member, data)
+
+    monkeypatch.setattr(LiveServer, "_commit", slow)
+    page = opened(window, "maria")
+    page.locator(NOTES_AT).click()
+    page.keyboard.press("Control+End")
+    desk.__exit__()
+    expect(page.locator(".state")).to_contain_text("Offline")
+    page.keyboard.type(" Typed alone.")
+    address = {"port": int(desk.url.rpartition(":")[2]), "user": lambda request: request.cookies.get("who")}
+    with Server(ws, **address):
+        until(lambda: "Typed alone." in value(ws))
+        page.keyboard.type(" t0. t1.", delay=60)
+        page.wait_for_timeout(4_000)
+        assert "t0" not in value(ws)
+    monkeypatch.setattr(LiveServer, "_commit", commit)
+    with Server(ws, **address):
+        until(lambda: "Typed alone. t0. t1." in value(ws) and text_of(page) == value(ws))
         page.goto("about:blank")
 
 

@@ -4,7 +4,7 @@ import { EditorState } from "@codemirror/state";
 import { EditorView, keymap, placeholder } from "@codemirror/view";
 import { LoroAdaptor, LoroEphemeralAdaptor } from "loro-adaptors/loro";
 import init, { LoroDoc, UndoManager } from "loro-crdt";
-import { UpdateStatusCode } from "loro-protocol";
+import { CrdtType, UpdateStatusCode } from "loro-protocol";
 import { LoroWebsocketClient } from "loro-websocket";
 import { begun, bound } from "./binding.js";
 import { Credits, credits, writersAt } from "./credits.js";
@@ -156,29 +156,38 @@ const show = () => {
 
 // -- the connection ---------------------------------------------------------------------------------------------------
 
-class Adaptor extends LoroAdaptor {
-  waiting = 0; // updates that were sent since it joined, and are not answered: the client tells of refusals alone
+class Client extends LoroWebsocketClient {
+  // Of what was sent in a room the client keeps what is not answered, also when its connection breaks.
+  unanswered() {
+    return [...this.sentUpdateBatches].filter(([, { roomKey }]) => roomKey === CrdtType.Loro + room).map(([id]) => id);
+  }
 
-  setCtx(context) {
-    const send = (updates) => {
-      this.waiting += updates.length;
-      context.send(updates);
-    };
-    super.setCtx({ ...context, send });
+  forget() {
+    for (const id of this.unanswered()) this.consumeSentBatch(id);
+  }
+}
+
+class Adaptor extends LoroAdaptor {
+  isIn = false; // whether the server has been given all that there was when it was joined
+
+  // Whether the server has answered all that this document has.
+  isSettled() {
+    return this.isIn && !this.client.unanswered().length;
   }
 
   onUpdateError(updates, code, reason) {
-    this.waiting -= 1;
+    if (code === UpdateStatusCode.Unknown && updates.length) this.isIn = false; // it was not taken: it joins anew
     super.onUpdateError(updates, code, reason);
   }
 
   async handleJoinOk(answer) {
-    this.waiting = 0;
+    this.client.forget(); // it is given again, with the rest
     mayWrite = answer.permission === "write";
     state.textContent = STATES.connected + reading();
     const told = answer.extra?.length ? JSON.parse(new TextDecoder().decode(answer.extra)) : {};
     if (told.peer && !this.doc.opCount()) this.doc.setPeerId(told.peer);
     await super.handleJoinOk(answer);
+    this.isIn = true;
   }
 }
 
@@ -192,8 +201,9 @@ class PresenceAdaptor extends LoroEphemeralAdaptor {
 const url = new URL(`${base}live`, location.href);
 url.protocol = url.protocol.replace("http", "ws");
 const connected = () => {
-  const made = new LoroWebsocketClient({ url: url.href, reconnect: { initialDelayMs: 200, maxDelayMs: 5000 } });
+  const made = new Client({ url: url.href, reconnect: { initialDelayMs: 200, maxDelayMs: 5000 } });
   made.onStatusChange((status) => {
+    if (status !== "connected" && made.adaptor) made.adaptor.isIn = false;
     if (client && made !== client) return;
     state.textContent = (STATES[status] ?? status) + (status === "connected" ? reading() : "");
   });
@@ -211,6 +221,8 @@ async function join(before) {
       else if (code === UpdateStatusCode.AppError) tell("What you typed does not fit the model: what stands is shown.");
     },
   });
+  adaptor.client = client;
+  client.adaptor = adaptor;
   const room_ = await client.join({ roomId: room, crdtAdaptor: adaptor });
   await room_.waitForReachingServerVersion();
   if (before) await arrived(before, fresh);
@@ -222,11 +234,12 @@ async function join(before) {
 // Waits until what was typed in an earlier document is in another; not for long, as others write, too.
 async function arrived(before, fresh) {
   const same = () => [...views.keys()].every((root) => doc.getText(root).toString() === fresh.getText(root).toString());
-  for (let tries = 0; tries < 50 && (before.waiting > 0 || !same()); tries++) await pause(20);
+  for (let tries = 0; tries < 50 && !(before.isSettled() && same()); tries++) await pause(20);
 }
 
 // What was shared is gone, and what this page had was taken in: another document takes its place, on a connection of
-// its own. Until then one types in the earlier one, whose connection brings that in as well.
+// its own. Until then one types in the earlier one, whose connection brings that in as well, and stays until all of it
+// is answered.
 let renewing = false;
 function anew() {
   if (renewing) return;
@@ -234,9 +247,11 @@ function anew() {
   const [earlier, before] = [client, joined];
   client = undefined;
   client = connected();
-  void begin(before).then(() => {
+  void begin(before).then(async () => {
     renewing = false;
-    setTimeout(() => earlier.destroy(), 2000);
+    do await pause(100);
+    while (!before.isSettled());
+    earlier.destroy();
   });
 }
 
