@@ -22,7 +22,8 @@ from concordant import ConcordantError, InvalidTokenError, Map, Scalar, Set, Sto
 from concordant.storage import PostgresOptions, SqliteOptions, cut, sqlite as sqlite_module
 from concordant.storage.clocks import SharedCourse
 from concordant.storage.cut import clock_of, highest, is_within, numbers_of
-from concordant.storage.sql.tables import MIGRATIONS, POSTGRES, migrate, statements
+from concordant.storage.sql.migrations import MIGRATIONS
+from concordant.storage.sql.tables import POSTGRES, migrate, statements
 from concordant.workspace.scope import Moment
 
 from .processes import check_store
