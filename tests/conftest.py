@@ -65,7 +65,7 @@ settings.register_profile(
     "default",
     deadline=None,
     derandomize=False,
-    max_examples=100,
+    max_examples=60,
     print_blob=True,
     suppress_health_check=SLOW,
 )

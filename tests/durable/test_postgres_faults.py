@@ -43,8 +43,8 @@ def test_g10_a_full_disk_is_told(server: str) -> None:
         count = 1
         with pytest.raises(StorageError, match="Nothing of the call was stored"):  # noqa: PT012
             for number in range(1_000):
-                notes = "".join(chr(0x4E00 + (number * 7_919 + at * 104_729) % 20_000) for at in range(20_000))
-                ada.write(*PLAN, {"votes": 1, "notes": notes, "status": str(number)})
+                status = "".join(chr(0x4E00 + (number * 7_919 + at * 104_729) % 20_000) for at in range(20_000))
+                ada.write(*PLAN, {"votes": 1, "status": status})
                 count += 1
         assert votes(ws) == count > 10
         outage(server, 0.0)

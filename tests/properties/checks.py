@@ -49,7 +49,7 @@ def value_of(workspace: Workspace) -> dict[str, Any]:
     return document.value
 
 
-def check_g1(histories: int = 120) -> None:
+def check_g1(histories: int = 60) -> None:
     """Nothing is lost, nothing escalates falsely, no conflict is missed: the model says so (G1, G2, G3, G6)."""
     workspace = Workspace(schemas=SCHEMAS)
     workspace.agent("ada").write(*PLACE, {"tags": ["a", "b"]})
@@ -287,7 +287,7 @@ def check_g11() -> None:
     assert value_of(workspace) == {"status": "b"}
 
 
-def check_g12(histories: int = 60) -> None:
+def check_g12(histories: int = 40) -> None:
     """What was deleted comes back only by a write that was concurrent with, or after, its deletion."""
     left, right = Workspace(schemas=SCHEMAS, replica="l"), Workspace(schemas=SCHEMAS, replica="r")
     left.agent("ada").write(*PLACE, {"status": "a", "tags": ["x", "y"], "votes": 1, "text": "one"})
@@ -313,7 +313,7 @@ def check_g12(histories: int = 60) -> None:
     explore(check_registers, "g12", histories, 20)
 
 
-def check_expiry(histories: int = 200) -> None:
+def check_expiry(histories: int = 120) -> None:
     """Documents live as long as the exact model of their lives says, on every replica (G1, G4, G12)."""
     explore(check_lives, "expiry", histories, 25, lives)
 

@@ -41,7 +41,7 @@ def exchange(made: list[Workspace]) -> None:
 
 
 @given(st.lists(REWRITES, min_size=1, max_size=5), st.integers(1, 3))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_g1_g2_g3_g4_words_rewritten_once_merge_and_twice_escalate(edits: list[dict[int, str]], replicas: int) -> None:
     """Rewrites of different words merge, equal ones count once, different ones of one word escalate."""
     made = spaces(replicas, {"text": " ".join(BASE)})
@@ -90,7 +90,7 @@ def test_g1_g2_appended_lines_and_items_stand_in_commit_order(appends: list[tupl
     st.lists(st.sets(st.integers(0, 5), max_size=4), min_size=1, max_size=4),
     st.lists(st.booleans(), min_size=4, max_size=4),
 )
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_g1_g4_g12_list_items_removed_by_anyone_stay_removed(removals: list[set[int]], adds: list[bool]) -> None:
     """An item goes if anyone who saw it removed it; what others append meanwhile stays, in the order of commits."""
     base = [f"i{i}" for i in range(6)]
@@ -119,7 +119,7 @@ def test_g1_g4_g12_list_items_removed_by_anyone_stay_removed(removals: list[set[
 
 
 @given(st.lists(st.lists(st.sampled_from(["one", "two", "six"]), max_size=4).map(" ".join), min_size=1, max_size=5))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_g1_g4_sequential_edits_leave_the_last_text(texts: list[str]) -> None:
     """One writer's edits, one after another, leave the text as the last one left it, here and on a replica."""
     workspace, other = (Workspace(schemas={("pages",): Page}, replica=name) for name in "lr")

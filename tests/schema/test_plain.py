@@ -135,7 +135,7 @@ def check(schema: Compiled, value: Any) -> None:
 
 
 @given(writes())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_both_ways_store_the_same(value: dict[str, Any]) -> None:
     """Whatever is written, the short way stores what the long one does, or it is not taken."""
     check(SCHEMA, value)

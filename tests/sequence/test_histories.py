@@ -65,7 +65,7 @@ def short_texts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_g4_g13_what_is_shown_is_what_is_stored(name: str, seed: str) -> None:
     """After every step each replica reads the same when it is loaded anew, shows units that somebody wrote and its last
     writer what it left, and no unseen side is gone; in the end all replicas are the same."""
-    for number, written in zip(range(80), cycle(WRITTEN), strict=False):
+    for number, written in zip(range(48), cycle(WRITTEN), strict=False):
         play(name, f"{seed}/{number}", "any", written=written)
         play(name, f"{seed}/{number}", natural=True, written=written)
 

@@ -63,11 +63,11 @@ def test_values_come_back_as_they_were_given(seed: str, in_order: bool, monkeypa
 
 
 def test_a_journal_does_not_hold_a_text_for_each_edit() -> None:
-    """300 edits of a text of 100 kB keep less than ten such texts, and the history tells what each of them gave."""
+    """150 edits of a text of 100 kB keep less than ten such texts, and the history tells what each of them gave."""
     ws = Workspace(schemas={AT[0]: Draft})
     ada, given = ws.agent("ada"), ["A line of words.\n" * 6000]
     ada.write(*AT, {"notes": given[0]})
-    for number in range(300):
+    for number in range(150):
         with ada.edit(*AT) as draft:
             at = number * 300
             draft.notes = f"{draft.notes[:at]}{number}{draft.notes[at:]}"
