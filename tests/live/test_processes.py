@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import websockets
 from loro import ExportMode
 
@@ -39,10 +40,11 @@ async def process(url: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, s
         await made.wait()
 
 
-async def test_server_processes_meet_in_the_database(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_server_processes_meet_in_the_database(kind: str, fresh_url: Callable[[str], str]) -> None:
     """Editors at two server processes and an agent in a third see each other's work; when one server is killed, its
     editor joins the other and brings what it had not sent: nothing is lost, nor there twice, and each is named."""
-    url = f"sqlite:///{tmp_path}/team.db"
+    url = fresh_url(kind)
     with Workspace(url, schemas={PLACE[0]: Brief}) as ws:
         ws.agent("seed").write(*PLACE, {"body": "Begun."})
         async with (
