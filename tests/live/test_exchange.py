@@ -154,11 +154,11 @@ def test_a_child_that_dies_costs_one_answer() -> None:
     """When the process that reads dies of the bytes, the call gets our error and the next one an answer."""
     blob = to_loro(written({"body": "One."}))
     assert from_loro(blob) == {"body": "One."}
-    process = Child.shared()._started()
+    process = Child.shared("read")._started()
     process.kill()
     process.wait()
     assert from_loro(blob) == {"body": "One."}
-    silent = Child(patience=0.05)
+    silent = Child("read", patience=0.05)
     silent._started()  # it is still starting when patience ends
     with pytest.raises(LoroError, match="ended its process"):
         silent.ask("roots", blob)

@@ -12,7 +12,7 @@ import pytest
 from loro import ExportMode, LoroDoc, LoroText
 
 from concordant import ConcordantError, InvalidWriteError, NotAllowedError, Schema, Workspace
-from concordant_loro import LiveDocument, LostReplicaError, RefusedUpdateError
+from concordant_loro import LiveDocument, LoroError, LostReplicaError, RefusedUpdateError
 from concordant_loro.child import Child
 
 from .simulation import PLACE, Brief, play, said
@@ -429,7 +429,7 @@ def test_a_child_that_dies_costs_a_reconnect(ws: Workspace) -> None:
         maria = Editor(live, "maria")
         maria.body.insert(0, "One.")
         maria.send()
-        Child.shared().close()
+        Child.shared("keep").close()
         maria.body.insert(4, " Two.")
         update = maria.update()
         for _ in range(2):
@@ -556,6 +556,31 @@ def test_a_gap_is_not_taken(ws: Workspace) -> None:
         for update in updates[1:]:
             maria.session.receive(update)
         assert said_of(ws.get(*PLACE)) == {"body": "cba"}
+
+
+DEADLY = bytes.fromhex(
+    "6c6f726f00000000000000000000000035d5f649000491012805e00205011902b15e0f4e083e0d80800000000080ff00094c"
+    "cf9fbd9418010001010100000000050100000100100304010200020401000004040101000622067374617475730974657874"
+    "3a626f6479066669656c6473096c6973743a726f7773001901040404000402050748266d0005030905040b0503010204010b"
+    "01030201020201020201630f027a7a050322612207010503007122"
+)
+"""An update that says it has so many parts that whoever reads it takes more memory than there is, and ends."""
+
+
+def test_deadly_bytes_cost_nobody_anything(ws: Workspace) -> None:
+    """An update that ends the process that reads it is refused, and what editors share lives on: a process that keeps
+    nothing has read it first."""
+    ws.agent("ada").write(*PLACE, {"body": "One."})
+    with LiveDocument(ws, *PLACE) as live:
+        mallory, john = Editor(live, "mallory"), Editor(live, "john")
+        epoch, process = live.epoch, live._child._process
+        for _ in range(3):
+            with pytest.raises(LoroError, match="ended its process"):
+                mallory.session.receive(DEADLY)
+            assert live._child._process is process
+            john.body.insert(0, "x")
+            john.send()
+        assert live.epoch == epoch and said_of(ws.get(*PLACE)) == {"body": "xxxOne."}
 
 
 def joined(live: LiveDocument, name: str) -> Editor:

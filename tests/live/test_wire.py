@@ -37,6 +37,11 @@ async def serving(ws: Workspace, port: int = 0, **settings: Any) -> AsyncIterato
         port = next(iter(sockets.sockets)).getsockname()[1]
         yield server, f"ws://127.0.0.1:{port}"
         await server.close()
+        # A client may come at this moment, and up to some Python asyncio loses whom it accepts as it ends.
+        for listening in sockets.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        for _ in range(2):
+            await asyncio.sleep(0)
 
 
 class Client:

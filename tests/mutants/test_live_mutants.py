@@ -51,11 +51,16 @@ def overlooks_other_servers(live: LiveDocument, peer: int) -> None:
     CATCH_UP(live, peer)
 
 
+def tastes_nothing(live: LiveDocument, data: bytes) -> None:
+    """What editors send is read at once by the process that keeps what they share."""
+
+
 MUTANTS: dict[str, tuple[str, Callable[..., Any], Callable[[Workspace], None]]] = {
     "sees all": ("_edit", sees_all, tests.test_sight_is_what_the_editor_held),
     "knows of questions": ("_edit", knows_of_questions, tests.test_a_question_that_was_not_shown_is_not_settled),
     "forgets itself": ("_edit", forgets_itself, tests.test_what_was_typed_in_parts_is_one_persons),
     "leaves the mix": ("_show", leaves_the_mix, tests.test_two_rewrites_of_one_sentence_show_its_base_again),
+    "tastes nothing": ("_taste", tastes_nothing, tests.test_deadly_bytes_cost_nobody_anything),
     "takes from two": ("_catch_up", overlooks_other_servers, tests.check_two_servers),
     "takes twice": ("_written_by", knows_no_journal, tests.test_another_server_takes_what_the_first_has_not),
 }

@@ -1,15 +1,22 @@
-"""A child process in which Loro reads what strangers sent: bytes can make it abort, and then the child ends."""
+"""Child processes in which Loro works: bytes of strangers can make it abort, and then the process ends.
+
+One keeps what the editors of live documents share. Another reads whatever comes from outside before: it keeps nothing,
+so its end costs one answer. It is a copy of a process that waits to make the next one.
+"""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import mmap
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from itertools import accumulate
 from typing import IO, Any, ClassVar
 
@@ -35,26 +42,28 @@ class Child:
     """A process that answers questions one at a time; one that died or does not answer is replaced by the next call.
 
     Args:
+        role: what it does: ``keep`` the hubs of live documents, or ``read`` what strangers sent.
         patience: for how many seconds it may work on one question.
     """
 
-    _shared: ClassVar[Child | None] = None
+    _shared: ClassVar[dict[str, Child]] = {}
     _sharing: ClassVar[threading.Lock] = free_in_child(threading.Lock())
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self.patience = patience
+    def __init__(self, role: str, patience: float = PATIENCE) -> None:
+        self.role, self.patience = role, patience
         self.owner = os.getpid()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def shared(cls) -> Child:
-        """Returns the child of this process that reads whole documents."""
+    def shared(cls, role: str) -> Child:
+        """Returns the child of this process that has a role."""
         with cls._sharing:
-            if cls._shared is None or cls._shared.owner != os.getpid():  # not what a fork has inherited
-                cls._shared = cls()
-                atexit.register(cls._shared.close)
-            return cls._shared
+            child = cls._shared.get(role)
+            if child is None or child.owner != os.getpid():  # not what a fork has inherited
+                child = cls._shared[role] = cls(role)
+                atexit.register(child.close)
+            return child
 
     def ask(self, what: str, data: bytes = b"", **given: Any) -> tuple[Any, bytes]:
         """Asks for something, perhaps about some bytes; returns the answer, perhaps with bytes.
@@ -88,11 +97,12 @@ class Child:
             self.close()
             path = os.pathsep.join(part for part in sys.path if part)
             process = self._process = subprocess.Popen(
-                [sys.executable, "-m", "concordant_loro.child"],
+                [sys.executable, "-m", "concordant_loro.child", self.role],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,  # it and its copy end together
             )
         return process
 
@@ -107,6 +117,9 @@ class Child:
         process, self._process = self._process, None
         if process is None or self.owner != os.getpid():
             return
+        if _FORKS:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):
@@ -139,10 +152,35 @@ _ERRORS: dict[str, type[LoroError]] = {
 
 
 class Service:
-    """What the child does: it reads whole documents, and keeps the hubs of live ones."""
+    """What a child does, by the names of what it is asked."""
 
-    def __init__(self) -> None:
-        self.hubs: dict[str, Hub] = {}
+    def answer(self, asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        """Answers one question."""
+        is_lost = self.losing(asked)
+        try:
+            found, more = getattr(self, asked.pop("ask"))(data, **asked)
+            return {"is": found}, more
+        except LoroError as error:
+            kind, said = type(error), [str(error)]
+            if isinstance(error, RefusedUpdateError):
+                said = [error.problem, error.mend]
+            elif is_lost():
+                kind = LostReplicaError
+            return {"error": kind.__name__, "said": said}, b""
+
+    def losing(self, asked: dict[str, Any]) -> Callable[[], bool]:
+        """Returns a function that tells whether what is asked about has been lost."""
+        return lambda: False
+
+
+class Reading(Service):
+    """Reads what strangers sent, and keeps nothing of it."""
+
+    def taste(self, data: bytes) -> tuple[Any, bytes]:
+        """Reads an update for no other reason than to see whether that can be survived."""
+        with contextlib.suppress(LoroError), guarded("To read an update"):  # what is wrong with it is told elsewhere
+            new_doc().import_(data)
+        return None, b""
 
     def roots(self, data: bytes) -> tuple[Any, bytes]:
         """Reads the roots of a Loro document."""
@@ -152,6 +190,22 @@ class Service:
             if status.pending is not None:
                 raise LoroError("The Loro document is a part: it depends on what is not in it. Export all of it")
             return read(doc), b""
+
+    def missed(
+        self, data: bytes, sizes: list[int], layout: Any, name: str, starts: dict[str, int], others: list[int]
+    ) -> tuple[Any, bytes]:
+        """Reads what an editor of an earlier hub has done that was not committed."""
+        by_peer = {int(peer): start for peer, start in starts.items()}
+        ends = [*accumulate(sizes)]
+        parts = [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+        return Hub(0, layout).missed(parts, name, by_peer, others), b""
+
+
+class Keeping(Service):
+    """Keeps the hubs of live documents."""
+
+    def __init__(self) -> None:
+        self.hubs: dict[str, Hub] = {}
 
     def begin(self, data: bytes, hub: str, peer: int, layout: Any) -> tuple[Any, bytes]:
         """Begins a hub."""
@@ -190,14 +244,9 @@ class Service:
         """Reads a part of a change that was taken."""
         return self._hub(hub).rest(peer, start, end), b""
 
-    def missed(
-        self, data: bytes, sizes: list[int], layout: Any, name: str, starts: dict[str, int], others: list[int]
-    ) -> tuple[Any, bytes]:
-        """Reads what an editor of an earlier hub has done that was not committed."""
-        by_peer = {int(peer): start for peer, start in starts.items()}
-        ends = [*accumulate(sizes)]
-        parts = [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
-        return Hub(0, layout).missed(parts, name, by_peer, others), b""
+    def losing(self, asked: dict[str, Any]) -> Callable[[], bool]:
+        hub = self.hubs.get(asked.get("hub", ""))
+        return lambda: hub is not None and hub.is_lost
 
     def _hub(self, name: str) -> Hub:
         hub = self.hubs.get(name)
@@ -205,34 +254,48 @@ class Service:
             raise LostReplicaError("What the editors of this document shared is gone")
         return hub
 
-    def answer(self, asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-        """Answers one question."""
-        hub = self.hubs.get(asked.get("hub", ""))
-        try:
-            found, more = getattr(self, asked.pop("ask"))(data, **asked)
-            return {"is": found}, more
-        except LoroError as error:
-            kind, said = type(error), [str(error)]
-            if isinstance(error, RefusedUpdateError):
-                said = [error.problem, error.mend]
-            elif hub is not None and hub.is_lost:
-                kind = LostReplicaError
-            return {"error": kind.__name__, "said": said}, b""
+
+_ROLES: dict[str, type[Service]] = {"read": Reading, "keep": Keeping}
+_FORKS = hasattr(os, "fork")
 
 
-def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Answers until nobody asks any more."""
-    service = Service()
+def serve(role: str, questions: IO[bytes], answers: IO[bytes], busy: Any = None) -> None:
+    """Answers until nobody asks any more.
+
+    Args:
+        busy: a byte of memory that says whether a question is under way.
+    """
+    service, busy = _ROLES[role](), bytearray(1) if busy is None else busy
     while True:
+        busy[0] = 0
         try:
             asked, data = _read(questions)
         except EOFError:
             return
+        busy[0] = 1
         answer, found = service.answer(asked, data)
         try:
             _send(answers, answer, found)
         except (TypeError, ValueError, RecursionError) as error:
             said = f"The Loro document holds what is no JSON text ({str(error)[:200]})"
+            _send(answers, {"error": "LoroError", "said": [said]})
+
+
+def serve_in_copies(role: str, questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Has a copy of this process answer; when that ends of a question, says so in its place, and makes the next."""
+    busy = mmap.mmap(-1, 1)
+    while True:
+        copy = os.fork()
+        if not copy:
+            try:
+                serve(role, questions, answers, busy)
+            finally:
+                os._exit(0)
+        _, status = os.waitpid(copy, 0)
+        if not os.WIFSIGNALED(status):
+            return
+        if busy[0]:
+            said = f"Loro ended its process over these bytes (signal {os.WTERMSIG(status)}): they are damaged"
             _send(answers, {"error": "LoroError", "said": [said]})
 
 
@@ -242,7 +305,8 @@ def main() -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    role = sys.argv[1]
+    (serve_in_copies if role == "read" and _FORKS else serve)(role, sys.stdin.buffer, sys.stdout.buffer)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def from_loro(data: bytes, model: type[Any] | None = None, *, most: int = MOST_B
         raise LoroError(f"from_loro takes the bytes of a Loro document, not a {type(data).__name__}")
     if len(data) > most:
         raise LoroError(f"The Loro document has {len(data):,} bytes; most={most:,} are read")
-    roots, _ = Child.shared().ask("roots", bytes(data))
+    roots, _ = Child.shared("read").ask("roots", bytes(data))
     if model is None:
         return value_of(roots)
     schema = compile_schema(model)

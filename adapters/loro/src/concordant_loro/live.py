@@ -125,7 +125,7 @@ class LiveDocument:
         self._field = compile_schema(type(empty_model(workspace, namespace))).root
         self._layout = layout_of(self._field)
         self._lock = threading.RLock()
-        self._child = Child.shared()
+        self._child, self._reader = Child.shared("keep"), Child.shared("read")
         self._begin()
 
     def _begin(self) -> None:
@@ -211,6 +211,7 @@ class LiveDocument:
             others = [peer for peer, name in peers.items() if name != session.name]
             room = max(0, MOST_PEERS - [*self._owners.values()].count(session.name))
             own, fresh = session.allowed({peer for peer, name in peers.items() if name == session.name}, room)
+            self._taste(data)
             found, _ = self._ask("receive", data, own=sorted(own), others=others, fresh=fresh)
             session.wrote_as(found["peers"])
             for peer in found["peers"]:
@@ -222,6 +223,13 @@ class LiveDocument:
         if refused:
             raise refused[0]
         return receipts
+
+    def _taste(self, data: bytes) -> None:
+        """Refuses bytes that end the process that reads them, before the one reads them that all editors need."""
+        try:
+            self._reader.ask("taste", data)
+        except LoroError as error:
+            raise RefusedUpdateError(str(error), "Send what the editor's Loro document exports") from error
 
     def _commit(
         self, name: str, changes: Sequence[Any], *, is_shared: bool
@@ -339,7 +347,7 @@ class LiveDocument:
         starts = {str(peer): max(one.end for one in written) for peer, written in own.items()}
         peers = {*others, *(peer for peer, owner in {**self._given, **self._owners}.items() if owner != name)}
         given = {"layout": self._layout, "name": name, "starts": starts, "others": sorted(peers)}
-        changes, _ = self._child.ask("missed", b"".join(parts), sizes=[*map(len, parts)], **given)
+        changes, _ = self._reader.ask("missed", b"".join(parts), sizes=[*map(len, parts)], **given)
         seen = {int(peer) for change in changes for peer in change["seen"]} & {*own}
         for peer in seen.union(change["peer"] for change in changes):
             self._written[peer] = own.get(peer, [])
