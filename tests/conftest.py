@@ -1,5 +1,6 @@
 """Hypothesis profiles, and one seed per run that the report header shows."""
 
+import gc
 import importlib.util
 import itertools
 import os
@@ -86,6 +87,12 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = config.getoption("hypothesis_seed", None) or os.environ.get("CONCORDANT_SEED")
     config.option.hypothesis_seed = seed = str(seed or random.SystemRandom().randrange(2**32))
     os.environ["CONCORDANT_SEED"] = seed
+
+
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays to the end: looking for garbage among it took a seventh of the time.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
