@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import threading
 from collections.abc import Callable, Iterable
+from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any
 
 import pytest
@@ -483,6 +486,30 @@ def test_a_chain_asks_until_one_does_not_abstain() -> None:
 def test_policies_in_a_chain_say_what_they_say_alone(policy: Any, expected: int) -> None:
     """By name, or by whom."""
     assert shown(chained(judge("?")[0], policy)) == {"x": expected}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "said", "largest"),
+    [
+        (Decimal, ("9.5", "10.25"), "10.25"),
+        (dt.datetime, ("2024-01-01T00:00:00Z", "2024-01-01T00:30:00+01:00"), "2024-01-01T00:00:00Z"),
+    ],
+)
+def test_a_policy_in_a_chain_orders_by_the_type(annotation: Any, said: tuple[str, str], largest: str) -> None:
+    """Numbers and instants that are stored as text are compared as what they are."""
+    resolve = judges.chain("max")
+    ws = workspace(create_model("Judged", x=(Annotated[annotation | None, Scalar(resolve=resolve)], None)))
+    conflict(ws, *said)
+    assert ws.join_judges(PATIENCE) and shown(ws) == {"x": largest}
+
+
+def test_a_policy_in_a_chain_abstains_where_there_is_no_order() -> None:
+    """The names of an enum stand in no order, though they are texts; alone the policy is refused for it."""
+    colour = Enum("colour", {"RED": "red", "BLUE": "blue"})
+    resolve = judges.chain("max")
+    ws = workspace(create_model("Judged", x=(Annotated[colour | None, Scalar(resolve=resolve)], None)))
+    conflict(ws, "red", "blue")
+    assert ws.join_judges(PATIENCE) and sides(only(ws)) == {"ada": "red", "bob": "blue"}
 
 
 def test_a_chain_tells_latest_by_when_a_value_was_first_said() -> None:

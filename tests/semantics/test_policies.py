@@ -111,6 +111,16 @@ def test_max_of_a_nan_does_not_depend_on_the_order() -> None:
         assert shown(ws) == {"x": 2.0}
 
 
+def test_what_cannot_be_ordered_stays_a_question_whatever_comes() -> None:
+    """Instants with and without a zone have no order; a third writer does not win against nobody."""
+    ws = workspace(model(dt.datetime, Scalar(resolve="max")))
+    began, said = ws.moment(), ["2024-01-01T00:00:00", "2024-01-02T00:00:00Z", "2024-01-03T00:00:00Z"]
+    for number, value in enumerate(said):
+        ws.agent(f"agent{number}", began=began).write(*AT, {"x": value})
+        assert len(ws.escalations()) == min(number, 1)
+    assert sides(only(ws)) == {f"agent{number}": value for number, value in enumerate(said)}
+
+
 def test_priority_prefers_the_agent_named_first() -> None:
     """The first agent named wins, whenever it wrote."""
     for order in (("writer", "editor"), ("editor", "writer")):

@@ -48,6 +48,11 @@ def _outermost(choose: Callable[..., list[Entry]], groups: Groups, rank: Rank) -
         return None  # an instant with a zone and one without, or what was stored under another type
 
 
+def unordered(text: JSON) -> Any:
+    """The key of values whose type has no order: there is none."""
+    raise TypeError("values of this type have no order")
+
+
 class Preferred(NamedTuple):
     """The best of alternatives, its place in the order of agents, and whether different ones share that."""
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from concordant.merge.causality import Agreed, Entry, Register
 from concordant.merge.kinds.base import Contest, Declaration, Field, Kind, Look, Option, anchor_of
 from concordant.merge.kinds.look import Group, Weighed
-from concordant.merge.kinds.policies import ORDERING, POLICIES, Priority
+from concordant.merge.kinds.policies import ORDERING, POLICIES, Priority, unordered
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_register
 from concordant.merge.registers import Change, Path, are_different
@@ -77,22 +77,19 @@ class Scalar(Kind):
         return Field(at.name, self, self.tag(), rank=self._declared_rank(at), checked=at.checked, keys=at.keys())
 
     def _declared_rank(self, at: Declaration) -> Callable[[JSON], Any]:
-        """By what the declared policy orders values."""
+        """By what policies order values: the declared one, or one in a chain of resolvers."""
         resolve: Any = self.resolve
+        rank = at.rank(at.annotation)
         if not isinstance(resolve, str):
             if resolve is not None and not isinstance(resolve, Priority) and not callable(resolve):
                 at.refuse(f"resolve={resolve!r} is no policy", "Use a policy's name, priority(...) or a function")
-            return decode
-        if resolve not in POLICIES:
+        elif resolve not in POLICIES:
             known = ", ".join(f'"{policy}"' for policy in POLICIES)
             at.refuse(f"unknown policy resolve={resolve!r}", f"Use {known}, priority(...) or a function")
-        elif resolve in ORDERING:
-            rank = at.rank(at.annotation)
-            if rank is not None:
-                return rank
+        elif resolve in ORDERING and rank is None:
             problem = f'the policy "{resolve}" cannot order {at.type_name(at.annotation)}'
             at.refuse(problem, 'Use "first", "latest", priority(...) or a function')
-        return decode
+        return rank or unordered
 
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         keep = False
@@ -206,7 +203,7 @@ class Scalar(Kind):
             known[1] = policy.preferred(known[1], news)
             return known[1].winner  # type: ignore[no-any-return]
         if news:
-            known[1] = policy(news if known[1] is None else [known[1], *news], field.rank)
+            known[1] = policy(groups if known[1] is None else [known[1], *news], field.rank)
         winner: list[Entry] | None = known[1]
         return winner
 
