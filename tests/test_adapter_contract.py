@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from concordant import Workspace
 from concordant.testing import AdapterContract
-from concordant.testing.adapters import NS, Shared
+from concordant.testing.adapters import AT, NS, Shared
 
 from .test_docs import python_blocks
 
@@ -108,6 +108,28 @@ def test_a_wrong_adapter_is_noticed(name: str, breaks: Breaks, monkeypatch: pyte
     contract.connect(ws)
     with pytest.raises((AssertionError, ValueError)):
         getattr(contract, name)(ws)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_tasks_of_another_process_are_others(fails: bool, tmp_path: Path) -> None:
+    """What was written before a process was started again is neither taken back by its tasks, nor unseen by them."""
+    url = f"sqlite:///{tmp_path / 'team.db'}"
+    for day in (1, 2, 3):
+        process = documented()  # its module is new, and so is all that it counts
+        with Workspace(url, schemas={NS: Shared}) as ws:
+            process.connect(ws)
+            attempts = iter([ConnectionError()] if fails and day > 1 else [])
+
+            def work(ws: Workspace = ws, day: int = day, attempts: Iterator[Exception] = attempts) -> None:
+                for error in attempts:
+                    raise error
+                ws.put(*AT, {"count": 1, "status": f"by {day}"})
+
+            process.run_team({"ada": work} if day == 1 else {"eve": lambda: None, "ada": work})
+            document = ws.get(*AT)
+            assert document is not None and document.value == {"count": day, "status": f"by {day}"}
+            process.run_team({"bob": lambda ws=ws: ws.put(*AT, {"status": "by bob"}), "ada": lambda: None})
+            assert ws.escalations(state="all") == []
 
 
 def test_a_framework_without_retries_has_no_tests_of_them() -> None:

@@ -99,8 +99,9 @@ class TaskScope(NamedTuple):
     Args:
         key: identifies this execution of the task; scopes are kept by it.
         name: the agent's name.
-        origin: stored with each write, for ``relation``.
-        task: the identity of the task, the same when it is executed again.
+        origin: stored with each write, for ``relation``; so it names the unit of work for ever, in all processes.
+        task: the identity of the task, the same when it is executed again, and that of no other task, in any process
+            that ever writes to the store: a put of another execution takes the place of what the one before has put.
         execution: tells one execution of the task from the next.
         began: the instant at which this execution began; its time, in seconds since the epoch, where no more is known.
         relation: compares two origins.
