@@ -68,6 +68,25 @@ def test_a_package_that_cannot_be_imported_is_told_of(installed: Callable[[str, 
         Workspace("shelf://x")
 
 
+def test_a_package_that_gives_no_storage_is_told_of(installed: Callable[[str, str], None]) -> None:
+    """What opens a scheme, and returns something else, raises our error, which says what came."""
+    installed("shelves", f"list = {__name__}:opens_nothing")
+    with pytest.raises(ConcordantError, match=r"begin with list: gave None, which is no storage\. Give a KeyValueStore"):
+        Workspace("list://x")
+
+
+def opens_nothing(url: str, replica: str | None, options: Any) -> None:
+    """What an entry point must not be."""
+
+
+def test_a_store_says_which_it_is(tmp_path: Path) -> None:
+    """A key-value store without a place is refused, and told what that is for."""
+    store = FolderStore(tmp_path)
+    store.place = None  # type: ignore[assignment]
+    with pytest.raises(ConcordantError, match=r"has no place\. Say in it which store it is"):
+        Workspace(storage=store)
+
+
 def test_a_storage_is_given_as_it_is(tmp_path: Path) -> None:
     """A key-value store, a storage made of one, and one of ours each serve as storage=."""
     for storage in (FolderStore(tmp_path / "a"), KeyValueStorage(FolderStore(tmp_path / "b")), MemoryStorage("m")):

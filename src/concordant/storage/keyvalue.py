@@ -140,7 +140,7 @@ class KeyValueStore(ABC):
 
 _DOCUMENT = StoredDocument._fields.index("kept")
 _ROW = StoredRow._fields.index("base")
-"""How many columns are stored: a record is never stored in parts here."""
+"""How many columns are stored where those that follow say nothing: a record is never stored in parts here."""
 
 
 # -- keys and values -------------------------------------------------------------------------------------------------
@@ -367,7 +367,7 @@ class _Unit(_View, UnitOfWork):
         self.index(stored, there=True)
 
     def put_row(self, row: StoredRow) -> None:
-        self.tx.put(_key("row", row.document, row.n), _dump(row[:_ROW]))
+        self.tx.put(_key("row", row.document, row.n), _dump(row if any(row[_ROW:]) else row[:_ROW]))
         if row.task is not None and row.execution is not None:
             self.tx.put(_key("task", row.task, row.execution), _dump((row.execution, row.n)))
 

@@ -107,7 +107,8 @@ def open_storage(url: str | None, replica: str | None, journal: int, options: An
     else:
         known = f" Installed packages open {', '.join(sorted(others))} too." if others else ""
         raise ConcordantError(f"no storage for {told(without_password(url))}. {_EXAMPLE}.{known}")
-    return _whole(opener(url, replica, options), replica)
+    found = opener(url, replica, options)
+    return _whole(found, replica, f"what opens urls that begin with {scheme}: gave {told(found)}, which")
 
 
 def plugged(storage: Any, url: str | None, replica: str | None, options: Any) -> Storage:
@@ -123,17 +124,22 @@ def plugged(storage: Any, url: str | None, replica: str | None, options: Any) ->
     """
     if url is not None or options is not None:
         raise ConcordantError("storage= is where the workspace is kept: leave out the url, and options=")
-    if not isinstance(storage, KeyValueStore) and not hasattr(storage, "commit_all"):
-        mend = "Give a KeyValueStore (docs/storages.md), or what concordant.storage.open_storage(...) gives"
-        raise ConcordantError(f"storage={told(storage)} is no storage. {mend}")
-    found: Storage = _whole(storage, replica)
+    found = _whole(storage, replica, f"storage={told(storage)}")
     if replica is not None and found.replica != replica:
         raise ConcordantError(f"storage= is the store {found.replica!r}, not {replica!r}: leave out replica=")
     return found
 
 
-def _whole(found: Storage | KeyValueStore, replica: str | None) -> Storage:
-    return KeyValueStorage(found, replica=replica) if isinstance(found, KeyValueStore) else found
+def _whole(found: Any, replica: str | None, which: str) -> Storage:
+    if isinstance(found, KeyValueStore):
+        if not isinstance(getattr(found, "place", None), str):
+            mend = "Say in it which store it is, as text: for messages, and to tell one store from another"
+            raise ConcordantError(f"{which} has no place. {mend}")
+        return KeyValueStorage(found, replica=replica)
+    if not hasattr(found, "commit_all"):
+        mend = "Give a KeyValueStore (docs/storages.md), or what concordant.storage.open_storage(...) gives"
+        raise ConcordantError(f"{which} is no storage. {mend}")
+    return found  # type: ignore[no-any-return]
 
 
 def _imported(module: str) -> ModuleType:
