@@ -20,6 +20,7 @@ __all__ = [
     "InvalidTokenError",
     "InvalidWriteError",
     "MisshapenError",
+    "MissingBaseError",
     "NotAllowedError",
     "SchemaError",
     "StaleDecisionError",
@@ -46,6 +47,16 @@ def told(value: Any, most: int = 200) -> str:
 
 class ConcordantError(Exception):
     """The root of all errors of this library."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
+
+def _as_it_was(cls: type[ConcordantError], args: tuple[Any, ...], data: dict[str, Any]) -> ConcordantError:
+    """Gives an error back that another process raised; it was made from its data, and has its message."""
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(data)
+    return error
 
 
 class Fault(NamedTuple):

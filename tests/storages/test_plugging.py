@@ -71,7 +71,7 @@ def test_a_package_that_cannot_be_imported_is_told_of(installed: Callable[[str, 
 def test_a_package_that_gives_no_storage_is_told_of(installed: Callable[[str, str], None]) -> None:
     """What opens a scheme, and returns something else, raises our error, which says what came."""
     installed("shelves", f"list = {__name__}:opens_nothing")
-    with pytest.raises(ConcordantError, match=r"begin with list: gave None, which is no storage\. Give a KeyValueStore"):
+    with pytest.raises(ConcordantError, match=r"list: gave None, which is no storage\. Give a KeyValueStore"):
         Workspace("list://x")
 
 

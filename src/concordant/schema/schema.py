@@ -84,6 +84,7 @@ class Compiled:
     """A schema ready for use. ``OPEN_SCHEMA`` is that of a namespace without a model.
 
     Attributes:
+        declaration: what it is compiled from.
         plain: the short way of a write (``concordant.schema.plain``).
     """
 
@@ -91,6 +92,7 @@ class Compiled:
     plain: PlainWriter | None = None
 
     def __init__(self, schema: Schema | None, root: Field) -> None:
+        self.declaration = schema
         self.root = root
         self.model = schema.model if schema else None
         self.on_delete = schema.on_delete if schema else "escalate"
@@ -530,6 +532,10 @@ def compile_schema(schema: Any) -> Compiled:
             (), f"{told(schema)} is no state model", "Give a subclass of pydantic.BaseModel, or Schema(Model)"
         )
         raise SchemaError(told(schema), [fault])
+    try:
+        hash(schema)
+    except TypeError:  # an option that is nothing it may be
+        return _compile.__wrapped__(schema)
     return _compile(schema)
 
 

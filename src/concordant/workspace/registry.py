@@ -67,7 +67,8 @@ class Registry:
                 faults += error.faults
                 names.append(error.model)
                 continue
-            if not _are_alike(self._patterns.get(pattern), compiled[pattern]):
+            known = self._patterns.get(pattern)
+            if known is not None and known.declaration != compiled[pattern].declaration:
                 problem = f"the namespace {'/'.join(pattern)} has another schema already"
                 faults.append(Fault((pattern,), problem, "Use one schema for it, or another namespace"))
         if faults:
@@ -199,16 +200,6 @@ def _is_near(one: str, other: str) -> bool:
     if letters == others:
         return one.casefold().strip() == other.casefold().strip()
     return len(letters) > 2 and SequenceMatcher(None, letters, others, autojunk=False).ratio() >= ALIKE
-
-
-def _are_alike(known: Compiled | None, new: Compiled) -> bool:
-    if known is None:
-        return True
-    return _options(known) == _options(new)
-
-
-def _options(schema: Compiled) -> tuple[Any, ...]:
-    return schema.model, schema.on_delete, schema.on_invalid, schema.renamed, schema.writers, schema.deciders
 
 
 def _items(schemas: Any) -> list[tuple[Any, Any]]:
