@@ -1,9 +1,12 @@
-"""Every kind keeps the contract of kinds: the core's, and two that are defined in this file alone."""
+"""Every kind keeps the contract of kinds: the core's, two that are defined here alone, and those of the page."""
 
 from __future__ import annotations
 
+import sys
+import types
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path as File
 from typing import Annotated, Any, ClassVar
 
 import pytest
@@ -17,6 +20,28 @@ from concordant.merge.kinds.shape import check_node, check_register
 from concordant.merge.registers import Change, Path
 from concordant.testing import KindContract
 from concordant.values import ABSENT, decode, encode, same
+from tests.test_docs import python_blocks
+
+
+def documented() -> types.ModuleType:
+    """What docs/kinds.md defines, as the module that it is where the page is tested."""
+    module = types.ModuleType("document_docs_kinds_md")
+    sys.modules[module.__name__] = module
+    page = File(__file__).parent.parent.parent / "docs" / "kinds.md"
+    for block in python_blocks(page.read_text(encoding="utf-8")):
+        exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), module.__dict__)
+    return module
+
+
+page = documented()
+
+
+class TestLargest(page.TestLargest):  # type: ignore[misc, name-defined]
+    """The first kind of the page."""
+
+
+class TestClose(page.TestClose):  # type: ignore[misc, name-defined]
+    """The one that asks."""
 
 
 @register
@@ -218,3 +243,10 @@ def test_a_kind_that_breaks_the_contract_is_noticed(broken: Any) -> None:
         except AssertionError:
             failed += 1
     assert failed
+
+
+@pytest.mark.parametrize("values", [(True, False), (1, 1, 2), (1, 2, 2)])
+def test_too_few_values_are_told(values: tuple[Any, ...]) -> None:
+    """A contract with other than three values, or with equal ones beside each other, is refused where it is written."""
+    with pytest.raises(TypeError, match="the first stands twice"):
+        type("TestFlag", (KindContract,), {"annotation": Annotated[bool, MaxScalar()], "values": values})

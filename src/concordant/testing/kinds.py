@@ -14,6 +14,7 @@ import pytest
 from pydantic import create_model
 
 from concordant.errors import InvalidWriteError, SchemaError
+from concordant.escalation import Reason
 from concordant.merge.kinds import Kind, Map, Scalar
 from concordant.schema import Schema, compile_schema
 from concordant.storage import Instant
@@ -38,7 +39,8 @@ class KindContract:
     Attributes:
         annotation: a type with the kind, as a field of a model has it.
         default: the field's default; left out where the kind has a natural one.
-        values: three different values in JSON form, which may be written one after the other, and at once.
+        values: three values in JSON form, which may be written one after the other, and at once; those beside each
+            other are different (of a type that has two values, the first stands twice).
         told: what an agent says to a tool to write the second value, if that is not the value.
         wrong: a value that the type does not take, if there is one.
         in_maps: whether it may be the kind of a map's values.
@@ -50,6 +52,13 @@ class KindContract:
     told: ClassVar[Any] = ...
     wrong: ClassVar[Any] = ...
     in_maps: ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        given = getattr(cls, "values", (1, 2, 1))
+        if len(given) != 3 or given[0] == given[1] or given[1] == given[2]:
+            mend = "those beside each other different; of a type that has two values the first stands twice"
+            raise TypeError(f"{cls.__qualname__}.values are three, not {given!r}: {mend}")
 
     # -- what the tests work with -----------------------------------------------------------------------------------
 
@@ -157,13 +166,18 @@ class KindContract:
         assert ws.escalations(state="all") == [] and "x" in (shown(ws) or {})
 
     def test_a_question_can_be_decided(self) -> None:
-        """If two different writes at once are a question, each side can be chosen, and that closes it."""
+        """If two different writes at once are a question, tools tell of it, each side can be chosen, and that closes
+        it."""
+        model = self.model
+        read, *_ = Toolkit(model, key=KEY, name="document")
         for chosen in (0, 1):
-            ws = self.workspace()
+            ws = self.workspace(model)
             began = ws.moment()
             for name, value in zip(("ada", "bob"), self.values, strict=False):
                 ws.agent(name, began=began).write(*AT, {"x": copy.deepcopy(value)})
             for question in ws.escalations():
+                assert question.reason in get_args(Reason), f"{question.reason!r} is none of {get_args(Reason)}"
+                assert not read.answer(ws, NS, {}).failed
                 value = question.contenders[chosen].value
                 ws.resolve(question, value, by="judge")
                 assert same(shown(ws), {"x": value})

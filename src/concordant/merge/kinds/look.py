@@ -49,7 +49,8 @@ class Option:
 class Contest(NamedTuple):
     """Incompatible live values at one path, as the state shows them; an escalation is a contest with a life.
 
-    ``path`` is the public path, ``place`` the one in the tree. ``anchor`` is the dot that the contenders carry.
+    ``path`` is the public path, ``place`` the one in the tree. ``reason`` is one of ``concordant.escalation.Reason``:
+    those who tell people of it have words for these alone. ``anchor`` is the dot that the contenders carry.
     ``digest`` tells one set of values from another; ``None``: it is to be made of the options. ``asked``: somebody had
     it asked again, so that only a decision or a later write settles it.
     """

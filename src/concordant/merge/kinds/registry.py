@@ -44,5 +44,5 @@ def kind_called(name: str) -> Kind:
     """
     found = _kinds.get(name)
     if found is None:
-        raise MisshapenError(f"a field of an unknown kind, {name[:80]!r}")
+        raise MisshapenError(f"a field of an unknown kind, {name[:80]!r} (is the module imported that registers it?)")
     return found.as_stored()
