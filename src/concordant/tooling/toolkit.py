@@ -121,8 +121,9 @@ class Toolkit:
         """
         declared = workspace.registry.find(namespace).model
         if declared is not self.model:
-            found = f"has the model {declared.__name__}" if declared is not None else "has no model"
-            wanted = self.model.__name__
+            found, wanted = "has no model", self.model.__name__
+            if declared is not None:
+                found = f"has {'another' if declared.__name__ == wanted else 'the'} model {declared.__name__}"
             raise ConcordantError(
                 f"the tools are for {wanted}, but the namespace {namespace!r} {found}: "
                 f"declare {{{namespace!r}: {wanted}}} where the workspace or store is made"
