@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -12,6 +14,7 @@ import pytest
 
 from concordant import PostgresOptions, Workspace
 from concordant.errors import StorageError
+from concordant.storage.postgres import Pool
 
 from .cutting import Cut, crash, own_server, writer
 from .work import SCHEMAS, SPACE
@@ -27,6 +30,40 @@ def votes(url: str, key: str) -> int:
     with Workspace(url, schemas=SCHEMAS) as workspace:
         document = workspace.get(SPACE, key)
         return 0 if document is None else int(document.value["votes"])
+
+
+def test_the_connection_of_a_lone_caller_is_kept_for_the_next_one_whoever_it_is(server: str) -> None:
+    """One connection serves a caller after the other, and several who want it at once; a thousand uses later the pool
+    has had it again, and when the workspace is closed the server has none of it."""
+    name = f"c{uuid4().hex[:8]}"
+    options = PostgresOptions(pool_size=1, connect_timeout=5)
+    ask = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
+    with psycopg.connect(server, autocommit=True) as watch:
+        with Workspace(f"{server}&application_name={name}", schemas=SCHEMAS, options=options) as workspace:
+            write = workspace.agent("ada").write
+            write(SPACE, f"{name}.first", {"votes": 1})
+            (kept,) = watch.execute(ask, (name,)).fetchall()
+            pool = workspace.storage.database._connections()  # type: ignore[attr-defined]
+            returned: list[Any] = []
+
+            def returns(*args: Any, **how: Any) -> None:
+                returned.append(args)
+                Pool._putconn(pool, *args, **how)
+
+            pool._putconn = returns
+            with ThreadPoolExecutor(4) as threads:
+                [*threads.map(lambda n: write(SPACE, f"{name}.{n}", {"votes": 1}), range(40))]
+            pool._turns = 950
+            returned.clear()
+            for n in range(100):
+                write(SPACE, f"{name}.alone.{n}", {"votes": 1})
+            assert len(returned) == 1
+            assert watch.execute(ask, (name,)).fetchall() == [kept]
+            assert len([d for d in workspace.list(SPACE) if d.key.startswith(name)]) == 141
+        deadline = time.monotonic() + 5
+        while watch.execute(ask, (name,)).fetchall():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize("at", ["before", "after", "heard"])

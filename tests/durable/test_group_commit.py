@@ -21,7 +21,8 @@ from pydantic import BaseModel, field_validator
 
 from concordant import Counter, InvalidWriteError, Scalar, Set, Text, Workspace
 from concordant.errors import StaleWriteError, StorageBusyError, StorageError
-from concordant.storage import SqliteOptions
+from concordant.spi import TaskScope
+from concordant.storage import Instant, SqliteOptions
 from concordant.storage.grouping import FaultyError, GroupCommit, Request
 from concordant.storage.sql.storage import SqlUnit
 
@@ -391,6 +392,66 @@ def test_whoever_waits_too_long_is_told(fresh_url: Callable[[str], str], monkeyp
         ws.put(NS, "d", {"votes": 2})
         document = ws.get(NS, "d")
         assert document is not None and document.value == {"votes": 2}
+
+
+def test_a_first_write_that_waits_for_nobody_is_no_group() -> None:
+    """Whoever commits alone holds one clock and the place of one leader; what is asked for meanwhile under that clock,
+    or when all places are taken, is committed afterwards, by those who asked."""
+    log: list[int] = []
+
+    def run(requests: Sequence[Request], hasty: bool) -> None:
+        log.append(len(requests))
+
+    group = GroupCommit(run, "here", 5.0, lambda changes: frozenset([int(address[1]) for address, _ in changes]), 2)
+
+    def change(clock: int) -> Sequence[Any]:
+        return [((NS, str(clock)), lambda *_: None)]
+
+    assert group.begin_alone(1)
+    assert not group.begin_alone(1)
+    group.commit(change(2))
+    assert group.begin_alone(2)
+    assert not group.begin_alone(3)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(group.commit, change(clock)) for clock in (1, 1)]
+        while len(group._waiting) < 2:
+            time.sleep(0.001)
+        assert not group.begin_alone(3)
+        group.end_alone(2)
+        assert not any(one.done() for one in waiting)
+        assert not group.begin_alone(3)
+        group.end_alone(1)
+        for one in waiting:
+            one.result(5)
+    assert log == [1, 2]
+    assert group.begin_alone(1)
+
+
+class Draft(BaseModel):
+    status: Annotated[str | None, Scalar()] = None
+
+
+def test_a_task_counts_a_first_write_that_failed_as_none(
+    fresh_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The put of a task that the database refused has no number: the next one has that, in every execution alike."""
+    with Workspace(fresh_url("postgres"), schemas={NS: Draft}) as ws:
+        task = TaskScope("t/1", "node", "o", "t", "1", Instant.now(), lambda *_: "ordered")
+        ws.add_scope_provider(lambda: task)
+
+        def fails(*_: Any) -> int:
+            raise StorageError("here", "it is full", "Make room")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ws.storage, "create", fails)
+            with pytest.raises(StorageError, match="it is full"):
+                ws.put(NS, "d", {"status": "lost"})
+            with pytest.raises(StorageError, match="it is full"):
+                ws.agent("ada").write(NS, "e", {"status": "lost"})
+        ws.put(NS, "d", {"status": "kept"})
+        ws.agent("ada").write(NS, "e", {"status": "kept"})
+        rows = [row for key in "de" for row in ws.storage.rows(NS, key)]
+        assert [row.op and row.op[2] for row in rows] == [0, 0]
 
 
 class Log:

@@ -113,9 +113,12 @@ def load_namespace(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # ``json.dumps`` would make an encoder for each
+
+
 def dump_key(key: str) -> str:
     """A key as stored."""
-    return json.dumps(key, ensure_ascii=False)[1:-1]
+    return _as_json(key)[1:-1]
 
 
 def load_key(text: str) -> str:
@@ -203,6 +206,24 @@ class StoredRow(NamedTuple):
     changes: bytes | None
     met: str | None
     base: int | None = None
+
+
+class FirstWrite(NamedTuple):
+    """The first write of a document as it is stored, in the table of documents and in the journal: all but number and
+    time."""
+
+    clock: int
+    namespace: str
+    key: str
+    agent: str
+    origin: str
+    act: str
+    fingerprint: str
+    value: bytes
+    task: str | None
+    execution: str | None
+    ordinal: int | None
+    began: float | None
 
 
 DOCUMENT = ", ".join(StoredDocument._fields)

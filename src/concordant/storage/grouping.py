@@ -166,6 +166,23 @@ class GroupCommit:
             raise
         return [request.error for request in requests]
 
+    def begin_alone(self, clock: int) -> bool:
+        """Begins a commit under one clock that its caller makes alone, till ``end_alone``; ``False``: it would have to
+        wait, so it is to be made with others."""
+        with self._lock:
+            if self._waiting or self._leaders >= self._most_leaders or clock in self._busy:
+                return False
+            self._leaders += 1
+            self._busy.add(clock)
+        return True
+
+    def end_alone(self, clock: int) -> None:
+        """Hands over."""
+        with self._lock:
+            self._leaders -= 1
+            self._busy.discard(clock)
+            self._begin_next()
+
     def _go_on(self, caller: Caller, requests: Sequence[Request]) -> threading.Lock | None:
         """Leads as often as it is the caller's turn; returns what to wait for, ``None`` if all is done."""
         while True:

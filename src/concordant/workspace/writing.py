@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Coroutine, Mapping, Sequence, Set
+from collections.abc import Callable, Coroutine, Mapping, Sequence, Set
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.merge.kinds.nested import stored_path
@@ -32,9 +32,14 @@ __all__ = ["Put", "Writing", "seconds_to_live", "stored_settings"]
 
 
 _LASTING = (KEEP, None)
+_UNSET: Mapping[str, bytes | None] = {}
 
 LONGEST = 1_000 * 366 * 86_400
 """The longest time to live, in seconds, but for one without end."""
+
+
+Create: TypeAlias = Callable[[Namespace, str, str, str, str, bytes, "tuple[str, str, int, float] | None"], int]
+"""``Storage.create``."""
 
 
 class Put(NamedTuple):
@@ -121,6 +126,16 @@ def _puts(given: Any) -> list[Put]:
     return [put for put in puts if put is not None]
 
 
+def _not_created(*_: Any) -> int:
+    return 0
+
+
+def _uncount(scope: Scope, document: Address, op: tuple[str, str, int, float] | None) -> None:
+    """Of a task's put that was not committed: the next one has its number."""
+    if op is not None:
+        scope.take_number_back(document, op[2])
+
+
 class Draft:
     """An edit under way: the object in the user's hands, and what it was when it was read."""
 
@@ -189,7 +204,7 @@ class Writing:
         ttl: float | None = KEEP,
     ) -> Receipt:
         """Stores as a store's put does (``Workspace.put``)."""
-        prepared = self._prepared_put(namespace, key, value, scope, seen, settings, ttl)
+        prepared = self._prepared_put(self.storage.create, namespace, key, value, scope, seen, settings, ttl)
         return prepared if isinstance(prepared, Receipt) else self.commit(prepared)
 
     def aput(
@@ -203,10 +218,16 @@ class Writing:
         ttl: float | None = KEEP,
     ) -> Coroutine[Any, Any, Receipt]:
         """``put`` for coroutines."""
-        return self.joint.make(partial(self._prepared_put, namespace, key, value, scope, seen, settings, ttl))
+        create = self._joint_create()
+        return self.joint.make(partial(self._prepared_put, create, namespace, key, value, scope, seen, settings, ttl))
+
+    def _joint_create(self) -> Create:
+        """The shorter way of a first write for coroutines: none where a commit has to wait, for they wait together."""
+        return self.storage.create if self.storage.live else _not_created
 
     def _prepared_put(
         self,
+        create: Create,
         namespace: Namespace,
         key: str,
         value: Any,
@@ -215,10 +236,13 @@ class Writing:
         settings: Mapping[str, Any] | None,
         ttl: float | None,
     ) -> Pending | Receipt:
+        """A put that is to be committed, or, if it is no more than the first write of its document, what came of it.
+
+        Args:
+            create: the shorter way of such a one (``Storage.create``).
+        """
         if seen is not None:
             scope = self.reading.having_read(seen)
-        if ttl not in _LASTING:
-            ttl = seconds_to_live(namespace, key, ttl)
         schema = self.registry.writable(namespace, key)
         document = (namespace, key)
         if scope is None:
@@ -228,20 +252,30 @@ class Writing:
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
+        plain = settings is None and ttl in _LASTING
+        stored, lifetime = (_UNSET, ttl) if plain else self._stored_beside(namespace, key, settings, ttl)
         op = self.retries.identity(scope, document)
         snapshot = scope.basis(document)
-        stored: Mapping[str, bytes | None] = {}
-        if settings is not None:
-            stored = stored_settings(namespace, key, settings, self.storage.limits.value)
-        if snapshot is None and not (parked or stored or schema.checked) and ttl in _LASTING:
-            n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
+        if plain and snapshot is None and not (parked or schema.checked):
+            try:
+                n = create(namespace, key, scope.agent, scope.origin, "put", body, op)
+            except BaseException:
+                _uncount(scope, document, op)
+                raise
             if n:
                 if scope.origin:
                     scope.set_snapshot(document, body)
                 return tuple.__new__(Receipt, (n, ()))  # the class's own is slower, being Python
         pending = self._pending_put(schema, document, scope, snapshot, body, parked, op)
-        pending.ttl, pending.settings = ttl, stored
+        pending.ttl, pending.settings = lifetime, stored
         return pending
+
+    def _stored_beside(
+        self, namespace: Namespace, key: str, settings: Mapping[str, Any] | None, ttl: float | None
+    ) -> tuple[Mapping[str, bytes | None], float | None]:
+        """What a put says beside the value, as it is kept: settings and time to live."""
+        stored = _UNSET if settings is None else stored_settings(namespace, key, settings, self.storage.limits.value)
+        return stored, seconds_to_live(namespace, key, ttl)
 
     def remove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
         """Deletes as a store's delete does."""
@@ -321,17 +355,18 @@ class Writing:
 
     def write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         """Contributes in a scope (``Agent.write``)."""
-        prepared = self._prepared_write(scope, namespace, key, value, if_version)
+        prepared = self._prepared_write(self.storage.create, scope, namespace, key, value, if_version)
         return prepared if isinstance(prepared, Receipt) else self.commit(prepared)
 
     def awrite(
         self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None
     ) -> Coroutine[Any, Any, Receipt]:
         """``write`` for coroutines."""
-        return self.joint.make(partial(self._prepared_write, scope, namespace, key, value, if_version))
+        create = self._joint_create()
+        return self.joint.make(partial(self._prepared_write, create, scope, namespace, key, value, if_version))
 
     def _prepared_write(
-        self, scope: Scope, namespace: Namespace, key: str, value: Any, if_version: int | None
+        self, create: Create, scope: Scope, namespace: Namespace, key: str, value: Any, if_version: int | None
     ) -> Pending | Receipt:
         if if_version is not None:
             _check_if_version(if_version)
@@ -344,7 +379,11 @@ class Writing:
             self.reading.recall(scope, namespace, key)
         op = self.retries.identity(scope, document) if scope.task is not None else None
         if not (parked or if_version or schema.checked):
-            n = self.storage.create(namespace, key, scope.agent, scope.origin, "write", body, op)
+            try:
+                n = create(namespace, key, scope.agent, scope.origin, "write", body, op)
+            except BaseException:
+                _uncount(scope, document, op)
+                raise
             if n:
                 scope.written[document] = True
                 return tuple.__new__(Receipt, (n, ()))  # as for a put
@@ -413,7 +452,7 @@ class Writing:
             pending.scope.set_snapshot(document, pending.snapshot)
         if pending.op is not None:
             pending.fail()
-            pending.scope.take_number_back(document, pending.op[2])
+        _uncount(pending.scope, document, pending.op)
 
     # -- editing -------------------------------------------------------------------------------------------------
 

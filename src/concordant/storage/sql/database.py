@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from concordant.storage.base import Listener
 from concordant.storage.conditions import Condition
-from concordant.storage.encoding import StoredDocument, StoredRow
+from concordant.storage.encoding import FirstWrite
 
 __all__ = ["Columns", "Database", "Query", "SqlTransaction", "of_clocks"]
 
@@ -98,12 +98,11 @@ class Database(Protocol):
     leaders: int
 
     @property
-    def create(self) -> Callable[[StoredDocument, StoredRow, int, int], tuple[int, float] | None] | None:
+    def create(self) -> Callable[[FirstWrite, int], tuple[int, float] | None] | None:
         """Commits the first write of a document by one statement, where that is a shorter way than ``write``.
 
-        It takes the document and its row of the journal, both without numbers and times, its clock, and the least
-        number that it may be given. It returns number and time; ``None`` if there is such a document: then nothing was
-        done.
+        It takes the write, and the least number that it may be given. It returns number and time; ``None`` if there is
+        such a document: then nothing was done.
         """
         ...
 

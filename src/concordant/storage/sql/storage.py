@@ -21,6 +21,7 @@ from concordant.storage.base import (
     Knowledge,
     Namespace,
     Row,
+    Saved,
     State,
     StoreExamined,
     Totals,
@@ -34,14 +35,13 @@ from concordant.storage.durable import SURVEY, DurableStorage, Head, Source, Uni
 from concordant.storage.encoding import (
     DOCUMENT,
     JOURNAL,
+    FirstWrite,
     StoredDocument,
     StoredRow,
     bounds,
     dump_escalation,
     dump_key,
     dump_namespace,
-    dump_row,
-    dump_state,
     load_escalation,
     load_key,
     load_namespace,
@@ -65,6 +65,7 @@ log = logging.getLogger("concordant")
 _MET = 20_000
 """How many documents are known to be there at most."""
 
+_NO_OP = (None, None, None, None)
 _FIELDS = DOCUMENT.split(", ")
 _SAVED = ("clock", *_FIELDS)
 _NEWS = (*_FIELDS[3:], "clock", "id")
@@ -153,6 +154,29 @@ class SqlStorage(DurableStorage):
 
     # -- writing -------------------------------------------------------------------------------------------------
 
+    def create(
+        self,
+        namespace: Namespace,
+        key: str,
+        agent: str,
+        origin: str,
+        act: str,
+        body: bytes,
+        op: tuple[str, str, int, float] | None,
+        /,
+    ) -> int:
+        address = (namespace, key)
+        if self.database.create is None or address in self._met:
+            return 0
+        clock = self.clock_of(address)
+        if not self._group.begin_alone(clock):
+            return 0
+        try:
+            head = self._make_first(address, clock, agent, origin, act, body, op)
+        finally:
+            self._group.end_alone(clock)
+        return 0 if head is None else head[0]
+
     def _commit(self, requests: Sequence[Request], hasty: bool) -> None:
         if len(requests) == 1 and len(requests[0].changes) == 1 and self._created(*requests[0].changes[0]):
             return
@@ -164,26 +188,46 @@ class SqlStorage(DurableStorage):
     def _created(self, address: Address, update: Update) -> bool:
         """Commits what is the first write of a document and nothing else by one statement, which gives it its number
         and time; ``False``: nothing was done, for it is not so, or nobody knows."""
-        create = self.database.create
-        if create is None or address in self._met:
+        if self.database.create is None or address in self._met:
             return False
         state = _first(update, 0, 0.0)
         if state is None:
             return False
-        clock, saved = self.clock_of(address), self.projection.saved(address[0], state)
-        row = dump_row(row_of(state), 0)
-        if row.settled is not None or row.met is not None or not self.knows_model((clock, saved.model)):
+        row = row_of(state)
+        if row.settled or row.met or row.body is None:
             return False
-        document = dump_state(0, state, address, 0, saved, 0)
-        with self._course.expecting(clock):
-            head = create(document, row, clock, self.number_after(0, clock))
-            self._meet(address)
-            if head is None:
-                return False
-            self._course.making(head[:1])
-        self._course.reach(*head)
+        by = (row.agent, row.origin, row.act)
+        head = self._make_first(address, self.clock_of(address), *by, row.body, row.op)
+        if head is None:
+            return False
         _first(update, *head)  # it is told what became of it
         return True
+
+    def _make_first(
+        self,
+        address: Address,
+        clock: int,
+        agent: str,
+        origin: str,
+        act: str,
+        body: bytes,
+        op: tuple[str, str, int, float] | None,
+    ) -> Head | None:
+        """Commits the first write of a document; ``None``: nothing was done, for there is one, or its model is not
+        known to be."""
+        create, saved = self.database.create, Saved(None, self.projection.fingerprint(address[0]))
+        if create is None or not self.knows_model((clock, saved.model)):
+            return None
+        name = (dump_namespace(address[0]), dump_key(address[1]))
+        first = FirstWrite(clock, *name, agent, origin, act, saved.fingerprint, body, *(op or _NO_OP))
+        with self._course.expecting(clock):
+            head = create(first, self.number_after(0, clock))
+            self._meet(address)
+            if head is None:
+                return None
+            self._course.making(head[:1])
+        self._course.reach(*head)
+        return head
 
     def _meet(self, address: Address) -> None:
         if self.database.create is None:
