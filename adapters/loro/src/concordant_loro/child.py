@@ -102,7 +102,9 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": path},
-                start_new_session=True,  # it and its copy end together
+                # It and its copy end together. In a session of its own Linux would weigh it apart from this process,
+                # and on a busy machine each question would wait for that.
+                process_group=0 if _FORKS else None,
             )
         return process
 
@@ -219,13 +221,12 @@ class Keeping(Service):
 
     def show(self, data: bytes, hub: str, roots: Any) -> tuple[Any, bytes]:
         """Shows what was written."""
-        return self._hub(hub).show(roots), b""
+        return _as_told(*self._hub(hub).show(roots))
 
     def updates(self, data: bytes, hub: str, known: dict[str, int] | None) -> tuple[Any, bytes]:
         """Gives what a replica lacks."""
         version = None if known is None else {int(peer): counter for peer, counter in known.items()}
-        now, found = self._hub(hub).updates(version)
-        return {str(peer): counter for peer, counter in now.items()}, found
+        return _as_told(*self._hub(hub).updates(version))
 
     def known(self, data: bytes, hub: str) -> tuple[Any, bytes]:
         """Reads the version that an editor says it has."""
@@ -253,6 +254,11 @@ class Keeping(Service):
         if hub is None or hub.is_lost:
             raise LostReplicaError("What the editors of this document shared is gone")
         return hub
+
+
+def _as_told(version: dict[int, int], found: bytes) -> tuple[dict[str, int], bytes]:
+    """A version as JSON has it, beside bytes."""
+    return {str(peer): counter for peer, counter in version.items()}, found
 
 
 _ROLES: dict[str, type[Service]] = {"read": Reading, "keep": Keeping}

@@ -67,18 +67,24 @@ class Hub:
             self.doc.peer_id = peer
             self.gate, self.trial = new_doc(), new_doc()
         self.now: Roots = {}
+        self.shown: Version = {}
 
     # -- to the editors ------------------------------------------------------------------------------------------
 
-    def show(self, roots: Roots) -> int:
-        """Makes some roots show what is given, by operations of the server's; returns its counter after them."""
+    def show(self, roots: Roots) -> tuple[Version, bytes]:
+        """Makes some roots show what is given, by operations of the server's.
+
+        Returns:
+            The version after them, and what a replica lacks that has what was shown before.
+        """
         with self._lasting("To show what was written"):
             before = {name: self.now[name] for name in roots if name in self.now}
             if write(self.doc, before, roots):
                 self.doc.commit()
                 self.now.update(roots)
                 self._follow()
-            return _version(self.doc.oplog_vv).get(self.peer, 0)
+            known, self.shown = self.shown, _version(self.doc.oplog_vv)
+            return self.shown, self._lacking(known, self.shown)
 
     def updates(self, known: Version | None) -> tuple[Version, bytes]:
         """Returns the version of what there is, and as bytes what a replica of a version lacks; nothing: no bytes."""
@@ -86,8 +92,12 @@ class Hub:
             now = _version(self.doc.oplog_vv)
             if known is None:
                 return now, self.doc.export(ExportMode.Snapshot())
-            spans = [IdSpan(p, CounterSpan(known.get(p, 0), n)) for p, n in now.items() if n > known.get(p, 0)]
-            return now, self.doc.export(ExportMode.UpdatesInRange(spans)) if spans else b""
+            return now, self._lacking(known, now)
+
+    def _lacking(self, known: Version, now: Version) -> bytes:
+        """What lies between two versions; nothing: no bytes."""
+        spans = [IdSpan(p, CounterSpan(known.get(p, 0), n)) for p, n in now.items() if n > known.get(p, 0)]
+        return self.doc.export(ExportMode.UpdatesInRange(spans)) if spans else b""
 
     def known_of(self, version: bytes) -> tuple[Version, bool]:
         """Reads a version that an editor says it has; tells whether it is of an earlier hub."""

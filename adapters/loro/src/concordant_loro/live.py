@@ -136,6 +136,8 @@ class LiveDocument:
         self._owners: dict[int, str] = {}  # and those that have written
         self._now: Roots = {}
         self.version = -1
+        self._now_at: dict[str, int] = {}  # the hub's version when something was shown last
+        self._news: tuple[dict[str, int], bytes] = {}, b""  # what came since the time before, which most editors lack
         self._written: dict[int, list[_Written]] = {}  # by peer, what its editor may not have been shown yet
         self._upto: dict[int, int] = {}  # by peer, up to which version it is known what was committed of it
         self._child.ask("begin", hub=self.epoch, peer=self._peer, layout=self._layout)
@@ -196,7 +198,9 @@ class LiveDocument:
         wanted = {name: _EMPTY[kind_of(name)] for name in self._now}
         wanted.update(with_places_of(self._now, roots))
         changed = {name: content for name, content in wanted.items() if self._now.get(name) != content}
-        self._ask("show", roots=changed)
+        before = self._now_at
+        self._now_at, news = self._ask("show", roots=changed)
+        self._news = (before, news)
         self._now.update(changed)
         self.version = version
 
@@ -386,6 +390,8 @@ class LiveDocument:
 
     def updates(self, known: dict[str, int] | None) -> tuple[dict[str, int], bytes]:
         """Returns the hub's version, and what a replica of a version lacks."""
+        if known is not None and known in (self._now_at, self._news[0]):
+            return self._now_at, self._news[1] if known == self._news[0] else b""
         now, found = self._ask("updates", known=known)
         return now, found
 
