@@ -136,6 +136,117 @@ def test_two_agents_are_taken_back_one_after_the_other(model: Any) -> None:
         assert shown(ws) == before and not ws.escalations()
 
 
+THREE = "We ship. The fox jumps."
+TWO_AGENTS: dict[str, tuple[str, list[tuple[str, str]], str, list[list[str]]]] = {
+    "he had built on the other": (
+        "eve",
+        [("bob", "Bob waits. The fox jumps."), ("eve", "Eve goes. The fox jumps.")],
+        THREE,
+        [],
+    ),
+    "he had, and others wrote beside": (
+        "eve",
+        [
+            ("bob", "Bob waits. The fox jumps."),
+            ("eve", "Eve goes. The fox jumps."),
+            ("ada", "Eve goes. No dog."),
+        ],
+        "We ship. No dog.",
+        [],
+    ),
+    "he is no part of the question": (
+        "carl",
+        [("carl", "We ship. Carl jumps."), ("bob", "Bob waits. Carl jumps."), ("eve", "Eve goes. Carl jumps.")],
+        "Eve goes. The fox jumps.",
+        [["We ship.", "Eve goes."]],
+    ),
+    "one between them": (
+        "eve",
+        [
+            ("bob", "Bob waits. The fox jumps."),
+            ("eve", "Eve goes. The fox jumps."),
+            ("ada", "Ada wins. The fox jumps."),
+        ],
+        "Ada wins. The fox jumps.",
+        [["We ship.", "Ada wins."]],
+    ),
+    "the other was between": (
+        "eve",
+        [
+            ("eve", "Eve goes. The fox jumps."),
+            ("bob", "Bob waits. The fox jumps."),
+            ("ada", "Ada wins. The fox jumps."),
+        ],
+        "Ada wins. The fox jumps.",
+        [["We ship.", "Ada wins."]],
+    ),
+    "a part of what was built": (
+        "eve",
+        [("bob", "Bob waits. Bob too."), ("eve", "Eve goes. Bob too."), ("ada", "Eve goes. Ada wins.")],
+        "Ada wins.",
+        [[THREE, "Ada wins."]],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TWO_AGENTS)
+def test_two_agents_in_one_sentence(case: str) -> None:
+    """A question that the first undo asked is told anew by the second: without what both had said."""
+    second, steps, left, asked = TWO_AGENTS[case]
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {"notes": THREE})
+    for who, text in steps:
+        with ws.agent(who).edit(NS, KEY) as brief:
+            brief.notes = text
+    before = everything(ws)
+    one = undo(ws)
+    between = everything(ws)
+    two = undo(ws, second)
+    assert shown(ws) == {"notes": left} and [*map(values, ws.escalations())] == asked
+    undo(ws, "maria", since=two.before)
+    assert everything(ws) == between
+    undo(ws, "maria", since=one.before)
+    assert everything(ws) == before
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("second", ["eve", "carl"])
+def test_a_decision_about_what_the_first_undo_asked_stands(second: str, side: int) -> None:
+    """Who was taken back later does not bring the question back; where the decision was for what he had said, it was
+    built on that."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {"notes": THREE})
+    for who, text in (("carl", "We ship. Carl."), ("bob", "Bob waits. Carl."), ("eve", "Eve goes. Carl.")):
+        with ws.agent(who).edit(NS, KEY) as brief:
+            brief.notes = text
+    undo(ws)
+    ws.resolve(only(ws), values(only(ws))[side], by="zoe")
+    undo(ws, second)
+    decided, rest = ("We ship.", "Eve goes.")[side], "The fox jumps." if second == "carl" else "Carl."
+    assert shown(ws) == {"notes": f"{decided} {rest}"}
+    assert [*map(values, ws.escalations())] == ([["We ship.", "Eve goes."]] if (second, side) == ("eve", 1) else [])
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "second"),
+    [("notes", THREE, "We ship. Eve jumps."), ("notes", THREE, f"{THREE} Eve."), ("steps", ["a", "b"], ["a", "c"])],
+)
+def test_who_deleted_it_and_then_who_had_changed_it(field: str, first: Any, second: Any) -> None:
+    """What others said stands when a deletion is taken back, and then a change that came before that."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {field: first})
+    with ws.agent("eve").edit(NS, KEY) as brief:
+        setattr(brief, field, second)
+    ws.agent("bob").delete(NS, KEY)
+    undo(ws)
+    between = everything(ws)
+    assert between == ({KEY: {field: second}}, [])
+    done = undo(ws, "eve")
+    assert everything(ws) == ({KEY: {field: first}}, [])
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == between
+
+
 def test_an_undo_of_what_was_replaced_already_counts() -> None:
     """Where nothing of him stands nothing changes; it is noted, and he does not come back with who replaced him."""
     ws = team()

@@ -91,12 +91,14 @@ class _Undoing:
         self._deleted: set[Path] = set()
         self._steps: Items[PastCommit] = ()
         self._numbers: dict[Identity, int] = {}
+        self._earlier: list[Stamp] = []
 
     def run(self, past: Past) -> None:
         """Collects the change: of what was deleted and nobody else has touched, which stands as it stood; then of
         containers, for what is deleted with them stands again with them."""
         steps = [step for step in past.steps if not step.undoes]
         self._steps = steps
+        self._earlier = [step.stamp for step in past.steps if step.undoes]
         self._numbers = {(step.stamp.time, step.stamp.agent): step.stamp.n for step in steps}
         met = self._reinstate(past, self._met(past.steps))
         self._deleted = {path for path, story in met.items() if path[-1] is not None and _was_deleted(path, story)}
@@ -389,7 +391,8 @@ class _Undoing:
         change = self.change
         current = change.sequence(path)
         turns = [Taking(_content(before), _content(after), step.gone) for step, before, after in story]
-        made = sequence_undone(current, change.stamp, turns, self.gone, self._rules(path), change.next_run)
+        rules, gone = self._rules(path), Taken(self._steps, change.stamp.replica)
+        made = sequence_undone(current, change.stamp, turns, gone, rules, change.next_run, self._earlier)
         if made != current:
             self._set(path, made)
 

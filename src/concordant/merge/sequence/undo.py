@@ -6,14 +6,14 @@ stays, and where that differs from what stood there before, the two are the side
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items, Set
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import SeenBy, Stamp
 from concordant.merge.sequence.edit import withdraw
+from concordant.merge.sequence.layout import text_of
 from concordant.merge.sequence.order import cut, in_order, newest_root
 from concordant.merge.sequence.overlap import Rules, Spans, analyse
 from concordant.merge.sequence.pieces import (
@@ -38,6 +38,8 @@ SOMETHING = Sequence([], {}, overlapping=False)
 """Stands for a text or list of which nothing need be known."""
 
 
+Place: TypeAlias = tuple[Any, ...]
+"""The run of a piece, and its offset there."""
 Over: TypeAlias = dict[RunId, set[tuple[RunId, int, int]]]
 """Of strikes over which parts of runs they are."""
 
@@ -64,6 +66,7 @@ def undone(
     gone: SeenBy,
     rules: Rules,
     next_run: Callable[[], int],
+    earlier: Items[Stamp] = (),
 ) -> Sequence | None:
     """The sequence without what some writes did to it; ``None`` if nothing stands any more.
 
@@ -74,11 +77,13 @@ def undone(
         gone: which writes are taken back.
         rules: how changes of the sequence are weighed against each other.
         next_run: gives a number for a run or a strike that no other of the write has.
+        earlier: the writes that have taken back some of these before.
     """
     alike = _cut_alike(sequence, [turn.before for turn in turns if turn.gone and turn.before is not None])
-    work = _Undoing(alike, stamp, gone, rules, next_run)
+    work = _Undoing(alike, stamp, gone, rules, next_run, again=bool(earlier))
+    reopened = work.reopen(_Asked(alike, earlier)) if earlier else set()
     work.put_back(turns)
-    for part in work.built_on(alike):
+    for part in work.built_on(reopened):
         work.settle(part, rules.escalate)
     made = work.result(alike)
     return sequence if made == alike else made
@@ -156,6 +161,94 @@ class _Way:
     begun: dict[Anchor, Piece] = field(default_factory=dict)
 
 
+class _Below:
+    """What stood where something stands, as far as writes are taken back that came in between.
+
+    Attributes:
+        over: the pieces that each strike is over, or was.
+        gone: the runs of the writes: those that stand, or all if some were taken back before.
+    """
+
+    def __init__(self, sequence: Sequence, gone: SeenBy, *, again: bool) -> None:
+        self.over: dict[RunId, list[Piece]] = {}
+        self._above: dict[RunId, set[RunId]] = {}
+        for piece in sequence:
+            for run in piece.struck:
+                self.over.setdefault(run, []).append(piece)
+            self._above.setdefault(run_of(piece), set()).update(piece.struck)
+        self.gone = {run_of(piece) for piece in sequence if (again or piece.live) and gone(piece.stamp)}
+        self._going = {run_of(piece) for piece in sequence if piece.live and gone(piece.stamp)}
+
+    def goes(self, piece: Piece) -> bool:
+        """Whether a piece stood until now."""
+        return run_of(piece) in self._going
+
+    def rewritten(self, pieces: Iterable[Piece]) -> list[Piece]:
+        """What pieces were put in the place of."""
+        return [below for piece in pieces for below in self.over.get(run_of(piece), ())]
+
+    def trace(self, pieces: Iterable[Piece]) -> list[Piece]:
+        """Pieces, with what those of them are in the place of that the writes made, and so on."""
+        found, waiting, known = [], [*pieces], set[RunId]()
+        while waiting:
+            piece = waiting.pop()
+            found.append(piece)
+            run = run_of(piece)
+            if run in self.gone and run not in known:
+                known.add(run)
+                waiting.extend(self.over.get(run, ()))
+        return found
+
+    def was_built_on_what_goes(self, piece: Piece) -> bool:
+        """Whether something that goes stood in the place of a piece, or of what the writes put there."""
+        waiting, known = [*piece.struck], set[RunId]()
+        while waiting:
+            run = waiting.pop()
+            if run in self._going:
+                return True
+            if run in self.gone and run not in known:
+                known.add(run)
+                waiting.extend(self._above.get(run, ()))
+        return False
+
+
+class _Asked:
+    """The strikes by which earlier undos asked about what was built, or kept it.
+
+    Args:
+        sequence: in which they stand.
+        earlier: the stamps of those undos.
+    """
+
+    def __init__(self, sequence: Sequence, earlier: Items[Stamp]) -> None:
+        self._sequence = sequence
+        self._sides = tuple(map(_origin_of_sides, earlier))
+        self._own = {(stamp.time, stamp.agent) for stamp in earlier}
+
+    def questions(self) -> list[list[RunId]]:
+        """The sides of each question: over the same pieces."""
+        over: dict[RunId, set[Place]] = {}
+        for piece in self._sequence:
+            for run in self._sequence.strikes.standing(piece.struck):
+                if self._is_side(run):
+                    over.setdefault(run, set()).add(_place(piece))
+        sides: dict[frozenset[Place], list[RunId]] = {}
+        for run, places in over.items():
+            sides.setdefault(frozenset(places), []).append(run)
+        return [*sides.values()]
+
+    def settled(self) -> list[RunId]:
+        """The strikes over what something else stands for."""
+        over = {run for piece in self._sequence for run in self._sequence.strikes.standing(piece.struck)}
+        return sorted(run for run in over if self._identity(run) in self._own and not self._is_side(run))
+
+    def _is_side(self, run: RunId) -> bool:
+        return self._sequence.strikes[run].stamp.origin.startswith(self._sides)
+
+    def _identity(self, run: RunId) -> tuple[float, str]:
+        return _author_of(self._sequence.strikes[run])
+
+
 class _Undoing:
     """One sequence from which writes are taken out."""
 
@@ -168,11 +261,14 @@ class _Undoing:
         next_run: Callable[[], int],
         *,
         exact: bool = False,
+        again: bool = False,
     ) -> None:
         self.stamp = stamp
         self.gone = gone
         self.rules = rules
         self.next_run = next_run
+        self.sequence = sequence
+        self.below = _Below(sequence, gone, again=again)
         left = withdraw(sequence, gone)
         self.pieces = [p._replace(live=False) if gone(p.stamp) else p for p in sequence] if left is None else [*left]
         self.strikes = {} if left is None else dict(left.strikes)
@@ -207,10 +303,15 @@ class _Undoing:
         for before, after in taken:
             kept = after.strikes if after is not None else {}
             dropped = {run: s for run, s in before.strikes.items() if run not in kept and not self.gone(s.stamp)}
-            again = Counter(_author_of(s) for run, s in standing.items() if run not in before.strikes)
+            again: dict[Any, list[RunId]] = {}
+            for run, strike in standing.items():
+                if run not in before.strikes:
+                    again.setdefault(_author_of(strike), []).append(run)
             for run in [run for run in dropped if run not in standing]:
-                again[_author_of(dropped[run])] -= 1
-                if again[_author_of(dropped[run])] < 0:
+                there = again.get(_author_of(dropped[run]))
+                if there:
+                    self.origins.setdefault(there.pop(0), run)
+                else:
                     standing[run] = dropped[run]
             if dropped:
                 _note_struck(before, over)
@@ -219,15 +320,17 @@ class _Undoing:
     def _missing(self, before: Sequence, runs: set[RunId]) -> set[RunId]:
         """Those of some runs that do not stand under another id, having been put back before."""
         known = {run_of(piece) for piece in before}
-        copies: dict[Any, list[Any]] = {}
+        copies: dict[Any, list[tuple[Content, RunId]]] = {}
         for piece in self.pieces if runs else ():
             if piece.live and run_of(piece) not in known:
-                copies.setdefault(_author_of(piece), []).append(piece.content)
+                copies.setdefault(_author_of(piece), []).append((piece.content, run_of(piece)))
         contents: dict[RunId, list[Piece]] = {}
         for piece in before if copies else ():
             if piece.live and run_of(piece) in runs and _author_of(piece) in copies:
                 contents.setdefault(run_of(piece), []).append(piece)
-        return runs - {run for run, parts in contents.items() if _takes(copies[_author_of(parts[0])], _joined(parts))}
+        there = {run: _taken(copies[_author_of(parts[0])], _joined(parts)) for run, parts in contents.items()}
+        self.origins |= {copy: run for run, found in there.items() for copy in found if copy not in self.origins}
+        return runs - {run for run, found in there.items() if found}
 
     def _lost(self, before: Sequence, after: Sequence | None) -> set[RunId]:
         """The runs of others that do not stand any more after a write."""
@@ -367,55 +470,76 @@ class _Undoing:
 
     # -- what was built on it --------------------------------------------------------------------------------------
 
-    def built_on(self, sequence: Sequence) -> Iterator[_Part]:
-        """What others made of what is taken back."""
-        lost = {run_of(piece) for piece in sequence if piece.live and self.gone(piece.stamp)}
-        over: dict[RunId, list[Piece]] = {}
-        for piece in sequence:
-            for run in piece.struck:
-                over.setdefault(run, []).append(piece)
-        layers: dict[RunId, set[RunId]] = {}
-        for run in sequence.strikes:
-            meets = any(run_of(p) in lost and not is_blank(p.content) for p in over.get(run, ()))
+    def reopen(self, asked: _Asked) -> set[Place]:
+        """Takes out what earlier undos had made of what was built on writes, where a part of that goes: it is told
+        anew, without what both take back.
+
+        Returns:
+            The places of what was asked about, or stood for.
+        """
+        reopened: set[Place] = set()
+        for sides in asked.questions():
+            base = self.below.over[sides[0]]
+            seen = [*self.below.trace(base), *self.below.trace(self.below.rewritten(base))]
+            if any(self.below.goes(piece) for piece in seen) or any(run not in self.strikes for run in sides):
+                self._forget(sides)
+                reopened.update(map(_place, seen))
+        for run in asked.settled():
+            over = self.below.over[run]
+            if any(_place(piece) in reopened or self.below.was_built_on_what_goes(piece) for piece in over):
+                self._forget([run])
+                reopened.update(map(_place, over))
+        return reopened
+
+    def _forget(self, runs: Iterable[RunId]) -> None:
+        """Takes out strikes, and what they put."""
+        for run in runs:
+            self.strikes.pop(run, None)
+        self.drop({*runs})
+
+    def built_on(self, reopened: Set[Place]) -> Iterator[_Part]:
+        """What others made of what is taken back.
+
+        Args:
+            reopened: where that is told anew of what was taken back before.
+        """
+        below, layers, meeting = self.below, dict[RunId, set[RunId]](), set[RunId]()
+        for run in self.sequence.strikes:
+            meets = [p for p in below.over.get(run, ()) if run_of(p) in below.gone and not is_blank(p.content)]
             if meets and run in self.strikes:
                 layers[run] = {run}
-        _unite(layers, {run: {*self._roots(over[run], over, lost), *map(_place, over[run])} for run in layers})
-        parts = {id(layer): self._part(layer, over, lost) for layer in layers.values()}
-        yield from _chained([*parts.values()])
+                meeting.update([run] if any(map(below.goes, meets)) else ())
+        over = below.over
+        _unite(layers, {run: {*self._roots(over[run]), *map(_place, over[run])} for run in layers})
+        parts = {id(layer): self._part(layer) for layer in layers.values()}
+        for part in _chained([*parts.values()]):
+            there = {_place(piece) for one in (part.standing, *part.before) for piece in one}
+            if not meeting.isdisjoint(part.strikes) or not reopened.isdisjoint(there):
+                yield part
 
-    def _part(self, layer: set[RunId], over: dict[RunId, list[Piece]], lost: set[RunId]) -> _Part:
-        wanted = {place for run in layer for place in self._roots(over[run], over, lost)}
+    def _part(self, layer: set[RunId]) -> _Part:
+        over = self.below.over
+        wanted = {place for run in layer for place in self._roots(over[run])}
         before = [p for p in self.pieces if _place(p) in wanted and self._stands_but_for(p, layer)]
         rewrites = self._rewrites(layer, over)
         standing = [p for p in self.pieces if run_of(p) in rewrites and self._is_shown(p)]
         newest = self.strikes[max(layer, key=lambda run: self.strikes[run].stamp)].stamp
-        author, contested = standing[-1].stamp if standing else newest, self._is_contested(layer, over, lost)
+        author, contested = standing[-1].stamp if standing else newest, self._is_contested(layer)
         return _Part(layer, standing, [before] if before else [], author, contested)
 
-    def _is_contested(self, layer: set[RunId], over: dict[RunId, list[Piece]], lost: set[RunId]) -> bool:
+    def _is_contested(self, layer: set[RunId]) -> bool:
         """Whether several writers have rewritten one piece of what is taken back."""
         writers: dict[Any, set[Any]] = {}
         for run in layer:
             stamp = self.strikes[run].stamp
-            for piece in over[run]:
-                if run_of(piece) in lost and not is_blank(piece.content):
+            for piece in self.below.over[run]:
+                if run_of(piece) in self.below.gone and not is_blank(piece.content):
                     writers.setdefault(_place(piece), set()).add(stamp.origin or (stamp.replica, stamp.n))
         return any(len(different) > 1 for different in writers.values())
 
-    def _roots(self, pieces: Iterable[Piece], over: dict[RunId, list[Piece]], lost: set[RunId]) -> Iterator[Any]:
-        return (_place(piece) for piece in self._before(pieces, over, lost))
-
-    def _before(self, pieces: Iterable[Piece], over: dict[RunId, list[Piece]], lost: set[RunId]) -> Iterator[Piece]:
+    def _roots(self, pieces: Iterable[Piece]) -> Iterator[Place]:
         """What stood where pieces are, before the writes that are taken back."""
-        waiting, known = [*pieces], set()
-        while waiting:
-            piece = waiting.pop()
-            run = run_of(piece)
-            if run not in lost:
-                yield piece
-            elif run not in known:
-                known.add(run)
-                waiting.extend(over.get(run, ()))
+        return (_place(piece) for piece in self.below.trace(pieces) if run_of(piece) not in self.below.gone)
 
     def _rewrites(self, family: set[RunId], over: dict[RunId, list[Piece]]) -> set[RunId]:
         """The runs of rewrites, and of rewrites of those."""
@@ -428,7 +552,7 @@ class _Undoing:
     def settle(self, part: _Part, asks: bool) -> None:
         """Asks about what was built, or keeps it where it says what stood there before."""
         standing = part.standing
-        sides = [before for before in part.before if _plain(before) != _plain(standing)]
+        sides = [before for before in part.before if self._plain(before) != self._plain(standing)]
         shown = [piece for before in part.before for piece in before if self._is_shown(piece)]
         if part.contested and asks:
             self._strike_with(shown, part.strikes)
@@ -448,10 +572,20 @@ class _Undoing:
 
     def _side(self, base: list[Piece], content: list[Piece], author: Stamp) -> None:
         """Makes one side of a question: a rewrite by its author, apart from the other side's."""
-        stamp = self._as(author)._replace(origin=f"{self.stamp.replica}:undo:{self.stamp.n}:{next(self.order)}")
+        stamp = self._as(author)._replace(origin=f"{_origin_of_sides(self.stamp)}{next(self.order)}")
         k = self._strike(base, stamp)
         if content:
-            self.pieces.append(Piece(stamp, k, 0, _joined(content), last_of(base[-1]), replaces=True))
+            said = self._content(content)
+            self.pieces.append(Piece(stamp, k, 0, said, last_of(base[-1]), replaces=True))
+
+    def _content(self, pieces: list[Piece]) -> Content:
+        """What pieces say together: with gaps between units that were not written side by side."""
+        is_text = isinstance(pieces[0].content, str)
+        return text_of(pieces, "", self.rules.unit) if is_text else _joined(pieces)
+
+    def _plain(self, pieces: list[Piece]) -> Any:
+        content = self._content(pieces) if pieces else ""
+        return content.strip() if isinstance(content, str) else content
 
     def _strike_with(self, pieces: list[Piece], strikes: set[RunId]) -> None:
         """Has strikes be over pieces as well: what stood there before is what they are rewrites of."""
@@ -507,19 +641,20 @@ def _author_of(item: Piece | Strike) -> tuple[float, str]:
     return (item.stamp.time, item.stamp.agent)
 
 
-def _takes(parts: list[Any], content: Any) -> bool:
-    """Takes a content out of parts of which it may consist, however it is cut; tells whether it does."""
-    left = [*parts]
+def _taken(parts: list[tuple[Content, RunId]], content: Any) -> set[RunId]:
+    """Takes a content out of parts of which it may consist, however it is cut; returns their runs, if it does."""
+    left, runs = [*parts], set[RunId]()
     while len(content):
-        found = next((at for at, part in enumerate(left) if part[: len(content)] == content[: len(part)]), None)
+        found = next((at for at, (part, _) in enumerate(left) if part[: len(content)] == content[: len(part)]), None)
         if found is None:
-            return False
-        part = left.pop(found)
+            return set()
+        part, run = left.pop(found)
+        runs.add(run)
         if len(part) > len(content):
-            left.insert(found, part[len(content) :])
+            left.insert(found, (part[len(content) :], run))
         content = content[len(part) :]
     parts[:] = left
-    return True
+    return runs
 
 
 def _bounds(pieces: Iterable[Piece]) -> dict[RunId, list[int]]:
@@ -530,8 +665,13 @@ def _bounds(pieces: Iterable[Piece]) -> dict[RunId, list[int]]:
     return {run: sorted(places) for run, places in bounds.items()}
 
 
-def _place(piece: Piece) -> tuple[Any, ...]:
+def _place(piece: Piece) -> Place:
     return (*run_of(piece), piece.offset)
+
+
+def _origin_of_sides(stamp: Stamp) -> str:
+    """With what the origin of each side begins of the questions that an undo asks."""
+    return f"{stamp.replica}:undo:{stamp.n}:"
 
 
 def _note_struck(sequence: Sequence, over: Over) -> None:
