@@ -258,7 +258,8 @@ def _as_done(old: _Side, new: _Side, unit: str, done: Sequence[Hunk]) -> list[Hu
     i = j = 0
     kept = pairs_kept(old.spans, new.spans, kept_by(done, len(old.text)))
     for x, y in [*kept, (len(old.items), len(new.items))]:
-        pairs += [(i + a, j + b) for a, b in _pairs(old.items[i:x], new.items[j:y], unit)]
+        if x > i and y > j:
+            pairs += [(i + a, j + b) for a, b in _pairs(old.items[i:x], new.items[j:y], unit)]
         pairs.append((x, y))
         i, j = x + 1, y + 1
     return _between(old, new, pairs[:-1])
