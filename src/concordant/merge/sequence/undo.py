@@ -319,18 +319,24 @@ class _Undoing:
 
     def _missing(self, before: Sequence, runs: set[RunId]) -> set[RunId]:
         """Those of some runs that do not stand under another id, having been put back before."""
-        known = {run_of(piece) for piece in before}
-        copies: dict[Any, list[tuple[Content, RunId]]] = {}
-        for piece in self.pieces if runs else ():
-            if piece.live and run_of(piece) not in known:
-                copies.setdefault(_author_of(piece), []).append((piece.content, run_of(piece)))
+        copies = self._copies(before) if runs else {}
         contents: dict[RunId, list[Piece]] = {}
         for piece in before if copies else ():
             if piece.live and run_of(piece) in runs and _author_of(piece) in copies:
                 contents.setdefault(run_of(piece), []).append(piece)
         there = {run: _taken(copies[_author_of(parts[0])], _joined(parts)) for run, parts in contents.items()}
-        self.origins |= {copy: run for run, found in there.items() for copy in found if copy not in self.origins}
+        for run, found in there.items():
+            self.origins = {**dict.fromkeys(found, run), **self.origins}
         return runs - {run for run, found in there.items() if found}
+
+    def _copies(self, before: Sequence) -> dict[Any, list[tuple[Content, RunId]]]:
+        """What stands now and did not in an earlier content, by its authors."""
+        known = {run_of(piece) for piece in before}
+        copies: dict[Any, list[tuple[Content, RunId]]] = {}
+        for piece in self.pieces:
+            if piece.live and run_of(piece) not in known:
+                copies.setdefault(_author_of(piece), []).append((piece.content, run_of(piece)))
+        return copies
 
     def _lost(self, before: Sequence, after: Sequence | None) -> set[RunId]:
         """The runs of others that do not stand any more after a write."""
