@@ -105,8 +105,8 @@ def _trusted(database: Database, projection: Projection, prefix: tuple[str, ...]
         terms.append("agent IS NOT NULL")  # without a model, what was written once is shown as it was written
     if len(below) > 1:  # one of them may have been saved where another counts by now
         query = (
-            f"SELECT DISTINCT namespace, fingerprint FROM concordant_documents WHERE {_UNDER} "
-            "AND namespace <> ? AND fingerprint IS NOT NULL"
+            "SELECT DISTINCT namespace, fingerprint FROM concordant_documents "
+            f"WHERE value IS NOT NULL AND {_UNDER} AND namespace <> ? AND fingerprint IS NOT NULL"
         )
         saved = database.rows(query, (*bounds(prefix), exact))
         below -= {one for name, one in saved if one != projection.fingerprint(load_namespace(name))}
