@@ -15,6 +15,7 @@ __all__ = [
     "CorruptFrameError",
     "DamagedDocumentError",
     "Fault",
+    "ForgottenError",
     "HistoryExpiredError",
     "InvalidContributionError",
     "InvalidTokenError",
@@ -259,6 +260,15 @@ class CorruptFrameError(ConcordantError, ValueError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"The frame was refused, nothing of it was applied: {reason}.")
+
+
+class ForgottenError(ConcordantError, ValueError):
+    """A write refers to what was removed from a text or list and is forgotten where it is to be joined; ``import_``
+    refuses its frame with ``StaleReplicaError``."""
+
+    def __init__(self, stamp: Any) -> None:
+        self.stamp = stamp
+        super().__init__(f"write {stamp.n} of {stamp.replica!r} refers to what was removed from a text or list before")
 
 
 class HistoryExpiredError(ConcordantError, LookupError):

@@ -40,9 +40,8 @@ def too_much_is_left_out(patch: Patch) -> None:
 
 def the_order_is_not_looked_at(patch: Patch) -> None:
     """What stood behind something forgotten is anchored further in front, whatever stands there."""
-    without = trim._without
-    patch.setattr(trim, "_without", lambda pieces, gone, moving: (without(pieces, gone, moving)[0], set()))
-    patch.setattr(trim, "in_order", lambda pieces: pieces)
+    patch.setattr(trim, "_held", lambda kept, moved: set())
+    patch.setattr(trim, "_out_of_order", lambda kept, moved: set())
 
 
 def exported_words_are_forgotten(patch: Patch) -> None:

@@ -12,6 +12,15 @@ from concordant.errors import ConcordantError
 
 __all__ = ["vacuum"]
 
+FOR = {
+    "agents": "whoever may go on from what was read lately",
+    "others": "stores that may have been given them and never answered",
+    "deletions": "whoever may want back what was deleted with them",
+    "rewrites": "questions and rewrites of one place by several at once",
+    "order": "the order of what stands behind them",
+}
+"""For whom removed pieces are kept, in words."""
+
 
 def vacuum(
     store: STORE,
@@ -35,6 +44,9 @@ def vacuum(
             journal=timedelta(days=journal), deleted=timedelta(days=deleted), removed=timedelta(days=removed)
         )
     if as_json:
-        say_json(done._asdict())
+        say_json({**done._asdict(), "kept": [kept._asdict() for kept in done.kept]})
         return
-    say(f"{done.documents} deleted documents and {done.rows} rows of the journal forgotten, {done.compacted} smaller")
+    say(f"{done.documents} deleted documents and {done.rows} rows of the journal forgotten")
+    say(f"{done.pieces} removed pieces of texts and lists forgotten, in {done.compacted} documents")
+    for kept in done.kept:
+        say(f"  {kept.pieces} kept in {kept.documents} documents for {FOR.get(kept.whom, f'the store {kept.whom!r}')}")

@@ -767,6 +767,14 @@ class Storage(Protocol):
         """Notes that all is known here that the stores named had up to those commits."""
         ...
 
+    def notes(self) -> Mapping[str, str]:
+        """Returns what a workspace has noted for itself, by name."""
+        ...
+
+    def note(self, name: str, text: str) -> None:
+        """Notes something, in the place of what was noted under that name."""
+        ...
+
     def note_export(self, upto: Cut) -> None:
         """Notes up to where other stores may know what was committed here."""
         ...

@@ -680,6 +680,15 @@ class KeyValueStorage(DurableStorage):
 
         self.write(run)
 
+    def notes(self) -> Mapping[str, str]:
+        def run(view: _View) -> Mapping[str, str]:
+            return dict(map(_load, view.values(*_all(_key("note")))))
+
+        return self.read(run)
+
+    def note(self, name: str, text: str) -> None:
+        self.write(lambda view: view.tx.put(_key("note", name), _dump((name, text))))
+
     def note_export(self, upto: Cut) -> None:
         def run(view: _View) -> None:
             about = view.about()

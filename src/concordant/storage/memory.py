@@ -259,6 +259,7 @@ class MemoryStorage:
         self._forgotten: VersionVector = {}
         self._exported = -1
         self._marks: dict[str, Marks] = {replica: BEGUN}
+        self._notes: dict[str, str] = {}
         self._changed: dict[tuple[Namespace, str], int] | None = None  # in the order of n, once somebody has asked
         self.aside: list[tuple[Address, str, State | None]] = []  # documents that were set aside, with the reasons
         self._refusal: StorageError | None = None  # why nothing can be written any more
@@ -643,6 +644,14 @@ class MemoryStorage:
             for replica, told in marks.items():
                 if replica in self._learned:
                     self._marks[replica] = newer(self._marks.get(replica, ()), told)
+
+    def notes(self) -> Mapping[str, str]:
+        with self.lock:
+            return dict(self._notes)
+
+    def note(self, name: str, text: str) -> None:
+        with self.lock:
+            self._notes[name] = text
 
     def note_export(self, upto: Cut) -> None:
         with self.lock:

@@ -459,6 +459,12 @@ class ServersStorage(DurableStorage):
         for part in self._parts:
             part.learn(vector, marks)
 
+    def notes(self) -> Mapping[str, str]:
+        return self._parts[0].notes()
+
+    def note(self, name: str, text: str) -> None:
+        self._parts[0].note(name, text)
+
     def note_export(self, upto: Cut) -> None:
         for part in self._parts:
             part.note_export(upto)

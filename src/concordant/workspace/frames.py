@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import threading
 import time
 import zlib
@@ -32,6 +33,8 @@ __all__ = ["Frame", "Quarantine", "RefusedFrame", "opened", "pack", "seal", "unp
 _MAGIC = b"CCD3"
 _ONWARD = b"CCD4"
 """With texts or lists that are told by what they were, which earlier versions refuse."""
+_TRIMMED = b"CCD5"
+"""With texts or lists of which something is forgotten: earlier versions, which would join them otherwise, refuse it."""
 _PLAIN = b"CCD2"
 """What was not compressed yet: read, no longer written."""
 
@@ -49,6 +52,7 @@ class Frame(NamedTuple):
         documents: namespace, key and record of each.
         marks: by which the sender, and others it knows, are told from copies of them.
         onward: of documents the texts and lists that are told by what they were, and that their records lack.
+        settled: what the sender and stores that it has heard of have settled (``concordant.workspace.frontier``).
     """
 
     replica: str
@@ -58,6 +62,7 @@ class Frame(NamedTuple):
     documents: list[tuple[tuple[str, ...], str, Record]]
     marks: Mapping[str, Marks] = {}
     onward: Mapping[Address, Mapping[Path, Onward]] = {}
+    settled: Mapping[str, tuple[float, VersionVector]] = {}
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -110,7 +115,10 @@ def pack(frame: Frame, key: bytes | None) -> bytes:
     ]
     content = {**frame._asdict(), "documents": items}
     del content["onward"]
-    return seal(json.dumps(content, ensure_ascii=False).encode(), key, _ONWARD if frame.onward else _MAGIC)
+    magic = _ONWARD if frame.onward else _MAGIC
+    if any(record.floor for *_, record in frame.documents):
+        magic = _TRIMMED
+    return seal(json.dumps(content, ensure_ascii=False).encode(), key, magic)
 
 
 def seal(text: bytes, key: bytes | None, magic: bytes = _MAGIC) -> bytes:
@@ -129,7 +137,7 @@ def opened(data: bytes, key: bytes | None, most: int) -> bytes:
         raise CorruptFrameError(f"it is a {type(data).__name__}, not bytes")
     if len(data) > most:
         raise CorruptFrameError(f"it has {len(data)} bytes, at most {most} are accepted (Limits.frame)")
-    if data[:4] not in (_MAGIC, _ONWARD, _PLAIN) or len(data) < 36:
+    if data[:4] not in (_MAGIC, _ONWARD, _TRIMMED, _PLAIN) or len(data) < 36:
         raise CorruptFrameError("it does not begin like a frame")
     body = bytes(data[36:])
     if not hmac.compare_digest(bytes(data[4:36]), _digest(body, key)):
@@ -169,12 +177,23 @@ def unpack(data: bytes, key: bytes | None, most: int = MOST_FRAME) -> Frame:
                 onward[tuple(namespace), name] = told
         replica = content["replica"]
         vector, since, forgotten = (dict(content[name].items()) for name in ("vector", "since", "forgotten"))
-        numbers = (*vector.values(), *since.values(), *forgotten.values())
+        settled = _settled(content.get("settled", {}))
+        numbers = [n for told in (vector, since, forgotten) for n in told.values()]
+        numbers += [n for _, told in settled.values() for n in told.values()]
         if not isinstance(replica, str) or not all(type(n) is int and 0 <= n <= MOST_WRITES for n in numbers):
             raise CorruptFrameError("it does not tell whose it is, or what its sender knew")
-        return Frame(replica, vector, since, forgotten, documents, _marks(content.get("marks", {})), onward)
+        marks = _marks(content.get("marks", {}))
+        return Frame(replica, vector, since, forgotten, documents, marks, onward, settled)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, CodecError) as error:
         raise CorruptFrameError(f"it cannot be read ({error})") from error
+
+
+def _settled(given: Any) -> dict[str, tuple[float, VersionVector]]:
+    """What stores have settled, by their names; none in the frame of an earlier version."""
+    found = {name: (float(time), dict(vector.items())) for name, (time, vector) in given.items()}
+    if not all(map(is_text, found)) or not all(0 <= time < math.inf for time, _ in found.values()):
+        raise CorruptFrameError("it does not tell what stores have settled")
+    return found
 
 
 def _marks(given: Any) -> dict[str, Marks]:

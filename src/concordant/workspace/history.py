@@ -112,7 +112,7 @@ def _state_at(
             break
         if row.changes is None:
             return None, compacted
-        compacted = compacted or row.act == "compact"
+        compacted = compacted or row.act in ("compact", "import")
         past.undo(changes_of(row, schema, storage.replica))
         if row.previous <= version:
             past.version = row.previous

@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, told
 from concordant.escalation import Event
-from concordant.merge.causality import Entry, Stamp, may_name_replica
+from concordant.merge.causality import Entry, VersionVector, may_name_replica, source_of
 from concordant.merge.record import Record
 from concordant.merge.record.leases import end_of
-from concordant.merge.registers import LeafChange, Path, leaves, sequences
-from concordant.merge.sequence.pieces import Sequence
-from concordant.merge.sequence.trim import has_removed, trimmed
-from concordant.storage import Address, Knowledge, Result, SideEffects, State, TransactionView
-from concordant.storage.cut import cut_of, part
+from concordant.merge.registers import LeafChange, leaves, sequences
+from concordant.merge.sequence.pieces import run_of
+from concordant.merge.sequence.trim import removed as removed_of, trimmed, weighed
+from concordant.schema import Compiled
+from concordant.storage import Address, Result, SideEffects, State, TransactionView
+from concordant.storage.cut import cut_of
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
+from concordant.workspace.frontier import Frontier, Waiting
 from concordant.workspace.names import check_name
-from concordant.workspace.states import NOTHING, expanded, version_of, view_at
+from concordant.workspace.states import NOTHING, current_view, expanded, version_of, view_at
 from concordant.workspace.statistics import Stats, statistics
 from concordant.workspace.survey import declare, survey
 from concordant.workspace.transitions import transitions
 
-__all__ = ["DELETED_KEPT", "JOURNAL_KEPT", "REMOVED_KEPT", "Maintaining", "Vacuumed"]
+__all__ = ["JOURNAL_KEPT", "KeptFor", "Maintaining", "Vacuumed"]
 
 JOURNAL_KEPT = timedelta(days=90)
-DELETED_KEPT = timedelta(days=90)
-REMOVED_KEPT = timedelta(days=1)
+
+
+class KeptFor(NamedTuple):
+    """Removed pieces of texts and lists that are still known.
+
+    Attributes:
+        whom: for whom: ``"agents"`` who may go on from what they read lately; the name of a store that has not told
+            that all there have seen them removed; ``"others"``: stores that may have been given them and never
+            answered; ``"deletions"`` of a part of the document, which somebody may want back; ``"rewrites"`` of one
+            place by several at once; ``"order"``: what stands behind them would move.
+        pieces: how many.
+        documents: in how many documents.
+    """
+
+    whom: str
+    pieces: int
+    documents: int
 
 
 class Vacuumed(NamedTuple):
-    """What ``vacuum`` forgot: deleted documents, journal rows; and how many documents lost removed text or items."""
+    """What ``vacuum`` forgot, and what it kept.
+
+    Attributes:
+        documents: how many deleted documents it forgot.
+        rows: how many rows of the journal.
+        compacted: how many documents lost removed text or items.
+        pieces: how many pieces of these.
+        kept: what was removed and is still known, and for whom.
+    """
 
     documents: int
     rows: int
     compacted: int
+    pieces: int = 0
+    kept: tuple[KeptFor, ...] = ()
 
 
 class Maintaining:
@@ -82,7 +110,7 @@ class Maintaining:
             commit = Commit((namespace, key), n, time, "purge")
             bare.tree = {None: (Entry(commit.stamp(storage.replica), None),)}
             bare.vector = {**old.vector, storage.replica: n}
-            bare.arrivals = old.arrivals
+            bare.arrivals, bare.floor = old.arrivals, old.floor
             bare.created_at, bare.updated_at = old.created_at, time
             bare.recount()
             row = commit.close(bare, storage.replica, (), 0, lived=True, lives=False, noted=False)
@@ -98,25 +126,26 @@ class Maintaining:
         core, storage = self.core, self.core.storage
         _sweep(core)
         now = storage.now()[1]
-        deleted_before, removed_before = now - deleted.total_seconds(), now - removed.total_seconds()
+        deleted_before = now - deleted.total_seconds()
         gone: list[tuple[Address, int]] = []
         due: list[Address] = []
+        kept = _Tally()
         with storage.reading():
-            knowledge = storage.knowledge()
+            frontier = Frontier(storage, storage.knowledge(), now, removed, deleted)
             for namespace, key, state in storage.documents(()):
                 if not isinstance(state, Record):
                     continue
                 schema, address = core.registry.find(namespace), (namespace, key)
                 view = view_at(expanded(state, schema, storage.replica), schema, storage.replica, now)
-                if view.contests or storage.open_of(address):
-                    continue
                 ended = min(end_of(state.leases), now) if state.leases else state.updated_at
-                if not view.exists and max(ended, state.updated_at) < deleted_before:
+                is_asked = bool(view.contests or storage.open_of(address))
+                if not is_asked and not view.exists and max(ended, state.updated_at) < deleted_before:
                     gone.append((address, state.version))
-                elif any(has_removed(text, _forgettable(knowledge, removed_before)) for _, text in _texts(state)):
+                elif kept.add(_waits(state, frontier.of(address, state))):
                     due.append(address)
             documents, rows = storage.forget(gone, now - journal.total_seconds())
-        return Vacuumed(documents, rows, sum(_compact(core, address, removed_before) for address in due))
+        pieces = [_compact(core, address, frontier, kept) for address in due]
+        return Vacuumed(documents, rows, sum(map(bool, pieces)), sum(pieces), kept.told())
 
     def rename(self, name: str | None) -> str:
         """Gives the store another name in dots; what it wrote under the old one stays what it is."""
@@ -139,44 +168,111 @@ class Maintaining:
         return name
 
 
-def _forgettable(knowledge: Knowledge, before: float) -> Callable[[Stamp], bool]:
-    """Tells whether nobody needs what a write of this store removed: nobody elsewhere knows of it, and it is older."""
-    replica, exported = knowledge.replica, knowledge.exported
-    return lambda stamp: stamp.time < before and stamp.replica == replica and stamp.n > part(exported, stamp.n)
+class _Tally:
+    """What is kept, and for whom."""
+
+    def __init__(self) -> None:
+        self._pieces: Counter[str] = Counter()
+        self._documents: Counter[str] = Counter()
+
+    def add(self, found: Mapping[str, int]) -> int:
+        """Counts what one document keeps, by for whom; returns how much of it is kept for nobody."""
+        for whom, pieces in found.items():
+            if whom and pieces:
+                self._pieces[whom] += pieces
+                self._documents[whom] += 1
+        return found.get(_NOBODY, 0)
+
+    def told(self) -> tuple[KeptFor, ...]:
+        return tuple(KeptFor(whom, pieces, self._documents[whom]) for whom, pieces in sorted(self._pieces.items()))
 
 
-def _texts(record: Record) -> Iterator[tuple[Path, Sequence]]:
-    """The texts and lists of a record, unless a deletion keeps parts of it that refer to what stands in them."""
-    return iter(()) if record.covering else sequences(record.tree)
+_NOBODY = ""
 
 
-def _compacted(record: Record, knowledge: Knowledge, before: float) -> tuple[LeafChange, ...]:
-    """The changes that take out of a record what was removed from its texts and lists before a time."""
-    changes = []
-    for path, leaf in _texts(record):
-        rest = trimmed(leaf, _forgettable(knowledge, before))
-        if rest is not leaf:
-            changes.append(LeafChange(path, leaf, rest))
-    return tuple(changes)
+def _waits(record: Record, waiting: Waiting) -> Mapping[str, int]:
+    """How many removed pieces of texts and lists a document has, by for whom they are kept."""
+    found: Counter[str] = Counter()
+    for _, text in sequences(record.tree):
+        busy = weighed(text)
+        for piece, over in removed_of(text):
+            if record.covering:
+                found["deletions"] += 1
+            elif busy and (run_of(piece) in busy or not busy.isdisjoint(piece.struck)):
+                found["rewrites"] += 1
+            elif over or waiting.dropped(piece.stamp):
+                found[waiting.whom((piece.stamp, *over)) or _NOBODY] += 1
+            else:
+                found[waiting.whom((piece.stamp,)) or "others"] += 1
+    return found
 
 
-def _compact(core: Core, address: Address, before: float) -> int:
+class _Compacted(NamedTuple):
+    """What a document becomes without what is forgotten of it.
+
+    Attributes:
+        changes: of its texts and lists.
+        floor: of each store up to where writes are of which something is forgotten that others may know.
+        pieces: how many are.
+    """
+
+    changes: tuple[LeafChange, ...]
+    floor: VersionVector
+    pieces: int
+
+
+def _compacted(record: Record, frontier: Frontier, waiting: Waiting) -> _Compacted:
+    """The changes that take out of a record what was removed from its texts and lists and is kept for nobody."""
+    changes: list[LeafChange] = []
+    floor: VersionVector = {}
+    pieces = 0
+    # What a deletion keeps refers to what stands in its texts.
+    for path, leaf in () if record.covering else sequences(record.tree):
+        rest = trimmed(leaf, waiting.goes, waiting.dropped)
+        if rest is None:
+            continue
+        changes.append(LeafChange(path, leaf, rest.sequence))
+        pieces += rest.pieces
+        for stamp in filter(frontier.is_known_elsewhere, rest.stamps):
+            source = source_of(stamp.replica)
+            floor[source] = max(floor.get(source, 0), stamp.n)
+    if floor and waiting.is_all_settled():  # what was taken out goes too, by whatever write
+        floor = {name: n for name, n in record.vector.items() if source_of(name) == name}
+    return _Compacted(tuple(changes), floor, pieces)
+
+
+def _compact(core: Core, address: Address, frontier: Frontier, kept: _Tally) -> int:
+    """Forgets what was removed from a document; returns how many pieces."""
     done = 0
 
     def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         nonlocal done
+        done = 0
         if not isinstance(state, Record):
             return None
-        record = expanded(state, core.registry.find(address[0]), core.storage.replica)
-        changes = _compacted(record, tx.knowledge(), before)
-        if not changes:
+        storage, schema = core.storage, core.registry.find(address[0])
+        record = expanded(state, schema, storage.replica)
+        now = frontier.with_knowledge(tx.knowledge())
+        waiting = now.of(address, record)
+        found = _compacted(record, now, waiting)
+        trial = record.copy()
+        trial.commit(found.changes)
+        if not found.changes or _shown(trial, schema, core) != _shown(record, schema, core):
+            kept.add({"order": _waits(record, waiting).get(_NOBODY, 0)})
             return None
-        record.commit(changes)
-        done = 1
-        return record, Commit(address, n, time, "compact").close(record, "", changes, record.version), None
+        kept.add({"order": _waits(trial, waiting).get(_NOBODY, 0)})
+        record.commit(found.changes)
+        record.forget(found.floor)
+        done = found.pieces
+        return record, Commit(address, n, time, "compact").close(record, "", found.changes, record.version), None
 
     core.storage.commit(*address, update)
     return done
+
+
+def _shown(record: Record, schema: Compiled, core: Core) -> Any:
+    view = current_view(record, schema, core.storage.replica)
+    return view.body, view.contests
 
 
 def _write_out(core: Core, address: Address) -> None:

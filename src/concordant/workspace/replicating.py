@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
@@ -12,18 +12,28 @@ from concordant.errors import (
     ConcordantError,
     CorruptFrameError,
     Fault,
+    ForgottenError,
     InvalidWriteError,
     MisshapenError,
     StaleReplicaError,
     told,
 )
 from concordant.escalation import Event, id_of
-from concordant.merge.causality import Stamp, VersionVector, is_behind, order_of, seen_everything, source_of
+from concordant.merge.causality import (
+    Stamp,
+    VersionVector,
+    is_behind,
+    is_covered,
+    merge_vectors,
+    order_of,
+    seen_everything,
+    source_of,
+)
 from concordant.merge.kinds import Contest
 from concordant.merge.record import MOST_WRITES, Record, View, Write, apply, check_record, join
 from concordant.merge.record.join import joined_settings, joined_vector
 from concordant.merge.record.leases import Leases, joined_leases
-from concordant.merge.record.record import BEFORE
+from concordant.merge.record.record import BEFORE, Arrival
 from concordant.merge.registers import LeafChange, Path
 from concordant.merge.sequence.onward import Onward
 from concordant.schema import Compiled
@@ -34,6 +44,7 @@ from concordant.values import Unstorable, check_numbers, decode, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.frames import Frame, Quarantine, pack, unpack
+from concordant.workspace.frontier import bounded, hear, hear_of_own, told as settled_here
 from concordant.workspace.names import check_name, is_text
 from concordant.workspace.onward import MadeOf, completed, since as onward_since
 from concordant.workspace.reasons import new_reasons, remarks_of, told_in_history
@@ -105,7 +116,9 @@ class Replicating:
             storage.note_export(storage.now()[0])
             known = storage.knowledge().marks
             marks = {name: told if name in knowledge.own else told[-FEW:] for name, told in known.items()}
-            frame = Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen, marks, onward)
+            hear_of_own(storage, knowledge.vector)
+            settled = settled_here(storage)
+            frame = Frame(storage.replica, knowledge.vector, seen, knowledge.forgotten, chosen, marks, onward, settled)
             return pack(frame, self.frame_key)
 
     def import_(self, frame: bytes) -> int:
@@ -122,6 +135,8 @@ class Replicating:
                     learned = content.vector if complete else dict.fromkeys(content.own, 0)
                     others = {name: n for name, n in learned.items() if name not in knowledge.own}
                     core.storage.learn(others, {n: told for n, told in content.marks.items() if n in others})
+                    hear(core.storage, content.replica, content.settled if complete else {})
+                    hear_of_own(core.storage, core.storage.knowledge().vector)
                 return changed
         except (CorruptFrameError, StaleReplicaError) as error:
             self.quarantine.put(frame, error.reason)
@@ -222,12 +237,32 @@ class _Joined(NamedTuple):
 
     changes: Sequence[LeafChange]
     vector: VersionVector
+    floor: VersionVector
     leases: Leases
     began: float
 
 
-def _joined(record: Record, other: Record) -> _Joined:
-    return _Joined(join(record, other), joined_vector(record, other), *joined_leases(record, other))
+def _joined(record: Record, other: Record, replica: str, sender: str) -> _Joined:
+    """Joins two records.
+
+    Args:
+        replica: whose the first is; ``sender``: whose the other one is.
+
+    Raises:
+        StaleReplicaError: one of them has something that refers to what the other has forgotten.
+    """
+    try:
+        changes = join(record, other)
+    except ForgottenError as error:
+        stale, elsewhere = (replica, sender) if is_covered(error.stamp, record.vector) else (sender, replica)
+        raise StaleReplicaError(
+            stale,
+            f"{error}, and all stores that {elsewhere!r} had heard of had seen that removed",
+            f"Start it anew: an empty store that imports a full export of {elsewhere!r}; what was written there can be "
+            "brought over by value",
+        ) from error
+    floor = merge_vectors((record.floor, other.floor))
+    return _Joined(changes, joined_vector(record, other), floor, *joined_leases(record, other))
 
 
 def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Address, _Joined]:
@@ -255,15 +290,18 @@ def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Address, _Joined]:
             news = not is_behind(other.vector, record.vector)
             if news and frame.replica == core.storage.replica:
                 raise MisshapenError("it comes from a store with this one's name, and is not what was written here")
-            found[namespace, name] = joined = _joined(record, other)
+            found[namespace, name] = joined = _joined(record, other, core.storage.replica, frame.replica)
             trial = record.copy()
             trial.leases, trial.created_at = joined.leases, joined.began
             trial.commit(joined.changes)
             trial.vector = joined.vector
+            trial.forget(joined.floor)
             trial.alien = True
             body = current_view(trial, schema, core.storage.replica).body
             if body is not None and schema.declared:
                 schema.build(decode(body))
+        except StaleReplicaError:
+            raise
         except (ConcordantError, ValidationError, ValueError, RecursionError) as error:
             address = f"{'/'.join(map(repr, namespace))}:{name!r}"
             raise CorruptFrameError(f"{address} is not a document that can be joined here ({error})") from error
@@ -283,20 +321,22 @@ def _join(core: Core, frame: Frame, checked: Mapping[Address, _Joined]) -> int:
             storage, schema = core.storage, core.registry.find(namespace)
             record = expanded(state, schema, storage.replica)
             # In memory nobody has written since they were checked; elsewhere somebody may have.
-            changes, vector, leases, began = checked[namespace, name] if storage.live else _joined(record, other)
-            if not changes and vector == record.vector:
+            joined = (
+                checked[namespace, name] if storage.live else _joined(record, other, storage.replica, frame.replica)
+            )
+            changes, vector, floor, leases, began = joined
+            if not changes and vector == record.vector and floor == record.floor:
                 if leases == record.leases:
                     return None
                 record.leases, record.swept, record.touched, record.cache = leases, False, n, None
                 record.created_at = began or record.created_at
                 return record, None, SideEffects(lasts=True)
             previous = version_of(state)
-            for origin, upto in other.vector.items():
-                if source_of(origin) == origin != storage.replica and upto > record.vector.get(origin, 0):
-                    record.arrivals += ((n, time, origin, upto),)
+            record.arrivals = bounded((*record.arrivals, *_arriving(record, other, storage.replica, n, time)), time)
             lived = current_view(record, schema, storage.replica).exists
             record.commit(changes)
             record.vector = vector
+            record.forget(floor)
             record.alien = True
             known, record.settings = record.settings, joined_settings(record, other)
             reasons = new_reasons(known, record.settings)
@@ -322,6 +362,13 @@ def _join(core: Core, frame: Frame, checked: Mapping[Address, _Joined]) -> int:
     core.storage.commit_all([(ns, name, joining(ns, name, record)) for ns, name, record in frame.documents])
     core.subscribers.deliver(events, elsewhere)
     return changed
+
+
+def _arriving(record: Record, other: Record, replica: str, n: int, time: float) -> Iterator[Arrival]:
+    """What comes to a record with a commit of another store's."""
+    for origin, upto in other.vector.items():
+        if source_of(origin) == origin != replica and upto > record.vector.get(origin, 0):
+            yield n, time, origin, upto
 
 
 def _from_elsewhere(document: Address, view: View, events: Sequence[Event], replica: str) -> set[str]:

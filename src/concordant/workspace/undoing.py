@@ -360,6 +360,7 @@ class Undoing:
                     already=told.already.get(row.n, 0),
                     undoes=told.undoes.get(row.n, frozenset()),
                     imported=row.act == "import",
+                    forgets=row.act in ("compact", "import"),
                 )
                 for row in rows
             ]

@@ -27,7 +27,8 @@ from concordant.workspace.deciding import Deciding
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.executions import Retries
 from concordant.workspace.frames import RefusedFrame
-from concordant.workspace.maintaining import DELETED_KEPT, JOURNAL_KEPT, REMOVED_KEPT, Maintaining, Vacuumed
+from concordant.workspace.frontier import DELETED_KEPT, REMOVED_KEPT
+from concordant.workspace.maintaining import JOURNAL_KEPT, Maintaining, Vacuumed
 from concordant.workspace.names import check_name
 from concordant.workspace.reading import Reading
 from concordant.workspace.registry import Registry
@@ -756,17 +757,18 @@ class Workspace:
             deleted: how long it is remembered of a document that it was deleted (90 days). A store that was apart for
                 longer cannot ``exchange`` any more: it might bring back what it did not hear was deleted.
             removed: how long words and items stay known after an edit removed them (a day), so that what somebody
-                writes who still read them finds its place; longer than any agent works on what it has read. What was
-                exported to another store is kept.
+                writes who still read them finds its place; longer than any agent works on what it has read. What
+                another store may know is kept until all stores that were heard of have told that whoever writes there
+                has seen it removed.
 
         Returns:
-            How many deleted documents and journal rows were forgotten, and how many documents became smaller.
+            How much was forgotten; and what was removed and is still known, and for whom (``kept``).
 
         >>> from concordant import Workspace
         >>> ws = Workspace()
         >>> _ = ws.agent("ada").write(("notes",), "n1", {"title": "Dots"})
         >>> ws.vacuum()
-        Vacuumed(documents=0, rows=0, compacted=0)
+        Vacuumed(documents=0, rows=0, compacted=0, pieces=0, kept=())
         """
         return self.maintaining.vacuum(journal, deleted, removed)
 

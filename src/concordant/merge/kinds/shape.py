@@ -86,7 +86,15 @@ def _check_pieces(sequence: Sequence, content: type) -> None:
             _value(item)
         runs.setdefault(run_of(piece), []).append(piece)
     for run, parts in runs.items():
-        if len({(piece.stamp, piece.parent, piece.line, piece.replaces, piece.beside) for piece in parts}) > 1:
+        if (
+            len(
+                {
+                    (piece.stamp, piece.parent, piece.line, piece.replaces, piece.beside, piece.credits)
+                    for piece in parts
+                }
+            )
+            > 1
+        ):
             raise MisshapenError("the pieces of one run differ in where they came from")
         parent = parts[0].parent
         if parent is not None and parent[:3] == run:

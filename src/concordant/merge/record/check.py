@@ -49,6 +49,7 @@ def check_record(
         _check_times(until, record.created_at, record.updated_at, *(setting[0] for setting in record.settings.values()))
         if not record.vector or not all(0 < n <= MOST_WRITES for n in record.vector.values()):
             raise MisshapenError("it does not tell which writes it knows")
+        _check_floor(record)
         for lease in record.leases:
             _check_stamp(lease.stamp, record.vector, until)
             _check_lease(lease)
@@ -78,6 +79,11 @@ def _leaves(tree: Tree, made_of: Mapping[Path, Sequence]) -> Iterator[tuple[Path
             yield path, news(as_sequence(leaf), made_of[path]), len(leaf)
         else:
             yield path, leaf, 0
+
+
+def _check_floor(record: Record) -> None:
+    if not all(0 < n <= record.vector.get(name, 0) for name, n in record.floor.items()):
+        raise MisshapenError("it has forgotten of writes that it does not know")
 
 
 def _check_times(until: float, *times: float) -> None:

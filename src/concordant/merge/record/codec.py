@@ -92,7 +92,12 @@ def dump_record(
         },
         "stamps": [list(stamp) for stamp in stamps],
     }
-    return to_json(document)
+    return to_json(_with_floor(document, record))
+
+
+def _with_floor(document: dict[str, Any], record: Record) -> dict[str, Any]:
+    """What is told of a record, with up to where something is forgotten, if anything is."""
+    return {**document, "floor": record.floor} if record.floor else document
 
 
 def _dump_onward(told: Onward, number: Number) -> Any:
@@ -115,6 +120,7 @@ def load_record(data: bytes, onward: dict[Path, Onward] | None = None) -> Record
         stamps = load_stamps(document["stamps"])
         record = Record()
         record.vector = {load_text(replica): int(n) for replica, n in document["vector"].items()}
+        record.forget({load_text(replica): int(n) for replica, n in document.get("floor", {}).items()})
         record.created_at = float(document["created"])
         record.updated_at = float(document["updated"])
         record.arrivals = tuple((int(n), float(t), load_text(r), int(u)) for n, t, r, u in document["arrivals"])
@@ -177,6 +183,9 @@ def dump_piece(piece: Piece, number: Number) -> Any:
         int(piece.line) + 2 * int(piece.live) + 4 * int(piece.replaces),
         piece.struck,
     ]
+    if piece.credits:
+        credits = [[start, end, [number(stamp) for stamp in stamps]] for start, end, stamps in piece.credits]
+        return [*told, piece.beside, credits]
     return told if piece.beside is None else [*told, piece.beside]
 
 
@@ -187,7 +196,8 @@ def dump_content(content: Content) -> Any:
 
 def load_piece(data: Any, stamps: list[Stamp]) -> Piece:
     """The piece that ``dump_piece`` was given."""
-    stamp, k, offset, content, parent, flags, struck, *beside = data
+    stamp, k, offset, content, parent, flags, struck, *more = data
+    beside, credits = [*more, None, None][:2]
     return Piece(
         stamps[stamp],
         int(k),
@@ -198,7 +208,8 @@ def load_piece(data: Any, stamps: list[Stamp]) -> Piece:
         struck_by((), ((load_text(r), int(n), int(number)) for r, n, number in struck)) if struck else (),
         bool(flags & 2),
         bool(flags & 4),
-        _load_anchor(beside[0]) if beside else None,
+        None if beside is None else _load_anchor(beside),
+        tuple((int(s), int(e), tuple(stamps[n] for n in numbers)) for s, e, numbers in credits or ()),
     )
 
 

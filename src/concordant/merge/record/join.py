@@ -8,6 +8,7 @@ from concordant.merge.record.record import Record, Setting, bounded
 from concordant.merge.registers import Leaf, LeafChange, Path, Tree, leaves
 from concordant.merge.registers.leaf import as_register, as_sequence, common, is_sequence, stamps_of, without
 from concordant.merge.registers.register import oldest_of_each_agent
+from concordant.merge.sequence.meeting import Replica, meet
 from concordant.merge.sequence.order import join as join_sequences
 
 __all__ = ["join"]
@@ -50,7 +51,11 @@ def _join_leaf(path: Path, one: Leaf | None, two: Leaf | None, record: Record, o
         left, right = as_sequence(one), as_sequence(two)
         if two is not None and right.follows(left) and is_behind(record.vector, other.vector):
             return two
-        return one if left == right else join_sequences(left, right, record.vector, other.vector)
+        if left == right:
+            return one
+        if record.floor or other.floor:
+            return meet(Replica(left, record.vector, record.floor), Replica(right, other.vector, other.floor))
+        return join_sequences(left, right, record.vector, other.vector)
     return _join_registers(path, as_register(one), as_register(two), record, other) or None
 
 

@@ -15,6 +15,7 @@ from concordant.merge.registers.leaf import as_register, as_sequence, beside, is
 from concordant.merge.registers.tree import gathered, kept_by
 from concordant.merge.sequence.pieces import RunId, run_of
 from concordant.merge.sequence.splice import Former, Spliced
+from concordant.merge.sequence.trim import lost_between
 from concordant.merge.sequence.undo import SOMETHING, takes_away
 
 __all__ = [
@@ -44,6 +45,7 @@ class PastCommit(NamedTuple):
         already: of one that has been the number of the commit that did; else 0.
         undoes: of a commit that took others back, which still are: their numbers.
         imported: whether it brought what others wrote elsewhere.
+        forgets: whether it may have forgotten what had been removed from texts and lists.
         kept: the places at which it changed what a deletion keeps, and whose writes stood there.
     """
 
@@ -54,6 +56,7 @@ class PastCommit(NamedTuple):
     already: int = 0
     undoes: frozenset[int] = frozenset()
     imported: bool = False
+    forgets: bool = False
     kept: Mapping[Path, frozenset[Identity]] = {}
 
     @property
@@ -130,7 +133,7 @@ def past_of(record: Record, steps: Iterable[PastCommit]) -> Past:
         if step.imported:  # what it only tidied up is nobody's work
             whole = [change for change in whole if _is_news(change)]
         changes, kept = _with_kept(whole, step.gone)
-        done.append(step._replace(changes=[_as_needed(change, step.gone) for change in changes], kept=kept))
+        done.append(step._replace(changes=[_as_needed(change, step) for change in changes], kept=kept))
     return Past(done[::-1], found)
 
 
@@ -153,12 +156,14 @@ def _earlier(before: Any, after: Leaf | None) -> Leaf | None:
     return before.earlier(after) if isinstance(before, (Spliced, Former, Exchanged)) else before
 
 
-def _as_needed(change: LeafChange, gone: bool) -> LeafChange:
+def _as_needed(change: LeafChange, step: PastCommit) -> LeafChange:
     """A change, without the contents of texts and lists that say nothing: of those that took nothing away."""
     path, before, after = change
     if not is_sequence(before) and not is_sequence(after):
         return change
-    if gone and is_sequence(before) and (after is None or takes_away(as_sequence(before), as_sequence(after))):
+    if step.forgets and before and after and lost_between(as_sequence(before), as_sequence(after)):
+        return change
+    if step.gone and is_sequence(before) and (after is None or takes_away(as_sequence(before), as_sequence(after))):
         return change
     return LeafChange(path, None if before is None else SOMETHING, None if after is None else SOMETHING)
 

@@ -58,8 +58,8 @@ _EMPTY: Any = {}
 _SEVERAL: Any = object()
 """Stands for changes of several steps, or of steps that are not known."""
 
-_BESIDE = ("vector", "version", "arrivals", "lives", "leases", "swept", "touched", "reborn", "settings", "created_at")
-_BESIDE += ("updated_at", "alien")  # type: ignore[assignment]
+_BESIDE = ("vector", "floor", "version", "arrivals", "lives", "leases", "swept", "touched", "reborn", "settings")
+_BESIDE += ("created_at", "updated_at", "alien")  # type: ignore[assignment]
 
 
 class Record:
@@ -80,6 +80,8 @@ class Record:
         standing: the tree with what deletions keep beside what is live, kept up to date with it, where there is any.
         recent: (n, time, origin) of the newest commits.
         covering: whether a deletion in the tree keeps what it removed.
+        floor: of each store up to where writes are of which something is forgotten that was removed from texts and
+            lists (``concordant.merge.sequence.trim``).
         lives: the newest writes made here that brought the document to life (``True``) or ended it.
         leases: how long the document lives (``concordant.merge.record.leases``); none: for ever.
         swept: whether it had expired and the sweep has been here since.
@@ -100,6 +102,7 @@ class Record:
         "covering",
         "created_at",
         "crowds",
+        "floor",
         "later",
         "leases",
         "lives",
@@ -122,6 +125,7 @@ class Record:
     def __init__(self) -> None:
         self.tree: Tree = {}
         self.vector: VersionVector = {}
+        self.floor: VersionVector = _EMPTY
         self.version = 0
         self.arrivals: tuple[Arrival, ...] = ()
         self.suspects: set[Path] = _NO_PATHS
@@ -196,6 +200,11 @@ class Record:
         """Notes that more writes are known."""
         if vector:
             self.vector = merge_vectors((self.vector, vector))
+
+    def forget(self, floor: VersionVector) -> None:
+        """Notes of which writes something is forgotten."""
+        if floor:
+            self.floor = merge_vectors((self.floor, floor))
 
     def _suspect(self, path: Path, before: Any, leaf: Any) -> None:
         if path[-1] is None and path not in self.tombs and isinstance(before, tuple) and leaf and leaf[:-1] == before:
@@ -282,6 +291,7 @@ class Record:
         for path, leaf in leaves(self.tree):
             place_leaf(twin.tree, path, leaf)
         twin.vector = dict(self.vector)
+        twin.floor = self.floor
         twin.arrivals = self.arrivals
         twin.version = self.version
         twin.lives = self.lives

@@ -48,6 +48,7 @@ from concordant.merge.registers.register import oldest_of_each_agent
 from concordant.merge.registers.tree import gathered, kept_by
 from concordant.merge.sequence.overlap import Rules
 from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.trim import untrimmed
 from concordant.merge.sequence.undo import SOMETHING, Taking, undone as sequence_undone
 from concordant.values import ABSENT, decode, same
 
@@ -391,9 +392,13 @@ class _Undoing:
         change = self.change
         current = change.sequence(path)
         turns = [Taking(_content(before), _content(after), step.gone) for step, before, after in story]
+        known = current
+        for turn in reversed(turns):
+            if not turn.gone and turn.before and turn.after:
+                known = untrimmed(known, turn.before, turn.after)
         rules, gone = self._rules(path), Taken(self._steps, change.stamp.replica)
-        made = sequence_undone(current, change.stamp, turns, gone, rules, change.next_run, self._earlier)
-        if made != current:
+        made = sequence_undone(known, change.stamp, turns, gone, rules, change.next_run, self._earlier)
+        if made != known:
             self._set(path, made)
 
     def _counter(self, place: Path) -> None:

@@ -103,6 +103,7 @@ def stamps_within(leaf: Leaf) -> Iterator[Stamp]:
     if isinstance(leaf, Sequence):
         yield from (piece.stamp for piece in leaf)
         yield from (strike.stamp for strike in leaf.strikes.values())
+        yield from (stamp for piece in leaf if piece.credits for *_, stamps in piece.credits for stamp in stamps)
         return
     for entry in leaf:
         yield from entry.stamps

@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.layout import Layout
-from concordant.merge.sequence.overlap import Analysis
-from concordant.merge.sequence.pieces import Piece, RunId, Sequence, run_of
+from concordant.merge.sequence.overlap import NOTHING, Analysis
+from concordant.merge.sequence.pieces import Credit, Piece, RunId, Sequence, run_of
 from concordant.merge.sequence.units import unit_hunks
 
-__all__ = ["spans"]
+__all__ = ["remembered", "spans"]
 
 Credits: TypeAlias = list[tuple[Stamp, ...]]
 """For each character the writes that stand for it."""
@@ -40,6 +40,21 @@ def spans(sequence: Sequence, analysis: Analysis, shown: Layout) -> Iterator[tup
         yield text, writers
 
 
+def remembered(sequence: Sequence, runs: Iterable[RunId]) -> dict[RunId, tuple[Credit, ...]]:
+    """Who wrote what of some runs, for when what these have replaced is forgotten, or a part of them."""
+    credits = _Credits(sequence, NOTHING)
+    found: dict[RunId, tuple[Credit, ...]] = {}
+    for run in runs:
+        told: list[Credit] = []
+        for at, stamps in enumerate(credits.of(run)):
+            if told and told[-1][2] == stamps:
+                told[-1] = (told[-1][0], at + 1, stamps)
+            else:
+                told.append((at, at + 1, stamps))
+        found[run] = tuple(told)
+    return found
+
+
 class _Credits:
     def __init__(self, sequence: Sequence, analysis: Analysis) -> None:
         self.analysis = analysis
@@ -66,22 +81,25 @@ class _Credits:
 
     def _own(self, run: RunId) -> Credits:
         parts = self.parts[run]
-        stamps = _in_order((parts[0].stamp, *self.analysis.also.get(run, ())))
+        also = self.analysis.also.get(run, ())
+        stamps = _in_order((parts[0].stamp, *also))
         length = max(piece.offset + len(piece.content) for piece in parts)
         credits: Credits = [stamps] * length
+        for start, end, whose in parts[0].credits:
+            credits[start:end] = [_in_order((*whose, *also))] * (min(end, length) - start)
         before = self.replaced.get(run, ())
-        if before:
+        if before and not parts[0].credits:
             old = "".join(str(piece.content) for piece in before)
-            whose = [w for p in before for w in self.known[run_of(p)][p.offset : p.offset + len(p.content)]]
+            known = [w for p in before for w in self.known[run_of(p)][p.offset : p.offset + len(p.content)]]
             new = [" "] * length  # of what is forgotten nobody asks
             for piece in parts:
                 new[piece.offset : piece.offset + len(piece.content)] = str(piece.content)
             at = there = 0
             for hunk in unit_hunks(old, "".join(new), "word"):
                 kept = hunk.start - at
-                credits[there : there + kept] = whose[at : hunk.start]
+                credits[there : there + kept] = known[at : hunk.start]
                 at, there = hunk.end, there + kept + len(hunk.content)
-            credits[there:] = whose[at:]
+            credits[there:] = known[at:]
         for start, end, stamp in self.analysis.echoes.get(run, ()):
             credits[start:end] = [_in_order((*stamps, stamp)) for stamps in credits[start:end]]
         return credits

@@ -475,13 +475,13 @@ class _Edit:
         inserts = self.inserts.get(index, ())
         if not strikes and not inserts:
             return [piece]
-        stamp, k, offset, content, parent, line, struck, live, replaces, beside = piece
+        offset, content, struck = piece.offset, piece.content, piece.struck
         parts: list[Piece] = []
         for low, high in pairwise(_cuts(len(content), strikes, inserts)):
             over = [run for start, end, run in strikes if start <= low and high <= end]
             all_over = struck_by(struck, over) if over else struck
             part = content[low:high]
-            parts.append(Piece(stamp, k, offset + low, part, parent, line, all_over, live, replaces, beside))
+            parts.append(piece._replace(offset=offset + low, content=part, struck=all_over))
             parts += [new for at, new in inserts if at == high]
         return parts
 

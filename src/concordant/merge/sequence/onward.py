@@ -94,7 +94,7 @@ def _are_cut(now: Iterable[Piece], was: Iterable[Piece], known: Sequence) -> boo
 
 
 def _origin(piece: Piece) -> tuple[object, ...]:
-    return (piece.stamp, piece.parent, piece.line, piece.replaces, piece.beside)
+    return (piece.stamp, piece.parent, piece.line, piece.replaces, piece.beside, piece.credits)
 
 
 def _is_in_place(made: Sequence, number: int) -> bool:

@@ -11,7 +11,7 @@ from concordant.errors import MisshapenError
 from concordant.merge.causality import VersionVector, is_covered, order_of
 from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of, struck_by
 
-__all__ = ["cut", "in_order", "join", "newest_root", "united"]
+__all__ = ["both", "cut", "cut_at", "in_order", "join", "joined_strikes", "newest_root", "united"]
 
 _OFFSET = attrgetter("offset")
 
@@ -76,14 +76,23 @@ def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: Ve
     Args:
         vector: all that the replica of ``one`` knows; ``other_vector`` likewise.
     """
+    strikes = joined_strikes(one, other, vector, other_vector)
+    faded: set[Anchor] = set()
+    pieces = in_order(_needed(_unite(one, other, vector, other_vector, faded), strikes, faded))
+    joined = Sequence(pieces, strikes, newest_root(pieces))
+    return joined if joined.is_alive() else None
+
+
+def joined_strikes(
+    one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector
+) -> dict[RunId, Strike]:
+    """The strikes that both have, and those that one has and the other has never known."""
     strikes: dict[RunId, Strike] = {}
     for mine, theirs, known in ((one, other, other_vector), (other, one, vector)):
         for run, strike in mine.strikes.items():
             if run in theirs.strikes or not is_covered(strike.stamp, known):
                 strikes[run] = strike
-    pieces = _needed(_unite(one, other, vector, other_vector), strikes)
-    joined = Sequence(in_order(pieces), strikes, newest_root(pieces))
-    return joined if joined.is_alive() else None
+    return strikes
 
 
 def newest_root(pieces: Iterable[Piece]) -> tuple[float, str, int]:
@@ -93,11 +102,18 @@ def newest_root(pieces: Iterable[Piece]) -> tuple[float, str, int]:
 
 def united(one: Sequence, other: Sequence) -> Sequence:
     """Everything that either side has; used to show what a deletion removed beside what was written meanwhile."""
-    pieces = _unite(one, other, {}, {})
+    pieces = _unite(one, other, {}, {}, set())
     return Sequence(in_order(pieces), {**one.strikes, **other.strikes}, newest_root(pieces))
 
 
-def _unite(one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector) -> list[Piece]:
+def _unite(
+    one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector, faded: set[Anchor]
+) -> list[Piece]:
+    """What either has.
+
+    Args:
+        faded: takes up what one side knew and does not have any more.
+    """
     mine, theirs = _by_run(one), _by_run(other)
     result: list[Piece] = []
     for run in mine.keys() | theirs.keys():
@@ -108,22 +124,31 @@ def _unite(one: Sequence, other: Sequence, vector: VersionVector, other_vector: 
             assert parts is not None
             # Known there and gone: kept only because others may be anchored in it.
             gone = is_covered(parts[0].stamp, known)
-            result.extend(part._replace(live=False) if gone else part for part in parts)
+            result.extend(_faded(part, faded) if gone else part for part in parts)
         else:
-            result.extend(_zip(ours, others, either=not vector and not other_vector))
+            result.extend(_zip(ours, others, faded, either=not vector and not other_vector))
     return result
 
 
-def _needed(pieces: list[Piece], strikes: dict[RunId, Strike]) -> list[Piece]:
-    """The pieces of runs that are live or struck, or that such a run is anchored in: the same on all replicas.
+def _faded(part: Piece, faded: set[Anchor]) -> Piece:
+    """What one side knew and does not have any more: it is kept only where others are anchored in it."""
+    faded.add((*run_of(part), part.offset))
+    return part._replace(live=False)
 
-    A strike over a piece that is not live still counts, where a deletion keeps the piece and it is shown again.
+
+def _needed(pieces: list[Piece], strikes: dict[RunId, Strike], faded: set[Anchor]) -> list[Piece]:
+    """The pieces of runs that are live, struck or taken out, or that such a run is anchored in: the same on all
+    replicas.
+
+    A strike over a piece that is not live still counts, where a deletion keeps the piece and it is shown again. What
+    was taken out is kept until all have heard of that (``concordant.merge.sequence.trim``): who lacks it could have
+    forgotten it for having been struck, which may not stand any more.
     """
     parents = {run_of(piece): piece.parent for piece in pieces}
     needed: set[RunId] = set()
     for piece in pieces:
         run = run_of(piece)
-        if not piece.live and not any(strike in strikes for strike in piece.struck):
+        if (*run, piece.offset) in faded and not any(strike in strikes for strike in piece.struck):
             continue
         while run not in needed:
             needed.add(run)
@@ -143,32 +168,34 @@ def _by_run(sequence: Sequence) -> dict[RunId, list[Piece]]:
     return runs
 
 
-def _zip(ours: list[Piece], others: list[Piece], *, either: bool) -> Iterable[Piece]:
+def _zip(ours: list[Piece], others: list[Piece], faded: set[Anchor], *, either: bool) -> Iterable[Piece]:
     """Two copies of one run, cut at the places where either is cut, with the strikes of both.
 
     Of a part that only one side has the other has forgotten that it was removed.
     """
     bounds = sorted({bound for p in chain(ours, others) for bound in (p.offset, p.offset + len(p.content))})
-    here, there = _cut_at(ours, bounds), _cut_at(others, bounds)
+    here, there = cut_at(ours, bounds), cut_at(others, bounds)
     for offset in bounds:
         mine, theirs = here.get(offset), there.get(offset)
         if mine is not None and theirs is not None:
-            yield _both(mine, theirs, either=either)
+            yield both(mine, theirs, either=either)
         elif (part := mine or theirs) is not None:
-            yield part if either else part._replace(live=False)
+            yield part if either else _faded(part, faded)
 
 
-def _both(mine: Piece, theirs: Piece, *, either: bool) -> Piece:
+def both(mine: Piece, theirs: Piece, *, either: bool) -> Piece:
     """Two copies of one part, with the strikes of both."""
     if mine.content != theirs.content:
         raise MisshapenError("one run of a sequence has two contents")
     live = mine.live or theirs.live if either else mine.live and theirs.live
+    if mine.credits != theirs.credits:
+        mine = mine._replace(credits=max(mine.credits, theirs.credits))
     if live == mine.live and mine.struck == theirs.struck:
         return mine
     return mine._replace(struck=struck_by(mine.struck, theirs.struck), live=live)
 
 
-def _cut_at(parts: list[Piece], bounds: list[int]) -> dict[int, Piece]:
+def cut_at(parts: list[Piece], bounds: list[int]) -> dict[int, Piece]:
     """The parts of a run cut at some offsets, by where they begin."""
     return {part.offset: part for piece in parts for part in cut(piece, bounds)}
 

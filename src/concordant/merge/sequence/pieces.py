@@ -29,6 +29,7 @@ __all__ = [
     "Anchor",
     "Changed",
     "Content",
+    "Credit",
     "Edit",
     "Piece",
     "RunId",
@@ -47,6 +48,7 @@ T = TypeVar("T")
 Content: TypeAlias = "str | tuple[bytes, ...]"
 RunId: TypeAlias = tuple[str, int, int]
 Anchor: TypeAlias = tuple[str, int, int, int]
+Credit: TypeAlias = tuple[int, int, tuple[Stamp, ...]]
 _Place: TypeAlias = tuple[Anchor | None, Anchor]
 """The two neighbours of an insertion."""
 
@@ -75,7 +77,8 @@ class Piece(NamedTuple):
     is kept only as an anchor for others. A run that ``replaces`` stands in the place of what its strike removed, right
     behind it. ``beside`` is the other neighbour of a run that an edit inserted, as its writer saw it: the character
     behind it, of a root run the one before it. Two insertions between the same neighbours were made by writers who did
-    not see each other's.
+    not see each other's. ``credits`` tells who wrote what of the run, where what it took from that it replaced is
+    forgotten: from where, up to where, and the writes.
     """
 
     stamp: Stamp
@@ -88,6 +91,7 @@ class Piece(NamedTuple):
     live: bool = True
     replaces: bool = False
     beside: Anchor | None = None
+    credits: tuple[Credit, ...] = ()
 
 
 class Strike(NamedTuple):

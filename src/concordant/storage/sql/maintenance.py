@@ -41,6 +41,7 @@ __all__ = [
     "forget",
     "knowledge",
     "learn",
+    "note",
     "note_export",
     "rename",
     "rename_in",
@@ -94,6 +95,14 @@ def learn(database: Database, vector: VersionVector, marks: Mapping[str, Marks])
                 tx.run("UPDATE concordant_peers SET marks = ? WHERE replica = ?", (_dump(best), replica))
 
     database.write(run)
+
+
+def note(database: Database, name: str, text: str) -> None:
+    """Notes something under a name."""
+    query = (
+        "INSERT INTO concordant_notes (name, text) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET text = excluded.text"
+    )
+    database.write(lambda tx: tx.run(query, (name, text)))
 
 
 def note_export(database: Database, upto: Cut) -> None:

@@ -259,12 +259,21 @@ ALTER TABLE concordant_clocks ADD COLUMN erased {int} NOT NULL DEFAULT 0;
 CREATE INDEX concordant_escalations_state ON concordant_escalations (state)
 """
 
+# What a workspace notes for itself: how far other stores have come.
+_NOTES = """
+CREATE TABLE concordant_notes (
+    name {text} PRIMARY KEY,
+    text {text} NOT NULL
+)
+"""
+
 MIGRATIONS: Sequence[str | Mapping[str, str]] = (
     *(_FIRST, _EXCHANGE, _EVENTS, _MODELS, _VERIFYING),
     {"sqlite": _CLOCKS, "postgres": f"{_CLOCKS};{_KEYS}"},
     _TAILS,
     _SERVERS,
     _TALLIES,
+    _NOTES,
 )
 """Each is run once, in order; the number of those that ran is the version of the tables. Never change one that was
 released: add another, and change the tables of new stores (``tables``) the same way."""

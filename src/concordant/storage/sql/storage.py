@@ -473,6 +473,12 @@ class SqlStorage(DurableStorage):
     def learn(self, vector: VersionVector, marks: Mapping[str, Marks]) -> None:
         maintenance.learn(self.database, vector, marks)
 
+    def notes(self) -> Mapping[str, str]:
+        return dict(self.database.rows("SELECT name, text FROM concordant_notes"))
+
+    def note(self, name: str, text: str) -> None:
+        maintenance.note(self.database, name, text)
+
     def note_export(self, upto: Cut) -> None:
         maintenance.note_export(self.database, upto)
 

@@ -177,6 +177,10 @@ CREATE TABLE concordant_peers (
     forgotten {int} NOT NULL DEFAULT 0,
     marks {text} NOT NULL DEFAULT '[]'
 );
+CREATE TABLE concordant_notes (
+    name {text} PRIMARY KEY,
+    text {text} NOT NULL
+);
 CREATE TABLE concordant_quarantine (
     clock {int} NOT NULL DEFAULT 0,
     document {int} NOT NULL,
