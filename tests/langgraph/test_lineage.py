@@ -35,7 +35,7 @@ from langgraph.types import Command, RetryPolicy, Send, interrupt
 from concordant import Instant
 from concordant_langgraph import beginnings, context
 from concordant_langgraph.context import current_task
-from concordant_langgraph.lineage import Level, Task, decode, encode, lineage, relation, segments
+from concordant_langgraph.lineage import Level, Task, decode, encode, kin_of, lineage, outermost, relation, segments
 from concordant_langgraph.listener import listen
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -526,6 +526,13 @@ def test_tokens_round_trip(levels: list[Level]) -> None:
     assert list(decode(token)) == levels
     assert token.isascii() and token.isprintable()
     assert relation(token, token) == "same"
+
+
+@given(st.none() | st.text() | st.uuids().map(str), st.text() | st.uuids().map(str))
+def test_the_token_of_an_outermost_task_is_that_of_its_one_level(step: str | None, task: str) -> None:
+    """Made without levels, token and kin are those that the levels give, whatever the ids look like."""
+    token = encode([Level("", step or "", task)])
+    assert outermost(step, task) == (token, kin_of(token))
 
 
 @given(_levels, st.text() | st.just("lg1/") | st.from_regex(r"lg1/[a-z./?~]*", fullmatch=True))

@@ -111,6 +111,7 @@ class Scoping:
         self._tasks: dict[str, Scope] = {}
         self._latest: dict[str, Scope] = {}  # by the task's identity: its last execution
         self._shown_to: dict[tuple[str, str | None], ToolReads] = {}  # by agent run, and the name in force
+        self._floor: tuple[Instant | None, Beginning] = (None, Beginning())  # the last one asked for
         self._here: ContextVar[Scope | None] = ContextVar("concordant_strand", default=None)
         self._session = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
@@ -305,9 +306,11 @@ class Scoping:
         name = sound_name(task.name, self._storage.limits.name)
         if name != task.name:
             task = task._replace(name=name)
-        beginning = self._storage.beginning
-        floor = beginning(task.floor) if task.floor is not None else Beginning()
-        return Scope.of(task, beginning(task.began), floor)
+        known, floor = self._floor
+        if task.floor is not known:  # it is the same for many tasks of a run
+            floor = self._storage.beginning(task.floor) if task.floor is not None else Beginning()
+            self._floor = (task.floor, floor)
+        return Scope.of(task, self._storage.beginning(task.began), floor)
 
     def _remember(self, task: TaskScope, scope: Scope) -> Scope:
         with self._lock:

@@ -31,7 +31,8 @@ def task_begins(checkpoint_ns: str, now: Instant) -> None:
         if around.namespace == checkpoint_ns:
             attempts = around.attempts
         around = around.outer
-    _begun.set(_Begun(checkpoint_ns, (*attempts, now), Calls(), around))
+    begun = (checkpoint_ns, (*attempts, now), Calls(), around)
+    _begun.set(tuple.__new__(_Begun, begun))  # the class's own is slower, being Python
 
 
 def began(checkpoint_ns: str, attempt: int) -> Instant | None:

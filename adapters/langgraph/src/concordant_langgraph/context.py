@@ -22,7 +22,7 @@ from concordant import Instant
 
 from .attempts import first_begun, identity_of, invocation_of, settled, superstep_follows
 from .beginnings import began as began_at
-from .lineage import Segment, Task, encode, kin_of, lineage, segments
+from .lineage import Segment, Task, encode, kin_of, lineage, outermost, segments
 
 _KNOWN_LIMIT = 4096
 _FIRST = sys.maxsize  # of attempts that cannot be counted
@@ -74,19 +74,24 @@ def _read(config: Any) -> Task | None:
     if not (isinstance(checkpoint_ns, str) and checkpoint_ns and isinstance(steps, dict)):
         return _read_remains(config, metadata)
     path = segments(checkpoint_ns)
-    levels = lineage(path, steps)
-    token = encode(settled(checkpoint_ns, levels) if len(levels) > 1 else levels)
+    step = steps.get(path[-1].graph)
+    if len(path) == 1 and not path[0].call:
+        token, kin = outermost(step, path[0].task)
+    else:
+        token = encode(settled(checkpoint_ns, lineage(path, steps)))
+        kin = kin_of(token)
     info = getattr(configurable.get("__pregel_runtime"), "execution_info", None)
     first, attempt = _seconds(getattr(info, "node_first_attempt_time", None)), _attempt(info)
     execution = f"{int(first * 1e6)}/{attempt}" if first else ""
     # If nobody noted it, LangGraph's time, or that of the superstep's beginning: too early, so at worst "concurrent".
-    began = _began(checkpoint_ns, attempt) or first or uuid_seconds(levels[-1].step) or time.time()
+    began = _began(checkpoint_ns, attempt) or first or uuid_seconds(str(step)) or time.time()
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
     _known[checkpoint_ns] = (token, began)
-    identity = identity_of(checkpoint_ns) or levels[-1].task
+    identity = identity_of(checkpoint_ns) or path[-1].task
     floor = _floor(path, configurable)
-    return Task(token, *_name(config, metadata, path), identity, execution, began, checkpoint_ns, kin_of(token), floor)
+    task = (token, *_name(config, metadata, path), identity, execution, began, checkpoint_ns, kin, floor)
+    return tuple.__new__(Task, task)  # the class's own is slower, being Python
 
 
 def _floor(path: Sequence[Segment], configurable: Any) -> Instant | None:

@@ -92,7 +92,8 @@ class Segment(NamedTuple):
 def segments(checkpoint_ns: str) -> tuple[Segment, ...]:
     """The levels of `checkpoint_ns`, root first; a namespace of unknown form is one level."""
     if "|" not in checkpoint_ns and checkpoint_ns[-37:-36] == ":" and _is_uuid(checkpoint_ns, len(checkpoint_ns) - 36):
-        return (Segment("", "", checkpoint_ns[:-37], checkpoint_ns[-36:]),)
+        segment = ("", "", checkpoint_ns[:-37], checkpoint_ns[-36:])
+        return (tuple.__new__(Segment, segment),)  # the class's own is slower, being Python
     found = tuple(
         Segment(checkpoint_ns[: max(match.start(2) - 1, 0)], match[1] or "", match[2], match[3])
         for match in _segments(checkpoint_ns)
@@ -124,6 +125,13 @@ def encode(levels: Iterable[Level]) -> str:
         parts.append(f"{text}.{_pack(part)}" if part else text)
         above = step
     return _PREFIX + "/".join(parts)
+
+
+def outermost(step: object, task: str) -> tuple[str, str]:
+    """The token of a task of an outermost graph, and what those of its siblings begin with (``kin_of``)."""
+    packed = _pack(step) if isinstance(step, str) else _UNKNOWN
+    kin = f"{_PREFIX}.{packed}."
+    return kin + _pack(task), kin if packed != _UNKNOWN else ""
 
 
 def kin_of(token: str) -> str:

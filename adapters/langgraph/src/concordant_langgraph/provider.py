@@ -56,7 +56,8 @@ def _scope(task: Task, call: ToolCall | None, config: Any) -> TaskScope:
         identity += "".join(f"!{depth}!{quote(id_, safe='')}" for depth, id_ in sorted(parts.items()))
     key = f"{origin}|{identity}|{execution}"
     run = _run(task, origin, turn, message)
-    return TaskScope(key, task.name, origin, identity, execution, began, relation, task.kin, True, run, task.floor)
+    scope = (key, task.name, origin, identity, execution, began, relation, task.kin, True, run, task.floor)
+    return tuple.__new__(TaskScope, scope)  # the class's own is slower, being Python
 
 
 def _run(task: Task, origin: str, turn: int | None, message: str) -> AgentRun | None:
@@ -69,7 +70,7 @@ def _run(task: Task, origin: str, turn: int | None, message: str) -> AgentRun | 
     if outermost is not None:
         outermost.steps.add(packed_step(origin))
     owns = partial(belongs, origin, own.steps)
-    return AgentRun(own.key, owns, turn, message=message, began=own.began, named=task.named)
+    return tuple.__new__(AgentRun, (own.key, owns, turn, "", message, own.began, task.named))  # as for a scope
 
 
 def _later(began: Instant | float, after: Instant | None) -> Instant | float:
