@@ -485,7 +485,17 @@ class DurableStorage(ABC):
             raise ConcordantError(f"the storage {self.place} is a workspace's already: open it once more for another")
         self.projection = projection
 
-    def create(self, *_: Any) -> int:
+    def create(
+        self,
+        namespace: Namespace,
+        key: str,
+        agent: str,
+        origin: str,
+        act: str,
+        body: bytes,
+        op: tuple[str, str, int, float] | None,
+        /,
+    ) -> int:
         return 0  # there is no shorter way
 
     def clock_of(self, address: Address) -> int:

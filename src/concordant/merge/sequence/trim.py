@@ -10,7 +10,6 @@ stand without: of all that is left behind one character it is the newest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence as Items
-from itertools import count
 from typing import NamedTuple
 
 from concordant.merge.causality import Stamp
@@ -72,17 +71,18 @@ def _in_place(pieces: list[Piece], gone: set[int], family: Family) -> list[Piece
         gone: the numbers of those that may go; loses those that have to stay.
     """
     together = _together(pieces)
-    for attempt in count():
-        moving = attempt < _ROUNDS  # then only what holds the place of nothing
+    rounds = 0
+    while True:
+        moving = rounds < _ROUNDS  # then only what holds the place of nothing
         kept, moved = _without(pieces, gone, family, moving=moving)
         while held := _held(kept, moved) if moving else set(moved.values()):
             gone -= held | _all_of(held, pieces, together)
             kept, moved = _without(pieces, gone, family, moving=moving)
         held = _out_of_order(kept, moved) if moving else set()
         if not held:
-            break
+            return kept
         gone -= held | _all_of(held, pieces, together)
-    return kept
+        rounds += 1
 
 
 def untrimmed(sequence: Sequence, before: Sequence, after: Sequence) -> Sequence:
