@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import combinations, count
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from concordant import (
     DELETED,
+    Agent,
     Counter,
     Document,
     Escalation,
@@ -203,6 +204,12 @@ class Room:
         values = {(d.namespace, d.key): normal(d.value) for d in self.documents()}
         return values, sides(self.questions())
 
+    def written(self) -> Any:
+        """What is shown of texts and lists, and asked about texts."""
+        values = {(d.key, name): d.value.get(name) for d in self.documents() for name in ("notes", "steps")}
+        asked = sides(question for question in self.questions() if question.path == ("notes",))
+        return {place: normal(value) for place, value in values.items() if value}, asked
+
     def said(self) -> tuple[list[str], set[str]]:
         """All that is shown, as often as it is, and all that is shown or asked about."""
         shown = [word for document in self.documents() for word in words(document.value)]
@@ -382,9 +389,14 @@ def replicas(*rooms: Room) -> Iterator[Any]:
 
 class Wide:
     """A random history of documents of every kind, in which each thing that somebody says is said once, with its
-    author's name in it: so it can be told what of whom is shown."""
+    author's name in it: so it can be told what of whom is shown.
 
-    def __init__(self, seed: int, room: Room) -> None:
+    Args:
+        names: under which other name somebody writes.
+    """
+
+    def __init__(self, seed: int, room: Room, names: Mapping[str, str] | None = None) -> None:
+        self.names = names or {}
         self.random = random.Random(seed)
         self.room, self.ws = room, room.ws
         self.count = 0
@@ -403,6 +415,10 @@ class Wide:
         """Goes on in another room."""
         self.room, self.ws = room, room.ws
 
+    def agent(self, agent: str, **options: Any) -> Agent:
+        """The handle by which somebody writes."""
+        return self.ws.agent(self.names.get(agent, agent), **options)
+
     def word(self, agent: str) -> str:
         """Something that was never said before."""
         self.count += 1
@@ -412,15 +428,15 @@ class Wide:
         chance = self.random.random()
         if chance < 0.3:
             moment = self.random.choice(self.moments[-4:])
-            self.ws.agent(agent, began=moment).write(self.room.ns, key, self._given(agent))
+            self.agent(agent, began=moment).write(self.room.ns, key, self._given(agent))
         elif chance < 0.37:
-            self.ws.agent(agent, began=self.random.choice(self.moments[-3:])).delete(self.room.ns, key)
+            self.agent(agent, began=self.random.choice(self.moments[-3:])).delete(self.room.ns, key)
         elif chance < 0.47:
             self._decide(agent)
         elif chance < 0.6 and self.begun:
             self._end(*self.begun.pop(self.random.randrange(len(self.begun))))
         else:
-            editing = self.ws.agent(agent).edit(self.room.ns, key)
+            editing = self.agent(agent).edit(self.room.ns, key)
             self.begun.append((agent, key, editing, editing.__enter__()))
             if self.random.random() < 0.6 or len(self.begun) > 2:
                 self._end(*self.begun.pop())
@@ -430,10 +446,11 @@ class Wide:
         if not questions:
             return
         question = self.random.choice(questions)
+        by = self.names.get(agent, agent)
         if self.random.random() < 0.3:
-            self.ws.dismiss(question, by=agent)
+            self.ws.dismiss(question, by=by)
         else:
-            self.ws.resolve(question, self.random.choice(question.contenders).value, by=agent)
+            self.ws.resolve(question, self.random.choice(question.contenders).value, by=by)
 
     def _given(self, agent: str) -> dict[str, Any]:
         word = self.word(agent)

@@ -247,6 +247,58 @@ def test_who_deleted_it_and_then_who_had_changed_it(field: str, first: Any, seco
     assert everything(ws) == between
 
 
+def test_a_deletion_that_somebody_wrote_over_and_then_he() -> None:
+    """What others said stands when a deletion is taken back, and then who had written on beside it: all of it."""
+    ws = team()
+    with ws.agent("eve2").edit(NS, KEY) as late:
+        late.views = 7
+        ws.agent("bob").delete(NS, KEY)
+    ws.agent("eve2").write(NS, KEY, {"owners": {"e": "eve"}})
+    undo(ws)
+    undo(ws, "eve2")
+    assert everything(ws) == ({KEY: FIRST}, [])
+
+
+@pytest.mark.parametrize("agents", [("bob", "eve"), ("eve", "bob"), ("bob",)])
+def test_a_sum_that_goes_on_from_what_was_deleted_is_counted_once(agents: tuple[str, ...]) -> None:
+    """Who added to an amount that stood beside a deletion has gone on from it: it is not put back once more."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {"views": 9})
+    with ws.agent("eve").edit(NS, KEY) as late:
+        late.tags = ["e"]
+        ws.agent("bob").delete(NS, KEY)
+    ws.agent("ada").write(NS, KEY, {"views": 9})
+    for agent in agents:
+        undo(ws, agent)
+    assert shown(ws)["views"] == 18
+
+
+@pytest.mark.parametrize(("field", "value"), [("views", 7), ("status", "y"), ("notes", "Eve too.")])
+def test_what_others_deleted_stays_deleted(field: str, value: Any) -> None:
+    """Two who wrote before and after a deletion by others leave nothing, and no question."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {"status": "x", "views": 3, "notes": "Ada was here."})
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.tags = ["b"]
+    ws.agent("ada").delete(NS, KEY)
+    ws.agent("eve").write(NS, KEY, {field: value})
+    undo(ws)
+    undo(ws, "eve")
+    assert everything(ws) == ({}, [])
+
+
+def test_nothing_is_left_where_nothing_stood() -> None:
+    """A document of which all was theirs is gone after an undo of both."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("eve").write(NS, KEY, {"status": "y", "steps": ["improvise"]})
+    with ws.agent("bob").edit(NS, KEY) as late:
+        late.tags = ["b"]
+        ws.agent("bob").delete(NS, KEY)
+    undo(ws, "eve")
+    undo(ws)
+    assert everything(ws) == ({}, [])
+
+
 def test_an_undo_of_what_was_replaced_already_counts() -> None:
     """Where nothing of him stands nothing changes; it is noted, and he does not come back with who replaced him."""
     ws = team()

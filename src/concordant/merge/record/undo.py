@@ -7,7 +7,7 @@ there before the writes, which the field's kind merges, or asks about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence as Items
+from collections.abc import Iterable, Iterator, Mapping, Sequence as Items, Set
 from decimal import Decimal
 from functools import partial
 from operator import attrgetter
@@ -333,9 +333,7 @@ class _Undoing:
         """What their deletions keep stands again."""
         for tomb in going:
             if tomb.value is None and self.gone.made(tomb.stamp):
-                left = self._left_of(tomb, standing).covered
-                if left:
-                    yield Entry(self.change.stamp, PRESENT, covered=left)
+                yield from self._standing_again(self._left_of(tomb, standing).covered)
 
     def _marked_again(self, path: Path, story: list[Turn], standing: list[Entry], going: list[Entry]) -> list[Entry]:
         """The marks and deletions that stand again: the latter keep what the writes had let stand."""
@@ -343,7 +341,14 @@ class _Undoing:
         there = set(map(author_of, standing))
         back = [entry for entry, _ in held.back.values() if author_of(entry) not in there]
         freed = gathered(kept_by([e for e in going if e.value is not None or not self.gone.made(e.stamp)]))
-        return [entry if entry.value is not None else entry._replace(covered=freed) for entry in back]
+        if any(entry.value is None for entry in (*back, *standing)):
+            return [entry if entry.value is not None else entry._replace(covered=freed) for entry in back]
+        return [*back, *self._standing_again(freed)]  # the deletion that they had replaced is gone too
+
+    def _standing_again(self, covered: tuple[tuple[Path, Any], ...]) -> Iterator[Entry]:
+        """A mark of what a deletion kept, if others made a part of that."""
+        if any(without(leaf, self.gone) for _, leaf in covered):
+            yield Entry(self.change.stamp, PRESENT, covered=covered)
 
     def _left_of(self, tomb: Entry, standing: list[Entry]) -> Entry:
         """A deletion with what it alone took away."""
@@ -406,34 +411,41 @@ class _Undoing:
         self._drop_doubles(place)
         owed, again, deleted = self._amounts(place)
         if deleted:  # and may stand again
-            owed = add(owed, self._begun_by_them(place))
+            owed = add(owed, self._begun_by_them(place, deleted))
         if not _is_same_amount(owed, 0):
             self._take_amount(place, owed, again)
 
-    def _amounts(self, place: Path) -> tuple[Any, dict[Path, Register], bool]:
-        """What they added to a counter, the entries that they took away, and whether it was deleted by others since."""
+    def _amounts(self, place: Path) -> tuple[Any, dict[Path, Register], int]:
+        """What they added to a counter since others deleted it last, the entries that they took away, and the number of
+        that deletion; 0: there is none."""
         owed: Any = 0
-        deleted = False
+        deleted = 0
         again: dict[Path, Register] = {}
         for step in self._steps:
             inside = _amounts_in(step, place)
             if step.goes:
                 inside = [c for c in inside if c.after is not None or not self._stands(step, c)]
                 owed = add(owed, add(_total(map(_after, inside)), negative(_total(map(_before, inside)))))
-                for change in (c for c in inside if c.after is None):
-                    settled = self._taken_back_since(step, change.path)
-                    owed = add(owed, settled)
-                    again[change.path] = as_register(change.before) if _is_same_amount(settled, 0) else ()
-            elif deletes(step, place) and not all(self._stands(step, c) for c in inside):
-                owed, deleted = 0, True
+                owed = add(owed, self._taken_away(step, inside, again))
+            elif not step.gone and deletes(step, place) and not all(self._stands(step, c) for c in inside):
+                owed, deleted = 0, step.stamp.n
         return owed, {path: entries for path, entries in again.items() if entries}, deleted
+
+    def _taken_away(self, step: PastCommit, inside: list[LeafChange], again: dict[Path, Register]) -> Any:
+        """What a commit took away that has been taken back by now; notes the entries that it took away else."""
+        found: Any = 0
+        for change in (c for c in inside if c.after is None):
+            settled = self._taken_back_since(step, change.path)
+            found = add(found, settled)
+            again[change.path] = as_register(change.before) if _is_same_amount(settled, 0) else ()
+        return found
 
     def _taken_back_since(self, step: PastCommit, path: Path) -> Any:
         """What there was of an amount, when a commit took it away, that has been taken back by now."""
         found: Any = 0
         for earlier in self._steps:
             if earlier.stamp.n < step.stamp.n < earlier.already:
-                for _, before, after in (change for change in earlier.changes if change.path == path):
+                for _, before, after in (c for c in _amounts_in(earlier, path[:-1]) if c.path == path):
                     found = add(found, add(_total([after]), negative(_total([before]))))
         return found
 
@@ -446,11 +458,11 @@ class _Undoing:
             if doubled:
                 self._set(path, tuple(entry for entry in register if entry not in doubled))
 
-    def _begun_by_them(self, place: Path) -> Any:
-        """What stands in sums that begin with one of the writes."""
-        numbers = {step.stamp.n for step in self._steps if step.gone}
+    def _begun_by_them(self, place: Path, before: int) -> Any:
+        """What stands in sums that begin with one of the writes that came before a commit."""
+        numbers = {step.stamp.n for step in self._steps if step.gone and step.stamp.n < before}
         found = [entry for entries in self._own(place).values() for entry in entries]
-        return _total([tuple(e for e in found if decode(e.value or b"[0,0]")[1] in numbers)])
+        return _total([tuple(e for e in found if _begin_of(e) in numbers)])
 
     def _own(self, place: Path) -> dict[Path, Register]:
         """The writes' own amounts in a counter."""
@@ -475,11 +487,13 @@ class _Undoing:
     def _stands(self, step: PastCommit, change: LeafChange) -> bool:
         """Whether what a deletion took away is kept by it, or by another, and so comes back, or goes, with that; or
         was, until somebody went on from it."""
-        there = set(map(author_of, self.change.register(change.path)))
+        there = [*self.change.register(change.path)]
         for later in self._steps:
             if later.stamp.n > step.stamp.n:
-                there |= {author_of(e) for c in later.changes if c.path == change.path for e in as_register(c.before)}
-        return all(author_of(entry) in there for entry in as_register(change.before))
+                inside = (c for c in _amounts_in(later, change.path[:-1]) if c.path == change.path)
+                there += [entry for one in inside for entry in as_register(one.before)]
+        known, sums = set(map(author_of, there)), set(map(_begin_of, there))
+        return all(author_of(entry) in known or _begin_of(entry) in sums for entry in as_register(change.before))
 
 
 def _keeping(entry: Entry, below: Path, gone: SeenBy) -> Entry:
@@ -492,8 +506,16 @@ def _keeping(entry: Entry, below: Path, gone: SeenBy) -> Entry:
 
 
 def _amounts_in(step: PastCommit, place: Path) -> list[LeafChange]:
-    """What a commit changed in a counter, its own mark apart."""
-    return [change for change in step.changes if change.path[:-1] == place and change.path[-1] is not None]
+    """What a commit changed in a counter, its own mark apart. What a deletion kept counts with that."""
+    inside = [change for change in step.changes if change.path[:-1] == place and change.path[-1] is not None]
+    kept = step.kept
+    live = [change._replace(before=_but(change.before, kept[change.path])) for change in inside if change.path in kept]
+    return [change for change in inside if change.path not in kept] + [c for c in live if c.before or c.after]
+
+
+def _but(leaf: Leaf | None, authors: Set[Identity]) -> Register | None:
+    """A register without what some have written."""
+    return tuple(e for e in as_register(leaf) if (e.stamp.time, e.stamp.agent) not in authors) or None
 
 
 def _keeps(story: list[Turn]) -> bool:
@@ -509,6 +531,11 @@ def _is_theirs(story: list[Turn]) -> bool:
     if any(turn.step.already for turn in story[:first]):
         return False
     return all(step.gone or (step.undoes and min(step.undoes) >= since) for step, _, _ in story[first:])
+
+
+def _begin_of(amount: Entry) -> Any:
+    """The write with which a sum of amounts began that goes on from it."""
+    return decode(amount.value or b"[0,0]")[1]
 
 
 _before = attrgetter("before")
