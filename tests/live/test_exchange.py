@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,6 +167,23 @@ def test_a_child_that_dies_costs_one_answer() -> None:
     with pytest.raises(LoroError, match="ended its process"):
         silent.ask("roots", blob)
     silent.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc tells of the copy")
+def test_a_copy_that_ends_between_two_questions_costs_nothing() -> None:
+    """What reads is a copy of a process that makes the next one: when it is ended while nothing is asked, that is no
+    answer to the next question."""
+    blob = to_loro(written({"body": "One."}))
+    from_loro(blob)
+    process = Child.shared("read")._started()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    for _ in range(3):
+        copy = children.read_text()
+        os.kill(int(copy), signal.SIGKILL)
+        while children.read_text() in (copy, ""):
+            time.sleep(0.001)
+        assert from_loro(blob) == {"body": "One."}
+    assert Child.shared("read")._process is process
 
 
 def test_the_guard_lets_through_what_is_not_loros() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Annotated, Any
 
@@ -15,6 +16,9 @@ from concordant_loro import LiveDocument
 from .test_live import Editor, said_of
 
 PLACE = ("songs",), "refrain"
+
+
+BOB = -1
 
 
 class Verse(BaseModel):
@@ -35,7 +39,7 @@ class Refrain:
     """Equal lines, words or items, of which each is known by a number: an editor's, and what may be expected of them.
 
     Attributes:
-        now: by place which of those of the beginning stands there; ``None``: one of the editor's.
+        now: by place which of those of the beginning stands there; ``None``: one of the editor's; ``BOB``: the agent's.
     """
 
     def __init__(self, editor: Editor, name: str, count: int) -> None:
@@ -48,35 +52,53 @@ class Refrain:
 
     def send(self) -> None:
         """Sends what was done, if that is anything: who leaves the same text has changed nothing."""
-        self.now = [*(self.sent if len(self.sent) == len(self.now) else self.now)]
+        if len(self.sent) == len(self.now) and (BOB not in self.now or self.sent.index(BOB) == self.now.index(BOB)):
+            self.now = self.sent
         self.sent = [*self.now]
         self.editor.send()
+
+    def take_in(self) -> None:
+        """Shows the agent's, too."""
+        self.send()
+        self.editor.take_in()
+        parts = self.parts()
+        if BOB not in self.now and "bob" in parts:
+            self.now.insert(parts.index("bob"), BOB)
+            self.sent = [*self.now]
+
+    def parts(self) -> list[str]:
+        """What the editor shows."""
+        if self.name == "items":
+            return [json.loads(item) for item in self.content.get_value()]
+        return self.content.to_string().split()  # type: ignore[no-any-return]
+
+    def offset(self, at: int) -> int:
+        return sum(len(part) + len(self.gap) for part in self.parts()[:at])
 
     def insert(self, at: int, *, behind: bool) -> None:
         """Puts one more somewhere: letters and gap before what stands there, or gap and letters behind what is before
         it."""
-        step = 1 + len(self.gap)
         if self.name == "items":
             self.content.insert(at, '"la"')
         elif not self.now:
             self.content.insert(0, "x")
         elif at and (behind or at == len(self.now)):
-            self.content.insert(at * step - len(self.gap), f"{self.gap}x")
+            self.content.insert(self.offset(at) - len(self.gap), f"{self.gap}x")
         else:
-            self.content.insert(at * step, f"x{self.gap}")
+            self.content.insert(self.offset(at), f"x{self.gap}")
         self.now.insert(at, None)
 
     def delete(self, at: int, *, behind: bool) -> None:
         """Takes one out, with the gap before or behind it."""
-        step = 1 + len(self.gap)
+        start, length = self.offset(at), 1 + len(self.gap)
         if self.name == "items":
             self.content.delete(at, 1)
         elif len(self.now) == 1:
             self.content.delete(0, 1)
         elif at and (behind or at == len(self.now) - 1):
-            self.content.delete(at * step - len(self.gap), step)
+            self.content.delete(start - len(self.gap), length)
         else:
-            self.content.delete(at * step, step)
+            self.content.delete(start, length)
         del self.now[at]
 
 
@@ -107,24 +129,28 @@ def check_places(seed: str, name: str) -> None:
             if chance.random() < 0.5:
                 live.refresh()
             refrain = Refrain(editor, name, count)
-            for _ in range(chance.randrange(1, 5)):
-                if refrain.now and chance.random() < 0.5:
-                    refrain.delete(chance.randrange(len(refrain.now)), behind=chance.random() < 0.5)
+            for _ in range(chance.randrange(1, 6)):
+                at = chance.randrange(len(refrain.now) + 1)
+                if at < len(refrain.now) and refrain.now[at] != BOB and chance.random() < 0.5:
+                    refrain.delete(at, behind=chance.random() < 0.5)
                 else:
-                    refrain.insert(chance.randrange(len(refrain.now) + 1), behind=chance.random() < 0.5)
-                if chance.random() < 0.3:
-                    refrain.send()
+                    refrain.insert(at, behind=chance.random() < 0.5)
+                if chance.random() < 0.5:
+                    chance.choice([refrain.send, refrain.take_in])()
             refrain.send()
             value = said_of(ws.get(*PLACE))
             found = shown_in(value, name)
             at = found.index("bob")
-            assert [*found[:at], *found[at + 1 :]] == [one] * len(refrain.now), (seed, found)
-            kept = {number for number in refrain.now if number is not None}
-            before = {number for number in refrain.now[:at] if number is not None}
+            now = [number for number in refrain.now if number != BOB]
+            assert [*found[:at], *found[at + 1 :]] == [one] * len(now), (seed, found)
+            if BOB in refrain.now:
+                assert refrain.now.index(BOB) == at, (seed, found, refrain.now)
+            kept = {number for number in now if number is not None}
+            before = {number for number in now[:at] if number is not None}
             assert before == {number for number in kept if number < place}, (seed, found, refrain.now, place)
             path = ("verses", "one", "lines") if name == "verses" else (name,)
             whose = [c.agent for c in ws.blame(*PLACE)[path] for part in _parts(c.value, name) if part != "bob"]
-            kept_by = {agent for agent, number in zip(whose, refrain.now, strict=True) if number is not None}
+            kept_by = {agent for agent, number in zip(whose, now, strict=True) if number is not None}
             assert kept_by <= {"seed"}, (seed, found, refrain.now, whose)
 
 

@@ -273,13 +273,13 @@ def serve(role: str, questions: IO[bytes], answers: IO[bytes], busy: Any = None)
     """
     service, busy = _ROLES[role](), bytearray(1) if busy is None else busy
     while True:
-        busy[0] = 0
         try:
             asked, data = _read(questions)
         except EOFError:
             return
         busy[0] = 1
         answer, found = service.answer(asked, data)
+        busy[0] = 0
         try:
             _send(answers, answer, found)
         except (TypeError, ValueError, RecursionError) as error:
@@ -301,6 +301,7 @@ def serve_in_copies(role: str, questions: IO[bytes], answers: IO[bytes]) -> None
         if not os.WIFSIGNALED(status):
             return
         if busy[0]:
+            busy[0] = 0
             said = f"Loro ended its process over these bytes (signal {os.WTERMSIG(status)}): they are damaged"
             _send(answers, {"error": "LoroError", "said": [said]})
 
