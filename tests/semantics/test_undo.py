@@ -287,6 +287,33 @@ def test_what_others_deleted_stays_deleted(field: str, value: Any) -> None:
     assert everything(ws) == ({}, [])
 
 
+def test_what_was_built_on_what_he_deleted_himself_is_a_question() -> None:
+    """A rewrite of his sentence is asked about, though he has deleted the document that it was in meanwhile."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"notes": "Bob is. Bob adds."})
+    late = ws.agent("bob", began=ws.moment())
+    with ws.agent("ada").edit(NS, KEY) as brief:
+        brief.notes = "Bob is. Ada wins."
+    late.delete(NS, KEY)
+    undo(ws)
+    assert shown(ws) == {"notes": "Ada wins."} and values(only(ws)) == ["Ada wins.", ""]
+
+
+def test_his_amounts_before_and_after_a_deletion_by_others_go() -> None:
+    """An amount that went on from what a deletion kept is taken back with what it went on from."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("ada").write(NS, KEY, {"notes": "Ada was here."})
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.views = -5
+    began = ws.moment()
+    ws.agent("ada").delete(NS, KEY)
+    ws.agent("bob", began=began).write(NS, KEY, {"tags": ["b"]})
+    ws.agent("bob").write(NS, KEY, {"views": 3})
+    assert shown(ws)["views"] == -2
+    undo(ws)
+    assert everything(ws) == ({}, [])
+
+
 def test_nothing_is_left_where_nothing_stood() -> None:
     """A document of which all was theirs is gone after an undo of both."""
     ws = Workspace(schemas={NS: Brief})

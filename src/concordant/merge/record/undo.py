@@ -509,13 +509,17 @@ def _amounts_in(step: PastCommit, place: Path) -> list[LeafChange]:
     """What a commit changed in a counter, its own mark apart. What a deletion kept counts with that."""
     inside = [change for change in step.changes if change.path[:-1] == place and change.path[-1] is not None]
     kept = step.kept
-    live = [change._replace(before=_but(change.before, kept[change.path])) for change in inside if change.path in kept]
+    live = [_but_kept(change, kept[change.path]) for change in inside if change.path in kept]
     return [change for change in inside if change.path not in kept] + [c for c in live if c.before or c.after]
 
 
-def _but(leaf: Leaf | None, authors: Set[Identity]) -> Register | None:
-    """A register without what some have written."""
-    return tuple(e for e in as_register(leaf) if (e.stamp.time, e.stamp.agent) not in authors) or None
+def _but_kept(change: LeafChange, authors: Set[Identity]) -> LeafChange:
+    """A change of an amount without what some have written that a deletion kept, unless the sum goes on from it."""
+    sums = set(map(_begin_of, as_register(change.after)))
+    kept = (e for e in as_register(change.before) if (e.stamp.time, e.stamp.agent) in authors)
+    kept_for_good = {identity_of(entry) for entry in kept if _begin_of(entry) not in sums}
+    left = tuple(entry for entry in as_register(change.before) if identity_of(entry) not in kept_for_good)
+    return change._replace(before=left or None)
 
 
 def _keeps(story: list[Turn]) -> bool:

@@ -80,7 +80,9 @@ def undone(
         earlier: the writes that have taken back some of these before.
     """
     alike = _cut_alike(sequence, [turn.before for turn in turns if turn.gone and turn.before is not None])
-    work = _Undoing(alike, stamp, gone, rules, next_run, again=bool(earlier))
+    taken = {run for turn in turns if turn.gone and turn.before for run in _no_more(turn.before, turn.after, gone)}
+    below = _Below(alike, gone, set() if earlier else taken, again=bool(earlier or taken))
+    work = _Undoing(alike, stamp, gone, rules, next_run, below)
     reopened = work.reopen(_Asked(alike, earlier)) if earlier else set()
     work.put_back(turns)
     for part in work.built_on(reopened):
@@ -100,7 +102,7 @@ def reinstated(
         before: what stood before the first of the writes.
     """
     alike = _cut_alike(sequence, [before])
-    work = _Undoing(alike, stamp, gone, rules, next_run, exact=True)
+    work = _Undoing(alike, stamp, gone, rules, next_run, _Below(alike, gone), exact=True)
     work.drop(_struck_since(before, alike, work.strikes))
     work.put_back([Taking(before, alike, True)])
     return work.result(alike), work.origins
@@ -164,12 +166,18 @@ class _Way:
 class _Below:
     """What stood where something stands, as far as writes are taken back that came in between.
 
+    Args:
+        taken: the runs of the writes that stood until they were deleted by one of these.
+        again: whether some do not stand any more.
+
     Attributes:
         over: the pieces that each strike is over, or was.
         gone: the runs of the writes: those that stand, or all if some were taken back before.
     """
 
-    def __init__(self, sequence: Sequence, gone: SeenBy, *, again: bool) -> None:
+    def __init__(
+        self, sequence: Sequence, gone: SeenBy, taken: Set[RunId] = frozenset(), *, again: bool = False
+    ) -> None:
         self.over: dict[RunId, list[Piece]] = {}
         self._above: dict[RunId, set[RunId]] = {}
         for piece in sequence:
@@ -177,7 +185,7 @@ class _Below:
                 self.over.setdefault(run, []).append(piece)
             self._above.setdefault(run_of(piece), set()).update(piece.struck)
         self.gone = {run_of(piece) for piece in sequence if (again or piece.live) and gone(piece.stamp)}
-        self._going = {run_of(piece) for piece in sequence if piece.live and gone(piece.stamp)}
+        self._going = {run_of(piece) for piece in sequence if piece.live and gone(piece.stamp)} | taken
 
     def goes(self, piece: Piece) -> bool:
         """Whether a piece stood until now."""
@@ -259,16 +267,16 @@ class _Undoing:
         gone: SeenBy,
         rules: Rules,
         next_run: Callable[[], int],
+        below: _Below,
         *,
         exact: bool = False,
-        again: bool = False,
     ) -> None:
         self.stamp = stamp
         self.gone = gone
         self.rules = rules
         self.next_run = next_run
         self.sequence = sequence
-        self.below = _Below(sequence, gone, again=again)
+        self.below = below
         left = withdraw(sequence, gone)
         self.pieces = [p._replace(live=False) if gone(p.stamp) else p for p in sequence] if left is None else [*left]
         self.strikes = {} if left is None else dict(left.strikes)
@@ -635,6 +643,12 @@ class _Undoing:
         pieces = in_order(self.pieces) if len(self.pieces) > len(before) else self.pieces
         made = Sequence(pieces, self.strikes, newest_root(pieces))
         return made if made.is_alive() else None
+
+
+def _no_more(before: Sequence, after: Sequence | None, gone: SeenBy) -> set[RunId]:
+    """The runs of some writes that stood before a change, and do not after it."""
+    stand = {run_of(piece) for piece in after or () if piece.live}
+    return {run_of(piece) for piece in before if piece.live and gone(piece.stamp)} - stand
 
 
 def _past(piece: Piece) -> int:
