@@ -203,6 +203,21 @@ def test_what_has_become_of_a_sentence_is_told_while_it_may_be_rewritten() -> No
         assert asked.base == "Two is here."
 
 
+def test_what_stands_elsewhere_since_something_was_forgotten_is_like_no_insertion_there() -> None:
+    """A sentence that somebody puts before an equal one, which had replaced what is forgotten, stands beside it."""
+    one, two = begun("one", "two")
+    rewrite(one, "One is here. Ten. Nine.")
+    talk(one, two)
+    later(one, two)
+    talk(one, two)
+    rewrite(two, "One is here. Red. Ten. Ten. Nine.", "eve")
+    assert vacuum(one).pieces == 1
+    talk(one, two)
+    for space in (one, two):
+        document = space.get(*AT)
+        assert document is not None and document.value["text"] == "One is here. Red. Ten. Ten. Nine."
+
+
 def test_an_open_question_keeps_what_it_is_about_and_nothing_else() -> None:
     """What was removed elsewhere in the text goes."""
     (one,) = begun("one")

@@ -19,7 +19,7 @@ from concordant.merge.causality import Stamp, VersionVector
 from concordant.merge.record import Record
 from concordant.merge.record.record import Arrival
 from concordant.storage import Address, Knowledge, Storage
-from concordant.storage.cut import KnownOfDocuments, part
+from concordant.storage.cut import Cut, KnownOfDocuments, part
 
 __all__ = [
     "DELETED_KEPT",
@@ -134,6 +134,11 @@ class Frontier:
             for name, one in sorted(heard(storage).items())
             if one.at >= self._since
         ]
+
+    @property
+    def exported(self) -> Cut:
+        """Tells up to where other stores may know of commits here."""
+        return self._knowledge.exported
 
     def is_known_elsewhere(self, stamp: Stamp) -> bool:
         """Whether another store may know of a write."""

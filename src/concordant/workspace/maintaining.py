@@ -13,12 +13,12 @@ from concordant.escalation import Event
 from concordant.merge.causality import Entry, VersionVector, may_name_replica, source_of
 from concordant.merge.record import Record
 from concordant.merge.record.leases import end_of
-from concordant.merge.registers import LeafChange, leaves, sequences
+from concordant.merge.registers import LeafChange, leaf_at, leaves, sequences
 from concordant.merge.sequence.pieces import run_of
 from concordant.merge.sequence.trim import removed as removed_of, trimmed, weighed
 from concordant.schema import Compiled
 from concordant.storage import Address, Result, SideEffects, State, TransactionView
-from concordant.storage.cut import cut_of
+from concordant.storage.cut import Cut, cut_of
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
@@ -241,33 +241,61 @@ def _compacted(record: Record, frontier: Frontier, waiting: Waiting) -> _Compact
     return _Compacted(tuple(changes), floor, pieces)
 
 
+class _Plan(NamedTuple):
+    """What is to be forgotten of a document.
+
+    Attributes:
+        version: of the document.
+        exported: up to where other stores may know of commits here.
+        found: what the document becomes.
+        left: how many pieces stay for the order.
+    """
+
+    version: int
+    exported: Cut
+    found: _Compacted
+    left: int
+
+
+def _planned(core: Core, address: Address, record: Record, frontier: Frontier) -> _Plan:
+    """What is to be forgotten of a document, unless that would show."""
+    schema, waiting = core.registry.find(address[0]), frontier.of(address, record)
+    found = _compacted(record, frontier, waiting)
+    trial = record.copy()
+    trial.commit(found.changes)
+    if _shown(trial, schema, core) != _shown(record, schema, core):
+        found, trial = _Compacted((), {}, 0), record
+    return _Plan(record.version, frontier.exported, found, _waits(trial, waiting).get(_NOBODY, 0))
+
+
 def _compact(core: Core, address: Address, frontier: Frontier, kept: _Tally) -> int:
-    """Forgets what was removed from a document; returns how many pieces."""
-    done = 0
+    """Forgets what was removed from a document; returns how many pieces. What that is, is found out beforehand: others
+    write meanwhile, and only if they did to this document it is found out again."""
+    storage, schema = core.storage, core.registry.find(address[0])
+    with storage.reading():
+        state = storage.load(*address)
+        record = expanded(state, schema, storage.replica).copy()
+        record.version = version_of(state)
+    plan = _planned(core, address, record, frontier)
 
     def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
-        nonlocal done
-        done = 0
+        nonlocal plan
         if not isinstance(state, Record):
+            plan = plan._replace(found=_Compacted((), {}, 0))
             return None
-        storage, schema = core.storage, core.registry.find(address[0])
-        record = expanded(state, schema, storage.replica)
-        now = frontier.with_knowledge(tx.knowledge())
-        waiting = now.of(address, record)
-        found = _compacted(record, now, waiting)
-        trial = record.copy()
-        trial.commit(found.changes)
-        if not found.changes or _shown(trial, schema, core) != _shown(record, schema, core):
-            kept.add({"order": _waits(record, waiting).get(_NOBODY, 0)})
+        record, now = expanded(state, schema, storage.replica), frontier.with_knowledge(tx.knowledge())
+        if (record.version, now.exported) != (plan.version, plan.exported):
+            plan = _planned(core, address, record, now)
+        changes = tuple(LeafChange(p, leaf_at(record.tree, p), after) for p, _, after in plan.found.changes)
+        if not changes:
             return None
-        kept.add({"order": _waits(trial, waiting).get(_NOBODY, 0)})
-        record.commit(found.changes)
-        record.forget(found.floor)
-        done = found.pieces
-        return record, Commit(address, n, time, "compact").close(record, "", found.changes, record.version), None
+        record.commit(changes)
+        record.forget(plan.found.floor)
+        return record, Commit(address, n, time, "compact").close(record, "", changes, record.version), None
 
-    core.storage.commit(*address, update)
-    return done
+    storage.commit(*address, update)
+    kept.add({"order": plan.left})
+    return plan.found.pieces
 
 
 def _shown(record: Record, schema: Compiled, core: Core) -> Any:

@@ -75,8 +75,8 @@ class Family:
 
     @staticmethod
     def moved(piece: Piece, parent: Anchor | None, replaces: bool) -> Piece:
-        """A piece of a run that is anchored elsewhere. Beside itself nothing else was inserted: so it counts as an
-        edit, and is compared with nothing."""
+        """A piece of a run that is anchored elsewhere. What stood beside it then is no place at which anything else can
+        be inserted: so it counts as an edit, and is compared with nothing."""
         is_edit = isinstance(piece.content, str) and (piece.replaces or piece.beside is not None)
-        beside = (*run_of(piece), 0) if is_edit else None
+        beside = (*run_of(piece), -1) if is_edit else None  # no character
         return piece._replace(parent=parent, replaces=replaces, beside=beside)
