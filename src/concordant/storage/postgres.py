@@ -309,12 +309,12 @@ T = TypeVar("T")
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _CLOCKS = "SELECT n, time, home FROM concordant_clocks ORDER BY clock"
-_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
+_CLOCK = "SELECT date_part('epoch', clock_timestamp())"
 # The time is read once the rows are held: what waits for them is younger than what held them. Whoever wants several
 # takes them in ascending order, so that nobody waits in a circle.
 _HOLD = (
     "WITH held AS MATERIALIZED (SELECT clock, n, time FROM concordant_clocks{} ORDER BY clock FOR UPDATE) "
-    "SELECT clock, n, time, extract(epoch FROM clock_timestamp())::float8, pg_current_xact_id()::text FROM held"
+    "SELECT clock, n, time, date_part('epoch', clock_timestamp()), pg_current_xact_id()::text FROM held"
 )
 _HOLD_ONE = _HOLD.format(" WHERE clock = %s")
 _HOLD_SOME = _HOLD.format(" WHERE clock = ANY(%s)")
@@ -329,7 +329,7 @@ _SETTINGS = (
 _CREATE = """
 WITH head AS (
     UPDATE concordant_clocks SET n = greatest(n + {clocks} - mod(n - clock, {clocks}), %b),
-        time = greatest(extract(epoch FROM clock_timestamp())::float8, time + 1e-6)
+        time = greatest(date_part('epoch', clock_timestamp()), time + 1e-6)
     WHERE clock = %b RETURNING clock, n, time
 ), document AS (
     INSERT INTO concordant_documents
@@ -342,10 +342,10 @@ WITH head AS (
     SELECT clock, id, id, created, agent, origin, act, 0, %b::text, %b::text, %b::bigint, %b::float8, value
     FROM document
 )
-SELECT id, created, extract(epoch FROM clock_timestamp())::float8 FROM document
+SELECT id, created, date_part('epoch', clock_timestamp()) FROM document
 """
 _CREATED = """
-SELECT j.n, j.time, extract(epoch FROM clock_timestamp())::float8
+SELECT j.n, j.time, date_part('epoch', clock_timestamp())
 FROM concordant_documents d JOIN concordant_journal j ON j.clock = d.clock AND j.n = d.id
 WHERE d.clock = %b AND d.namespace = %b AND d.key = %b
     AND j.execution = %b AND j.task IS NOT DISTINCT FROM %b::text AND j.ordinal IS NOT DISTINCT FROM %b::bigint
