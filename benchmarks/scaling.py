@@ -205,7 +205,8 @@ def room(counts: Sequence[int]) -> Curve:
 
 
 def processes(counts: Sequence[int], seconds: float, *, postgres_too: bool) -> Iterator[Curve | Note]:
-    """Writes a second by so many processes, on 50 shared documents and on their own; LangGraph's PostgresStore too."""
+    """Writes a second by so many processes, on 50 shared documents, on their own and on new ones; LangGraph's
+    PostgresStore too."""
     curve = Curve("processes", "Writes a second by so many processes", "processes", "writes a second")
     with ExitStack() as opened:
         folder = opened.enter_context(tempfile.TemporaryDirectory())
@@ -216,7 +217,8 @@ def processes(counts: Sequence[int], seconds: float, *, postgres_too: bool) -> I
                 server = opened.enter_context(postgres())
                 urls["Postgres"] = urls["PostgresStore"] = lambda _: server
                 lines += [(name.replace("SQLite", "Postgres"), where, how) for name, where, how in lines]
-                lines.append(("PostgresStore", "own documents", "stock"))
+                lines.append(("Postgres", "new documents", "new"))
+                lines += [("PostgresStore", f"{which} documents", f"stock {which}") for which in ("own", "new")]
             except ImportError as error:
                 yield Note(GROUP, f"No Postgres was measured: {error}")
         for count in counts:  # the lines one after the other at each point, so that a busy moment is everybody's
@@ -227,7 +229,7 @@ def processes(counts: Sequence[int], seconds: float, *, postgres_too: bool) -> I
 
 def _written(url: str, how: str, count: int, seconds: float) -> float:
     """How many writes a second so many processes make."""
-    if how == "stock":
+    if how.startswith("stock"):
         with PostgresStore.from_conn_string(url) as store:
             store.setup()
     else:

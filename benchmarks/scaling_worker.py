@@ -1,10 +1,13 @@
-"""A process that writes for some seconds: ``python -m benchmarks.scaling_worker URL SECONDS shared|own|stock NUMBER``.
+"""A process that writes for some seconds: ``python -m benchmarks.scaling_worker URL SECONDS WHERE NUMBER``.
 
-Says that it is ready, waits for a line, writes, and prints how often it did.
+WHERE is ``shared`` (50 documents of all processes), ``own`` (50 of its own) or ``new`` (each document once); with
+``stock`` before it they are LangGraph's own store's. Says that it is ready, waits for a line, writes, and prints how
+often it did.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from time import perf_counter
@@ -18,8 +21,8 @@ from concordant import Workspace
 
 
 def main(url: str, seconds: str, where: str, number: str) -> None:
-    """Writes until the time is over; ``stock``: with LangGraph's own store."""
-    if where == "stock":
+    """Writes until the time is over."""
+    if where.startswith("stock"):
         with PostgresStore.from_conn_string(url) as store:
             _write(lambda key, value: store.put(SPACE, key, value), seconds, where, number)
         return
@@ -33,8 +36,11 @@ def _write(put: Callable[[str, dict[str, Any]], object], seconds: str, where: st
     print("ready", flush=True)
     sys.stdin.readline()
     end, done = perf_counter() + float(seconds), 0
+    name = "doc" if where == "shared" else f"doc {number}"
+    if where.endswith("new"):
+        name = f"new {os.getpid()} {number}"
     while perf_counter() < end:
-        key = f"doc {done % 50}" if where == "shared" else f"doc {number} {done % 50}"
+        key = f"{name} {done}" if where.endswith("new") else f"{name} {done % 50}"
         put(key, {"tags": [f"tag {done % 7}"], "hits": 1})
         done += 1
     print(done)
