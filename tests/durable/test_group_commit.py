@@ -337,7 +337,7 @@ def test_g10_groups_are_killed_a_thousand_times(fresh_url: Callable[[str], str],
 def killed(url: str, seed: str, rounds: int) -> None:
     rnd = random.Random(seed)
     with Workspace(url, schemas={NS: Plan}) as ws:
-        before = ws.moment().n
+        before, total = ws.moment().n, 0
         for turn in range(rounds):
             process = subprocess.Popen(
                 [sys.executable, str(WRITERS), url, str(turn)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -348,12 +348,13 @@ def killed(url: str, seed: str, rounds: int) -> None:
             time.sleep(rnd.uniform(0.02, 0.4))
             process.kill()
             names = acknowledged(process)
-            assert names
+            total += len(names)  # on a busy machine a kill may come before the first one
             there: dict[str, set[str]] = {document.key: set(document.value["tags"]) for document in ws.list(NS)}
             for number in names:
                 assert f"{turn}.{number}" in there["left"] & there["right"], "acknowledged, and not there"
             assert there["left"] == there["right"], "half of a pair"
             before = ws.moment().n
+        assert total >= rounds
         assert ws.check().ok
 
 
