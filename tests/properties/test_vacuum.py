@@ -312,3 +312,42 @@ def test_g10_stores_that_are_opened_anew_forget_the_same(seed: str, tmp_path: Pa
         check(acts, folder)
 
     explore(check_anew, seed, 40, 40, durable_history)
+
+
+@pytest.mark.torture
+def test_g1_g4_a_thousand_edits(seed: str) -> None:
+    """The same for one long history; compared now and then, and in all at its end."""
+    rnd = random.Random(seed)
+    kept, forgetful = Stores(2, False), Stores(2, True)
+    acts = ["edit"] * 60 + ["meet"] * 8 + ["round"] * 4 + ["day"] * 2 + ["vacuum"]
+    edits = 0
+    while edits < 1_000:
+        name, step = rnd.choice(acts), rnd.randrange(2**32)
+        edits += name == "edit"
+        for stores in (kept, forgetful):
+            stores.act(name, step)
+            if name == "edit":
+                shorten_text(stores)
+        if edits % 200 == 0 and name == "edit":
+            values = [[read(space) for space in stores.spaces] for stores in (kept, forgetful)]
+            assert values[0] == values[1]
+    for stores in (kept, forgetful):
+        stores.wait()
+        stores.meet()
+    compare(kept, forgetful, True)
+    assert forgetful.forgotten > 100
+
+
+def shorten_text(stores: Stores) -> None:
+    """Keeps the document small: what grows is its history."""
+    for space, agents in zip(stores.spaces, stores.agents, strict=True):
+        document = space.get(*PLACE)
+        if document is not None and len(document.value.get("text", "")) > 2_000:
+            with agents[0].edit(*PLACE) as note:
+                note.text, note.steps = note.text[1_000:], note.steps[-20:]
+
+
+def read(space: Workspace) -> tuple[str, int]:
+    """What is shown, without blanks, and how much of it is asked about."""
+    document = space.get(*PLACE)
+    return BLANKS.sub("", exact(document.value) if document is not None else ""), len(space.escalations())
