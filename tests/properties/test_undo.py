@@ -140,12 +140,13 @@ def others_go_on(seed: int, steps: int, rooms: Rooms) -> None:
 
 
 def as_one(seed: int, steps: int, rooms: Rooms) -> None:
-    """Two agents, one after the other, leave in texts and lists what both at once leave, who wrote under one name."""
+    """Two agents, one after the other, leave in texts and lists what both at once leave, who wrote under one name: in
+    histories in which no document was deleted (docs/undo.md says what is so in others)."""
     here, there = rooms
     Wide(seed, here).run(steps)
     Wide(seed, there, {ALSO_BAD: BAD}).run(steps)
-    if here.said() != there.said():
-        return  # to whom a contender belongs made a difference
+    if here.said() != there.said() or any(entry.act == "delete" for entry in here.log()):
+        return  # to whom a contender belongs may make a difference
     for agent in (BAD, ALSO_BAD) if seed % 2 else (ALSO_BAD, BAD):
         here.undo(agent)
     there.undo(BAD)
