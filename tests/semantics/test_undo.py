@@ -314,6 +314,21 @@ def test_his_amounts_before_and_after_a_deletion_by_others_go() -> None:
     assert everything(ws) == ({}, [])
 
 
+def test_an_amount_that_an_undo_put_back_goes_with_whose_it_was() -> None:
+    """What an undo of a deletion put back of somebody's amount is taken back with that."""
+    ws = Workspace(schemas={NS: Brief})
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.views = -1
+    ws.agent("eve").delete(NS, KEY)
+    ws.agent("ada").write(NS, KEY, {"owners": {"x": "ada"}})
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.views = -1
+    undo(ws, "eve")
+    assert shown(ws)["views"] == -2
+    undo(ws)
+    assert everything(ws) == ({KEY: {"owners": {"x": "ada"}}}, [])
+
+
 def test_nothing_is_left_where_nothing_stood() -> None:
     """A document of which all was theirs is gone after an undo of both."""
     ws = Workspace(schemas={NS: Brief})

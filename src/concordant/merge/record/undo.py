@@ -93,6 +93,7 @@ class _Undoing:
         self._steps: Items[PastCommit] = ()
         self._numbers: dict[Identity, int] = {}
         self._earlier: list[Stamp] = []
+        self._undos: dict[Path, list[Turn]] = {}
 
     def run(self, past: Past) -> None:
         """Collects the change: of what was deleted and nobody else has touched, which stands as it stood; then of
@@ -122,6 +123,7 @@ class _Undoing:
                 stories.setdefault(path, []).append(Turn(step, before, after))
             for path, authors in step.kept.items() if step.gone else ():
                 self._kept[path] = self._kept.get(path, frozenset()) | authors
+        self._undos = {path: story for path, story in stories.items() if all(turn.step.undoes for turn in story)}
         return {path: story for path, story in stories.items() if any(turn.step.goes for turn in story)}
 
     def _reinstate(self, past: Past, met: Mapping[Path, list[Turn]]) -> dict[Path, list[Turn]]:
@@ -130,6 +132,7 @@ class _Undoing:
         done: list[Path] = []
         for part in self._untouched(met):
             found = {path: leaf for path, leaf in past.found.items() if path[: len(part)] == part}
+            found = {**self._put_by_undos(part), **found}
             Reinstating(self.change, self.gone, self._again, self._rules).run(found)
             done.append(part)
         return {
@@ -137,6 +140,10 @@ class _Undoing:
             for path, story in met.items()
             if not any(path[: len(part)] == part for part in done)
         }
+
+    def _put_by_undos(self, part: Path) -> dict[Path, Leaf | None]:
+        """What stood in a counter where nobody but undos has put amounts since."""
+        return {path: story[0].before for path, story in self._undos.items() if path[:-1] == part}
 
     def _untouched(self, met: Mapping[Path, list[Turn]]) -> Iterator[Path]:
         """The parts in which nobody else has touched what the writes changed: containers that they deleted, or had
