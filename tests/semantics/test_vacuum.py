@@ -90,6 +90,21 @@ def test_what_is_removed_is_kept_for_whom_it_may_concern() -> None:
     assert (done.compacted, done.pieces, done.kept) == (1, 1, ())
 
 
+def test_who_goes_on_to_write_is_waited_for_though_he_tells_nothing() -> None:
+    """A store of an earlier version, whose frames do not tell what it has settled."""
+    one, two = begun("one", "two")
+    rewrite(one, "One is here.")
+    one.exchange(two)
+    for _ in range(3):
+        later(one, two)
+        frontier.hear(one.storage, "two", {})
+    later(one, two)
+    long = timedelta(seconds=20)
+    assert one.vacuum(removed=timedelta(0), deleted=long).kept == (("two", 1, 1),)
+    later(one, two)
+    assert one.vacuum(removed=timedelta(0), deleted=long).pieces == 1
+
+
 def test_who_never_answered_is_waited_for_as_long_as_for_a_deletion() -> None:
     """A frame that was given to nobody in particular keeps what it tells of until nobody is waited for any more."""
     (one,) = begun("one")

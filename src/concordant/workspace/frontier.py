@@ -81,10 +81,12 @@ def hear(storage: Storage, replica: str, told: Told) -> None:
         replica: whose it is; it is waited for from now on, whatever it has told.
     """
     known, now = heard(storage), storage.now()[1]
-    if replica not in known and replica not in told:
-        storage.note(_PEER + replica, json.dumps(Heard(now, 0.0, {})))
-    for name, (time, settled) in told.items():
-        if name != storage.replica and (name not in known or known[name].told < time):
+    before = known.get(replica, Heard(now, 0.0, {}))
+    news = {replica: (before.told, before.settled)} | {
+        name: told for name, told in told.items() if name not in known or known[name].told < told[0]
+    }
+    for name, (time, settled) in news.items():
+        if name != storage.replica:
             storage.note(_PEER + name, json.dumps(Heard(now, time, settled)))
 
 
