@@ -159,8 +159,8 @@ def test_a_store_made_before_is_counted(tmp_path: Path) -> None:
         before = ws.stats()
     with sqlite3.connect(tmp_path / "old.db") as old:
         old.executescript(
-            "DROP TABLE concordant_tallies; DROP INDEX concordant_escalations_state;"
-            "ALTER TABLE concordant_clocks DROP COLUMN erased; UPDATE concordant_schema SET version = version - 1"
+            "DROP TABLE concordant_tallies; DROP INDEX concordant_escalations_state; DROP TABLE concordant_notes;"
+            "ALTER TABLE concordant_clocks DROP COLUMN erased; UPDATE concordant_schema SET version = version - 2"
         )
     old.close()
     with Workspace(url, schemas={SPACE: Board}) as ws:
