@@ -29,8 +29,8 @@ from concordant_loro.replica import new_doc, read
 
 __all__ = ["Child"]
 
-MOST_MEMORY = 2 << 30
-"""How much memory a child may take, in bytes."""
+MOST_MEMORY = {"read": 2 << 30, "keep": 4 << 30}
+"""How much memory a child may take, in bytes: what the one could read the other can, whatever it keeps."""
 
 PATIENCE = 60.0
 """For how many seconds a child may work on one question."""
@@ -307,12 +307,12 @@ def serve_in_copies(role: str, questions: IO[bytes], answers: IO[bytes]) -> None
 
 
 def main() -> None:
+    role = sys.argv[1]
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource  # where there is none, nothing bounds the memory of the child
 
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY[role],) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    role = sys.argv[1]
     (serve_in_copies if role == "read" and _FORKS else serve)(role, sys.stdin.buffer, sys.stdout.buffer)
 
 
