@@ -1,17 +1,19 @@
-"""What a sequence remembers of one scope's pieces is what a look at all of them gives."""
+"""What a sequence remembers, of one scope's pieces and of what was removed, is what a look at all of it gives."""
 
 from __future__ import annotations
 
 import random
 from functools import partial
+from typing import Any
 
 import pytest
 
 from concordant.merge.causality import Stamp, seen_everything
 from concordant.merge.sequence.edit import append, splice
+from concordant.merge.sequence import layout as layouts
 from concordant.merge.sequence.layout import layout
-from concordant.merge.sequence.overlap import Rules, analyse
-from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.overlap import NOTHING, Rules, analyse
+from concordant.merge.sequence.pieces import MOST_IN_BLOCK, Sequence
 from concordant.merge.sequence.units import unit_hunks
 
 RULES = Rules("word")
@@ -40,3 +42,26 @@ def test_remembered_pieces_are_those_that_are_there(seed: str, number: int) -> N
         struck = {run for run, strike in sequence.strikes.items() if strike.stamp.origin == asked}
         mine = [(i, p) for i, p in enumerate(sequence) if p.stamp.origin == asked and p.live]
         assert [*sequence.standing_of(asked)] == [(i, p) for i, p in mine if struck.isdisjoint(p.struck)]
+
+
+def test_what_was_removed_is_not_looked_at_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence is written anew a thousand times: an edit looks at no more single pieces than two blocks have."""
+    looked = [0]
+    look = layouts._Fold._remove
+
+    def counted(*args: Any) -> None:
+        looked[0] += 1
+        look(*args)
+
+    monkeypatch.setattr(layouts._Fold, "_remove", counted)
+    rules, hunks = Rules("sentence"), partial(unit_hunks, unit="sentence")
+    text = "It begins.\nStep 0 of many.\nIt ends."
+    sequence = append(Sequence([], {}), Stamp(1.0, "r", 1, "ada", "one", "write"), 1, text)
+    for n in range(2, 1_000):
+        stamp, new = Stamp(float(n), "r", n, "ada", "one", "write"), text.replace(f"Step {n - 2} ", f"Step {n - 1} ")
+        looked[0] = 0
+        sequence = splice(sequence, stamp, text, new, seen=seen_everything, rules=rules, hunks_of=hunks, separator="\n")
+        text = new
+        assert looked[0] <= 2 * MOST_IN_BLOCK
+        if n % 100 == 0:
+            assert layout(Sequence(sequence.pieces(), sequence.strikes), NOTHING, "\n", "sentence").content("") == text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal
 
 from concordant.merge.causality import Stamp
@@ -141,9 +141,10 @@ class Text(Reducer):
                 sequence = sequence.only(look.included)
                 if not sequence.is_alive():
                     return "" if look.entries(cell.get(None, ())) else ABSENT
-            for overlap in sequence.analysed(self.rules, analyse).overlaps:
+            analysis = sequence.analysed(self.rules, analyse)
+            for overlap in analysis.overlaps:
                 look.contests.append(self._contest(overlap, field, path, public))
-            return self._shown(sequence)
+            return layout(sequence, analysis, self.separator, self.unit).content("")
 
         return node_value(look, field, path, public, cell, shown)
 
@@ -164,7 +165,7 @@ class Text(Reducer):
     @property
     def rules(self) -> Rules:
         """How changes of a text of this kind are weighed against each other."""
-        return Rules(self.unit, self.overlap == "escalate", self.provisional == "all")
+        return _rules(self.unit, self.overlap == "escalate", self.provisional == "all")
 
     def _shown(self, sequence: Sequence) -> str:
         analysis = sequence.analysed(self.rules, analyse)
@@ -184,6 +185,9 @@ class Text(Reducer):
         text = text_of(pieces, self.separator, self.unit)
         text = text[gap_at_start(text, after_break=not overlap.inline) :]
         return text[: len(text) - gap_at_end(text)]
+
+
+_rules = lru_cache(Rules)
 
 
 def anchor_text(overlap: Overlap) -> str:

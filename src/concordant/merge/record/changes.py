@@ -29,9 +29,8 @@ from concordant.merge.record.codec import (
 from concordant.merge.record.record import Record
 from concordant.merge.registers import Leaf, LeafChange, leaf_at
 from concordant.merge.registers.crowds import MANY, Exchanged, exchange
-from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.pieces import EMPTY, Sequence
 from concordant.merge.sequence.splice import (
-    EMPTY,
     Former,
     Spliced,
     splice,

@@ -42,7 +42,7 @@ from concordant.merge.registers.tree import (
     leaves,
 )
 from concordant.merge.sequence.diff import Hunk
-from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.pieces import EMPTY, Sequence
 from concordant.values import JSON, Canon, canonical, same
 
 __all__ = ["Change"]
@@ -136,13 +136,13 @@ class Change:
         for path, after in self.after.items():
             if path in earlier:
                 before = earlier[path]
-                before = None if before == () else before
+                before = None if type(before) is tuple and not before else before
             else:
                 before = known[path] if path in known else leaf_at(self.tree, path)
-            if after == ():
+            if type(after) is tuple and not after:
                 after = None
             if before is not after:
-                result.append(LeafChange(path, before, after))
+                result.append(tuple.__new__(LeafChange, (path, before, after)))  # its own way is slower, being Python
         return tuple(result)
 
     # -- leaves, with what deletions removed beside what is live ------------------------------------------------
@@ -204,7 +204,7 @@ class Change:
     def sequence(self, path: Path) -> Sequence:
         """Returns the sequence at a path, empty if there is none."""
         leaf = self.get(path)
-        return leaf if isinstance(leaf, Sequence) else Sequence([], {})
+        return leaf if isinstance(leaf, Sequence) else EMPTY
 
     def replace(
         self, path: Path, value: JSON | None, canon: Canon = canonical, *, keep: bool = False, place: int = 0

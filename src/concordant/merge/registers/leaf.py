@@ -15,7 +15,7 @@ from concordant.merge.causality import Entry, Register, SeenBy, Stamp, order_of
 from concordant.merge.registers.register import known_of
 from concordant.merge.sequence.edit import withdraw
 from concordant.merge.sequence.order import united
-from concordant.merge.sequence.pieces import Sequence
+from concordant.merge.sequence.pieces import EMPTY, Sequence
 
 __all__ = [
     "Leaf",
@@ -60,7 +60,7 @@ def as_register(leaf: Any) -> Register:
 
 def as_sequence(leaf: Any) -> Sequence:
     """Returns a leaf that is a sequence; an empty one in the place of anything else."""
-    return leaf if isinstance(leaf, Sequence) else Sequence([], {})
+    return leaf if isinstance(leaf, Sequence) else EMPTY
 
 
 # -- who wrote it ----------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def leaf_at(tree: Tree, path: Path) -> Leaf | None:
 
 def place_leaf(tree: Tree, path: Path, leaf: Leaf | None) -> None:
     """Sets (or, with ``None`` or an empty register, removes) a leaf, containers that become empty included."""
-    if leaf is None or leaf == ():
+    if leaf is None or (type(leaf) is tuple and not leaf):
         trail: list[Tree] = []
         node: Any = tree
         for part in path[:-1]:

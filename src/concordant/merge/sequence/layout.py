@@ -18,7 +18,19 @@ from typing import Any
 
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.overlap import NOTHING, Analysis
-from concordant.merge.sequence.pieces import Changed, Content, Piece, RunId, Seed, Sequence, last_of, run_of
+from concordant.merge.sequence.pieces import (
+    NEVER,
+    Changed,
+    Content,
+    Gone,
+    Piece,
+    RunId,
+    Seed,
+    Sequence,
+    last_of,
+    run_of,
+    who,
+)
 from concordant.merge.sequence.units import (
     begins_a_line_only,
     ends_a_line_only,
@@ -31,7 +43,6 @@ from concordant.merge.sequence.units import (
 __all__ = ["Layout", "layout", "own_layout", "text_of"]
 
 _SHARED = frozenset([str, int, float, bool, type(None)])
-_NEVER = (math.inf, "", 0)
 _BEGIN = re.compile(r"\s\S")  # whether two units read as one can be told from here on
 
 
@@ -212,7 +223,7 @@ class _Fold:
         self.unit = unit
         self.layout = Layout([], [], [], [], [])
         self.removers: set[str | tuple[str, int]] = set()
-        self.since = _NEVER
+        self.since = NEVER
         self.removed: list[str] = []
         self.last: RunId | None = None
 
@@ -261,15 +272,18 @@ class _Fold:
         """Goes through the pieces with these numbers."""
         strikes, hidden, suspended = self.sequence.strikes, self.analysis.hidden, self.analysis.suspended
         doubled = self.analysis.doubled
-        for number, piece in enumerate(self.sequence.since(first, past), first):
-            if not piece[7] or (hidden and (piece[0][1], piece[0][2], piece[1]) in hidden):
+        for begin, pieces, block in self.sequence.by_block(first, past):
+            gone = block.gone(strikes) if block is not None and not (hidden or suspended) else None
+            if gone is not None:
+                self._remove_all(gone)
                 continue
-            for run in strikes.standing(piece[6]) if piece[6] else ():
-                if run not in suspended:
-                    self._remove(piece, strikes[run].stamp)
-                    break
-            else:
-                if doubled and (spans := doubled.get((piece[0][1], piece[0][2], piece[1]))):
+            for number, piece in enumerate(pieces, begin):
+                if not piece[7] or (hidden and (piece[0][1], piece[0][2], piece[1]) in hidden):
+                    continue
+                strike = strikes.first(piece[6], suspended) if piece[6] else None
+                if strike is not None:
+                    self._remove(piece, strike[0])
+                elif doubled and (spans := doubled.get((piece[0][1], piece[0][2], piece[1]))):
                     self._show_parts(number, piece, spans)
                 else:
                     self.show(number, piece)
@@ -298,7 +312,7 @@ class _Fold:
             self.last = run
             self.removers.clear()
             self.removed.clear()
-            self.since = _NEVER
+            self.since = NEVER
 
     def finished(self) -> Layout:
         """Ends the layout: where several writers removed what stood last, no gap is left behind."""
@@ -319,9 +333,16 @@ class _Fold:
     def _remove(self, piece: Piece, stamp: Stamp) -> None:
         content = piece[3]
         if isinstance(content, str):
-            self.removers.add(_who(stamp))
-            self.since = min(self.since, stamp[:3])
+            self.removers.add(stamp[4] or who(stamp))
+            if stamp[:3] < self.since:
+                self.since = stamp[:3]
             self.removed.append(content)
+
+    def _remove_all(self, gone: Gone) -> None:
+        if gone.removers:
+            self.removers |= gone.removers
+            self.since = min(self.since, gone.since)
+            self.removed.append(gone.removed)
 
     def _show_parts(self, number: int, piece: Piece, spans: list[tuple[int, int]]) -> None:
         """Shows what is left of a piece of which parts are there already, in an equal insertion."""
@@ -478,7 +499,7 @@ class _Fold:
     def _was_removed_with_gap(self, piece: Piece) -> bool:
         """Whether who removed the gap before a piece has removed the piece too, shown while it is asked about."""
         strikes = self.sequence.strikes
-        return any(_who(stamp) in self.removers for stamp in strikes.stamps(strikes.standing(piece.struck)))
+        return any(who(stamp) in self.removers for stamp in strikes.stamps(strikes.standing(piece.struck)))
 
     def _last_pieces(self) -> Iterator[Piece]:
         """The pieces shown last, back to one that is more than a gap."""
@@ -518,10 +539,6 @@ class _Fold:
             if shown.contents[-1]:
                 return
             shown.drop_last()
-
-
-def _who(stamp: Stamp) -> str | tuple[str, int]:
-    return stamp[4] or (stamp[1], stamp[2])
 
 
 def _at_line_start(contents: list[Any], separator: str) -> bool:

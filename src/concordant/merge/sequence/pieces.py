@@ -17,20 +17,23 @@ import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items, Set
 from itertools import accumulate, chain
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from concordant.merge.causality import Seen, SeenBy, Stamp, order_of, seen_everything
 from concordant.merge.sequence.diff import common_prefix, common_suffix
 from concordant.merge.sequence.units import units
 
 __all__ = [
+    "EMPTY",
     "END",
+    "NEVER",
     "START",
     "Anchor",
     "Changed",
     "Content",
     "Credit",
     "Edit",
+    "Gone",
     "Piece",
     "RunId",
     "Seed",
@@ -41,6 +44,7 @@ __all__ = [
     "last_of",
     "run_of",
     "struck_by",
+    "who",
 ]
 
 R = TypeVar("R")
@@ -66,6 +70,9 @@ START: Anchor = ("", 0, 0, 0)
 
 END: Anchor = ("", 0, 0, 1)
 """The place behind everything."""
+
+NEVER = (math.inf, "", 0)
+"""The place behind all writes in their order."""
 
 
 class Piece(NamedTuple):
@@ -155,6 +162,15 @@ class Strikes(Mapping[RunId, Strike]):
         found = [run for run in runs if run in base or run in more]
         return [run for run in found if run not in less] if less else found
 
+    def first(self, runs: Iterable[RunId], but: Set[RunId]) -> Strike | None:
+        """The first of some strikes that is here, and not one of others; ``None`` if there is none."""
+        base, more, less = self._base, self._more, self._less
+        for run in runs:
+            strike = base.get(run) or more.get(run)
+            if strike is not None and run not in less and run not in but:
+                return strike
+        return None
+
     def stamps(self, runs: Iterable[RunId]) -> list[Stamp]:
         """The stamps of some strikes that are here."""
         base, more = self._base, self._more
@@ -185,10 +201,20 @@ class Strikes(Mapping[RunId, Strike]):
         gone = [run for run in self._less if run in self._base]
         return self._sum[0] - _sum_of(gone) + _sum_of(run for run in self._more if run not in self._less)
 
+    def _added_to(self, before: Strikes) -> list[Strike] | None:
+        """The strikes that an earlier mapping does not have, if that is all in which they differ: mostly it is."""
+        runs, earlier = [*self._more], [*before._more]
+        if self._base is not before._base or self._less is not before._less or runs[: len(earlier)] != earlier:
+            return None
+        return [self._more[run] for run in runs[len(earlier) :] if run not in self._less]
+
     def changed_from(self, before: Strikes) -> tuple[list[Strike], list[Strike]]:
         """The strikes that an earlier mapping does not have, and those that only it has."""
         if self is before:
             return [], []
+        added = self._added_to(before)
+        if added is not None:
+            return added, []
         if self._base is before._base:  # what can differ is apart from what both have
             news = self._more.keys() ^ before._more.keys()
             apart = (self._less ^ before._less) - news
@@ -226,6 +252,11 @@ def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
     if piece[0][4] != origin or not piece[7]:
         return False
     return not (piece[6] and any(run in strikes and strikes[run][0][4] == origin for run in piece[6]))
+
+
+def who(stamp: Stamp) -> str | tuple[str, int]:
+    """Whose write it is: a scope's, or one of its own."""
+    return stamp[4] or (stamp[1], stamp[2])
 
 
 def last_of(piece: Piece) -> Anchor:
@@ -275,6 +306,22 @@ class Seed(NamedTuple):
     changed: tuple[Changed, ...]
 
 
+class Gone(NamedTuple):
+    """What is removed of a text in a block in which nothing else is.
+
+    Attributes:
+        runs: the strikes over it.
+        removers: who has removed it: of each piece the one whose strike is the first.
+        since: when the first of them did.
+        removed: what it is, one after the other.
+    """
+
+    runs: frozenset[RunId]
+    removers: frozenset[str | tuple[str, int]]
+    since: tuple[float, str, int]
+    removed: str
+
+
 class Block:
     """Neighbouring pieces, with what tells without a look at each whether something is among them.
 
@@ -282,7 +329,7 @@ class Block:
     references as there are blocks, and pieces only where it takes place.
     """
 
-    __slots__ = ("_newest", "_origins", "_places", "_runs", "_several", "_struck", "_told", "pieces")
+    __slots__ = ("_gone", "_newest", "_origins", "_places", "_runs", "_several", "_struck", "_told", "pieces")
 
     def __init__(self, pieces: tuple[Piece, ...], newest: dict[str, int] | None = None) -> None:
         self.pieces = pieces
@@ -293,6 +340,24 @@ class Block:
         self._several: list[int] | None = None
         self._places: dict[_Place, list[int]] | None = None
         self._told: bytes | None = None
+        self._gone: Gone | Literal[False] | None = None  # ``False``: there is something that nobody struck
+
+    def gone(self, strikes: Strikes) -> Gone | None:
+        """What is removed here, if that is all that is here and each strike over it stands; else ``None``."""
+        if self._gone is None:
+            live = [piece for piece in self.pieces if piece[7]]
+            if not all(piece[6] for piece in live):
+                self._gone = False
+                return None
+            runs = frozenset(chain.from_iterable([piece[6] for piece in live]))
+            if len(strikes.standing(runs)) < len(runs):
+                return None
+            stamps = [strikes[piece[6][0]][0] for piece in live if isinstance(piece[3], str)]
+            removed = "".join([str(piece[3]) for piece in live if isinstance(piece[3], str)])
+            since = min([order_of(stamp) for stamp in stamps], default=NEVER)
+            self._gone = Gone(runs, frozenset(map(who, stamps)), since, removed)
+            return self._gone
+        return self._gone if self._gone and len(strikes.standing(self._gone.runs)) == len(self._gone.runs) else None
 
     @property
     def told(self) -> bytes:
@@ -482,9 +547,11 @@ class Sequence:
 
     def since(self, number: int, upto: int | None = None) -> list[Piece]:
         """A copy of the pieces from a number on, up to another."""
-        past = self._size if upto is None else min(upto, self._size)
+        past = self._size if upto is None or upto > self._size else upto
         if number >= past:
             return []
+        if len(self._blocks) == 1:
+            return [*self._blocks[0].pieces[number:past]]
         (first, low), (last, high) = self._find(number), self._find(past - 1)
         if first == last:
             return [*self._blocks[first].pieces[low : high + 1]]
@@ -494,6 +561,23 @@ class Sequence:
             *chain.from_iterable(between),
             *self._blocks[last].pieces[: high + 1],
         ]
+
+    def by_block(self, number: int, upto: int) -> Iterator[tuple[int, Items[Piece], Block | None]]:
+        """The pieces from a number on, up to another: of each block the number of the first, and these; with the block
+        if they are all of it."""
+        if number >= upto:
+            return
+        begins = self._begins
+        for at in range(self._find(number)[0], len(self._blocks)):
+            begin, past = begins[at], begins[at + 1]
+            if begin >= upto:
+                return
+            block = self._blocks[at]
+            if number <= begin and past <= upto:
+                yield begin, block.pieces, block
+            else:
+                first = max(number, begin)
+                yield first, block.pieces[first - begin : upto - begin], None
 
     def onward(self, number: int) -> Iterator[Piece]:
         """The pieces from a number on."""
@@ -576,13 +660,15 @@ class Sequence:
             overlapping, twins = True, self.twins | {(piece.parent, piece.beside)}
         grown = self._made(blocks, self._size + 1, self.strikes, overlapping)
         grown._twins = twins
-        grown._cut = (self._marked(), (Changed(self._size, self._size, self._size, grown._size),))
+        size = self._size  # the class's own way to make a tuple is slower, being Python
+        changed: tuple[Changed, ...] = (tuple.__new__(Changed, (size, size, size, size + 1)),)
+        grown._cut = (self._marked(), changed)
         grown.newest_root = order_of(piece.stamp)
         grown._authors = self._authors
         if grown._authors is not None:
             grown._authors.add(piece.stamp)
         if self._layout is not None:
-            grown._seed = Seed(*self._layout, (Changed(self._size, self._size, self._size, grown._size),))
+            grown._seed = Seed(*self._layout, changed)
         elif self._seed is not None and self._seed.changed[-1].past == self._size:
             last = self._seed.changed[-1]
             grown._seed = self._seed._replace(changed=(*self._seed.changed[:-1], last._replace(past=grown._size)))
@@ -736,7 +822,7 @@ class Sequence:
 
     def is_news(self, seen: SeenBy) -> bool:
         """Whether it is certain, without a look at each piece, that somebody has seen none of them."""
-        if not isinstance(seen, Seen) or seen.origin is None or (self._size and seen(self[0].stamp)):
+        if not self._size or not isinstance(seen, Seen) or seen.origin is None or seen(self[0].stamp):
             return False
         if self._authors is None:
             self._authors = _Authors(self)
@@ -748,7 +834,7 @@ class Sequence:
         Args:
             fits: whether that may be the first piece; ``None`` of one that shows nothing if it is.
         """
-        if self.is_news(seen):
+        if self._size >= WORTH_REMEMBERING and self.is_news(seen):
             return False
         strikes, weighed = self.strikes, self.overlapping and not self.is_list()
         for piece in self:
@@ -935,6 +1021,10 @@ class Sequence:
             seed, self._seed = self._seed, None
             self._layout = (key, compute(seed))
         return self._layout[1]
+
+
+EMPTY = Sequence([], {}, overlapping=False)
+"""A text or list to which nobody has written."""
 
 
 class _Authors:

@@ -9,10 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from concordant.errors import ConcordantError
 from concordant.merge.sequence.pieces import Content, Edit, Piece, RunId, Sequence, Strike, run_of
 
-__all__ = ["EMPTY", "Contents", "Former", "Spliced", "Swap", "content_in", "contents_of", "joined", "splice"]
-
-EMPTY = Sequence([], {}, overlapping=False)
-"""A text or list to which nobody has written."""
+__all__ = ["Contents", "Former", "Spliced", "Swap", "content_in", "contents_of", "joined", "splice"]
 
 
 class Swap(NamedTuple):
