@@ -27,7 +27,7 @@ from concordant.schema.models import (
 )
 from concordant.values import MAX_DEPTH, MAX_DIGITS, has_long_run, is_json
 
-__all__ = ["PlainWriter", "plain_writer"]
+__all__ = ["PlainWriter", "plain_texts", "plain_writer"]
 
 PlainWriter: TypeAlias = Callable[[dict[Any, Any]], "bytes | None"]
 """The JSON of what a write gives; ``None`` where that takes a closer look."""
@@ -68,6 +68,7 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
     record = _record_of(model, found)
     validate = TypeAdapter(record.type).validator.validate_python
     is_plain = record.check
+    looked_at = frozenset(name for name, part in found.items() if part.check is not None)
     free = frozenset(name for name, part in found.items() if part.is_free)
     others = root.fields.keys() - found.keys()
 
@@ -76,7 +77,7 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
             return None
         try:
             given = validate(value)
-            if is_plain is not None and not is_plain(given):
+            if is_plain is not None and not (looked_at.isdisjoint(given) or is_plain(given)):
                 return None
             body = to_json(given)
         except Exception:  # whatever it is, the closer look finds it again
@@ -88,6 +89,11 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
         return body
 
     return write
+
+
+def plain_texts(model: Any, root: Field) -> frozenset[str]:
+    """The texts of a model that are stored as validation leaves them."""
+    return frozenset(name for name in _parts(model, root) if root.fields[name].kind.holds == "text")
 
 
 def _depth(field: Field) -> int:

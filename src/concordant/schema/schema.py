@@ -23,7 +23,7 @@ from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import Left, collapsed, incoming_type, split_faults, unwrapped
 from concordant.schema.models import fields_in, has_validators, is_instance, is_model, is_strict, said_by, validators_of
-from concordant.schema.plain import PlainWriter, plain_writer
+from concordant.schema.plain import PlainWriter, plain_texts, plain_writer
 from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
@@ -118,6 +118,7 @@ class Compiled:
         self._settle = root.kind.settled(root)
         self._counts = tuple(name for name, field in root.fields.items() if field.kind.holds == "amount")
         self.plain = plain_writer(model, root, serializer.to_json)
+        self._texts = plain_texts(model, root)
         self._fill = _filler(model, root.fields)
         self._validate_lax: Callable[[Any], dict[str, Any]] | None = (
             partial(write.validator.validate_python, **LENIENT) if is_strict(model) else None
@@ -203,6 +204,16 @@ class Compiled:
             raise InvalidWriteError(namespace, key, error.faults) from error.__cause__
         except Exception as error:  # of what the caller gave
             raise InvalidWriteError(namespace, key, [_unreadable(error)]) from error
+
+    def texts_read_back(self, given: dict[str, Any]) -> dict[str, Any] | None:
+        """What is read of a write's JSON, without reading it, if all that it gives is text; ``None`` of another.
+
+        Args:
+            given: fields by name, which ``incoming`` has taken.
+        """
+        if not self._texts.issuperset(given) or not all(type(value) is str for value in given.values()):
+            return None
+        return self._tried(given)[0]
 
     def _by_names(self, value: Any) -> Any:
         return unwrapped(value, self.root, everything=False) if is_instance(value) else value

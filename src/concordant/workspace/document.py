@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from concordant.errors import ConcordantError, DamagedDocumentError
 from concordant.escalation import Escalation, when
 from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
-from concordant.values import decode, portable
+from concordant.values import ABSENT, copied, decode, portable
 from concordant.workspace.scope import ReadSnapshot
 from concordant.workspace.token import document_token, shown_digest
 
@@ -92,6 +92,11 @@ class Document:
         self._updated = updated
         self._schema = schema
         self._replica = replica
+
+    def with_value(self, value: Any) -> None:
+        """Adds what its JSON says, if that was read already (else ``ABSENT``), before anybody is given it."""
+        if value is not ABSENT:
+            self._value = copied(value)
 
     def with_questions(self, contested: Mapping[tuple[Any, ...], Escalation], undeclared: tuple[str, ...]) -> Document:
         """Adds what is contested, and the stored fields that the model does not have, before anybody is given it."""

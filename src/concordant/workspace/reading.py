@@ -286,6 +286,7 @@ class Reading:
         if body is None:
             return None
         document = Document(namespace, key, state.version, body, state.created_at, state.updated_at, schema, replica)
+        document.with_value(view.value)
         contests = view.contests
         if contests or view.undeclared:
             contested = self._contested(namespace, key, contests, {} if past else None)

@@ -378,7 +378,7 @@ class Writing:
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
         op = self.retries.identity(scope, document) if scope.task is not None else None
-        if not (parked or if_version or schema.checked):
+        if not (parked or if_version or schema.checked or document in scope.written):
             try:
                 n = create(namespace, key, scope.agent, scope.origin, "write", body, op)
             except BaseException:
@@ -388,8 +388,7 @@ class Writing:
                 scope.written[document] = True
                 return tuple.__new__(Receipt, (n, ()))  # as for a put
         pending = Pending(schema, self.storage, namespace, key, scope, scope.snapshot(document), "write")
-        pending.body, pending.parked, pending.op = body, parked, op
-        pending.if_version = if_version
+        pending.body, pending.parked, pending.op, pending.if_version = body, parked, op, if_version
         return pending
 
     def delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
@@ -490,6 +489,8 @@ class Writing:
             document = (draft.namespace, draft.key)
             before = draft.as_stored(given)
             pending.body, pending.parked = self.registry.incoming(schema, *document, changed, spelt=True)
+            if not pending.parked:
+                pending.values = schema.texts_read_back(changed)
             whole = pending.given()
             after = untouched_left_out(schema.root, before, whole)
             if after != whole:
