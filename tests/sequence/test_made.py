@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from concordant.merge.causality import Stamp, seen_everything
-from concordant.merge.sequence.edit import append, splice
 from concordant.merge.sequence import layout as layouts
+from concordant.merge.sequence.edit import append, splice
 from concordant.merge.sequence.layout import layout
 from concordant.merge.sequence.overlap import NOTHING, Rules, analyse
 from concordant.merge.sequence.pieces import MOST_IN_BLOCK, Sequence

@@ -7,19 +7,19 @@ reader need not wait for the merge either. What this cannot tell for certain it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import is_
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from concordant.merge.causality import Stamp, seen_everything
+from concordant.merge.causality import seen_everything
 from concordant.merge.kinds import Field
 from concordant.merge.record import Record, View, Write, apply, journalled
 from concordant.merge.record.leases import KEEP, after_sequel
 from concordant.merge.registers import leaves, place_leaf
 from concordant.schema import Compiled
-from concordant.storage.base import Column, Compact, Deferred, State, row_of
+from concordant.storage.base import Column, Compact, Deferred, State, stamp_of
 from concordant.values import ABSENT, alike, decode
 
 __all__ = ["LazyRecord", "is_full", "put_off", "settled"]
@@ -44,11 +44,16 @@ class _Waiting:
 
     __slots__ = ("foreseen", "replica", "root", "rows")
 
-    def __init__(self, rows: list[Compact], root: Field, replica: str) -> None:
-        self.rows = rows
-        self.foreseen = 0
-        self.root = root
-        self.replica = replica
+    rows: list[Compact]
+    foreseen: int
+    root: Field
+    replica: str
+
+
+def _waiting(rows: list[Compact], root: Field, replica: str) -> _Waiting:
+    waiting = _Waiting.__new__(_Waiting)  # an initializer would double the price
+    waiting.rows, waiting.foreseen, waiting.root, waiting.replica = rows, 0, root, replica
+    return waiting
 
 
 def _applied(name: str) -> Any:
@@ -78,6 +83,7 @@ class LazyRecord(Record):
     suspects = _applied("suspects")
     tombs = _applied("tombs")
     covering = _applied("covering")
+    lives = _applied("lives")
 
     @property
     def cache(self) -> View | None:
@@ -95,7 +101,7 @@ class LazyRecord(Record):
             _set(twin, name, value.copy() if isinstance(value, (dict, list, set)) else value)
         for path, leaf in leaves(_raw(self, "tree")):
             place_leaf(_raw(twin, "tree"), path, leaf)
-        twin.later = _Waiting([*waiting.rows], waiting.root, waiting.replica)
+        twin.later = _waiting([*waiting.rows], waiting.root, waiting.replica)
         return twin
 
 
@@ -127,7 +133,7 @@ def put_off(state: State | None, row: Compact, write: Deferred, replica: str) ->
     record.note_commit(n, time, origin)
     record.version, record.updated_at = n, time
     if record.leases or (write.ttl is not None and write.ttl is not KEEP):
-        record.leases = after_sequel(record.leases, record.created_at, row_of(row).stamp(replica), write.ttl)
+        record.leases = after_sequel(record.leases, record.created_at, stamp_of(row, replica), write.ttl)
     return record  # type: ignore[no-any-return]
 
 
@@ -137,14 +143,13 @@ def _begun(state: State | None, row: Compact, write: Deferred, replica: str) -> 
     rows = [row]
     if not isinstance(state, Record):
         record = Record()
-        first = row if state is None else state
-        n, time, origin = first[Column.N], first[Column.TIME], first[Column.ORIGIN]
-        record.lives = ((Stamp(time, replica, n, first[Column.AGENT], origin, first[Column.ACT]), True),)
-        record.created_at = time
-        if state is not None:
+        if state is None:
+            record.created_at = row[Column.TIME]
+        else:
             rows = [state, row]
-            record.recent = [(n, time, origin)]
-    record.later = _Waiting(rows, write.schema.root, replica)
+            record.created_at = state[Column.TIME]
+            record.recent = [(state[Column.N], state[Column.TIME], state[Column.ORIGIN])]
+    record.later = _waiting(rows, write.schema.root, replica)
     record.__class__ = LazyRecord
     return record  # type: ignore[no-any-return]
 
@@ -163,10 +168,12 @@ def settled(record: LazyRecord) -> Record:
     record.later = None
     body = b""
     given: dict[str, Any] = {}
-    for row in map(row_of, waiting.rows):
+    for row in waiting.rows:
         before, last = body, given
-        body = row.body or b"{}"
-        stamp, put_off, given = row.stamp(waiting.replica), row.changes, _given(row.changes, body)
+        body, put_off = row[Column.BODY] or b"{}", row[Column.CHANGES]
+        stamp, given = stamp_of(row, waiting.replica), _given(put_off, body)
+        if not row[Column.PREVIOUS]:
+            record.note_life(stamp, True)
         if isinstance(put_off, Deferred):
             snapshot = put_off.snapshot
             base, leave = (None, frozenset[str]()) if snapshot is None else (snapshot.base, snapshot.leave)
@@ -192,19 +199,19 @@ def _foreseen(record: LazyRecord) -> View | None:
     waiting: _Waiting = record.later
     known: View | None = _CACHE.__get__(record)
     if known is None:
-        first = row_of(waiting.rows[0])
-        if _raw(record, "tree") or isinstance(first.changes, Deferred):
+        first = waiting.rows[0]
+        if _raw(record, "tree") or isinstance(first[Column.CHANGES], Deferred):
             return None
-        known, done = View(first.body), 1
+        known, done = View(first[Column.BODY]), 1
     else:
         done = waiting.foreseen
     if done < len(waiting.rows):
-        if known.body is None or known.contests or known.settled or record.leases:
+        if known.body is None or not _may_be_foreseen(record, known, waiting.rows[done:]):
             return None
         alone = not any(name != waiting.replica for name in _raw(record, "vector"))
         shown = _Shown(known.body, decode(known.body) if known.value is ABSENT else known.value)
-        for row in map(row_of, waiting.rows[done:]):
-            after = _after(row.changes, shown, row.body or b"{}", alone)
+        for row in waiting.rows[done:]:
+            after = _after(row[Column.CHANGES], shown, row[Column.BODY] or b"{}", alone)
             if after is None:
                 return None
             shown = after
@@ -212,6 +219,13 @@ def _foreseen(record: LazyRecord) -> View | None:
     _CACHE.__set__(record, known)
     waiting.foreseen = len(waiting.rows)
     return known
+
+
+def _may_be_foreseen(record: LazyRecord, known: View, rows: Iterable[Compact]) -> bool:
+    """Whether more may be known of what writes make of what is shown than that only the merge can tell."""
+    if any(row[Column.CHANGES].snapshot is None for row in rows):
+        return False
+    return not (known.contests or known.settled or record.leases)
 
 
 class _Shown(NamedTuple):
@@ -229,7 +243,7 @@ def _after(write: Any, before: _Shown, written: bytes, alone: bool) -> _Shown | 
             own.
     """
     snapshot = write.snapshot
-    if snapshot is None or snapshot.leave or not (alone or write.schema.declared):
+    if snapshot.leave or not (alone or write.schema.declared):
         return None
     shown = before.value
     base = shown if snapshot.base is before.body else snapshot.values()

@@ -444,10 +444,12 @@ class MemoryStorage:
 
     def _put(self, namespace: Namespace, key: str, state: State | None) -> None:
         """Puts a document where it belongs: among those that may be there for a reader, among deleted ones, or away."""
-        home = self.graves if _is_buried(state) else self.spaces
+        home = self.graves if type(state) is Record and _is_buried(state) else self.spaces
         if state is not None:
             space = home.get(namespace)
             (home.begin(namespace) if space is None else space)[key] = state
+            if not self.graves:
+                return
         for spaces in (self.spaces, self.graves):
             if namespace in spaces and (state is None or spaces is not home):
                 spaces[namespace].pop(key, None)
@@ -744,10 +746,9 @@ def _last_commit(state: State) -> int:
     return max(state.version, state.touched) if isinstance(state, Record) else state[Column.N]
 
 
-def _is_buried(state: State | None) -> bool:
-    """Whether a document shows nothing under any model: nothing is left of it but its deletion, or its expiry."""
-    if type(state) is not Record:
-        return False  # what waits in a record is no deletion
+def _is_buried(state: Record) -> bool:
+    """Whether a document shows nothing under any model: nothing is left of it but its deletion, or its expiry. What
+    waits in a record is no deletion."""
     if state.swept:
         return True
     register = as_register(state.tree.get(None))

@@ -409,9 +409,11 @@ class Scope:
         Args:
             n: the number of a commit of the document, which tells its clock.
         """
-        if self.began is None:
+        began = self.began
+        if began is None:
             return None
-        began = part(self.began, n)
+        if isinstance(began, tuple):
+            began = part(began, n)
         return began if self.seen_tokens is None or snapshot is None or snapshot.at < 0 else min(began, snapshot.at)
 
     def is_own(self, n: int, origin: str) -> bool:

@@ -50,6 +50,7 @@ def _upto(seen: SeenBy, previous: int) -> int | None:
 
 _NONE: frozenset[str] = frozenset()
 _ANYWHERE: Places = {}
+_NOTHING: Mapping[Any, Any] = {}
 _RAISED = ("opened", "grew", "reopened")
 
 
@@ -67,25 +68,12 @@ class Pending:
         open: the open escalations about what it changed.
     """
 
-    values: dict[str, Any] | None = None
     fits: bool | None = None
-    replaces_all = False
     existed: bool | None = None
-    parked: Mapping[tuple[str, ...], bytes] = {}
-    settings: Mapping[str, bytes | None] = {}
-    ttl: float | None = KEEP
     leaves_trace = False
-    op: tuple[str, str, int, float] | None = None
-    if_version: int | None = None
-    once: tuple[str, int] | None = None
-    apart: Mapping[str, tuple[Scope, ReadSnapshot]] = {}
-    places: Places = _ANYWHERE
     contest: Contest | None = None
     decision: Any = ABSENT
-    deciding: Decision | None = None
     version = 0
-    events: Sequence[Event] = ()
-    open: Iterable[Escalation] = ()
 
     def __init__(
         self,
@@ -105,6 +93,20 @@ class Pending:
         self.snapshot = snapshot
         self.act = self.mode = mode
         self.body: bytes | None = None
+        # What every write is asked for is its own: Python finds that faster than what its class has.
+        self.values: dict[str, Any] | None = None
+        self.replaces_all = False
+        self.parked: Mapping[tuple[str, ...], bytes] = _NOTHING
+        self.settings: Mapping[str, bytes | None] = _NOTHING
+        self.apart: Mapping[str, tuple[Scope, ReadSnapshot]] = _NOTHING
+        self.places: Places = _ANYWHERE
+        self.ttl: float | None = KEEP
+        self.op: tuple[str, str, int, float] | None = None
+        self.if_version: int | None = None
+        self.once: tuple[str, int] | None = None
+        self.deciding: Decision | None = None
+        self.events: Sequence[Event] = ()
+        self.open: Iterable[Escalation] = ()
         if schema.writers is not None:
             self._check_writer()
 
@@ -191,7 +193,7 @@ class Pending:
                 own = own_writes(self.scope, snapshot)
         write = Deferred(self.schema, self.mode, snapshot, self.replaces_all, own, self.ttl, self.values, self.places)
         self.version = n
-        previous = state.version if isinstance(state, Record) else version_of(state)
+        previous = state[Column.N] if isinstance(state, tuple) else state.version
         return write, self._row(n, time, write, previous), None
 
     # -- a write that meets what is there ------------------------------------------------------------------------
@@ -325,11 +327,21 @@ class Pending:
             contest=self.contest,
             decision=self.decision,
             earlier=back,
-            existed=record.lived(seen) if self.existed is None else self.existed,
+            existed=self._existed(record, seen),
             own=own_writes(self.scope, self.snapshot) if self.mode == "put" else None,
             places=self.places,
-            apart={name: seen_by(*one, record, self.replica, began) for name, one in self.apart.items()},
+            apart=self._seen_apart(record, began) if self.apart else _NOTHING,
         )
+
+    def _seen_apart(self, record: Record, began: float | None) -> dict[str, SeenBy]:
+        """What the writer has seen of fields by themselves."""
+        return {name: seen_by(*one, record, self.replica, began) for name, one in self.apart.items()}
+
+    def _existed(self, record: Record, seen: SeenBy) -> bool:
+        """Whether the document that a write deletes was there in its writer's eyes."""
+        if self.mode != "delete":
+            return False
+        return record.lived(seen) if self.existed is None else self.existed
 
     def _apply(self, record: Record, write: Write, gone: SeenBy | None) -> Any:
         schema = self.schema

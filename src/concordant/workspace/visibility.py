@@ -159,29 +159,54 @@ def sees_all(
     Args:
         recent: (n, time, origin) of the document's newest commits, the last one last.
     """
-    version = next(reversed(recent), (0,))[0]
-    complete = len(recent) < RECENT  # if these are not all, an older one may be unseen
+    version = recent[-1][0] if recent else 0
     read = at = snapshot.at if snapshot is not None else -1
     if scope.began is not None:
-        at = max(at, scope.began_at(snapshot, version) or 0)
+        began = scope.began_at(snapshot, version) or 0
+        return _sees_from(scope, began if began > at else at, recent)
+    if scope.owns is None and recent and recent[-1][1] <= part(scope.floor, version):
+        return True
     if scope.found_seen:
         at = max(at, scope.seen_before(document, read))
+    newest = _newest_seen(scope, at, version, recent)
+    if newest is None:
+        return False
+    if newest > at:
+        scope.found_seen[document] = FoundSeen(newest, read, scope.before, scope.peers_upto)
+    return True
+
+
+def _sees_from(scope: Scope, at: int, recent: Sequence[tuple[int, float, str]]) -> bool:
+    """Whether all of a document's commits after one are a scope's own."""
+    own = scope.origin or None
+    for n, _, theirs in reversed(recent):
+        if n <= at:
+            return True
+        if theirs != own and not scope.is_own(n, theirs):
+            return False
+    return len(recent) < RECENT  # if these are not all, an older one may be unseen
+
+
+def _newest_seen(scope: Scope, at: int, version: int, recent: Sequence[tuple[int, float, str]]) -> int | None:
+    """The newest of a document's commits after one that are of others than a task, if the task has seen all of these
+    (-1: there is none); ``None`` if it has not."""
+    own, kin = scope.origin or None, scope.kin
+    floor = before = -1.0
+    if scope.owns is None:
+        floor = part(scope.floor, version)
+        before = part(scope.since.time, version) if kin else floor
     newest = -1
     for n, when, theirs in reversed(recent):
-        if n <= at:
-            complete = True
-            break
-        if scope.is_own(n, theirs):
+        if n <= at or when <= floor:  # what is older than the floor was there too, and is of none of its siblings
+            return newest
+        if theirs == own or scope.is_own(n, theirs):
             continue
-        if scope.began is not None or not _sees(scope, n, when, theirs):
-            return False
-        newest = max(newest, n)
-        if scope.owns is None and when <= part(scope.floor, version):
-            complete = True  # whatever is older was there when the scope began, and is of none of its siblings
-            break
-    if newest > at and complete:
-        scope.found_seen[document] = FoundSeen(newest, read, scope.before, scope.peers_upto)
-    return complete
+        # What is older and of no kin is seen: by far the most are, so that is not left to ``_sees``.
+        if (when > before or theirs.startswith(kin)) and not _sees(scope, n, when, theirs):
+            return None
+        if n > newest:
+            newest = n
+    return newest if len(recent) < RECENT else None
 
 
 def _sees(scope: Scope, n: int, when: float, theirs: str) -> bool:

@@ -182,7 +182,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         standing=record.standing if tree is record.tree else None,
         places={stored_path(root, path): hunks for path, hunks in write.places.items()},
     )
-    again = take_back(change, root, write.earlier)
+    again = take_back(change, root, write.earlier) if write.earlier else _NOTHING
     taken_back = dict(change.after)
     made = _NOTHING
     if write.mode == "delete":
