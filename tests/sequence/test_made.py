@@ -60,7 +60,10 @@ def test_what_was_removed_is_not_looked_at_piece_by_piece(monkeypatch: pytest.Mo
     for n in range(2, 1_000):
         stamp, new = Stamp(float(n), "r", n, "ada", "one", "write"), text.replace(f"Step {n - 2} ", f"Step {n - 1} ")
         looked[0] = 0
-        sequence = splice(sequence, stamp, text, new, seen=seen_everything, rules=rules, hunks_of=hunks, separator="\n")
+        sequence = splice(
+            sequence, stamp, text, new, hunks(text, new), seen=seen_everything, rules=rules, drift_of=hunks,
+            separator="\n",
+        )  # fmt: skip
         text = new
         assert looked[0] <= 2 * MOST_IN_BLOCK
         if n % 100 == 0:

@@ -182,7 +182,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         standing=record.standing if tree is record.tree else None,
         places={stored_path(root, path): hunks for path, hunks in write.places.items()},
     )
-    again = take_back(change, root, write.earlier) if write.earlier else _NOTHING
+    again = take_back(change, root, write.earlier)
     taken_back = dict(change.after)
     made = _NOTHING
     if write.mode == "delete":
@@ -385,6 +385,8 @@ def take_back(change: Change, root: Field, earlier: Items[Earlier]) -> VersionVe
     Returns:
         The images that are known now, of several entries that are put back in one place.
     """
+    if not earlier:
+        return _NOTHING
     to_go = {(c.path, _identity(one.stamp)) for one in earlier for c in one.changes} if earlier[1:] else set()
     back = _PutBack(change.stamp, to_go)
     for one in earlier:
