@@ -43,8 +43,7 @@ def append(
     beside: Anchor | None = None,
 ) -> Sequence:
     """Adds a root run at the end: behind all root runs that are older in (time, dot)."""
-    # The class's own way to make one is slower, being Python.
-    piece = tuple.__new__(Piece, (stamp, k, 0, content, None, line, (), True, False, beside))
+    piece = Piece(stamp, k, 0, content, None, line, beside=beside)
     if order_of(stamp) >= sequence.newest_root:
         return sequence.appended(piece)
     return Sequence(in_order([*sequence, piece]), sequence.strikes, sequence.newest_root)
