@@ -182,6 +182,12 @@ def a_question_reaches_to_what_is_gone(patch: Patch) -> None:
     patch.setattr(_Weighing, "_live", lambda self, numbers: [*numbers])
 
 
+@mutant(properties.test_what_was_replaced_while_a_deletion_kept_it_stays_replaced)
+def what_a_deletion_kept_is_put_back_as_it_was(patch: Patch) -> None:
+    """It is not heard what others have replaced of it."""
+    patch.setattr(undo, "_replaced_by_others", lambda *_: set())
+
+
 def emptied() -> None:
     """A list was emptied, and deleted with its document."""
     semantics.test_what_was_emptied_and_deleted_is_empty_again("steps")

@@ -270,6 +270,11 @@ def test_nothing_of_others_is_lost_whatever_the_kind() -> None:
     run(range(40), Stores(10), all_kinds, all_kinds_of_two, alone, others_go_on, as_one)
 
 
+def test_what_was_replaced_while_a_deletion_kept_it_stays_replaced() -> None:
+    """A value that others replaced while a deletion of the agent kept it is not put back beside what replaced it."""
+    run(range(22628, 22629), Stores(), lambda seed, _, rooms: all_kinds(seed, 8, rooms))
+
+
 @STORAGES
 def test_undo_on_every_storage(kind: str, keep_on: Callable[[str], None]) -> None:
     """It is the same wherever the journal is kept."""

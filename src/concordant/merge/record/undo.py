@@ -346,7 +346,8 @@ class _Undoing:
         """The marks and deletions that stand again: the latter keep what the writes had let stand."""
         held = self._held(path, story, field_at(self.root, path))
         there = set(map(author_of, standing))
-        back = [entry for entry, _ in held.back.values() if author_of(entry) not in there]
+        replaced = _replaced_by_others(story)
+        back = [_less(entry, replaced) for entry, _ in held.back.values() if author_of(entry) not in there]
         freed = gathered(kept_by([e for e in going if e.value is not None or not self.gone.made(e.stamp)]))
         if any(entry.value is None for entry in (*back, *standing)):
             return [entry if entry.value is not None else entry._replace(covered=freed) for entry in back]
@@ -510,6 +511,37 @@ def _keeping(entry: Entry, below: Path, gone: SeenBy) -> Entry:
         return entry
     covered = {**parts, below: part}
     return entry._replace(covered=tuple((place, leaf) for place, leaf in covered.items() if leaf))
+
+
+def _replaced_by_others(story: list[Turn]) -> set[tuple[Any, ...]]:
+    """The values below a container, by place and author, that others have replaced while a deletion kept them."""
+    replaced: set[tuple[Any, ...]] = set()
+    for step, before, after in story:
+        if not step.gone and before is not SOMETHING:
+            replaced |= _kept_values(before) - _kept_values(after)
+    return replaced
+
+
+def _kept_values(leaf: Leaf | None) -> set[tuple[Any, ...]]:
+    """The values, by place and author, that a container's marks keep."""
+    parts = (part for entry in as_register(leaf) for part in entry.covered)
+    return {(below, *author_of(entry)) for below, leaf in parts if not is_sequence(leaf) for entry in as_register(leaf)}
+
+
+def _less(entry: Entry, replaced: Set[tuple[Any, ...]]) -> Entry:
+    """A mark that keeps none of some values."""
+    if not replaced or not entry.covered:
+        return entry
+    parts = (
+        (
+            below,
+            leaf
+            if is_sequence(leaf)
+            else tuple(e for e in as_register(leaf) if (below, *author_of(e)) not in replaced),
+        )
+        for below, leaf in entry.covered
+    )
+    return entry._replace(covered=tuple((below, leaf) for below, leaf in parts if leaf))
 
 
 def _amounts_in(step: PastCommit, place: Path) -> list[LeafChange]:
