@@ -38,6 +38,7 @@ def short_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onward, "SHARE", 1)
     monkeypatch.setattr(onward, "PIECE", 1)
     monkeypatch.setattr(pieces, "MOST_IN_BLOCK", 4)
+    monkeypatch.setattr(pieces, "_MOST_APART", 3)
 
 
 class Worlds:
@@ -116,11 +117,13 @@ class Worlds:
 
 
 def picture(store: Workspace) -> Any:
-    """What a store shows of the document, and what it asks; its texts and lists are in order."""
+    """What a store shows of the document, and what it asks; its texts and lists are in order, and tell of themselves
+    what those tell that are made anew."""
     document, state = store.get(*AT), store.storage.load(*AT)
     tree = getattr(state, "tree", {})
     for _, leaf in sequences(tree):
         assert in_order(leaf) == leaf.pieces()
+        assert leaf.digest() == pieces.Sequence(leaf.pieces(), dict(leaf.strikes)).digest()
     credits = sorted((path, [(str(c.value), c.agents) for c in found]) for path, found in store.blame(*AT).items())
     asked = sorted((e.id, e.path, str(e.base), [(str(c.value), c.agents) for c in e.contenders])
                    for e in store.escalations(NS))  # fmt: skip
@@ -139,14 +142,14 @@ def test_g4_what_is_told_onward_is_what_travels_whole(seed: str, short_ones_too:
     """Three stores that tell each other what became of texts and lists show after each frame the value, credits and
     questions that whole frames give, duplicates, deletions and decisions included; in the end all are the same."""
     seen = sum((play(f"{seed}/{number}", 40) for number in range(8)), Counter[str]())
-    assert seen["onward"] > 30 and seen["missing"], seen
+    assert seen["onward"] > 20 and seen["missing"], seen
 
 
 def test_who_speaks_with_one_other_has_the_base(seed: str, short_ones_too: None) -> None:
     """The same of two stores that speak with a third, each time in both directions: what one of them is told it can
     nearly always make something of, however many wrote beside."""
     seen = sum((play(f"{seed}/{number}", 40, hub=True) for number in range(8)), Counter[str]())
-    assert seen["onward"] > 60 and seen["missing"] < seen["onward"] / 10, seen
+    assert seen["onward"] > 40 and seen["missing"] < seen["onward"] / 10, seen
 
 
 @pytest.mark.torture
@@ -274,6 +277,25 @@ def tells_too_little(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(told.Onward, "after", _unchecked)
 
 
+def counts_no_strikes_anew(patch: pytest.MonkeyPatch) -> None:
+    """Where strikes that were kept apart are put to those that versions share, their sum is not renewed."""
+    but = pieces.Strikes.but
+
+    def folded(self: Any, added: Any, gone: Any) -> pieces.Strikes:
+        made = but(self, added, gone)
+        if made._base is not self._base:
+            made._sum = [*self._sum]
+        return made
+
+    patch.setattr(pieces.Strikes, "but", folded)
+
+
+def takes_blocks_in_any_order(patch: pytest.MonkeyPatch) -> None:
+    """The fingerprint of a block does not tell where it ends: what stands in other blocks has another one."""
+    whole: Any = pieces.Block.__dict__["fingerprint"]
+    patch.setattr(pieces.Block, "fingerprint", property(lambda self: whole.fget(self)._replace(shift=1)))
+
+
 def _unchecked(self: Any, known: pieces.Sequence) -> pieces.Sequence | None:
     digest = known.digest()
     if digest not in self.digests:
@@ -283,7 +305,10 @@ def _unchecked(self: Any, known: pieces.Sequence) -> pieces.Sequence | None:
     return known
 
 
-@pytest.mark.parametrize("broken", [takes_anything, tells_too_little])
+BROKEN = [takes_anything, tells_too_little, counts_no_strikes_anew, takes_blocks_in_any_order]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_broken_frames_are_caught(
     broken: Callable[[pytest.MonkeyPatch], None], short_ones_too: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from concordant.workspace.core import Core
 from concordant.workspace.frames import Frame
 from concordant.workspace.states import changes_of, expanded
 
-__all__ = ["MadeOf", "completed", "since"]
+__all__ = ["MadeOf", "completed", "prepare", "since"]
 
 MadeOf: TypeAlias = "dict[Address, Mapping[Path, Sequence]]"
 """Of documents of a frame the texts and lists of this store that some of theirs were made of."""
@@ -33,6 +33,14 @@ FURTHER = 8
 what both had."""
 MOST_BACK = 1_000
 """Through how many versions the receiver looks for one of those that are told of."""
+
+
+def prepare(record: Record) -> None:
+    """Finds out of the large texts and lists of a document what is asked of them when they are told by what they were:
+    once, where the whole of it travels, so that what comes later costs what is new."""
+    for _, leaf in sequences(record.tree):
+        if len(leaf) >= LONG:
+            leaf.prepare()
 
 
 def since(core: Core, address: Address, record: Record, n: int) -> dict[Path, Onward]:

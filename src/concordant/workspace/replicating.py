@@ -46,7 +46,7 @@ from concordant.workspace.core import Core, Namespace
 from concordant.workspace.frames import Frame, Quarantine, pack, unpack
 from concordant.workspace.frontier import bounded, hear, hear_of_own, told as settled_here
 from concordant.workspace.names import check_name, is_text
-from concordant.workspace.onward import MadeOf, completed, since as onward_since
+from concordant.workspace.onward import MadeOf, completed, prepare, since as onward_since
 from concordant.workspace.reasons import new_reasons, remarks_of, told_in_history
 from concordant.workspace.scope import Moment
 from concordant.workspace.states import current_view, expanded, version_of, view_at
@@ -110,6 +110,7 @@ class Replicating:
                 record, address = expanded(state, core.registry.find(namespace), storage.replica), (namespace, name)
                 if record.leases or any(n > there.upto(origin, address) for origin, n in record.vector.items()):
                     chosen.append((namespace, name, record))
+                    prepare(record)
                     told = {} if whole else onward_since(core, address, record, there.upto(storage.replica, address))
                     if told:
                         onward[address] = told
@@ -355,6 +356,7 @@ def _join(core: Core, frame: Frame, checked: Mapping[Address, _Joined]) -> int:
                 events.extend(effects.events)
                 elsewhere.update(_from_elsewhere(document, view, effects.events, storage.replica))
             changed += 1
+            prepare(record)
             return record, row._replace(agent=f"replica:{frame.replica}", origin=frame.replica), effects
 
         return update

@@ -56,9 +56,11 @@ def news(made: Sequence, known: Sequence) -> Sequence:
     now: list[Piece] = []
     plain = True
     for was_first, was_past, first, past in made.changed_from(known):
-        pieces = made.since(first, past)
-        plain = plain and _are_cut(pieces, known.since(was_first, was_past), known)
-        plain = plain and all(_is_in_place(made, first + at) for at, p in enumerate(pieces) if _is_new(p, known))
+        pieces, was = made.since(first, past), known.since(was_first, was_past)
+        there = {run_of(piece) for piece in was}
+        new = [run_of(piece) not in there and not known.has_run(run_of(piece)) for piece in pieces]
+        plain = plain and _are_cut([piece for piece, is_new in zip(pieces, new, strict=True) if not is_new], was)
+        plain = plain and all(_is_in_place(made, first + at) for at, is_new in enumerate(new) if is_new)
         now += pieces
     if not plain:
         pieces = made.pieces()
@@ -69,19 +71,13 @@ def news(made: Sequence, known: Sequence) -> Sequence:
     return Sequence(now, {run_of(strike): strike for strike in added})
 
 
-def _is_new(piece: Piece, known: Sequence) -> bool:
-    return not known.has_run(run_of(piece))
-
-
-def _are_cut(now: Iterable[Piece], was: Iterable[Piece], known: Sequence) -> bool:
+def _are_cut(now: Iterable[Piece], was: Iterable[Piece]) -> bool:
     """Whether what is told of runs that are here is what was there, in the order in which it was, at most cut."""
     waiting = iter(was)
     host: Piece | None = None
     upto = 0
     for piece in now:
         run, end = run_of(piece), piece.offset + len(piece.content)
-        if not known.has_run(run):
-            continue
         while host is None or run_of(host) != run or end > host.offset + len(host.content) or piece.offset < upto:
             host = next(waiting, None)
             if host is None:

@@ -11,13 +11,14 @@ of the same words are found instead of both being applied (``concordant.merge.se
 
 from __future__ import annotations
 
-import hashlib
 import math
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items, Set
 from itertools import accumulate, chain
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+
+from pydantic_core import to_json
 
 from concordant.merge.causality import Seen, SeenBy, Stamp, order_of, seen_everything
 from concordant.merge.sequence.diff import common_prefix, common_suffix
@@ -64,6 +65,9 @@ MOST_IN_BLOCK = 128
 
 MOST_ASKED = 16
 """How many strikes over one piece are looked at one by one; of more those that somebody has seen are searched for."""
+
+PRIME = 314159265358979323846264338327950288459
+"""What fingerprints are taken by."""
 
 START: Anchor = ("", 0, 0, 0)
 """The place before everything."""
@@ -192,7 +196,9 @@ class Strikes(Mapping[RunId, Strike]):
         kept = {**self._base, **self._more}
         for run in less:
             del kept[run]
-        return Strikes({**kept, **added})
+        news = chain(self._more, added.keys() - kept.keys())
+        sum_ = [self._sum[0] + _sum_of(news) - _sum_of(less)] if self._sum else None
+        return Strikes({**kept, **added}, sum_=sum_)
 
     def sum(self) -> int:
         """What tells these from others, in whatever order they are."""
@@ -322,6 +328,21 @@ class Gone(NamedTuple):
     removed: str
 
 
+class Fingerprint(NamedTuple):
+    """The fingerprint of all that tells some pieces from others, one after the other: that of two such ends in place of
+    one is told by theirs (Karp and Rabin 1987).
+
+    Attributes:
+        value: the number that its bytes are, modulo a prime.
+        shift: by what that of something before it is to be multiplied.
+        size: how many bytes these are.
+    """
+
+    value: int
+    shift: int
+    size: int
+
+
 class Block:
     """Neighbouring pieces, with what tells without a look at each whether something is among them.
 
@@ -329,7 +350,7 @@ class Block:
     references as there are blocks, and pieces only where it takes place.
     """
 
-    __slots__ = ("_gone", "_newest", "_origins", "_places", "_runs", "_several", "_struck", "_told", "pieces")
+    __slots__ = ("_fingerprint", "_gone", "_newest", "_origins", "_places", "_runs", "_several", "_struck", "pieces")
 
     def __init__(self, pieces: tuple[Piece, ...], newest: dict[str, int] | None = None) -> None:
         self.pieces = pieces
@@ -339,7 +360,7 @@ class Block:
         self._origins: frozenset[str] | None = None
         self._several: list[int] | None = None
         self._places: dict[_Place, list[int]] | None = None
-        self._told: bytes | None = None
+        self._fingerprint: Fingerprint | None = None
         self._gone: Gone | Literal[False] | None = None  # ``False``: there is something that nobody struck
 
     def gone(self, strikes: Strikes) -> Gone | None:
@@ -360,15 +381,20 @@ class Block:
         return self._gone if self._gone and len(strikes.standing(self._gone.runs)) == len(self._gone.runs) else None
 
     @property
-    def told(self) -> bytes:
-        """All that tells these pieces from others, one after the other."""
-        if self._told is None:
+    def fingerprint(self) -> Fingerprint:
+        """What tells these pieces from others."""
+        if self._fingerprint is None:
             told = [
-                f"{p[0][1]},{p[0][2]},{p[1]},{p[2]},{p[3]},{p[7]:d},{p[6] if len(p[6]) < 2 else tuple(sorted(p[6]))};"
-                for p in self.pieces
+                (stamp[1], stamp[2], k, offset, content, live, struck if len(struck) < 2 else sorted(struck))
+                for stamp, k, offset, content, _, _, struck, live, *_ in self.pieces
             ]
-            self._told = "".join(told).encode("utf-8", "surrogatepass")
-        return self._told
+            whole = to_json(told)[1:-1] + b"," if told else b""  # whatever blocks they lie in
+            self._fingerprint = Fingerprint(int.from_bytes(whole) % PRIME, pow(256, len(whole), PRIME), len(whole))
+        return self._fingerprint
+
+    def prepare(self) -> None:
+        """Finds out what versions of a sequence that share this ask of it when they travel."""
+        _ = self.fingerprint, self.newest
 
     @property
     def newest(self) -> dict[str, int]:
@@ -597,17 +623,26 @@ class Sequence:
 
     def has_run(self, run: RunId) -> bool:
         """Whether anything of a run is here."""
-        return any(run in block.runs for block in self._blocks)
+        replica, n, _ = run
+        return any(block.newest.get(replica, -1) >= n and run in block.runs for block in self._blocks)
 
     def digest(self) -> str:
         """What tells this from every other text or list, whoever holds it, and however it came to be."""
-        told = hashlib.blake2b(b"".join([block.told for block in self._blocks]), digest_size=16)
-        told.update(b"%d" % self.strikes.sum())
-        return told.hexdigest()
+        value = 0
+        for block in self._blocks:
+            here, shift, _ = block.fingerprint
+            value = (value * shift + here) % PRIME
+        return f"{value:x}.{self.weight():x}.{self.strikes.sum():x}"
+
+    def prepare(self) -> None:
+        """Finds out what only a look at all pieces tells, as far as it is not known: versions made of this share it."""
+        for block in self._blocks:
+            block.prepare()
+        self.strikes.sum()
 
     def weight(self) -> int:
         """How much there is to tell of it, in bytes."""
-        return sum([len(block.told) for block in self._blocks])
+        return sum([block.fingerprint.size for block in self._blocks])
 
     def follows(self, before: Sequence) -> bool:
         """Whether it is remembered that this was made of an earlier one."""
