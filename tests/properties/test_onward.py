@@ -12,10 +12,12 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import ConcordantError, CorruptFrameError, List, MissingBaseError, Scalar, Text, Workspace
-from concordant.merge.registers import LeafChange, sequences
+from concordant.merge.causality import Seen
+from concordant.merge.registers import LeafChange, leaves, sequences
+from concordant.merge.registers.leaf import stamps_within
 from concordant.merge.sequence import onward as told, pieces
 from concordant.merge.sequence.order import in_order
-from concordant.workspace import onward
+from concordant.workspace import onward, visibility
 
 NS = ("plans",)
 AT = (NS, "k")
@@ -150,6 +152,56 @@ def test_who_speaks_with_one_other_has_the_base(seed: str, short_ones_too: None)
     nearly always make something of, however many wrote beside."""
     seen = sum((play(f"{seed}/{number}", 40, hub=True) for number in range(8)), Counter[str]())
     assert seen["onward"] > 40 and seen["missing"] < seen["onward"] / 10, seen
+
+
+def looks_at_what_is_known(patch: pytest.MonkeyPatch) -> Counter[str]:
+    """Asks of each write that came from elsewhere and is said to be seen, without a look, whether it was."""
+    seen: Counter[str] = Counter()
+    ask = visibility.seen_by
+
+    def asked(scope: Any, snapshot: Any, record: Any, *more: Any) -> Any:
+        made = ask(scope, snapshot, record, *more)
+        if isinstance(made, Seen):
+            for stamp in [stamp for _, leaf in leaves(record.tree) for stamp in stamps_within(leaf)]:
+                if stamp.replica != made.replica and stamp.n <= made.known.get(stamp.replica, -1):
+                    assert made.beyond(stamp), (stamp, made.known)
+                    seen["known"] += 1
+                elif stamp.replica != made.replica:
+                    seen["asked"] += 1
+        return made
+
+    patch.setattr("concordant.workspace.transaction.seen_by", asked)
+    return seen
+
+
+def test_what_had_come_from_elsewhere_is_seen_without_a_look(seed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of writes that came by an import before somebody read it is known by their numbers that she has seen them, and of
+    no others; one who takes an import for another is caught."""
+    seen = looks_at_what_is_known(monkeypatch)
+    play_beside(seed, 6)
+    assert seen["known"] > seen["asked"] > 0, seen
+    monkeypatch.setattr(visibility, "_arrived", lambda record, at: {one[2]: one[3] for one in record.arrivals})
+    with pytest.raises(AssertionError):
+        play_beside(seed, 20)
+
+
+def play_beside(seed: str, times: int) -> None:
+    """Two stores that write to one text, and one of them is given what the other wrote while somebody is writing."""
+    chance = random.Random(seed)
+    for _ in range(times):
+        meet(chance)
+
+
+def meet(chance: random.Random) -> None:
+    ws, other = Workspace(schemas=SCHEMAS, replica="a"), Workspace(schemas=SCHEMAS, replica="b")
+    ws.agent("ada").write(*AT, {"notes": text(3)})
+    for _ in range(12):
+        other.exchange(ws)
+        for store in chance.sample([ws, other], 2):
+            with store.agent(chance.choice("xy")).edit(*AT) as plan:
+                plan.notes = plan.notes.replace(f"word{chance.randrange(10)}", chance.choice(WORDS), 1)
+                if chance.random() < 0.5:
+                    store.exchange(other if store is ws else ws)
 
 
 @pytest.mark.torture

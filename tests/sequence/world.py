@@ -190,7 +190,8 @@ class World:
 
         origin = self.chance.choice([None, own, own])
         upto = seen.get(replica.name, 0)
-        return Seen(replica.name, upto, sees, origin) if self.chance.random() < 0.8 else sees
+        others = self.chance.choice([None, {name: n for name, n in seen.items() if self.chance.random() < 0.8}])
+        return Seen(replica.name, upto, sees, origin, others=others) if self.chance.random() < 0.8 else sees
 
     def view(self, replica: Replica, seen: VersionVector, own: str) -> Sequence:
         """What somebody has seen of a replica's text."""

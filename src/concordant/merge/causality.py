@@ -102,11 +102,24 @@ class Seen:
     Args:
         origin: where that is known, the one origin of writes of ``replica`` of which ``beyond`` can say yes.
         floor: up to which time all writes of ``replica`` were seen too.
+        others: of other replicas up to which number all writes were seen, which ``beyond`` says as well.
+
+    Attributes:
+        known: of each replica up to which number all writes were seen.
     """
 
-    __slots__ = ("beyond", "floor", "origin", "replica", "upto")
+    __slots__ = ("beyond", "floor", "known", "origin", "replica", "upto")
 
-    def __init__(self, replica: str, upto: int, beyond: SeenBy, origin: str | None = None, floor: float = 0.0) -> None:
+    def __init__(
+        self,
+        replica: str,
+        upto: int,
+        beyond: SeenBy,
+        origin: str | None = None,
+        floor: float = 0.0,
+        others: VersionVector | None = None,
+    ) -> None:
+        self.known = {**others, replica: upto} if others else {replica: upto}
         self.replica = replica
         self.upto = upto
         self.beyond = beyond
@@ -120,6 +133,9 @@ class Seen:
     def missing(self, stamps: Iterable[Stamp]) -> set[Stamp]:
         """Those of some writes that were not seen."""
         replica, upto, beyond, origin = self.replica, self.upto, self.beyond, self.origin
+        if len(self.known) > 1:
+            known = self.known
+            stamps = [s for s in stamps if s[2] > known.get(s[1], -1)]
         if origin is None:
             floor = self.floor
             doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[0] > floor)}

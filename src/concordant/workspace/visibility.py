@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from concordant.merge.causality import Seen, SeenBy, Stamp
+from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector
 from concordant.merge.kinds import Field
 from concordant.merge.record import Record
 from concordant.merge.record.record import RECENT
@@ -94,11 +94,17 @@ def seen_by(
         there = n <= began if began is not None else since.covers(n, when)
         return there and not is_strange(scope, n, when, stamp.origin)
 
+    others = _arrived(record, at)
     if relation is None and began is not None and scope.owns is None and not scope.peers and not took_back:
-        return Seen(replica, max(at, began), seen, origin or "\x00")
+        return Seen(replica, max(at, began), seen, origin or "\x00", others=others)
     if at >= 0 or began is None or relation is not None:
-        return Seen(replica, at, seen, floor=floor)
+        return Seen(replica, at, seen, floor=floor, others=others)
     return Seen(replica, began, seen)
+
+
+def _arrived(record: Record, at: int) -> VersionVector:
+    """Of other stores up to which number their writes were here by a commit: whoever read it has seen them."""
+    return {source: upto for n, _, source, upto in record.arrivals if n <= at}
 
 
 def reached(scope: Scope, time: float, commits: Iterable[tuple[int, float, str]]) -> float:

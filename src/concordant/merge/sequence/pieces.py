@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
-from concordant.merge.causality import Seen, SeenBy, Stamp, order_of, seen_everything
+from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector, order_of, seen_everything
 from concordant.merge.sequence.diff import common_prefix, common_suffix
 from concordant.merge.sequence.units import units
 
@@ -943,11 +943,12 @@ class Sequence:
 
     def _beyond(self, seen: SeenBy) -> Iterator[tuple[int, Block]]:
         """The blocks in which there may be something that somebody has not seen."""
-        replica, upto = (seen.replica, seen.upto) if isinstance(seen, Seen) else ("", -1)
+        known: VersionVector = seen.known if isinstance(seen, Seen) else {}
         for at, block in enumerate(self._blocks):
-            newest = block.newest
-            if len(newest) > 1 or newest.get(replica, upto + 1) > upto:
-                yield at, block
+            for replica, n in block.newest.items():
+                if n > known.get(replica, -1):
+                    yield at, block
+                    break
 
     def renamed(self, name: Callable[[str], str]) -> Sequence:
         """The same sequence with other names for the replicas in its dots."""
