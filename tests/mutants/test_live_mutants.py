@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from concordant import Workspace
+from concordant import Text, Workspace
+from concordant.merge.sequence.diff import Hunk
+from concordant.merge.sequence.units import unit_hunks
 from concordant_loro.live import LiveDocument
 
-from ..live import test_live as tests, test_places as places
+from ..live import test_junctions as junctions, test_live as tests, test_places as places
 from ..live.simulation import PLACE, Brief
 
 EDIT = LiveDocument._edit
@@ -82,6 +84,34 @@ def test_a_bridge_that_tells_no_places_is_found_out(monkeypatch: pytest.MonkeyPa
     for name in places.GAPS:
         with pytest.raises(AssertionError):
             check_many_places(seed, name)
+
+
+def carries_nothing(self: Text, base: str, done: Iterable[Hunk], shown: str) -> tuple[str, str, list[Hunk]]:
+    """What is done to a text that nobody else was shown is taken for a rewrite of its units."""
+    done = [*done]
+    new = "".join(base[low:high] + content for low, high, content in _between(base, done))
+    return base, new, unit_hunks(base, new, self.unit, done)
+
+
+def _between(base: str, done: list[Hunk]) -> Iterator[tuple[int, int, str]]:
+    here = 0
+    for start, end, content in done:
+        yield here, start, content
+        here = end
+    yield here, len(base), ""
+
+
+def check_many_junctions(seed: str, unit: str) -> None:
+    for number in range(100):
+        junctions.check_junctions(f"{seed}/{number}", unit)
+
+
+@pytest.mark.parametrize("unit", ["word", "sentence"])
+def test_a_merge_that_carries_nothing_over_is_found_out(unit: str, monkeypatch: pytest.MonkeyPatch, seed: str) -> None:
+    """Where what an editor shows glued is taken for one unit, words are doubled."""
+    monkeypatch.setattr(Text, "_carried", carries_nothing)
+    with pytest.raises(AssertionError):
+        check_many_junctions(seed, unit)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)

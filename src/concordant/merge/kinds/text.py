@@ -14,6 +14,8 @@ from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_items
 from concordant.merge.registers import Change, Path
+from concordant.merge.sequence.carried import carried
+from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.edit import append, decide, splice
 from concordant.merge.sequence.layout import layout, text_of
 from concordant.merge.sequence.overlap import Overlap, Rules, analyse
@@ -109,17 +111,19 @@ class Text(Reducer):
             for line in _changed_lines(base, value, self.separator or "\n"):
                 sequence = append(sequence, change.stamp, change.next_run(), self.separator + line, line=True)
         else:
+            done = change.places.get(path, ())
             sequence = splice(
                 sequence,
                 change.stamp,
                 base,
                 value,
-                unit_hunks(base, value, self.unit, change.places.get(path, ())),
+                unit_hunks(base, value, self.unit, done),
                 seen=change.seen,
                 rules=self.rules,
                 drift_of=partial(unit_hunks, unit="word"),
                 separator=self.separator,
                 own=change.own,
+                onto=partial(self._carried, base, done) if done else None,
             )
         if not sequence.is_alive():
             change.touch(path)  # nothing is left of it, but that it was written
@@ -161,6 +165,10 @@ class Text(Reducer):
         assert isinstance(content, str)
         first = content[len(self.separator) :] if piece.line and piece.offset == 0 else content
         return value.startswith(first) or content.startswith(value) if first else None
+
+    def _carried(self, base: str, done: Iterable[Hunk], shown: str) -> tuple[str, str, list[Hunk]]:
+        base, new, done = carried(base, [*done], shown)
+        return base, new, unit_hunks(base, new, self.unit, done)
 
     @property
     def rules(self) -> Rules:
