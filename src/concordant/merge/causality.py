@@ -132,15 +132,12 @@ class Seen:
 
     def missing(self, stamps: Iterable[Stamp]) -> set[Stamp]:
         """Those of some writes that were not seen."""
-        replica, upto, beyond, origin = self.replica, self.upto, self.beyond, self.origin
-        if len(self.known) > 1:
-            known = self.known
-            stamps = [s for s in stamps if s[2] > known.get(s[1], -1)]
+        replica, known, beyond, origin = self.replica, self.known, self.beyond, self.origin
+        stamps = [s for s in stamps if s[2] > known.get(s[1], -1)]
         if origin is None:
             floor = self.floor
-            doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[0] > floor)}
-            return {s for s in doubtful if not beyond(s)}
-        doubtful = {s for s in stamps if s[1] != replica or (s[2] > upto and s[4] != origin)}
+            return {s for s in {*stamps} if (s[1] != replica or s[0] > floor) and not beyond(s)}
+        doubtful = {s for s in stamps if s[1] != replica or s[4] != origin}
         return {s for s in doubtful if s[1] == replica or not beyond(s)}
 
     def among(self, register: Register) -> list[Entry]:

@@ -24,6 +24,7 @@ __all__ = [
     "StoredBody",
     "StoredDocument",
     "StoredRow",
+    "alone",
     "bounds",
     "dump_escalation",
     "dump_key",
@@ -95,6 +96,11 @@ def unpack(data: bytes, beside: bytes | None) -> bytes:
     if form in (_CHECKED, _WHOLE) and zlib.crc32(text).to_bytes(4, "big") != data[1:5]:
         raise RottenError("the bytes are not those that were stored (their checksum differs)")
     return text
+
+
+def alone(data: bytes, beside: bytes | None) -> bytes:
+    """Gives packed bytes as they are packed beside nothing."""
+    return data if data.startswith(_WHOLE) else pack(unpack(data, beside), None)
 
 
 # Names of documents are text that every database can hold and whose order is that of its bytes: a namespace is its JSON

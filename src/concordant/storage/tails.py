@@ -24,6 +24,7 @@ from concordant.storage.encoding import (
     RottenError,
     StoredBody,
     StoredDocument,
+    alone,
     load_changes_of,
     pack,
     unpack,
@@ -143,7 +144,7 @@ def dump_apart(stored: StoredDocument, record: Record, beside: Saved) -> tuple[S
     Args:
         stored: as it is stored whole (``dump_state``).
     """
-    tree = pack(unpack(stored.record or b"", stored.value), None)
+    tree = alone(stored.record or b"", stored.value)
     bare = stored._replace(kept=stored.saved, whole=len(tree), tail=0)
     told = dump_tailed(bare, record, stored.open, beside, stored.saved, 0)
     return told, Checkpoint(stored.saved, record.version, tree)

@@ -16,6 +16,7 @@ from concordant.merge.causality import Stamp
 from concordant.merge.record.codec import (
     CodecError,
     Number,
+    Numbers,
     dump_leaf,
     dump_spliced,
     load_leaf,
@@ -100,16 +101,14 @@ def dump_changes(
     Args:
         onward: whether the changes can be made once more; else they can only be taken back.
     """
-    stamps: dict[Stamp, int] = {}
-
-    def number(stamp: Stamp) -> int:
-        return stamps.setdefault(stamp, len(stamps))
+    stamps = Numbers()
+    number = stamps.__getitem__
 
     def dumped(items: Items[LeafChange], onward: bool) -> list[Any]:
         return [[path, *_dump(before, after, number, onward)] for path, before, after in journalled(items)]
 
     body = [dumped(changes, onward), None if effect is None else dumped(effect, onward=False)]
-    return to_json([list(stamps), *body] if upto is None else [list(stamps), *body, upto])
+    return to_json([stamps.table(), *body] if upto is None else [stamps.table(), *body, upto])
 
 
 def load_changes(data: bytes) -> tuple[tuple[LeafChange, ...], tuple[LeafChange, ...] | None, int | None]:

@@ -25,6 +25,7 @@ from concordant.merge.sequence.splice import Contents, Spliced, Swap, content_in
 __all__ = [
     "FORMAT",
     "CodecError",
+    "Numbers",
     "dump_content",
     "dump_leaf",
     "dump_piece",
@@ -49,6 +50,18 @@ Number = Callable[[Stamp], int]
 _NONE: Mapping[Path, Onward] = {}
 
 
+class Numbers(dict[Stamp, int]):
+    """The places of stamps in a table of their own: a new one takes the next."""
+
+    def __missing__(self, stamp: Stamp) -> int:
+        self[stamp] = number = len(self)
+        return number
+
+    def table(self) -> list[tuple[object, ...]]:
+        """The table, as plain tuples: what has a class of its own takes long to write."""
+        return [stamp[:] for stamp in self]
+
+
 class CodecError(ConcordantError, ValueError):
     """Bytes that are no record of a known format."""
 
@@ -64,11 +77,8 @@ def dump_record(
         whole: whether to include the tree.
         onward: texts and lists that are told by what they were.
     """
-    stamps: dict[Stamp, int] = {}
-
-    def number(stamp: Stamp) -> int:
-        return stamps.setdefault(stamp, len(stamps))
-
+    stamps = Numbers()
+    number = stamps.__getitem__
     tree = record.tree if whole else {}
     body = [
         [list(path), _dump_onward(onward[path], number) if path in onward else dump_leaf(leaf, number)]
@@ -90,7 +100,7 @@ def dump_record(
         "settings": {
             name: [*setting[:3], setting[3] and setting[3].decode()] for name, setting in record.settings.items()
         },
-        "stamps": [list(stamp) for stamp in stamps],
+        "stamps": stamps.table(),
     }
     return to_json(_with_floor(document, record))
 
@@ -174,19 +184,14 @@ def load_stamps(data: Any) -> list[Stamp]:
 
 def dump_piece(piece: Piece, number: Number) -> Any:
     """A piece of a sequence as nested lists."""
-    told = [
-        number(piece.stamp),
-        piece.k,
-        piece.offset,
-        dump_content(piece.content),
-        piece.parent,
-        int(piece.line) + 2 * int(piece.live) + 4 * int(piece.replaces),
-        piece.struck,
-    ]
-    if piece.credits:
-        credits = [[start, end, [number(stamp) for stamp in stamps]] for start, end, stamps in piece.credits]
-        return [*told, piece.beside, credits]
-    return told if piece.beside is None else [*told, piece.beside]
+    stamp, k, offset, content, parent, line, struck, live, replaces, beside, credits = piece
+    flags = line + 2 * live + 4 * replaces
+    told = [number(stamp), k, offset, dump_content(content), parent, flags, struck]
+    if credits:
+        told += beside, [[start, end, [*map(number, stamps)]] for start, end, stamps in credits]
+    elif beside is not None:
+        told.append(beside)
+    return told
 
 
 def dump_content(content: Content) -> Any:
@@ -224,7 +229,7 @@ def dump_leaf(leaf: Leaf, number: Number) -> Any:
         number: gives each stamp its place in the table of stamps.
     """
     if isinstance(leaf, Sequence):
-        strikes = [[number(strike.stamp), strike.k] for strike in leaf.strikes.values()]
+        strikes = [[number(stamp), k] for stamp, k in leaf.strikes.all()]
         return {"p": [dump_piece(piece, number) for piece in leaf], "s": strikes}
     return [
         [

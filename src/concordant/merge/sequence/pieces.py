@@ -160,6 +160,12 @@ class Strikes(Mapping[RunId, Strike]):
     def __repr__(self) -> str:
         return repr(dict(self))
 
+    def all(self) -> list[Strike]:
+        """The strikes, in their order."""
+        more, less = self._more, self._less
+        found = [*self._base.values(), *more.values()]
+        return found if not less else [strike for strike in found if run_of(strike) not in less]
+
     def standing(self, runs: Iterable[RunId]) -> list[RunId]:
         """Those of some strikes that are here: over one piece there may be very many."""
         base, more, less = self._base, self._more, self._less
