@@ -24,11 +24,12 @@ from concordant import (
     errors,
     judges,
 )
+from concordant.merge.causality import Stamp
 from concordant.merge.kinds import POLICIES
 from concordant.storage import Row
 
 ROOT = Path(__file__).parent.parent
-INSIDE = {"MisshapenError"}  # raised to ourselves
+INSIDE = {"ForgottenError", "MisshapenError"}  # raised to ourselves
 NS, KEY = ("briefs",), "launch"
 
 
@@ -49,6 +50,7 @@ def raised() -> list[errors.ConcordantError]:
         errors.ContestedError(ws.get(NS, KEY)),
         errors.CorruptFrameError("cut off"),
         errors.DamagedDocumentError(NS, KEY, "a place", "unreadable"),
+        errors.ForgottenError(Stamp(1.0, "r", 1, "ada", "", "edit")),
         errors.HistoryExpiredError(NS, KEY, 1),
         errors.InvalidContributionError("counter", "x", "it is no number"),
         errors.InvalidTokenError("t", "it was cut", "Give all of it"),

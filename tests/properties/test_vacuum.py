@@ -24,7 +24,9 @@ from .world import exact
 DAY = timedelta(seconds=10)
 """For how long somebody may go on from what was read, in these histories."""
 
-START = time.time() + 100.0
+START = time.time() + 12 * 3_600.0
+"""When histories begin: later than any of them is played, or the clock would stand still in them; sooner than a day,
+or stores would not take it."""
 
 WORDS = ["one", "two", "six", "ten", "red"]
 SENTENCES = ["We ship in May.", "Nobody knows.", "It is late.", "Ada asks.", "Ask Bob."]
