@@ -349,6 +349,12 @@ def test_g1_what_the_newest_writes_tell_is_what_all_of_a_field_tells(seed: str, 
     assert True in told and False in told
 
 
+def test_g1_what_another_store_wrote_is_told_by_all_of_it(monkeypatch: Patch) -> None:
+    """The numbers of another store's writes tell nothing of what was seen here."""
+    what_is_seen_is_compared(monkeypatch)
+    play_all("5", 6)
+
+
 def texts_are_told_by_their_newest_register(patch: Patch) -> None:
     """That a text or list has changed is not noted."""
     patch.setattr(look_module, "is_sequence", lambda _: False)
@@ -370,7 +376,7 @@ def test_what_is_taken_for_seen_is_noticed(breaks: Callable[[Patch], None], monk
     what_is_seen_is_compared(monkeypatch)
     breaks(monkeypatch)
     with pytest.raises(AssertionError):
-        play_all("mutant", 60)
+        play_all("m1", 60)
 
 
 def elements_stay_where_they_were(patch: Patch) -> None:

@@ -141,7 +141,9 @@ def _is_all_seen(record: Record, slot: str, seen: SeenBy) -> bool:
         for stamp, place in latest:
             if not seen(stamp) and stamp in [entry.stamp for entry in as_register(leaf_at(record.tree, place))[-1:]]:
                 return False
-        upto, own = (seen.upto, seen.origin) if isinstance(seen, Seen) and len(record.vector) == 1 else (-1, None)
+        upto, own = -1, None
+        if isinstance(seen, Seen) and len(record.vector) == 1 and seen.replica in record.vector:
+            upto, own = seen.upto, seen.origin  # all was written here: numbers tell
         if upto >= memory.since and all(stamp.n <= upto or stamp.origin == own for stamp, _ in latest):
             return True
     return _is_seen(record.tree[slot], seen)
