@@ -132,13 +132,20 @@ class Seen:
 
     def missing(self, stamps: Iterable[Stamp]) -> set[Stamp]:
         """Those of some writes that were not seen."""
-        replica, known, beyond, origin = self.replica, self.known, self.beyond, self.origin
-        stamps = [s for s in stamps if s[2] > known.get(s[1], -1)]
+        replica, beyond, origin = self.replica, self.beyond, self.origin
+        stamps = self._not_numbered(stamps)
         if origin is None:
             floor = self.floor
             return {s for s in {*stamps} if (s[1] != replica or s[0] > floor) and not beyond(s)}
         doubtful = {s for s in stamps if s[1] != replica or s[4] != origin}
         return {s for s in doubtful if s[1] == replica or not beyond(s)}
+
+    def _not_numbered(self, stamps: Iterable[Stamp]) -> list[Stamp]:
+        """Those of some writes of which the numbers do not tell that they were seen."""
+        known, replica, upto = self.known, self.replica, self.upto
+        if len(known) == 1:
+            return [s for s in stamps if s[1] != replica or s[2] > upto]
+        return [s for s in stamps if s[2] > known.get(s[1], -1)]
 
     def among(self, register: Register) -> list[Entry]:
         """The entries of a register that were seen."""
