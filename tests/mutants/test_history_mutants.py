@@ -74,7 +74,7 @@ def test_a_broken_short_cut_is_noticed(
     mutant(monkeypatch)
 
     def plays() -> None:
-        for number in (54, 291):  # in which what is inserted alike is edited further
+        for number in (54, 291, 601):  # in which what is inserted alike is edited further
             play("sentence", f"seek/{number}", alike=True)
         for number in range(100):
             play("sentence", f"short cut/{number}", natural=bool(number % 2))
