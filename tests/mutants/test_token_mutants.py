@@ -36,7 +36,7 @@ def mutant(*checks: Callable[[], None]) -> Callable[[Callable[[Patch], None]], C
 
 
 @drawn(properties.histories, properties.spaces)
-@settings(max_examples=60, phases=[Phase.generate], database=None)
+@settings(max_examples=200, phases=[Phase.generate], database=None)
 def histories_differ(history: properties.Histories, space: tuple[str, ...]) -> None:
     """The property of tokens, without making the history small that it finds."""
     properties.compare(history, space, lambda: None)
