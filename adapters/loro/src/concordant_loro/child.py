@@ -311,7 +311,7 @@ def main() -> None:
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource  # where there is none, nothing bounds the memory of the child
 
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY[role],) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY[role], MOST_MEMORY[role]))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     (serve_in_copies if role == "read" and _FORKS else serve)(role, sys.stdin.buffer, sys.stdout.buffer)
 
