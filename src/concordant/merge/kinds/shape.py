@@ -12,7 +12,7 @@ from typing import Any
 
 from concordant.errors import MisshapenError
 from concordant.merge.registers import PRESENT, Path, Tree, place_leaf
-from concordant.merge.sequence.pieces import Piece, RunId, Sequence, run_of
+from concordant.merge.sequence.pieces import Piece, RunId, Sequence, common_to_run, run_of
 from concordant.values import JSON, decode, encode
 
 __all__ = ["check_items", "check_node", "check_register"]
@@ -86,15 +86,7 @@ def _check_pieces(sequence: Sequence, content: type) -> None:
             _value(item)
         runs.setdefault(run_of(piece), []).append(piece)
     for run, parts in runs.items():
-        if (
-            len(
-                {
-                    (piece.stamp, piece.parent, piece.line, piece.replaces, piece.beside, piece.credits)
-                    for piece in parts
-                }
-            )
-            > 1
-        ):
+        if len(set(map(common_to_run, parts))) > 1:
             raise MisshapenError("the pieces of one run differ in where they came from")
         parent = parts[0].parent
         if parent is not None and parent[:3] == run:

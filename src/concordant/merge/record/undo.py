@@ -370,8 +370,7 @@ class _Undoing:
         step = self._step_of(other)
         if step is None:
             return tomb
-        parts = ((below, without(leaf, partial(self._saw, step))) for below, leaf in tomb.covered)  # type: ignore[arg-type]
-        return tomb._replace(covered=tuple((below, leaf) for below, leaf in parts if leaf))
+        return _covering(tomb, ((below, without(leaf, partial(self._saw, step))) for below, leaf in tomb.covered))  # type: ignore[arg-type]
 
     def _others_deleted(self, path: Path, story: list[Turn]) -> bool:
         """Whether a deletion by others stands around a place, whose author knew all that the first of the writes found
@@ -509,8 +508,12 @@ def _keeping(entry: Entry, below: Path, gone: SeenBy) -> Entry:
     parts: dict[Path, Any] = dict(entry.covered)
     if below not in parts or (part := without(parts[below], gone)) is parts[below]:
         return entry
-    covered = {**parts, below: part}
-    return entry._replace(covered=tuple((place, leaf) for place, leaf in covered.items() if leaf))
+    return _covering(entry, {**parts, below: part}.items())
+
+
+def _covering(entry: Entry, parts: Iterable[tuple[Path, Any]]) -> Entry:
+    """A mark that keeps some parts, as far as there is anything of them."""
+    return entry._replace(covered=tuple((place, leaf) for place, leaf in parts if leaf))
 
 
 def _replaced_by_others(story: list[Turn]) -> set[tuple[Any, ...]]:
@@ -530,18 +533,15 @@ def _kept_values(leaf: Leaf | None) -> set[tuple[Any, ...]]:
 
 def _less(entry: Entry, replaced: Set[tuple[Any, ...]]) -> Entry:
     """A mark that keeps none of some values."""
+
+    def left(below: Path, leaf: Any) -> Any:
+        if is_sequence(leaf):
+            return leaf
+        return tuple(one for one in as_register(leaf) if (below, *author_of(one)) not in replaced)
+
     if not replaced or not entry.covered:
         return entry
-    parts = (
-        (
-            below,
-            leaf
-            if is_sequence(leaf)
-            else tuple(e for e in as_register(leaf) if (below, *author_of(e)) not in replaced),
-        )
-        for below, leaf in entry.covered
-    )
-    return entry._replace(covered=tuple((below, leaf) for below, leaf in parts if leaf))
+    return _covering(entry, ((below, left(below, leaf)) for below, leaf in entry.covered))
 
 
 def _amounts_in(step: PastCommit, place: Path) -> list[LeafChange]:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from concordant.merge.sequence.pieces import START, Anchor, Piece, RunId, last_of, run_of
 
-__all__ = ["Family"]
+__all__ = ["Family", "Home", "home_of"]
+
+Home: TypeAlias = tuple[Anchor | None, bool, Anchor | None]
+"""What a run is anchored to, whether it replaces that, and what stood on its other side."""
+
+
+def home_of(piece: Piece) -> Home:
+    """Where the run of a piece was inserted."""
+    return piece.parent, piece.replaces, piece.beside
 
 
 class Family:

@@ -9,18 +9,15 @@ have anchored it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from concordant.errors import ForgottenError
 from concordant.merge.causality import Stamp, VersionVector, is_behind, is_covered, source_of
-from concordant.merge.sequence.family import Family
-from concordant.merge.sequence.order import both, cut_at, in_order, joined_strikes, newest_root
-from concordant.merge.sequence.pieces import START, Anchor, Piece, RunId, Sequence, Strike, run_of
+from concordant.merge.sequence.family import Family, Home, home_of
+from concordant.merge.sequence.order import both, in_order, joined_strikes, newest_root, paired
+from concordant.merge.sequence.pieces import START, Anchor, Piece, RunId, Sequence, Strike, first_of, run_of
 
 __all__ = ["Replica", "meet"]
-
-_Home: TypeAlias = "tuple[Anchor | None, bool, Anchor | None]"
-"""What a run is anchored to, whether it replaces that, and what stood on its other side."""
 
 
 class Replica(NamedTuple):
@@ -63,11 +60,11 @@ class _Meeting:
         self._strikes = strikes
         self._families = (Family(one.sequence), Family(other.sequence))
         self.parts: dict[RunId, list[Piece]] = {}
-        self.loose: set[tuple[RunId, int]] = set()
-        self.faded: set[tuple[RunId, int]] = set()
+        self.loose: set[Anchor] = set()
+        self.faded: set[Anchor] = set()
         ours, theirs = (family.runs for family in self._families)
         for run in ours.keys() | theirs.keys():
-            self.parts[run] = [*self._united(run, ours.get(run, []), theirs.get(run, []))]
+            self.parts[run] = [*self._united(ours.get(run, []), theirs.get(run, []))]
         self._all = Family(part for parts in self.parts.values() for part in parts)
 
     def pieces(self) -> list[Piece]:
@@ -80,28 +77,25 @@ class _Meeting:
 
     # -- what either has -------------------------------------------------------------------------------------------
 
-    def _united(self, run: RunId, ours: list[Piece], theirs: list[Piece]) -> Iterator[Piece]:
-        bounds = sorted({bound for p in (*ours, *theirs) for bound in (p.offset, p.offset + len(p.content))})
-        here, there = cut_at(ours, bounds), cut_at(theirs, bounds)
-        for offset in bounds:
-            mine, other = here.get(offset), there.get(offset)
+    def _united(self, ours: list[Piece], theirs: list[Piece]) -> Iterator[Piece]:
+        for mine, other in paired(ours, theirs):
             if mine is not None and other is not None:
                 yield both(mine, other, either=False)
             elif mine is not None:
-                yield self._alone(run, mine, *self._sides[0])
+                yield self._alone(mine, *self._sides[0])
             elif other is not None:
-                yield self._alone(run, other, *self._sides[1])
+                yield self._alone(other, *self._sides[1])
 
-    def _alone(self, run: RunId, part: Piece, holder: Replica, other: Replica) -> Piece:
+    def _alone(self, part: Piece, holder: Replica, other: Replica) -> Piece:
         """What one side alone has."""
         if not is_covered(part.stamp, other.vector):
             return part
         if _is_below(part.stamp, other.floor):
             if _stands_again(part, holder, other):
                 return part
-            self.loose.add((run, part.offset))
+            self.loose.add(first_of(part))
         else:
-            self.faded.add((run, part.offset))
+            self.faded.add(first_of(part))
         return part._replace(live=False) if part.live else part
 
     def _check(self) -> None:
@@ -120,40 +114,40 @@ class _Meeting:
     def _check_struck(self, piece: Piece, strike: Strike) -> None:
         run = run_of(piece)
         for part in self.parts[run]:
-            if piece.offset <= part.offset < piece.offset + len(piece.content) and (run, part.offset) in self.loose:
+            if piece.offset <= part.offset < piece.offset + len(piece.content) and first_of(part) in self.loose:
                 raise ForgottenError(strike.stamp)
 
     def _is_loose(self, anchor: Anchor) -> bool:
         part = self._all.at(anchor)
-        return part is not None and (run_of(part), part.offset) in self.loose
+        return part is not None and first_of(part) in self.loose
 
     # -- where it stands -------------------------------------------------------------------------------------------
 
-    def _homes(self, *, least: bool) -> dict[RunId, _Home]:
+    def _homes(self, *, least: bool) -> dict[RunId, Home]:
         """What runs are anchored to that the two have anchored differently.
 
         Args:
             least: whether behind what both have; else as far down in the tree as either has it.
         """
         one, other = self._families
-        homes: dict[RunId, _Home] = {}
+        homes: dict[RunId, Home] = {}
         for run in one.runs.keys() & other.runs.keys():
-            mine, theirs = _home(one.runs[run][0]), _home(other.runs[run][0])
+            mine, theirs = home_of(one.runs[run][0]), home_of(other.runs[run][0])
             if mine == theirs:
                 continue
             if least:
                 anchor, replaces = one.upwards(mine[0], mine[1], other)
                 same = [home for home in (mine, theirs) if home[:2] == (anchor, replaces)]
-                homes[run] = same[0] if same else _home(Family.moved(one.runs[run][0], anchor, replaces))
+                homes[run] = same[0] if same else home_of(Family.moved(one.runs[run][0], anchor, replaces))
             else:
                 homes[run] = mine if _has(other, theirs[0]) and not _has(other, mine[0]) else theirs
                 if not _has(one, theirs[0]) and not _has(other, mine[0]):
                     homes[run] = max(mine, theirs, key=lambda home: home[0] or START)
         return homes
 
-    def _standing(self, homes: Mapping[RunId, _Home]) -> list[Piece]:
+    def _standing(self, homes: Mapping[RunId, Home]) -> list[Piece]:
         """The parts that are left, anchored where they stand."""
-        held: set[tuple[RunId, int]] = set()
+        held: set[Anchor] = set()
         needed = {run for run, parts in self.parts.items() if any(map(self._stands, parts))}
         waiting = [*needed]
         while waiting:
@@ -161,21 +155,21 @@ class _Meeting:
             parent = homes[run][0] if run in homes else self.parts[run][0].parent
             host = None if parent is None or parent == START else self._all.at(parent)
             if host is not None:
-                held.add((run_of(host), host.offset))
+                held.add(first_of(host))
                 if run_of(host) not in needed:
                     needed.add(run_of(host))
                     waiting.append(run_of(host))
         left = []
         for run in needed:
             for part in self.parts[run]:
-                place = (run, part.offset)
+                place = first_of(part)
                 if place in held or place not in self.loose:
                     left.append(_moved(part, homes[run]) if run in homes else part)
         return left
 
     def _stands(self, part: Piece) -> bool:
         """Whether a part is live, struck or taken out."""
-        place = (run_of(part), part.offset)
+        place = first_of(part)
         if place in self.loose:
             return False
         return place not in self.faded or any(run in self._strikes for run in part.struck)
@@ -183,21 +177,17 @@ class _Meeting:
     def _is_as_before(self, pieces: list[Piece]) -> bool:
         """Whether what each side had stands in the order in which it had it."""
         for side, _ in self._sides:
-            numbers = {(run_of(piece), piece.offset): at for at, piece in enumerate(side.sequence)}
+            numbers = {first_of(piece): at for at, piece in enumerate(side.sequence)}
             last = -1
             for piece in pieces:
-                at = numbers.get((run_of(piece), piece.offset), last)
+                at = numbers.get(first_of(piece), last)
                 if at < last:
                     return False
                 last = at
         return True
 
 
-def _home(piece: Piece) -> _Home:
-    return piece.parent, piece.replaces, piece.beside
-
-
-def _moved(piece: Piece, home: _Home) -> Piece:
+def _moved(piece: Piece, home: Home) -> Piece:
     return piece._replace(parent=home[0], replaces=home[1], beside=home[2])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence as Items
 from concordant.errors import ConcordantError, MisshapenError
 from concordant.merge.causality import order_of
 from concordant.merge.sequence.order import in_order
-from concordant.merge.sequence.pieces import Piece, Sequence, last_of, run_of
+from concordant.merge.sequence.pieces import Piece, Sequence, common_to_run, last_of, run_of
 from concordant.merge.sequence.splice import Spliced
 
 __all__ = ["Onward", "news"]
@@ -83,14 +83,10 @@ def _are_cut(now: Iterable[Piece], was: Iterable[Piece]) -> bool:
             if host is None:
                 return False
             upto = host.offset
-        if _origin(host) != _origin(piece):
+        if common_to_run(host) != common_to_run(piece):
             return False
         upto = end
     return True
-
-
-def _origin(piece: Piece) -> tuple[object, ...]:
-    return (piece.stamp, piece.parent, piece.line, piece.replaces, piece.beside, piece.credits)
 
 
 def _is_in_place(made: Sequence, number: int) -> bool:

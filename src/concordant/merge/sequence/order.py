@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 from operator import attrgetter
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import VersionVector, is_covered, order_of
-from concordant.merge.sequence.pieces import START, Anchor, Content, Piece, RunId, Sequence, Strike, run_of, struck_by
+from concordant.merge.sequence.pieces import (
+    START,
+    Anchor,
+    Content,
+    Piece,
+    RunId,
+    Sequence,
+    Strike,
+    first_of,
+    run_of,
+    struck_by,
+)
 
-__all__ = ["both", "cut", "cut_at", "in_order", "join", "joined_strikes", "newest_root", "united"]
+__all__ = ["both", "cut", "in_order", "join", "joined_strikes", "newest_root", "paired", "united"]
 
 _OFFSET = attrgetter("offset")
 
@@ -132,7 +143,7 @@ def _unite(
 
 def _faded(part: Piece, faded: set[Anchor]) -> Piece:
     """What one side knew and does not have any more: it is kept only where others are anchored in it."""
-    faded.add((*run_of(part), part.offset))
+    faded.add(first_of(part))
     return part._replace(live=False)
 
 
@@ -148,7 +159,7 @@ def _needed(pieces: list[Piece], strikes: dict[RunId, Strike], faded: set[Anchor
     needed: set[RunId] = set()
     for piece in pieces:
         run = run_of(piece)
-        if (*run, piece.offset) in faded and not any(strike in strikes for strike in piece.struck):
+        if first_of(piece) in faded and not any(strike in strikes for strike in piece.struck):
             continue
         while run not in needed:
             needed.add(run)
@@ -173,14 +184,19 @@ def _zip(ours: list[Piece], others: list[Piece], faded: set[Anchor], *, either: 
 
     Of a part that only one side has the other has forgotten that it was removed.
     """
-    bounds = sorted({bound for p in chain(ours, others) for bound in (p.offset, p.offset + len(p.content))})
-    here, there = cut_at(ours, bounds), cut_at(others, bounds)
-    for offset in bounds:
-        mine, theirs = here.get(offset), there.get(offset)
+    for mine, theirs in paired(ours, others):
         if mine is not None and theirs is not None:
             yield both(mine, theirs, either=either)
         elif (part := mine or theirs) is not None:
             yield part if either else _faded(part, faded)
+
+
+def paired(ours: list[Piece], others: list[Piece]) -> Iterator[tuple[Piece | None, Piece | None]]:
+    """The parts of two copies of one run, cut at the places where either is cut, beside each other; ``None`` where one
+    copy has nothing."""
+    bounds = sorted({bound for p in chain(ours, others) for bound in (p.offset, p.offset + len(p.content))})
+    here, there = _cut_at(ours, bounds), _cut_at(others, bounds)
+    return ((here.get(offset), there.get(offset)) for offset in bounds)
 
 
 def both(mine: Piece, theirs: Piece, *, either: bool) -> Piece:
@@ -195,7 +211,7 @@ def both(mine: Piece, theirs: Piece, *, either: bool) -> Piece:
     return mine._replace(struck=struck_by(mine.struck, theirs.struck), live=live)
 
 
-def cut_at(parts: list[Piece], bounds: list[int]) -> dict[int, Piece]:
+def _cut_at(parts: list[Piece], bounds: list[int]) -> dict[int, Piece]:
     """The parts of a run cut at some offsets, by where they begin."""
     return {part.offset: part for piece in parts for part in cut(piece, bounds)}
 

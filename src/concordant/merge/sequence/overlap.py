@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.diff import common_runs
-from concordant.merge.sequence.pieces import Anchor, Content, Piece, RunId, Sequence, run_of
+from concordant.merge.sequence.pieces import Anchor, Content, Piece, RunId, Sequence, first_of, run_of
 from concordant.merge.sequence.units import is_blank, units
 
 __all__ = ["NOTHING", "Analysis", "Overlap", "Rules", "Side", "analyse"]
@@ -371,7 +371,7 @@ class _Weighing:
         seen = (p for p in self.sequence.backward(self._range(group)[0]) if self._stands(p, set(), owners))
         before = next((p.content[-1:] for p in seen), "\n")
         return Overlap(
-            (*run_of(first), first.offset),
+            first_of(first),
             frozenset(owners),
             tuple(struck),
             self._shown(group, set(), owners),

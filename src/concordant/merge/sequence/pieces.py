@@ -271,6 +271,16 @@ def who(stamp: Stamp) -> str | tuple[str, int]:
     return stamp[4] or (stamp[1], stamp[2])
 
 
+def common_to_run(piece: Piece) -> tuple[object, ...]:
+    """What a piece has in common with all of its run: where that came from."""
+    return (piece.stamp, piece.parent, piece.line, piece.replaces, piece.beside, piece.credits)
+
+
+def first_of(piece: Piece) -> Anchor:
+    """The first character of a piece."""
+    return (*run_of(piece), piece.offset)
+
+
 def last_of(piece: Piece) -> Anchor:
     """The last character of a piece."""
     return (*run_of(piece), piece.offset + len(piece.content) - 1)
@@ -1207,10 +1217,10 @@ def _differences(one: list[Piece], two: list[Piece], was_begin: int, begin: int)
     """
     head = common_prefix(one, two)
     tail = common_suffix(one, two, min(len(one), len(two)) - head)
-    places = {(*run_of(piece), piece.offset): at for at, piece in enumerate(one[head : len(one) - tail], head)}
+    places = {first_of(piece): at for at, piece in enumerate(one[head : len(one) - tail], head)}
     was, now = head, head
     for at, piece in enumerate(two[head : len(two) - tail], head):
-        place = places.get((*run_of(piece), piece.offset), -1)
+        place = places.get(first_of(piece), -1)
         if place >= was and one[place] == piece:
             if (place, at) != (was, now):
                 yield Changed(was_begin + was, was_begin + place, begin + now, begin + at)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from concordant.merge.causality import Stamp
 from concordant.merge.sequence.blame import remembered
-from concordant.merge.sequence.family import Family
+from concordant.merge.sequence.family import Family, home_of
 from concordant.merge.sequence.order import in_order
-from concordant.merge.sequence.pieces import START, Anchor, Piece, RunId, Sequence, last_of, run_of
+from concordant.merge.sequence.pieces import START, Anchor, Piece, RunId, Sequence, first_of, last_of, run_of
 
 __all__ = ["Trimmed", "lost_between", "removed", "trimmed", "untrimmed", "weighed"]
 
@@ -96,14 +96,14 @@ def untrimmed(sequence: Sequence, before: Sequence, after: Sequence) -> Sequence
     if not forgotten:
         return sequence
     was, now, there = Family(before), Family(after), Family(sequence)
-    lost = [piece for piece in forgotten if there.at(_first_of(piece)) is None]  # others were put back before
+    lost = [piece for piece in forgotten if there.at(first_of(piece)) is None]  # others were put back before
     strikes = {run: before.strikes[run] for piece in lost for run in before.strikes.standing(piece.struck)}
     here = there.runs
     pieces = []
     for piece in (*sequence, *lost):
         run = run_of(piece)
         one = here[run][0] if run in here else piece
-        if run in was.runs and (run not in now.runs or _home_of(now.runs[run][0]) == _home_of(one)):
+        if run in was.runs and (run not in now.runs or home_of(now.runs[run][0]) == home_of(one)):
             one = was.runs[run][0]._replace(credits=one.credits)
         same = one._replace(offset=piece.offset, content=piece.content, struck=piece.struck, live=piece.live)
         pieces.append(piece if same == piece else same)
@@ -114,15 +114,7 @@ def lost_between(before: Sequence, after: Sequence) -> list[Piece]:
     """What had been removed from a sequence and was forgotten when it became another."""
     gone = [piece for piece, over in removed(before) if over and piece.live]
     now = Family(after if gone else ())
-    return [piece for piece in gone if now.at(_first_of(piece)) is None]
-
-
-def _home_of(piece: Piece) -> tuple[Anchor | None, bool, Anchor | None]:
-    return piece.parent, piece.replaces, piece.beside
-
-
-def _first_of(piece: Piece) -> Anchor:
-    return (*run_of(piece), piece.offset)
+    return [piece for piece in gone if now.at(first_of(piece)) is None]
 
 
 def removed(sequence: Sequence) -> Iterator[tuple[Piece, list[Stamp]]]:
@@ -227,7 +219,7 @@ def _without(
     Args:
         moving: whether anything may be anchored elsewhere; otherwise nothing is, and what would have to be is told.
     """
-    numbers = {(*run_of(pieces[number]), pieces[number].offset): number for number in gone}
+    numbers = {first_of(pieces[number]): number for number in gone}
     kept: list[Piece] = []
     moved: dict[RunId, int] = {}
     homes: dict[RunId, tuple[Anchor | None, bool]] = {}
@@ -251,7 +243,7 @@ def _home(
     anchor, replaces, holder = piece.parent, piece.replaces, -1
     while anchor is not None and anchor != START:
         host = family.at(anchor)
-        number = -1 if host is None else gone.get((*run_of(host), host.offset), -1)
+        number = -1 if host is None else gone.get(first_of(host), -1)
         if host is None or number < 0:
             break
         holder = number

@@ -25,6 +25,7 @@ from concordant.merge.sequence.pieces import (
     RunId,
     Sequence,
     Strike,
+    first_of,
     last_of,
     run_of,
     struck_by,
@@ -38,8 +39,6 @@ SOMETHING = Sequence([], {}, overlapping=False)
 """Stands for a text or list of which nothing need be known."""
 
 
-Place: TypeAlias = tuple[Any, ...]
-"""The run of a piece, and its offset there."""
 Over: TypeAlias = dict[RunId, set[tuple[RunId, int, int]]]
 """Of strikes over which parts of runs they are."""
 
@@ -235,12 +234,12 @@ class _Asked:
 
     def questions(self) -> list[list[RunId]]:
         """The sides of each question: over the same pieces."""
-        over: dict[RunId, set[Place]] = {}
+        over: dict[RunId, set[Anchor]] = {}
         for piece in self._sequence:
             for run in self._sequence.strikes.standing(piece.struck):
                 if self._is_side(run):
-                    over.setdefault(run, set()).add(_place(piece))
-        sides: dict[frozenset[Place], list[RunId]] = {}
+                    over.setdefault(run, set()).add(first_of(piece))
+        sides: dict[frozenset[Anchor], list[RunId]] = {}
         for run, places in over.items():
             sides.setdefault(frozenset(places), []).append(run)
         return [*sides.values()]
@@ -384,11 +383,11 @@ class _Undoing:
         if not runs:
             return
         doubled = self._doubled(before, runs)
-        here = {_place(piece): piece for piece in self.pieces}
+        here = {first_of(piece): piece for piece in self.pieces}
         way = _Way(dict(names))
         for was, again in self._in_parts(before, runs, doubled):
-            known = _place(was) in here
-            part = here.get(_place(was), was)
+            known = first_of(was) in here
+            part = here.get(first_of(was), was)
             if again:
                 struck = self._renamed(was.struck if self.exact else part.struck, names)
                 self._put(way, was, part, struck, names, known=known)
@@ -484,25 +483,25 @@ class _Undoing:
 
     # -- what was built on it --------------------------------------------------------------------------------------
 
-    def reopen(self, asked: _Asked) -> set[Place]:
+    def reopen(self, asked: _Asked) -> set[Anchor]:
         """Takes out what earlier undos had made of what was built on writes, where a part of that goes: it is told
         anew, without what both take back.
 
         Returns:
             The places of what was asked about, or stood for.
         """
-        reopened: set[Place] = set()
+        reopened: set[Anchor] = set()
         for sides in asked.questions():
             base = self.below.over[sides[0]]
             seen = [*self.below.trace(base), *self.below.trace(self.below.rewritten(base))]
             if any(self.below.goes(piece) for piece in seen) or any(run not in self.strikes for run in sides):
                 self._forget(sides)
-                reopened.update(map(_place, seen))
+                reopened.update(map(first_of, seen))
         for run in asked.settled():
             over = self.below.over[run]
-            if any(_place(piece) in reopened or self.below.was_built_on_what_goes(piece) for piece in over):
+            if any(first_of(piece) in reopened or self.below.was_built_on_what_goes(piece) for piece in over):
                 self._forget([run])
-                reopened.update(map(_place, over))
+                reopened.update(map(first_of, over))
         return reopened
 
     def _forget(self, runs: Iterable[RunId]) -> None:
@@ -511,7 +510,7 @@ class _Undoing:
             self.strikes.pop(run, None)
         self.drop({*runs})
 
-    def built_on(self, reopened: Set[Place]) -> Iterator[_Part]:
+    def built_on(self, reopened: Set[Anchor]) -> Iterator[_Part]:
         """What others made of what is taken back.
 
         Args:
@@ -524,17 +523,17 @@ class _Undoing:
                 layers[run] = {run}
                 meeting.update([run] if any(map(below.goes, meets)) else ())
         over = below.over
-        _unite(layers, {run: {*self._roots(over[run]), *map(_place, over[run])} for run in layers})
+        _unite(layers, {run: {*self._roots(over[run]), *map(first_of, over[run])} for run in layers})
         parts = {id(layer): self._part(layer) for layer in layers.values()}
         for part in _chained([*parts.values()]):
-            there = {_place(piece) for one in (part.standing, *part.before) for piece in one}
+            there = {first_of(piece) for one in (part.standing, *part.before) for piece in one}
             if not meeting.isdisjoint(part.strikes) or not reopened.isdisjoint(there):
                 yield part
 
     def _part(self, layer: set[RunId]) -> _Part:
         over = self.below.over
         wanted = {place for run in layer for place in self._roots(over[run])}
-        before = [p for p in self.pieces if _place(p) in wanted and self._stands_but_for(p, layer)]
+        before = [p for p in self.pieces if first_of(p) in wanted and self._stands_but_for(p, layer)]
         rewrites = self._rewrites(layer, over)
         standing = [p for p in self.pieces if run_of(p) in rewrites and self._is_shown(p)]
         newest = self.strikes[max(layer, key=lambda run: self.strikes[run].stamp)].stamp
@@ -548,12 +547,12 @@ class _Undoing:
             stamp = self.strikes[run].stamp
             for piece in self.below.over[run]:
                 if run_of(piece) in self.below.gone and not is_blank(piece.content):
-                    writers.setdefault(_place(piece), set()).add(stamp.origin or (stamp.replica, stamp.n))
+                    writers.setdefault(first_of(piece), set()).add(stamp.origin or (stamp.replica, stamp.n))
         return any(len(different) > 1 for different in writers.values())
 
-    def _roots(self, pieces: Iterable[Piece]) -> Iterator[Place]:
+    def _roots(self, pieces: Iterable[Piece]) -> Iterator[Anchor]:
         """What stood where pieces are, before the writes that are taken back."""
-        return (_place(piece) for piece in self.below.trace(pieces) if run_of(piece) not in self.below.gone)
+        return (first_of(piece) for piece in self.below.trace(pieces) if run_of(piece) not in self.below.gone)
 
     def _rewrites(self, family: set[RunId], over: dict[RunId, list[Piece]]) -> set[RunId]:
         """The runs of rewrites, and of rewrites of those."""
@@ -603,19 +602,19 @@ class _Undoing:
 
     def _strike_with(self, pieces: list[Piece], strikes: set[RunId]) -> None:
         """Has strikes be over pieces as well: what stood there before is what they are rewrites of."""
-        places = set(map(_place, pieces))
+        places = set(map(first_of, pieces))
         self.pieces = [
-            p._replace(struck=struck_by(p.struck, strikes)) if _place(p) in places else p for p in self.pieces
+            p._replace(struck=struck_by(p.struck, strikes)) if first_of(p) in places else p for p in self.pieces
         ]
 
     def _strike(self, pieces: list[Piece], stamp: Stamp) -> int:
         """Strikes pieces; returns the number of the strike."""
         k = self.next_run()
         if pieces:
-            places = set(map(_place, pieces))
+            places = set(map(first_of, pieces))
             new = self._add(stamp, k)
             self.pieces = [
-                p._replace(struck=struck_by(p.struck, (new,))) if _place(p) in places else p for p in self.pieces
+                p._replace(struck=struck_by(p.struck, (new,))) if first_of(p) in places else p for p in self.pieces
             ]
         return k
 
@@ -685,10 +684,6 @@ def _bounds(pieces: Iterable[Piece]) -> dict[RunId, list[int]]:
     return {run: sorted(places) for run, places in bounds.items()}
 
 
-def _place(piece: Piece) -> Place:
-    return (*run_of(piece), piece.offset)
-
-
 def _origin_of_sides(stamp: Stamp) -> str:
     """With what the origin of each side begins of the questions that an undo asks."""
     return f"{stamp.replica}:undo:{stamp.n}:"
@@ -720,8 +715,8 @@ def _chained(parts: list[_Part]) -> Iterator[_Part]:
             theirs = {run_of(piece) for before in other.before for piece in before}
             if made & other.strikes or theirs & part.strikes:
                 before = [*part.before, *other.before]
-                inside = {_place(piece) for one in before for piece in one}
-                both = {_place(piece): piece for piece in (*part.standing, *other.standing)}
+                inside = {first_of(piece) for one in before for piece in one}
+                both = {first_of(piece): piece for piece in (*part.standing, *other.standing)}
                 standing = [piece for place, piece in both.items() if place not in inside]
                 author = standing[-1].stamp if standing else max(part.author, other.author)
                 contested = max(part.contested, other.contested)
