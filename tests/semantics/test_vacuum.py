@@ -57,6 +57,13 @@ def later(*spaces: Workspace) -> None:
         space.storage.advance(now + 15)
 
 
+def settle(*spaces: Workspace) -> None:
+    """All have seen what is there now, and have told so."""
+    talk(*spaces)
+    later(*spaces)
+    talk(*spaces)
+
+
 def rewrite(space: Workspace, text: str, agent: str = "bob") -> None:
     with space.agent(agent).edit(*AT) as note:
         note.text = text
@@ -119,9 +126,7 @@ def test_what_one_forgets_the_other_forgets_when_they_meet() -> None:
     """With the next write of the document that travels."""
     one, two = begun("one", "two")
     rewrite(one, "One is here. Three is here.")
-    talk(one, two)
-    later(one, two)
-    talk(one, two)
+    settle(one, two)
     assert vacuum(one).pieces == 1
     before = pieces(two)
     one.agent("ada").write(*AT, {"steps": ["d"]})
@@ -140,9 +145,7 @@ def test_a_rewrite_of_what_is_forgotten_by_somebody_nobody_knew_is_refused() -> 
     stranger.import_(one.export())
     rewrite(one, "One is here. Three is here.")
     rewrite(stranger, "One is here. Two is there. Three is here.", "eve")
-    talk(one, two)
-    later(one, two)
-    talk(one, two)
+    settle(one, two)
     assert vacuum(one).pieces == 1
     for to, sender in ((one, stranger), (stranger, one)):
         with pytest.raises(StaleReplicaError, match="Start it anew") as caught:
@@ -164,9 +167,7 @@ def test_a_stranger_who_wrote_elsewhere_in_the_text_is_welcome() -> None:
     stranger.import_(one.export())
     rewrite(one, "One is here. Three is here.")
     rewrite(stranger, "One is here. Two is here. Three is there.", "eve")
-    talk(one, two)
-    later(one, two)
-    talk(one, two)
+    settle(one, two)
     assert vacuum(one).pieces == 1
     one.import_(stranger.export())
     document = one.get(*AT)
@@ -177,9 +178,7 @@ def test_what_was_removed_and_forgotten_comes_back_by_an_undo() -> None:
     """Also in a store that has forgotten it by itself."""
     one, two = begun("one", "two")
     rewrite(one, "One is here. Three is here.")
-    talk(one, two)
-    later(one, two)
-    talk(one, two)
+    settle(one, two)
     assert vacuum(one).pieces == vacuum(two).pieces == 1
     one.undo(agent="bob", by="eve", dry_run=False)
     talk(one, two)
@@ -222,9 +221,7 @@ def test_what_stands_elsewhere_since_something_was_forgotten_is_like_no_insertio
     """A sentence that somebody puts before an equal one, which had replaced what is forgotten, stands beside it."""
     one, two = begun("one", "two")
     rewrite(one, "One is here. Ten. Nine.")
-    talk(one, two)
-    later(one, two)
-    talk(one, two)
+    settle(one, two)
     rewrite(two, "One is here. Red. Ten. Ten. Nine.", "eve")
     assert vacuum(one).pieces == 1
     talk(one, two)
@@ -251,9 +248,7 @@ def test_earlier_versions_refuse_what_is_forgotten(monkeypatch: pytest.MonkeyPat
     one, two = begun("one", "two")
     rewrite(one, "One is here. Three is here.")
     assert one.export()[:4] != frames._TRIMMED
-    talk(one, two)
-    later(one, two)
-    talk(one, two)
+    settle(one, two)
     assert vacuum(one).pieces == 1
     frame = one.export()
     assert frame[:4] == frames._TRIMMED

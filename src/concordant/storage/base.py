@@ -38,6 +38,7 @@ __all__ = [
     "Lag",
     "Listener",
     "Namespace",
+    "Op",
     "Outcomes",
     "Position",
     "Projection",
@@ -343,6 +344,10 @@ class Afterwards:
         self.changes: Sequence[LeafChange] = ()
 
 
+Op: TypeAlias = tuple[str, str, int, float]
+"""By what a put of a task is found again: the task, its execution, the put's number in it, when the execution began."""
+
+
 class Row(NamedTuple):
     """One change in the journal, which is append-only.
 
@@ -375,7 +380,7 @@ class Row(NamedTuple):
     body: bytes | None
     changes: Sequence[LeafChange] | Deferred | None
     previous: int
-    op: tuple[str, str, int, float] | None
+    op: Op | None
     settled: tuple[tuple[tuple[str, ...], str], ...] = ()
     effect: Sequence[LeafChange] | None = None
     met: Mapping[str, str] = _NOTHING
@@ -608,7 +613,7 @@ class Storage(Protocol):
         origin: str,
         act: str,
         body: bytes,
-        op: tuple[str, str, int, float] | None,
+        op: Op | None,
         /,
     ) -> int:
         """Commits the first write of a document by a shorter way than ``commit``; the arguments are parts of its row.
@@ -777,8 +782,8 @@ class Storage(Protocol):
         """Returns what a workspace has noted for itself, by name."""
         ...
 
-    def note(self, name: str, text: str) -> None:
-        """Notes something, in the place of what was noted under that name."""
+    def note(self, texts: Mapping[str, str]) -> None:
+        """Notes texts, each in the place of what was noted under its name."""
         ...
 
     def note_export(self, upto: Cut) -> None:

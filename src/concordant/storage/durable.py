@@ -22,6 +22,7 @@ from concordant.storage.base import (
     Deferred,
     Knowledge,
     Namespace,
+    Op,
     Projection,
     Row,
     Saved,
@@ -493,7 +494,7 @@ class DurableStorage(ABC):
         origin: str,
         act: str,
         body: bytes,
-        op: tuple[str, str, int, float] | None,
+        op: Op | None,
         /,
     ) -> int:
         return 0  # there is no shorter way

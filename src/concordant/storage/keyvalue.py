@@ -686,8 +686,12 @@ class KeyValueStorage(DurableStorage):
 
         return self.read(run)
 
-    def note(self, name: str, text: str) -> None:
-        self.write(lambda view: view.tx.put(_key("note", name), _dump((name, text))))
+    def note(self, texts: Mapping[str, str]) -> None:
+        def run(view: _View) -> None:
+            for name, text in texts.items():
+                view.tx.put(_key("note", name), _dump((name, text)))
+
+        self.write(run)
 
     def note_export(self, upto: Cut) -> None:
         def run(view: _View) -> None:

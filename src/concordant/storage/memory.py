@@ -33,6 +33,7 @@ from concordant.storage.base import (
     Lag,
     Listener,
     Namespace,
+    Op,
     Position,
     Projection,
     Row,
@@ -280,7 +281,7 @@ class MemoryStorage:
         origin: str,
         act: str,
         body: bytes,
-        op: tuple[str, str, int, float] | None,
+        op: Op | None,
     ) -> int:
         with self.lock:
             if self._refusal is not None:
@@ -651,9 +652,9 @@ class MemoryStorage:
         with self.lock:
             return dict(self._notes)
 
-    def note(self, name: str, text: str) -> None:
+    def note(self, texts: Mapping[str, str]) -> None:
         with self.lock:
-            self._notes[name] = text
+            self._notes.update(texts)
 
     def note_export(self, upto: Cut) -> None:
         with self.lock:

@@ -462,8 +462,8 @@ class ServersStorage(DurableStorage):
     def notes(self) -> Mapping[str, str]:
         return self._parts[0].notes()
 
-    def note(self, name: str, text: str) -> None:
-        self._parts[0].note(name, text)
+    def note(self, texts: Mapping[str, str]) -> None:
+        self._parts[0].note(texts)
 
     def note_export(self, upto: Cut) -> None:
         for part in self._parts:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from concordant.merge.causality import Stamp
 from concordant.merge.record import Record, journalled
 from concordant.merge.registers import LeafChange
-from concordant.storage import Address, Row
+from concordant.storage import Address, Op, Row
 
 __all__ = ["UNDO", "Commit"]
 
@@ -50,7 +50,7 @@ class Commit(NamedTuple):
         lives: bool = True,
         noted: bool = True,
         body: bytes | None = None,
-        op: tuple[str, str, int, float] | None = None,
+        op: Op | None = None,
         settled: tuple[tuple[tuple[str, ...], str], ...] = (),
         effect: Sequence[LeafChange] | None = None,
         met: Mapping[str, str] = _NOTHING,

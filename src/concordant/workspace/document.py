@@ -71,6 +71,7 @@ class Document:
     has_end = False
     _settings: Mapping[str, tuple[Any, ...]] = {}
     _until = math.inf
+    _read: Any = ABSENT
     _value: dict[str, Any] | None = None
 
     def __init__(
@@ -95,8 +96,7 @@ class Document:
 
     def with_value(self, value: Any) -> None:
         """Adds what its JSON says, if that was read already (else ``ABSENT``), before anybody is given it."""
-        if value is not ABSENT:
-            self._value = copied(value)
+        self._read = value
 
     def with_questions(self, contested: Mapping[tuple[Any, ...], Escalation], undeclared: tuple[str, ...]) -> Document:
         """Adds what is contested, and the stored fields that the model does not have, before anybody is given it."""
@@ -139,7 +139,7 @@ class Document:
         value = self._value
         if value is None:
             try:
-                value = self._value = decode(self._body)
+                value = self._value = decode(self._body) if self._read is ABSENT else copied(self._read)
             except ValueError as error:
                 raise self._damaged(error) from error
         return value
@@ -196,7 +196,7 @@ class Document:
         if isinstance(schema, Compiled):
             model = schema.model
             schema = ModelElsewhere(model.__module__, model.__qualname__) if model is not None else None  # type: ignore[assignment]
-        state = {name: value for name, value in self.__dict__.items() if name not in ("_schema", "_value")}
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_schema", "_read", "_value")}
         return _unpickled, (schema, state)
 
     def __copy__(self) -> Document:

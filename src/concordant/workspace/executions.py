@@ -23,7 +23,7 @@ from concordant.merge.record import Earlier
 from concordant.merge.record.apply import without
 from concordant.merge.registers import PARKED, LeafChange, Path
 from concordant.schema import Compiled
-from concordant.storage import Address, Row, State
+from concordant.storage import Address, Op, Row, State
 from concordant.storage.cut import clock_of, highest, part
 from concordant.values import alike, decode
 from concordant.workspace.core import Core
@@ -288,7 +288,7 @@ class Retries:
         stamp = Stamp(record.updated_at, storage.replica, highest(storage.now()[0]) + 1, "", "", "read")
         return without(record, schema.root, hidden, stamp), True
 
-    def identity(self, scope: Scope, document: Address) -> tuple[str, str, int, float] | None:
+    def identity(self, scope: Scope, document: Address) -> Op | None:
         """Returns the identity of a task's next put to a document, by which a later execution of the task finds it;
         ``None`` outside tasks."""
         task = scope.task

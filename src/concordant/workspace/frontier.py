@@ -68,10 +68,9 @@ class Heard(NamedTuple):
     settled: VersionVector
 
 
-def heard(storage: Storage) -> dict[str, Heard]:
-    """What other stores have told, by their names."""
-    notes = storage.notes().items()
-    return {name[len(_PEER) :]: Heard(*json.loads(text)) for name, text in notes if name.startswith(_PEER)}
+def heard(notes: Mapping[str, str]) -> dict[str, Heard]:
+    """What other stores have told, by their names, as a store has noted it."""
+    return {name[len(_PEER) :]: Heard(*json.loads(text)) for name, text in notes.items() if name.startswith(_PEER)}
 
 
 def hear(storage: Storage, replica: str, told: Told) -> None:
@@ -80,37 +79,36 @@ def hear(storage: Storage, replica: str, told: Told) -> None:
     Args:
         replica: whose it is; it is waited for from now on, whatever it has told.
     """
-    known, now = heard(storage), storage.now()[1]
+    known, now = heard(storage.notes()), storage.now()[1]
     before = known.get(replica, Heard(now, 0.0, {}))
     news = {replica: (before.told, before.settled)} | {
         name: told for name, told in told.items() if name not in known or known[name].told < told[0]
     }
-    for name, (time, settled) in news.items():
-        if name != storage.replica:
-            storage.note(_PEER + name, json.dumps(Heard(now, time, settled)))
+    news.pop(storage.replica, None)
+    storage.note({_PEER + name: json.dumps(Heard(now, time, settled)) for name, (time, settled) in news.items()})
 
 
 def hear_of_own(storage: Storage, vector: VersionVector) -> None:
     """Notes what is known here now."""
     now, age = storage.now()[1], REMOVED_KEPT.total_seconds()
-    steps = _history(storage)
+    steps = _history(storage.notes())
     if len(steps) > 1 and now - steps[-2][0] < age / _STEPS:
         steps.pop()
     steps.append((now, vector))
     old = [step for step in steps if step[0] <= now - age]
-    storage.note(_OWN, json.dumps([*old[-1:], *steps[len(old) :]]))
+    storage.note({_OWN: json.dumps([*old[-1:], *steps[len(old) :]])})
 
 
 def told(storage: Storage) -> Told:
     """What this store tells: what it has settled, and what others have."""
-    now = storage.now()[1]
-    old = [vector for time, vector in _history(storage) if time <= now - REMOVED_KEPT.total_seconds()]
+    now, notes = storage.now()[1], storage.notes()
+    old = [vector for time, vector in _history(notes) if time <= now - REMOVED_KEPT.total_seconds()]
     own = (now, old[-1] if old else {})
-    return {**{name: (one.told, one.settled) for name, one in heard(storage).items()}, storage.replica: own}
+    return {**{name: (one.told, one.settled) for name, one in heard(notes).items()}, storage.replica: own}
 
 
-def _history(storage: Storage) -> list[tuple[float, VersionVector]]:
-    steps: list[tuple[float, VersionVector]] = json.loads(storage.notes().get(_OWN, "[]"))
+def _history(notes: Mapping[str, str]) -> list[tuple[float, VersionVector]]:
+    steps: list[tuple[float, VersionVector]] = json.loads(notes.get(_OWN, "[]"))
     return [(time, vector) for time, vector in steps]
 
 
@@ -133,7 +131,7 @@ class Frontier:
         self._since = now - deleted.total_seconds()
         self._peers = [
             (name, KnownOfDocuments(one.settled))
-            for name, one in sorted(heard(storage).items())
+            for name, one in sorted(heard(storage.notes()).items())
             if one.at >= self._since
         ]
 

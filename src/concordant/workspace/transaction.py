@@ -13,7 +13,7 @@ from concordant.merge.record import Applied, Places, Record, Write, apply, journ
 from concordant.merge.record.leases import KEEP, Leases, after_sequel, after_write, renewed, without_seen
 from concordant.merge.registers import LeafChange, Path, leaf_at
 from concordant.schema import Compiled
-from concordant.storage import Deferred, Result, SideEffects, State, Storage, TransactionView
+from concordant.storage import Deferred, Op, Result, SideEffects, State, Storage, TransactionView
 from concordant.storage.base import Column
 from concordant.values import ABSENT, decode, encode
 from concordant.workspace.commit import Commit
@@ -101,7 +101,7 @@ class Pending:
         self.apart: Mapping[str, tuple[Scope, ReadSnapshot]] = _NOTHING
         self.places: Places = _ANYWHERE
         self.ttl: float | None = KEEP
-        self.op: tuple[str, str, int, float] | None = None
+        self.op: Op | None = None
         self.if_version: int | None = None
         self.once: tuple[str, int] | None = None
         self.deciding: Decision | None = None

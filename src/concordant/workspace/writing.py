@@ -15,7 +15,7 @@ from concordant.merge.record.record import OWN
 from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.placed import is_made_by
 from concordant.schema import Compiled, copied, untouched_left_out
-from concordant.storage import Address
+from concordant.storage import Address, Op
 from concordant.values import Unstorable, alike, check_numbers, copied as copied_value, decode, encode
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
@@ -38,7 +38,7 @@ LONGEST = 1_000 * 366 * 86_400
 """The longest time to live, in seconds, but for one without end."""
 
 
-Create: TypeAlias = Callable[[Namespace, str, str, str, str, bytes, "tuple[str, str, int, float] | None"], int]
+Create: TypeAlias = Callable[[Namespace, str, str, str, str, bytes, Op | None], int]
 """``Storage.create``."""
 
 
@@ -130,7 +130,7 @@ def _not_created(*_: Any) -> int:
     return 0
 
 
-def _uncount(scope: Scope, document: Address, op: tuple[str, str, int, float] | None) -> None:
+def _uncount(scope: Scope, document: Address, op: Op | None) -> None:
     """Of a task's put that was not committed: the next one has its number."""
     if op is not None:
         scope.take_number_back(document, op[2])
@@ -322,7 +322,7 @@ class Writing:
         snapshot: ReadSnapshot | None,
         body: bytes,
         parked: Mapping[tuple[str, ...], bytes],
-        op: tuple[str, str, int, float] | None,
+        op: Op | None,
     ) -> Pending:
         pending = Pending(schema, self.storage, *document, scope, snapshot, "put")
         pending.body, pending.parked, pending.op = body, parked, op

@@ -16,7 +16,6 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from itertools import accumulate
 from typing import IO, Any, ClassVar
 
@@ -158,7 +157,7 @@ class Service:
 
     def answer(self, asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         """Answers one question."""
-        is_lost = self.losing(asked)
+        hub = self.hub_of(asked)
         try:
             found, more = getattr(self, asked.pop("ask"))(data, **asked)
             return {"is": found}, more
@@ -166,13 +165,13 @@ class Service:
             kind, said = type(error), [str(error)]
             if isinstance(error, RefusedUpdateError):
                 said = [error.problem, error.mend]
-            elif is_lost():
+            elif hub is not None and hub.is_lost:
                 kind = LostReplicaError
             return {"error": kind.__name__, "said": said}, b""
 
-    def losing(self, asked: dict[str, Any]) -> Callable[[], bool]:
-        """Returns a function that tells whether what is asked about has been lost."""
-        return lambda: False
+    def hub_of(self, asked: dict[str, Any]) -> Hub | None:
+        """Returns the hub that is asked about, if one is."""
+        return None
 
 
 class Reading(Service):
@@ -245,9 +244,8 @@ class Keeping(Service):
         """Reads a part of a change that was taken."""
         return self._hub(hub).rest(peer, start, end), b""
 
-    def losing(self, asked: dict[str, Any]) -> Callable[[], bool]:
-        hub = self.hubs.get(asked.get("hub", ""))
-        return lambda: hub is not None and hub.is_lost
+    def hub_of(self, asked: dict[str, Any]) -> Hub | None:
+        return self.hubs.get(asked.get("hub", ""))
 
     def _hub(self, name: str) -> Hub:
         hub = self.hubs.get(name)

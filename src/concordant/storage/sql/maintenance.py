@@ -97,12 +97,17 @@ def learn(database: Database, vector: VersionVector, marks: Mapping[str, Marks])
     database.write(run)
 
 
-def note(database: Database, name: str, text: str) -> None:
-    """Notes something under a name."""
+def note(database: Database, texts: Mapping[str, str]) -> None:
+    """Notes texts under their names."""
     query = (
         "INSERT INTO concordant_notes (name, text) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET text = excluded.text"
     )
-    database.write(lambda tx: tx.run(query, (name, text)))
+
+    def run(tx: SqlTransaction) -> None:
+        for named in texts.items():
+            tx.run(query, named)
+
+    database.write(run)
 
 
 def note_export(database: Database, upto: Cut) -> None:

@@ -20,6 +20,7 @@ from concordant.storage.base import (
     Forgotten,
     Knowledge,
     Namespace,
+    Op,
     Row,
     Saved,
     State,
@@ -162,7 +163,7 @@ class SqlStorage(DurableStorage):
         origin: str,
         act: str,
         body: bytes,
-        op: tuple[str, str, int, float] | None,
+        op: Op | None,
         /,
     ) -> int:
         address = (namespace, key)
@@ -211,7 +212,7 @@ class SqlStorage(DurableStorage):
         origin: str,
         act: str,
         body: bytes,
-        op: tuple[str, str, int, float] | None,
+        op: Op | None,
     ) -> Head | None:
         """Commits the first write of a document; ``None``: nothing was done, for there is one, or its model is not
         known to be."""
@@ -476,8 +477,8 @@ class SqlStorage(DurableStorage):
     def notes(self) -> Mapping[str, str]:
         return dict(self.database.rows("SELECT name, text FROM concordant_notes"))
 
-    def note(self, name: str, text: str) -> None:
-        maintenance.note(self.database, name, text)
+    def note(self, texts: Mapping[str, str]) -> None:
+        maintenance.note(self.database, texts)
 
     def note_export(self, upto: Cut) -> None:
         maintenance.note_export(self.database, upto)
