@@ -328,6 +328,7 @@ def test_a_put_costs_what_it_did() -> None:
 
         ws.put(NS, "warm", {"x": 1})
         threading.setprofile(None)
+        gc.disable()  # whoever is told of a collection is called, too
         sys.setprofile(note)
         try:
             for number in range(20):
@@ -336,6 +337,7 @@ def test_a_put_costs_what_it_did() -> None:
                 ws.get(NS, f"k{number}")
         finally:
             sys.setprofile(None)
+            gc.enable()
         return counted
 
     plain, taken_off = Workspace(), Workspace()
