@@ -20,19 +20,23 @@ from urllib.parse import quote
 
 import psycopg
 
+MEMORY = Path("/dev/shm")
+
 
 @contextlib.contextmanager
-def own_server(*, prepares: bool = False) -> Iterator[str]:
+def own_server(*, prepares: bool = False, in_memory: bool = False) -> Iterator[str]:
     """The url of a server that a test may crash.
 
     Args:
         prepares: whether it may be one of the servers of a store.
+        in_memory: whether its files lie in memory, where there is such a place. A crash loses the same, and is
+            recovered from in a tenth of the time, most of which is to wait for the disk to have every file.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pgserver looks for a runtime folder that the system may not have
         import pgserver
 
-        folder = tempfile.mkdtemp(prefix="pg")
+        folder = tempfile.mkdtemp(prefix="pg", dir=MEMORY if in_memory and MEMORY.is_dir() else None)
         server = pgserver.get_server(folder, cleanup_mode="stop")
     # Only commits write the log, so that a crash is sure to lose what was not committed.
     server.psql("ALTER SYSTEM SET wal_writer_delay = '10s'; SELECT pg_reload_conf();")

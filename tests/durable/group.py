@@ -1,11 +1,9 @@
-"""A process of writing threads, to be killed: ``python group.py URL TURN`` prints the number of each pair of writes
-after it was acknowledged."""
+"""A process of writing threads, to be killed."""
 
 from __future__ import annotations
 
 import itertools
 import os
-import sys
 import threading
 from typing import Annotated
 
@@ -21,6 +19,7 @@ class Plan(BaseModel):
 
 
 def main(url: str, turn: str) -> None:
+    """Writes pairs, and prints the number of each after it was acknowledged."""
     numbers = itertools.count()
     with Workspace(url, schemas={NS: Plan}) as ws:
 
@@ -34,7 +33,3 @@ def main(url: str, turn: str) -> None:
         for _ in range(12):
             threading.Thread(target=work, daemon=True).start()
         threading.Event().wait()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

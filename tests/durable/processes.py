@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic_core import from_json
 
@@ -16,29 +14,26 @@ from concordant.storage.sql.database import Database
 from concordant.storage.sql.storage import SqlStorage
 from concordant.workspace.states import current_view
 
+from .nursery import Worker
 from .work import SCHEMAS
 
-WORK = Path(__file__).with_name("work.py")
+Process = Worker | subprocess.Popen[bytes]
 
 
-def start(
-    url: str, worker: int, first: int, count: int, documents: int, began: Moment | None = None
-) -> subprocess.Popen[bytes]:
+def start(url: str, worker: int, first: int, count: int, documents: int, began: Moment | None = None) -> Worker:
     """A process that writes the steps of a worker."""
     numbers = [str(number) for number in (worker, first, count, documents)]
-    moment = repr(tuple(began)) if began is not None else ""
-    command = [sys.executable, str(WORK), url, *numbers, moment]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return Worker("tests.durable.work", [url, *numbers, repr(tuple(began)) if began is not None else ""])
 
 
-def acknowledged(process: subprocess.Popen[bytes]) -> list[int]:
+def acknowledged(process: Process) -> list[int]:
     """The steps that an ended process had acknowledged; it has written nothing but those."""
     out, err = process.communicate(timeout=300)
     assert not err, err.decode()
     return [int(line) for line in out.decode().split("\n")[:-1]]
 
 
-def succeed(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def succeed(processes: Sequence[Process]) -> None:
     """Waits for processes, all of which must end well."""
     for process in processes:
         acknowledged(process)
@@ -55,12 +50,12 @@ def databases(workspace: Workspace) -> Sequence[Database]:
 
 
 def check_store(url: str) -> None:
-    """Reads a store to the last row: what is kept beside the records is what they show, and numbers fit."""
+    """Reads a store to the last row: it is whole, what is kept beside the records is what they show, numbers fit."""
     with Workspace(url, schemas=SCHEMAS) as workspace:
+        check = workspace.check()
+        assert check.ok, check.problems
         storage = workspace.storage
         if not isinstance(storage, SqlStorage):
-            check = workspace.check()
-            assert check.ok, check.problems
             return
         rows = storage.database.rows
         heads = rows("SELECT n, time FROM concordant_clocks ORDER BY clock")

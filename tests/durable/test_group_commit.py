@@ -6,14 +6,11 @@ import asyncio
 import os
 import random
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter as Counts
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -26,6 +23,7 @@ from concordant.storage import Instant, SqliteOptions
 from concordant.storage.grouping import FaultyError, GroupCommit, Request
 from concordant.storage.sql.storage import SqlUnit
 
+from .nursery import Worker
 from .processes import acknowledged
 
 NS = ("plans",)
@@ -317,9 +315,6 @@ async def test_a_context_is_kept(ws: Workspace) -> None:
     assert [entry.agent for entry in ws.history(NS, "d")] == ["ada", "anonymous"]
 
 
-WRITERS = Path(__file__).with_name("group.py")
-
-
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_g10_a_killed_group_leaves_what_it_acknowledged(fresh_url: Callable[[str], str], seed: str, kind: str) -> None:
     """A process of twelve writing threads is killed with -9: each acknowledged write is there, and no half pair."""
@@ -339,13 +334,11 @@ def killed(url: str, seed: str, rounds: int) -> None:
     with Workspace(url, schemas={NS: Plan}) as ws:
         before, total = ws.moment().n, 0
         for turn in range(rounds):
-            process = subprocess.Popen(
-                [sys.executable, str(WRITERS), url, str(turn)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
+            process = Worker("tests.durable.group", [url, str(turn)])
             end = time.monotonic() + 60
             while ws.moment().n == before and time.monotonic() < end:
-                time.sleep(0.01)
-            time.sleep(rnd.uniform(0.02, 0.4))
+                time.sleep(0.005)
+            time.sleep(rnd.uniform(0.0, 0.3))
             process.kill()
             names = acknowledged(process)
             total += len(names)  # on a busy machine a kill may come before the first one

@@ -44,10 +44,11 @@ def killed(url: str, seed: str, rounds: int) -> int:
         with Workspace(url, schemas=SCHEMAS) as workspace:
             before = workspace.moment().n
             processes = [start(url, worker, 0, 100_000, 10, began) for worker in workers]
-            patience = time.monotonic() + 120
+            # Most meet writers at work, however busy the machine is; some meet them while they open the store.
+            patience = time.monotonic() + (120 if rnd.random() < 0.9 else 0)
             while workspace.moment().n == before and time.monotonic() < patience:
-                time.sleep(0.01)
-        time.sleep(rnd.uniform(0.05, 0.6))
+                time.sleep(0.005)
+        time.sleep(rnd.uniform(0.0, 0.3))
         for process in processes:
             process.kill()
         with Workspace(url, schemas=SCHEMAS) as workspace:
@@ -123,8 +124,8 @@ def test_g10_killed_processes_leave_what_they_acknowledged(fresh_url: FreshUrl, 
 @pytest.mark.torture
 @pytest.mark.parametrize("kind", DURABLE)
 def test_g10_a_thousand_kills(fresh_url: FreshUrl, seed: str, kind: str) -> None:
-    """The same a thousand times, a new store every 50 rounds of two kills."""
-    for number in range(10):
+    """The same a thousand times, a new store every 25 rounds of two kills."""
+    for number in range(20):
         url = fresh_url(kind)
         with followed(url):
-            killed(url, f"{seed}/{number}", 50)
+            killed(url, f"{seed}/{number}", 25)

@@ -34,12 +34,12 @@ def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
     come = 0
     for victim in rnd.sample(victims, len(victims)):
         come = _wait_for_more(url, come)  # so that each meets writers at work, however busy the machine is
-        time.sleep(rnd.uniform(0.1, 0.7))
+        time.sleep(rnd.uniform(0.0, 0.4))
         server = rnd.choice(url.split(" "))
         if victim == "process":
             crash(server, _some_process(server, rnd))
         elif victim == "server":
-            outage(server, rnd.uniform(0.0, 2.0))
+            outage(server, rnd.uniform(0.0, 1.0))
         else:
             worker = rnd.choice(sorted(working))
             ended[worker] = working.pop(worker)
@@ -98,14 +98,14 @@ def _some_process(url: str, rnd: random.Random) -> int:
 def test_g10_a_server_that_crashes_loses_nothing_acknowledged(seed: str) -> None:
     """Every acknowledged write is there once, no half of one, writers go on by themselves, and whoever follows what
     changes under all clocks is told of everything."""
-    with own_server() as url, followed(url):
+    with own_server(in_memory=True) as url, followed(url):
         assert crashed(url, seed, crashes=2, kills=2, outages=1) > 0
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(20))
 def test_g10_a_thousand_crashes_of_a_server(seed: str, number: int) -> None:
-    """The same for long: 1,000 crashes of a server, 250 of them of all of it, and as many kills of writers."""
-    for turn in range(5):
-        with own_server() as url, followed(url):
-            assert crashed(url, f"{seed}/{number}/{turn}", crashes=15, kills=20, outages=5) > 0
+    """The same for long: 1,000 crashes of a server, 240 of them of all of it, and as many kills of writers; a fifth of
+    the servers wait for a disk."""
+    with own_server(in_memory=number % 5 > 0) as url, followed(url):
+        assert crashed(url, f"{seed}/{number}", crashes=38, kills=50, outages=12) > 0

@@ -1,7 +1,6 @@
 """Work that processes do on one store, each step derived from (worker, number), so that what must come of it is known.
 
-Run as a program it is one process: ``python work.py URL WORKER FIRST COUNT DOCUMENTS BEGAN`` writes steps and prints
-the number of each after it was acknowledged.
+``main`` is one process of it.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import ast
 import os
 import random
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -131,7 +129,7 @@ def by_worker(items: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-if __name__ == "__main__":
-    url, worker, first, count, documents, began = sys.argv[1:]
+def main(url: str, worker: str, first: str, count: str, documents: str, began: str) -> None:
+    """Writes steps, and prints the number of each after it was acknowledged."""
     moment = Moment(*ast.literal_eval(began)) if began else None
     run(url, int(worker), range(int(first), int(first) + int(count)), int(documents), moment)

@@ -1,0 +1,139 @@
+"""Processes that are to be killed, forked from one that has imported what they need: a thousand interpreters that
+start and import would take longer than what they are started for.
+
+``python -m tests.durable.nursery`` is the one they are forked from. It is told by its socket, and ends with whom it
+is for.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = ("tests.durable.work", "tests.durable.group")
+IMPORTED_LATE = ("concordant.storage.postgres", "concordant.storage.sqlite")
+LONGEST = 1 << 16
+
+
+class Worker:
+    """A process, told of as ``subprocess.Popen`` tells of one.
+
+    Attributes:
+        returncode: how it has ended, as far as was asked; minus a signal's number if that ended it.
+    """
+
+    def __init__(self, program: str, arguments: list[str]) -> None:
+        """Starts a process.
+
+        Args:
+            program: a module of ``PROGRAMS``, whose ``main`` is called.
+        """
+        self.returncode: int | None = None
+        # Files, for a pipe that nobody reads holds up who writes to it.
+        self._out, self._errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+        self.pid: int = _nursery().ask(["start", program, *arguments], [self._out.fileno(), self._errors.fileno()])
+
+    def kill(self) -> None:
+        """Kills it, without any farewell; its number is nobody else's until ``poll`` has told of its end."""
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def poll(self) -> int | None:
+        """Returns how it has ended, if it has."""
+        if self.returncode is None:
+            self.returncode = _nursery().ask(["poll", self.pid])
+        return self.returncode
+
+    def communicate(self, timeout: float = 300.0) -> tuple[bytes, bytes]:
+        """Waits for its end; returns what it has written."""
+        end = time.monotonic() + timeout
+        while self.poll() is None:
+            assert time.monotonic() < end, "a process did not end"
+            time.sleep(0.005)
+        with self._out, self._errors:
+            self._out.seek(0)
+            self._errors.seek(0)
+            return self._out.read(), self._errors.read()
+
+
+class Nursery:
+    """The process from which workers are forked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, "-m", "tests.durable.nursery", str(theirs.fileno())]
+            self._process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])
+
+    def ask(self, request: list[Any], files: list[int] | None = None) -> Any:
+        """Returns the answer to a request."""
+        with self._lock:
+            socket.send_fds(self._socket, [to_json(request)], files or [])
+            return from_json(self._socket.recv(LONGEST))
+
+
+@cache
+def _nursery() -> Nursery:
+    return Nursery()
+
+
+def main(number: int) -> None:
+    """Answers requests until there is nobody any more who could make one."""
+    for module in (*PROGRAMS, *IMPORTED_LATE):
+        import_module(module)
+    gc.freeze()  # what is shared with those that are forked stays shared
+    working: set[int] = set()
+    with socket.socket(fileno=number) as asked:
+        while True:
+            data, files, _, _ = socket.recv_fds(asked, LONGEST, 2)
+            if not data:
+                break
+            what, subject, *arguments = from_json(data)
+            if what == "start":
+                started = _forked(subject, arguments, files)
+                working.add(started)
+                asked.send(to_json(started))
+            else:
+                found, status = os.waitpid(subject, os.WNOHANG)
+                working -= {found}
+                asked.send(to_json(os.waitstatus_to_exitcode(status) if found else None))
+    for pid in working:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _forked(program: str, arguments: list[str], files: list[int]) -> int:
+    pid = os.fork()
+    if pid:
+        for file in files:
+            os.close(file)
+        return pid
+    code = 1
+    try:
+        for file, place in zip(files, (1, 2), strict=True):
+            os.dup2(file, place)
+        import_module(program).main(*arguments)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
