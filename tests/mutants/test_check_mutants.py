@@ -8,10 +8,13 @@ import pytest
 
 from concordant.storage import encoding as packing
 from concordant.storage.sqlite import SqliteDatabase
+from concordant.values import same
 from concordant.workspace import checking
+from concordant.workspace.checking import _Checking, check
 
 from ..durable.test_packing import test_every_flipped_byte_is_noticed as every_flipped_byte_is_noticed
 from ..operations.test_check import test_damage_of_every_sort_is_found as damage_of_every_sort_is_found
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 FreshUrl = Callable[[str], str | None]
@@ -24,12 +27,12 @@ def no_checksum(patch: Patch) -> None:
 
 def values_are_not_compared(patch: Patch) -> None:
     """A value that was written once is believed."""
-    patch.setattr(checking, "same", lambda one, other: True)
+    swap(patch, same, lambda one, other: True, within=checking.__name__)
 
 
 def gaps_are_passed_over(patch: Patch) -> None:
     """Whatever row is missing in the journal may have been forgotten."""
-    patch.setattr(checking._Checking, "_of_journal", lambda self, found, rows: iter(()))
+    swap(patch, _Checking._of_journal, lambda self, found, rows: iter(()))
 
 
 def questions_are_not_counted(patch: Patch) -> None:
@@ -39,21 +42,18 @@ def questions_are_not_counted(patch: Patch) -> None:
 
 def authors_are_believed(patch: Patch) -> None:
     """Who made a write is not looked up in the journal."""
-    patch.setattr(checking._Checking, "_stamps", lambda self, record, rows: iter(()))
+    swap(patch, _Checking._stamps, lambda self, record, rows: iter(()))
 
 
 def numbers_are_not_compared(patch: Patch) -> None:
     """The number of the last commit may be any."""
-    patch.setattr(SqliteDatabase, "damage", lambda self: [])
-    examined = checking.check
+    swap(patch, SqliteDatabase.damage, lambda self: [])
 
     def blind(workspace: object, quarantine: bool) -> checking.Checked:
-        found = examined(workspace, quarantine)  # type: ignore[arg-type]
+        found = check(workspace, quarantine)  # type: ignore[arg-type]
         return found._replace(problems=tuple(p for p in found.problems if p.namespace))
 
-    from concordant.workspace import maintaining
-
-    patch.setattr(maintaining, "check", blind)
+    swap(patch, check, blind)
 
 
 @pytest.mark.parametrize(

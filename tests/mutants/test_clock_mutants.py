@@ -10,16 +10,19 @@ import pytest
 
 from concordant import Workspace
 from concordant.storage import clocks as instants
-from concordant.storage.clocks import Course, SharedClock, SharedCourse
+from concordant.storage.clocks import Course, SharedClock, SharedCourse, are_looks_wanted
+from concordant.storage.durable import DurableStorage
 from concordant.storage.memory import MemoryStorage
-from concordant.storage.sql.storage import SqlStorage
-from concordant_langgraph import MergeStore, context, listener, taking
+from concordant_langgraph import MergeStore
 from concordant_langgraph.calls import Calls
+from concordant_langgraph.context import _began
+from concordant_langgraph.taking import _watched
 
 from ..durable import test_clock
 from ..langgraph.scopes import test_clocks, test_task_calls
 from ..langgraph.scopes.support import NS, Brief
 from ..semantics import test_exchange
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 Check = Callable[[Patch, Path], None]
@@ -73,58 +76,56 @@ def a_database_with_a_clock_that_steps(*_: Any) -> None:
 @mutant(a_step_back_in_a_node)
 def a_task_begins_when_the_wall_says(patch: Patch) -> None:
     """LangGraph's own time of the first attempt is believed."""
-    patch.setattr(context, "_began", lambda *_: None)
+    swap(patch, _began, lambda *_: None)
 
 
 @mutant(a_step_back_in_a_node)
 def everything_was_there_at_every_instant(patch: Patch) -> None:
     """A store's course is not written down."""
-    patch.setattr(Course, "step", lambda self, before: setattr(self, "tick", instants.latest))
+    swap(patch, Course.step, lambda self, before: setattr(self, "tick", instants.latest))
 
 
 @mutant(a_step_back_in_a_graph)
 def nothing_was_there_at_any_instant(patch: Patch) -> None:
     """A task has seen what it has read, and no more."""
-    patch.setattr(Course, "at", lambda *_: 0.0)
+    swap(patch, Course.at, lambda *_: 0.0)
 
 
 @mutant(a_file_of_two_processes)
 def a_file_is_not_asked(patch: Patch) -> None:
     """A task knows what its own process had heard of when it began."""
-    patch.setattr(SqlStorage, "_look", lambda _: None)
+    swap(patch, DurableStorage._look, lambda _: None)
 
 
 @mutant(a_file_of_two_processes_on_a_loop)
 def a_file_is_not_asked_on_a_loop(patch: Patch) -> None:
     """The lower of two clocks decides what other processes had written when a coroutine's task began."""
-    patch.setattr(listener, "are_looks_wanted", lambda: False)
+    swap(patch, are_looks_wanted, lambda: False)
 
 
 @mutant(a_file_of_two_processes)
 def what_is_heard_of_later_was_there_before(patch: Patch) -> None:
     """What a task's first read shows counts as there when it began."""
-    patch.setattr(SharedCourse, "at", lambda self, _: self._times[0])
+    swap(patch, SharedCourse.at, lambda self, _: self._times[0])
 
 
 @mutant(a_database_with_a_clock_that_steps)
 def steps_of_the_database_are_averaged(patch: Patch) -> None:
     """What was before a step of the database's clock is forgotten."""
-    patch.setattr(
-        SharedClock, "surely", lambda self, at, now: at + self._low - 0.0002 * max(now - self._at, 0.0) - 0.001
-    )
+    swap(patch, SharedClock.surely, lambda self, at, now: at + self._low - 0.0002 * max(now - self._at, 0.0) - 0.001)
 
 
 @mutant(a_database_with_a_clock_that_steps)
 def the_database_is_believed_to_keep_time(patch: Patch) -> None:
     """The difference of the clocks is measured once."""
     sample = SharedClock.sample
-    patch.setattr(SharedClock, "sample", lambda self, *args: None if self._measured else sample(self, *args))
+    swap(patch, SharedClock.sample, lambda self, *args: None if self._measured else sample(self, *args))
 
 
 @mutant(lambda *_: test_task_calls.test_a_task_that_is_called_after_another_had_returned_has_seen_it("result"))
 def results_are_never_taken(patch: Patch) -> None:
     """All `@task`s of one caller look concurrent."""
-    patch.setattr(Calls, "take", lambda *_: None)
+    swap(patch, Calls.take, lambda *_: None)
 
 
 @mutant(
@@ -137,13 +138,13 @@ def what_has_ended_has_returned(patch: Patch) -> None:
         future.add_done_callback(lambda _: calls.take(number))
         return future
 
-    patch.setattr(taking, "_watched", ended)
+    swap(patch, _watched, ended)
 
 
 @mutant(lambda *_: test_exchange.test_frames_are_bounded_by_our_real_clock_however_many_come())
 def frames_push_the_bound_of_frames(patch: Patch) -> None:
     """Each frame may be ahead of what the one before was ahead of."""
-    patch.setattr(MemoryStorage, "real_time", MemoryStorage.time)
+    swap(patch, MemoryStorage.real_time, MemoryStorage.time)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

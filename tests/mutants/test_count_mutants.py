@@ -7,23 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from concordant.merge.sequence import edit, pieces
-from concordant.storage.sql import maintenance, tallies
+from concordant.merge.sequence import pieces
+from concordant.merge.sequence.pieces import _Sight, struck_by
+from concordant.storage.sql import tallies
+from concordant.storage.sql.tallies import _keep, dropped_of, dropped_upto
 
 from ..sequence.test_histories import play
 from ..storages import test_counts
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 
 
 def purged_is_counted(patch: Patch) -> None:
     """What is kept of a part stays when rows in it are erased."""
-    patch.setattr(maintenance, "dropped_of", lambda *_: None)
+    swap(patch, dropped_of, lambda *_: None)
 
 
 def forgotten_is_counted(patch: Patch) -> None:
     """What is kept of a part stays when old rows in it are forgotten."""
-    patch.setattr(maintenance, "dropped_upto", lambda *_: None)
+    swap(patch, dropped_upto, lambda *_: None)
 
 
 def kept_whatever_was_deleted(patch: Patch) -> None:
@@ -34,7 +37,7 @@ def kept_whatever_was_deleted(patch: Patch) -> None:
         real(database, clock, erased, parts)  # type: ignore[arg-type]
 
     real = tallies._keep
-    patch.setattr(tallies, "_keep", keep)
+    swap(patch, _keep, keep)
 
 
 @pytest.mark.parametrize("mutant", [purged_is_counted, forgotten_is_counted, kept_whatever_was_deleted])
@@ -61,19 +64,19 @@ def test_counts_that_are_kept_too_long_are_noticed(
 
 def own_strikes_are_forgotten(patch: Patch) -> None:
     """Of very many strikes a writer has seen what was there, and not its own."""
-    patch.setattr(pieces._Sight, "_own", lambda *_: [])
+    swap(patch, _Sight._own, lambda *_: [])
 
 
 def newer_strikes_are_seen(patch: Patch) -> None:
     """Of very many strikes a writer has seen all of its replica."""
-    patch.setattr(pieces._Sight, "of", lambda _, struck: struck)
+    swap(patch, _Sight.of, lambda _, struck: struck)
 
 
 def strikes_are_not_sorted(patch: Patch) -> None:
     """New strikes come first."""
     real = pieces.struck_by
 
-    patch.setattr(edit, "struck_by", lambda struck, more: (*real((), more), *struck))
+    swap(patch, struck_by, lambda struck, more: (*real((), more), *struck))
 
 
 @pytest.mark.parametrize("mutant", [own_strikes_are_forgotten, newer_strikes_are_seen, strikes_are_not_sorted])

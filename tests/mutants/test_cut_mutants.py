@@ -18,6 +18,7 @@ from concordant.storage.sql.storage import SqlStorage
 
 from ..durable import test_clocks as tests
 from ..durable.test_clocks import three  # the fixture
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 
@@ -32,7 +33,7 @@ def test_a_moment_of_one_clock_is_caught(three: Workspace, monkeypatch: Patch) -
         found, time = now(self)
         return cut_of([numbers_of(found)[0], *[0] * (self.clocks - 1)]), time
 
-    monkeypatch.setattr(DurableStorage, "now", of_the_first)
+    swap(monkeypatch, DurableStorage.now, of_the_first)
     with pytest.raises(AssertionError):
         tests.test_a_moment_has_a_number_of_every_clock(three)
 
@@ -45,7 +46,7 @@ def test_a_moment_that_knows_what_is_to_come_is_caught(three: Workspace, monkeyp
         found, time = now(self)
         return cut_of([cut.highest(found) + 10 * self.clocks] * self.clocks), time
 
-    monkeypatch.setattr(DurableStorage, "now", highest)
+    swap(monkeypatch, DurableStorage.now, highest)
     with pytest.raises(AssertionError):
         tests.test_a_moment_has_a_number_of_every_clock(three)
 
@@ -58,7 +59,7 @@ def test_changes_without_a_clock_are_caught(three: Workspace, monkeypatch: Patch
         query, parameters = after(self, column, given)
         return f"clock < {self.clocks - 1} AND ({query})", parameters
 
-    monkeypatch.setattr(SqlStorage, "_after", without_the_last)
+    swap(monkeypatch, SqlStorage._after, without_the_last)
     with pytest.raises(AssertionError):
         tests.test_changes_and_events_have_every_clock(three)
 
@@ -66,7 +67,7 @@ def test_changes_without_a_clock_are_caught(three: Workspace, monkeypatch: Patch
 def test_events_without_a_clock_are_caught(three: Workspace, monkeypatch: Patch) -> None:
     """So must a subscriber."""
     after = SqlEvents.after
-    monkeypatch.setattr(SqlEvents, "after", lambda self, position, limit: after(self, position[:-1], limit))
+    swap(monkeypatch, SqlEvents.after, lambda self, position, limit: after(self, position[:-1], limit))
     with pytest.raises(AssertionError):
         tests.test_changes_and_events_have_every_clock(three)
 
@@ -78,7 +79,7 @@ def test_an_import_that_forgets_a_clock_is_caught(three: Workspace, monkeypatch:
     def without_one(self: MemoryStorage, vector: Mapping[str, int], marks: Mapping[str, Marks]) -> None:
         learn(self, {name: n for name, n in vector.items() if "#1/" not in name}, marks)
 
-    monkeypatch.setattr(MemoryStorage, "learn", without_one)
+    swap(monkeypatch, MemoryStorage.learn, without_one)
     with pytest.raises(AssertionError):
         tests.test_another_store_learns_of_every_clock(three)
 

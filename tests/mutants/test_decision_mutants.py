@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from typing import Any
 
 import pytest
 
-from concordant.workspace import decisions
+from concordant.merge.record.apply import _clear_held
+from concordant.workspace.decisions import DecisionPending
 
 from ..semantics import test_invalid_merge as tests
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
-
-apply_module: Any = import_module("concordant.merge.record.apply")
-fitting_module: Any = import_module("concordant.merge.record.fitting")
 
 
 def whatever_is_decided_is_taken(patch: Patch) -> None:
     """A decision that is held back at once is taken, and its question stays."""
-    patch.setattr(decisions.DecisionPending, "_check", lambda *_: None)
+    swap(patch, DecisionPending._check, lambda *_: None)
 
 
 def what_was_held_back_stays_beside_the_decision(patch: Patch) -> None:
     """A decision is one more amount, or a change of the text, beside the writes that it was about."""
-    patch.setattr(apply_module, "_clear_held", lambda *_: None)
+    swap(patch, _clear_held, lambda *_: None)
 
 
 def refused() -> None:

@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 
 from concordant.escalation import Escalation, Event
+from concordant.storage.durable import DurableEvents
 from concordant.storage.memory import MemoryEvents
 from concordant.storage.sql import events as sql_events
-from concordant.storage.sql.events import SqlEvents
 from concordant.workspace.decisions import Claiming
 
 from ..durable.test_desk import threads_at_the_desk
 from ..durable.test_events import test_of_two_who_claim_at_once_one_does as of_two_who_claim_at_once_one_does
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 FreshUrl = Callable[[str], str | None]
@@ -23,7 +24,7 @@ FreshUrl = Callable[[str], str | None]
 
 def own_events_are_told_again(patch: Patch) -> None:
     """A listener does not know its own workspace's events."""
-    patch.setattr(SqlEvents, "source", property(lambda self: uuid.uuid4().hex))
+    swap(patch, DurableEvents.source, property(lambda self: uuid.uuid4().hex))
 
 
 def a_commit_is_taken_for_one_event(patch: Patch) -> None:
@@ -38,7 +39,7 @@ def commits_share_a_number(patch: Patch) -> None:
     def stuck(self: MemoryEvents, n: int, time: float, events: Sequence[Event], most: int) -> None:
         note(self, 1, time, events, most)
 
-    patch.setattr(MemoryEvents, "note", stuck)
+    swap(patch, MemoryEvents.note, stuck)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,6 @@ def test_a_mutant_that_lets_two_claim_is_noticed(fresh_url: FreshUrl, monkeypatc
     def blind(self: Claiming, escalation: Escalation, by: str) -> None:
         init(self, replace(escalation, state="claimed"), by)
 
-    monkeypatch.setattr(Claiming, "__init__", blind)
+    swap(monkeypatch, Claiming.__init__, blind)
     with pytest.raises(pytest.fail.Exception):
         of_two_who_claim_at_once_one_does("memory", fresh_url)

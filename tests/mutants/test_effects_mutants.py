@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 
 import pytest
 
 from concordant.errors import CorruptFrameError
 from concordant.merge.causality import Dots
+from concordant.merge.record.apply import _identity
 from concordant.merge.registers import change as change_module
+from concordant.merge.registers.change import Change
 from concordant.workspace import executions, scope as scope_module
 from concordant.workspace.executions import Effect, Executions
 from concordant.workspace.scope import Scope
@@ -17,8 +18,8 @@ from concordant.workspace.scoping import Scoping
 
 from ..langgraph.effects import test_once
 from ..semantics import test_cancelled, test_reexecution
+from .breaking import swap
 
-apply_module = import_module("concordant.merge.record.apply")
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, Callable[[Patch], None]] = {}
 
@@ -31,19 +32,19 @@ def mutant(function: Callable[[Patch], None]) -> Callable[[Patch], None]:
 @mutant
 def equal_puts_never_follow_others(patch: Patch) -> None:
     """A put that is equal to the earlier one is left, though one before it was not."""
-    patch.setattr(Executions, "_diverging", lambda *_: frozenset())
+    swap(patch, Executions._diverging, lambda *_: frozenset())
 
 
 @mutant
 def nothing_is_hidden(patch: Patch) -> None:
     """Reads show what the earlier execution put."""
-    patch.setattr(Executions, "hidden", lambda *_: [])
+    swap(patch, Executions.hidden, lambda *_: [])
 
 
 @mutant
 def executions_are_not_told_apart(patch: Patch) -> None:
     """Of three executions only the first is remembered."""
-    patch.setattr(Executions, "_take", _first_only)
+    swap(patch, Executions._take, _first_only)
 
 
 def _first_only(self: Executions, row: object, ordinal: int, began: float) -> None:
@@ -54,15 +55,13 @@ def _first_only(self: Executions, row: object, ordinal: int, began: float) -> No
 @mutant
 def effects_leave_out_what_is_as_before(patch: Patch) -> None:
     """A put's own effect is only what differs from before it, not from what was put back for it."""
-    patch.setattr(
-        change_module.Change, "since", lambda self, earlier, _since=change_module.Change.since: _since(self, {})
-    )
+    swap(patch, Change.since, lambda self, earlier, _since=change_module.Change.since: _since(self, {}))
 
 
 @mutant
 def what_was_put_back_is_another_write(patch: Patch) -> None:
     """An entry under a new dot is not known again."""
-    patch.setattr(apply_module, "_identity", lambda stamp: stamp[1:3])
+    swap(patch, _identity, lambda stamp: stamp[1:3])
 
 
 @mutant
@@ -74,19 +73,19 @@ def what_was_put_back_is_unseen(patch: Patch) -> None:
 @mutant
 def the_next_execution_is_not_known(patch: Patch) -> None:
     """What was cancelled and goes on is taken for the last execution."""
-    patch.setattr(Scoping, "_succeed", lambda *_: None)
+    swap(patch, Scoping._succeed, lambda *_: None)
 
 
 @mutant
 def late_puts_of_what_was_cancelled_are_not_met(patch: Patch) -> None:
     """An execution knows of the earlier one what it had put when this one began."""
-    patch.setattr(Scope, "successors", lambda _: [])
+    swap(patch, Scope.successors, lambda _: [])
 
 
 @mutant
 def all_that_is_cancelled_was_taken_back(patch: Patch) -> None:
     """What is put after the next execution diverged counts as taken back by that."""
-    patch.setattr(Executions, "_taken_back", lambda self, ordinal, _: self._diverging(ordinal))
+    swap(patch, Executions._taken_back, lambda self, ordinal, _: self._diverging(ordinal))
 
 
 def nodes() -> None:
@@ -111,8 +110,6 @@ def test_without_a_mutant_the_check_passes() -> None:
 
 def test_one_dot_for_all_that_is_put_back_is_caught(monkeypatch: Patch) -> None:
     """Several entries that are put back in one place must not be one write."""
-    monkeypatch.setattr(
-        Dots, "under", lambda self, path, own: own._replace(replica=self._stamp.replica, n=self._stamp.n)
-    )
+    swap(monkeypatch, Dots.under, lambda self, path, own: own._replace(replica=self._stamp.replica, n=self._stamp.n))
     with pytest.raises(CorruptFrameError):
         test_reexecution.test_a_contest_that_is_put_back_travels({"votes": 1})

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from concordant.merge.sequence import trim
+from concordant.merge.sequence.trim import _held, _out_of_order
 from concordant.storage import MemoryStorage
 from concordant.workspace import replicating
+from concordant.workspace.frames import unpack as the_unpack
+from concordant.workspace.replicating import _meet
 
 from ..properties.fuzz import explore
 from ..properties.team import team_history
@@ -20,6 +22,7 @@ from ..properties.test_exchange import (
 from ..semantics.test_exchange import (
     test_g12_a_store_that_was_away_too_long_is_refused as a_store_that_was_away_too_long_is_refused,
 )
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 
@@ -27,26 +30,26 @@ Patch = pytest.MonkeyPatch
 def gaps_are_not_noticed(patch: Patch) -> None:
     """Whatever a frame leaves out is taken for known."""
     unpack = replicating.unpack
-    patch.setattr(replicating, "unpack", lambda *given: unpack(*given)._replace(since={}))
+    swap(patch, the_unpack, lambda *given: unpack(*given)._replace(since={}))
 
 
 def too_much_is_left_out(patch: Patch) -> None:
     """A document of which some writes are known is not sent."""
     documents = MemoryStorage.documents
-    patch.setattr(
-        MemoryStorage, "documents", lambda self, prefix, after=0: documents(self, prefix, after + 1 if after else 0)
+    swap(
+        patch, MemoryStorage.documents, lambda self, prefix, after=0: documents(self, prefix, after + 1 if after else 0)
     )
 
 
 def the_order_is_not_looked_at(patch: Patch) -> None:
     """What stood behind something forgotten is anchored further in front, whatever stands there."""
-    patch.setattr(trim, "_held", lambda kept, moved: set())
-    patch.setattr(trim, "_out_of_order", lambda kept, moved: set())
+    swap(patch, _held, lambda kept, moved: set())
+    swap(patch, _out_of_order, lambda kept, moved: set())
 
 
 def exported_words_are_forgotten(patch: Patch) -> None:
     """It is not noted what was given to others."""
-    patch.setattr(MemoryStorage, "note_export", lambda self, n: None)
+    swap(patch, MemoryStorage.note_export, lambda self, n: None)
 
 
 @pytest.mark.parametrize("mutant", [gaps_are_not_noticed, too_much_is_left_out])
@@ -75,6 +78,6 @@ def test_g3_a_mutant_that_forgets_what_others_know_is_noticed(monkeypatch: Patch
 
 def test_g12_a_mutant_that_lets_stale_stores_in_is_noticed(monkeypatch: Patch) -> None:
     """What was deleted comes back."""
-    monkeypatch.setattr(replicating, "_meet", lambda ours, frame: None)
+    swap(monkeypatch, _meet, lambda ours, frame: None)
     with pytest.raises(pytest.fail.Exception):
         a_store_that_was_away_too_long_is_refused()

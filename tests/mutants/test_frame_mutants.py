@@ -8,28 +8,30 @@ from typing import Any
 
 import pytest
 
-from concordant.workspace import replicating
+from concordant.merge.record.check import check_record
 from concordant.workspace.frames import Quarantine
+from concordant.workspace.replicating import _check
 
 from ..properties.fuzz import failure
 from ..properties.test_frames import forge
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 
 
 def nothing_is_checked(patch: Patch) -> None:
     """A frame is joined document by document, as it comes."""
-    patch.setattr(replicating, "_check", lambda *_: None)
+    swap(patch, _check, lambda *_: None)
 
 
 def shapes_are_not_checked(patch: Patch) -> None:
     """Only a trial join stands between a forgery and the records."""
-    patch.setattr(replicating, "check_record", lambda *_: None)
+    swap(patch, check_record, lambda *_: None)
 
 
 def refused_frames_are_forgotten(patch: Patch) -> None:
     """The quarantine stays empty."""
-    patch.setattr(Quarantine, "put", lambda self, frame, reason: None)
+    swap(patch, Quarantine.put, lambda self, frame, reason: None)
 
 
 @pytest.mark.parametrize("mutant", [nothing_is_checked, shapes_are_not_checked, refused_frames_are_forgotten])

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from concordant import ConcordantError, Workspace
-from concordant.storage import durable, grouping
-from concordant.storage.durable import UnitOfWork
+from concordant.storage import grouping
+from concordant.storage.durable import UnitOfWork, _Asked
 from concordant.storage.grouping import Caller, GroupCommit, Request
 
 from ..durable import test_group_commit as tests
+from .breaking import swap
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_one_refusal_for_all_is_caught(ws: Workspace, monkeypatch: pytest.Monkey
         for request in group:
             request.error = guilty
 
-    monkeypatch.setattr(GroupCommit, "_commit", blaming)
+    swap(monkeypatch, GroupCommit._commit, blaming)
     with pytest.raises(AssertionError):
         tests.test_each_has_its_own_result(ws, monkeypatch)
 
@@ -48,7 +49,7 @@ def test_half_a_batch_is_caught(ws: Workspace, monkeypatch: pytest.MonkeyPatch) 
             except ConcordantError as error:
                 request.error = error
 
-    monkeypatch.setattr(UnitOfWork, "run", run)
+    swap(monkeypatch, UnitOfWork.run, run)
     with pytest.raises(AssertionError):
         tests.test_a_batch_among_others_is_all_or_nothing(ws, monkeypatch)
 
@@ -65,7 +66,7 @@ def test_trust_in_any_error_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         for request in group:
             request.end(request.error)
 
-    monkeypatch.setattr(GroupCommit, "_commit", commit)
+    swap(monkeypatch, GroupCommit._commit, commit)
 
     def several() -> None:
         for turn in range(20):
@@ -86,6 +87,6 @@ def test_trouble_that_counts_as_a_refusal_is_caught(
     fresh_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the database raises inside an update must not be taken for the update's own."""
-    monkeypatch.setattr(durable._Asked, "_ask", lambda self, question, *args: question(*args))
+    swap(monkeypatch, _Asked._ask, lambda self, question, *args: question(*args))
     with pytest.raises(sqlite3.OperationalError):
         tests.test_trouble_of_the_database_is_not_the_update_s(fresh_url, monkeypatch)

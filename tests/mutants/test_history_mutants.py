@@ -7,10 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from concordant.merge.sequence import layout
+from concordant.merge.sequence.layout import Layout, _with_weighed
 from concordant.merge.sequence.pieces import Block, Sequence, Strikes
 from concordant.storage.bodies import Bodies
 from tests.sequence.test_histories import play, short_texts_are_remembered
 from tests.storages import test_bodies
+
+from .breaking import swap
 
 __all__ = ["short_texts_are_remembered"]
 
@@ -18,41 +21,41 @@ __all__ = ["short_texts_are_remembered"]
 def only_the_last_block(patch: pytest.MonkeyPatch) -> None:
     """What a writer has not seen is looked for at the end alone."""
     beyond = Sequence._beyond
-    patch.setattr(Sequence, "_beyond", lambda self, seen: [*beyond(self, seen)][-1:])
+    swap(patch, Sequence._beyond, lambda self, seen: [*beyond(self, seen)][-1:])
 
 
 def blocks_do_not_tell_of_strikes(patch: pytest.MonkeyPatch) -> None:
     """A block does not know that something in it was struck since."""
     others = Block.others
-    patch.setattr(Block, "others", lambda self, parts, by: others(self, parts, None))
+    swap(patch, Block.others, lambda self, parts, by: others(self, parts, None))
 
 
 def weighed_as_before(patch: pytest.MonkeyPatch) -> None:
     """What is shown is made of what was shown, whatever came to be contested since."""
-    patch.setattr(layout, "_with_weighed", lambda sequence, seed, analysis: [*seed.changed])
+    swap(patch, _with_weighed, lambda sequence, seed, analysis: [*seed.changed])
 
 
 def twins_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """An edit does not tell which insertions may be alike now."""
     replaced = Sequence.replaced
-    patch.setattr(Sequence, "replaced", lambda self, *args: replaced(self, *args[:5]))
+    swap(patch, Sequence.replaced, lambda self, *args: replaced(self, *args[:5]))
 
 
 def half_parts_go_on(patch: pytest.MonkeyPatch) -> None:
     """A layout is continued behind a run of which a part is hidden."""
     reopen = layout.Layout.reopen
-    patch.setattr(layout.Layout, "reopen", lambda self, doubled: reopen(self, ()))
+    swap(patch, Layout.reopen, lambda self, doubled: reopen(self, ()))
 
 
 def dropped_strikes_stand(patch: pytest.MonkeyPatch) -> None:
     """Strikes that a decision drops still count."""
     but = Strikes.but
-    patch.setattr(Strikes, "but", lambda self, added, gone: but(self, added, frozenset()))
+    swap(patch, Strikes.but, lambda self, added, gone: but(self, added, frozenset()))
 
 
 def touches_are_missed(patch: pytest.MonkeyPatch) -> None:
     """Strikes are looked for only where a run of theirs stands as well."""
-    patch.setattr(Block, "struck", property(lambda self: self.runs))
+    swap(patch, Block.struck, property(lambda self: self.runs))
 
 
 MUTANTS: list[Callable[[pytest.MonkeyPatch], None]] = [
@@ -85,12 +88,12 @@ def test_a_broken_short_cut_is_noticed(
 
 def all_is_kept(patch: pytest.MonkeyPatch) -> None:
     """The journal keeps each text as it was given."""
-    patch.setattr(Bodies, "kept", lambda self, place, body: body)
+    swap(patch, Bodies.kept, lambda self, place, body: body)
 
 
 def nothing_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """What was given last is held after a purge."""
-    patch.setattr(Bodies, "forget", lambda self, place=None: None)
+    swap(patch, Bodies.forget, lambda self, place=None: None)
 
 
 @pytest.mark.parametrize(

@@ -7,33 +7,35 @@ from collections.abc import Callable
 import pytest
 
 from concordant import judges
-from concordant.workspace import replicating
+from concordant.tooling.quoting import quoted
 from concordant.workspace.judging import Beside, Case
+from concordant.workspace.replicating import _from_elsewhere
 
 from ..semantics import test_judges as kept
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 
 
 def answers_are_not_validated(patch: Patch) -> None:
     """What a model says is taken for a value of the field."""
-    patch.setattr(Case, "fits", lambda self, value: True)
+    swap(patch, Case.fits, lambda self, value: True)
 
 
 def the_fence_can_be_closed(patch: Patch) -> None:
     """What agents wrote stands in the prompt as it is, between lines that anybody can foresee."""
     patch.setattr(judges.secrets, "token_hex", lambda size: "0" * 2 * size)
-    patch.setattr(judges, "quoted", lambda value: str(value).replace("\\n", "\n"))
+    swap(patch, quoted, lambda value: str(value).replace("\\n", "\n"))
 
 
 def writers_wait(patch: Patch) -> None:
     """The model is asked in the thread of the writer."""
-    patch.setattr(Beside, "run", lambda self, work: work())
+    swap(patch, Beside.run, lambda self, work: work())
 
 
 def every_store_asks(patch: Patch) -> None:
     """A question that is found by an exchange is asked about wherever it is found."""
-    patch.setattr(replicating, "_from_elsewhere", lambda *args: set())
+    swap(patch, _from_elsewhere, lambda *args: set())
 
 
 @pytest.mark.parametrize(

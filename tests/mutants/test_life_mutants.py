@@ -3,63 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import pytest
 
-from concordant.merge import causality
+from concordant.merge.causality import _meet, _place_in, image_name, image_of, images_known
 from concordant.merge.kinds import conversion
+from concordant.merge.kinds.conversion import _keeps, _told_apart
 from concordant.merge.record import Record, drift
+from concordant.merge.record.drift import _options, fitted
 from concordant.schema import Compiled
-from concordant.workspace import states, survey
+from concordant.workspace.states import written_under
+from concordant.workspace.survey import _asks
 
 from ..properties.test_changing_models import keep, live
 from ..schema import test_life as life
 from ..schema.test_life_matrix import WAYS, check_all
+from .breaking import swap
 
-view = import_module("concordant.merge.record.view")
 Patch = pytest.MonkeyPatch
 Check = Callable[[Any], None]
 
 
 def images_have_the_dots_of_what_they_are_of(patch: Patch) -> None:
     """A conversion is told from its source by nothing."""
-    patch.setattr(conversion, "image_of", lambda stamp, place: stamp)
-    patch.setattr(conversion, "image_name", lambda replica, place: replica)
+    swap(patch, image_of, lambda stamp, place: stamp)
+    swap(patch, image_name, lambda replica, place: replica)
 
 
 def nothing_is_known_of_images(patch: Patch) -> None:
     """A store that converted does not say so."""
-    patch.setattr(drift, "images_known", lambda vector, former, place: {})
+    swap(patch, images_known, lambda vector, former, place: {})
 
 
 def whatever_converts_is_converted(patch: Patch) -> None:
     """It is not looked at whether something is lost."""
-    patch.setattr(conversion, "_keeps", lambda *_: True)
+    swap(patch, _keeps, lambda *_: True)
     patch.setattr(conversion, "len", lambda _: 0, raising=False)
 
 
 def nothing_is_looked_through(patch: Patch) -> None:
     """Questions wait until somebody writes."""
-    patch.setattr(survey, "_asks", lambda *_: False)
+    swap(patch, _asks, lambda *_: False)
 
 
 def what_does_not_fit_is_shown(patch: Patch) -> None:
     """A value of another type is given out."""
-    patch.setattr(view, "fitted", lambda look, root, tree, value, fit: (value, False))
+    swap(patch, fitted, lambda look, root, tree, value, fit: (value, False))
 
 
 def what_was_written_once_has_no_past(patch: Patch) -> None:
     """It is read as if the present model had been there."""
-    patch.setattr(states, "written_under", lambda row, *_: row)
-    patch.setattr(Compiled, "takes", lambda *_: True)
+    swap(patch, written_under, lambda row, *_: row)
+    swap(patch, Compiled.takes, lambda *_: True)
 
 
 def a_contested_value_has_one_side(patch: Patch) -> None:
     """Of a field that was contested under the old model one contender is left."""
     options = drift._options
-    patch.setattr(drift, "_options", lambda field, cell: options(field, cell)[:1])
+    swap(patch, _options, lambda field, cell: options(field, cell)[:1])
 
 
 def what_comes_from_elsewhere_is_taken_for_ours(patch: Patch) -> None:
@@ -70,22 +72,22 @@ def what_comes_from_elsewhere_is_taken_for_ours(patch: Patch) -> None:
 def what_was_removed_comes_back(patch: Patch) -> None:
     """Only what a conversion finds is known to it, not what had been replaced before."""
     known = drift.images_known
-    patch.setattr(drift, "images_known", lambda *args: {name: n - 1 for name, n in known(*args).items()})
+    swap(patch, images_known, lambda *args: {name: n - 1 for name, n in known(*args).items()})
 
 
 def fields_of_records_have_one_name(patch: Patch) -> None:
     """What two models make of one value has the same dots."""
-    patch.setattr(conversion, "_told_apart", lambda field, path, leaf, place: leaf)
+    swap(patch, _told_apart, lambda field, path, leaf, place: leaf)
 
 
 def images_of_what_moved_with_its_holder_are_not_known(patch: Patch) -> None:
     """Only what was made at the very place has moved from there."""
-    patch.setattr(causality, "_meet", lambda one, other: one == other)
+    swap(patch, _meet, lambda one, other: one == other)
 
 
 def a_default_has_no_place(patch: Patch) -> None:
     """What was put there for a default is not known to have moved."""
-    patch.setattr(causality, "_place_in", lambda name: name.rpartition("\x00")[2])
+    swap(patch, _place_in, lambda name: name.rpartition("\x00")[2])
 
 
 def in_memory(_: Any) -> None:

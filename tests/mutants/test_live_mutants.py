@@ -10,10 +10,11 @@ import pytest
 from concordant import Text, Workspace
 from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.units import unit_hunks
-from concordant_loro.live import LiveDocument
+from concordant_loro.live import LiveDocument, _places_in
 
 from ..live import test_junctions as junctions, test_live as tests, test_places as places
 from ..live.simulation import PLACE, Brief
+from .breaking import swap
 
 EDIT = LiveDocument._edit
 SHOW = LiveDocument._show
@@ -80,7 +81,7 @@ def check_many_places(seed: str, name: str) -> None:
 
 def test_a_bridge_that_tells_no_places_is_found_out(monkeypatch: pytest.MonkeyPatch, seed: str) -> None:
     """Where the difference of two texts stands for what was done, equal lines and items are mistaken for each other."""
-    monkeypatch.setattr("concordant_loro.live._places_in", takes_the_difference)
+    swap(monkeypatch, _places_in, takes_the_difference)
     for name in places.GAPS:
         with pytest.raises(AssertionError):
             check_many_places(seed, name)
@@ -109,7 +110,7 @@ def check_many_junctions(seed: str, unit: str) -> None:
 @pytest.mark.parametrize("unit", ["word", "sentence"])
 def test_a_merge_that_carries_nothing_over_is_found_out(unit: str, monkeypatch: pytest.MonkeyPatch, seed: str) -> None:
     """Where what an editor shows glued is taken for one unit, words are doubled."""
-    monkeypatch.setattr(Text, "_carried", carries_nothing)
+    swap(monkeypatch, Text._carried, carries_nothing)
     with pytest.raises(AssertionError):
         check_many_junctions(seed, unit)
 
@@ -118,6 +119,6 @@ def test_a_merge_that_carries_nothing_over_is_found_out(unit: str, monkeypatch: 
 def test_a_broken_bridge_is_found_out(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fault makes the test of the promise that it breaks fail."""
     name, fault, test = MUTANTS[mutant]
-    monkeypatch.setattr(LiveDocument, name, fault)
+    swap(monkeypatch, getattr(LiveDocument, name), fault)
     with Workspace(schemas={PLACE[0]: Brief}) as ws, pytest.raises((AssertionError, ValueError)):
         test(ws)

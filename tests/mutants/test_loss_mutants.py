@@ -12,6 +12,7 @@ from concordant.storage.postgres import PostgresDatabase
 
 from ..durable.cutting import own_server
 from ..durable.test_connection_loss import first_write, loses
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, Callable[[Patch], None]] = {}
@@ -31,13 +32,13 @@ def server() -> Iterator[str]:
 @mutant
 def what_is_unknown_is_done_again(patch: Patch) -> None:
     """Nobody looks what became of the transaction."""
-    patch.setattr(PostgresDatabase, "_committed", lambda *_: False)
+    swap(patch, PostgresDatabase._committed, lambda *_: False)
 
 
 @mutant
 def what_is_unknown_is_taken_for_committed(patch: Patch) -> None:
     """A lost connection is taken for a lost answer."""
-    patch.setattr(PostgresDatabase, "_committed", lambda *_: True)
+    swap(patch, PostgresDatabase._committed, lambda *_: True)
 
 
 @mutant
@@ -53,7 +54,7 @@ def what_was_heard_is_heard_again(patch: Patch) -> None:
 
         return call(self, working)
 
-    patch.setattr(PostgresDatabase, "_call", unguarded)
+    swap(patch, PostgresDatabase._call, unguarded)
 
 
 @mutant

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from concordant import ConcordantError
+from concordant.merge.causality import image_name
 from concordant.merge.kinds import nested, policies
 from concordant.merge.record import defaults
-from concordant.schema import declarations, equality, fidelity, incoming, keys, spelling
+from concordant.merge.record.defaults import with_defaults
+from concordant.merge.registers.tree import leaf_at
+from concordant.schema import equality, models, spelling
+from concordant.schema.annotations import kinds_inside
+from concordant.schema.equality import _normal_leaf, canon_of, in_order
+from concordant.schema.fidelity import _is_told_apart, form_of, unfaithful
+from concordant.schema.incoming import _functions, untouched_left_out
+from concordant.schema.keys import Keys
+from concordant.schema.models import is_instance, is_strict, model_validators_of, spellings_of
+from concordant.schema.schema import Compiled, _compile
 from concordant.values import canonical
-from concordant.workspace import writing
+from concordant.workspace.writing import _copied
 
 from ..schema import test_mends as mends, test_ordinary as ordinary, test_validators as validators
-
-schema = import_module("concordant.schema.schema")
-apply_module = import_module("concordant.merge.record.apply")
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[Patch], None], Callable[[], None]]] = {}
@@ -44,19 +51,19 @@ def wrong(name: str) -> mends.Wrong:
 @mutant(ordinary.test_names_and_aliases_are_both_taken_at_every_depth)
 def aliases_are_not_known(patch: Patch) -> None:
     """Only names are taken."""
-    patch.setattr(spelling, "spellings_of", lambda info: ())
+    swap(patch, spellings_of, lambda info: ())
 
 
 @mutant(ordinary.test_validators_of_the_model_see_what_is_given_and_what_is_merged)
 def the_models_validators_see_wholes_only(patch: Patch) -> None:
     """What a model makes of its input is not made of a write."""
-    patch.setattr(spelling, "model_validators_of", lambda model: [])
+    swap(patch, model_validators_of, lambda model: [])
 
 
 @mutant(ordinary.test_before_and_wrap_validators_run_for_every_kind)
 def containers_have_no_validators(patch: Patch) -> None:
     """Only scalars are validated as they are written."""
-    patch.setattr(incoming, "_functions", lambda metadata, **_: [])
+    swap(patch, _functions, lambda metadata, **_: [])
 
 
 @mutant(ordinary.test_before_and_wrap_validators_run_for_every_kind)
@@ -68,93 +75,93 @@ def records_and_maps_have_no_validators(patch: Patch) -> None:
 @mutant(ordinary.test_a_check_of_a_container_judges_the_whole_not_what_is_added)
 def contributions_are_judged_as_wholes(patch: Patch) -> None:
     """Nothing is left to the merged document."""
-    patch.setattr(schema.Compiled, "_loosely", ())
+    swap(patch, Compiled._loosely, ())
 
 
 @mutant(ordinary.test_a_validator_that_needs_other_fields_judges_the_merged_document)
 def a_validator_that_misses_a_field_refuses(patch: Patch) -> None:
     """A failure is a verdict."""
-    patch.setattr(schema.Compiled, "_may_fit", lambda self, given: False)
+    swap(patch, Compiled._may_fit, lambda self, given: False)
 
 
 @mutant(ordinary.test_a_validator_that_crashes_is_our_own_clear_error)
 def a_crash_is_no_verdict(patch: Patch) -> None:
     """What no validator can judge is stored."""
-    patch.setattr(schema.Compiled, "_may_fit", lambda self, given: True)
+    swap(patch, Compiled._may_fit, lambda self, given: True)
 
 
 @mutant(ordinary.test_untouched_defaults_are_never_written_nor_contested)
 def edits_write_all_fields_of_records(patch: Patch) -> None:
     """The defaults that a reader was shown are claimed as written."""
-    patch.setattr(writing, "untouched_left_out", lambda field, before, after: after)
+    swap(patch, untouched_left_out, lambda field, before, after: after)
 
 
 @mutant(ordinary.test_untouched_defaults_are_never_written_nor_contested)
 def edits_begin_with_defaults_of_their_own(patch: Patch) -> None:
     """A factory is asked twice, and what it gives is taken for a change."""
-    patch.setattr(writing, "_copied", lambda document, schema, base: schema.build(base))
+    swap(patch, _copied, lambda document, schema, base: schema.build(base))
 
 
 @mutant(ordinary.test_edits_of_a_default_change_one_and_the_same, False, None)
 def each_editor_brings_the_default(patch: Patch) -> None:
     """An edit of what nobody has written contributes it as a whole."""
-    patch.setattr(apply_module, "with_defaults", lambda change, field, path, base, values, known: base)
+    swap(patch, with_defaults, lambda change, field, path, base, values, known: base)
 
 
 @mutant(ordinary.test_edits_of_a_default_in_two_stores_change_one_and_the_same, ("ada", "bob"))
 def each_store_has_a_default_of_its_own(patch: Patch) -> None:
     """The default is another write in each store."""
     plain = defaults.image_name
-    patch.setattr(defaults, "image_name", lambda replica, place: plain(replica, f"{place}{uuid.uuid4()}"))
+    swap(patch, image_name, lambda replica, place: plain(replica, f"{place}{uuid.uuid4()}"))
 
 
 @mutant(ordinary.test_edits_of_a_default_that_was_deleted_change_one_and_the_same, ("ada", "bob"), 1)
 def a_default_that_was_deleted_is_taken_to_stand(patch: Patch) -> None:
     """It is put there once and for all, though it went with its document."""
-    patch.setattr(defaults, "leaf_at", lambda tree, path: True)
+    swap(patch, leaf_at, lambda tree, path: True, within="concordant.merge.record.defaults")
 
 
 @mutant(ordinary.test_an_instance_contributes_what_was_set_or_changed_in_it)
 def instances_contribute_what_was_set_only(patch: Patch) -> None:
     """What was changed in place is lost."""
-    patch.setattr(import_module("concordant.schema.models"), "_MUTABLE", ())
+    patch.setattr(models, "_MUTABLE", ())
 
 
 @mutant(ordinary.test_a_default_record_stays_in_the_fields_that_nobody_writes)
 def a_default_record_is_forgotten(patch: Patch) -> None:
     """Writing one field of it takes the others' defaults away."""
-    patch.setattr(schema, "is_instance", lambda value: False)
+    swap(patch, is_instance, lambda value: False)
 
 
 @mutant(ordinary.test_what_validation_would_change_twice_is_kept_exactly)
 def instances_are_validated_as_input(patch: Patch) -> None:
     """What was decoded is decoded again."""
-    patch.setattr(declarations, "form_of", lambda *_: lambda value: value)
+    swap(patch, form_of, lambda *_: lambda value: value)
 
 
 @mutant(ordinary.test_a_value_that_would_not_read_back_is_refused_when_it_is_written)
 def values_are_not_checked(patch: Patch) -> None:
     """What was tried out at declaration counts for all values."""
-    patch.setattr(schema.Compiled, "_check_reads_back", lambda *_: None)
+    swap(patch, Compiled._check_reads_back, lambda *_: None)
 
 
 @mutant(validators.test_what_was_read_is_written_back_into_strict_types_at_any_depth, validators.Exact)
 def strict_types_below_are_not_known(patch: Patch) -> None:
     """What is stored of a strict type in a record is not of its type when it is written back."""
-    patch.setattr(schema, "is_strict", lambda model: False)
+    swap(patch, is_strict, lambda model: False)
 
 
 @mutant(ordinary.test_equal_values_agree_in_any_order_and_zone, *ordinary.SAME[0])
 def sets_have_an_order(patch: Patch) -> None:
     """Values compare by their JSON."""
-    patch.setattr(declarations, "canon_of", lambda *spellings: canonical)
-    patch.setattr(schema, "in_order", lambda value, form: form)
+    swap(patch, canon_of, lambda *spellings: canonical)
+    swap(patch, in_order, lambda value, form: form)
 
 
 @mutant(ordinary.test_equal_values_agree_in_any_order_and_zone, *ordinary.SAME[5])
 def instants_have_a_zone(patch: Patch) -> None:
     """Values compare by their JSON."""
-    patch.setattr(equality, "_normal_leaf", equality._as_is)
+    swap(patch, _normal_leaf, equality._as_is)
 
 
 @mutant(ordinary.test_a_policy_that_cannot_compare_leaves_the_question_open, "max")
@@ -172,39 +179,39 @@ def none_says_nothing(patch: Patch) -> None:
         def quiet(self: Any, change: Any, field: Any, path: Any, *values: Any, plain: Any = plain) -> Any:
             return None if values[-1] is None else plain(self, change, field, path, *values)
 
-        patch.setattr(nested.Nested, name, quiet)
+        swap(patch, plain, quiet)
 
 
 @mutant(ordinary.test_maps_with_keys_that_are_no_text)
 def keys_are_read_as_text(patch: Patch) -> None:
     """A model has the keys as they are stored."""
-    patch.setattr(keys.Keys, "as_values", lambda self, value: dict(value))
+    swap(patch, Keys.as_values, lambda self, value: dict(value))
 
 
 @mutant(mends.test_a_wrong_field_is_refused_with_the_mend_that_works, wrong("bytes"))
 def nothing_is_tried_out(patch: Patch) -> None:
     """Types are taken on trust."""
-    patch.setattr(schema, "unfaithful", lambda compiled: [])
+    swap(patch, unfaithful, lambda compiled: [])
 
 
 @mutant(mends.test_a_wrong_field_is_refused_with_the_mend_that_works, wrong("a date or text"))
 def unions_are_told_apart(patch: Patch) -> None:
     """A date beside a text is taken for one that reads back."""
-    patch.setattr(fidelity, "_is_told_apart", lambda members: True)
+    swap(patch, _is_told_apart, lambda members: True)
 
 
 @mutant(mends.test_a_wrong_field_is_refused_with_the_mend_that_works, wrong("a kind in a list's items"))
 def kinds_inside_types_are_overlooked(patch: Patch) -> None:
     """A kind that says nothing is accepted."""
-    patch.setattr(declarations, "kinds_inside", lambda annotation: [])
+    swap(patch, kinds_inside, lambda annotation: [])
 
 
 @pytest.fixture(autouse=True)
 def compiled_anew() -> Iterator[None]:
     """Models are compiled under each mutant, and again after it."""
-    schema._compile.cache_clear()
+    _compile.cache_clear()
     yield
-    schema._compile.cache_clear()
+    _compile.cache_clear()
 
 
 @pytest.mark.parametrize("name", MUTANTS)
@@ -212,7 +219,7 @@ def test_a_broken_reading_of_models_is_noticed(name: str, monkeypatch: Patch) ->
     """Each mutant fails the test of its promise, which the engine passes."""
     function, check = MUTANTS[name]
     check()
-    schema._compile.cache_clear()
+    _compile.cache_clear()
     function(monkeypatch)
     with pytest.raises((AssertionError, ConcordantError, ValidationError, pytest.fail.Exception)) as noticed:
         check()

@@ -6,33 +6,43 @@ A mutant is a small monkeypatch of one function. A check that passes under its m
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from concordant import ConcordantError, StaleDecisionError, escalation as escalation_module
+from concordant import ConcordantError, StaleDecisionError
 from concordant.errors import Fault, InvalidWriteError
-from concordant.merge.causality import Entry, seen_everything
+from concordant.escalation import id_of
+from concordant.merge.causality import Entry, is_covered, seen_everything
 from concordant.merge.kinds import Scalar, Text
+from concordant.merge.kinds.folding import add
+from concordant.merge.kinds.look import _key
 from concordant.merge.record import Record, leases
+from concordant.merge.record.apply import _remove_left_out
+from concordant.merge.record.join import join, joined_vector
+from concordant.merge.record.leases import after_write, earlier_lives, later, over, touched
 from concordant.merge.registers import change as change_module
+from concordant.merge.registers.change import Change
+from concordant.merge.registers.register import confirmed, same
 from concordant.merge.sequence.overlap import Rules
 from concordant.schema import schema as schema_module
+from concordant.schema.schema import Compiled
 from concordant.storage import Knowledge, SideEffects
 from concordant.workspace import (
     decisions,
     reading,
-    replicating,
     transaction,
     transitions as transitions_module,
 )
+from concordant.workspace.decisions import DecisionPending
+from concordant.workspace.reading import Reading
+from concordant.workspace.transaction import Pending
+from concordant.workspace.transitions import transitions
+from concordant.workspace.visibility import seen_by, sees_all
 
 from ..properties.checks import CHECKS
-
-record_module = import_module("concordant.merge.record.record")
-view_module = import_module("concordant.merge.record.view")
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[str, Callable[[Patch], None]]] = {}
@@ -52,9 +62,9 @@ def mutant(*promises: str) -> Callable[[Callable[[Patch], None]], Callable[[Patc
 @mutant("g1", "g3")
 def replacing_drops_unseen_entries(patch: Patch) -> None:
     """A write of a register leaves nothing but itself."""
-    patch.setattr(
-        change_module.Change,
-        "_written",
+    swap(
+        patch,
+        Change._written,
         lambda self, entries, value, *_: (Entry(self.stamp, value),),
     )
 
@@ -62,79 +72,77 @@ def replacing_drops_unseen_entries(patch: Patch) -> None:
 @mutant("g1", "g3")
 def everything_counts_as_seen(patch: Patch) -> None:
     """Every writer has seen every write: the last one wins, as on a plain store."""
-    patch.setattr(transaction, "seen_by", lambda *_: lambda _: True)
+    swap(patch, seen_by, lambda *_: lambda _: True)
 
 
 @mutant("g1", "g2")
 def nothing_counts_as_seen(patch: Patch) -> None:
     """No writer has seen anything, its own writes included."""
-    patch.setattr(transaction, "seen_by", lambda *_: lambda _: False)
-    patch.setattr(transaction.Pending, "_is_sequel", lambda *_: False)
+    swap(patch, seen_by, lambda *_: lambda _: False)
+    swap(patch, Pending._is_sequel, lambda *_: False)
 
 
 @mutant("g2")
 def equal_values_are_different(patch: Patch) -> None:
     """Values are compared by identity of the write, so that equal ones escalate."""
-    for module in (import_module("concordant.merge.registers.register"), change_module):
-        patch.setattr(module, "same", lambda one, other, canon=None: one is other)
-    patch.setattr(import_module("concordant.merge.kinds.look"), "_key", lambda entry, canon: repr(entry.stamp).encode())
+    swap(patch, same, lambda one, other, canon=None: one is other)
+    swap(patch, _key, lambda entry, canon: repr(entry.stamp).encode())
 
 
 @mutant("g1", "g3")
 def writes_are_put_off_unseen(patch: Patch) -> None:
     """Every write is put off, as if it had seen all there is."""
-    patch.setattr(transaction, "sees_all", lambda *_, **__: True)
+    swap(patch, sees_all, lambda *_, **__: True)
 
 
 @mutant("g3")
 def overlapping_rewrites_pass(patch: Patch) -> None:
     """Rewrites of the same words stand side by side."""
-    patch.setattr(Text, "rules", property(lambda _: Rules("word", escalate=False)))
+    swap(patch, Text.rules, property(lambda _: Rules("word", escalate=False)))
 
 
 @mutant("g3")
 def contests_are_not_reported(patch: Patch) -> None:
     """The inbox never hears of a contest."""
-    patch.setattr(transaction, "transitions", lambda *_: transitions_module.Transitions(SideEffects(), ()))
+    swap(patch, transitions, lambda *_: transitions_module.Transitions(SideEffects(), ()))
 
 
 @mutant("g12")
 def joining_ignores_what_was_known(patch: Patch) -> None:
     """A join keeps what either side has: what one of them removed comes back."""
-    patch.setattr(import_module("concordant.merge.record.join"), "is_covered", lambda *_: False)
+    swap(patch, is_covered, lambda *_: False)
 
 
 @mutant("g4")
 def identity_depends_on_the_replica(patch: Patch) -> None:
     """An escalation's id is made with what only this process knows."""
-    made = escalation_module.id_of
+    made = id_of
     count = iter(range(10**9))
 
     def other(namespace: Any, key: str, contest: Any) -> Any:
         return made(namespace, key, contest._replace(anchor=str(next(count))))
 
-    for module in (transitions_module, decisions, escalation_module):
-        patch.setattr(module, "id_of", other)
+    swap(patch, id_of, other)
 
 
 @mutant("g4")
 def joining_keeps_only_ours(patch: Patch) -> None:
     """An import changes nothing here but the version vector."""
-    patch.setattr(replicating, "join", lambda record, other: ())
+    swap(patch, join, lambda record, other: ())
 
 
 @mutant("g5")
 def retries_are_not_recognised(patch: Patch) -> None:
     """The puts of an earlier execution count as another task's."""
-    patch.setattr(transaction.Pending, "_replay", lambda *_: None)
+    swap(patch, Pending._replay, lambda *_: None)
 
 
 @mutant("g5")
 def imports_always_commit(patch: Patch) -> None:
     """An import of what is known commits again."""
-    patch.setattr(
-        replicating,
-        "joined_vector",
+    swap(
+        patch,
+        joined_vector,
         lambda record, other: {**record.vector, "again": len(record.arrivals) + 1},
     )
 
@@ -142,7 +150,7 @@ def imports_always_commit(patch: Patch) -> None:
 @mutant("g6")
 def confirmations_are_forgotten(patch: Patch) -> None:
     """An equal value takes the place of the one it confirms, agents and all."""
-    patch.setattr(change_module, "confirmed", lambda _: ())
+    swap(patch, confirmed, lambda _: ())
 
 
 @mutant("g7")
@@ -153,7 +161,7 @@ def reading_raises_on_a_contest(patch: Patch) -> None:
     def strict(self: Any, *args: Any, **kwargs: Any) -> Any:
         return read(self, *args, **{**kwargs, "strict": True})
 
-    patch.setattr(reading.Reading, "document_of", strict)
+    swap(patch, Reading.document_of, strict)
 
 
 @mutant("g7")
@@ -164,7 +172,7 @@ def a_marker_stands_in_the_value(patch: Patch) -> None:
     def marked(self: Any, look: Any, field: Any, path: Any, public: Any, cell: Any) -> Any:
         return {"contested": True} if len(cell) > 1 else read(self, look, field, path, public, cell)
 
-    patch.setattr(Scalar, "read", marked)
+    swap(patch, Scalar.read, marked)
 
 
 @mutant("g8")
@@ -181,7 +189,7 @@ def decisions_are_not_pinned(patch: Patch) -> None:
                 raise
             return contests[0]
 
-    patch.setattr(decisions.DecisionPending, "_contest", lenient)
+    swap(patch, DecisionPending._contest, lenient)
 
 
 @mutant("g8")
@@ -193,13 +201,13 @@ def decisions_forget_what_was_agreed(patch: Patch) -> None:
         result = written(self, entries, *args)
         return tuple(e._replace(base=None) if self.deciding and e.stamp == self.stamp else e for e in result)
 
-    patch.setattr(change_module.Change, "_written", fresh)
+    swap(patch, Change._written, fresh)
 
 
 @mutant("g9")
 def puts_merge_without_a_model(patch: Patch) -> None:
     """A put of an undeclared document keeps the fields that it leaves out."""
-    patch.setattr(import_module("concordant.merge.record.apply"), "_remove_left_out", lambda *_: None)
+    swap(patch, _remove_left_out, lambda *_: None)
 
 
 @mutant("g11")
@@ -211,7 +219,7 @@ def unknown_fields_are_dropped(patch: Patch) -> None:
         known = {n: v for n, v in value.items() if n in self.root.fields} if isinstance(value, dict) else value
         return incoming(self, namespace, key, known, spelt)
 
-    patch.setattr(schema_module.Compiled, "incoming", lenient)
+    swap(patch, Compiled.incoming, lenient)
 
 
 @mutant("g11")
@@ -222,7 +230,7 @@ def refusals_are_bare(patch: Patch) -> None:
     def bare(self: Any, namespace: Any, key: str, faults: list[Fault]) -> None:
         made(self, namespace, key, [])
 
-    patch.setattr(InvalidWriteError, "__init__", bare)
+    swap(patch, InvalidWriteError.__init__, bare)
 
 
 @mutant("g12")
@@ -235,13 +243,13 @@ def deletions_are_forgotten(patch: Patch) -> None:
         self.after[(*path, None)] = None
         return found
 
-    patch.setattr(change_module.Change, "delete", forgetful)
+    swap(patch, Change.delete, forgetful)
 
 
 @mutant("g2")
 def counters_keep_the_last(patch: Patch) -> None:
     """A counter shows one agent's amounts."""
-    patch.setattr(import_module("concordant.merge.kinds.counter"), "add", lambda one, other: one)
+    swap(patch, add, lambda one, other: one)
 
 
 @mutant("g1")
@@ -253,7 +261,7 @@ def removals_take_unseen_adds(patch: Patch) -> None:
         self.set(path, ())
         return found
 
-    patch.setattr(change_module.Change, "remove_seen", all_of)
+    swap(patch, Change.remove_seen, all_of)
 
 
 @mutant("expiry")
@@ -264,13 +272,13 @@ def the_last_put_says_how_long(patch: Patch) -> None:
     def last(record: Any, stamp: Any, seen: Any, ttl: Any, gone: Any = None) -> Any:
         return write(record, stamp, seen_everything, ttl, gone)
 
-    patch.setattr(transaction, "after_write", last)
+    swap(patch, after_write, last)
 
 
 @mutant("expiry")
 def joins_take_the_earlier_end(patch: Patch) -> None:
     """A replica that has not heard of a refresh ends the document for all."""
-    patch.setattr(leases, "later", lambda one, other: min(one, other, key=lambda lease: lease.until))
+    swap(patch, later, lambda one, other: min(one, other, key=lambda lease: lease.until))
 
 
 @mutant("expiry")
@@ -280,26 +288,25 @@ def touches_wake_the_dead(patch: Patch) -> None:
     def woken(given: Any, time: float) -> Any:
         return tuple(one._replace(until=time + one.ttl) if one.ttl is not None else one for one in given)
 
-    patch.setattr(reading, "touched", woken)
+    swap(patch, touched, woken)
 
 
 @mutant("expiry")
 def a_new_life_keeps_the_old_one(patch: Patch) -> None:
     """A write to an expired document adds to what is there."""
-    patch.setattr(record_module, "over", lambda *_: None)
+    swap(patch, over, lambda *_: None)
 
 
 @mutant("expiry")
 def lives_are_mixed(patch: Patch) -> None:
     """What expired before another replica began anew is shown beside it."""
-    for module in (leases, view_module):
-        patch.setattr(module, "earlier_lives", lambda _: None)
+    swap(patch, earlier_lives, lambda _: None)
 
 
 @mutant("expiry")
 def the_sweep_forgets_what_others_know(patch: Patch) -> None:
     """The sweep drops content that another store may still bring back to life."""
-    patch.setattr(Knowledge, "has_met", False)
+    swap(patch, Knowledge.has_met, False)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 
 import pytest
 
 from concordant import ConcordantError
+from concordant.merge.causality import image_name
 from concordant.merge.kinds.look import Weighed
 from concordant.merge.record import reopening
+from concordant.merge.record.reopening import stand_anew as the_stand_anew
 from concordant.merge.registers import Change, Path
 from concordant.workspace import resolvers
 from concordant.workspace.reopening import AskingAgain
+from concordant.workspace.resolvers import _resolver_of
 
 from ..properties.fuzz import explore
 from ..properties.test_reopening import check_reopening, teams
 from ..semantics import test_reopening
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 
@@ -27,7 +30,7 @@ def histories() -> None:
 
 def all_sides_have_one_dot(patch: Patch) -> None:
     """They are told apart here, and not where they come to."""
-    patch.setattr(reopening, "image_name", lambda replica, place: replica)
+    swap(patch, image_name, lambda replica, place: replica)
 
 
 def nobody_knows_of_the_images(patch: Patch) -> None:
@@ -38,13 +41,13 @@ def nobody_knows_of_the_images(patch: Patch) -> None:
         stand_anew(change, place, entries)  # type: ignore[arg-type]
         return {}
 
-    patch.setattr(importlib.import_module("concordant.merge.record.apply"), "stand_anew", forgetful)
+    swap(patch, the_stand_anew, forgetful)
 
 
 def one_side_stays_away(patch: Patch) -> None:
     """Not all sides come back."""
     standing = AskingAgain._standing
-    patch.setattr(AskingAgain, "_standing", lambda *args: standing(*args)[1:])
+    swap(patch, AskingAgain._standing, lambda *args: standing(*args)[1:])
 
 
 MUTANTS = [all_sides_have_one_dot, nobody_knows_of_the_images, one_side_stays_away]
@@ -73,6 +76,6 @@ def test_a_function_that_is_asked_all_the_same_is_noticed(monkeypatch: Patch) ->
         object.__setattr__(escalation, "asked", False)
         return found(escalation)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(resolvers, "_resolver_of", deaf)
+    swap(monkeypatch, _resolver_of, deaf)
     with pytest.raises(AssertionError):
         test_reopening.test_a_function_is_not_asked_again()

@@ -11,13 +11,18 @@ from typing import Any
 
 import pytest
 
-from concordant import ConcordantError, StaleDecisionError, Workspace, forms
+from concordant import ConcordantError, StaleDecisionError, Workspace
+from concordant.escalation import Escalation
+from concordant.forms import _code, ref_of
 from concordant.workspace.coroutines import run_waiting
 from concordant_langgraph import conflicts, questions, review, server
-from concordant_langgraph.conflicts import Conflicts
+from concordant_langgraph.conflicts import Conflicts, _raise
+from concordant_langgraph.questions import as_shown, shown
+from concordant_langgraph.review import _settle
 
 from ..langgraph import test_event_loop, test_server
 from ..langgraph.review import support, test_forms, test_on_conflict, test_restart, test_review
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 Mutant = tuple[Callable[[], None], Callable[[Patch], None]]
@@ -51,38 +56,38 @@ def over_sqlite() -> None:
 @mutant(lambda: test_forms.test_an_answer_is_to_what_was_shown("hitl"))
 def an_answer_in_a_form_is_to_any_question(patch: Patch) -> None:
     """What was shown has no name."""
-    patch.setattr(forms, "ref_of", lambda _: "any")
+    swap(patch, ref_of, lambda _: "any")
 
 
 @mutant(lambda: test_forms.test_what_is_approved())
 def a_side_is_approved_unnamed(patch: Patch) -> None:
     """Where there is no suggestion, the first side is taken for one."""
-    patch.setattr(forms.Escalation, "suggestion", property(lambda self: self.contenders[0].value))
+    swap(patch, Escalation.suggestion, property(lambda self: self.contenders[0].value))
 
 
 @mutant(lambda: test_forms.test_what_agents_wrote_marks_nothing_up("ag-ui"))
 def values_stand_as_they_are(patch: Patch) -> None:
     """What agents wrote is Markdown."""
-    patch.setattr(forms, "_code", str)
+    swap(patch, _code, str)
 
 
 @mutant(lambda: test_on_conflict.test_the_node_that_conflicts_gets_an_error_and_its_write_stands(False))
 def errors_are_swallowed(patch: Patch) -> None:
     """A conflict that is to be raised is not."""
-    patch.setattr(conflicts, "_raise", lambda *_: None)
+    swap(patch, _raise, lambda *_: None)
 
 
 @mutant(lambda: test_on_conflict.test_a_retried_put_is_as_contested_as_the_first_and_counts_once(True))
 def a_retry_makes_a_conflict_silent(patch: Patch) -> None:
     """Only what newly opens or grows raises."""
-    patch.setattr(Conflicts, "_repeated", lambda *_: {})
+    swap(patch, Conflicts._repeated, lambda *_: {})
 
 
 @mutant(test_on_conflict.test_sequential_nodes_do_not_hear_of_an_open_question)
 def every_open_question_raises(patch: Patch) -> None:
     """Also one that the put has no part in."""
-    patch.setattr(
-        Conflicts, "_repeated", lambda self, puts: {one.id: one for one in self._workspace.escalations(puts[0][0])}
+    swap(
+        patch, Conflicts._repeated, lambda self, puts: {one.id: one for one in self._workspace.escalations(puts[0][0])}
     )
 
 
@@ -101,32 +106,28 @@ def every_store_tells(patch: Patch) -> None:
         if watch is not None:
             watch.events.append(event)
 
-    patch.setattr(Conflicts, "_note", note)
+    swap(patch, Conflicts._note, note)
 
 
 @mutant(histories)
 def answers_go_by_place(patch: Patch) -> None:
     """An answer is to whatever is open at that path by now: sent again, or late, it decides what was not shown."""
-    for module in (questions, review):
-        patch.setattr(module, "ref_of", lambda escalation: f"{escalation.id}.")
+    swap(patch, ref_of, lambda escalation: f"{escalation.id}.")
     made = questions.as_shown
     seen: dict[str, Any] = {}
-    shown = questions.shown
 
     def showing(escalation: Any) -> Any:
         seen[escalation.id] = escalation
         return shown(escalation)
 
-    for module in (questions, review):
-        patch.setattr(module, "shown", showing)
-    patch.setattr(review, "as_shown", lambda question: seen.get(question["id"], made(question)))
+    swap(patch, shown, showing)
+    swap(patch, as_shown, lambda question: seen.get(question["id"], made(question)))
 
 
 @mutant(test_review.test_a_question_that_was_settled_and_opened_again_is_another_question)
 def answers_go_by_contenders_alone(patch: Patch) -> None:
     """An answer counts once more where the same values are contested again."""
-    for module in (questions, review):
-        patch.setattr(module, "ref_of", lambda escalation: f"{escalation.id}.{escalation.version}")
+    swap(patch, ref_of, lambda escalation: f"{escalation.id}.{escalation.version}")
 
 
 @mutant(test_review.test_two_threads_review_at_once)
@@ -140,13 +141,13 @@ def what_another_decided_is_ones_own(patch: Patch) -> None:
             outcome = {**outcome, "by": by, **questions.decided(answer.value)}
         return outcome
 
-    patch.setattr(review, "_settle", boast)
+    swap(patch, _settle, boast)
 
 
 @mutant(lambda: test_review.test_a_decision_made_elsewhere_stands(False, False))
 def a_stale_decision_breaks_the_graph(patch: Patch) -> None:
     """What somebody else settled first is an error of the node."""
-    patch.setattr(review, "StaleDecisionError", type("Unknown", (StaleDecisionError,), {}))
+    swap(patch, StaleDecisionError, type("Unknown", (StaleDecisionError,), {}), within=review.__name__)
 
 
 @mutant(over_sqlite)
@@ -156,7 +157,7 @@ def a_database_is_waited_for_on_the_loop(patch: Patch) -> None:
     async def acall(self: Workspace, function: Any, *args: Any, **kwargs: Any) -> Any:
         return await run_waiting(function, *args, **kwargs)
 
-    patch.setattr(Workspace, "acall", acall)
+    swap(patch, Workspace.acall, acall)
 
 
 @mutant(test_server.check_that_loops_share_one_store)

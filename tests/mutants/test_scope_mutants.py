@@ -12,9 +12,20 @@ from langchain_core import tools
 from concordant import ConcordantError, Instant
 from concordant.workspace.scope import Scope
 from concordant.workspace.scoping import Scoping
-from concordant_langgraph import attempts, context, listener, provider, taking, toolcalls
+from concordant_langgraph import attempts, provider, toolcalls
+from concordant_langgraph.attempts import (
+    _Known,
+    attempt_begins as the_attempt_begins,
+    graph_goes_on,
+    settled,
+    superstep_follows,
+)
+from concordant_langgraph.lineage import with_parts as the_with_parts
+from concordant_langgraph.taking import _with_own_callbacks
+from concordant_langgraph.toolcalls import _Ended, runnable_begins, tool_call_ends
 
 from ..langgraph.scopes import test_floor, test_strands, test_subgraph_retries, test_task_calls, test_tool_calls
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
@@ -41,7 +52,7 @@ def tool_calls_are_their_task(patch: Patch) -> None:
 @mutant(lambda: test_tool_calls.test_tool_calls_that_a_node_makes_one_after_the_other_are_a_sequence(False))
 def tool_calls_begin_with_their_task(patch: Patch) -> None:
     """The calls that a loop makes are taken for calls of one message."""
-    patch.setattr(toolcalls, "_Ended", lambda namespace, _, *rest: toolcalls_ended(namespace, Instant(0, 0.0), *rest))
+    swap(patch, _Ended, lambda namespace, _, *rest: toolcalls_ended(namespace, Instant(0, 0.0), *rest))
 
 
 toolcalls_ended = toolcalls._Ended
@@ -50,13 +61,13 @@ toolcalls_ended = toolcalls._Ended
 @mutant(lambda: test_tool_calls.test_the_turns_of_an_agent_that_is_one_node_are_a_sequence(False))
 def a_model_between_tool_calls_is_not_noticed(patch: Patch) -> None:
     """The turns of an agent that is one node are taken for one message."""
-    patch.setattr(listener, "runnable_begins", lambda *_: None)
+    swap(patch, runnable_begins, lambda *_: None)
 
 
 @mutant(lambda: test_tool_calls.test_a_tool_call_that_is_retried_by_itself_has_its_effect_once("sync"))
 def a_retried_tool_call_is_another(patch: Patch) -> None:
     """That a tool call failed before is forgotten."""
-    patch.setattr(listener, "tool_call_ends", lambda run, failed: toolcalls.tool_call_ends(run, failed=False))
+    swap(patch, tool_call_ends, lambda run, failed: toolcalls.tool_call_ends(run, failed=False))
 
 
 @mutant(lambda: test_tool_calls.test_a_tool_call_that_is_retried_by_itself_has_its_effect_once("sync tool on a loop"))
@@ -68,13 +79,13 @@ def ends_in_threads_are_not_known(patch: Patch) -> None:
 @mutant(lambda: test_tool_calls.test_graphs_in_a_tool_call_that_is_retried_have_their_effect_once(False))
 def graphs_of_tool_calls_are_counted_on(patch: Patch) -> None:
     """The graphs that a tool call invokes are known by LangGraph's numbers alone."""
-    patch.setattr(attempts._Known, "_place_by", lambda self, by, place: place)
+    swap(patch, _Known._place_by, lambda self, by, place: place)
 
 
 @mutant(test_task_calls.test_tasks_that_begin_at_once_are_not_confused)
 def calls_have_their_callbacks_in_common(patch: Patch) -> None:
     """What one `@task` notes in the callbacks is taken for what its sibling is."""
-    patch.setattr(taking, "_with_own_callbacks", lambda config: config)
+    swap(patch, _with_own_callbacks, lambda config: config)
 
 
 @mutant(test_tool_calls.test_graphs_in_parallel_tool_calls_disagree_with_the_other_calls)
@@ -86,27 +97,25 @@ def graphs_in_tool_calls_are_the_tasks(patch: Patch) -> None:
         return with_parts(token, {depth: part for depth, part in parts.items() if depth == last})
 
     with_parts: Any = provider.with_parts
-    patch.setattr(provider, "with_parts", inner_only)
+    swap(patch, the_with_parts, inner_only)
 
 
 @mutant(lambda: test_strands.test_200_gathered_workers_lose_nothing())
 def a_task_is_one_strand(patch: Patch) -> None:
     """What one coroutine reads counts as read by all."""
-    patch.setattr(
-        Scoping, "_scope_of", lambda self, task: self._tasks.get(task.key) or self._remember(task, Scope.of(task))
-    )
+    swap(patch, Scoping._scope_of, lambda self, task: self._tasks.get(task.key) or self._remember(task, Scope.of(task)))
 
 
 @mutant(lambda: test_strands.test_a_read_and_a_put_of_one_coroutine_are_an_edit(test_strands._in_tasks, 2))
 def reads_are_not_handed_on(patch: Patch) -> None:
     """A read carried out in a task or thread of its own is nobody else's."""
-    patch.setattr(Scope, "basis", Scope.snapshot)
+    swap(patch, Scope.basis, Scope.snapshot)
 
 
 @mutant(lambda: test_subgraph_retries.test_a_retried_subgraph_has_its_effect_once(None, False))
 def attempts_are_not_noted(patch: Patch) -> None:
     """Tasks inside a retried node are known by LangGraph's ids alone."""
-    patch.setattr(listener, "attempt_begins", lambda *_: None)
+    swap(patch, the_attempt_begins, lambda *_: None)
 
 
 @mutant(lambda: test_subgraph_retries.test_a_retried_subgraph_has_its_effect_once(None, False))
@@ -118,13 +127,13 @@ def calls_are_counted_on(patch: Patch) -> None:
         attempts._known[checkpoint_ns].calls_before = 0
 
     attempt_begins = attempts.attempt_begins
-    patch.setattr(listener, "attempt_begins", begins)
+    swap(patch, the_attempt_begins, begins)
 
 
 @mutant(lambda: test_subgraph_retries.test_what_was_taken_from_a_checkpoint_and_is_then_retried_counts_once("node"))
 def graphs_from_checkpoints_are_no_calls(patch: Patch) -> None:
     """A graph that LangGraph takes from a checkpoint is not counted among the calls of what invokes it."""
-    patch.setattr(listener, "graph_goes_on", lambda _: None)
+    swap(patch, graph_goes_on, lambda _: None)
 
 
 @mutant(lambda: test_subgraph_retries.test_what_was_taken_from_a_checkpoint_and_is_then_retried_counts_once("task"))
@@ -136,7 +145,7 @@ def tasks_from_checkpoints_are_no_calls(patch: Patch) -> None:
 @mutant(lambda: test_subgraph_retries.test_what_stood_beside_in_an_earlier_attempt_is_not_seen(False))
 def attempts_are_later_work(patch: Patch) -> None:
     """What stood beside a task in an earlier attempt counts as seen in the next."""
-    patch.setattr(context, "settled", lambda _, levels: levels)
+    swap(patch, settled, lambda _, levels: levels)
 
 
 @mutant(test_floor.test_a_sibling_that_wrote_before_a_crash_is_concurrent)
@@ -147,7 +156,7 @@ def every_superstep_begins_with_its_run(patch: Patch) -> None:
         known = attempts.invocation_of(checkpoint_ns)
         return known.began if known is not None else None
 
-    patch.setattr(context, "superstep_follows", follows)
+    swap(patch, superstep_follows, follows)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

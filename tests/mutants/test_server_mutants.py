@@ -10,6 +10,7 @@ from concordant.storage.servers import Server, ServersStorage
 
 from ..durable import test_servers as tests
 from ..durable.test_servers import Urls, other_server, urls  # the fixtures
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 
@@ -18,14 +19,14 @@ __all__ = ["other_server", "urls"]
 
 def test_what_was_decided_and_is_forgotten_is_caught(urls: Urls, monkeypatch: Patch) -> None:
     """What the first server committed must be committed on the others, whoever ends it."""
-    monkeypatch.setattr(Server, "decides", lambda *_: False)
+    swap(monkeypatch, Server.decides, lambda *_: False)
     with pytest.raises(AssertionError):
         tests.test_a_batch_that_is_left_half_way_is_ended_by_who_comes_next(urls, monkeypatch, "half", True)
 
 
 def test_a_moment_beside_what_was_left_half_way_is_caught(urls: Urls, monkeypatch: Patch) -> None:
     """Who takes a moment must end it first."""
-    monkeypatch.setattr(ServersStorage, "_settle", lambda _: False)
+    swap(monkeypatch, ServersStorage._settle, lambda _: False)
     with pytest.raises(AssertionError):
         tests.test_a_batch_that_is_left_half_way_is_ended_by_who_comes_next(urls, monkeypatch, "half", True)
 
@@ -39,6 +40,6 @@ def test_a_server_that_does_not_wait_for_the_first_is_caught(urls: Urls, monkeyp
         self.end(batch, committed=True)
         return result
 
-    monkeypatch.setattr(Server, "prepare", at_once)
+    swap(monkeypatch, Server.prepare, at_once)
     with pytest.raises(AssertionError):
         tests.test_a_batch_that_is_left_half_way_is_ended_by_who_comes_next(urls, monkeypatch, "prepared", False)

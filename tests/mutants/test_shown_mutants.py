@@ -7,12 +7,22 @@ from collections.abc import Callable
 import pytest
 
 from concordant import ConcordantError
-from concordant.tooling import answers, quoting, wording
-from concordant.workspace import amending, evidence, scoping, tool_reads
+from concordant.tooling.answers import _shown_whole
+from concordant.tooling.quoting import shortened
+from concordant.workspace import scoping, tool_reads
+from concordant.workspace.amending import Amending, _with_replaced
+from concordant.workspace.evidence import is_mine
 from concordant.workspace.scope import Scope
-from concordant_langgraph import attempts, provider, toolcalls
+from concordant.workspace.scoping import Scoping
+from concordant.workspace.tool_reads import ToolReads, decided_by
+from concordant_langgraph import attempts
+from concordant_langgraph.attempts import _gone_on_with
+from concordant_langgraph.context import message_of
+from concordant_langgraph.lineage import belongs
+from concordant_langgraph.toolcalls import ToolCall
 
 from ..langgraph import test_shown
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
@@ -33,90 +43,93 @@ def mutant(check: Callable[[], None]) -> Callable[[Callable[[Patch], None]], Cal
 @mutant(lambda: test_shown.test_a_stale_overwrite_escalates(False))
 def sights_are_forgotten(patch: Patch) -> None:
     """Each call is judged by what was there when it began."""
-    patch.setattr(tool_reads.ToolReads, "add", lambda *_: None)
+    swap(patch, ToolReads.add, lambda *_: None)
 
 
 @mutant(lambda: test_shown.test_a_stale_overwrite_escalates(False))
 def what_came_after_a_sight_counts_as_seen(patch: Patch) -> None:
     """A sight adds to what a call has seen, and takes nothing away."""
-    patch.setattr(Scope, "judged_by_reads", lambda self, *_: self)
+    swap(patch, Scope.judged_by_reads, lambda self, *_: self)
 
 
 @mutant(test_shown.test_what_its_code_wrote_is_an_agents_own)
 def own_writes_are_strangers(patch: Patch) -> None:
     """What the run wrote itself counts as somebody else's."""
-    patch.setattr(provider, "belongs", lambda *_: "")
+    swap(patch, belongs, lambda *_: "")
 
 
 @mutant(test_shown.test_two_calls_side_by_side_do_not_fight)
 def calls_of_a_message_are_strangers(patch: Patch) -> None:
     """The author of one call is not known to be that of the other."""
-    patch.setattr(provider, "message_of", lambda *_: "")
+    swap(patch, message_of, lambda *_: "")
 
 
 @mutant(test_shown.test_a_look_beside_a_call_is_no_sight_of_it)
 def looks_count_at_once(patch: Patch) -> None:
     """What any call of the run is shown has decided all others."""
-    patch.setattr(evidence, "decided_by", lambda *_: True)
+    swap(patch, decided_by, lambda *_: True)
 
 
 @mutant(test_shown.test_what_an_agent_is_shown_another_has_not_seen)
 def all_agents_see_what_one_is_shown(patch: Patch) -> None:
     """Sights are those of everybody."""
     sights = tool_reads.ToolReads()
-    patch.setattr(scoping.Scoping, "_showings_of", lambda *_: sights)
+    swap(patch, Scoping._showings_of, lambda *_: sights)
 
 
 @mutant(test_shown.test_an_answer_to_an_update_shows_the_fields_it_tells_of)
 def an_answer_shows_everything(patch: Patch) -> None:
     """Who has been answered has seen the whole document."""
     note = scoping.Scoping.note_shown
-    patch.setattr(
-        scoping.Scoping, "note_shown", lambda self, document, scope, at, *_, **__: note(self, document, scope, at)
-    )
+    swap(patch, Scoping.note_shown, lambda self, document, scope, at, *_, **__: note(self, document, scope, at))
 
 
 @mutant(test_shown.test_an_answer_to_an_update_shows_the_fields_it_tells_of)
 def an_answer_shows_nothing(patch: Patch) -> None:
     """What an answer tells of counts as unseen."""
-    patch.setattr(answers, "_shown_whole", lambda *_: ())
+    swap(patch, _shown_whole, lambda *_: ())
 
 
 @mutant(test_shown.test_sights_outlast_an_interrupt)
 def a_resumed_run_is_another(patch: Patch) -> None:
     """What was shown before an interrupt is forgotten with it."""
     goes_on = attempts._gone_on_with
-    patch.setattr(attempts, "_gone_on_with", lambda run, _, now: goes_on(run, None, now))
+    swap(patch, _gone_on_with, lambda run, _, now: goes_on(run, None, now))
 
 
 @mutant(test_shown.test_removing_a_key_that_was_changed_since_is_a_conflict)
 def what_was_replaced_was_never_shown(patch: Patch) -> None:
     """A key whose value has changed is unknown to whoever was shown the old one."""
-    patch.setattr(amending, "_with_replaced", lambda schema, shown, seen: dict(seen))
+    swap(patch, _with_replaced, lambda schema, shown, seen: dict(seen))
 
 
 @mutant(lambda: test_shown.test_a_read_inside_a_write_is_no_sight_of_the_agent(False, True, False))
 def a_read_inside_a_write_counts(patch: Patch) -> None:
     """What a tool reads for its put has been shown to the agent."""
-    patch.setattr(toolcalls.ToolCall, "says", lambda *_: False)
+    swap(patch, ToolCall.says, lambda *_: False)
 
 
 @mutant(lambda: test_shown.test_a_read_inside_a_write_is_no_sight_of_the_agent(True, True, True))
 def what_a_tool_reads_is_shown_to_nobody(patch: Patch) -> None:
     """A get of a tool that only looks is forgotten."""
-    patch.setattr(amending.Amending, "note_read", lambda *_: None)
+    swap(patch, Amending.note_read, lambda *_: None)
 
 
 @mutant(lambda: test_shown.test_names_and_keys_are_quoted_like_values("\n"))
 def names_stand_as_they_are(patch: Patch) -> None:
     """An agent's name is part of the text."""
-    patch.setattr(wording, "shortened", lambda value: value if isinstance(value, str) else quoting.shortened(value))
+    quoted = shortened
+
+    def plain(value: object) -> str:
+        return value if isinstance(value, str) else quoted(value)
+
+    swap(patch, shortened, plain, within="concordant.tooling.wording")
 
 
 @mutant(test_shown.test_an_agent_without_a_name_is_told_which_side_is_its_own)
 def authors_are_told_by_name_alone(patch: Patch) -> None:
     """Whoever has the same name is taken for the author."""
-    patch.setattr(amending, "is_mine", lambda scoping, scope, agent, origin: agent == scope.agent)
+    swap(patch, is_mine, lambda scoping, scope, agent, origin: agent == scope.agent)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -13,9 +13,11 @@ from concordant import ConcordantError
 from concordant.merge.kinds import Kind, Scalar
 from concordant.merge.registers import Change
 from concordant.values import ABSENT
+from concordant.workspace.merging import Update
 from concordant_langgraph.channel import MergeChannel
 
 from ..properties.supersteps import check_supersteps
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 merging = import_module("concordant.workspace.merging")
@@ -28,31 +30,29 @@ def updates_are_folded(patch: Patch) -> None:
     def fold(self: Any, values: Sequence[Any]) -> bool:
         return [update(self, [value]) for value in values] != [] if values else update(self, values)
 
-    patch.setattr(MergeChannel, "update", fold)
+    swap(patch, MergeChannel.update, fold)
 
 
 def the_last_update_wins(patch: Patch) -> None:
     """Of several updates only one counts."""
     update = MergeChannel.update
-    patch.setattr(MergeChannel, "update", lambda self, values: update(self, values[-1:]))
+    swap(patch, MergeChannel.update, lambda self, values: update(self, values[-1:]))
 
 
 def repetitions_count_as_changes(patch: Patch) -> None:
     """A scalar that is returned as it was given contradicts its neighbours."""
-    patch.setattr(Scalar, "beyond", Kind.beyond)
+    swap(patch, Scalar.beyond, Kind.beyond)
 
 
 def changes_count_as_repetitions(patch: Patch) -> None:
     """No scalar that is returned says anything."""
-    patch.setattr(Scalar, "beyond", lambda *_: ABSENT)
+    swap(patch, Scalar.beyond, lambda *_: ABSENT)
 
 
 def edits_count_as_contributions(patch: Patch) -> None:
     """What a node made of the value that it was given is added to it."""
     made = merging.Update
-    patch.setattr(
-        import_module("concordant_langgraph.channel"), "Update", lambda values, agent, edits: made(values, agent, False)
-    )
+    swap(patch, Update, lambda values, agent, edits: made(values, agent, False))
 
 
 def contributions_are_taken_for_the_whole(patch: Patch) -> None:
@@ -62,12 +62,12 @@ def contributions_are_taken_for_the_whole(patch: Patch) -> None:
     def lenient(self: Any, *args: Any, adding: bool = False, **options: Any) -> None:
         init(self, *args, adding=False, **options)
 
-    patch.setattr(Change, "__init__", lenient)
+    swap(patch, Change.__init__, lenient)
 
 
 def conflicts_are_not_reported(patch: Patch) -> None:
     """A contested value is taken as it is shown."""
-    patch.setattr(MergeChannel, "_merged", lambda self, base, updates: merging.merge(self.part, base, updates))
+    swap(patch, MergeChannel._merged, lambda self, base, updates: merging.merge(self.part, base, updates))
 
 
 MUTANTS: list[Callable[[Patch], None]] = [

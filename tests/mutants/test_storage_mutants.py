@@ -18,6 +18,8 @@ from concordant.storage import MemoryStorage
 from concordant.testing import StorageContract
 from concordant.testing.storages import NS, Team
 
+from .breaking import swap
+
 
 def keeps(name: str, opener: Callable[[], Any]) -> None:
     """Runs a test of the contract on what an opener gives."""
@@ -65,7 +67,7 @@ class Careless(FolderStore):
 
     def write(self, work: Any) -> Any:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Transaction, "roll_back", lambda self: None)
+            swap(patch, Transaction.roll_back, lambda self: None)
             return super().write(work)
 
 
@@ -78,7 +80,7 @@ class Inclusive(FolderStore):
                 yield key, self.values[key]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Contents, "scan", scan)
+            swap(patch, Contents.scan, scan)
             return super().read(work)
 
 
@@ -90,7 +92,7 @@ class Hollow(FolderStore):
             return self.values.get(key) or None
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Contents, "get", get)
+            swap(patch, Contents.get, get)
             return super().read(work)
 
 
@@ -138,6 +140,6 @@ def test_a_storage_without_transactions_fails_the_contract(monkeypatch: pytest.M
             self.commit(*update)
 
     keeps("test_what_is_refused_leaves_nothing", lambda: MemoryStorage("m"))
-    monkeypatch.setattr(MemoryStorage, "commit_all", commit_all)
+    swap(monkeypatch, MemoryStorage.commit_all, commit_all)
     with pytest.raises(AssertionError):
         keeps("test_what_is_refused_leaves_nothing", lambda: MemoryStorage("m"))

@@ -9,14 +9,19 @@ import pytest
 from hypothesis import Phase, given as drawn, settings
 
 from concordant import ConcordantError, HistoryExpiredError
-from concordant.workspace import deciding, document as document_module, history, reading, scoping, token
+from concordant.workspace import deciding, reading, scoping, token
+from concordant.workspace.deciding import Deciding
+from concordant.workspace.history import _has_forgotten, state_shown
 from concordant.workspace.reading import Reading
 from concordant.workspace.scope import Scope
+from concordant.workspace.scoping import Acting, Scoping
 from concordant.workspace.states import version_of
+from concordant.workspace.token import _digest, digest_of, parse_tokens, shown_digest
 from concordant.workspace.writing import Writing
 
 from ..properties import test_tokens as properties
 from ..semantics import test_decisions_by_id as decisions, test_tokens as tokens
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
@@ -53,14 +58,16 @@ def a_token_has_seen_what_stands_now(patch: Patch) -> None:
         current, found, mark = as_of(self, namespace, key, version)
         return current, found, mark._replace(at=version_of(self.storage.load(namespace, key)))
 
-    patch.setattr(Reading, "as_of", now)
+    swap(patch, Reading.as_of, now)
 
 
 @mutant(tokens.test_an_edit_starts_from_what_the_token_showed, histories_differ)
 def an_edit_reads_anew(patch: Patch) -> None:
     """The draft of an edit by token shows what stands now."""
-    patch.setattr(
-        Writing, "_as_shown", lambda self, scope, sight, namespace, key: self.reading.read_as(scope, namespace, key)[1]
+    swap(
+        patch,
+        Writing._as_shown,
+        lambda self, scope, sight, namespace, key: self.reading.read_as(scope, namespace, key)[1],
     )
 
 
@@ -72,22 +79,20 @@ def what_was_shown_is_not_known(patch: Patch) -> None:
         current, found, mark = as_of(self, namespace, key, version)
         return current, found, mark._replace(base={})
 
-    patch.setattr(Reading, "as_of", without_base)
+    swap(patch, Reading.as_of, without_base)
 
 
 @mutant(tokens.test_a_documents_token_says_more_of_it_than_a_later_moment)
 def a_moment_says_more_than_a_document(patch: Patch) -> None:
     """What was there at the moment counts as seen, though the document's token is older."""
-    patch.setattr(Scope, "began_at", lambda self, mark, n: self.began)
+    swap(patch, Scope.began_at, lambda self, mark, n: self.began)
 
 
 @mutant(tokens.test_a_token_of_another_document_is_refused)
 def every_document_is_the_tokens(patch: Patch) -> None:
     """A token is taken for one of whatever is written."""
-    for module in (token, reading):
-        patch.setattr(module, "digest_of", lambda namespace, key: b"\0" * 6)
-    patch.setattr(document_module, "shown_digest", lambda body: b"\0" * 4)
-    patch.setattr(token, "shown_digest", lambda body: b"\0" * 4)
+    swap(patch, digest_of, lambda namespace, key: b"\0" * 6)
+    swap(patch, shown_digest, lambda body: b"\0" * 4)
 
 
 @mutant(tokens.test_a_token_of_another_document_is_refused)
@@ -100,14 +105,13 @@ def other_documents_are_open_to_all(patch: Patch) -> None:
             scope.seen_tokens = scope.seen_tokens._replace(upto=0)
         recall(self, scope, namespace, key)
 
-    patch.setattr(Reading, "recall", lenient)
+    swap(patch, Reading.recall, lenient)
 
 
 @mutant(tokens.test_a_store_that_was_restored_refuses_what_it_does_not_have)
 def numbers_are_believed(patch: Patch) -> None:
     """That another history has the same numbers is not noticed."""
-    for module in (token, document_module):
-        patch.setattr(module, "shown_digest", lambda body: b"\0" * 4)
+    swap(patch, shown_digest, lambda body: b"\0" * 4)
 
 
 @mutant(tokens.test_a_token_of_another_store_is_refused)
@@ -115,8 +119,8 @@ def every_store_is_the_tokens(patch: Patch) -> None:
     """A token of another store is read as one of this."""
     parse = scoping.parse_tokens
     digest = token._digest
-    patch.setattr(token, "_digest", lambda value, size: b"\0" * size if isinstance(value, str) else digest(value, size))
-    patch.setattr(scoping, "parse_tokens", parse)
+    swap(patch, _digest, lambda value, size: b"\0" * size if isinstance(value, str) else digest(value, size))
+    swap(patch, parse_tokens, parse)
 
 
 @mutant(tokens.test_nonsense_is_no_token)
@@ -128,7 +132,7 @@ def damage_is_not_noticed(patch: Patch) -> None:
 @mutant(tokens.test_where_words_that_it_showed_are_forgotten_the_token_has_expired)
 def forgotten_words_do_not_matter(patch: Patch) -> None:
     """Who read words that are forgotten goes on as if they were known."""
-    patch.setattr(history, "_has_forgotten", lambda present, past: False)
+    swap(patch, _has_forgotten, lambda present, past: False)
 
 
 @mutant(lambda: tokens.test_where_the_history_has_expired_the_token_has())
@@ -142,16 +146,15 @@ def an_expired_history_is_the_present(patch: Patch) -> None:
         except HistoryExpiredError:
             return state
 
-    patch.setattr(reading, "state_shown", guess)
-    patch.setattr(document_module, "shown_digest", lambda body: b"\0" * 4)
-    patch.setattr(token, "shown_digest", lambda body: b"\0" * 4)
+    swap(patch, state_shown, guess)
+    swap(patch, shown_digest, lambda body: b"\0" * 4)
 
 
 @mutant(tokens.test_in_a_task_the_token_says_what_was_seen)
 def a_task_says_what_was_seen(patch: Patch) -> None:
     """Inside a task a token only names."""
     acting: Any = scoping.Acting
-    patch.setattr(scoping, "Acting", lambda name, scope, within=None: acting(name, scope, None))
+    swap(patch, Acting, lambda name, scope, within=None: acting(name, scope, None))
 
 
 @mutant(tokens.test_tasks_begun_inside_are_scopes_of_their_own)
@@ -163,7 +166,7 @@ def tasks_inside_are_its_bearer(patch: Patch) -> None:
         acting = self._acting.get()
         return acting.scope if acting is not None and acting.scope.seen_tokens is not None else current(self)
 
-    patch.setattr(scoping.Scoping, "current", bearer)
+    swap(patch, Scoping.current, bearer)
 
 
 @mutant(lambda: tokens.test_a_task_that_is_executed_again_has_its_effect_by_token_once("acting_as"))
@@ -176,7 +179,7 @@ def puts_by_token_are_nobodys(patch: Patch) -> None:
         scope.task, scope.base = None, scope
         return scope
 
-    patch.setattr(scoping.Scoping, "_shown", without_task)
+    swap(patch, Scoping._shown, without_task)
 
 
 @mutant(decisions.test_by_id_nobody_takes_over)
@@ -188,9 +191,9 @@ def whoever_claims_by_id_has_looked(patch: Patch) -> None:
 @mutant(decisions.test_a_decision_by_id_is_pinned_to_its_version)
 def decisions_by_id_are_of_what_there_is(patch: Patch) -> None:
     """The version that was looked at is not looked at."""
-    patch.setattr(
-        deciding.Deciding,
-        "_meant",
+    swap(
+        patch,
+        Deciding._meant,
         lambda self, escalation, version: self.escalation(getattr(escalation, "id", escalation)),
     )
 

@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 
 from concordant import ConcordantError
-from concordant.merge.record import held, past, undo
-from concordant.merge.record.past import Taken
-from concordant.merge.sequence import undo as sequence_undo
+from concordant.merge.record import held
+from concordant.merge.record.held import Held
+from concordant.merge.record.past import Taken, _is_news
+from concordant.merge.record.undo import _is_theirs, _replaced_by_others, _Undoing as the_Undoing
 from concordant.merge.sequence.overlap import _Weighing
 from concordant.merge.sequence.pieces import Sequence, run_of
+from concordant.merge.sequence.undo import _cut_alike, _Undoing
 from concordant.workspace import undoing
+from concordant.workspace.undoing import Undoing, _taken_back, _told_undone
 
 from ..properties import test_undo as properties
 from ..properties.undoing import Stores
 from ..semantics import test_undo as semantics
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
@@ -54,7 +58,7 @@ def of_all_kinds() -> None:
 def it_takes_the_work_of_others(patch: Patch) -> None:
     """Who worked on what the agent left is taken back with him."""
     known = Taken.__call__
-    patch.setattr(Taken, "__call__", lambda self, stamp: known(self, stamp) or stamp.agent == "ada")
+    swap(patch, Taken.__call__, lambda self, stamp: known(self, stamp) or stamp.agent == "ada")
 
 
 @mutant(semantics.test_what_was_built_on_it_is_a_question, random_histories)
@@ -65,37 +69,37 @@ def what_was_built_on_it_is_not_asked(patch: Patch) -> None:
         self.settled = True
         self.back.clear()
 
-    patch.setattr(held.Held, "_take", take)
+    swap(patch, Held._take, take)
 
 
 @mutant(semantics.test_a_sentence_that_was_built_on_his_is_a_question)
 def a_rewritten_sentence_is_not_asked(patch: Patch) -> None:
     """A rewrite of his sentence and the sentence before it stand side by side."""
-    patch.setattr(sequence_undo._Undoing, "built_on", lambda *_: iter(()))
+    swap(patch, _Undoing.built_on, lambda *_: iter(()))
 
 
 @mutant(semantics.test_an_import_does_not_bring_it_back, random_histories)
 def it_comes_back_by_import(patch: Patch) -> None:
     """What stands again keeps its old dot, which others know as gone."""
-    patch.setattr(undo._Undoing, "_again", lambda self, path, entry, kept=False: entry)
+    swap(patch, the_Undoing._again, lambda self, path, entry, kept=False: entry)
 
 
 @mutant(semantics.test_who_wrote_beside_him_is_not_asked, random_histories)
 def nobody_is_known_to_have_written_beside_him(patch: Patch) -> None:
     """Whoever wrote while he did is taken for somebody who built on what he left."""
-    patch.setattr(undo._Undoing, "_knew", lambda *_: True)
+    swap(patch, the_Undoing._knew, lambda *_: True)
 
 
 @mutant(random_histories, semantics.test_who_had_not_seen_what_he_replaced_is_asked)
 def who_wrote_beside_him_has_seen_all_before(patch: Patch) -> None:
     """What a contender had not seen is dropped as if it had been replaced."""
-    patch.setattr(undo._Undoing, "_knew", lambda self, step, stamp, guess: guess)
+    swap(patch, the_Undoing._knew, lambda self, step, stamp, guess: guess)
 
 
 @mutant(semantics.test_who_confirmed_it_stands_for_it)
 def his_name_stays(patch: Patch) -> None:
     """Who confirmed his value goes on naming him."""
-    patch.setattr(undo._Undoing, "_put", _put_without_shared)
+    swap(patch, the_Undoing._put, _put_without_shared)
 
 
 def _put_without_shared(self: Any, path: Any, current: Any, standing: Any, back: Any, stale: Any) -> None:
@@ -109,14 +113,14 @@ def _put_without_shared(self: Any, path: Any, current: Any, standing: Any, back:
 @mutant(semantics.test_to_undo_it_restores_what_was, random_histories)
 def it_is_forgotten_what_was_taken_back(patch: Patch) -> None:
     """A second time takes back again what is taken back already."""
-    patch.setattr(undoing, "_taken_back", lambda rows, without: ({}, {}))
+    swap(patch, _taken_back, lambda rows, without: ({}, {}))
 
 
 @mutant(two_agents)
 def what_was_taken_back_before_counts_again(patch: Patch) -> None:
     """What an agent had replaced comes back with him, though its author was taken back as well."""
     told = undoing._told_undone
-    patch.setattr(undoing, "_told_undone", lambda rows, numbers: told(rows, numbers)._replace(already={}, undoes={}))
+    swap(patch, _told_undone, lambda rows, numbers: told(rows, numbers)._replace(already={}, undoes={}))
 
 
 @mutant(semantics.test_an_undo_of_what_was_replaced_already_counts)
@@ -128,25 +132,25 @@ def what_left_nothing_is_not_noted(patch: Patch) -> None:
 @mutant(of_all_kinds)
 def nothing_stands_to_the_letter(patch: Patch) -> None:
     """What nobody else has touched is told from its story, as if others had."""
-    patch.setattr(undo, "_is_theirs", lambda story: False)
+    swap(patch, _is_theirs, lambda story: False)
 
 
 @mutant(of_all_kinds)
 def what_others_touched_stands_to_the_letter(patch: Patch) -> None:
     """What others have made of it since goes as well."""
-    patch.setattr(undo, "_is_theirs", lambda story: True)
+    swap(patch, _is_theirs, lambda story: True)
 
 
 @mutant(of_all_kinds)
 def an_import_that_tidies_up_is_work(patch: Patch) -> None:
     """What an import only forgets counts as something that others did."""
-    patch.setattr(past, "_is_news", lambda change: True)
+    swap(patch, _is_news, lambda change: True)
 
 
 @mutant(semantics.test_a_sentence_that_a_deletion_keeps_stands_once)
 def texts_are_cut_as_they_are_now(patch: Patch) -> None:
     """Where a text was cut and is not any more, all of it stands in the place of each part."""
-    patch.setattr(sequence_undo, "_cut_alike", lambda sequence, earlier: sequence)
+    swap(patch, _cut_alike, lambda sequence, earlier: sequence)
 
 
 def alike() -> None:
@@ -157,21 +161,21 @@ def alike() -> None:
 @mutant(alike)
 def what_two_inserted_alike_stands_twice(patch: Patch) -> None:
     """What was shown once of two equal insertions is put back for each."""
-    patch.setattr(sequence_undo._Undoing, "_doubled", lambda self, before, runs: {})
+    swap(patch, _Undoing._doubled, lambda self, before, runs: {})
 
 
 @mutant(semantics.test_what_was_put_back_already_is_not_put_back_again)
 def it_is_put_back_once_more(patch: Patch) -> None:
     """What stands again by an undo before is put back by the next as well."""
-    patch.setattr(sequence_undo._Undoing, "_missing", lambda self, before, runs: runs)
+    swap(patch, _Undoing._missing, lambda self, before, runs: runs)
 
 
 @mutant(semantics.test_a_question_that_was_built_on_stands_again)
 def what_is_gone_holds_what_was_built_on_it(patch: Patch) -> None:
     """A rewrite of what stands again is counted as one of what is gone too."""
-    patch.setattr(
-        _Weighing,
-        "_struck_by",
+    swap(
+        patch,
+        _Weighing._struck_by,
         lambda self, run: {run_of(self.pieces[number]) for number in self.solid[run] or self.touched[run]},
     )
 
@@ -179,13 +183,13 @@ def what_is_gone_holds_what_was_built_on_it(patch: Patch) -> None:
 @mutant(semantics.test_the_sides_of_a_question_are_the_same_when_all_stand_again)
 def a_question_reaches_to_what_is_gone(patch: Patch) -> None:
     """What stands beside a contested sentence is part of its question, where that stood elsewhere before."""
-    patch.setattr(_Weighing, "_live", lambda self, numbers: [*numbers])
+    swap(patch, _Weighing._live, lambda self, numbers: [*numbers])
 
 
 @mutant(properties.test_what_was_replaced_while_a_deletion_kept_it_stays_replaced)
 def what_a_deletion_kept_is_put_back_as_it_was(patch: Patch) -> None:
     """It is not heard what others have replaced of it."""
-    patch.setattr(undo, "_replaced_by_others", lambda *_: set())
+    swap(patch, _replaced_by_others, lambda *_: set())
 
 
 def emptied() -> None:
@@ -196,23 +200,23 @@ def emptied() -> None:
 @mutant(emptied)
 def what_is_empty_is_nothing(patch: Patch) -> None:
     """A list or text of which nothing is left but who removed it is forgotten."""
-    patch.setattr(Sequence, "__bool__", lambda self: len(self) > 0)
+    swap(patch, Sequence.__bool__, lambda self: len(self) > 0)
 
 
 @mutant(semantics.test_the_deletion_of_another_stands)
 def a_deletion_since_is_not_heard(patch: Patch) -> None:
     """What he had replaced is brought back beside the deletion that somebody made since."""
-    patch.setattr(undo._Undoing, "_deletion_of", lambda self, path: ((), None))
-    patch.setattr(held.Held, "_remove", lambda self, step: None)
+    swap(patch, the_Undoing._deletion_of, lambda self, path: ((), None))
+    swap(patch, Held._remove, lambda self, step: None)
 
 
 @mutant(semantics.test_the_preview_changes_nothing)
 def the_preview_does_it(patch: Patch) -> None:
     """It is done whether it is to be done or not."""
     shows = undoing.Undoing._document
-    patch.setattr(
-        undoing.Undoing,
-        "_document",
+    swap(
+        patch,
+        Undoing._document,
         lambda self, place, numbers, agent, by, dry_run: shows(self, place, numbers, agent, by, dry_run=False),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from concordant.merge.record import Record
-from concordant.merge.sequence import trim
+from concordant.merge.sequence.trim import _credited, _keep_whole
 from concordant.workspace.frontier import Waiting
 
 from ..properties.fuzz import explore
@@ -16,18 +16,19 @@ from ..semantics.test_vacuum import (
     test_a_rewrite_of_what_is_forgotten_by_somebody_nobody_knew_is_refused as a_rewrite_of_what_is_forgotten_is_refused,
     test_what_has_become_of_a_sentence_is_told_while_it_may_be_rewritten as a_sentence_is_told,
 )
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 
 
 def nobody_elsewhere_is_waited_for(patch: Patch) -> None:
     """What no agent here goes on from is forgotten, whatever other stores have told."""
-    patch.setattr(Waiting, "_first_behind", lambda self, stamp: None)
+    swap(patch, Waiting._first_behind, lambda self, stamp: None)
 
 
 def credits_are_forgotten(patch: Patch) -> None:
     """Who wrote the words that a rewrite has left is forgotten with what was rewritten."""
-    patch.setattr(trim, "_credited", lambda kept, sequence, runs, needed: kept)
+    swap(patch, _credited, lambda kept, sequence, runs, needed: kept)
 
 
 @pytest.mark.parametrize("mutant", [nobody_elsewhere_is_waited_for, credits_are_forgotten])
@@ -44,7 +45,7 @@ def test_g1_g3_a_mutant_that_forgets_too_much_is_noticed(
 def test_g3_a_mutant_that_forgets_a_link_is_noticed(monkeypatch: Patch) -> None:
     """What was put in the place of something that is kept goes, once it was replaced itself."""
     shorten(monkeypatch)
-    monkeypatch.setattr(trim, "_keep_whole", lambda sequence, gone: None)
+    swap(monkeypatch, _keep_whole, lambda sequence, gone: None)
     with pytest.raises(AssertionError):
         a_sentence_is_told()
 
@@ -52,6 +53,6 @@ def test_g3_a_mutant_that_forgets_a_link_is_noticed(monkeypatch: Patch) -> None:
 def test_g3_a_mutant_that_does_not_tell_what_it_has_forgotten_is_noticed(monkeypatch: Patch) -> None:
     """A rewrite of what was removed stands as if nobody had removed it."""
     shorten(monkeypatch)
-    monkeypatch.setattr(Record, "forget", lambda self, floor: None)
+    swap(monkeypatch, Record.forget, lambda self, floor: None)
     with pytest.raises(pytest.fail.Exception):
         a_rewrite_of_what_is_forgotten_is_refused()

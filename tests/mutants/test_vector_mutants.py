@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from concordant import Workspace
-from concordant_langgraph import MergeStore, batches
+from concordant_langgraph import MergeStore
 from concordant_langgraph.backlog import Backlog
+from concordant_langgraph.texts import checked_index
 from concordant_langgraph.view import View
 
 from ..langgraph.vectors.support import NS, Embedder, config, fresh, ranking
 from ..langgraph.vectors.test_kept import left_behind, overtaken
 from ..langgraph.vectors.test_ranking import check_history
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 Mutant = tuple[Callable[[], None], Callable[[Patch], None]]
@@ -74,20 +76,20 @@ def kept_beside_a_file() -> None:
 @mutant(kept_beside_a_file)
 def an_older_value_stays(patch: Patch) -> None:
     """Nobody looks whether another process wrote to the view meanwhile."""
-    patch.setattr(Backlog, "again", lambda self, places: {})
+    swap(patch, Backlog.again, lambda self, places: {})
 
 
 @mutant(kept_beside_a_file)
 def a_view_is_believed(patch: Patch) -> None:
     """What a view holds when it is opened counts as newest."""
     begin = Backlog.begin
-    patch.setattr(Backlog, "begin", lambda self, _, places: begin(self, self._workspace.changes()[0], places))
+    swap(patch, Backlog.begin, lambda self, _, places: begin(self, self._workspace.changes()[0], places))
 
 
 @mutant(histories)
 def stale_vectors_stay(patch: Patch) -> None:
     """A document is put over what the view holds, whatever it has lost."""
-    patch.setattr(View, "_leaves_behind", lambda *_: False)
+    swap(patch, View._leaves_behind, lambda *_: False)
 
 
 @mutant(histories)
@@ -99,8 +101,8 @@ def deletions_stay_in_the_view(patch: Patch) -> None:
         entry = made(self, place)
         return entry if entry.value is not None else entry._replace(value={"text": "ghost"}, paths=False)
 
-    patch.setattr(View, "_entry", kept)
-    patch.setattr(View, "_seen", lambda self, candidates, accepts: _unchecked(self, candidates))
+    swap(patch, View._entry, kept)
+    swap(patch, View._seen, lambda self, candidates, accepts: _unchecked(self, candidates))
 
 
 def _unchecked(self: View, candidates: Any) -> Any:
@@ -113,7 +115,7 @@ def _unchecked(self: View, candidates: Any) -> Any:
 @mutant(other_ways_of_writing)
 def only_puts_are_followed(patch: Patch) -> None:
     """What is not put through the store is not noticed."""
-    patch.setattr(Backlog, "due", lambda self, **_: {})
+    swap(patch, Backlog.due, lambda self, **_: {})
 
 
 @mutant(failures)
@@ -125,13 +127,13 @@ def failures_are_forgotten(patch: Patch) -> None:
         share.done.update(failed)
         end(self, share)
 
-    patch.setattr(Backlog, "end", forgetful)
+    swap(patch, Backlog.end, forgetful)
 
 
 @mutant(merged_values)
 def what_a_put_said_is_forgotten(patch: Patch) -> None:
     """index= holds for the put's own text alone."""
-    patch.setattr(batches, "checked_index", lambda *_: None)
+    swap(patch, checked_index, lambda *_: None)
 
 
 @mutant(histories)
@@ -139,7 +141,7 @@ def the_newest_state_is_not_read(patch: Patch) -> None:
     """The view is given what a document was when it was first looked at."""
     seen: dict[Any, Any] = {}
     made = View._entry
-    patch.setattr(View, "_entry", lambda self, place: seen.setdefault((id(self), place), made(self, place)))
+    swap(patch, View._entry, lambda self, place: seen.setdefault((id(self), place), made(self, place)))
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -12,9 +12,15 @@ import pytest
 from jinja2 import Environment
 
 from concordant import Workspace
-from concordant.desk import api, choosing, guard, pages, visit
+from concordant.desk import choosing, guard, pages, visit
+from concordant.desk.api import Call, _validated
+from concordant.desk.guard import _host, _is_local, _is_own, _is_same
+from concordant.desk.numbers import _harmless
+from concordant.desk.pages import _applied, _question_page
 from tests.desk import test_api, test_attacks, test_pages
 from tests.desk.conftest import Browser, team
+
+from .breaking import swap
 
 CAUGHT = (AssertionError, LookupError, StopIteration)
 """How a test fails: what it looks for is not so, or not there at all."""
@@ -42,22 +48,22 @@ def any_form(patch: pytest.MonkeyPatch) -> None:
 
 def any_site(patch: pytest.MonkeyPatch) -> None:
     """Another site's requests are taken for one's own."""
-    patch.setattr(guard, "_is_own", lambda request: True)
+    swap(patch, _is_own, lambda request: True)
 
 
 def any_host(patch: pytest.MonkeyPatch) -> None:
     """Every name is taken for one of this machine."""
-    patch.setattr(guard, "_host", lambda header: "localhost")
+    swap(patch, _host, lambda header: "localhost")
 
 
 def any_address(patch: pytest.MonkeyPatch) -> None:
     """Every address is taken for this machine."""
-    patch.setattr(guard, "_is_local", lambda request: True)
+    swap(patch, _is_local, lambda request: True)
 
 
 def any_token(patch: pytest.MonkeyPatch) -> None:
     """Every token is the right one."""
-    patch.setattr(guard, "_is_same", lambda given, token: True)
+    swap(patch, _is_same, lambda given, token: True)
 
 
 def no_headers(patch: pytest.MonkeyPatch) -> None:
@@ -73,13 +79,13 @@ def whole_values(patch: pytest.MonkeyPatch) -> None:
 
 def formulas(patch: pytest.MonkeyPatch) -> None:
     """What a spreadsheet would run stands in CSV as it is."""
-    patch.setattr(pages.numbers, "_harmless", lambda cell: cell)
+    swap(patch, _harmless, lambda cell: cell)
 
 
 def forgets_what_was_typed(patch: pytest.MonkeyPatch) -> None:
     """The page of a refusal has the form as it was."""
     shown = pages._question_page
-    patch.setattr(pages, "_question_page", lambda *given, typed=None, **more: shown(*given, **more))
+    swap(patch, _question_page, lambda *given, typed=None, **more: shown(*given, **more))
 
 
 def decides_on_whatever_stands(patch: pytest.MonkeyPatch) -> None:
@@ -110,7 +116,7 @@ def applies_to_whatever_stands(patch: pytest.MonkeyPatch) -> None:
         ]
         return applied(given, choice, agent)
 
-    patch.setattr(pages, "_applied", latest)
+    swap(patch, _applied, latest)
 
 
 def one_refusal_stops_all(patch: pytest.MonkeyPatch) -> None:
@@ -125,17 +131,17 @@ def one_refusal_stops_all(patch: pytest.MonkeyPatch) -> None:
     def replace_why(plan: Any) -> Any:
         return replace(plan, why_not=plan.why_not or "another was refused")
 
-    patch.setattr(pages, "apply", apply)
+    swap(patch, choosing.apply, apply)
 
 
 def pins_nothing(patch: pytest.MonkeyPatch) -> None:
     """The API decides without a version."""
-    patch.setattr(api.Call, "pinned", lambda call: call.question)
+    swap(patch, Call.pinned, lambda call: call.question)
 
 
 def any_body(patch: pytest.MonkeyPatch) -> None:
     """The API takes what a form of another site can send."""
-    patch.setattr(api, "_validated", lambda request, body, takes: takes.model_validate_json(body or b"{}"))
+    swap(patch, _validated, lambda request, body, takes: takes.model_validate_json(body or b"{}"))
 
 
 BROKEN: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[..., Any]]] = [

@@ -9,23 +9,27 @@ from typing import Any
 
 import pytest
 
-from concordant import escalation, webhooks
+from concordant import webhooks
+from concordant.errors import told
+from concordant.escalation import Event
+from concordant.webhooks import Webhook, _Courier, _is_refusal, _NoRedirects, _problem
 from concordant.workspace.subscription import Subscription
 
 from ..durable import test_webhooks as kept
+from .breaking import swap
 
 Patch = pytest.MonkeyPatch
 
 
 def nothing_is_signed(patch: Patch) -> None:
     """There is no signature."""
-    patch.setattr(webhooks.Webhook, "_signed", lambda self, content: "")
+    swap(patch, Webhook._signed, lambda self, content: "")
 
 
 def the_time_is_not_signed(patch: Patch) -> None:
     """The signature is of id and body: what somebody recorded can be sent again later, with another time."""
     signed = webhooks.Webhook._signed
-    patch.setattr(webhooks.Webhook, "_signed", lambda self, content: signed(self, content.replace(b".", b"", 1)))
+    swap(patch, Webhook._signed, lambda self, content: signed(self, content.replace(b".", b"", 1)))
 
 
 def the_cursor_moves_first(patch: Patch) -> None:
@@ -37,7 +41,7 @@ def the_cursor_moves_first(patch: Patch) -> None:
         self.acknowledge()
         return event
 
-    patch.setattr(Subscription, "receive", received)
+    swap(patch, Subscription.receive, received)
 
 
 def it_gives_up(patch: Patch) -> None:
@@ -50,45 +54,45 @@ def it_gives_up(patch: Patch) -> None:
         failed[0] = 0 if answer.status == 204 else failed[0] + 1
         return answer._replace(status=204) if failed[0] > 10 else answer
 
-    patch.setattr(webhooks.Webhook, "send", sent)
+    swap(patch, Webhook.send, sent)
 
 
 def what_is_refused_waits_for_ever(patch: Patch) -> None:
     """A refusal counts as an outage: it holds up what comes after it."""
-    patch.setattr(webhooks, "_is_refusal", lambda status: False)
+    swap(patch, _is_refusal, lambda status: False)
 
 
 def outages_are_refusals(patch: Patch) -> None:
     """The time when the receiver was down counts."""
-    patch.setattr(webhooks, "_is_refusal", lambda status: True)
+    swap(patch, _is_refusal, lambda status: True)
 
 
 def what_is_refused_is_passed_over_at_once(patch: Patch) -> None:
     """The first refusal is the last."""
     courier = webhooks._Courier
-    patch.setattr(webhooks, "_Courier", lambda inbox, hook, _, *others: courier(inbox, hook, 0.0, *others))
+    swap(patch, _Courier, lambda inbox, hook, _, *others: courier(inbox, hook, 0.0, *others))
 
 
 def redirects_are_followed(patch: Patch) -> None:
     """What is sent goes to wherever the receiver points."""
-    patch.setattr(webhooks, "_NoRedirects", webhooks.HTTPRedirectHandler)
+    swap(patch, _NoRedirects, webhooks.HTTPRedirectHandler)
 
 
 def the_address_is_shown(patch: Patch) -> None:
     """Messages name the whole address, which may be a secret."""
-    patch.setattr(webhooks.Webhook, "host", property(lambda self: self.url))
+    swap(patch, Webhook.host, property(lambda self: self.url))
 
 
 def errors_say_what_libraries_say(patch: Patch) -> None:
     """An error repeats what was given."""
-    patch.setattr(webhooks, "told", repr)
-    patch.setattr(webhooks, "_problem", repr)
-    patch.setattr(webhooks.Webhook, "__repr__", lambda self: f"{vars(self)}")
+    swap(patch, told, repr)
+    swap(patch, _problem, repr)
+    swap(patch, Webhook.__repr__, lambda self: f"{vars(self)}")
 
 
 def ids_are_drawn(patch: Patch) -> None:
     """An event that is sent again has another name."""
-    patch.setattr(escalation.Event, "id", property(lambda self: f"evt_{uuid.uuid4().hex}"))
+    swap(patch, Event.id, property(lambda self: f"evt_{uuid.uuid4().hex}"))
 
 
 def soon(patch: Patch) -> None:
