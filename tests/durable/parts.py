@@ -9,18 +9,23 @@ import pytest
 
 from concordant.merge.record import Record
 from concordant.merge.registers import leaves
-from concordant.storage import durable, tails
+from concordant.storage import durable, encoding, tails
 from concordant.storage.durable import DurableStorage
 from concordant.storage.grouping import Request
 from concordant.storage.sql import SqlStorage
 
 
-def in_parts(patch: pytest.MonkeyPatch, most: int = 1_500) -> None:
+def in_parts(patch: pytest.MonkeyPatch, most: int = 1_500, *, portions: bool = False) -> None:
     """Has every record of a database stored in parts, and what is given told by differences.
 
     Args:
         most: after how many bytes of rows a tree is stored anew.
+        portions: whether that is told by portions, with several commits, as a large one is.
     """
+    if portions:
+        patch.setattr(tails, "AT_ONCE", -1)
+        patch.setattr(tails, "PORTION", most // 3)
+        patch.setattr(encoding, "_LARGE", 0)
     patch.setattr(durable, "APART", -1)
     patch.setattr(tails, "APART", most)
     patch.setattr(tails, "LARGE", 24)

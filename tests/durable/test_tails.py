@@ -16,9 +16,12 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import Agent, DamagedDocumentError, List, Scalar, Set, Text, Tree, Workspace
+from concordant.merge.record import codec
 from concordant.storage import durable
 from concordant.storage.bodies import difference, patched
 from concordant.storage.sql import SqlStorage
+from concordant.storage.sql.storage import SqlUnit
+from concordant.storage.tails import Renewing
 
 from . import work
 from .parts import compare, compared, in_parts
@@ -125,13 +128,14 @@ def play(url: str, seed: str, steps: int) -> int:
     return count
 
 
+@pytest.mark.parametrize("portions", [False, True])
 def test_g10_what_is_stored_in_parts_is_what_is_known(
-    tmp_path: Path, seed: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, seed: str, portions: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After each of many random writes of all kinds by two processes in turn, decisions, deletions, restorations,
     purges and vacuums included, both and a third one that opens the store anew have the same record and show the
-    same, the past reads as it did, and the check finds nothing."""
-    in_parts(monkeypatch)
+    same, the past reads as it did, and the check finds nothing; trees are stored anew at once, or by portions."""
+    in_parts(monkeypatch, portions=portions)
     compared(monkeypatch)
     count = sum(play(f"sqlite:///{tmp_path}/{number}.db", f"{seed}/{number}", 30) for number in range(6))
     assert count > 300
@@ -140,9 +144,9 @@ def test_g10_what_is_stored_in_parts_is_what_is_known(
 @pytest.mark.torture
 def test_many_histories_in_parts(tmp_path: Path, seed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same by the hundred."""
-    in_parts(monkeypatch)
     compared(monkeypatch)
     for number in range(300):
+        in_parts(monkeypatch, 700 if number % 4 else 1_500, portions=bool(number % 2))
         play(f"sqlite:///{tmp_path}/{number}.db", f"{seed}/{number}", 50)
 
 
@@ -164,6 +168,68 @@ def test_an_edit_of_a_large_text_writes_what_it_changed(url: str, path: Path) ->
         assert len(sizes) == 38 and max(sizes) < 1_000
         ((value, record, kept),) = db.execute("SELECT length(value), length(record), kept FROM concordant_documents")
         assert kept == 2 and value + record < 1_000
+
+
+class Told:
+    """Counts the pieces of texts that commits tell, and those commits that store a tree."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.pieces = self.trees = 0
+        self._dump_piece, self._put = codec.dump_piece, SqlUnit.put_checkpoint
+        patch.setattr(codec, "dump_piece", self._told)
+        patch.setattr(SqlUnit, "put_checkpoint", lambda unit, *args: self._stored(unit, *args))
+
+    def _told(self, *args: Any) -> Any:
+        self.pieces += 1
+        return self._dump_piece(*args)
+
+    def _stored(self, *args: Any) -> None:
+        self.trees += 1
+        self._put(*args)
+
+
+def test_a_large_tree_is_stored_anew_by_portions(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No commit to a large text tells more than a portion of its pieces where one process goes on; where each opens
+    the store anew, one tells them all once the rows are twice as many. What is stored is what was shown."""
+    in_parts(monkeypatch, 3_000, portions=True)
+    monkeypatch.setattr(codec, "PORTION", 8)
+    told, most = Told(monkeypatch), 0
+    with Workspace(url, schemas=SCHEMAS) as ws:
+        ws.agent("ada").write(*AT, {"notes": text(40)})
+        for number in range(80):
+            before = told.pieces
+            edit_words(ws.agent("ada"), 1, f"n{number}e")
+            most = max(most, told.pieces - before)
+    trees = told.trees
+    assert trees > 1 and most < 60
+    shown = None
+    for number in range(40):
+        with Workspace(url, schemas=SCHEMAS) as ws:
+            edit_words(ws.agent("ada"), 1, f"m{number}e")
+            shown = ws.get(*AT)
+    assert told.trees > trees
+    with Workspace(url, schemas=SCHEMAS) as ws:
+        assert ws.get(*AT) == shown
+
+
+def test_a_tree_that_was_told_is_not_stored_where_another_process_did(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told of a text counts for nothing once another process has stored it anew, whose rows may be gone."""
+    in_parts(monkeypatch, 1_000, portions=True)
+    with Workspace(url, schemas=SCHEMAS) as ws, Workspace(url, schemas=SCHEMAS) as other:
+        ws.agent("ada").write(*AT, {"notes": text(20)})
+        assert isinstance(ws.storage, SqlStorage)
+        number = 0
+        while (stored := ws.storage.find(AT)[1]) is None or ws.storage.renewing.ready(AT, stored) is None:
+            number += 1
+            edit_words(ws.agent("ada"), 1, f"e{number}e")
+        edit_words(other.agent("ada"), 1, "other")
+        other.vacuum(journal=timedelta(0))
+        edit_words(ws.agent("ada"), 1, "last")
+        with Workspace(url, schemas=SCHEMAS) as fresh:
+            assert fresh.get(*AT) == ws.get(*AT) == other.get(*AT)
+            assert not fresh.check().problems
 
 
 def test_two_processes_tell_each_other_differences(url: str, path: Path) -> None:
@@ -408,13 +474,24 @@ def trusts_every_row(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.parametrize("broken", [drops_strikes, forgets_the_rest, trusts_every_row])
+def takes_the_last_for_the_first(patch: pytest.MonkeyPatch) -> None:
+    """A tree that was told by portions counts as what the last of the commits meanwhile left."""
+    ready = Renewing.ready
+
+    def taken(self: Renewing, address: Any, stored: Any) -> Any:
+        found = ready(self, address, stored)
+        return found and (found[0], found[1]._replace(version=stored.version))
+
+    patch.setattr(Renewing, "ready", taken)
+
+
+@pytest.mark.parametrize("broken", [drops_strikes, forgets_the_rest, trusts_every_row, takes_the_last_for_the_first])
 def test_broken_parts_are_caught(
     broken: Callable[[pytest.MonkeyPatch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Engines that store a part of the change are caught by the random histories."""
     broken(monkeypatch)
-    in_parts(monkeypatch)
+    in_parts(monkeypatch, 700, portions=True)
     compared(monkeypatch)
     with pytest.raises(Exception):  # noqa: B017, PT011
         _ = [play(f"sqlite:///{tmp_path}/{number}.db", f"mutant/{number}", 30) for number in range(20)]

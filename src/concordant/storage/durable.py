@@ -35,7 +35,17 @@ from concordant.storage.clocks import Instant, course_of
 from concordant.storage.cut import Cut, clock_of, cut_of, following
 from concordant.storage.encoding import RottenError, StoredDocument, StoredRow, dump_row, dump_state, load_state
 from concordant.storage.grouping import Change, FaultyError, GroupCommit, Request, has_changed_nothing
-from concordant.storage.tails import APART, Checkpoint, Given, TailRow, assembled, dump_apart, dump_tailed, is_full
+from concordant.storage.tails import (
+    APART,
+    Checkpoint,
+    Given,
+    Renewing,
+    TailRow,
+    assembled,
+    dump_apart,
+    dump_tailed,
+    is_full,
+)
 
 __all__ = ["LAST", "SURVEY", "DurableEvents", "DurableStorage", "Head", "Source", "UnitOfWork"]
 
@@ -313,17 +323,15 @@ class UnitOfWork(ABC):
             held = self._held[address] = _Held(stored, self._storage.state_of(stored, address, self, private=True))
         return held
 
-    def end(self) -> list[tuple[Address, Record, int, int]]:
-        """Saves what was committed to; returns the records that were made, with the numbers of the commits that made
-        them, and their sizes."""
-        made: list[tuple[Address, Record, int, int]] = []
+    def end(self) -> list[tuple[Address, Record, StoredDocument]]:
+        """Saves what was committed to; returns the records that were made, and as what they are stored."""
+        made: list[tuple[Address, Record, StoredDocument]] = []
         for address, held in self._held.items():
             if held.saved:
                 self.clock = self._storage.clock_of(address)
                 stored = self._save(address, held)
                 if isinstance(held.state, Record):
-                    size = stored.whole + stored.tail if stored.kept is not None else len(stored.record or b"")
-                    made.append((address, held.state, held.saved, size))
+                    made.append((address, held.state, stored))
         if self.own:
             touched = {n % self._storage.clocks for n in self.own}
             self.put_heads({clock: self.heads[clock] for clock in sorted(touched)})
@@ -343,9 +351,14 @@ class UnitOfWork(ABC):
     def _stored(self, address: Address, held: _Held, state: State, saved: Saved) -> StoredDocument:
         """Gives a document as it is stored; puts its tree apart where that is due."""
         before = held.stored
-        if before is not None and held.kept is not None and not is_full(before, held.more):
+        if before is not None and held.kept is not None:
             assert isinstance(state, Record)
-            return dump_tailed(before, state, held.count, saved, held.saved, held.more)
+            renewed = self._storage.renewing.ready(address, before)
+            if renewed is not None:
+                before = renewed[0]
+                self.put_checkpoint(*renewed)
+            if not is_full(before, held.more):
+                return dump_tailed(before, state, held.count, saved, held.saved, held.more)
         stored = dump_state(held.id, state, address, held.count, saved, held.saved)
         tree = None
         if isinstance(state, Record):
@@ -427,6 +440,7 @@ class DurableStorage(ABC):
         self.replica = replica
         self.clocks = len(heads)
         self.given = Given()
+        self.renewing = Renewing()
         self._cache = RecordCache(cache)
         self._clock = 0.0
         self._models: set[tuple[int, str]] = set()  # those whose shapes are stored: clock and fingerprint
@@ -547,8 +561,10 @@ class DurableStorage(ABC):
         self.given.learn(unit.given)
         for head in unit.heads.values():
             self._course.reach(*head)
-        for address, record, saved, size in made:
-            self._cache.put(address, saved, record, size)
+        for address, record, stored in made:
+            size = stored.whole + stored.tail if stored.kept is not None else len(stored.record or b"")
+            self._cache.put(address, stored.saved, record, size)
+            self.renewing.go_on(address, stored, record)
 
     # -- reading -------------------------------------------------------------------------------------------------
 

@@ -662,7 +662,7 @@ class ServersUnit(UnitOfWork):
         for at, unit in self._units.items():
             unit.put_heads({clock: head for clock, head in heads.items() if self._home[clock] == at})
 
-    def end(self) -> list[tuple[Address, Record, int, int]]:
+    def end(self) -> list[tuple[Address, Record, StoredDocument]]:
         made = super().end()
         for unit in self._units.values():
             unit.end()

@@ -2,22 +2,23 @@
 
 A commit to such a document stores what it changed, in its row of the journal, and all of the record but the tree, which
 is small. The tree was stored apart, by a commit of before; it is what that one left, and each row after it tells how
-the next one was made. When the rows have become many, the tree is stored anew. A row is stored once: the journal that
-tells the past of a document is what its present is made of.
+the next one was made. When the rows have become many, the tree is stored anew: a small one by the next commit, a large
+one as some commit left it, by a later one, for those between tell a portion of it each. A row is stored once: the
+journal that tells the past of a document is what its present is made of.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
 from concordant.errors import ConcordantError
-from concordant.merge.record import Record, dump_record, follow, load_record
+from concordant.merge.record import Record, dump_by_portions, dump_record, follow, load_record
 from concordant.storage.base import Address, Saved
 from concordant.storage.bodies import LARGE, difference, patched
 from concordant.storage.encoding import (
@@ -32,10 +33,27 @@ from concordant.storage.encoding import (
 )
 from concordant.storage.forking import free_in_child
 
-__all__ = ["APART", "Checkpoint", "Given", "TailRow", "assembled", "dump_apart", "dump_tailed", "folded", "is_full"]
+__all__ = [
+    "APART",
+    "Checkpoint",
+    "Given",
+    "Renewing",
+    "TailRow",
+    "assembled",
+    "dump_apart",
+    "dump_tailed",
+    "folded",
+    "is_full",
+]
 
 APART = 8192
 """From how many bytes on, with what it shows, the tree of a record is stored apart."""
+AT_ONCE = 1 << 18
+"""Up to how many bytes a tree is stored anew by one commit alone."""
+PORTION = 1 << 14
+"""How many bytes of a larger one a commit tells at least."""
+MOST_AT_ONCE = 8
+"""How many trees are on their way at most, in one process."""
 SHORT = 256
 """How many bytes a field has at most that is kept beside a record whose tree is stored apart, for filters."""
 MOST_SHORT = 2048
@@ -107,12 +125,17 @@ def assembled(stored: StoredDocument, known: Record | Checkpoint, rows: Iterable
 
 
 def is_full(stored: StoredDocument, more: int) -> bool:
-    """Tells whether a tree is to be stored anew, for the rows since have become many.
+    """Tells whether a commit has to store a tree anew, for the rows since have become many.
 
     Args:
         more: how many bytes the rows have that are not counted yet.
     """
-    return stored.tail + more > max(stored.whole // 2, APART)
+    return stored.tail + more > _room(stored) * (2 if stored.whole > AT_ONCE else 1)
+
+
+def _room(stored: StoredDocument) -> int:
+    """How many bytes the rows may have until it is time to tell a tree anew."""
+    return max(stored.whole // 2, APART)
 
 
 def dump_tailed(
@@ -158,6 +181,74 @@ def folded(stored: StoredDocument, tree: Checkpoint, rows: Iterable[TailRow]) ->
     """
     record = assembled(stored, tree, rows)
     return Checkpoint(stored.saved, stored.version, pack(dump_record(record), None))
+
+
+class _Renewal:
+    """A tree that is being told as a commit left it.
+
+    Args:
+        stored: the document as that commit stored it.
+        record: what that commit left, which never changes.
+    """
+
+    def __init__(self, stored: StoredDocument, record: Record) -> None:
+        self.stored = stored
+        self.upto = stored.tail
+        self.tree: Checkpoint | None = None
+        self._version = record.version
+        self._portions: Iterator[bytes] = dump_by_portions(record)
+        self._told: list[bytes] = []
+
+    def go_on(self, size: int) -> None:
+        """Tells so many bytes more."""
+        for portion in self._portions:
+            self._told.append(portion)
+            size -= len(portion)
+            if size <= 0:
+                return
+        if self.tree is None:
+            self.tree = Checkpoint(self.stored.saved, self._version, pack(b"".join(self._told), None))
+            self._told.clear()
+
+
+class Renewing:
+    """Large trees on their way to be stored anew. What a commit left is told by portions, after that one and the next;
+    then another stores it, with the rows since as its tail. Where that comes to nothing, as nobody commits often enough
+    in one process, the tree is stored at once when the rows are twice as many (``is_full``)."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[Address, _Renewal] = OrderedDict()
+        self._lock = free_in_child(threading.Lock())
+
+    def go_on(self, address: Address, stored: StoredDocument, record: Record) -> None:
+        """Tells a portion of a document's tree, if that is due.
+
+        Args:
+            stored: as it was committed.
+            record: the same, which never changes.
+        """
+        if stored.kept is None and not self._of:
+            return
+        with self._lock:
+            one = self._of.pop(address, None)
+        if one is None or one.stored.kept != stored.kept:
+            if stored.kept is None or stored.whole <= AT_ONCE or stored.tail <= _room(stored):
+                return
+            one = _Renewal(stored, record)
+        one.go_on(max(PORTION, 4 * (stored.tail - one.upto)))  # it is told before the rows are twice as many
+        one.upto = stored.tail
+        with self._lock:
+            self._of[address] = one
+            if len(self._of) > MOST_AT_ONCE:
+                self._of.popitem(last=False)
+
+    def ready(self, address: Address, stored: StoredDocument) -> tuple[StoredDocument, Checkpoint] | None:
+        """Gives a tree that was told, and a document as it is stored when that is stored; ``None`` if there is none."""
+        one = self._of.get(address)
+        if one is None or one.tree is None or one.stored.kept != stored.kept:
+            return None
+        tree = one.tree
+        return stored._replace(kept=tree.n, whole=len(tree.record), tail=stored.tail - one.stored.tail), tree
 
 
 def _short(shown: bytes | None) -> bytes | None:

@@ -3,7 +3,7 @@
 from concordant.merge.record.apply import Applied, Earlier, Places, Write, apply
 from concordant.merge.record.changes import dump_changes, follow, journalled, later_leaf, load_changes
 from concordant.merge.record.check import MOST_WRITES, check_record
-from concordant.merge.record.codec import CodecError, dump_record, load_record
+from concordant.merge.record.codec import CodecError, dump_by_portions, dump_record, load_record
 from concordant.merge.record.join import join
 from concordant.merge.record.past import Past, PastCommit, past_of
 from concordant.merge.record.record import Record
@@ -24,6 +24,7 @@ __all__ = [
     "apply",
     "by_path",
     "check_record",
+    "dump_by_portions",
     "dump_changes",
     "dump_record",
     "follow",

@@ -7,7 +7,8 @@ as, stamps in a table of their own, so that the many entries of one write share 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence as Items
+from collections.abc import Callable, Iterator, Mapping, Sequence as Items
+from itertools import islice
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -26,6 +27,7 @@ __all__ = [
     "FORMAT",
     "CodecError",
     "Numbers",
+    "dump_by_portions",
     "dump_content",
     "dump_leaf",
     "dump_piece",
@@ -44,6 +46,9 @@ __all__ = [
 
 FORMAT = 2
 """Format 1 lacks what tells where a run of a sequence was inserted, and whether it replaces what stood there."""
+
+PORTION = 128
+"""How many pieces, strikes or stamps of a large record are told in one go."""
 
 Number = Callable[[Stamp], int]
 
@@ -84,6 +89,15 @@ def dump_record(
         [list(path), _dump_onward(onward[path], number) if path in onward else dump_leaf(leaf, number)]
         for path, leaf in leaves(tree)
     ]
+    return to_json({**_dump_beside(record, number, body, local=local), "stamps": stamps.table()})
+
+
+def _dump_beside(record: Record, number: Number, body: list[Any], *, local: bool) -> dict[str, Any]:
+    """What is told of a record, but for the table of stamps.
+
+    Args:
+        body: what its tree is told by.
+    """
     leases = [[number(one.stamp), one.since, None if one.ttl is None else one.until, one.ttl] for one in record.leases]
     document = {
         "format": FORMAT,
@@ -100,14 +114,41 @@ def dump_record(
         "settings": {
             name: [*setting[:3], setting[3] and setting[3].decode()] for name, setting in record.settings.items()
         },
-        "stamps": stamps.table(),
     }
-    return to_json(_with_floor(document, record))
-
-
-def _with_floor(document: dict[str, Any], record: Record) -> dict[str, Any]:
-    """What is told of a record, with up to where something is forgotten, if anything is."""
     return {**document, "floor": record.floor} if record.floor else document
+
+
+def dump_by_portions(record: Record) -> Iterator[bytes]:
+    """The record's bytes as ``load_record`` reads them, a portion at a time: the next is made when it is asked for."""
+    stamps = Numbers()
+    number = stamps.__getitem__
+    beside = _dump_beside(record, number, [], local=True)
+    del beside["leaves"]
+    yield to_json(beside)[:-1] + b',"leaves":['
+    between = b""
+    for path, leaf in leaves(record.tree):
+        yield between + b"[" + to_json(list(path)) + b","
+        if isinstance(leaf, Sequence):
+            strikes = iter(leaf.strikes.all())
+            yield b'{"p":['
+            yield from _listed(dump_piece(piece, number) for piece in leaf)
+            yield b'],"s":['
+            yield from _listed([number(stamp), k] for stamp, k in strikes)
+            yield b"]}]"
+        else:
+            yield to_json(dump_leaf(leaf, number)) + b"]"
+        between = b","
+    yield b'],"stamps":['
+    yield from _listed(iter(stamps.table()))
+    yield b"]}"
+
+
+def _listed(items: Iterator[Any]) -> Iterator[bytes]:
+    """What stands between the brackets of a list, by portions."""
+    between = b""
+    while portion := [*islice(items, PORTION)]:
+        yield between + to_json(portion)[1:-1]
+        between = b","
 
 
 def _dump_onward(told: Onward, number: Number) -> Any:

@@ -199,9 +199,7 @@ class Strikes(Mapping[RunId, Strike]):
         apart = len(self._more) + len(added) + len(less)
         if apart <= max(_MOST_APART, len(self._base) >> 6) and less.isdisjoint(added):
             return Strikes(self._base, {**self._more, **added}, less, self._sum, self._whose)
-        kept = {**self._base, **self._more}
-        for run in less:
-            del kept[run]
+        kept = Strikes(self._base, self._more, less)._together()
         news = chain(self._more, added.keys() - kept.keys())
         sum_ = [self._sum[0] + _sum_of(news) - _sum_of(less)] if self._sum else None
         return Strikes({**kept, **added}, sum_=sum_)
@@ -227,15 +225,25 @@ class Strikes(Mapping[RunId, Strike]):
         added = self._added_to(before)
         if added is not None:
             return added, []
-        if self._base is before._base:  # what can differ is apart from what both have
-            news = self._more.keys() ^ before._more.keys()
-            apart = (self._less ^ before._less) - news
-            ours: Iterable[RunId] = [*apart, *[run for run in self._more if run in news]]
-            theirs: Iterable[RunId] = [*apart, *[run for run in before._more if run in news]]
-        else:
-            ours, theirs = self, before
-        added = [self[run] for run in ours if run in self and run not in before]
-        return added, [before[run] for run in theirs if run in before and run not in self]
+        if self._base is not before._base:
+            ours, theirs = self._together(), before._together()
+            added = [strike for run, strike in ours.items() if run not in theirs]
+            return added, [strike for run, strike in theirs.items() if run not in ours]
+        news = self._more.keys() ^ before._more.keys()  # what can differ is apart from what both have
+        apart = (self._less ^ before._less) - news
+        mine = [*apart, *[run for run in self._more if run in news]]
+        others = [*apart, *[run for run in before._more if run in news]]
+        added = [self[run] for run in mine if run in self and run not in before]
+        return added, [before[run] for run in others if run in before and run not in self]
+
+    def _together(self) -> dict[RunId, Strike]:
+        """The strikes in one dictionary, for whoever looks at all of them."""
+        if not self._more and not self._less:
+            return self._base
+        together = {**self._base, **self._more}
+        for run in self._less:
+            del together[run]
+        return together
 
 
 def _sum_of(runs: Iterable[RunId]) -> int:

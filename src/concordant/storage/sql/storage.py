@@ -600,7 +600,7 @@ class SqlUnit(UnitOfWork):
         rows = [(n, time, clock) for clock, (n, time) in heads.items()]
         self.tx.update("concordant_clocks", ("n", "time", "clock"), rows, keys=1)
 
-    def end(self) -> list[tuple[Address, Record, int, int]]:
+    def end(self) -> list[tuple[Address, Record, StoredDocument]]:
         made, clocks = super().end(), self._clocks
         inserted = [(stored.id % clocks, *stored) for stored in self._inserted]
         updated = [(*stored[3:], stored.id % clocks, stored.id) for stored in self._updated]
