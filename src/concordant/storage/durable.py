@@ -439,6 +439,7 @@ class DurableStorage(ABC):
         self.place = place
         self.replica = replica
         self.clocks = len(heads)
+        self._single = [frozenset([clock]) for clock in range(self.clocks)]
         self.given = Given()
         self.renewing = Renewing()
         self._cache = RecordCache(cache)
@@ -536,6 +537,8 @@ class DurableStorage(ABC):
         return self._group.commit_each([(((namespace, key), update),) for namespace, key, update in updates])
 
     def _clocks_of(self, changes: Sequence[Change]) -> frozenset[int]:
+        if len(changes) == 1:
+            return self._single[clock_of(changes[0][0], self.clocks)]
         return frozenset([clock_of(address, self.clocks) for address, _ in changes])
 
     def _commit(self, requests: Sequence[Request], hasty: bool) -> None:

@@ -324,6 +324,11 @@ class GroupCommit:
 
 def _parts(group: Sequence[Request]) -> Sequence[Sequence[Request]]:
     """Requests, those together that have clocks in common."""
+    if all(len(request.clocks) == 1 for request in group):
+        alike: dict[frozenset[int], list[Request]] = {}
+        for request in group:
+            alike.setdefault(request.clocks, []).append(request)
+        return [*alike.values()]
     parts: list[tuple[set[int], list[Request]]] = []
     for request in group:
         mine = [part for part in parts if not part[0].isdisjoint(request.clocks)]

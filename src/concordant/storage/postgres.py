@@ -23,6 +23,7 @@ from concordant.storage.clocks import SharedClock
 from concordant.storage.conditions import Condition, for_postgres
 from concordant.storage.encoding import FirstWrite
 from concordant.storage.opening import PostgresOptions
+from concordant.storage.sql.arrays import Packed, packed
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.tables import COLUMNS, POSTGRES, VERSION, checked, migrate
 from concordant.storage.urls import scrubbed, without_password
@@ -178,20 +179,23 @@ class PostgresWriting:
         if len(rows) == 1:
             self._put_off(_inserting_one(table, tuple(columns)), rows[0])
         elif rows:
-            given = [*map(list, zip(*rows, strict=True))]
+            given = [*zip(*rows, strict=True)]
             alike = tuple(
                 name in _ALIKE and value.count(value[0]) == len(value)
                 for name, value in zip(columns, given, strict=True)
             )
-            values = [value[0] if one else value for one, value in zip(alike, given, strict=True)]
+            values = [
+                value[0] if one else packed(COLUMNS[name], value)
+                for name, one, value in zip(columns, alike, given, strict=True)
+            ]
             self._put_off(_inserting(table, tuple(columns), alike), values)
 
     def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], keys: int = 2) -> None:
         if len(rows) == 1:
             self._put_off(_updating_one(table, tuple(columns), keys), rows[0])
         elif rows:
-            given = [*map(list, zip(*rows, strict=True))]
-            clocks = sorted({*given[columns.index("clock")]})
+            given = _packed(columns, rows)
+            clocks = packed("int", sorted({row[columns.index("clock")] for row in rows}))
             self._put_off(_updating(table, tuple(columns), keys), [*given, clocks])
 
     def _put_off(self, statement: str, parameters: Sequence[Any]) -> None:
@@ -218,6 +222,11 @@ def with_marks(statement: str) -> Any:
 def _arrays(columns: Sequence[str]) -> str:
     """Rows as a table: an array for each column."""
     return f"unnest({', '.join(f'%b::{POSTGRES[COLUMNS[name]]}[]' for name in columns)})".replace(' COLLATE "C"', "")
+
+
+def _packed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Packed]:
+    """What is given for them."""
+    return [packed(COLUMNS[name], values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)]
 
 
 _ALIKE = {
@@ -600,7 +609,7 @@ class PostgresDatabase:
         return self._call(lambda connection: PostgresWriting(connection).rows(statement, parameters))
 
     def listed(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Query:
-        return f"SELECT * FROM {_arrays(columns)}", [*map(list, zip(*rows, strict=True))]
+        return f"SELECT * FROM {_arrays(columns)}", _packed(columns, rows)
 
     def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
         return for_postgres(conditions, column)
