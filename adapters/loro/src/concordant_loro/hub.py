@@ -2,7 +2,7 @@
 
 Three Loro documents hold the same. What comes from outside is read by the *gate*, since bytes can damage a document
 that takes them. As JSON it is then looked at, and tried in the *trial*, and only then taken by the *hub* itself. What
-is refused costs the first two, which are made anew, and not what the editors share.
+is refused costs the gate, or both of the first two, which are made anew, and not what the editors share.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from loro import ID, CounterSpan, ExportMode, Frontiers, IdSpan, VersionVector
+from loro import ID, CounterSpan, ExportMode, Frontiers, IdSpan, LoroDoc, VersionVector
 
 from concordant_loro.errors import IncompleteUpdateError, LoroError, RefusedUpdateError, guarded
 from concordant_loro.replica import Places, changes_in, new_doc, read, write
@@ -35,6 +35,9 @@ _SERVERS = 0xC0C0DE
 
 _CONTAINER = re.compile(r"cid:root-(.*):([A-Za-z]+)", re.DOTALL)
 _ROOT_TYPES = {"text": "Text", "list": "List"}
+
+_JSON_UPDATES = {"schema_version": 1, "start_version": {}, "peers": None}
+"""Changes as JSON in which peers are not numbered."""
 
 Version = dict[int, int]
 
@@ -65,7 +68,7 @@ class Hub:
         with guarded("To begin a live document"):
             self.doc = new_doc()
             self.doc.peer_id = peer
-            self.gate, self.trial = new_doc(), new_doc()
+            self.gate, self.trial = _new_gate(), new_doc()
         self.now: Roots = {}
         self.shown: Version = {}
 
@@ -96,7 +99,7 @@ class Hub:
 
     def _lacking(self, known: Version, now: Version) -> bytes:
         """What lies between two versions; nothing: no bytes."""
-        spans = [IdSpan(p, CounterSpan(known.get(p, 0), n)) for p, n in now.items() if n > known.get(p, 0)]
+        spans = _spans(known, now)
         return self.doc.export(ExportMode.UpdatesInRange(spans)) if spans else b""
 
     def known_of(self, version: bytes) -> tuple[Version, bool]:
@@ -115,11 +118,13 @@ class Hub:
         for doc in (self.gate, self.trial):
             doc.import_(self.doc.export(ExportMode.Updates(doc.oplog_vv)))
 
-    def _begin_anew(self) -> None:
-        """Gate and trial may be damaged: others take their place."""
+    def _begin_anew(self, *, is_tried: bool) -> None:
+        """The gate has what is refused, and the trial if it was tried: others take their place."""
         with self._lasting("To begin anew after an update that was refused"):
-            self.gate, self.trial = new_doc(), new_doc()
-            self._follow()
+            self.gate = _new_gate()
+            self.gate.import_(self.doc.export(ExportMode.Updates(self.gate.oplog_vv)))
+            if is_tried:
+                self.trial = self.doc.fork()
 
     # -- from the editors ----------------------------------------------------------------------------------------
 
@@ -152,7 +157,7 @@ class Hub:
         with self._lasting("To take an update"):
             self.doc.import_json_updates(text)
             if _version(self.gate.oplog_vv) != _version(self.doc.oplog_vv):
-                self._begin_anew()
+                self._begin_anew(is_tried=False)
             return {"changes": changes, "peers": sorted({change.peer for change in found}), "now": self._moved()}
 
     def _read(self, data: bytes, own: Iterable[int], others: Iterable[int], fresh: int) -> tuple[str, list[_Change]]:
@@ -162,18 +167,26 @@ class Hub:
                 status = self.gate.import_(data)
                 if status.pending is not None:
                     raise IncompleteUpdateError("it depends on what is not here", "Send all that the editor has")
-                text = self.gate.export_json_updates(self.doc.oplog_vv, self.gate.oplog_vv)
-                found = self._checked(json.loads(text))
+                changes = self._changes_since(_version(self.doc.oplog_vv))
+                found = self._checked(changes)
                 peers = {change.peer for change in found}
                 foreign = peers & {self.peer, *others}
                 if foreign:
                     raise RefusedUpdateError(f"it is of peer {min(foreign)}", "Write as the peer that connect() gave")
                 if len(peers.difference(own)) > fresh:
                     raise RefusedUpdateError("it is of another peer than before", "Let an editor keep its peer")
-                return text, found
+                return json.dumps({**_JSON_UPDATES, "changes": changes}), found
         except LoroError:
-            self._begin_anew()
+            self._begin_anew(is_tried=False)
             raise
+
+    def _changes_since(self, known: Version) -> list[Any]:
+        """As JSON the changes that the gate has behind a version, oldest first. What Loro itself exports so is found by
+        a way through all of the history."""
+        found: list[Any] = []
+        for span in _spans(known, _version(self.gate.oplog_vv)):
+            found += json.loads(self.gate.export_json_in_id_span(span))
+        return sorted(found, key=lambda change: change["lamport"])
 
     def _tried(self, text: str, found: list[_Change]) -> list[dict[str, Any]]:
         """What the changes of an update do, each in the eyes of its writer."""
@@ -188,7 +201,7 @@ class Hub:
                 self.trial.checkout_to_latest()
                 return changes
         except LoroError:
-            self._begin_anew()
+            self._begin_anew(is_tried=True)
             raise
 
     def rest(self, peer: int, start: int, end: int) -> dict[str, Any]:
@@ -213,6 +226,7 @@ class Hub:
             The changes, as ``receive`` tells of them.
         """
         with guarded("To read what an editor has"):
+            self.gate = self.trial
             for part in data:
                 if self.gate.import_(part).pending is not None:
                     raise IncompleteUpdateError("it is a part", "Give all that the editor has, as a snapshot")
@@ -220,12 +234,11 @@ class Hub:
             if _shown_in(roots) < 0:
                 raise RefusedUpdateError("it is no replica of a live document", "Use connect()")
             owners = _owners_in(roots)
-            since = VersionVector.decode(self.gate.oplog_vv.encode())
-            for peer in _version(since):
+            since = _version(self.gate.oplog_vv)
+            for peer in since:
                 if not is_servers(peer) and peer not in others and owners.get(str(peer), name) == name:
-                    since.set_end(ID(peer, starts.get(peer, 0)))
-            found = self._checked(json.loads(self.gate.export_json_updates(since, self.gate.oplog_vv)))
-            self.trial = self.gate
+                    since[peer] = starts.get(peer, 0)
+            found = self._checked(self._changes_since(since))
             return [self._as_seen(change) for change in found]
 
     @contextmanager
@@ -238,29 +251,21 @@ class Hub:
             self.is_lost = True
             raise
 
-    def _checked(self, said: Any) -> list[_Change]:
+    def _checked(self, said: list[Any]) -> list[_Change]:
         """The changes of an update, oldest first, if they are such as an editor may make."""
-        peers = [int(peer) for peer in said["peers"]]
-
-        def place(text: str) -> tuple[int, int]:
-            counter, _, number = text.partition("@")
-            return peers[int(number)], int(counter)
-
         changes: list[_Change] = []
         operations = 0
-        for one in said["changes"]:
-            (peer, first), deps = place(one["id"]), [place(dep) for dep in one["deps"]]
+        for one in said:
+            peer, first = _place(one["id"])
             last = first
             for operation in one["ops"]:
                 content = operation["content"]
                 self._check(operation["container"], content)
                 if "start_id" in content:
-                    self._check_removed(*place(content["start_id"]), content["len"])
+                    self._check_removed(*_place(content["start_id"]), content["len"])
                 last = operation["counter"] + _length(content)
             operations += last - first
-            seen = self.gate.frontiers_to_vv(Frontiers.from_ids([ID(*dep) for dep in deps])) if deps else None
-            version = _version(seen) if seen is not None else {}
-            changes.append(_Change(one["lamport"], peer, first, last, {**version, peer: first} if first else version))
+            changes.append(_Change(one["lamport"], peer, first, last, self._seen_by(one, peer, first)))
         for what, number, most in (
             ("operations", operations, MOST_OPERATIONS),
             ("changes", len(changes), MOST_CHANGES),
@@ -268,6 +273,23 @@ class Hub:
             if number > most:
                 raise RefusedUpdateError(f"it has {number:,} {what}", f"Send at most {most:,} at once")
         return sorted(changes)
+
+    def _seen_by(self, change: Any, peer: int, first: int) -> Version:
+        """What the writer of a change had seen. It follows on what the writer did before, and is numbered behind all of
+        it: else Loro could not read again what it takes."""
+        deps = [ID(*_place(dep)) for dep in change["deps"]]
+        vector = self.gate.frontiers_to_vv(Frontiers.from_ids(deps)) if deps else None
+        seen = _version(vector) if vector is not None else {}
+        if seen.get(peer, 0) != first or change["lamport"] != 1 + max(map(self._lamport, deps), default=-1):
+            raise RefusedUpdateError(
+                "its parts do not follow each other", "Send what the editor's Loro document exports"
+            )
+        return seen
+
+    def _lamport(self, place: ID) -> int:
+        change = self.gate.get_change(place)
+        assert change is not None
+        return change.lamport + place.counter - change.id.counter
 
     def _check_removed(self, peer: int, counter: int, length: int) -> None:
         """Refuses to remove what is not there."""
@@ -310,6 +332,13 @@ class Hub:
         found = {name: content for name, content in read(self.doc).items() if content != self.now.get(name)}
         self.now.update(found)
         return found
+
+
+def _new_gate() -> LoroDoc:
+    """A document that only takes note of what was done: it computes no text of it."""
+    doc = new_doc()
+    doc.detach()
+    return doc
 
 
 def _length(content: Any) -> int:
@@ -356,6 +385,17 @@ def is_servers(peer: int) -> bool:
 def servers_peer(number: int) -> int:
     """Returns a server's peer by its number, of 40 bits."""
     return _SERVERS << 40 | number
+
+
+def _place(text: str) -> tuple[int, int]:
+    """The peer and the counter of an identity as JSON has it."""
+    counter, _, peer = text.partition("@")
+    return int(peer), int(counter)
+
+
+def _spans(known: Version, now: Version) -> list[IdSpan]:
+    """What lies between two versions."""
+    return [IdSpan(peer, CounterSpan(known.get(peer, 0), n)) for peer, n in now.items() if n > known.get(peer, 0)]
 
 
 def _version(vector: VersionVector) -> Version:

@@ -229,7 +229,8 @@ class LiveDocument:
         return receipts
 
     def _taste(self, data: bytes) -> None:
-        """Refuses bytes that end the process that reads them, before the one reads them that all editors need."""
+        """Refuses bytes that cannot be read, or end the process that reads them, before the one reads them that all
+        editors need."""
         try:
             self._reader.ask("taste", data)
         except LoroError as error:
