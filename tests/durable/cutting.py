@@ -106,12 +106,12 @@ def writer(url: str) -> tuple[int, str]:
 
 def crash(url: str, pid: int) -> None:
     """Kills a process of the server, upon which the server ends all others and recovers; waits until it has."""
-    connection = psycopg.connect(url, autocommit=True)
-    os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(psycopg.OperationalError):
-        while True:  # until it is thrown out, so that what follows meets the server as recovered
-            connection.execute("SELECT 1")
-            time.sleep(0.01)
+    with contextlib.closing(psycopg.connect(url, autocommit=True)) as connection:
+        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:  # until it is thrown out, so that what follows meets the server as recovered
+                connection.execute("SELECT 1")
+                time.sleep(0.01)
     end = time.monotonic() + 60
     while True:
         try:

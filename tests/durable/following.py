@@ -68,12 +68,16 @@ class Followers:
                 inbox.acknowledge()
         return not (last or self._done.is_set())
 
-    def check(self) -> None:
-        """Compares with what is there, once nobody writes any more."""
+    def stop(self) -> None:
+        """Ends both, when they have seen what is there."""
         self._done.set()
         for thread in self._threads:
             thread.join(300)
             assert not thread.is_alive()
+
+    def check(self) -> None:
+        """Compares with what is there, once nobody writes any more."""
+        self.stop()
         assert not self._failed
         with opened(self._url) as workspace:
             there = {(document.namespace, document.key): document.version for document in workspace.list()}
@@ -102,5 +106,7 @@ def followed(url: str) -> Iterator[None]:
     followers = Followers(url)
     try:
         yield
-    finally:
-        followers.check()
+    except BaseException:
+        followers.stop()  # writers may still be at work
+        raise
+    followers.check()

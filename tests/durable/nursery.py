@@ -76,7 +76,8 @@ class Nursery:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # One asks, the other answers, each time a few hundred bytes: they arrive in one piece.
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX)
         with theirs:
             command = [sys.executable, "-m", "tests.durable.nursery", str(theirs.fileno())]
             self._process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])

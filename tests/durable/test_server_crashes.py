@@ -37,7 +37,7 @@ def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
         time.sleep(rnd.uniform(0.0, 0.4))
         server = rnd.choice(url.split(" "))
         if victim == "process":
-            crash(server, _some_process(server, rnd))
+            _crash_some_process(server, rnd)
         elif victim == "server":
             outage(server, rnd.uniform(0.0, 1.0))
         else:
@@ -82,6 +82,13 @@ def _numbers(server: str) -> int:
     with psycopg.connect(server) as connection:
         ((found,),) = connection.execute("SELECT coalesce(sum(n), 0)::int8 FROM concordant_clocks").fetchall()
     return int(found)
+
+
+def _crash_some_process(url: str, rnd: random.Random) -> None:
+    while True:
+        with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+            crash(url, _some_process(url, rnd))
+            return
 
 
 def _some_process(url: str, rnd: random.Random) -> int:
