@@ -119,7 +119,7 @@ def load_namespace(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-_as_json = json.JSONEncoder(ensure_ascii=False).encode  # ``json.dumps`` would make an encoder for each
+_as_json = json.encoder.encode_basestring  # what ``json.dumps`` comes to for a text, many calls later
 
 
 def dump_key(key: str) -> str:
