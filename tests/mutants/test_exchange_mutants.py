@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from concordant.merge.sequence.trim import _held, _out_of_order
+from concordant.merge.sequence.trim import _held
 from concordant.storage import MemoryStorage
 from concordant.workspace import replicating
 from concordant.workspace.frames import unpack as the_unpack
@@ -43,8 +43,7 @@ def too_much_is_left_out(patch: Patch) -> None:
 
 def the_order_is_not_looked_at(patch: Patch) -> None:
     """What stood behind something forgotten is anchored further in front, whatever stands there."""
-    swap(patch, _held, lambda kept, moved: set())
-    swap(patch, _out_of_order, lambda kept, moved: set())
+    swap(patch, _held, lambda sequence, gone, moves: set())
 
 
 def exported_words_are_forgotten(patch: Patch) -> None:

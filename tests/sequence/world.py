@@ -13,6 +13,7 @@ from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector, merge
 from concordant.merge.record import dump_changes, journalled, later_leaf, load_changes
 from concordant.merge.record.codec import dump_leaf, load_leaf
 from concordant.merge.registers import LeafChange
+from concordant.merge.sequence.blame import spans
 from concordant.merge.sequence.diff import list_hunks
 from concordant.merge.sequence.edit import append, decide, splice
 from concordant.merge.sequence.layout import layout, text_of
@@ -80,6 +81,11 @@ class Replica:
 class World:
     """Replicas of one text, and the writers on them.
 
+    Args:
+        every: after how many steps a replica is looked at whole, and beside it the exact model; what a writer is shown
+            and leaves, and that no side is lost, is looked at in every step.
+        longest: how long the text may become: who finds it longer cuts off the half of it.
+
     Attributes:
         known: all units that somebody wrote.
     """
@@ -94,8 +100,12 @@ class World:
         natural: bool = False,
         written: str = "prose",
         alike: bool = False,
+        every: int = 1,
+        longest: int = 1 << 30,
     ) -> None:
         self.chance = chance
+        self.every = every
+        self.longest = longest
         self.rules = rules
         self.separator = separator
         self.natural = natural
@@ -111,6 +121,8 @@ class World:
     def shown(self, sequence: Sequence) -> Any:
         empty: Any = "" if self.is_text else ()
         analysis = sequence.analysed(self.rules, analyse)
+        if not self.is_due():
+            return layout(sequence, analysis, self.separator, self.rules.unit).content(empty)
         assert sequence.overlapping == overlaps(sequence)
         assert analysis == weighed(sequence, self.rules), "what is looked at only where it changed is as all looked at"
         shown = layout(sequence, analysis, self.separator, self.rules.unit)
@@ -137,6 +149,8 @@ class World:
     def changed(self, base: Any) -> Any:
         """What a writer makes of what it read."""
         chance = self.chance
+        if len(base) > self.longest:
+            return base[len(base) // 2 :]
         if not self.is_text:
             items = [*base]
             for _ in range(chance.randrange(1, 3)):
@@ -196,7 +210,10 @@ class World:
     def view(self, replica: Replica, seen: VersionVector, own: str) -> Sequence:
         """What somebody has seen of a replica's text."""
         sight = self.sight(replica, seen, own)
-        view, spec = replica.sequence.only(sight), known(replica.sequence, sight)
+        view = replica.sequence.only(sight)
+        if not self.is_due():
+            return view
+        spec = known(replica.sequence, sight)
         assert counting(view, spec.strikes) == spec.pieces(), (
             "what is made by taking out a few is made of what was seen"
         )
@@ -313,7 +330,21 @@ class World:
             self.meet(replica, other)
         else:
             replica.earlier = dict(replica.vector)  # type: ignore[attr-defined]
-        self.check(replica)
+        if self.is_due():
+            self.check(replica)
+
+    def is_due(self) -> bool:
+        """Whether all is looked at in this step."""
+        return len(self.log) % self.every == 0
+
+    def restart(self, replica: Replica) -> None:
+        """The replica is stored, and read anew."""
+        replica.sequence = restored(replica.sequence)
+
+    def credits(self, sequence: Sequence) -> list[tuple[str, tuple[Stamp, ...]]]:
+        """Who wrote what of a text."""
+        analysis = sequence.analysed(self.rules, analyse)
+        return [*spans(sequence, analysis, layout(sequence, analysis, self.separator, self.rules.unit))]
 
     def note(self, text: Any) -> None:
         if self.is_text and self.rules.unit != "whole":

@@ -228,7 +228,7 @@ def _compacted(record: Record, frontier: Frontier, waiting: Waiting) -> _Compact
     pieces = 0
     # What a deletion keeps refers to what stands in its texts.
     for path, leaf in () if record.covering else sequences(record.tree):
-        rest = trimmed(leaf, waiting.goes, waiting.dropped)
+        rest = trimmed(leaf, waiting.goes, waiting.dropped, range(len(leaf)))
         if rest is None:
             continue
         changes.append(LeafChange(path, leaf, rest.sequence))

@@ -40,9 +40,13 @@ def spans(sequence: Sequence, analysis: Analysis, shown: Layout) -> Iterator[tup
         yield text, writers
 
 
-def remembered(sequence: Sequence, runs: Iterable[RunId]) -> dict[RunId, tuple[Credit, ...]]:
-    """Who wrote what of some runs, for when what these have replaced is forgotten, or a part of them."""
-    credits = _Credits(sequence, NOTHING)
+def remembered(pieces: Iterable[Piece], runs: Iterable[RunId]) -> dict[RunId, tuple[Credit, ...]]:
+    """Who wrote what of some runs, for when what these have replaced is forgotten, or a part of them.
+
+    Args:
+        pieces: all of these runs, of what they have replaced, of what that has, and so on.
+    """
+    credits = _Credits(pieces, NOTHING)
     found: dict[RunId, tuple[Credit, ...]] = {}
     for run in runs:
         told: list[Credit] = []
@@ -56,11 +60,11 @@ def remembered(sequence: Sequence, runs: Iterable[RunId]) -> dict[RunId, tuple[C
 
 
 class _Credits:
-    def __init__(self, sequence: Sequence, analysis: Analysis) -> None:
+    def __init__(self, pieces: Iterable[Piece], analysis: Analysis) -> None:
         self.analysis = analysis
         self.parts: dict[RunId, list[Piece]] = {}
         self.replaced: dict[RunId, list[Piece]] = {}
-        for piece in sequence:
+        for piece in pieces:
             self.parts.setdefault(run_of(piece), []).append(piece)
             for run in piece.struck:
                 self.replaced.setdefault(run, []).append(piece)

@@ -22,7 +22,7 @@ from concordant.merge.sequence.pieces import (
     struck_by,
 )
 
-__all__ = ["both", "cut", "in_order", "join", "joined_strikes", "newest_root", "paired", "united"]
+__all__ = ["both", "comes_first", "cut", "in_order", "join", "joined_strikes", "newest_root", "paired", "united"]
 
 _OFFSET = attrgetter("offset")
 
@@ -79,6 +79,13 @@ def _children(runs: dict[RunId, list[Piece]]) -> dict[Anchor | None, list[RunId]
 
 def _rank(piece: Piece) -> tuple[float, str, int, int]:
     return (*order_of(piece.stamp), piece.k)
+
+
+def comes_first(one: Piece, other: Piece) -> bool:
+    """Whether a run stands before another one behind the same character."""
+    if one.replaces != other.replaces:
+        return one.replaces
+    return (_rank(one) < _rank(other)) == one.replaces
 
 
 def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector) -> Sequence | None:

@@ -225,16 +225,20 @@ class Strikes(Mapping[RunId, Strike]):
         added = self._added_to(before)
         if added is not None:
             return added, []
-        if self._base is not before._base:
-            ours, theirs = self._together(), before._together()
-            added = [strike for run, strike in ours.items() if run not in theirs]
-            return added, [strike for run, strike in theirs.items() if run not in ours]
-        news = self._more.keys() ^ before._more.keys()  # what can differ is apart from what both have
+        if self._base is before._base:
+            return self._changed_apart_from(before)
+        ours, theirs = self._together(), before._together()
+        added = [strike for run, strike in ours.items() if run not in theirs]
+        return added, [strike for run, strike in theirs.items() if run not in ours]
+
+    def _changed_apart_from(self, before: Strikes) -> tuple[list[Strike], list[Strike]]:
+        """The same of an earlier mapping that shares all but what is kept apart."""
+        news = self._more.keys() ^ before._more.keys()
         apart = (self._less ^ before._less) - news
-        mine = [*apart, *[run for run in self._more if run in news]]
-        others = [*apart, *[run for run in before._more if run in news]]
-        added = [self[run] for run in mine if run in self and run not in before]
-        return added, [before[run] for run in others if run in before and run not in self]
+        ours = [*apart, *[run for run in self._more if run in news]]
+        theirs = [*apart, *[run for run in before._more if run in news]]
+        added = [self[run] for run in ours if run in self and run not in before]
+        return added, [before[run] for run in theirs if run in before and run not in self]
 
     def _together(self) -> dict[RunId, Strike]:
         """The strikes in one dictionary, for whoever looks at all of them."""
@@ -374,12 +378,24 @@ class Block:
     references as there are blocks, and pieces only where it takes place.
     """
 
-    __slots__ = ("_fingerprint", "_gone", "_newest", "_origins", "_places", "_runs", "_several", "_struck", "pieces")
+    __slots__ = (
+        "_fingerprint",
+        "_gone",
+        "_hosts",
+        "_newest",
+        "_origins",
+        "_places",
+        "_runs",
+        "_several",
+        "_struck",
+        "pieces",
+    )
 
     def __init__(self, pieces: tuple[Piece, ...], newest: dict[str, int] | None = None) -> None:
         self.pieces = pieces
         self._newest = newest
         self._runs: frozenset[RunId] | None = None
+        self._hosts: frozenset[RunId] | None = None
         self._struck: frozenset[RunId] | None = None
         self._origins: frozenset[str] | None = None
         self._several: list[int] | None = None
@@ -454,6 +470,13 @@ class Block:
         if self._runs is None:
             self._runs = frozenset([run_of(piece) for piece in self.pieces])
         return self._runs
+
+    @property
+    def hosts(self) -> frozenset[RunId]:
+        """The runs in which something here is anchored."""
+        if self._hosts is None:
+            self._hosts = frozenset([parent[:3] for _, _, _, _, parent, *_ in self.pieces if parent is not None])
+        return self._hosts
 
     @property
     def origins(self) -> frozenset[str]:
@@ -828,6 +851,12 @@ class Sequence:
                 groups.append((begin, end, [edit]))
         return groups
 
+    def keep(self, before: Sequence) -> None:
+        """Takes over what does not change where all that went was removed before."""
+        self.newest_root = before.newest_root
+        if not before.overlapping:
+            self._overlapping = False
+
     def standing_of(self, origin: str) -> Iterator[tuple[int, Piece]]:
         """The pieces that one scope has put and has not struck itself, with their numbers. Which these are is
         remembered for the last that asked, since it mostly asks again."""
@@ -1054,6 +1083,14 @@ class Sequence:
             if not (runs.isdisjoint(block.runs) and runs.isdisjoint(block.struck)):
                 for number, piece in enumerate(block.pieces, self._begins[at]):
                     if run_of(piece) in runs or not runs.isdisjoint(piece.struck):
+                        yield number, piece
+
+    def anchored(self, runs: Set[RunId]) -> Iterator[tuple[int, Piece]]:
+        """The pieces of what was inserted behind characters of some runs, with their numbers."""
+        for at, block in enumerate(self._blocks):
+            if not runs.isdisjoint(block.hosts):
+                for number, piece in enumerate(block.pieces, self._begins[at]):
+                    if piece.parent is not None and piece.parent[:3] in runs:
                         yield number, piece
 
     def analysed(self, rules: R, compute: Callable[[Sequence, R], T]) -> T:

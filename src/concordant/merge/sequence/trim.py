@@ -9,19 +9,19 @@ stand without: of all that is left behind one character it is the newest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence as Items
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items, Set
 from typing import NamedTuple
 
 from concordant.merge.causality import Stamp
 from concordant.merge.sequence.blame import remembered
 from concordant.merge.sequence.family import Family, home_of
-from concordant.merge.sequence.order import in_order
-from concordant.merge.sequence.pieces import START, Anchor, Piece, RunId, Sequence, first_of, last_of, run_of
+from concordant.merge.sequence.order import comes_first, in_order
+from concordant.merge.sequence.pieces import START, Anchor, Edit, Piece, RunId, Sequence, first_of, last_of, run_of
 
 __all__ = ["Trimmed", "lost_between", "removed", "trimmed", "untrimmed", "weighed"]
 
-_ROUNDS = 16
-"""How often pieces that hold the order are put back, before all stay that hold the place of something."""
+_MOST_BACK = 8
+"""How far it is looked back for who wrote what, before all is looked at."""
 
 
 class Trimmed(NamedTuple):
@@ -39,50 +39,112 @@ class Trimmed(NamedTuple):
 
 
 def trimmed(
-    sequence: Sequence, goes: Callable[[Stamp, Stamp], bool], dropped: Callable[[Stamp], bool]
+    sequence: Sequence, goes: Callable[[Stamp, Stamp], bool], dropped: Callable[[Stamp], bool], within: range
 ) -> Trimmed | None:
     """The sequence without removed pieces; ``None`` if none can go.
 
     Args:
         goes: whether nobody can refer any more to what one write has put and another has struck.
         dropped: whether that holds of what a write had put that was taken out since, not struck.
+        within: the numbers of the pieces that are looked at.
     """
-    gone = _forgettable(sequence, goes, dropped)
-    _keep_whole(sequence, gone)
+    gone = _forgettable(sequence, goes, dropped, within)
+    concerned = {run for piece in gone.values() for run in (run_of(piece), *piece.struck)}
+    near = dict(sequence.touching(concerned)) if gone else {}
+    _keep_whole(near, gone)
+    moves = _moves(sequence, near, gone)
     if not gone:
         return None
-    pieces = sequence.pieces()
-    kept = _in_place(pieces, gone, Family(pieces))
-    needed = {run for piece in kept for run in piece.struck}
-    over = {run for number in gone for run in pieces[number].struck}
-    strikes = {run: strike for run, strike in sequence.strikes.items() if run in needed or run not in over}
-    kept = _credited(kept, sequence, over | {run_of(pieces[number]) for number in gone}, needed)
-    left = Sequence(kept, strikes, sequence.newest_root, None if sequence.overlapping else False)
-    if not gone or not left.is_alive():
+    over = {run for piece in gone.values() for run in piece.struck}
+    needed = {run for number, piece in near.items() if number not in gone for run in piece.struck}
+    others = {number: move.piece for number, move in moves.items()}
+    others |= _credited(sequence, near, gone, others, over, needed)
+    strikes = sequence.strikes.but({}, {*sequence.strikes.standing(over - needed)})
+    left = sequence.spliced(_edits(sequence, gone, others, within), strikes, alone=True)
+    left.keep(sequence)
+    if not left.is_alive():
         return None
-    stamps = [pieces[number].stamp for number in gone]
+    stamps = [piece.stamp for piece in gone.values()]
     return Trimmed(left, stamps + sequence.strikes.stamps(sequence.strikes.standing(over)), len(gone))
 
 
-def _in_place(pieces: list[Piece], gone: set[int], family: Family) -> list[Piece]:
-    """The pieces that are left, anchored so that they stand where they did.
+def _edits(sequence: Sequence, gone: Mapping[int, Piece], others: Mapping[int, Piece], within: range) -> list[Edit]:
+    """What comes in the place of what: of the pieces that were looked at one edit, so that they lie together."""
+    window = [others.get(at, piece) for at, piece in _numbered(sequence, within) if at not in gone]
+    edits = [Edit(at, at + 1, [piece]) for at, piece in others.items() if at not in within]
+    return sorted([*edits, Edit(within.start, within.stop, window)])
+
+
+class _Move(NamedTuple):
+    """A piece of a run that is anchored elsewhere.
+
+    Attributes:
+        piece: what it becomes.
+        holder: the number of the piece that would have to stay, for it to stay where it is.
+    """
+
+    piece: Piece
+    holder: int
+
+
+def _moves(sequence: Sequence, near: Mapping[int, Piece], gone: dict[int, Piece]) -> dict[int, _Move]:
+    """The pieces that are anchored anew, by number, so that all that is left stands where it did.
+
+    A run may be anchored to the nearest character before it in the tree that is left if it stands right behind that,
+    and would of all that is: then whoever goes through the tree comes to it at the same place.
 
     Args:
-        gone: the numbers of those that may go; loses those that have to stay.
+        near: the pieces of all runs of which something goes, and what strikes over that are over.
+        gone: the pieces that may go; loses those that have to stay.
     """
-    together = _together(pieces)
-    rounds = 0
+    family = Family(near.values())
+    together = _together(near)
+    hosted = dict(sequence.anchored({run_of(piece) for piece in gone.values()})) if gone else {}
     while True:
-        moving = rounds < _ROUNDS  # then only what holds the place of nothing
-        kept, moved = _without(pieces, gone, family, moving=moving)
-        while held := _held(kept, moved) if moving else set(moved.values()):
-            gone -= held | _all_of(held, pieces, together)
-            kept, moved = _without(pieces, gone, family, moving=moving)
-        held = _out_of_order(kept, moved) if moving else set()
+        moves = _anchored_anew(hosted, gone, family)
+        held = _held(sequence, gone, moves)
         if not held:
-            return kept
-        gone -= held | _all_of(held, pieces, together)
-        rounds += 1
+            return moves
+        for number in held | _all_of(held, near, together):
+            gone.pop(number, None)
+
+
+def _anchored_anew(hosted: Mapping[int, Piece], gone: Mapping[int, Piece], family: Family) -> dict[int, _Move]:
+    numbers = {first_of(piece): number for number, piece in gone.items()}
+    homes: dict[RunId, tuple[tuple[Anchor | None, bool], int]] = {}
+    moves: dict[int, _Move] = {}
+    for number, piece in hosted.items():
+        run = run_of(piece)
+        if number in gone:
+            continue
+        if run not in homes:
+            homes[run] = _home(piece, family, numbers)
+        home, holder = homes[run]
+        if holder >= 0:
+            moves[number] = _Move(family.moved(piece, *home), holder)
+    return moves
+
+
+def _held(sequence: Sequence, gone: Mapping[int, Piece], moves: Mapping[int, _Move]) -> set[int]:
+    """The pieces without which something would not stand right behind what it is anchored to."""
+    firsts: dict[RunId, int] = {}
+    for number, move in moves.items():
+        firsts.setdefault(run_of(move.piece), number)
+    parents = {move.piece.parent for move in moves.values()}
+    siblings: dict[Anchor | None, list[Piece]] = {}
+    for number, piece in sequence.anchored({parent[:3] for parent in parents if parent is not None}):
+        if piece.parent in parents and number not in gone and number not in moves:
+            siblings.setdefault(piece.parent, []).append(piece)
+    held = set()
+    for number in firsts.values():
+        piece, holder = moves[number]
+        before = number - 1
+        while before in gone:
+            before -= 1
+        last = last_of(sequence[before]) if before >= 0 else START
+        if piece.parent != last or any(comes_first(other, piece) for other in siblings.get(piece.parent, ())):
+            held.add(holder)
+    return held
 
 
 def untrimmed(sequence: Sequence, before: Sequence, after: Sequence) -> Sequence:
@@ -139,63 +201,92 @@ def weighed(sequence: Sequence) -> set[RunId]:
     return found
 
 
+def _numbered(sequence: Sequence, within: range) -> Iterator[tuple[int, Piece]]:
+    return enumerate(sequence.since(within.start, within.stop), within.start)
+
+
 def _forgettable(
-    sequence: Sequence, goes: Callable[[Stamp, Stamp], bool], dropped: Callable[[Stamp], bool]
-) -> set[int]:
-    """The numbers of the pieces to which nobody can refer."""
+    sequence: Sequence, goes: Callable[[Stamp, Stamp], bool], dropped: Callable[[Stamp], bool], within: range
+) -> dict[int, Piece]:
+    """The pieces to which nobody can refer, by number."""
     busy = weighed(sequence)
     strikes = sequence.strikes
-    gone = set()
-    for number, piece in enumerate(sequence):
+    gone = {}
+    for number, piece in _numbered(sequence, within):
         over = strikes.stamps(strikes.standing(piece.struck)) if piece.struck else []
         if (piece.live and not over) or (busy and (run_of(piece) in busy or not busy.isdisjoint(piece.struck))):
             continue
         if all(goes(piece.stamp, stamp) for stamp in over) if over else dropped(piece.stamp):
-            gone.add(number)
+            gone[number] = piece
     return gone
 
 
-def _credited(kept: list[Piece], sequence: Sequence, runs: set[RunId], needed: set[RunId]) -> list[Piece]:
-    """What is kept, with who wrote what of it where that is told by what goes.
+def _credited(
+    sequence: Sequence,
+    near: Mapping[int, Piece],
+    gone: Mapping[int, Piece],
+    others: Mapping[int, Piece],
+    over: set[RunId],
+    needed: set[RunId],
+) -> dict[int, Piece]:
+    """The pieces that are kept, and of which it is told by what goes who wrote what of them: with that, by number.
 
     Args:
-        runs: of what goes, and in the place of which they were put.
-        needed: the strikes that are kept.
+        others: pieces that become others otherwise.
+        over: the strikes over what goes: in the place of which they were put.
+        needed: those that are kept.
     """
-    credits = remembered(sequence, {run_of(piece) for piece in kept if isinstance(piece.content, str)} & runs)
-    left = []
-    for piece in kept:
-        run = run_of(piece)
-        told = credits.get(run, piece.credits)
-        is_plain = run not in needed and [stamps for *_, stamps in told] == [(piece.stamp,)]
-        left.append(piece._replace(credits=() if is_plain else told) if told or piece.credits else piece)
-    return left
+    concerned = over | {run_of(piece) for piece in gone.values()}
+    kept = {number: others.get(number, piece) for number, piece in near.items() if number not in gone}
+    runs = {run_of(piece) for piece in kept.values() if isinstance(piece.content, str)} & concerned
+    credits = remembered(_told_by(sequence, runs, len(near)), runs)
+    found = {}
+    for number, piece in kept.items():
+        told = credits.get(run_of(piece))
+        if told is not None:
+            is_plain = run_of(piece) not in needed and [stamps for *_, stamps in told] == [(piece.stamp,)]
+            found[number] = piece._replace(credits=() if is_plain else told)
+    return found
 
 
-def _together(pieces: list[Piece]) -> dict[RunId, set[int]]:
+def _told_by(sequence: Sequence, runs: Set[RunId], near: int) -> Iterable[Piece]:
+    """The pieces by which it is told who wrote what of some runs: those that these have replaced, and so on."""
+    found: dict[int, Piece] = {}
+    known: set[RunId] = set()
+    for _ in range(_MOST_BACK if 4 * near < len(sequence) else 0):
+        if not runs:
+            return [found[number] for number in sorted(found)]
+        parts = dict(sequence.touching(runs))
+        found |= parts
+        known |= runs
+        runs = {run_of(piece) for piece in parts.values()} - known
+    return sequence
+
+
+def _together(near: Mapping[int, Piece]) -> dict[RunId, set[int]]:
     """The pieces in the place of which something was put, by its run. Who wrote that is told by a comparison with all
     of them: they go together."""
-    runs = {run_of(piece) for piece in pieces}
+    runs = {run_of(piece) for piece in near.values()}
     found: dict[RunId, set[int]] = {}
-    for number, piece in enumerate(pieces):
+    for number, piece in near.items():
         for run in piece.struck:
             if run in runs:
                 found.setdefault(run, set()).add(number)
     return found
 
 
-def _all_of(numbers: set[int], pieces: list[Piece], together: dict[RunId, set[int]]) -> set[int]:
+def _all_of(numbers: set[int], near: Mapping[int, Piece], together: dict[RunId, set[int]]) -> set[int]:
     """The pieces that go together with some."""
-    return set().union(*(together.get(run, ()) for number in numbers for run in pieces[number].struck))
+    return set().union(*(together.get(run, ()) for number in numbers for run in near[number].struck))
 
 
-def _keep_whole(sequence: Sequence, gone: set[int]) -> None:
+def _keep_whole(near: Mapping[int, Piece], gone: dict[int, Piece]) -> None:
     """Keeps what one strike is over as long as anything of it is kept, for it may be weighed yet; and what was put in
     the place of that: by it is told what has become of it."""
     over: dict[RunId, list[int]] = {}
     parts: dict[RunId, list[int]] = {}
     waiting: list[RunId] = []
-    for number, piece in enumerate(sequence):
+    for number, piece in near.items():
         if number not in gone:
             waiting.extend(piece.struck)
             continue
@@ -206,33 +297,7 @@ def _keep_whole(sequence: Sequence, gone: set[int]) -> None:
         run = waiting.pop()
         for number in (*parts.pop(run, ()), *over.pop(run, ())):
             if number in gone:
-                gone.discard(number)
-                waiting.extend(sequence[number].struck)
-
-
-def _without(
-    pieces: list[Piece], gone: set[int], family: Family, *, moving: bool
-) -> tuple[list[Piece], dict[RunId, int]]:
-    """The other pieces, anchored anew; and for those runs that are the number of the piece that would have to stay, for
-    them to stay where they are.
-
-    Args:
-        moving: whether anything may be anchored elsewhere; otherwise nothing is, and what would have to be is told.
-    """
-    numbers = {first_of(pieces[number]): number for number in gone}
-    kept: list[Piece] = []
-    moved: dict[RunId, int] = {}
-    homes: dict[RunId, tuple[Anchor | None, bool]] = {}
-    for number, piece in enumerate(pieces):
-        if number in gone:
-            continue
-        run = run_of(piece)
-        if run not in homes:
-            homes[run], holder = _home(piece, family, numbers)
-            if holder >= 0:
-                moved[run] = holder
-        kept.append(family.moved(piece, *homes[run]) if run in moved and moving else piece)
-    return kept, moved
+                waiting.extend(gone.pop(number).struck)
 
 
 def _home(
@@ -249,25 +314,3 @@ def _home(
         holder = number
         anchor, replaces = family.before(host)
     return (anchor, replaces), holder
-
-
-def _held(kept: list[Piece], moved: dict[RunId, int]) -> set[int]:
-    """The pieces without which something would not stand right behind what it is anchored to."""
-    held = set()
-    last: Anchor = START
-    begun: set[RunId] = set()
-    for piece in kept:
-        run = run_of(piece)
-        if run in moved and run not in begun and piece.parent != last:
-            held.add(moved[run])
-        begun.add(run)
-        last = last_of(piece)
-    return held
-
-
-def _out_of_order(kept: list[Piece], moved: dict[RunId, int]) -> set[int]:
-    """The pieces without which the order would be another one."""
-    for mine, theirs in zip(kept, in_order(kept), strict=False):
-        if mine != theirs:
-            return {moved[run] for run in (run_of(mine), run_of(theirs)) if run in moved} or set(moved.values())
-    return set()

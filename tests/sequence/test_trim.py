@@ -1,0 +1,115 @@
+"""What was removed from a text is forgotten part by part, and nobody sees a difference."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from itertools import cycle
+
+import pytest
+
+from concordant.merge.sequence import trim
+from concordant.merge.sequence.order import in_order
+from concordant.merge.sequence.overlap import analyse
+from concordant.merge.sequence.pieces import Piece, Sequence
+from concordant.merge.sequence.trim import trimmed
+
+from .test_histories import RULES, WRITTEN, short_texts_are_remembered as short_texts_are_remembered
+from .world import World, restored
+
+
+def picture(world: World, sequence: Sequence) -> tuple[object, ...]:
+    """What is shown of a text, what is asked about it, and who wrote what."""
+    asked = [
+        (overlap.anchor, overlap.strikes, contents(overlap.base), [contents(side.shown) for side in overlap.sides])
+        for overlap in sequence.analysed(world.rules, analyse).overlaps
+    ]
+    return world.shown(sequence), asked, world.credits(sequence) if world.is_text else None
+
+
+def contents(pieces: Iterable[Piece]) -> list[object]:
+    """What stands in pieces."""
+    return [piece.content for piece in pieces]
+
+
+def check(world: World, sequence: Sequence) -> int:
+    """Forgets what was removed, a window after the other; returns how many pieces went."""
+    before, count, size = picture(world, sequence), 0, world.chance.choice([2, 5, 9, 1_000])
+    at = 0
+    while at < len(sequence):
+        left = trimmed(sequence, lambda *_: True, lambda _: True, range(at, min(at + size, len(sequence))))
+        at += size
+        if left is None:
+            continue
+        assert len(left.sequence) == len(sequence) - left.pieces
+        pieces = left.sequence.pieces()
+        assert in_order(pieces) == pieces, "what is left stands in the order that its tree gives"
+        shown = world.shown(left.sequence)
+        if world.is_text and shown != before[0]:  # a blank that several removed: then nothing is forgotten there
+            assert "".join(shown.split()) == "".join(str(before[0]).split())
+            continue
+        sequence = left.sequence
+        assert picture(world, sequence) == before, "what is left shows the same"
+        again = restored(sequence)
+        assert again == sequence and picture(world, again) == before
+        at -= min(left.pieces, size)
+        count += left.pieces
+    return count
+
+
+def play(name: str, seed: str, written: str, steps: int = 12) -> int:
+    """Plays a history, in which at each step all may be forgotten that nobody can see; sometimes it is, for good."""
+    chance = random.Random(seed)
+    separator = "" if name == "item" else "\n"
+    world = World(chance, RULES[name], separator, 1, natural=chance.random() < 0.7, written=written)
+    (replica,) = world.replicas
+    count = 0
+    for _ in range(steps):
+        world.step()
+        count += check(world, replica.sequence)
+    return count
+
+
+def play_many(name: str, seed: str, histories: int) -> int:
+    """Plays so many; returns how many pieces were forgotten."""
+    numbers = zip(range(histories), cycle(WRITTEN), strict=False)
+    return sum(play(name, f"{seed}/{number}", written) for number, written in numbers)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_is_forgotten_by_windows_is_seen_by_nobody(name: str, seed: str) -> None:
+    """Whatever part of a text is looked at for what may be forgotten: what is left stands in its order, and shows the
+    same, with the same questions and writers."""
+    assert play_many(name, seed, 10) > 20
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", RULES)
+def test_thousands_of_texts_are_forgotten_by_windows(name: str, seed: str) -> None:
+    """The same of thousands of histories."""
+    play_many(name, seed, 2_000)
+
+
+def stands_anywhere(patch: pytest.MonkeyPatch) -> None:
+    """What is anchored anew may stand anywhere."""
+    patch.setattr(trim, "_held", lambda sequence, gone, moves: set())
+
+
+def stands_before_all(patch: pytest.MonkeyPatch) -> None:
+    """What is anchored anew counts as the first of what is behind its character."""
+    patch.setattr(trim, "comes_first", lambda one, other: False)
+
+
+def parts_of_strikes(patch: pytest.MonkeyPatch) -> None:
+    """What one strike is over goes in parts."""
+    patch.setattr(trim, "_keep_whole", lambda near, gone: None)
+
+
+@pytest.mark.parametrize("broken", [stands_anywhere, stands_before_all, parts_of_strikes])
+def test_what_forgets_too_much_is_noticed(
+    broken: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines that forget what the order or the attribution of the rest needs are caught by these histories."""
+    broken(monkeypatch)
+    with pytest.raises((AssertionError, KeyError)):
+        play_many("sentence", "mutant", 400)
