@@ -66,7 +66,7 @@ settings.register_profile(
     "default",
     deadline=None,
     derandomize=False,
-    max_examples=60,
+    max_examples=40,
     print_blob=True,
     suppress_health_check=SLOW,
 )

@@ -42,7 +42,10 @@ def run_two(what: str, directory: Path, temporaries: tuple[Path | None, Path | N
             second.kill()
 
 
-@pytest.mark.parametrize("containers", [False, True], ids=["10-processes", "9-containers"])
+@pytest.mark.parametrize(
+    "containers",
+    [pytest.param(False, marks=pytest.mark.torture, id="10-processes"), pytest.param(True, id="9-containers")],
+)
 def test_9_and_10_two_processes_on_one_record(containers: bool, tmp_path: Path) -> None:
     """Two processes, or two containers on one volume, mark one record: marks are lost, here all are there."""
     temporaries = [tmp_path / f"tmp-{name}" if containers else None for name in NAMES]

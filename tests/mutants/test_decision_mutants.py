@@ -10,7 +10,7 @@ from concordant.merge.record.apply import _clear_held
 from concordant.workspace.decisions import DecisionPending
 
 from ..semantics import test_invalid_merge as tests
-from .breaking import swap
+from .breaking import passes, swap
 
 Patch = pytest.MonkeyPatch
 
@@ -49,7 +49,7 @@ def test_a_broken_decision_is_noticed(
     check: Callable[[], None], mutant: Callable[[Patch], None], monkeypatch: Patch
 ) -> None:
     """The check fails under the mutant, and holds without it."""
-    check()
+    passes(check)
     mutant(monkeypatch)
     with pytest.raises((AssertionError, ValueError, pytest.fail.Exception)):
         check()

@@ -22,7 +22,7 @@ from concordant_langgraph.review import _settle
 
 from ..langgraph import test_event_loop, test_server
 from ..langgraph.review import support, test_forms, test_on_conflict, test_restart, test_review
-from .breaking import swap
+from .breaking import passes, swap
 
 Patch = pytest.MonkeyPatch
 Mutant = tuple[Callable[[], None], Callable[[Patch], None]]
@@ -175,7 +175,7 @@ def every_loop_has_a_store_of_its_own(patch: Patch) -> None:
 def test_a_broken_review_is_noticed(name: str, monkeypatch: Patch) -> None:
     """The check of the promise that a mutant breaks fails under that mutant, and holds without it."""
     check, apply_patch = MUTANTS[name]
-    check()
+    passes(check)
     apply_patch(monkeypatch)
     with pytest.raises(NOTICED):
         check()

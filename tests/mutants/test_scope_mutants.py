@@ -25,7 +25,7 @@ from concordant_langgraph.taking import _with_own_callbacks
 from concordant_langgraph.toolcalls import _Ended, runnable_begins, tool_call_ends
 
 from ..langgraph.scopes import test_floor, test_strands, test_subgraph_retries, test_task_calls, test_tool_calls
-from .breaking import swap
+from .breaking import passes, swap
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
@@ -163,7 +163,7 @@ def every_superstep_begins_with_its_run(patch: Patch) -> None:
 def test_a_broken_scope_is_noticed(name: str, monkeypatch: Patch) -> None:
     """The check of the promise that a mutant breaks fails under that mutant, and holds without it."""
     check, apply_patch = MUTANTS[name]
-    check()
+    passes(check)
     apply_patch(monkeypatch)
     with pytest.raises(NOTICED):
         check()

@@ -22,7 +22,7 @@ from concordant_langgraph.lineage import belongs
 from concordant_langgraph.toolcalls import ToolCall
 
 from ..langgraph import test_shown
-from .breaking import swap
+from .breaking import passes, swap
 
 Patch = pytest.MonkeyPatch
 MUTANTS: dict[str, tuple[Callable[[], None], Callable[[Patch], None]]] = {}
@@ -136,7 +136,7 @@ def authors_are_told_by_name_alone(patch: Patch) -> None:
 def test_a_broken_sight_is_noticed(name: str, monkeypatch: Patch) -> None:
     """The check of the promise that a mutant breaks fails under that mutant, and holds without it."""
     check, apply_patch = MUTANTS[name]
-    check()
+    passes(check)
     apply_patch(monkeypatch)
     with pytest.raises(NOTICED):
         check()

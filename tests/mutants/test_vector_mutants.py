@@ -17,7 +17,7 @@ from concordant_langgraph.view import View
 from ..langgraph.vectors.support import NS, Embedder, config, fresh, ranking
 from ..langgraph.vectors.test_kept import left_behind, overtaken
 from ..langgraph.vectors.test_ranking import check_history
-from .breaking import swap
+from .breaking import passes, swap
 
 Patch = pytest.MonkeyPatch
 Mutant = tuple[Callable[[], None], Callable[[Patch], None]]
@@ -148,7 +148,7 @@ def the_newest_state_is_not_read(patch: Patch) -> None:
 def test_a_broken_view_is_noticed(name: str, monkeypatch: Patch) -> None:
     """The check of the promise that a mutant breaks fails under that mutant, and holds without it."""
     check, apply_patch = MUTANTS[name]
-    check()
+    passes(check)
     apply_patch(monkeypatch)
     with pytest.raises(AssertionError):
         check()

@@ -8,6 +8,11 @@ import pytest
 
 LONG = ("test_workbench", "test_reexecution", "test_scopes", "test_tasks")
 """What has so many cases that on Postgres it runs with the long tests."""
+OF_VALUES = (
+    *("test_equality", "test_judges", "test_policies", "test_limits", "test_invalid_merge", "test_tree", "test_text"),
+    *("test_scalar", "test_set", "test_map", "test_list", "test_counter", "test_keyed", "test_nested", "test_merge"),
+)
+"""What asks what values come to, the same for every database that keeps them: on Postgres with the long tests, too."""
 LONGEST = ("test_workbench",)
 """What on SQLite does so too."""
 
@@ -16,7 +21,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if any("storage" in marker.args[0] for marker in metafunc.definition.iter_markers("parametrize")):
         return  # it says itself
     name = metafunc.module.__name__.rpartition(".")[2]
-    long = name in LONG
+    long = name in (*LONG, *OF_VALUES)
     sqlite = pytest.param("sqlite", marks=pytest.mark.torture) if name in LONGEST else "sqlite"
     postgres = pytest.param("postgres", marks=pytest.mark.torture) if long else "postgres"
     folder = pytest.param("folder", marks=pytest.mark.torture)  # somebody else's: examples/folder_storage.py
