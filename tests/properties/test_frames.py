@@ -7,15 +7,23 @@ import json
 import random
 from collections import Counter as Tally
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel
 
-from concordant import CorruptFrameError, StaleReplicaError, Workspace
+from concordant import CorruptFrameError, StaleReplicaError, Text, Workspace
 from concordant.workspace import frames
 
 from .team import SCHEMAS, SPACES, Team, changed, team_history, values
 from .world import picture
+
+
+class Note(BaseModel):
+    """A document with a text."""
+
+    body: Annotated[str, Text()] = ""
+
 
 ODD: list[Any] = [
     *(None, True, 0, -1, 1, 1.5, 2**70, -(2**63), 1e308, float("nan"), float("inf")),
@@ -178,6 +186,61 @@ def test_g11_marks_that_are_no_text_are_refused(marks: Any) -> None:
     with pytest.raises(CorruptFrameError, match="marks"):
         target.import_(sealed({**opened(source.export()), "marks": marks}))
     target.export()
+
+
+@pytest.mark.parametrize("name", ["\ud800", "r\udfff"])
+@pytest.mark.parametrize("where", ["replica", "vector", "since", "forgotten"])
+def test_g11_names_of_stores_that_are_no_text_are_refused(where: str, name: str) -> None:
+    """Half of a surrogate pair could not be sent on, whether it is the sender's name or in what it knows of others."""
+    source, target = Workspace(replica="l"), Workspace(replica="r")
+    source.agent("ada").write(("notes",), "n", {"title": "Dots"})
+    content = opened(source.export())
+    content[where] = name if where == "replica" else {**content[where], name: 1}
+    with pytest.raises(CorruptFrameError, match="what its sender knew"):
+        target.import_(sealed(content))
+    target.export()
+
+
+def rewritten() -> Any:
+    """The content of a frame with a text of which bob has rewritten the sentence of ada, and its pieces."""
+    source = Workspace(schemas={("notes",): Note}, replica="l")
+    source.agent("ada").write(("notes",), "n", {"body": "One two three."})
+    with source.agent("bob").edit(("notes",), "n") as draft:
+        draft.body = "One two four."
+    content = opened(source.export())
+    [[_, leaf]] = content["documents"][0][2]["leaves"]
+    return content, leaf["p"]
+
+
+@pytest.mark.parametrize("offset", [-1, 2**40, 2**70])
+def test_g11_a_piece_beyond_any_text_is_refused(offset: int) -> None:
+    """To tell who wrote it would take more memory than there is."""
+    content, pieces = rewritten()
+    pieces[-1][2] = offset
+    with pytest.raises(CorruptFrameError, match="begins at"):
+        Workspace(schemas={("notes",): Note}).import_(sealed(content))
+
+
+@pytest.mark.parametrize("span", [[5, 5], [-1, 3], [0, 2**70]])
+def test_g11_credits_of_no_part_are_refused(span: list[int]) -> None:
+    """Who is credited with what is told of characters that can be there."""
+    content, pieces = rewritten()
+    pieces[-1] += [None, [[*span, [0]]]]
+    with pytest.raises(CorruptFrameError, match="credits"):
+        Workspace(schemas={("notes",): Note}).import_(sealed(content))
+
+
+@pytest.mark.parametrize("struck", [[["l", 2, 1]], [["l", 1, 1]], [["l", 1, 1], ["l", 2, 1]]])
+def test_g11_sentences_that_replace_each_other_are_somebodys(struck: list[Any]) -> None:
+    """Who wrote what is told of made-up rewrites that replace themselves, or each other in a circle."""
+    content, pieces = rewritten()
+    for piece in pieces:
+        piece[6] = struck
+    ws = Workspace(schemas={("notes",): Note})
+    ws.import_(sealed(content))
+    assert all(credit.agents for credit in ws.blame(("notes",), "n").get(("body",), ()))
+    ws.agent("eve").write(("notes",), "n", {"body": "Five."})
+    assert "Five." in str(ws.blame(("notes",), "n"))
 
 
 def test_g11_a_clock_far_ahead_is_refused() -> None:

@@ -178,14 +178,18 @@ def unpack(data: bytes, key: bytes | None, most: int = MOST_FRAME) -> Frame:
         replica = content["replica"]
         vector, since, forgotten = (dict(content[name].items()) for name in ("vector", "since", "forgotten"))
         settled = _settled(content.get("settled", {}))
-        numbers = [n for told in (vector, since, forgotten) for n in told.values()]
-        numbers += [n for _, told in settled.values() for n in told.values()]
-        if not isinstance(replica, str) or not all(type(n) is int and 0 <= n <= MOST_WRITES for n in numbers):
+        vectors = [vector, since, forgotten, *(told for _, told in settled.values())]
+        if not isinstance(replica, str) or not is_text(replica) or not all(map(_is_vector, vectors)):
             raise CorruptFrameError("it does not tell whose it is, or what its sender knew")
         marks = _marks(content.get("marks", {}))
         return Frame(replica, vector, since, forgotten, documents, marks, onward, settled)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, CodecError) as error:
         raise CorruptFrameError(f"it cannot be read ({error})") from error
+
+
+def _is_vector(told: VersionVector) -> bool:
+    """Whether it tells names and numbers as stores have them."""
+    return all(is_text(name) and type(n) is int and 0 <= n <= MOST_WRITES for name, n in told.items())
 
 
 def _settled(given: Any) -> dict[str, tuple[float, VersionVector]]:

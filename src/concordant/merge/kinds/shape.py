@@ -17,6 +17,9 @@ from concordant.values import JSON, decode, encode
 
 __all__ = ["check_items", "check_node", "check_register"]
 
+MOST_OFFSET = 2**27
+"""How far in what one write inserted a piece may begin: twice as many characters as a write may have by default."""
+
 
 def check_register(cell: Any, *, deletable: bool = True) -> list[Any]:
     """Returns the values of a register, those that its entries replaced included.
@@ -80,14 +83,18 @@ def check_items(cell: Any, content: type) -> None:
 def _check_pieces(sequence: Sequence, content: type) -> None:
     runs: dict[RunId, list[Piece]] = {}
     for piece in sequence:
-        if not isinstance(piece.content, content) or not piece.content or piece.offset < 0:
+        if not isinstance(piece.content, content) or not piece.content:
             raise MisshapenError("a piece of a sequence holds nothing, or something else")
+        if not 0 <= piece.offset <= MOST_OFFSET:
+            raise MisshapenError(f"a piece begins at {piece.offset} of what one write inserted")
         for item in piece.content if isinstance(piece.content, tuple) else ():
             _value(item)
         runs.setdefault(run_of(piece), []).append(piece)
     for run, parts in runs.items():
         if len(set(map(common_to_run, parts))) > 1:
             raise MisshapenError("the pieces of one run differ in where they came from")
+        if not all(0 <= start < end <= MOST_OFFSET for start, end, _ in parts[0].credits):
+            raise MisshapenError("the credits of a run are of no part of it")
         parent = parts[0].parent
         if parent is not None and parent[:3] == run:
             raise MisshapenError("a run stands behind itself")

@@ -16,7 +16,7 @@ from concordant.merge.record.parked import ask_about_parked, parked_names
 from concordant.merge.record.record import Record
 from concordant.merge.registers import PARKED, Path, Tree, restored
 from concordant.merge.registers.standing import StandingTree, keepers
-from concordant.values import ABSENT, JSON, copied, encode_read
+from concordant.values import ABSENT, JSON, alike, copied, encode_read
 
 __all__ = ["View", "by_path", "holds_back", "view"]
 
@@ -260,8 +260,10 @@ def _viewed(
 ) -> View:
     value: Any = look.whole(root, tree) if tree else ABSENT
     if fit is not None:
+        stored = value
         value, misfits = fitted(look, root, tree, value, fit)
-        drifts = drifts or misfits
+        # What is shown in another form than it is stored in has to be looked at as of another model again.
+        drifts = drifts or misfits or not alike(value, stored)
     drifts = drifts or any(contest.reason == "schema" for contest in look.contests)
     if value is not ABSENT and fits is not None:
         value, breaks = _fitted(tree, root, look, value, fits, fit)

@@ -72,14 +72,16 @@ class _Credits:
 
     def of(self, run: RunId) -> Credits:
         """The credits of a run's characters, by their offset."""
-        waiting = [run]
+        waiting, entered = [run], set[RunId]()
         while waiting:  # a chain of rewrites may be long
             top = waiting[-1]
-            older = {run_of(piece) for piece in self.replaced.get(top, ())} - self.known.keys() - {top}
-            if older and top not in self.known:
+            older = {run_of(piece) for piece in self.replaced.get(top, ())} - self.known.keys() - entered - {top}
+            entered.add(top)
+            if older:
                 waiting += sorted(older)
                 continue
-            self.known.setdefault(top, self._own(top))
+            if top not in self.known:
+                self.known[top] = self._own(top)
             waiting.pop()
         return self.known[run]
 
@@ -91,7 +93,8 @@ class _Credits:
         credits: Credits = [stamps] * length
         for start, end, whose in parts[0].credits:
             credits[start:end] = [_in_order((*whose, *also))] * (min(end, length) - start)
-        before = self.replaced.get(run, ())
+        # In a frame that was made up runs may have replaced each other: of one of them that is not known yet.
+        before = [piece for piece in self.replaced.get(run, ()) if run_of(piece) in self.known]
         if before and not parts[0].credits:
             old = "".join(str(piece.content) for piece in before)
             known = [w for p in before for w in self.known[run_of(p)][p.offset : p.offset + len(p.content)]]
