@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
 
 from concordant import ConcordantError
+from concordant.merge.causality import Stamp
 from concordant.merge.record import held
 from concordant.merge.record.held import Held
 from concordant.merge.record.past import Taken, _is_news
+from concordant.merge.record.reinstating import Reinstating
 from concordant.merge.record.undo import _is_theirs, _replaced_by_others, _Undoing as the_Undoing
 from concordant.merge.sequence.overlap import _Weighing
-from concordant.merge.sequence.pieces import Sequence, run_of
+from concordant.merge.sequence.pieces import Sequence, Strike, run_of
 from concordant.merge.sequence.undo import _cut_alike, _Undoing
 from concordant.workspace import undoing
 from concordant.workspace.undoing import Undoing, _taken_back, _told_undone
@@ -81,7 +84,7 @@ def a_rewritten_sentence_is_not_asked(patch: Patch) -> None:
 @mutant(semantics.test_an_import_does_not_bring_it_back, random_histories)
 def it_comes_back_by_import(patch: Patch) -> None:
     """What stands again keeps its old dot, which others know as gone."""
-    swap(patch, the_Undoing._again, lambda self, path, entry, kept=False: entry)
+    swap(patch, the_Undoing._again, lambda self, path, entry, under=None: entry)
 
 
 @mutant(semantics.test_who_wrote_beside_him_is_not_asked, random_histories)
@@ -193,14 +196,51 @@ def what_a_deletion_kept_is_put_back_as_it_was(patch: Patch) -> None:
 
 
 def emptied() -> None:
-    """A list was emptied, and deleted with its document."""
-    semantics.test_what_was_emptied_and_deleted_is_empty_again("steps")
+    """A list of which nothing is left but who removed it, as earlier undos left it."""
+    stamp = Stamp(1.0, "here", 1, "eve", "", "edit")
+    assert Sequence([], {("here", 1, 1): Strike(stamp, 1)})
 
 
 @mutant(emptied)
 def what_is_empty_is_nothing(patch: Patch) -> None:
     """A list or text of which nothing is left but who removed it is forgotten."""
     swap(patch, Sequence.__bool__, lambda self: len(self) > 0)
+
+
+@mutant(semantics.test_a_question_about_his_sentence_is_told_anew_for_the_second)
+def a_rewrite_that_goes_is_not_heard(patch: Patch) -> None:
+    """What was built is asked about anew only where what it was built on goes."""
+    swap(patch, _Undoing._changes, lambda self, piece: self.below.goes(piece))
+
+
+@mutant(semantics.test_what_stands_again_in_a_rewrite_belongs_to_what_is_asked)
+def what_was_put_with_a_side_is_not_heard(patch: Patch) -> None:
+    """A part of a rewrite that stands again is beside the question about it."""
+
+    def over(self: Any, layer: set[Any]) -> list[Any]:
+        return [piece for run in layer for piece in self.below.over[run]]
+
+    swap(patch, _Undoing._around, over)
+
+
+@mutant(semantics.test_a_question_about_what_is_gone_stands_again)
+def what_changes_meet_in_is_forgotten(patch: Patch) -> None:
+    """Rewrites stand again without what they are over, if that does not stand."""
+    swap(patch, _Undoing._below, lambda self, before, names: set())
+
+
+@mutant(semantics.test_what_the_second_made_is_not_shown_meanwhile)
+def what_an_undo_has_told_stays(patch: Patch) -> None:
+    """What an earlier undo has shown while it is asked is shown on, whoever wrote it."""
+    based = Taken.based
+    swap(patch, Taken.based, lambda self, base: base is not None and base.n not in self._undos and based(self, base))
+
+
+@mutant(semantics.test_a_deleted_document_that_keeps_parts_of_one_write_stays_deleted)
+def parts_of_one_write_stand_under_different_dots(patch: Patch) -> None:
+    """Each place at which a write stands again has a dot of its own."""
+    number = count(1)
+    swap(patch, Reinstating._again, lambda self, path, entry: self.again(path, entry, under=(path, next(number))))
 
 
 @mutant(semantics.test_the_deletion_of_another_stands)

@@ -70,7 +70,7 @@ def all_kinds(seed: int, steps: int, rooms: Rooms) -> None:
     done = here.undo()
     _, all_after = here.said()
     assert not {word for word in all_after if word.startswith(BAD)} - may_stay, "something of the agent's is left"
-    nothing_is_lost(here, twice, {word for word in all_before - may_go if not word.startswith(BAD)})
+    nothing_is_lost(here, more_than_once(twice), {word for word in all_before - may_go if not word.startswith(BAD)})
     goes_on(here, there, frame, before, done.before if done.documents else None)
 
 
@@ -83,9 +83,9 @@ def all_kinds_of_two(seed: int, steps: int, rooms: Rooms) -> None:
     there.ws.import_(here.ws.export(since=here.began))
     one = here.undo()
     between = here.shown()
-    nothing_is_lost(here, twice, set())
+    nothing_is_lost(here, more_than_once(twice), set())
     two = here.undo(ALSO_BAD)
-    nothing_is_lost(here, twice, set())
+    nothing_is_lost(here, more_than_once(twice), set())
     _, all_after = here.said()
     bad = {word for word in all_after if word.startswith((BAD, ALSO_BAD))}
     assert not bad - exempt(here, BAD, ALSO_BAD)[1], "something of theirs is left"
@@ -118,8 +118,8 @@ def others_go_on(seed: int, steps: int, rooms: Rooms) -> None:
     here, there = rooms
     history = Wide(seed, here)
     history.run(steps)
-    _, first = here.said()
-    told = history.count
+    shown, first = here.said()
+    doubled, told = more_than_once(shown), history.count
     done = here.undo()
     if seed % 2:  # in the other store
         [*exchanged(here, there)]
@@ -133,7 +133,7 @@ def others_go_on(seed: int, steps: int, rooms: Rooms) -> None:
     may_go, _ = exempt(here, BAD)
     here.undo("maria", done.before)
     stood = {word for word in now - may_go if word in first or int(word[3:]) > told}
-    nothing_is_lost(here, twice, {word for word in stood if not word.startswith(BAD)})
+    nothing_is_lost(here, doubled | more_than_once(twice), {word for word in stood if not word.startswith(BAD)})
     here.undo()
     mine, theirs = exchanged(here, there)
     assert mine == theirs, "replicas differ"
@@ -193,19 +193,19 @@ def goes_on(here: Room, there: Room, frame: bytes, before: object, began: int | 
     assert mine == theirs == after, "replicas differ"
 
 
-def nothing_is_lost(room: Room, twice: list[str], stood: set[str]) -> None:
+def nothing_is_lost(room: Room, doubled: set[str], stood: set[str]) -> None:
     """What others said is shown or asked about, unless in a document that others deleted, and no more often than
     it was.
 
     Args:
-        twice: all that was shown before, as often as it was.
+        doubled: what was shown several times before.
         stood: what others had said.
     """
     now, everything = room.said()
     gone = {at for at in deleted_by_others(room) if room.ws.get(*at) is None}
     lost = stood - everything - {word for at in gone for word in history_of(room.ws, *at)}
     assert not lost, f"lost: {lost}"
-    assert not more_than_once(now) - more_than_once(twice), "doubled"
+    assert not more_than_once(now) - doubled, "doubled"
 
 
 def more_than_once(said: list[str]) -> set[str]:

@@ -855,6 +855,77 @@ def test_who_may_not_decide_may_not_undo() -> None:
     assert shown(ws) == FIRST
 
 
+def test_a_question_about_his_sentence_is_told_anew_for_the_second() -> None:
+    """Of two who rewrote his sentence one is taken back as well: what the other made of it is a question, as it is
+    where both are taken back at once."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"notes": "One."})
+    with ws.agent("ada").edit(NS, KEY) as hers, ws.agent("eve").edit(NS, KEY) as other:
+        hers.notes, other.notes = "Two.", "Three."
+    undo(ws)
+    undo(ws, "eve")
+    assert sides(only(ws)) == {"ada": "Two.", "maria": ""}
+
+
+def test_what_stands_again_in_a_rewrite_belongs_to_what_is_asked() -> None:
+    """A sentence that the second agent had removed of what somebody made of the first one's is a part of that side."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"notes": "One. Two."})
+    for agent, notes in (("ada", "Three. Four."), ("eve", "Four.")):
+        with ws.agent(agent).edit(NS, KEY) as brief:
+            brief.notes = notes
+    undo(ws)
+    undo(ws, "eve")
+    assert sides(only(ws)) == {"ada": "Three. Four.", "maria": ""}
+
+
+def test_a_question_about_what_is_gone_stands_again() -> None:
+    """Changes that meet in a sentence that was taken back meet in it again once they stand again."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"notes": "One."})
+    with ws.agent("eve").edit(NS, KEY) as one, ws.agent("eve").edit(NS, KEY) as other:
+        one.notes, other.notes = "Two.", ""
+    undo(ws)
+    between = everything(ws)
+    done = undo(ws, "eve")
+    assert shown(ws) is None
+    undo(ws, "maria", since=done.before)
+    assert between[1] and everything(ws) == between
+
+
+def test_what_the_second_made_is_not_shown_meanwhile() -> None:
+    """While it is asked about what stood before both, nothing of the second agent is shown."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("eve").write(NS, KEY, {"views": 1})
+    with ws.agent("ada").edit(NS, KEY) as hers, ws.agent("zoe").edit(NS, KEY) as other:
+        hers.status, other.status = "red", "blue"
+    for agent, status in (("bob", "green"), ("eve", "grey")):
+        with ws.agent(agent).edit(NS, KEY) as brief:
+            brief.status = status
+    undo(ws)
+    assert shown(ws)["status"] == "grey"
+    undo(ws, "eve")
+    assert shown(ws)["status"] in ("red", "blue") and len(sides(only(ws))) == 2
+
+
+def test_a_deleted_document_that_keeps_parts_of_one_write_stays_deleted() -> None:
+    """A document of which a deletion keeps one part of a write, and another part stands beside it, is gone after an
+    undo of its undo as it was before."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"free": {"a": {"c": 1}}})
+    with ws.agent("eve").edit(NS, KEY) as brief:
+        brief.free = {"a": {"c": 2}}
+    ada = ws.agent("ada", began=ws.moment())
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.free = {"a": {"b": 3, "c": 2}}
+    ada.delete(NS, KEY)
+    undo(ws)
+    between = everything(ws)
+    done = undo(ws, "eve")
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == between
+
+
 async def test_for_coroutines() -> None:
     """``aundo`` does the same."""
     ws = team()

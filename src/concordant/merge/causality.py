@@ -222,13 +222,14 @@ class Dots:
         self._stamp = stamp
         self._counts: dict[Sequence[str | None], int] = {}
 
-    def under(self, path: tuple[str | None, ...], own: Stamp, *, first: int = 0) -> Stamp:
-        """Returns the stamp of an entry under its new dot, with its own agent and time.
+    def under(self, path: tuple[str | None, ...], own: Stamp) -> Stamp:
+        """Returns the stamp of an entry under its new dot, with its own agent and time."""
+        number = self._counts[path] = self._counts.get(path, -1) + 1
+        return self.numbered(path, own, number)
 
-        Args:
-            first: 1 where even the first is to be an image.
-        """
-        number = self._counts[path] = max(self._counts.get(path, -1) + 1, first)
+    def numbered(self, path: tuple[str | None, ...], own: Stamp, number: int) -> Stamp:
+        """Returns the stamp of an entry under the dot with a number, of those that there are at a place and in it; the
+        first is the write's own."""
         replica, n = self._stamp.replica, self._stamp.n
         if number:
             replica = image_name(replica, f"{place_name(path)}{number}")
@@ -261,7 +262,7 @@ def _place_in(name: str) -> str:
 
 def _meet(one: str, other: str) -> bool:
     """Whether one of two places (JSON lists) is the other, or is in it."""
-    return one == other or one.startswith(f"{other[:-1]},") or other.startswith(f"{one[:-1]},")
+    return one == other or "[]" in (one, other) or one.startswith(f"{other[:-1]},") or other.startswith(f"{one[:-1]},")
 
 
 def is_behind(vector: VersionVector, other: VersionVector) -> bool:

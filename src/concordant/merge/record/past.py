@@ -93,16 +93,20 @@ class Taken:
         made = [*stamps, *(step.stamp for step in steps if step.undoes)]
         self._identities: set[Identity] = {(stamp.time, stamp.agent) for stamp in made}
         self._times = {stamp.time for stamp in stamps}
+        self._undos = {stamp.n for stamp in made[len(stamps) :]}
 
     def made(self, stamp: Stamp) -> bool:
         """Whether it is what one of them wrote, not what one of them put back."""
         return (stamp.time, stamp.agent) in self._identities
 
     def based(self, base: Agreed | None) -> bool:
-        """Whether it is the value of one of them that an entry carries as the one that was agreed."""
+        """Whether it is the value of one of them that an entry carries as the one that was agreed, or what an earlier
+        undo has told of that."""
         if base is None:
             return False
-        return base.time in self._times or self._is_under(Stamp(base.time, base.replica, base.n, "", "", ""))
+        stamp = Stamp(base.time, base.replica, base.n, "", "", "")
+        is_told = base.n in self._undos and source_of(base.replica) == self._replica
+        return is_told or base.time in self._times or self._is_under(stamp)
 
     def __call__(self, stamp: Stamp) -> bool:
         return self.made(stamp) or self._is_under(stamp)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
+from itertools import count
 from typing import NamedTuple, Protocol
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, order_of
 from concordant.merge.record.past import Identity, author_of, identity_of
-from concordant.merge.registers import Change, Leaf, Path
+from concordant.merge.registers import Change, Leaf, Path, leaf_at, leaves
 from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence, stamps_of
 from concordant.merge.sequence.order import united
 from concordant.merge.sequence.overlap import Rules
@@ -19,9 +20,9 @@ __all__ = ["Reinstating"]
 
 
 class Again(Protocol):
-    """Gives entries that do not stand any more dots of the write that puts them back."""
+    """Gives an entry that does not stand any more a dot of the write that puts it back."""
 
-    def __call__(self, path: Path, entry: Entry, *, kept: bool = False) -> Entry: ...
+    def __call__(self, path: Path, entry: Entry, *, under: tuple[Path, int]) -> Entry: ...
 
 
 class _Text(NamedTuple):
@@ -50,16 +51,19 @@ class Reinstating:
     """Has places of a record stand as they stood, whether live or kept by deletions.
 
     What stands now where it stood keeps its dot. What a deletion keeps and was live gets a new one, for its own is
-    known elsewhere as gone from there; and so does a deletion that is to keep more than it does now.
+    known elsewhere as gone from there; and so does a deletion that is to keep more than it does now. What one write
+    wrote has one dot wherever deletions keep a part of it: by that it is told which writes they had not seen.
 
     Args:
+        part: where all of these places are.
         change: of the write that puts it back.
         gone: which writes are taken back.
         again: gives entries new dots.
         rules: tells how changes of the text or list at a place are weighed.
     """
 
-    def __init__(self, change: Change, gone: SeenBy, again: Again, rules: Callable[[Path], Rules]) -> None:
+    def __init__(self, part: Path, change: Change, gone: SeenBy, again: Again, rules: Callable[[Path], Rules]) -> None:
+        self.part = part
         self.change = change
         self.gone = gone
         self.again = again
@@ -68,6 +72,8 @@ class Reinstating:
         self._kept: dict[Path, list[Leaf]] = {}
         self._made: dict[tuple[object, ...], Entry] = {}
         self._texts: dict[Path, _Text] = {}
+        self._moved: set[Stamp] = set()
+        self._numbers: dict[Stamp, int] = {}
 
     def run(self, found: Mapping[Path, Leaf | None]) -> None:
         """Collects the change.
@@ -75,12 +81,14 @@ class Reinstating:
         Args:
             found: what stood at each place.
         """
-        self._live = {path: self.change.live(path) for path in found}
-        self._kept = _kept(self._live)
         then = _kept(found)
+        self._live = {path: self.change.live(path) for path in {**found, **then}}
+        self._kept = _kept({path: self._live[path] for path in found})
+        self._moved = self._to_be_moved(found, then)
+        found = {**found, **self._moved_with(found)}
+        self._number(found, then)
         for path in {**found, **then}:
-            live = found[path] if path in found else self.change.live(path)
-            self._live.setdefault(path, self.change.live(path))
+            live = found[path] if path in found else self._live[path]
             if any(map(is_sequence, (live, *then.get(path, ())))):
                 self._texts[path] = self._text(path, live, then.get(path, []))
         for path, leaf in found.items():
@@ -90,6 +98,45 @@ class Reinstating:
                 made = self._register(path, as_register(leaf), kept=False)
             self.change.covering = self.change.covering or any(entry.covered for entry in as_register(made))
             self.change.after[path] = made
+
+    # -- dots ------------------------------------------------------------------------------------------------------
+
+    def _to_be_moved(self, found: Mapping[Path, Leaf | None], then: Mapping[Path, list[Leaf]]) -> set[Stamp]:
+        """The writes of which a deletion kept a part, and which do not stand under one dot wherever they stood."""
+        kept = {entry.stamp for _, entry in _entries(then)}
+        now: dict[Stamp, set[Stamp | None]] = {}
+        for path, entry, is_kept in [
+            *((path, entry, False) for path, entry in _entries({path: [leaf] for path, leaf in found.items()})),
+            *((path, entry, True) for path, entry in _entries(then)),
+        ]:
+            if entry.stamp in kept:
+                twin = self._twin(path, entry, kept=is_kept)
+                now.setdefault(entry.stamp, set()).add(None if twin is None else twin.stamp)
+        return {stamp for stamp, twins in now.items() if len(twins) > 1 or None in twins}
+
+    def _moved_with(self, found: Mapping[Path, Leaf | None]) -> dict[Path, Leaf]:
+        """What nobody has touched of the same writes."""
+        cell = leaf_at(self.change.tree, self.part) if self._moved and self.part else self.change.tree
+        inside = leaves(cell, self.part) if self._moved and isinstance(cell, dict) else ()
+        return {
+            path: leaf
+            for path, leaf in inside
+            if path not in found and path[-1] is not None and any(e.stamp in self._moved for e in as_register(leaf))
+        }
+
+    def _number(self, found: Mapping[Path, Leaf | None], then: Mapping[Path, list[Leaf]]) -> None:
+        """Numbers the dots under which each write may stand again: two at one place have different ones."""
+        places: dict[Stamp, dict[object, None]] = {}
+        for path, entry in (*_entries({path: [leaf] for path, leaf in found.items()}), *_entries(then)):
+            places.setdefault(entry.stamp, {_identity(entry.stamp): None})[path] = None
+        taken: dict[object, set[int]] = {}
+        for stamp, there in places.items():
+            known = set[int]().union(*(taken.get(place, ()) for place in there))
+            number = self._numbers[stamp] = next(n for n in count() if n not in known)
+            for place in there:
+                taken.setdefault(place, set()).add(number)
+
+    # -- what stands -----------------------------------------------------------------------------------------------
 
     def _text(self, path: Path, live: Leaf | None, kept: list[Leaf]) -> _Text:
         """A text or list, made of what stands of it now."""
@@ -112,22 +159,33 @@ class Reinstating:
         return self._made[known]
 
     def _entry_of(self, path: Path, entry: Entry, *, kept: bool) -> Entry:
-        here = [self._live.get(path), *(self._kept.get(path, ()) if kept else ())]
-        twins = (one for leaf in here for one in as_register(leaf) if _says_the_same(one, entry))
-        twin = next(twins, None)
+        twin = None if entry.stamp in self._moved else self._twin(path, entry, kept=kept)
         if not entry.covered:
-            return twin._replace(covered=()) if twin is not None else self.again(path, entry, kept=kept)
+            return twin._replace(covered=()) if twin is not None else self._again(path, entry)
         parts = ((below, self._part((*path[:-1], *below), leaf)) for below, leaf in entry.covered)  # type: ignore[arg-type]
         covered = tuple((below, leaf) for below, leaf in parts if leaf)
         if twin is None or not _is_within(covered, dict(twin.covered)):
-            twin = self.again(path, entry, kept=kept)
+            twin = self._again(path, entry)
         return twin._replace(covered=covered)
+
+    def _twin(self, path: Path, entry: Entry, *, kept: bool) -> Entry | None:
+        """What stands of an entry, under whatever dot."""
+        here = [self._live.get(path), *(self._kept.get(path, ()) if kept else ())]
+        return next((one for leaf in here for one in as_register(leaf) if _says_the_same(one, entry)), None)
+
+    def _again(self, path: Path, entry: Entry) -> Entry:
+        return self.again(path, entry, under=(self.part, self._numbers[entry.stamp]))
 
     def _part(self, path: Path, leaf: Leaf) -> Leaf | None:
         """What a deletion keeps of a place."""
         if not is_sequence(leaf):
             return self._register(path, as_register(leaf), kept=True)
         return self._texts[path].part(leaf)
+
+
+def _entries(found: Mapping[Path, Iterable[Leaf | None]]) -> Iterator[tuple[Path, Entry]]:
+    """The entries of all registers among some leaves, with their places."""
+    return ((path, entry) for path, there in found.items() for leaf in there for entry in as_register(leaf))
 
 
 def _sequences(leaves: Iterable[Leaf | None]) -> list[Sequence]:

@@ -133,7 +133,7 @@ class _Undoing:
         for part in self._untouched(met):
             found = {path: leaf for path, leaf in past.found.items() if path[: len(part)] == part}
             found = {**self._put_by_undos(part), **found}
-            Reinstating(self.change, self.gone, self._again, self._rules).run(found)
+            Reinstating(part, self.change, self.gone, self._again, self._rules).run(found)
             done.append(part)
         return {
             path: [turn for turn in story if not turn.step.undoes]
@@ -203,7 +203,7 @@ class _Undoing:
         writes' values as the one that was agreed: with what is agreed now."""
         if not held.back and held.from_nothing and any(entry.value is not None for entry in standing):
             back = [Entry(self.change.stamp, None)]
-        base = self._base(standing, back, field) if held.built and back else held.agreed
+        base = self._base_of(held, standing, back, field)
         stale = [entry._replace(base=base) for entry in standing if self.gone.based(entry.base)]
         return [entry._replace(base=base if held.built else entry.base) for entry in back], stale
 
@@ -277,17 +277,26 @@ class _Undoing:
             for entry in as_register(self.change.live((*path[:depth], None)))
         )
 
-    def _again(self, path: Path, entry: Entry, *, kept: bool = False) -> Entry:
+    def _again(self, path: Path, entry: Entry, *, under: tuple[Path, int] | None = None) -> Entry:
         """An entry under a new dot.
 
         Args:
-            kept: whether a deletion keeps it: then it is told from what is live of the same write.
+            under: a place and the number of a dot there; else it is the next one of its own.
         """
         first = (
             () if entry.stamp == self.change.stamp or path[-1] is None else (entry.stamp,)
         )  # keeps its place in the order
         confirms = oldest_of_each_agent([one for one in (*entry.confirms, *first) if not self.gone(one)])
-        return entry._replace(stamp=self.dots.under(path, entry.stamp, first=int(kept)), confirms=confirms)
+        dots = self.dots
+        stamp = dots.under(path, entry.stamp) if under is None else dots.numbered(under[0], entry.stamp, under[1])
+        return entry._replace(stamp=stamp, confirms=confirms)
+
+    def _base_of(self, held: Held, standing: list[Entry], back: list[Entry], field: Field) -> Agreed | None:
+        """What is agreed now; what earlier undos have put back counts as what stands again."""
+        again = [entry for entry in standing if author_of(entry) in held.back]
+        if not held.built or not (back or again):
+            return held.agreed
+        return self._base([entry for entry in standing if entry not in again], [*back, *again], field)
 
     def _base(self, standing: list[Entry], back: list[Entry], field: Field) -> Agreed:
         """What is shown while it is asked: the later work, where that is one value; else what stood before."""

@@ -279,6 +279,7 @@ class _Undoing:
         left = withdraw(sequence, gone)
         self.pieces = [p._replace(live=False) if gone(p.stamp) else p for p in sequence] if left is None else [*left]
         self.strikes = {} if left is None else dict(left.strikes)
+        self.withdrawn = sequence.strikes.keys() - self.strikes.keys()
         self.exact = exact
         self.order = count(1)
         self.origins: dict[RunId, RunId] = {}
@@ -379,7 +380,9 @@ class _Undoing:
         return struck_by(struck, new) if new else struck
 
     def _shown_again(self, before: Sequence, runs: set[RunId], names: dict[RunId, int]) -> None:
-        """Puts copies of runs where they stood: what is not live once never is again."""
+        """Puts copies of runs where they stood: what is not live once never is again. So they are of what stood no more
+        and strikes were over, for by that it is told that these meet."""
+        runs = runs | self._below(before, names)
         if not runs:
             return
         doubled = self._doubled(before, runs)
@@ -387,13 +390,21 @@ class _Undoing:
         way = _Way(dict(names))
         for was, again in self._in_parts(before, runs, doubled):
             known = first_of(was) in here
-            part = here.get(first_of(was), was)
+            part = here.get(first_of(was), was)._replace(live=was.live)
             if again:
                 struck = self._renamed(was.struck if self.exact else part.struck, names)
                 self._put(way, was, part, struck, names, known=known)
             elif was.live and known:
                 way.last = last_of(part)
                 way.begun.clear()
+
+    def _below(self, before: Sequence, names: Mapping[RunId, int]) -> set[RunId]:
+        """The runs that were not live, of which nothing is left, and over which some strikes were."""
+        if not names:
+            return set()
+        here = set(map(run_of, self.pieces))
+        below = {run_of(p) for p in before if not p.live and not names.keys().isdisjoint(p.struck)}
+        return below - here
 
     def _put(
         self, way: _Way, was: Piece, part: Piece, struck: tuple[RunId, ...], names: dict[RunId, int], *, known: bool
@@ -405,7 +416,7 @@ class _Undoing:
             known: whether there is anything.
         """
         begun = way.begun.pop((*run_of(was), was.offset - 1), None)
-        if begun is not None:  # all that stands in between is in the copy as well
+        if begun is not None and begun.live == part.live:  # all that stands in between is in the copy as well
             self.pieces.append(begun._replace(offset=_past(begun), content=part.content, struck=struck))
         else:
             # Behind a copy nothing else stands; elsewhere this is the first that does.
@@ -473,7 +484,7 @@ class _Undoing:
         replaces = not chained and place is not None
         is_edit = not replaces and (part.replaces or part.beside is not None)  # so that gaps are laid out as they were
         beside = END if is_edit and isinstance(part.content, str) else None
-        copy = Piece(self._as(part.stamp), k, 0, part.content, place, line, struck, replaces=replaces, beside=beside)
+        copy = Piece(self._as(part.stamp), k, 0, part.content, place, line, struck, part.live, replaces, beside)
         self.pieces.append(copy)
         self.origins[run_of(copy)] = run_of(part)
 
@@ -494,7 +505,7 @@ class _Undoing:
         for sides in asked.questions():
             base = self.below.over[sides[0]]
             seen = [*self.below.trace(base), *self.below.trace(self.below.rewritten(base))]
-            if any(self.below.goes(piece) for piece in seen) or any(run not in self.strikes for run in sides):
+            if any(map(self._changes, seen)) or any(run not in self.strikes for run in sides):
                 self._forget(sides)
                 reopened.update(map(first_of, seen))
         for run in asked.settled():
@@ -516,25 +527,36 @@ class _Undoing:
         Args:
             reopened: where that is told anew of what was taken back before.
         """
-        below, layers, meeting = self.below, dict[RunId, set[RunId]](), set[RunId]()
-        for run in self.sequence.strikes:
-            meets = [p for p in below.over.get(run, ()) if run_of(p) in below.gone and not is_blank(p.content)]
-            if meets and run in self.strikes:
-                layers[run] = {run}
-                meeting.update([run] if any(map(below.goes, meets)) else ())
-        over = below.over
+        over = self.below.over
+        layers = {run: {run} for run in self.sequence.strikes if run in self.strikes and self._builds(run)}
         _unite(layers, {run: {*self._roots(over[run]), *map(first_of, over[run])} for run in layers})
         parts = {id(layer): self._part(layer) for layer in layers.values()}
         for part in _chained([*parts.values()]):
             there = {first_of(piece) for one in (part.standing, *part.before) for piece in one}
-            if not meeting.isdisjoint(part.strikes) or not reopened.isdisjoint(there):
+            if not reopened.isdisjoint(there) or any(map(self._changes, self._around(part.strikes))):
                 yield part
+
+    def _builds(self, run: RunId) -> bool:
+        """Whether a strike is over something that is taken back, or was."""
+        below = self.below
+        return any(run_of(piece) in below.gone and not is_blank(piece.content) for piece in below.over.get(run, ()))
+
+    def _changes(self, piece: Piece) -> bool:
+        """Whether a piece goes, or something that stood in its place."""
+        return self.below.goes(piece) or not self.withdrawn.isdisjoint(piece.struck)
+
+    def _around(self, layer: set[RunId]) -> Iterator[Piece]:
+        """What is taken back of that over which rewrites are, and all that they put, and rewrites of that."""
+        for run in layer:
+            yield from (p for p in self.below.over[run] if run_of(p) in self.below.gone and not is_blank(p.content))
+        family = self._rewrites(layer, self.sequence.strikes)
+        yield from (piece for piece in self.sequence if run_of(piece) in family)
 
     def _part(self, layer: set[RunId]) -> _Part:
         over = self.below.over
         wanted = {place for run in layer for place in self._roots(over[run])}
         before = [p for p in self.pieces if first_of(p) in wanted and self._stands_but_for(p, layer)]
-        rewrites = self._rewrites(layer, over)
+        rewrites = self._rewrites(layer, self.strikes)
         standing = [p for p in self.pieces if run_of(p) in rewrites and self._is_shown(p)]
         newest = self.strikes[max(layer, key=lambda run: self.strikes[run].stamp)].stamp
         author, contested = standing[-1].stamp if standing else newest, self._is_contested(layer)
@@ -554,12 +576,12 @@ class _Undoing:
         """What stood where pieces are, before the writes that are taken back."""
         return (first_of(piece) for piece in self.below.trace(pieces) if run_of(piece) not in self.below.gone)
 
-    def _rewrites(self, family: set[RunId], over: dict[RunId, list[Piece]]) -> set[RunId]:
-        """The runs of rewrites, and of rewrites of those."""
-        found, size = set(family), 0
+    def _rewrites(self, family: set[RunId], strikes: Iterable[RunId]) -> set[RunId]:
+        """The runs of rewrites, and of those of some strikes that are rewrites of these."""
+        found, size, over = set(family), 0, self.below.over
         while len(found) > size:
             size = len(found)
-            found |= {run for run in self.strikes if any(run_of(piece) in found for piece in over.get(run, ()))}
+            found |= {run for run in strikes if any(run_of(piece) in found for piece in over.get(run, ()))}
         return found
 
     def settle(self, part: _Part, asks: bool) -> None:
