@@ -23,9 +23,10 @@ from concordant.schema.incoming import _functions, untouched_left_out
 from concordant.schema.keys import Keys
 from concordant.schema.models import is_instance, is_strict, model_validators_of, spellings_of
 from concordant.schema.schema import Compiled, _compile
-from concordant.values import canonical
+from concordant.values import alike, canonical
 from concordant.workspace.writing import _copied
 
+from ..properties import test_changing_models
 from ..schema import test_mends as mends, test_ordinary as ordinary, test_validators as validators
 from .breaking import passes, swap
 
@@ -212,6 +213,20 @@ def compiled_anew() -> Iterator[None]:
     _compile.cache_clear()
     yield
     _compile.cache_clear()
+
+
+def lives_under_changing_models() -> None:
+    """What was written under other models is sent on after every step."""
+    for number in (45, 288, 320):
+        test_changing_models.live(f"lead-{number}")
+    for number in range(100):
+        test_changing_models.live(f"forms/{number}")
+
+
+@mutant(lives_under_changing_models)
+def a_form_is_given_once(patch: Patch) -> None:
+    """What is shown in another form than it is stored in counts as written under the present model."""
+    swap(patch, alike, lambda *_: True, within="concordant.merge.record.view")
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +42,10 @@ class Other(BaseModel):
     n: Annotated[int, Scalar()] = 0
 
 
+class Priced(BaseModel):
+    s: Annotated[Decimal | None, Scalar()] = None
+
+
 FIELDS: list[tuple[Any, Any]] = [
     (Annotated[str | None, Scalar()], None),
     (Annotated[int | None, Scalar()], None),
@@ -66,6 +72,13 @@ FIELDS: list[tuple[Any, Any]] = [
     (Annotated[list[Item], Set(by="id")], []),
     (Annotated[list[Other], Set(by="id")], []),
     (Annotated[list[dict[str, Any]], List()], []),
+    (Annotated[Decimal | None, Scalar()], None),
+    (Annotated[Decimal | None, Scalar(resolve="min")], None),
+    (Annotated[datetime | None, Scalar()], None),
+    (Annotated[list[Decimal], Set()], []),
+    (Annotated[list[Decimal], List()], []),
+    (Annotated[dict[str, Decimal], Map()], {}),
+    (Priced, Priced()),
 ]
 SHAPES: list[Callable[[str], Any]] = [
     lambda text: text,
@@ -81,6 +94,7 @@ VALUES = [
     *("one", "two", "", 5, 0, None, True, [], {}, ["a", "b"], ["b"], ["a", "a"], ["1", "2"], [1, 2], {"a": 1}),
     *({"a": 2, "b": 3}, {"a": ["x"]}, {"a": 1, "s": "t"}, {"k": {"a": 1, "s": "t"}}, [{"id": "1", "n": 2}]),
     *([{"id": "1", "n": 2}, {"id": "2"}], {"k": {"s": ["t"]}}),
+    *("1.", "1", "+2.50", ["1.", "1"], ["+2.50", "2.5"], {"k": "1."}, {"s": "01"}, 1.0, "2026-11-29 10:00+00:00"),
 ]
 
 
@@ -184,10 +198,14 @@ def live(seed: str, urls: tuple[str | None, str | None] = (None, None)) -> None:
     frames: list[bytes] = []
     first = {("*",): some_model(rnd, names=False)} if rnd.random() < 0.7 else {}
     stores = [opened(url, first, f"{seed}.{number}") for number, url in enumerate(urls)]
+    schemas: dict[Any, Any] = first
     for turn in range(3):
         for _ in range(rnd.randint(2, 8)):
-            act(rnd, rnd.choice(stores), frames)
+            ws = rnd.choice(stores)
+            act(rnd, ws, frames)
+            arrive(ws, schemas)
         model = some_model(rnd)
+        schemas = {**schemas, NS: model}
         for number, url in enumerate(urls):
             if url is not None:
                 stores[number].close()
@@ -200,6 +218,7 @@ def live(seed: str, urls: tuple[str | None, str | None] = (None, None)) -> None:
                 stores[number].import_(frame)
         for ws in stores:
             check(ws)
+            arrive(ws, schemas)
     one, other = stores
     for _ in range(2):
         other.import_(one.export())
@@ -210,6 +229,18 @@ def live(seed: str, urls: tuple[str | None, str | None] = (None, None)) -> None:
     for ws in stores:
         check(ws)
         ws.close()
+
+
+def arrive(ws: Workspace, schemas: dict[Any, Any]) -> None:
+    """Whoever is sent all there is shows the same, in the same form."""
+    with Workspace(schemas=schemas, replica="twin") as twin:
+        twin.import_(ws.export())
+        for key in KEYS:
+            one, other = (store.get(NS, key) for store in (ws, twin))
+            assert (one is None) == (other is None)
+            if one is not None and other is not None:
+                assert json.dumps(one.value) == json.dumps(other.value)
+                assert (one.contested.keys(), one.undeclared) == (other.contested.keys(), other.undeclared)
 
 
 def agree(one: Workspace, other: Workspace, key: str) -> None:
