@@ -10,8 +10,9 @@ force: ``read_current``, ``documents_current``, ``put``, ``put_all``, ``remove``
   judged by what its agent was shown;
 - of models: ``fields_of``, ``empty_model``, ``compile_schema``, ``part_of``, ``form_within``, ``Field``, ``Kind``;
 - for a view of documents in another store: ``last_commit``, ``has_reached``, ``cursor_at``, ``later_of``, ``age_of``,
-  ``has_existed``; in an editor, what changed between two texts or lists: ``unit_hunks``, ``list_hunks``, ``Hunk``, and
-  ``edit_as_seen`` for what was changed there, ``committed_since`` for what was taken of it, ``may_write`` for who may;
+  ``has_existed``; in an editor, what changed between two texts or lists: ``unit_hunks``, ``letter_hunks``,
+  ``list_hunks``, ``Hunk``, and ``edit_as_seen`` for what was changed there, ``committed_since`` for what was taken of
+  it, ``may_write`` for who may;
 - to ask people in the forms of other tools: ``forms``, ``FormName``;
 - for what a document is known by: ``Address``;
 - of errors and threads: ``Fault``, ``told``, ``free_in_child``; of filters: ``Condition``, ``number``.
@@ -30,6 +31,7 @@ from concordant.errors import ConcordantError, Fault, NotAllowedError, told
 from concordant.forms import FormName
 from concordant.merge.kinds import Field, Kind
 from concordant.merge.record.leases import KEEP
+from concordant.merge.sequence.alike import letter_hunks
 from concordant.merge.sequence.diff import Hunk, list_hunks
 from concordant.merge.sequence.units import unit_hunks
 from concordant.schema import compile_schema, form_within, part_of
@@ -81,6 +83,7 @@ __all__ = [
     "has_reached",
     "last_commit",
     "later_of",
+    "letter_hunks",
     "list_hunks",
     "look",
     "may_write",

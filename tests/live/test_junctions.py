@@ -90,6 +90,17 @@ class Junctions:
         if update is not None:
             self.editor.doc.import_(update)
 
+    def check(self, seed: str) -> None:
+        """What was written stands once, or is a side of a question, and what was removed does not."""
+        text = self.shown()
+        assert self.text.to_string() == text
+        sides = [str(side.value) for question in self.ws.escalations() for side in question.contenders]
+        found = Count(MARK.findall(text))
+        assert set(found.values()) <= {1}, (seed, text)
+        missing = {*self.marks} - {*found} - {*MARK.findall(" ".join(sides))}
+        more = {*found} - {*self.marks} if not sides else set()
+        assert not missing and not more, (seed, text, missing, more)
+
     def send(self) -> None:
         self.editor.send()
 
@@ -98,43 +109,48 @@ class Junctions:
         self.editor.take_in()
 
 
-def check_junctions(seed: str, unit: str) -> None:
-    """A person edits where units meet while another puts more there: every word stands once, and she sees the same."""
+def check_junctions(seed: str, unit: str, *, busy: bool = False) -> None:
+    """A person edits where units meet while another puts more there: every word stands once, and she sees the same.
+
+    Args:
+        busy: whether she goes on while the correction of what she sent comes in: she has more to send then.
+    """
     chance = random.Random(f"{seed}/{unit}")
     with Workspace(schemas={PLACE[0]: Song}) as ws, LiveDocument(ws, *PLACE) as live:
         here = Junctions(ws, live, chance, unit)
         for _ in range(chance.randrange(1, 4)):
             unsent = [here.person, here.other, here.person, here.other, live.refresh, here.mixed, here.person]
-            for step in [*unsent, here.mixed, here.person, here.send, here.person]:
+            steps = [*unsent, here.mixed, here.person, here.send, here.person]
+            if busy:
+                more = [here.mixed, here.person, here.other, live.refresh, here.mixed, here.person, here.send]
+                steps += [*more, here.person, here.mixed]
+            for step in steps:
                 if chance.random() < 0.7:
                     step()
-            here.both()
+            if not busy or chance.random() < 0.5:
+                here.both()
         here.both()
         live.refresh()
         here.editor.take_in()
-        text = here.shown()
-        assert here.text.to_string() == text
-        sides = [str(side.value) for question in ws.escalations() for side in question.contenders]
-        found = Count(MARK.findall(text))
-        assert set(found.values()) <= {1}, (seed, text)
-        missing = {*here.marks} - {*found} - {*MARK.findall(" ".join(sides))}
-        more = {*found} - {*here.marks} if not sides else set()
-        assert not missing and not more, (seed, text, missing, more)
+        here.check(seed)
 
 
+@pytest.mark.parametrize("busy", [False, True])
 @pytest.mark.parametrize("unit", ["word", "sentence"])
-def test_no_word_is_doubled_where_units_meet(seed: str, unit: str) -> None:
-    """Blanks taken out and put in where words or sentences meet, with another writer there, double and lose no word."""
+def test_no_word_is_doubled_where_units_meet(seed: str, unit: str, busy: bool) -> None:
+    """Blanks taken out and put in where words or sentences meet, with another writer there, double and lose no word,
+    also while corrections come in."""
     for number in range(25):
-        check_junctions(f"{seed}/{number}", unit)
+        check_junctions(f"{seed}/{number}", unit, busy=busy)
 
 
 @pytest.mark.torture
+@pytest.mark.parametrize("busy", [False, True])
 @pytest.mark.parametrize("unit", ["word", "sentence"])
-def test_no_word_is_doubled_where_units_meet_thousands_of_times(seed: str, unit: str) -> None:
+def test_no_word_is_doubled_where_units_meet_thousands_of_times(seed: str, unit: str, busy: bool) -> None:
     """The same, two thousand times for each unit."""
     for number in range(2_000):
-        check_junctions(f"{seed}/{number}", unit)
+        check_junctions(f"{seed}/{number}", unit, busy=busy)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_bridge_that_tells_no_places_is_found_out(monkeypatch: pytest.MonkeyPa
             check_many_places(seed, name)
 
 
-def carries_nothing(self: Text, base: str, done: Iterable[Hunk], shown: str) -> tuple[str, str, list[Hunk]]:
+def carries_nothing(self: Text, base: str, done: Iterable[Hunk], shown: str, _: bool) -> tuple[str, str, list[Hunk]]:
     """What is done to a text that nobody else was shown is taken for a rewrite of its units."""
     done = [*done]
     new = "".join(base[low:high] + content for low, high, content in _between(base, done))
@@ -102,9 +102,9 @@ def _between(base: str, done: list[Hunk]) -> Iterator[tuple[int, int, str]]:
     yield here, len(base), ""
 
 
-def check_many_junctions(seed: str, unit: str) -> None:
-    for number in range(100):
-        junctions.check_junctions(f"{seed}/{number}", unit)
+def check_many_junctions(seed: str, unit: str, *, busy: bool = False, many: int = 100) -> None:
+    for number in range(many):
+        junctions.check_junctions(f"{seed}/{number}", unit, busy=busy)
 
 
 @pytest.mark.parametrize("unit", ["word", "sentence"])
@@ -113,6 +113,16 @@ def test_a_merge_that_carries_nothing_over_is_found_out(unit: str, monkeypatch: 
     swap(monkeypatch, Text._carried, carries_nothing)
     with pytest.raises(AssertionError):
         check_many_junctions(seed, unit)
+
+
+def test_a_merge_that_takes_words_that_are_gone_for_others_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, seed: str
+) -> None:
+    """Where words that an editor still shows are not known to be gone, what is done beside them doubles words."""
+    carried = Text._carried
+    monkeypatch.setattr(Text, "_carried", lambda self, base, done, shown, _: carried(self, base, done, shown, False))
+    with pytest.raises(AssertionError):
+        check_many_junctions(seed, "sentence", busy=True, many=2_000)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)

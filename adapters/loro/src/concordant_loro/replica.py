@@ -16,7 +16,7 @@ from loro import (
     TextDelta,
 )
 
-from concordant.spi import list_hunks, unit_hunks
+from concordant.spi import letter_hunks, list_hunks
 from concordant_loro.shape import Roots
 
 __all__ = ["Places", "changes_in", "new_doc", "read", "read_root", "snapshot_of", "write"]
@@ -98,20 +98,13 @@ def write(doc: LoroDoc, before: Roots, after: Roots) -> bool:
 
 def _write_text(doc: LoroDoc, name: str, old: Any, new: Any) -> None:
     text = doc.get_text(name)
-    for hunk in reversed(unit_hunks(old, new, "word")):
-        gone, content = old[hunk.start : hunk.end], hunk.content
-        head = _common(gone, content)  # letters that stay keep their identity, and cursors at them
-        tail = _common(gone[head:][::-1], content[head:][::-1])
-        start, end = hunk.start + head, hunk.end - tail
+    # Letters that stay keep their identity, and cursors at them; those of one word stand in for no other's, which
+    # somebody may be removing.
+    for start, end, content in reversed(letter_hunks(old, new)):
         if end > start:
             text.delete(start, end - start)
-        if head + tail < len(content):
-            text.insert(start, content[head : len(content) - tail])
-
-
-def _common(one: str, other: str) -> int:
-    """How many letters two texts begin with both."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+        if content:
+            text.insert(start, content)
 
 
 def _write_list(doc: LoroDoc, name: str, old: Any, new: Any) -> None:

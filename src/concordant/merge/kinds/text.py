@@ -166,8 +166,8 @@ class Text(Reducer):
         first = content[len(self.separator) :] if piece.line and piece.offset == 0 else content
         return value.startswith(first) or content.startswith(value) if first else None
 
-    def _carried(self, base: str, done: Iterable[Hunk], shown: str) -> tuple[str, str, list[Hunk]]:
-        base, new, done = carried(base, [*done], shown)
+    def _carried(self, base: str, done: Iterable[Hunk], shown: str, settled: bool) -> tuple[str, str, list[Hunk]]:
+        base, new, done = carried(base, [*done], shown, settled=settled)
         return base, new, unit_hunks(base, new, self.unit, done)
 
     @property

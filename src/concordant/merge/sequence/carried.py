@@ -7,19 +7,19 @@ letter, and the blanks that keep words apart stay. So no word is doubled, and no
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Container, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from concordant.merge.sequence.alike import same_letters, same_words
 from concordant.merge.sequence.diff import Hunk, common_prefix, common_suffix
-from concordant.merge.sequence.placed import kept_by
 from concordant.merge.sequence.units import unit_hunks
 
 __all__ = ["Carried", "carried"]
 
 _FAR = 2048  # letters are not looked for farther away than this
-_MOST_PAIRS = 10_000  # up to this product of numbers letters are looked for elsewhere than in the same order
+_CLOSE = 256  # differences farther apart have nothing to do with each other
 
 
 class Carried(NamedTuple):
@@ -31,7 +31,7 @@ class Carried(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A part of each of two texts, with the same letters, and which of them is which."""
+    """A part of each of two texts, and which letters are the same: where they are in either part."""
 
     start: int
     end: int
@@ -39,13 +39,14 @@ class _Part(NamedTuple):
     pairs: dict[int, int]
 
 
-def carried(base: str, done: Sequence[Hunk], shown: str) -> Carried:
+def carried(base: str, done: Sequence[Hunk], shown: str, *, settled: bool = False) -> Carried:
     """Carries a change over to another text, as far as that has the same letters close by.
 
     Args:
         base: the text before the change.
         done: what was done, in order.
         shown: the other text.
+        settled: whether nothing of that is open: then words that it has not are gone, and those that only it has stay.
 
     Returns:
         The change, of a text that is ``shown`` where the letters are the same, and ``base`` elsewhere.
@@ -54,8 +55,10 @@ def carried(base: str, done: Sequence[Hunk], shown: str) -> Carried:
     Carried(base='x bob y', new='q bob y', done=[Hunk(start=0, end=1, content='q')])
     >>> carried("xbob y", [Hunk(0, 1, "q")], "xy bob").new
     'qy bob'
+    >>> carried("a bob b", [Hunk(0, 1, "q")], "a b", settled=True).new
+    'q b'
     """
-    parts = list(_parts(base, shown))
+    base, done, parts = _without_gone(base, done, list(_parts(base, shown, settled=settled)))
     letters = _Letters(base, parts)
     found = sorted(hunk for one in _apart(base, done) for hunk in letters.carry(one))
     there = _joined(found)
@@ -92,25 +95,37 @@ def _made(base: str, hunks: Sequence[Hunk]) -> str:
     return "".join([*parts, base[here:]])
 
 
-def _parts(base: str, shown: str) -> Iterator[_Part]:
-    """The parts in which two texts differ in blanks, or in the order of their letters; the shortest there are."""
+def _parts(base: str, shown: str, *, settled: bool) -> Iterator[_Part]:
+    """The parts in which two texts differ in blanks, or in the order of their letters; the shortest there are. In what
+    is settled also those in which they differ in words."""
     hunks = unit_hunks(base, shown, "word")
     drifts = [0, *accumulate(len(content) - (end - start) for start, end, content in hunks)]
-    nearest = _nearest(_sums(base, hunks))
+    nearest, close = _nearest(_sums(base, hunks)), _close(hunks) if settled else [0] * len(hunks)
     at = low = 0  # up to where there is something else
     while at < len(hunks):
-        past = nearest[at]
-        part = None
-        if past and hunks[past - 1].end - hunks[at].start <= _FAR:
-            high = hunks[past].start if past < len(hunks) else len(base)
-            start = hunks[at].start - _ends_with(base[low : hunks[at].start])
-            end = hunks[past - 1].end + _ends_with(base[hunks[past - 1].end : high][::-1])
-            content = shown[start + drifts[at] : end + drifts[past]]
-            part = _part(base, start, end, content, [Hunk(a - start, b - start, c) for a, b, c in hunks[at:past]])
+        part, stop = None, at + 1
+        for past, pairs_of in ((nearest[at], same_letters), (close[at], same_words)):
+            if part is None and past and hunks[past - 1].end - hunks[at].start <= _FAR:
+                high = hunks[past].start if past < len(hunks) else len(base)
+                start = hunks[at].start - _ends_with(base[low : hunks[at].start])
+                end = hunks[past - 1].end + _ends_with(base[hunks[past - 1].end : high][::-1])
+                content = shown[start + drifts[at] : end + drifts[past]]
+                here = [Hunk(a - start, b - start, c) for a, b, c in hunks[at:past]]
+                pairs = pairs_of(base[start:end], content, here)
+                if pairs is not None:
+                    part, stop = _Part(start, end, content, pairs), past
         if part is not None:
             yield part
         low = part.end if part is not None else hunks[at].end
-        at = past if part is not None else at + 1
+        at = stop
+
+
+def _close(hunks: Sequence[Hunk]) -> list[int]:
+    """By number of a change that behind those that follow close by."""
+    found = [len(hunks)] * len(hunks)
+    for at in range(len(hunks) - 2, -1, -1):
+        found[at] = found[at + 1] if hunks[at + 1].start - hunks[at].end <= _CLOSE else at + 1
+    return found
 
 
 def _sums(base: str, hunks: Sequence[Hunk]) -> list[frozenset[tuple[str, int]]]:
@@ -142,58 +157,41 @@ def _nearest(sums: Sequence[frozenset[tuple[str, int]]]) -> list[int]:
     return found[::-1]
 
 
-def _part(base: str, start: int, end: int, content: str, hunks: Sequence[Hunk]) -> _Part | None:
-    """A part with the same letters, if it can be told which is which."""
-    pairs: dict[int, int] = {}
-    ours = [at for at in range(start, end) if not base[at].isspace()]
-    theirs = [at for at, letter in enumerate(content) if not letter.isspace()]
-    if [base[at] for at in ours] == [content[at] for at in theirs]:
-        return _Part(start, end, content, dict(zip(ours, theirs, strict=True)))
-    if len(ours) * len(theirs) > _MOST_PAIRS:  # then the words that are the same stay
-        for low, high, there in kept_by(hunks, end - start):
-            pairs.update((start + at, there + at - low) for at in range(low, high) if not base[start + at].isspace())
-        ours, theirs = _without(ours, pairs), _without(theirs, {*pairs.values()})
-    if len(ours) * len(theirs) > _MOST_PAIRS:
-        return None
-    while ours:
-        a, b, size = _longest(base, ours, content, theirs)
-        pairs.update(zip(ours[a : a + size], theirs[b : b + size], strict=True))
-        del ours[a : a + size], theirs[b : b + size]
-    return _Part(start, end, content, pairs)
+def _without_gone(base: str, done: Sequence[Hunk], parts: list[_Part]) -> tuple[str, Sequence[Hunk], list[_Part]]:
+    """A text, a change of it and parts of it, without the letters that only it has."""
+    gone = [at for part in parts for at in _gone_in(base, part)]
+    if not gone:
+        return base, done, parts
+
+    def now(at: int) -> int:
+        return at - bisect_left(gone, at)
+
+    left = [Hunk(now(start), now(end), content) for start, end, content in done]
+    kept = [
+        _Part(first := now(start), now(end), content, {now(start + at) - first: there for at, there in pairs.items()})
+        for start, end, content, pairs in parts
+    ]
+    return (
+        _made(base, [Hunk(at, at + 1, "") for at in gone]),
+        [one for one in left if one.end > one.start or one.content],
+        kept,
+    )
 
 
-def _without(letters: list[int], taken: Container[int]) -> list[int]:
-    return [at for at in letters if at not in taken]
-
-
-def _longest(base: str, ours: Sequence[int], content: str, theirs: Sequence[int]) -> tuple[int, int, int]:
-    """The longest run of letters in two texts that begins and ends where a word does in either of them; if there is
-    none, the longest."""
-    begins, ends = _edges(base, ours)
-    others_begin, others_end = _edges(content, theirs)
-    best = (False, 0, 0, 0)
-    below: list[tuple[int, int]] = [(0, 0)] * (len(theirs) + 1)  # how long runs are, all and those that end well
-    for a in range(len(ours) - 1, -1, -1):
-        row = [(0, 0)] * (len(theirs) + 1)
-        for b in range(len(theirs) - 1, -1, -1):
-            if base[ours[a]] == content[theirs[b]]:
-                size, good = below[b + 1]
-                row[b] = size + 1, good + 1 if good else int(a in ends or b in others_end)
-                is_whole = row[b][1] > 0 and (a in begins or b in others_begin)
-                best = max(best, (is_whole, row[b][is_whole], -a, -b))
-        below = row
-    return -best[2], -best[3], best[1]
-
-
-def _edges(text: str, letters: Sequence[int]) -> tuple[set[int], set[int]]:
-    """The numbers of those letters of a text that begin a word, or what is left of one, and of those that end one, with
-    the punctuation behind it."""
-    begins = {
-        number
-        for number, at in enumerate(letters)
-        if not number or letters[number - 1] != at - 1 or text[at - 1].isalnum() < text[at].isalnum()
-    }
-    return begins, {number - 1 for number in begins if number} | {len(letters) - 1}
+def _gone_in(base: str, part: _Part) -> list[int]:
+    """The letters of a part that only the first text has, and behind those that are whole words a blank."""
+    found: list[int] = []
+    begin = 0
+    for at in range(part.start, part.end):
+        if base[at].isspace() or at - part.start in part.pairs:
+            continue
+        if not found or found[-1] < at - 1:
+            begin = at
+        found.append(at)
+        is_word = not begin or base[begin - 1].isspace()
+        if is_word and at + 1 < part.end and base[at + 1].isspace() and base[at + 1] != "\n":
+            found.append(at + 1)
+    return found
 
 
 class _Letters:
@@ -216,7 +214,7 @@ class _Letters:
         number = bisect_right(self._starts, offset)
         part = self.parts[number - 1] if number else None
         if part is not None and offset < part.end:
-            return part.start + self._drifts[number - 1] + part.pairs[offset]
+            return part.start + self._drifts[number - 1] + part.pairs[offset - part.start]
         return offset + self._drifts[number]
 
     def carry(self, hunk: Hunk) -> list[Hunk]:

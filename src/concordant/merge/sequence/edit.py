@@ -61,7 +61,7 @@ def splice(
     drift_of: Callable[[Any, Any], list[Hunk]],
     separator: str = "",
     own: str | None = None,
-    onto: Callable[[Any], tuple[Content, Content, list[Hunk]]] | None = None,
+    onto: Callable[[Any, bool], tuple[Content, Content, list[Hunk]]] | None = None,
 ) -> Sequence:
     """Carries the difference between ``base`` (what the writer read) and ``new`` over to ``sequence``.
 
@@ -72,8 +72,8 @@ def splice(
         drift_of: tells of ``base`` how it differs from what the writer was shown, if it does.
         separator: what a line begins with (texts only).
         own: the origin of the writer's own writes, where ``base`` is what it wrote itself without having read.
-        onto: if ``base`` is not what the writer was shown, tells the change as one of a text that is nearer to that:
-            ``base``, ``new`` and ``hunks``.
+        onto: if ``base`` is not what the writer was shown, tells the change as one of a text that is nearer to that,
+            in which nothing may be open: ``base``, ``new`` and ``hunks``.
 
     Returns:
         The sequence in which the change stands: to its writer it reads ``new``.
@@ -89,7 +89,7 @@ def splice(
     shown, analysis = writer.view(sequence)
     rendered: Any = shown.content(base[:0])
     if rendered != base and onto is not None:
-        base, new, hunks = onto(rendered)
+        base, new, hunks = onto(rendered, not analysis.overlaps)
     if rendered == base:
         edit = writer.edit(sequence, shown, base, hunks, analysis)
         return writer.corrected(edit, new, lambda text: writer.view(text)[0])
