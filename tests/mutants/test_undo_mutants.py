@@ -243,6 +243,23 @@ def parts_of_one_write_stand_under_different_dots(patch: Patch) -> None:
     swap(patch, Reinstating._again, lambda self, path, entry: self.again(path, entry, under=(path, next(number))))
 
 
+@mutant(semantics.test_no_empty_document_is_left_of_what_an_undo_had_put_back)
+def what_kept_something_once_stands(patch: Patch) -> None:
+    """An undo's mark of what it had put back stays, though nothing of that does."""
+    swap(patch, the_Undoing._drop_idle_marks, lambda self: None)
+
+
+@mutant(semantics.test_an_amount_that_he_has_taken_back_himself_goes)
+def what_makes_no_difference_stays(patch: Patch) -> None:
+    """Where an agent's amounts are nothing together, they are left."""
+    take = the_Undoing._take_amount
+    swap(
+        patch,
+        the_Undoing._take_amount,
+        lambda self, place, owed, again: None if not owed else take(self, place, owed, again),
+    )
+
+
 @mutant(semantics.test_the_deletion_of_another_stands)
 def a_deletion_since_is_not_heard(patch: Patch) -> None:
     """What he had replaced is brought back beside the deletion that somebody made since."""

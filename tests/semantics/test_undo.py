@@ -926,6 +926,39 @@ def test_a_deleted_document_that_keeps_parts_of_one_write_stays_deleted() -> Non
     assert everything(ws) == between
 
 
+def test_an_amount_that_he_has_taken_back_himself_goes() -> None:
+    """Of a counter to which he added as much as he took nothing is left, which would keep a deleted document."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"views": 5})
+    ada = ws.agent("ada", began=ws.moment())
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.views = 0
+    ada.delete(NS, KEY)
+    assert only(ws).reason == "delete"
+    undo(ws)
+    assert everything(ws) == ({}, [])
+
+
+def test_no_empty_document_is_left_of_what_an_undo_had_put_back() -> None:
+    """What the first undo had put back of a deleted document goes with the second, and the document with it."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"steps": ["plan"]})
+    eve = ws.agent("eve", began=ws.moment())
+    ws.agent("bob").write(NS, KEY, {"notes": "One."})
+    with ws.agent("bob").edit(NS, KEY) as late:
+        with ws.agent("eve").edit(NS, KEY) as brief:
+            brief.steps, brief.notes = ["write"], ""
+        eve.delete(NS, KEY)
+        late.notes = "Two."
+    undo(ws, "eve")
+    between = everything(ws)
+    assert shown(ws) is not None
+    done = undo(ws)
+    assert everything(ws) == ({}, [])
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == between
+
+
 async def test_for_coroutines() -> None:
     """``aundo`` does the same."""
     ws = team()

@@ -114,6 +114,7 @@ class _Undoing:
                 self._leaf(path, met[path])
         for place in counters:
             self._counter(place)
+        self._drop_idle_marks()
 
     def _met(self, steps: Items[PastCommit]) -> dict[Path, list[Turn]]:
         """The stories of the places that go back; notes what the writes changed in what a deletion keeps."""
@@ -336,6 +337,14 @@ class _Undoing:
             self.change.covering = True
         self._put(path, current, standing, back, [])
 
+    def _drop_idle_marks(self) -> None:
+        """Takes out the marks of earlier undos by which something stood again, where nothing of that is left."""
+        made = {(stamp.time, stamp.agent) for stamp in self._earlier}
+        for path in [path for path in self.change.after if path[-1] is None] if made else ():
+            marks = as_register(self.change.after[path])
+            left = [mark for mark in marks if (mark.stamp.time, mark.stamp.agent) not in made or not _is_idle(mark)]
+            self.change.after[path] = marks if len(left) == len(marks) else tuple(left)
+
     def _drop_kept(self, path: Path) -> None:
         """Takes their own marks out of what deletions around a container keep of it."""
         for depth in range(len(path)):
@@ -428,8 +437,7 @@ class _Undoing:
         owed, again, deleted = self._amounts(place)
         if deleted:  # and may stand again
             owed = add(owed, self._begun_by_them(place, deleted))
-        if not _is_same_amount(owed, 0):
-            self._take_amount(place, owed, again)
+        self._take_amount(place, owed, again)
 
     def _amounts(self, place: Path) -> tuple[Any, dict[Path, Register], int]:
         """What they added to a counter since others deleted it last, the entries that they took away, and the number of
@@ -493,6 +501,8 @@ class _Undoing:
         if own and _is_same_amount(_total(own.values()), owed):
             for path in own:
                 self._set(path, tuple(e for e in change.register(path) if not self.gone(e.stamp)))
+        elif _is_same_amount(owed, 0):
+            return
         elif again and not any(map(change.register, again)) and _is_same_amount(_total(again.values()), negative(owed)):
             for path, entries in again.items():
                 self._set(path, tuple(self._again(path, entry) for entry in entries))
@@ -510,6 +520,11 @@ class _Undoing:
                 there += [entry for one in inside for entry in as_register(one.before)]
         known, sums = set(map(author_of, there)), set(map(_begin_of, there))
         return all(author_of(entry) in known or _begin_of(entry) in sums for entry in as_register(change.before))
+
+
+def _is_idle(mark: Entry) -> bool:
+    """Whether a container's mark is no deletion, and keeps nothing."""
+    return mark.value is not None and not mark.covered
 
 
 def _keeping(entry: Entry, below: Path, gone: SeenBy) -> Entry:
