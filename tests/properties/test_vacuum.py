@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import DELETED, List, MissingBaseError, StaleDecisionError, Text, Workspace
-from concordant.workspace import frontier, onward
+from concordant.workspace import forgetting, frontier, onward, writing
 
 from .fuzz import explore
 from .world import exact
@@ -71,7 +71,7 @@ class Stores:
     def opened(self, number: int) -> Workspace:
         name = f"store{number}"
         url = f"sqlite:///{self.folder}/{name}-{self.forget}.db" if self.folder else None
-        return Workspace(url, schemas=SCHEMAS, replica=name)
+        return Workspace(url, schemas=SCHEMAS, replica=name, forgets=self.forget)
 
     def act(self, name: str, seed: int) -> None:
         self.tick(0.01)
@@ -276,13 +276,17 @@ BLANKS = re.compile(r"(?:\\+n|\s)+")
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Days are short, and what is short travels as what became of it."""
+    """Days are short, what is short travels as what became of it, and with every second edit of anything a few pieces
+    are forgotten."""
     shorten(monkeypatch)
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(frontier, "REMOVED_KEPT", DAY)
     patch.setattr(onward, "LONG", 4)
+    patch.setattr(writing, "LARGE", -1)
+    patch.setattr(forgetting, "EVERY", 2)
+    patch.setattr(forgetting, "WINDOW", 6)
 
 
 def test_g1_g4_what_all_have_seen_removed_is_missed_by_nobody(seed: str) -> None:

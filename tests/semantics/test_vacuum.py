@@ -279,3 +279,44 @@ def test_times_at_which_writes_came_are_bounded() -> None:
     for n in range(3_000):
         found = bounded((*found, (n, 1000.0 + n / 1000, "two", n)), 1000.0 + n / 1000)
     assert len(found) <= MOST_ARRIVALS + 1 and found[-1][0] == 2_999
+
+
+def edited(space: Workspace, edits: int, mark: str) -> None:
+    """Changes words of a large text, each by an edit."""
+    ada = space.agent("ada")
+    for number in range(edits):
+        with ada.edit(*AT) as note:
+            lines = note.text.split("\n")
+            at = number * 7 % len(lines)
+            lines[at] = f"Line {at} is {mark}{number}."
+            note.text = "\n".join(lines)
+
+
+def pieces_of(space: Workspace) -> int:
+    """How many pieces the texts of a document have."""
+    record = space.storage.load(*AT)
+    assert isinstance(record, Record)
+    return sum(len(text) for _, text in sequences(record.tree))
+
+
+def test_a_large_text_forgets_while_it_is_edited() -> None:
+    """What was removed a day ago from a large text goes while that is edited, and nobody has called for it; what it
+    shows, who wrote it and its past stay. With ``forgets=False`` all of it stays until ``vacuum``. A writer who has
+    seen the newest version is told of no other."""
+    spaces = [Workspace(schemas={("notes",): Note}, forgets=forgets) for forgets in (True, False)]
+    for space in spaces:
+        space.agent("ada").write(*AT, {"text": "\n".join(f"Line {number} is {'h' * 80}ere." for number in range(200))})
+        edited(space, 40, "first")
+        then = space.get(*AT)
+        later(space)
+        edited(space, 100, "second")
+        receipt = space.agent("eve").write(*AT, {"text": "More."})
+        space.agent("eve").write(*AT, {"text": "Last."}, if_version=receipt.version)
+        assert then is not None and space.get(*AT, at=then.version).value == then.value  # type: ignore[union-attr]
+        assert not space.check().problems
+    one, other = spaces
+    assert one.get(*AT).value == other.get(*AT).value  # type: ignore[union-attr]
+    assert [(c.value, c.agents) for c in one.blame(*AT)["text",]] == [
+        (c.value, c.agents) for c in other.blame(*AT)["text",]
+    ]
+    assert pieces_of(one) < pieces_of(other) - 20

@@ -10,21 +10,21 @@ from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, told
 from concordant.escalation import Event
-from concordant.merge.causality import Entry, VersionVector, may_name_replica, source_of
+from concordant.merge.causality import Entry, may_name_replica
 from concordant.merge.record import Record
 from concordant.merge.record.leases import end_of
 from concordant.merge.registers import LeafChange, leaf_at, leaves, sequences
 from concordant.merge.sequence.pieces import run_of
-from concordant.merge.sequence.trim import removed as removed_of, trimmed, weighed
-from concordant.schema import Compiled
+from concordant.merge.sequence.trim import removed as removed_of, weighed
 from concordant.storage import Address, Result, SideEffects, State, TransactionView
 from concordant.storage.cut import Cut, cut_of
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
+from concordant.workspace.forgetting import Compacted, compacted, shown
 from concordant.workspace.frontier import Frontier, Waiting
 from concordant.workspace.names import check_name
-from concordant.workspace.states import NOTHING, current_view, expanded, version_of, view_at
+from concordant.workspace.states import NOTHING, expanded, version_of, view_at
 from concordant.workspace.statistics import Stats, statistics
 from concordant.workspace.survey import declare, survey
 from concordant.workspace.transitions import transitions
@@ -207,40 +207,6 @@ def _waits(record: Record, waiting: Waiting) -> Mapping[str, int]:
     return found
 
 
-class _Compacted(NamedTuple):
-    """What a document becomes without what is forgotten of it.
-
-    Attributes:
-        changes: of its texts and lists.
-        floor: of each store up to where writes are of which something is forgotten that others may know.
-        pieces: how many are.
-    """
-
-    changes: tuple[LeafChange, ...]
-    floor: VersionVector
-    pieces: int
-
-
-def _compacted(record: Record, frontier: Frontier, waiting: Waiting) -> _Compacted:
-    """The changes that take out of a record what was removed from its texts and lists and is kept for nobody."""
-    changes: list[LeafChange] = []
-    floor: VersionVector = {}
-    pieces = 0
-    # What a deletion keeps refers to what stands in its texts.
-    for path, leaf in () if record.covering else sequences(record.tree):
-        rest = trimmed(leaf, waiting.goes, waiting.dropped, range(len(leaf)))
-        if rest is None:
-            continue
-        changes.append(LeafChange(path, leaf, rest.sequence))
-        pieces += rest.pieces
-        for stamp in filter(frontier.is_known_elsewhere, rest.stamps):
-            source = source_of(stamp.replica)
-            floor[source] = max(floor.get(source, 0), stamp.n)
-    if floor and waiting.is_all_settled():  # what was taken out goes too, by whatever write
-        floor = {name: n for name, n in record.vector.items() if source_of(name) == name}
-    return _Compacted(tuple(changes), floor, pieces)
-
-
 class _Plan(NamedTuple):
     """What is to be forgotten of a document.
 
@@ -253,18 +219,18 @@ class _Plan(NamedTuple):
 
     version: int
     exported: Cut
-    found: _Compacted
+    found: Compacted
     left: int
 
 
 def _planned(core: Core, address: Address, record: Record, frontier: Frontier) -> _Plan:
     """What is to be forgotten of a document, unless that would show."""
     schema, waiting = core.registry.find(address[0]), frontier.of(address, record)
-    found = _compacted(record, frontier, waiting)
+    found = compacted(record, frontier, waiting)
     trial = record.copy()
     trial.commit(found.changes)
-    if _shown(trial, schema, core) != _shown(record, schema, core):
-        found, trial = _Compacted((), {}, 0), record
+    if shown(trial, schema, core) != shown(record, schema, core):
+        found, trial = Compacted((), {}, 0), record
     return _Plan(record.version, frontier.exported, found, _waits(trial, waiting).get(_NOBODY, 0))
 
 
@@ -281,7 +247,7 @@ def _compact(core: Core, address: Address, frontier: Frontier, kept: _Tally) -> 
     def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         nonlocal plan
         if not isinstance(state, Record):
-            plan = plan._replace(found=_Compacted((), {}, 0))
+            plan = plan._replace(found=Compacted((), {}, 0))
             return None
         record, now = expanded(state, schema, storage.replica), frontier.with_knowledge(tx.knowledge())
         if (record.version, now.exported) != (plan.version, plan.exported):
@@ -296,11 +262,6 @@ def _compact(core: Core, address: Address, frontier: Frontier, kept: _Tally) -> 
     storage.commit(*address, update)
     kept.add({"order": plan.left})
     return plan.found.pieces
-
-
-def _shown(record: Record, schema: Compiled, core: Core) -> Any:
-    view = current_view(record, schema, core.storage.replica)
-    return view.body, view.contests
 
 
 def _write_out(core: Core, address: Address) -> None:

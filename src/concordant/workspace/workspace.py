@@ -26,6 +26,7 @@ from concordant.workspace.coroutines import off_loop
 from concordant.workspace.deciding import Deciding
 from concordant.workspace.document import Credit, Document, HistoryEntry, Receipt
 from concordant.workspace.executions import Retries
+from concordant.workspace.forgetting import Forgetting
 from concordant.workspace.frames import RefusedFrame
 from concordant.workspace.frontier import DELETED_KEPT, REMOVED_KEPT
 from concordant.workspace.maintaining import JOURNAL_KEPT, Maintaining, Vacuumed
@@ -74,6 +75,8 @@ class Workspace:
         options: settings of the database (``SqliteOptions``).
         storage: where it is kept, instead of a url: a ``KeyValueStore`` of your own (docs/storages.md), or a whole
             ``Storage``; of one workspace, and closed with it.
+        forgets: whether with every 16th edit of a large text or list a part of what was removed from it, and nobody
+            refers to any more, is forgotten, as ``vacuum`` does with all of it. The journal stays as it is.
 
     Raises:
         SchemaError: lists every fault of every model at once.
@@ -100,12 +103,15 @@ class Workspace:
         options: Any = None,
         limits: Limits | None = None,
         storage: Storage | KeyValueStore | None = None,
+        forgets: bool = True,
     ) -> None:
         limits = Limits() if limits is None else limits
         if not isinstance(limits, Limits):
             raise ConcordantError(f"limits= is Limits(...), not {told(limits)}")
         registry = Registry({} if schemas is None else schemas, undeclared, limits)
         _check_settings(journal, read_marks, frame_key, replica)
+        if not isinstance(forgets, bool):
+            raise ConcordantError(f"forgets= is True or False, not {told(forgets)}")
         if storage is None:
             kept = open_storage(url, replica, journal, options)
         else:
@@ -115,7 +121,7 @@ class Workspace:
         retries = Retries(core)
         self.core, self.storage, self.registry = core, kept, registry
         self.reading = Reading(core, retries)
-        self.writing = Writing(core, self.reading, retries)
+        self.writing = Writing(core, self.reading, retries, Forgetting(core, forgets))
         self.amending = Amending(core, self.reading, self.writing, retries)
         self.deciding = Deciding(core, self.writing)
         self.restoring = Restoring(core, self.reading, self.writing, self.amending, self.deciding)

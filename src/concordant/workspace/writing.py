@@ -20,6 +20,7 @@ from concordant.values import Unstorable, alike, check_numbers, copied as copied
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Document, Receipt
 from concordant.workspace.executions import Retries
+from concordant.workspace.forgetting import LARGE, Forgetting
 from concordant.workspace.joint import JointWrites
 from concordant.workspace.names import check_name, is_text
 from concordant.workspace.permission import check_writer
@@ -180,9 +181,11 @@ class Writing:
         core: the workspace's.
         reading: the part that reads; an edit begins with a read.
         retries: knows the puts of a task's earlier executions.
+        forgetting: what is forgotten while large documents are edited.
     """
 
-    def __init__(self, core: Core, reading: Reading, retries: Retries) -> None:
+    def __init__(self, core: Core, reading: Reading, retries: Retries, forgetting: Forgetting) -> None:
+        self.forgetting = forgetting
         self.storage = core.storage
         self.registry = core.registry
         self.scoping = core.scoping
@@ -410,6 +413,8 @@ class Writing:
     def commit(self, pending: Pending) -> Receipt:
         """Commits a write and tells subscribers what came of it."""
         try:
+            if pending.body is not None and len(pending.body) > LARGE and pending.if_version is None:
+                self.forgetting.before((pending.namespace, pending.key))
             self.storage.commit(pending.namespace, pending.key, pending.update)
         except BaseException:
             self._take_back(pending)

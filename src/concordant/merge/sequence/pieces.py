@@ -395,7 +395,7 @@ class Block:
         self.pieces = pieces
         self._newest = newest
         self._runs: frozenset[RunId] | None = None
-        self._hosts: frozenset[RunId] | None = None
+        self._hosts: frozenset[Anchor] | None = None
         self._struck: frozenset[RunId] | None = None
         self._origins: frozenset[str] | None = None
         self._several: list[int] | None = None
@@ -472,10 +472,10 @@ class Block:
         return self._runs
 
     @property
-    def hosts(self) -> frozenset[RunId]:
-        """The runs in which something here is anchored."""
+    def hosts(self) -> frozenset[Anchor]:
+        """The characters behind which something here is anchored."""
         if self._hosts is None:
-            self._hosts = frozenset([parent[:3] for _, _, _, _, parent, *_ in self.pieces if parent is not None])
+            self._hosts = frozenset([parent for _, _, _, _, parent, *_ in self.pieces if parent is not None])
         return self._hosts
 
     @property
@@ -816,6 +816,21 @@ class Sequence:
             edits: in order, none of which reaches into another.
             alone: whether all else is seen as before.
         """
+        made = self._spliced(edits, strikes, None)
+        made.newest_root = self._newest_root_of(made, edits)
+        if alone and edits and self._layout is not None:
+            made._seed = Seed(*self._layout, tuple(_moved(edits)))
+        return made
+
+    def without(self, edits: Items[Edit], strikes: Strikes) -> Sequence:
+        """Leaves out pieces that nobody sees, by edits (``spliced``): what is shown and weighed stays."""
+        made = self._spliced(edits, strikes, None if self.overlapping else False)
+        made.newest_root = self.newest_root
+        if edits and self._layout is not None:
+            made._seed = Seed(*self._layout, tuple(_moved(edits)))
+        return made
+
+    def _spliced(self, edits: Items[Edit], strikes: Strikes, overlapping: bool | None) -> Sequence:
         blocks, begins = [*self._blocks], self._begins
         for begin, end, together in reversed(self._by_block(edits)):
             pieces = [*chain.from_iterable([block.pieces for block in blocks[begin : end + 1]])]
@@ -823,11 +838,8 @@ class Sequence:
                 pieces[first - begins[begin] : past - begins[begin]] = new
             blocks[begin : end + 1] = _blocks(pieces)
         size = self._size + sum(len(edit.pieces) - (edit.past - edit.first) for edit in edits)
-        made = self._made(blocks, size, strikes, None)
+        made = self._made(blocks, size, strikes, overlapping)
         made._twins = None
-        made.newest_root = self._newest_root_of(made, edits)
-        if alone and edits and self._layout is not None:
-            made._seed = Seed(*self._layout, tuple(_moved(edits)))
         return made
 
     def _newest_root_of(self, made: Sequence, edits: Items[Edit]) -> tuple[float, str, int]:
@@ -850,12 +862,6 @@ class Sequence:
             else:
                 groups.append((begin, end, [edit]))
         return groups
-
-    def keep(self, before: Sequence) -> None:
-        """Takes over what does not change where all that went was removed before."""
-        self.newest_root = before.newest_root
-        if not before.overlapping:
-            self._overlapping = False
 
     def standing_of(self, origin: str) -> Iterator[tuple[int, Piece]]:
         """The pieces that one scope has put and has not struck itself, with their numbers. Which these are is
@@ -1085,12 +1091,20 @@ class Sequence:
                     if run_of(piece) in runs or not runs.isdisjoint(piece.struck):
                         yield number, piece
 
-    def anchored(self, runs: Set[RunId]) -> Iterator[tuple[int, Piece]]:
-        """The pieces of what was inserted behind characters of some runs, with their numbers."""
+    def under(self, runs: Set[RunId]) -> Iterator[tuple[int, Piece]]:
+        """The pieces that strikes with these ids are over, with their numbers."""
         for at, block in enumerate(self._blocks):
-            if not runs.isdisjoint(block.hosts):
+            if not runs.isdisjoint(block.struck):
                 for number, piece in enumerate(block.pieces, self._begins[at]):
-                    if piece.parent is not None and piece.parent[:3] in runs:
+                    if not runs.isdisjoint(piece.struck):
+                        yield number, piece
+
+    def anchored(self, places: Set[Anchor]) -> Iterator[tuple[int, Piece]]:
+        """The pieces of what was inserted behind some characters, with their numbers."""
+        for at, block in enumerate(self._blocks):
+            if not places.isdisjoint(block.hosts):
+                for number, piece in enumerate(block.pieces, self._begins[at]):
+                    if piece.parent in places:
                         yield number, piece
 
     def analysed(self, rules: R, compute: Callable[[Sequence, R], T]) -> T:

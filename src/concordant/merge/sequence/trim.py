@@ -20,7 +20,7 @@ from concordant.merge.sequence.pieces import START, Anchor, Edit, Piece, RunId, 
 
 __all__ = ["Trimmed", "lost_between", "removed", "trimmed", "untrimmed", "weighed"]
 
-_MOST_BACK = 8
+_MOST_BACK = 64
 """How far it is looked back for who wrote what, before all is looked at."""
 
 
@@ -50,7 +50,7 @@ def trimmed(
     """
     gone = _forgettable(sequence, goes, dropped, within)
     concerned = {run for piece in gone.values() for run in (run_of(piece), *piece.struck)}
-    near = dict(sequence.touching(concerned)) if gone else {}
+    near = dict(sequence.under(concerned)) if gone else {}
     _keep_whole(near, gone)
     moves = _moves(sequence, near, gone)
     if not gone:
@@ -58,10 +58,9 @@ def trimmed(
     over = {run for piece in gone.values() for run in piece.struck}
     needed = {run for number, piece in near.items() if number not in gone for run in piece.struck}
     others = {number: move.piece for number, move in moves.items()}
-    others |= _credited(sequence, near, gone, others, over, needed)
+    others |= _credited(sequence, gone, others, needed)
     strikes = sequence.strikes.but({}, {*sequence.strikes.standing(over - needed)})
-    left = sequence.spliced(_edits(sequence, gone, others, within), strikes, alone=True)
-    left.keep(sequence)
+    left = sequence.without(_edits(sequence, gone, others, within), strikes)
     if not left.is_alive():
         return None
     stamps = [piece.stamp for piece in gone.values()]
@@ -94,34 +93,32 @@ def _moves(sequence: Sequence, near: Mapping[int, Piece], gone: dict[int, Piece]
     and would of all that is: then whoever goes through the tree comes to it at the same place.
 
     Args:
-        near: the pieces of all runs of which something goes, and what strikes over that are over.
+        near: what the strikes over what goes are over.
         gone: the pieces that may go; loses those that have to stay.
     """
-    family = Family(near.values())
-    together = _together(near)
-    hosted = dict(sequence.anchored({run_of(piece) for piece in gone.values()})) if gone else {}
+    hosted = dict(sequence.anchored({last_of(piece) for piece in gone.values()})) if gone else {}
     while True:
-        moves = _anchored_anew(hosted, gone, family)
+        moves = _anchored_anew(sequence, hosted, gone)
         held = _held(sequence, gone, moves)
         if not held:
             return moves
-        for number in held | _all_of(held, near, together):
+        for number in held | _together(held, near):
             gone.pop(number, None)
 
 
-def _anchored_anew(hosted: Mapping[int, Piece], gone: Mapping[int, Piece], family: Family) -> dict[int, _Move]:
-    numbers = {first_of(piece): number for number, piece in gone.items()}
-    homes: dict[RunId, tuple[tuple[Anchor | None, bool], int]] = {}
+def _anchored_anew(sequence: Sequence, hosted: Mapping[int, Piece], gone: Mapping[int, Piece]) -> dict[int, _Move]:
+    numbers = {last_of(piece): number for number, piece in gone.items()}
+    homes: dict[Anchor, _Home] = {}
     moves: dict[int, _Move] = {}
     for number, piece in hosted.items():
-        run = run_of(piece)
-        if number in gone:
+        anchor = piece.parent
+        if number in gone or anchor is None or anchor not in numbers:
             continue
-        if run not in homes:
-            homes[run] = _home(piece, family, numbers)
-        home, holder = homes[run]
-        if holder >= 0:
-            moves[number] = _Move(family.moved(piece, *home), holder)
+        if anchor not in homes:
+            homes[anchor] = _home(sequence, anchor, numbers)
+        home = homes[anchor]
+        replaces = piece.replaces if home.replaces is None else home.replaces
+        moves[number] = _Move(Family.moved(piece, home.anchor, replaces), home.holder)
     return moves
 
 
@@ -132,8 +129,8 @@ def _held(sequence: Sequence, gone: Mapping[int, Piece], moves: Mapping[int, _Mo
         firsts.setdefault(run_of(move.piece), number)
     parents = {move.piece.parent for move in moves.values()}
     siblings: dict[Anchor | None, list[Piece]] = {}
-    for number, piece in sequence.anchored({parent[:3] for parent in parents if parent is not None}):
-        if piece.parent in parents and number not in gone and number not in moves:
+    for number, piece in sequence.anchored({parent for parent in parents if parent is not None}):
+        if number not in gone and number not in moves:
             siblings.setdefault(piece.parent, []).append(piece)
     held = set()
     for number in firsts.values():
@@ -222,62 +219,50 @@ def _forgettable(
 
 
 def _credited(
-    sequence: Sequence,
-    near: Mapping[int, Piece],
-    gone: Mapping[int, Piece],
-    others: Mapping[int, Piece],
-    over: set[RunId],
-    needed: set[RunId],
+    sequence: Sequence, gone: Mapping[int, Piece], others: Mapping[int, Piece], needed: Set[RunId]
 ) -> dict[int, Piece]:
     """The pieces that are kept, and of which it is told by what goes who wrote what of them: with that, by number.
 
     Args:
         others: pieces that become others otherwise.
-        over: the strikes over what goes: in the place of which they were put.
-        needed: those that are kept.
+        needed: the strikes that are kept.
     """
-    concerned = over | {run_of(piece) for piece in gone.values()}
-    kept = {number: others.get(number, piece) for number, piece in near.items() if number not in gone}
-    runs = {run_of(piece) for piece in kept.values() if isinstance(piece.content, str)} & concerned
-    credits = remembered(_told_by(sequence, runs, len(near)), runs)
+    concerned = {run for piece in gone.values() for run in (run_of(piece), *piece.struck)}
+    runs = {run for run in concerned if run in sequence.strikes}  # the others took the place of nothing
+    kept = {
+        number: others.get(number, piece)
+        for number, piece in sequence.touching(runs)
+        if number not in gone and run_of(piece) in runs and isinstance(piece.content, str)
+    }
+    runs = {run_of(piece) for piece in kept.values()}
+    credits = remembered(_told_by(sequence, runs), runs)
     found = {}
     for number, piece in kept.items():
-        told = credits.get(run_of(piece))
-        if told is not None:
-            is_plain = run_of(piece) not in needed and [stamps for *_, stamps in told] == [(piece.stamp,)]
-            found[number] = piece._replace(credits=() if is_plain else told)
+        told = credits[run_of(piece)]
+        is_plain = run_of(piece) not in needed and [stamps for *_, stamps in told] == [(piece.stamp,)]
+        found[number] = piece._replace(credits=() if is_plain else told)
     return found
 
 
-def _told_by(sequence: Sequence, runs: Set[RunId], near: int) -> Iterable[Piece]:
-    """The pieces by which it is told who wrote what of some runs: those that these have replaced, and so on."""
+def _told_by(sequence: Sequence, runs: Set[RunId]) -> Iterable[Piece]:
+    """The pieces by which it is told who wrote what of some runs: what these have replaced, and so on."""
     found: dict[int, Piece] = {}
     known: set[RunId] = set()
-    for _ in range(_MOST_BACK if 4 * near < len(sequence) else 0):
+    for _ in range(_MOST_BACK):
         if not runs:
             return [found[number] for number in sorted(found)]
         parts = dict(sequence.touching(runs))
         found |= parts
         known |= runs
-        runs = {run_of(piece) for piece in parts.values()} - known
+        runs = {run for run in map(run_of, parts.values()) if run in sequence.strikes} - known
     return sequence
 
 
-def _together(near: Mapping[int, Piece]) -> dict[RunId, set[int]]:
-    """The pieces in the place of which something was put, by its run. Who wrote that is told by a comparison with all
-    of them: they go together."""
-    runs = {run_of(piece) for piece in near.values()}
-    found: dict[RunId, set[int]] = {}
-    for number, piece in near.items():
-        for run in piece.struck:
-            if run in runs:
-                found.setdefault(run, set()).add(number)
-    return found
-
-
-def _all_of(numbers: set[int], near: Mapping[int, Piece], together: dict[RunId, set[int]]) -> set[int]:
-    """The pieces that go together with some."""
-    return set().union(*(together.get(run, ()) for number in numbers for run in near[number].struck))
+def _together(numbers: Set[int], near: Mapping[int, Piece]) -> set[int]:
+    """The pieces that go together with some: who wrote what was put in their place is told by a comparison with all of
+    these."""
+    runs = {run for number in numbers if number in near for run in near[number].struck}
+    return {number for number, piece in near.items() if not runs.isdisjoint(piece.struck)} if runs else set()
 
 
 def _keep_whole(near: Mapping[int, Piece], gone: dict[int, Piece]) -> None:
@@ -300,17 +285,41 @@ def _keep_whole(near: Mapping[int, Piece], gone: dict[int, Piece]) -> None:
                 waiting.extend(gone.pop(number).struck)
 
 
-def _home(
-    piece: Piece, family: Family, gone: dict[tuple[str, int, int, int], int]
-) -> tuple[tuple[Anchor | None, bool], int]:
-    """What a run is anchored to when some pieces are gone, whether it replaces that; and the number of the last of
-    those that held it, which is right behind that; -1 if none did."""
-    anchor, replaces, holder = piece.parent, piece.replaces, -1
-    while anchor is not None and anchor != START:
-        host = family.at(anchor)
-        number = -1 if host is None else gone.get(first_of(host), -1)
-        if host is None or number < 0:
+class _Home(NamedTuple):
+    """What stands where a removed piece did, for what was behind that.
+
+    Attributes:
+        anchor: the nearest character before it in the tree that is left.
+        replaces: whether it takes the place of that; ``None``: as it did.
+        holder: the number of the last of the removed pieces that held it, which is right behind that.
+    """
+
+    anchor: Anchor | None
+    replaces: bool | None
+    holder: int
+
+
+def _home(sequence: Sequence, anchor: Anchor | None, gone: Mapping[Anchor, int]) -> _Home:
+    """Finds that of what was behind a character.
+
+    Args:
+        gone: the last characters of removed pieces, with the numbers of these.
+    """
+    replaces, holder = None, -1
+    while anchor is not None and anchor in gone:
+        holder = gone[anchor]
+        anchor, replaces = _before(sequence, holder)
+    return _Home(anchor, replaces, holder)
+
+
+def _before(sequence: Sequence, number: int) -> tuple[Anchor | None, bool]:
+    """The character before a piece in the tree, and whether the piece replaces it: in its run, whose pieces stand in
+    order, or what the run stands behind."""
+    piece = sequence[number]
+    run, parent = run_of(piece), piece.parent
+    for other in sequence.backward(number) if piece.offset else ():
+        if run_of(other) == run:
+            return last_of(other), False
+        if last_of(other) == parent:
             break
-        holder = number
-        anchor, replaces = family.before(host)
-    return (anchor, replaces), holder
+    return parent, piece.replaces

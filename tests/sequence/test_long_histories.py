@@ -1,0 +1,98 @@
+"""Texts and lists that were edited many times: what holds of short histories holds of long ones."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from concordant.merge.record import dump_changes, journalled, load_changes
+from concordant.merge.registers import LeafChange
+from concordant.merge.sequence.layout import layout
+from concordant.merge.sequence.overlap import analyse
+from concordant.merge.sequence.pieces import Sequence
+
+from .test_histories import RULES, WRITTEN
+from .world import Replica, World, restored
+
+EVERY = 100
+"""After how many steps all is compared with the exact model."""
+
+
+class Past:
+    """What a replica showed, and how each of its states became the next."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.last = replica.sequence
+        self.steps: list[tuple[bytes, str]] = []
+
+    def note(self, replica: Replica, shown: str) -> None:
+        """Notes what a journal would."""
+        change = LeafChange(("text:notes",), self.last, replica.sequence)
+        self.steps.append((dump_changes(journalled([change]), None), shown))
+        self.last = replica.sequence
+
+    def check(self, world: World, steps: int) -> None:
+        """Goes back so many states; each reads as it did."""
+        sequence: Sequence = self.last
+        for (body, shown), (_, earlier) in zip(
+            self.steps[: -steps - 1 : -1], self.steps[-2 : -steps - 2 : -1], strict=False
+        ):
+            assert plain(world, sequence) == shown, "the past reads the same"
+            [cut], *_ = load_changes(body)
+            sequence = cut.before.earlier(sequence)  # type: ignore[union-attr]
+            assert plain(world, sequence) == earlier
+
+
+def plain(world: World, sequence: Sequence) -> str:
+    """What is shown, as a string."""
+    analysis = sequence.analysed(world.rules, analyse)
+    return repr(layout(sequence, analysis, world.separator, world.rules.unit).content("" if world.is_text else ()))
+
+
+def play(name: str, seed: str, edits: int, every: int = EVERY) -> World:
+    """Plays one long history on two replicas: in some steps one is stored and read anew, or looked at in the past."""
+    chance = random.Random(seed)
+    separator = "" if name == "item" else "\n"
+    written = chance.choice(WRITTEN)
+    world = World(chance, RULES[name], separator, 2, natural=True, written=written, every=every, longest=1_500)
+    pasts = [Past(replica) for replica in world.replicas]
+    while len(world.log) < edits:
+        world.step()
+        for replica, past in zip(world.replicas, pasts, strict=True):
+            if replica.sequence is not past.last:
+                past.note(replica, plain(world, replica.sequence))
+        if chance.random() < 1 / every:
+            look(world, chance.choice([0, 1]), pasts)
+    world.settle()
+    for replica in world.replicas:
+        world.check(replica)
+    return world
+
+
+def look(world: World, at: int, pasts: list[Past]) -> None:
+    """Compares a replica with what it is when read anew, with its past, and with the other once that knows as much."""
+    replica = world.replicas[at]
+    again = restored(replica.sequence)
+    assert again == replica.sequence and plain(world, again) == plain(world, replica.sequence)
+    if world.is_text:
+        credits = world.credits(replica.sequence)
+        assert "".join(part for part, _ in credits) == world.shown(replica.sequence)
+        assert world.credits(again) == credits, "who wrote what is the same after it was stored"
+    pasts[at].check(world, 20)
+    world.restart(replica)
+    pasts[at].last = replica.sequence
+
+
+@pytest.mark.parametrize("name", ["sentence", "line", "item"])
+def test_g4_g13_a_hundred_edits_are_as_the_exact_model_says(name: str, seed: str) -> None:
+    """A text that was edited a hundred times shows what the exact model says, whatever was joined in which order,
+    after it was stored and read anew, and in its past; who wrote what is told of all of it."""
+    play(name, f"{seed}/{name}", 100, 20)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", RULES)
+def test_g4_g13_a_thousand_edits_are_as_the_exact_model_says(name: str, seed: str) -> None:
+    """The same of a thousand edits."""
+    play(name, f"{seed}/{name}", 1_000)
