@@ -41,6 +41,11 @@ def twins_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     swap(patch, Sequence.replaced, lambda self, *args: replaced(self, *args[:5]))
 
 
+def notes_outlive_changes(patch: pytest.MonkeyPatch) -> None:
+    """What was noted of removed pieces in a row holds whatever became of them."""
+    patch.setattr(layout, "_still_there", lambda passed, first, last: [*passed])
+
+
 def half_parts_go_on(patch: pytest.MonkeyPatch) -> None:
     """A layout is continued behind a run of which a part is hidden."""
     reopen = layout.Layout.reopen
@@ -64,6 +69,7 @@ MUTANTS: list[Callable[[pytest.MonkeyPatch], None]] = [
     weighed_as_before,
     twins_are_forgotten,
     half_parts_go_on,
+    notes_outlive_changes,
     dropped_strikes_stand,
     touches_are_missed,
 ]

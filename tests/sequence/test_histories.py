@@ -55,8 +55,9 @@ def play(
 @pytest.fixture(autouse=True)
 def short_texts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The layout of a short text is made of an earlier one, as that of a long one is, and it has several blocks; a few
-    strikes over one piece are searched as very many are."""
+    strikes over one piece are searched as very many are, and one removed piece is noted as many in a row are."""
     monkeypatch.setattr(pieces, "WORTH_REMEMBERING", 3)
+    monkeypatch.setattr(layout, "WORTH_NOTING", 1)
     monkeypatch.setattr(pieces, "MOST_IN_BLOCK", 4)
     monkeypatch.setattr(pieces, "MOST_ASKED", 1)
 

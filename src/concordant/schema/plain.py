@@ -27,10 +27,10 @@ from concordant.schema.models import (
 )
 from concordant.values import MAX_DEPTH, MAX_DIGITS, has_long_run, is_json
 
-__all__ = ["PlainWriter", "plain_texts", "plain_writer"]
+__all__ = ["PlainWriter", "never_plain", "plain_texts", "plain_writer"]
 
-PlainWriter: TypeAlias = Callable[[dict[Any, Any]], "bytes | None"]
-"""The JSON of what a write gives; ``None`` where that takes a closer look."""
+PlainWriter: TypeAlias = Callable[[Any], "bytes | None"]
+"""Gives the JSON of what a write gives; ``None`` where that takes a closer look."""
 
 Check: TypeAlias = Callable[[Any], bool]
 
@@ -56,33 +56,38 @@ _REPLACED = "\N{REPLACEMENT CHARACTER}".encode()
 """What stands in the JSON of a name that is no valid Unicode."""
 
 
-def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> PlainWriter | None:
-    """Makes the short way for a model; ``None`` where there is none.
+def never_plain(value: Any) -> None:
+    """Leaves every write to a closer look."""
+
+
+def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> PlainWriter:
+    """Makes the short way for a model.
 
     Args:
         to_json: gives the JSON of what was validated.
     """
     found = _parts(model, root)
     if not found or _depth(root) > MAX_DEPTH - MOST_FREE:
-        return None
-    record = _record_of(model, found)
-    validate = TypeAdapter(record.type).validator.validate_python
-    is_plain = record.check
-    looked_at = frozenset(name for name, part in found.items() if part.check is not None)
+        return never_plain
+    written = write_type(model, {name: part.type for name, part in found.items()})
+    validate = TypeAdapter(written).validator.validate_python
+    checks = {name: part.check for name, part in found.items() if part.check is not None}
+    looked_at = frozenset(checks)
     free = frozenset(name for name, part in found.items() if part.is_free)
     others = root.fields.keys() - found.keys()
 
-    def write(value: dict[Any, Any]) -> bytes | None:
-        if others and not others.isdisjoint(value):
+    def write(value: Any) -> bytes | None:
+        if type(value) is not dict or (others and not others.isdisjoint(value)):
             return None
         try:
             given = validate(value)
-            if is_plain is not None and not (looked_at.isdisjoint(given) or is_plain(given)):
-                return None
+            for name in looked_at.intersection(given):  # as ``_of_fields``, which each write would have to call
+                if not checks[name](given[name]):
+                    return None
             body = to_json(given)
         except Exception:  # whatever it is, the closer look finds it again
             return None
-        if not body.isascii() and not free.isdisjoint(value) and _REPLACED in body:
+        if free and not body.isascii() and _REPLACED in body and not free.isdisjoint(value):
             return None
         if len(body) > MAX_DIGITS and has_long_run(body, MAX_DIGITS):
             return None
@@ -139,10 +144,16 @@ def _place(annotation: Any, field: Field, metadata: Iterable[Any] = ()) -> Plain
         return None if any(isinstance(item, StringConstraints) for item in metadata) else _elements(annotation)
     written = contribution(annotation, field, tuple(metadata))
     if kind.holds == "amount":
-        return Plain(written, _is_number)
+        return Plain(_exactly(annotation, written))
     if is_shallow(annotation):
         return None if holds_sets(annotation) else Plain(written)
     return Plain(written, _is_free_json, is_free=True) if _is_free(annotation) else None
+
+
+def _exactly(annotation: Any, written: Any) -> Any:
+    """The type of an amount: for a whole number Pydantic takes an enum's value, whatever it is, but where it is
+    strict."""
+    return written if annotation in (float, Decimal) else Annotated[written, Strict()]
 
 
 _LIKE_THEIR_PARTS = (Nested, Map, KeyedSet, Set)
@@ -189,11 +200,12 @@ def _is_free(annotation: Any) -> bool:
 
 
 def _of_fields(checks: Mapping[str, Check]) -> Check:
+    looked_at = frozenset(checks)
+
     def is_plain(given: dict[str, Any] | None) -> bool:
         if given is not None:
-            for name in given:
-                check = checks.get(name)
-                if check is not None and not check(given[name]):
+            for name in looked_at.intersection(given):
+                if not checks[name](given[name]):
                     return False
         return True
 
@@ -228,12 +240,4 @@ def _is_free_json(value: Any) -> bool:
 
 
 def _are_distinct(elements: list[Any]) -> bool:
-    return len(elements) < 2 or len(set(elements)) == len(elements)
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is no text: Pydantic takes an enum's value for a number, whatever it is."""
-    return type(value) in _NUMBERS
-
-
-_NUMBERS = frozenset([int, float, Decimal])
+    return len(set(elements)) == len(elements)

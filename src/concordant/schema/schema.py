@@ -85,11 +85,10 @@ class Compiled:
 
     Attributes:
         declaration: what it is compiled from.
-        plain: the short way of a write (``concordant.schema.plain``).
+        plain: the short way of a write (``concordant.schema.plain``): gives its JSON, or leaves it to ``closely``.
     """
 
     shows_defaults = False
-    plain: PlainWriter | None = None
 
     def __init__(self, schema: Schema | None, root: Field) -> None:
         self.declaration = schema
@@ -103,6 +102,7 @@ class Compiled:
         self.declared = schema is not None
         self.adapts = self.declared or (isinstance(root.kind, OpenRecord) and root.kind.deep)
         self.checked = root.checked
+        self.plain: PlainWriter = _open_plain
         if schema is not None:
             self._prepare(schema.model, root)
 
@@ -171,10 +171,18 @@ class Compiled:
     def incoming(
         self, namespace: tuple[str, ...], key: str, value: Any, spelt: bool = False
     ) -> tuple[bytes, Mapping[tuple[str, ...], bytes]]:
-        """Validates a write.
+        """Validates a write: the short way, or ``closely``, which says what comes of it.
 
         Args:
             spelt: whether it is a dict by the fields' names already, as ``values_of`` makes it.
+        """
+        body = self.plain(value)
+        return (body, _NOTHING) if body is not None else self.closely(namespace, key, value, spelt)
+
+    def closely(
+        self, namespace: tuple[str, ...], key: str, value: Any, spelt: bool = False
+    ) -> tuple[bytes, Mapping[tuple[str, ...], bytes]]:
+        """Validates a write that has no short way.
 
         Returns:
             The JSON of the fields given, and by path what has the wrong type and waits for a decision.
@@ -185,10 +193,6 @@ class Compiled:
         """
         if not self.declared:
             return _open_body(namespace, key, value), _NOTHING
-        if self.plain is not None and type(value) is dict:
-            body = self.plain(value)
-            if body is not None:
-                return body, _NOTHING
         try:
             if not spelt and (self._spell is not None or type(value) is not dict):
                 value = self._spell(value) if self._spell is not None else self._by_names(value)
@@ -508,6 +512,14 @@ class Refused(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
         super().__init__(*faults)
+
+
+def _open_plain(value: Any) -> bytes | None:
+    """The short way where there is no model."""
+    try:
+        return check_numbers(encode(value), value) if type(value) is dict else None
+    except Exception:  # whatever it is, the closer look finds it again
+        return None
 
 
 def _open_body(namespace: tuple[str, ...], key: str, value: Any) -> bytes:

@@ -395,11 +395,17 @@ Compact: TypeAlias = tuple[Any, ...]
 """The row of a document's only write, as a plain tuple, which the garbage collector passes by (``row_of``)."""
 
 
-class Column:
+class _Columns:
     """Where the fields of a ``Row`` are in a ``Compact``, which is read without making one."""
 
-    NAMESPACE, KEY, N, TIME, AGENT, ORIGIN, ACT, BODY, CHANGES, PREVIOUS, OP, *_ = range(len(Row._fields))
-    PLACE = slice(NAMESPACE, N)  # which document it is of
+    def __init__(self) -> None:
+        places = range(len(Row._fields))
+        self.NAMESPACE, self.KEY, self.N, self.TIME, self.AGENT, self.ORIGIN = places[:6]
+        self.ACT, self.BODY, self.CHANGES, self.PREVIOUS, self.OP = places[6:11]
+        self.PLACE = slice(self.NAMESPACE, self.N)  # which document it is of
+
+
+Column = _Columns()  # of an object Python reads a name many times as fast as of a class
 
 
 State: TypeAlias = "Compact | Record"

@@ -22,7 +22,7 @@ from concordant.schema import Compiled
 from concordant.storage.base import Column, Compact, Deferred, State, stamp_of
 from concordant.values import ABSENT, alike, decode
 
-__all__ = ["LazyRecord", "is_full", "put_off", "settled"]
+__all__ = ["LazyRecord", "put_off", "settled"]
 
 MOST_WAITING = 32
 """How many writes of a document may wait to be applied."""
@@ -38,14 +38,16 @@ class _Waiting:
     Attributes:
         rows: the journal rows of the writes, as plain tuples; of a document's first write the row is all there is.
         foreseen: how many of them the record's ``cache`` takes into account.
+        is_full: whether no more may wait.
         root: how the document's fields merge.
         replica: the store's name in dots.
     """
 
-    __slots__ = ("foreseen", "replica", "root", "rows")
+    __slots__ = ("foreseen", "is_full", "replica", "root", "rows")
 
     rows: list[Compact]
     foreseen: int
+    is_full: bool
     root: Field
     replica: str
 
@@ -53,6 +55,7 @@ class _Waiting:
 def _waiting(rows: list[Compact], root: Field, replica: str) -> _Waiting:
     waiting = _Waiting.__new__(_Waiting)  # an initializer would double the price
     waiting.rows, waiting.foreseen, waiting.root, waiting.replica = rows, 0, root, replica
+    waiting.is_full = False
     return waiting
 
 
@@ -127,7 +130,10 @@ def put_off(state: State | None, row: Compact, write: Deferred, replica: str) ->
     n, time, origin = row[Column.N], row[Column.TIME], row[Column.ORIGIN]
     if type(state) is LazyRecord:
         record: Any = state
-        record.later.rows.append(row)
+        rows = record.later.rows
+        rows.append(row)
+        # Of large writes, which mostly are of one size, few.
+        record.later.is_full = len(rows) >= MOST_WAITING or len(rows) * len(row[Column.BODY] or b"") > MOST_TEXT
     else:
         record = _begun(state, row, write, replica)
     record.note_commit(n, time, origin)
@@ -152,12 +158,6 @@ def _begun(state: State | None, row: Compact, write: Deferred, replica: str) -> 
     record.later = _waiting(rows, write.schema.root, replica)
     record.__class__ = LazyRecord
     return record  # type: ignore[no-any-return]
-
-
-def is_full(record: LazyRecord) -> bool:
-    """Whether as much waits in a record as may; of large writes, which mostly are of one size, few."""
-    rows = record.later.rows
-    return len(rows) >= MOST_WAITING or len(rows) * len(rows[-1][Column.BODY] or b"") > MOST_TEXT
 
 
 def settled(record: LazyRecord) -> Record:

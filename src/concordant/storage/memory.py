@@ -50,7 +50,7 @@ from concordant.storage.bodies import LARGE, Bodies, Delta, whole
 from concordant.storage.clocks import Course, Instant
 from concordant.storage.conditions import Condition
 from concordant.storage.cut import Cut, highest
-from concordant.storage.deferred import LazyRecord, is_full, put_off, settled
+from concordant.storage.deferred import LazyRecord, put_off, settled
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
 from concordant.values import ABSENT
@@ -308,14 +308,12 @@ class MemoryStorage:
         with self.lock:
             if self._refusal is not None:
                 self._check_open()
-            state = self.load(namespace, key)
-            if type(state) is LazyRecord and is_full(state):
+            state = self.spaces.get(namespace, _EMPTY).get(key) or self.load(namespace, key)
+            if type(state) is LazyRecord and state.later.is_full:
                 settled(state)
             n = self.n + 1
             # The clock never stands still or goes back, so that the order of times is the order of commits.
-            now = time.time()
-            if now <= self.clock:
-                now = self.clock + 1e-6
+            now = max(time.time(), self.clock + 1e-6)
             result = update(state, n, now, self)
             if result is None:
                 return
@@ -351,15 +349,16 @@ class MemoryStorage:
         """Takes note of a change; in the journal too, if it is ``kept`` there."""
         if kept:
             body = row[Column.BODY]
-            is_large = body is not None and len(body) >= LARGE
-            self.rows_kept.append(row if not is_large else self._with_difference(row))
+            self.rows_kept.append(row if body is None or len(body) < LARGE else self._with_difference(row))
         if self._changed is not None:
             address = row[Column.PLACE]
             self._changed.pop(address, None)
             self._changed[address] = row[Column.N]
         op = row[Column.OP]
-        if op is not None and (op[0] is not self._last_task[0] or op[1] is not self._last_task[1]):
-            self._note_task(op[0], op[1])
+        if op is not None:
+            by, execution = self._last_task
+            if op[0] is not by or op[1] is not execution:
+                self._note_task(op[0], op[1])
 
     def _note_task(self, by: str, execution: str) -> None:
         """Takes note that an execution of a task writes."""
@@ -474,7 +473,8 @@ class MemoryStorage:
     def beginning(self, began: Instant | float) -> Beginning:
         if isinstance(began, Instant):
             with self.lock:
-                return Beginning(self._course.at(began.tick, self.clock))
+                was = (self._course.at(began.tick, self.clock), None)
+            return tuple.__new__(Beginning, was)  # the class's own is slower, being Python
         return Beginning(min(began, self.clock))  # what is committed from now on cannot have been there
 
     def expect_tasks(self) -> None:

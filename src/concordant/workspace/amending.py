@@ -115,7 +115,7 @@ class Amending:
                 written.
         """
         document = (namespace, key)
-        scope = self.scoping.current() or self.scoping.alone(document)
+        scope = self.scoping.current(document)
         schema = self.registry.writable(namespace, key)
         if not schema.declared:
             fault = Fault((), "its namespace has no model", "Declare one: a tool changes fields, each by its kind")
@@ -145,8 +145,8 @@ class Amending:
         """Deletes documents in the scope in force, as far as its agent was shown them: all of them or none."""
         writes: list[Pending] = []
         for document in places:
-            scope = self.scoping.current() or self.scoping.alone(document)
-            schema = self.registry.writable(*document)
+            scope = self.scoping.current(document)
+            schema = self.registry.changeable(*document)
             if scope.seen_tokens is not None:
                 self.reading.recall(scope, *document)
             [basis] = evidence_of(self.scoping, scope, document, [""], rewrites=True).values()
@@ -277,7 +277,7 @@ class Amending:
         """The fields of a value that are the model's own words: scalars and texts."""
         if not isinstance(value, Mapping):
             return []
-        schema = self.registry.writable(namespace, key)
+        schema = self.registry.changeable(namespace, key)
         words = ("value", "text")
         fields = {name for name, field in schema.root.fields.items() if field.kind.holds in words}
         return [name for name, given in value.items() if says(given) and (not schema.declared or name in fields)]

@@ -59,7 +59,6 @@ class JointWrites:
 
     Args:
         storage: what they are committed to.
-        commit: commits one, for a storage that waits for nothing.
         committed: tells what came of one that was committed.
         failed: takes back what one noted that was not.
     """
@@ -67,12 +66,10 @@ class JointWrites:
     def __init__(
         self,
         storage: Storage,
-        commit: Callable[[Pending], Receipt],
         committed: Callable[[Pending], Receipt],
         failed: Callable[[Pending], None],
     ) -> None:
         self._storage = storage
-        self._commit = commit
         self._committed = committed
         self._failed = failed
         self._lock = free_in_child(threading.Lock())
@@ -84,14 +81,15 @@ class JointWrites:
         self._waiting: deque[_Write] = deque()
         self._busy = False
 
-    def make(self, prepare: Callable[[], Pending | Receipt]) -> Coroutine[Any, Any, Receipt]:
+    def make(self, prepare: Callable[[], Receipt]) -> Coroutine[Any, Any, Receipt]:
         """Gives what makes a write once it is awaited.
 
         Args:
-            prepare: gives what is to be committed, or makes the write; it may wait for the database.
+            prepare: makes the write, or, unless the storage is live, gives what is to be committed; it may wait for the
+                database.
         """
         # A storage that is live waits for nothing.
-        return run_waiting(self._make, prepare) if self._storage.live else self._made_with_others(prepare)
+        return run_waiting(prepare) if self._storage.live else self._made_with_others(prepare)
 
     async def _made_with_others(self, prepare: Callable[[], Pending | Receipt]) -> Receipt:
         call = CoroutineCall()
@@ -105,10 +103,6 @@ class JointWrites:
         take_over(write.context)
         await call.end()
         return receipt
-
-    def _make(self, prepare: Callable[[], Pending | Receipt]) -> Receipt:
-        prepared = prepare()
-        return prepared if isinstance(prepared, Receipt) else self._commit(prepared)
 
     def _work(self) -> None:
         """Makes what waits, until nothing does."""

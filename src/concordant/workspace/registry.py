@@ -19,6 +19,8 @@ __all__ = ["Registry"]
 
 log = logging.getLogger("concordant")
 
+_NOTHING: Mapping[tuple[str, ...], bytes] = {}
+
 MOST_MET = 10_000
 """How many namespaces without a schema are looked at for misspellings."""
 
@@ -43,7 +45,7 @@ class Registry:
         self._patterns: dict[tuple[str, ...], Compiled] = {}
         self._found: dict[tuple[str, ...], Compiled] = {}
         self._plain = plain_size(self.limits)
-        self._short: set[tuple[str, ...]] = set()  # namespaces that are not too long
+        self._writable: dict[tuple[str, ...], Compiled] = {}  # of namespaces to which anybody may write
         self._met: set[tuple[str, ...]] = set()  # namespaces without a schema that were used
         self.declare(schemas)
 
@@ -75,13 +77,14 @@ class Registry:
             raise SchemaError(", ".join(dict.fromkeys(names)) or "schemas", faults)
         self._patterns = {**self._patterns, **compiled}
         self._found = {}
+        self._writable = {}
         self._models: str | None = None
         self._met = set()
 
     def snapshot(self) -> Registry:
         """What is declared now, whatever is declared later."""
         twin = copy(self)
-        twin._found = {}
+        twin._found, twin._writable = {}, {}
         return twin
 
     @property
@@ -139,29 +142,45 @@ class Registry:
         Raises:
             InvalidWriteError: it does not fit the model, or is beyond a limit.
         """
-        body, parked = schema.incoming(namespace, key, value, spelt)
-        if len(key) > 64 or namespace not in self._short:
-            check_place(namespace, key, self.limits)
-            if len(self._short) > 100_000:
-                self._short.clear()
-            self._short.add(namespace)
+        parked, body = _NOTHING, schema.plain(value)
+        if body is None:
+            body, parked = schema.closely(namespace, key, value, spelt)
         if parked or len(body) > self._plain or (schema.root.counts and b"E" in body):
             for text in (body, *parked.values()):
                 check_body(schema, namespace, key, text, self.limits)
         return body, parked
 
     def writable(self, namespace: tuple[str, ...], key: str) -> Compiled:
-        """The same, where writing is allowed.
+        """The schema, for a write of a value.
 
         Raises:
-            InvalidWriteError: the namespace has no schema and ``undeclared="reject"``.
+            InvalidWriteError: as ``changeable``; or the namespace or key is too long.
         """
-        try:  # as in ``readable``, which each write would have to call
-            found = self._found[namespace]
+        try:
+            found = self._writable[namespace]
         except Exception:
-            found = self.readable(namespace, key)
-        if type(key) is not str or not key.isascii():
+            found = self._made_writable(namespace, key)
+        if type(key) is not str or len(key) > 64 or not key.isascii():
             check_key(namespace, key)
+            check_place(namespace, key, self.limits)
+        return found
+
+    def _made_writable(self, namespace: tuple[str, ...], key: str) -> Compiled:
+        found = self.changeable(namespace, key)
+        check_place(namespace, key, self.limits)
+        if len(self._writable) > 100_000:
+            self._writable.clear()
+        self._writable[namespace] = found
+        return found
+
+    def changeable(self, namespace: tuple[str, ...], key: str) -> Compiled:
+        """The schema, for a change of what is there, wherever it came from.
+
+        Raises:
+            InvalidWriteError: this is no namespace, or no key; or the namespace has no schema and
+                ``undeclared="reject"``.
+        """
+        found = self.readable(namespace, key)
         if self._reject and found is self._open:
             raise _rejected(namespace, key, self._meant(namespace))
         return found

@@ -284,7 +284,7 @@ def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Address, _Joined]:
         try:
             if (namespace, name) in found:
                 raise MisshapenError("the document is in it twice")
-            schema = core.registry.writable(namespace, name)
+            schema = core.registry.changeable(namespace, name)
             check_record(other, schema.root, until, core.storage.limits.entries, made_of.get((namespace, name), {}))
             state = core.storage.load(namespace, name)
             record = expanded(state, schema, core.storage.replica)
@@ -396,7 +396,7 @@ def _adopt(
     Raises:
         InvalidWriteError: the value does not fit the namespace's model as it is.
     """
-    schema = core.registry.writable(namespace, key)
+    schema = core.registry.changeable(namespace, key)
     body = _fitting(schema, namespace, key, value)
     version = 0
 

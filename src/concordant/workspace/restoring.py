@@ -76,7 +76,7 @@ class Restoring:
     def restore(self, namespace: tuple[str, ...], key: str, version: int, by: str) -> Receipt:
         """Gives a document the value that it had at a version (``Workspace.restore``)."""
         check_name(by, "by=", self.core.storage.limits.name)
-        schema = self.core.registry.writable(namespace, key)
+        schema = self.core.registry.changeable(namespace, key)
         check_writer(schema, namespace, key, by)
         past = self.reading.get(namespace, key, version, strict=False)
         if past is None:
@@ -160,7 +160,7 @@ class Restoring:
     def _ask(
         self, document: Address, path: Names, by: str, plan: Plan, problem: Callable[[str], ConcordantError]
     ) -> Escalation:
-        schema = self.core.registry.writable(*document)
+        schema = self.core.registry.changeable(*document)
         scope = self.core.scoping.opened(by)
         pending = ReopeningPending(schema, self.core.storage, document, scope, path, plan, problem)
         self.writing.commit(pending)

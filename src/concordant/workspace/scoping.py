@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, overload
 
 from concordant.errors import InvalidTokenError
 from concordant.storage import Address, Beginning, Instant, Storage
@@ -122,8 +122,13 @@ class Scoping:
         self._providers = (*self._providers, provider)
         self._storage.expect_tasks()
 
-    def current(self) -> Scope | None:
-        """The scope of the call under way: that of the task, or of ``acting_as``; ``None`` without either."""
+    @overload
+    def current(self) -> Scope | None: ...
+    @overload
+    def current(self, document: Address) -> Scope: ...
+    def current(self, document: Address | None = None) -> Scope | None:
+        """The scope of the call under way: that of the task, or of ``acting_as``; without either ``None``, or that of a
+        write to a document ``alone``."""
         acting = self._acting.get()
         for provider in self._providers:
             task = provider()
@@ -134,7 +139,9 @@ class Scoping:
                 if scope is None or scope.task is not task or scope.ident != ident():
                     scope = self._scope_of(task)
                 return scope if acting is None or acting.name == scope.agent else scope.renamed(acting.name)
-        return acting.scope if acting is not None else None
+        if acting is not None:
+            return acting.scope
+        return self.alone(document) if document is not None else None
 
     def acting(self) -> str | None:
         """The name in force, if there is one."""

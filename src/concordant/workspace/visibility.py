@@ -167,16 +167,20 @@ def sees_all(
     Args:
         recent: (n, time, origin) of the document's newest commits, the last one last.
     """
-    version = recent[-1][0] if recent else 0
     read = at = snapshot.at if snapshot is not None else -1
     if scope.began is not None:
-        began = scope.began_at(snapshot, version) or 0
+        began = scope.began_at(snapshot, recent[-1][0] if recent else 0) or 0
         return _sees_from(scope, began if began > at else at, recent)
-    if scope.owns is None and recent and recent[-1][1] <= part(scope.floor, version):
+    if not recent:
+        return True
+    floor = scope.floor if scope.owns is None else -1.0
+    if isinstance(floor, tuple):
+        floor = part(floor, recent[-1][0])
+    if recent[-1][1] <= floor:
         return True
     if scope.found_seen:
         at = max(at, scope.seen_before(document, read))
-    newest = _newest_seen(scope, at, version, recent)
+    newest = _newest_seen(scope, at, floor, recent)
     if newest is None:
         return False
     if newest > at:
@@ -195,22 +199,25 @@ def _sees_from(scope: Scope, at: int, recent: Sequence[tuple[int, float, str]]) 
     return len(recent) < RECENT  # if these are not all, an older one may be unseen
 
 
-def _newest_seen(scope: Scope, at: int, version: int, recent: Sequence[tuple[int, float, str]]) -> int | None:
+def _newest_seen(scope: Scope, at: int, floor: float, recent: Sequence[tuple[int, float, str]]) -> int | None:
     """The newest of a document's commits after one that are of others than a task, if the task has seen all of these
-    (-1: there is none); ``None`` if it has not."""
-    own, kin = scope.origin or None, scope.kin
-    floor = before = -1.0
-    if scope.owns is None:
-        floor = part(scope.floor, version)
-        before = part(scope.since.time, version) if kin else floor
+    (-1: there is none); ``None`` if it has not.
+
+    Args:
+        floor: up to which time there are none that its ``relation`` calls concurrent.
+    """
+    own = scope.origin or None
     newest = -1
+    before: float | None = None
     for n, when, theirs in reversed(recent):
         if n <= at or when <= floor:  # what is older than the floor was there too, and is of none of its siblings
             return newest
         if theirs == own or scope.is_own(n, theirs):
             continue
+        if before is None:  # most writes are of documents that the task alone has written to
+            before = part(scope.since.time, n) if scope.kin and scope.owns is None else floor
         # What is older and of no kin is seen: by far the most are, so that is not left to ``_sees``.
-        if (when > before or theirs.startswith(kin)) and not _sees(scope, n, when, theirs):
+        if (when > before or theirs.startswith(scope.kin)) and not _sees(scope, n, when, theirs):
             return None
         if n > newest:
             newest = n

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Coroutine, Mapping, Sequence, Set
+from collections.abc import Coroutine, Mapping, Sequence, Set
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from concordant.errors import ConcordantError, Fault, InvalidWriteError, told
 from concordant.merge.kinds.nested import stored_path
@@ -32,15 +32,11 @@ from concordant.workspace.transaction import Pending
 __all__ = ["Put", "Writing", "seconds_to_live", "stored_settings"]
 
 
-_LASTING = (KEEP, None)
+_LASTING = (None, KEEP)
 _UNSET: Mapping[str, bytes | None] = {}
 
 LONGEST = 1_000 * 366 * 86_400
 """The longest time to live, in seconds, but for one without end."""
-
-
-Create: TypeAlias = Callable[[Namespace, str, str, str, str, bytes, Op | None], int]
-"""``Storage.create``."""
 
 
 class Put(NamedTuple):
@@ -127,10 +123,6 @@ def _puts(given: Any) -> list[Put]:
     return [put for put in puts if put is not None]
 
 
-def _not_created(*_: Any) -> int:
-    return 0
-
-
 def _uncount(scope: Scope, document: Address, op: Op | None) -> None:
     """Of a task's put that was not committed: the next one has its number."""
     if op is not None:
@@ -182,7 +174,13 @@ class Writing:
         reading: the part that reads; an edit begins with a read.
         retries: knows the puts of a task's earlier executions.
         forgetting: what is forgotten while large documents are edited.
+
+    Attributes:
+        creates: whether a first write that is no more than its row takes the shorter way (``Storage.create``).
+        apart: makes writes of coroutines, as far as they are not committed together.
     """
+
+    creates = True
 
     def __init__(self, core: Core, reading: Reading, retries: Retries, forgetting: Forgetting) -> None:
         self.forgetting = forgetting
@@ -192,7 +190,8 @@ class Writing:
         self.subscribers = core.subscribers
         self.reading = reading
         self.retries = retries
-        self.joint = JointWrites(core.storage, self.commit, self._committed, self._take_back)
+        self.joint = JointWrites(core.storage, self._committed, self._take_back)
+        self.apart = self if core.storage.live else _Preparing(self)
 
     # -- put, as a store does ------------------------------------------------------------------------------------
 
@@ -207,8 +206,34 @@ class Writing:
         ttl: float | None = KEEP,
     ) -> Receipt:
         """Stores as a store's put does (``Workspace.put``)."""
-        prepared = self._prepared_put(self.storage.create, namespace, key, value, scope, seen, settings, ttl)
-        return prepared if isinstance(prepared, Receipt) else self.commit(prepared)
+        if seen is not None:
+            scope = self.reading.having_read(seen)
+        schema = self.registry.writable(namespace, key)
+        document = (namespace, key)
+        if scope is None:
+            scope = self.scoping.current(document)
+        if schema.writers is not None:
+            check_writer(schema, namespace, key, scope.agent)
+        body, parked = self.registry.incoming(schema, namespace, key, value)
+        if scope.seen_tokens is not None:
+            self.reading.recall(scope, namespace, key)
+        plain = settings is None and ttl in _LASTING
+        stored, lifetime = (_UNSET, ttl) if plain else self._stored_beside(namespace, key, settings, ttl)
+        op = self.retries.identity(scope, document)
+        snapshot = scope.basis(document)
+        if plain and snapshot is None and self.creates and not (parked or schema.checked):
+            try:
+                n = self.storage.create(namespace, key, scope.agent, scope.origin, "put", body, op)
+            except BaseException:
+                _uncount(scope, document, op)
+                raise
+            if n:
+                if scope.origin:
+                    scope.set_snapshot(document, body)
+                return tuple.__new__(Receipt, (n, ()))  # the class's own is slower, being Python
+        pending = self._pending_put(schema, document, scope, snapshot, body, parked, op)
+        pending.settings, pending.ttl = stored, lifetime
+        return self.commit(pending)
 
     def aput(
         self,
@@ -221,57 +246,7 @@ class Writing:
         ttl: float | None = KEEP,
     ) -> Coroutine[Any, Any, Receipt]:
         """``put`` for coroutines."""
-        create = self._joint_create()
-        return self.joint.make(partial(self._prepared_put, create, namespace, key, value, scope, seen, settings, ttl))
-
-    def _joint_create(self) -> Create:
-        """The shorter way of a first write for coroutines: none where a commit has to wait, for they wait together."""
-        return self.storage.create if self.storage.live else _not_created
-
-    def _prepared_put(
-        self,
-        create: Create,
-        namespace: Namespace,
-        key: str,
-        value: Any,
-        scope: Scope | None,
-        seen: Document | None,
-        settings: Mapping[str, Any] | None,
-        ttl: float | None,
-    ) -> Pending | Receipt:
-        """A put that is to be committed, or, if it is no more than the first write of its document, what came of it.
-
-        Args:
-            create: the shorter way of such a one (``Storage.create``).
-        """
-        if seen is not None:
-            scope = self.reading.having_read(seen)
-        schema = self.registry.writable(namespace, key)
-        document = (namespace, key)
-        if scope is None:
-            scope = self.scoping.current() or self.scoping.alone(document)
-        if schema.writers is not None:
-            check_writer(schema, namespace, key, scope.agent)
-        body, parked = self.registry.incoming(schema, namespace, key, value)
-        if scope.seen_tokens is not None:
-            self.reading.recall(scope, namespace, key)
-        plain = settings is None and ttl in _LASTING
-        stored, lifetime = (_UNSET, ttl) if plain else self._stored_beside(namespace, key, settings, ttl)
-        op = self.retries.identity(scope, document)
-        snapshot = scope.basis(document)
-        if plain and snapshot is None and not (parked or schema.checked):
-            try:
-                n = create(namespace, key, scope.agent, scope.origin, "put", body, op)
-            except BaseException:
-                _uncount(scope, document, op)
-                raise
-            if n:
-                if scope.origin:
-                    scope.set_snapshot(document, body)
-                return tuple.__new__(Receipt, (n, ()))  # the class's own is slower, being Python
-        pending = self._pending_put(schema, document, scope, snapshot, body, parked, op)
-        pending.ttl, pending.settings = lifetime, stored
-        return pending
+        return self.joint.make(partial(self.apart.put, namespace, key, value, scope, seen, settings, ttl))
 
     def _stored_beside(
         self, namespace: Namespace, key: str, settings: Mapping[str, Any] | None, ttl: float | None
@@ -286,7 +261,7 @@ class Writing:
 
     def aremove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Coroutine[Any, Any, Receipt]:
         """``remove`` for coroutines."""
-        return self.joint.make(partial(self._removal, namespace, key, scope))
+        return self.joint.make(partial(self.apart.remove, namespace, key, scope))
 
     def put_all(self, given: Sequence[tuple[Any, ...]]) -> None:
         """Puts (or, with the value ``None``, removes) several documents in one transaction: all of them or none."""
@@ -335,10 +310,10 @@ class Writing:
         return pending
 
     def _removal(self, namespace: Namespace, key: str, scope: Scope | None) -> Pending:
-        schema = self.registry.writable(namespace, key)
+        schema = self.registry.changeable(namespace, key)
         document = (namespace, key)
         if scope is None:
-            scope = self.scoping.current() or self.scoping.alone(document)
+            scope = self.scoping.current(document)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
         snapshot = scope.basis(document)
@@ -358,19 +333,6 @@ class Writing:
 
     def write(self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None) -> Receipt:
         """Contributes in a scope (``Agent.write``)."""
-        prepared = self._prepared_write(self.storage.create, scope, namespace, key, value, if_version)
-        return prepared if isinstance(prepared, Receipt) else self.commit(prepared)
-
-    def awrite(
-        self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None
-    ) -> Coroutine[Any, Any, Receipt]:
-        """``write`` for coroutines."""
-        create = self._joint_create()
-        return self.joint.make(partial(self._prepared_write, create, scope, namespace, key, value, if_version))
-
-    def _prepared_write(
-        self, create: Create, scope: Scope, namespace: Namespace, key: str, value: Any, if_version: int | None
-    ) -> Pending | Receipt:
         if if_version is not None:
             _check_if_version(if_version)
         schema = self.registry.writable(namespace, key)
@@ -381,9 +343,9 @@ class Writing:
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
         op = self.retries.identity(scope, document) if scope.task is not None else None
-        if not (parked or if_version or schema.checked or document in scope.written):
+        if self.creates and not (parked or if_version or schema.checked or document in scope.written):
             try:
-                n = create(namespace, key, scope.agent, scope.origin, "write", body, op)
+                n = self.storage.create(namespace, key, scope.agent, scope.origin, "write", body, op)
             except BaseException:
                 _uncount(scope, document, op)
                 raise
@@ -392,23 +354,26 @@ class Writing:
                 return tuple.__new__(Receipt, (n, ()))  # as for a put
         pending = Pending(schema, self.storage, namespace, key, scope, scope.snapshot(document), "write")
         pending.body, pending.parked, pending.op, pending.if_version = body, parked, op, if_version
-        return pending
+        return self.commit(pending)
+
+    def awrite(
+        self, scope: Scope, namespace: Namespace, key: str, value: Any, *, if_version: int | None
+    ) -> Coroutine[Any, Any, Receipt]:
+        """``write`` for coroutines."""
+        return self.joint.make(partial(self.apart.write, scope, namespace, key, value, if_version=if_version))
 
     def delete(self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None) -> Receipt:
         """Deletes in a scope (``Agent.delete``)."""
-        return self.commit(self._prepared_removal(scope, namespace, key, if_version))
+        _check_if_version(if_version)
+        pending = self._removal(namespace, key, scope)
+        pending.if_version = if_version
+        return self.commit(pending)
 
     def adelete(
         self, scope: Scope, namespace: Namespace, key: str, *, if_version: int | None
     ) -> Coroutine[Any, Any, Receipt]:
         """``delete`` for coroutines."""
-        return self.joint.make(partial(self._prepared_removal, scope, namespace, key, if_version))
-
-    def _prepared_removal(self, scope: Scope, namespace: Namespace, key: str, if_version: int | None) -> Pending:
-        _check_if_version(if_version)
-        pending = self._removal(namespace, key, scope)
-        pending.if_version = if_version
-        return pending
+        return self.joint.make(partial(self.apart.delete, scope, namespace, key, if_version=if_version))
 
     def commit(self, pending: Pending) -> Receipt:
         """Commits a write and tells subscribers what came of it."""
@@ -563,3 +528,16 @@ class Writing:
             if draft.schema.declared or n in after or n not in draft.base
         }
         scope.set_snapshot(document, newest._replace(base={**kept, **changed}))
+
+
+class _Preparing(Writing):
+    """Makes writes ready to be committed with others (``JointWrites``): what it gives is what waits for that."""
+
+    creates = False  # by itself each would wait for a disk
+
+    def __init__(self, writing: Writing) -> None:
+        vars(self).update(vars(writing))
+
+    def commit(self, pending: Pending) -> Any:
+        """Gives what is to be committed."""
+        return pending

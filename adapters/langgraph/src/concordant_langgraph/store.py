@@ -236,8 +236,14 @@ class MergeStore(BaseStore):
             self._check(namespace)
         if type(key) is not str:
             key = key_of(key)
-        plain = self._mirror.view is None and self._conflicts is None and index is None and value is not None
-        if plain and tool_call() is None:
+        # In the condition itself, which Python reads in half the steps that it takes to keep what it says.
+        if (
+            self._mirror.view is None
+            and self._conflicts is None
+            and index is None
+            and value is not None
+            and tool_call() is None
+        ):
             seconds = self._lifetimes.default if ttl is NOT_PROVIDED else self._lifetimes.seconds(namespace, key, ttl)
             self.workspace.put(namespace, key, value, None, None, None, seconds)  # names would double the call's price
         else:
@@ -293,8 +299,13 @@ class MergeStore(BaseStore):
             self._check(namespace)
         if type(key) is not str:
             key = key_of(key)
-        plain = self._mirror.view is None and self._conflicts is None and index is None and value is not None
-        if plain and tool_call() is None:
+        if (
+            self._mirror.view is None
+            and self._conflicts is None
+            and index is None
+            and value is not None
+            and tool_call() is None
+        ):
             seconds = self._lifetimes.default if ttl is NOT_PROVIDED else self._lifetimes.seconds(namespace, key, ttl)
             await self.workspace.aput(namespace, key, value, ttl=seconds)
         else:

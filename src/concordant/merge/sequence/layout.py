@@ -14,7 +14,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence as Items
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.overlap import NOTHING, Analysis
@@ -42,8 +42,27 @@ from concordant.merge.sequence.units import (
 
 __all__ = ["Layout", "layout", "own_layout", "text_of"]
 
+WORTH_NOTING = 8
+"""From how many removed pieces in a row on a layout notes what they are."""
+MOST_NOTED = 8
+"""At how many places."""
+
 _SHARED = frozenset([str, int, float, bool, type(None)])
 _BEGIN = re.compile(r"\s\S")  # whether two units read as one can be told from here on
+
+
+class Passed(NamedTuple):
+    """Removed pieces in a row.
+
+    Attributes:
+        first: the number of the first.
+        past: the number behind the last.
+        gone: what they are, in short.
+    """
+
+    first: int
+    past: int
+    gone: Gone
 
 
 class Layout:
@@ -55,9 +74,10 @@ class Layout:
         contents: what is seen of each.
         skips: how many characters of it are hidden in front of that.
         gaps: how many characters that are not its own are shown first: a gap to what stands before it.
+        passed: where many pieces are removed in front of those that edits of late were about.
     """
 
-    __slots__ = ("_head", "_starts", "_text", "_values", "contents", "gaps", "numbers", "pieces", "skips")
+    __slots__ = ("_head", "_starts", "_text", "_values", "contents", "gaps", "numbers", "passed", "pieces", "skips")
 
     def __init__(
         self, numbers: list[int], pieces: list[Piece], contents: list[Any], skips: list[int], gaps: list[int]
@@ -67,6 +87,7 @@ class Layout:
         self.contents = contents
         self.skips = skips
         self.gaps = gaps
+        self.passed: list[Passed] = []
         self._starts: list[int] | None = None
         self._text: str | None = None
         self._values: tuple[Any, ...] | None = None
@@ -214,7 +235,10 @@ class _Fold:
         removed: what that is.
         since: when the first of them did. A gap that is there since is meant to be there.
         last: the run of the last piece seen.
+        showed: whether something was met that is seen, or hidden for what stands beside it.
     """
+
+    showed = False
 
     def __init__(self, sequence: Sequence, analysis: Analysis, separator: str, unit: str) -> None:
         self.sequence = sequence
@@ -234,13 +258,14 @@ class _Fold:
             changed: the pieces that are others now, or are seen otherwise, in order.
         """
         new = self.layout
-        if self.unit == "item" and (not changed or changed[0].was_first > max(old.numbers[-1:], default=-1)):
-            new.goes_on(old)
+        self._recall(old, changed)
         at, number, shift, settled = 0, 0, 0, True
         for one, limit in zip(changed, [*(one.first for one in changed[1:]), math.inf], strict=True):
             if settled:
                 new.take_over(old, at, bisect_left(old.numbers, one.was_first), shift)
                 number = self._reopen()
+                if not at:
+                    number = self._to(one, number)
             self.take(number, one.past)
             number, shift = one.past, one.past - one.was_past
             at = bisect_left(old.numbers, one.was_past)
@@ -259,6 +284,13 @@ class _Fold:
         self.take(number, len(self.sequence))
         return self.finished()
 
+    def _recall(self, old: Layout, changed: Items[Changed]) -> None:
+        """Takes over what an old layout has found out that still holds."""
+        if self.unit == "item" and (not changed or changed[0].was_first > max(old.numbers[-1:], default=-1)):
+            self.layout.goes_on(old)
+        if old.passed and changed:
+            self.layout.passed = [*_still_there(old.passed, changed[0], changed[-1])]
+
     def _reopen(self) -> int:
         """Makes ready to go on behind what has been taken over; returns the number of the piece to go on with."""
         self.layout.reopen(self.analysis.doubled)
@@ -267,6 +299,26 @@ class _Fold:
             return 0
         self.last = run_of(self.layout.pieces[-1])
         return self.layout.numbers[-1] + 1
+
+    def _to(self, one: Changed, number: int) -> int:
+        """Goes on to the first piece that is another now; returns its number. What was removed in front of it stands
+        there as in the layout before: mostly one place is edited again and again.
+
+        Args:
+            number: of the piece behind the last entry.
+        """
+        begin, noted = number, self.layout.passed
+        known = next((passed for passed in noted if passed.first == begin and passed.past <= one.first), None)
+        if known is not None:
+            self._remove_all(known.gone)
+            number = known.past
+        self.showed = False
+        self.take(number, one.first)
+        if one.first - begin >= WORTH_NOTING and number < one.first and not self.showed:
+            gone = Gone(frozenset(), frozenset(self.removers), self.since, _in_short("".join(self.removed)))
+            kept = [passed for passed in noted if passed is not known]
+            self.layout.passed = [*kept[1 - MOST_NOTED :], Passed(begin, one.first, gone)]
+        return one.first
 
     def take(self, first: int, past: int) -> None:
         """Goes through the pieces with these numbers."""
@@ -298,6 +350,7 @@ class _Fold:
             content = content[len(self.separator) :]
         if not len(content):
             return
+        self.showed = True
         gap = ""
         if (self.removers or run != self.last) and isinstance(content, str) and self._meets_something(content):
             start, content, gap = self._joined(number, piece, start, content)
@@ -539,6 +592,23 @@ class _Fold:
             if shown.contents[-1]:
                 return
             shown.drop_last()
+
+
+def _still_there(passed: Iterable[Passed], first: Changed, last: Changed) -> Iterator[Passed]:
+    """What was noted of removed pieces in front of all that has changed, or behind it."""
+    shift = last.past - last.was_past
+    for one in passed:
+        if one.past <= first.was_first:
+            yield one
+        elif one.first >= last.was_past:
+            yield Passed(one.first + shift, one.past + shift, one.gone)
+
+
+def _in_short(text: str) -> str:
+    """A text of which the same is true as of a longer one: whether there is a gap in it, whether it ends with one, and
+    whether it is nothing else."""
+    gap = " " if any(map(str.isspace, text)) else ""
+    return gap + ("" if is_blank(text) else "x") + text[-1:]
 
 
 def _at_line_start(contents: list[Any], separator: str) -> bool:

@@ -181,6 +181,15 @@ class Strikes(Mapping[RunId, Strike]):
                 return strike
         return None
 
+    def any_seen(self, runs: Iterable[RunId], seen: SeenBy) -> bool:
+        """Whether one of some strikes is here, and seen."""
+        base, more, less = self._base, self._more, self._less
+        for run in runs:
+            strike = base.get(run) or more.get(run)
+            if strike is not None and run not in less and seen(strike[0]):
+                return True
+        return False
+
     def stamps(self, runs: Iterable[RunId]) -> list[Stamp]:
         """The stamps of some strikes that are here."""
         base, more = self._base, self._more
@@ -930,13 +939,14 @@ class Sequence:
         """
         if self._size >= WORTH_REMEMBERING and self.is_news(seen):
             return False
-        strikes, weighed = self.strikes, self.overlapping and not self.is_list()
+        strikes, overlapping = self.strikes, self.overlapping
+        weighed = overlapping and not self.is_list()
         for piece in self:
-            if not piece.live or not seen(piece.stamp):
+            if not piece[7] or not seen(piece[0]):
                 continue
-            if self.overlapping and (run_of(piece) in strikes or piece.beside is not None):
+            if overlapping and (run_of(piece) in strikes or piece.beside is not None):
                 return True
-            if not any(run in strikes and seen(strikes[run].stamp) for run in piece.struck):
+            if not piece[6] or not strikes.any_seen(piece[6], seen):
                 verdict = fits(piece)
                 if verdict is not None:
                     return verdict

@@ -1,0 +1,70 @@
+"""What a call of the store costs, told by how many functions it calls: times of microseconds are too noisy."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import pytest
+from langgraph.store.base import BaseStore
+from pydantic import BaseModel
+
+from benchmarks.graphs import in_node
+from benchmarks.writers import calls
+from concordant import Counter, Scalar, Set, Text, Workspace
+from concordant_langgraph import MergeStore
+
+NS = ("briefs",)
+MOST = {"fresh": 46, "second": 85, "third": 75, "get": 26, "write": 25}
+VALUE = {"tags": ["a", "b"], "status": "draft", "notes": "A finding.", "hits": 1}
+
+
+class Brief(BaseModel):
+    tags: Annotated[set[str], Set()] = set()
+    status: Annotated[str | None, Scalar()] = None
+    notes: Annotated[str, Text()] = ""
+    hits: Annotated[int, Counter()] = 0
+
+
+@pytest.fixture(autouse=True)
+def no_collection() -> Iterator[None]:
+    """Whoever is told of a collection of garbage is called, too."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def of_the_second(store: BaseStore, *calls_of: Callable[[str], int]) -> list[int]:
+    """What is called in a node by each of some calls, in turn, for a second key."""
+
+    def node() -> list[int]:
+        store.put(NS, "first of the node", VALUE)
+        return [[call(key) for call in calls_of] for key in ("one", "two")][1]
+
+    found: list[int] = in_node(store, node)
+    return found
+
+
+def test_the_calls_of_a_put_and_a_get() -> None:
+    """In a node: a put of a fresh key, another put of it, one more, and a get of what was put once."""
+    store = MergeStore({NS: Brief})
+
+    def put(key: str) -> int:
+        return calls(lambda: store.put(NS, key, VALUE))
+
+    def get(key: str) -> int:
+        store.put(NS, f"{key} read", VALUE)
+        return calls(lambda: store.get(NS, f"{key} read"))
+
+    fresh, second, third, got = of_the_second(store, put, put, put, get)
+    found = {"fresh": fresh, "second": second, "third": third, "get": got}
+    assert {name: count for name, count in found.items() if count > MOST[name]} == {}
+
+
+def test_the_calls_of_an_agents_write() -> None:
+    """A write of a fresh key without a framework."""
+    ada = Workspace(schemas={NS: Brief}).agent("ada")
+    ada.write(NS, "one", VALUE)
+    made = calls(lambda: ada.write(NS, "two", VALUE))
+    assert made <= MOST["write"]
