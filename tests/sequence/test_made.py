@@ -13,7 +13,7 @@ from concordant.merge.sequence import layout as layouts
 from concordant.merge.sequence.edit import append, splice
 from concordant.merge.sequence.layout import layout
 from concordant.merge.sequence.overlap import NOTHING, Rules, analyse
-from concordant.merge.sequence.pieces import WORTH_REMEMBERING, Sequence
+from concordant.merge.sequence.pieces import WORTH_REMEMBERING, Changed, Gone, Sequence
 from concordant.merge.sequence.units import unit_hunks
 
 RULES = Rules("word")
@@ -68,3 +68,13 @@ def test_what_was_removed_is_not_looked_at_piece_by_piece(monkeypatch: pytest.Mo
         assert looked[0] <= (2 if n > 2 * WORTH_REMEMBERING else 2 * WORTH_REMEMBERING)
         if n % 100 == 0:
             assert layout(Sequence(sequence.pieces(), sequence.strikes), NOTHING, "\n", "sentence").content("") == text
+
+
+def test_notes_of_removed_pieces_move_with_them() -> None:
+    """What was noted behind a change has other numbers then; it is forgotten where it may show another way now, because
+    it was changed itself, or because a separator in it was hidden for what stood in front."""
+    gone = Gone(frozenset(), frozenset(["one"]), (1.0, "r", 1), "x.")
+    before, in_it, hidden, behind = (layouts.Passed(first, first + 9, gone, first == 40) for first in (0, 20, 40, 60))
+    change = Changed(20, 30, 20, 33)
+    found = [*layouts._still_there([before, in_it, hidden, behind], change, change)]
+    assert found == [before, layouts.Passed(63, 72, gone, False)]

@@ -58,11 +58,13 @@ class Passed(NamedTuple):
         first: the number of the first.
         past: the number behind the last.
         gone: what they are, in short.
+        bound: whether a separator among them is hidden, for what stands in front of them.
     """
 
     first: int
     past: int
     gone: Gone
+    bound: bool
 
 
 class Layout:
@@ -236,9 +238,10 @@ class _Fold:
         since: when the first of them did. A gap that is there since is meant to be there.
         last: the run of the last piece seen.
         showed: whether something was met that is seen, or hidden for what stands beside it.
+        hid: whether a separator was met that is hidden.
     """
 
-    showed = False
+    showed = hid = False
 
     def __init__(self, sequence: Sequence, analysis: Analysis, separator: str, unit: str) -> None:
         self.sequence = sequence
@@ -312,12 +315,12 @@ class _Fold:
         if known is not None:
             self._remove_all(known.gone)
             number = known.past
-        self.showed = False
+        self.showed, self.hid = False, known is not None and known.bound
         self.take(number, one.first)
         if one.first - begin >= WORTH_NOTING and number < one.first and not self.showed:
             gone = Gone(frozenset(), frozenset(self.removers), self.since, _in_short("".join(self.removed)))
             kept = [passed for passed in noted if passed is not known]
-            self.layout.passed = [*kept[1 - MOST_NOTED :], Passed(begin, one.first, gone)]
+            self.layout.passed = [*kept[1 - MOST_NOTED :], Passed(begin, one.first, gone, self.hid)]
         return one.first
 
     def take(self, first: int, past: int) -> None:
@@ -349,6 +352,7 @@ class _Fold:
             start += len(self.separator)
             content = content[len(self.separator) :]
         if not len(content):
+            self.hid = True
             return
         self.showed = True
         gap = ""
@@ -600,8 +604,8 @@ def _still_there(passed: Iterable[Passed], first: Changed, last: Changed) -> Ite
     for one in passed:
         if one.past <= first.was_first:
             yield one
-        elif one.first >= last.was_past:
-            yield Passed(one.first + shift, one.past + shift, one.gone)
+        elif one.first >= last.was_past and not one.bound:
+            yield Passed(one.first + shift, one.past + shift, one.gone, False)
 
 
 def _in_short(text: str) -> str:
