@@ -16,7 +16,7 @@ from concordant import Counter, Scalar, Set, Text, Workspace
 from concordant_langgraph import MergeStore
 
 NS = ("briefs",)
-MOST = {"fresh": 46, "second": 85, "third": 75, "get": 26, "write": 25}
+MOST = {"fresh": 46, "second": 86, "third": 76, "get": 26, "write": 25}
 VALUE = {"tags": ["a", "b"], "status": "draft", "notes": "A finding.", "hits": 1}
 
 
