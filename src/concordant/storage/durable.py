@@ -328,7 +328,7 @@ class UnitOfWork(ABC):
         made: list[tuple[Address, Record, StoredDocument]] = []
         for address, held in self._held.items():
             if held.saved:
-                self.clock = self._storage.clock_of(address)
+                self.clock = held.saved % self._storage.clocks
                 stored = self._save(address, held)
                 if isinstance(held.state, Record):
                     made.append((address, held.state, stored))

@@ -101,7 +101,8 @@ class JointWrites:
             workers.pool().submit(self._work)
         receipt = await write.future
         take_over(write.context)
-        await call.end()
+        if call.started:
+            await call.end()
         return receipt
 
     def _work(self) -> None:

@@ -61,8 +61,7 @@ def packed(kind: str, values: Sequence[Any]) -> Packed:
     code = _NUMBERS.get(kind)
     if code is None:
         data = values if kind == "bytes" else [None if one is None else one.encode() for one in values]
-        parts = [_NULL if one is None else _LENGTH.pack(len(one)) for one in data]
-        return Packed(head + b"".join([part for pair in zip(parts, data, strict=True) for part in pair if part]))
+        return Packed(head + b"".join([_NULL if one is None else _LENGTH.pack(len(one)) + one for one in data]))
     if has_null:
         one_number = _numbers(code, 1).pack
         return Packed(head + b"".join([_NULL if one is None else one_number(8, one) for one in values]))
