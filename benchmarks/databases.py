@@ -22,7 +22,7 @@ from benchmarks.values import SPACE, value
 from concordant import SqliteOptions, Workspace
 from concordant_langgraph import MergeStore
 
-__all__ = ["postgres", "rows"]
+__all__ = ["own_server", "postgres", "rows"]
 
 GROUP = "databases"
 FEW = 100
@@ -150,12 +150,31 @@ def postgres() -> Iterator[str]:
     url = os.environ.get("CONCORDANT_POSTGRES")
     if url is not None:
         yield url
-        return
+    else:
+        with own_server() as url:
+            yield url
+
+
+@contextmanager
+def own_server(setting: str | None = None) -> Iterator[str]:
+    """The url of a server that is started here.
+
+    Args:
+        setting: what is set before it is used, as ``ALTER SYSTEM`` takes it.
+
+    Raises:
+        ImportError: none can be.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pgserver
 
-    server: Any = pgserver.get_server(tempfile.mkdtemp(prefix="pg"), cleanup_mode="delete")
+    folder = tempfile.mkdtemp(prefix="pg")
+    server: Any = pgserver.get_server(folder, cleanup_mode="stop" if setting else "delete")
+    if setting is not None:
+        server.psql(f"ALTER SYSTEM SET {setting};")
+        server.cleanup()
+        server = pgserver.get_server(folder, cleanup_mode="delete")
     try:
         yield str(server.get_uri())
     finally:

@@ -20,7 +20,7 @@ from langgraph.store.memory import InMemoryStore
 from langgraph.store.postgres import PostgresStore
 
 from benchmarks.brief import Brief
-from benchmarks.databases import postgres
+from benchmarks.databases import own_server, postgres
 from benchmarks.measure import Note, each, machine
 from benchmarks.subjects import QUICK, Sizes
 from benchmarks.values import SPACE, value
@@ -32,6 +32,8 @@ __all__ = ["GROUP", "Curve", "curves", "dump", "rows"]
 GROUP = "scaling"
 WORKER = [sys.executable, "-m", "benchmarks.scaling_worker"]
 SECONDS = 2.0
+SINGLE = 200
+TWO = "two Postgres servers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,8 @@ def fields(widths: Sequence[int]) -> Curve:
 
 
 def agents(counts: Sequence[int], writes: int) -> Curve:
-    """Writes a second by so many agents, each in a thread, on one document and on documents of their own."""
+    """Writes a second by so many agents, each in a thread, on one document and on documents of their own, each of which
+    is read at the end."""
     curve = Curve("agents", "Writes a second by so many agents at once", "agents", "writes a second")
     with tempfile.TemporaryDirectory() as folder:
         for count in counts:
@@ -183,6 +186,9 @@ def _agents(workspace: Workspace, count: int, total: int, together: bool) -> flo
     gate.wait()
     begun = perf_counter()
     gate.wait()
+    for key in {"shared"} if together else {f"own {number}" for number in range(count)}:
+        document = workspace.get(SPACE, key)
+        assert document is not None and document.value["hits"], "a write was lost"  # what was put off is done by now
     spent = perf_counter() - begun
     for thread in threads:
         thread.join()
@@ -205,30 +211,58 @@ def room(counts: Sequence[int]) -> Curve:
 
 
 def processes(counts: Sequence[int], seconds: float, *, postgres_too: bool) -> Iterator[Curve | Note]:
-    """Writes a second by so many processes, on 50 shared documents, on their own and on new ones; LangGraph's
-    PostgresStore too."""
+    """Writes a second by so many processes, on 50 shared documents, on their own and on new ones, and how long one of
+    these takes; LangGraph's PostgresStore too; and what a store on two servers costs."""
     curve = Curve("processes", "Writes a second by so many processes", "processes", "writes a second")
+    latency = Curve("latency", "A write of a new document by one of so many processes", "processes", "ms a write")
+    servers = Curve("servers", "What a store on so many Postgres servers costs", "servers", "ms")
     with ExitStack() as opened:
         folder = opened.enter_context(tempfile.TemporaryDirectory())
         urls = {"SQLite": lambda name: f"sqlite:///{folder}/{name}.db"}
         lines = [("SQLite", "50 shared documents", "shared"), ("SQLite", "own documents", "own")]
         if postgres_too:
             try:
-                server = opened.enter_context(postgres())
-                urls["Postgres"] = urls["PostgresStore"] = lambda _: server
+                one = opened.enter_context(postgres())
+                two = " ".join(opened.enter_context(own_server("max_prepared_transactions = 64")) for _ in range(2))
+                urls.update({"Postgres": lambda _: one, "PostgresStore": lambda _: one, TWO: lambda _: two})
                 lines += [(name.replace("SQLite", "Postgres"), where, how) for name, where, how in lines]
-                lines.append(("Postgres", "new documents", "new"))
+                lines += [("Postgres", "new documents", "new"), (TWO, "new documents", "new")]
                 lines += [("PostgresStore", f"{which} documents", f"stock {which}") for which in ("own", "new")]
+                for number, url in ((1, one), (2, two)):
+                    _spread(servers, number, url)
             except ImportError as error:
                 yield Note(GROUP, f"No Postgres was measured: {error}")
         for count in counts:  # the lines one after the other at each point, so that a busy moment is everybody's
             for kind, where, how in lines:
-                curve.add(f"{kind}, {where}", count, _written(urls[kind](f"{count}{how}"), how, count, seconds))
+                took = _written(urls[kind](f"{count}{how}"), how, count, seconds)
+                curve.add(f"{kind}, {where}", count, len(took) / seconds)
+                if where == "new documents":
+                    _quantiles(latency, kind, count, took)
     yield curve
+    yield from (other for other in (latency, servers) if other.lines)
 
 
-def _written(url: str, how: str, count: int, seconds: float) -> float:
-    """How many writes a second so many processes make."""
+def _quantiles(curve: Curve, name: str, x: float, took: Sequence[float]) -> None:
+    """Adds the median of times, and what one of a hundred takes at least; in milliseconds."""
+    ordered = sorted(took)
+    curve.add(f"{name}, median", x, ordered[len(ordered) // 2] / 1e3)
+    curve.add(f"{name}, 99th percentile", x, ordered[len(ordered) * 99 // 100] / 1e3)
+
+
+def _spread(curve: Curve, servers: int, url: str) -> None:
+    """A write of one document, a batch of ten, and a moment, by one who is alone."""
+    with Workspace(url, schemas={SPACE: Brief}) as workspace:
+        puts = [(SPACE, f"one {n}", {"hits": 1}) for n in range(SINGLE)]
+        batches = [([(SPACE, f"{n} {k}", {"hits": 1}) for k in range(10)],) for n in range(SINGLE)]
+        for work, given in ((workspace.put, puts), (workspace.put_all, batches)):
+            each(work, [given.pop()])  # connections are made
+        _quantiles(curve, "a write", servers, each(workspace.put, puts))
+        _quantiles(curve, "a batch of ten documents", servers, each(workspace.put_all, batches))
+        _quantiles(curve, "a moment", servers, each(workspace.moment, [()] * SINGLE))
+
+
+def _written(url: str, how: str, count: int, seconds: float) -> list[int]:
+    """How many microseconds each write took of those that so many processes make."""
     if how.startswith("stock"):
         with PostgresStore.from_conn_string(url) as store:
             store.setup()
@@ -246,13 +280,16 @@ def _written(url: str, how: str, count: int, seconds: float) -> float:
         assert worker.stdin is not None
         worker.stdin.write("go\n")
         worker.stdin.flush()
-    return sum(int(worker.communicate()[0]) for worker in workers) / seconds
+    return [one for worker in workers for one in json.loads(worker.communicate()[0])]
 
 
-def dump(found: Sequence[Curve], command: str) -> str:
+def dump(found: Sequence[Curve], command: str, where: str = "") -> str:
     """The points, with where and how they were measured."""
     points = {curve.file: {"x": curve.x, "y": curve.y, "name": curve.name, "lines": curve.lines} for curve in found}
-    return json.dumps({"machine": machine(), "command": command, "curves": points}, indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({"machine": where or machine(), "command": command, "curves": points}, indent=1, ensure_ascii=False)
+        + "\n"
+    )
 
 
 def curves(data: Mapping[str, Any]) -> list[Curve]:

@@ -2,11 +2,12 @@
 
 WHERE is ``shared`` (50 documents of all processes), ``own`` (50 of its own) or ``new`` (each document once); with
 ``stock`` before it they are LangGraph's own store's. Says that it is ready, waits for a line, writes, and prints how
-often it did.
+many microseconds each write took.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -35,15 +36,20 @@ def _write(put: Callable[[str, dict[str, Any]], object], seconds: str, where: st
     put(f"warm {number}", {"hits": 1})
     print("ready", flush=True)
     sys.stdin.readline()
-    end, done = perf_counter() + float(seconds), 0
+    end, took = perf_counter() + float(seconds), list[int]()
     name = "doc" if where == "shared" else f"doc {number}"
     if where.endswith("new"):
         name = f"new {os.getpid()} {number}"
-    while perf_counter() < end:
-        key = f"{name} {done}" if where.endswith("new") else f"{name} {done % 50}"
-        put(key, {"tags": [f"tag {done % 7}"], "hits": 1})
-        done += 1
-    print(done)
+    now = perf_counter()
+    while now < end:
+        done = len(took)
+        put(
+            f"{name} {done}" if where.endswith("new") else f"{name} {done % 50}",
+            {"tags": [f"tag {done % 7}"], "hits": 1},
+        )
+        began, now = now, perf_counter()
+        took.append(round(1e6 * (now - began)))
+    print(json.dumps(took))
 
 
 if __name__ == "__main__":

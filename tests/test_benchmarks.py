@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import __main__ as command, agentsync, crews, environments, fleet_page, plots, report, writers
+from benchmarks import (
+    __main__ as command,
+    again,
+    agentsync,
+    crews,
+    environments,
+    fleet_page,
+    plots,
+    report,
+    scaling,
+    writers,
+)
 from benchmarks.fleet.playing import OURS as CONCORDANT, STOCK, Played
 from benchmarks.fleet.workloads import all_workloads
 from benchmarks.measure import Note, Row, Sample, interleaved
@@ -174,6 +186,28 @@ def test_the_fleets_page_is_that_of_the_curves() -> None:
     data = json.loads((plots.FOLDER / plots.POINTS).read_text("utf-8"))
     page = fleet_page.page(curves(data), data["machine"], data["command"])
     assert page == (plots.FOLDER.parent / "fleet.md").read_text("utf-8")
+
+
+def test_what_is_measured_again_stands_in_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its points take the place of the old ones in page, table and pictures; all others stay, and so does the rest."""
+    folder, report_page = tmp_path / "plots", tmp_path / "benchmarks.md"
+    before = json.loads((plots.FOLDER / plots.POINTS).read_text("utf-8"))
+    folder.mkdir()
+    (folder / plots.POINTS).write_text(json.dumps(before))
+    shutil.copy(plots.FOLDER.parent / "benchmarks.md", report_page)
+    old = report_page.read_text("utf-8")
+    fresh = {curve.file: curve for curve in curves(before)}
+    fresh["agents"].lines["in memory, own documents"][-1] = (200, 987_654.0)
+    monkeypatch.setattr(plots, "FOLDER", folder)
+    monkeypatch.setattr(scaling, "agents", lambda *_: fresh["agents"])
+    monkeypatch.setattr(scaling, "processes", lambda *_, **__: [fresh["processes"]])
+    again.main("half of it was busy")
+    assert "| in memory, 200 agents on documents of their own | 987,654 |" in (tmp_path / "fleet.md").read_text("utf-8")
+    assert "half of it was busy" in (tmp_path / "fleet.md").read_text("utf-8")
+    lines = report_page.read_text("utf-8").split("\n")
+    assert [one for one in lines if "987,654" in one] == [one for one in lines if one not in old.split("\n")]
+    assert len(lines) == len(old.split("\n"))
+    assert json.loads((folder / plots.POINTS).read_text())["curves"]["history"] == before["curves"]["history"]
 
 
 def test_the_report_has_every_row_once(findings: list[report.Finding]) -> None:
