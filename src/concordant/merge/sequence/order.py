@@ -143,6 +143,8 @@ def _unite(
             # Known there and gone: kept only because others may be anchored in it.
             gone = is_covered(parts[0].stamp, known)
             result.extend(_faded(part, faded) if gone else part for part in parts)
+        elif ours == others:  # most are: what one side was made of by a frame is what the other has
+            result.extend(ours)
         else:
             result.extend(_zip(ours, others, faded, either=not vector and not other_vector))
     return result
