@@ -263,7 +263,7 @@ def _viewed(
         stored = value
         value, misfits = fitted(look, root, tree, value, fit)
         # What is shown in another form than it is stored in has to be looked at as of another model again.
-        drifts = drifts or misfits or not alike(value, stored)
+        drifts |= misfits or not alike(value, stored)
     drifts = drifts or any(contest.reason == "schema" for contest in look.contests)
     if value is not ABSENT and fits is not None:
         value, breaks = _fitted(tree, root, look, value, fits, fit)
