@@ -130,8 +130,11 @@ class Reinstating:
         for path, entry in (*_entries({path: [leaf] for path, leaf in found.items()}), *_entries(then)):
             places.setdefault(entry.stamp, {_identity(entry.stamp): None})[path] = None
         taken: dict[object, set[int]] = {}
+        texts = {stamp for one in _sequences(found.values()) for stamp in one.stamps()}
+        own = {_identity(stamp) for stamp in texts}  # what stands again of a text has the write's own dot
         for stamp, there in places.items():
             known = set[int]().union(*(taken.get(place, ()) for place in there))
+            known |= {0} if _identity(stamp) in own and stamp not in texts else set()
             number = self._numbers[stamp] = next(n for n in count() if n not in known)
             for place in there:
                 taken.setdefault(place, set()).add(number)
