@@ -275,6 +275,11 @@ def test_what_was_replaced_while_a_deletion_kept_it_stays_replaced() -> None:
     run(range(22628, 22629), Stores(), lambda seed, _, rooms: all_kinds(seed, 8, rooms))
 
 
+def test_a_value_that_a_deletion_kept_and_a_text_of_its_writer_stand_again_apart() -> None:
+    """They are of two writes; under one dot a deletion that had seen the one would have seen the other."""
+    run(range(150096, 150097), Stores(), lambda seed, _, rooms: all_kinds_of_two(seed, 8, rooms))
+
+
 @STORAGES
 def test_undo_on_every_storage(kind: str, keep_on: Callable[[str], None]) -> None:
     """It is the same wherever the journal is kept."""
