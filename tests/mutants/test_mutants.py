@@ -26,7 +26,6 @@ from concordant.merge.registers import change as change_module
 from concordant.merge.registers.change import Change
 from concordant.merge.registers.register import confirmed, same
 from concordant.merge.sequence.overlap import Rules
-from concordant.schema import schema as schema_module
 from concordant.schema.schema import Compiled
 from concordant.storage import Knowledge, SideEffects
 from concordant.workspace import (
@@ -213,13 +212,13 @@ def puts_merge_without_a_model(patch: Patch) -> None:
 @mutant("g11")
 def unknown_fields_are_dropped(patch: Patch) -> None:
     """What the model does not know is ignored."""
-    incoming = schema_module.Compiled.incoming
+    closely = Compiled.closely
 
     def lenient(self: Any, namespace: Any, key: str, value: Any, spelt: bool = False) -> Any:
         known = {n: v for n, v in value.items() if n in self.root.fields} if isinstance(value, dict) else value
-        return incoming(self, namespace, key, known, spelt)
+        return closely(self, namespace, key, known, spelt)
 
-    swap(patch, Compiled.incoming, lenient)
+    swap(patch, Compiled.closely, lenient)
 
 
 @mutant("g11")

@@ -162,9 +162,9 @@ def tasks_inside_are_its_bearer(patch: Patch) -> None:
     """Whatever is begun inside an ``acting_as`` with a token has seen what the token showed, and is one writer."""
     current: Any = scoping.Scoping.current
 
-    def bearer(self: Any) -> Any:
+    def bearer(self: Any, *document: Any) -> Any:
         acting = self._acting.get()
-        return acting.scope if acting is not None and acting.scope.seen_tokens is not None else current(self)
+        return acting.scope if acting is not None and acting.scope.seen_tokens is not None else current(self, *document)
 
     swap(patch, Scoping.current, bearer)
 
