@@ -831,9 +831,13 @@ class Sequence:
             made._seed = Seed(*self._layout, tuple(_moved(edits)))
         return made
 
-    def without(self, edits: Items[Edit], strikes: Strikes) -> Sequence:
-        """Leaves out pieces that nobody sees, by edits (``spliced``): what is shown and weighed stays."""
-        made = self._spliced(edits, strikes, None if self.overlapping else False)
+    def without(self, edits: Items[Edit], strikes: Strikes, moved: bool) -> Sequence:
+        """Leaves out pieces that nobody sees, by edits (``spliced``): what is shown stays.
+
+        Args:
+            moved: whether something stands behind another character then, maybe where something like it does.
+        """
+        made = self._spliced(edits, strikes, None if moved or self.overlapping else False)
         made.newest_root = self.newest_root
         if edits and self._layout is not None:
             made._seed = Seed(*self._layout, tuple(_moved(edits)))

@@ -60,7 +60,7 @@ def trimmed(
     others = {number: move.piece for number, move in moves.items()}
     others |= _credited(sequence, gone, others, needed)
     strikes = sequence.strikes.but({}, {*sequence.strikes.standing(over - needed)})
-    left = sequence.without(_edits(sequence, gone, others, within), strikes)
+    left = sequence.without(_edits(sequence, gone, others, within), strikes, bool(moves))
     if not left.is_alive():
         return None
     stamps = [piece.stamp for piece in gone.values()]
@@ -205,11 +205,14 @@ def _numbered(sequence: Sequence, within: range) -> Iterator[tuple[int, Piece]]:
 def _forgettable(
     sequence: Sequence, goes: Callable[[Stamp, Stamp], bool], dropped: Callable[[Stamp], bool], within: range
 ) -> dict[int, Piece]:
-    """The pieces to which nobody can refer, by number."""
+    """The pieces to which nobody can refer, by number. What of insertions between the same neighbours is alike is told
+    by all that was inserted."""
     busy = weighed(sequence)
-    strikes = sequence.strikes
+    strikes, twins = sequence.strikes, sequence.twins
     gone = {}
     for number, piece in _numbered(sequence, within):
+        if piece.beside is not None and (piece.parent, piece.beside) in twins:
+            continue
         over = strikes.stamps(strikes.standing(piece.struck)) if piece.struck else []
         if (piece.live and not over) or (busy and (run_of(piece) in busy or not busy.isdisjoint(piece.struck))):
             continue
@@ -227,8 +230,7 @@ def _credited(
         others: pieces that become others otherwise.
         needed: the strikes that are kept.
     """
-    concerned = {run for piece in gone.values() for run in (run_of(piece), *piece.struck)}
-    runs = {run for run in concerned if run in sequence.strikes}  # the others took the place of nothing
+    runs = {run for piece in gone.values() for run in (run_of(piece), *piece.struck)}
     kept = {
         number: others.get(number, piece)
         for number, piece in sequence.touching(runs)
@@ -254,7 +256,7 @@ def _told_by(sequence: Sequence, runs: Set[RunId]) -> Iterable[Piece]:
         parts = dict(sequence.touching(runs))
         found |= parts
         known |= runs
-        runs = {run for run in map(run_of, parts.values()) if run in sequence.strikes} - known
+        runs = {*map(run_of, parts.values())} - known
     return sequence
 
 
