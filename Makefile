@@ -35,6 +35,9 @@ NPM_SET_UP := $(NPM_STAMP) $(EDITOR_STAMP)
 endif
 PINS := grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | grep -vE '^(pip|setuptools)=='
 
+# No machine fails during the tests: where memory has room for their databases, no disk is waited for.
+IN_MEMORY := $(shell test -w /dev/shm && test "$$(df -P /dev/shm | awk 'END { print $$4 }')" -gt 2000000 && echo TMPDIR=/dev/shm)
+
 export UV_PYTHON_DOWNLOADS := never
 # Where the environment asks for no bytecode files, each process that a test starts would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -96,11 +99,11 @@ test-core: $(STAMP) $(NPM_SET_UP) ## run the tests of all but CrewAI
 ifeq ($(NPM_SET_UP),)
 	@$(NPM_LEFT_OUT)
 endif
-	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup $(ARGS) $(NONE_IS_FINE)
+	@$(IN_MEMORY) $(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup $(ARGS) $(NONE_IS_FINE)
 
 test-crewai: $(CREW_SET_UP) ## run CrewAI's tests
 ifneq ($(CREW_FITS),)
-	@$(CREW_BIN)/python -m pytest tests/crews tests/test_docs.py -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
+	@$(IN_MEMORY) $(CREW_BIN)/python -m pytest tests/crews tests/test_docs.py -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
 else
 	@$(CREW_LEFT_OUT)
 endif
