@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from concordant.merge.causality import VersionVector, source_of
 from concordant.merge.record import Record
@@ -17,7 +17,7 @@ from concordant.workspace.core import Core
 from concordant.workspace.frontier import Frontier, Waiting
 from concordant.workspace.states import current_view, expanded, version_of
 
-__all__ = ["LARGE", "Compacted", "Forgetting", "Window", "compacted", "shown"]
+__all__ = ["LARGE", "NOTHING_FORGOTTEN", "Compacted", "Forgetting", "Window", "compacted", "without"]
 
 LARGE = 1 << 14
 """From how many bytes on, as it is given, a value is large."""
@@ -67,6 +67,18 @@ class Compacted(NamedTuple):
     floor: VersionVector
     pieces: int
 
+    def put_into(self, record: Record, address: Address, n: int, time: float) -> Result | None:
+        """Makes that of the record of the same version, by a commit; ``None`` if nothing is forgotten."""
+        changes = tuple(LeafChange(path, leaf_at(record.tree, path), after) for path, _, after in self.changes)
+        if not changes:
+            return None
+        record.commit(changes)
+        record.forget(self.floor)
+        return record, Commit(address, n, time, "compact").close(record, "", changes, record.version), None
+
+
+NOTHING_FORGOTTEN = Compacted((), {}, 0)
+
 
 def compacted(record: Record, frontier: Frontier, waiting: Waiting, window: Window | None = None) -> Compacted:
     """Finds the changes that take out of a record what was removed from its texts and lists and is kept for nobody.
@@ -93,8 +105,14 @@ def compacted(record: Record, frontier: Frontier, waiting: Waiting, window: Wind
     return Compacted(tuple(changes), floor, pieces)
 
 
-def shown(record: Record, schema: Compiled, core: Core) -> Any:
-    """Gives what a record shows, and what it asks."""
+def without(record: Record, found: Compacted, schema: Compiled, core: Core) -> Record | None:
+    """Gives a record without what is forgotten of it; ``None`` if that would show, or ask, anything else."""
+    left = record.copy()
+    left.commit(found.changes)
+    return left if _shown(left, schema, core) == _shown(record, schema, core) else None
+
+
+def _shown(record: Record, schema: Compiled, core: Core) -> tuple[object, ...]:
     view = current_view(record, schema, core.storage.replica)
     return view.body, view.contests
 
@@ -141,8 +159,8 @@ class Forgetting:
             frontier = Frontier(storage, storage.knowledge(), now, times.REMOVED_KEPT, times.DELETED_KEPT)
         window = Window(first)
         found = compacted(record, frontier, frontier.of(address, record), window)
-        if found.changes and _is_seen(record, found, schema, core):
-            found = Compacted((), {}, 0)
+        if found.changes and without(record, found, schema, core) is None:
+            found = NOTHING_FORGOTTEN
 
         def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
             if not isinstance(state, Record):
@@ -150,10 +168,7 @@ class Forgetting:
             now = expanded(state, schema, storage.replica)
             if (now.version, tx.knowledge().exported) != (record.version, frontier.exported):
                 return None
-            changes = tuple(LeafChange(path, leaf_at(now.tree, path), after) for path, _, after in found.changes)
-            now.commit(changes)
-            now.forget(found.floor)
-            return now, Commit(address, n, time, "compact").close(now, "", changes, now.version), None
+            return found.put_into(now, address, n, time)
 
         if found.changes:
             storage.commit(*address, update)
@@ -161,10 +176,3 @@ class Forgetting:
             return None
         past = first + WINDOW - found.pieces
         return past if past < window.pieces - found.pieces else 0
-
-
-def _is_seen(record: Record, found: Compacted, schema: Compiled, core: Core) -> bool:
-    """Whether a record would show anything else without what is forgotten."""
-    trial = record.copy()
-    trial.commit(found.changes)
-    return bool(shown(trial, schema, core) != shown(record, schema, core))

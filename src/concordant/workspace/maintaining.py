@@ -13,7 +13,7 @@ from concordant.escalation import Event
 from concordant.merge.causality import Entry, may_name_replica
 from concordant.merge.record import Record
 from concordant.merge.record.leases import end_of
-from concordant.merge.registers import LeafChange, leaf_at, leaves, sequences
+from concordant.merge.registers import LeafChange, leaves, sequences
 from concordant.merge.sequence.pieces import run_of
 from concordant.merge.sequence.trim import removed as removed_of, weighed
 from concordant.storage import Address, Result, SideEffects, State, TransactionView
@@ -21,7 +21,7 @@ from concordant.storage.cut import Cut, cut_of
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
-from concordant.workspace.forgetting import Compacted, compacted, shown
+from concordant.workspace.forgetting import NOTHING_FORGOTTEN, Compacted, compacted, without
 from concordant.workspace.frontier import Frontier, Waiting
 from concordant.workspace.names import check_name
 from concordant.workspace.states import NOTHING, expanded, version_of, view_at
@@ -227,11 +227,10 @@ def _planned(core: Core, address: Address, record: Record, frontier: Frontier) -
     """What is to be forgotten of a document, unless that would show."""
     schema, waiting = core.registry.find(address[0]), frontier.of(address, record)
     found = compacted(record, frontier, waiting)
-    trial = record.copy()
-    trial.commit(found.changes)
-    if shown(trial, schema, core) != shown(record, schema, core):
-        found, trial = Compacted((), {}, 0), record
-    return _Plan(record.version, frontier.exported, found, _waits(trial, waiting).get(_NOBODY, 0))
+    left = without(record, found, schema, core)
+    if left is None:
+        found, left = NOTHING_FORGOTTEN, record
+    return _Plan(record.version, frontier.exported, found, _waits(left, waiting).get(_NOBODY, 0))
 
 
 def _compact(core: Core, address: Address, frontier: Frontier, kept: _Tally) -> int:
@@ -247,17 +246,12 @@ def _compact(core: Core, address: Address, frontier: Frontier, kept: _Tally) -> 
     def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         nonlocal plan
         if not isinstance(state, Record):
-            plan = plan._replace(found=Compacted((), {}, 0))
+            plan = plan._replace(found=NOTHING_FORGOTTEN)
             return None
         record, now = expanded(state, schema, storage.replica), frontier.with_knowledge(tx.knowledge())
         if (record.version, now.exported) != (plan.version, plan.exported):
             plan = _planned(core, address, record, now)
-        changes = tuple(LeafChange(p, leaf_at(record.tree, p), after) for p, _, after in plan.found.changes)
-        if not changes:
-            return None
-        record.commit(changes)
-        record.forget(plan.found.floor)
-        return record, Commit(address, n, time, "compact").close(record, "", changes, record.version), None
+        return plan.found.put_into(record, address, n, time)
 
     storage.commit(*address, update)
     kept.add({"order": plan.left})

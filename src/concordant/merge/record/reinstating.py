@@ -105,13 +105,11 @@ class Reinstating:
         """The writes of which a deletion kept a part, and which do not stand under one dot wherever they stood."""
         kept = {entry.stamp for _, entry in _entries(then)}
         now: dict[Stamp, set[Stamp | None]] = {}
-        for path, entry, is_kept in [
-            *((path, entry, False) for path, entry in _entries({path: [leaf] for path, leaf in found.items()})),
-            *((path, entry, True) for path, entry in _entries(then)),
-        ]:
-            if entry.stamp in kept:
-                twin = self._twin(path, entry, kept=is_kept)
-                now.setdefault(entry.stamp, set()).add(None if twin is None else twin.stamp)
+        for entries, is_kept in ((_entries_at(found), False), (_entries(then), True)):
+            for path, entry in entries:
+                if entry.stamp in kept:
+                    twin = self._twin(path, entry, kept=is_kept)
+                    now.setdefault(entry.stamp, set()).add(None if twin is None else twin.stamp)
         return {stamp for stamp, twins in now.items() if len(twins) > 1 or None in twins}
 
     def _moved_with(self, found: Mapping[Path, Leaf | None]) -> dict[Path, Leaf]:
@@ -127,7 +125,7 @@ class Reinstating:
     def _number(self, found: Mapping[Path, Leaf | None], then: Mapping[Path, list[Leaf]]) -> None:
         """Numbers the dots under which each write may stand again: two at one place have different ones."""
         places: dict[Stamp, dict[object, None]] = {}
-        for path, entry in (*_entries({path: [leaf] for path, leaf in found.items()}), *_entries(then)):
+        for path, entry in (*_entries_at(found), *_entries(then)):
             places.setdefault(entry.stamp, {_identity(entry.stamp): None})[path] = None
         taken: dict[object, set[int]] = {}
         texts = {stamp for one in _sequences(found.values()) for stamp in one.stamps()}
@@ -184,6 +182,10 @@ class Reinstating:
         if not is_sequence(leaf):
             return self._register(path, as_register(leaf), kept=True)
         return self._texts[path].part(leaf)
+
+
+def _entries_at(found: Mapping[Path, Leaf | None]) -> Iterator[tuple[Path, Entry]]:
+    return _entries({path: [leaf] for path, leaf in found.items()})
 
 
 def _entries(found: Mapping[Path, Iterable[Leaf | None]]) -> Iterator[tuple[Path, Entry]]:
