@@ -135,6 +135,18 @@ def test_what_is_not_ours_is_our_error(blob: bytes) -> None:
         from_loro(blob)
 
 
+@pytest.mark.parametrize("said", [["record"], {"record": 1}, 3, "no kind"], ids=range(4))
+def test_an_unknown_kind_of_root_is_a_record(said: Any) -> None:
+    """Where a document names a kind of root that there is not, what lies there is read as a record's."""
+
+    def change(doc: LoroDoc) -> None:
+        doc.get_map("meta").insert("places", json.dumps({"sections": said}))
+        doc.get_map("keys:sections").insert("one", said)
+        doc.get_text("text:sections.one.body").insert(0, "In it.")
+
+    assert from_loro(foreign(change))["sections"] == {"one": {"body": "In it."}}
+
+
 def test_what_is_too_large_is_not_read() -> None:
     """More bytes than the limit are refused before Loro sees them."""
     blob = to_loro(written({"body": "word " * 1_000}))

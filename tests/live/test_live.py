@@ -12,9 +12,11 @@ import pytest
 from loro import ExportMode, LoroDoc, LoroText
 
 from concordant import ConcordantError, InvalidWriteError, NotAllowedError, Schema, Workspace
+from concordant.spi import compile_schema
 from concordant_loro import LiveDocument, LoroError, LostReplicaError, RefusedUpdateError
-from concordant_loro.child import Child
+from concordant_loro.child import Child, Keeping
 from concordant_loro.hub import is_servers
+from concordant_loro.shape import layout_of
 
 from .simulation import PLACE, Brief, play, said
 from .support import mutated, sealed
@@ -440,6 +442,19 @@ def test_a_child_that_dies_costs_a_reconnect(ws: Workspace) -> None:
         assert said_of(ws.get(*PLACE)) == {"body": "One. Two."}
 
 
+def test_what_fails_behind_an_answer_is_told_with_the_next() -> None:
+    """What brings the hub in step is done behind the answer; where that fails, whoever asks next is told that what
+    editors share is gone."""
+    service = Keeping()
+    service.answer({"ask": "begin", "hub": "h", "peer": 1, "layout": layout_of(compile_schema(Brief).root)}, b"")
+    said, _ = service.answer({"ask": "show", "hub": "h", "roots": {"text:body": "One."}}, b"")
+    assert "is" in said
+    service.hubs["h"].gate = None  # type: ignore[assignment]
+    service.keep_up()
+    said, _ = service.answer({"ask": "version", "hub": "h"}, b"")
+    assert said["error"] == "LostReplicaError"
+
+
 # -- who is not to be trusted ------------------------------------------------------------------------------------------
 
 
@@ -477,6 +492,8 @@ def of_the_editor(change: Any) -> Any:
         of_the_editor(lambda doc: doc.get_movable_list("list:rows").insert(0, '"x"')),
         of_the_editor(lambda doc: doc.get_list("list:rows").insert(0, [["x"]])),
         of_the_editor(lambda doc: doc.get_map("map:notes").insert_container("k", LoroText())),
+        of_the_editor(lambda doc: doc.get_map("keys:sections").insert("k", ["record"])),
+        of_the_editor(lambda doc: doc.get_map("keys:sections").insert("k", b"record")),
         of_the_editor(lambda doc: doc.get_text("text:body").mark(0, 2, "bold", True)),
         of_the_editor(lambda doc: doc.get_text("text:body").insert(0, "x" * 200_000)),
         lambda editor, other: b"",

@@ -173,6 +173,9 @@ class Service:
         """Returns the hub that is asked about, if one is."""
         return None
 
+    def keep_up(self) -> None:
+        """Does what the answer has left to do."""
+
 
 class Reading(Service):
     """Reads what strangers sent, and keeps nothing of it."""
@@ -207,6 +210,7 @@ class Keeping(Service):
 
     def __init__(self) -> None:
         self.hubs: dict[str, Hub] = {}
+        self._asked: Hub | None = None
 
     def begin(self, data: bytes, hub: str, peer: int, layout: Any) -> tuple[Any, bytes]:
         """Begins a hub."""
@@ -245,7 +249,13 @@ class Keeping(Service):
         return self._hub(hub).rest(peer, start, end), b""
 
     def hub_of(self, asked: dict[str, Any]) -> Hub | None:
-        return self.hubs.get(asked.get("hub", ""))
+        self._asked = self.hubs.get(asked.get("hub", ""))
+        return self._asked
+
+    def keep_up(self) -> None:
+        if self._asked is not None:
+            with contextlib.suppress(LoroError):  # it is lost: who asks for it next is told
+                self._asked.keep_up()
 
     def _hub(self, name: str) -> Hub:
         hub = self.hubs.get(name)
@@ -283,6 +293,7 @@ def serve(role: str, questions: IO[bytes], answers: IO[bytes], busy: Any = None)
         except (TypeError, ValueError, RecursionError) as error:
             said = f"The Loro document holds what is no JSON text ({str(error)[:200]})"
             _send(answers, {"error": "LoroError", "said": [said]})
+        service.keep_up()
 
 
 def serve_in_copies(role: str, questions: IO[bytes], answers: IO[bytes]) -> None:

@@ -2,15 +2,17 @@
 
 Three Loro documents hold the same. What comes from outside is read by the *gate*, since bytes can damage a document
 that takes them. As JSON it is then looked at, and tried in the *trial*, and only then taken by the *hub* itself. What
-is refused costs the gate, or both of the first two, which are made anew, and not what the editors share.
+is refused costs the gate, or both of the first two, which are made anew, and not what the editors share. What brings
+the three in step again nobody waits for: it is done when the answer is on its way.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from loro import ID, CounterSpan, ExportMode, Frontiers, IdSpan, LoroDoc, VersionVector
@@ -71,6 +73,8 @@ class Hub:
             self.gate, self.trial = _new_gate(), new_doc()
         self.now: Roots = {}
         self.shown: Version = {}
+        self.at: Version = {}
+        self._behind: Callable[[], None] | None = None
 
     # -- to the editors ------------------------------------------------------------------------------------------
 
@@ -81,21 +85,25 @@ class Hub:
             The version after them, and what a replica lacks that has what was shown before.
         """
         with self._lasting("To show what was written"):
+            self.keep_up()
             before = {name: self.now[name] for name in roots if name in self.now}
             if write(self.doc, before, roots):
                 self.doc.commit()
                 self.now.update(roots)
-                self._follow()
-            known, self.shown = self.shown, _version(self.doc.oplog_vv)
-            return self.shown, self._lacking(known, self.shown)
+                self.at = _version(self.doc.oplog_vv)
+            known, self.shown = self.shown, self.at
+            news = self._lacking(known, self.shown)
+            if news:
+                self._behind = partial(self._follow, news)
+            return self.shown, news
 
     def updates(self, known: Version | None) -> tuple[Version, bytes]:
         """Returns the version of what there is, and as bytes what a replica of a version lacks; nothing: no bytes."""
         with self._lasting("To read what there is for an editor"):
-            now = _version(self.doc.oplog_vv)
+            self.keep_up()
             if known is None:
-                return now, self.doc.export(ExportMode.Snapshot())
-            return now, self._lacking(known, now)
+                return self.at, self.doc.export(ExportMode.Snapshot())
+            return self.at, self._lacking(known, self.at)
 
     def _lacking(self, known: Version, now: Version) -> bytes:
         """What lies between two versions; nothing: no bytes."""
@@ -110,19 +118,36 @@ class Hub:
 
     def version(self) -> bytes:
         """Returns the version of what there is, as an editor reads it."""
-        with guarded("To tell the version"):
+        with self._lasting("To tell the version"):
+            self.keep_up()
             return self.doc.oplog_vv.encode()
 
-    def _follow(self) -> None:
-        """Gate and trial get what the hub has."""
-        for doc in (self.gate, self.trial):
-            doc.import_(self.doc.export(ExportMode.Updates(doc.oplog_vv)))
+    # -- in step -------------------------------------------------------------------------------------------------
+
+    def keep_up(self) -> None:
+        """Does what the last answer has left to do; call it when that is on its way."""
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            with self._lasting("To bring what editors share in step"):
+                behind()
+
+    def _follow(self, news: bytes) -> None:
+        """Gate and trial get what the hub has shown."""
+        self.gate.import_(news)
+        self.trial.import_(news)
+
+    def _take(self, text: str, gates: Version) -> None:
+        """The hub gets what was tried."""
+        self.doc.import_json_updates(text)
+        self.at = _version(self.doc.oplog_vv)
+        if gates != self.at:
+            self._begin_anew(is_tried=False)
 
     def _begin_anew(self, *, is_tried: bool) -> None:
         """The gate has what is refused, and the trial if it was tried: others take their place."""
         with self._lasting("To begin anew after an update that was refused"):
-            self.gate = _new_gate()
-            self.gate.import_(self.doc.export(ExportMode.Updates(self.gate.oplog_vv)))
+            self.gate = self.doc.fork()
+            self.gate.detach()
             if is_tried:
                 self.trial = self.doc.fork()
 
@@ -138,68 +163,73 @@ class Hub:
 
         Returns:
             ``changes``, oldest first: of each the ``peer``, its counter at the ``end``, what of which peers its writer
-            had ``seen``, the ``version`` that was shown, the fields that it changed, ``before`` and ``after``, and the
-            ``places`` of texts and lists where it did; the ``peers`` it is of; and ``now``, the roots that differ from
-            what was shown last.
+            had ``seen``, the ``version`` that was shown, and the ``places`` of texts and lists where it was made; the
+            ``peers`` it is of; and ``now``, the roots that differ from what was shown last. If its writer had seen just
+            that, then ``now`` is what came of it; of others it has the fields that it changed, ``before`` and
+            ``after``.
 
         Raises:
             RefusedUpdateError: nothing of it was taken.
         """
+        self.keep_up()
         try:
-            text, found = self._read(data, own, others, fresh)
+            text, found, gates = self._read(data, own, others, fresh)
         except RefusedUpdateError:
             raise
         except LoroError:  # perhaps of something that the gate took before
-            text, found = self._read(data, own, others, fresh)
+            text, found, gates = self._read(data, own, others, fresh)
         if not found:
             return {"changes": [], "peers": [], "now": {}}
-        changes = self._tried(text, found)
-        with self._lasting("To take an update"):
-            self.doc.import_json_updates(text)
-            if _version(self.gate.oplog_vv) != _version(self.doc.oplog_vv):
-                self._begin_anew(is_tried=False)
-            return {"changes": changes, "peers": sorted({change.peer for change in found}), "now": self._moved()}
+        changes, now = self._tried(text, found)
+        self._behind = partial(self._take, text, gates)
+        return {"changes": changes, "peers": sorted({change.peer for change in found}), "now": now}
 
-    def _read(self, data: bytes, own: Iterable[int], others: Iterable[int], fresh: int) -> tuple[str, list[_Change]]:
-        """What is new in an update, as JSON, and its changes; refused if it is not all right."""
+    def _read(
+        self, data: bytes, own: Iterable[int], others: Iterable[int], fresh: int
+    ) -> tuple[str, list[_Change], Version]:
+        """What is new in an update, as JSON, and its changes; refused if it is not all right. And what the gate has."""
         try:
             with guarded("To read an update"):
                 status = self.gate.import_(data)
                 if status.pending is not None:
                     raise IncompleteUpdateError("it depends on what is not here", "Send all that the editor has")
-                changes = self._changes_since(_version(self.doc.oplog_vv))
-                found = self._checked(changes)
+                gates = _version(self.gate.oplog_vv)
+                changes = self._changes_since(self.at, gates)
+                found = self._checked(changes, gates)
                 peers = {change.peer for change in found}
                 foreign = peers & {self.peer, *others}
                 if foreign:
                     raise RefusedUpdateError(f"it is of peer {min(foreign)}", "Write as the peer that connect() gave")
                 if len(peers.difference(own)) > fresh:
                     raise RefusedUpdateError("it is of another peer than before", "Let an editor keep its peer")
-                return json.dumps({**_JSON_UPDATES, "changes": changes}), found
+                return json.dumps({**_JSON_UPDATES, "changes": changes}), found, gates
         except LoroError:
             self._begin_anew(is_tried=False)
             raise
 
-    def _changes_since(self, known: Version) -> list[Any]:
-        """As JSON the changes that the gate has behind a version, oldest first. What Loro itself exports so is found by
-        a way through all of the history."""
+    def _changes_since(self, known: Version, now: Version) -> list[Any]:
+        """As JSON the changes that the gate, which is at a version, has behind another, oldest first. What Loro itself
+        exports so is found by a way through all of the history."""
         found: list[Any] = []
-        for span in _spans(known, _version(self.gate.oplog_vv)):
+        for span in _spans(known, now):
             found += json.loads(self.gate.export_json_in_id_span(span))
         return sorted(found, key=lambda change: change["lamport"])
 
-    def _tried(self, text: str, found: list[_Change]) -> list[dict[str, Any]]:
-        """What the changes of an update do, each in the eyes of its writer."""
+    def _tried(self, text: str, found: list[_Change]) -> tuple[list[dict[str, Any]], Roots]:
+        """What the changes of an update do, each in the eyes of its writer; and the roots that show something else by
+        them, which are what is shown from now on."""
         try:
             with guarded("To try an update"):
-                before = _version(self.trial.oplog_vv)
                 with changes_in(self.trial) as places:
                     self.trial.import_json_updates(text)
-                if len(found) == 1 and found[0].seen == before:
-                    return [_told(found[0], self.now, read(self.trial), places)]  # of one who had seen all there was
-                changes = [self._as_seen(change) for change in found]
-                self.trial.checkout_to_latest()
-                return changes
+                if len(found) == 1 and found[0].seen == self.at:
+                    changes = [_told(found[0], self.now, places)]  # of one who had seen all there was
+                else:
+                    changes = [self._as_seen(change) for change in found]
+                    self.trial.checkout_to_latest()
+                now = {name: content for name, content in read(self.trial).items() if content != self.now.get(name)}
+                self.now.update(now)
+                return changes, now
         except LoroError:
             self._begin_anew(is_tried=True)
             raise
@@ -207,6 +237,7 @@ class Hub:
     def rest(self, peer: int, start: int, end: int) -> dict[str, Any]:
         """Reads what is behind some counter in a change that was taken, as ``receive`` tells of it."""
         with self._lasting("To read a part of a change"):
+            self.keep_up()
             seen = self.trial.frontiers_to_vv(Frontiers.from_ids([ID(peer, start - 1)]))
             assert seen is not None
             told = self._as_seen(_Change(0, peer, start, end, _version(seen)))
@@ -234,11 +265,12 @@ class Hub:
             if _shown_in(roots) < 0:
                 raise RefusedUpdateError("it is no replica of a live document", "Use connect()")
             owners = _owners_in(roots)
-            since = _version(self.gate.oplog_vv)
+            gates = _version(self.gate.oplog_vv)
+            since = dict(gates)
             for peer in since:
                 if not is_servers(peer) and peer not in others and owners.get(str(peer), name) == name:
                     since[peer] = starts.get(peer, 0)
-            found = self._checked(self._changes_since(since))
+            found = self._checked(self._changes_since(since, gates), gates)
             return [self._as_seen(change) for change in found]
 
     @contextmanager
@@ -251,7 +283,7 @@ class Hub:
             self.is_lost = True
             raise
 
-    def _checked(self, said: list[Any]) -> list[_Change]:
+    def _checked(self, said: list[Any], gates: Version) -> list[_Change]:
         """The changes of an update, oldest first, if they are such as an editor may make."""
         changes: list[_Change] = []
         operations = 0
@@ -262,7 +294,7 @@ class Hub:
                 content = operation["content"]
                 self._check(operation["container"], content)
                 if "start_id" in content:
-                    self._check_removed(*_place(content["start_id"]), content["len"])
+                    _check_removed(gates, *_place(content["start_id"]), content["len"])
                 last = operation["counter"] + _length(content)
             operations += last - first
             changes.append(_Change(one["lamport"], peer, first, last, self._seen_by(one, peer, first)))
@@ -291,12 +323,6 @@ class Hub:
         assert change is not None
         return change.lamport + place.counter - change.id.counter
 
-    def _check_removed(self, peer: int, counter: int, length: int) -> None:
-        """Refuses to remove what is not there."""
-        known = _version(self.gate.oplog_vv).get(peer, 0)
-        if not (0 <= counter < known and 0 < abs(length) <= MOST_REMOVED):
-            raise RefusedUpdateError("it removes what is not there", "Send what the editor's Loro document exports")
-
     def _check(self, container: str, content: Any) -> None:
         """Refuses an operation that an editor may not do."""
         named = _CONTAINER.fullmatch(container)
@@ -311,14 +337,19 @@ class Hub:
         if does == "insert" and kind != "text":
             value = content["value"]
             for item in value if kind == "list" else [value]:
-                loads(item if kind != "keys" else "0", container)
+                if kind != "keys":
+                    loads(item, container)
+                elif not isinstance(item, str):
+                    raise RefusedUpdateError(f"a {type(item).__name__} in {container[:200]!r}", "Give a kind of root")
 
     def _as_seen(self, change: _Change) -> dict[str, Any]:
         """A change as its writer saw it."""
         before = self._at(change.seen)
         with changes_in(self.trial) as places:
             after = self._at({**change.seen, change.peer: change.end})
-        return _told(change, before, after, places)
+        tops = tops_changed(before, after)
+        sides = {"before": part_of_roots(before, tops), "after": part_of_roots(after, tops)}
+        return {**_told(change, before, places), **sides}
 
     def _at(self, version: Version) -> Roots:
         vector = VersionVector()  # type: ignore[no-untyped-call]
@@ -326,12 +357,6 @@ class Hub:
             vector.set_end(ID(peer, counter))
         self.trial.checkout(self.trial.vv_to_frontiers(vector))
         return read(self.trial)
-
-    def _moved(self) -> Roots:
-        """The roots that show something else than before; they are what is shown from now on."""
-        found = {name: content for name, content in read(self.doc).items() if content != self.now.get(name)}
-        self.now.update(found)
-        return found
 
 
 def _new_gate() -> LoroDoc:
@@ -349,16 +374,19 @@ def _length(content: Any) -> int:
     return len(inserted) if inserted is not None else 1
 
 
-def _told(change: _Change, before: Roots, after: Roots, places: Places) -> dict[str, Any]:
-    """A change with the fields that it changed, and where in their texts and lists."""
-    tops = tops_changed(before, after)
+def _check_removed(gates: Version, peer: int, counter: int, length: int) -> None:
+    """Refuses to remove what is not there."""
+    if not (0 <= counter < gates.get(peer, 0) and 0 < abs(length) <= MOST_REMOVED):
+        raise RefusedUpdateError("it removes what is not there", "Send what the editor's Loro document exports")
+
+
+def _told(change: _Change, before: Roots, places: Places) -> dict[str, Any]:
+    """A change whose writer was shown something, and where in texts and lists it was made."""
     return {
         "peer": change.peer,
         "end": change.end,
         "seen": {str(peer): counter for peer, counter in change.seen.items() if not is_servers(peer)},
         "version": max(_shown_in(before), 0),
-        "before": part_of_roots(before, tops),
-        "after": part_of_roots(after, tops),
         "places": places,
     }
 

@@ -39,9 +39,11 @@ from concordant_loro.shape import (
     Roots,
     dumps,
     layout_of,
+    part_of_roots,
     path_of,
     path_text,
     roots_of,
+    tops_changed,
     value_of,
     with_places_of,
 )
@@ -220,8 +222,10 @@ class LiveDocument:
             session.wrote_as(found["peers"])
             for peer in found["peers"]:
                 self._owners.setdefault(peer, session.name)
-            self._now.update(found["now"])
-            receipts, refused = self._commit(session.name, found["changes"], is_shared=True)
+            before, self._now = self._now, {**self._now, **found["now"]}
+            sides = _sides(before, self._now)  # of a change whose writer had seen just that
+            changes = [{**sides, **change} for change in found["changes"]]
+            receipts, refused = self._commit(session.name, changes, is_shared=True)
             document = self.workspace.get(self.namespace, self.key)
             self._show(document, document.version if document is not None else self._version_of_nothing())
         if refused:
@@ -531,6 +535,12 @@ def _written_in(entry: HistoryEntry) -> _Written:
     """An entry of the journal that is of an editor's change."""
     _, end, upto = map(int, entry.origin.split("/")[1:])
     return _Written(entry.version, entry.origin, end, upto, "escalated" in entry.met.values())
+
+
+def _sides(before: Roots, after: Roots) -> dict[str, Roots]:
+    """The fields that were changed, before and after."""
+    tops = tops_changed(before, after)
+    return {"before": part_of_roots(before, tops), "after": part_of_roots(after, tops)}
 
 
 def _places_in(

@@ -325,7 +325,7 @@ def value_of(roots: Mapping[str, Any], field: Field | None = None) -> dict[str, 
         elif kind in _EMPTY and text:
             _node(top, path_of(text)).roots[kind] = content
     for text, kind in _places(roots).items():
-        if kind in _EMPTY:
+        if _is_kind(kind):
             _node(top, path_of(text)).roots.setdefault(kind, None)
     return _parts(top, (), field)
 
@@ -364,7 +364,7 @@ def _entries(node: _Node, path: Path, field: Field | None, keys: Mapping[str, st
     """The entries of a map whose values lie in roots of their own."""
     child = field.child if field is not None else None
     parts = {
-        key: _read(node.below.get(key, _Node()), (*path, key), child, said if said in _EMPTY else "record")
+        key: _read(node.below.get(key, _Node()), (*path, key), child, said if _is_kind(said) else "record")
         for key, said in keys.items()
     }
     return {key: part for key, part in parts.items() if part is not _ABSENT}
@@ -378,6 +378,11 @@ def _parts(node: _Node, path: Path, field: Field | None) -> dict[str, Any]:
         if field is None or name in field.fields
     }
     return {name: part for name, part in parts.items() if part is not _ABSENT}
+
+
+def _is_kind(said: Any) -> bool:
+    """Whether what a Loro document says is a kind of root."""
+    return isinstance(said, str) and said in _EMPTY
 
 
 def _kind_of(node: _Node, told: str) -> str:
