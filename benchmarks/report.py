@@ -26,6 +26,9 @@ GROUPS = {
     "histories": "One edit of one word in a large text that was edited so often before: milliseconds of the processor, "
     "without the garbage collector's. Half of the pieces of such a text, and more, are what was removed. Loro's "
     "``text.update`` of the same text, its update for one word and its import of that stand under the table.",
+    "live documents": "People in editors that speak Loro, and agents, in one document in memory. Beside the first rows "
+    "nothing else writes; a mean has what is put off, too. On the way are npm's client in a process for each person, a "
+    "websocket, and the server with its agents in a third process.",
     "memory": "Bytes per key by tracemalloc, the journal (its newest 10,000 changes) included.",
     "crowds": "Many threads, and many documents.",
     "many writers": "So many agents and one document, in memory: all that they do together, against a quarter of them. "

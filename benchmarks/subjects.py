@@ -33,6 +33,10 @@ class Sizes:
     puts: int = 8_000
     writers: int = 1_000
     agents: int = 200
+    live: tuple[tuple[int, float], ...] = ((10_000, 1.0), (100_000, 3.0))
+    typed: int = 1_000
+    letters: int = 100
+    loaded: tuple[bool, ...] = (False, True)
 
 
 FULL = Sizes()
@@ -53,6 +57,10 @@ QUICK = Sizes(
     slow_rounds=1,
     threads=8,
     puts=160,
+    live=((1_000, 1.0),),
+    typed=40,
+    letters=5,
+    loaded=(False,),
 )
 
 

@@ -20,6 +20,7 @@ from benchmarks import (
     crews,
     environments,
     fleet_page,
+    live,
     plots,
     report,
     scaling,
@@ -31,6 +32,8 @@ from benchmarks.measure import Note, Row, Sample, interleaved
 from benchmarks.scaling import Curve, curves, dump
 from benchmarks.subjects import FULL, QUICK
 from benchmarks.values import KINDS
+
+from .conftest import CHROMIUM
 
 OURS = [name for name in command.GROUPS if name not in ("agentsync", "crews")]  # which need other environments
 DATABASE_WORK = ["put, fresh key", "put on a key that is there", "get with its .value"]
@@ -71,6 +74,16 @@ MEASURED = {
         "a line put to a text of 10 kB, grown line by line",
         "a line put to a text of 10 kB, grown line by line: mean of 100 in a row",
         "2 x 10 edits to a text of 2 kB, merged",
+    ],
+    "live documents": [
+        "a letter at 1 kB: received, committed, and answered",
+        "a letter at 1 kB: received, committed, and answered: mean",
+        *(
+            f"a letter at 1 kB from {where} to another: {what}"
+            for where, is_here in (("npm's client", live.has_client()), ("the desk's editor", CHROMIUM))
+            if is_here
+            for what in ("median", "95th percentile")
+        ),
     ],
     "memory": ["a key written once", "a key rewritten twice after a get", "a key written once, outside any graph"],
     "crowds": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 from concordant import Workspace
 from concordant.desk import app, editing
 from concordant_loro import protocol
+from concordant_loro.desk import _Shared
 from concordant_loro.protocol import DOCUMENT, Kind
 from tests.desk.conftest import NS, PLACE, Browser
 
@@ -119,3 +121,26 @@ def test_the_login_gives_the_name(ws: Workspace) -> None:
         assert "planner" in answer["names"] and sum(run[0] for run in answer["texts"]["text:notes"]) > 20
         assert client.get("/editor/credits?doc=briefs/2026:other").status_code == 409
     assert ws.get(NS, "launch") is not None
+
+
+async def test_who_wrote_what_is_found_once_for_all_who_ask() -> None:
+    """Of those who ask while it is found, all are told of what is found after that, and by one search."""
+    found: list[int] = []
+    go_on = asyncio.Event()
+
+    async def find() -> bytes:
+        found.append(len(found))
+        await go_on.wait()
+        return bytes([found[-1]])
+
+    shared = _Shared()
+    first = asyncio.create_task(shared.ask(find))
+    while not found:
+        await asyncio.sleep(0)
+    later = [asyncio.create_task(shared.ask(find)) for _ in range(5)]
+    await asyncio.sleep(0)
+    later[0].cancel()  # who goes away takes nothing from the others
+    go_on.set()
+    assert await first == bytes([0])
+    assert await asyncio.gather(*later[1:]) == [bytes([1])] * 4
+    assert found == [0, 1]

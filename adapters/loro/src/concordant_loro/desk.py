@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Awaitable, Callable, Iterator
+from functools import cache, partial
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+from pydantic_core import to_json
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -18,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from concordant import ConcordantError, Workspace
 from concordant.spi import compile_schema, empty_model, may_write
 from concordant_loro.errors import LoroError
+from concordant_loro.live import LiveDocument
 from concordant_loro.server import Access, LiveServer, place_of
 from concordant_loro.shape import Layout, layout_of, path_text
 
@@ -30,6 +34,12 @@ if TYPE_CHECKING:
 __all__ = ["DeskEditor"]
 
 STATIC = Path(__file__).parent / "static"
+
+RESTS = 9.0
+"""How many times as long as it has taken to tell who wrote what nobody is told anew; what people type comes first."""
+
+MOST_REST = 5.0
+"""How many seconds at most."""
 
 
 class Opened(NamedTuple):
@@ -56,6 +66,7 @@ class DeskEditor:
             raise ImportError("it needs a library of websockets: pip install 'concordant-loro[desk]'")
         self.workspace = workspace
         self.server = LiveServer(workspace, _nobody)
+        self._told: WeakKeyDictionary[LiveDocument, _Shared] = WeakKeyDictionary()
         self.routes: list[BaseRoute] = [
             WebSocketRoute("/live", self.server.endpoint(self._who)),
             Route("/credits", self._credits),
@@ -93,20 +104,49 @@ class DeskEditor:
             live = self.server.live(*place_of(request.query_params.get("doc", "")))
             if live is None:
                 return JSONResponse({"detail": "no editor has this document open here"}, 409)
-            version, found = await self.workspace.acall(live.credits)
+            shared = self._told.setdefault(live, _Shared())
+            return Response(await shared.ask(partial(self._tell, live)), media_type="application/json")
         except ConcordantError as error:
             return JSONResponse({"detail": str(error)}, 409)
+
+    async def _tell(self, live: LiveDocument) -> bytes:
+        version, found = await self.workspace.acall(live.credits)
         names = dict.fromkeys(name for parts in found.values() for _, agents in parts for name in agents)
         numbers = {name: number for number, name in enumerate(names)}
         texts = {
             root: [[length, *(numbers[name] for name in agents)] for length, agents in parts]
             for root, parts in found.items()
         }
-        return JSONResponse({"version": base64.b64encode(version).decode(), "names": [*names], "texts": texts})
+        return to_json({"version": base64.b64encode(version).decode(), "names": [*names], "texts": texts})
 
     async def close(self) -> None:
         """Ends all rooms."""
         await self.server.close()
+
+
+class _Shared:
+    """What takes long and several ask for: it is found for all who ask before it is begun, with rests between."""
+
+    def __init__(self) -> None:
+        self._next: asyncio.Future[bytes] | None = None
+        self._turn = asyncio.Lock()
+        self._rests_until = 0.0
+
+    async def ask(self, find: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Returns what is found from now on."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._found(find))
+        return await asyncio.shield(self._next)  # others wait for it, too
+
+    async def _found(self, find: Callable[[], Awaitable[bytes]]) -> bytes:
+        clock = asyncio.get_running_loop().time
+        async with self._turn:
+            await asyncio.sleep(max(0.0, self._rests_until - clock()))
+            self._next, began = None, clock()
+            try:
+                return await find()
+            finally:
+                self._rests_until = clock() + min(MOST_REST, RESTS * (clock() - began))
 
 
 def _nobody(room: str, auth: bytes) -> None:

@@ -203,7 +203,7 @@ class LiveDocument:
         before = self._now_at
         self._now_at, news = self._ask("show", roots=changed)
         self._news = (before, news)
-        self._now.update(changed)
+        self._now = {**self._now, **changed}
         self.version = version
 
     # -- from editors --------------------------------------------------------------------------------------------
@@ -436,12 +436,13 @@ class LiveDocument:
             and who stands for it. A text that was written meanwhile is left out, until it is shown.
         """
         with self._lock:
-            found: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
-            for path, parts in self.workspace.blame(self.namespace, self.key).items():
-                shown = self._now.get(root := f"text:{path_text(path)}")
-                if shown and shown == "".join(part.value for part in parts if isinstance(part.value, str)):
-                    found[root] = [*_runs(parts)]
-            return self.version_vector(), found
+            version, now = self.version_vector(), self._now
+        found: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
+        for path, parts in self.workspace.blame(self.namespace, self.key).items():  # whoever types does not wait for it
+            shown = now.get(root := f"text:{path_text(path)}")
+            if shown and shown == "".join(part.value for part in parts if isinstance(part.value, str)):
+                found[root] = [*_runs(parts)]
+        return version, found
 
     def close(self) -> None:
         """Ends the hub; its sessions are over."""
