@@ -407,7 +407,8 @@ OTHERS = {
     "agent.py",
     "JSON.parse",
     "JSON.stringify",
-    "app_error",  # of the Loro protocol
+    "app_error",  # of the Loro protocol, these two
+    "payload_too_large",
     "invalid_update",
     "permission_denied",
     "websockets.serve",

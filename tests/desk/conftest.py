@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 Open: TypeAlias = "Callable[..., Page]"
-FORESEEN = re.compile("status of 4|ERR_CONNECTION_REFUSED")  # what a browser says of a refusal, or of no server
+FORESEEN = re.compile("status of 4|response code: 403|ERR_CONNECTION_REFUSED")  # of a refusal, or of no server
 NS = ("briefs", "2026")
 PLACE = "briefs/2026:launch"
 NOTES = "We ship in May. The fox jumps over the dog. Nobody objects."
@@ -63,7 +63,16 @@ class Rule(BaseModel):
     body: Annotated[str, Text()] = ""
 
 
-SCHEMAS: dict[tuple[str, ...], Any] = {("briefs", "*"): Schema(Brief), ("rules",): Schema(Rule, writers=("ada",))}
+class Leaf(BaseModel):
+    title: Annotated[str, Text()] = ""
+    body: Annotated[str, Text()] = ""
+
+
+SCHEMAS: dict[tuple[str, ...], Any] = {
+    ("briefs", "*"): Schema(Brief),
+    ("rules",): Schema(Rule, writers=("ada",)),
+    ("leaves",): Schema(Leaf),
+}
 FIRST = {"status": "new", "due": "2026-05-01", "notes": NOTES, "tags": ["a"], "owners": {"docs": "eve"}}
 
 

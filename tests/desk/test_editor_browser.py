@@ -32,6 +32,14 @@ def desk(ws: Workspace) -> Iterator[Server]:
         yield server
 
 
+PASTE = """([at, count]) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.setData("text/plain", "x".repeat(count));
+  const paste = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+  document.querySelector(at).dispatchEvent(paste);
+}"""
+
+
 def opened(window: Open, user: str, key: str = "launch") -> Page:
     """Somebody's window, with the editor open."""
     page = window(f"editor?doc=briefs/2026:{key}", user=user)
@@ -129,6 +137,61 @@ def test_an_editor_outlives_its_server(ws: Workspace, window: Open, desk: Server
             page.wait_for_timeout(60)
         until(lambda: "Typed alone. " + " ".join(f"t{number}." for number in range(12)) in value(ws))
         until(lambda: text_of(page) == value(ws))
+        expect(page.locator(".state")).to_have_text("Connected")
+        page.goto("about:blank")
+
+
+def test_what_is_too_much_at_once_is_told(ws: Workspace, window: Open) -> None:
+    """A paste that no server would take changes nothing, and its person is told; what they do then counts."""
+    page = opened(window, "maria")
+    page.locator(NOTES_AT).click()
+    page.keyboard.press("Control+End")
+    before = text_of(page)
+    for count in (100_001, 90_000):
+        page.evaluate(PASTE, [NOTES_AT, count])
+    expect(page.get_by_role("alert")).to_have_text("")
+    until(lambda: len(value(ws)) == len(before) + 90_000)
+    page.evaluate(PASTE, [NOTES_AT, 100_001])
+    expect(page.get_by_role("alert")).to_contain_text("too much at once: 100,001 letters")
+    assert len(text_of(page)) == len(before) + 90_000
+    page.keyboard.type("!")
+    until(lambda: len(value(ws)) == len(before) + 90_001 and text_of(page) == value(ws))
+    expect(page.get_by_role("alert")).to_have_text("")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    until(lambda: value(ws) == "")
+
+
+def test_what_is_typed_stays_in_its_text(ws: Workspace, window: Open) -> None:
+    """A text whose cursor stood at the end of a wrapped line does not take the focus from the one that is typed in."""
+    ws.agent("ada").write(("leaves",), "one", {"title": "A long title. " * 2_000, "body": "Short."})
+    page = window("editor?doc=leaves:one", user="maria")
+    title, body = (page.locator(f"[data-root='text:{name}'] .cm-content") for name in ("title", "body"))
+    title.click()
+    page.keyboard.press("End")
+    for word in ["", "And", "so", "it", "is."]:
+        body.click()
+        page.keyboard.press("Control+End")
+        page.keyboard.type(f" {word}", delay=20)
+    until(lambda: "so" in str(ws.get(("leaves",), "one").value["body"]))  # type: ignore[union-attr]
+    found = ws.get(("leaves",), "one")
+    assert found is not None and found.value["title"] == ("A long title. " * 2_000)
+
+
+def test_who_is_not_known_any_more_is_told(ws: Workspace, window: Open, desk: Server) -> None:
+    """Whose login has ended while the desk was started anew is told so, and that what they type is kept; it comes in
+    once they are known again."""
+    page = opened(window, "maria")
+    page.locator(NOTES_AT).click()
+    page.keyboard.press("Control+End")
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    desk.__exit__()
+    with Server(ws, port=int(desk.url.rpartition(":")[2]), user=lambda request: request.cookies.get("who")):
+        page.keyboard.type(" Typed alone.")
+        expect(page.locator(".state")).to_contain_text("The desk does not know you any more")
+        page.context.add_cookies([{**one} for one in cookies])  # type: ignore[typeddict-item]
+        until(lambda: "Typed alone." in value(ws))
         expect(page.locator(".state")).to_have_text("Connected")
         page.goto("about:blank")
 

@@ -186,6 +186,49 @@ async def test_what_is_refused_ends_the_membership() -> None:
             assert said(ws.get(*PLACE).value) == {"body": "One."}
 
 
+async def test_what_is_too_large_ends_the_membership(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editor that announces an update of more than is taken is told so at once, and to begin anew; others go on."""
+    monkeypatch.setattr("concordant_loro.server.MOST_UPDATE", 2**19)
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        async with serving(ws) as (_, url), websockets.connect(url) as one, websockets.connect(url) as other:
+            maria, john = Client(one, "maria"), Client(other, "john")
+            for client in (maria, john):
+                await client.join()
+            await maria.send(maria.write("x" * 600_000))
+            await maria.send(maria.write("y"))
+            await maria.until(lambda: maria.acknowledged == [Status.PAYLOAD_TOO_LARGE, Status.UNKNOWN])
+            maria.doc = LoroDoc()
+            await maria.join()
+            await maria.send(maria.write("One."))
+            await john.until(lambda: john.body == "One.")
+            assert said(ws.get(*PLACE).value) == {"body": "One."}
+
+
+async def test_who_leaves_in_the_middle_of_an_update_harms_nobody() -> None:
+    """A connection that ends between the fragments of an update leaves nothing behind; what it lacked comes again."""
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        async with serving(ws) as (server, url), websockets.connect(url) as other:
+            john = Client(other, "john")
+            await john.join()
+            async with websockets.connect(url) as one:
+                maria = Client(one, "maria")
+                await maria.join()
+                update = maria.write("One. " * 150_000)
+                head, part, *_ = protocol.updates(DOCUMENT, ROOM, update, bytes(8))
+                await one.send(head)
+                await one.send(part)
+                await john.send(john.write("Two."))
+                await john.until(lambda: john.acknowledged == [Status.OK])
+            async with websockets.connect(url) as one:
+                maria.socket = one
+                await maria.join(version=maria.doc.oplog_vv.encode())
+                await maria.until(lambda: "Two." in maria.body)
+                assert said(ws.get(*PLACE).value) == {"body": "Two."}
+            [room] = server.rooms.values()
+            while len(room.members) > 1:
+                await asyncio.sleep(0.01)
+
+
 async def test_noise_harms_nobody(seed: str) -> None:
     """Messages of any bytes are passed over or answered, and the connection goes on."""
     chance = random.Random(seed)

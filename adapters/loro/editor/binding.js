@@ -1,6 +1,6 @@
 // Binds one text of a Loro document to one CodeMirror. loro-codemirror knows documents of one text; here a document has
 // many, and maps beside them, so each of its plugins is given a view of the document that tells of its text alone.
-import { EditorState, Prec } from "@codemirror/state";
+import { EditorSelection, EditorState, Prec, Transaction } from "@codemirror/state";
 import { EditorView, keymap } from "@codemirror/view";
 import { LoroSyncPlugin, LoroUndoPlugin } from "loro-codemirror";
 
@@ -42,6 +42,27 @@ const keys = (undo) => {
   ];
 };
 
+// What the server would not take is not let in: a person's change that writes more letters than that has at once.
+export const atMost = (most, tell) =>
+  EditorState.transactionFilter.of((transaction) => {
+    if (!transaction.docChanged || !transaction.annotation(Transaction.userEvent)) return transaction;
+    let count = 0;
+    transaction.changes.iterChanges((fromA, toA, fromB, toB) => { count += toB - fromB; });
+    tell(count > most ? count : 0);
+    return count > most ? [] : transaction;
+  });
+
+// An editor whose cursor stands where a line is wrapped, at one of its two sides, puts it there again when it has lost the
+// focus; and with the cursor it would take the focus back from the text that is typed in now.
+const sideless = EditorView.domEventHandlers({
+  blur: (_, view) => {
+    queueMicrotask(() => {
+      const { main } = view.state.selection;
+      if (main.empty && main.assoc && !view.hasFocus) view.dispatch({ selection: EditorSelection.cursor(main.head) });
+    });
+  },
+});
+
 export const bound = (doc, root, undo) => {
   const text = () => doc.getText(root);
   const mine = narrowed(doc, root);
@@ -52,6 +73,7 @@ export const bound = (doc, root, undo) => {
     LoroSyncPlugin(mine, text),
     LoroUndoPlugin(mine, shared(undo), text),
     Prec.highest(keymap.of(keys(undo))),
+    sideless,
   ];
 };
 

@@ -6,14 +6,14 @@ import { LoroAdaptor, LoroEphemeralAdaptor } from "loro-adaptors/loro";
 import init, { LoroDoc, UndoManager } from "loro-crdt";
 import { CrdtType, UpdateStatusCode } from "loro-protocol";
 import { LoroWebsocketClient } from "loro-websocket";
-import { begun, bound } from "./binding.js";
+import { atMost, begun, bound } from "./binding.js";
 import { Credits, credits, writersAt } from "./credits.js";
 import { colour, element, known, listed } from "./names.js";
 import { Presence } from "./presence.js";
 import { asked, card, questions, questionsOf } from "./questions.js";
 
 const page = document.getElementById("editor");
-const { doc: room, user, nonce, api, question: questionAt } = page.dataset;
+const { doc: room, user, nonce, api, question: questionAt, most } = page.dataset;
 const base = new URL(import.meta.url).pathname.replace(/static\/[^/]*$/, "");
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -36,8 +36,15 @@ page.append(
 colours.addEventListener("change", () => page.classList.toggle("plain", !colours.checked));
 
 const tell = (text) => note.replaceChildren(...(text ? [element("p", { class: "notice strong" }, text)] : []));
+const MUCH = "much";
+const tooMuch = (count) => {
+  if (!count && note.firstChild?.dataset.of !== MUCH) return;
+  tell(count ? `That is too much at once: ${count.toLocaleString("en")} letters, and one change may bring ${Number(most).toLocaleString("en")}. Nothing was changed. Bring it in parts.` : "");
+  if (count) note.firstChild.dataset.of = MUCH;
+};
 const tag = (name, about = "") => element("span", { class: `who ${colour(name)}` }, element("bdi", {}, name), about);
 const STATES = { connected: "Connected", connecting: "Connecting …", disconnected: "Offline. What you type is kept, and sent later." };
+const LOCKED = "The desk does not know you any more. Open it anew in another tab, by its link or your login. What you type is kept, and sent then.";
 const reading = () => (mayWrite ? "" : " (you may read only)");
 
 // -- deciding ---------------------------------------------------------------------------------------------------------
@@ -85,6 +92,7 @@ const opened = (root) => {
     state: EditorState.create({
       extensions: [
         ...bound(doc, root, undo),
+        atMost(Number(most), tooMuch),
         keymap.of(defaultKeymap),
         EditorView.lineWrapping,
         EditorView.cspNonce.of(nonce),
@@ -168,6 +176,7 @@ class Client extends LoroWebsocketClient {
 }
 
 class Adaptor extends LoroAdaptor {
+  isAsked = false; // whether the server wants all that this document has, since it knows nothing of it
   isIn = false; // whether the server has been given all that there was when it was joined
 
   // Whether the server has answered all that this document has.
@@ -183,6 +192,7 @@ class Adaptor extends LoroAdaptor {
   async handleJoinOk(answer) {
     this.client.forget(); // it is given again, with the rest
     mayWrite = answer.permission === "write";
+    this.isAsked = !answer.version.length;
     state.textContent = STATES.connected + reading();
     const told = answer.extra?.length ? JSON.parse(new TextDecoder().decode(answer.extra)) : {};
     if (told.peer && !this.doc.opCount()) this.doc.setPeerId(told.peer);
@@ -200,15 +210,25 @@ class PresenceAdaptor extends LoroEphemeralAdaptor {
 
 const url = new URL(`${base}live`, location.href);
 url.protocol = url.protocol.replace("http", "ws");
+let isLocked = false;
 const connected = () => {
   const made = new Client({ url: url.href, reconnect: { initialDelayMs: 200, maxDelayMs: 5000 } });
   made.onStatusChange((status) => {
     if (status !== "connected" && made.adaptor) made.adaptor.isIn = false;
     if (client && made !== client) return;
-    state.textContent = (STATES[status] ?? status) + (status === "connected" ? reading() : "");
+    if (status === "connected") isLocked = false;
+    state.textContent = isLocked ? LOCKED : (STATES[status] ?? status) + (status === "connected" ? reading() : "");
+    if (status === "disconnected") void ask(made);
   });
   return made;
 };
+
+// A websocket does not say why it was refused.
+async function ask(made) {
+  const answer = await fetch(`${base}credits`).catch(() => undefined); // the desk is away
+  isLocked = [401, 403].includes(answer?.status);
+  if (isLocked && made === client && made.getStatus() !== "connected") state.textContent = LOCKED;
+}
 let client;
 client = connected();
 
@@ -216,8 +236,10 @@ async function join(before) {
   const fresh = new LoroDoc();
   const adaptor = new Adaptor(fresh, {
     onUpdateError: (_, code) => {
-      if (code === UpdateStatusCode.InvalidUpdate && fresh === doc) anew();
-      else if (code === UpdateStatusCode.PermissionDenied) tell("You may not write here. What you typed is not kept.");
+      if (code === UpdateStatusCode.InvalidUpdate || code === UpdateStatusCode.PayloadTooLarge) {
+        if (!adaptor.isAsked || code === UpdateStatusCode.PayloadTooLarge) tell("Your last change was refused, and is not kept: it was too large, or not allowed. What stands is shown.");
+        if (fresh === doc) anew();
+      } else if (code === UpdateStatusCode.PermissionDenied) tell("You may not write here. What you typed is not kept.");
       else if (code === UpdateStatusCode.AppError) tell("What you typed does not fit the model: what stands is shown.");
     },
   });

@@ -34,7 +34,8 @@ async function join(earlier, connection) {
     onImportError: (error) => told.broken.push(String(error)),
     onUpdateError: (_, code) => {
       told.refused++;
-      if (code === UpdateStatusCode.InvalidUpdate && mine === doc && joined) void anew();
+      const ends = code === UpdateStatusCode.InvalidUpdate || code === UpdateStatusCode.PayloadTooLarge;
+      if (ends && mine === doc && joined) void anew();
     },
   });
   const room_ = await client.join({

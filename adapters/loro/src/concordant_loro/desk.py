@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from concordant import ConcordantError, Workspace
 from concordant.spi import compile_schema, empty_model, may_write
 from concordant_loro.errors import LoroError
+from concordant_loro.hub import MOST_OPERATIONS
 from concordant_loro.live import LiveDocument
 from concordant_loro.server import Access, LiveServer, place_of
 from concordant_loro.shape import Layout, layout_of, path_text
@@ -85,6 +86,7 @@ class DeskEditor:
         data = {
             "texts": json.dumps([f"text:{path_text(path)}" for path in _texts(layout)]),
             "wasm": _address("loro.wasm"),
+            "most": str(MOST_OPERATIONS),
         }
         return Opened(_address("editor.js"), _address("editor.css"), data, "'wasm-unsafe-eval'")
 

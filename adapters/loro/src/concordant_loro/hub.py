@@ -24,7 +24,7 @@ from concordant_loro.shape import FIELDS, META, Layout, Roots, is_writable, load
 __all__ = ["Hub", "is_servers", "servers_peer"]
 
 MOST_OPERATIONS = 100_000
-"""How many letters, items and entries one update may change."""
+"""How many letters, items and entries one update may write; it may remove what there is."""
 
 MOST_CHANGES = 1_000
 """In how many changes."""
@@ -295,8 +295,9 @@ class Hub:
                 self._check(operation["container"], content)
                 if "start_id" in content:
                     _check_removed(gates, *_place(content["start_id"]), content["len"])
-                last = operation["counter"] + _length(content)
-            operations += last - first
+                length = _length(content)
+                last = operation["counter"] + length
+                operations += length if content["type"] == "insert" else 1
             changes.append(_Change(one["lamport"], peer, first, last, self._seen_by(one, peer, first)))
         for what, number, most in (
             ("operations", operations, MOST_OPERATIONS),

@@ -452,6 +452,8 @@ class LiveServer:
         key = (message.crdt, message.room, message.batch)
         if message.size > MOST_UPDATE or message.number > message.size:
             await self._answer(connection, message, Status.PAYLOAD_TOO_LARGE)
+            if message.crdt == DOCUMENT and (member := connection.members.get(message.room)) is not None:
+                await self._exclude(connection, member)
         elif len(connection.batches) >= MOST_BATCHES:
             connection.batches.clear()  # whoever lets so many lie about gets none of them
             await self._answer(connection, message, Status.FRAGMENT_TIMEOUT)
@@ -494,9 +496,13 @@ class LiveServer:
         if status is Status.UNKNOWN:
             await self._suggest_rejoin(member)
         elif status is Status.INVALID_UPDATE:
-            await self._let_go(member)
-            if not member.had:  # whoever has given all it had may still send what it did before it heard of that
-                connection.members.pop(member.room, None)
+            await self._exclude(connection, member)
+
+    async def _exclude(self, connection: _Connection, member: _Member) -> None:
+        """Ends the membership of an editor that has what nobody shares, and is to begin anew."""
+        await self._let_go(member)
+        if not member.had:  # whoever has given all it had may still send what it did before it heard of that
+            connection.members.pop(member.room, None)
 
     async def _commit(self, member: _Member, data: bytes) -> Status | None:
         """Commits an update; ``None`` where that was passed over, because it comes again. After ``INVALID_UPDATE`` the
