@@ -12,9 +12,10 @@ from concordant import ConcordantError
 from concordant.merge.causality import Stamp
 from concordant.merge.record import held
 from concordant.merge.record.held import Held
-from concordant.merge.record.past import Taken, _is_news
-from concordant.merge.record.reinstating import Reinstating
+from concordant.merge.record.past import Taken, _goes_on, _is_news
+from concordant.merge.record.reinstating import Reinstating, _of_texts
 from concordant.merge.record.undo import _is_theirs, _replaced_by_others, _Undoing as the_Undoing
+from concordant.merge.registers.leaf import without
 from concordant.merge.sequence.overlap import _Weighing
 from concordant.merge.sequence.pieces import Sequence, Strike, run_of
 from concordant.merge.sequence.undo import _cut_alike, _Undoing
@@ -144,7 +145,12 @@ def what_others_touched_stands_to_the_letter(patch: Patch) -> None:
     swap(patch, _is_theirs, lambda story: True)
 
 
-@mutant(of_all_kinds)
+def alone_with_imports() -> None:
+    """Where nobody else has written all stands to the letter, also with an import in between."""
+    properties.run(range(122, 123), Stores(), lambda seed, _, rooms: properties.alone(seed, 7, rooms))
+
+
+@mutant(alone_with_imports)
 def an_import_that_tidies_up_is_work(patch: Patch) -> None:
     """What an import only forgets counts as something that others did."""
     swap(patch, _is_news, lambda change: True)
@@ -187,12 +193,6 @@ def what_is_gone_holds_what_was_built_on_it(patch: Patch) -> None:
 def a_question_reaches_to_what_is_gone(patch: Patch) -> None:
     """What stands beside a contested sentence is part of its question, where that stood elsewhere before."""
     swap(patch, _Weighing._live, lambda self, numbers: [*numbers])
-
-
-@mutant(properties.test_what_was_replaced_while_a_deletion_kept_it_stays_replaced)
-def what_a_deletion_kept_is_put_back_as_it_was(patch: Patch) -> None:
-    """It is not heard what others have replaced of it."""
-    swap(patch, _replaced_by_others, lambda *_: set())
 
 
 def emptied() -> None:
@@ -241,6 +241,74 @@ def parts_of_one_write_stand_under_different_dots(patch: Patch) -> None:
     """Each place at which a write stands again has a dot of its own."""
     number = count(1)
     swap(patch, Reinstating._again, lambda self, path, entry: self.again(path, entry, under=(path, next(number))))
+
+
+@mutant(properties.test_a_value_that_a_deletion_kept_and_a_text_of_its_writer_stand_again_apart)
+def a_value_and_a_text_share_a_dot(patch: Patch) -> None:
+    """What a deletion keeps of a writer stands again under the dot that a text of another write of his has."""
+    swap(patch, _of_texts, lambda found: (set(), set()))
+
+
+def kept_everywhere() -> None:
+    """What a deletion kept stands in every store."""
+    semantics.test_what_a_deletion_kept_stands_in_every_store("tags", both=False)
+
+
+@mutant(kept_everywhere)
+def what_was_kept_stands_again_under_its_old_dot(patch: Patch) -> None:
+    """What a mark kept is put back with it under the dots that it had then."""
+    swap(patch, the_Undoing._as_it_stands, lambda self, path, mark: mark)
+
+
+def kept_and_replaced() -> None:
+    """What others replaced of what a deletion kept stays replaced."""
+    semantics.test_what_others_replaced_of_what_a_deletion_kept_stays_replaced(both=False)
+
+
+@mutant(kept_and_replaced)
+def what_a_deletion_kept_is_put_back_as_it_was(patch: Patch) -> None:
+    """It is not heard what others have replaced of it."""
+    swap(patch, _replaced_by_others, lambda *_: set())
+
+
+@mutant(kept_and_replaced)
+def who_goes_on_from_what_was_deleted_replaces_nothing(patch: Patch) -> None:
+    """It is not heard what others replace or remove of a deleted document that is shown."""
+    swap(patch, _goes_on, lambda *_, alone: False)
+
+
+@mutant(kept_and_replaced)
+def what_an_undo_has_moved_is_not_replaced(patch: Patch) -> None:
+    """Who replaces what an undo has but given another dot is taken for somebody who built on what goes."""
+    again = Held._replace_again
+
+    def known(self: Held, step: Any, removed: Any) -> Any:
+        return again(self, step, [entry for entry in removed if not self._gone(entry.stamp)])
+
+    swap(patch, Held._replace_again, known)
+
+
+@mutant(semantics.test_undos_that_are_undone_at_once_put_a_sentence_back_once)
+def what_strikes_are_over_is_put_back_by_each(patch: Patch) -> None:
+    """A sentence that was struck is put back dead once for each of the writes that took it away."""
+    put = _Undoing._shown_again
+
+    def shown(self: Any, before: Sequence, runs: set[Any], names: dict[Any, int]) -> None:
+        put(self, before, runs | self._below(before, names), names)
+
+    swap(patch, _Undoing._shown_again, shown)
+
+
+@mutant(semantics.test_what_another_deletion_keeps_is_not_written_beside_it)
+def what_deletions_keep_stands_beside_them_too(patch: Patch) -> None:
+    """What is put back where several deletions stand brings what they keep along."""
+    put = the_Undoing._set
+
+    def set_(self: Any, path: Any, leaf: Any) -> None:
+        put(self, path, leaf)
+        self.change.after[path] = without(self.change.get(path) or (), self._is_new)
+
+    swap(patch, the_Undoing._set, set_)
 
 
 @mutant(semantics.test_no_empty_document_is_left_of_what_an_undo_had_put_back)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
-from concordant import Workspace
+from concordant import Escalation, Workspace
 
-from .undoing import BAD, OTHERS, History, Plan, Room, Stores, Wide, replicas as exchanged, words
+from .undoing import BAD, OTHERS, History, Narrow, Plan, Room, Stores, Wide, replicas as exchanged, words
 
 STORAGES = pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
 ALSO_BAD = "eve"
@@ -57,11 +58,11 @@ def exact_of_two(seed: int, steps: int, rooms: Rooms) -> None:
         history.compare()
 
 
-def all_kinds(seed: int, steps: int, rooms: Rooms) -> None:
+def all_kinds(seed: int, steps: int, rooms: Rooms, kind: type[Wide] = Wide) -> None:
     """One random history of every kind, deletions and decisions included: nothing of the agent's is left, nothing of
     others' is lost, nothing is shown twice."""
     here, there = rooms
-    history = Wide(seed, here)
+    history = kind(seed, here)
     history.run(steps)
     before, frame = here.shown(), here.ws.export(since=here.began)
     there.ws.import_(frame)
@@ -74,10 +75,10 @@ def all_kinds(seed: int, steps: int, rooms: Rooms) -> None:
     goes_on(here, there, frame, before, done.before if done.documents else None)
 
 
-def all_kinds_of_two(seed: int, steps: int, rooms: Rooms) -> None:
+def all_kinds_of_two(seed: int, steps: int, rooms: Rooms, kind: type[Wide] = Wide) -> None:
     """The same of two agents, one after the other; to undo one of these, or both, restores what was."""
     here, there = rooms
-    Wide(seed, here).run(steps)
+    kind(seed, here).run(steps)
     before = here.shown()
     twice, _ = here.said()
     there.ws.import_(here.ws.export(since=here.began))
@@ -113,10 +114,10 @@ def alone(seed: int, steps: int, rooms: Rooms) -> None:
     goes_on(here, there, frame, bad, done.before if done.documents else None)
 
 
-def others_go_on(seed: int, steps: int, rooms: Rooms) -> None:
+def others_go_on(seed: int, steps: int, rooms: Rooms, kind: type[Wide] = Wide) -> None:
     """Others write between the undo and its undo: nothing of theirs is lost, nor what stood before both."""
     here, there = rooms
-    history = Wide(seed, here)
+    history = kind(seed, here)
     history.run(steps)
     shown, first = here.said()
     doubled, told = more_than_once(shown), history.count
@@ -152,6 +153,34 @@ def as_one(seed: int, steps: int, rooms: Rooms) -> None:
     there.undo(BAD)
     mine, theirs = here.written(), there.written()
     assert mine == theirs, f"one after the other leaves {mine}, both at once {theirs}"
+
+
+def in_turns(seed: int, steps: int, rooms: Rooms) -> None:
+    """Undos, undos of undos and others' work in turns, in two stores that do not always know of each other: in the end
+    both show the same."""
+    here, there = rooms
+    history = Narrow(seed, here)
+    history.run(steps)
+    chance = random.Random(f"{seed} in turns")
+    [*exchanged(here, there)]
+    undone: list[int] = []
+    for _ in range(chance.randint(2, 4)):
+        again = undone and chance.random() < 0.45
+        done = here.undo("maria", chance.choice(undone)) if again else here.undo(chance.choice([BAD, BAD, ALSO_BAD]))
+        undone += [done.before] if done.documents else []
+        if chance.random() < 0.7:
+            [*exchanged(here, there)]
+        if chance.random() < 0.6:
+            history.move(chance.choice(rooms))
+            history.moments = [history.ws.moment()]
+            history.run(chance.randint(1, 2), OTHERS)
+    mine, theirs = exchanged(here, there)
+    assert mine == theirs, "replicas differ"
+
+
+def narrow(seed: int, steps: int, rooms: Rooms) -> None:
+    """One of the checks of all kinds, by histories of few fields."""
+    [all_kinds, all_kinds_of_two, others_go_on][seed % 3](seed, steps, rooms, Narrow)
 
 
 MANY = {"memory": (20_000, 1_450), "sqlite": (30_000, 275), "postgres": (40_000, 65)}
@@ -222,6 +251,9 @@ def exempt(room: Room, *bad: str) -> tuple[set[str], set[str]]:
         if question.reason == "delete":
             document = room.ws.get(question.namespace, question.key)
             may_go |= set(words(document.value if document is not None else {}))
+            may_go |= {
+                word for inner in room.questions() if _is_in(inner, question) for word in words(inner.contenders)
+            }
     for entry in room.log():
         if entry.act in ("resolve", "dismiss"):
             decided = may_go if entry.agent in bad else may_stay
@@ -230,6 +262,12 @@ def exempt(room: Room, *bad: str) -> tuple[set[str], set[str]]:
         for credits in room.ws.blame(document.namespace, document.key).values():
             may_stay |= {word for credit in credits if set(credit.agents) - {*bad} for word in words(credit.value)}
     return may_go, may_stay
+
+
+def _is_in(inner: Escalation, question: Escalation) -> bool:
+    """Whether a question is about something in what another is about."""
+    there, around = (inner.namespace, inner.key, *inner.path), (question.namespace, question.key, *question.path)
+    return there[: len(around)] == around
 
 
 def deleted_by_others(room: Room) -> set[tuple[tuple[str, ...], str]]:
@@ -280,6 +318,11 @@ def test_a_value_that_a_deletion_kept_and_a_text_of_its_writer_stand_again_apart
     run(range(150096, 150097), Stores(), lambda seed, _, rooms: all_kinds_of_two(seed, 8, rooms))
 
 
+def test_deletions_and_undos_in_turns() -> None:
+    """The same where much is deleted, of few fields; and replicas agree whatever is undone when."""
+    run(range(60), Stores(20), in_turns, narrow)
+
+
 @STORAGES
 def test_undo_on_every_storage(kind: str, keep_on: Callable[[str], None]) -> None:
     """It is the same wherever the journal is kept."""
@@ -295,6 +338,12 @@ def test_undo_of_many_histories(kind: str, part: int, keep_on: Callable[[str], N
     keep_on(kind)
     first, many = MANY[kind]
     run(range(first + part * many, first + (part + 1) * many), Stores(60), *CHECKS)
+
+
+@pytest.mark.torture
+def test_deletions_and_undos_in_turns_many_times() -> None:
+    """8,000 more."""
+    run(range(50_000, 54_000), Stores(60), in_turns, narrow)
 
 
 def test_only_the_place_that_is_meant() -> None:

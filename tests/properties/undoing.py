@@ -397,6 +397,7 @@ class Wide:
 
     def __init__(self, seed: int, room: Room, names: Mapping[str, str] | None = None) -> None:
         self.names = names or {}
+        self.fields = ["status", "owners", "tags", "notes", "notes", "steps", "people", "views", "free"]
         self.random = random.Random(seed)
         self.room, self.ws = room, room.ws
         self.count = 0
@@ -475,7 +476,7 @@ class Wide:
 
     def _change(self, agent: str, draft: Any) -> None:
         word = self.word(agent)
-        what = self.random.choice(["status", "owners", "tags", "notes", "notes", "steps", "people", "views", "free"])
+        what = self.random.choice(self.fields)
         if what == "status":
             draft.status = word
         elif what == "views":
@@ -514,6 +515,29 @@ class Wide:
         else:
             items.insert(at, word)
         return items
+
+
+class Narrow(Wide):
+    """The same of one document and few of its fields, with more deletions: what one of these keeps, and who goes on
+    from it, is met more often."""
+
+    def __init__(self, seed: int, room: Room, names: Mapping[str, str] | None = None) -> None:
+        super().__init__(seed, room, names)
+        fields = [*Plan.model_fields]
+        self.fields = self.random.sample(fields, self.random.randint(1, 3))
+        self.deletions = self.random.choice([0.1, 0.2, 0.3])
+
+    def _step(self, agent: str, key: str) -> None:
+        if self.random.random() < self.deletions:
+            self.agent(agent, began=self.random.choice(self.moments[-3:])).delete(self.room.ns, KEY)
+        else:
+            super()._step(agent, KEY)
+
+    def _given(self, agent: str) -> dict[str, Any]:
+        given = super()._given(agent)
+        while not given.keys() <= {*self.fields}:
+            given = super()._given(agent)
+        return given
 
 
 WORD = re.compile(r"(?:ada|eve|bob)\d{3}")

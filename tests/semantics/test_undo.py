@@ -926,6 +926,87 @@ def test_a_deleted_document_that_keeps_parts_of_one_write_stays_deleted() -> Non
     assert everything(ws) == between
 
 
+def an_undo_undone(first: dict[str, Any], later: dict[str, Any], *, both: bool = False) -> tuple[Workspace, Workspace]:
+    """Bob went on from a document that ada had deleted while zoe wrote; that was taken back, eve has worked since, and
+    the undo is undone. Two stores, which know all of it; ``both``: the undo once more as well."""
+    ws, other = (Workspace(schemas={NS: Brief}) for _ in range(2))
+    ws.agent("eve").write(NS, KEY, {"status": "draft", **first})
+    began = ws.moment()
+    ws.agent("ada").delete(NS, KEY)
+    ws.agent("zoe", began=began).write(NS, KEY, {"views": 6})
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.status = "final"
+    done = undo(ws)
+    with ws.agent("eve").edit(NS, KEY) as brief:
+        for name, value in later.items():
+            setattr(brief, name, value)
+    ws.exchange(other)
+    undo(ws, "maria", since=done.before)
+    if both:
+        undo(ws)
+    ws.exchange(other)
+    return ws, other
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("field", ["tags", "notes", "steps", "owners", "people", "free"])
+def test_what_a_deletion_kept_stands_in_every_store(field: str, both: bool) -> None:
+    """What a deletion keeps, and an undo of its undo has stand again, stands so in other stores as well."""
+    ws, other = an_undo_undone({field: FIRST[field]}, {"status": "review"}, both=both)
+    assert everything(ws) == everything(other)
+    assert shown(ws) == {"status": "review", field: FIRST[field], "views": 6}
+    assert len(ws.escalations()) == (not both)
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_what_others_replaced_of_what_a_deletion_kept_stays_replaced(both: bool) -> None:
+    """Who goes on from a deleted document that is shown, and replaces or removes something of it, has done so whatever
+    becomes of the deletion: it does not come back, nor is it asked about."""
+    first = {"tags": ["a", "b"], "owners": {"docs": "eve", "law": "eve"}}
+    ws, other = an_undo_undone(first, {"tags": ["b", "c"], "owners": {"docs": "zoe"}}, both=both)
+    status = "draft" if both else "final"
+    assert shown(ws) == {"status": status, "tags": ["b", "c"], "owners": {"docs": "zoe"}, "views": 6}
+    assert not ws.escalations() and everything(ws) == everything(other)
+
+
+def test_undos_that_are_undone_at_once_put_a_sentence_back_once() -> None:
+    """A sentence that two undos have taken away is put back once by who undoes both, and other stores accept it."""
+    ws, other = Workspace(schemas={NS: Brief}), Workspace(schemas={NS: Brief})
+    ws.agent("bob").write(NS, KEY, {"notes": "One."})
+    for agent, notes in (("bob", "Two."), ("eve", "Three.")):
+        with ws.agent(agent).edit(NS, KEY) as brief:
+            brief.notes = notes
+    done = undo(ws)
+    ws.agent("eve").delete(NS, KEY)
+    undo(ws, "eve")
+    undo(ws, "maria", since=done.before)
+    assert ws.check().ok
+    ws.exchange(other)
+    assert everything(ws) == everything(other)
+
+
+def test_what_another_deletion_keeps_is_not_written_beside_it() -> None:
+    """Where two deletions stand, what one of them keeps does not come to stand beside it as well: an import of what was
+    known before does not change that, and to undo the undo restores what was."""
+    ws = Workspace(schemas={NS: Brief})
+    began = ws.moment()
+    ws.agent("bob").write(NS, KEY, {"tags": ["a"]})
+    ws.agent("eve").delete(NS, KEY)
+    deleted = ws.moment()
+    ws.agent("eve", began=began).write(NS, KEY, {"status": "draft"})
+    with ws.agent("bob").edit(NS, KEY) as brief:
+        brief.status = "final"
+    with ws.agent("bob").edit(NS, KEY) as late:
+        ws.agent("ada", began=deleted).write(NS, KEY, {"status": "review"})
+        ws.agent("ada").delete(NS, KEY)
+        late.status = "shipped"
+    before, frame = everything(ws), ws.export()
+    done = undo(ws)
+    ws.import_(frame)
+    undo(ws, "maria", since=done.before)
+    assert everything(ws) == before
+
+
 def test_an_amount_that_he_has_taken_back_himself_goes() -> None:
     """Of a counter to which he added as much as he took nothing is left, which would keep a deleted document."""
     ws = Workspace(schemas={NS: Brief})

@@ -85,26 +85,36 @@ class Held:
         before, after = set(map(identity_of, old)), set(map(identity_of, new))
         added = [entry for entry in new if identity_of(entry) not in before and not self._gone(entry.stamp)]
         removed = [entry for entry in old if identity_of(entry) not in after]
-        self._replace_again(removed)
+        again = self._replace_again(step, removed)
         if removed and not new:
             self._remove(step)
         elif added:
-            took = [entry for entry in removed if self._gone(entry.stamp)]
+            took = [entry for entry in removed if self._gone(entry.stamp) and entry not in again]
             if took:
                 self._take(added, took, len(removed))
             else:
                 self._add(step, added, any(self._gone(entry.stamp) for entry in old))
 
-    def _replace_again(self, removed: Iterable[Entry]) -> None:
-        """Somebody has replaced what stood again, the writes having been taken back before."""
-        for entry in removed:
-            if not self._gone(entry.stamp) and self.back.pop(author_of(entry), None) is not None:
-                self.settled = True
+    def _replace_again(self, step: PastCommit, removed: Iterable[Entry]) -> list[Entry]:
+        """Somebody has replaced what stood again, the writes having been taken back before, or what one of them has
+        but moved, and returns that: it is not what a deletion has taken along, which then comes back with it."""
+        moved = not self._is_deleted(step)
+        again = [
+            entry
+            for entry in removed
+            if (moved or not self._gone(entry.stamp)) and self.back.pop(author_of(entry), None) is not None
+        ]
+        self.settled = self.settled or bool(again)
+        return again
+
+    def _is_deleted(self, step: PastCommit) -> bool:
+        """Whether a commit deleted what is around the place."""
+        return self._path[-1] is not None and deletes(step, self._path[:-1])
 
     def _remove(self, step: PastCommit) -> None:
         """Nothing is left: what is deleted with a container is gone with it, or comes back with it."""
         self.settled = True
-        if self._path[-1] is not None and deletes(step, self._path[:-1]):
+        if self._is_deleted(step):
             self.deleted = True
         else:
             self.back.clear()

@@ -184,7 +184,8 @@ def _with_kept(changes: list[LeafChange], gone: bool) -> tuple[list[LeafChange],
     for path, before, after in changes:
         if path[-1] is None:
             old, new = as_register(before), as_register(after)
-            for below, one, other in _kept_and_left(old, new, gone):
+            everything = gone or _goes_on(path, old, new, alone=len(changes) == 1)
+            for below, one, other in _kept_and_left(old, new, everything):
                 place = (*path[:-1], *below)
                 if one is not None and any(entry.value is None for entry in old):
                     places[place] = frozenset((stamp.time, stamp.agent) for stamp in stamps_of(one))
@@ -193,12 +194,28 @@ def _with_kept(changes: list[LeafChange], gone: bool) -> tuple[list[LeafChange],
     return list(found.values()), places
 
 
-def _kept_and_left(old: Register, new: Register, gone: bool) -> Iterator[tuple[Path, Leaf | None, Leaf | None]]:
-    """What the entries of a container keep, before and after a change, where that differs."""
+def _goes_on(path: Path, old: Register, new: Register, *, alone: bool) -> bool:
+    """Whether a writer has gone on from what deletions kept, which was shown: what a mark does not keep then was
+    replaced.
+
+    Args:
+        alone: whether nothing else was changed; then the mark may say no more than that the container is there.
+    """
+    known = set(map(author_of, old))
+    marks = [entry for entry in new if entry.value is not None and author_of(entry) not in known]
+    return any(mark.covered or (path == (None,) and not alone) for mark in marks)
+
+
+def _kept_and_left(old: Register, new: Register, everything: bool) -> Iterator[tuple[Path, Leaf | None, Leaf | None]]:
+    """What the entries of a container keep, before and after a change, where that differs.
+
+    Args:
+        everything: whether what the deletions kept that it took away counts as well.
+    """
     both = {author_of(entry) for entry in old} & {author_of(entry) for entry in new}
     one, other = (
-        dict(gathered(kept_by([e for e in register if e.value is not None or everything or author_of(e) in both])))
-        for register, everything in ((old, gone), (new, False))
+        dict(gathered(kept_by([e for e in register if e.value is not None or whole or author_of(e) in both])))
+        for register, whole in ((old, everything), (new, False))
     )
     for below in {**one, **other}:
         if one.get(below) != other.get(below):

@@ -16,7 +16,7 @@ from concordant.merge.sequence.overlap import Rules
 from concordant.merge.sequence.pieces import RunId, Sequence, run_of
 from concordant.merge.sequence.undo import reinstated
 
-__all__ = ["Reinstating"]
+__all__ = ["Reinstating", "kept_in", "part_of", "runs_of"]
 
 
 class Again(Protocol):
@@ -42,8 +42,8 @@ class _Text(NamedTuple):
         """The part that is what stood in a leaf; without one what is live."""
         if self.made is None:
             return None
-        runs = self.shown if leaf is None else _runs_of([leaf])
-        made = _part(self.made, {run for run in _runs_of([self.made]) if self.origins.get(run, run) in runs})
+        runs = self.shown if leaf is None else runs_of([leaf])
+        made = part_of(self.made, {run for run in runs_of([self.made]) if self.origins.get(run, run) in runs})
         return made if made.is_alive() else None
 
 
@@ -81,9 +81,9 @@ class Reinstating:
         Args:
             found: what stood at each place.
         """
-        then = _kept(found)
+        then = kept_in(found)
         self._live = {path: self.change.live(path) for path in {**found, **then}}
-        self._kept = _kept({path: self._live[path] for path in found})
+        self._kept = kept_in({path: self._live[path] for path in found})
         self._moved = self._to_be_moved(found, then)
         found = {**found, **self._moved_with(found)}
         self._number(found, then)
@@ -128,8 +128,7 @@ class Reinstating:
         for path, entry in (*_entries_at(found), *_entries(then)):
             places.setdefault(entry.stamp, {_identity(entry.stamp): None})[path] = None
         taken: dict[object, set[int]] = {}
-        texts = {stamp for one in _sequences(found.values()) for stamp in one.stamps()}
-        own = {_identity(stamp) for stamp in texts}  # what stands again of a text has the write's own dot
+        texts, own = _of_texts(found)
         for stamp, there in places.items():
             known = set[int]().union(*(taken.get(place, ()) for place in there))
             known |= {0} if _identity(stamp) in own and stamp not in texts else set()
@@ -144,8 +143,8 @@ class Reinstating:
         change = self.change
         standing, hidden = _sequences([self._live[path]]), _sequences(self._kept.get(path, ()))
         now, then = _united([*standing, *hidden]), _united(_sequences([live, *kept]))
-        shown = _runs_of([live])
-        now = _part(now, _runs_of(standing) | (_runs_of(hidden) - shown))
+        shown = runs_of([live])
+        now = part_of(now, runs_of(standing) | (runs_of(hidden) - shown))
         made, origins = reinstated(now, change.stamp, then, self.gone, self.rules(path), change.next_run)
         return _Text(made, origins, shown)
 
@@ -184,6 +183,12 @@ class Reinstating:
         return self._texts[path].part(leaf)
 
 
+def _of_texts(found: Mapping[Path, Leaf | None]) -> tuple[set[Stamp], set[Identity]]:
+    """Whose parts of texts stand among some leaves: what stands again of one has the write's own dot."""
+    texts = {stamp for one in _sequences(found.values()) for stamp in one.stamps()}
+    return texts, set(map(_identity, texts))
+
+
 def _entries_at(found: Mapping[Path, Leaf | None]) -> Iterator[tuple[Path, Entry]]:
     return _entries({path: [leaf] for path, leaf in found.items()})
 
@@ -201,21 +206,21 @@ def _united(parts: list[Sequence]) -> Sequence:
     return reduce(united, parts) if parts else Sequence([], {})
 
 
-def _runs_of(leaves: Iterable[Leaf | None]) -> set[RunId]:
+def runs_of(leaves: Iterable[Leaf | None]) -> set[RunId]:
     """The runs and strikes that stand in texts."""
     parts = _sequences(leaves)
     live = {run_of(piece) for one in parts for piece in one if piece.live}
     return live.union(*(one.strikes for one in parts))
 
 
-def _part(sequence: Sequence, runs: set[RunId]) -> Sequence:
+def part_of(sequence: Sequence, runs: set[RunId]) -> Sequence:
     """A text or list with some runs and strikes alone; the others stay as what these are anchored in."""
     pieces = [piece if run_of(piece) in runs else piece._replace(live=False) for piece in sequence]
     strikes = {run: strike for run, strike in sequence.strikes.items() if run in runs}
     return Sequence(pieces, strikes, sequence.newest_root)
 
 
-def _kept(leaves: Mapping[Path, Leaf | None]) -> dict[Path, list[Leaf]]:
+def kept_in(leaves: Mapping[Path, Leaf | None]) -> dict[Path, list[Leaf]]:
     """What the deletions among some leaves keep, by place."""
     kept: dict[Path, list[Leaf]] = {}
     waiting = [*leaves.items()]

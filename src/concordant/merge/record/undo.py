@@ -41,7 +41,7 @@ from concordant.merge.record.past import (
     identity_of,
 )
 from concordant.merge.record.record import Record
-from concordant.merge.record.reinstating import Reinstating
+from concordant.merge.record.reinstating import Reinstating, kept_in, part_of, runs_of
 from concordant.merge.registers import PARKED, PRESENT, Change, Leaf, LeafChange, Path
 from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence, stamps_of, uncovered, without
 from concordant.merge.registers.register import oldest_of_each_agent
@@ -248,7 +248,9 @@ class _Undoing:
             return (deleted or (stamp.time, stamp.agent) in authors) if self._is_new(stamp) else stamp in inside
 
         change.set(path, without(leaf, self._is_new))
-        change.after[path] = without(leaf, is_inside)
+        left = change.live(path)  # what no deletion keeps
+        live = set(stamps_of(left)) if left is not None else set()
+        change.after[path] = without(leaf, lambda one: is_inside(one) if self._is_new(one) else one not in live)
         part = without(leaf, lambda stamp: not is_inside(stamp))
         if not part:
             return
@@ -366,10 +368,39 @@ class _Undoing:
         there = set(map(author_of, standing))
         replaced = _replaced_by_others(story)
         back = [_less(entry, replaced) for entry, _ in held.back.values() if author_of(entry) not in there]
+        back = [self._as_it_stands(path, entry) for entry in back]
         freed = gathered(kept_by([e for e in going if e.value is not None or not self.gone.made(e.stamp)]))
         if any(entry.value is None for entry in (*back, *standing)):
             return [entry if entry.value is not None else entry._replace(covered=freed) for entry in back]
         return [*back, *self._standing_again(freed)]  # the deletion that they had replaced is gone too
+
+    def _as_it_stands(self, path: Path, mark: Entry) -> Entry:
+        """A mark with what it kept, under the dots by which that stands now. What stands no more gets new ones, for its
+        own are known elsewhere as gone."""
+        if not mark.covered:
+            return mark
+        places = (((*path[:-1], *below), below, leaf) for below, leaf in mark.covered)
+        return _covering(mark, [(below, self._part_as_it_stands(place, leaf)) for place, below, leaf in places])
+
+    def _part_as_it_stands(self, path: Path, leaf: Any) -> Leaf | None:
+        standing = [one for one in self._standing_at(path) if one]
+        if is_sequence(leaf):  # what stands no more of a text is put back with the text
+            left = part_of(as_sequence(leaf), runs_of(standing))
+            return left if left.is_alive() else None
+        others = [entry for one in standing for entry in as_register(one) if not self.gone(entry.stamp)]
+        there = {author_of(entry): entry for entry in others}
+        known = {entry.stamp for entry in others}
+        return tuple(
+            self._as_it_stands(path, entry)
+            if self.gone(entry.stamp) or entry.stamp in known
+            else there.get(author_of(entry)) or self._as_it_stands(path, self._again(path, entry))
+            for entry in as_register(leaf)
+        )
+
+    def _standing_at(self, path: Path) -> list[Leaf | None]:
+        """What stands at a place, live or kept by marks."""
+        nodes = [(*path[:depth], None) for depth in range(len(path))]
+        return [self.change.live(path), *kept_in({node: self.change.live(node) for node in nodes}).get(path, ())]
 
     def _standing_again(self, covered: tuple[tuple[Path, Any], ...]) -> Iterator[Entry]:
         """A mark of what a deletion kept, if others made a part of that."""

@@ -299,10 +299,12 @@ class _Undoing:
         strikes = self._dropped(taken, over)
         done = {run_of(piece) for piece in self.pieces if piece.live}
         lost = [self._lost(before, None if self.exact else after) - done for before, after in taken]
-        names = self._struck_again(strikes, over, set().union(*lost))
+        shown = set().union(*lost)
+        names = self._struck_again(strikes, over, shown)
         for (before, _), runs in zip(taken, lost, strict=True):
-            self._shown_again(before, self._missing(before, runs - done), names)
-            done |= runs
+            below = self._below(before, names) - shown - done  # once, also where several of them took it away
+            self._shown_again(before, self._missing(before, runs - done) | below, names)
+            done |= runs | below
         self._strike_alike()
 
     def _dropped(self, taken: list[tuple[Sequence, Sequence | None]], over: Over) -> list[Strike]:
@@ -382,7 +384,6 @@ class _Undoing:
     def _shown_again(self, before: Sequence, runs: set[RunId], names: dict[RunId, int]) -> None:
         """Puts copies of runs where they stood: what is not live once never is again. So they are of what stood no more
         and strikes were over, for by that it is told that these meet."""
-        runs = runs | self._below(before, names)
         if not runs:
             return
         doubled = self._doubled(before, runs)
