@@ -407,7 +407,7 @@ OTHERS = {
     "agent.py",
     "JSON.parse",
     "JSON.stringify",
-    "app_error",  # of the Loro protocol, these two
+    "app_error",  # of the Loro protocol
     "payload_too_large",
     "invalid_update",
     "permission_denied",

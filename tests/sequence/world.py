@@ -13,7 +13,7 @@ from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector, merge
 from concordant.merge.record import dump_changes, journalled, later_leaf, load_changes
 from concordant.merge.record.codec import dump_leaf, load_leaf
 from concordant.merge.registers import LeafChange
-from concordant.merge.sequence.blame import spans
+from concordant.merge.sequence.blame import Told, spans
 from concordant.merge.sequence.diff import list_hunks
 from concordant.merge.sequence.edit import append, decide, splice
 from concordant.merge.sequence.layout import layout, text_of
@@ -117,6 +117,7 @@ class World:
         self.log: list[Any] = []
         self.sights: dict[str, VersionVector] = {}
         self.is_text = rules.unit != "item"
+        self.told: Told = {}  # who wrote what, as it was asked last, on whichever replica
 
     def shown(self, sequence: Sequence) -> Any:
         empty: Any = "" if self.is_text else ()
@@ -344,7 +345,10 @@ class World:
     def credits(self, sequence: Sequence) -> list[tuple[str, tuple[Stamp, ...]]]:
         """Who wrote what of a text."""
         analysis = sequence.analysed(self.rules, analyse)
-        return [*spans(sequence, analysis, layout(sequence, analysis, self.separator, self.rules.unit))]
+        shown = layout(sequence, analysis, self.separator, self.rules.unit)
+        found = [*spans(sequence, analysis, shown, {})]
+        assert [*spans(sequence, analysis, shown, self.told)] == found, "what was told of another form does not hold"
+        return found
 
     def note(self, text: Any) -> None:
         if self.is_text and self.rules.unit != "whole":

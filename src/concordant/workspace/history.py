@@ -14,7 +14,7 @@ from concordant.merge.kinds.tree import NODE, credited
 from concordant.merge.record import Record
 from concordant.merge.registers import PARKED, Path, alternatives, leaf_at, leaves, sequences
 from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence
-from concordant.merge.sequence.blame import spans
+from concordant.merge.sequence.blame import Told, spans
 from concordant.merge.sequence.layout import layout
 from concordant.merge.sequence.overlap import analyse
 from concordant.merge.sequence.pieces import Sequence, run_of
@@ -142,8 +142,14 @@ def _has_forgotten(present: Sequence, past: Sequence) -> bool:
     return False
 
 
-def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str, ...], tuple[Credit, ...]]:
-    """Who stands for each live value, by public path: one credit for a scalar, one an element, span or item."""
+def blame(
+    schema: Compiled, state: State | None, replica: str, told: dict[Path, Told]
+) -> dict[tuple[str, ...], tuple[Credit, ...]]:
+    """Who stands for each live value, by public path: one credit for a scalar, one an element, span or item.
+
+    Args:
+        told: of the document's texts when this was asked last; becomes that of now.
+    """
     if state is None:
         return {}
     record = expanded(state, schema, replica)
@@ -155,7 +161,7 @@ def blame(schema: Compiled, state: State | None, replica: str) -> dict[tuple[str
         public = public_path(schema.root, path)
         found = credits.setdefault(public, [])
         if is_sequence(leaf):
-            found.extend(_spans(schema, path, as_sequence(leaf)))
+            found.extend(_spans(schema, path, as_sequence(leaf), told.setdefault(path, {})))
         else:
             found.extend(_credits(field_at(schema.root, path), as_register(leaf)))
     return {
@@ -184,13 +190,13 @@ def _place(field: Any, stamp: Stamp) -> tuple[Any, ...]:
     return (*order_of(stamp), field.kind.holds in ("elements", "records"))
 
 
-def _spans(schema: Compiled, path: Path, sequence: Sequence) -> Iterator[tuple[Any, Credit]]:
+def _spans(schema: Compiled, path: Path, sequence: Sequence, told: Told) -> Iterator[tuple[Any, Credit]]:
     kind = field_at(schema.root, path).kind
     text = kind.holds == "text"
     analysis = sequence.analysed(kind.rules, analyse)
     visible = layout(sequence, analysis, kind.separator, kind.rules.unit)
     if text:
-        for number, (span, stamps) in enumerate(spans(sequence, analysis, visible)):
+        for number, (span, stamps) in enumerate(spans(sequence, analysis, visible, told)):
             yield (number,), _credit(span, stamps)
         return
     for number, piece in enumerate(visible.pieces):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
@@ -11,8 +12,10 @@ from concordant.escalation import Escalation, escalation_of
 from concordant.merge.kinds import Contest
 from concordant.merge.record import MOST_WRITES, Record
 from concordant.merge.record.leases import end_of, touched
+from concordant.merge.registers import Path
+from concordant.merge.sequence.blame import Told
 from concordant.schema import Compiled
-from concordant.storage import Condition, Result, SideEffects, State, TransactionView
+from concordant.storage import Address, Condition, Result, SideEffects, State, TransactionView
 from concordant.storage.base import Column
 from concordant.storage.cut import Cut, clock_of, is_cut, part
 from concordant.workspace.core import Core, Namespace
@@ -28,6 +31,9 @@ from concordant.workspace.transitions import as_known
 
 __all__ = ["Reading"]
 
+MOST_BLAMED = 16
+"""Of how many documents it is known who wrote what of their texts, as it was asked last."""
+
 
 class Reading:
     """Reads documents, for a scope or for nobody.
@@ -42,6 +48,7 @@ class Reading:
         self.registry = core.registry
         self.scoping = core.scoping
         self.retries = retries
+        self._blamed: OrderedDict[Address, dict[Path, Told]] = OrderedDict()
 
     # -- for a scope ---------------------------------------------------------------------------------------------
 
@@ -202,7 +209,12 @@ class Reading:
             state = self.storage.load(namespace, key)
             if isinstance(state, Record) and state.has_expired(self.storage.time()):
                 return {}
-            return blame(schema, state, self.storage.replica)
+            known = self._blamed.pop((namespace, key), {})
+            found = blame(schema, state, self.storage.replica, known)
+            self._blamed[namespace, key] = known
+            if len(self._blamed) > MOST_BLAMED:
+                self._blamed.popitem(last=False)
+            return found
 
     # -- by what was read before ---------------------------------------------------------------------------------
 

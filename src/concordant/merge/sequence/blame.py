@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TypeAlias
 
 from concordant.merge.causality import Stamp, order_of
@@ -11,22 +12,33 @@ from concordant.merge.sequence.overlap import NOTHING, Analysis
 from concordant.merge.sequence.pieces import Credit, Piece, RunId, Sequence, run_of
 from concordant.merge.sequence.units import unit_hunks
 
-__all__ = ["remembered", "spans"]
+__all__ = ["Told", "remembered", "spans"]
 
 Credits: TypeAlias = list[tuple[Stamp, ...]]
 """For each character the writes that stand for it."""
 
+Written: TypeAlias = tuple[object, ...]
 
-def spans(sequence: Sequence, analysis: Analysis, shown: Layout) -> Iterator[tuple[str, tuple[Stamp, ...]]]:
+Told: TypeAlias = dict[RunId, tuple[Written, Credits]]
+"""Who wrote what of the runs that a text has shown, each with what was written there and in its place before."""
+
+_NOTHING: tuple[Written, Credits] = (), []
+
+
+def spans(sequence: Sequence, analysis: Analysis, shown: Layout, told: Told) -> Iterator[tuple[str, tuple[Stamp, ...]]]:
     """Splits a text by who wrote it.
 
     A unit that somebody rewrote is compared, word by word, with what it replaced: the words that stayed are still
     those of who wrote them, as long as what was replaced is remembered.
 
+    Args:
+        told: of the same text as it was before, or nothing; becomes that of this one. So whoever asks again while a
+            sentence grows letter by letter does not have all its earlier forms compared again.
+
     Returns:
         The parts of the text in order, each with the writes that stand for it, oldest first.
     """
-    credits = _Credits(sequence, analysis)
+    credits = _Credits(sequence, analysis, {} if sequence.overlapping else told)
     text, writers = "", None
     for piece, content, skip, gap in zip(shown.pieces, shown.contents, shown.skips, shown.gaps, strict=True):
         first = piece.offset + skip
@@ -38,6 +50,10 @@ def spans(sequence: Sequence, analysis: Analysis, shown: Layout) -> Iterator[tup
             text, writers = text + character, stamps
     if writers is not None:
         yield text, writers
+    if not sequence.overlapping:
+        found = {run: (credits.written(run), credits.of(run)) for run in map(run_of, shown.pieces)}
+        told.clear()
+        told.update(found)
 
 
 def remembered(pieces: Iterable[Piece], runs: Iterable[RunId]) -> dict[RunId, tuple[Credit, ...]]:
@@ -46,7 +62,7 @@ def remembered(pieces: Iterable[Piece], runs: Iterable[RunId]) -> dict[RunId, tu
     Args:
         pieces: all of these runs, of what they have replaced, of what that has, and so on.
     """
-    credits = _Credits(pieces, NOTHING)
+    credits = _Credits(pieces, NOTHING, {})
     found: dict[RunId, tuple[Credit, ...]] = {}
     for run in runs:
         told: list[Credit] = []
@@ -60,8 +76,9 @@ def remembered(pieces: Iterable[Piece], runs: Iterable[RunId]) -> dict[RunId, tu
 
 
 class _Credits:
-    def __init__(self, pieces: Iterable[Piece], analysis: Analysis) -> None:
+    def __init__(self, pieces: Iterable[Piece], analysis: Analysis, told: Told) -> None:
         self.analysis = analysis
+        self.told = told
         self.parts: dict[RunId, list[Piece]] = {}
         self.replaced: dict[RunId, list[Piece]] = {}
         for piece in pieces:
@@ -75,15 +92,32 @@ class _Credits:
         waiting, entered = [run], set[RunId]()
         while waiting:  # a chain of rewrites may be long
             top = waiting[-1]
-            older = {run_of(piece) for piece in self.replaced.get(top, ())} - self.known.keys() - entered - {top}
+            if top in self.known or (top not in entered and self._is_told(top)):
+                waiting.pop()
+                continue
             entered.add(top)
+            older = {
+                one for one in map(run_of, self.replaced.get(top, ())) if not (one in self.known or one in entered)
+            }
             if older:
                 waiting += sorted(older)
                 continue
-            if top not in self.known:
-                self.known[top] = self._own(top)
+            self.known[top] = self._own(top)
             waiting.pop()
         return self.known[run]
+
+    def written(self, run: RunId) -> Written:
+        """What a run is, and what it has replaced: a write does that once and for all."""
+        of = self.parts[run], self.replaced.get(run, ())
+        return tuple([(piece.stamp, piece.offset, piece.content, piece.credits) for piece in chain(*of)])
+
+    def _is_told(self, run: RunId) -> bool:
+        """Takes over what was told of a run, if it is the same still."""
+        written, credits = self.told.get(run, _NOTHING)
+        if not written or written != self.written(run):
+            return False
+        self.known[run] = credits
+        return True
 
     def _own(self, run: RunId) -> Credits:
         parts = self.parts[run]
