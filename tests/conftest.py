@@ -142,6 +142,41 @@ def empty_schema(server: str) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
+class UsedStores:
+    """Stores on Postgres whose tests are over: to empty one takes a fifth of what it takes to make tables."""
+
+    def __init__(self, server: Callable[[], str]) -> None:
+        self._server = server
+        self._urls: list[str] = []
+
+    def take(self, replica: str | None, clocks: int) -> str:
+        """Gives the url of a store that holds nothing, with a name and a number of clocks."""
+        import psycopg
+
+        url = self._urls.pop() if self._urls else empty_schema(self._server())
+        with psycopg.connect(url) as connection:
+            named = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
+            tables = {name for (name,) in named} - {"concordant_schema"}
+            if tables:
+                rows = ", ".join(f"({clock}, 0, 0, 1)" for clock in range(clocks))
+                connection.execute(
+                    "".join(f"DELETE FROM {table};" for table in sorted(tables))  # type: ignore[arg-type]
+                    + f"INSERT INTO concordant_clocks (clock, n, time, home) VALUES {rows};"
+                    + f"INSERT INTO concordant_store (one, replica) VALUES (1, '{replica or uuid.uuid4().hex[:12]}')"
+                )
+        return url
+
+    def give_back(self, url: str) -> None:
+        """Has a later test use a store."""
+        self._urls.append(url)
+
+
+@pytest.fixture(scope="session")
+def used_stores(request: pytest.FixtureRequest) -> UsedStores:
+    """The stores on Postgres that tests of this process have used and closed."""
+    return UsedStores(lambda: request.getfixturevalue("postgres_server"))
+
+
 @pytest.fixture(scope="session")
 def postgres_urls(postgres_server: str) -> Callable[[], str]:
     """A function that makes an empty schema in the server's database, and gives a url that leads there."""
@@ -172,7 +207,9 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str],
 
 
 @pytest.fixture
-def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+def keep_on(
+    fresh_url: Callable[[str], str | None], used_stores: UsedStores, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], None]]:
     """A function that says on which kind of storage every later ``Workspace()`` of the test is kept: ``sqlite``,
     ``postgres, nothing cached``, ``postgres, one clock``, ``sqlite, three clocks`` (which only Postgres has by itself),
     ``sqlite, in parts`` (every record as a large one is).
@@ -180,24 +217,29 @@ def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPa
     Of the many that a random history makes only the newest stay open.
     """
     opened: list[Storage] = []
+    taken: list[str] = []
+
+    def take(kind: str, replica: str | None, clocks: int) -> str | None:
+        if kind != "postgres":
+            return fresh_url(kind)
+        taken.append(used_stores.take(replica, clocks))
+        return taken[-1]
 
     def keep(wanted: str) -> None:
         kind, uncached = wanted.partition(",")[0], "nothing cached" in wanted
         monkeypatch.setattr(sqlite_module, "migrate", partial(migrate, clocks=3 if "three clocks" in wanted else 1))
         monkeypatch.setattr(durable_module, "APART", -1 if "in parts" in wanted else tails.APART)
+        clocks = 1 if "one clock" in wanted else 16
         options = {
             "memory": None,
             "sqlite": SqliteOptions(synchronous="normal", cache=0 if uncached else 32 * 1024 * 1024),
-            "postgres": PostgresOptions(
-                pool_size=4, cache=0 if uncached else 32 * 1024 * 1024, clocks=1 if "one clock" in wanted else 16
-            ),
+            "postgres": PostgresOptions(pool_size=4, cache=0 if uncached else 32 * 1024 * 1024, clocks=clocks),
             "folder": None,
         }
 
         def opening(url: str | None, replica: str | None, journal: int, settings: Any) -> Storage:
-            opened.append(
-                open_storage(url or fresh_url(kind), replica, journal, settings or (None if url else options[kind]))
-            )
+            place = url or take(kind, replica, clocks)
+            opened.append(open_storage(place, replica, journal, settings or (None if url else options[kind])))
             while len(opened) > 40:
                 opened.pop(0).close()
             return opened[-1]
@@ -207,3 +249,5 @@ def keep_on(fresh_url: Callable[[str], str | None], monkeypatch: pytest.MonkeyPa
     yield keep
     for storage in opened:
         storage.close()
+    for url in taken:
+        used_stores.give_back(url)

@@ -159,5 +159,6 @@ def say(line: str) -> None:
 
 ROLES: dict[str, Callable[..., Any]] = {"worker": worker, "subscriber": subscriber}
 
-if __name__ == "__main__":
-    ROLES[sys.argv[1]](*sys.argv[2:])
+
+def main(role: str, *arguments: str) -> None:
+    ROLES[role](*arguments)

@@ -1,11 +1,10 @@
-"""One process of a fleet whose questions go to a judge: ``python judging.py URL LOG WORKER BEGAN``."""
+"""One process of a fleet whose questions go to a judge: ``main``, in a process of its own."""
 
 from __future__ import annotations
 
 import ast
 import json
 import os
-import sys
 import time
 from typing import Annotated, Any
 
@@ -52,6 +51,6 @@ def run(url: str, log: str, worker: int, began: Moment) -> None:
         assert workspace.join_judges(120.0)
 
 
-if __name__ == "__main__":
-    run(sys.argv[1], sys.argv[2], int(sys.argv[3]), Moment(*ast.literal_eval(sys.argv[4])))
+def main(url: str, log: str, worker: str, began: str) -> None:
+    run(url, log, int(worker), Moment(*ast.literal_eval(began)))
     os.write(1, b"0\n")

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from concordant import Workspace
 
 
-def main() -> None:
-    """``listen.py URL NAME LEASE HOW``: receives under the name; ``hang`` never comes back from the first event."""
-    url, name, lease, how = sys.argv[1:]
+def main(url: str, name: str, lease: str, how: str) -> None:
+    """Receives under the name; ``hang`` never comes back from the first event."""
     with Workspace(url) as workspace, workspace.subscribe(name, lease=float(lease)) as inbox:
         print("ready", flush=True)
         for event in inbox:
             print(event.kind, event.escalation.key, flush=True)
             while how == "hang":
                 time.sleep(1)
-
-
-if __name__ == "__main__":
-    main()

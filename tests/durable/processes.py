@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 
 from pydantic_core import from_json
@@ -13,11 +12,9 @@ from concordant.storage.servers import ServersStorage
 from concordant.storage.sql.database import Database
 from concordant.storage.sql.storage import SqlStorage
 from concordant.workspace.states import current_view
+from tests.nursery import Worker
 
-from .nursery import Worker
 from .work import SCHEMAS
-
-Process = Worker | subprocess.Popen[bytes]
 
 
 def start(url: str, worker: int, first: int, count: int, documents: int, began: Moment | None = None) -> Worker:
@@ -26,14 +23,14 @@ def start(url: str, worker: int, first: int, count: int, documents: int, began: 
     return Worker("tests.durable.work", [url, *numbers, repr(tuple(began)) if began is not None else ""])
 
 
-def acknowledged(process: Process) -> list[int]:
+def acknowledged(process: Worker) -> list[int]:
     """The steps that an ended process had acknowledged; it has written nothing but those."""
     out, err = process.communicate(timeout=300)
     assert not err, err.decode()
     return [int(line) for line in out.decode().split("\n")[:-1]]
 
 
-def succeed(processes: Sequence[Process]) -> None:
+def succeed(processes: Sequence[Worker]) -> None:
     """Waits for processes, all of which must end well."""
     for process in processes:
         acknowledged(process)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 from pydantic import BaseModel
@@ -21,8 +20,9 @@ class Page(BaseModel):
 
 SCHEMAS = {NS: Page}
 
-if __name__ == "__main__":
-    with Workspace(sys.argv[1], schemas=SCHEMAS) as ws:
+
+def main(url: str) -> None:
+    with Workspace(url, schemas=SCHEMAS) as ws:
         print("open", flush=True)
         ws.undo(agent="bob", by="maria", dry_run=False)
         print("done", flush=True)

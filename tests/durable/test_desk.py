@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +13,7 @@ import psycopg
 import pytest
 
 from concordant import Workspace
+from tests.nursery import Spoken
 
 from . import desk
 
@@ -22,28 +21,24 @@ FreshUrl = Callable[[str], str | None]
 DURABLE = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 
 
-def process(*arguments: object) -> subprocess.Popen[str]:
+def process(*arguments: object) -> Spoken:
     """A process at the desk, which is ready."""
-    command = [sys.executable, desk.__file__, *map(str, arguments)]
-    started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    started = Spoken("tests.durable.desk", list(map(str, arguments)))
     assert hears(started) == "ready"
     return started
 
 
-def hears(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
+def hears(process: Spoken) -> str:
     return process.stdout.readline().strip()
 
 
-def tell(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
+def tell(process: Spoken) -> None:
     process.stdin.write("go\n")
-    process.stdin.flush()
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: Spoken) -> None:
     process.kill()
-    process.communicate()
+    process.end()
 
 
 def lose_connections(url: str) -> None:
@@ -88,7 +83,7 @@ def many_at_the_desk(
             tell(one)
         for one in team:
             desk.check_heard(told, json.loads(hears(one)))
-            one.communicate()
+            one.end()
             assert one.returncode == 0
         desk.check_lives(told, workspace, None if doomed else claims)
         patience = time.monotonic() + 60

@@ -6,8 +6,6 @@ import asyncio
 import gc
 import multiprocessing
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -26,6 +24,7 @@ from concordant.storage import Update
 from concordant.storage.sql.events import SqlEvents
 from concordant.workspace.decisions import Claiming
 from concordant.workspace.subscription import Subscription
+from tests.nursery import Spoken
 
 FreshUrl = Callable[[str], str]
 PLANS = ("plans",)
@@ -49,20 +48,18 @@ def eventually(true: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def listening(url: str, name: str, lease: float, how: str = "go on") -> Iterator[subprocess.Popen[str]]:
+def listening(url: str, name: str, lease: float, how: str = "go on") -> Iterator[Spoken]:
     """A process that receives under a name."""
-    command = [sys.executable, str(Path(__file__).with_name("listen.py")), url, name, str(lease), how]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = Spoken("tests.durable.listen", [url, name, str(lease), how])
     try:
         assert line(process) == "ready"
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.end()
 
 
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
+def line(process: Spoken) -> str:
     return process.stdout.readline().strip()
 
 

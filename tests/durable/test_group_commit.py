@@ -22,8 +22,8 @@ from concordant.spi import TaskScope
 from concordant.storage import Instant, SqliteOptions
 from concordant.storage.grouping import FaultyError, GroupCommit, Request
 from concordant.storage.sql.storage import SqlUnit
+from tests.nursery import Worker
 
-from .nursery import Worker
 from .processes import acknowledged
 
 NS = ("plans",)

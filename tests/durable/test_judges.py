@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from concordant import Workspace
+from tests.nursery import Worker
 
 from .judging import DOCUMENTS, schemas
 from .processes import succeed
-
-PROGRAM = Path(__file__).with_name("judging.py")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -26,13 +23,7 @@ def test_three_processes_ask_once_about_each_question(
     url, log = fresh_url(kind), tmp_path / "asked"
     with Workspace(url, schemas=schemas(str(log))) as workspace:
         began = repr(tuple(workspace.moment()))
-    command = [sys.executable, str(PROGRAM), url, str(log)]
-    succeed(
-        [
-            subprocess.Popen([*command, str(worker), began], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            for worker in range(3)
-        ]
-    )
+    succeed([Worker("tests.durable.judging", [url, str(log), str(worker), began]) for worker in range(3)])
     asked = [tuple(json.loads(line)) for line in log.read_text().splitlines()]
     assert len(asked) == len(set(asked)) >= DOCUMENTS
     with Workspace(url, schemas=schemas(str(log))) as workspace:

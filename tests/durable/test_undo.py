@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from concordant import Workspace
+from tests.nursery import Spoken
 
 from .taking_back import NS, SCHEMAS
 
 FreshUrl = Callable[[str], str]
-WORKER = Path(__file__).with_name("taking_back.py")
 STORAGES = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 
 
@@ -53,13 +50,13 @@ def test_g10_killed_in_the_middle_each_document_is_whole_and_the_rest_follows(
     draws = random.Random(seed)
     with Workspace(url, schemas=SCHEMAS) as ws:
         found = spoilt(ws, 60)
-        worker = subprocess.Popen([sys.executable, str(WORKER), url], stdout=subprocess.PIPE, text=True)
-        assert worker.stdout is not None and worker.stdout.readline() == "open\n"
+        worker = Spoken("tests.durable.taking_back", [url])
+        assert worker.stdout.readline() == "open\n"
         wanted = draws.randint(1, 40)
         while worker.poll() is None and sum(row.act == "undo" for row in ws.log(NS, limit=wanted)) < wanted:
             time.sleep(0.001)
         worker.kill()
-        worker.communicate()
+        worker.end()
         for key, (before, after) in found.items():
             undone = ws.history(NS, key)[0].act == "undo"
             assert shown(ws, key) == (before if undone else after), key
@@ -77,8 +74,8 @@ def test_others_write_while_he_is_taken_back(kind: str, fresh_url: FreshUrl) -> 
     with Workspace(url, schemas=SCHEMAS) as ws:
         found = spoilt(ws, 30)
         keys = [key for key, (_, after) in found.items() if after is not None]
-        worker = subprocess.Popen([sys.executable, str(WORKER), url], stdout=subprocess.PIPE, text=True)
-        assert worker.stdout is not None and worker.stdout.readline() == "open\n"
+        worker = Spoken("tests.durable.taking_back", [url])
+        assert worker.stdout.readline() == "open\n"
 
         def write(name: str) -> None:
             for key in keys:
@@ -90,7 +87,7 @@ def test_others_write_while_he_is_taken_back(kind: str, fresh_url: FreshUrl) -> 
         ws.undo(agent="bob", by="paul", dry_run=False)
         for writer in writers:
             writer.join()
-        worker.communicate()
+        worker.end()
         for key in keys:
             before = found[key][0]
             assert shown(ws, key) | {"tags": []} == before | {"tags": [], "views": before["views"] + 2000}, key

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from concordant_langgraph import MergeStore
+from tests.nursery import Worker
 
 from .scripts import SCHEMAS, outcome, person, prepare, scripts
 from .test_once import alone
 from .work import EXECUTIONS, opened
 
-ROOT = Path(__file__).parents[3]
-
 
 def process(folder: Path, seed: int, execution: int, stop: int) -> int:
     """Runs a process to its end, sudden or not; returns how it ended."""
-    command = [sys.executable, "-m", "tests.langgraph.effects.work", str(folder), *map(str, (seed, execution, stop))]
-    done = subprocess.run(command, capture_output=True, timeout=120, cwd=ROOT, check=False)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
-    return done.returncode
+    worker = Worker("tests.langgraph.effects.work", [str(folder), *map(str, (seed, execution, stop))])
+    _, errors = worker.communicate()
+    assert worker.returncode in (0, -signal.SIGKILL), errors.decode()
+    return worker.returncode
 
 
 def check(folder: Path, seed: int) -> None:

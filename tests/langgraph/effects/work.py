@@ -1,7 +1,7 @@
 """One process of a graph whose first node is executed until it comes to its end, over databases for store and
 checkpoints.
 
-``python -m tests.langgraph.effects.work FOLDER SEED EXECUTION STOP``: starts the graph or goes on with it; the node
+``main(FOLDER, SEED, EXECUTION, STOP)``, in a process of its own, starts the graph or goes on with it; the node
 plays the script of its EXECUTION, and kills its process without any farewell before put number STOP (-1: never).
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -42,7 +41,10 @@ def play(store: MergeStore, steps: list[Step], stop: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(folder: Path, seed: int, execution: int, stop: int) -> None:
+def main(place: str, *numbers: str) -> None:
+    """Plays a part; see above."""
+    folder = Path(place)
+    seed, execution, stop = map(int, numbers)
     store = opened(folder)
 
     def work(state: State) -> State:
@@ -54,7 +56,3 @@ def main(folder: Path, seed: int, execution: int, stop: int) -> None:
         graph = builder.compile(store=store, checkpointer=saver)
         # The checkpoint that a crash is gone on from must be there before the node begins.
         graph.invoke(None if graph.get_state(THREAD).next else {"x": 0}, THREAD, durability="sync")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), *(int(given) for given in sys.argv[2:]))

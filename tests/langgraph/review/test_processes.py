@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from concordant_langgraph import MergeStore
+from tests.nursery import Worker
 
 from .support import AT, decisions
 from .work import opened
 
-ROOT = Path(__file__).parents[3]
-
 
 def process(folder: Path, how: str, given: Any, dies: str = "") -> dict[str, Any]:
     """Runs a process to its sudden end; returns what it printed, if it came to that."""
-    command = [sys.executable, "-m", "tests.langgraph.review.work", str(folder), how, json.dumps(given), dies]
-    done = subprocess.run(command, capture_output=True, timeout=120, cwd=ROOT, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    return dict(json.loads(done.stdout)) if done.stdout else {}
+    worker = Worker("tests.langgraph.review.work", [str(folder), how, json.dumps(given), dies])
+    said, errors = worker.communicate()
+    assert worker.returncode == -signal.SIGKILL, errors.decode()
+    return dict(json.loads(said)) if said else {}
 
 
 @pytest.mark.parametrize("how", ["sync", "async"])

@@ -1,6 +1,6 @@
 """One process of a graph with a review, over a database for the store and one for the checkpoints.
 
-``python -m tests.langgraph.review.work FOLDER HOW GIVEN DIES``: runs the graph ``HOW`` (``sync`` or ``async``) on what
+``main(FOLDER, HOW, GIVEN, DIES)``, in a process of its own, runs the graph ``HOW`` (``sync`` or ``async``) on what
 it is ``GIVEN`` (JSON: an input, the answers to resume with, or null to go on), prints what came of it, and kills itself
 without any farewell: at the end, or right after the commit of the first transition named ``DIES``.
 """
@@ -56,7 +56,9 @@ def run(store: MergeStore, path: Path, given: Any) -> Any:
         return build(store, is_async=False).compile(store=store, checkpointer=saver).invoke(given, thread())
 
 
-def main(folder: Path, how: str, given: Any, dies: str) -> None:
+def main(place: str, how: str, sent: str, dies: str) -> None:
+    """Runs the graph; see above."""
+    folder, given = Path(place), json.loads(sent)
     store = MergeStore(workspace=opened(folder))
 
     def note(event: Event) -> None:
@@ -70,7 +72,3 @@ def main(folder: Path, how: str, given: Any, dies: str) -> None:
     pauses = [pause.value for pause in result.pop("__interrupt__", [])]
     print(json.dumps({"asked": pauses, "report": result.get("report")}))
     die()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), sys.argv[4])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +15,7 @@ import pytest
 from concordant import Workspace
 from concordant.storage import clocks as course
 from concordant_langgraph import MergeStore
+from tests.nursery import Spoken
 
 from .support import AT, NS, RETRY, Brief, State, chain, contenders, merging, run_node, shown
 
@@ -63,27 +62,19 @@ class Elsewhere:
     """Another process that writes, with a clock of its own."""
 
     def __init__(self, url: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.write_elsewhere", url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=TESTS,
-        )
+        self._process = Spoken("tests.langgraph.scopes.write_elsewhere", [url])
         assert self._answer() == "ready"
 
     def write(self, key: str, seconds: float) -> None:
         """Writes there, after a step of the clock there."""
-        assert self._process.stdin is not None
-        print(key, seconds, file=self._process.stdin, flush=True)
+        print(key, seconds, file=self._process.stdin)
         assert self._answer() == "written"
 
     def _answer(self) -> str:
-        assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
     def end(self) -> None:
-        self._process.communicate(timeout=60)
+        self._process.end(60)
 
 
 @pytest.mark.parametrize("seconds", STEPS)

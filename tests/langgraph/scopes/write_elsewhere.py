@@ -20,7 +20,3 @@ def main(url: str) -> None:
             time.time = lambda: real() + off  # type: ignore[assignment]  # noqa: B023
             workspace.agent("other").write(NS, key, {"status": "other"})
             print("written", flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +13,7 @@ import pytest
 
 from concordant import Workspace
 from concordant_langgraph import MergeStore
+from tests.nursery import Spoken
 
 from .support import NS, WORDS, Embedder, Note, config, keys
 
@@ -108,17 +108,15 @@ def test_a_killed_process_leaves_a_view_that_catches_up(fresh_url: FreshUrl, see
     rnd = random.Random(seed)
     url = fresh_url(kind)
     for turn in range(2):
-        command = [sys.executable, "-m", "tests.langgraph.vectors.work", url]
-        workers = [subprocess.Popen([*command, f"{seed}/{turn}/{n}"], stdout=subprocess.PIPE) for n in range(2)]
+        workers = [Spoken("tests.langgraph.vectors.work", [url, f"{seed}/{turn}/{n}"]) for n in range(2)]
         try:
             for worker in workers:
-                assert worker.stdout is not None
                 for _ in range(rnd.randint(1, 12)):
                     assert worker.stdout.readline()
         finally:
             for worker in workers:
                 worker.kill()
-                worker.communicate()
+                worker.end()
         left_behind(url)
 
 

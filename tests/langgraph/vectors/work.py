@@ -1,9 +1,8 @@
-"""A process that puts and searches until it is killed, and embeds slowly: ``python -m ... URL SEED``."""
+"""A process that puts and searches until it is killed, and embeds slowly."""
 
 from __future__ import annotations
 
 import random
-import sys
 import time
 from collections.abc import Sequence
 
@@ -30,7 +29,3 @@ def main(url: str, seed: str) -> None:
             else:
                 store.put(NS, key, {"title": rnd.choice(WORDS), "tags": [rnd.choice(WORDS)]})
             print(key, flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,8 +1,7 @@
-"""Processes that are to be killed, forked from one that has imported what they need: a thousand interpreters that
-start and import would take longer than what they are started for.
+"""Processes that are forked from one that has imported what they need: interpreters that start and import would take
+longer than what they are started for.
 
-``python -m tests.durable.nursery`` is the one they are forked from. It is told by its socket, and ends with whom it
-is for.
+``python -m tests.nursery`` is the one they are forked from. It is told by its socket, and ends with whom it is for.
 """
 
 from __future__ import annotations
@@ -20,12 +19,13 @@ import traceback
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pydantic_core import from_json, to_json
 
-ROOT = Path(__file__).parents[2]
-PROGRAMS = ("tests.durable.work", "tests.durable.group")
+__all__ = ["Spoken", "Worker"]
+
+ROOT = Path(__file__).parents[1]
 IMPORTED_LATE = ("concordant.storage.postgres", "concordant.storage.sqlite")
 LONGEST = 1 << 16
 
@@ -34,6 +34,7 @@ class Worker:
     """A process, told of as ``subprocess.Popen`` tells of one.
 
     Attributes:
+        pid: its number.
         returncode: how it has ended, as far as was asked; minus a signal's number if that ended it.
     """
 
@@ -41,12 +42,17 @@ class Worker:
         """Starts a process.
 
         Args:
-            program: a module of ``PROGRAMS``, whose ``main`` is called.
+            program: a module, whose ``main`` is called.
+            arguments: what it is called with.
         """
-        self.returncode: int | None = None
         # Files, for a pipe that nobody reads holds up who writes to it.
         self._out, self._errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
-        self.pid: int = _nursery().ask(["start", program, *arguments], [self._out.fileno(), self._errors.fileno()])
+        with open(os.devnull) as nothing:
+            self._start(program, arguments, [nothing.fileno(), self._out.fileno(), self._errors.fileno()])
+
+    def _start(self, program: str, arguments: list[str], files: list[int]) -> None:
+        self.returncode: int | None = None
+        self.pid: int = _nursery().ask(["start", program, *arguments], files)
 
     def kill(self) -> None:
         """Kills it, without any farewell; its number is nobody else's until ``poll`` has told of its end."""
@@ -59,16 +65,48 @@ class Worker:
             self.returncode = _nursery().ask(["poll", self.pid])
         return self.returncode
 
-    def communicate(self, timeout: float = 300.0) -> tuple[bytes, bytes]:
-        """Waits for its end; returns what it has written."""
+    def wait(self, timeout: float = 300.0) -> int:
+        """Waits for its end, so many seconds at most; returns how it has ended."""
         end = time.monotonic() + timeout
-        while self.poll() is None:
+        while (code := self.poll()) is None:
             assert time.monotonic() < end, "a process did not end"
             time.sleep(0.005)
+        return code
+
+    def communicate(self, timeout: float = 300.0) -> tuple[bytes, bytes]:
+        """Waits for its end; returns what it has written."""
+        self.wait(timeout)
         with self._out, self._errors:
             self._out.seek(0)
             self._errors.seek(0)
             return self._out.read(), self._errors.read()
+
+
+class Spoken(Worker):
+    """A process that is spoken with, line by line; what it says of errors is said here.
+
+    Attributes:
+        stdin: what it reads.
+        stdout: what it writes.
+    """
+
+    def __init__(self, program: str, arguments: list[str]) -> None:
+        (heard, said), (read, written) = os.pipe(), os.pipe()
+        self.stdin: TextIO = open(said, "w", buffering=1)  # noqa: SIM115
+        self.stdout: TextIO = open(read)  # noqa: SIM115
+        try:
+            self._start(program, arguments, [heard, written, sys.__stderr__.fileno() if sys.__stderr__ else written])
+        finally:
+            os.close(heard)
+            os.close(written)
+
+    def end(self, timeout: float = 300.0) -> str:
+        """Says no more, and waits for its end; returns what it has written since."""
+        with self.stdin, self.stdout:
+            self.stdin.close()
+            left = self.stdout.read()
+        self.wait(timeout)
+        return left
 
 
 class Nursery:
@@ -79,7 +117,7 @@ class Nursery:
         # One asks, the other answers, each time a few hundred bytes: they arrive in one piece.
         self._socket, theirs = socket.socketpair(socket.AF_UNIX)
         with theirs:
-            command = [sys.executable, "-m", "tests.durable.nursery", str(theirs.fileno())]
+            command = [sys.executable, "-m", "tests.nursery", str(theirs.fileno())]
             self._process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])
 
     def ask(self, request: list[Any], files: list[int] | None = None) -> Any:
@@ -96,13 +134,12 @@ def _nursery() -> Nursery:
 
 def main(number: int) -> None:
     """Answers requests until there is nobody any more who could make one."""
-    for module in (*PROGRAMS, *IMPORTED_LATE):
+    for module in IMPORTED_LATE:
         import_module(module)
-    gc.freeze()  # what is shared with those that are forked stays shared
     working: set[int] = set()
     with socket.socket(fileno=number) as asked:
         while True:
-            data, files, _, _ = socket.recv_fds(asked, LONGEST, 2)
+            data, files, _, _ = socket.recv_fds(asked, LONGEST, 3)
             if not data:
                 break
             what, subject, *arguments = from_json(data)
@@ -119,6 +156,10 @@ def main(number: int) -> None:
 
 
 def _forked(program: str, arguments: list[str], files: list[int]) -> int:
+    known = program in sys.modules
+    module = import_module(program)
+    if not known:
+        gc.freeze()  # what is shared with those that are forked stays shared
     pid = os.fork()
     if pid:
         for file in files:
@@ -126,9 +167,11 @@ def _forked(program: str, arguments: list[str], files: list[int]) -> int:
         return pid
     code = 1
     try:
-        for file, place in zip(files, (1, 2), strict=True):
+        for place, file in enumerate(files):
             os.dup2(file, place)
-        import_module(program).main(*arguments)
+            os.close(file)
+        module.main(*arguments)
+        sys.stdout.flush()
         code = 0
     except BaseException:
         traceback.print_exc()
