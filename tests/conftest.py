@@ -66,7 +66,7 @@ settings.register_profile(
     "default",
     deadline=None,
     derandomize=False,
-    max_examples=40,
+    max_examples=30,
     print_blob=True,
     suppress_health_check=SLOW,
 )

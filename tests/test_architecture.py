@@ -85,12 +85,17 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(parsed(path)))
+
+
 def imported(path: Path, package: str, members: bool = True) -> Iterator[tuple[int, str]]:
     """The modules that a file imports anywhere in it: line and dotted name.
 
     A name imported from a module may itself be a module, so ``from a import b`` gives ``a.b``.
     """
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -242,7 +247,7 @@ def private_names(paths: Iterable[Path]) -> set[str]:
     """The names with one underscore that files define: of functions, attributes and variables."""
     found: set[str] = set()
     for path in paths:
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 found.add(node.name)
             elif isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Store):
@@ -255,7 +260,7 @@ def private_names(paths: Iterable[Path]) -> set[str]:
 
 def reaching_inside(path: Path, private: set[str]) -> Iterator[str]:
     """Where a file uses what is private to the core, or a part of a workspace."""
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Attribute):
             if node.attr in private:
                 yield f"{where(path, node.lineno)} uses {node.attr}"
@@ -315,7 +320,7 @@ def test_functions_are_simple() -> None:
     """No function of the core or of an adapter is more complex than a reader can hold in mind."""
     over = []
     for path in chain((ROOT / "src").glob("**/*.py"), (ROOT / "adapters").glob("*/src/**/*.py")):
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and complexity(node) > MOST_WAYS:
                 over.append(f"{path.relative_to(ROOT).as_posix()}:{node.name}")
     assert over == []
@@ -331,7 +336,7 @@ def test_leaves_are_told_apart_in_one_place() -> None:
     wrong = [
         where(path, node.lineno)
         for path in CORE.glob("**/*.py")
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance" and len(node.args) == 2
         if "concordant.merge.sequence.pieces" in path.read_text(encoding="utf-8")
         if re.search(r"\b(Sequence|Pieces)\b", ast.unparse(node.args[1]))
@@ -438,7 +443,7 @@ def names_in_code() -> set[str]:
     others = chain(*((ROOT / top).glob("**/*.py") for top in ("benchmarks", "examples", "tools")))
     for path in chain(CODE, others):
         found |= {path.stem, path.parent.name}
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 found.add(node.name)
             elif isinstance(node, (ast.Attribute, ast.Name, ast.arg)):
@@ -461,7 +466,7 @@ def members_of_classes() -> dict[str, set[str]]:
     """The members of each class of the project by its name, with those of its bases as far as they are ours."""
     bodies: dict[str, tuple[set[str], set[str]]] = {}
     for path in CODE:
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef):
                 own, bases = bodies.setdefault(node.name, (set(), set()))
                 bases |= {ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases}
@@ -500,7 +505,7 @@ def test_names_in_the_documentation_exist() -> None:
     docstrings = [
         quoted
         for path in CODE
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         for quoted in re.findall(r"``([^`\n]+)``", node.value)
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -88,6 +89,7 @@ def imports_of(path: Path, module: str) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+@cache
 def arrows() -> dict[str, set[str]]:
     """Which room imports which others, as the code has it now. What an adapter takes from ``concordant`` itself is the
     workspace's."""

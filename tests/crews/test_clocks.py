@@ -401,7 +401,7 @@ def test_instants_are_kept_as_long_as_crewai_keeps_its_events() -> None:
 
 def in_a_crew(patch: pytest.MonkeyPatch) -> None:
     with patch.context() as clock:
-        test_a_step_at_any_point_of_a_crew_loses_and_alarms_nothing(Workspace(), stepping(clock), -0.05)
+        test_a_step_at_any_point_of_a_crew_loses_and_alarms_nothing(Workspace(), stepping(clock), -300.0)
 
 
 def in_a_flow(patch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_9_and_10_two_processes_on_one_record(containers: bool, tmp_path: Path) 
     assert kept.metadata.keys() == {f"{name}-{number}" for name in NAMES for number in range(MARKS)}
 
 
-@pytest.mark.parametrize("many", [100, pytest.param(500, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("many", [40, pytest.param(500, marks=pytest.mark.torture)])
 def test_two_processes_lose_nothing(many: int, tmp_path: Path) -> None:
     """Two processes make many updates each of 20 records: every one of them is there, and every vector."""
     storage = ours(tmp_path)

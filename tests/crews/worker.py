@@ -17,7 +17,7 @@ from crewai.memory.storage.lancedb_storage import LanceDBStorage  # noqa: E402
 from concordant_crewai import MergeStorage  # noqa: E402
 
 RECORDS = 20
-MARKS = 25
+MARKS = 15
 
 
 def ours(directory: Path) -> MergeStorage:

@@ -18,6 +18,8 @@ from concordant import Workspace
 from concordant.desk.feed import Feed
 from tests.desk.conftest import AXE, NOTES, NS, PLACE, Open, Server, disagree
 
+pytestmark = pytest.mark.xdist_group("browser")  # one browser
+
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
 SHOTS = HERE.parent.parent / "docs" / "desk"

@@ -19,6 +19,8 @@ from concordant.storage.postgres import Pool
 from .cutting import Cut, crash, own_server, writer
 from .work import SCHEMAS, SPACE
 
+pytestmark = pytest.mark.xdist_group("losses")  # one server is lost
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:

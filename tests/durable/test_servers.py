@@ -21,6 +21,8 @@ from .following import followed
 from .test_clocks import CLOCKS, NS, SCHEMAS, key_under
 from .test_server_crashes import crashed
 
+pytestmark = pytest.mark.xdist_group("servers")  # two servers are started, once
+
 Urls = Callable[[], str]
 HALF = CLOCKS // 2
 PATIENT = PostgresOptions(connect_timeout=30.0)

@@ -20,6 +20,8 @@ import pytest
 
 from concordant import Workspace
 
+pytestmark = pytest.mark.xdist_group("service")  # one service is asked
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WORKERS = 3
 

@@ -14,7 +14,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from importlib.metadata import version
 from inspect import signature
-from itertools import count, pairwise
+from itertools import combinations, count, pairwise
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -801,24 +801,26 @@ def truth(p: Write, q: Write) -> bool:
     return True  # the same task, or one ran the other
 
 
-def check(seed: int) -> dict[str, int]:
-    """Compare every pair of writes of one random graph with the truth."""
+def check(seed: int, most: int | None = None) -> dict[str, int]:
+    """Compare every pair of writes of one random graph with the truth, or so many of them by chance."""
     world = World(seed, asynchronous=bool(seed % 2))
     world.play()
     tally = {"same": 0, "concurrent": 0, "ordered": 0}
-    for j, q in enumerate(world.writes):
-        for p in world.writes[:j]:
-            verdict = relation(q.task.token, p.task.token)
-            tally[verdict] += 1
-            seen = verdict == "same" or (verdict == "ordered" and p.committed < q.task.began)
-            assert seen == truth(p, q), (seed, verdict, p, q)
+    pairs = list(combinations(world.writes, 2))
+    if most is not None and len(pairs) > most:
+        pairs = random.Random(seed).sample(pairs, most)
+    for p, q in pairs:
+        verdict = relation(q.task.token, p.task.token)
+        tally[verdict] += 1
+        seen = verdict == "same" or (verdict == "ordered" and p.committed < q.task.began)
+        assert seen == truth(p, q), (seed, verdict, p, q)
     return tally
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_random_graphs_agree_with_the_truth(seed: int) -> None:
     """In random nested graphs each pair of writes is told apart as the graph's construction has it."""
-    tally = check(seed)
+    tally = check(seed, 10_000)
     assert tally["same"] > 0
 
 
