@@ -10,13 +10,14 @@ import pytest
 from langgraph.store.base import BaseStore
 from pydantic import BaseModel
 
-from benchmarks.graphs import in_node
+from benchmarks.graphs import in_node, run
 from benchmarks.writers import calls
 from concordant import Counter, Scalar, Set, Text, Workspace
 from concordant_langgraph import MergeStore
 
 NS = ("briefs",)
-MOST = {"fresh": 46, "second": 86, "third": 76, "get": 26, "write": 25}
+MOST = {"fresh": 46, "second": 86, "third": 76, "get": 24, "write": 25, "line": 417, "merged": 225}
+LINES = 64
 VALUE = {"tags": ["a", "b"], "status": "draft", "notes": "A finding.", "hits": 1}
 
 
@@ -60,6 +61,34 @@ def test_the_calls_of_a_put_and_a_get() -> None:
     fresh, second, third, got = of_the_second(store, put, put, put, get)
     found = {"fresh": fresh, "second": second, "third": third, "get": got}
     assert {name: count for name, count in found.items() if count > MOST[name]} == {}
+
+
+def test_the_calls_of_lines_in_a_row() -> None:
+    """Lines put to a text by one node, each in the place of the one before: with what they take to be merged."""
+    store = MergeStore({NS: Brief})
+
+    def puts(key: str) -> int:
+        store.put(NS, key, {"notes": "A text."})
+        lines = [{"notes": f"Finding {number}: a line."} for number in range(LINES)]
+        return calls(lambda: [store.put(NS, key, line) for line in lines])
+
+    [made] = of_the_second(store, puts)
+    assert made <= MOST["line"] * LINES
+
+
+def test_the_calls_of_the_first_get_after_a_merge() -> None:
+    """Two nodes beside each other wrote what can be merged; a third reads it, the second of two such documents."""
+    store, found = MergeStore({NS: Brief}), list[int]()
+
+    def writer(tag: str) -> Callable[[], None]:
+        return lambda: [store.put(NS, key, {"tags": [tag], "notes": f"By {tag}."}) for key in ("one", "two")] and None
+
+    def read(key: str) -> None:
+        item = store.get(NS, key)
+        assert item is not None and len(item.value["tags"]) == 2
+
+    run(store, [writer("a"), writer("b")], [lambda: found.extend([calls(lambda: read(key)) for key in ("one", "two")])])
+    assert found[1] <= MOST["merged"]
 
 
 def test_the_calls_of_an_agents_write() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from concordant import ConcordantError, StaleDecisionError
+from concordant import ConcordantError, ContestedError, StaleDecisionError
 from concordant.errors import Fault, InvalidWriteError
 from concordant.escalation import id_of
 from concordant.merge.causality import Entry, is_covered, seen_everything
@@ -158,7 +158,10 @@ def reading_raises_on_a_contest(patch: Patch) -> None:
     read = reading.Reading.document_of
 
     def strict(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return read(self, *args, **{**kwargs, "strict": True})
+        found = read(self, *args, **kwargs)
+        if found is not None and found.contested:
+            raise ContestedError(found)
+        return found
 
     swap(patch, Reading.document_of, strict)
 

@@ -70,6 +70,36 @@ def test_what_was_removed_is_not_looked_at_piece_by_piece(monkeypatch: pytest.Mo
             assert layout(Sequence(sequence.pieces(), sequence.strikes), NOTHING, "\n", "sentence").content("") == text
 
 
+def test_what_was_removed_beside_an_edit_is_not_looked_at_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three sentences are written anew in turn: what was removed in front of the next one is passed over too, and the
+    text is laid out as one that nobody has edited before."""
+    looked = [0]
+    look = layouts._Fold._remove
+
+    def counted(*args: Any) -> None:
+        looked[0] += 1
+        look(*args)
+
+    rules, hunks = Rules("sentence"), partial(unit_hunks, unit="sentence")
+    lines = ["It begins.", "It goes on.", "It ends."]
+    sequence = append(Sequence([], {}), Stamp(1.0, "r", 1, "ada", "one", "write"), 1, "\n".join(lines), line=True)
+    for n in range(2, 300):
+        stamp, text = Stamp(float(n), "r", n, "ada", "one", "write"), "\n".join(lines)
+        lines[n % 3] = f"This is step {n}."
+        new = "\n".join(lines)
+        with monkeypatch.context() as patch:
+            patch.setattr(layouts._Fold, "_remove", counted)
+            looked[0] = 0
+            sequence = splice(
+                sequence, stamp, text, new, hunks(text, new), seen=seen_everything, rules=rules, drift_of=hunks,
+                separator="\n",
+            )  # fmt: skip
+        assert looked[0] <= (4 if n > 3 * WORTH_REMEMBERING else 4 * WORTH_REMEMBERING)
+        edited = layout(sequence, NOTHING, "\n", "sentence")
+        anew = layout(Sequence(sequence.pieces(), sequence.strikes), NOTHING, "\n", "sentence")
+        assert (edited.numbers, edited.contents) == (anew.numbers, anew.contents)
+
+
 def test_notes_of_removed_pieces_move_with_them() -> None:
     """What was noted behind a change has other numbers then; it is forgotten where it may show another way now, because
     it was changed itself, or because a separator in it was hidden for what stood in front."""

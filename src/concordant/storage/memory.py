@@ -463,9 +463,10 @@ class MemoryStorage:
 
     def peek(self, namespace: Namespace, key: str) -> tuple[int, State | None]:
         n = self.n
-        space = self.spaces.get(namespace)
-        found = space.get(key) if space is not None else None
-        return n, found if found is not None else self.load(namespace, key)
+        try:
+            return n, self.spaces[namespace][key]
+        except KeyError:
+            return n, self.load(namespace, key)
 
     def reading(self) -> Any:
         return self.lock

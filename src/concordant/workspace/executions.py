@@ -295,7 +295,10 @@ class Retries:
         if task is None:
             return None
         base = scope.base
-        if base.executed_before is not False or base.successor is not None or base.rewritten:
+        again = base.executed_before
+        if again is None:
+            again = self.executed_before(scope)
+        if again or base.successor is not None or base.rewritten:
             for later in scope.successors():
                 later.rewritten.add(document)
             self.earlier(scope, document)

@@ -18,6 +18,7 @@ from concordant.schema import Compiled
 from concordant.storage import Address, Condition, Result, SideEffects, State, TransactionView
 from concordant.storage.base import Column
 from concordant.storage.cut import Cut, clock_of, is_cut, part
+from concordant.values import ABSENT
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Credit, Document, HistoryEntry, mark_of
 from concordant.workspace.executions import Retries
@@ -85,7 +86,9 @@ class Reading:
             past = False
             if scope is not None and state is not None:
                 state, past = self.retries.as_read_by(scope, document, state, schema)
-            found = self.document_of(namespace, key, state, schema, strict=strict, past=past)
+            found = self.document_of(namespace, key, state, schema, past)
+            if strict:
+                _check_agreed(found)
         snapshot = ReadSnapshot(n, {}) if found is None else mark_of(n, found)
         if scope is None:
             self.scoping.note_read(document, snapshot)
@@ -102,7 +105,7 @@ class Reading:
             past = False
             if scope is not None and state is not None:
                 state, past = self.retries.as_read_by(scope, (namespace, key), state, schema)
-            return self.document_of(namespace, key, state, schema, past=past)
+            return self.document_of(namespace, key, state, schema, past)
 
     # -- in the scope in force -----------------------------------------------------------------------------------
 
@@ -154,8 +157,12 @@ class Reading:
             if at is not None:
                 upto = part(at, clock_of((namespace, key), self.storage.clocks))
                 past = state_at(self.storage, schema, namespace, key, state, upto)
-                return self.document_of(namespace, key, past, schema, past=past is not state, strict=strict, ever=True)
-            return self.document_of(namespace, key, state, schema, strict=strict)
+                found = self.document_of(namespace, key, past, schema, past is not state, ever=True)
+            else:
+                found = self.document_of(namespace, key, state, schema)
+        if strict:
+            _check_agreed(found)
+        return found
 
     def list(self, prefix: Namespace) -> Iterator[Document]:
         """All documents whose namespace begins with ``prefix``."""
@@ -261,7 +268,7 @@ class Reading:
         with self.storage.reading():
             state = self.storage.load(namespace, key)
             past = state_shown(self.storage, schema, namespace, key, state, version)
-            found = self.document_of(namespace, key, past, schema, past=past is not state, ever=True)
+            found = self.document_of(namespace, key, past, schema, past is not state, ever=True)
             snapshot = ReadSnapshot(version, {}) if found is None else mark_of(version, found)._replace(time=0.0)
             return version_of(state), found, snapshot
 
@@ -273,15 +280,12 @@ class Reading:
         key: str,
         state: State | None,
         schema: Compiled,
-        *,
-        strict: bool = False,
         past: bool = False,
         ever: bool = False,
     ) -> Document | None:
         """Returns what a state shows; ``None`` where it shows nothing.
 
         Args:
-            strict: raise ``ContestedError`` if it has open questions.
             past: the state is not the stored one, so its questions may be others than the stored ones.
             ever: whether it has expired does not matter.
         """
@@ -298,15 +302,14 @@ class Reading:
         if body is None:
             return None
         document = Document(namespace, key, state.version, body, state.created_at, state.updated_at, schema, replica)
-        document.with_value(view.value)
-        contests = view.contests
+        value, contests = view.value, view.contests
+        if value is not ABSENT:
+            document.with_value(value)
         if contests or view.undeclared:
             contested = self._contested(namespace, key, contests, {} if past else None)
             document.with_questions(contested, view.undeclared)
         if state.settings or state.leases:
             document.with_settings(state.settings, end_of(state.leases))
-        if strict and document.contested:
-            raise ContestedError(document)
         return document
 
     def _contested(
@@ -324,6 +327,12 @@ class Reading:
                 path, number = (*contest.path, number), number + 1
             contested[path] = as_known(fresh, known[fresh.id]) if fresh.id in known else fresh
         return contested
+
+
+def _check_agreed(document: Document | None) -> None:
+    """Raises for a strict reader if a document has open questions."""
+    if document is not None and document.contested:
+        raise ContestedError(document)
 
 
 def _touch(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:

@@ -126,10 +126,9 @@ class Registry:
             InvalidWriteError: this is no namespace, or no key.
         """
         try:
-            found = self._found.get(namespace) or self.find(namespace)
-        except Exception:  # what cannot be hashed
-            check_namespace(namespace)
-            raise
+            found = self._found[namespace]
+        except Exception:  # it was not asked for before, or cannot be hashed
+            found = self.find(namespace)
         if type(key) is not str or not key.isascii():
             check_key(namespace, key)
         return found

@@ -110,6 +110,7 @@ class Write:
 
 
 _NOTHING: VersionVector = {}
+_WHOLE: frozenset[Path] = frozenset([(None,)])
 
 
 class Applied(NamedTuple):
@@ -180,10 +181,11 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         apart=write.apart,
         crowd_at=record.crowd_at,
         standing=record.standing if tree is record.tree else None,
-        places={stored_path(root, path): hunks for path, hunks in write.places.items()},
     )
-    again = take_back(change, root, write.earlier)
-    taken_back = dict(change.after)
+    if write.places:
+        change.places = {stored_path(root, path): hunks for path, hunks in write.places.items()}
+    again = take_back(change, root, write.earlier) if write.earlier else _NOTHING
+    taken_back = dict(change.after) if write.earlier else {}
     made = _NOTHING
     if write.mode == "delete":
         change.delete((), existed=write.existed)
@@ -203,11 +205,13 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
             _remove_left_out(change, write)
         for path, value in write.parked.items():
             change.replace((PARKED, json.dumps(path)), value)
-        _close_parked(change, write)
-    if write.mode == "edit" and set(change.after) <= {(None,)} and not write.parked:
+        if PARKED in change.tree:
+            _close_parked(change, write)
+    if write.mode == "edit" and change.after.keys() <= _WHOLE and not write.parked:
         return Applied((), ())  # nothing was changed, so nothing that was deleted begins anew
     changes = change.changes()
-    return Applied(changes, change.since(taken_back) if write.earlier else changes, {**again, **made})
+    known = {**again, **made} if again or made else _NOTHING
+    return Applied(changes, change.since(taken_back) if write.earlier else changes, known)
 
 
 def without(record: Record, root: Field, earlier: Items[Earlier], stamp: Stamp) -> Record:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
+from itertools import compress, count
+from operator import ne
 from typing import Any, NamedTuple, TypeAlias
 
 __all__ = ["Hunk", "common_prefix", "common_runs", "common_suffix", "list_hunks"]
@@ -24,6 +26,7 @@ class Hunk(NamedTuple):
 Block: TypeAlias = tuple[int, int, int]  # a[i : i + length] equals b[j : j + length]
 _EXACT = 1 << 26  # up to this product of lengths the longest common subsequence is exact
 _STEP = 1 << 11  # what is larger and has no anchors is compared in steps of this length
+_STRETCH = 64  # where in so many items two lists differ, all are compared to find the first
 _WIDTHS = (8, 32, 1)  # how many items in a row, unique on both sides, make an anchor; tried in this order
 
 
@@ -44,39 +47,39 @@ def list_hunks(base: Sequence[Hashable], new: Sequence[Hashable]) -> list[Hunk]:
 
 def common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
     """How many items ``a`` and ``b`` (of one type) have in common at the start."""
-    low, high, limit = 0, 64, min(len(a), len(b))
+    low, high, limit = 0, _STRETCH, min(len(a), len(b))
     while high < limit and a[low:high] == b[low:high]:
         low, high = high, high * 4
     if high >= limit:
         if a[low:limit] == b[low:limit]:
             return limit
         high = limit
-    while high - low > 1:  # they differ between these
+    while high - low > _STRETCH:  # they differ between these
         middle = (low + high) // 2
         if a[low:middle] == b[low:middle]:
             low = middle
         else:
             high = middle
-    return low
+    return next(compress(count(low), map(ne, a[low:high], b[low:high])))
 
 
 def common_suffix(a: Sequence[Any], b: Sequence[Any], limit: int) -> int:
     """How many items, at most ``limit``, ``a`` and ``b`` (of one type) have in common at the end."""
     m, n = len(a), len(b)
-    low, high, limit = 0, 64, min(limit, m, n)
+    low, high, limit = 0, _STRETCH, min(limit, m, n)
     while high < limit and a[m - high : m - low] == b[n - high : n - low]:
         low, high = high, high * 4
     if high >= limit:
         if a[m - limit : m - low] == b[n - limit : n - low]:
             return max(limit, 0)
         high = limit
-    while high - low > 1:
+    while high - low > _STRETCH:
         middle = (low + high) // 2
         if a[m - middle : m - low] == b[n - middle : n - low]:
             low = middle
         else:
             high = middle
-    return low
+    return next(compress(count(low), map(ne, reversed(a[m - high : m - low]), reversed(b[n - high : n - low]))))
 
 
 def common_runs(a: list[Any], b: list[Any]) -> list[Block]:

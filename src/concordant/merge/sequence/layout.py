@@ -20,6 +20,7 @@ from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.overlap import NOTHING, Analysis
 from concordant.merge.sequence.pieces import (
     NEVER,
+    WORTH_REMEMBERING,
     Changed,
     Content,
     Gone,
@@ -175,14 +176,48 @@ def layout(sequence: Sequence, analysis: Analysis, separator: str, unit: str) ->
         unit: the name of the unit by which it merges.
     """
 
+    key = (analysis, separator, unit)
+    if len(sequence) < WORTH_REMEMBERING:
+        return _once_more(sequence, key, lambda: _taken(sequence, analysis, separator, unit))
+
     def compute(seed: Seed | None) -> Layout:
-        fold = _Fold(sequence, analysis, separator, unit)
         if seed is None or seed.key[1:] != (separator, unit):
-            fold.take(0, len(sequence))
-            return fold.finished()
+            return _taken(sequence, analysis, separator, unit)
+        fold = _Fold(sequence, analysis, separator, unit)
         return fold.patched(seed.layout, _with_weighed(sequence, seed, analysis))
 
-    return sequence.laid_out((analysis, separator, unit), compute)
+    return sequence.laid_out(key, compute)
+
+
+def _taken(sequence: Sequence, analysis: Analysis, separator: str, unit: str) -> Layout:
+    fold = _Fold(sequence, analysis, separator, unit)
+    fold.take(0, len(sequence))
+    return fold.finished()
+
+
+class _Last:
+    """The layout that was made last.
+
+    What an edit made is looked at right after it, and is what the next one begins with: nobody keeps it beside each
+    short text for that.
+    """
+
+    __slots__ = ("made",)
+
+    def __init__(self) -> None:
+        self.made: tuple[Sequence | None, Any, Layout] = (None, None, Layout([], [], [], [], []))
+
+
+_last = _Last()
+
+
+def _once_more(sequence: Sequence, key: Any, compute: Callable[[], Layout]) -> Layout:
+    """The layout that was made last, if that is the one asked for; else it is made."""
+    whose, how, found = _last.made
+    if whose is not sequence or how != key:
+        found = compute()
+        _last.made = (sequence, key, found)
+    return found
 
 
 def _with_weighed(sequence: Sequence, seed: Seed, analysis: Analysis) -> list[Changed]:
@@ -223,10 +258,14 @@ def text_of(pieces: Iterable[Piece], separator: str, unit: str) -> str:
 
 def own_layout(sequence: Sequence, origin: str, separator: str, unit: str) -> Layout:
     """Lays out what one scope's writes alone show: the pieces it put, but for those that it struck itself."""
-    fold = _Fold(sequence, NOTHING, separator, unit)
-    for number, piece in sequence.standing_of(origin):
-        fold.show(number, piece)
-    return fold.finished()
+
+    def compute() -> Layout:
+        fold = _Fold(sequence, NOTHING, separator, unit)
+        for number, piece in sequence.standing_of(origin):
+            fold.show(number, piece)
+        return fold.layout
+
+    return _once_more(sequence, (origin, separator, unit), compute)
 
 
 class _Fold:
@@ -268,13 +307,17 @@ class _Fold:
                 new.take_over(old, at, bisect_left(old.numbers, one.was_first), shift)
                 number = self._reopen()
                 if not at:
-                    number = self._to(one, number)
+                    self._pass(number, one.first)
+                    number = one.first
             self.take(number, one.past)
             number, shift = one.past, one.past - one.was_past
             at = bisect_left(old.numbers, one.was_past)
             settled = False
             while not settled and at < len(old.numbers) and old.numbers[at] + shift < limit:
                 following = old.numbers[at] + shift
+                if following - number >= WORTH_NOTING:
+                    self._pass(number, following)
+                    number = following
                 self.take(number, following + 1)
                 number = following + 1
                 if new.numbers[-1:] == [following] and new.contents[-1] == old.whole(at) and self._stands_alone():
@@ -303,25 +346,29 @@ class _Fold:
         self.last = run_of(self.layout.pieces[-1])
         return self.layout.numbers[-1] + 1
 
-    def _to(self, one: Changed, number: int) -> int:
-        """Goes on to the first piece that is another now; returns its number. What was removed in front of it stands
-        there as in the layout before: mostly one place is edited again and again.
+    def _pass(self, number: int, past: int) -> None:
+        """Goes through pieces of which most are removed: those stand there as in the layout before, for mostly one
+        place is edited again and again, or one of a few.
 
         Args:
-            number: of the piece behind the last entry.
+            number: of the first.
+            past: the number behind the last.
         """
-        begin, noted = number, self.layout.passed
-        known = next((passed for passed in noted if passed.first == begin and passed.past <= one.first), None)
+        removed = (at for at, piece in enumerate(self.sequence.onward(number), number) if piece[6] or at == past)
+        begin = min(next(removed, past), past)
+        self.take(number, begin)
+        number = begin
+        alone, noted = not self.removers, self.layout.passed
+        known = next((passed for passed in noted if passed.first == begin and passed.past <= past), None)
         if known is not None:
             self._remove_all(known.gone)
             number = known.past
         self.showed, self.hid = False, known is not None and known.bound
-        self.take(number, one.first)
-        if one.first - begin >= WORTH_NOTING and number < one.first and not self.showed:
+        self.take(number, past)
+        if alone and past - begin >= WORTH_NOTING and number < past and not self.showed:
             gone = Gone(frozenset(), frozenset(self.removers), self.since, _in_short("".join(self.removed)))
             kept = [passed for passed in noted if passed is not known]
-            self.layout.passed = [*kept[1 - MOST_NOTED :], Passed(begin, one.first, gone, self.hid)]
-        return one.first
+            self.layout.passed = [*kept[1 - MOST_NOTED :], Passed(begin, past, gone, self.hid)]
 
     def take(self, first: int, past: int) -> None:
         """Goes through the pieces with these numbers."""

@@ -876,13 +876,17 @@ class Sequence:
                 groups.append((begin, end, [edit]))
         return groups
 
-    def standing_of(self, origin: str) -> Iterator[tuple[int, Piece]]:
+    def standing_of(self, origin: str) -> list[tuple[int, Piece]]:
         """The pieces that one scope has put and has not struck itself, with their numbers. Which these are is
         remembered for the last that asked, since it mostly asks again."""
         if self._standing is None or self._standing[0] != origin:
             numbers = [number for number, piece in self._of(origin) if _stands(piece, origin, self.strikes)]
             self._standing = (origin, numbers)
-        return ((number, self[number]) for number in self._standing[1])
+        numbers = self._standing[1]
+        if len(self._blocks) == 1:
+            pieces = self._blocks[0].pieces
+            return [(number, pieces[number]) for number in numbers]
+        return [(number, self[number]) for number in numbers]
 
     def _of(self, origin: str) -> list[tuple[int, Piece]]:
         found: list[tuple[int, Piece]] = []
@@ -1135,13 +1139,11 @@ class Sequence:
         return self._layout is not None
 
     def laid_out(self, key: object, compute: Callable[[Seed | None], T]) -> T:
-        """A layout, remembered under a key where the sequence is long enough for that to pay.
+        """A layout, remembered under a key.
 
         Args:
             compute: makes it, from that of a sequence that has most in common with this one where there is one.
         """
-        if self._size < WORTH_REMEMBERING:
-            return compute(None)
         if self._layout is None or self._layout[0] != key:
             seed, self._seed = self._seed, None
             self._layout = (key, compute(seed))
