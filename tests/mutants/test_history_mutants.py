@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from concordant.merge.sequence import layout
-from concordant.merge.sequence.layout import Layout, _with_weighed
+from concordant.merge.sequence.layout import Layout, _once_more, _with_weighed
 from concordant.merge.sequence.pieces import Block, Sequence, Strikes
 from concordant.storage.bodies import Bodies
 from tests.sequence.test_histories import play, short_texts_are_remembered
@@ -33,6 +34,17 @@ def blocks_do_not_tell_of_strikes(patch: pytest.MonkeyPatch) -> None:
 def weighed_as_before(patch: pytest.MonkeyPatch) -> None:
     """What is shown is made of what was shown, whatever came to be contested since."""
     swap(patch, _with_weighed, lambda sequence, seed, analysis: [*seed.changed])
+
+
+def the_last_layout_is_everybodys(patch: pytest.MonkeyPatch) -> None:
+    """What was laid out last is shown of the next short text too."""
+    again = _once_more
+
+    def broken(sequence: Sequence, key: Any, compute: Callable[[], Layout]) -> Layout:
+        whose, how, _ = layout._last.made
+        return again(whose if whose is not None and how == key else sequence, key, compute)
+
+    swap(patch, _once_more, broken)
 
 
 def twins_are_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -67,6 +79,7 @@ MUTANTS: list[Callable[[pytest.MonkeyPatch], None]] = [
     only_the_last_block,
     blocks_do_not_tell_of_strikes,
     weighed_as_before,
+    the_last_layout_is_everybodys,
     twins_are_forgotten,
     half_parts_go_on,
     notes_outlive_changes,

@@ -183,9 +183,9 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         standing=record.standing if tree is record.tree else None,
     )
     if write.places:
-        change.places = {stored_path(root, path): hunks for path, hunks in write.places.items()}
-    again = take_back(change, root, write.earlier) if write.earlier else _NOTHING
-    taken_back = dict(change.after) if write.earlier else {}
+        change.places = _stored(root, write.places)
+    again = take_back(change, root, write.earlier)
+    taken_back = dict(change.after)
     made = _NOTHING
     if write.mode == "delete":
         change.delete((), existed=write.existed)
@@ -205,13 +205,16 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
             _remove_left_out(change, write)
         for path, value in write.parked.items():
             change.replace((PARKED, json.dumps(path)), value)
-        if PARKED in change.tree:
-            _close_parked(change, write)
+        _close_parked(change, write)
     if write.mode == "edit" and change.after.keys() <= _WHOLE and not write.parked:
         return Applied((), ())  # nothing was changed, so nothing that was deleted begins anew
     changes = change.changes()
-    known = {**again, **made} if again or made else _NOTHING
-    return Applied(changes, change.since(taken_back) if write.earlier else changes, known)
+    return Applied(changes, change.since(taken_back) if write.earlier else changes, {**again, **made})
+
+
+def _stored(root: Field, places: Places) -> dict[Path, Items[Hunk]]:
+    """What was done at places, by their paths in the tree."""
+    return {stored_path(root, path): hunks for path, hunks in places.items()}
 
 
 def without(record: Record, root: Field, earlier: Items[Earlier], stamp: Stamp) -> Record:

@@ -20,7 +20,6 @@ from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.overlap import NOTHING, Analysis
 from concordant.merge.sequence.pieces import (
     NEVER,
-    WORTH_REMEMBERING,
     Changed,
     Content,
     Gone,
@@ -177,7 +176,7 @@ def layout(sequence: Sequence, analysis: Analysis, separator: str, unit: str) ->
     """
 
     key = (analysis, separator, unit)
-    if len(sequence) < WORTH_REMEMBERING:
+    if sequence.is_short:
         return _once_more(sequence, key, lambda: _taken(sequence, analysis, separator, unit))
 
     def compute(seed: Seed | None) -> Layout:

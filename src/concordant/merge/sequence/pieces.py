@@ -1134,6 +1134,11 @@ class Sequence:
         return self._analysis[1]  # type: ignore[no-any-return]
 
     @property
+    def is_short(self) -> bool:
+        """Whether it has so few pieces that no layout is remembered with it."""
+        return self._size < WORTH_REMEMBERING
+
+    @property
     def has_layout(self) -> bool:
         """Whether a layout is remembered."""
         return self._layout is not None
