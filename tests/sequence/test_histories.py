@@ -127,8 +127,22 @@ def rewrites_anywhere(patch: pytest.MonkeyPatch) -> None:
 
 def no_overlap_is_seen(patch: pytest.MonkeyPatch) -> None:
     """After a restart nobody looks whether changes meet."""
-    patch.setattr(pieces, "_two_stand", lambda *_: False)
+    patch.setattr(pieces.Sequence, "crowded", lambda self, runs: iter(()))
     patch.setattr(pieces, "_have_common_units", lambda *_: False)
+
+
+def agreed_for_good(patch: pytest.MonkeyPatch) -> None:
+    """What agreed once is not weighed anew where it changed."""
+    patch.setattr(
+        pieces.Sequence,
+        "agreements",
+        lambda self, rules: dict(self._agreements[1]) if self._agreements is not None else {},
+    )
+
+
+def no_more_meet(patch: pytest.MonkeyPatch) -> None:
+    """A strike that comes to another one over a piece is not noted."""
+    patch.setattr(pieces.Sequence, "_note_changed", lambda self, pieces: None)
 
 
 def the_unseen_is_decided(patch: pytest.MonkeyPatch) -> None:
@@ -145,6 +159,8 @@ MUTANTS: list[Callable[[pytest.MonkeyPatch], None]] = [
     no_correction,
     rewrites_anywhere,
     no_overlap_is_seen,
+    agreed_for_good,
+    no_more_meet,
     the_unseen_is_decided,
 ]
 
@@ -159,6 +175,7 @@ def test_a_broken_engine_is_noticed(
     def plays() -> None:
         for number in range(400):
             play("sentence", f"mutant/{number}")
+            play("sentence", f"mutant/{number}", natural=True, alike=True)
 
     with pytest.raises(AssertionError):
         plays()

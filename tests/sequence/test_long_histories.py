@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -50,20 +51,42 @@ def plain(world: World, sequence: Sequence) -> str:
     return repr(layout(sequence, analysis, world.separator, world.rules.unit).content("" if world.is_text else ()))
 
 
-def play(name: str, seed: str, edits: int, every: int = EVERY) -> World:
-    """Plays one long history on two replicas: in some steps one is stored and read anew, or looked at in the past."""
+def play(
+    name: str,
+    seed: str,
+    edits: int,
+    every: int = EVERY,
+    looks: int = EVERY,
+    longest: int = 1_500,
+    meanwhile: Callable[[World], None] | None = None,
+) -> World:
+    """Plays one long history on two replicas: in some steps one is stored and read anew, or looked at in the past.
+
+    Args:
+        every: after how many steps all is compared with the exact model; where something is forgotten meanwhile, what
+            a step has left is after each.
+        looks: after how many steps a replica is looked at in the past, on average.
+        longest: how long the text becomes.
+        meanwhile: what happens after each step.
+    """
     chance = random.Random(seed)
     separator = "" if name == "item" else "\n"
     written = chance.choice(WRITTEN)
-    world = World(chance, RULES[name], separator, 2, natural=True, written=written, every=every, longest=1_500)
+    world = World(chance, RULES[name], separator, 2, natural=True, written=written, every=every, longest=longest)
+    if meanwhile is not None:
+        world.always, world.late = True, 0.1
     pasts = [Past(replica) for replica in world.replicas]
     while len(world.log) < edits:
         world.step()
+        if meanwhile is not None:
+            meanwhile(world)
         for replica, past in zip(world.replicas, pasts, strict=True):
             if replica.sequence is not past.last:
                 past.note(replica, plain(world, replica.sequence))
-        if chance.random() < 1 / every:
+        if chance.random() < 1 / looks:
             look(world, chance.choice([0, 1]), pasts)
+    for past in pasts:
+        past.check(world, len(past.steps))
     world.settle()
     for replica in world.replicas:
         world.check(replica)
@@ -88,7 +111,7 @@ def look(world: World, at: int, pasts: list[Past]) -> None:
 def test_g4_g13_a_hundred_edits_are_as_the_exact_model_says(name: str, seed: str) -> None:
     """A text that was edited a hundred times shows what the exact model says, whatever was joined in which order,
     after it was stored and read anew, and in its past; who wrote what is told of all of it."""
-    play(name, f"{seed}/{name}", 100, 20)
+    play(name, f"{seed}/{name}", 100, 20, 20)
 
 
 @pytest.mark.torture

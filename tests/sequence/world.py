@@ -17,6 +17,7 @@ from concordant.merge.sequence.blame import Told, spans
 from concordant.merge.sequence.diff import list_hunks
 from concordant.merge.sequence.edit import append, decide, splice
 from concordant.merge.sequence.layout import layout, text_of
+from concordant.merge.sequence.meeting import Replica as Side, meet
 from concordant.merge.sequence.order import in_order, join
 from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.pieces import Sequence, run_of
@@ -68,7 +69,13 @@ GAPS = [" ", "\n", "\n\n", "  ", "\n  ", " \n"]
 
 
 class Replica:
-    """One copy of the text, with what it knows."""
+    """One copy of the text, with what it knows.
+
+    Attributes:
+        earlier: what whoever goes on from what was read before has seen at least.
+        heard: the same of the others, as of when they met.
+        floor: up to where something may be forgotten.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -76,6 +83,9 @@ class Replica:
         self.sequence = Sequence([], {})
         self.stored = Sequence([], {})
         self.vector: VersionVector = {}
+        self.earlier: VersionVector = {}
+        self.heard: dict[str, VersionVector] = {}
+        self.floor: VersionVector = {}
 
 
 class World:
@@ -88,6 +98,8 @@ class World:
 
     Attributes:
         known: all units that somebody wrote.
+        late: how many of the writers go on from what was read before.
+        always: whether what a step has left is compared with the exact model after every step all the same.
     """
 
     def __init__(
@@ -106,6 +118,8 @@ class World:
         self.chance = chance
         self.every = every
         self.longest = longest
+        self.always = False
+        self.late = 0.5
         self.rules = rules
         self.separator = separator
         self.natural = natural
@@ -124,8 +138,7 @@ class World:
         analysis = sequence.analysed(self.rules, analyse)
         if not self.is_due():
             return layout(sequence, analysis, self.separator, self.rules.unit).content(empty)
-        assert sequence.overlapping == overlaps(sequence)
-        assert analysis == weighed(sequence, self.rules), "what is looked at only where it changed is as all looked at"
+        self.compare(sequence)
         shown = layout(sequence, analysis, self.separator, self.rules.unit)
         anew = Sequence(sequence.pieces(), sequence.strikes, sequence.newest_root)
         again = layout(anew, analysis, self.separator, self.rules.unit)
@@ -140,6 +153,12 @@ class World:
                 "values go on as items do"
             )
         return shown.content(empty)
+
+    def compare(self, sequence: Sequence) -> None:
+        """Compares how the changes of a text are weighed with the exact model."""
+        assert sequence.overlapping == overlaps(sequence)
+        analysis = sequence.analysed(self.rules, analyse)
+        assert analysis == weighed(sequence, self.rules), "what is looked at only where it changed is as all looked at"
 
     def stamp(self, replica: Replica, writer: str) -> Stamp:
         self.time += self.chance.choice([0.25, 1.0])
@@ -255,7 +274,7 @@ class World:
         return "\n".join(texts)
 
     def contended(self, sequence: Sequence, unseen: Callable[[Stamp], bool]) -> set[str]:
-        """The units that some writes put into sides of what is open."""
+        """The units that some writes put into sides of what is open, and that nobody has replaced since."""
         overlaps = sequence.analysed(self.rules, analyse).overlaps
         pieces = (
             piece
@@ -263,6 +282,7 @@ class World:
             for side in overlap.sides
             for piece in side.shown
             if run_of(piece) in overlap.strikes and unseen(piece.stamp)
+            if not sequence.strikes.standing(piece.struck)
         )
         return {unit.strip() for piece in pieces for unit in self.units_of(str(piece.content))}
 
@@ -285,10 +305,17 @@ class World:
             assert overlap.anchor not in {other.anchor for other in left}, "what is decided is no question any more"
 
     def meet(self, one: Replica, other: Replica) -> None:
-        joined = join(one.sequence, other.sequence, one.vector, other.vector) or Sequence([], {})
-        back = join(other.sequence, one.sequence, other.vector, one.vector) or Sequence([], {})
-        assert joined == back, "a join is the same from both sides"
+        joined = self.joined(one, other)
+        assert joined == self.joined(other, one), "a join is the same from both sides"
         one.sequence, one.vector = joined, merge_vectors([one.vector, other.vector])
+        one.floor, one.heard = merge_vectors([one.floor, other.floor]), {**one.heard, other.name: other.earlier}
+
+    def joined(self, one: Replica, other: Replica) -> Sequence:
+        """What two replicas know together."""
+        if one.floor or other.floor:
+            sides = [Side(replica.sequence, replica.vector, replica.floor) for replica in (one, other)]
+            return meet(*sides) or Sequence([], {})
+        return join(one.sequence, other.sequence, one.vector, other.vector) or Sequence([], {})
 
     def settle(self) -> None:
         """All replicas learn of all, and are the same."""
@@ -309,7 +336,7 @@ class World:
         what = chance.random()
         if what < 0.6:
             writer = chance.choice("xyz")
-            seen = replica.vector if chance.random() < 0.5 else getattr(replica, "earlier", {})
+            seen = replica.vector if chance.random() < 1 - self.late else replica.earlier
             own = f"{replica.name}/{writer}"
             seen = self.sights[own] = merge_vectors([seen, self.sights.get(own, {})])  # nobody forgets what he has seen
             base = self.shown(self.view(replica, seen, own))
@@ -330,9 +357,11 @@ class World:
             self.log.append((replica.name, "meets", other.name))
             self.meet(replica, other)
         else:
-            replica.earlier = dict(replica.vector)  # type: ignore[attr-defined]
+            replica.earlier = dict(replica.vector)
         if self.is_due():
             self.check(replica)
+        elif self.always:
+            self.compare(replica.sequence)
 
     def is_due(self) -> bool:
         """Whether all is looked at in this step."""

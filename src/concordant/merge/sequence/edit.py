@@ -416,7 +416,7 @@ class _Edit:
         for following in range(number + 1, len(self.sequence)):
             piece = self.sequence[following]
             run = run_of(piece)
-            rewrites = piece.parent == anchor and piece.replaces and piece.offset == 0
+            rewrites = piece.parent == anchor and piece.replaces  # its beginning may be forgotten
             if not rewrites and run not in family and (piece.parent is None or piece.parent[:3] not in family):
                 break
             family.add(run)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.diff import common_runs
-from concordant.merge.sequence.pieces import Anchor, Content, Piece, RunId, Sequence, first_of, run_of
+from concordant.merge.sequence.pieces import Agreement, Anchor, Content, Piece, RunId, Sequence, first_of, run_of
 from concordant.merge.sequence.units import is_blank, units
 
 __all__ = ["NOTHING", "Analysis", "Overlap", "Rules", "Side", "analyse"]
@@ -161,6 +161,8 @@ class _Weighing:
         self.suspended: set[RunId] = set()
         self.hidden: set[RunId] = set()
         self.also: dict[RunId, tuple[Stamp, ...]] = {}
+        self.agreed = sequence.agreements(rules)
+        self.meeting: set[RunId] = set()
 
     def _learn(self, runs: Set[RunId]) -> None:
         """Finds the pieces that strikes are over and that were put in their place, and the strikes over the latter."""
@@ -191,9 +193,15 @@ class _Weighing:
     def result(self) -> Analysis:
         contested: list[Group] = []
         for group in self._groups():
-            if len(self._sides(group, note=True)) > 1 and self.rules.escalate:
+            sides, agreement = self._sides(group)
+            self._follow(agreement)
+            if len(sides) > 1 and self.rules.escalate:
                 contested.append(self._with_gaps_inside(group))
+            else:
+                self.agreed.update(dict.fromkeys(group, agreement))
+        self.sequence.remember_agreements(self.rules, self.agreed, self.meeting)
         overlaps: list[Overlap] = []
+        self._learn_dependents({run for group in contested for run in group})
         found = [
             (group, owners) for group in contested if not self._ends_alike(group, owners := self._dependents(group))
         ]
@@ -202,7 +210,7 @@ class _Weighing:
                 self.suspended.update(owners)
                 self.hidden.update(owners)
         for group, owners in self._touching(found):
-            overlaps.append(self._overlap(group, self._sides(group, note=False), owners))
+            overlaps.append(self._overlap(group, self._sides(group)[0], owners))
         suspended, hidden = frozenset(self.suspended), frozenset(self.hidden)
         doubled: dict[RunId, Spans] = {}
         echoes: dict[RunId, Echoes] = {}
@@ -215,7 +223,8 @@ class _Weighing:
         return frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
 
     def _groups(self) -> list[Group]:
-        """Strikes connected by pieces they share, those of each group in order."""
+        """Strikes connected by pieces they share, those of each group in order: without those of which it is known
+        what comes of them, which count already."""
         leader: dict[RunId, RunId] = {}
 
         def find(run: RunId) -> RunId:
@@ -224,22 +233,36 @@ class _Weighing:
                 run = leader[run]
             return run
 
-        for piece in self.sequence.struck_twice():
-            standing = self.strikes.standing(piece.struck)
-            if len(standing) > 1 and not is_blank(piece.content):
-                for run in standing:
-                    leader.setdefault(run, run)
-                for run in standing[1:]:
-                    leader[find(run)] = find(standing[0])
+        unknown: Iterable[RunId] = self.sequence.crowd.difference(self.agreed)
+        while unknown:
+            again: set[RunId] = set()
+            for piece, standing in self.sequence.crowded(unknown):
+                self.meeting.update(standing)
+                if not is_blank(piece.content):
+                    for run in standing:
+                        leader.setdefault(run, run)
+                    for run in standing[1:]:
+                        leader[find(run)] = find(standing[0])
+                    again.update(*[self.agreed[run].runs for run in standing if run in self.agreed])
+            for run in again:  # another strike has come to them
+                del self.agreed[run]
+            unknown = again
+        for agreement in {id(agreement): agreement for agreement in self.agreed.values()}.values():
+            self._follow(agreement)
         self._learn(leader.keys())
         groups: dict[RunId, Group] = {}
         for run in sorted(leader, key=self._place):
             groups.setdefault(find(run), []).append(run)
         return [*groups.values()]
 
+    def _follow(self, agreement: Agreement) -> None:
+        """Shows what several wrote alike once."""
+        self.hidden.update(agreement.hidden)
+        self.also.update(agreement.also)
+
     def _ends_alike(self, group: Group, owners: Owners) -> bool:
         """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
-        first, *others = self._readings(group, self._sides(group, note=False), owners)
+        first, *others = self._readings(group, self._sides(group)[0], owners)
         if any(_plain(first[0]) != _plain(other[0]) for other in others):
             return False
         self.hidden.update(owners.keys() - first[1])
@@ -259,13 +282,12 @@ class _Weighing:
 
     # -- sides --------------------------------------------------------------------------------------------------
 
-    def _sides(self, group: Group, *, note: bool) -> list[Group]:
-        """Puts writers whose changes can stand together on one side.
-
-        Args:
-            note: whether an equal rewrite is noted to be one with its twin: not shown, its writer credited.
-        """
+    def _sides(self, group: Group) -> tuple[list[Group], Agreement]:
+        """Puts writers whose changes can stand together on one side; an equal rewrite is one with its twin: not shown,
+        its writer credited."""
         writers: dict[Any, Group] = {}
+        hidden: list[RunId] = []
+        also: dict[RunId, tuple[Stamp, ...]] = {}
         for run in group:
             stamp = self.strikes[run].stamp
             writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
@@ -277,10 +299,10 @@ class _Weighing:
                 home = made.begin()
             for run in runs:
                 twin = made.add(home, run, self._key(run))
-                if twin is not None and note and self.inserted[run]:
-                    self.hidden.add(run)
-                    self.also[twin] = (*self.also.get(twin, ()), self.strikes[run].stamp)
-        return [side.runs for side in made.sides]
+                if twin is not None and self.inserted[run]:
+                    hidden.append(run)
+                    also[twin] = (*also.get(twin, ()), self.strikes[run].stamp)
+        return [side.runs for side in made.sides], Agreement(tuple(group), tuple(hidden), tuple(also.items()))
 
     def _joins(self, run: RunId, side: _Sided) -> bool:
         return self._key(run) in side.first or all(self._agree(run, other) for other in side.runs)
@@ -320,6 +342,16 @@ class _Weighing:
                     owners[run] = set().union(*(owners[root] for root in roots))
                     newest.add(run)
         return owners
+
+    def _learn_dependents(self, runs: Set[RunId]) -> None:
+        """Finds out about all that may exist only because of some strikes, at once and not group by group."""
+        known, newest = {*runs}, {*runs}
+        while newest:
+            self._learn(newest)
+            over = {run for one in newest for run in self.built[one] if run in self.strikes and run not in known}
+            self._learn(over)
+            newest = {run for run in over if self._struck_by(run) <= known}
+            known |= newest
 
     def _struck_by(self, run: RunId) -> set[RunId]:
         """The runs that a strike is over."""

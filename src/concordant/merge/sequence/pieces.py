@@ -29,6 +29,7 @@ __all__ = [
     "END",
     "NEVER",
     "START",
+    "Agreement",
     "Anchor",
     "Changed",
     "Content",
@@ -113,6 +114,7 @@ class Strike(NamedTuple):
 
 
 _NO_MORE: dict[RunId, Strike] = {}
+_NO_RUNS: frozenset[RunId] = frozenset()
 _MOST_APART = 256
 """How many strikes are kept apart from those that versions share."""
 
@@ -349,6 +351,20 @@ class Seed(NamedTuple):
     changed: tuple[Changed, ...]
 
 
+class Agreement(NamedTuple):
+    """What comes of strikes that meet and agree.
+
+    Attributes:
+        runs: these strikes.
+        hidden: the runs of them that are not shown, since others put the same.
+        also: the runs that are shown in place of those, with the writes of these.
+    """
+
+    runs: tuple[RunId, ...]
+    hidden: tuple[RunId, ...]
+    also: tuple[tuple[RunId, tuple[Stamp, ...]], ...]
+
+
 class Gone(NamedTuple):
     """What is removed of a text in a block in which nothing else is.
 
@@ -533,10 +549,13 @@ class Sequence:
     """An immutable text (``str`` pieces) or list (tuples of JSON bytes)."""
 
     __slots__ = (
+        "_agreements",
         "_analysis",
         "_authors",
         "_blocks",
+        "_crowded",
         "_cut",
+        "_dirty",
         "_layout",
         "_mark",
         "_overlapping",
@@ -573,6 +592,9 @@ class Sequence:
         self._starts: list[int] | None = None
         self._overlapping = overlapping
         self._twins = twins
+        self._crowded: frozenset[RunId] | None = None
+        self._agreements: tuple[object, Mapping[RunId, Agreement]] | None = None
+        self._dirty: frozenset[RunId] = _NO_RUNS
         self._layout: tuple[Any, Any] | None = None
         self._seed: Seed | None = None
         self._standing: tuple[str, list[int]] | None = None
@@ -587,6 +609,7 @@ class Sequence:
         """Another sequence, at whose beginning are the same roots, and in which no more insertions are alike."""
         other = Sequence.__new__(Sequence)
         other._made_of(blocks, size, strikes, self.newest_root, overlapping, self._twins)
+        other._crowded, other._agreements, other._dirty = self._crowded, self._agreements, self._dirty
         return other
 
     def __len__(self) -> int:
@@ -816,6 +839,8 @@ class Sequence:
             made._twins = self.twins.union(twins)
         if self._layout is not None:
             made._seed = Seed(*self._layout, _changed(parts, len(first)))
+        if self._crowded is not None:
+            made._note_changed([*[self[number] for number in parts], *chain.from_iterable(parts.values())])
         return made
 
     def spliced(self, edits: Items[Edit], strikes: Strikes, *, alone: bool) -> Sequence:
@@ -853,7 +878,26 @@ class Sequence:
         size = self._size + sum(len(edit.pieces) - (edit.past - edit.first) for edit in edits)
         made = self._made(blocks, size, strikes, overlapping)
         made._twins = None
+        if self._crowded is not None:
+            parts = [[*self.since(edit.first, edit.past), *edit.pieces] for edit in edits]
+            came, gone = strikes.changed_from(self.strikes)
+            back = {run_of(strike) for strike in came}  # one that came back may be over other pieces
+            made._crowded = self._crowded | back
+            made._dirty = self._dirty.union(back, map(run_of, gone))
+            made._note_changed([*chain.from_iterable(parts)])
         return made
+
+    def _note_changed(self, pieces: Items[Piece]) -> None:
+        """Notes what is to be weighed anew where pieces became others.
+
+        Args:
+            pieces: the earlier ones and these.
+        """
+        several = {run for piece in pieces if len(piece[6]) > 1 for run in piece[6]}
+        if several:
+            self._crowded = self.crowd.union(self.strikes.standing(several))
+        if self._agreements is not None:
+            self._dirty = self._dirty.union(*[(run_of(piece), *piece[6]) for piece in pieces])
 
     def _newest_root_of(self, made: Sequence, edits: Items[Edit]) -> tuple[float, str, int]:
         """The newest root of a sequence that was made of this by edits."""
@@ -955,9 +999,9 @@ class Sequence:
             if overlapping and (run_of(piece) in strikes or piece.beside is not None):
                 return True
             if not piece[6] or not strikes.any_seen(piece[6], seen):
-                verdict = fits(piece)
-                if verdict is not None:
-                    return verdict
+                agreement = fits(piece)
+                if agreement is not None:
+                    return agreement
             elif weighed:
                 return True
         return False
@@ -977,6 +1021,7 @@ class Sequence:
             for run in strikes.standing({*piece[6]}.difference(kept[6]))
         }
         part.strikes = strikes.but({}, unseen)
+        part._dirty |= unseen
         return part
 
     def shown_to(self, seen: SeenBy, own: Stamp | None = None) -> Sequence:
@@ -1004,6 +1049,10 @@ class Sequence:
         part = self._made(blocks, self._size, self.strikes, False if self._overlapping is False else None)
         if self._layout is not None:
             part._seed = Seed(*self._layout, tuple(changed))
+        if part._agreements is not None:
+            part._dirty = part._dirty.union(
+                *[(run_of(piece), *piece[6]) for piece in (self[number] for number, *_ in changed)]
+            )
         return part
 
     def is_seen(self, seen: SeenBy) -> bool:
@@ -1068,8 +1117,7 @@ class Sequence:
         """Whether anything has to be weighed: several strikes over one piece, or insertions that have units in common
         between the same neighbours."""
         if self._overlapping is None:
-            several = (block.pieces[at] for block in self._blocks for at in block.several)
-            self._overlapping = any(_two_stand(p.struck, self.strikes) for p in several) or bool(self.alike())
+            self._overlapping = next(self.crowded(self.crowd), None) is not None or bool(self.alike())
         return self._overlapping
 
     @property
@@ -1085,21 +1133,62 @@ class Sequence:
 
     def alike(self) -> list[dict[RunId, list[Piece]]]:
         """The insertions, by run, that have units in common between the same neighbours."""
-        found: list[dict[RunId, list[Piece]]] = []
-        for place in self.twins:
-            runs: dict[RunId, list[Piece]] = {}
-            for block in self._blocks:
-                for at in block.places.get(place, ()):
+        twins, found = self.twins, dict[_Place, dict[RunId, list[Piece]]]()
+        for block in self._blocks if twins else ():
+            for place in [place for place in twins if place in block.places]:
+                runs = found.setdefault(place, {})
+                for at in block.places[place]:
                     runs.setdefault(run_of(block.pieces[at]), []).append(block.pieces[at])
-            if len(runs) > 1 and _have_common_units([[str(p.content) for p in parts] for parts in runs.values()]):
-                found.append(runs)
-        return found
+        several = [runs for runs in found.values() if len(runs) > 1]
+        return [
+            runs
+            for runs in several
+            if _have_common_units([[str(piece.content) for piece in parts] for parts in runs.values()])
+        ]
 
-    def struck_twice(self) -> Iterator[Piece]:
-        """The pieces with more than one strike over them, whether those stand or not."""
-        for block in self._blocks:
-            for at in block.several:
-                yield block.pieces[at]
+    @property
+    def crowd(self) -> frozenset[RunId]:
+        """The strikes that stand over pieces together with others, and maybe some that do not any more.
+
+        They are known from the versions of which this was made: what was settled is not looked at again.
+        """
+        if self._crowded is None:
+            several = [block.pieces[at][6] for block in self._blocks for at in block.several]
+            standing = map(self.strikes.standing, several)
+            self._crowded = frozenset(chain.from_iterable([over for over in standing if len(over) > 1]))
+        return self._crowded
+
+    def crowded(self, runs: Iterable[RunId]) -> Iterator[tuple[Piece, list[RunId]]]:
+        """The pieces that some strikes stand over together with others, with all of these."""
+        strikes = self.strikes
+        runs = {*strikes.standing(runs)}
+        for _, piece in self.under(runs) if runs else ():
+            if len(piece[6]) > 1:
+                standing = strikes.standing(piece[6])
+                if len(standing) > 1:
+                    yield piece, standing
+
+    def agreements(self, rules: object) -> dict[RunId, Agreement]:
+        """What was found of strikes that meet and agree, by some rules, as long as nothing that it was found by is
+        another: by strike."""
+        if self._agreements is None or self._agreements[0] != rules:
+            return {}
+        known = dict(self._agreements[1])
+        for run in self._dirty:
+            for other in known[run].runs if run in known else ():
+                del known[other]
+        return known
+
+    def remember_agreements(
+        self, rules: object, agreements: Mapping[RunId, Agreement], others: Iterable[RunId]
+    ) -> None:
+        """Remembers what was found of strikes that meet and agree, for versions that are made of this.
+
+        Args:
+            others: strikes that meet others, and do not agree.
+        """
+        self._agreements, self._dirty = (rules, agreements), _NO_RUNS
+        self._crowded = frozenset(chain(agreements, others))
 
     def touching(self, runs: Set[RunId]) -> Iterator[tuple[int, Piece]]:
         """The pieces of some runs, and those that strikes with these ids are over, with their numbers."""
@@ -1307,10 +1396,6 @@ def _differences(one: list[Piece], two: list[Piece], was_begin: int, begin: int)
             was, now = place + 1, at + 1
     if (was, now) != (len(one) - tail, len(two) - tail):
         yield Changed(was_begin + was, was_begin + len(one) - tail, begin + now, begin + len(two) - tail)
-
-
-def _two_stand(struck: Iterable[RunId], strikes: Strikes) -> bool:
-    return len(strikes.standing(struck)) > 1
 
 
 def _have_common_units(contents: Iterable[list[str]]) -> bool:

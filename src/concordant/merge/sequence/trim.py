@@ -189,10 +189,8 @@ def weighed(sequence: Sequence) -> set[RunId]:
     """The strikes and insertions that are weighed against others: what they concern is not forgotten."""
     found: set[RunId] = set()
     if sequence.overlapping:
-        for piece in sequence.struck_twice():
-            standing = sequence.strikes.standing(piece.struck)
-            if len(standing) > 1:
-                found.update(standing)
+        for _, standing in sequence.crowded(sequence.crowd):
+            found.update(standing)
         for runs in sequence.alike():
             found.update(runs)
     return found
