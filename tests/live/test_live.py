@@ -87,6 +87,26 @@ def test_an_editor_shows_what_was_written(ws: Workspace) -> None:
         assert editor.doc.get_map("fields").get_value()["tokens"] == "5"
 
 
+def test_what_is_written_while_nothing_is_found_is_shown(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document that is made between two looks, one of which found none, is not taken for one that was deleted."""
+    with LiveDocument(ws, *PLACE) as live:
+        editor = Editor(live, "maria")
+        ws.agent("ada").write(*PLACE, {"body": "Gone."})
+        ws.agent("ada").delete(*PLACE)
+        history = ws.history
+
+        def written(*place: Any) -> Any:
+            monkeypatch.undo()
+            ws.agent("ada").write(*PLACE, {"body": "One."})
+            return history(*place)
+
+        monkeypatch.setattr(ws, "history", written)
+        assert live.refresh()
+        live.refresh()
+        editor.take_in()
+        assert editor.body.to_string() == "One."
+
+
 def test_what_a_person_types_is_hers(ws: Workspace) -> None:
     """A change of an editor is one edit of its person, credited to her, and others' editors show it."""
     ws.agent("ada").write(*PLACE, {"body": "Twelve sources."})

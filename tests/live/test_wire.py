@@ -13,10 +13,10 @@ import pytest
 import websockets
 from loro import EphemeralStore, ExportMode, LoroDoc, VersionVector
 
-from concordant import Workspace
-from concordant_loro import Access, LiveServer, Rate, protocol
+from concordant import StorageError, Workspace
+from concordant_loro import Access, LiveServer, LoroError, Rate, protocol
 from concordant_loro.live import LiveDocument
-from concordant_loro.protocol import DOCUMENT, PRESENCE, Kind, Status
+from concordant_loro.protocol import DOCUMENT, PRESENCE, Kind, RoomErrorCode, Status
 from concordant_loro.server import _Pace
 
 from .simulation import PLACE, Brief, said
@@ -128,6 +128,42 @@ async def test_editors_and_agents_see_each_other() -> None:
             assert [c.agent for c in ws.blame(*PLACE)["body",]] == ["ada", "maria", "bob"]
             await maria.socket.send("ping")
             assert await maria.socket.recv() == "pong"
+
+
+async def test_a_database_that_was_away_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it cannot be read nothing is shown; what was written is shown when it is back."""
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        async with serving(ws) as (_, url), websockets.connect(url) as socket:
+            maria = Client(socket, "maria")
+            assert await maria.join() == Kind.JOINED
+            get, tried = ws.get, []
+
+            def away(*place: Any, **options: Any) -> Any:
+                tried.append(place)
+                if len(tried) < 4:
+                    raise StorageError("postgres://host/db", "the server is away", "Start it")
+                return get(*place, **options)
+
+            monkeypatch.setattr(ws, "get", away)
+            ws.agent("ada").write(*PLACE, {"body": "One."})
+            await maria.until(lambda: maria.body == "One.")
+            assert len(tried) >= 4
+
+
+async def test_an_editor_of_which_the_child_dies_is_asked_to_rejoin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Loro ends over what an editor would be sent, that editor is not left waiting."""
+    with Workspace(schemas={PLACE[0]: Brief}) as ws:
+        async with serving(ws) as (_, url), websockets.connect(url) as socket:
+            maria = Client(socket, "maria")
+            assert await maria.join() == Kind.JOINED
+
+            def dies(*_: Any) -> Any:
+                raise LoroError("Loro ended its process over 10 bytes")
+
+            monkeypatch.setattr(LiveDocument, "updates", dies)
+            ws.agent("ada").write(*PLACE, {"body": "One."})
+            await maria.until(lambda: maria.error)
+            assert maria.error[0] == RoomErrorCode.REJOIN_SUGGESTED
 
 
 async def test_large_documents_travel_in_fragments() -> None:

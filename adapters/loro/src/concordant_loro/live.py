@@ -177,17 +177,20 @@ class LiveDocument:
             LostReplicaError: the hub is gone, and a new one was begun; editors have to ``rejoin``.
         """
         with self._lock:
-            document = self.workspace.get(self.namespace, self.key)
-            version = document.version if document is not None else self._version_of_nothing()
+            document, version = self._stored()
             if version == self.version:
                 return False
             self._show(document, version)
             return True
 
-    def _version_of_nothing(self) -> int:
-        """The version at which the document was deleted; 0 if there was none."""
-        entries = self.workspace.history(self.namespace, self.key)
-        return entries[0].version if entries else 0
+    def _stored(self) -> tuple[Document | None, int]:
+        """The document and its version; without one that at which it was deleted, 0 if there was none."""
+        document, version = self.workspace.get(self.namespace, self.key), 0
+        if document is None:
+            entries = self.workspace.history(self.namespace, self.key)
+            version = entries[0].version if entries else 0
+            document = self.workspace.get(self.namespace, self.key)  # that may be of who wrote it meanwhile
+        return document, document.version if document is not None else version
 
     def _show(self, document: Document | None, version: int) -> None:
         """Makes the hub show a version."""
@@ -226,8 +229,7 @@ class LiveDocument:
             sides = _sides(before, self._now)  # of a change whose writer had seen just that
             changes = [{**sides, **change} for change in found["changes"]]
             receipts, refused = self._commit(session.name, changes, is_shared=True)
-            document = self.workspace.get(self.namespace, self.key)
-            self._show(document, document.version if document is not None else self._version_of_nothing())
+            self._show(*self._stored())
         if refused:
             raise refused[0]
         return receipts

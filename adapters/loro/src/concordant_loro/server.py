@@ -424,6 +424,8 @@ class LiveServer:
                 is_news = await self.workspace.acall(room.live.refresh)
             except LostReplicaError:
                 is_news = True
+            except ConcordantError:  # the database is away, or busy: what was written is shown when it is back
+                is_news = False
             if is_news:
                 room.wake()
         for address, known in list(self.rooms.items()):
@@ -437,7 +439,7 @@ class LiveServer:
             member.is_due.clear()
             try:
                 found = await self.workspace.acall(member.session.outgoing)
-            except LostReplicaError:
+            except LoroError:  # it is gone, or is going now
                 await self._suggest_rejoin(member)
                 return
             try:
