@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from loro import ID, CounterSpan, ExportMode, Frontiers, IdSpan, LoroDoc, VersionVector
 
 from concordant_loro.errors import IncompleteUpdateError, LoroError, RefusedUpdateError, guarded
-from concordant_loro.replica import Places, changes_in, new_doc, read, write
+from concordant_loro.replica import Places, changes_in, new_doc, read, read_root, write
 from concordant_loro.shape import FIELDS, META, Layout, Roots, is_writable, loads, part_of_roots, tops_changed
 
 __all__ = ["Hub", "is_servers", "servers_peer"]
@@ -220,14 +220,15 @@ class Hub:
         them, which are what is shown from now on."""
         try:
             with guarded("To try an update"):
-                with changes_in(self.trial) as places:
+                with changes_in(self.trial) as step:
                     self.trial.import_json_updates(text)
                 if len(found) == 1 and found[0].seen == self.at:
-                    changes = [_told(found[0], self.now, places)]  # of one who had seen all there was
+                    changes = [_told(found[0], self.now, step.places)]  # of one who had seen all there was
                 else:
                     changes = [self._as_seen(change) for change in found]
                     self.trial.checkout_to_latest()
-                now = {name: content for name, content in read(self.trial).items() if content != self.now.get(name)}
+                shown = {name: read_root(self.trial, name) for name in step.roots}
+                now = {name: content for name, content in shown.items() if content != self.now.get(name)}
                 self.now.update(now)
                 return changes, now
         except LoroError:
@@ -346,11 +347,11 @@ class Hub:
     def _as_seen(self, change: _Change) -> dict[str, Any]:
         """A change as its writer saw it."""
         before = self._at(change.seen)
-        with changes_in(self.trial) as places:
+        with changes_in(self.trial) as step:
             after = self._at({**change.seen, change.peer: change.end})
         tops = tops_changed(before, after)
         sides = {"before": part_of_roots(before, tops), "after": part_of_roots(after, tops)}
-        return {**_told(change, before, places), **sides}
+        return {**_told(change, before, step.places), **sides}
 
     def _at(self, version: Version) -> Roots:
         vector = VersionVector()  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from loro import (
@@ -19,7 +20,7 @@ from loro import (
 from concordant.spi import letter_hunks, list_hunks
 from concordant_loro.shape import Roots
 
-__all__ = ["Places", "changes_in", "new_doc", "read", "read_root", "snapshot_of", "write"]
+__all__ = ["Places", "Step", "changes_in", "new_doc", "read", "read_root", "snapshot_of", "write"]
 
 Places: TypeAlias = "dict[str, list[tuple[int, int, int]]]"
 """What was done to texts and lists, by root: each part that was changed, by its start and end, and how long it is now
@@ -51,20 +52,35 @@ def read_root(doc: LoroDoc, name: str) -> Any:
     return doc.get_list(name).get_value() if kind == "list" else doc.get_map(name).get_value()
 
 
+@dataclass
+class Step:
+    """What one step, an import or a checkout, did to a document.
+
+    Attributes:
+        places: where it changed texts and lists.
+        roots: the root containers that it changed.
+    """
+
+    places: Places = field(default_factory=dict)
+    roots: list[str] = field(default_factory=list)
+
+
 @contextmanager
-def changes_in(doc: LoroDoc) -> Iterator[Places]:
-    """Notes what one step, an import or a checkout, does to the texts and lists of a document."""
+def changes_in(doc: LoroDoc) -> Iterator[Step]:
+    """Notes what one step does to the root containers of a document."""
     events: list[DiffEvent] = []
-    places: Places = {}
+    step = Step()
     subscription = doc.subscribe_root(events.append)
     try:
-        yield places
+        yield step
     finally:
         subscription.unsubscribe()
     for event in events:
         for one in event.events:
-            if isinstance(one.target, ContainerID.Root) and isinstance(one.diff, (Diff.Text, Diff.List)):
-                places[one.target.name] = _parts(one.diff.diff)
+            if isinstance(one.target, ContainerID.Root):
+                step.roots.append(one.target.name)
+                if isinstance(one.diff, (Diff.Text, Diff.List)):
+                    step.places[one.target.name] = _parts(one.diff.diff)
 
 
 def _parts(steps: Iterable[TextDelta | ListDiffItem]) -> list[tuple[int, int, int]]:
