@@ -20,7 +20,6 @@ from tests.nursery import Spoken
 from .support import AT, NS, RETRY, Brief, State, chain, contenders, merging, run_node, shown
 
 STEPS = (-300.0, -1.0, -0.05, 0.0, 30.0, 300.0)
-TESTS = Path(__file__).parents[1]
 Clock = Callable[[float], None]
 
 

@@ -19,7 +19,7 @@ from loro import ID, CounterSpan, ExportMode, Frontiers, IdSpan, LoroDoc, Versio
 
 from concordant_loro.errors import IncompleteUpdateError, LoroError, RefusedUpdateError, guarded
 from concordant_loro.replica import Places, changes_in, new_doc, read, read_root, write
-from concordant_loro.shape import FIELDS, META, Layout, Roots, is_writable, loads, part_of_roots, tops_changed
+from concordant_loro.shape import FIELDS, META, Layout, Roots, is_writable, loads, sides_of
 
 __all__ = ["Hub", "is_servers", "servers_peer"]
 
@@ -349,9 +349,7 @@ class Hub:
         before = self._at(change.seen)
         with changes_in(self.trial) as step:
             after = self._at({**change.seen, change.peer: change.end})
-        tops = tops_changed(before, after)
-        sides = {"before": part_of_roots(before, tops), "after": part_of_roots(after, tops)}
-        return {**_told(change, before, step.places), **sides}
+        return {**_told(change, before, step.places), **sides_of(before, after)}
 
     def _at(self, version: Version) -> Roots:
         vector = VersionVector()  # type: ignore[no-untyped-call]

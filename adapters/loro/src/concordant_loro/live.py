@@ -39,11 +39,10 @@ from concordant_loro.shape import (
     Roots,
     dumps,
     layout_of,
-    part_of_roots,
     path_of,
     path_text,
     roots_of,
-    tops_changed,
+    sides_of,
     value_of,
     with_places_of,
 )
@@ -226,7 +225,7 @@ class LiveDocument:
             for peer in found["peers"]:
                 self._owners.setdefault(peer, session.name)
             before, self._now = self._now, {**self._now, **found["now"]}
-            sides = _sides(before, self._now)  # of a change whose writer had seen just that
+            sides = sides_of(before, self._now)  # of a change whose writer had seen just that
             changes = [{**sides, **change} for change in found["changes"]]
             receipts, refused = self._commit(session.name, changes, is_shared=True)
             self._show(*self._stored())
@@ -538,12 +537,6 @@ def _written_in(entry: HistoryEntry) -> _Written:
     """An entry of the journal that is of an editor's change."""
     _, end, upto = map(int, entry.origin.split("/")[1:])
     return _Written(entry.version, entry.origin, end, upto, "escalated" in entry.met.values())
-
-
-def _sides(before: Roots, after: Roots) -> dict[str, Roots]:
-    """The fields that were changed, before and after."""
-    tops = tops_changed(before, after)
-    return {"before": part_of_roots(before, tops), "after": part_of_roots(after, tops)}
 
 
 def _places_in(

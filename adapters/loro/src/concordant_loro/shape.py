@@ -237,8 +237,14 @@ def top_of(name: str, key: str = "") -> str:
     return (key if name == FIELDS else name.partition(":")[2]).partition(".")[0]
 
 
-def part_of_roots(roots: Roots, tops: Set[str]) -> Roots:
-    """Returns what lies in some fields of the document."""
+def sides_of(before: Roots, after: Roots) -> dict[str, Roots]:
+    """Returns the fields of the document in which two layouts differ, ``before`` and ``after``."""
+    tops = _tops_changed(before, after)
+    return {"before": _part_of(before, tops), "after": _part_of(after, tops)}
+
+
+def _part_of(roots: Roots, tops: Set[str]) -> Roots:
+    """What lies in some fields of the document."""
     found: Roots = {name: content for name, content in roots.items() if name != FIELDS and top_of(name) in tops}
     entries = roots.get(FIELDS)
     if isinstance(entries, dict):
@@ -246,8 +252,8 @@ def part_of_roots(roots: Roots, tops: Set[str]) -> Roots:
     return found
 
 
-def tops_changed(before: Roots, after: Roots) -> set[str]:
-    """Returns the fields of the document in which two layouts differ."""
+def _tops_changed(before: Roots, after: Roots) -> set[str]:
+    """The fields of the document in which two layouts differ."""
     found: set[str] = set()
     for name in {**before, **after}:
         one, other = before.get(name), after.get(name)

@@ -201,7 +201,7 @@ class _Weighing:
                 self.agreed.update(dict.fromkeys(group, agreement))
         self.sequence.remember_agreements(self.rules, self.agreed, self.meeting)
         overlaps: list[Overlap] = []
-        self._learn_dependents({run for group in contested for run in group})
+        self._dependents([run for group in contested for run in group])  # all is learnt at once, not group by group
         found = [
             (group, owners) for group in contested if not self._ends_alike(group, owners := self._dependents(group))
         ]
@@ -342,16 +342,6 @@ class _Weighing:
                     owners[run] = set().union(*(owners[root] for root in roots))
                     newest.add(run)
         return owners
-
-    def _learn_dependents(self, runs: Set[RunId]) -> None:
-        """Finds out about all that may exist only because of some strikes, at once and not group by group."""
-        known, newest = {*runs}, {*runs}
-        while newest:
-            self._learn(newest)
-            over = {run for one in newest for run in self.built[one] if run in self.strikes and run not in known}
-            self._learn(over)
-            newest = {run for run in over if self._struck_by(run) <= known}
-            known |= newest
 
     def _struck_by(self, run: RunId) -> set[RunId]:
         """The runs that a strike is over."""

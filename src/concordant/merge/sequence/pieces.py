@@ -989,7 +989,7 @@ class Sequence:
         Args:
             fits: whether that may be the first piece; ``None`` of one that shows nothing if it is.
         """
-        if self._size >= WORTH_REMEMBERING and self.is_news(seen):
+        if not self.is_short and self.is_news(seen):
             return False
         strikes, overlapping = self.strikes, self.overlapping
         weighed = overlapping and not self.is_list()
@@ -999,9 +999,9 @@ class Sequence:
             if overlapping and (run_of(piece) in strikes or piece.beside is not None):
                 return True
             if not piece[6] or not strikes.any_seen(piece[6], seen):
-                agreement = fits(piece)
-                if agreement is not None:
-                    return agreement
+                verdict = fits(piece)
+                if verdict is not None:
+                    return verdict
             elif weighed:
                 return True
         return False
