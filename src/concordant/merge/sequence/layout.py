@@ -38,6 +38,7 @@ from concordant.merge.sequence.units import (
     gap_at_start,
     has_word,
     is_blank,
+    reads_as_one,
 )
 
 __all__ = ["Layout", "layout", "own_layout", "text_of"]
@@ -488,6 +489,8 @@ class _Fold:
         if not self.layout.contents or not content[lead:] or not self._is_made_of_units(piece):
             return start, content, ""
         before = self._line_before()
+        if self._is_left_so(piece, before, content):
+            return start, content, ""
         gap = self._gap_missing(before, piece, content, lead)
         if gap is None:
             self._unindent(before, lead, piece)
@@ -594,15 +597,17 @@ class _Fold:
             return True
         if len(self.removers) > 1:
             return any(map(str.isspace, "".join(self.removed)))
-        if not self.removers:
-            return False
-        is_other = run_of(self.layout.pieces[-1]) != run_of(piece) or self._was_removed_with_gap(piece)
-        return is_other or not all(map(is_blank, self.removed))
+        return bool(self.removers)
 
-    def _was_removed_with_gap(self, piece: Piece) -> bool:
-        """Whether who removed the gap before a piece has removed the piece too, shown while it is asked about."""
-        strikes = self.sequence.strikes
-        return any(who(stamp) in self.removers for stamp in strikes.stamps(strikes.standing(piece.struck)))
+    def _is_left_so(self, piece: Piece, before: str, content: str) -> bool:
+        """Whether one writer alone has removed what stood between two parts of one text, and may have left them so: a
+        blank between two words, or what parts two other units, nobody removes who sees both."""
+        if len(self.removers) != 1 or run_of(self.layout.pieces[-1]) != run_of(piece):
+            return False
+        removed = "".join(self.removed)
+        if self.unit == "word":
+            return is_blank(removed) and not reads_as_one(before, content)
+        return "\n" not in removed and ends_a_line_only(before, self.unit)
 
     def _last_pieces(self) -> Iterator[Piece]:
         """The pieces shown last, back to one that is more than a gap."""
@@ -655,9 +660,9 @@ def _still_there(passed: Iterable[Passed], first: Changed, last: Changed) -> Ite
 
 
 def _in_short(text: str) -> str:
-    """A text of which the same is true as of a longer one: whether there is a gap in it, whether it ends with one, and
-    whether it is nothing else."""
-    gap = " " if any(map(str.isspace, text)) else ""
+    """A text of which the same is true as of a longer one: whether there is a gap or a line break in it, whether it
+    ends with a gap, and whether it is nothing else."""
+    gap = "\n" if "\n" in text else " " if any(map(str.isspace, text)) else ""
     return gap + ("" if is_blank(text) else "x") + text[-1:]
 
 

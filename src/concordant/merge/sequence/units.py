@@ -31,6 +31,7 @@ __all__ = [
     "gap_at_start",
     "has_word",
     "is_blank",
+    "reads_as_one",
     "unit_hunks",
     "units",
 ]
@@ -114,6 +115,18 @@ def begins_a_line_only(text: str, unit: str) -> bool:
 def has_word(text: str) -> bool:
     """Tells whether a text holds more than gaps and the punctuation around words."""
     return _CORE.search(text) is not None
+
+
+def reads_as_one(before: str, after: str) -> bool:
+    """Tells whether one word would reach from what a text ends with into what another begins with, if they touched.
+
+    >>> reads_as_one("One,", "two"), reads_as_one("f", "(x)"), reads_as_one("f", "( x)")
+    (True, True, False)
+    """
+    if before[-1:].isspace() or after[:1].isspace():
+        return False
+    last, first = before.rsplit(None, 1)[-1], after.split(None, 1)[0]
+    return any(start < len(last) < end for start, end in units(last + first, "word"))
 
 
 def gap_at_start(text: str, *, after_break: bool) -> int:
