@@ -67,7 +67,12 @@ MEASURED = {
             f"100 puts from 60 on, {kind}: mean",
         )
     ]
-    + [f"an unseen addition to a {kind} of 1,000, and a read" for kind in ("set", "map", "set of records")],
+    + [
+        f"{which} unseen addition to a {kind} of 1,000, and a read{place}"
+        for place in ("", ", SQLite")
+        for kind in ("set", "map", "set of records")
+        for which in ("the first", "an")
+    ],
     "texts": [
         "a line put to a text of 10 kB, written whole",
         "a line put to a text of 10 kB, written whole: mean of 100 in a row",

@@ -21,7 +21,7 @@ from concordant.merge.kinds.base import reading
 from concordant.merge.kinds.doubt import Doubt
 from concordant.merge.kinds.look import Memory, Weighed
 from concordant.merge.kinds.nested import field_at, public_path
-from concordant.merge.record import Record, by_path, fitting, view
+from concordant.merge.record import Record, View, by_path, fitting, view
 from concordant.merge.registers import PARKED, Path, Tree as Cells, leaf_at, leaves, place_leaf, restored
 from concordant.merge.registers.standing import Kept, StandingTree, Whereabouts, keepers
 from concordant.merge.sequence.pieces import Sequence
@@ -154,9 +154,10 @@ def puts_what_it_read(rnd: random.Random, ws: Workspace, agent: Any) -> None:
             ws.put(*AT, changed(rnd, document.value), seen=document)
 
 
-def play(rnd: random.Random, model: Any, steps: int, deletes: bool) -> Iterator[Workspace]:
-    """A random history on two stores that meet now and then; gives the store after each step."""
-    stores = [Workspace(replica=name, **options_of(model)) for name in ("one", "two")]
+def play(rnd: random.Random, model: Any, steps: int, deletes: bool, url: str | None = None) -> Iterator[Workspace]:
+    """A random history on two stores that meet now and then, or in two workspaces of one; gives that of each step."""
+    names = ("one", "two") if url is None else (None, None)
+    stores = [Workspace(url, replica=name, **options_of(model)) for name in names]
     scopes = {store: [store.agent(f"a{n}") for n in range(4)] for store in stores}
     for _ in range(steps):
         ws = rnd.choice(stores) if rnd.random() < 0.3 else stores[0]
@@ -177,7 +178,7 @@ def play(rnd: random.Random, model: Any, steps: int, deletes: bool) -> Iterator[
                     chosen = rnd.choice(found)
                     value = rnd.choice(chosen.contenders).value
                     ws.resolve(chosen, value, by="judge") if rnd.random() < 0.8 else ws.dismiss(chosen, by="judge")
-            else:
+            elif url is None:
                 stores[0].exchange(stores[1])
         except ConcordantError:
             pass  # a decision that does not fit
@@ -511,11 +512,109 @@ def test_a_deletion_taken_for_its_equal_is_noticed(monkeypatch: Patch) -> None:
         an_update_takes_what_two_deletions_keep()
 
 
+def play_stored(seed: str, histories: int, url: Callable[[], str | None] = lambda: None) -> None:
+    """Histories in databases, where a writer goes on with what was made of the record that readers have at hand: what
+    one of them has read is checked again after the next write."""
+    rnd = random.Random(seed)
+    for number in range(histories):
+        for name, model in MODELS.items():
+            read: dict[int, tuple[Record, Any]] = {}
+            for step, ws in enumerate(play(rnd, model, 25, number % 2 == 0, url())):
+                try:
+                    check(ws)
+                    for state, shown in read.values():
+                        assert as_read(ws, state) == shown
+                except AssertionError as error:
+                    raise AssertionError(f"{name}, history {number} of seed {seed!r}, step {step}: {error}") from error
+                state = ws.storage.load(*AT)
+                if isinstance(state, Record):
+                    read[id(ws)] = state, as_read(ws, state)
+
+
+def as_read(ws: Workspace, state: Record) -> Any:
+    """What a reader finds in a record, and what it holds."""
+    shown = current_view(state, ws.registry.find(AT[0]), ws.storage.replica)
+    return shown.body, told(shown.contests), sorted(shown.settled), dict(leaves(state.tree))
+
+
+KEPT = ["sqlite", "sqlite, in parts", "sqlite, one file", "sqlite, one file, in parts"]
+
+
+def play_kept(seed: str, histories: int, kept: str, keep_on: Callable[[str], None], fresh_url: Any) -> None:
+    """Histories in one of ``KEPT``: with two stores, or in two workspaces of one."""
+    keep_on(kept)
+    play_stored(seed, histories, (lambda: fresh_url("sqlite")) if "one file" in kept else (lambda: None))
+
+
+@pytest.mark.parametrize("kept", ["sqlite", "sqlite, one file, in parts"])
+def test_g3_g4_what_a_database_keeps_is_read_by_what_has_changed(
+    seed: str, monkeypatch: Patch, keep_on: Any, fresh_url: Any, kept: str
+) -> None:
+    """The same in databases, also where others commit to the same document; what a reader holds stays as it is."""
+    monkeypatch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    play_kept(seed, 2, kept, keep_on, fresh_url)
+
+
+def a_readers_view_goes_on(patch: Patch) -> None:
+    """What a reader has at hand goes on changing with what a writer makes of it."""
+    patch.setattr(View, "alone", lambda self: self)
+
+
+def a_reader_keeps_what_it_read(patch: Patch) -> None:
+    """What others may read is read with what the next writer goes on with."""
+    patch.setattr(Record, "shared", property(lambda _: False, lambda *_: None))
+
+
+def constraints_look_at_the_tree_before(patch: Patch) -> None:
+    """What constraints hold back is told by the tree that was copied, not by the copy."""
+    patch.setattr(fitting.Fitting, "move_to", lambda *_: None)
+
+
+def deletions_look_at_the_tree_before(patch: Patch) -> None:
+    """What stands beside deletions is made of the tree that was copied, not of the copy."""
+    patch.setattr(StandingTree, "move_to", lambda *_: None)
+
+
+def what_others_committed_was_told(patch: Patch) -> None:
+    """What others made contested between is taken for told here."""
+    patch.setattr(Record, "untell", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        a_readers_view_goes_on,
+        a_reader_keeps_what_it_read,
+        constraints_look_at_the_tree_before,
+        deletions_look_at_the_tree_before,
+        what_others_committed_was_told,
+    ],
+)
+def test_an_heir_that_goes_wrong_is_noticed(
+    breaks: Callable[[Patch], None], monkeypatch: Patch, keep_on: Any, fresh_url: Any
+) -> None:
+    """The comparison fails where a writer goes on with something else than what the record shows."""
+    breaks(monkeypatch)
+    monkeypatch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    with pytest.raises(AssertionError):
+        play_kept("m13", 20, "sqlite, one file, in parts", keep_on, fresh_url)
+
+
 @pytest.mark.torture
 def test_g3_g4_thousands_of_histories_read_anew(seed: str) -> None:
     """The same for thousands of histories."""
     play_all(seed, 1_500)
     play_crowds(seed, 150)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("kept", KEPT)
+def test_g3_g4_thousands_of_histories_in_databases(
+    seed: str, monkeypatch: Patch, keep_on: Any, fresh_url: Any, kept: str
+) -> None:
+    """The same for thousands of histories in databases."""
+    monkeypatch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    play_kept(seed, 400, kept, keep_on, fresh_url)
 
 
 def changes_are_not_noted(patch: Patch) -> None:

@@ -13,7 +13,7 @@ __all__ = ["RecordCache"]
 
 
 class RecordCache:
-    """The records used last. What is in here never changes: a writer works on a copy.
+    """The records used last. What is in here never changes: a writer works on a copy, an heir.
 
     Args:
         size: how many bytes the records may have together, as they are stored.
@@ -45,8 +45,27 @@ class RecordCache:
             found = self._records.get(address)
             return found[1] if found is not None and found[0] >= version else None
 
+    def heir(self, record: Record) -> Record:
+        """Returns a copy that a writer may change, and that goes on with what was made of the record: of two writers
+        one does."""
+        twin = record.copy()
+        with self._lock:
+            record.hand_over(twin)
+        return twin
+
+    def give_back(self, address: Address, version: int, twin: Record) -> None:
+        """Takes back what the heir of the record at that version was given: nothing was written."""
+        with self._lock:
+            found = self._records.get(address)
+            if found is not None and found[0] == version and found[1].memory is None and found[1].standing is None:
+                twin.hand_over(found[1])
+
     def put(self, address: Address, version: int, record: Record, size: int) -> None:
         """Keeps a record; of two versions the later."""
+        if not record.shared:
+            if record.cache is not None:
+                record.cache = record.cache.alone()
+            record.shared = True
         with self._lock:
             found = self._records.get(address)
             if found is not None:

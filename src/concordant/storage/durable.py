@@ -332,6 +332,8 @@ class UnitOfWork(ABC):
                 stored = self._save(address, held)
                 if isinstance(held.state, Record):
                     made.append((address, held.state, stored))
+            elif held.stored is not None and isinstance(held.state, Record):
+                self._storage.give_back(address, held.stored.saved, held.state)
         if self.own:
             touched = {n % self._storage.clocks for n in self.own}
             self.put_heads({clock: self.heads[clock] for clock in sorted(touched)})
@@ -588,24 +590,28 @@ class DurableStorage(ABC):
             return None if stored is None else self.loaded(stored, address, source)
         held = self._cache.get(address, stored.saved)
         if held is not None:
-            return held.copy() if private else held
+            return self._cache.heir(held) if private else held
         if stored.record is None:  # it was held when the query was made, and has been given up since
             stored = source.whole(stored)
-        state = self.loaded(stored, address, source)
+        state = self.loaded(stored, address, source, private=private)
         assert isinstance(state, Record)
         if not private:
             self._cache.put(address, stored.saved, state, stored.whole + stored.tail + len(stored.record or b""))
         return state
 
-    def loaded(self, stored: StoredDocument, address: Address, source: Source) -> State:
-        """Gives the state of a document, whatever model it was saved under.
+    def give_back(self, address: Address, saved: int, state: Record) -> None:
+        """Takes back what a private record was given of the one that is held of a document: nothing was written."""
+        self._cache.give_back(address, saved, state)
+
+    def loaded(self, stored: StoredDocument, address: Address, source: Source, *, private: bool = False) -> State:
+        """Gives the state of a document, whatever model it was saved under; a ``private`` one may be changed.
 
         Raises:
             DamagedDocumentError: it cannot be read.
         """
         try:
             if stored.kept is not None:
-                stored, state = self._assembled(stored, address, source)
+                stored, state = self._assembled(stored, address, source, private)
             else:
                 state = load_state(stored, address)
         except ValueError as error:
@@ -618,7 +624,9 @@ class DurableStorage(ABC):
             return state
         return self.projection.written_under(self._shape(fingerprint, source), state)
 
-    def _assembled(self, stored: StoredDocument, address: Address, source: Source) -> tuple[StoredDocument, State]:
+    def _assembled(
+        self, stored: StoredDocument, address: Address, source: Source, private: bool
+    ) -> tuple[StoredDocument, State]:
         """A record whose tree is stored apart: from what is held of it, or from the tree, and what came since.
 
         Where these do not belong together, others may have committed between the queries: then it is looked at anew.
@@ -629,7 +637,7 @@ class DurableStorage(ABC):
                 if known is not None and known.version <= stored.version:
                     rows = source.tail(stored, known.version)
                     self.given.hear(address, rows)
-                    return stored, assembled(stored, known.copy(), rows)
+                    return stored, assembled(stored, self._cache.heir(known) if private else known.copy(), rows)
                 known = None
                 tree = source.checkpoint(stored)
                 if tree is None or tree.n != stored.kept:

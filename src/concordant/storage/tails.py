@@ -104,6 +104,7 @@ def assembled(stored: StoredDocument, known: Record | Checkpoint, rows: Iterable
         else:
             record = load_record(unpack(known.record, None))
             record.version = known.version
+        record.untell()
         for row in rows:
             if row.previous != record.version or row.changes is None:
                 raise RottenError(

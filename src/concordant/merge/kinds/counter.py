@@ -177,7 +177,7 @@ def _total(look: Look, cell: Any) -> Any:
     def put(found: _Amounts, key: str) -> bool:
         return found.put(key, _sum(look.entries(cell.get(key, ()))))
 
-    return gathered(look, cell, _Amounts, put, _Amounts.add_up).total
+    return gathered(look, cell, lambda: (_Amounts(), cell), put, _Amounts.add_up).total
 
 
 def _sum(register: Register) -> Any:

@@ -480,18 +480,22 @@ class Look:
 
 
 def gathered(
-    look: Look, cell: Any, begin: Callable[[], P], put: Callable[[P, str], bool], anew: Callable[[P], None]
+    look: Look,
+    cell: Any,
+    begin: Callable[[], tuple[P, Iterable[str | None]]],
+    put: Callable[[P, str], bool],
+    anew: Callable[[P], None],
 ) -> P:
     """What a kind makes of all keys of the place under way: after a change, of those that have changed.
 
     Args:
-        begin: makes it of no keys.
+        begin: makes it of some keys, or none, and tells the others.
         put: takes what stands at a key now; tells whether what was made of all is still right.
         anew: makes that of all keys again.
     """
     here = look.here
     if here is None or here.parts is None or here.changed is None:
-        found, changed = begin(), cell
+        found, changed = begin()
     else:
         found, changed = here.parts, here.changed
     right = [put(found, key) for key in changed if key is not None]

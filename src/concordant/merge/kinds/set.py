@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
@@ -208,6 +208,18 @@ class _Elements:
         self._decoded: list[Any] = []
         self._moved = MOST_MOVED
 
+    def fill(self, cell: Any) -> list[str | None]:
+        """Takes, as the first, all elements that were added once; returns the keys of the others."""
+        others: list[str | None] = []
+        for key, entries in cell.items():
+            if key is None or len(entries) != 1 or entries[0][3]:
+                others.append(key)
+            else:
+                stamp, value, _, _, _, place = entries[0]
+                self.by_key[key] = ((stamp[:3], place, key), value or b"null")
+        self.sort()
+        return others
+
     def put(self, key: str, element: Element | None) -> bool:
         """Takes what stands at a key now; tells whether the order is still right."""
         before = self.by_key.get(key)
@@ -271,7 +283,11 @@ def _elements(look: Look, cell: Any) -> _Elements:
             return found.put(key, None)
         return found.put(key, ((*found.oldest(key, entries), key), entries[0].value or b"null"))
 
-    return gathered(look, cell, _Elements, put, _Elements.sort)
+    def begin() -> tuple[_Elements, Iterable[str | None]]:
+        found = _Elements()
+        return found, found.fill(cell) if look.included is None else cell
+
+    return gathered(look, cell, begin, put, _Elements.sort)
 
 
 def _added(entry: Entry) -> _Added:

@@ -85,6 +85,10 @@ class Fitting:
         self._waiting: list[LeafChange] | None = []
         self._apply(part for path, leaf in leaves(tree) if path[0] != PARKED for part in self._parts(path, leaf))
 
+    def move_to(self, tree: Tree) -> None:
+        """Goes on with a copy of the tree."""
+        self._tree = tree
+
     def put_off(self, changes: Iterable[LeafChange]) -> None:
         """Takes note of changes after which all fits."""
         if self._waiting is not None:

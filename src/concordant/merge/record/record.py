@@ -92,6 +92,7 @@ class Record:
         later: writes that are to be applied later (by a storage that puts writes off).
         untold: what was changed and no row of the journal tells of yet; ``None``: nothing.
         alien: whether it may hold what the present model does not make: it was written under another one, or elsewhere.
+        shared: whether others may read it meanwhile, so that a reading keeps nothing with it.
         created_at, updated_at: times of the first and the last write, in seconds since the epoch.
     """
 
@@ -110,6 +111,7 @@ class Record:
         "reborn",
         "recent",
         "settings",
+        "shared",
         "standing",
         "suspects",
         "swept",
@@ -147,6 +149,7 @@ class Record:
         self.cache: Any = None
         self.untold: Any = None
         self.alien = False
+        self.shared = False
 
     def commit(self, changes: Iterable[LeafChange], stamp: Stamp | None = None) -> None:
         """Takes over changes; ``stamp`` is that of the write that made them."""
@@ -161,9 +164,11 @@ class Record:
                 self.memory.note(change)
             if path in self.crowds:
                 self._follow(path, after)
-            self._suspect(path, before, after)
             if path[-1] is None:
+                self._suspect(path, before, after)
                 self._node(before, after)
+            elif self.suspects or type(after) is not tuple or len(after) != 1 or path[0] == PARKED:
+                self._suspect(path, before, after)
         if stamp is not None:
             if stamp.n > self.vector.get(stamp.replica, 0):
                 self.vector[stamp.replica] = stamp.n
@@ -176,6 +181,11 @@ class Record:
     def tell(self, changes: Iterable[LeafChange]) -> None:
         """Notes that a row of the journal tells of changes: if they are all that were made, nothing is untold."""
         self.untold = None if self.untold is changes or self.untold is None else _SEVERAL
+
+    def untell(self) -> None:
+        """Notes that others commit to it: of what that makes contested nobody here is told."""
+        if self.memory is not None:
+            self.memory.news = None
 
     def take_over(self, other: Record) -> None:
         """Becomes another one in all but its tree, and what was made of that."""
@@ -288,8 +298,7 @@ class Record:
     def copy(self) -> Record:
         """A copy that shares only immutable parts."""
         twin = Record()
-        for path, leaf in leaves(self.tree):
-            place_leaf(twin.tree, path, leaf)
+        twin.tree = _copied(self.tree)
         twin.vector = dict(self.vector)
         twin.floor = self.floor
         twin.arrivals = self.arrivals
@@ -303,6 +312,16 @@ class Record:
         twin.leases, twin.swept, twin.touched, twin.reborn = self.leases, self.swept, self.touched, self.reborn
         twin.alien, twin.untold = self.alien, self.untold
         return twin
+
+    def hand_over(self, twin: Record) -> None:
+        """Gives what was made of the tree to a copy, which goes on with it."""
+        twin.memory, self.memory = self.memory, None
+        twin.standing, self.standing = self.standing, None
+        twin.crowds, self.crowds = self.crowds, _EMPTY
+        if twin.standing is not None:
+            twin.standing.move_to(twin.tree)
+        if twin.memory is not None and twin.memory.fitting is not None:
+            twin.memory.fitting.move_to(twin.tree)
 
     def recount(self) -> None:
         """Finds suspects and kept leaves anew, for a tree that was not made by ``commit``."""
@@ -334,6 +353,15 @@ class Record:
             if origin == source and stamp.n <= upto:
                 return n, time
         return 0, 0.0 if source == BEFORE else stamp.time
+
+
+def _copied(tree: Tree) -> Tree:
+    """A tree of its own, with the same leaves."""
+    twin = tree.copy()
+    for part, node in tree.items():
+        if type(node) is dict:
+            twin[part] = _copied(node)
+    return twin
 
 
 def bounded(settings: dict[str, Setting]) -> dict[str, Setting]:

@@ -106,6 +106,12 @@ class View:
         """Whether it was read with this memory."""
         return self._memory is memory
 
+    def alone(self) -> View:
+        """The same, without what was read of its record, which goes on changing."""
+        if self._memory is None:
+            return self
+        return View(self.body, self.contests, self.settled, self.undeclared, self.drifts)
+
     def told(self) -> None:
         """Whoever has to know of the contests does."""
         if self._memory is not None:
@@ -164,7 +170,7 @@ def view(
     """Reads a record.
 
     Where something is or may be contested, what was read is kept with the record, and the next reading after a change
-    reads what has changed.
+    reads what has changed; but not with one that others may read meanwhile.
 
     Args:
         fits: whether a value satisfies the model's constraints, where it has any beyond its fields' types; writes
@@ -174,11 +180,13 @@ def view(
     fits = None if fits is None else _on_copies(fits)
     if fit is not None:
         return _adapted_view(record, root, on_delete, fits, fit)
-    if record.covering and fits is None and earlier_lives(record.leases) is None:
+    if record.covering and fits is None and earlier_lives(record.leases) is None and not record.shared:
         return _standing_view(record, root, on_delete)
     tree, look = _standing(record), _look_at(record, on_delete)
     if tree is record.tree:
         look.tombs, look.doubts = record.tombs, fits is None
+    if record.shared:
+        return _viewed(tree, root, look, fits, None, False)
     if tree is record.tree and (record.suspects or fits or _is_large(tree)):
         look.memory = _memory_of(record, root, look)
     else:
@@ -198,7 +206,8 @@ def _look_at(record: Record, on_delete: str) -> Look:
 def _adapted_view(record: Record, root: Field, on_delete: str, fits: Callable[[Any], bool] | None, fit: Fit) -> View:
     """Reads a record that was not written under the present model."""
     tree, moves = adapted(_standing(record), root, fit)
-    record.memory = None
+    if not record.shared:
+        record.memory = None
     return _viewed(tree, root, _look_at(record, on_delete), fits, fit, bool(moves))
 
 

@@ -215,6 +215,9 @@ class Change:
             keep: leaves all entries and adds one (a sticky contested register).
             place: the value's place among those that this write adds to a set.
         """
+        if self._empty and path not in self.after:  # so it is with all of a document's first write
+            self.after[path] = (Entry(self.stamp, value, None, (), (), place),)
+            return
         entries = self.register(path)
         gone, kept = ([], entries) if keep else self._parted(path, entries)
         self.set(path, self._written(entries, value, gone, kept, canon, place))

@@ -153,6 +153,10 @@ class StandingTree:
         for path in places:
             self._place(path)
 
+    def move_to(self, live: Tree) -> None:
+        """Goes on with a copy of the live tree."""
+        self._live = live
+
     def keeps(self, holder: Path) -> bool:
         """Whether deletions of a container keep something."""
         kept = self.kept.get(holder)
