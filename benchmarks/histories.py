@@ -149,6 +149,21 @@ def _exchanged(writing: Writing, peer: Peer, sizes: Sizes, depth: int) -> Iterat
     update, theirs = peer.one_word(writing.changed(peer.shown))
     yield _row(sizes, depth, "the frame for one word", len(frame) / 1e3, LIMITS.frame, "kB", peer=len(update) / 1e3)
     yield _row(sizes, depth, "the frame for one word: its import", spent, LIMITS.importing, peer=theirs)
+    both = [_met(writing, other, number) for number in range(1 + sizes.slow_rounds)]
+    named = "the frame for one word: its import where both wrote"
+    yield _row(sizes, depth, named, median(both[1:]), LIMITS.importing)  # after the first they know of each other
+
+
+def _met(writing: Writing, other: Workspace, number: int) -> float:
+    """How long a store takes that is sent a word while it was written there, too; then the two know the same."""
+    here = writing.workspace
+    writing.edit()
+    with other.agent("bea").edit(SPACE, KEY) as brief:
+        brief.notes = f"Met {number}.\n{brief.notes}"
+    frame = here.export(other.version_vector())
+    spent = _times(lambda: other.import_(frame), 1)[0]
+    here.import_(other.export(here.version_vector()))
+    return spent
 
 
 def _in_a_database(sizes: Sizes, depth: int) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from itertools import cycle
 
 import pytest
 
-from concordant.merge.sequence import edit, layout, pieces
+from concordant.merge.sequence import edit, layout, order, pieces
 from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.units import unit_hunks
 
@@ -153,6 +153,11 @@ def the_unseen_is_decided(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def ours_stands_first(patch: pytest.MonkeyPatch) -> None:
+    """What two replicas have put at one place stands in whatever order they are joined."""
+    patch.setattr(order._Tree, "is_before", lambda self, one, other: False)
+
+
 MUTANTS: list[Callable[[pytest.MonkeyPatch], None]] = [
     words_for_sentences,
     units_touch,
@@ -162,6 +167,7 @@ MUTANTS: list[Callable[[pytest.MonkeyPatch], None]] = [
     agreed_for_good,
     no_more_meet,
     the_unseen_is_decided,
+    ours_stands_first,
 ]
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import random
+import re
 from functools import partial
 from typing import Any
 
 import pytest
 
 from concordant.merge.causality import Stamp, seen_everything
-from concordant.merge.sequence import layout as layouts
+from concordant.merge.sequence import layout as layouts, order
 from concordant.merge.sequence.edit import append, splice
 from concordant.merge.sequence.layout import layout
+from concordant.merge.sequence.order import join
 from concordant.merge.sequence.overlap import NOTHING, Rules, analyse
 from concordant.merge.sequence.pieces import WORTH_REMEMBERING, Changed, Gone, Sequence
 from concordant.merge.sequence.units import unit_hunks
 
 RULES = Rules("word")
+SENTENCES = Rules("sentence")
 HUNKS = partial(unit_hunks, unit="word")
 
 
@@ -108,3 +111,35 @@ def test_notes_of_removed_pieces_move_with_them() -> None:
     change = Changed(20, 30, 20, 33)
     found = [*layouts._still_there([before, in_it, hidden, behind], change, change)]
     assert found == [before, layouts.Passed(63, 72, gone, False)]
+
+
+def test_a_join_looks_at_what_differs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two replicas of a text of hundreds of sentences are both edited: their join is sorted nowhere, and shares with
+    the one that takes it all blocks in which nothing differs."""
+    text = " ".join(f"Sentence {n} of many." for n in range(500))
+    sequence = append(Sequence([], {}), Stamp(1.0, "a", 1, "ada", "one", "write"), 1, text)
+    for n in range(2, 400):
+        sequence = edited(sequence, Stamp(float(n), "a", n, "ada", "one", "edit"), n)
+    one = edited(sequence, Stamp(400.0, "a", 400, "ada", "one", "edit"), 30)
+    two = edited(sequence, Stamp(401.0, "b", 1, "bob", "two", "edit"), 300)
+    vectors = {"a": 400}, {"a": 399, "b": 1}
+    whole = Sequence(order.in_order(order.united(one, two)), {**one.strikes, **two.strikes})
+
+    def never(pieces: object) -> list[Any]:
+        raise AssertionError("all pieces are sorted")
+
+    monkeypatch.setattr(order, "in_order", never)
+    joined = join(one, two, *vectors)
+    assert joined is not None and joined == whole
+    blocks = {id(block) for block in one._blocks}
+    assert len([block for block in joined._blocks if id(block) not in blocks]) < 4 < len(blocks)
+
+
+def edited(sequence: Sequence, stamp: Stamp, number: int) -> Sequence:
+    """A text in which a sentence is written anew."""
+    shown = layout(sequence, analyse(sequence, SENTENCES), "", "sentence").content("")
+    new = re.sub(rf"Sentence {number} of \w+\.", f"Sentence {number} of step{stamp.n}.", shown)
+    hunks = partial(unit_hunks, unit="sentence")
+    return splice(
+        sequence, stamp, shown, new, hunks(shown, new), seen=seen_everything, rules=SENTENCES, drift_of=hunks,
+    )  # fmt: skip

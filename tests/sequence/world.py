@@ -7,20 +7,23 @@ import random
 import re
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector, merge_vectors
 from concordant.merge.record import dump_changes, journalled, later_leaf, load_changes
 from concordant.merge.record.codec import dump_leaf, load_leaf
 from concordant.merge.registers import LeafChange
+from concordant.merge.sequence import meeting, order
 from concordant.merge.sequence.blame import Told, spans
 from concordant.merge.sequence.diff import list_hunks
-from concordant.merge.sequence.edit import append, decide, splice
+from concordant.merge.sequence.edit import append, decide, splice, withdraw
 from concordant.merge.sequence.layout import layout, text_of
 from concordant.merge.sequence.meeting import Replica as Side, meet
 from concordant.merge.sequence.order import in_order, join
 from concordant.merge.sequence.overlap import Rules, analyse
-from concordant.merge.sequence.pieces import Sequence, run_of
+from concordant.merge.sequence.pieces import Piece, RunId, Sequence, run_of
 from concordant.merge.sequence.units import unit_hunks, units
 
 from .slow import counting, known, overlaps, weighed
@@ -75,6 +78,8 @@ class Replica:
         earlier: what whoever goes on from what was read before has seen at least.
         heard: the same of the others, as of when they met.
         floor: up to where something may be forgotten.
+        looked: the sequence as it was looked at last, near what had changed.
+        runs: a piece of each run that was there so far.
     """
 
     def __init__(self, name: str) -> None:
@@ -86,6 +91,8 @@ class Replica:
         self.earlier: VersionVector = {}
         self.heard: dict[str, VersionVector] = {}
         self.floor: VersionVector = {}
+        self.looked = Sequence([], {})
+        self.runs: dict[RunId, Piece | None] = {}
 
 
 class World:
@@ -100,6 +107,9 @@ class World:
         known: all units that somebody wrote.
         late: how many of the writers go on from what was read before.
         always: whether what a step has left is compared with the exact model after every step all the same.
+        near: whether every step is looked at without what is remembered, and what it has changed in the order of
+            pieces; then of a text that is too long mostly a part is cut out, now and then the half of it.
+        lives: the puts that may be made again: who made them, on which replica, as what, and what it had seen and read.
     """
 
     def __init__(
@@ -118,7 +128,8 @@ class World:
         self.chance = chance
         self.every = every
         self.longest = longest
-        self.always = False
+        self.always = self.near = False
+        self.lives: list[tuple[Replica, Stamp, VersionVector, Any]] = []
         self.late = 0.5
         self.rules = rules
         self.separator = separator
@@ -170,6 +181,9 @@ class World:
         """What a writer makes of what it read."""
         chance = self.chance
         if len(base) > self.longest:
+            if self.near and chance.random() < 0.9:
+                at = chance.randrange(len(base) - self.longest // 10)
+                return base[:at] + base[at + self.longest // 10 :]
             return base[len(base) // 2 :]
         if not self.is_text:
             items = [*base]
@@ -244,6 +258,7 @@ class World:
 
     def edit(self, replica: Replica, seen: VersionVector, writer: str, base: Any, new: Any) -> None:
         stamp = self.stamp(replica, writer)
+        self.lives = [*self.lives[-9:], (replica, stamp, dict(seen), base)]
 
         sees = self.sight(replica, seen, stamp.origin)
         before = self.shown(self.view(replica, seen, stamp.origin))
@@ -266,6 +281,22 @@ class World:
         if before == base:
             after = self.shown(replica.sequence.only(lambda other: other == stamp or sees(other)))
             assert after == new, ("its writer is shown what it left", base, new, after)
+
+    def again(self, replica: Replica) -> None:
+        """A writer runs again, having seen what it had: another put takes the place of one of its last ones."""
+        mine = [one for one in self.lives if one[0] is replica]
+        if not mine:
+            return
+        _, stamp, seen, base = self.chance.choice(mine)
+        left = withdraw(replica.sequence, lambda other: other[1:3] == stamp[1:3])
+        replica.sequence = left or Sequence([], {})
+        assert stamp not in {piece.stamp for piece in replica.sequence if piece.live}, "what is taken back is gone"
+        assert all(strike.stamp != stamp for strike in replica.sequence.strikes.values())
+        new = self.changed(base)
+        self.log.append((replica.name, "again", stamp, base, new))
+        self.lives = [one for one in self.lives if one[1] != stamp]
+        self.edit(replica, seen, stamp.agent, base, new)
+        self.note(new)
 
     def sides(self, sequence: Sequence) -> str:
         """All sides of all that is open."""
@@ -311,11 +342,14 @@ class World:
         one.floor, one.heard = merge_vectors([one.floor, other.floor]), {**one.heard, other.name: other.earlier}
 
     def joined(self, one: Replica, other: Replica) -> Sequence:
-        """What two replicas know together."""
-        if one.floor or other.floor:
-            sides = [Side(replica.sequence, replica.vector, replica.floor) for replica in (one, other)]
-            return meet(*sides) or Sequence([], {})
-        return join(one.sequence, other.sequence, one.vector, other.vector) or Sequence([], {})
+        """What two replicas know together: made of what differs, and of all."""
+        joined = together(one, other)
+        if self.is_due() or self.always:
+            with patch.object(order, "grown", lambda *_: None), patch.object(meeting, "grown", lambda *_: None):
+                assert together(one, other) == joined, "what is made of what differs is as what is made of all"
+            if self.is_text and joined:
+                self.compare(joined)
+        return joined
 
     def settle(self) -> None:
         """All replicas learn of all, and are the same."""
@@ -334,7 +368,9 @@ class World:
         chance = self.chance
         replica = chance.choice(self.replicas)
         what = chance.random()
-        if what < 0.6:
+        if self.near and chance.random() < 0.05:
+            self.again(replica)
+        elif what < 0.6:
             writer = chance.choice("xyz")
             seen = replica.vector if chance.random() < 1 - self.late else replica.earlier
             own = f"{replica.name}/{writer}"
@@ -362,6 +398,8 @@ class World:
             self.check(replica)
         elif self.always:
             self.compare(replica.sequence)
+        if self.near:
+            self.check_near(replica)
 
     def is_due(self) -> bool:
         """Whether all is looked at in this step."""
@@ -400,9 +438,35 @@ class World:
         assert again == sequence and again.overlapping == sequence.overlapping, "what is stored is what is known"
         shown = self.shown(sequence)
         assert self.shown(again) == shown, ("it reads the same after it was stored", shown, self.shown(again))
+        self.check_units(shown)
+
+    def check_units(self, shown: Any) -> None:
+        """Whether all units of a text were written so by somebody."""
         if self.separator == "\n" and self.rules.unit in ("sentence", *(("line", "word") if self.natural else ())):
             mine = self.units_of(shown)
             assert mine <= self.known, ("a unit that nobody wrote", mine - self.known, shown)
+
+    def check_near(self, replica: Replica) -> None:
+        """Compares what is known of earlier versions with a look at all of this one; and of all that has changed since
+        it was looked at last, whether it stands where its tree has it: what stood in order goes on to."""
+        sequence, before = replica.sequence, replica.looked
+        anew = without_memory(sequence)
+        analysis = sequence.analysed(self.rules, analyse)
+        assert analysis == anew.analysed(self.rules, analyse), "what is remembered is what is found anew"
+        shown = layout(sequence, analysis, self.separator, self.rules.unit)
+        assert shown.entries() == layout(anew, analysis, self.separator, self.rules.unit).entries()
+        changed = sequence.changed_from(before)
+        for _, _, first, past in changed:
+            replica.runs.update((run_of(piece), piece) for piece in sequence.since(first, past))
+        tree = order._Tree(sequence)
+        tree._runs = replica.runs
+        for _, _, first, past in changed:
+            pieces = sequence.since(max(first - 1, 0), past + 1)
+            assert all(tree.is_before(one, other) for one, other in pairwise(pieces)), "pieces are in order"
+            assert all(run_of(one) != run_of(other) or one.offset < other.offset for one, other in pairwise(pieces))
+        replica.looked = sequence
+        self.check_difference(replica)
+        self.check_units(self.shown(sequence))
 
     def check_difference(self, replica: Replica) -> None:
         """What a journal keeps makes the earlier content of the later one, and the later of the earlier."""
@@ -420,6 +484,21 @@ class World:
     def chance_of_difference(self) -> bool:
         """Whether what follows is told of what was made by differences; without a draw, so that seeds mean the same."""
         return len(self.log) % 2 == 0
+
+
+def together(one: Replica, other: Replica) -> Sequence:
+    """What two replicas know together."""
+    if one.floor or other.floor:
+        sides = [Side(replica.sequence, replica.vector, replica.floor) for replica in (one, other)]
+        return meet(*sides) or Sequence([], {})
+    return join(one.sequence, other.sequence, one.vector, other.vector) or Sequence([], {})
+
+
+def without_memory(sequence: Sequence) -> Sequence:
+    """The same sequence, of the same blocks, of which nothing is known but these."""
+    made = Sequence.__new__(Sequence)
+    made._made_of(sequence._blocks, len(sequence), sequence.strikes, sequence.newest_root, None)
+    return made
 
 
 def restored(sequence: Sequence) -> Sequence:

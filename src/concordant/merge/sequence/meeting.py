@@ -14,7 +14,7 @@ from typing import NamedTuple
 from concordant.errors import ForgottenError
 from concordant.merge.causality import Stamp, VersionVector, is_behind, is_covered, source_of
 from concordant.merge.sequence.family import Family, Home, home_of
-from concordant.merge.sequence.order import both, in_order, joined_strikes, newest_root, paired
+from concordant.merge.sequence.order import both, grown, in_order, joined_strikes, newest_root, paired
 from concordant.merge.sequence.pieces import START, Anchor, Piece, RunId, Sequence, Strike, first_of, run_of
 
 __all__ = ["Replica", "meet"]
@@ -41,8 +41,10 @@ def meet(one: Replica, other: Replica) -> Sequence | None:
         ForgottenError: a write that one side has not seen refers to what that side has forgotten.
     """
     strikes = joined_strikes(one.sequence, other.sequence, one.vector, other.vector)
-    pieces = _Meeting(one, other, strikes).pieces()
-    joined = Sequence(pieces, strikes, newest_root(pieces))
+    joined = grown(one.sequence, other.sequence, one.vector, other.vector, strikes)
+    if joined is None:
+        pieces = _Meeting(one, other, strikes).pieces()
+        joined = Sequence(pieces, strikes, newest_root(pieces))
     return joined if joined.is_alive() else None
 
 

@@ -1,4 +1,7 @@
-"""Document order from the tree of runs, and the join of two replicas of a sequence."""
+"""Document order from the tree of runs, and the join of two replicas of a sequence.
+
+Replicas mostly have most in common: that is taken as it is, and only the pieces are looked at in which they differ.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,28 @@ from concordant.merge.sequence.pieces import (
     START,
     Anchor,
     Content,
+    Edit,
     Piece,
     RunId,
     Sequence,
-    Strike,
+    Strikes,
     first_of,
     run_of,
     struck_by,
 )
 
-__all__ = ["both", "comes_first", "cut", "in_order", "join", "joined_strikes", "newest_root", "paired", "united"]
+__all__ = [
+    "both",
+    "comes_first",
+    "cut",
+    "grown",
+    "in_order",
+    "join",
+    "joined_strikes",
+    "newest_root",
+    "paired",
+    "united",
+]
 
 _OFFSET = attrgetter("offset")
 
@@ -95,22 +110,152 @@ def join(one: Sequence, other: Sequence, vector: VersionVector, other_vector: Ve
         vector: all that the replica of ``one`` knows; ``other_vector`` likewise.
     """
     strikes = joined_strikes(one, other, vector, other_vector)
+    joined = grown(one, other, vector, other_vector, strikes)
+    if joined is not None:
+        return joined if joined.is_alive() else None
     faded: set[Anchor] = set()
     pieces = in_order(_needed(_unite(one, other, vector, other_vector, faded), strikes, faded))
     joined = Sequence(pieces, strikes, newest_root(pieces))
     return joined if joined.is_alive() else None
 
 
-def joined_strikes(
-    one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector
-) -> dict[RunId, Strike]:
+def joined_strikes(one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector) -> Strikes:
     """The strikes that both have, and those that one has and the other has never known."""
-    strikes: dict[RunId, Strike] = {}
-    for mine, theirs, known in ((one, other, other_vector), (other, one, vector)):
-        for run, strike in mine.strikes.items():
-            if run in theirs.strikes or not is_covered(strike.stamp, known):
-                strikes[run] = strike
-    return strikes
+    theirs, ours = other.strikes.changed_from(one.strikes)
+    came = {run_of(strike): strike for strike in theirs if not is_covered(strike.stamp, vector)}
+    return one.strikes.but(came, {run_of(strike) for strike in ours if is_covered(strike.stamp, other_vector)})
+
+
+def grown(
+    one: Sequence, other: Sequence, vector: VersionVector, other_vector: VersionVector, strikes: Strikes
+) -> Sequence | None:
+    """The join of two replicas of a sequence, made by what differs in them, if both still have all pieces that they
+    knew and have anchored them alike; else ``None``.
+
+    Args:
+        vector: all that the replica of ``one`` knows; ``other_vector`` likewise.
+        strikes: those that stand then.
+    """
+    edits: list[Edit] = []
+    tree = _Tree(one, other)
+    for was_first, was_past, first, past in other.changed_from(one):
+        ours, theirs = one.since(was_first, was_past), other.since(first, past)
+        pieces = _merged(ours, theirs, vector, other_vector, tree)
+        if pieces is None:
+            return None
+        edits.append(Edit(was_first, was_past, pieces))
+    if not edits and strikes is one.strikes:
+        return one
+    return one.spliced(edits, strikes, alone=not strikes.changed_from(one.strikes)[1])
+
+
+def _merged(
+    ours: list[Piece], theirs: list[Piece], vector: VersionVector, other_vector: VersionVector, tree: _Tree
+) -> list[Piece] | None:
+    """The pieces that stand at one place in two replicas, in order."""
+    left, right = _cut_alike(ours, theirs)
+    here, there = ({first_of(part): part for part in side} for side in (left, right))
+    if _lacks(there, here, other_vector) or _lacks(here, there, vector):
+        return None
+    if not all(_are_anchored_alike(here[place], there[place]) for place in here.keys() & there.keys()):
+        return None
+    return _zipped(left, right, here, there, tree)
+
+
+def _cut_alike(ours: list[Piece], theirs: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Two lists of pieces, their runs cut at the places where either is cut."""
+    bounds: dict[RunId, set[int]] = {}
+    for piece in chain(ours, theirs):
+        bounds.setdefault(run_of(piece), set()).update((piece.offset, piece.offset + len(piece.content)))
+    cuts = {run: sorted(found) for run, found in bounds.items()}
+    return (
+        [part for piece in ours for part in cut(piece, cuts[run_of(piece)])],
+        [part for piece in theirs for part in cut(piece, cuts[run_of(piece)])],
+    )
+
+
+def _lacks(one: dict[Anchor, Piece], other: dict[Anchor, Piece], vector: VersionVector) -> bool:
+    """Whether one replica does not have any more what it knew and the other has."""
+    return any(place not in one and is_covered(part.stamp, vector) for place, part in other.items())
+
+
+def _are_anchored_alike(one: Piece, other: Piece) -> bool:
+    return (one.parent, one.replaces, one.beside) == (other.parent, other.replaces, other.beside)
+
+
+def _zipped(
+    left: list[Piece], right: list[Piece], here: dict[Anchor, Piece], there: dict[Anchor, Piece], tree: _Tree
+) -> list[Piece] | None:
+    """Two lists of pieces in order as one; ``None`` if what both have stands in different orders there.
+
+    Args:
+        here: the pieces of ``left`` by where they begin; ``there`` likewise.
+    """
+    result: list[Piece] = []
+    at = 0
+    for part in left:
+        twin = there.get(first_of(part))
+        while at < len(right) and right[at] is not twin:
+            alone = first_of(right[at]) not in here
+            if twin is None and not (alone and tree.is_before(right[at], part)):
+                break
+            if not alone:
+                return None
+            result.append(right[at])
+            at += 1
+        if twin is not None and at == len(right):
+            return None
+        result.append(part if twin is None else both(part, twin, either=False))
+        at += twin is not None
+    return [*result, *right[at:]]
+
+
+class _Tree:
+    """The tree of runs of two replicas: tells which of two pieces stands first.
+
+    Args:
+        sequences: the replicas; what both have is anchored alike in them.
+    """
+
+    def __init__(self, *sequences: Sequence) -> None:
+        self._sequences = sequences
+        self._runs: dict[RunId, Piece | None] = {}
+
+    def is_before(self, one: Piece, other: Piece) -> bool:
+        """Whether a piece stands before another one."""
+        ways = zip(self._way(one), self._way(other), strict=False)
+        for level, ((mine, at), (theirs, place)) in enumerate(ways):
+            if run_of(mine) != run_of(theirs):
+                return comes_first(mine, theirs) if level else _is_earlier_root(mine, theirs)
+            if at != place:
+                return at < place
+        return len(self._way(one)) <= len(self._way(other))
+
+    def _way(self, piece: Piece) -> list[tuple[Piece, int]]:
+        """The runs from a root down to a piece, each with the character behind which the next one stands."""
+        way = [(piece, piece.offset)]
+        parent = piece.parent
+        while parent is not None and parent != START:
+            host = self._of(parent[:3])
+            if host is None or len(way) > sum(map(len, self._sequences)):
+                break
+            way.append((host, parent[3]))
+            parent = host.parent
+        return way[::-1]
+
+    def _of(self, run: RunId) -> Piece | None:
+        """A piece of a run."""
+        if run not in self._runs:
+            parts = (piece for sequence in self._sequences for _, piece in sequence.touching({run}))
+            self._runs[run] = next((piece for piece in parts if run_of(piece) == run), None)
+        return self._runs[run]
+
+
+def _is_earlier_root(one: Piece, other: Piece) -> bool:
+    """Whether a run that stands behind no other one comes before another such: those at the beginning do."""
+    if START in (one.parent, other.parent):
+        return comes_first(one, other) if one.parent == other.parent else one.parent == START
+    return _rank(one) < _rank(other)
 
 
 def newest_root(pieces: Iterable[Piece]) -> tuple[float, str, int]:
@@ -156,7 +301,7 @@ def _faded(part: Piece, faded: set[Anchor]) -> Piece:
     return part._replace(live=False)
 
 
-def _needed(pieces: list[Piece], strikes: dict[RunId, Strike], faded: set[Anchor]) -> list[Piece]:
+def _needed(pieces: list[Piece], strikes: Strikes, faded: set[Anchor]) -> list[Piece]:
     """The pieces of runs that are live, struck or taken out, or that such a run is anchored in: the same on all
     replicas.
 
