@@ -90,9 +90,11 @@ def test_g13_what_stands_again_stands_apart(unit: str) -> None:
     assert next(glued(unit), None) is None
 
 
-def test_g13_words_removed_and_replaced_side_by_side() -> None:
-    """A history in which a question keeps words, and the blank beside them was removed by one who saw none of them."""
-    play("word", "291129/alike/2547", natural=True, alike=True)
+@pytest.mark.parametrize(("name", "seed"), [("word", "291129/alike/2547"), ("sentence", "431291/alike/562")])
+def test_g13_words_removed_and_replaced_side_by_side(name: str, seed: str) -> None:
+    """Histories in which a question keeps words, and the gap beside them was removed by one who saw none of them, or
+    what was removed stood between two gaps of different writers."""
+    play(name, seed, natural=True, alike=True)
 
 
 class Junctions(World):

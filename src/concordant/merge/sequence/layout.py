@@ -602,7 +602,7 @@ class _Fold:
     def _is_left_so(self, piece: Piece, before: str, content: str) -> bool:
         """Whether one writer alone has removed what stood between two parts of one text, and may have left them so: a
         blank between two words, or what parts two other units, nobody removes who sees both."""
-        if len(self.removers) != 1 or run_of(self.layout.pieces[-1]) != run_of(piece):
+        if len(self.removers) != 1 or run_of(piece) != self.last:
             return False
         removed = "".join(self.removed)
         if self.unit == "word":
