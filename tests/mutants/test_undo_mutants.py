@@ -16,7 +16,7 @@ from concordant.merge.record.past import Taken, _goes_on, _is_news
 from concordant.merge.record.reinstating import Reinstating, _of_texts
 from concordant.merge.record.undo import _is_theirs, _replaced_by_others, _Undoing as the_Undoing
 from concordant.merge.registers.leaf import without
-from concordant.merge.sequence.overlap import _Weighing
+from concordant.merge.sequence.overlap import _Weighing, _with_what_stands_again
 from concordant.merge.sequence.pieces import Sequence, Strike, run_of
 from concordant.merge.sequence.undo import _cut_alike, _Undoing
 from concordant.workspace import undoing
@@ -24,7 +24,7 @@ from concordant.workspace.undoing import Undoing, _taken_back, _told_undone
 
 from ..properties import test_undo as properties
 from ..properties.undoing import Stores
-from ..semantics import test_undo as semantics
+from ..semantics import test_undo as semantics, test_undo_elsewhere as elsewhere
 from .breaking import swap
 
 Patch = pytest.MonkeyPatch
@@ -80,6 +80,53 @@ def what_was_built_on_it_is_not_asked(patch: Patch) -> None:
 def a_rewritten_sentence_is_not_asked(patch: Patch) -> None:
     """A rewrite of his sentence and the sentence before it stand side by side."""
     swap(patch, _Undoing.built_on, lambda *_: iter(()))
+
+
+def built_elsewhere() -> None:
+    """What was built in another store, against the exact model."""
+    properties.run(range(2000, 2030), Stores(40), properties.built_elsewhere)
+
+
+def two_undos_before_it_is_heard_of() -> None:
+    """Another agent is taken back in the same text."""
+    elsewhere.test_a_second_undo_does_not_forget_it(first_there=False)
+
+
+@mutant(elsewhere.test_to_undo_the_undo_settles_it, built_elsewhere)
+def what_goes_is_not_marked(patch: Patch) -> None:
+    """Who has built on a sentence of his elsewhere is not known as such: both stand beside each other."""
+    swap(patch, _Undoing.mark, lambda self: None)
+
+
+@mutant(built_elsewhere)
+def what_stands_again_is_not_what_was_built_on(patch: Patch) -> None:
+    """What was built elsewhere differs from nothing, beside what stands again."""
+    swap(patch, _with_what_stands_again, lambda sequence, marks: (sequence, {}))
+
+
+@mutant(of_all_kinds)
+def marks_are_work(patch: Patch) -> None:
+    """Who took something back is the author of what is left of a text, or of nothing."""
+    swap(patch, Sequence.writes, Sequence.stamps)
+
+
+@mutant(elsewhere.test_another_who_is_taken_back_as_well_is_no_side)
+def what_is_known_to_be_built_on_is_asked_twice(patch: Patch) -> None:
+    """What is asked about, or was settled, by the undo itself is asked again by its marks."""
+    known = _Undoing._to_be_marked
+
+    def everything(self: Any, before: Any) -> Any:
+        self.settled = set()
+        return known(self, before)
+
+    swap(patch, _Undoing._to_be_marked, everything)
+
+
+@mutant(two_undos_before_it_is_heard_of)
+def a_second_undo_forgets_what_may_be_built_on(patch: Patch) -> None:
+    """Only what the last undo took back is marked."""
+    known = _Undoing._to_be_marked
+    swap(patch, _Undoing._to_be_marked, lambda self, before: known(self, set()))
 
 
 @mutant(semantics.test_an_import_does_not_bring_it_back, random_histories)
@@ -147,7 +194,7 @@ def what_others_touched_stands_to_the_letter(patch: Patch) -> None:
 
 def alone_with_imports() -> None:
     """Where nobody else has written all stands to the letter, also with an import in between."""
-    properties.run(range(122, 123), Stores(), lambda seed, _, rooms: properties.alone(seed, 7, rooms))
+    properties.run(range(315, 316), Stores(), lambda seed, _, rooms: properties.alone(seed, 7, rooms))
 
 
 @mutant(alone_with_imports)
@@ -156,7 +203,12 @@ def an_import_that_tidies_up_is_work(patch: Patch) -> None:
     swap(patch, _is_news, lambda change: True)
 
 
-@mutant(semantics.test_a_sentence_that_a_deletion_keeps_stands_once)
+def kept_items() -> None:
+    """A deletion keeps the items of a list between which one was inserted."""
+    semantics.test_what_a_deletion_keeps_stands_once("steps", ["plan", "write"], ["plan", "improvise", "write"])
+
+
+@mutant(kept_items)
 def texts_are_cut_as_they_are_now(patch: Patch) -> None:
     """Where a text was cut and is not any more, all of it stands in the place of each part."""
     swap(patch, _cut_alike, lambda sequence, earlier: sequence)

@@ -45,7 +45,7 @@ def test_g1_g3_a_mutant_that_forgets_too_much_is_noticed(
 def test_g3_a_mutant_that_forgets_a_link_is_noticed(monkeypatch: Patch) -> None:
     """What was put in the place of something that is kept goes, once it was replaced itself."""
     shorten(monkeypatch)
-    swap(monkeypatch, _keep_whole, lambda near, gone: None)
+    swap(monkeypatch, _keep_whole, lambda near, gone, marks: None)
     with pytest.raises(AssertionError):
         a_sentence_is_told()
 

@@ -384,6 +384,8 @@ def replicas(*rooms: Room) -> Iterator[Any]:
     for _ in range(2):
         for one, other in combinations(rooms, 2):
             one.ws.exchange(other.ws)
+    ids = [{question.id for question in room.questions()} for room in rooms]
+    assert all(one == ids[0] for one in ids), "questions have other names"
     return (room.shown() for room in rooms)
 
 
@@ -515,6 +517,147 @@ class Wide:
         else:
             items.insert(at, word)
         return items
+
+
+@dataclass
+class Sentence:
+    """A place in a text, and what was put there.
+
+    Attributes:
+        before: what stood there before the agent came; ``None``: nothing did.
+        bad: what the agent made of it; nothing if he took it away, ``None`` if he did not touch it.
+        told: the same, as far as the other store had heard of it.
+        beside: what others made in the other store of what was before.
+        built: what others made in the other store of what they knew, the agent's version if he had made one.
+        onward: what others made, once the agent was taken back, of what stood there again.
+    """
+
+    before: str | None = None
+    bad: str | None = None
+    told: str | None = None
+    beside: str | None = None
+    built: str | None = None
+    onward: str | None = None
+
+    def standing(self, *, there: bool = False) -> str:
+        """What is shown of it here, or in the other store, before any undo, if only one of the two knows of it."""
+        if there:
+            versions = (self.built, self.beside, self.told, self.before)
+        else:
+            versions = (self.onward, self.bad, self.before, None)
+        return next((one for one in versions if one is not None), "")
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether others have built on what the agent had put there, and differ from what stands again."""
+        return self.built is not None and self.again != self.built
+
+    @property
+    def again(self) -> str:
+        """What stands there once the agent is taken back, without what was built on his version."""
+        return next((one for one in (self.beside, self.onward, self.before) if one is not None), "")
+
+
+class Sentences(Wide):
+    """A random history of one text in two stores: the agent changes it in the one, one sentence at a time, while others
+    do in the other, which knows a part of what he did, and hears of his being taken back only later.
+
+    Args:
+        there: a room in the other store.
+    """
+
+    def __init__(self, seed: int, here: Room, there: Room) -> None:
+        super().__init__(seed, here)
+        self.there = there
+        said = [self.said(self.random.choice(OTHERS)) for _ in range(self.random.randint(1, 4))]
+        self.text = [Sentence(one) for one in said]
+        here.ws.agent("eve").write(here.ns, KEY, {"notes": " ".join(said)})
+        there.ws.import_(here.ws.export(since=here.began))
+
+    def said(self, agent: str) -> str:
+        return f"{self.word(agent)} says so."
+
+    def bad_goes_on(self, steps: int) -> None:
+        """The agent changes sentences that are there, or puts new ones."""
+        for _ in range(steps):
+            here = [one for one in self.text if one.standing()]
+            if here and self.random.random() < 0.75:
+                one = self.random.choice(here)
+                one.bad = self.random.choice([self.said(BAD), self.said(BAD), ""])
+            else:
+                at = self.random.randint(0, len(self.text))
+                if not all(one.standing() for one in self.text[max(at - 1, 0) : at + 1]):
+                    continue  # on which side of what is removed is not told
+                self.text.insert(at, Sentence(bad=self.said(BAD)))
+            self._write(self.room, BAD, there=False)
+
+    def told(self) -> None:
+        """The other store hears of it."""
+        self.there.ws.import_(self.room.ws.export(since=self.room.began))
+        for one in self.text:
+            one.told = one.bad
+
+    def others_go_on_there(self, steps: int) -> None:
+        """Others change sentences in the other store."""
+        for _ in range(steps):
+            there = [one for one in self.text if one.standing(there=True)]
+            if not there:
+                return
+            one, agent = self.random.choice(there), self.random.choice(OTHERS)
+            made = self.random.choice([self.said(agent), self.said(agent), ""])
+            at = next(number for number, other in enumerate(self.text) if other is one)
+            beside = self.text[max(at - 1, 0) : at + 2]
+            if not made and not all(other.standing(there=True) for other in beside):
+                continue  # the gap that goes may be the one on the other side of what stands again
+            if one.told is not None:
+                one.built = made
+            else:
+                one.beside = made
+            self._write(self.there, agent, there=True)
+
+    def others_go_on_here(self) -> None:
+        """Others change one of the sentences that stand again once the agent is taken back."""
+        again = [one for one in self.text if one.bad is not None and one.before is not None and one.beside is None]
+        for one in self.random.sample(again, min(len(again), 1)):
+            agent = self.random.choice(OTHERS)
+            one.onward = self.random.choice([self.said(agent), ""])
+            said = [other.again if other.beside is None else other.before or "" for other in self.text]
+            self._edit(self.room, agent, said)
+
+    def _write(self, room: Room, agent: str, *, there: bool) -> None:
+        self._edit(room, agent, [one.standing(there=there) for one in self.text])
+
+    def _edit(self, room: Room, agent: str, said: list[str]) -> None:
+        with room.ws.agent(agent).edit(room.ns, KEY) as draft:
+            draft.notes = " ".join(filter(None, said))
+
+    def compare(self) -> None:
+        """Both rooms show what stood before the agent, and ask about what was built on his sentences, and only that:
+        neighbours with nothing between them at once."""
+        shown = [one.before or "" if one.is_asked else one.again for one in self.text]
+        asked: list[list[Sentence]] = [[]]
+        for one in self.text:
+            if one.is_asked:
+                asked[-1].append(one)
+            elif one.again and asked[-1]:
+                asked.append([])
+        wanted = [("text", *_question(part)) for part in asked if part]
+        for room in (self.room, self.there):
+            document = room.ws.get(room.ns, KEY)
+            found = normal(document.value.get("notes", "")) if document is not None else ""
+            assert found == _text(shown), f"{found!r}, not {_text(shown)!r}"
+            told = [(q.reason, normal(q.base), sorted(normal(c.value) for c in q.contenders)) for q in room.questions()]
+            assert sorted(told) == sorted(wanted), f"asked {told}, not {wanted}"
+
+
+def _question(part: list[Sentence]) -> tuple[str, list[str]]:
+    """What stood there, and the two sides."""
+    sides = [[one.again for one in part], [one.built or "" for one in part]]
+    return _text([one.before or "" for one in part]), sorted(map(_text, sides))
+
+
+def _text(said: list[str]) -> str:
+    return " ".join(filter(None, said))
 
 
 class Narrow(Wide):

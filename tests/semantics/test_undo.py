@@ -555,13 +555,17 @@ def test_the_deletion_of_another_stands() -> None:
     assert (shown(ws), ws.escalations()) == (None, [])
 
 
-def test_a_sentence_that_a_deletion_keeps_stands_once() -> None:
-    """A text that was cut where something was inserted, and of which a deletion keeps the rest whole: to undo two
-    agents, and both undos, shows each of its sentences once."""
+@pytest.mark.parametrize(
+    ("field", "first", "then"),
+    [("notes", "The fox jumps.", "Look! The fox jumps."), ("steps", ["plan", "write"], ["plan", "improvise", "write"])],
+)
+def test_what_a_deletion_keeps_stands_once(field: str, first: Any, then: Any) -> None:
+    """A text or list that was cut where something was inserted, and of which a deletion keeps the rest whole: to undo
+    two agents, and both undos, shows each of its parts once."""
     ws = Workspace(schemas={NS: Brief})
-    ws.agent("ada").write(NS, KEY, {"notes": "The fox jumps."})
+    ws.agent("ada").write(NS, KEY, {field: first})
     with ws.agent("bob").edit(NS, KEY) as brief:
-        brief.notes = "Look! The fox jumps."
+        setattr(brief, field, then)
         seen = ws.moment()
         ws.agent("eve").delete(NS, KEY)
     ws.agent("eve", began=seen).delete(NS, KEY)
@@ -569,12 +573,12 @@ def test_a_sentence_that_a_deletion_keeps_stands_once() -> None:
     one = undo(ws)
     between = everything(ws)
     two = undo(ws, "eve")
-    assert shown(ws) == {"notes": "The fox jumps."}
+    assert shown(ws) == {field: first}
     undo(ws, "maria", since=two.before)
     assert everything(ws) == between
     undo(ws, "maria", since=one.before)
     assert everything(ws) == before
-    assert shown(ws) == {"notes": "Look! The fox jumps."}
+    assert shown(ws) == {field: then}
 
 
 @pytest.mark.parametrize("place", ["before", "between", "behind"])

@@ -107,7 +107,7 @@ def stands_before_all(patch: pytest.MonkeyPatch) -> None:
 
 def parts_of_strikes(patch: pytest.MonkeyPatch) -> None:
     """What one strike is over goes in parts."""
-    patch.setattr(trim, "_keep_whole", lambda near, gone: None)
+    patch.setattr(trim, "_keep_whole", lambda near, gone, marks: None)
 
 
 @pytest.mark.parametrize(

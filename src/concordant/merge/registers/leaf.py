@@ -73,7 +73,7 @@ def stamps_of(leaf: Leaf) -> Iterator[Stamp]:
 
 def writes_of(leaf: Leaf) -> Iterator[Stamp]:
     """The same without deletions."""
-    return leaf.stamps() if isinstance(leaf, Sequence) else (entry.stamp for entry in leaf if entry.value is not None)
+    return leaf.writes() if isinstance(leaf, Sequence) else (entry.stamp for entry in leaf if entry.value is not None)
 
 
 def contents_of(leaf: Leaf) -> Iterator[Stamp]:
@@ -85,7 +85,7 @@ def contents_of(leaf: Leaf) -> Iterator[Stamp]:
 
 def supporters_of(leaf: Leaf) -> Iterator[Stamp]:
     """All writes that stand for what is in a leaf, those that only confirmed it included."""
-    return leaf.stamps() if isinstance(leaf, Sequence) else (stamp for entry in leaf for stamp in entry.stamps)
+    return leaf.writes() if isinstance(leaf, Sequence) else (stamp for entry in leaf for stamp in entry.stamps)
 
 
 _STAMPS = attrgetter("stamps")

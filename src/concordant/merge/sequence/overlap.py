@@ -9,14 +9,27 @@ counts once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import islice
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.diff import common_runs
-from concordant.merge.sequence.pieces import Agreement, Anchor, Content, Piece, RunId, Sequence, first_of, run_of
+from concordant.merge.sequence.pieces import (
+    Agreement,
+    Anchor,
+    Content,
+    Piece,
+    RunId,
+    Sequence,
+    first_of,
+    is_mark,
+    run_of,
+    standing_again,
+    struck_by,
+)
 from concordant.merge.sequence.units import is_blank, units
 
 __all__ = ["NOTHING", "Analysis", "Overlap", "Rules", "Side", "analyse"]
@@ -99,7 +112,52 @@ def analyse(sequence: Sequence, rules: Rules) -> Analysis:
     """Weighs all changes of a sequence against each other."""
     if not sequence.overlapping:
         return NOTHING
+    if rules.escalate and (marks := sequence.marks() & sequence.crowd):
+        sequence, again = _with_what_stands_again(sequence, marks)
+        return _Weighing(sequence, rules, again).result()
     return _Weighing(sequence, rules).result()
+
+
+def _with_what_stands_again(sequence: Sequence, marks: Set[RunId]) -> tuple[Sequence, dict[RunId, Content]]:
+    """A sequence in which who has rewritten what was taken back has rewritten what stands there again; and of each mark
+    what that is.
+
+    Args:
+        marks: those that stand over something together with other strikes.
+    """
+    strikes = sequence.strikes
+    over: dict[RunId, set[RunId]] = {}
+    others: dict[RunId, set[RunId]] = {}
+    for _, piece in sequence.under(marks):
+        standing = strikes.standing(piece.struck)
+        for mark in marks & {*standing}:
+            over.setdefault(mark, set()).add(run_of(piece))
+            others.setdefault(mark, set()).update(run for run in standing if not is_mark(strikes[run]))
+    said = _said_by(sequence, set().union(*others.values()))
+    texts: dict[RunId, Content] = {}
+    more: dict[int, set[RunId]] = {}
+    for mark, runs in over.items():
+        again = standing_again(sequence, strikes, runs)
+        shown = [piece for _, piece in again if not strikes.standing(piece.struck)]
+        texts[mark] = _content(shown or [piece for _, piece in again])
+        for number, _ in again:
+            more.setdefault(number, set()).update(run for run in others[mark] if said[run] != texts[mark])
+    pieces = [p._replace(struck=struck_by(p.struck, more[n])) if n in more else p for n, p in enumerate(sequence)]
+    return Sequence(pieces, strikes, sequence.newest_root), texts
+
+
+def _said_by(sequence: Sequence, runs: Set[RunId]) -> dict[RunId, Content]:
+    """What some strikes have put in the place of what they are over."""
+    parts: dict[RunId, list[Piece]] = {run: [] for run in runs}
+    for _, piece in sequence.touching(runs):
+        if piece.live and run_of(piece) in runs:
+            parts[run_of(piece)].append(piece)
+    return {run: _content(pieces) for run, pieces in parts.items()}
+
+
+def _content(pieces: Iterable[Piece]) -> Content:
+    parts: list[Any] = [piece.content for piece in pieces]
+    return "".join(parts).strip() if all(isinstance(part, str) for part in parts) else sum(parts, ())
 
 
 Key: TypeAlias = tuple[frozenset[int], Content]
@@ -146,9 +204,13 @@ class _Sides:
 
 
 class _Weighing:
-    """The work of one ``analyse`` call."""
+    """The work of one ``analyse`` call.
 
-    def __init__(self, sequence: Sequence, rules: Rules) -> None:
+    Args:
+        again: of marks what stands where that was which was taken back.
+    """
+
+    def __init__(self, sequence: Sequence, rules: Rules, again: Mapping[RunId, Content] = MappingProxyType({})) -> None:
         self.strikes = sequence.strikes
         self.sequence = sequence
         self.rules = rules
@@ -157,7 +219,7 @@ class _Weighing:
         self.solid: dict[RunId, frozenset[int]] = {}
         self.pieces: dict[int, Piece] = {}
         self.built: dict[RunId, set[RunId]] = {}
-        self.texts: dict[RunId, Content] = {}
+        self.texts: dict[RunId, Content] = {**again}
         self.suspended: set[RunId] = set()
         self.hidden: set[RunId] = set()
         self.also: dict[RunId, tuple[Stamp, ...]] = {}
@@ -321,8 +383,7 @@ class _Weighing:
     def _text(self, run: RunId) -> Content:
         """What a strike has put in the place of what it removed, gaps aside."""
         if run not in self.texts:
-            parts: list[Any] = [self.pieces[index].content for index in self.inserted.get(run, ())]
-            self.texts[run] = "".join(parts).strip() if all(isinstance(p, str) for p in parts) else sum(parts, ())
+            self.texts[run] = _content(self.pieces[index] for index in self.inserted.get(run, ()))
         return self.texts[run]
 
     # -- ranges -------------------------------------------------------------------------------------------------
@@ -386,8 +447,7 @@ class _Weighing:
     def _overlap(self, group: Group, sides: list[Group], owners: Owners) -> Overlap:
         struck = sorted({index for run in group for index in self.touched[run]})
         readings = [
-            Side(shown, tuple(sorted({self.strikes[run].stamp for run in standing}, key=order_of)))
-            for shown, standing in self._readings(group, sides, owners)
+            Side(shown, self._who_stands_for(standing)) for shown, standing in self._readings(group, sides, owners)
         ]
         first = self.pieces[min(self._numbers(group))]  # also where that is gone: the question keeps its name
         seen = (p for p in self.sequence.backward(self._range(group)[0]) if self._stands(p, set(), owners))
@@ -400,6 +460,11 @@ class _Weighing:
             tuple(readings),
             before != "\n",
         )
+
+    def _who_stands_for(self, standing: set[RunId]) -> tuple[Stamp, ...]:
+        """The writes of a side; a mark stands for one only where nobody has written on there."""
+        runs = [run for run in standing if not is_mark(self.strikes[run])] or standing
+        return tuple(sorted({self.strikes[run].stamp for run in runs}, key=order_of))
 
     def _readings(self, group: Group, sides: list[Group], owners: Owners) -> list[tuple[tuple[Piece, ...], set[RunId]]]:
         """For each side the pieces that it shows of a contested range, and its runs."""
@@ -416,7 +481,7 @@ class _Weighing:
     def _shown(self, group: Group, standing: set[RunId], owners: Owners) -> tuple[Piece, ...]:
         """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
         touched = self._live(number for run in group for number in self.touched[run])
-        last = max(*touched, *(number for run in owners for number in self.inserted.get(run, [0])))
+        last = max([*touched, *(number for run in owners for number in self.inserted.get(run, ()))])
         common = [(n, p) for n, p in self._between(min(touched), last + 1) if run_of(p) not in owners]
         own = [(n, self.pieces[n]) for run in standing for n in self.inserted.get(run, ())]
         seen = sorted([*common, *own], key=_NUMBER) if own else common

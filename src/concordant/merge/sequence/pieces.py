@@ -29,6 +29,7 @@ __all__ = [
     "END",
     "NEVER",
     "START",
+    "TAKEN_BACK",
     "Agreement",
     "Anchor",
     "Changed",
@@ -43,8 +44,10 @@ __all__ = [
     "Strike",
     "Strikes",
     "has_twin",
+    "is_mark",
     "last_of",
     "run_of",
+    "standing_again",
     "struck_by",
     "who",
 ]
@@ -75,6 +78,9 @@ START: Anchor = ("", 0, 0, 0)
 
 END: Anchor = ("", 0, 0, 1)
 """The place behind everything."""
+
+TAKEN_BACK = ":undone"
+"""The origin of marks: strikes over what an undo has taken back, by which who has built on that elsewhere is asked."""
 
 NEVER = (math.inf, "", 0)
 """The place behind all writes in their order."""
@@ -314,10 +320,38 @@ def run_of(item: Piece | Strike) -> RunId:
     return (item.stamp.replica, item.stamp.n, item.k)
 
 
+def is_mark(strike: Strike) -> bool:
+    """Whether a strike says of what it is over that it was taken back."""
+    return strike[0][4] == TAKEN_BACK
+
+
 def struck_by(struck: tuple[RunId, ...], more: Iterable[RunId]) -> tuple[RunId, ...]:
     """The strikes over a piece, with more of them."""
     new = sorted({*more})
     return (*struck, *new) if not (struck and new) or struck[-1] < new[0] else tuple(sorted({*struck, *new}))
+
+
+def standing_again(
+    pieces: Iterable[Piece], strikes: Mapping[RunId, Strike], runs: Iterable[RunId]
+) -> list[tuple[int, Piece]]:
+    """The live pieces, with their numbers, in the place of which some runs stood that were taken back, or others that
+    these had replaced: over them are strikes with the ids of those, which do not stand any more."""
+    over: dict[RunId, list[tuple[int, Piece]]] = {}
+    for number, piece in enumerate(pieces):
+        for run in piece.struck:
+            if run not in strikes:
+                over.setdefault(run, []).append((number, piece))
+    found: dict[int, Piece] = {}
+    waiting = [*runs]
+    known = {*waiting}
+    while waiting:
+        for number, piece in over.get(waiting.pop(), ()):
+            if piece.live:
+                found[number] = piece
+            elif run_of(piece) not in known:
+                known.add(run_of(piece))
+                waiting.append(run_of(piece))
+    return sorted(found.items())
 
 
 class Changed(NamedTuple):
@@ -1099,8 +1133,12 @@ class Sequence:
         return bool(self._size) and not isinstance(self[0].content, str)
 
     def is_alive(self) -> bool:
-        """Whether any write to it still stands; if none does, the sequence can be forgotten."""
-        return bool(self.strikes) or any(piece.live for piece in self)
+        """Whether any write to it still stands, marks apart; if none does, the sequence can be forgotten."""
+        return any(not is_mark(strike) for strike in self.strikes.values()) or any(piece.live for piece in self)
+
+    def marks(self) -> frozenset[RunId]:
+        """The marks that stand."""
+        return frozenset(self.strikes.standing(self.strikes.of(TAKEN_BACK)))
 
     def stamps(self) -> Iterator[Stamp]:
         """The stamps of the writes that still stand."""
@@ -1109,6 +1147,10 @@ class Sequence:
                 yield piece.stamp
         for strike in self.strikes.values():
             yield strike.stamp
+
+    def writes(self) -> Iterator[Stamp]:
+        """The same without marks."""
+        return (stamp for stamp in self.stamps() if stamp[4] != TAKEN_BACK)
 
     # -- what is weighed, and what is shown --------------------------------------------------------------------------
 

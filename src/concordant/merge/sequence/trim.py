@@ -51,7 +51,7 @@ def trimmed(
     gone = _forgettable(sequence, goes, dropped, within)
     concerned = {run for piece in gone.values() for run in (run_of(piece), *piece.struck)}
     near = dict(sequence.under(concerned)) if gone else {}
-    _keep_whole(near, gone)
+    _keep_whole(near, gone, sequence.marks())
     moves = _moves(sequence, near, gone)
     if not gone:
         return None
@@ -265,9 +265,9 @@ def _together(numbers: Set[int], near: Mapping[int, Piece]) -> set[int]:
     return {number for number, piece in near.items() if not runs.isdisjoint(piece.struck)} if runs else set()
 
 
-def _keep_whole(near: Mapping[int, Piece], gone: dict[int, Piece]) -> None:
+def _keep_whole(near: Mapping[int, Piece], gone: dict[int, Piece], marks: Set[RunId]) -> None:
     """Keeps what one strike is over as long as anything of it is kept, for it may be weighed yet; and what was put in
-    the place of that: by it is told what has become of it."""
+    the place of that, unless that was taken back: by it is told what has become of it."""
     over: dict[RunId, list[int]] = {}
     parts: dict[RunId, list[int]] = {}
     waiting: list[RunId] = []
@@ -275,7 +275,8 @@ def _keep_whole(near: Mapping[int, Piece], gone: dict[int, Piece]) -> None:
         if number not in gone:
             waiting.extend(piece.struck)
             continue
-        parts.setdefault(run_of(piece), []).append(number)
+        if marks.isdisjoint(piece.struck):
+            parts.setdefault(run_of(piece), []).append(number)
         for run in piece.struck:
             over.setdefault(run, []).append(number)
     while waiting:

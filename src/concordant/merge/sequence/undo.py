@@ -19,6 +19,7 @@ from concordant.merge.sequence.overlap import Rules, Spans, analyse
 from concordant.merge.sequence.pieces import (
     END,
     START,
+    TAKEN_BACK,
     Anchor,
     Content,
     Piece,
@@ -26,8 +27,10 @@ from concordant.merge.sequence.pieces import (
     Sequence,
     Strike,
     first_of,
+    is_mark,
     last_of,
     run_of,
+    standing_again,
     struck_by,
 )
 from concordant.merge.sequence.splice import joined, splice
@@ -86,6 +89,7 @@ def undone(
     work.put_back(turns)
     for part in work.built_on(reopened):
         work.settle(part, rules.escalate)
+    work.mark()
     made = work.result(alike)
     return sequence if made == alike else made
 
@@ -104,6 +108,7 @@ def reinstated(
     work = _Undoing(alike, stamp, gone, rules, next_run, _Below(alike, gone), exact=True)
     work.drop(_struck_since(before, alike, work.strikes))
     work.put_back([Taking(before, alike, True)])
+    work.mark()
     return work.result(alike), work.origins
 
 
@@ -246,7 +251,8 @@ class _Asked:
 
     def settled(self) -> list[RunId]:
         """The strikes over what something else stands for."""
-        over = {run for piece in self._sequence for run in self._sequence.strikes.standing(piece.struck)}
+        strikes = self._sequence.strikes
+        over = {run for piece in self._sequence for run in strikes.standing(piece.struck) if not is_mark(strikes[run])}
         return sorted(run for run in over if self._identity(run) in self._own and not self._is_side(run))
 
     def _is_side(self, run: RunId) -> bool:
@@ -284,6 +290,7 @@ class _Undoing:
         self.order = count(1)
         self.origins: dict[RunId, RunId] = {}
         self.alike: dict[RunId, list[RunId]] = {}
+        self.settled: set[RunId] = set()
 
     # -- what comes back -------------------------------------------------------------------------------------------
 
@@ -378,8 +385,12 @@ class _Undoing:
         return piece._replace(struck=struck_by(piece.struck, new)) if new else piece
 
     def _renamed(self, struck: tuple[RunId, ...], names: dict[RunId, int]) -> tuple[RunId, ...]:
+        struck = tuple([run for run in struck if not self._is_mark(run)])
         new = [self._id(names[run]) for run in struck if run in names]
         return struck_by(struck, new) if new else struck
+
+    def _is_mark(self, run: RunId) -> bool:
+        return run in self.strikes and is_mark(self.strikes[run])
 
     def _shown_again(self, before: Sequence, runs: set[RunId], names: dict[RunId, int]) -> None:
         """Puts copies of runs where they stood: what is not live once never is again. So they are of what stood no more
@@ -539,8 +550,8 @@ class _Undoing:
 
     def _builds(self, run: RunId) -> bool:
         """Whether a strike is over something that is taken back, or was."""
-        below = self.below
-        return any(run_of(piece) in below.gone and not is_blank(piece.content) for piece in below.over.get(run, ()))
+        over = () if is_mark(self.strikes[run]) else self.below.over.get(run, ())
+        return any(run_of(piece) in self.below.gone and not is_blank(piece.content) for piece in over)
 
     def _changes(self, piece: Piece) -> bool:
         """Whether a piece goes, or something that stood in its place."""
@@ -587,6 +598,7 @@ class _Undoing:
 
     def settle(self, part: _Part, asks: bool) -> None:
         """Asks about what was built, or keeps it where it says what stood there before."""
+        self.settled |= part.strikes
         standing = part.standing
         sides = [before for before in part.before if self._plain(before) != self._plain(standing)]
         shown = [piece for before in part.before for piece in before if self._is_shown(piece)]
@@ -640,6 +652,78 @@ class _Undoing:
                 p._replace(struck=struck_by(p.struck, (new,))) if first_of(p) in places else p for p in self.pieces
             ]
         return k
+
+    # -- what may be built on it elsewhere ----------------------------------------------------------------------------
+
+    def mark(self) -> None:
+        """Marks what is taken back, and what was before: who has built on that in another store, and hears of it only
+        later, differs from what stands there again. What is known to be built on is told already."""
+        if not self.rules.escalate:
+            return
+        marks = self._marks()
+        wanted = self._to_be_marked(set().union(*marks.values()))
+        self._link_copies({run_of(piece) for pieces in wanted for piece in pieces})
+        kept = {self._mark_of(pieces, marks) for pieces in wanted}
+        for run in [run for run in self.strikes if self._is_mark(run) and run not in kept]:
+            del self.strikes[run]
+
+    def _marks(self) -> dict[RunId, set[Anchor]]:
+        """The marks that stood, or stand again, each with what it is over."""
+        over = {run: set[Anchor]() for run in (*self.sequence.marks(), *filter(self._is_mark, self.strikes))}
+        for piece in self.pieces if over else ():
+            for run in over.keys() & piece.struck:
+                over[run].add(first_of(piece))
+        return over
+
+    def _mark_of(self, pieces: list[Piece], marks: Mapping[RunId, set[Anchor]]) -> RunId:
+        """The mark over some pieces, a new one if none of those is it."""
+        author, places = self._stands_for(pieces), {*map(first_of, pieces)}
+        for run, there in marks.items():
+            if there == places and run in self.strikes and _author_of(self.strikes[run]) == (author.time, author.agent):
+                return run
+        return self._id(self._strike(pieces, self._as(author)._replace(origin=TAKEN_BACK)))
+
+    def _to_be_marked(self, before: Set[Anchor]) -> list[list[Piece]]:
+        """The pieces that are to be marked, together where the one was put in the place of the other.
+
+        Args:
+            before: those that were.
+        """
+        found = [piece for piece in self.pieces if self._is_to_be_marked(piece, before)]
+        families = {run: {run} for run in map(run_of, found)}
+        for piece in found:
+            for run in (run for run in piece.struck if run in families):
+                both = families[run] | families[run_of(piece)]
+                families.update(dict.fromkeys(both, both))
+        parts: dict[int, list[Piece]] = {}
+        for piece in found:
+            parts.setdefault(id(families[run_of(piece)]), []).append(piece)
+        return [*parts.values()]
+
+    def _is_to_be_marked(self, piece: Piece, before: Set[Anchor]) -> bool:
+        if piece.live or is_blank(piece.content) or not self.settled.isdisjoint(piece.struck):
+            return False
+        if not self.below.goes(piece) and run_of(piece) not in self.origins.values():
+            return first_of(piece) in before
+        built = any(run in self.strikes and not self._is_mark(run) for run in piece.struck)
+        return not built and (first_of(piece) in before or self.below.goes(piece))
+
+    def _link_copies(self, runs: Set[RunId]) -> None:
+        """Has what stands again under another id be known as standing in the place of what it is a copy of.
+
+        Args:
+            runs: of what is marked.
+        """
+        for number, piece in enumerate(self.pieces):
+            run = self.origins.get(run_of(piece))
+            if run is not None and run in runs and run not in self.strikes:
+                self.pieces[number] = piece._replace(struck=struck_by(piece.struck, [run]))
+
+    def _stands_for(self, pieces: list[Piece]) -> Stamp:
+        """Who wrote what stands again where something was that is taken back; who takes it back if there is nothing."""
+        again = [piece for _, piece in standing_again(self.pieces, self.strikes, set(map(run_of, pieces)))]
+        shown = [piece for piece in again if self._is_shown(piece)]
+        return shown[-1].stamp if shown else self.stamp
 
     # -- small things ----------------------------------------------------------------------------------------------
 
