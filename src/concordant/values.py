@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import compress, count
 from operator import ne
@@ -26,6 +27,7 @@ __all__ = [
     "JSON",
     "MAX_DEPTH",
     "MAX_DIGITS",
+    "NO_DECIMALS",
     "REMOVED",
     "Absent",
     "Canon",
@@ -33,6 +35,7 @@ __all__ = [
     "alike",
     "canonical",
     "canonical_of",
+    "check_exponents",
     "check_numbers",
     "check_text",
     "copied",
@@ -176,6 +179,43 @@ def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:
         problem = f"a whole number of more than {MAX_DIGITS:,} digits"
         raise Unstorable(Fault(_place_of_number(value, path), problem, "Store it as text"))
     return text
+
+
+def check_exponents(value: Any, path: Path = ()) -> None:
+    """Refuses decimals such as ``1E+999999999``, before somebody makes a whole number of one, which takes for ever.
+
+    Raises:
+        Unstorable: there is one in the value.
+    """
+    waiting: list[tuple[Path, Any]] = [(path, value)]
+    met: set[int] = set()
+    while waiting:
+        place, part = waiting.pop()
+        if isinstance(part, Decimal):
+            if part.is_finite() and abs(part.adjusted()) > MAX_DIGITS:
+                problem = f"a decimal that has more than {MAX_DIGITS:,} digits when it is written out"
+                raise Unstorable(Fault(place, problem, "Round it, or store it as text", part))
+        elif id(part) not in met and len(place) <= len(path) + MAX_DEPTH:  # else it is refused elsewhere
+            met.add(id(part))
+            waiting += _may_be_decimal(place, part)
+
+
+def _may_be_decimal(place: Path, part: Any) -> list[tuple[Path, Any]]:
+    """What in a container is or holds decimals, as far as a quick look tells."""
+    if type(part) not in _MAY_HOLD:
+        return []
+    keyed = type(part) is dict
+    keys: list[tuple[Path, Any]] = [(place, name) for name in part if isinstance(name, Decimal)] if keyed else []
+    if _MAY_HOLD.isdisjoint(map(type, part.values() if keyed else part)):
+        return keys
+    pairs = part.items() if keyed else enumerate(part)
+    return keys + [((*place, name), item) for name, item in pairs if type(item) in _MAY_HOLD]
+
+
+_MAY_HOLD = frozenset([Decimal, list, tuple, set, frozenset, dict])
+
+NO_DECIMALS = frozenset([str, int, float, bool, type(None)])
+"""Types of values in which there is no decimal."""
 
 
 def has_long_run(text: JSON, digits: int) -> bool:

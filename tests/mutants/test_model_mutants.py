@@ -16,12 +16,12 @@ from concordant.merge.record import defaults
 from concordant.merge.record.defaults import with_defaults
 from concordant.merge.registers.tree import leaf_at
 from concordant.schema import equality, models, spelling
-from concordant.schema.annotations import kinds_inside
-from concordant.schema.equality import _normal_leaf, canon_of, in_order
+from concordant.schema.annotations import forms_of, kinds_inside, unnamed
+from concordant.schema.equality import _normal_leaf, are_surely_same, canon_of, in_order
 from concordant.schema.fidelity import _is_told_apart, form_of, unfaithful
-from concordant.schema.incoming import _functions, untouched_left_out
+from concordant.schema.incoming import _functions, untouched_left_out, with_identity
 from concordant.schema.keys import Keys
-from concordant.schema.models import is_instance, is_strict, model_validators_of, spellings_of
+from concordant.schema.models import is_instance, is_strict, model_validators_of, spellings_of, strays_in
 from concordant.schema.schema import Compiled, _compile
 from concordant.values import alike, canonical
 from concordant.workspace.writing import _copied
@@ -132,6 +132,42 @@ def instances_contribute_what_was_set_only(patch: Patch) -> None:
 def a_default_record_is_forgotten(patch: Patch) -> None:
     """Writing one field of it takes the others' defaults away."""
     swap(patch, is_instance, lambda value: False)
+
+
+@mutant(ordinary.test_g1_g11_what_an_instance_holds_besides_its_fields_is_refused_not_dropped, "one", ordinary.Holder)
+def what_is_no_field_is_dropped(patch: Patch) -> None:
+    """Of an instance its fields are taken, and nothing is said of the rest."""
+    swap(patch, strays_in, lambda value, before=None: {})
+
+
+@mutant(ordinary.test_g1_g11_what_an_instance_holds_besides_its_fields_is_refused_not_dropped, "one", ordinary.Holder)
+def an_edit_beside_the_fields_is_none(patch: Patch) -> None:
+    """Records whose fields are the same are taken to be the same."""
+    swap(patch, are_surely_same, lambda one, other: one is other or getattr(one, "__dict__", 0) == other.__dict__)
+
+
+@mutant(ordinary.test_g1_records_that_are_known_by_what_their_model_made, None)
+def an_identity_is_a_default_like_others(patch: Patch) -> None:
+    """Nobody has set it, so it is left out."""
+    swap(patch, with_identity, lambda record, told, field: told)
+
+
+@mutant(ordinary.test_g1_nan_in_a_sequence_stays_what_it_is, "row")
+def numbers_have_the_form_that_pydantic_gives_them(patch: Patch) -> None:
+    """NaN in a sequence is stored as ``None``."""
+    swap(patch, forms_of, lambda adapter: lambda value: adapter.dump_python(value, mode="json"))
+
+
+@mutant(ordinary.test_g3_nan_in_a_sequence_is_another_value_than_none)
+def numbers_compare_in_that_form(patch: Patch) -> None:
+    """NaN equals ``None`` there."""
+    swap(patch, forms_of, lambda adapter: lambda value: adapter.dump_python(value, mode="json"))
+
+
+@mutant(ordinary.test_a_kind_under_a_name_is_never_passed_over)
+def names_are_not_looked_into(patch: Patch) -> None:
+    """What a name stands for declares nothing."""
+    swap(patch, unnamed, lambda annotation: annotation)
 
 
 @mutant(ordinary.test_what_validation_would_change_twice_is_kept_exactly)

@@ -9,10 +9,11 @@ import math
 import uuid
 from collections import OrderedDict, UserDict
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from concordant import (
     ConcordantError,
@@ -462,3 +463,51 @@ def test_constraints_on_a_scalar_hold_for_each_write() -> None:
             ws.agent("ada").write(*AT, {"x": value})
     ws.agent("ada").write(*AT, {"x": 10})
     assert ws.get(*AT).value == {"x": 10}  # type: ignore[union-attr]
+
+
+class Whole(enum.IntEnum):
+    ONE = 1
+
+
+WHOLE: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
+    "counter": (Annotated[int, Counter()], 0, lambda number: number),
+    "scalar": (Annotated[int | None, Scalar()], None, lambda number: number),
+    "enum": (Annotated[Whole | None, Scalar()], None, lambda number: number),
+    "set": (Annotated[set[int], Set()], set(), lambda number: [number]),
+    "list": (Annotated[list[dict[str, int]], List()], [], lambda number: [{"a": 1}, {"a": number}]),
+    "key": (Annotated[dict[int, str], Map()], {}, lambda number: {number: "a"}),
+}
+
+
+@pytest.mark.parametrize("number", ["1E+999999999", "1E-999999999"])
+@pytest.mark.parametrize("way", WHOLE)
+def test_g11_a_decimal_that_would_take_for_ever_to_write_out_is_refused(way: str, number: str) -> None:
+    """Before anybody makes a whole number of it; under an alias, and in an edit, too."""
+    annotation, default, put = WHOLE[way]
+    for alias in (None, "other"):
+        ws = Workspace(schemas={NS: create_model("Numbers", x=(annotation, Field(default, alias=alias)))})
+        with pytest.raises(InvalidWriteError, match="more than 1,000 digits"):
+            ws.agent("ada").write(*AT, {alias or "x": put(Decimal(number))})
+        with pytest.raises(InvalidWriteError, match="more than 1,000 digits"), ws.agent("ada").edit(*AT) as draft:
+            draft.x = put(Decimal(number))
+        assert ws.get(*AT) is None
+
+
+def test_decimals_with_large_exponents_are_values() -> None:
+    """Where nobody writes them out they are stored as they are."""
+    model = create_model("Numbers", x=(Annotated[Decimal | None, Scalar()], None), n=(Annotated[int, Counter()], 0))
+    ws = Workspace(schemas={NS: model})
+    ws.agent("ada").write(*AT, {"x": Decimal("1E+999999999"), "n": Decimal(3)})
+    document = ws.get(*AT)
+    assert document is not None and document.model.x == Decimal("1E+999999999") and document.model.n == 3
+
+
+def test_a_list_in_itself_is_refused_at_once() -> None:
+    """However often it holds itself."""
+    circle: list[Any] = []
+    circle += [circle, circle, circle]
+    ws = Workspace(
+        schemas={NS: create_model("Loose", x=(Annotated[list[Any], List()], []), y=(Annotated[int, Scalar()], 0))}
+    )
+    with pytest.raises(InvalidWriteError):
+        ws.agent("ada").write(*AT, {"x": circle, "y": circle})

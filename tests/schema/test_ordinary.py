@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import ipaddress
 import subprocess
 import sys
 import threading
 import uuid
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated as A, Any, Literal, NotRequired, Optional
+from typing import Annotated as A, Any, Literal, NotRequired, Optional, TypeVar
 
 import pytest
 from pydantic import (
@@ -23,6 +25,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetPydanticSchema,
+    HttpUrl,
     Json,
     PlainSerializer,
     PlainValidator,
@@ -40,9 +43,21 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic_core import core_schema
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
-from concordant import DELETED, Counter, InvalidWriteError, List, Map, Scalar, Schema, Set, Text, Workspace
+from concordant import (
+    DELETED,
+    Counter,
+    InvalidWriteError,
+    List,
+    Map,
+    Scalar,
+    Schema,
+    SchemaError,
+    Set,
+    Text,
+    Workspace,
+)
 
 NS = ("d",)
 
@@ -680,6 +695,194 @@ def test_a_value_that_would_not_read_back_is_refused_when_it_is_written() -> Non
     with pytest.raises(InvalidWriteError, match="read back") as error:
         ws.agent("a").write(NS, "k", {"x": "1234567.12345678901234567"})
     assert error.value.faults[0].path == ("x",) and shown(ws) == {"x": "0.1"}
+
+
+Tags = TypeAliasType("Tags", A[set[str], Set(), Field(max_length=3)])
+Same = TypeAliasType("Same", Tags)
+Count = TypeAliasType("Count", A[int, Counter()])
+Item = TypeVar("Item")
+Rows = TypeAliasType("Rows", A[list[Item], List()], type_params=(Item,))
+Words = TypeAliasType("Words", set[str])
+Deep = TypeAliasType("Deep", "int | list[Deep]")
+Endless = TypeAliasType("Endless", A[dict[str, "Endless"], Map()])
+
+
+class Aliased(BaseModel):
+    """Types that have names, as ``type Tags = ...`` makes them."""
+
+    tags: Tags = set()
+    same: Same = set()
+    count: Count = 0
+    counts: A[dict[str, Count], Map()] = {}
+    row: Rows[int] = []
+    words: A[Words, Set()] = set()
+    deep: A[Deep, Scalar()] = 0
+
+
+@dataclasses.dataclass
+class AliasedToo:
+    tags: Tags = dataclasses.field(default_factory=set)
+    count: Count = 0
+
+
+class AliasedDict(TypedDict, total=False):
+    tags: Tags
+    count: Count
+
+
+def test_a_name_for_a_type_says_what_it_stands_for() -> None:
+    """A kind and a constraint that are declared once, under a name, hold in every model that uses it; a name that
+    leads back to itself is known as well."""
+    ws = workspace(Aliased)
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    given = {"tags": ["a"], "same": ["a"], "count": 1, "counts": {"x": 1}, "row": [1], "words": ["a"], "deep": [1, [2]]}
+    ada.write(NS, "k", given)
+    bob.write(NS, "k", Aliased(tags={"b"}, count=1, counts={"x": 1}, row=[2], words={"b"}, deep=[1, [2]]))
+    with ada.edit(NS, "k") as draft:
+        draft.tags.add("c")
+        draft.row.insert(0, 9)
+    assert model_of(ws) == Aliased(
+        tags={"a", "b", "c"}, same={"a"}, count=2, counts={"x": 2}, row=[9, 1, 2], words={"a", "b"}, deep=[1, [2]]
+    )
+    bob.write(NS, "k", {"tags": ["d"]})
+    assert [(e.path, e.reason) for e in ws.escalations()] == [(("tags",), "invalid")]
+
+
+@pytest.mark.parametrize("model", [AliasedToo, AliasedDict])
+def test_names_for_types_of_dataclasses_and_typed_dicts(model: Any) -> None:
+    """They say what they stand for there too."""
+    ws = workspace(model)
+    for name in ("ada", "bob"):
+        ws.agent(name).write(NS, "k", {"tags": [name], "count": 1})
+    assert shown(ws) == {"tags": ["ada", "bob"], "count": 2}
+
+
+def test_a_kind_under_a_name_is_never_passed_over() -> None:
+    """Around it another kind, or a type in which it says nothing: the model is refused, and so is one without end."""
+    for annotation in (A[Tags, Scalar()], Tags | None, A[list[Count], List()], Endless):
+        with pytest.raises(SchemaError):
+            workspace(create_model("Wrong", x=(annotation, None)))
+
+
+class Loose(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    id: A[str, Scalar()] = ""
+    n: A[int, Counter()] = 0
+
+
+class Holder(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    tags: A[set[str], Set()] = set()
+    one: Loose = Loose()
+    by_key: A[dict[str, Loose], Map()] = {}
+    listed: A[list[Loose], Set(by="id")] = []
+
+
+class Camel(Holder):
+    model_config = ConfigDict(extra="allow", alias_generator=to_camel, populate_by_name=True)
+
+
+STRAY: dict[str, Any] = {
+    "": lambda draft: setattr(draft, "stray", 1),
+    "one": lambda draft: setattr(draft.one, "stray", 1),
+    "by_key": lambda draft: setattr(draft.by_key["x"], "stray", 1),
+    "by_key, new": lambda draft: draft.by_key.update(y=Loose(n=1, stray=1)),
+    "listed": lambda draft: setattr(draft.listed[0], "stray", 1),
+    "listed, new": lambda draft: draft.listed.append(Loose(id="2", stray=1)),
+}
+
+
+@pytest.mark.parametrize("model", [Holder, Camel])
+@pytest.mark.parametrize("place", STRAY)
+def test_g1_g11_what_an_instance_holds_besides_its_fields_is_refused_not_dropped(place: str, model: Any) -> None:
+    """Where a model allows extra fields: a contribution and an edit that bring one are refused, as a dict that does."""
+    ws = workspace(model)
+    ada = ws.agent("ada")
+    ada.write(NS, "k", {"tags": ["a"], "one": {"n": 1}, "by_key": {"x": {"n": 1}}, "listed": [{"id": "1", "n": 1}]})
+    before = shown(ws)
+    given = model_of(ws)
+    STRAY[place](given)
+    for write in (lambda: ada.write(NS, "k", given), lambda: edited(ws, STRAY[place])):
+        with pytest.raises(InvalidWriteError, match="stray: the model has no such field"):
+            write()
+    assert shown(ws) == before
+    edited(ws, lambda draft: draft.tags.add("b"))
+    assert shown(ws)["tags"] == ["a", "b"]
+
+
+def edited(ws: Workspace, change: Any) -> None:
+    with ws.agent("eve").edit(NS, "k") as draft:
+        change(draft)
+
+
+@pytest.mark.parametrize("alias", [None, "UID"])
+def test_g1_records_that_are_known_by_what_their_model_made(alias: str | None) -> None:
+    """An identity from a ``default_factory`` is written with the record that has it, in a contribution, in an edit and
+    in an instance of the document; a dict without one waits for a decision."""
+
+    class Task(BaseModel):
+        uid: A[uuid.UUID, Scalar()] = Field(default_factory=uuid.uuid4, alias=alias)
+        done: A[int, Counter()] = 0
+
+    class Board(BaseModel):
+        tasks: A[list[Task], Set(by="uid")] = []
+
+    ws = workspace(Board)
+    one, two, three = (Task(done=number) for number in range(3))
+    ws.agent("ada").write(NS, "k", {"tasks": [one]})
+    ws.agent("bob").write(NS, "k", Board(tasks=[one, two]))
+    edited(ws, lambda draft: draft.tasks.append(three))
+    assert not ws.escalations()
+    assert [task.uid for task in model_of(ws).tasks] == [one.uid, two.uid, three.uid]
+    ws.agent("eve").write(NS, "k", {"tasks": [{"done": 1}]})
+    assert [e.reason for e in ws.escalations()] == ["type"] and len(model_of(ws).tasks) == 3
+
+
+NAN = float("nan")
+NUMBERS: dict[str, tuple[Any, Any, Any]] = {
+    "row": (A[Sequence[float | None], List()], [], [NAN, 1.0]),
+    "value": (A[Sequence[float | None] | None, Scalar()], None, [NAN, 1.0]),
+    "nested": (A[list[Sequence[float | None]], List()], [], [[NAN]]),
+    "map": (A[dict[str, Sequence[float | None]], Map()], {}, {"a": [NAN]}),
+}
+
+
+@pytest.mark.parametrize("way", NUMBERS)
+def test_g1_nan_in_a_sequence_stays_what_it_is(way: str) -> None:
+    """In an edit and in an instance as in a dict it does not become ``None``."""
+    annotation, default, value = NUMBERS[way]
+    model: Any = create_model("Numbers", x=(annotation, default))
+    ws = workspace(model)
+    ws.agent("ada").write(NS, "given", {"x": value})
+    ws.agent("ada").write(NS, "instance", model(x=value))
+    edited(ws, lambda draft: setattr(draft, "x", value))
+    found = [ws.get(NS, key) for key in ("given", "instance", "k")]
+    assert [repr(document and document.value) for document in found] == [repr({"x": value})] * 3
+
+
+def test_g3_nan_in_a_sequence_is_another_value_than_none() -> None:
+    """Two agents who write the one and the other at once are asked."""
+    ws = workspace(create_model("Numbers", x=(A[Sequence[float | None] | None, Scalar()], None)))
+    ada, bob = ws.agent("ada"), ws.agent("bob")
+    ada.write(NS, "k", {"x": [NAN]})
+    bob.write(NS, "k", {"x": [None]})
+    assert [e.reason for e in ws.escalations()] == ["scalar"]
+
+
+HOSTS: list[tuple[Any, Any, list[Any], list[Any]]] = [
+    (list[ipaddress.IPv4Address], Set(), ["1.1.1.1", "1.1.1.1"], ["1.1.1.1"]),
+    (list[ipaddress.IPv6Network], Set(), ["::/8", "::/8"], ["::/8"]),
+    (list[HttpUrl], Set(), ["http://a.b", "http://a.b/"], ["http://a.b/"]),
+    (Sequence[int | str], List(), [1, "a"], [1, "a"]),
+]
+
+
+@pytest.mark.parametrize(("annotation", "kind", "given", "stored"), HOSTS)
+def test_types_that_are_tried_out_and_do(annotation: Any, kind: Any, given: Any, stored: Any) -> None:
+    """A list that repeats an element is a set without the repetition; a sequence of several types reads back."""
+    ws = workspace(create_model("Hosts", x=(A[annotation, kind], [])))
+    ws.agent("ada").write(NS, "k", {"x": given})
+    assert shown(ws) == {"x": stored} and not ws.escalations()
 
 
 # -- equality ----------------------------------------------------------------------------------------------------------

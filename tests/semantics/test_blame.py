@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Annotated
 
 import pytest
@@ -101,3 +102,18 @@ def test_what_is_remembered_of_it_changes_no_answer(seed: str) -> None:
                 assert ws.blame(*PLACE) == asked, (seed, part)
                 if chance.random() < 0.5:
                     ws.reading._blamed.clear()
+
+
+def test_one_long_word_is_told_in_the_time_of_its_length() -> None:
+    """What encodes a picture, or is a script without blanks, is one word: twice its length takes twice the time, not
+    four times."""
+
+    def cost(length: int) -> float:
+        with Workspace(schemas={PLACE[0]: Page}) as ws:
+            ws.agent("ada").write(*PLACE, {"body": "x" * length})
+            ws.blame(PLACE[0], "other")
+            begun = time.process_time()
+            assert [len(credit.value) for credit in ws.blame(*PLACE)[("body",)]] == [length]
+            return time.process_time() - begun
+
+    assert cost(1_600_000) < 20 * min(cost(200_000) for _ in range(3))

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter
 from pydantic.errors import PydanticUserError
+from pydantic_core import CoreConfig, SchemaSerializer
 
 from concordant.merge.kinds import Kind
 from concordant.values import JSON, decode
@@ -19,6 +21,7 @@ from concordant.values import JSON, decode
 __all__ = [
     "adapter_of",
     "element_of",
+    "forms_of",
     "hint",
     "is_ranked",
     "is_shallow",
@@ -27,6 +30,7 @@ __all__ = [
     "rank_of",
     "split_annotation",
     "type_name",
+    "unnamed",
     "without_none",
 ]
 
@@ -50,6 +54,15 @@ def adapter_of(*spellings: Any) -> TypeAdapter[Any]:
     return TypeAdapter(spellings[-1], config=ConfigDict(arbitrary_types_allowed=True))
 
 
+def forms_of(adapter: TypeAdapter[Any]) -> Callable[[Any], Any]:
+    """A function from a value to its JSON form, in which NaN and infinity stay what they are.
+
+    Of those in a ``Sequence`` Pydantic makes ``None`` otherwise, which is another value.
+    """
+    serializer = SchemaSerializer(adapter.core_schema, CoreConfig(ser_json_inf_nan="constants"))
+    return partial(serializer.to_python, mode="json", round_trip=True, by_alias=False, warnings=False)
+
+
 def element_of(annotation: Any, containers: tuple[Any, ...]) -> Any:
     """The element type of a container, ``None`` if the annotation is no such container."""
     origin = get_origin(annotation) or annotation
@@ -61,7 +74,43 @@ def element_of(annotation: Any, containers: tuple[Any, ...]) -> Any:
     return arguments[0] if arguments else Any
 
 
+def unnamed(annotation: Any) -> Any:
+    """The type for which a name stands that is a container, or declares a kind (``type Tags = Annotated[set[str],
+    Set()]``); any other type itself."""
+    named = _named(annotation)
+    if named is None:
+        return annotation
+    meant = unnamed(named)
+    bare, metadata = (get_args(meant)[0], get_args(meant)[1:]) if get_origin(meant) is Annotated else (meant, ())
+    says = get_origin(bare) in _HOLDERS or any(isinstance(item, Kind) for item in metadata)
+    return meant if says and _ends(meant, (annotation,)) else annotation
+
+
+_HOLDERS = (list, set, frozenset, tuple, dict)
+
+
+def _named(annotation: Any) -> Any:
+    """What a name stands for that ``type`` made; ``None`` if it is none."""
+    named = getattr(get_origin(annotation) or annotation, "__value__", None)
+    arguments = get_args(annotation)
+    return named[arguments] if named is not None and arguments else named
+
+
+def _ends(annotation: Any, inside: tuple[Any, ...]) -> bool:
+    """Whether a type is known to its end: neither a reference nor a name in it leads back into it."""
+    if annotation in inside or isinstance(annotation, (str, typing.ForwardRef)):
+        return False
+    if get_origin(annotation) is typing.Literal:
+        return True
+    named = _named(annotation)
+    if named is not None:
+        return _ends(named, (*inside, annotation))
+    parts = get_args(annotation)
+    return all(_ends(part, inside) for part in (parts[:1] if get_origin(annotation) is Annotated else parts))
+
+
 def split_annotation(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    annotation = unnamed(annotation)
     if get_origin(annotation) is Annotated:
         return get_args(annotation)[0], get_args(annotation)[1:]
     return annotation, ()

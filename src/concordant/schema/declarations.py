@@ -23,6 +23,7 @@ from concordant.merge.kinds.base import DICTS
 from concordant.schema.annotations import (
     adapter_of,
     element_of,
+    forms_of,
     hint,
     is_ranked,
     kinds_inside,
@@ -107,13 +108,14 @@ def _known_fields(model: Any, faults: list[Fault], path: tuple[str, ...]) -> Map
             return {}
     if not model.__pydantic_complete__:
         model.model_rebuild(raise_errors=False)
-    unknown = {name: info for name, info in model.model_fields.items() if _is_unknown(info.annotation)}
+    fields = fields_in(model)
+    unknown = {} if model.__pydantic_complete__ else {n: i for n, i in fields.items() if _is_unknown(i.annotation)}
     for name, info in unknown.items():
         problem = f"its type {type_name(info.annotation)} is not known yet (a forward reference)"
         faults.append(Fault((*path, name), problem, mend))
     if not model.__pydantic_complete__ and not unknown:
         faults.append(Fault(path, "a type that it uses is not known yet", mend))
-    return _named({n: info for n, info in model.model_fields.items() if n not in unknown}, faults, path)
+    return _named({n: info for n, info in fields.items() if n not in unknown}, faults, path)
 
 
 def _named(infos: Mapping[str, FieldInfo], faults: list[Fault], path: tuple[str, ...]) -> Mapping[str, FieldInfo]:
@@ -194,7 +196,7 @@ def _default_of(info: FieldInfo, adapter: TypeAdapter[Any], faults: list[Fault],
         pass  # a built-in, which takes nothing
     try:
         value = info.get_default(call_default_factory=True, validated_data={})
-        return adapter.dump_python(value, mode="json", by_alias=False, round_trip=True, warnings=False)
+        return forms_of(adapter)(value)
     except Exception as error:
         faults.append(Fault(path, f"its default cannot be made or stored ({error})", "Give it a JSON value as default"))
         return ABSENT

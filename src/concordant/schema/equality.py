@@ -11,11 +11,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from concordant.schema.annotations import adapter_of, members_of
+from concordant.schema.annotations import adapter_of, forms_of, members_of
 from concordant.schema.models import fields_in, is_instance, is_model
 from concordant.values import JSON, canonical, decode, encode
 
-__all__ = ["LENIENT", "are_equal", "are_surely_same", "canon_of", "holds_sets", "in_order", "is_uuid", "unordered"]
+__all__ = [
+    "LENIENT",
+    "are_equal",
+    "are_surely_same",
+    "canon_of",
+    "distinct",
+    "holds_sets",
+    "in_order",
+    "is_uuid",
+    "makes_whole_numbers",
+    "unordered",
+]
 
 LENIENT: dict[str, Any] = {"strict": False, "by_alias": True, "by_name": True}
 """How values are read: in lax mode, under names and aliases."""
@@ -34,13 +45,13 @@ def canon_of(*spellings: Any) -> Callable[[JSON], JSON]:
     if _consists_of(annotation, _is_plain):
         return canonical
     adapter = adapter_of(*spellings)
+    form_of = forms_of(adapter)
 
     @lru_cache(maxsize=4096)
     def canon(text: JSON) -> JSON:
         try:
             value = adapter.validate_python(decode(text), **LENIENT)
-            form = adapter.dump_python(value, mode="json", round_trip=True, by_alias=False, warnings=False)
-            return canonical(encode(_normal(value, form)))
+            return canonical(encode(_normal(value, form_of(value))))
         except Exception:
             return canonical(text)  # it was stored under another type, and compares as it is
 
@@ -50,6 +61,14 @@ def canon_of(*spellings: Any) -> Callable[[JSON], JSON]:
 def holds_sets(annotation: Any) -> bool:
     """Whether values of a type may hold Python sets, which have no order."""
     return not _consists_of(annotation, lambda member: _is_plain(member) or issubclass(member, _OF_ONE_VALUE))
+
+
+def makes_whole_numbers(annotation: Any) -> bool:
+    """Whether a decimal that is given for a type may be made a whole number, all of whose digits that has."""
+    return not _consists_of(annotation, lambda member: member is bool or issubclass(member, _NOT_WHOLE))
+
+
+_NOT_WHOLE = (Decimal, float, str, bytes, type(None), date, time, timedelta, list, tuple, set, frozenset, dict)
 
 
 def _is_plain(member: type) -> bool:
@@ -86,8 +105,25 @@ def are_equal(one: Any, other: Any) -> bool:
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(are_equal, one, other))
     if isinstance(one, BaseModel):
-        return are_equal(one.__dict__, other.__dict__)
+        return are_equal(one.__dict__, other.__dict__) and are_equal(one.__pydantic_extra__, other.__pydantic_extra__)
     return bool(one == other) or bool(one != one and other != other)
+
+
+def distinct(elements: Any) -> Any:
+    """The elements of a list without those that equal an earlier one; whatever else it is as it is."""
+    if not isinstance(elements, list):
+        return elements
+    met: dict[Any, list[Any]] = {}
+    found: list[Any] = []
+    for element in elements:
+        try:
+            alike = met.setdefault(element, [])
+        except TypeError:  # it cannot be hashed
+            alike = met.setdefault(type(element), [])
+        if not any(are_equal(element, other) for other in alike):
+            alike.append(element)
+            found.append(element)
+    return found
 
 
 def are_surely_same(one: Any, other: Any) -> bool:
@@ -100,7 +136,7 @@ def are_surely_same(one: Any, other: Any) -> bool:
     if isinstance(one, (str, int, float)):
         return bool(one == other)
     if isinstance(one, BaseModel):
-        return are_surely_same(one.__dict__, other.__dict__)
+        return are_surely_same(one.__dict__, other.__dict__) and one.__pydantic_extra__ == other.__pydantic_extra__
     if kind in (set, frozenset):
         return bool(one == other) and all(type(item) is str for item in (*one, *other))
     if kind not in (list, tuple, dict) or len(one) != len(other) or not all(map(are_surely_same, one, other)):

@@ -30,7 +30,7 @@ from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault, InvalidWriteError
 from concordant.merge.kinds import Field, Kind
-from concordant.schema.annotations import adapter_of, members_of, split_annotation, type_name, without_none
+from concordant.schema.annotations import adapter_of, forms_of, members_of, split_annotation, type_name, without_none
 from concordant.schema.equality import are_equal, in_order, is_uuid
 from concordant.schema.keys import is_key_type
 from concordant.schema.models import fields_in, has_validators, is_model, is_typed_dict, validators_of
@@ -168,11 +168,11 @@ def _whole(info: FieldInfo) -> Any:
 def form_of(annotation: Any, metadata: Any = ()) -> Callable[[Any], Any]:
     """A function from a value of a type to its JSON form; what has none stays as it is."""
     checks = [item for item in metadata if not isinstance(item, Kind)]
-    adapter = adapter_of(Annotated[(annotation, *checks)] if checks else annotation)
+    dumped = forms_of(adapter_of(Annotated[(annotation, *checks)] if checks else annotation))
 
     def form(value: Any) -> Any:
         try:
-            found = adapter.dump_python(value, mode="json", round_trip=True, by_alias=False, warnings=False)
+            found = dumped(value)
         except Exception:
             return value
         return in_order(value, found)

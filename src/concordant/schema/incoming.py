@@ -23,7 +23,7 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 from concordant.errors import Fault
 from concordant.merge.kinds import Field, Kind
 from concordant.schema.annotations import split_annotation, without_none
-from concordant.schema.models import fields_in, is_instance, metadata_of, said_by, validators_of
+from concordant.schema.models import fields_in, is_instance, metadata_of, said_by, strays_in, validators_of
 from concordant.values import ABSENT, check_text, encode
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "split_faults",
     "untouched_left_out",
     "unwrapped",
+    "with_identity",
     "write_type",
 ]
 
@@ -86,7 +87,8 @@ def unwrapped(value: Any, field: Field, *, everything: bool, before: Any = None,
     """
     if field.kind.holds == "fields":
         if is_instance(value):
-            value, validated = said_by(value, everything=everything and before is not ABSENT), True
+            said = said_by(value, everything=everything and before is not ABSENT)
+            value, validated = {**said, **strays_in(value, before)}, True
         if not isinstance(value, dict):
             return value
         fields = field.fields
@@ -111,8 +113,24 @@ def _unwrapped_children(value: Any, field: Field, *, everything: bool, before: A
     if isinstance(value, _LISTS):
         known = {_identity(item, field): item for item in before} if isinstance(before, _LISTS) else {}
         missing = None if before is None else ABSENT
-        return [inside(item, before=known.get(_identity(item, field), missing)) for item in value]
+        return [
+            with_identity(item, inside(item, before=known.get(_identity(item, field), missing)), field)
+            for item in value
+        ]
     return value
+
+
+def with_identity(record: Any, told: Any, field: Field) -> Any:
+    """The fields that a record in a list tells, with the identity that its model has made for it.
+
+    Nobody has set that, but it is another one in each record, and this one is known by it.
+    """
+    by = field.kind.key_field or ""
+    if not is_instance(record) or by in told or field.child is None or by not in fields_in(type(record)):
+        return told
+    made = fields_in(type(record))[by].default_factory is not None
+    identity = unwrapped(getattr(record, by), field.child.fields[by], everything=True, validated=True)
+    return {**told, by: identity} if made else told
 
 
 _LISTS = (list, tuple, set, frozenset)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from concordant.errors import Fault
 from concordant.schema.annotations import adapter_of, members_of
 from concordant.schema.equality import LENIENT, is_uuid
-from concordant.values import Unstorable, decode
+from concordant.values import Unstorable, check_exponents, decode
 
 __all__ = ["Keys", "is_key_type"]
 
@@ -69,6 +69,7 @@ class Keys:
         Raises:
             ValueError: it is no such key.
         """
+        check_exponents(key)
         [text] = self._writes.dump_python({self.value(key): None}, mode="json")
         return str(text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from functools import lru_cache
 from typing import Any, NotRequired, Required, TypeAlias, get_args, get_origin, is_typeddict
 
@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from concordant.merge.kinds import Kind
-from concordant.schema.annotations import without_none
+from concordant.schema.annotations import unnamed, without_none
 
 __all__ = [
     "Spellings",
@@ -40,6 +40,7 @@ __all__ = [
     "model_validators_of",
     "said_by",
     "spellings_of",
+    "strays_in",
     "validators_of",
 ]
 
@@ -70,20 +71,38 @@ def fields_in(model: Any) -> Mapping[str, FieldInfo]:
     """The fields of a model, by name."""
     if issubclass(model, BaseModel):
         fields: Mapping[str, FieldInfo] = model.model_fields
-        return fields
+        return _written_out(model) if model.__pydantic_complete__ else fields
     return _declared(model)
+
+
+@lru_cache(maxsize=1024)
+def _written_out(model: Any) -> dict[str, FieldInfo]:
+    return {name: _unnamed(info) for name, info in model.model_fields.items()}
+
+
+def _unnamed(info: FieldInfo) -> FieldInfo:
+    """A field with what the name of its type stands for, as if it were written out."""
+    annotation = unnamed(info.annotation)
+    if annotation is info.annotation:
+        return info
+    meant: FieldInfo = FieldInfo.from_annotation(annotation)
+    found = copy(info)
+    found.annotation = meant.annotation
+    found.metadata = [*meant.metadata, *info.metadata]
+    return found
 
 
 @lru_cache(maxsize=1024)
 def _declared(model: Any) -> dict[str, FieldInfo]:
     known: dict[str, FieldInfo] | None = getattr(model, "__pydantic_fields__", None)
     if known is not None:
-        return known
+        return {name: _unnamed(info) for name, info in known.items()}
     hints = typing_extensions.get_type_hints(model, include_extras=True)
     if dataclasses.is_dataclass(model):
-        return {part.name: _of_dataclass(hints[part.name], part) for part in dataclasses.fields(model) if part.init}
+        parts = {part.name: part for part in dataclasses.fields(model) if part.init}
+        return {name: _unnamed(_of_dataclass(hints[name], part)) for name, part in parts.items()}
     optional = model.__optional_keys__
-    return {name: _of_key(hint, optional=name in optional) for name, hint in hints.items()}
+    return {name: _unnamed(_of_key(hint, optional=name in optional)) for name, hint in hints.items()}
 
 
 def _of_dataclass(annotation: Any, part: dataclasses.Field[Any]) -> FieldInfo:
@@ -210,6 +229,13 @@ def said_by(value: Any, *, everything: bool, default: Any = None) -> dict[str, A
                 alike = is_instance(item) and type(item) is type(made)
                 found[name] = said_by(item, everything=False, default=made) if alike else item
     return found
+
+
+def strays_in(value: Any, before: Any = None) -> dict[str, Any]:
+    """What an instance holds besides its fields (``extra="allow"``), but for what it held before."""
+    more: dict[str, Any] = getattr(value, "__pydantic_extra__", None) or {}
+    known = getattr(before, "__pydantic_extra__", None) or {}
+    return {name: item for name, item in more.items() if name not in known or known[name] != item}
 
 
 def copied(value: Any) -> Any:

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field as PydanticField, Strict, StringCons
 
 from concordant.merge.kinds import Field, KeyedSet, Map, Nested, Set
 from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
-from concordant.schema.equality import holds_sets
+from concordant.schema.equality import holds_sets, makes_whole_numbers
 from concordant.schema.fidelity import only_constrains
 from concordant.schema.incoming import are_distinct, contribution, in_one_order, write_type
 from concordant.schema.models import (
@@ -25,7 +25,7 @@ from concordant.schema.models import (
     spellings_of,
     validators_of,
 )
-from concordant.values import MAX_DEPTH, MAX_DIGITS, has_long_run, is_json
+from concordant.values import MAX_DEPTH, MAX_DIGITS, NO_DECIMALS, check_exponents, has_long_run, is_json
 
 __all__ = ["PlainWriter", "never_plain", "plain_texts", "plain_writer"]
 
@@ -75,11 +75,15 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
     looked_at = frozenset(checks)
     free = frozenset(name for name, part in found.items() if part.is_free)
     others = root.fields.keys() - found.keys()
+    whole = frozenset(name for name in found if makes_whole_numbers(fields_in(model)[name].annotation))
 
     def write(value: Any) -> bytes | None:
         if type(value) is not dict or (others and not others.isdisjoint(value)):
             return None
         try:
+            for name in whole.intersection(value):
+                if type(value[name]) not in NO_DECIMALS:
+                    check_exponents(value[name])
             given = validate(value)
             for name in looked_at.intersection(given):  # as ``_of_fields``, which each write would have to call
                 if not checks[name](given[name]):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import JsonValue
 
 from concordant.schema.annotations import adapter_of, split_annotation
-from concordant.schema.equality import LENIENT
+from concordant.schema.equality import LENIENT, distinct
 from concordant.schema.models import fields_in, is_model
 
 __all__ = ["ANYTHING", "samples_of"]
@@ -54,7 +54,7 @@ ANYTHING: tuple[Any, ...] = (
     {"a": 1},
     {"a": "b"},
     {1, 2},
-    (1, "a"),
+    [1, "a"],
     "2026-01-31",
     "2026-01-31T12:30:15.000007+02:00",
     "12:30:15",
@@ -80,7 +80,7 @@ def samples_of(annotation: Any, inside: tuple[Any, ...] = ()) -> list[Any]:
     """Some values of a type, such as its own validation makes them, different ones of each of its members."""
     found: list[Any] = []
     kinds: dict[Any, int] = {}
-    for value in islice(_samples(annotation, inside), 4 * _MOST):
+    for value in distinct([*islice(_samples(annotation, inside), 4 * _MOST)]):
         kinds[type(value)] = kinds.get(type(value), 0) + 1
         if kinds[type(value)] <= _MOST // 2:
             found.append(value)

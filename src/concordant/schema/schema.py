@@ -18,17 +18,35 @@ from concordant.merge.kinds.base import default_says_something
 from concordant.schema.annotations import members_of, split_annotation, without_none
 from concordant.schema.declarations import fields_of
 from concordant.schema.describing import Description, description_of
-from concordant.schema.equality import LENIENT, are_equal, are_surely_same, holds_sets, in_order, unordered
+from concordant.schema.equality import (
+    LENIENT,
+    are_equal,
+    are_surely_same,
+    distinct,
+    holds_sets,
+    in_order,
+    makes_whole_numbers,
+    unordered,
+)
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import Left, collapsed, incoming_type, split_faults, unwrapped
-from concordant.schema.models import fields_in, has_validators, is_instance, is_model, is_strict, said_by, validators_of
+from concordant.schema.models import (
+    fields_in,
+    has_validators,
+    is_instance,
+    is_model,
+    is_strict,
+    said_by,
+    strays_in,
+    validators_of,
+)
 from concordant.schema.plain import PlainWriter, plain_texts, plain_writer
 from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
 from concordant.schema.spelling import needs_spelling, spelling_of
 from concordant.schema.steps import field_of, steps_to
-from concordant.values import ABSENT, Unstorable, check_numbers, decode, encode, same
+from concordant.values import ABSENT, NO_DECIMALS, Unstorable, check_exponents, check_numbers, decode, encode, same
 
 __all__ = ["OPEN_SCHEMA", "OPEN_TREE_SCHEMA", "Compiled", "Schema", "compile_schema"]
 
@@ -116,6 +134,7 @@ class Compiled:
         self._doubtful = tuple(name for name, field in root.fields.items() if _is_doubtful(field))
         self._unordered = any(_is_unordered(model, name, field) for name, field in root.fields.items())
         self._settle = root.kind.settled(root)
+        self._whole = frozenset(n for n in root.fields if makes_whole_numbers(fields_in(model)[n].annotation))
         self._counts = tuple(name for name, field in root.fields.items() if field.kind.holds == "amount")
         self.plain = plain_writer(model, root, serializer.to_json)
         self._texts = plain_texts(model, root)
@@ -194,8 +213,8 @@ class Compiled:
         if not self.declared:
             return _open_body(namespace, key, value), _NOTHING
         try:
-            if not spelt and (self._spell is not None or type(value) is not dict):
-                value = self._spell(value) if self._spell is not None else self._by_names(value)
+            value = value if spelt else self._spelt(value)
+            self._check_exponents(value)
             try:
                 return self._body(self._validate(value)), _NOTHING
             except Unstorable:
@@ -208,6 +227,20 @@ class Compiled:
             raise InvalidWriteError(namespace, key, error.faults) from error.__cause__
         except Exception as error:  # of what the caller gave
             raise InvalidWriteError(namespace, key, [_unreadable(error)]) from error
+
+    def _spelt(self, value: Any) -> Any:
+        """What somebody gives for a document, as a dict by the fields' names."""
+        if self._spell is not None:
+            self._check_exponents(value)  # validators are run there, on what is given
+            return self._spell(value)
+        return value if type(value) is dict else self._by_names(value)
+
+    def _check_exponents(self, value: Any) -> None:
+        """Refuses what Pydantic would take for ever to make a whole number of, before it is asked."""
+        if self._whole and isinstance(value, dict):
+            for name, item in value.items():
+                if type(item) not in NO_DECIMALS and (name in self._whole or name not in self.root.fields):
+                    check_exponents(item, (name,))
 
     def texts_read_back(self, given: dict[str, Any]) -> dict[str, Any] | None:
         """What is read of a write's JSON, without reading it, if all that it gives is text; ``None`` of another.
@@ -246,7 +279,8 @@ class Compiled:
     def _check_reads_back(self, name: str, given: Any, stored: Any) -> None:
         """Refuses a value that would be read as another one."""
         again, _ = self._tried({name: stored} if self._spell is None else self._spell({name: stored}))
-        if again is None or not are_equal(again[name], given):
+        is_set = self.root.fields[name].kind.holds == "elements"
+        if again is None or not are_equal(again[name], distinct(given) if is_set else given):
             shown = "not at all" if again is None else f"as {told(again[name])}"
             mend = "Make its type, validators and serializers such that they take what is stored, and return the same"
             raise Refused([Fault((name,), f"stored as {told(stored)}, it would be read back {shown}", mend, given)])
@@ -431,8 +465,9 @@ class Compiled:
         """
         was, now = (said_by(one, everything=True) if is_instance(one) else one for one in (before, after))
         names = [n for n in self.root.fields if n in now and not (n in was and are_surely_same(was[n], now[n]))]
+        strays = strays_in(after, before)
         written = partial(unwrapped, field=self.root, everything=True, before=was, validated=is_instance(after))
-        return written({n: was[n] for n in names if n in was}), written({n: now[n] for n in names})
+        return written({n: was[n] for n in names if n in was}), {**written({n: now[n] for n in names}), **strays}
 
 
 def _in_stored_order(field: Field, value: Any, found: Any) -> Any:

@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 from concordant.merge.kinds import Field
 from concordant.schema.annotations import split_annotation, without_none
 from concordant.schema.equality import LENIENT
-from concordant.schema.incoming import contribution, incoming_type, unwrapped
+from concordant.schema.incoming import contribution, incoming_type, unwrapped, with_identity
 from concordant.schema.models import (
     Spellings,
     computed_in,
@@ -25,6 +25,7 @@ from concordant.schema.models import (
     model_validators_of,
     said_by,
     spellings_of,
+    strays_in,
     validators_of,
 )
 
@@ -56,7 +57,10 @@ def spelling_of(model: Any, field: Field, default: Any = None) -> Spell:
     def of_instance(value: Any) -> dict[str, Any]:
         said = said_by(value, everything=False, default=default)
         parts = field.fields
-        return {n: unwrapped(v, parts[n], everything=False, validated=True) for n, v in said.items() if n in parts}
+        told = {
+            n: unwrapped(v, parts[n], everything=False, validated=True) if n in parts else v for n, v in said.items()
+        }
+        return {**told, **strays_in(value)}
 
     def made(value: Any) -> Any:
         for validate in before:
@@ -139,7 +143,11 @@ def _inner_spelling(annotation: Any, field: Field, default: Any = None) -> Spell
         return None
     child = _inner_spelling(arguments[-1] if field.kind.holds == "keys" else arguments[0], field.child)
     if field.kind.holds != "keys":
-        return child and (lambda value: [child(item) for item in value] if isinstance(value, _LISTS) else value)
+        return child and (
+            lambda value: (
+                [with_identity(item, child(item), field) for item in value] if isinstance(value, _LISTS) else value
+            )
+        )
     keys = field.keys
     if keys is None and child is None:
         return None

@@ -39,17 +39,19 @@ def spans(sequence: Sequence, analysis: Analysis, shown: Layout, told: Told) -> 
         The parts of the text in order, each with the writes that stand for it, oldest first.
     """
     credits = _Credits(sequence, analysis, {} if sequence.overlapping else told)
-    text, writers = "", None
+    text: list[str] = []  # joined at the end of each part: to add to a text costs its length
+    writers = None
     for piece, content, skip, gap in zip(shown.pieces, shown.contents, shown.skips, shown.gaps, strict=True):
         first = piece.offset + skip
         mine = credits.of(run_of(piece))[first : first + len(content) - gap]
         for character, stamps in zip(content, [*mine[:1] * gap, *mine], strict=True):
             if stamps != writers and writers is not None:
-                yield text, writers
-                text = ""
-            text, writers = text + character, stamps
+                yield "".join(text), writers
+                text = []
+            text.append(character)
+            writers = stamps
     if writers is not None:
-        yield text, writers
+        yield "".join(text), writers
     if not sequence.overlapping:
         found = {run: (credits.written(run), credits.of(run)) for run in map(run_of, shown.pieces)}
         told.clear()
