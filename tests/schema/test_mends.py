@@ -853,6 +853,17 @@ def test_options_of_a_schema(option: Any, mended: str) -> None:
     Workspace(schemas={NS: Schema(model, **dict.fromkeys(option, mended))})
 
 
+@pytest.mark.parametrize("by", [["a"], {"a": 1}, 7, {"a"}])
+def test_what_is_no_name_of_a_field_identifies_nothing(by: Any) -> None:
+    """It is told as any other wrong name."""
+
+    class Row(BaseModel):
+        a: A[str, Scalar()] = ""
+
+    refused(made((A[list[Row], Set(by=by)], [])), "Set", "must be models with a field")
+    works(made((A[list[Row], Set(by="a")], [])), {"x": [{"a": "1"}]})
+
+
 def test_there_are_eighty() -> None:
     """As many as were promised."""
     assert len(WRONG) + 10 >= 80 and len({wrong.name for wrong in WRONG}) == len(WRONG)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
-from concordant import DELETED, Event, Scalar, Workspace
+from concordant import DELETED, ConcordantError, Event, Scalar, Workspace
 
 from .support import AT, NS, kinds, only, pair, recorded, shown, values, workspace
 
@@ -276,3 +276,12 @@ def test_concurrent_threads_tell_each_transition_once() -> None:
         told = [event.kind for event in events if event.escalation.id == escalation.id]
         assert sorted(told) == ["grew", "grew", "opened"]
         assert len(escalation.contenders) == 4
+
+
+@pytest.mark.parametrize("wrong", ["1", b"1", (1,), object()])
+def test_g11_what_is_no_time_to_wait_is_said(wrong: Any) -> None:
+    """It is our own error, and the subscription goes on."""
+    with Workspace() as ws, ws.subscribe("inbox") as inbox:
+        with pytest.raises(ConcordantError, match="number of seconds"):
+            inbox.receive(timeout=wrong)
+        assert inbox.receive(timeout=0) is None

@@ -42,6 +42,13 @@ async def test_log_has_a_twin_and_refuses_what_it_cannot_read() -> None:
     ws = Workspace()
     ws.agent("ada").write(PLANS, "launch", {"status": "new"})
     assert await ws.alog() == ws.log()
-    for wrong in ({"agent": ""}, {"before": "x"}, {"limit": 1.5}, {"limit": 2**80}, {"prefix": "plans"}):
+    for wrong in (
+        {"agent": ""},
+        {"before": "x"},
+        {"limit": 1.5},
+        {"limit": None},
+        {"limit": 2**80},
+        {"prefix": "plans"},
+    ):
         with pytest.raises(ConcordantError, match=r"not|no tuple"):
             ws.log(**wrong)  # type: ignore[arg-type]

@@ -187,3 +187,14 @@ async def test_undeclared_documents_and_coroutines() -> None:
     ws.resolve(question, 1, by="maria")
     again = await ws.areopen(question, by="eve")
     assert sides(again) == {"ada": 1, "bob": 2} and again.base == {"deep": 1}
+
+
+@pytest.mark.parametrize("wrong", [-1, -(10**30), 1.5, "1", b"1"])
+def test_g11_what_is_no_version_restores_nothing(wrong: Any) -> None:
+    """The document stays as it is: a number below all versions is none, and no wish for a deletion."""
+    ws, _, _ = team()
+    before = ws.get(NS, "launch")
+    for call in (lambda: ws.restore(NS, "launch", wrong, by="maria"), lambda: ws.get(NS, "launch", at=wrong)):
+        with pytest.raises(ConcordantError, match="at= is a version"):
+            call()
+    assert before is not None and ws.get(NS, "launch") == before

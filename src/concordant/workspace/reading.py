@@ -150,8 +150,8 @@ class Reading:
     def get(self, namespace: Namespace, key: str, at: Cut | None, *, strict: bool) -> Document | None:
         """Reads a document as it is, or as it was at a version."""
         schema = self.registry.readable(namespace, key)
-        if at is not None and not isinstance(at, int) and not is_cut(at, self.storage.clocks):
-            raise ConcordantError(f"at= is a version, a whole number, not {told(at)}")
+        if at is not None and not (at >= 0 if isinstance(at, int) else is_cut(at, self.storage.clocks)):
+            raise ConcordantError(f"at= is a version, a whole number from 0 on, not {told(at)}")
         with self.storage.reading():
             state = self.storage.load(namespace, key)
             if at is not None:
@@ -204,7 +204,7 @@ class Reading:
         if agent is not None:
             check_name(agent, "agent=", self.storage.limits.name)
         for name, number in (("before", before), ("limit", limit)):
-            if number is not None and (not isinstance(number, int) or abs(number) > MOST_WRITES):
+            if (number is not None or name == "limit") and (not isinstance(number, int) or abs(number) > MOST_WRITES):
                 raise ConcordantError(f"{name}= is a whole number, not {told(number)}")
         with self.storage.reading():
             return [*log(self.storage, self.registry, checked_prefix(prefix), agent, before, max(limit, 0))]

@@ -72,6 +72,8 @@ class Subscription:
         Raises:
             StorageError: the store cannot be read.
         """
+        if timeout is not None and not isinstance(timeout, (int, float)):
+            raise ConcordantError(f"timeout= is a number of seconds, not {told(timeout)}")
         end = None if timeout is None else time.monotonic() + timeout
         while not self._stop.is_set():
             cursor = self._events.take(self.name, self._holder, self._lease, self._start)

@@ -59,7 +59,7 @@ class KeyedSet(Kind):
             return None
         bare, says = at.bare(element), f'Set(by="{self.by}")'
         inside = at.kinds_in(bare) if at.is_model(bare) else {}
-        if self.by not in inside:
+        if not isinstance(self.by, str) or self.by not in inside:
             mend = f"The elements must be models with a field {self.by!r}"
             at.refuse(f"{says} on {at.type_name(element)}", mend)
             return None
