@@ -16,6 +16,7 @@ from concordant.merge.record.past import Taken, _goes_on, _is_news
 from concordant.merge.record.reinstating import Reinstating, _of_texts
 from concordant.merge.record.undo import _is_theirs, _replaced_by_others, _Undoing as the_Undoing
 from concordant.merge.registers.leaf import without
+from concordant.merge.sequence.edit import _Writer
 from concordant.merge.sequence.overlap import _Weighing, _with_what_stands_again
 from concordant.merge.sequence.pieces import Sequence, Strike, run_of
 from concordant.merge.sequence.undo import _cut_alike, _Undoing
@@ -102,6 +103,12 @@ def what_goes_is_not_marked(patch: Patch) -> None:
 def what_stands_again_is_not_what_was_built_on(patch: Patch) -> None:
     """What was built elsewhere differs from nothing, beside what stands again."""
     swap(patch, _with_what_stands_again, lambda sequence, marks: (sequence, {}))
+
+
+@mutant(built_elsewhere)
+def who_edits_meanwhile_is_shown_what_stands_again(patch: Patch) -> None:
+    """An edit that began before an undo is taken for one of what stands now."""
+    swap(patch, _Writer._with_what_was_taken_back, lambda self, sequence, part: part)
 
 
 @mutant(of_all_kinds)

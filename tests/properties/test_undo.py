@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
@@ -179,16 +180,18 @@ def in_turns(seed: int, steps: int, rooms: Rooms) -> None:
 
 
 def built_elsewhere(seed: int, steps: int, rooms: Rooms) -> None:
-    """One random history of a text, in which others build in another store on what the agent wrote, and hear only then
-    that he was taken back: what stood before him stands, and what they built is a question, the same in both stores
-    whoever hears of it first; to undo the undo settles it, to do it again asks again."""
+    """One random history of a text, in which others build in another store on what the agent wrote, or in an edit that
+    is open meanwhile, and hear only then that he was taken back: what stood before him stands, and what they built is a
+    question, the same in both stores whoever hears of it first; to undo the undo settles it, to do it again asks
+    again."""
     here, there = rooms
     history = Sentences(seed, here, there)
     history.bad_goes_on(1 + steps // 3)
     history.told()
     history.bad_goes_on(seed % 2)
     history.others_go_on_there(1 + steps // 2)
-    done = here.undo()
+    with history.one_edits_meanwhile() if seed % 4 == 1 else nullcontext():
+        done = here.undo()
     if seed % 3 == 0:
         history.others_go_on_here()
     if seed % 5 < 2:

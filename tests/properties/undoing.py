@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations, count
 from typing import Annotated, Any, NamedTuple
@@ -571,6 +571,7 @@ class Sentences(Wide):
         self.there = there
         said = [self.said(self.random.choice(OTHERS)) for _ in range(self.random.randint(1, 4))]
         self.text = [Sentence(one) for one in said]
+        self.asked: list[Sentence] = []
         here.ws.agent("eve").write(here.ns, KEY, {"notes": " ".join(said)})
         there.ws.import_(here.ws.export(since=here.began))
 
@@ -615,9 +616,22 @@ class Sentences(Wide):
                 one.beside = made
             self._write(self.there, agent, there=True)
 
+    @contextmanager
+    def one_edits_meanwhile(self) -> Iterator[None]:
+        """Somebody changes one of the agent's sentences in an edit that began here before what happens meanwhile."""
+        said, agent = [one.standing() for one in self.text], self.random.choice(OTHERS)
+        bad = [n for n, one in enumerate(self.text) if one.bad and one.built is None and one.beside is None]
+        with self.room.ws.agent(agent).edit(self.room.ns, KEY) as draft:
+            for at in self.random.sample(bad, min(len(bad), 1)):
+                said[at] = self.text[at].built = self.said(agent)
+                self.asked = [self.text[at]]
+            draft.notes = _text(said)
+            yield
+
     def others_go_on_here(self) -> None:
         """Others change one of the sentences that stand again once the agent is taken back."""
-        again = [one for one in self.text if one.bad is not None and one.before is not None and one.beside is None]
+        touched = [one for one in self.text if one.bad is not None and one.before is not None and one.beside is None]
+        again = [one for one in touched if one not in self.asked]  # who has seen a question settles it
         for one in self.random.sample(again, min(len(again), 1)):
             agent = self.random.choice(OTHERS)
             one.onward = self.random.choice([self.said(agent), ""])

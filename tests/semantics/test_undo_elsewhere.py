@@ -1,4 +1,5 @@
-"""Taking back what an agent wrote in a text, on which others have built in another store before they heard of it."""
+"""Taking back what an agent wrote in a text, on which others have built before they heard of it: in another store, or
+in an edit that is open meanwhile."""
 
 from __future__ import annotations
 
@@ -138,6 +139,53 @@ def test_who_rewrote_it_without_having_seen_his_is_not_asked(first_there: bool) 
     undo(here)
     edit(here, "eve", "notes", "We ship. It flies.")
     assert exchanged((here, there), first_there=first_there) == [{"notes": "Ada ships. It flies."}]
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "bad", "later", "now", "asked"),
+    [
+        (
+            "notes",
+            "We ship. It jumps.",
+            "We ship. It barks.",
+            "We ship. It sings.",
+            None,
+            {"eve": "It jumps.", "ada": "It sings."},
+        ),
+        ("notes", "We ship. It jumps.", "We ship. It barks.", "We ship.", None, {"eve": "It jumps.", "ada": ""}),
+        ("notes", "We ship. It jumps.", "We bark.", "We sing.", None, {"eve": "We ship. It jumps.", "ada": "We sing."}),
+        ("notes", "We ship.", "We ship. It barks.", "We ship. It sings.", None, {"maria": "", "ada": "It sings."}),
+        (
+            "lines",
+            "We ship\nIt jumps",
+            "We ship\nIt barks",
+            "We ship\nIt sings",
+            None,
+            {"eve": "It jumps", "ada": "It sings"},
+        ),
+        ("words", "We ship it", "We sink it", "We send it", None, {"eve": "ship", "ada": "send"}),
+        ("whole", "We ship", "We sink", "We send", None, {"eve": "We ship", "ada": "We send"}),
+        ("notes", "We ship.", "We ship. It barks.", "We ship.", "We ship.", None),
+        ("notes", "We ship.", "We ship. It barks.", "We ship. It barks. It sings.", "We ship. It sings.", None),
+        ("notes", "We ship. It jumps.", "We ship. It barks.", "Ada ships. It barks.", "Ada ships. It jumps.", None),
+    ],
+)
+def test_an_edit_that_is_open_meanwhile(
+    field: str, first: str, bad: str, later: str, now: str | None, asked: dict[str, str] | None
+) -> None:
+    """Whoever began an edit before the undo, in the same store, and ends it after, has built on what was taken back as
+    somebody in another store has: no text is left that nobody wrote, and what was changed elsewhere in the text
+    stands. To undo the undo leaves what was edited."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("eve").write(NS, KEY, {field: first})
+    edit(ws, "bob", field, bad)
+    with ws.agent("ada").edit(NS, KEY) as brief:
+        setattr(brief, field, later)
+        done = undo(ws)
+    assert shown(ws) == {field: now or first}
+    assert [sides(question) for question in ws.escalations()] == ([asked] if asked is not None else [])
+    undo(ws, "maria", since=done.before)
+    assert told(ws) == ({field: later}, [])
 
 
 @pytest.mark.parametrize("choice", ["It jumps.", "It sings."])

@@ -123,8 +123,24 @@ class _Writer:
     def view(self, sequence: Sequence) -> tuple[Layout, Analysis]:
         """Lays out what the writer had seen, and what this write has made of it."""
         part = sequence.shown_to(self._seen, self.stamp)
+        if part is not sequence:
+            part = self._with_what_was_taken_back(sequence, part)
         analysis = part.analysed(self.rules, analyse)
         return layout(part, analysis, self.separator, self.rules.unit), analysis
+
+    def _with_what_was_taken_back(self, sequence: Sequence, part: Sequence) -> Sequence:
+        """What the writer had seen, with what was taken back since, in the place of what stands there again."""
+        strikes = sequence.strikes
+        unseen = {run for run in sequence.marks() if not self._seen(strikes[run].stamp)}
+        if not unseen:
+            return part
+        back = {number for number, piece in sequence.under(unseen) if self._seen(piece.stamp)}
+        runs = {run_of(sequence[number]) for number in back}.difference(strikes)
+        pieces = [
+            piece._replace(live=(piece.live or number in back) and runs.isdisjoint(piece.struck))
+            for number, piece in enumerate(part)
+        ]
+        return Sequence(pieces, part.strikes, part.newest_root)
 
     def edit(
         self,
