@@ -159,6 +159,14 @@ def test_a_gap_that_one_removes_alone_is_gone() -> None:
     assert [piece.content for piece in second if any(run[1] == 3 for run in piece.struck)] == [" "]
 
 
+@pytest.mark.parametrize("new", ["one b( two", "one b( x two", "one (b two", "one b) two", "one b two("])
+def test_a_bracket_beside_a_word_is_put_there_alone(new: str) -> None:
+    """Whoever puts a bracket right behind a word, or in front of one, strikes nothing."""
+    start = append(EMPTY, Stamp(1.0, "r", 1, "w1", "w1", "write"), 1, "one b two")
+    after = edited(start, "word", 2, new, seen_everything)
+    assert (show(after, "word"), len(after.strikes)) == (new, 0)
+
+
 def test_what_was_removed_by_words_reads_the_same_by_sentences() -> None:
     """A sentence from which words were removed one by one stays one when the text is merged by sentences."""
     start = append(EMPTY, Stamp(1.0, "r", 1, "w1", "w1", "write"), 1, "The big red fox runs.\nIt is late.")
@@ -181,6 +189,11 @@ def words_never_meet(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(layouts, "reads_as_one", lambda *_: False)
 
 
+def brackets_stand_apart(patch: pytest.MonkeyPatch) -> None:
+    """A bracket is given a blank though its writer put it right behind a word."""
+    patch.setattr(layouts._Fold, "_was_written_here", lambda *_: False)
+
+
 @pytest.mark.parametrize(
     ("mutant", "check"),
     [
@@ -188,6 +201,7 @@ def words_never_meet(patch: pytest.MonkeyPatch) -> None:
         (nothing_is_left_so, test_a_gap_that_one_removes_alone_is_gone),
         (nothing_is_left_so, test_what_was_removed_by_words_reads_the_same_by_sentences),
         (words_never_meet, partial(test_g13_what_stands_again_stands_apart, "word")),
+        (brackets_stand_apart, partial(test_a_bracket_beside_a_word_is_put_there_alone, "one b( two")),
     ],
 )
 def test_a_broken_junction_is_noticed(

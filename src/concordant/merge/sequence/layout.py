@@ -538,7 +538,8 @@ class _Fold:
             return None
         if self.unit == "word":
             last, first = before.split()[-1], content.split()[0]
-            touch = not gap and (has_word(last) or last.endswith(".")) and (has_word(first) or first[0] in "([{")
+            begins = has_word(first) or (first[0] in "([{" and not self._was_written_here(piece))
+            touch = not gap and (has_word(last) or last.endswith(".")) and begins
             return " " if touch or (not gap and self._are_sides(piece)) else None
         if ends_a_line_only(before, self.unit) or (
             begins_a_line_only(content, self.unit) and not self._was_written_here(piece)
