@@ -88,14 +88,19 @@ class SchemaError(ConcordantError, TypeError):
 
 
 class InvalidWriteError(ConcordantError, ValueError):
-    """A write was refused as a whole and nothing of it was applied; ``faults`` lists every reason."""
+    """A write was refused as a whole and nothing of it was applied; ``faults`` lists every reason.
 
-    def __init__(self, namespace: tuple[str, ...], key: str, faults: Sequence[Fault]) -> None:
+    So is any call, a read too, with what is no namespace or no key.
+    """
+
+    def __init__(
+        self, namespace: tuple[str, ...], key: str, faults: Sequence[Fault], refused: str = "The write to"
+    ) -> None:
         self.namespace = namespace
         self.key = key
         self.faults = tuple(faults)
         lines = _lines(self.faults)
-        super().__init__(f"The write to {_place(namespace, key)} was refused, nothing of it was applied:\n{lines}")
+        super().__init__(f"{refused} {_place(namespace, key)} was refused, nothing of it was applied:\n{lines}")
 
 
 class InvalidContributionError(ConcordantError, TypeError):

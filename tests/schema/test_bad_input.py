@@ -502,6 +502,16 @@ def test_decimals_with_large_exponents_are_values() -> None:
     assert document is not None and document.model.x == Decimal("1E+999999999") and document.model.n == 3
 
 
+@pytest.mark.parametrize("place", [((), "k"), ("t", "k"), (("t", ""), "k"), (NS, 1), (NS, "\ud800")])
+def test_a_read_at_no_place_is_not_told_as_a_write(place: Any) -> None:
+    """What is no namespace or no key is named, with what to write instead, whatever the call was."""
+    ws = Workspace()
+    for call in (ws.get, ws.agent("ada").read, ws.agent("ada").delete, ws.history, ws.blame):
+        with pytest.raises(InvalidWriteError) as error:
+            call(*place)
+        assert str(error.value).startswith("The call for ") and error.value.faults
+
+
 def test_a_list_in_itself_is_refused_at_once() -> None:
     """However often it holds itself."""
     circle: list[Any] = []

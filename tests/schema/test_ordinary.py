@@ -1124,6 +1124,27 @@ def test_maps_with_keys_that_are_no_text() -> None:
     assert shown(ws) == before
 
 
+def test_keys_that_become_one_are_told_where_they_are() -> None:
+    """However deep: by the names of the fields and keys that lead there."""
+
+    class Inner(BaseModel):
+        counts: A[dict[A[str, StringConstraints(to_lower=True)], int], Map()] = {}
+
+    class Outer(BaseModel):
+        one: Inner = Inner()
+        many: A[dict[str, Inner], Map()] = {}
+
+    ws = workspace(Outer)
+    twice = {"counts": {"A": 1, "a": 2}}
+    for given, path in (
+        ({"one": twice}, ("one", "counts", "a")),
+        ({"many": {"x": twice}}, ("many", "x", "counts", "a")),
+    ):
+        with pytest.raises(InvalidWriteError, match="become one") as error:
+            ws.agent("ada").write(NS, "k", given)
+        assert error.value.faults[0].path == path
+
+
 def test_keys_that_are_none_wait_by_key() -> None:
     """The rest of the map is taken; one that is given twice, as number and as text, refuses the write."""
     ws = workspace(Keyed)

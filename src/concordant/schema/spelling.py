@@ -28,6 +28,7 @@ from concordant.schema.models import (
     strays_in,
     validators_of,
 )
+from concordant.values import Unstorable
 
 __all__ = ["needs_spelling", "spelling_of"]
 
@@ -82,10 +83,18 @@ def spelling_of(model: Any, field: Field, default: Any = None) -> Spell:
         if isinstance(value, dict):
             for name, function in inner.items():
                 if name in value:
-                    value[name] = function(value[name])
+                    value[name] = _within(name, function, value[name])
         return value
 
     return spell
+
+
+def _within(name: str, function: Spell, value: Any) -> Any:
+    """What a function makes of a part; what is wrong in it is told from where the part is."""
+    try:
+        return function(value)
+    except Unstorable as error:
+        raise Unstorable(error.fault._replace(path=(name, *error.fault.path))) from error
 
 
 def needs_spelling(model: Any, field: Field) -> bool:
@@ -156,7 +165,7 @@ def _inner_spelling(annotation: Any, field: Field, default: Any = None) -> Spell
         if not isinstance(value, Mapping):
             return value
         value = keys.as_text(value) if keys is not None else value
-        return value if child is None else {key: child(item) for key, item in value.items()}
+        return value if child is None else {key: _within(key, child, item) for key, item in value.items()}
 
     return spell
 

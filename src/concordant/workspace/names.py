@@ -57,6 +57,9 @@ def sound_name(name: str, most: int) -> str:
     return (given[: max(most - len(end), 0)].decode(errors="ignore").encode() + end)[-most:].decode(errors="ignore")
 
 
+_CALL = "The call for"
+
+
 def check_namespace(namespace: Any) -> None:
     """Refuses what is no namespace, before anything is stored under a name that nobody finds again.
 
@@ -65,7 +68,7 @@ def check_namespace(namespace: Any) -> None:
     """
     if not isinstance(namespace, tuple) or not namespace or not all(_is_name(part) for part in namespace):
         fault = Fault((), f"the namespace {told(namespace)} is no tuple of names", _mend(namespace))
-        raise InvalidWriteError((told(namespace),), "", [fault])
+        raise InvalidWriteError((told(namespace),), "", [fault], _CALL)
 
 
 def check_key(namespace: tuple[str, ...], key: Any) -> None:
@@ -76,10 +79,10 @@ def check_key(namespace: tuple[str, ...], key: Any) -> None:
     """
     if not isinstance(key, str):
         fault = Fault((), f"the key {told(key)} is a {type(key).__name__}", "Use a string")
-        raise InvalidWriteError(namespace, told(key), [fault])
+        raise InvalidWriteError(namespace, told(key), [fault], _CALL)
     if not is_text(key):
         fault = Fault((), "the key is text that is no valid Unicode (a lone surrogate)", "Repair it")
-        raise InvalidWriteError(namespace, told(key), [fault])
+        raise InvalidWriteError(namespace, told(key), [fault], _CALL)
 
 
 def checked_prefix(prefix: Any) -> tuple[str, ...]:
