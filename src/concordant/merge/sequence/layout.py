@@ -537,15 +537,18 @@ class _Fold:
         if "\n" in gap or not before.strip():
             return None
         if self.unit == "word":
-            last, first = before.split()[-1], content.split()[0]
-            begins = has_word(first) or (first[0] in "([{" and not self._was_written_here(piece))
-            touch = not gap and (has_word(last) or last.endswith(".")) and begins
-            return " " if touch or (not gap and self._are_sides(piece)) else None
+            return " " if not gap and (self._do_words_touch(before, piece, content) or self._are_sides(piece)) else None
         if ends_a_line_only(before, self.unit) or (
             begins_a_line_only(content, self.unit) and not self._was_written_here(piece)
         ):
             return "\n"
         return None if gap else " "
+
+    def _do_words_touch(self, before: str, piece: Piece, content: str) -> bool:
+        """Whether a word begins right behind another one, without a gap."""
+        last, first = before.split()[-1], content.split()[0]
+        begins = has_word(first) or (first[0] in "([{" and not self._was_written_here(piece))
+        return begins and (has_word(last) or last.endswith("."))
 
     def _unindent(self, before: str, lead: int, piece: Piece | None) -> None:
         """Hides blanks that stand at the beginning of a line where a unit comes that was not written behind them.
