@@ -26,7 +26,7 @@ from concordant.merge.sequence.overlap import (
 from concordant.merge.sequence.pieces import Content, Piece, RunId, Sequence, Strike, _have_common_units, run_of
 from concordant.merge.sequence.units import is_blank, units
 
-__all__ = ["counting", "known", "overlaps", "places", "weighed"]
+__all__ = ["counting", "known", "overlaps", "places", "weighed", "withdrawn"]
 
 
 def weighed(sequence: Sequence, rules: Rules) -> Analysis:
@@ -47,6 +47,13 @@ def known(sequence: Sequence, seen: SeenBy) -> Sequence:
     """What ``only`` has to make of a sequence."""
     strikes = {run: strike for run, strike in sequence.strikes.items() if seen(strike.stamp)}
     pieces = [piece if seen(piece.stamp) else piece._replace(live=False) for piece in counting(sequence, strikes)]
+    return Sequence(pieces, strikes, sequence.newest_root)
+
+
+def withdrawn(sequence: Sequence, gone: SeenBy) -> Sequence:
+    """What ``withdraw`` has to make of a sequence in which something else stands."""
+    pieces = [piece._replace(live=False) if gone(piece.stamp) else piece for piece in sequence]
+    strikes = {run: strike for run, strike in sequence.strikes.items() if not gone(strike.stamp)}
     return Sequence(pieces, strikes, sequence.newest_root)
 
 

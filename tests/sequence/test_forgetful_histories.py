@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from concordant.merge.causality import Stamp, VersionVector
+from concordant.merge.sequence import pieces
 from concordant.merge.sequence.trim import trimmed
 
 from .test_histories import RULES, short_texts_are_remembered as short_texts_are_remembered
-from .test_long_histories import play
-from .test_trim import picture
+from .test_long_histories import LONG, NEAR, play
+from .test_trim import Picture, picture
 from .world import Replica, World
 
 OFTEN = 8
@@ -31,16 +32,22 @@ def forget(world: World) -> None:
             replica.earlier = dict(replica.vector)
         world.settle()
         for replica in world.replicas:
+            before = None
             for first in (0, *range(len(replica.sequence), 0, -WINDOW)):
-                forget_of(world, replica, range(first, first + WINDOW if first else len(replica.sequence)))
+                window = range(first, first + WINDOW if first else len(replica.sequence))
+                before = forget_of(world, replica, window, before)
     if chance.random() < 1 / OFTEN:
         replica = chance.choice(world.replicas)
         first = chance.randrange(len(replica.sequence) + 1)
         forget_of(world, replica, range(first, first + WINDOW))
 
 
-def forget_of(world: World, replica: Replica, window: range) -> None:
-    """Forgets of some of one replica's pieces, as long as nobody sees a difference."""
+def forget_of(world: World, replica: Replica, window: range, known: Picture | None = None) -> Picture | None:
+    """Forgets of some of one replica's pieces, as long as nobody sees a difference.
+
+    Args:
+        known: what is seen of the replica, if that is known; returns it.
+    """
     sequence, settled = replica.sequence, frontier(world, replica)
     everything = settled == replica.vector
 
@@ -50,16 +57,17 @@ def forget_of(world: World, replica: Replica, window: range) -> None:
     within = range(window.start, max(window.start, min(window.stop, len(sequence))))
     left = trimmed(sequence, lambda *stamps: all(map(is_known, stamps)), lambda _: everything, within)
     if left is None:
-        return
-    before, after = picture(world, sequence), picture(world, left.sequence)
+        return known
+    before, after = known or picture(world, sequence), picture(world, left.sequence)
     if world.is_text and after[:2] != before[:2]:  # whoever forgets looks at that, and forgets nothing there
-        return
+        return before
     assert after == before, "what is left is shown, asked about and written by the same"
     replica.sequence = left.sequence
     for stamp in left.stamps:
         replica.floor = {**replica.floor, stamp.replica: max(stamp.n, replica.floor.get(stamp.replica, 0))}
     if everything:
         replica.floor = dict(replica.vector)
+    return after
 
 
 def frontier(world: World, replica: Replica) -> VersionVector:
@@ -88,3 +96,14 @@ def test_a_rewrite_stands_behind_older_ones_whose_beginning_is_forgotten() -> No
 def test_g4_g13_a_thousand_edits_with_little_kept_are_as_the_exact_model_says(name: str, seed: str) -> None:
     """The same of a thousand edits."""
     play(name, f"{seed}/{name}", 1_000, 50, 100, 1_500, forget)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", RULES)
+def test_g4_g5_g13_ten_thousand_edits_with_little_kept(name: str, seed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of ten thousand steps: after each of them what it has changed is looked at, and after every thousandth
+    all is compared with the exact model."""
+    monkeypatch.setattr(pieces, "MOST_IN_BLOCK", 128)
+    monkeypatch.setattr(f"{__name__}.DAY", 100)
+    monkeypatch.setattr(f"{__name__}.OFTEN", 32)
+    play(name, f"{seed}/{name}", LONG, 1_000, 1_000, 6_000, forget, near=NEAR)

@@ -20,6 +20,10 @@ EVERY = 100
 """After how many steps all is compared with the exact model."""
 
 
+MOST_BACK = 1_500
+"""How many states are gone back at the end."""
+
+
 class Past:
     """What a replica showed, and how each of its states became the next."""
 
@@ -59,6 +63,7 @@ def play(
     looks: int = EVERY,
     longest: int = 1_500,
     meanwhile: Callable[[World], None] | None = None,
+    near: int = 0,
 ) -> World:
     """Plays one long history on two replicas: in some steps one is stored and read anew, or looked at in the past.
 
@@ -68,6 +73,8 @@ def play(
         looks: after how many steps a replica is looked at in the past, on average.
         longest: how long the text becomes.
         meanwhile: what happens after each step.
+        near: after how many steps what is remembered is compared with what is found without it; then the history begins
+            with a text, what each step changes is looked at, and puts are made again.
     """
     chance = random.Random(seed)
     separator = "" if name == "item" else "\n"
@@ -75,6 +82,9 @@ def play(
     world = World(chance, RULES[name], separator, 2, natural=True, written=written, every=every, longest=longest)
     if meanwhile is not None:
         world.always, world.late = True, 0.1
+    if near:
+        world.near, world.late, world.always = near, 0.1, False
+        begin(world, longest // 2)
     pasts = [Past(replica) for replica in world.replicas]
     while len(world.log) < edits:
         world.step()
@@ -86,11 +96,23 @@ def play(
         if chance.random() < 1 / looks:
             look(world, chance.choice([0, 1]), pasts)
     for past in pasts:
-        past.check(world, len(past.steps))
+        past.check(world, min(len(past.steps), MOST_BACK))
     world.settle()
     for replica in world.replicas:
         world.check(replica)
     return world
+
+
+def begin(world: World, length: int) -> None:
+    """All replicas have a text of some length."""
+    chance, first = world.chance, world.replicas[0]
+    if world.is_text:
+        text = ""
+        while len(text) < length:
+            text += chance.choice(world.texts) + chance.choice(world.gaps)
+        world.append(first, "x", text)
+        world.note(text)
+    world.settle()
 
 
 def look(world: World, at: int, pasts: list[Past]) -> None:
@@ -119,3 +141,23 @@ def test_g4_g13_a_hundred_edits_are_as_the_exact_model_says(name: str, seed: str
 def test_g4_g13_a_thousand_edits_are_as_the_exact_model_says(name: str, seed: str) -> None:
     """The same of a thousand edits."""
     play(name, f"{seed}/{name}", 1_000)
+
+
+LONG = 10_000
+NEAR = 25
+"""After how many steps of a history that lives long what is remembered is compared with what is found anew."""
+
+
+@pytest.mark.parametrize("name", ["sentence", "word", "item"])
+def test_g4_g5_g13_what_each_edit_changes_is_looked_at(name: str, seed: str) -> None:
+    """Of a text that begins with some length, which two stores edit, decide about and make puts to again, each step
+    stands in the order of its tree, can be told as a difference, and shows what somebody wrote; what is remembered is
+    what is found anew."""
+    play(name, f"{seed}/{name}", 150, 50, 50, 2_000, near=5)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", RULES)
+def test_g4_g5_g13_ten_thousand_edits_are_as_the_exact_model_says(name: str, seed: str) -> None:
+    """The same of ten thousand steps, all of which is compared with the exact model after every thousandth."""
+    play(name, f"{seed}/{name}", LONG, 1_000, 1_000, 6_000, near=NEAR)

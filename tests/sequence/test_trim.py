@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import cycle
+from typing import TypeAlias
 
 import pytest
 
 from concordant.merge.causality import Stamp
 from concordant.merge.sequence import trim
+from concordant.merge.sequence.edit import append, splice
 from concordant.merge.sequence.order import in_order
 from concordant.merge.sequence.overlap import analyse
 from concordant.merge.sequence.pieces import Piece, Sequence
 from concordant.merge.sequence.trim import trimmed
+from concordant.merge.sequence.units import is_blank, unit_hunks
 
 from .test_histories import RULES, WRITTEN, short_texts_are_remembered as short_texts_are_remembered
 from .world import World, restored
 
+Picture: TypeAlias = tuple[object, ...]
 
-def picture(world: World, sequence: Sequence) -> tuple[object, ...]:
+
+def picture(world: World, sequence: Sequence) -> Picture:
     """What is shown of a text, what is asked about it, and who wrote what."""
     asked = [
         (overlap.anchor, overlap.strikes, contents(overlap.base), [contents(side.shown) for side in overlap.sides])
@@ -95,6 +101,42 @@ def test_thousands_of_texts_are_forgotten_by_windows(name: str, seed: str) -> No
     play_many(name, seed, 2_000)
 
 
+def at_once(*texts: str) -> Sequence:
+    """What becomes of three sentences of which several writers, who have seen none of each other, make something."""
+    base = "One.\nTwo.\nThree.\n"
+    first = Stamp(1.0, "a", 1, "ada", "a/ada", "write")
+    sequence = append(Sequence([], {}), first, 1, base)
+    for number, text in enumerate(texts, 2):
+        stamp = Stamp(float(number), "a", number, f"x{number}", f"a/x{number}", "edit")
+        sequence = splice(
+            sequence, stamp, base, text, unit_hunks(base, text, "sentence"), seen=lambda other: other == first,
+            rules=RULES["sentence"], drift_of=partial(unit_hunks, unit="word"), separator="\n",
+        )  # fmt: skip
+    return sequence
+
+
+@pytest.mark.parametrize(
+    ("texts", "left"),
+    [
+        (["One.\nThree.\n", "One.\nThree.\n"], 2),
+        (["One.\nThree.\n", "Three.\n", "One.\nThree.\n"], 1),
+        (["One.\nThree.\n", "One.\nTwice.\nThree.\n"], None),
+        (["One.\nTwice.\nThree.\n", "One.\nTwice.\nThree.\n"], None),
+        (["Three.\n", "One.\n"], None),
+    ],
+)
+def test_what_several_removed_alike_is_forgotten(texts: list[str], left: int | None) -> None:
+    """A sentence that several removed at once goes once all have seen that, as one does that a single writer removed;
+    what is asked about stays, and so does what is weighed by what was put or by how far each went."""
+    sequence = at_once(*texts)
+    found = trimmed(sequence, lambda *_: True, lambda _: True, range(len(sequence)))
+    if left is None:
+        assert found is None
+    else:
+        assert found is not None and not found.sequence.strikes
+        assert len([piece for piece in found.sequence if not is_blank(piece.content)]) == left
+
+
 def stands_anywhere(patch: pytest.MonkeyPatch) -> None:
     """What is anchored anew may stand anywhere."""
     patch.setattr(trim, "_held", lambda sequence, gone, moves: set())
@@ -130,3 +172,10 @@ def test_what_forgets_too_much_is_noticed(
 
     with pytest.raises((AssertionError, KeyError)):
         plays()
+
+
+def test_what_forgets_questions_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that takes all strikes that meet for removals that agree forgets what is asked about."""
+    monkeypatch.setattr(trim, "_disputed", lambda sequence, meetings: set())
+    with pytest.raises(AssertionError):
+        test_what_several_removed_alike_is_forgotten(["One.\nThree.\n", "One.\nTwice.\nThree.\n"], None)

@@ -26,7 +26,7 @@ from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.pieces import Piece, RunId, Sequence, run_of
 from concordant.merge.sequence.units import unit_hunks, units
 
-from .slow import counting, known, overlaps, weighed
+from .slow import counting, known, overlaps, weighed, withdrawn
 
 PROSE = ["One.", "Two two.", "Three?", "four", "five 1.25 EUR", "Six!", "e.g. x", "2026-05-01", "(seven)", "Eight."]
 MARKDOWN = [
@@ -107,8 +107,10 @@ class World:
         known: all units that somebody wrote.
         late: how many of the writers go on from what was read before.
         always: whether what a step has left is compared with the exact model after every step all the same.
-        near: whether every step is looked at without what is remembered, and what it has changed in the order of
-            pieces; then of a text that is too long mostly a part is cut out, now and then the half of it.
+        near: after how many steps a replica is compared with what is found without anything that is remembered; after
+            each it is looked at whether what has changed stands in order, and can be told as a difference. A text that
+            is too long loses a part then, now and then the half of it; and puts are made again. 0: nothing of this.
+        newest: the number of each writer's newest write.
         lives: the puts that may be made again: who made them, on which replica, as what, and what it had seen and read.
     """
 
@@ -128,7 +130,9 @@ class World:
         self.chance = chance
         self.every = every
         self.longest = longest
-        self.always = self.near = False
+        self.always = False
+        self.near = 0
+        self.newest: dict[str, int] = {}
         self.lives: list[tuple[Replica, Stamp, VersionVector, Any]] = []
         self.late = 0.5
         self.rules = rules
@@ -175,6 +179,7 @@ class World:
         self.time += self.chance.choice([0.25, 1.0])
         replica.n += 1
         replica.vector = {**replica.vector, replica.name: replica.n}
+        self.newest[f"{replica.name}/{writer}"] = replica.n
         return Stamp(self.time, replica.name, replica.n, writer, f"{replica.name}/{writer}", "edit")
 
     def changed(self, base: Any) -> Any:
@@ -283,15 +288,25 @@ class World:
             assert after == new, ("its writer is shown what it left", base, new, after)
 
     def again(self, replica: Replica) -> None:
-        """A writer runs again, having seen what it had: another put takes the place of one of its last ones."""
-        mine = [one for one in self.lives if one[0] is replica]
+        """A writer runs again, having seen what it had: another put takes the place of its last one, as long as without
+        that it is shown what it was."""
+        mine = [one for one in self.lives if one[0] is replica and self.newest[one[1].origin] == one[1].n]
         if not mine:
             return
         _, stamp, seen, base = self.chance.choice(mine)
-        left = withdraw(replica.sequence, lambda other: other[1:3] == stamp[1:3])
-        replica.sequence = left or Sequence([], {})
-        assert stamp not in {piece.stamp for piece in replica.sequence if piece.live}, "what is taken back is gone"
-        assert all(strike.stamp != stamp for strike in replica.sequence.strikes.values())
+
+        def is_its(other: Stamp) -> bool:
+            return other[1:3] == stamp[1:3]
+
+        left = withdraw(replica.sequence, is_its) or Sequence([], {})
+        assert left == withdrawn(replica.sequence, is_its), "what is taken back is gone, and nothing else is"
+        self.check_memory(left)
+        if (
+            self.shown(left.only(lambda other: other.n <= seen.get(other.replica, 0) or other.origin == stamp.origin))
+            != base
+        ):
+            return
+        replica.sequence = left
         new = self.changed(base)
         self.log.append((replica.name, "again", stamp, base, new))
         self.lives = [one for one in self.lives if one[1] != stamp]
@@ -368,8 +383,8 @@ class World:
         chance = self.chance
         replica = chance.choice(self.replicas)
         what = chance.random()
-        if self.near and chance.random() < 0.05:
-            self.again(replica)
+        if self.near and chance.random() < 0.2:
+            self.turn(replica)
         elif what < 0.6:
             writer = chance.choice("xyz")
             seen = replica.vector if chance.random() < 1 - self.late else replica.earlier
@@ -400,6 +415,20 @@ class World:
             self.compare(replica.sequence)
         if self.near:
             self.check_near(replica)
+
+    def turn(self, replica: Replica) -> None:
+        """What happens more often where a text lives long: a put is made again, a question is decided, all is told."""
+        what = self.chance.random()
+        if what < 0.25:
+            self.again(replica)
+        elif what < 0.5 and self.is_text:
+            self.log.append((replica.name, "decide"))
+            self.decide(replica)
+        else:
+            other = self.chance.choice(self.replicas)
+            self.log.append((replica.name, "meets", other.name))
+            self.meet(replica, other)
+            self.meet(other, replica)
 
     def is_due(self) -> bool:
         """Whether all is looked at in this step."""
@@ -447,14 +476,9 @@ class World:
             assert mine <= self.known, ("a unit that nobody wrote", mine - self.known, shown)
 
     def check_near(self, replica: Replica) -> None:
-        """Compares what is known of earlier versions with a look at all of this one; and of all that has changed since
-        it was looked at last, whether it stands where its tree has it: what stood in order goes on to."""
+        """Looks at what has changed since a replica was looked at last: whether it stands where its tree has it (what
+        stood in order goes on to), can be told as a difference, and was written so by somebody."""
         sequence, before = replica.sequence, replica.looked
-        anew = without_memory(sequence)
-        analysis = sequence.analysed(self.rules, analyse)
-        assert analysis == anew.analysed(self.rules, analyse), "what is remembered is what is found anew"
-        shown = layout(sequence, analysis, self.separator, self.rules.unit)
-        assert shown.entries() == layout(anew, analysis, self.separator, self.rules.unit).entries()
         changed = sequence.changed_from(before)
         for _, _, first, past in changed:
             replica.runs.update((run_of(piece), piece) for piece in sequence.since(first, past))
@@ -465,10 +489,21 @@ class World:
             assert all(tree.is_before(one, other) for one, other in pairwise(pieces)), "pieces are in order"
             assert all(run_of(one) != run_of(other) or one.offset < other.offset for one, other in pairwise(pieces))
         replica.looked = sequence
-        self.check_difference(replica)
+        forth, _ = self.by_differences(replica)
+        replica.stored = forth if self.chance_of_difference() else sequence
         self.check_units(self.shown(sequence))
+        if len(self.log) % self.near == 0:
+            self.check_memory(sequence)
 
-    def check_difference(self, replica: Replica) -> None:
+    def check_memory(self, sequence: Sequence) -> None:
+        """Compares what is known of earlier versions with a look at all of this one."""
+        anew = without_memory(sequence)
+        analysis = sequence.analysed(self.rules, analyse)
+        assert analysis == anew.analysed(self.rules, analyse), "what is remembered is what is found anew"
+        shown = layout(sequence, analysis, self.separator, self.rules.unit)
+        assert shown.entries() == layout(anew, analysis, self.separator, self.rules.unit).entries()
+
+    def by_differences(self, replica: Replica) -> tuple[Sequence, Sequence]:
         """What a journal keeps makes the earlier content of the later one, and the later of the earlier."""
         before, after = replica.stored, replica.sequence
         body = dump_changes(journalled([LeafChange(("text:notes",), before, after)]), None)
@@ -477,6 +512,12 @@ class World:
         back: Any = cut.before.earlier(after)  # type: ignore[union-attr]
         assert forth == after, "what is stored as a difference is what is known"
         assert back == before, "what a journal keeps of the past is what it was"
+        return forth, back
+
+    def check_difference(self, replica: Replica) -> None:
+        """What is made by differences reads as what it is."""
+        before, after = replica.stored, replica.sequence
+        forth, back = self.by_differences(replica)
         assert self.shown(forth) == self.shown(after), "what is made by differences reads the same"
         assert self.shown(back) == self.shown(before), "the past reads the same"
         replica.stored = forth if self.chance_of_difference() else after

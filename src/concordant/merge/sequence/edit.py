@@ -17,6 +17,7 @@ from concordant.merge.sequence.pieces import (
     START,
     Anchor,
     Content,
+    Edit,
     Piece,
     RunId,
     Sequence,
@@ -282,9 +283,14 @@ class _Place(NamedTuple):
 
 def withdraw(sequence: Sequence, gone: SeenBy) -> Sequence | None:
     """Takes out the writes for which ``gone`` holds; ``None`` if nothing stands any more."""
-    pieces = [piece._replace(live=False) if piece.live and gone(piece.stamp) else piece for piece in sequence]
-    strikes = {run: strike for run, strike in sequence.strikes.items() if not gone(strike.stamp)}
-    result = Sequence(pieces, strikes, sequence.newest_root, None if sequence.overlapping else False)
+    strikes = {run_of(strike) for strike in sequence.strikes.all() if gone(strike.stamp)}
+    others = dict(sequence.under(strikes)) if strikes else {}  # these are seen otherwise then
+    mine = [(number, piece) for number, piece in enumerate(sequence) if piece.live and gone(piece.stamp)]
+    others.update([(number, piece._replace(live=False)) for number, piece in mine])
+    if not (others or strikes):
+        return sequence if sequence.is_alive() else None
+    edits = [Edit(number, number + 1, [others[number]]) for number in sorted(others)]
+    result = sequence.spliced(edits, sequence.strikes.but({}, strikes), alone=True)
     return result if result.is_alive() else None
 
 

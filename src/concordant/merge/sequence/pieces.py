@@ -165,6 +165,15 @@ class Strikes(Mapping[RunId, Strike]):
     def __len__(self) -> int:
         return len(self._base) + len(self._more) - len(self._less)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Strikes):
+            return NotImplemented
+        if self._base is other._base and self._less == other._less:
+            return self._more == other._more
+        return self._together() == other._together()
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return repr(dict(self))
 

@@ -10,6 +10,7 @@ stand without: of all that is left behind one character it is the newest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items, Set
+from itertools import chain, combinations
 from typing import NamedTuple
 
 from concordant.merge.causality import Stamp
@@ -17,6 +18,7 @@ from concordant.merge.sequence.blame import remembered
 from concordant.merge.sequence.family import Family, home_of
 from concordant.merge.sequence.order import comes_first, in_order
 from concordant.merge.sequence.pieces import START, Anchor, Edit, Piece, RunId, Sequence, first_of, last_of, run_of
+from concordant.merge.sequence.units import is_blank
 
 __all__ = ["Trimmed", "lost_between", "removed", "trimmed", "untrimmed", "weighed"]
 
@@ -186,14 +188,46 @@ def removed(sequence: Sequence) -> Iterator[tuple[Piece, list[Stamp]]]:
 
 
 def weighed(sequence: Sequence) -> set[RunId]:
-    """The strikes and insertions that are weighed against others: what they concern is not forgotten."""
+    """The strikes and insertions that are weighed against others: what they concern is not forgotten. Removals that
+    agree by whatever rules are none of them."""
     found: set[RunId] = set()
     if sequence.overlapping:
-        for _, standing in sequence.crowded(sequence.crowd):
-            found.update(standing)
+        meetings = [{*standing} for _, standing in sequence.crowded(sequence.crowd)]
+        found.update(_disputed(sequence, meetings))
         for runs in sequence.alike():
             found.update(runs)
     return found
+
+
+def _disputed(sequence: Sequence, meetings: list[set[RunId]]) -> set[RunId]:
+    """Of strikes that meet those that may not agree: all but removals of which each two have removed different units,
+    or one of them all that the other has, and whatever they meet likewise.
+
+    Args:
+        meetings: the strikes over each piece that several are over.
+    """
+    runs = set(chain.from_iterable(meetings))
+    over: dict[RunId, set[int]] = {run: set() for run in runs}
+    disputed: set[RunId] = set()
+    for number, piece in sequence.touching(runs) if runs else ():
+        if run_of(piece) in runs:
+            disputed.add(run_of(piece))  # a rewrite
+        if not is_blank(piece.content):
+            for run in runs.intersection(piece.struck):
+                over[run].add(number)
+    for meeting in meetings:
+        if not all(_agree(over[one], over[other]) for one, other in combinations(meeting, 2)):
+            disputed |= meeting
+    grown = True
+    while grown:
+        near = [meeting for meeting in meetings if not meeting.isdisjoint(disputed) and not meeting <= disputed]
+        disputed.update(*near)
+        grown = bool(near)
+    return disputed
+
+
+def _agree(one: Set[int], other: Set[int]) -> bool:
+    return one <= other or other <= one or one.isdisjoint(other)
 
 
 def _numbered(sequence: Sequence, within: range) -> Iterator[tuple[int, Piece]]:
