@@ -618,9 +618,11 @@ class Sentences(Wide):
 
     @contextmanager
     def one_edits_meanwhile(self) -> Iterator[None]:
-        """Somebody changes one of the agent's sentences in an edit that began here before what happens meanwhile."""
+        """Somebody changes one of the agent's sentences in an edit that began here before what happens meanwhile; where
+        he has removed none, for what stands again of those is told from what was read by its words alone."""
         said, agent = [one.standing() for one in self.text], self.random.choice(OTHERS)
         bad = [n for n, one in enumerate(self.text) if one.bad and one.built is None and one.beside is None]
+        bad = [] if any(one.bad == "" and one.before is not None for one in self.text) else bad
         with self.room.ws.agent(agent).edit(self.room.ns, KEY) as draft:
             for at in self.random.sample(bad, min(len(bad), 1)):
                 said[at] = self.text[at].built = self.said(agent)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
-from concordant import List, Text, Undone, Workspace
+from concordant import List, Text, Tree, Undone, Workspace
 
 from .support import KEY, NS, only, shown, sides, wait
 
@@ -21,6 +21,8 @@ class Brief(BaseModel):
     words: Annotated[str, Text(unit="word")] = ""
     whole: Annotated[str, Text(unit="whole")] = ""
     merged: Annotated[str, Text(overlap="merge")] = ""
+    recalled: Annotated[str, Text(provisional="all")] = ""
+    free: Annotated[dict[str, Any], Tree()] = {}
     steps: Annotated[list[str], List()] = []
 
 
@@ -81,6 +83,24 @@ def test_what_was_built_on_his_sentence_is_a_question(
     two = built(field, first, bad, later)
     undo(two[0])
     assert exchanged(two, first_there=first_there) == [{field: first}, ("text", base, {"eve": base, "ada": side})]
+
+
+@Orders
+def test_what_is_shown_with_all_its_sides(first_there: bool) -> None:
+    """A text that shows all sides of what is open shows both."""
+    two = built("recalled", "We ship. It jumps.", "We ship. It barks.", "We ship. It sings.")
+    undo(two[0])
+    asked = ("text", "It jumps.", {"eve": "It jumps.", "ada": "It sings."})
+    assert exchanged(two, first_there=first_there) == [{"recalled": "We ship. It jumps. It sings."}, asked]
+
+
+@Orders
+def test_an_item_in_a_tree_is_asked_about_like_a_sentence(first_there: bool) -> None:
+    """What others made elsewhere of an item that the agent had replaced meets the one before."""
+    two = built("free", {"l": ["ship", "jump"]}, {"l": ["ship", "bark"]}, {"l": ["ship", "sing"]})
+    undo(two[0])
+    asked = ("scalar", ["ship", "jump"], {"eve": ["ship", "jump"], "ada": ["ship", "sing"]})
+    assert exchanged(two, first_there=first_there) == [{"free": {"l": ["ship", "jump"]}}, asked]
 
 
 @Orders
