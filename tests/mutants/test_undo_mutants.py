@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from concordant import ConcordantError
+from concordant import ConcordantError, Text
 from concordant.merge.causality import Stamp
 from concordant.merge.record import held
 from concordant.merge.record.held import Held
@@ -20,6 +20,7 @@ from concordant.merge.sequence.edit import _Writer
 from concordant.merge.sequence.overlap import _Weighing, _with_what_stands_again
 from concordant.merge.sequence.pieces import Sequence, Strike, run_of
 from concordant.merge.sequence.undo import _cut_alike, _Undoing
+from concordant.merge.sequence.units import unit_hunks
 from concordant.workspace import undoing
 from concordant.workspace.undoing import Undoing, _taken_back, _told_undone
 
@@ -109,6 +110,12 @@ def what_stands_again_is_not_what_was_built_on(patch: Patch) -> None:
 def who_edits_meanwhile_is_shown_what_stands_again(patch: Patch) -> None:
     """An edit that began before an undo is taken for one of what stands now."""
     swap(patch, _Writer._with_what_was_taken_back, lambda self, sequence, part: part)
+
+
+@mutant(elsewhere.test_an_edit_is_not_carried_to_a_sentence_that_comes_back)
+def what_comes_back_is_told_by_its_words(patch: Patch) -> None:
+    """What was read is compared with what is shown word by word alone."""
+    swap(patch, Text._drift, lambda self, base, shown: unit_hunks(base, shown, "word"))
 
 
 @mutant(of_all_kinds)

@@ -618,11 +618,9 @@ class Sentences(Wide):
 
     @contextmanager
     def one_edits_meanwhile(self) -> Iterator[None]:
-        """Somebody changes one of the agent's sentences in an edit that began here before what happens meanwhile; where
-        he has removed none, for what stands again of those is told from what was read by its words alone."""
+        """Somebody changes one of the agent's sentences in an edit that began here before what happens meanwhile."""
         said, agent = [one.standing() for one in self.text], self.random.choice(OTHERS)
         bad = [n for n, one in enumerate(self.text) if one.bad and one.built is None and one.beside is None]
-        bad = [] if any(one.bad == "" and one.before is not None for one in self.text) else bad
         with self.room.ws.agent(agent).edit(self.room.ns, KEY) as draft:
             for at in self.random.sample(bad, min(len(bad), 1)):
                 said[at] = self.text[at].built = self.said(agent)
@@ -632,7 +630,9 @@ class Sentences(Wide):
 
     def others_go_on_here(self) -> None:
         """Others change one of the sentences that stand again once the agent is taken back."""
-        touched = [one for one in self.text if one.bad is not None and one.before is not None and one.beside is None]
+        pairs = zip(self.text, [*self.text[1:], Sentence("")], strict=True)
+        plain = [one for one, behind in pairs if behind.before is not None]  # what he put behind his stays in front
+        touched = [one for one in plain if one.bad is not None and one.before is not None and one.beside is None]
         again = [one for one in touched if one not in self.asked]  # who has seen a question settles it
         for one in self.random.sample(again, min(len(again), 1)):
             agent = self.random.choice(OTHERS)

@@ -208,6 +208,20 @@ def test_an_edit_that_is_open_meanwhile(
     assert told(ws) == ({field: later}, [])
 
 
+def test_an_edit_is_not_carried_to_a_sentence_that_comes_back() -> None:
+    """Whoever edits the agent's sentence while others that he had removed stand again, which end in the same words,
+    changes none of these."""
+    ws = Workspace(schemas={NS: Brief})
+    ws.agent("eve").write(NS, KEY, {"notes": "Ann says so. Eve says so. Ida says so."})
+    for said in ("Ann says so. Eve says so.", "Ann says so. Bob says so.", "Bob says so."):
+        edit(ws, "bob", "notes", said)
+    with ws.agent("ada").edit(NS, KEY) as brief:
+        brief.notes = "Ada says so."
+        undo(ws)
+    assert shown(ws) == {"notes": "Ann says so. Eve says so. Ida says so."}
+    assert sides(only(ws)) == {"eve": "Eve says so.", "ada": "Ada says so."}
+
+
 @pytest.mark.parametrize("choice", ["It jumps.", "It sings."])
 def test_it_is_decided_like_any_other(choice: str) -> None:
     """Either side can be decided for, in either store; who takes back the decision asks again, with the same sides."""

@@ -120,7 +120,7 @@ class Text(Reducer):
                 unit_hunks(base, value, self.unit, done),
                 seen=change.seen,
                 rules=self.rules,
-                drift_of=partial(unit_hunks, unit="word"),
+                drift_of=self._drift,
                 separator=self.separator,
                 own=change.own,
                 onto=partial(self._carried, base, done) if done else None,
@@ -159,6 +159,14 @@ class Text(Reducer):
             if anchor_text(overlap) == contest.anchor:
                 content = "" if value is ABSENT else value
                 change.set(place, decide(sequence, change.stamp, overlap, content))
+
+    def _drift(self, base: str, shown: str) -> list[Hunk]:
+        """How a text differs from what was shown: word by word, where whole units are not the same."""
+        return [
+            Hunk(start + hunk.start, start + hunk.end, hunk.content)
+            for start, end, content in unit_hunks(base, shown, self.unit)
+            for hunk in unit_hunks(base[start:end], content, "word")
+        ]
 
     def _may_open(self, value: str, piece: Piece) -> bool | None:
         content = piece.content
