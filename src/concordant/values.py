@@ -187,6 +187,8 @@ def check_exponents(value: Any, path: Path = ()) -> None:
     Raises:
         Unstorable: there is one in the value.
     """
+    if type(value) in (list, set) and _MAY_HOLD.isdisjoint(map(type, value)):
+        return
     waiting: list[tuple[Path, Any]] = [(path, value)]
     met: set[int] = set()
     while waiting:

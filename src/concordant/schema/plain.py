@@ -6,9 +6,10 @@ are. What it cannot tell for certain it leaves to ``Compiled``, which takes a wr
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, NamedTuple, TypeAlias, Union, get_args
+from typing import Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, Field as PydanticField, Strict, StringConstraints, TypeAdapter
 
@@ -42,11 +43,13 @@ class Plain(NamedTuple):
         type: what a write may give for it.
         check: tells that a value of that type is stored as it is; ``None``: each is.
         is_free: whether it holds names that no type tells.
+        is_whole: whether a decimal may be made a whole number there, all of whose digits that has.
     """
 
     type: Any
     check: Check | None = None
     is_free: bool = False
+    is_whole: bool = False
 
 
 MOST_FREE = MAX_DEPTH // 2
@@ -75,7 +78,7 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
     looked_at = frozenset(checks)
     free = frozenset(name for name, part in found.items() if part.is_free)
     others = root.fields.keys() - found.keys()
-    whole = frozenset(name for name in found if makes_whole_numbers(fields_in(model)[name].annotation))
+    whole = frozenset(name for name, part in found.items() if part.is_whole)
 
     def write(value: Any) -> bytes | None:
         if type(value) is not dict or (others and not others.isdisjoint(value)):
@@ -130,7 +133,8 @@ def _record(model: Any, field: Field) -> Plain | None:
 def _record_of(model: Any, parts: Mapping[str, Plain]) -> Plain:
     checks = {name: part.check for name, part in parts.items() if part.check is not None}
     written = write_type(model, {name: part.type for name, part in parts.items()})
-    return Plain(written, _of_fields(checks) if checks else None, any(part.is_free for part in parts.values()))
+    is_free, is_whole = any(part.is_free for part in parts.values()), any(part.is_whole for part in parts.values())
+    return Plain(written, _of_fields(checks) if checks else None, is_free, is_whole)
 
 
 def _place(annotation: Any, field: Field, metadata: Iterable[Any] = ()) -> Plain | None:
@@ -146,18 +150,40 @@ def _place(annotation: Any, field: Field, metadata: Iterable[Any] = ()) -> Plain
         return _container(annotation, field, field.child)
     if kind.holds == "elements":
         return None if any(isinstance(item, StringConstraints) for item in metadata) else _elements(annotation)
-    written = contribution(annotation, field, tuple(metadata))
     if kind.holds == "amount":
-        return Plain(_exactly(annotation, written))
+        return Plain(_exactly(annotation, contribution(annotation, field, tuple(metadata))))
+    written, is_whole = contribution(_with_integers(annotation), field, tuple(metadata)), _is_whole(annotation)
     if is_shallow(annotation):
-        return None if holds_sets(annotation) else Plain(written)
-    return Plain(written, _is_free_json, is_free=True) if _is_free(annotation) else None
+        return None if holds_sets(annotation) else Plain(written, is_whole=is_whole)
+    return Plain(written, _is_free_json, is_free=True, is_whole=is_whole) if _is_free(annotation) else None
 
 
 def _exactly(annotation: Any, written: Any) -> Any:
     """The type of an amount: for a whole number Pydantic takes an enum's value, whatever it is, but where it is
     strict."""
     return written if annotation in (float, Decimal) else Annotated[written, Strict()]
+
+
+_INTEGER: Any = Annotated[int, Strict()]
+
+
+def _with_integers(annotation: Any, integer: Any = _INTEGER) -> Any:
+    """A type that takes whole numbers where it takes what can be made one: what else there is takes a closer look."""
+    bare, metadata = split_annotation(annotation)
+    if bare is int:
+        return Annotated[(integer, *metadata)] if metadata else integer
+    origin = get_origin(bare)
+    parts = tuple(part if part is Ellipsis else _with_integers(part, integer) for part in get_args(bare))
+    if origin in (Union, types.UnionType):
+        bare = Union[parts]  # noqa: UP007
+    elif origin in (list, set, frozenset, tuple, dict):
+        bare = types.GenericAlias(origin, parts)
+    return Annotated[(bare, *metadata)] if metadata else bare
+
+
+def _is_whole(annotation: Any) -> bool:
+    """Whether there is something besides that makes whole numbers of decimals, such as an enum of them."""
+    return makes_whole_numbers(_with_integers(annotation, str))
 
 
 _LIKE_THEIR_PARTS = (Nested, Map, KeyedSet, Set)
@@ -179,8 +205,8 @@ def _container(annotation: Any, field: Field, child: Field) -> Plain | None:
         return None
     inner: Any = part.type
     if of_keys:
-        return Plain(dict[str, inner], part.check and _of_values(part.check), is_free=True)
-    return Plain(list[inner], _of_records(field.kind.key_field or "", part.check), part.is_free)
+        return Plain(dict[str, inner], part.check and _of_values(part.check), is_free=True, is_whole=part.is_whole)
+    return Plain(list[inner], _of_records(field.kind.key_field or "", part.check), part.is_free, part.is_whole)
 
 
 def _elements(annotation: Any) -> Plain | None:
@@ -188,10 +214,10 @@ def _elements(annotation: Any) -> Plain | None:
     (element, *_) = get_args(annotation) or (Any,)
     if not is_shallow(element) or holds_sets(element):
         return None
-    given = list[element]  # type: ignore[valid-type]
+    given: Any = types.GenericAlias(list, (_with_integers(element),))
     spellings: Any = Union[Annotated[given, Strict()], Annotated[given, BeforeValidator(in_one_order)]]  # noqa: UP007
     check = _are_distinct if element in (str, int) else are_distinct
-    return Plain(Annotated[spellings, PydanticField(union_mode="left_to_right")], check)
+    return Plain(Annotated[spellings, PydanticField(union_mode="left_to_right")], check, is_whole=_is_whole(element))
 
 
 def _is_free(annotation: Any) -> bool:

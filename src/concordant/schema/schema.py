@@ -237,7 +237,7 @@ class Compiled:
 
     def _check_exponents(self, value: Any) -> None:
         """Refuses what Pydantic would take for ever to make a whole number of, before it is asked."""
-        if self._whole and isinstance(value, dict):
+        if self._whole and isinstance(value, dict) and not NO_DECIMALS.issuperset(map(type, value.values())):
             for name, item in value.items():
                 if type(item) not in NO_DECIMALS and (name in self._whole or name not in self.root.fields):
                     check_exponents(item, (name,))
