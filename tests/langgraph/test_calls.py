@@ -16,8 +16,9 @@ from concordant import Counter, Scalar, Set, Text, Workspace
 from concordant_langgraph import MergeStore
 
 NS = ("briefs",)
-MOST = {"fresh": 46, "second": 86, "third": 76, "get": 24, "write": 25, "line": 420, "merged": 225}
+MOST = {"fresh": 46, "second": 86, "third": 76, "get": 24, "write": 25, "line": 385, "row": 65, "merged": 180}
 LINES = 64
+ROW = 12
 VALUE = {"tags": ["a", "b"], "status": "draft", "notes": "A finding.", "hits": 1}
 
 
@@ -74,6 +75,20 @@ def test_the_calls_of_lines_in_a_row() -> None:
 
     [made] = of_the_second(store, puts)
     assert made <= MOST["line"] * LINES
+
+
+def test_the_calls_of_puts_in_a_row_and_a_get_of_what_they_made() -> None:
+    """However many puts of one node wait for a get, what each of them had read is told by the one before it."""
+    store = MergeStore({NS: Brief})
+
+    def puts(key: str) -> int:
+        store.put(NS, key, VALUE)
+        for number in range(ROW):
+            store.put(NS, key, {**VALUE, "hits": number})
+        return calls(lambda: store.get(NS, key).value)  # type: ignore[union-attr]
+
+    [made] = of_the_second(store, puts)
+    assert made <= MOST["row"] * ROW
 
 
 def test_the_calls_of_the_first_get_after_a_merge() -> None:

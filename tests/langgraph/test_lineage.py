@@ -24,6 +24,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_config
@@ -34,9 +35,11 @@ from langgraph.types import Command, RetryPolicy, Send, interrupt
 
 from concordant import Instant
 from concordant_langgraph import beginnings, context
-from concordant_langgraph.context import current_task
-from concordant_langgraph.lineage import Level, Task, decode, encode, kin_of, lineage, outermost, relation, segments
+from concordant_langgraph.context import Task
+from concordant_langgraph.lineage import Level, decode, encode, kin_of, lineage, outermost, relation, segments
 from concordant_langgraph.listener import listen
+
+from .scopes.support import current_task
 
 pytestmark = pytest.mark.filterwarnings("error")
 listen()
@@ -501,11 +504,11 @@ def test_a_runtime_without_primitives_is_not_believed() -> None:
 @pytest.mark.parametrize("config", [{"configurable": 1}, {"metadata": []}, {"callbacks": 3}, [1]])
 def test_an_odd_config_is_no_task(config: Any) -> None:
     """Whatever stands in the config, reading it does not raise."""
-    token = context.var_child_runnable_config.set(config)
+    token = var_child_runnable_config.set(config)
     try:
         assert current_task() is None
     finally:
-        context.var_child_runnable_config.reset(token)
+        var_child_runnable_config.reset(token)
 
 
 # --- tokens ------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from concordant_langgraph.attempts import (
     attempt_begins as the_attempt_begins,
     graph_goes_on,
     settled,
-    superstep_follows,
+    superstep_began,
 )
 from concordant_langgraph.lineage import with_parts as the_with_parts
 from concordant_langgraph.taking import _with_own_callbacks
@@ -148,15 +148,27 @@ def attempts_are_later_work(patch: Patch) -> None:
     swap(patch, settled, lambda _, levels: levels)
 
 
-@mutant(test_floor.test_a_sibling_that_wrote_before_a_crash_is_concurrent)
+@mutant(lambda: test_floor.test_a_sibling_that_wrote_before_a_task_went_on_is_concurrent(True))
 def every_superstep_begins_with_its_run(patch: Patch) -> None:
     """The superstep that a run goes on with counts as one that it made."""
 
-    def follows(checkpoint_ns: str) -> Instant | None:
-        known = attempts.invocation_of(checkpoint_ns)
-        return known.began if known is not None else None
+    swap(patch, superstep_began, lambda checkpoint_ns, _: the_superstep_began(checkpoint_ns, True))
 
-    swap(patch, superstep_follows, follows)
+
+the_superstep_began = superstep_began
+
+
+@mutant(lambda: test_floor.test_a_sibling_that_wrote_before_a_task_went_on_is_concurrent(False))
+def supersteps_begin_when_they_go_on(patch: Patch) -> None:
+    """Nobody is a sibling who wrote before a run went on with a superstep."""
+
+    def begins(checkpoint_ns: str, run: Any, step: Any, *rest: Any) -> None:
+        known = attempts.invocation_of(checkpoint_ns)
+        if known is not None:
+            known.begun.pop(step, None)
+        the_attempt_begins(checkpoint_ns, run, step, *rest)
+
+    swap(patch, the_attempt_begins, begins)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

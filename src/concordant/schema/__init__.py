@@ -2,7 +2,7 @@
 
 from concordant.schema.fidelity import form_within
 from concordant.schema.incoming import untouched_left_out
-from concordant.schema.models import copied
+from concordant.schema.models import copied, is_instance, said_by
 from concordant.schema.parts import part_of
 from concordant.schema.schema import OPEN_SCHEMA, OPEN_TREE_SCHEMA, Compiled, Schema, compile_schema
 
@@ -14,6 +14,8 @@ __all__ = [
     "compile_schema",
     "copied",
     "form_within",
+    "is_instance",
     "part_of",
+    "said_by",
     "untouched_left_out",
 ]

@@ -214,7 +214,7 @@ def said_by(value: Any, *, everything: bool, default: Any = None) -> dict[str, A
         default: an instance that was there from the start; what is equal in it was not set by anybody.
     """
     fields = fields_in(type(value))
-    there = {name: getattr(value, name) for name in fields if hasattr(value, name)}
+    there = _there(value, fields)
     if everything:
         return there
     known = value.model_fields_set if isinstance(value, BaseModel) else frozenset()
@@ -236,6 +236,14 @@ def strays_in(value: Any, before: Any = None) -> dict[str, Any]:
     more: dict[str, Any] = getattr(value, "__pydantic_extra__", None) or {}
     known = getattr(before, "__pydantic_extra__", None) or {}
     return {name: item for name, item in more.items() if name not in known or known[name] != item}
+
+
+def _there(value: Any, fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
+    """The fields that an instance has."""
+    kept = value.__dict__ if isinstance(value, BaseModel) else {}
+    if kept.keys() >= fields.keys():
+        return {name: kept[name] for name in fields}
+    return {name: getattr(value, name) for name in fields if hasattr(value, name)}
 
 
 def copied(value: Any) -> Any:

@@ -84,8 +84,8 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
         if type(value) is not dict or (others and not others.isdisjoint(value)):
             return None
         try:
-            for name in whole.intersection(value):
-                if type(value[name]) not in NO_DECIMALS:
+            for name in whole:
+                if name in value and type(value[name]) not in NO_DECIMALS:
                     check_exponents(value[name])
             given = validate(value)
             for name in looked_at.intersection(given):  # as ``_of_fields``, which each write would have to call
@@ -94,13 +94,18 @@ def plain_writer(model: Any, root: Field, to_json: Callable[[Any], bytes]) -> Pl
             body = to_json(given)
         except Exception:  # whatever it is, the closer look finds it again
             return None
-        if free and not body.isascii() and _REPLACED in body and not free.isdisjoint(value):
+        if free and _may_be_replaced(body) and not free.isdisjoint(value):
             return None
         if len(body) > MAX_DIGITS and has_long_run(body, MAX_DIGITS):
             return None
         return body
 
     return write
+
+
+def _may_be_replaced(body: bytes) -> bool:
+    """Whether something in a JSON text may stand for a name that is no valid Unicode."""
+    return not body.isascii() and _REPLACED in body
 
 
 def plain_texts(model: Any, root: Field) -> frozenset[str]:

@@ -461,7 +461,7 @@ class Compiled:
         """Returns the fields in which two model instances may differ, as they would be written: (before, after).
 
         Args:
-            before: what the other was before an edit.
+            before: what the other was before an edit, or its fields.
         """
         was, now = (said_by(one, everything=True) if is_instance(one) else one for one in (before, after))
         names = [n for n in self.root.fields if n in now and not (n in was and are_surely_same(was[n], now[n]))]

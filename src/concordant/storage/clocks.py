@@ -167,6 +167,8 @@ class Course:
 
     def at(self, tick: int, last: float) -> float:
         """The time of the last commit that was there at an instant; ``last`` is that of the last one there is."""
+        if tick > self.tick:
+            return last  # nothing was committed since
         if tick <= self._forgotten:
             return 0.0
         place = bisect_left(self._ticks, tick)

@@ -7,9 +7,9 @@ reader need not wait for the merge either. What this cannot tell for certain it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from operator import is_
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from pydantic_core import to_json
 
@@ -30,6 +30,8 @@ LARGE = 1 << 12
 """From how many bytes on what is shown is kept beside its JSON, as long as something waits."""
 MOST_TEXT = 1 << 19
 """How much they may be together, in bytes: so that nobody waits for long until they are applied."""
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 class _Waiting:
@@ -166,22 +168,20 @@ def settled(record: LazyRecord) -> Record:
     foreseen: View | None = _CACHE.__get__(record) if waiting.foreseen == len(waiting.rows) else None
     record.__class__ = Record  # type: ignore[assignment]
     record.later = None
-    body = b""
-    given: dict[str, Any] = {}
+    reads = _Reads()
     for row in waiting.rows:
-        before, last = body, given
         body, put_off = row[Column.BODY] or b"{}", row[Column.CHANGES]
         stamp, given = stamp_of(row, waiting.replica), _given(put_off, body)
         if not row[Column.PREVIOUS]:
             record.note_life(stamp, True)
         if isinstance(put_off, Deferred):
             snapshot = put_off.snapshot
-            base, leave = (None, frozenset[str]()) if snapshot is None else (snapshot.base, snapshot.leave)
-            base = last if base is before else snapshot.values() if snapshot is not None else None
+            base, leave = (None, _NOTHING) if snapshot is None else (reads.of(snapshot), snapshot.leave)
             more = (seen_everything, base, leave, put_off.replaces_all)
             write = Write(stamp, put_off.mode, given, *more, own=put_off.own, places=put_off.places)
         else:
             write = Write(stamp, "write", given, seen_everything)
+        reads.then(body, given)
         changes, _, known = apply(record, write, waiting.root)
         if isinstance(put_off, Deferred):
             put_off.changes, put_off.values = journalled(changes), None
@@ -192,6 +192,51 @@ def settled(record: LazyRecord) -> Record:
         record.learn(known)
     record.cache = foreseen.shows(foreseen.body) if foreseen is not None and foreseen.body is not None else None
     return record
+
+
+class _Reads:
+    """What the writers of some writes, one after the other, had read: of puts in a row the one has read what the one
+    before it had, with that put over it, so that nothing is read twice.
+
+    Attributes:
+        base: what the last of them had read, as its snapshot has it.
+        values: the same, read.
+        body: the JSON of what it gave.
+        given: the same, read.
+    """
+
+    __slots__ = ("base", "body", "given", "values")
+
+    def __init__(self) -> None:
+        self.base: Any = None
+        self.values: Any = None
+        self.body = b""
+        self.given: Any = None
+
+    def of(self, snapshot: Any) -> dict[str, Any] | None:
+        """What a write's snapshot has; nobody may change it."""
+        base = snapshot.base
+        if base is self.body:
+            self.values = self.given
+        elif type(base) is tuple and base[-1] is self.body and self._is_under(base):
+            self.values = {**self.values, **self.given}
+        else:
+            self.values = snapshot.values()
+        self.base = base
+        return self.values  # type: ignore[no-any-return]
+
+    def _is_under(self, base: tuple[Any, ...]) -> bool:
+        """Whether the last write had read the same, without what it put over it itself."""
+        return base[0] is self.base if len(base) == 2 else base[:-1] == self.base
+
+    def shown(self, base: Any, values: dict[str, Any]) -> dict[str, Any]:
+        """What a write's writer had read is what is shown."""
+        self.base, self.values = base, values
+        return values
+
+    def then(self, body: bytes, given: Any) -> None:
+        """Takes note of what a write gave whose writer's read was asked for."""
+        self.body, self.given = body, given
 
 
 def _foreseen(record: LazyRecord) -> View | None:
@@ -206,58 +251,52 @@ def _foreseen(record: LazyRecord) -> View | None:
     else:
         done = waiting.foreseen
     if done < len(waiting.rows):
-        if known.body is None or not _may_be_foreseen(record, known, waiting.rows[done:]):
-            return None
-        alone = not any(name != waiting.replica for name in _raw(record, "vector"))
-        shown = _Shown(known.body, decode(known.body) if known.value is ABSENT else known.value)
+        if known.body is None or known.contests or known.settled or record.leases:
+            return None  # only the merge can tell more
+        vector, reads = _raw(record, "vector"), _Reads()
+        alone = vector.keys() <= {waiting.replica}
+        shown: _Shown = (known.body, decode(known.body) if known.value is ABSENT else known.value)
         for row in waiting.rows[done:]:
-            after = _after(row[Column.CHANGES], shown, row[Column.BODY] or b"{}", alone)
+            after = _after(row[Column.CHANGES], shown, row[Column.BODY] or b"{}", alone, reads)
             if after is None:
                 return None
             shown = after
-        known = known.shows(shown.body, shown.value if len(shown.body) >= LARGE else ABSENT)
+        body, value = shown
+        known = known.shows(body, value if len(body) >= LARGE else ABSENT)
     _CACHE.__set__(record, known)
     waiting.foreseen = len(waiting.rows)
     return known
 
 
-def _may_be_foreseen(record: LazyRecord, known: View, rows: Iterable[Compact]) -> bool:
-    """Whether more may be known of what writes make of what is shown than that only the merge can tell."""
-    if any(row[Column.CHANGES].snapshot is None for row in rows):
-        return False
-    return not (known.contests or known.settled or record.leases)
+_Shown: TypeAlias = tuple[bytes, dict[str, Any]]
+"""What a document shows, as JSON and read."""
 
 
-class _Shown(NamedTuple):
-    """What a document shows, as JSON and read."""
-
-    body: bytes
-    value: dict[str, Any]
-
-
-def _after(write: Any, before: _Shown, written: bytes, alone: bool) -> _Shown | None:
+def _after(write: Any, before: _Shown, written: bytes, alone: bool, reads: _Reads) -> _Shown | None:
     """The value after a write; ``None`` if it was made from another value, or merges in another way.
 
     Args:
         alone: whether the document knows writes of this store only; else names and elements stand in an order of their
             own.
+        reads: what the writers of the writes before it had read.
     """
     snapshot = write.snapshot
-    if snapshot.leave or not (alone or write.schema.declared):
+    if snapshot is None or snapshot.leave or not (alone or write.schema.declared):
         return None
-    shown = before.value
-    base = shown if snapshot.base is before.body else snapshot.values()
+    body, shown = before
+    base = reads.shown(body, shown) if snapshot.base is body else reads.of(snapshot)
     if base is None:
         return None
     given = _given(write, written)
+    reads.then(written, given)
     if write.replaces_all:
         return _replaced(write.schema, shown, base, given)
     value = _fields_after(write.schema.root.fields, shown, base, given, alone)
     if value is None:
         return None
     if [*value] == [*given] and all(map(is_, value.values(), given.values())):
-        return _Shown(written, value)  # one object for both
-    return _Shown(_text(value), value)
+        return written, value  # one object for both
+    return _text(value), value
 
 
 def _fields_after(
@@ -285,7 +324,7 @@ def _replaced(schema: Compiled, shown: Any, base: Any, given: Any) -> _Shown | N
         return None
     kept = {name: _scalar(given[name], old) for name, old in shown.items() if name in given}
     value = {**kept, **{name: new for name, new in given.items() if name not in kept}}
-    return _Shown(_text(value), value)
+    return _text(value), value
 
 
 def _field_after(field: Field, shown: Any, base: Any, new: Any) -> Any:

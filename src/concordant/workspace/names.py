@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -36,6 +37,7 @@ def check_name(name: Any, what: str, most: int = MOST_NAME) -> None:
         raise ConcordantError(f"{what} has at most {most:,} bytes (Limits.name), not {length:,}: {told(name)}")
 
 
+@lru_cache(maxsize=1024)
 def sound_name(name: str, most: int) -> str:
     """What an agent is called whose name a framework made, of its nodes or roles: the same, or where nobody could give
     such a name, one that can be stored. What was too long ends with a digest, so that others stay others.

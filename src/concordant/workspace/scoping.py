@@ -313,11 +313,14 @@ class Scoping:
         name = sound_name(task.name, self._storage.limits.name)
         if name != task.name:
             task = task._replace(name=name)
+        since = self._storage.beginning(task.began)
+        if task.floor is task.began:
+            return Scope.of(task, since, since)
         known, floor = self._floor
         if task.floor is not known:  # it is the same for many tasks of a run
             floor = self._storage.beginning(task.floor) if task.floor is not None else Beginning()
             self._floor = (task.floor, floor)
-        return Scope.of(task, self._storage.beginning(task.began), floor)
+        return Scope.of(task, since, floor)
 
     def _remember(self, task: TaskScope, scope: Scope) -> Scope:
         with self._lock:

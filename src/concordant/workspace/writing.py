@@ -14,7 +14,7 @@ from concordant.merge.record.leases import KEEP
 from concordant.merge.record.record import OWN
 from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.placed import is_made_by
-from concordant.schema import Compiled, copied, untouched_left_out
+from concordant.schema import Compiled, copied, is_instance, said_by, untouched_left_out
 from concordant.storage import Address, Op
 from concordant.values import Unstorable, alike, check_numbers, copied as copied_value, decode, encode
 from concordant.workspace.core import Core, Namespace
@@ -159,9 +159,9 @@ class Draft:
 
 
 def _copied(document: Any, schema: Compiled, base: dict[str, Any]) -> Any:
-    """What an edit begins with, defaults that were made for it included."""
+    """What an edit begins with, defaults that were made for it included; of an instance the fields."""
     try:
-        return copied(document)
+        return copied(said_by(document, everything=True) if is_instance(document) else document)
     except Exception:  # something in it, such as a lock, cannot be copied
         return schema.build(base)
 
@@ -518,8 +518,9 @@ class Writing:
         document = (draft.namespace, draft.key)
         newest = scope.snapshot(document) or draft.snapshot
         if newest == draft.snapshot:
+            at, _, leave, put, time = draft.snapshot
             base = {**draft.base, **after} if draft.schema.declared else after
-            scope.set_snapshot(document, draft.snapshot._replace(base=base))
+            scope.set_snapshot(document, ReadSnapshot(at, base, leave, put, time))
             return
         changed = {n: v for n, v in after.items() if n not in draft.base or not alike(v, draft.base[n])}
         kept = {

@@ -14,7 +14,8 @@ from langgraph.types import RetryPolicy
 from pydantic import BaseModel
 
 from concordant import Counter, List, Map, Scalar, Set, Text
-from concordant_langgraph import MergeStore
+from concordant_langgraph import MergeStore, provider
+from concordant_langgraph.context import Task
 
 NS = ("briefs",)
 AT = (NS, "launch")
@@ -36,6 +37,12 @@ def newer(old: int, new: int) -> int:
 
 class State(TypedDict, total=False):
     x: Annotated[int, newer]
+
+
+def current_task() -> Task | None:
+    """The LangGraph task that the calling code runs in; ``None`` outside of a graph."""
+    provider.task_scope()
+    return provider._last.get()[3]
 
 
 def merging() -> MergeStore:

@@ -1,15 +1,16 @@
-"""Before a run began nobody can have been a sibling of the tasks in the supersteps that it makes."""
+"""Before a superstep began nobody can have been a sibling of the tasks in it."""
 
 from __future__ import annotations
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import START, StateGraph
+from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
 from concordant.merge.record.record import RECENT
 from concordant.storage.deferred import LazyRecord
 from concordant.workspace import visibility
+from concordant.workspace.scope import Scope
 from concordant_langgraph import MergeStore, attempts
 
 from .support import NS, State, chain, contenders, merging
@@ -58,8 +59,10 @@ def test_a_put_of_a_node_looks_at_no_commit_of_those_before(checkpointed: bool, 
     assert isinstance(store.workspace.core.storage.load(NS, "launch"), LazyRecord)
 
 
-def test_a_sibling_that_wrote_before_a_crash_is_concurrent() -> None:
-    """A task goes on in another process: what stood beside it wrote before this run began, and it has not seen it."""
+@pytest.mark.parametrize("crashed", [False, True])
+def test_a_sibling_that_wrote_before_a_task_went_on_is_concurrent(crashed: bool) -> None:
+    """A task goes on after an interrupt, here or in another process: what stood beside it wrote before, and it has not
+    seen it."""
     store = merging()
 
     def quick(state: State) -> State:
@@ -70,11 +73,33 @@ def test_a_sibling_that_wrote_before_a_crash_is_concurrent() -> None:
         store.put(NS, "launch", {"status": interrupt("?")})
         return {}
 
-    team = StateGraph(State).add_node("quick", quick).add_node("asks", asks)
-    team = team.add_edge(START, "quick").add_edge(START, "asks")
+    team = StateGraph(State).add_node("first", lambda _: {}).add_node("quick", quick).add_node("asks", asks)
+    team = team.add_edge(START, "first").add_edge("first", "quick").add_edge("first", "asks")
     graph = team.compile(store=store, checkpointer=InMemorySaver())
     graph.invoke({"x": 0}, THREAD)  # type: ignore[arg-type]
-    attempts._known.clear()
-    attempts._invocations.clear()
+    if crashed:
+        attempts._known.clear()
+        attempts._invocations.clear()
     graph.invoke(Command(resume="slow"), THREAD)  # type: ignore[arg-type]
     assert contenders(store) == ["quick", "slow"]
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+def test_a_put_looks_at_no_commit_of_earlier_supersteps_of_its_run(
+    checkpointed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often a run has written a document, a put in a later superstep asks of none of these commits whose they
+    are."""
+    store, asked = merging(), list[int]()
+    is_own = Scope.is_own
+    monkeypatch.setattr(Scope, "is_own", lambda scope, n, origin: asked.append(n) or is_own(scope, n, origin))
+
+    def write(state: State) -> State:
+        put(store, f"line {state['x']}")
+        return {"x": state["x"] + 1}
+
+    team = StateGraph(State).add_node("write", write).add_edge(START, "write")
+    team.add_conditional_edges("write", lambda state: "write" if state["x"] < 40 else END)
+    graph = team.compile(store=store, checkpointer=InMemorySaver() if checkpointed else None)
+    graph.invoke({"x": 0}, {**THREAD, "recursion_limit": 50})  # type: ignore[arg-type]
+    assert len(asked) <= 5

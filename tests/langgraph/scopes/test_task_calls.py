@@ -18,10 +18,9 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command, RetryPolicy, interrupt
 
 from concordant_langgraph import MergeStore
-from concordant_langgraph.context import current_task
 from concordant_langgraph.lineage import relation
 
-from .support import AT, State, contenders, merging, shown
+from .support import AT, State, contenders, current_task, merging, shown
 
 TAKES: dict[str, Callable[[Any], Any]] = {
     "result": lambda future: future.result(),

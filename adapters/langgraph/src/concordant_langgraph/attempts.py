@@ -23,11 +23,11 @@ __all__ = [
     "attempt_begins",
     "first_begun",
     "graph_goes_on",
-    "identity_of",
     "invocation_of",
     "is_call",
+    "known_as",
     "settled",
-    "superstep_follows",
+    "superstep_began",
     "turn_of",
 ]
 
@@ -41,11 +41,13 @@ class Invocation:
     Attributes:
         began: when its first task began here.
         first: the number of the superstep of that.
+        begun: of each superstep, by its number, when the first of its tasks began here, in whatever attempt.
         steps: of an outermost graph, the supersteps that it is known to have made.
     """
 
     began: Instant
     first: object = None
+    begun: dict[object, Instant] = field(default_factory=dict)
     key: str = field(default_factory=lambda: uuid4().hex)
     steps: set[str] = field(default_factory=set)
 
@@ -126,10 +128,11 @@ _invocations: dict[UUID | None, Invocation] = {}  # by run
 _lock = free_in_child(threading.Lock())
 
 
-def identity_of(checkpoint_ns: str) -> str | None:
-    """The identity of a task that is under way; None where its beginning was not noted."""
+def known_as(checkpoint_ns: str) -> tuple[str, Invocation | None]:
+    """The identity of a task that is under way, and the run of the graph that it is in; ``""`` and None where its
+    beginning was not noted."""
     known = _known.get(checkpoint_ns)
-    return known.identity if known is not None else None
+    return (known.identity, known.invocation) if known is not None else ("", None)
 
 
 def invocation_of(checkpoint_ns: str) -> Invocation | None:
@@ -144,17 +147,22 @@ def first_begun(checkpoint_ns: str) -> Instant | None:
     return known.began if known is not None else None
 
 
-def superstep_follows(checkpoint_ns: str) -> Instant | None:
-    """An instant that all tasks of a superstep began after, whenever and wherever they were executed: that at which the
-    run of their graph began here, if it has made the superstep since; ``None`` where that is not known.
+def superstep_began(checkpoint_ns: str, whole: bool) -> Instant | None:
+    """An instant that no task of a superstep began before, whenever and wherever they were executed: that at which the
+    first of them began here, if the run of their graph has come to the superstep since it began here; ``None`` where
+    that is not known.
 
     Args:
         checkpoint_ns: of one of those tasks.
+        whole: whether the run is known to have begun here with its first superstep.
     """
     known = _known.get(checkpoint_ns)
-    if known is None or not isinstance(known.step, int) or not isinstance(known.invocation.first, int):
+    if known is None:
         return None
-    return known.invocation.began if known.step > known.invocation.first else None
+    step, run = known.step, known.invocation
+    if not whole and not (isinstance(step, int) and isinstance(run.first, int) and step > run.first):
+        return None
+    return run.begun.get(step)
 
 
 def turn_of(checkpoint_ns: str) -> int:
@@ -197,6 +205,7 @@ def attempt_begins(checkpoint_ns: str, run: UUID | None, step: object, path: Any
                 invocation = caller.invocation  # a `@task` works for the agent that calls it
             else:
                 invocation = _gone_on_with(run, before, now, step)
+                invocation.begun.setdefault(step, now)
             _known[checkpoint_ns] = _Known(*_identity(segment, step, path), run, invocation, now, step)
         if len(_known) > _MOST:
             del _known[next(iter(_known))]

@@ -11,47 +11,55 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Sequence
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 from uuid import uuid4
-
-from langchain_core.runnables.config import var_child_runnable_config
 
 from concordant import Instant
 
-from .attempts import first_begun, identity_of, invocation_of, settled, superstep_follows
+from .attempts import Invocation, first_begun, known_as, settled, superstep_began
 from .beginnings import began as began_at
-from .lineage import Segment, Task, encode, kin_of, lineage, outermost, segments
+from .lineage import Segment, encode, kin_of, lineage, outermost, segments
 
 _KNOWN_LIMIT = 4096
 _FIRST = sys.maxsize  # of attempts that cannot be counted
 _UUID_EPOCH = 0x01B21DD213814000  # 1582-10-15 to 1970-01-01 in units of 100 ns
 
-# The last config read in this context, with its task. LangGraph makes a config per attempt of a task and does
-# not change it afterwards; the reference kept here is why its identity cannot come back as another config's.
-_last: ContextVar[tuple[object, Task | None] | None] = ContextVar("concordant_langgraph_task", default=None)
-
 # checkpoint_ns -> (token, began) of tasks read whole: what a replaced `configurable` cannot tell any more.
 _known: dict[str, tuple[str, Instant | float]] = {}
 
 
-def current_task() -> Task | None:
-    """The LangGraph task that the calling code runs in; None outside of a graph. Never raises."""
-    config: Any = var_child_runnable_config.get()
-    last = _last.get()
-    if last is not None and last[0] is config:
-        return last[1]
-    if not config:
-        if last is not None:
-            _last.set(None)  # do not keep a finished task's config alive
-        return None
+class Task(NamedTuple):
+    """One execution of one LangGraph task, as far as a writer needs to know it."""
+
+    token: str
+    """The lineage, stored with each write; what `relation` compares."""
+    name: str
+    """The agent's name, else the node names from the root on, joined by `/`."""
+    named: bool
+    """Whether that is the agent's own name."""
+    task: str
+    """Identity of the task, the same across retries (of itself and of what it is in), resumes and crashes."""
+    execution: str
+    """Tells one execution of the task from the next; "" where LangGraph does not say."""
+    began: Instant | float
+    """When this execution began (at the first attempt, for retries); in epoch seconds where only LangGraph tells."""
+    namespace: str
+    """Its `checkpoint_ns`."""
+    kin: str
+    """What the tokens of its siblings, at whatever level, begin with; "" where any may be one."""
+    floor: Instant | None
+    """An instant before all that its siblings wrote, at whatever level; None where none is known."""
+    run: Invocation | None
+    """The run of the graph that it is in; None where its beginning was not noted."""
+
+
+def task_of(config: Any) -> Task | None:
+    """The LangGraph task whose config it is; None where it is none's. Never raises."""
     try:
-        task = _read(config)
+        return _read(config) if config else None
     except Exception:  # whatever stands in a config, a store call must not fail for it
-        task = None
-    _last.set((config, task))
-    return task
+        return None
 
 
 def message_of(config: Any, tool_call: str) -> str:
@@ -80,28 +88,27 @@ def _read(config: Any) -> Task | None:
     else:
         token = encode(settled(checkpoint_ns, lineage(path, steps)))
         kin = kin_of(token)
-    info = getattr(configurable.get("__pregel_runtime"), "execution_info", None)
-    first, attempt = _seconds(getattr(info, "node_first_attempt_time", None)), _attempt(info)
+    first, attempt = _execution(getattr(configurable.get("__pregel_runtime"), "execution_info", None))
     execution = f"{int(first * 1e6)}/{attempt}" if first else ""
     # If nobody noted it, LangGraph's time, or that of the superstep's beginning: too early, so at worst "concurrent".
-    began = _began(checkpoint_ns, attempt) or first or uuid_seconds(str(step)) or time.time()
+    noted = began_at(checkpoint_ns, attempt) or first_begun(checkpoint_ns)
+    began = noted or first or uuid_seconds(str(step)) or time.time()
     if len(_known) >= _KNOWN_LIMIT:
         _known.clear()
     _known[checkpoint_ns] = (token, began)
-    identity = identity_of(checkpoint_ns) or path[-1].task
-    floor = _floor(path, configurable)
-    task = (token, *_name(config, metadata, path), identity, execution, began, checkpoint_ns, kin, floor)
+    identity, run = known_as(checkpoint_ns)
+    floor = _floor(checkpoint_ns, path, configurable)
+    name, named = _name(config, metadata, path)
+    task = (token, name, named, identity or path[-1].task, execution, began, checkpoint_ns, kin, floor, run)
     return tuple.__new__(Task, task)  # the class's own is slower, being Python
 
 
-def _floor(path: Sequence[Segment], configurable: Any) -> Instant | None:
+def _floor(checkpoint_ns: str, path: Sequence[Segment], configurable: Any) -> Instant | None:
     """An instant before the superstep of the outermost graph. A run without checkpoints makes all of its supersteps;
     of another one the first may have begun before it, or elsewhere."""
-    outermost = path[1].caller if len(path) > 1 else f"{path[0].node}:{path[0].task}"
-    if len(path) == 1 and configurable.get("__pregel_checkpointer", path) is None:
-        run = invocation_of(outermost)
-        return run.began if run is not None else None
-    return superstep_follows(outermost)
+    if len(path) > 1:
+        return superstep_began(path[1].caller, False)
+    return superstep_began(checkpoint_ns, configurable.get("__pregel_checkpointer", path) is None)
 
 
 def _read_remains(config: Any, metadata: Any) -> Task | None:
@@ -113,50 +120,39 @@ def _read_remains(config: Any, metadata: Any) -> Task | None:
     callbacks = config.get("callbacks")
     checkpoint_ns = metadata.get("langgraph_checkpoint_ns")
     if not isinstance(checkpoint_ns, str):
-        checkpoint_ns = _callback_metadata(callbacks, "langgraph_checkpoint_ns")
+        checkpoint_ns = _callback_metadata(callbacks).get("langgraph_checkpoint_ns")
     if not isinstance(checkpoint_ns, str) or not checkpoint_ns:
         return None
     path = segments(checkpoint_ns)
     known = _known.get(checkpoint_ns)
     # The run id of a runnable holds the time at which it started.
     started = uuid_seconds(str(getattr(callbacks, "parent_run_id", None))) or time.time()
-    token, began = known or (encode(lineage(path, {})), _began(checkpoint_ns, _FIRST) or started)
-    identity = f"{path[-1].task}~{uuid4().hex}"
-    return Task(token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, kin_of(token), None)
+    noted = began_at(checkpoint_ns, _FIRST) or first_begun(checkpoint_ns)
+    token, began = known if known is not None else (encode(lineage(path, {})), noted or started)
+    identity, run = f"{path[-1].task}~{uuid4().hex}", known_as(checkpoint_ns)[1]
+    return Task(token, *_name(config, metadata, path), identity, "", began, checkpoint_ns, kin_of(token), None, run)
 
 
 def _name(config: Any, metadata: Any, path: Sequence[Segment]) -> tuple[str, bool]:
-    name = _agent(config, metadata)
-    return (_nodes(path), False) if name is None else (name, True)
+    """The agent's name, or that of the nodes; and whether it is the agent's."""
+    name = metadata.get("lc_agent_name") or _callback_metadata(config.get("callbacks")).get("lc_agent_name")
+    if isinstance(name, str) and name:
+        return name, True
+    return (path[0][2] if len(path) == 1 else "/".join([segment.node for segment in path])), False
 
 
-def _nodes(path: Sequence[Segment]) -> str:
-    return path[0].node if len(path) == 1 else "/".join([segment.node for segment in path])
-
-
-def _agent(config: Any, metadata: Any) -> str | None:
-    name = metadata.get("lc_agent_name") or _callback_metadata(config.get("callbacks"), "lc_agent_name")
-    return name if isinstance(name, str) and name else None
-
-
-def _callback_metadata(callbacks: Any, key: str) -> Any:
+def _callback_metadata(callbacks: Any) -> Mapping[str, Any]:
     metadata = getattr(callbacks, "metadata", None)
-    return metadata.get(key) if isinstance(metadata, dict) else None
+    return metadata if isinstance(metadata, dict) else {}
 
 
-def _began(checkpoint_ns: str, attempt: int) -> Instant | None:
-    """When the present execution of the task began, as it was noted."""
-    return began_at(checkpoint_ns, attempt) or first_begun(checkpoint_ns)
-
-
-def _attempt(info: Any) -> int:
-    """Which attempt of its execution the task makes."""
-    told = getattr(info, "node_attempt", None)
-    return told if isinstance(told, int) and told > 0 else 1
-
-
-def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and 0 < value < math.inf else None
+def _execution(info: Any) -> tuple[float | None, int]:
+    """When an execution of a task began, in epoch seconds, where LangGraph tells, and which attempt of it this is."""
+    began, attempt = getattr(info, "node_first_attempt_time", None), getattr(info, "node_attempt", None)
+    return (
+        float(began) if isinstance(began, (int, float)) and 0 < began < math.inf else None,
+        attempt if isinstance(attempt, int) and attempt > 0 else 1,
+    )
 
 
 def uuid_seconds(text: str) -> float | None:

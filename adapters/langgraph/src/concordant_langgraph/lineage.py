@@ -26,7 +26,6 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
 
-from concordant import Instant
 from concordant_langgraph.calls import is_among
 
 Relation = Literal["same", "concurrent", "ordered"]
@@ -39,29 +38,6 @@ _is_uuid = re.compile(_UUID).fullmatch
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 # Names of @tasks may contain ":" and "|", so a segment ends at its task id and nowhere else.
 _segments = re.compile(rf"(?:(\d+)\|)?(.*?):({_UUID})(?:\||$)", re.DOTALL).finditer
-
-
-class Task(NamedTuple):
-    """One execution of one LangGraph task, as far as a writer needs to know it."""
-
-    token: str
-    """The lineage, stored with each write; what `relation` compares."""
-    name: str
-    """The agent's name, else the node names from the root on, joined by `/`."""
-    named: bool
-    """Whether that is the agent's own name."""
-    task: str
-    """Identity of the task, the same across retries (of itself and of what it is in), resumes and crashes."""
-    execution: str
-    """Tells one execution of the task from the next; "" where LangGraph does not say."""
-    began: Instant | float
-    """When this execution began (at the first attempt, for retries); in epoch seconds where only LangGraph tells."""
-    namespace: str
-    """Its `checkpoint_ns`."""
-    kin: str
-    """What the tokens of its siblings, at whatever level, begin with; "" where any may be one."""
-    floor: Instant | None
-    """An instant before all that its siblings wrote, at whatever level; None where none is known."""
 
 
 class Level(NamedTuple):
@@ -186,8 +162,7 @@ def _parted(a: Level, b: Level) -> Relation:
 
 def packed_step(token: str) -> str:
     """The superstep of the outermost graph, for ``belongs``."""
-    step = token.find(".") + 1
-    return token[step : token.find(".", step)] if token.startswith(_PREFIX) else ""
+    return token.split(".", 2)[1]
 
 
 def belongs(mine: str, steps: Collection[str], theirs: str) -> Literal["own", "below", ""]:

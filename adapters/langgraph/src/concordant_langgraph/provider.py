@@ -11,15 +11,17 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from concordant.spi import AgentRun, Instant, TaskScope
 from concordant_langgraph.attempts import invocation_of, turn_of
-from concordant_langgraph.context import current_task, message_of
-from concordant_langgraph.lineage import Task, belongs, packed_step, relation, segments, with_parts
+from concordant_langgraph.context import Task, message_of, task_of
+from concordant_langgraph.lineage import belongs, packed_step, relation, segments, with_parts
 from concordant_langgraph.toolcalls import ToolCall, tool_call
 
 __all__ = ["task_scope"]
 
-# The config and tool call that were read last in this context, with the scope that they make.
-_last: ContextVar[tuple[object, ToolCall | None, TaskScope | None]] = ContextVar(
-    "concordant_langgraph_scope", default=(None, None, None)
+# The config and tool call that were read last in this context, with the scope and the task that they make. LangGraph
+# makes a config per attempt of a task and does not change it afterwards; the reference kept here is why its identity
+# cannot come back as another config's.
+_last: ContextVar[tuple[object, ToolCall | None, TaskScope | None, Task | None]] = ContextVar(
+    "concordant_langgraph_scope", default=(None, None, None, None)
 )
 
 
@@ -27,12 +29,14 @@ def task_scope() -> TaskScope | None:
     """The scope of the task that the calling code runs in, or of the tool call in it; ``None`` outside a graph."""
     config = var_child_runnable_config.get()
     call = tool_call()
-    known, part, scope = _last.get()
+    known, part, scope, task = _last.get()
     if known is config and part is call:
         return scope
-    task = current_task()
+    if known is not config:
+        task = task_of(config)
     scope = _scope(task, call, config) if task is not None else None
-    _last.set((config, call, scope) if config else (None, None, None))  # no finished task's config is kept alive
+    # No finished task's config is kept alive.
+    _last.set((config, call, scope, task) if config else (None, None, None, None))
     return scope
 
 
@@ -62,11 +66,11 @@ def _scope(task: Task, call: ToolCall | None, config: Any) -> TaskScope:
 
 def _run(task: Task, origin: str, turn: int | None, message: str) -> AgentRun | None:
     """The run of the agent that the task's graph is."""
-    path = segments(task.namespace)
-    own = invocation_of(task.namespace)
+    own = task.run
     if own is None:
         return None
-    outermost = own if len(path) == 1 else invocation_of(path[1].caller)
+    path = segments(task.namespace) if "|" in task.namespace else ()
+    outermost = invocation_of(path[1].caller) if len(path) > 1 else own
     if outermost is not None:
         outermost.steps.add(packed_step(origin))
     owns = partial(belongs, origin, own.steps)

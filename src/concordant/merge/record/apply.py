@@ -209,7 +209,8 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
     if write.mode == "edit" and change.after.keys() <= _WHOLE and not write.parked:
         return Applied((), ())  # nothing was changed, so nothing that was deleted begins anew
     changes = change.changes()
-    return Applied(changes, change.since(taken_back) if write.earlier else changes, {**again, **made})
+    applied = (changes, change.since(taken_back) if write.earlier else changes, again | made)
+    return tuple.__new__(Applied, applied)  # the class's own is slower, being Python
 
 
 def _stored(root: Field, places: Places) -> dict[Path, Items[Hunk]]:

@@ -54,7 +54,8 @@ def _journalled(change: LeafChange) -> LeafChange:
     if isinstance(after, Sequence):
         if not isinstance(before, Sequence):
             return LeafChange(path, before, splice(EMPTY, after))  # type: ignore[arg-type]
-        return LeafChange(path, splice(before, after), _NOTHING)  # type: ignore[arg-type]
+        told = (path, splice(before, after), _NOTHING)
+        return tuple.__new__(LeafChange, told)  # the class's own is slower, being Python
     if isinstance(before, tuple) and len(before) >= MANY and after:
         moved: Any = exchange(before, after)
         if moved is not None:

@@ -230,7 +230,14 @@ def _standing_view(record: Record, root: Field, on_delete: str) -> View:
 
 def _is_large(cell: Tree) -> bool:
     """Whether so much is in a container that what was read of it is worth keeping."""
-    return len(cell) > LARGE or any(type(part) is dict and _is_large(part) for part in cell.values())
+    containers = [cell]
+    for one in containers:
+        if len(one) > LARGE:
+            return True
+        for part in one.values():
+            if type(part) is dict:
+                containers.append(part)
+    return False
 
 
 def holds_back(record: Record, shown: View, stamp: Stamp) -> bool:

@@ -374,14 +374,15 @@ class _Places:
 
     def _pieces(self, start: int, end: int) -> list[tuple[int, int, int]]:
         result = []
-        shown = self.shown
-        position = bisect_right(self.starts, start) - 1
-        while position < len(shown.pieces) and self.starts[position] < end:
-            begun, skip = self.starts[position] + shown.gaps[position], shown.skips[position]
-            low = max(start - begun, 0) + skip
-            high = min(end, self.starts[position + 1]) - begun + skip
+        shown, starts = self.shown, self.starts
+        position = bisect_right(starts, start) - 1
+        following, past = starts[position], len(shown.pieces)
+        while position < past and following < end:
+            begun, following = following + shown.gaps[position], starts[position + 1]
+            low, high = start if start > begun else begun, end if end < following else following
             if low < high:
-                result.append((shown.numbers[position], low, high))
+                skip = shown.skips[position] - begun
+                result.append((shown.numbers[position], low + skip, high + skip))
             position += 1
         return result
 
@@ -502,13 +503,13 @@ class _Edit:
         inserts = self.inserts.get(index, ())
         if not strikes and not inserts:
             return [piece]
-        offset, content, struck = piece.offset, piece.content, piece.struck
+        stamp, k, offset, content, parent, line, struck, *more = piece
         parts: list[Piece] = []
         for low, high in pairwise(_cuts(len(content), strikes, inserts)):
             over = [run for start, end, run in strikes if start <= low and high <= end]
             all_over = struck_by(struck, over) if over else struck
-            part = content[low:high]
-            parts.append(piece._replace(offset=offset + low, content=part, struck=all_over))
+            part = (stamp, k, offset + low, content[low:high], parent, line, all_over, *more)
+            parts.append(tuple.__new__(Piece, part))  # its own ways are slower, being Python
             parts += [new for at, new in inserts if at == high]
         return parts
 
@@ -519,5 +520,6 @@ def _cuts(length: int, strikes: Iterable[tuple[int, int, RunId]], inserts: Itera
     for start, end, _ in strikes:
         cuts.add(start)
         cuts.add(end)
-    cuts.update([at for at, _ in inserts])
+    for at, _ in inserts:
+        cuts.add(at)
     return sorted(cuts)

@@ -382,8 +382,7 @@ class _Fold:
             for number, piece in enumerate(pieces, begin):
                 if not piece[7] or (hidden and (piece[0][1], piece[0][2], piece[1]) in hidden):
                     continue
-                strike = strikes.first(piece[6], suspended) if piece[6] else None
-                if strike is not None:
+                if piece[6] and (strike := strikes.first(piece[6], suspended)) is not None:
                     self._remove(piece, strike[0])
                 elif doubled and (spans := doubled.get((piece[0][1], piece[0][2], piece[1]))):
                     self._show_parts(number, piece, spans)
@@ -394,16 +393,17 @@ class _Fold:
         """Shows a piece, or a part of it."""
         shown = self.layout
         content: Any = piece[3] if end is None else piece[3][start:end]
-        run = (piece[0][1], piece[0][2], piece[1])
+        stamp = piece[0]
+        run = (stamp[1], stamp[2], piece[1])
         if piece[5] and piece[2] + start == 0 and _at_line_start(shown.contents, self.separator):
-            start += len(self.separator)
-            content = content[len(self.separator) :]
-        if not len(content):
+            start = len(self.separator)
+            content = content[start:]
+        if not content:
             self.hid = True
             return
         self.showed = True
-        gap = ""
-        if (self.removers or run != self.last) and isinstance(content, str) and self._meets_something(content):
+        gap, is_text = "", isinstance(content, str)
+        if is_text and (self.removers or run != self.last) and self._meets_something(content):
             start, content, gap = self._joined(number, piece, start, content)
             if not content:
                 return
@@ -412,11 +412,12 @@ class _Fold:
         shown.contents.append(gap + content if gap else content)
         shown.skips.append(start)
         shown.gaps.append(len(gap))
-        if not is_blank(content):
+        if not (is_text and content.isspace()):
             self.last = run
-            self.removers.clear()
-            self.removed.clear()
-            self.since = NEVER
+            if self.removers:
+                self.removers.clear()
+                self.removed.clear()
+                self.since = NEVER
 
     def finished(self) -> Layout:
         """Ends the layout: where several writers removed what stood last, no gap is left behind."""
@@ -469,7 +470,9 @@ class _Fold:
         if len(self.removers) > 1:
             return True
         contents = self.layout.contents
-        last, first = contents[-1][-1] if contents else "\n", content[0]
+        if not contents:
+            return False
+        last, first = contents[-1][-1], content[0]
         if last == "\n" or first == "\n":
             return False
         if self.unit == "word":

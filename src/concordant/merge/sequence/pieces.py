@@ -297,11 +297,11 @@ class _Whose:
         return self._by_origin
 
 
-def _stands(piece: Piece, origin: str, strikes: Mapping[RunId, Strike]) -> bool:
+def _stands(piece: Piece, origin: str, strikes: Strikes) -> bool:
     """Whether a scope has put a piece and not struck it itself."""
     if piece[0][4] != origin or not piece[7]:
         return False
-    return not (piece[6] and any(run in strikes and strikes[run][0][4] == origin for run in piece[6]))
+    return not (piece[6] and origin in [stamp[4] for stamp in strikes.stamps(strikes.standing(piece[6]))])
 
 
 def who(stamp: Stamp) -> str | tuple[str, int]:
@@ -690,6 +690,8 @@ class Sequence:
         return block, number - begins[block]
 
     def __getitem__(self, number: int) -> Piece:
+        if len(self._blocks) == 1:
+            return self._blocks[0].pieces[number]
         block, at = self._find(number if number >= 0 else number + self._size)
         return self._blocks[block].pieces[at]
 
@@ -710,9 +712,14 @@ class Sequence:
             *self._blocks[last].pieces[: high + 1],
         ]
 
-    def by_block(self, number: int, upto: int) -> Iterator[tuple[int, Items[Piece], Block | None]]:
+    def by_block(self, number: int, upto: int) -> Iterable[tuple[int, Items[Piece], Block | None]]:
         """The pieces from a number on, up to another: of each block the number of the first, and these; with the block
-        if they are all of it."""
+        if they are all of it, and many."""
+        if len(self._blocks) == 1 and (number or self._size < WORTH_REMEMBERING):
+            return ((number, self._blocks[0].pieces[number:upto], None),)
+        return self._in_blocks(number, upto)
+
+    def _in_blocks(self, number: int, upto: int) -> Iterator[tuple[int, Items[Piece], Block | None]]:
         if number >= upto:
             return
         begins = self._begins
@@ -913,7 +920,7 @@ class Sequence:
 
     def _spliced(self, edits: Items[Edit], strikes: Strikes, overlapping: bool | None) -> Sequence:
         blocks, begins = [*self._blocks], self._begins
-        for begin, end, together in reversed(self._by_block(edits)):
+        for begin, end, together in reversed(self._edits_by_block(edits)):
             pieces = [*chain.from_iterable([block.pieces for block in blocks[begin : end + 1]])]
             for first, past, new in reversed(together):
                 pieces[first - begins[begin] : past - begins[begin]] = new
@@ -950,7 +957,7 @@ class Sequence:
             came, newest = made, (0.0, "", 0)  # it may have gone
         return max([newest, *(order_of(piece.stamp) for piece in came if piece.parent is None)])
 
-    def _by_block(self, edits: Iterable[Edit]) -> list[tuple[int, int, list[Edit]]]:
+    def _edits_by_block(self, edits: Iterable[Edit]) -> list[tuple[int, int, list[Edit]]]:
         """Edits by the blocks in which they are: the first and the last of these, and those that have any in common."""
         groups: list[tuple[int, int, list[Edit]]] = []
         last = max(len(self._blocks) - 1, 0)
@@ -1416,8 +1423,10 @@ def _changed(parts: Mapping[int, list[Piece]], first: int) -> tuple[Changed, ...
     changed = [Changed(0, 0, 0, first)] if first else []
     shift = first
     for number in sorted(parts):
-        changed.append(Changed(number, number + 1, number + shift, number + shift + len(parts[number])))
-        shift += len(parts[number]) - 1
+        past = number + shift + len(parts[number])
+        one = (number, number + 1, number + shift, past)
+        changed.append(tuple.__new__(Changed, one))  # the class's own is slower, being Python
+        shift = past - number - 1
     return tuple(changed)
 
 

@@ -47,6 +47,7 @@ _CLOSING_MARKS = _CLOSING.replace("\\]", "]")
 _LINE = re.compile(r"(?m)^[^\n]*\S")
 _WHOLE = re.compile(r"(?s).+")
 _END_OF_SENTENCE = re.compile(rf"[{_STOPS}]+[{_CLOSING}]*(?=[^\S\n])")
+_BETWEEN_SENTENCES = re.compile(rf"[{_STOPS}]+[{_CLOSING}]*([^\S\n]+)")
 _BEGIN_OF_SENTENCE = re.compile(rf"[{_STOPS}][{_CLOSING}]*[^\S\n]+(?=\S)")
 # The number or letter of an item, as in "2. Buy milk", ends no sentence.
 _MARKER = re.compile(r"[^\S\n]*(?:[-*+>#]+[^\S\n]+)*(?:\d{1,4}[.)]|[A-Za-z]\))[^\S\n]+")
@@ -85,11 +86,10 @@ def _sentences(text: str) -> Iterator[Span]:
     for line in _LINE.finditer(text):
         start, end = line.span()
         marker = _MARKER.match(text, start, end)
-        for stop in _END_OF_SENTENCE.finditer(text, marker.end() if marker else start, end):
-            yield start, stop.end()
-            start = stop.end()
-            while text[start].isspace():
-                start += 1
+        for stop in _BETWEEN_SENTENCES.finditer(text, marker.end() if marker else start, end):
+            past, following = stop.span(1)
+            yield start, past
+            start = following
         yield start, end
 
 
@@ -180,6 +180,8 @@ def unit_hunks(base: str, new: str, unit: str, done: Sequence[Hunk] = ()) -> lis
         hunks = _as_done(old, fresh, unit, here)
     else:
         hunks = _compared(old, fresh, unit)
+    if not first:
+        return hunks
     return [Hunk(h.start + first, h.end + first, h.content) for h in hunks]
 
 
@@ -243,12 +245,11 @@ class _Side:
         self.text = text
         self.spans = list(units(text, unit))
         self.items = [text[start:end] for start, end in self.spans]
-        self._ends = [0, *(end for _, end in self.spans)]
-        self._starts = [*(start for start, _ in self.spans), len(text)]
 
     def gap(self, number: int) -> Span:
         """Where the gap is that stands before the unit of this number (before the end, for their count)."""
-        return self._ends[number], self._starts[number]
+        start = self.spans[number - 1][1] if number else 0
+        return start, self.spans[number][0] if number < len(self.spans) else len(self.text)
 
     def gap_text(self, number: int) -> str:
         start, end = self.gap(number)
@@ -256,7 +257,7 @@ class _Side:
 
     def between(self, first: int, past: int) -> str:
         """The text of the units from one number up to another, with the gaps inside."""
-        return self.text[self._starts[first] : self._ends[past]]
+        return self.text[self.gap(first)[1] : self.gap(past)[0]]
 
 
 def _compared(old: _Side, new: _Side, unit: str) -> list[Hunk]:
