@@ -15,7 +15,7 @@ from concordant import ConcordantError, CorruptFrameError, List, MissingBaseErro
 from concordant.merge.causality import Seen
 from concordant.merge.registers import LeafChange, leaves, sequences
 from concordant.merge.registers.leaf import stamps_within
-from concordant.merge.sequence import onward as told, pieces
+from concordant.merge.sequence import blame, onward as told, pieces
 from concordant.merge.sequence.order import in_order
 from concordant.workspace import onward, visibility
 
@@ -145,6 +145,27 @@ def test_g4_what_is_told_onward_is_what_travels_whole(seed: str, short_ones_too:
     questions that whole frames give, duplicates, deletions and decisions included; in the end all are the same."""
     seen = sum((play(f"{seed}/{number}", 40) for number in range(8)), Counter[str]())
     assert seen["onward"] > 20 and seen["missing"], seen
+
+
+def what_was_replaced_came_later() -> None:
+    """A history in which somebody is asked who wrote what while a part of what a word had replaced is not there yet."""
+    play("3067436873/0", 40)
+
+
+def test_g6_who_wrote_what_is_told_anew_where_what_was_replaced_has_changed(short_ones_too: None) -> None:
+    """Who is asked again says what all others do, though the word itself and what it has replaced are the same."""
+    what_was_replaced_came_later()
+
+
+def test_credits_that_are_kept_too_long_are_noticed(monkeypatch: pytest.MonkeyPatch, short_ones_too: None) -> None:
+    """The histories fail where it is looked at a word and what it has replaced alone."""
+    monkeypatch.setattr(
+        blame._Credits,
+        "written",
+        lambda self, run: hash(tuple(p[:4] for p in (*self.parts[run], *self.replaced.get(run, ())))),
+    )
+    with pytest.raises(AssertionError):
+        what_was_replaced_came_later()
 
 
 def test_who_speaks_with_one_other_has_the_base(seed: str, short_ones_too: None) -> None:

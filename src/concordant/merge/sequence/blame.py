@@ -17,12 +17,11 @@ __all__ = ["Told", "remembered", "spans"]
 Credits: TypeAlias = list[tuple[Stamp, ...]]
 """For each character the writes that stand for it."""
 
-Written: TypeAlias = tuple[object, ...]
+Told: TypeAlias = dict[RunId, tuple[int, Credits]]
+"""Who wrote what of the runs that a text has shown, each with a hash of what was written there and in its place
+before."""
 
-Told: TypeAlias = dict[RunId, tuple[Written, Credits]]
-"""Who wrote what of the runs that a text has shown, each with what was written there and in its place before."""
-
-_NOTHING: tuple[Written, Credits] = (), []
+_NOTHING: tuple[int | None, Credits] = None, []
 
 
 def spans(sequence: Sequence, analysis: Analysis, shown: Layout, told: Told) -> Iterator[tuple[str, tuple[Stamp, ...]]]:
@@ -88,6 +87,7 @@ class _Credits:
             for run in piece.struck:
                 self.replaced.setdefault(run, []).append(piece)
         self.known: dict[RunId, Credits] = {}
+        self._hashes: dict[RunId, int] = {}
 
     def of(self, run: RunId) -> Credits:
         """The credits of a run's characters, by their offset."""
@@ -108,15 +108,30 @@ class _Credits:
             waiting.pop()
         return self.known[run]
 
-    def written(self, run: RunId) -> Written:
-        """What a run is, and what it has replaced: a write does that once and for all."""
-        of = self.parts[run], self.replaced.get(run, ())
-        return tuple([(piece.stamp, piece.offset, piece.content, piece.credits) for piece in chain(*of)])
+    def written(self, run: RunId) -> int:
+        """A hash of what a run is, of what it has replaced, of what that has, and so on: of these some may be forgotten,
+        or come later from another store."""
+        waiting, entered = [run], set[RunId]()
+        while waiting:
+            top = waiting[-1]
+            below = sorted({run_of(piece) for piece in self.replaced.get(top, ())})
+            newer = [one for one in below if not (one in self._hashes or one in entered)]
+            if top not in entered and top not in self._hashes and newer:
+                waiting += newer
+            elif top not in self._hashes:
+                pieces = chain(self.parts[top], self.replaced.get(top, ()))
+                own = tuple([(piece.stamp, piece.offset, piece.content, piece.credits) for piece in pieces])
+                self._hashes[top] = hash((own, *[self._hashes.get(one) for one in below]))
+                waiting.pop()
+            else:
+                waiting.pop()
+            entered.add(top)
+        return self._hashes[run]
 
     def _is_told(self, run: RunId) -> bool:
         """Takes over what was told of a run, if it is the same still."""
         written, credits = self.told.get(run, _NOTHING)
-        if not written or written != self.written(run):
+        if written is None or written != self.written(run):
             return False
         self.known[run] = credits
         return True
