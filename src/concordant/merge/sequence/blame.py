@@ -109,8 +109,8 @@ class _Credits:
         return self.known[run]
 
     def written(self, run: RunId) -> int:
-        """A hash of what a run is, of what it has replaced, of what that has, and so on: of these some may be forgotten,
-        or come later from another store."""
+        """A hash of what a run is, of what it has replaced, of what that has, and so on: of these some may be
+        forgotten, or come later from another store."""
         waiting, entered = [run], set[RunId]()
         while waiting:
             top = waiting[-1]
