@@ -14,8 +14,9 @@ from concordant.storage.clocks import Course, SharedClock, SharedCourse, are_loo
 from concordant.storage.durable import DurableStorage
 from concordant.storage.memory import MemoryStorage
 from concordant_langgraph import MergeStore
+from concordant_langgraph.attempts import first_begun
+from concordant_langgraph.beginnings import began
 from concordant_langgraph.calls import Calls
-from concordant_langgraph.context import _began
 from concordant_langgraph.taking import _watched
 
 from ..durable import test_clock
@@ -76,7 +77,8 @@ def a_database_with_a_clock_that_steps(*_: Any) -> None:
 @mutant(a_step_back_in_a_node)
 def a_task_begins_when_the_wall_says(patch: Patch) -> None:
     """LangGraph's own time of the first attempt is believed."""
-    swap(patch, _began, lambda *_: None)
+    swap(patch, began, lambda *_: None)
+    swap(patch, first_begun, lambda _: None)
 
 
 @mutant(a_step_back_in_a_node)
