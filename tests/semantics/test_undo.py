@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
+from benchmarks.writers import calls
 from concordant import DELETED, ConcordantError, Counter, List, Map, Scalar, Schema, Set, Text, Tree, Undone, Workspace
 
 from .support import AT, KEY, NS, only, pair, shown, sides, values
@@ -1042,6 +1043,19 @@ def test_no_empty_document_is_left_of_what_an_undo_had_put_back() -> None:
     assert everything(ws) == ({}, [])
     undo(ws, "maria", since=done.before)
     assert everything(ws) == between
+
+
+def test_many_sentences_are_taken_back_at_the_cost_of_each() -> None:
+    """To take back four times as many sentences of a text costs some four times as much."""
+
+    def cost(sentences: int) -> int:
+        ws = Workspace(schemas={NS: Brief})
+        ws.agent("bob").write(NS, KEY, {"notes": " ".join(f"Note {n}." for n in range(sentences))})
+        with ws.agent("eve").edit(NS, KEY) as brief:
+            brief.notes = " ".join(f"Point {n}." for n in range(sentences))
+        return calls(lambda: undo(ws, "eve"))
+
+    assert cost(400) <= 5 * cost(100)
 
 
 async def test_for_coroutines() -> None:

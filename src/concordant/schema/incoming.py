@@ -126,11 +126,12 @@ def with_identity(record: Any, told: Any, field: Field) -> Any:
     Nobody has set that, but it is another one in each record, and this one is known by it.
     """
     by = field.kind.key_field or ""
-    if not is_instance(record) or by in told or field.child is None or by not in fields_in(type(record)):
+    if not is_instance(record) or by in told or field.child is None:
         return told
-    made = fields_in(type(record))[by].default_factory is not None
-    identity = unwrapped(getattr(record, by), field.child.fields[by], everything=True, validated=True)
-    return {**told, by: identity} if made else told
+    declared = fields_in(type(record)).get(by)
+    if declared is None or declared.default_factory is None:
+        return told
+    return {**told, by: unwrapped(getattr(record, by), field.child.fields[by], everything=True, validated=True)}
 
 
 _LISTS = (list, tuple, set, frozenset)

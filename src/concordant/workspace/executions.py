@@ -300,7 +300,7 @@ class Retries:
             again = self.executed_before(scope)
         if again or base.successor is not None or base.rewritten:
             for later in scope.successors():
-                later.rewritten |= {document}
+                later.rewritten.add(document)
             self.earlier(scope, document)
         began = scope.since.time
         if isinstance(began, tuple):

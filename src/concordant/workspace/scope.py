@@ -276,8 +276,8 @@ class Scope:
         self.earlier: dict[Address, Any] = {}  # what earlier executions of the task put (``Executions``)
         self.executed_before: bool | None = None
         self.successor: Scope | None = None  # the task's next execution, begun while this one may go on
-        self.rewritten: Set[Address] = _NONE  # documents that earlier executions have put to since this one began
-        self.took_back: Set[int] = _NONE  # its commits that took back what an earlier execution had put
+        self.rewritten: set[Address] = set()  # documents that earlier executions have put to since this one began
+        self.took_back: set[int] = set()  # its commits that took back what an earlier execution had put
         self.seen_tokens: SeenTokens | None = None  # what tokens showed it
         self.base = self  # the task's own scope, where this one is another name or handle of it
         self.found_seen: dict[Address, FoundSeen] = {}

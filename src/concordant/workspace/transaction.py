@@ -271,7 +271,7 @@ class Pending:
         if replay is None:
             return None
         if replay.back:
-            self.scope.base.took_back |= {n}
+            self.scope.base.took_back.add(n)
         if self.op is None:
             return None
         self.op = (*self.op[:3], replay.began)

@@ -164,11 +164,9 @@ class Record:
                 self.memory.note(change)
             if path in self.crowds:
                 self._follow(path, after)
+            self._suspect(path, before, after)
             if path[-1] is None:
-                self._suspect(path, before, after)
                 self._node(before, after)
-            elif self.suspects or type(after) is not tuple or len(after) != 1 or path[0] == PARKED:
-                self._suspect(path, before, after)
         if stamp is not None:
             if stamp.n > self.vector.get(stamp.replica, 0):
                 self.vector[stamp.replica] = stamp.n

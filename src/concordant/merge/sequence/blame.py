@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TypeAlias
 
@@ -91,42 +91,38 @@ class _Credits:
 
     def of(self, run: RunId) -> Credits:
         """The credits of a run's characters, by their offset."""
-        waiting, entered = [run], set[RunId]()
-        while waiting:  # a chain of rewrites may be long
-            top = waiting[-1]
-            if top in self.known or (top not in entered and self._is_told(top)):
-                waiting.pop()
-                continue
-            entered.add(top)
-            older = {
-                one for one in map(run_of, self.replaced.get(top, ())) if not (one in self.known or one in entered)
-            }
-            if older:
-                waiting += sorted(older)
-                continue
-            self.known[top] = self._own(top)
-            waiting.pop()
+        for one in self._oldest_first(run, lambda one: one in self.known or self._is_told(one)):
+            self.known[one] = self._own(one)
         return self.known[run]
 
     def written(self, run: RunId) -> int:
         """A hash of what a run is, of what it has replaced, of what that has, and so on: of these some may be
         forgotten, or come later from another store."""
-        waiting, entered = [run], set[RunId]()
-        while waiting:
-            top = waiting[-1]
-            below = sorted({run_of(piece) for piece in self.replaced.get(top, ())})
-            newer = [one for one in below if not (one in self._hashes or one in entered)]
-            if top not in entered and top not in self._hashes and newer:
-                waiting += newer
-            elif top not in self._hashes:
-                pieces = chain(self.parts[top], self.replaced.get(top, ()))
-                own = tuple([(piece.stamp, piece.offset, piece.content, piece.credits) for piece in pieces])
-                self._hashes[top] = hash((own, *[self._hashes.get(one) for one in below]))
-                waiting.pop()
-            else:
-                waiting.pop()
-            entered.add(top)
+        for one in self._oldest_first(run, self._hashes.__contains__):
+            pieces = chain(self.parts[one], self.replaced.get(one, ()))
+            own = tuple([(piece.stamp, piece.offset, piece.content, piece.credits) for piece in pieces])
+            self._hashes[one] = hash((own, *map(self._hashes.get, self._below(one))))
         return self._hashes[run]
+
+    def _below(self, run: RunId) -> list[RunId]:
+        """What a run was put in the place of."""
+        return sorted({run_of(piece) for piece in self.replaced.get(run, ())})
+
+    def _oldest_first(self, run: RunId, is_known: Callable[[RunId], bool]) -> Iterator[RunId]:
+        """A run after what it was put in the place of, that after what it was, and so on, but for what is known and
+        what is below that. Of runs that replaced each other, as they may in a frame that was made up, one comes
+        first."""
+        waiting, entered, done = [run], set[RunId](), set[RunId]()
+        while waiting:  # a chain of rewrites may be long
+            top = waiting[-1]
+            if top not in entered and not is_known(top):
+                entered.add(top)
+                waiting += [one for one in self._below(top) if one not in entered]
+                continue
+            waiting.pop()
+            if top in entered and top not in done:
+                done.add(top)
+                yield top
 
     def _is_told(self, run: RunId) -> bool:
         """Takes over what was told of a run, if it is the same still."""

@@ -29,6 +29,7 @@ from concordant.merge.sequence.pieces import (
     run_of,
     standing_again,
     struck_by,
+    under_gone,
 )
 from concordant.merge.sequence.units import is_blank, units
 
@@ -134,10 +135,11 @@ def _with_what_stands_again(sequence: Sequence, marks: Set[RunId]) -> tuple[Sequ
             over.setdefault(mark, set()).add(run_of(piece))
             others.setdefault(mark, set()).update(run for run in standing if not is_mark(strikes[run]))
     said = _said_by(sequence, set().union(*others.values()))
+    under = under_gone(sequence, strikes)
     texts: dict[RunId, Content] = {}
     more: dict[int, set[RunId]] = {}
     for mark, runs in over.items():
-        again = standing_again(sequence, strikes, runs)
+        again = standing_again(under, runs)
         shown = [piece for _, piece in again if not strikes.standing(piece.struck)]
         texts[mark] = _content(shown or [piece for _, piece in again])
         for number, _ in again:

@@ -43,12 +43,14 @@ __all__ = [
     "Sequence",
     "Strike",
     "Strikes",
+    "Under",
     "has_twin",
     "is_mark",
     "last_of",
     "run_of",
     "standing_again",
     "struck_by",
+    "under_gone",
     "who",
 ]
 
@@ -340,21 +342,28 @@ def struck_by(struck: tuple[RunId, ...], more: Iterable[RunId]) -> tuple[RunId, 
     return (*struck, *new) if not (struck and new) or struck[-1] < new[0] else tuple(sorted({*struck, *new}))
 
 
-def standing_again(
-    pieces: Iterable[Piece], strikes: Mapping[RunId, Strike], runs: Iterable[RunId]
-) -> list[tuple[int, Piece]]:
-    """The live pieces, with their numbers, in the place of which some runs stood that were taken back, or others that
-    these had replaced: over them are strikes with the ids of those, which do not stand any more."""
-    over: dict[RunId, list[tuple[int, Piece]]] = {}
+Under: TypeAlias = dict[RunId, list[tuple[int, "Piece"]]]
+"""Of strikes which pieces they are over, with their numbers."""
+
+
+def under_gone(pieces: Iterable[Piece], strikes: Mapping[RunId, Strike]) -> Under:
+    """Over which pieces those strikes are that do not stand any more."""
+    under: Under = {}
     for number, piece in enumerate(pieces):
         for run in piece.struck:
             if run not in strikes:
-                over.setdefault(run, []).append((number, piece))
+                under.setdefault(run, []).append((number, piece))
+    return under
+
+
+def standing_again(under: Under, runs: Iterable[RunId]) -> list[tuple[int, Piece]]:
+    """The live pieces, with their numbers, in the place of which some runs stood that were taken back, or others that
+    these had replaced: over them are strikes with the ids of those, which do not stand any more (``under_gone``)."""
     found: dict[int, Piece] = {}
     waiting = [*runs]
     known = {*waiting}
     while waiting:
-        for number, piece in over.get(waiting.pop(), ()):
+        for number, piece in under.get(waiting.pop(), ()):
             if piece.live:
                 found[number] = piece
             elif run_of(piece) not in known:

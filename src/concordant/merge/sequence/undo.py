@@ -6,7 +6,7 @@ stays, and where that differs from what stood there before, the two are the side
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence as Items, Set
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, NamedTuple, TypeAlias
@@ -26,12 +26,14 @@ from concordant.merge.sequence.pieces import (
     RunId,
     Sequence,
     Strike,
+    Under,
     first_of,
     is_mark,
     last_of,
     run_of,
     standing_again,
     struck_by,
+    under_gone,
 )
 from concordant.merge.sequence.splice import joined, splice
 from concordant.merge.sequence.units import is_blank
@@ -637,21 +639,21 @@ class _Undoing:
 
     def _strike_with(self, pieces: list[Piece], strikes: set[RunId]) -> None:
         """Has strikes be over pieces as well: what stood there before is what they are rewrites of."""
-        places = set(map(first_of, pieces))
-        self.pieces = [
-            p._replace(struck=struck_by(p.struck, strikes)) if first_of(p) in places else p for p in self.pieces
-        ]
+        self._strike_at(dict.fromkeys(map(first_of, pieces), strikes))
 
     def _strike(self, pieces: list[Piece], stamp: Stamp) -> int:
         """Strikes pieces; returns the number of the strike."""
         k = self.next_run()
         if pieces:
-            places = set(map(first_of, pieces))
-            new = self._add(stamp, k)
-            self.pieces = [
-                p._replace(struck=struck_by(p.struck, (new,))) if first_of(p) in places else p for p in self.pieces
-            ]
+            self._strike_at(dict.fromkeys(map(first_of, pieces), (self._add(stamp, k),)))
         return k
+
+    def _strike_at(self, places: Mapping[Anchor, Collection[RunId]]) -> None:
+        """Has strikes be over the pieces that begin at some places as well, each over its own."""
+        for number, piece in enumerate(self.pieces if places else ()):
+            new = places.get(first_of(piece))
+            if new is not None:
+                self.pieces[number] = piece._replace(struck=struck_by(piece.struck, new))
 
     # -- what may be built on it elsewhere ----------------------------------------------------------------------------
 
@@ -663,7 +665,7 @@ class _Undoing:
         marks = self._marks()
         wanted = self._to_be_marked(set().union(*marks.values()))
         self._link_copies({run_of(piece) for pieces in wanted for piece in pieces})
-        kept = {self._mark_of(pieces, marks) for pieces in wanted}
+        kept = self._marks_over(wanted, marks)
         for run in [run for run in self.strikes if self._is_mark(run) and run not in kept]:
             del self.strikes[run]
 
@@ -675,13 +677,22 @@ class _Undoing:
                 over[run].add(first_of(piece))
         return over
 
-    def _mark_of(self, pieces: list[Piece], marks: Mapping[RunId, set[Anchor]]) -> RunId:
-        """The mark over some pieces, a new one if none of those is it."""
-        author, places = self._stands_for(pieces), {*map(first_of, pieces)}
-        for run, there in marks.items():
-            if there == places and run in self.strikes and _author_of(self.strikes[run]) == (author.time, author.agent):
-                return run
-        return self._id(self._strike(pieces, self._as(author)._replace(origin=TAKEN_BACK)))
+    def _marks_over(self, wanted: list[list[Piece]], marks: Mapping[RunId, set[Anchor]]) -> set[RunId]:
+        """The marks over what is to be marked, new ones where none of those is it."""
+        known: dict[Any, RunId] = {}
+        for run, over in marks.items():
+            if run in self.strikes:
+                known.setdefault((frozenset(over), _author_of(self.strikes[run])), run)
+        under, new, kept = under_gone(self.pieces, self.strikes), dict[Anchor, tuple[RunId]](), set[RunId]()
+        for pieces in wanted:
+            author, places = self._stands_for(pieces, under), frozenset(map(first_of, pieces))
+            mark = known.get((places, (author.time, author.agent)))
+            if mark is None:
+                mark = self._add(self._as(author)._replace(origin=TAKEN_BACK), self.next_run())
+                new.update(dict.fromkeys(places, (mark,)))
+            kept.add(mark)
+        self._strike_at(new)
+        return kept
 
     def _to_be_marked(self, before: Set[Anchor]) -> list[list[Piece]]:
         """The pieces that are to be marked, together where the one was put in the place of the other.
@@ -689,7 +700,8 @@ class _Undoing:
         Args:
             before: those that were.
         """
-        found = [piece for piece in self.pieces if self._is_to_be_marked(piece, before)]
+        copied = {*self.origins.values()}
+        found = [piece for piece in self.pieces if self._is_to_be_marked(piece, before, copied)]
         families = {run: {run} for run in map(run_of, found)}
         for piece in found:
             for run in (run for run in piece.struck if run in families):
@@ -700,10 +712,10 @@ class _Undoing:
             parts.setdefault(id(families[run_of(piece)]), []).append(piece)
         return [*parts.values()]
 
-    def _is_to_be_marked(self, piece: Piece, before: Set[Anchor]) -> bool:
+    def _is_to_be_marked(self, piece: Piece, before: Set[Anchor], copied: Set[RunId]) -> bool:
         if piece.live or is_blank(piece.content) or not self.settled.isdisjoint(piece.struck):
             return False
-        if not self.below.goes(piece) and run_of(piece) not in self.origins.values():
+        if not self.below.goes(piece) and run_of(piece) not in copied:
             return first_of(piece) in before
         built = any(run in self.strikes and not self._is_mark(run) for run in piece.struck)
         return not built and (first_of(piece) in before or self.below.goes(piece))
@@ -719,9 +731,9 @@ class _Undoing:
             if run is not None and run in runs and run not in self.strikes:
                 self.pieces[number] = piece._replace(struck=struck_by(piece.struck, [run]))
 
-    def _stands_for(self, pieces: list[Piece]) -> Stamp:
+    def _stands_for(self, pieces: list[Piece], under: Under) -> Stamp:
         """Who wrote what stands again where something was that is taken back; who takes it back if there is nothing."""
-        again = [piece for _, piece in standing_again(self.pieces, self.strikes, set(map(run_of, pieces)))]
+        again = [piece for _, piece in standing_again(under, set(map(run_of, pieces)))]
         shown = [piece for piece in again if self._is_shown(piece)]
         return shown[-1].stamp if shown else self.stamp
 
