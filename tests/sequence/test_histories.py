@@ -122,7 +122,7 @@ def no_correction(patch: pytest.MonkeyPatch) -> None:
 
 def rewrites_anywhere(patch: pytest.MonkeyPatch) -> None:
     """A rewrite stands among what was inserted beside it by age alone."""
-    patch.setattr(edit._Edit, "_behind_rewrites", lambda self, number, anchor: number)
+    patch.setattr(edit, "_behind_rewrites", lambda sequence, number, anchor: number)
 
 
 def no_overlap_is_seen(patch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,7 @@ def hint(annotation: Any) -> str:
     """The kind that would fit a type: a hint in a message, never an inference."""
     origin = get_origin(annotation) or annotation
     names = {
-        str: "Text() to merge edits word by word, or Scalar() for one value",
+        str: "Text() to merge edits sentence by sentence, or Scalar() for one value",
         int: "Counter() for a sum, or Scalar() for one value",
     }
     if origin in (float, Decimal):

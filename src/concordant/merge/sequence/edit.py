@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise, zip_longest
 from typing import Any, NamedTuple
 
 from concordant.merge.causality import SeenBy, Stamp, order_of
@@ -159,6 +159,8 @@ class _Writer:
             drift: how ``base`` differs from what is shown.
         """
         places = _Places(sequence, shown, drift, len(base), self.knows)
+        if drift is None and not isinstance(base, str):
+            hunks = [*_with_what_follows(places, base, hunks)]
         edit = _Edit(sequence, self.stamp)
         roots: list[Piece] = []
         for position, hunk in enumerate(hunks):
@@ -294,6 +296,20 @@ def withdraw(sequence: Sequence, gone: SeenBy) -> Sequence | None:
     return result if result.is_alive() else None
 
 
+def _with_what_follows(places: _Places, base: tuple[bytes, ...], hunks: list[Hunk]) -> Iterator[Hunk]:
+    """Changes of a list, in which items behind what is inserted are put again with it where they would change places.
+
+    What is inserted stands behind the rewrites of the item before it. Where one of these was taken back and a rewrite
+    of it was not, that item is shown again, and the rewrite behind it. In a text ``corrected`` sees to that.
+    """
+    for hunk, following in zip_longest(hunks, hunks[1:]):
+        start, end, content = hunk
+        limit = following.start if following is not None else len(base)
+        while content and end < limit and places.are_parted(end):
+            content, end = (*content, base[end]), end + 1
+        yield hunk if end == hunk.end else Hunk(start, end, content)
+
+
 class _Places:
     """Maps offsets of what the writer read to places in the pieces it was shown."""
 
@@ -356,6 +372,15 @@ class _Places:
             return END
         piece, skip, gap = self.shown.pieces[position], self.shown.skips[position], self.shown.gaps[position]
         return (*run_of(piece), piece.offset + max(offset - self.starts[position] - gap, 0) + skip)
+
+    def are_parted(self, offset: int) -> bool:
+        """Whether an insertion would stand behind what was shown behind an offset, instead of before it."""
+        place = self.before(offset)
+        if place is None or place.at < len(self.sequence[place.number].content):
+            return False
+        following = self.shown.numbers[bisect_right(self.starts, offset) - 1]
+        moved = following > place.number + 1
+        return moved and following <= _behind_rewrites(self.sequence, place.number, self.anchor(place))
 
     def anchor(self, place: _Place) -> Anchor:
         """The last character before a place."""
@@ -425,26 +450,13 @@ class _Edit:
         piece = Piece(self.stamp, k, 0, content, anchor, replaces=replaces, beside=beside)
         number, at = place
         if at == len(host.content):
-            number = self._behind_rewrites(number, anchor)
+            number = _behind_rewrites(self.sequence, number, anchor)
             if number != place.number:
                 at = len(self.sequence[number].content)
                 self.moved.add(number)
         self.unordered = self.unordered or (number in self.moved and number in self.inserts)
         self.inserts.setdefault(number, []).append((at, piece))
         self._look_for_twin(piece, number + 1)
-
-    def _behind_rewrites(self, number: int, anchor: Anchor) -> int:
-        """The last piece of what stands in the place of the character at an anchor, with all that follows from it."""
-        family: set[RunId] = set()
-        for following in range(number + 1, len(self.sequence)):
-            piece = self.sequence[following]
-            run = run_of(piece)
-            rewrites = piece.parent == anchor and piece.replaces  # its beginning may be forgotten
-            if not rewrites and run not in family and (piece.parent is None or piece.parent[:3] not in family):
-                break
-            family.add(run)
-            number = following
-        return number
 
     def _look_for_twin(self, piece: Piece, number: int) -> None:
         if piece.beside is not None and has_twin(self.sequence, piece, number):
@@ -512,6 +524,20 @@ class _Edit:
             parts.append(tuple.__new__(Piece, part))  # its own ways are slower, being Python
             parts += [new for at, new in inserts if at == high]
         return parts
+
+
+def _behind_rewrites(sequence: Sequence, number: int, anchor: Anchor) -> int:
+    """The last piece of what stands in the place of the character at an anchor, with all that follows from it."""
+    family: set[RunId] = set()
+    for following in range(number + 1, len(sequence)):
+        piece = sequence[following]
+        run = run_of(piece)
+        rewrites = piece.parent == anchor and piece.replaces  # its beginning may be forgotten
+        if not rewrites and run not in family and (piece.parent is None or piece.parent[:3] not in family):
+            break
+        family.add(run)
+        number = following
+    return number
 
 
 def _cuts(length: int, strikes: Iterable[tuple[int, int, RunId]], inserts: Iterable[tuple[int, Piece]]) -> list[int]:
