@@ -23,7 +23,17 @@ from concordant.merge.sequence.overlap import (
     _Sided,
     _Sides,
 )
-from concordant.merge.sequence.pieces import Content, Piece, RunId, Sequence, Strike, _have_common_units, run_of
+from concordant.merge.sequence.pieces import (
+    EMPTIED,
+    NOTHING_THERE,
+    Content,
+    Piece,
+    RunId,
+    Sequence,
+    Strike,
+    _have_common_units,
+    run_of,
+)
 from concordant.merge.sequence.units import is_blank, units
 
 __all__ = ["counting", "known", "overlaps", "places", "weighed", "withdrawn"]
@@ -31,15 +41,48 @@ __all__ = ["counting", "known", "overlaps", "places", "weighed", "withdrawn"]
 
 def weighed(sequence: Sequence, rules: Rules) -> Analysis:
     """What ``analyse`` has to find."""
-    return _Weighing(sequence, rules).result() if overlaps(sequence) else NOTHING
+    if not overlaps(sequence):
+        return NOTHING
+    if rules.unit == "whole":
+        sequence = with_nothing(sequence)
+    return _Weighing(sequence, rules).result()
+
+
+def with_nothing(sequence: Sequence) -> Sequence:
+    """A sequence in which what an empty text became is a rewrite of nothing, that was put there when it was emptied."""
+    strikes = dict(sequence.strikes)
+    nothing: dict[RunId, Piece] = {}
+    named = {(piece.beside or NOTHING_THERE)[:3] for (piece, *_) in openings(sequence).values()}
+    meeting = {run: {run} for run in named if run in strikes}
+    for piece in sequence:
+        together = set().union(*(meeting[run] for run in piece.struck if run in meeting))
+        meeting.update(dict.fromkeys(together, together))
+    same = {run: min(several) for run, several in meeting.items()}
+    for run, (piece, *_) in openings(sequence).items():
+        strikes[run] = Strike(piece.stamp, run[2])
+        by = same.get((piece.beside or NOTHING_THERE)[:3], ("", 0, 0))
+        stamp = sequence.strikes[by].stamp if by in sequence.strikes else Stamp(0.0, "", 0, "", "", "")
+        known = nothing.get(by, Piece(stamp, by[2], EMPTIED, "", None))
+        nothing[by] = known._replace(struck=tuple(sorted((*known.struck, run))))
+    return Sequence([*sequence, *(nothing[run] for run in sorted(nothing))], strikes, sequence.newest_root)
+
+
+def openings(sequence: Sequence) -> dict[RunId, list[Piece]]:
+    """What an empty text became that is one unit."""
+    return places(sequence).get((None, NOTHING_THERE), {})
 
 
 def overlaps(sequence: Sequence) -> bool:
-    """Whether several strikes stand over one piece, or insertions between the same neighbours have units in common."""
+    """Whether several strikes stand over one piece, or insertions between the same neighbours have units in common, or
+    an empty text has become several."""
     strikes = sequence.strikes
-    return any(sum(run in strikes for run in piece.struck) > 1 for piece in sequence) or any(
-        _have_common_units([[str(p.content) for p in parts] for parts in runs.values()])
-        for runs in places(sequence).values()
+    return (
+        any(sum(run in strikes for run in piece.struck) > 1 for piece in sequence)
+        or any(
+            _have_common_units([[str(p.content) for p in parts] for parts in runs.values()])
+            for runs in places(sequence).values()
+        )
+        or len(openings(sequence)) > 1
     )
 
 
@@ -67,7 +110,8 @@ def places(sequence: Sequence) -> dict[Any, dict[RunId, list[Piece]]]:
     found: dict[Any, dict[RunId, list[Piece]]] = {}
     for piece in sequence:
         if piece.beside is not None and piece.live and isinstance(piece.content, str):
-            found.setdefault((piece.parent, piece.beside), {}).setdefault(run_of(piece), []).append(piece)
+            place = (None, NOTHING_THERE) if piece.beside[3] == EMPTIED else (piece.parent, piece.beside)
+            found.setdefault(place, {}).setdefault(run_of(piece), []).append(piece)
     return found
 
 
@@ -94,6 +138,7 @@ class _Weighing:
         self.suspended: set[RunId] = set()
         self.hidden: set[RunId] = set()
         self.also: dict[RunId, tuple[Stamp, ...]] = {}
+        self.inner: list[tuple[set[RunId], list[set[RunId]]]] = []
 
     def result(self) -> Analysis:
         contested: list[Group] = []
@@ -108,7 +153,12 @@ class _Weighing:
             for _, owners in found:
                 self.suspended.update(owners)
                 self.hidden.update(owners)
-        for group, owners in self._touching(found):
+        outer = [one for one in found if not any(one[1].keys() < other[1].keys() for other in found)]
+        for group, owners in sorted(found, key=lambda one: -len(one[1])) if not self.rules.show_all else ():
+            if (group, owners) not in outer:
+                parts = [standing for _, standing in self._readings(group, self._sides(group, note=False), owners)]
+                self.inner.append((set(owners), parts))
+        for group, owners in self._touching(found if self.rules.show_all else outer):
             overlaps.append(self._overlap(group, self._sides(group, note=False), owners))
         suspended, hidden = frozenset(self.suspended), frozenset(self.hidden)
         doubled: dict[RunId, Spans] = {}
@@ -119,7 +169,8 @@ class _Weighing:
 
     def _solid(self, numbers: list[int]) -> frozenset[int]:
         """Of pieces those that hold more than a gap; all of them where that is none."""
-        return frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
+        solid = frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
+        return solid or (frozenset(numbers) if self.rules.unit == "whole" else solid)
 
     def _groups(self) -> list[Group]:
         """Strikes connected by pieces they share."""
@@ -132,7 +183,7 @@ class _Weighing:
             return run
 
         for piece in self.pieces:
-            if len(piece.struck) > 1 and not is_blank(piece.content):
+            if len(piece.struck) > 1 and (self.rules.unit == "whole" or not is_blank(piece.content)):
                 standing = [run for run in piece.struck if run in leader]
                 for run in standing[1:]:
                     leader[find(run)] = find(standing[0])
@@ -143,14 +194,35 @@ class _Weighing:
 
     def _ends_alike(self, group: Group, owners: Owners) -> bool:
         """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
-        first, *others = self._readings(group, self._sides(group, note=False), owners)
-        if any(_plain(first[0]) != _plain(other[0]) for other in others):
+        readings = self._readings(group, self._sides(group, note=False), owners)
+        first, *others = self._said(group, owners, readings)
+        reads = self._own if self.rules.unit == "whole" else _plain
+        if any(reads(first[0]) != reads(other[0]) for other in others):
             return False
         self.hidden.update(owners.keys() - first[1])
         stamps = tuple(self.strikes[run].stamp for run in owners.keys() - first[1])
         for run in {run_of(piece) for piece in first[0]}.intersection(first[1]):
             self.also[run] = (*self.also.get(run, ()), *sorted(stamps, key=order_of))
         return True
+
+    def _said(self, group: Group, owners: Owners, readings: list[Any]) -> list[Any]:
+        """The readings that count: where nothing was not those that leave nothing."""
+        if self.rules.unit == "whole" and not self._own(self._shown(group, set(), owners)):
+            return [reading for reading in readings if self._says(*reading)] or readings
+        return readings
+
+    def _own(self, shown: tuple[Piece, ...]) -> str:
+        """What pieces say without what lines begin with."""
+        begins = [(str(p.content), self.rules.separator if p.line and not p.offset else "") for p in shown]
+        return "".join(content.removeprefix(separator) for content, separator in begins).strip()
+
+    def _says(self, shown: tuple[Piece, ...], standing: set[RunId]) -> bool:
+        """Whether a side has made something of nothing, or has decided that there be nothing."""
+        if self._own(shown):
+            return True
+        put = [piece for piece in self.pieces if run_of(piece) in standing and piece.live]
+        over = [(piece, run) for piece in put if piece.content for run in piece.struck if run in self.strikes]
+        return any(self.strikes[run].stamp == piece.stamp for piece, run in over)
 
     def _with_gaps_inside(self, group: Group) -> Group:
         """A contested group with the strikes over gaps between its units: they go the way of the units."""
@@ -185,7 +257,15 @@ class _Weighing:
         return [side.runs for side in made.sides]
 
     def _joins(self, run: RunId, side: _Sided) -> bool:
-        return self._key(run) in side.first or all(self._agree(run, other) for other in side.runs)
+        twin = side.first.get(self._key(run))
+        if twin is not None and run in self.inserted:
+            mine, theirs = self._over(run), self._over(twin)
+            one = self.rules.unit == "whole" and not any(self._own((self.pieces[n],)) for n in self.solid[run])
+            return mine == theirs if one else mine <= theirs
+        return twin is not None or all(self._agree(run, other) for other in side.runs)
+
+    def _over(self, run: RunId) -> set[RunId]:
+        return {other for n in self.inserted.get(run, ()) for other in self.pieces[n].struck if other in self.strikes}
 
     def _agree(self, one: RunId, other: RunId) -> bool:
         mine, theirs = self.solid[one], self.solid[other]
@@ -226,7 +306,8 @@ class _Weighing:
         found.sort(key=lambda one: self._range(one[0])[0])
         result: list[tuple[Group, Owners]] = []
         for group, owners in found:
-            if result:
+            nothing = any(not self.pieces[number].content for run in group for number in self.touched[run])
+            if result and not nothing:
                 before, their_owners = result[-1]
                 both = their_owners | owners
                 if self._is_clear(self._range(before)[1] + 1, self._range(group)[0], both):
@@ -252,10 +333,10 @@ class _Weighing:
         return True
 
     def _overlap(self, group: Group, sides: list[Group], owners: Owners) -> Overlap:
-        struck = sorted({index for run in group for index in self.touched[run]})
+        struck = sorted({index for run in group for index in self.touched[run] if self.pieces[index].content})
         readings = [
             Side(shown, tuple(sorted({self.strikes[run].stamp for run in standing}, key=order_of)))
-            for shown, standing in self._readings(group, sides, owners)
+            for shown, standing in self._said(group, owners, self._readings(group, sides, owners))
         ]
         start = self._range(group)[0]
         first = self.pieces[min(number for run in group for number in self.solid[run] or self.touched[run])]
@@ -274,19 +355,31 @@ class _Weighing:
         """For each side the pieces that it shows of a contested range, and its runs."""
         found = []
         dependents = [(run, by) for run, by in owners.items() if run not in group]
+        for by in owners.values() if self.rules.unit == "whole" else ():
+            together = [side for side in sides if by & {*side}]
+            if len(together) > 1:
+                sides = [side for side in sides if side not in together]
+                sides.append(sorted({run for side in together for run in side}, key=self.order.index))
+        sides = sorted(sides, key=lambda side: self.order.index(side[0]))
         for side in sides:
             members = set(side)
             standing = members.union(run for run, by in dependents if by <= members)
             first: dict[Any, RunId] = {}
             twins = {run for run in side if first.setdefault(self._key(run), run) != run}
-            found.append((self._shown(group, standing - twins, owners), standing))
+            several = [standing]
+            for runs, parts in self.inner:
+                several = [
+                    new for one in several for new in ([one - runs | p for p in parts] if runs <= one else [one])
+                ]
+            found += [(self._shown(group, one - twins, owners), one) for one in several]
         return found
 
     def _shown(self, group: Group, standing: set[RunId], owners: Owners) -> tuple[Piece, ...]:
         """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
         touched = [number for run in group for number in self.touched[run]]
         touched = [number for number in touched if self.pieces[number].live] or touched
-        last = max(*touched, *(number for run in owners for number in self.inserted.get(run, [0])))
+        put = [n for run in owners for n in self.inserted.get(run, [0]) if self.pieces[n].parent is not None]
+        last = max([*touched, *put])
         common = [n for n in range(min(touched), last + 1) if run_of(self.pieces[n]) not in owners]
         own = [n for run in standing for n in self.inserted.get(run, ())]
         seen = sorted([*common, *own]) if own else common
@@ -305,7 +398,9 @@ class _Weighing:
 
     def _echoes(self, doubled: dict[RunId, Spans], echoes: dict[RunId, Echoes]) -> None:
         """Finds what several inserted alike between the same neighbours: the first one's is shown."""
-        for runs in places(self.sequence).values():
+        for place, runs in places(self.sequence).items():
+            if self.rules.unit == "whole" and place == (None, NOTHING_THERE):
+                continue
             if not _have_common_units([[str(p.content) for p in parts] for parts in runs.values()]):
                 continue
             there: list[_Inserted] = []  # the units shown

@@ -136,7 +136,7 @@ class World:
         self.newest: dict[str, int] = {}
         self.lives: list[tuple[Replica, Stamp, VersionVector, Any]] = []
         self.late = 0.5
-        self.rules = rules
+        self.rules = rules._replace(separator=separator)
         self.separator = separator
         self.natural = natural
         self.texts = KINDS[written][:2] if alike else KINDS[written]
@@ -348,7 +348,7 @@ class World:
             content = text_of(side.shown, self.separator, self.rules.unit).strip() if side else "Decided."
             stamp = self.stamp(replica, "judge")
             self.note(content)
-            replica.sequence = decide(replica.sequence, stamp, overlap, content)
+            replica.sequence = decide(replica.sequence, stamp, overlap, content, self.separator)
             self.note(self.shown(replica.sequence))
             left = replica.sequence.analysed(self.rules, analyse).overlaps
             assert overlap.anchor not in {other.anchor for other in left}, "what is decided is no question any more"

@@ -165,9 +165,16 @@ class Pending:
             return False
         if self.mode == "edit" and self.schema.shows_defaults:
             return False  # it changes what it was shown, though nobody has written that
+        if self.schema.opens and self._has_read():
+            return False  # its first values are changes of nothing
         if self.fits is None:
             self.fits = self.body is not None and (not self.schema.checked or self.schema.fits(decode(self.body)))
         return self.fits
+
+    def _has_read(self) -> bool:
+        """Whether what is given is a change of what the writer had read."""
+        read = self.snapshot is not None and own_writes(self.scope, self.snapshot) is None
+        return self.mode == "edit" or (self.mode == "put" and read)
 
     def _first(self, n: int, time: float) -> Result:
         self.version = n

@@ -88,6 +88,9 @@ class Text(Reducer):
             if not len(sequence):
                 change.touch(path)
             return
+        if change.editing and self.opens:
+            self.edit(change, field, path, "", value)
+            return
         check_text(value, (field.name,))
         if not change.adding and sequence.may_open_with(change.seen, partial(self._may_open, value)):
             read = self._shown(sequence.shown_to(change.seen))
@@ -129,6 +132,10 @@ class Text(Reducer):
             change.touch(path)  # nothing is left of it, but that it was written
         change.set(place, sequence if sequence.is_alive() else None)
 
+    @property
+    def opens(self) -> bool:
+        return self.unit == "whole" and not self.grow_only
+
     def check(self, field: Field, cell: Any) -> None:
         check_items(cell, str)
 
@@ -158,7 +165,7 @@ class Text(Reducer):
         for overlap in analyse(sequence, self.rules).overlaps:
             if anchor_text(overlap) == contest.anchor:
                 content = "" if value is ABSENT else value
-                change.set(place, decide(sequence, change.stamp, overlap, content))
+                change.set(place, decide(sequence, change.stamp, overlap, content, self.separator))
 
     def _drift(self, base: str, shown: str) -> list[Hunk]:
         """How a text differs from what was shown: word by word, where whole units are not the same."""
@@ -181,7 +188,7 @@ class Text(Reducer):
     @property
     def rules(self) -> Rules:
         """How changes of a text of this kind are weighed against each other."""
-        return _rules(self.unit, self.overlap == "escalate", self.provisional == "all")
+        return _rules(self.unit, self.overlap == "escalate", self.provisional == "all", self.separator)
 
     def _shown(self, sequence: Sequence) -> str:
         analysis = sequence.analysed(self.rules, analyse)

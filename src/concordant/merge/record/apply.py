@@ -108,6 +108,11 @@ class Write:
     joins: bool = False
     places: Places = dataclass_field(default_factory=dict)
 
+    @property
+    def is_edit(self) -> bool:
+        """Whether its writer had read what it changes."""
+        return self.mode == "edit" or (self.mode == "put" and self.base is not None and self.own is None)
+
 
 _NOTHING: VersionVector = {}
 _WHOLE: frozenset[Path] = frozenset([(None,)])
@@ -181,6 +186,7 @@ def _apply(record: Record, tree: Tree, write: Write, root: Field, on_delete: str
         apart=write.apart,
         crowd_at=record.crowd_at,
         standing=record.standing if tree is record.tree else None,
+        editing=write.is_edit,
     )
     if write.places:
         change.places = _stored(root, write.places)

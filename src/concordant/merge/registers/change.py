@@ -68,6 +68,7 @@ class Change:
         crowd_at: tells what is known of a register of many entries, by its place and itself.
         standing: what stands in ``tree`` beside what deletions keep, where that is known.
         places: of texts and lists that are edited, by place, what was done there, where that is known.
+        editing: whether its writer had read what it changes: that there was nothing, of what is given first.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Change:
         crowd_at: Callable[[Path, Register], Crowd | None] | None = None,
         standing: StandingTree | None = None,
         places: Mapping[Path, Items[Hunk]] = _UNKNOWN,
+        editing: bool = False,
     ) -> None:
         self.apart = apart
         self.places = places
@@ -100,6 +102,7 @@ class Change:
         self.covering = covering
         self.own = own
         self.adding = adding
+        self.editing = editing
         self.replacing = replacing
         self._crowd_at = crowd_at
         self._standing = standing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
 from itertools import pairwise, zip_longest
 from typing import Any, NamedTuple
 
@@ -13,7 +14,9 @@ from concordant.merge.sequence.layout import Layout, layout, own_layout
 from concordant.merge.sequence.order import in_order
 from concordant.merge.sequence.overlap import NOTHING, Analysis, Overlap, Rules, analyse
 from concordant.merge.sequence.pieces import (
+    EMPTIED,
     END,
+    NOTHING_THERE,
     START,
     Anchor,
     Content,
@@ -24,6 +27,7 @@ from concordant.merge.sequence.pieces import (
     Strike,
     Strikes,
     has_twin,
+    is_mark,
     run_of,
     struck_by,
 )
@@ -44,8 +48,11 @@ def append(
     beside: Anchor | None = None,
 ) -> Sequence:
     """Adds a root run at the end: behind all root runs that are older in (time, dot)."""
-    piece = Piece(stamp, k, 0, content, None, line, beside=beside)
-    if order_of(stamp) >= sequence.newest_root:
+    return _with_root(sequence, Piece(stamp, k, 0, content, None, line, beside=beside))
+
+
+def _with_root(sequence: Sequence, piece: Piece) -> Sequence:
+    if order_of(piece.stamp) >= sequence.newest_root:
         return sequence.appended(piece)
     return Sequence(in_order([*sequence, piece]), sequence.strikes, sequence.newest_root)
 
@@ -85,7 +92,7 @@ def splice(
         shown = own_layout(sequence, own, separator, rules.unit)
         if shown.content(base[:0]) == base:
             edit = writer.edit(sequence, shown, base, hunks)
-            return writer.corrected(edit, new, lambda text: own_layout(text, own, separator, rules.unit))
+            return writer.corrected(edit, new, lambda text: (own_layout(text, own, separator, rules.unit), NOTHING))
         writer.own = None
     shown, analysis = writer.view(sequence)
     rendered: Any = shown.content(base[:0])
@@ -93,7 +100,7 @@ def splice(
         base, new, hunks = onto(rendered, not analysis.overlaps)
     if rendered == base:
         edit = writer.edit(sequence, shown, base, hunks, analysis)
-        return writer.corrected(edit, new, lambda text: writer.view(text)[0])
+        return writer.corrected(edit, new, writer.view)
     return writer.edit(sequence, shown, base, hunks, analysis, drift_of(base, rendered))
 
 
@@ -114,8 +121,8 @@ class _Writer:
         self.runs = 0
         self._seen = seen
 
-    def knows(self, piece: Piece) -> bool:
-        """Whether the writer was shown a piece, or it is its own."""
+    def knows(self, piece: Piece | Strike) -> bool:
+        """Whether the writer was shown a piece, or what a strike made, or it is its own."""
         stamp = piece.stamp
         if self.own is not None:
             return stamp.origin == self.own
@@ -163,11 +170,14 @@ class _Writer:
             hunks = [*_with_what_follows(places, base, hunks)]
         edit = _Edit(sequence, self.stamp)
         roots: list[Piece] = []
+        opened = analysis.opened if analysis.overlaps else None
         for position, hunk in enumerate(hunks):
             k = self.runs + len(hunks) - position  # of two runs after one character the one with the larger k is first
             touched = places.range(hunk.start, hunk.end)
-            for index, start, end in touched:
-                edit.strike(index, start, end, k)
+            if opened and edit.are_all(opened, touched):
+                roots.append(edit.opening(hunk.content, k, self.separator, edit.drop_openings(opened)))
+                continue
+            edit.strike_all(touched, k)
             if not len(hunk.content):
                 continue
             root = None
@@ -181,9 +191,7 @@ class _Writer:
                 edit.insert(place, hunk.content, k, replaces=bool(touched), beside=beside)
         self.runs += len(hunks)
         edit.settle(analysis, self.rules)
-        result = edit.result()
-        for piece in roots:
-            result = append(result, self.stamp, piece.k, piece.content, line=piece.line, beside=piece.beside)
+        result = reduce(_with_root, roots, edit.result())
         if sequence.has_layout:  # made from that one now, which whoever edits next would have to make anew
             layout(result, result.analysed(self.rules, analyse), self.separator, self.rules.unit)
         return result
@@ -206,21 +214,31 @@ class _Writer:
             line = True
         elif base and not separator:
             return None
+        if not base and self.rules.unit == "whole":
+            return Piece(self.stamp, k, 0, content, None, line, beside=self._emptied(places.sequence))
         place = places.before(len(base))
         before = START if place is None else places.anchor(place)
         return Piece(self.stamp, k, 0, content, None, line, beside=before)
 
-    def corrected(self, sequence: Sequence, new: Content, show: Callable[[Sequence], Layout]) -> Sequence:
+    def _emptied(self, sequence: Sequence) -> Anchor:
+        """By what a text had become empty in the writer's eyes."""
+        known = [strike for strike in sequence.strikes.all() if self.knows(strike) and not is_mark(strike)]
+        newest = max(known, key=lambda strike: (*order_of(strike.stamp), strike.k), default=None)
+        return NOTHING_THERE if newest is None else (*run_of(newest), EMPTIED)
+
+    def corrected(
+        self, sequence: Sequence, new: Content, view: Callable[[Sequence], tuple[Layout, Analysis]]
+    ) -> Sequence:
         """Makes sure that the writer is shown what it left, where gaps or separators appear or vanish beside it."""
         if not isinstance(new, str):
             return sequence
         for _ in range(_ROUNDS):
-            shown = show(sequence)
+            shown, analysis = view(sequence)
             rendered = shown.content("")
             if rendered == new:
                 return sequence
-            sequence = self.edit(sequence, shown, rendered, unit_hunks(rendered, new, self.rules.unit))
-        return sequence if show(sequence).content("") == new else self._anew(sequence, new)
+            sequence = self.edit(sequence, shown, rendered, unit_hunks(rendered, new, self.rules.unit), analysis)
+        return sequence if view(sequence)[0].content("") == new else self._anew(sequence, new)
 
     def _anew(self, sequence: Sequence, new: str) -> Sequence:
         """Puts a text in the place of all that the writer knows."""
@@ -229,30 +247,43 @@ class _Writer:
         edit = _Edit(sequence, self.stamp)
         self.runs += 1
         last = None
+        opened = analysis.opened
         for index, piece in enumerate(known):
+            if run_of(piece) in opened:
+                continue
             gone = any(run in known.strikes and run not in analysis.suspended for run in piece.struck)
             if piece.live and not gone:
                 edit.strike(index, 0, len(piece.content), self.runs)
                 last = _Place(index, len(piece.content))
+        edit.settle(analysis, self.rules)
+        if opened:
+            root = edit.opening(new, self.runs, self.separator, edit.drop_openings(opened))
+            return _with_root(edit.result(), root)
         if new:
             edit.insert(last, new, self.runs, replaces=last is not None)
-        edit.settle(analysis, self.rules)
         return edit.result()
 
 
-def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content) -> Sequence:
+def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content, separator: str = "") -> Sequence:
     """Puts ``content`` in the place of a contested range; a later contender for the same units meets it there.
 
     Gaps around it stay, unless nothing is put there.
+
+    Args:
+        separator: what a line begins with (texts only).
     """
     edit = _Edit(sequence, stamp)
+    if not overlap.struck:
+        root = edit.opening(content, 1, separator, edit.drop_openings(overlap.strikes))
+        return _with_root(edit.result(), root)
     ranges = [(index, 0, len(sequence[index].content)) for index in overlap.struck]
     if len(content):
         ranges = _without_gaps(sequence, overlap, ranges)
-    for index, start, end in ranges:
-        edit.strike(index, start, end, 1)
+    edit.strike_all(ranges, 1)
+    last, _, end = ranges[-1]
+    if not len(content) and all(is_blank(piece.content) for piece in overlap.base):
+        edit.insert(_Place(last, end), " ", 1, replaces=True, struck=edit.nothing())
     if len(content):
-        last, _, end = ranges[-1]
         edit.insert(_Place(last, end), content, 1, replaces=True)
     edit.drop(overlap.strikes)
     return edit.result()
@@ -436,8 +467,24 @@ class _Edit:
         self.added[run] = Strike(self.stamp, k)
         self.strikes.setdefault(index, []).append((start, end, run))
 
+    def strike_all(self, ranges: Iterable[tuple[int, int, int]], k: int) -> None:
+        """Strikes parts of pieces, each from one place in it to another."""
+        for index, start, end in ranges:
+            self.strike(index, start, end, k)
+
+    def are_all(self, runs: frozenset[RunId], ranges: Iterable[tuple[int, int, int]]) -> bool:
+        """Whether parts of pieces are of some runs, if there are any."""
+        return runs.issuperset([run_of(self.sequence[index]) for index, *_ in ranges])
+
     def insert(
-        self, place: _Place | None, content: Content, k: int, *, replaces: bool = False, beside: Anchor | None = None
+        self,
+        place: _Place | None,
+        content: Content,
+        k: int,
+        *,
+        replaces: bool = False,
+        beside: Anchor | None = None,
+        struck: tuple[RunId, ...] = (),
     ) -> None:
         beside = beside if isinstance(content, str) else None
         if place is None:
@@ -447,7 +494,7 @@ class _Edit:
             return
         host = self.sequence[place.number]
         anchor: Anchor = (*run_of(host), host.offset + place.at - 1)
-        piece = Piece(self.stamp, k, 0, content, anchor, replaces=replaces, beside=beside)
+        piece = Piece(self.stamp, k, 0, content, anchor, struck=struck, replaces=replaces, beside=beside)
         number, at = place
         if at == len(host.content):
             number = _behind_rewrites(self.sequence, number, anchor)
@@ -463,12 +510,33 @@ class _Edit:
             self.overlapping = True
             self.twins.add((piece.parent, piece.beside))
 
+    def opening(self, content: Content, k: int, separator: str, beside: Anchor) -> Piece:
+        """What an empty text is to become that is one unit."""
+        if len(content):
+            assert isinstance(content, str)
+            return Piece(self.stamp, k, 0, separator + content, None, bool(separator), beside=beside)
+        return Piece(self.stamp, k, 0, " ", None, struck=self.nothing(), beside=beside)
+
+    def nothing(self) -> tuple[RunId, ...]:
+        """Takes out what this edit puts in the place of nothing, to say that it stay so."""
+        run = (self.stamp.replica, self.stamp.n, 0)
+        self.added[run] = Strike(self.stamp, 0)
+        return (run,)
+
+    def drop_openings(self, opened: frozenset[RunId]) -> Anchor:
+        """Takes out what is in dispute in the place of an empty text; returns by what that was emptied before."""
+        self.drop(opened)
+        there = [parts[0].beside for run, parts in self.sequence.openings().items() if run in opened]
+        return max([beside for beside in there if beside and beside[:3] not in opened], default=NOTHING_THERE)
+
     def settle(self, analysis: Analysis, rules: Rules) -> None:
         """A strike over units that were contested in its writer's eyes replaces the contenders.
 
         Args:
             analysis: what the writer was shown as open: contests of which she had seen all sides.
         """
+        if rules.unit == "whole":
+            self.drop(analysis.agreed)  # what was put alike goes with that which stands for it
         if not self.strikes:
             return
         for overlap in analysis.overlaps:
@@ -487,7 +555,7 @@ class _Edit:
         self.dropped.update(runs)
 
     def result(self) -> Sequence:
-        if not (self.strikes or self.inserts or self.first or self.dropped):
+        if not (self.strikes or self.inserts or self.first or self.dropped or self.added):
             return self.sequence
         parts = {index: self._parts(index) for index in {*self.strikes, *self.inserts}}
         for index, piece in self.sequence.touching(self.dropped) if self.dropped else ():

@@ -5,12 +5,15 @@ shown. Equal rewrites count once, removals of the same units agree, all else is 
 whole units that covers it shows what all had read, and each writer's text of that range is a contender. Gaps between
 units are nobody's, so strikes that share no more than a gap do not meet. What insertions at one place have in common
 counts once.
+
+A text that is one unit is one where it is empty, too: what is put there is weighed as strikes over a piece that holds
+nothing are. Where nothing but a gap stood, who leaves nothing but a gap has changed nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -18,14 +21,19 @@ from typing import Any, NamedTuple, TypeAlias
 from concordant.merge.causality import Stamp, order_of
 from concordant.merge.sequence.diff import common_runs
 from concordant.merge.sequence.pieces import (
+    EMPTIED,
+    NOTHING_THERE,
     Agreement,
     Anchor,
     Content,
+    Edit,
     Piece,
     RunId,
     Sequence,
+    Strike,
     first_of,
     is_mark,
+    is_opening,
     run_of,
     standing_again,
     struck_by,
@@ -39,6 +47,8 @@ Group: TypeAlias = list[RunId]
 """Strikes that meet, in (time, dot) order."""
 Owners: TypeAlias = dict[RunId, set[RunId]]
 """Runs that exist only because of some strikes, with these."""
+Reading: TypeAlias = tuple[tuple[Piece, ...], set[RunId]]
+"""The pieces that one side shows of a contested range, and its runs."""
 Spans: TypeAlias = list[tuple[int, int]]
 Echoes: TypeAlias = list[tuple[int, int, Stamp]]
 
@@ -50,11 +60,13 @@ class Rules(NamedTuple):
         unit: the name of the unit that two may not change differently; ``"item"`` for a list.
         escalate: whether changes of one unit are contested; else all are kept side by side.
         show_all: whether all sides of a contested range are shown one after the other, instead of its base.
+        separator: what a line begins with.
     """
 
     unit: str
     escalate: bool = True
     show_all: bool = False
+    separator: str = "\n"
 
 
 class Side(NamedTuple):
@@ -70,7 +82,7 @@ class Overlap(NamedTuple):
     Attributes:
         anchor: where it begins.
         strikes: the strikes involved; their ids are those of the runs they inserted.
-        struck: the numbers of the pieces struck.
+        struck: the numbers of the pieces struck; none where that was an empty text.
         base: what all had read.
         sides: what each writer made of it.
         inline: whether it begins within a line, so that blanks before it are no indentation.
@@ -103,8 +115,19 @@ class Analysis(NamedTuple):
     doubled: dict[RunId, Spans]
     echoes: dict[RunId, Echoes]
 
+    @property
+    def agreed(self) -> frozenset[RunId]:
+        """What is not shown for being there already."""
+        return self.hidden.difference(*[overlap.strikes for overlap in self.overlaps])
+
+    @property
+    def opened(self) -> frozenset[RunId]:
+        """What is in dispute in the place of an empty text."""
+        return frozenset().union(*[overlap.strikes for overlap in self.overlaps if not overlap.struck])
+
 
 _NUMBER = itemgetter(0)
+_NOBODY = Stamp(0.0, "", 0, "", "", "")
 
 NOTHING = Analysis(frozenset(), frozenset(), (), {}, {}, {})
 
@@ -113,10 +136,36 @@ def analyse(sequence: Sequence, rules: Rules) -> Analysis:
     """Weighs all changes of a sequence against each other."""
     if not sequence.overlapping:
         return NOTHING
+    if rules.unit == "whole" and (openings := sequence.openings()):
+        sequence = _over_nothing(sequence, openings)
     if rules.escalate and (marks := sequence.marks() & sequence.crowd):
         sequence, again = _with_what_stands_again(sequence, marks)
         return _Weighing(sequence, rules, again).result()
     return _Weighing(sequence, rules).result()
+
+
+def _over_nothing(sequence: Sequence, openings: Mapping[RunId, list[Piece]]) -> Sequence:
+    """A sequence in which what an empty text became is a rewrite of a piece that holds nothing, put there by the strike
+    by which the text was emptied. Such pieces are the last."""
+    strikes = {run: Strike(parts[0].stamp, run[2]) for run, parts in openings.items()}
+    by = {run: (parts[0].beside or NOTHING_THERE)[:3] for run, parts in openings.items()}
+    same = _alike(sequence, {*by.values()})
+    over: dict[RunId, list[RunId]] = {}
+    for run in openings:
+        over.setdefault(same.get(by[run], NOTHING_THERE[:3]), []).append(run)
+    emptied = {run: sequence.strikes[run] if run in sequence.strikes else Strike(_NOBODY, 0) for run in sorted(over)}
+    nothing = [Piece(*by, EMPTIED, "", None, struck=struck_by((), over[run])) for run, by in emptied.items()]
+    edit = Edit(len(sequence), len(sequence), nothing)
+    return sequence.spliced([edit], sequence.strikes.but(strikes, frozenset()), alone=False)
+
+
+def _alike(sequence: Sequence, runs: Set[RunId]) -> dict[RunId, RunId]:
+    """Of some strikes those that stand; for those over one piece the first of them stands for all."""
+    same = {run: run for run in sequence.strikes.standing(runs)}
+    for _, piece in sequence.under(same.keys()) if len(same) > 1 else ():
+        first, *others = sorted({same[run] for run in piece.struck if run in same})
+        same.update({run: first for run in same if same[run] in others})
+    return same
 
 
 def _with_what_stands_again(sequence: Sequence, marks: Set[RunId]) -> tuple[Sequence, dict[RunId, Content]]:
@@ -216,6 +265,7 @@ class _Weighing:
         self.strikes = sequence.strikes
         self.sequence = sequence
         self.rules = rules
+        self.is_one = rules.unit == "whole"
         self.touched: dict[RunId, list[int]] = {}
         self.inserted: dict[RunId, list[int]] = {}
         self.solid: dict[RunId, frozenset[int]] = {}
@@ -227,6 +277,7 @@ class _Weighing:
         self.also: dict[RunId, tuple[Stamp, ...]] = {}
         self.agreed = sequence.agreements(rules)
         self.meeting: set[RunId] = set()
+        self.inner: list[tuple[frozenset[RunId], list[set[RunId]]]] = []
 
     def _learn(self, runs: Set[RunId]) -> None:
         """Finds the pieces that strikes are over and that were put in their place, and the strikes over the latter."""
@@ -273,6 +324,8 @@ class _Weighing:
             for _, owners in found:
                 self.suspended.update(owners)
                 self.hidden.update(owners)
+        if not self.rules.show_all:
+            found = self._without_inner(found)
         for group, owners in self._touching(found):
             overlaps.append(self._overlap(group, self._sides(group)[0], owners))
         suspended, hidden = frozenset(self.suspended), frozenset(self.hidden)
@@ -282,9 +335,21 @@ class _Weighing:
             self._echoes(doubled, echoes)
         return Analysis(suspended, hidden, tuple(overlaps), self.also, doubled, echoes)
 
+    def _without_inner(self, found: list[tuple[Group, Owners]]) -> list[tuple[Group, Owners]]:
+        """The contested groups but for those within one side of another, which has several readings for that."""
+        outer: list[tuple[Group, Owners]] = []
+        for group, owners in sorted(found, key=lambda one: len(one[1]), reverse=True):
+            if any(known.keys() > owners.keys() for _, known in found):
+                parts = [standing for _, standing in self._readings(group, self._sides(group)[0], owners)]
+                self.inner.append((frozenset(owners), parts))
+            else:
+                outer.append((group, owners))
+        return outer
+
     def _solid(self, numbers: list[int]) -> frozenset[int]:
         """Of pieces those that hold more than a gap; all of them where that is none."""
-        return frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
+        solid = frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
+        return solid or (frozenset(numbers) if self.is_one else solid)
 
     def _groups(self) -> list[Group]:
         """Strikes connected by pieces they share, those of each group in order: without those of which it is known
@@ -302,7 +367,7 @@ class _Weighing:
             again: set[RunId] = set()
             for piece, standing in self.sequence.crowded(unknown):
                 self.meeting.update(standing)
-                if not is_blank(piece.content):
+                if self.is_one or not is_blank(piece.content):
                     for run in standing:
                         leader.setdefault(run, run)
                     for run in standing[1:]:
@@ -326,14 +391,34 @@ class _Weighing:
 
     def _ends_alike(self, group: Group, owners: Owners) -> bool:
         """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
-        first, *others = self._readings(group, self._sides(group)[0], owners)
-        if any(_plain(first[0]) != _plain(other[0]) for other in others):
+        first, *others = self._said(group, owners, self._readings(group, self._sides(group)[0], owners))
+        reads = self._own if self.is_one else _plain
+        if any(reads(first[0]) != reads(other[0]) for other in others):
             return False
         self.hidden.update(owners.keys() - first[1])
         stamps = tuple(self.strikes[run].stamp for run in owners.keys() - first[1])
         for run in {run_of(piece) for piece in first[0]}.intersection(first[1]):
             self.also[run] = (*self.also.get(run, ()), *sorted(stamps, key=order_of))
         return True
+
+    def _said(self, group: Group, owners: Owners, readings: list[Reading]) -> list[Reading]:
+        """The readings of a contested range that count: where there is nothing but a gap not those that leave that."""
+        if not self.is_one or self._own(self._shown(group, set(), owners)):
+            return readings
+        return [(shown, standing) for shown, standing in readings if self._says(shown, standing)] or readings
+
+    def _says(self, shown: tuple[Piece, ...], standing: set[RunId]) -> bool:
+        """Whether a side has made something of a text in which nothing was, or has decided that it stay so."""
+        if self._own(shown):
+            return True
+        put = [self.pieces[number] for run in standing for number in self.inserted[run]]
+        over = [(piece.stamp, run) for piece in put if piece.content for run in self.strikes.standing(piece.struck)]
+        return any(self.strikes[run].stamp == stamp for stamp, run in over)
+
+    def _own(self, pieces: Iterable[Piece]) -> str:
+        """What pieces of a text say, without what lines begin with and the gaps around."""
+        begins = [(str(p.content), self.rules.separator if p.line and not p.offset else "") for p in pieces]
+        return "".join([content.removeprefix(separator) for content, separator in begins]).strip()
 
     def _with_gaps_inside(self, group: Group) -> Group:
         """A contested group with the strikes over gaps between its units: they go the way of the units."""
@@ -369,7 +454,21 @@ class _Weighing:
         return [side.runs for side in made.sides], Agreement(tuple(group), tuple(hidden), tuple(also.items()))
 
     def _joins(self, run: RunId, side: _Sided) -> bool:
-        return self._key(run) in side.first or all(self._agree(run, other) for other in side.runs)
+        twin = side.first.get(self._key(run))
+        if twin is not None and self.inserted[run]:
+            return not self._went_on(run, twin)
+        return twin is not None or all(self._agree(run, other) for other in side.runs)
+
+    def _went_on(self, run: RunId, twin: RunId) -> bool:
+        """Whether somebody has changed what one of two writers had put alike who saw that one alone: who sees both is
+        shown the first, and changes that."""
+        mine, theirs = self._over(run), self._over(twin)
+        nothing = self.is_one and all(self._own([self.pieces[number]]) == "" for number in self.solid[run])
+        return mine != theirs if nothing else not mine <= theirs
+
+    def _over(self, run: RunId) -> set[RunId]:
+        """The strikes over what a strike has put."""
+        return {*self.strikes.standing(other for number in self.inserted[run] for other in self.pieces[number].struck)}
 
     def _agree(self, one: RunId, other: RunId) -> bool:
         mine, theirs = self.solid[one], self.solid[other]
@@ -415,7 +514,7 @@ class _Weighing:
         found.sort(key=lambda one: self._range(one[0])[0])
         result: list[tuple[Group, Owners]] = []
         for group, owners in found:
-            if result:
+            if result and not self._is_over_nothing(group):
                 before, their_owners = result[-1]
                 both = their_owners | owners
                 if self._is_clear(self._range(before)[1] + 1, self._range(group)[0], both):
@@ -424,6 +523,10 @@ class _Weighing:
                     continue
             result.append((group, owners))
         return result
+
+    def _is_over_nothing(self, group: Group) -> bool:
+        """Whether what was put into an empty text is in dispute."""
+        return not all(self.pieces[number].content for number in self.touched[group[0]])
 
     def _range(self, group: Group) -> tuple[int, int]:
         numbers = self._live(self._numbers(group))
@@ -447,10 +550,9 @@ class _Weighing:
         return True
 
     def _overlap(self, group: Group, sides: list[Group], owners: Owners) -> Overlap:
-        struck = sorted({index for run in group for index in self.touched[run]})
-        readings = [
-            Side(shown, self._who_stands_for(standing)) for shown, standing in self._readings(group, sides, owners)
-        ]
+        struck = sorted({index for run in group for index in self.touched[run] if self.pieces[index].content})
+        said = self._said(group, owners, self._readings(group, sides, owners))
+        readings = [Side(shown, self._who_stands_for(standing)) for shown, standing in said]
         first = self.pieces[min(self._numbers(group))]  # also where that is gone: the question keeps its name
         seen = (p for p in self.sequence.backward(self._range(group)[0]) if self._stands(p, set(), owners))
         before = next((p.content[-1:] for p in seen), "\n")
@@ -468,22 +570,39 @@ class _Weighing:
         runs = [run for run in standing if not is_mark(self.strikes[run])] or standing
         return tuple(sorted({self.strikes[run].stamp for run in runs}, key=order_of))
 
-    def _readings(self, group: Group, sides: list[Group], owners: Owners) -> list[tuple[tuple[Piece, ...], set[RunId]]]:
-        """For each side the pieces that it shows of a contested range, and its runs."""
+    def _readings(self, group: Group, sides: list[Group], owners: Owners) -> list[Reading]:
+        """What each side makes of a contested range."""
         found = []
+        sides = self._seen_together(sides, owners) if self.is_one else sides
         dependents = [(run, by) for run, by in owners.items() if run not in group]
         for side in sides:
             members = set(side)
             standing = members.union(run for run, by in dependents if by <= members)
             first: dict[Any, RunId] = {}
             twins = {run for run in side if first.setdefault(self._key(run), run) != run}
-            found.append((self._shown(group, standing - twins, owners), standing))
+            for part in self._in_parts(standing):
+                found.append((self._shown(group, part - twins, owners), part))
+        return found
+
+    def _seen_together(self, sides: list[Group], owners: Owners) -> list[Group]:
+        """The sides of a contest, as one those of which somebody has changed all: they were shown together once."""
+        for by in [by for by in owners.values() if len(by) > 1]:
+            seen = [side for side in sides if not by.isdisjoint(side)]
+            sides = [*[side for side in sides if side not in seen], sorted(chain.from_iterable(seen), key=self._place)]
+        return sorted(sides, key=lambda side: self._place(side[0]))
+
+    def _in_parts(self, standing: set[RunId]) -> list[set[RunId]]:
+        """The runs of a side; of one within which something is in dispute those of each side of that."""
+        found = [standing]
+        for runs, parts in self.inner:
+            found = [one for old in found for one in ([old - runs | part for part in parts] if runs <= old else [old])]
         return found
 
     def _shown(self, group: Group, standing: set[RunId], owners: Owners) -> tuple[Piece, ...]:
         """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
         touched = self._live(number for run in group for number in self.touched[run])
-        last = max([*touched, *(number for run in owners for number in self.inserted.get(run, ()))])
+        put = [number for run in owners for number in self.inserted.get(run, ()) if self.pieces[number].parent]
+        last = max([*touched, *put])  # what an empty text became stands apart
         common = [(n, p) for n, p in self._between(min(touched), last + 1) if run_of(p) not in owners]
         own = [(n, self.pieces[n]) for run in standing for n in self.inserted.get(run, ())]
         seen = sorted([*common, *own], key=_NUMBER) if own else common
@@ -503,6 +622,8 @@ class _Weighing:
     def _echoes(self, doubled: dict[RunId, Spans], echoes: dict[RunId, Echoes]) -> None:
         """Finds what several inserted alike between the same neighbours: the first one's is shown."""
         for runs in self.sequence.alike():
+            if self.is_one and any(is_opening(parts[0]) for parts in runs.values()):
+                continue  # weighed already
             there: list[_Inserted] = []  # the units shown
             oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
             for run, parts in oldest_first:

@@ -25,9 +25,11 @@ from concordant.merge.sequence.diff import common_prefix, common_suffix
 from concordant.merge.sequence.units import units
 
 __all__ = [
+    "EMPTIED",
     "EMPTY",
     "END",
     "NEVER",
+    "NOTHING_THERE",
     "START",
     "TAKEN_BACK",
     "Agreement",
@@ -46,6 +48,7 @@ __all__ = [
     "Under",
     "has_twin",
     "is_mark",
+    "is_opening",
     "last_of",
     "run_of",
     "standing_again",
@@ -81,6 +84,13 @@ START: Anchor = ("", 0, 0, 0)
 END: Anchor = ("", 0, 0, 1)
 """The place behind everything."""
 
+EMPTIED = -2
+"""Stands in the place of an offset beside what an empty text became that is one unit, behind the strike by which it
+had become empty."""
+
+NOTHING_THERE: Anchor = ("", 0, 0, EMPTIED)
+"""The same where nothing had been there yet."""
+
 TAKEN_BACK = ":undone"
 """The origin of marks: strikes over what an undo has taken back, by which who has built on that elsewhere is asked."""
 
@@ -91,14 +101,15 @@ NEVER = (math.inf, "", 0)
 class Piece(NamedTuple):
     """A part of a run: ``content`` begins ``offset`` characters into the run ``(stamp.replica, stamp.n, k)``.
 
-    ``parent`` is the character that the run was inserted after (``None``: a root run, appended at the end). ``line``
-    marks a run that begins with a separator which is shown only where something stands before it. ``struck`` names the
-    strikes over the piece, sorted; one that is no longer in the sequence does not count. A piece that is not ``live``
-    is kept only as an anchor for others. A run that ``replaces`` stands in the place of what its strike removed, right
-    behind it. ``beside`` is the other neighbour of a run that an edit inserted, as its writer saw it: the character
-    behind it, of a root run the one before it. Two insertions between the same neighbours were made by writers who did
-    not see each other's. ``credits`` tells who wrote what of the run, where what it took from that it replaced is
-    forgotten: from where, up to where, and the writes.
+    ``parent`` is the character that the run was inserted after (``None``: a root run, appended at the end).
+    ``line`` marks a run that begins with a separator which is shown only where something stands before it.
+    ``struck`` names the strikes over the piece, sorted; one that is no longer in the sequence does not count. A
+    piece that is not ``live`` is kept only as an anchor for others. A run that ``replaces`` stands in the place of
+    what its strike removed, right behind it. ``beside`` is the other neighbour of a run that an edit inserted, as
+    its writer saw it: the character behind it, of a root run the one before it; of one that an empty text became,
+    which is one unit, by what that was emptied (``EMPTIED``). Two insertions between the same neighbours were made
+    by writers who did not see each other's. ``credits`` tells who wrote what of the run, where what it took from
+    that it replaced is forgotten: from where, up to where, and the writes.
     """
 
     stamp: Stamp
@@ -121,6 +132,7 @@ class Strike(NamedTuple):
     k: int
 
 
+_OPENING: _Place = (None, NOTHING_THERE)
 _NO_MORE: dict[RunId, Strike] = {}
 _NO_RUNS: frozenset[RunId] = frozenset()
 _MOST_APART = 256
@@ -334,6 +346,19 @@ def run_of(item: Piece | Strike) -> RunId:
 def is_mark(strike: Strike) -> bool:
     """Whether a strike says of what it is over that it was taken back."""
     return strike[0][4] == TAKEN_BACK
+
+
+def is_opening(piece: Piece) -> bool:
+    """Whether a piece is of what an empty text became, that is one unit."""
+    beside = piece[9]
+    return beside is not None and beside[3] == EMPTIED
+
+
+def _place_of(piece: Piece) -> _Place:
+    """Between which neighbours an edit inserted a piece."""
+    beside = piece[9]
+    assert beside is not None
+    return _OPENING if beside[3] == EMPTIED else (piece[4], beside)
 
 
 def struck_by(struck: tuple[RunId, ...], more: Iterable[RunId]) -> tuple[RunId, ...]:
@@ -584,7 +609,8 @@ class Block:
             for at, piece in enumerate(self.pieces):
                 beside = piece[9]
                 if beside is not None and piece[7] and isinstance(piece[3], str):
-                    places.setdefault((piece[4], beside), []).append(at)
+                    place = _OPENING if beside[3] == EMPTIED else (piece[4], beside)
+                    places.setdefault(place, []).append(at)
             self._places = places
         return self._places
 
@@ -830,7 +856,7 @@ class Sequence:
             blocks.append(Block((piece,)))
         overlapping, twins = self._overlapping, self._twins
         if piece.beside is not None and self._has_twin(piece, piece.beside):
-            overlapping, twins = True, self.twins | {(piece.parent, piece.beside)}
+            overlapping, twins = True, self.twins | {_place_of(piece)}
         grown = self._made(blocks, self._size + 1, self.strikes, overlapping)
         grown._twins = twins
         size = self._size  # the class's own way to make a tuple is slower, being Python
@@ -1181,11 +1207,20 @@ class Sequence:
 
     @property
     def overlapping(self) -> bool:
-        """Whether anything has to be weighed: several strikes over one piece, or insertions that have units in common
-        between the same neighbours."""
+        """Whether anything has to be weighed: several strikes over one piece, insertions that have units in common
+        between the same neighbours, or several that are all there is."""
         if self._overlapping is None:
-            self._overlapping = next(self.crowded(self.crowd), None) is not None or bool(self.alike())
+            met = next(self.crowded(self.crowd), None) is not None
+            self._overlapping = met or bool(self.alike()) or len(self.openings()) > 1
         return self._overlapping
+
+    def openings(self) -> dict[RunId, list[Piece]]:
+        """What an empty text became that is one unit, in the eyes of its writers, by run."""
+        found: dict[RunId, list[Piece]] = {}
+        for block in self._blocks:
+            for at in block.places.get(_OPENING, ()):
+                found.setdefault(run_of(block.pieces[at]), []).append(block.pieces[at])
+        return found
 
     @property
     def twins(self) -> frozenset[_Place]:
@@ -1483,7 +1518,8 @@ def _units_of(content: str) -> set[str]:
 
 
 def has_twin(sequence: Sequence, piece: Piece, number: int) -> bool:
-    """Tells whether something between the neighbours of a new insertion has units in common with it.
+    """Tells whether something between the neighbours of a new insertion has units in common with it, or is a change of
+    the same empty text.
 
     Args:
         number: that of the first piece behind its left neighbour.
@@ -1493,6 +1529,6 @@ def has_twin(sequence: Sequence, piece: Piece, number: int) -> bool:
     for other in sequence.onward(number):
         if run_of(other) == piece.beside[:3] and other.offset + len(other.content) > piece.beside[3] >= other.offset:
             break
-        if other.beside == piece.beside and other.parent == piece.parent and other.live:
+        if other.beside is not None and other.live and _place_of(other) == _place_of(piece):
             runs.setdefault(run_of(other), []).append(str(other.content))
-    return bool(runs) and _have_common_units([*runs.values(), [str(piece.content)]])
+    return bool(runs) and (is_opening(piece) or _have_common_units([*runs.values(), [str(piece.content)]]))

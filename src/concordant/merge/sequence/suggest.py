@@ -33,6 +33,9 @@ def merged_by_words(base: str, sides: Items[str]) -> str | None:
     True
     """
 
+    if not base or base.isspace():
+        return None  # there are no words of which each could have changed its own
+
     def stamp(n: int) -> Stamp:
         return Stamp(float(n), "", n, "", str(n), "")
 

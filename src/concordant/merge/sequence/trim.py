@@ -196,7 +196,24 @@ def weighed(sequence: Sequence) -> set[RunId]:
         found.update(_disputed(sequence, meetings))
         for runs in sequence.alike():
             found.update(runs)
+        found.update(_openings(sequence))
     return found
+
+
+def _openings(sequence: Sequence) -> set[RunId]:
+    """What several put into an empty text, if more than one thing has come of that which was not removed again."""
+    left = {
+        run
+        for run, parts in sequence.openings().items()
+        if any(_is_left(sequence, piece) for piece in parts if not (piece.line and not piece.offset and parts[1:]))
+    }
+    return left if len(left) > 1 else set()
+
+
+def _is_left(sequence: Sequence, piece: Piece) -> bool:
+    """Whether a piece stands, or something was put in its place."""
+    over = sequence.strikes.standing(piece.struck)
+    return not over or any(map(sequence.has_run, over))
 
 
 def _disputed(sequence: Sequence, meetings: list[set[RunId]]) -> set[RunId]:

@@ -29,6 +29,7 @@ from concordant.merge.sequence.pieces import (
     Under,
     first_of,
     is_mark,
+    is_opening,
     last_of,
     run_of,
     standing_again,
@@ -495,9 +496,12 @@ class _Undoing:
 
     def _copy(self, part: Piece, k: int, place: Anchor | None, struck: tuple[RunId, ...], *, chained: bool) -> None:
         line = part.line and not part.offset
+        opens = is_opening(part) and not part.offset
+        place = None if opens else place
         replaces = not chained and place is not None
         is_edit = not replaces and (part.replaces or part.beside is not None)  # so that gaps are laid out as they were
         beside = END if is_edit and isinstance(part.content, str) else None
+        beside = part.beside if opens else beside
         copy = Piece(self._as(part.stamp), k, 0, part.content, place, line, struck, part.live, replaces, beside)
         self.pieces.append(copy)
         self.origins[run_of(copy)] = run_of(part)
