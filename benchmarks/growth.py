@@ -77,7 +77,7 @@ def _beside_many(sizes: Sizes, url: str | None) -> Iterator[Row]:
             work()
             spent.append(1e3 * (process_time() - begun))
         of = f"addition to a {name} of {count:,}, and a read{place}"
-        first, note = "what was written at once is parted", f"calls, which no noise changes: {calls(work):,}"
+        first, note = "what was written at once is read", f"calls, which no noise changes: {calls(work):,}"
         yield Row(GROUP, f"the first unseen {of}", spent[0], unit="ms", budget=100, absolute=True, note=first)
         yield Row(GROUP, f"an unseen {of}", median(spent[2:]), unit="ms", budget=100, absolute=True, note=note)
         ws.close()

@@ -35,12 +35,14 @@ __all__ = [
     "alike",
     "canonical",
     "canonical_of",
+    "canonical_texts",
     "check_exponents",
     "check_numbers",
     "check_text",
     "copied",
     "decode",
     "decode_many",
+    "decode_whole",
     "encode",
     "encode_each",
     "encode_read",
@@ -60,6 +62,15 @@ decode: Callable[[JSON], Any] = from_json
 
 decode_many: Callable[[JSON], Any] = partial(from_json, cache_strings="keys")
 """``decode`` for very many values: to look for each text whether it was met before costs as much as to read it."""
+
+MANY_TEXTS = 1 << 16
+"""From how many bytes on a JSON text is taken for one of very many values."""
+
+
+def decode_whole(text: JSON) -> Any:
+    """Returns what ``decode`` does, of a value that may be large."""
+    return decode(text) if len(text) < MANY_TEXTS else decode_many(text)
+
 
 MAX_DEPTH = MOST_DEPTH
 """Deepest nesting of a stored value; the JSON reader refuses what the writer still accepts beyond about 200."""
@@ -136,14 +147,30 @@ def encode_each(values: Sequence[Any], path: Path = ()) -> tuple[JSON, ...]:
     Raises:
         Unstorable: as ``encode`` does.
     """
-    if values and _ON_ONE_LINE.issuperset(map(type, values)):
-        try:
-            lines = to_json(values, indent=1)  # each of them on a line of its own, for none holds a line break
-        except (PydanticSerializationError, ValueError):
-            pass  # one of them is no valid Unicode: which it is, is told below
-        else:
-            return tuple(lines[len(b"[\n ") : -len(b"\n]")].split(b",\n "))
-    return tuple([encode(value, path) for value in values])
+    lines = _lines(values)
+    return tuple([encode(value, path) for value in values] if lines is None else lines.split(b",\n "))
+
+
+def canonical_texts(values: Sequence[Any]) -> list[str]:
+    """Returns of each of several values the text by which it compares.
+
+    Raises:
+        Unstorable: as ``encode`` does.
+    """
+    lines = _lines(values)
+    return [canonical(encode(value)).decode() for value in values] if lines is None else lines.decode().split(",\n ")
+
+
+def _lines(values: Sequence[Any]) -> bytes | None:
+    """The JSON of values of simple types, with a comma and a new line between each two; ``None`` if there are others,
+    or what is no valid Unicode."""
+    if not values or not _ON_ONE_LINE.issuperset(map(type, values)):
+        return None
+    try:
+        lines = to_json(values, indent=1)  # each of them on a line of its own, for none holds a line break
+    except (PydanticSerializationError, ValueError):
+        return None
+    return lines[len(b"[\n ") : -len(b"\n]")]
 
 
 def encode_read(value: Any) -> JSON:

@@ -20,7 +20,7 @@ from concordant.storage.clocks import Instant
 from concordant.storage.conditions import Condition
 from concordant.storage.cut import Address, Cut, clock_names, cut_of, highest, part
 from concordant.storage.knowledge import Marks
-from concordant.values import Absent
+from concordant.values import ABSENT, Absent
 
 __all__ = [
     "ALIEN",
@@ -90,10 +90,12 @@ class Saved(NamedTuple):
     Attributes:
         shown: the JSON of the value that a record shows; ``None`` if it shows none, whatever the time.
         fingerprint: of the model, with ``ALIEN`` for a record that holds what it does not make.
+        value: what the JSON says, where it need not be read of it; nobody may change it. Else ``ABSENT``.
     """
 
     shown: bytes | None
     fingerprint: str
+    value: Any = ABSENT
 
     @property
     def model(self) -> str:

@@ -7,7 +7,7 @@ reader need not wait for the merge either. What this cannot tell for certain it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import is_
 from typing import Any, TypeAlias
 
@@ -15,12 +15,12 @@ from pydantic_core import to_json
 
 from concordant.merge.causality import seen_everything
 from concordant.merge.kinds import Field
-from concordant.merge.record import Record, View, Write, apply, journalled
+from concordant.merge.record import Record, View, Write, apply, begin, journalled
 from concordant.merge.record.leases import KEEP, after_sequel
-from concordant.merge.registers import leaves, place_leaf
+from concordant.merge.registers.tree import copied
 from concordant.schema import Compiled
 from concordant.storage.base import Column, Compact, Deferred, State, stamp_of
-from concordant.values import ABSENT, alike, decode
+from concordant.values import ABSENT, alike, decode_whole
 
 __all__ = ["LazyRecord", "put_off", "settled"]
 
@@ -104,8 +104,7 @@ class LazyRecord(Record):
         for name in _COPIED:
             value = _raw(self, name)
             _set(twin, name, value.copy() if isinstance(value, (dict, list, set)) else value)
-        for path, leaf in leaves(_raw(self, "tree")):
-            place_leaf(_raw(twin, "tree"), path, leaf)
+        _set(twin, "tree", copied(_raw(self, "tree"), made=_raw(self, "covering")))
         twin.later = _waiting([*waiting.rows], waiting.root, waiting.replica)
         return twin
 
@@ -180,13 +179,14 @@ def settled(record: LazyRecord) -> Record:
             more = (seen_everything, base, leave, put_off.replaces_all)
             write = Write(stamp, put_off.mode, given, *more, own=put_off.own, places=put_off.places)
         else:
-            write = Write(stamp, "write", given, seen_everything)
+            reads.then(body, given)
+            begin(record, stamp, given, waiting.root)
+            continue
         reads.then(body, given)
         changes, _, known = apply(record, write, waiting.root)
-        if isinstance(put_off, Deferred):
-            put_off.changes, put_off.values = journalled(changes), None
-            if put_off.outcome is not None:
-                put_off.outcome.changes = put_off.changes
+        put_off.changes, put_off.values = journalled(changes), None
+        if put_off.outcome is not None:
+            put_off.outcome.changes = put_off.changes
         record.commit(changes, stamp)
         record.tell(changes)
         record.learn(known)
@@ -251,11 +251,11 @@ def _foreseen(record: LazyRecord) -> View | None:
     else:
         done = waiting.foreseen
     if done < len(waiting.rows):
-        if known.body is None or known.contests or known.settled or record.leases:
+        if known.body is None or known.contests or known.settled or record.leases or _is_blind(waiting.rows[done:]):
             return None  # only the merge can tell more
         vector, reads = _raw(record, "vector"), _Reads()
         alone = vector.keys() <= {waiting.replica}
-        shown: _Shown = (known.body, decode(known.body) if known.value is ABSENT else known.value)
+        shown: _Shown = (known.body, decode_whole(known.body) if known.value is ABSENT else known.value)
         for row in waiting.rows[done:]:
             after = _after(row[Column.CHANGES], shown, row[Column.BODY] or b"{}", alone, reads)
             if after is None:
@@ -266,6 +266,11 @@ def _foreseen(record: LazyRecord) -> View | None:
     _CACHE.__set__(record, known)
     waiting.foreseen = len(waiting.rows)
     return known
+
+
+def _is_blind(rows: Iterable[Compact]) -> bool:
+    """Whether one of some writes that wait was made without a read: what it adds to is told by the merge alone."""
+    return any(row[Column.CHANGES].snapshot is None for row in rows)
 
 
 _Shown: TypeAlias = tuple[bytes, dict[str, Any]]
@@ -338,7 +343,7 @@ def _field_after(field: Field, shown: Any, base: Any, new: Any) -> Any:
 def _given(write: Any, body: bytes) -> Any:
     """What a write gives."""
     known = write.values if isinstance(write, Deferred) else None
-    return decode(body) if known is None else known
+    return decode_whole(body) if known is None else known
 
 
 def _text(value: dict[str, Any]) -> bytes:

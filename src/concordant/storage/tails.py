@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from concordant.errors import ConcordantError
 from concordant.merge.record import Record, dump_by_portions, dump_record, follow, load_record
@@ -32,6 +32,7 @@ from concordant.storage.encoding import (
     waits_until,
 )
 from concordant.storage.forking import free_in_child
+from concordant.values import ABSENT, decode_whole
 
 __all__ = [
     "APART",
@@ -154,7 +155,7 @@ def dump_tailed(
         updated=record.updated_at,
         open=open_,
         fingerprint=beside.fingerprint,
-        value=_short(beside.shown),
+        value=_short(beside),
         record=pack(dump_record(record, whole=False), None),
         expires=waits_until(record),
         saved=saved,
@@ -252,11 +253,11 @@ class Renewing:
         return stored._replace(kept=tree.n, whole=len(tree.record), tail=stored.tail - one.stored.tail), tree
 
 
-def _short(shown: bytes | None) -> bytes | None:
+def _short(saved: Saved) -> bytes | None:
     """What a value shows of what is short: enough for most filters."""
-    if shown is None:
+    if saved.shown is None:
         return None
-    value: dict[str, Any] = from_json(shown)
+    value: dict[str, Any] = decode_whole(saved.shown) if saved.value is ABSENT else saved.value
     room = MOST_SHORT
     kept = {}
     for name, part in value.items():

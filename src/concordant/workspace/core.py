@@ -10,6 +10,7 @@ from concordant.merge.record import Record
 from concordant.schema import Compiled
 from concordant.storage import State, Storage
 from concordant.storage.base import ALIEN, Saved, row_of
+from concordant.values import ABSENT
 from concordant.workspace.coroutines import off_loop, run_waiting
 from concordant.workspace.registry import Registry
 from concordant.workspace.scoping import Scoping
@@ -68,8 +69,12 @@ class _Projection:
         fingerprint = self._print(schema)
         if not isinstance(state, Record):
             return Saved(None, fingerprint)
-        shown = None if state.swept else current_view(state, schema, self._storage.replica).body
-        return Saved(shown, fingerprint + ALIEN if state.alien else fingerprint)
+        if state.swept:
+            shown, value = None, ABSENT
+        else:
+            view = current_view(state, schema, self._storage.replica)
+            value, shown = view.value, view.body
+        return Saved(shown, fingerprint + ALIEN if state.alien else fingerprint, value)
 
     def fingerprint(self, namespace: Namespace) -> str:
         return self._print(self._registry.find(namespace))

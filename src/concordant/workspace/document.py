@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from concordant.errors import ConcordantError, DamagedDocumentError
 from concordant.escalation import Escalation, when
 from concordant.schema import OPEN_SCHEMA, Compiled, compile_schema
-from concordant.values import ABSENT, copied, decode, portable
+from concordant.values import ABSENT, copied, decode, decode_whole, portable
 from concordant.workspace.scope import ReadSnapshot
 from concordant.workspace.token import document_token, shown_digest
 
@@ -139,7 +139,7 @@ class Document:
         value = self._value
         if value is None:
             try:
-                value = self._value = decode(self._body) if self._read is ABSENT else copied(self._read)
+                value = self._value = decode_whole(self._body) if self._read is ABSENT else copied(self._read)
             except ValueError as error:
                 raise self._damaged(error) from error
         return value
@@ -151,7 +151,7 @@ class Document:
     def model(self) -> Any:
         """The value as an instance of the state model, defaults included; a dict where the namespace has none."""
         try:
-            value = decode(self._body)
+            value = decode_whole(self._body)
         except ValueError as error:
             raise self._damaged(error) from error
         return self._schema.build(value) if self._schema.declared else value

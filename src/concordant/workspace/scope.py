@@ -17,7 +17,7 @@ from concordant.storage import Address, Beginning, Instant
 from concordant.storage.base import Column
 from concordant.storage.cut import Cut, least, part
 from concordant.storage.forking import free_in_child
-from concordant.values import decode
+from concordant.values import decode_whole
 from concordant.workspace.coroutines import Runner, has_ended
 from concordant.workspace.token import Shown, moment_token
 
@@ -140,12 +140,12 @@ class ReadSnapshot(NamedTuple):
         """Returns the value read, as a dict; ``None`` if nothing was read."""
         base = self.base
         if isinstance(base, bytes):
-            return decode(base)  # type: ignore[no-any-return]
+            return decode_whole(base)  # type: ignore[no-any-return]
         if isinstance(base, tuple):
             under, *puts = base
-            values = decode(under) if isinstance(under, bytes) else dict(under or {})
+            values = decode_whole(under) if isinstance(under, bytes) else dict(under or {})
             for body in puts:
-                values.update(decode(body))
+                values.update(decode_whole(body))
             return values
         return base  # type: ignore[no-any-return]
 

@@ -9,14 +9,14 @@ from concordant.errors import DamagedDocumentError
 from concordant.merge.causality import seen_everything
 from concordant.merge.kinds import OPEN, Field, Look
 from concordant.merge.kinds.base import reading
-from concordant.merge.record import Record, View, Write, apply, view
+from concordant.merge.record import Record, View, Write, apply, begin, view
 from concordant.merge.record.drift import adapted, fitted
 from concordant.merge.registers import LeafChange, Tree, restored
 from concordant.schema import Compiled
 from concordant.schema.shape import root_of
 from concordant.storage import Deferred, Row, State
 from concordant.storage.base import Compact, row_of, version_of
-from concordant.values import ABSENT, decode
+from concordant.values import ABSENT, decode_whole
 
 __all__ = [
     "changes_of",
@@ -46,9 +46,7 @@ def _first(row: Row, root: Field, replica: str) -> Record:
     record, stamp = Record(), row.stamp(replica)
     record.note_commit(row.n, row.time, row.origin)
     record.note_life(stamp, True)
-    changes = apply(record, Write(stamp, "write", _values_of(row), seen_everything), root).changes
-    record.commit(changes, stamp)
-    record.tell(changes)
+    begin(record, stamp, _values_of(row), root)
     return record
 
 
@@ -74,7 +72,7 @@ def _values_of(row: Row) -> dict[str, Any]:
         DamagedDocumentError: what is stored of it is no JSON any more.
     """
     try:
-        return decode(row.body or b"{}")  # type: ignore[no-any-return]
+        return decode_whole(row.body or b"{}")  # type: ignore[no-any-return]
     except ValueError as error:
         raise DamagedDocumentError("the store", row.namespace, row.key, str(error)) from error
 

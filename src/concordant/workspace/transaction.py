@@ -15,7 +15,7 @@ from concordant.merge.registers import LeafChange, Path, leaf_at
 from concordant.schema import Compiled
 from concordant.storage import Deferred, Op, Result, SideEffects, State, Storage, TransactionView
 from concordant.storage.base import Column
-from concordant.values import ABSENT, decode, encode
+from concordant.values import ABSENT, decode_whole, encode
 from concordant.workspace.commit import Commit
 from concordant.workspace.executions import Executions, Replay
 from concordant.workspace.permission import check_decider, check_party, check_writer, is_bound, is_decider, stands_alone
@@ -168,7 +168,7 @@ class Pending:
         if self.schema.opens and self._has_read():
             return False  # its first values are changes of nothing
         if self.fits is None:
-            self.fits = self.body is not None and (not self.schema.checked or self.schema.fits(decode(self.body)))
+            self.fits = self.body is not None and (not self.schema.checked or self.schema.fits(decode_whole(self.body)))
         return self.fits
 
     def _has_read(self) -> bool:
@@ -483,7 +483,7 @@ class Pending:
     def given(self) -> dict[str, Any]:
         """The values of the fields given."""
         if self.values is None:
-            self.values = decode(self.body) if self.body is not None else {}
+            self.values = decode_whole(self.body) if self.body is not None else {}
         return self.values or {}
 
     def _payload(self) -> bytes | None:

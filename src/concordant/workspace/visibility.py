@@ -14,6 +14,7 @@ from concordant.merge.kinds import Field
 from concordant.merge.record import Record
 from concordant.merge.record.record import RECENT
 from concordant.merge.registers import leaf_at
+from concordant.merge.registers.bulk import Bulk
 from concordant.merge.registers.leaf import as_register, is_seen
 from concordant.storage import Address, Beginning
 from concordant.storage.cut import part
@@ -151,6 +152,8 @@ def _is_all_seen(record: Record, slot: str, seen: SeenBy) -> bool:
 
 def _is_seen(cell: Any, seen: SeenBy) -> bool:
     """Whether all that stands in a place is seen. What was written last is looked at first."""
+    if isinstance(cell, Bulk):
+        return (not cell.has_rest or seen(cell.given.stamp)) and all(_is_seen(cell[part], seen) for part in cell.apart)
     if isinstance(cell, dict):
         return all(_is_seen(part, seen) for part in reversed(cell.values()))
     return is_seen(cell, seen)

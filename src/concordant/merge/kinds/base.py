@@ -224,6 +224,12 @@ class Kind:
         return None
 
     @property
+    def can_wait(self) -> bool:
+        """Whether what a first write makes of a value of it is told by the value and its place alone, so that it can
+        be made when somebody looks at it."""
+        return False
+
+    @property
     def rules(self) -> Rules:
         """How concurrent changes of a text or list that it stores are weighed against each other."""
         return ITEM_RULES
@@ -251,6 +257,15 @@ class Kind:
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         """Returns the merged value, or ``ABSENT``; what is contested is added to ``look.contests``."""
+        raise NotImplementedError
+
+    def keys_in(self, field: Field, value: Any) -> Iterable[str] | None:
+        """Returns the keys in the tree of the parts that a contribution has, a list or dict, in order: one after the
+        other by ``contribute_part`` they are what ``contribute`` adds. ``None`` if they are not."""
+        return None
+
+    def contribute_part(self, change: Change, field: Field, path: Path, key: str, part: Any, place: int) -> None:
+        """Adds one part of a contribution at its key; of a list with its place there."""
         raise NotImplementedError
 
     def remove(self, change: Change, field: Field, path: Path) -> None:

@@ -14,6 +14,7 @@ from concordant.merge.kinds.map import check_keys, edit_keys, keys_beyond, read_
 from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import register
 from concordant.merge.registers import Change, Path
+from concordant.merge.registers.bulk import Bulk
 from concordant.values import ABSENT, canonical, decode, encode
 
 __all__ = ["KeyedSet", "key_of"]
@@ -48,6 +49,10 @@ class KeyedSet(Kind):
     def key_field(self) -> str | None:
         return self.by
 
+    @property
+    def can_wait(self) -> bool:
+        return True
+
     @classmethod
     def as_stored(cls) -> Kind:
         return cls("\x00")
@@ -81,6 +86,12 @@ class KeyedSet(Kind):
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
         self.edit_records(change, field, path, base, value, self.by, grow_only=self.grow_only)
+
+    def keys_in(self, field: Field, value: Any) -> Iterable[str] | None:
+        return _keys_of(value, self.by) if isinstance(value, list) else None
+
+    def contribute_part(self, change: Change, field: Field, path: Path, key: str, part: Any, place: int) -> None:
+        self._add(change, field, path, key, part, place)
 
     def beyond(self, field: Field, base: Any, value: Any) -> Any:
         return self.records_beyond(field, base, value, self.by)
@@ -149,43 +160,64 @@ class KeyedSet(Kind):
         return node_value(look, field, path, public, cell, shown)
 
 
-Added = tuple[tuple[Any, ...], Register]
-"""When a record was added, and the marks that tell it."""
+Added = tuple[tuple[Any, ...], Register | None]
+"""When a record was added, and the marks that tell it; where these need not be looked at, ``None``."""
+
+
+class _Order:
+    """The keys of records, the one first added first, and when each was added. Of one that was given with many others
+    at once only its number among them is known, until somebody asks for more."""
+
+    __slots__ = ("_added", "_stamp")
+
+    def __init__(self) -> None:
+        self._added: dict[str, Any] = {}
+        self._stamp: tuple[Any, ...] = ()
+
+    def begin(self, cell: dict[str | None, Any]) -> Iterable[str | None]:
+        """Takes the records that one write gave at once; returns the keys of the others."""
+        if not isinstance(cell, Bulk):
+            self._added = {}
+            return cell
+        self._stamp = order_of(cell.given.stamp)
+        self._added = dict(cell.given.parts)
+        for key in cell.gone:
+            del self._added[key]
+        return cell.apart
+
+    def keys(self, cell: Any, records: dict[str, Any], changed: Iterable[str | None]) -> list[str]:
+        """Returns the keys, those that have changed being some."""
+        last: tuple[Any, ...] = self._at(next(reversed(self._added)))[0] if self._added else ()
+        is_right = True
+        for key in changed:
+            if key is None:
+                continue
+            if key not in records:
+                self._added.pop(key, None)
+                continue
+            before = self._at(key) if key in self._added else None
+            place, _ = self._added[key] = _added(cell[key], key, before)
+            is_right = is_right and (place > last if before is None else place == before[0])
+            last = max(last, place)
+        if not is_right:
+            self._added = {key: self._added[key] for key in sorted(self._added, key=self._at)}
+        return list(self._added)
+
+    def _at(self, key: str) -> Added:
+        """When a record was added."""
+        found = self._added[key]
+        return ((*self._stamp, found, key), None) if type(found) is int else found
 
 
 def _in_order(look: Look, cell: Any, records: dict[str, Any]) -> list[str]:
     """The keys of records, the one first added first."""
     here = look.here
-    if here is None:
-        return _sorted({key: _added(cell[key], key, None) for key in records})
-    known: dict[str, Added] = here.order or {}
-    changed: Iterable[str | None] = here.changed or ()
-    if here.changed is None or not known:
-        changed, known = records, {key: place for key, place in known.items() if key in records}
-    if not _goes_on(cell, records, [key for key in changed if key is not None], known):
-        known = {key: known[key] for key in _sorted(known)}
-    here.order = known
-    return list(known)
-
-
-def _goes_on(cell: Any, records: dict[str, Any], changed: Iterable[str], known: dict[str, Added]) -> bool:
-    """Takes the records that have changed into what is known of their places; tells whether the order is still
-    right."""
-    last: tuple[Any, ...] = known[next(reversed(known))][0] if known else ()
-    is_right = True
-    for key in changed:
-        if key not in records:
-            known.pop(key, None)
-            continue
-        before = known.get(key)
-        place, _ = known[key] = _added(cell[key], key, before)
-        is_right = is_right and (place > last if before is None else place == before[0])
-        last = max(last, place)
-    return is_right
-
-
-def _sorted(added: dict[str, Added]) -> list[str]:
-    return sorted(added, key=lambda key: added[key][0])
+    known: _Order | None = here.order if here is not None and here.changed is not None else None
+    order = _Order() if known is None else known
+    changed = order.begin(cell) if here is None or known is None else here.changed or ()
+    if here is not None:
+        here.order = order
+    return order.keys(cell, records, changed)
 
 
 def _added(cell: Any, key: str, known: Added | None) -> Added:
@@ -216,6 +248,11 @@ def _by_key(records: Any, by: str) -> dict[str, Any]:
     for record in records:
         result[key_of(record, by)] = record
     return result
+
+
+def _keys_of(records: Any, by: str) -> list[str]:
+    keys = [record[by] for record in records]
+    return keys if {str}.issuperset(map(type, keys)) else [key_of(record, by) for record in records]
 
 
 def key_of(record: Any, by: str) -> str:

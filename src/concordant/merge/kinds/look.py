@@ -515,19 +515,19 @@ def read_parts(
     part_of: Callable[[str], tuple[str, Field] | None],
     *,
     by_field: bool = False,
+    at_once: Callable[[], tuple[dict[str, Any], Iterable[str]] | None] = lambda: None,
 ) -> dict[str, Any]:
     """The values in a container by name, as far as there are any.
 
     Args:
+        at_once: where much of it can be read at once, gives the values by key, and the keys that are still to be read.
         by_field: whether the order of keys is that of a model's fields, not that in which they came.
         keys: gives the keys to read, in order.
         part_of: gives a key's name and field; ``None`` if it is not to be read.
     """
     here = look.here
     if here is None or here.parts is None or here.changed is None:
-        parts = _Parts()
-        for key in keys():
-            _read_part(look, path, public, cell, key, part_of, parts)
+        parts = _read_whole(look, path, public, cell, keys, part_of, at_once())
         look.read_all(path, cell, parts)
     else:
         parts = here.parts
@@ -538,13 +538,31 @@ def read_parts(
     return parts.present()
 
 
+def _read_whole(
+    look: Look,
+    path: Path,
+    public: tuple[str, ...],
+    cell: Any,
+    keys: Callable[[], Iterable[str]],
+    part_of: Callable[[str], tuple[str, Field] | None],
+    found: tuple[dict[str, Any], Iterable[str]] | None,
+) -> _Parts:
+    """The values in a container, of which some may have been found by key; then keys are names."""
+    parts = _Parts() if found is None else _Parts(found[0])
+    for key in keys() if found is None else found[1]:
+        _read_part(look, path, public, cell, key, part_of, parts)
+    if found is not None and look.sorts(path):
+        parts.put_in_order(keys())
+    return parts
+
+
 class _Parts:
     """The values in a container by name, and the names at which there is none."""
 
     __slots__ = ("absent", "values")
 
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
+    def __init__(self, values: dict[str, Any] | None = None) -> None:
+        self.values = {} if values is None else values
         self.absent: set[str] = set()
 
     def put(self, name: str, value: Any) -> bool:

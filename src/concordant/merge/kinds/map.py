@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from concordant.errors import MisshapenError
+from concordant.merge.kinds.at_once import shown_at_once, values_there
 from concordant.merge.kinds.base import Declaration, Field, Holds, Kind, Look
 from concordant.merge.kinds.look import read_parts
 from concordant.merge.kinds.nodes import node_value
@@ -35,6 +36,10 @@ class Map(Kind):
     natural: ClassVar[type[Any] | None] = dict
     merges_default: ClassVar[bool] = True
 
+    @property
+    def can_wait(self) -> bool:
+        return True
+
     def declared(self, at: Declaration) -> Field | None:
         types = at.key_and_value()
         if types is None:
@@ -54,6 +59,12 @@ class Map(Kind):
             write_key(change, field, path, key, item)
         if not value:
             change.touch(path)
+
+    def keys_in(self, field: Field, value: Any) -> Iterable[str] | None:
+        return value if isinstance(value, dict) else None
+
+    def contribute_part(self, change: Change, field: Field, path: Path, key: str, part: Any, place: int) -> None:
+        write_key(change, field, path, key, part)
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
         edit_keys(change, field, path, base, value, grow_only=self.grow_only)
@@ -142,7 +153,11 @@ def read_keys(look: Look, field: Field, path: Path, public: tuple[str, ...], cel
     def part_of(key: str) -> tuple[str, Field]:
         return key, part
 
-    result = read_parts(look, path, public, cell, lambda: look.keys(path, cell), part_of)
+    def at_once() -> tuple[dict[str, Any], list[str]] | None:
+        shown = shown_at_once(look, field, path, cell)
+        return None if shown is None else (values_there(cell, shown), [key for key in cell.apart if key is not None])
+
+    result = read_parts(look, path, public, cell, lambda: look.keys(path, cell), part_of, at_once=at_once)
     if not result and not look.entries(cell.get(None, ())) and not _had_keys(look, cell):
         return ABSENT
     return result

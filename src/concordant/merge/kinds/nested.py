@@ -58,6 +58,10 @@ class Nested(Kind):
     holds: ClassVar[Holds] = "fields"
     natural: ClassVar[type[Any] | None] = dict
 
+    @property
+    def can_wait(self) -> bool:
+        return type(self) is Nested and not self.optional
+
     def contribute(self, change: Change, field: Field, path: Path, value: Any) -> None:
         if value is None:
             change.delete(path, existed=True)

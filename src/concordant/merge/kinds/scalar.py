@@ -71,6 +71,10 @@ class Scalar(Kind):
     name: ClassVar[str] = "scalar"
     is_leaf: ClassVar[bool] = True
 
+    @property
+    def can_wait(self) -> bool:
+        return True
+
     def declared(self, at: Declaration) -> Field | None:
         if self.provisional not in ("agreed", "first", "latest"):
             at.refuse(f"unknown provisional={self.provisional!r}", 'Use "agreed", "first" or "latest"')

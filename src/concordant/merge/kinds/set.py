@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
 from concordant.errors import MisshapenError
 from concordant.merge.causality import Entry, Register, order_of
+from concordant.merge.kinds.at_once import shown_at_once
 from concordant.merge.kinds.base import SETS, Declaration, Field, Holds, Look
 from concordant.merge.kinds.keyed import KeyedSet
 from concordant.merge.kinds.look import gathered
@@ -17,8 +18,9 @@ from concordant.merge.kinds.reducer import Interned, Reducer, identity
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_node, check_register
 from concordant.merge.registers import Change, Path
+from concordant.merge.registers.bulk import Bulk, GivenAtOnce
 from concordant.merge.registers.crowds import MANY, exchange
-from concordant.values import ABSENT, alike, canonical, decode, encode
+from concordant.values import ABSENT, alike, canonical, canonical_texts, decode, encode
 
 __all__ = ["KeyedSet", "Set"]
 
@@ -72,6 +74,10 @@ class Set(Reducer, metaclass=_SetType):
         made: Any = next(container for container in _CONTAINERS if isinstance(left, container))
         return made(known.values())
 
+    @property
+    def can_wait(self) -> bool:
+        return True
+
     def declared(self, at: Declaration) -> Field | None:
         element = at.element(SETS)
         if element is None:
@@ -92,6 +98,12 @@ class Set(Reducer, metaclass=_SetType):
             change.replace((*path, key), text, field.canon, place=place)
         if not value:
             change.touch(path)
+
+    def keys_in(self, field: Field, value: Any) -> Iterable[str] | None:
+        return canonical_texts(value) if isinstance(value, list) else None
+
+    def contribute_part(self, change: Change, field: Field, path: Path, key: str, part: Any, place: int) -> None:
+        change.replace((*path, key), encode(part, (field.name,)), field.canon, place=place)
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
         before = {field.canon(encode(item)): item for item in base}
@@ -140,7 +152,7 @@ class Set(Reducer, metaclass=_SetType):
 
     def read(self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any) -> Any:
         def shown(look: Look, cell: Any) -> Any:
-            elements = _elements(look, cell)
+            elements = _elements(look, field, path, cell)
             if not elements.order and not look.entries(cell.get(None, ())):
                 return ABSENT
             if field.canon is canonical:
@@ -197,53 +209,84 @@ MOST_MOVED = 64
 
 
 class _Elements:
-    """The elements of a set as they were read: by key and in order."""
+    """The elements of a set as they were read: by key and in order. Of one that was given with many others at once only
+    its number among them is known, until somebody asks for more."""
 
-    __slots__ = ("_decoded", "_moved", "_oldest", "by_key", "order")
+    __slots__ = ("_by_key", "_decoded", "_given", "_moved", "_oldest", "order")
 
     def __init__(self) -> None:
         self._oldest: dict[str, tuple[Register, _Added]] = {}
-        self.by_key: dict[str, Element] = {}
-        self.order: list[Element] = []
+        self._by_key: dict[str, Any] = {}
+        self.order: list[str] = []
         self._decoded: list[Any] = []
         self._moved = MOST_MOVED
+        self._given: GivenAtOnce | None = None
 
-    def fill(self, cell: Any) -> list[str | None]:
-        """Takes, as the first, all elements that were added once; returns the keys of the others."""
+    def fill(self, cell: Any, shown: list[Any] | None) -> list[str | None]:
+        """Takes, as the first, all elements that were added once; returns the keys of the others.
+
+        Args:
+            shown: of elements that one write gave at once, all of them as they are shown.
+        """
+        if shown is not None:
+            return self._fill_at_once(cell, shown)
         others: list[str | None] = []
         for key, entries in cell.items():
             if key is None or len(entries) != 1 or entries[0][3]:
                 others.append(key)
             else:
                 stamp, value, _, _, _, place = entries[0]
-                self.by_key[key] = ((stamp[:3], place, key), value or b"null")
+                self._by_key[key] = ((stamp[:3], place, key), value or b"null")
         self.sort()
         return others
 
+    def _fill_at_once(self, cell: Bulk, shown: list[Any]) -> list[str | None]:
+        self._given = cell.given
+        self._by_key = dict(cell.given.parts)
+        for key in (*cell.gone, *cell.changed):
+            del self._by_key[key]
+        self.order = [*self._by_key]
+        self._decoded = [*shown] if len(shown) == len(self.order) else [shown[n] for n in self._by_key.values()]
+        return cell.apart
+
+    def _at(self, key: str) -> Element:
+        """The element that stands at a key."""
+        found = self._by_key[key]
+        if type(found) is int:
+            assert self._given is not None
+            found = ((self._given.stamp[:3], found, key), encode(self._given.value[found]))
+        return found  # type: ignore[no-any-return]
+
     def put(self, key: str, element: Element | None) -> bool:
         """Takes what stands at a key now; tells whether the order is still right."""
-        before = self.by_key.get(key)
+        before = self._at(key) if key in self._by_key else None
         if element == before:
             return True
-        if before is not None:
-            del self.by_key[key]
-        if element is not None:
-            self.by_key[key] = element
-            if before is None and (not self.order or element > self.order[-1]):
-                self.order.append(element)
-                return True
-        self._moved += 1
+        is_last = before is None and element is not None and self._is_last(element)
+        self._moved += not is_last
         if self._moved > MOST_MOVED:
+            self._take(key, element)
             return False
         if before is not None:
-            at = bisect_left(self.order, before)
+            at = bisect_left(self.order, before, key=self._at)
             del self.order[at], self._decoded[at : at + 1]
+        self._take(key, element)
         if element is not None:
-            at = bisect_left(self.order, element)
-            self.order.insert(at, element)
+            at = len(self.order) if is_last else bisect_left(self.order, element, key=self._at)
+            self.order.insert(at, key)
             if at < len(self._decoded):
                 self._decoded.insert(at, decode(element[1]))
         return True
+
+    def _is_last(self, element: Element) -> bool:
+        """Whether an element that is new comes after all others, as far as these are in order."""
+        return self._moved <= MOST_MOVED and (not self.order or element > self._at(self.order[-1]))
+
+    def _take(self, key: str, element: Element | None) -> None:
+        if element is None:
+            del self._by_key[key]
+        else:
+            self._by_key[key] = element
 
     def oldest(self, key: str, entries: Register) -> _Added:
         """When the oldest entry at a key was added: of many entries told by what a write did to them."""
@@ -259,22 +302,22 @@ class _Elements:
 
     def sort(self) -> None:
         """Puts them in order."""
-        self.order = sorted(self.by_key.values())
+        self.order = [place[2] for place, _ in sorted(map(self._at, self._by_key))]
         self._decoded = []
 
     def texts(self) -> list[bytes]:
         """The elements in order, as JSON."""
         self._moved = 0
-        return [text for _, text in self.order]
+        return [self._at(key)[1] for key in self.order]
 
     def values(self) -> list[Any]:
         """The elements in order, as values."""
         self._moved = 0
-        self._decoded += [decode(text) for _, text in self.order[len(self._decoded) :]]
+        self._decoded += [decode(self._at(key)[1]) for key in self.order[len(self._decoded) :]]
         return list(self._decoded)
 
 
-def _elements(look: Look, cell: Any) -> _Elements:
+def _elements(look: Look, field: Field, path: Path, cell: Any) -> _Elements:
     """The elements of a set that stand, in the order in which they were added."""
 
     def put(found: _Elements, key: str) -> bool:
@@ -285,7 +328,7 @@ def _elements(look: Look, cell: Any) -> _Elements:
 
     def begin() -> tuple[_Elements, Iterable[str | None]]:
         found = _Elements()
-        return found, found.fill(cell) if look.included is None else cell
+        return found, found.fill(cell, shown_at_once(look, field, path, cell)) if look.included is None else cell
 
     return gathered(look, cell, begin, put, _Elements.sort)
 

@@ -7,21 +7,26 @@ as, stamps in a table of their own, so that the many entries of one write share 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence as Items
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence as Items
 from itertools import islice
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from concordant.errors import ConcordantError
 from concordant.merge.causality import Agreed, Entry, Stamp
+from concordant.merge.kinds.at_once import bulk_of
+from concordant.merge.kinds.forms import field_of, form_of
 from concordant.merge.record.leases import Lease
 from concordant.merge.record.record import Record
 from concordant.merge.registers import Leaf, Path, Tree, leaves, place_leaf
+from concordant.merge.registers.bulk import Bulk
+from concordant.merge.registers.tree import leaves_apart
 from concordant.merge.sequence.onward import Onward
 from concordant.merge.sequence.order import newest_root
 from concordant.merge.sequence.pieces import Anchor, Content, Piece, Sequence, Strike, run_of, struck_by
 from concordant.merge.sequence.splice import Contents, Spliced, Swap, content_in, contents_of
+from concordant.values import decode_whole
 
 __all__ = [
     "FORMAT",
@@ -44,8 +49,9 @@ __all__ = [
     "load_text",
 ]
 
-FORMAT = 2
-"""Format 1 lacks what tells where a run of a sequence was inserted, and whether it replaces what stood there."""
+FORMAT = 3
+"""Format 1 lacks what tells where a run of a sequence was inserted, and whether it replaces what stood there; format 2
+what one write gave at once. A record without that is of format 2, for others to read."""
 
 PORTION = 128
 """How many pieces, strikes or stamps of a large record are told in one go."""
@@ -86,13 +92,43 @@ def dump_record(
     number = stamps.__getitem__
     tree = record.tree if whole else {}
     body = [
-        [list(path), _dump_onward(onward[path], number) if path in onward else dump_leaf(leaf, number)]
-        for path, leaf in leaves(tree)
+        [list(path), _dump_onward(onward[path], number) if path in onward else _dump_told(leaf, number)]
+        for path, leaf in (_told(tree) if local else leaves(tree))
     ]
-    return to_json({**_dump_beside(record, number, body, local=local), "stamps": stamps.table()})
+    format_ = _format_of(tree) if local else 2
+    return to_json({**_dump_beside(record, number, body, format_, local=local), "stamps": stamps.table()})
 
 
-def _dump_beside(record: Record, number: Number, body: list[Any], *, local: bool) -> dict[str, Any]:
+def _told(tree: Tree) -> Iterator[tuple[Path, Leaf | Bulk]]:
+    """The leaves by which a tree is told; of what one write gave at once that, and what became of it since."""
+    for part, node in tree.items():
+        if isinstance(node, Bulk):
+            yield (part,), node
+            yield from leaves_apart(node, (part,))
+        elif isinstance(node, dict):
+            yield from leaves(node, (part,))
+        else:
+            yield (part,), node
+
+
+def _dump_told(leaf: Leaf | Bulk, number: Number) -> Any:
+    if not isinstance(leaf, Bulk):
+        return dump_leaf(leaf, number)
+    return {"given": leaf.given.value, **_dump_given(leaf, number)}
+
+
+def _dump_given(bulk: Bulk, number: Number) -> dict[str, Any]:
+    """What is told of what one write gave at once, beside the value."""
+    given = bulk.given
+    names = {"gone": [*bulk.gone], "changed": [*bulk.changed]}
+    return {"name": given.field.name, "form": form_of(given.field), "stamp": number(given.stamp), **names}
+
+
+def _format_of(tree: Tree) -> int:
+    return FORMAT if any(isinstance(node, Bulk) for node in tree.values()) else 2
+
+
+def _dump_beside(record: Record, number: Number, body: list[Any], format_: int, *, local: bool) -> dict[str, Any]:
     """What is told of a record, but for the table of stamps.
 
     Args:
@@ -100,7 +136,7 @@ def _dump_beside(record: Record, number: Number, body: list[Any], *, local: bool
     """
     leases = [[number(one.stamp), one.since, None if one.ttl is None else one.until, one.ttl] for one in record.leases]
     document = {
-        "format": FORMAT,
+        "format": format_,
         "vector": record.vector,
         "created": record.created_at,
         "updated": record.updated_at,
@@ -122,11 +158,11 @@ def dump_by_portions(record: Record) -> Iterator[bytes]:
     """The record's bytes as ``load_record`` reads them, a portion at a time: the next is made when it is asked for."""
     stamps = Numbers()
     number = stamps.__getitem__
-    beside = _dump_beside(record, number, [], local=True)
+    beside = _dump_beside(record, number, [], _format_of(record.tree), local=True)
     del beside["leaves"]
     yield to_json(beside)[:-1] + b',"leaves":['
     between = b""
-    for path, leaf in leaves(record.tree):
+    for path, leaf in _told(record.tree):
         yield between + b"[" + to_json(list(path)) + b","
         if isinstance(leaf, Sequence):
             strikes = iter(leaf.strikes.all())
@@ -135,6 +171,10 @@ def dump_by_portions(record: Record) -> Iterator[bytes]:
             yield b'],"s":['
             yield from _listed([number(stamp), k] for stamp, k in strikes)
             yield b"]}]"
+        elif isinstance(leaf, Bulk):
+            yield b'{"given":'
+            yield from _value_listed(leaf.given.value)
+            yield b"," + to_json(_dump_given(leaf, number))[1:] + b"]"
         else:
             yield to_json(dump_leaf(leaf, number)) + b"]"
         between = b","
@@ -143,10 +183,22 @@ def dump_by_portions(record: Record) -> Iterator[bytes]:
     yield b"]}"
 
 
-def _listed(items: Iterator[Any]) -> Iterator[bytes]:
-    """What stands between the brackets of a list, by portions."""
+def _value_listed(value: Any) -> Iterator[bytes]:
+    """The JSON of a list or dict, by portions."""
+    if isinstance(value, dict):
+        yield b"{"
+        yield from _listed(iter(value.items()), dict)
+        yield b"}"
+    else:
+        yield b"["
+        yield from _listed(iter(value))
+        yield b"]"
+
+
+def _listed(items: Iterator[Any], made: Callable[[Iterable[Any]], Any] = list) -> Iterator[bytes]:
+    """What stands between the brackets of a list, by portions; of a dict where ``made`` makes one of its items."""
     between = b""
-    while portion := [*islice(items, PORTION)]:
+    while portion := made(islice(items, PORTION)):
         yield between + to_json(portion)[1:-1]
         between = b","
 
@@ -165,8 +217,8 @@ def load_record(data: bytes, onward: dict[Path, Onward] | None = None) -> Record
         CodecError: they are not such bytes.
     """
     try:
-        document = from_json(data)
-        if document["format"] not in (1, FORMAT):
+        document = decode_whole(data)
+        if document["format"] not in range(1, FORMAT + 1):
             raise CodecError(f"a record of format {document['format']!r}; this version reads formats 1 to {FORMAT}")
         stamps = load_stamps(document["stamps"])
         record = Record()
@@ -206,6 +258,17 @@ def load_record(data: bytes, onward: dict[Path, Onward] | None = None) -> Record
     return record
 
 
+def _load_given(told: Any, stamps: list[Stamp]) -> Bulk:
+    bulk = bulk_of(field_of(load_text(told["name"]), told["form"]), told["given"], stamps[told["stamp"]])
+    if bulk is None:
+        raise CodecError(f"what is given at once for {told['name']!r} has no parts")
+    for key in told["gone"]:
+        del bulk[key]
+    for key in told["changed"]:
+        bulk.begin(key)
+    return bulk
+
+
 def _load_leaves(tree: Tree, data: Any, stamps: list[Stamp], onward: dict[Path, Onward] | None) -> None:
     for names, leaf in data:
         path = load_path(names)
@@ -213,7 +276,9 @@ def _load_leaves(tree: Tree, data: Any, stamps: list[Stamp], onward: dict[Path, 
             steps = [load_spliced(step, stamps) for step in leaf["steps"]]
             onward[path] = Onward([load_text(digest) for digest in leaf["from"]], steps)
         else:
-            place_leaf(tree, path, load_leaf(leaf, stamps))
+            is_given = onward is None and isinstance(leaf, dict) and "given" in leaf  # never in what comes from outside
+            made: Any = _load_given(leaf, stamps) if is_given else load_leaf(leaf, stamps)
+            place_leaf(tree, path, made)
 
 
 def load_stamps(data: Any) -> list[Stamp]:

@@ -17,11 +17,11 @@ from concordant.merge.causality import (
 )
 from concordant.merge.kinds.look import Memory
 from concordant.merge.record.leases import Leases, end_of, over
-from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
+from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, place_leaf
 from concordant.merge.registers.crowds import MANY, Crowd, Exchanged
 from concordant.merge.registers.leaf import covers
 from concordant.merge.registers.standing import StandingTree
-from concordant.merge.registers.tree import may_be_contested
+from concordant.merge.registers.tree import copied, leaves_apart, may_be_contested
 from concordant.merge.sequence.splice import Former, Spliced
 from concordant.values import JSON
 
@@ -296,7 +296,7 @@ class Record:
     def copy(self) -> Record:
         """A copy that shares only immutable parts."""
         twin = Record()
-        twin.tree = _copied(self.tree)
+        twin.tree = copied(self.tree, made=self.covering)  # what stands beside deletions is told by the very objects
         twin.vector = dict(self.vector)
         twin.floor = self.floor
         twin.arrivals = self.arrivals
@@ -328,7 +328,7 @@ class Record:
         self.memory = self.standing = None
         self.untold = _SEVERAL
         self.crowds = _EMPTY
-        for path, leaf in leaves(self.tree):
+        for path, leaf in leaves_apart(self.tree):
             self._suspect(path, None, leaf)
             if path[-1] is None:
                 self._node(None, leaf)
@@ -338,7 +338,9 @@ class Record:
         if covers(after if self.covering else _news(before, after)):
             self.covering = True
         elif self.covering and covers(before):
-            self.covering = covers(after) or any(covers(leaf) for path, leaf in leaves(self.tree) if path[-1] is None)
+            self.covering = covers(after) or any(
+                covers(leaf) for path, leaf in leaves_apart(self.tree) if path[-1] is None
+            )
         if not self.covering and self.standing is not None:
             self.standing = self.memory = None
 
@@ -351,15 +353,6 @@ class Record:
             if origin == source and stamp.n <= upto:
                 return n, time
         return 0, 0.0 if source == BEFORE else stamp.time
-
-
-def _copied(tree: Tree) -> Tree:
-    """A tree of its own, with the same leaves."""
-    twin = tree.copy()
-    for part, node in tree.items():
-        if type(node) is dict:
-            twin[part] = _copied(node)
-    return twin
 
 
 def bounded(settings: dict[str, Setting]) -> dict[str, Setting]:

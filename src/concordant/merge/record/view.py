@@ -235,7 +235,7 @@ def _is_large(cell: Tree) -> bool:
         if len(one) > LARGE:
             return True
         for part in one.values():
-            if type(part) is dict:
+            if isinstance(part, dict):
                 containers.append(part)
     return False
 

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Entry, SeenBy, Stamp, order_of
+from concordant.merge.registers.bulk import Bulk
 from concordant.merge.registers.leaf import (
     Leaf,
     Path,
@@ -31,12 +32,14 @@ __all__ = [
     "LeafChange",
     "Tree",
     "as_seen",
+    "copied",
     "distinct",
     "gathered",
     "is_alive",
     "kept_by",
     "leaf_at",
     "leaves",
+    "leaves_apart",
     "may_be_contested",
     "place_leaf",
     "restored",
@@ -75,6 +78,8 @@ def place_leaf(tree: Tree, path: Path, leaf: Leaf | None) -> None:
         node: Any = tree
         for part in path[:-1]:
             trail.append(node)
+            if type(node) is Bulk:
+                node.change(part)
             node = node.get(part)
             if node is None:
                 return
@@ -100,6 +105,31 @@ def leaves(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
             yield from leaves(node, (*prefix, part))
         else:
             yield (*prefix, part), node
+
+
+def leaves_apart(tree: Tree, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
+    """All leaves below a container with their paths, but for those that stand as one write gave them at once."""
+    for part in tree.apart if isinstance(tree, Bulk) else tree:
+        node = tree[part]
+        if isinstance(node, dict):
+            yield from leaves_apart(node, (*prefix, part))
+        else:
+            yield (*prefix, part), node
+
+
+def copied(tree: Tree, *, made: bool = True) -> Tree:
+    """A tree of its own, with the same leaves.
+
+    Args:
+        made: whether parts of what one write gave at once that somebody has looked at stay the same objects.
+    """
+    if isinstance(tree, Bulk):
+        return tree.twin(copied, made=made)
+    twin = tree.copy()
+    for part, node in tree.items():
+        if isinstance(node, dict):
+            twin[part] = copied(node, made=made)
+    return twin
 
 
 def is_alive(tree: Any) -> bool:
