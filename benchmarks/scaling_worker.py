@@ -14,8 +14,6 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from langgraph.store.postgres import PostgresStore
-
 from benchmarks.brief import Brief
 from benchmarks.values import SPACE
 from concordant import Workspace
@@ -24,6 +22,8 @@ from concordant import Workspace
 def main(url: str, seconds: str, where: str, number: str) -> None:
     """Writes until the time is over."""
     if where.startswith("stock"):
+        from langgraph.store.postgres import PostgresStore  # the others begin without it
+
         with PostgresStore.from_conn_string(url) as store:
             _write(lambda key, value: store.put(SPACE, key, value), seconds, where, number)
         return

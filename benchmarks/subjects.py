@@ -41,7 +41,7 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    writers=32,
+    writers=8,
     agents=8,
     rounds=2,
     batch=10,

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -89,10 +89,16 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["CONCORDANT_SEED"] = seed
 
 
-def pytest_collection_finish() -> None:
-    # What was imported and collected stays to the end: looking for garbage among it took a seventh of the time.
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    # What is imported and collected stays to the end: looking for garbage among it took a seventh of the time.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -148,33 +154,46 @@ class UsedStores:
     def __init__(self, server: Callable[[], str]) -> None:
         self._server = server
         self._urls: list[str] = []
+        self._connection: Any = None  # one for all: to connect takes as long as to empty a store
 
     def take(self, replica: str | None, clocks: int) -> str:
         """Gives the url of a store that holds nothing, with a name and a number of clocks."""
         import psycopg
 
-        url = self._urls.pop() if self._urls else empty_schema(self._server())
-        with psycopg.connect(url) as connection:
-            named = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
-            tables = {name for (name,) in named} - {"concordant_schema"}
-            if tables:
-                rows = ", ".join(f"({clock}, 0, 0, 1)" for clock in range(clocks))
-                connection.execute(
-                    "".join(f"DELETE FROM {table};" for table in sorted(tables))  # type: ignore[arg-type]
-                    + f"INSERT INTO concordant_clocks (clock, n, time, home) VALUES {rows};"
-                    + f"INSERT INTO concordant_store (one, replica) VALUES (1, '{replica or uuid.uuid4().hex[:12]}')"
-                )
+        if not self._urls:
+            return empty_schema(self._server())
+        url = self._urls.pop()
+        schema = url.rpartition("%3D")[2]
+        if self._connection is None:
+            self._connection = psycopg.connect(self._server(), autocommit=True)
+        named = self._connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema]).fetchall()
+        tables = {name for (name,) in named} - {"concordant_schema"}
+        if tables:
+            rows = ", ".join(f"({clock}, 0, 0, 1)" for clock in range(clocks))
+            self._connection.execute(
+                "".join(f"DELETE FROM {schema}.{table};" for table in sorted(tables))
+                + f"INSERT INTO {schema}.concordant_clocks (clock, n, time, home) VALUES {rows};"
+                + f"INSERT INTO {schema}.concordant_store (one, replica)"
+                + f" VALUES (1, '{replica or uuid.uuid4().hex[:12]}')"
+            )
         return url
 
     def give_back(self, url: str) -> None:
         """Has a later test use a store."""
         self._urls.append(url)
 
+    def close(self) -> None:
+        """Leaves the server."""
+        if self._connection is not None:
+            self._connection.close()
+
 
 @pytest.fixture(scope="session")
-def used_stores(request: pytest.FixtureRequest) -> UsedStores:
+def used_stores(request: pytest.FixtureRequest) -> Iterator[UsedStores]:
     """The stores on Postgres that tests of this process have used and closed."""
-    return UsedStores(lambda: request.getfixturevalue("postgres_server"))
+    stores = UsedStores(lambda: request.getfixturevalue("postgres_server"))
+    yield stores
+    stores.close()
 
 
 @pytest.fixture(scope="session")

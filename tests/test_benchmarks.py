@@ -99,7 +99,7 @@ MEASURED = {
         "escalations(), 10 open of 1,000 documents",
         "the desk's first page, 20 open",
     ],
-    "many writers": [f"32 {name}" for name in writers.CASES],
+    "many writers": [f"{QUICK.writers} {name}" for name in writers.CASES],
     "coroutines": [
         f"{where}: a put, of 100 coroutines with 20 each, {what}"
         for where in ("memory", "SQLite", "Postgres")

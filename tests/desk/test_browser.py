@@ -39,7 +39,8 @@ PAGES = (
 RUN = dict.fromkeys(("light", "phone"), "() => axe.run({resultTypes: ['violations']})")
 RUN["dark"] = "() => axe.run({runOnly: ['color-contrast'], resultTypes: ['violations']})"
 
-on_databases = pytest.mark.parametrize("ws", ["sqlite", "postgres"], indirect=True)
+LONG = pytest.param("postgres", marks=pytest.mark.torture)  # what a desk hears of there has tests without a browser
+on_databases = pytest.mark.parametrize("ws", ["sqlite", LONG], indirect=True)
 DONE = re.compile(r"\?done=")
 
 

@@ -8,7 +8,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -809,9 +809,10 @@ def check(seed: int, most: int | None = None) -> dict[str, int]:
     world = World(seed, asynchronous=bool(seed % 2))
     world.play()
     tally = {"same": 0, "concurrent": 0, "ordered": 0}
-    pairs = list(combinations(world.writes, 2))
-    if most is not None and len(pairs) > most:
-        pairs = random.Random(seed).sample(pairs, most)
+    writes, rng = world.writes, random.Random(seed)
+    pairs: Iterable[Any] = combinations(writes, 2)
+    if most is not None and len(writes) * (len(writes) - 1) // 2 > most:  # of millions, not all are laid out to draw
+        pairs = ([writes[i] for i in sorted(rng.sample(range(len(writes)), 2))] for _ in range(most))
     for p, q in pairs:
         verdict = relation(q.task.token, p.task.token)
         tally[verdict] += 1
@@ -820,10 +821,10 @@ def check(seed: int, most: int | None = None) -> dict[str, int]:
     return tally
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(20))
 def test_random_graphs_agree_with_the_truth(seed: int) -> None:
     """In random nested graphs each pair of writes is told apart as the graph's construction has it."""
-    tally = check(seed, 10_000)
+    tally = check(seed, 3_000)
     assert tally["same"] > 0
 
 

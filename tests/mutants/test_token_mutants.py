@@ -202,7 +202,8 @@ def decisions_by_id_are_of_what_there_is(patch: Patch) -> None:
 def test_a_broken_token_is_noticed(name: str, monkeypatch: Patch) -> None:
     """The check of what a mutant breaks fails under that mutant, and holds without it."""
     check, apply_patch = MUTANTS[name]
-    passes(check)
+    if check is not histories_differ:  # that it holds without a mutant is a test of its own
+        passes(check)
     apply_patch(monkeypatch)
     with pytest.raises(NOTICED):
         check()

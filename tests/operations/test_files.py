@@ -38,10 +38,7 @@ READER = textwrap.dedent(
     from concordant import ConcordantError, StorageError, Workspace
     from concordant_langgraph import MergeStore
 
-    url = sys.argv[1]
-    if os.getuid() == 0:
-        os.setuid(65534)
-    with Workspace(url) as ws:
+    def read(ws):
         assert ws.get(("n",), "k").value == {"a": 2}
         assert [d.key for d in ws.list()] == ["k", "lives", "q"]
         assert len(ws.escalations()) == 1 and ws.history(("n",), "k") and ws.stats().documents == 3
@@ -62,23 +59,36 @@ READER = textwrap.dedent(
             else:
                 raise AssertionError("written")
         assert ws.get(("n",), "k").value == {"a": 2}
+
+    if os.getuid() == 0:
+        os.setuid(65534)
+    for url in sys.argv[1:]:
+        with Workspace(url) as ws:
+            read(ws)
     """
 )
 
 
-@pytest.mark.parametrize("what", ["the file and its folder", "the file", "the folder"])
-def test_a_file_that_can_only_be_read_can_be_read(what: str, open_folder: Path) -> None:
-    """Where a process may not write the file, or beside it, all reads work, and a write says what to allow."""
-    path = open_folder / "s.db"
-    with Workspace(f"sqlite:///{path}") as ws:
-        ws.agent("ada").write(NS, "k", {"a": 2})
-        ws.put(NS, "lives", {"a": 1}, ttl=1_000.0)
-        ada, bob = ws.agent("ada"), ws.agent("bob")
-        ada.write(("q",), "q", {"s": 1})
-        bob.write(("q",), "q", {"s": 2})
-    path.chmod(0o444 if "file" in what else 0o666)
-    open_folder.chmod(0o555 if "folder" in what else 0o777)
-    ran = subprocess.run([sys.executable, "-c", READER, f"sqlite:///{path}"], capture_output=True, text=True)
+def test_a_file_that_can_only_be_read_can_be_read(open_folder: Path) -> None:
+    """Where a process may not write the file, or beside it, or neither, all reads work, and a write says what to
+    allow."""
+    urls = []
+    for what in ("the file and its folder", "the file", "the folder"):
+        folder = open_folder / what
+        folder.mkdir(mode=0o755)
+        path = folder / "s.db"
+        with Workspace(f"sqlite:///{path}") as ws:
+            ws.agent("ada").write(NS, "k", {"a": 2})
+            ws.put(NS, "lives", {"a": 1}, ttl=1_000.0)
+            ada, bob = ws.agent("ada"), ws.agent("bob")
+            ada.write(("q",), "q", {"s": 1})
+            bob.write(("q",), "q", {"s": 2})
+        path.chmod(0o444 if "file" in what else 0o666)
+        folder.chmod(0o555 if "folder" in what else 0o777)
+        urls.append(f"sqlite:///{path}")
+    ran = subprocess.run([sys.executable, "-c", READER, *urls], capture_output=True, text=True)
+    for folder in open_folder.iterdir():
+        folder.chmod(0o755)
     assert ran.returncode == 0, ran.stderr[-2_000:]
 
 

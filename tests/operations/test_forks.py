@@ -98,6 +98,6 @@ def test_a_forked_child_works_or_is_told_how(storage: str, fresh_url: FreshUrl) 
     """Forked while other threads read and write, a child reads; it writes to a database, and in memory it is told that
     nobody would see that. It never hangs, and the parent works on."""
     url = fresh_url(storage) or "memory"
-    forks = "8" if storage == "memory" else "3"
+    forks = "4" if storage == "memory" else "2"
     ran = subprocess.run([sys.executable, "-c", SCRIPT, url, forks], capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr[-3_000:]

@@ -105,12 +105,12 @@ def shown(workspace: Workspace) -> list[Any]:
 
 def test_g4_deltas_bring_stores_together(seed: str) -> None:
     """What a version vector leaves out is never missing."""
-    explore(check_deltas, seed, 60, 30, team_history)
+    explore(check_deltas, seed, 25, 30, team_history)
 
 
 def test_g1_g3_what_is_forgotten_is_missed_by_nobody(seed: str) -> None:
     """Values, attribution, conflicts and later merges are the same with and without compaction."""
-    explore(check_compaction, seed, 60, 40, team_history)
+    explore(check_compaction, seed, 20, 40, team_history)
 
 
 @pytest.mark.torture

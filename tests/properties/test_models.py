@@ -191,7 +191,7 @@ ROUNDS: Any = {
 
 
 @pytest.mark.clocks_by_seed  # how often a workspace is made depends on what Pydantic makes of a model
-@settings(max_examples=60, **ROUNDS)
+@settings(max_examples=30, **ROUNDS)
 @given(models(), st.data())
 def test_generated_models(model: Model, data: st.DataObject) -> None:
     """What is written is read equal or was refused when declared, and no bare error comes from any call."""

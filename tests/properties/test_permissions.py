@@ -143,4 +143,4 @@ def decide(ws: Workspace, rnd: random.Random, by: str) -> None:
 
 def test_g8_who_may_not_decide_settles_nothing(seed: str) -> None:
     """Histories of all kinds; what is refused changes nothing, and replicas agree."""
-    explore(check_permissions, seed, 60, 30, teams)
+    explore(check_permissions, seed, 25, 30, teams)

@@ -300,7 +300,7 @@ Histories = list[tuple[str, int, Any]]
 
 
 @drawn(histories, spaces)
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_a_token_is_judged_as_the_read_that_it_is_of(history: Histories, space: tuple[str, ...]) -> None:
     """Writes, edits, puts and deletions by token end in what the readers' own end in: values and questions."""
     compare(history, space, lambda: None)

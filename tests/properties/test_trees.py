@@ -288,7 +288,7 @@ def told(workspace: Workspace) -> Any:
 def test_g1_g2_g3_g4_trees_are_those_of_the_model(seed: str) -> None:
     """Random histories with edits at any depth, changes of type, removals and decisions show the values, questions and
     contenders that the model computes, and replicas that met show the same."""
-    play(seed, 120, 30)
+    play(seed, 50, 30)
 
 
 @pytest.mark.torture
@@ -382,7 +382,7 @@ def what_was_there_comes_back(patch: Patch) -> None:
 
 
 def play_all(seed: str) -> None:
-    play(seed, 120, 30)
+    play(seed, 50, 30)
     lists(seed, 60, 25)
 
 

@@ -11,8 +11,11 @@ LONG = ("test_workbench", "test_reexecution", "test_scopes", "test_tasks")
 OF_VALUES = (
     *("test_equality", "test_judges", "test_policies", "test_limits", "test_invalid_merge", "test_tree", "test_text"),
     *("test_scalar", "test_set", "test_map", "test_list", "test_counter", "test_keyed", "test_nested", "test_merge"),
+    *("test_undo", "test_undo_elsewhere", "test_reopening", "test_restoring", "test_replicas", "test_cancelled"),
+    *("test_blame", "test_contested", "test_deletion", "test_json_forms", "test_for_views", "test_anonymous"),
+    "test_reasons",
 )
-"""What asks what values come to, the same for every database that keeps them: on Postgres with the long tests, too."""
+"""What asks what values, questions and credits come to, the same for every database: on Postgres with those, too."""
 LONGEST = ("test_workbench",)
 """What on SQLite does so too."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,15 +16,17 @@ DATA = Path(__file__).parent.parent / "data" / "workbench_pairs.jsonl"
 PAIRS = [json.loads(line) for line in DATA.read_text("utf-8").splitlines()]
 
 
-def workspace(pair: dict[str, Any], *, declared: bool) -> Workspace:
-    """With a model of scalars for each table, or without."""
-    tables = {record["table"]: record["base"] for record in pair["records"]} if declared else {}
+@cache
+def model(table: str, fields: tuple[str, ...]) -> Any:
+    """A model of scalars."""
     field = (Annotated[str | None, Scalar()], None)
-    schemas: dict[tuple[str, ...], Any] = {
-        (table,): create_model(table.title(), **dict.fromkeys(base, field))  # type: ignore[call-overload]
-        for table, base in tables.items()
-    }
-    return Workspace(schemas=schemas)
+    return create_model(table.title(), **dict.fromkeys(fields, field))  # type: ignore[call-overload]
+
+
+def workspace(pair: dict[str, Any], *, declared: bool) -> Workspace:
+    """With a model for each table, or without."""
+    tables = {record["table"]: record["base"] for record in pair["records"]} if declared else {}
+    return Workspace(schemas={(table,): model(table, tuple(base)) for table, base in tables.items()})
 
 
 def act(ws: Workspace, agent: Agent, way: str, record: dict[str, Any], change: dict[str, Any] | None) -> None:

@@ -66,7 +66,7 @@ def short_texts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_g4_g13_what_is_shown_is_what_is_stored(name: str, seed: str) -> None:
     """After every step each replica reads the same when it is loaded anew, shows units that somebody wrote and its last
     writer what it left, and no unseen side is gone; in the end all replicas are the same."""
-    for number, written in zip(range(48), cycle(WRITTEN), strict=False):
+    for number, written in zip(range(20), cycle(WRITTEN), strict=False):
         play(name, f"{seed}/{number}", "any", written=written)
         play(name, f"{seed}/{number}", natural=True, written=written)
 
@@ -74,7 +74,7 @@ def test_g4_g13_what_is_shown_is_what_is_stored(name: str, seed: str) -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_what_many_insert_alike_is_shown_once(name: str, seed: str) -> None:
     """The same of histories in which there are but two sentences, so that writers often insert the same one."""
-    for number in range(12):
+    for number in range(5):
         play(name, f"{seed}/alike/{number}", natural=True, alike=True)
 
 

@@ -16,7 +16,7 @@ from concordant import Counter, Map, Set, Text
 from concordant_langgraph import MergeStore
 
 NS = ("crowd",)
-RUNS, WORKERS = 5, 200
+RUNS, WORKERS = 3, 200
 
 
 class Board(BaseModel):
@@ -51,7 +51,7 @@ async def work(given: dict[str, Any]) -> dict[str, int]:
 
 
 async def test_g1_g2_every_contribution_of_every_run_is_kept() -> None:
-    """Five runs of 200 parallel workers that get, think and put: nothing is lost, nothing is doubled, nothing asked."""
+    """Runs of 200 parallel workers that get, think and put: nothing is lost, nothing is doubled, nothing asked."""
     store = MergeStore({NS: Board})
     builder = StateGraph(State)
     builder.add_node("work", work)
