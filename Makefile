@@ -91,8 +91,10 @@ editor: $(EDITOR_STAMP) ## build what the desk's editor is made of anew, as conc
 screenshots: $(STAMP) ## take the pictures of the desk's documentation anew
 	@CONCORDANT_SCREENSHOTS=1 $(BIN)/python -m pytest tests/desk/test_browser.py tests/desk/test_editor_browser.py -k 'screenshots or editor_can' -q
 
+# CrewAI's tests, most of whose time is its import, are imported for once, in one process beside the others.
 test: $(STAMP) $(CREW_SET_UP) ## run the tests (CONCORDANT_SEED=n repeats a run, ARGS="-k name" narrows it, JOBS=0 uses one process)
-	@$(MAKE) --no-print-directory test-core; core=$$?; $(MAKE) --no-print-directory test-crewai && exit $$core
+	@told=$$(mktemp); $(MAKE) --no-print-directory test-crewai JOBS=0 >$$told 2>&1 & crewai=$$!; trap "kill $$crewai" INT TERM; \
+	$(MAKE) --no-print-directory test-core; core=$$?; wait $$crewai; crewai=$$?; cat $$told; rm $$told; test $$core$$crewai = 00
 
 # Where ARGS leave no test of one environment (pytest's exit 5), the other's result counts.
 test-core: $(STAMP) $(NPM_SET_UP) ## run the tests of all but CrewAI
