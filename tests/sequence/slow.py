@@ -143,7 +143,9 @@ class _Weighing:
     def result(self) -> Analysis:
         contested: list[Group] = []
         for group in self._groups():
-            if len(self._sides(group, note=True)) > 1 and self.rules.escalate:
+            if self.rules.unit != "whole" and not self.solid[group[0]]:
+                self._greatest(group)
+            elif len(self._sides(group, note=True)) > 1 and self.rules.escalate:
                 contested.append(self._with_gaps_inside(group))
         overlaps: list[Overlap] = []
         found = [
@@ -183,14 +185,27 @@ class _Weighing:
             return run
 
         for piece in self.pieces:
-            if len(piece.struck) > 1 and (self.rules.unit == "whole" or not is_blank(piece.content)):
+            if len(piece.struck) > 1:
                 standing = [run for run in piece.struck if run in leader]
+                if self.rules.unit != "whole" and is_blank(piece.content):
+                    standing = [run for run in standing if not self.solid[run] and not self._text(run)]
                 for run in standing[1:]:
                     leader[find(run)] = find(standing[0])
         groups: dict[RunId, Group] = {}
         for run in self.order:
             groups.setdefault(find(run), []).append(run)
         return [group for group in groups.values() if len(group) > 1]
+
+    def _greatest(self, group: Group) -> None:
+        """Of gaps in the place of one the greatest is shown, by line breaks and length, of equal ones the first."""
+        put = {run: "".join(str(self.pieces[n].content) for n in self.inserted.get(run, ())) for run in group}
+        best = max((put[run].count("\n"), len(put[run])) for run in group)
+        shown = next(run for run in group if (put[run].count("\n"), len(put[run])) == best)
+        others = [run for run in group if run != shown]
+        self.hidden |= {run for run in others if put[run]}
+        alike = tuple(self.strikes[run].stamp for run in others if put[run] == put[shown])
+        if alike:
+            self.also[shown] = (*self.also.get(shown, ()), *alike)
 
     def _ends_alike(self, group: Group, owners: Owners) -> bool:
         """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
@@ -405,7 +420,18 @@ class _Weighing:
                 continue
             there: list[_Inserted] = []  # the units shown
             oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
+            wholes: dict[str, RunId] = {}
             for run, parts in oldest_first if len(runs) > 1 else ():
+                past, text = parts[-1].offset + len(parts[-1].content), "".join(str(part.content) for part in parts)
+                is_seen = not any(s in self.strikes and s not in self.suspended for p in parts for s in p.struck)
+                is_all = len(text) == past - parts[0].offset and is_seen
+                if is_all and text in wholes:
+                    first = runs[wholes[text]][0].offset
+                    doubled.setdefault(run, []).append((parts[0].offset, past))
+                    echoes.setdefault(wholes[text], []).append((first, first + len(text), parts[0].stamp))
+                    continue
+                if is_all:
+                    wholes[text] = run
                 mine = self._units_of(run, parts)
                 again = _both(there, mine)
                 for shown, same in again:

@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 
 from concordant.merge.causality import SeenBy, Stamp, seen_everything
-from concordant.merge.sequence import layout as layouts
+from concordant.merge.sequence import layout as layouts, overlap, pieces
 from concordant.merge.sequence.edit import append, splice, withdraw
 from concordant.merge.sequence.layout import layout
 from concordant.merge.sequence.overlap import Rules, analyse
@@ -150,6 +150,53 @@ def test_g13_few_words_and_many_who_remove_them(name: str, seed: str) -> None:
         junctions(name, f"{seed}/{number}")
 
 
+GAPS = [" ", "\n", "\n\n"]
+
+
+def started(text: str) -> Sequence:
+    """A text that somebody wrote."""
+    return append(EMPTY, Stamp(1.0, "r", 1, "w1", "w1", "write"), 1, f"\n{text}", line=True) if text else EMPTY
+
+
+def by_two(text: str, unit: str, one: str, other: str) -> str:
+    """What is shown where two who have seen a text left these."""
+    first = edited(started(text), unit, 2, one, lambda stamp: stamp.n == 1)
+    return show(edited(first, unit, 3, other, lambda stamp: stamp.n == 1), unit)
+
+
+def short_texts(stop: str) -> list[str]:
+    """Texts of no word, of one, and of two, with all gaps around them."""
+    blank = ["", *GAPS]
+    one = [f"{first}A{stop}{last}" for first in blank for last in blank]
+    around = ["", "\n"]
+    gapped = product(around, GAPS, "BC", around)
+    two = [f"{first}A{stop}{gap}{word}{stop}{last}" for first, gap, word, last in gapped]
+    return [*blank, *one, *two]
+
+
+@pytest.mark.parametrize("unit", [*UNITS, "whole"])
+def test_g2_what_two_leave_alike_is_left_once(unit: str, seed: str) -> None:
+    """Two who make the same of a text at once leave what one of them leaves, blanks included: of all pairs of short
+    texts, a quarter of them in one run."""
+    texts = short_texts("." if unit == "sentence" else "")
+    pairs = [pair for pair in product(texts, texts) if pair[0] != pair[1]]
+    for base, new in random.Random(seed).sample(pairs, len(pairs) // 4):
+        assert by_two(base, unit, new, new) == new, (base, new)
+
+
+@pytest.mark.parametrize("unit", ["sentence", "word"])
+def test_of_two_gaps_in_the_place_of_one_the_greater_stays(unit: str) -> None:
+    """Of what two made of one gap at once the one with more line breaks is shown, else the longer one, whoever came
+    first; who is alone in changing it has it."""
+    gaps = [" ", "  ", "\n", "\n\n"]
+    stop = "." if unit == "sentence" else ""
+    for base, one, other in product(gaps, gaps, gaps):
+        changed = [gap for gap in (one, other) if gap != base] or [base]
+        wanted = max(changed, key=lambda gap: (gap.count("\n"), len(gap)))
+        texts = [f"A{stop}{gap}B{stop}" for gap in (base, one, other, wanted)]
+        assert by_two(texts[0], unit, texts[1], texts[2]) == texts[3], (base, one, other)
+
+
 def test_a_gap_that_one_removes_alone_is_gone() -> None:
     """A blank before a bracket is taken out without the words beside it being written anew."""
     start = append(EMPTY, Stamp(1.0, "r", 1, "w1", "w1", "write"), 1, "one two")
@@ -189,6 +236,21 @@ def words_never_meet(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(layouts, "reads_as_one", lambda *_: False)
 
 
+def gaps_never_meet(patch: pytest.MonkeyPatch) -> None:
+    """Two changes of one gap both count."""
+    patch.setattr(overlap._Weighing, "_changes_a_gap", lambda *_: False)
+
+
+def the_first_gap_stays(patch: pytest.MonkeyPatch) -> None:
+    """Of two gaps the first one is shown, however small."""
+    patch.setattr(overlap, "max", lambda group, key: group[0], raising=False)
+
+
+def blanks_are_no_insertions(patch: pytest.MonkeyPatch) -> None:
+    """A blank that two inserted at one place is there twice."""
+    patch.setattr(pieces, "_units_of", lambda text: {text[start:end] for start, end in units(text, "sentence")})
+
+
 def brackets_stand_apart(patch: pytest.MonkeyPatch) -> None:
     """A bracket is given a blank though its writer put it right behind a word."""
     patch.setattr(layouts._Fold, "_was_written_here", lambda *_: False)
@@ -201,6 +263,9 @@ def brackets_stand_apart(patch: pytest.MonkeyPatch) -> None:
         (nothing_is_left_so, test_a_gap_that_one_removes_alone_is_gone),
         (nothing_is_left_so, test_what_was_removed_by_words_reads_the_same_by_sentences),
         (words_never_meet, partial(test_g13_what_stands_again_stands_apart, "word")),
+        (gaps_never_meet, partial(test_g2_what_two_leave_alike_is_left_once, "word", "mutant")),
+        (the_first_gap_stays, partial(test_of_two_gaps_in_the_place_of_one_the_greater_stays, "sentence")),
+        (blanks_are_no_insertions, partial(test_g2_what_two_leave_alike_is_left_once, "line", "mutant")),
         (brackets_stand_apart, partial(test_a_bracket_beside_a_word_is_put_there_alone, "one b( two")),
     ],
 )

@@ -458,10 +458,12 @@ class _Fold:
                 continue
             if low > at:
                 self.show(number, piece, at, low)
+            at = high
+            if is_blank(piece.content[low:high]) or high - low == length:
+                continue  # what is there as a whole has its gaps
             self.removers |= {"one", "other"}
             self.since = min(self.since, order_of(piece.stamp))
             self.removed.append(str(piece.content[low:high]))
-            at = high
         if at < length:
             self.show(number, piece, at, length)
 

@@ -308,6 +308,11 @@ class _Weighing:
     def result(self) -> Analysis:
         contested: list[Group] = []
         for group in self._groups():
+            if not (self.is_one or self.solid[group[0]]):
+                agreement = self._greatest(group)
+                self._follow(agreement)
+                self.agreed.update(dict.fromkeys(group, agreement))
+                continue
             sides, agreement = self._sides(group)
             self._follow(agreement)
             if len(sides) > 1 and self.rules.escalate:
@@ -362,27 +367,47 @@ class _Weighing:
                 run = leader[run]
             return run
 
+        def join(runs: list[RunId]) -> None:
+            for run in runs:
+                leader.setdefault(run, run)
+            for run in runs[1:]:
+                leader[find(run)] = find(runs[0])
+
+        gaps: list[list[RunId]] = []
         unknown: Iterable[RunId] = self.sequence.crowd.difference(self.agreed)
         while unknown:
             again: set[RunId] = set()
             for piece, standing in self.sequence.crowded(unknown):
                 self.meeting.update(standing)
+                again.update(*[self.agreed[run].runs for run in standing if run in self.agreed])
                 if self.is_one or not is_blank(piece.content):
-                    for run in standing:
-                        leader.setdefault(run, run)
-                    for run in standing[1:]:
-                        leader[find(run)] = find(standing[0])
-                    again.update(*[self.agreed[run].runs for run in standing if run in self.agreed])
+                    join(standing)
+                else:
+                    gaps.append(standing)
             for run in again:  # another strike has come to them
                 del self.agreed[run]
             unknown = again
         for agreement in {id(agreement): agreement for agreement in self.agreed.values()}.values():
             self._follow(agreement)
-        self._learn(leader.keys())
+        self._learn({*leader, *chain.from_iterable(gaps)})
+        for standing in gaps:
+            join([run for run in standing if self._changes_a_gap(run)])
         groups: dict[RunId, Group] = {}
         for run in sorted(leader, key=self._place):
             groups.setdefault(find(run), []).append(run)
         return [*groups.values()]
+
+    def _changes_a_gap(self, run: RunId) -> bool:
+        """Whether a strike is over nothing but a gap, and has put nothing else."""
+        return not self.solid[run] and not self._text(run)
+
+    def _greatest(self, group: Group) -> Agreement:
+        """Of what several made of one gap the greater one stays."""
+        put = {run: "".join(str(self.pieces[number].content) for number in self.inserted[run]) for run in group}
+        shown = max(group, key=lambda run: (put[run].count("\n"), len(put[run])))
+        alike = [self.strikes[run].stamp for run in group if run != shown and put[run] == put[shown]]
+        hidden = tuple(run for run in group if run != shown and self.inserted[run])
+        return Agreement(tuple(group), hidden, ((shown, tuple(alike)),) if alike else ())
 
     def _follow(self, agreement: Agreement) -> None:
         """Shows what several wrote alike once."""
@@ -625,8 +650,15 @@ class _Weighing:
             if self.is_one and any(is_opening(parts[0]) for parts in runs.values()):
                 continue  # weighed already
             there: list[_Inserted] = []  # the units shown
+            wholes: dict[str, _Inserted] = {}
             oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
             for run, parts in oldest_first:
+                whole = self._whole(run, parts)
+                known_whole = wholes.setdefault(whole.unit, whole)
+                if known_whole is not whole and whole.unit:
+                    doubled.setdefault(run, []).append((whole.start, whole.end))
+                    echoes.setdefault(known_whole.run, []).append((known_whole.start, known_whole.end, parts[0].stamp))
+                    continue
                 mine = self._units_of(run, parts)
                 again = _both(there, mine)
                 for shown, same in again:
@@ -635,9 +667,19 @@ class _Weighing:
                 known = {same for _, same in again}
                 there += [one for one in mine if one not in known]
 
+    def _whole(self, run: RunId, parts: list[Piece]) -> _Inserted:
+        """An insertion, if all of it is seen."""
+        text = "".join([str(part.content) for part in self._seen(parts)])
+        start = parts[0].offset
+        is_whole = len(text) == parts[-1].offset + len(parts[-1].content) - start
+        return _Inserted(text if is_whole else "", run, start, start + len(text))
+
+    def _seen(self, parts: list[Piece]) -> list[Piece]:
+        return [part for part in parts if not any(s in self.strikes and s not in self.suspended for s in part.struck)]
+
     def _units_of(self, run: RunId, parts: list[Piece]) -> list[_Inserted]:
         """The units of an insertion as far as they are seen, each with its offsets, the gap beside it included."""
-        seen = [part for part in parts if not any(s in self.strikes and s not in self.suspended for s in part.struck)]
+        seen = self._seen(parts)
         unit = "line" if self.rules.unit == "line" else "sentence"
         result: list[_Inserted] = []
         for part in seen:

@@ -1513,8 +1513,8 @@ def _have_common_units(contents: Iterable[list[str]]) -> bool:
 
 
 def _units_of(content: str) -> set[str]:
-    """What insertions are compared by: the smallest units of which parts of them may be equal."""
-    return {content[start:end] for start, end in units(content, "sentence")}
+    """What insertions are compared by: the smallest units of which parts of them may be equal; a gap is one."""
+    return {content[start:end] for start, end in units(content, "sentence")} or {content}
 
 
 def has_twin(sequence: Sequence, piece: Piece, number: int) -> bool:
