@@ -32,6 +32,7 @@ from concordant.merge.sequence.pieces import (
     Sequence,
     Strike,
     _have_common_units,
+    is_seal,
     run_of,
 )
 from concordant.merge.sequence.units import is_blank, units
@@ -70,6 +71,51 @@ def with_nothing(sequence: Sequence) -> Sequence:
 def openings(sequence: Sequence) -> dict[RunId, list[Piece]]:
     """What an empty text became that is one unit."""
     return places(sequence).get((None, NOTHING_THERE), {})
+
+
+def _raised(sequence: Sequence) -> set[RunId]:
+    """The runs that were set aside, and from which somebody has gone on who had not heard of it; what those had gone on
+    from themselves, as well."""
+    strikes = sequence.strikes
+    seals = {run for run, strike in strikes.items() if is_seal(strike)}
+    aside = {run_of(piece) for piece in sequence if not piece.live and seals.intersection(piece.struck)}
+    raised: set[RunId] = set()
+    for run in aside:
+        parts = [piece for piece in sequence if run_of(piece) == run and seals.intersection(piece.struck)]
+        over = {one for piece in parts for one in piece.struck if one in strikes} - seals
+        below = {one for piece in sequence if run in piece.struck for one in piece.struck}
+        if over - below:
+            raised.add(run)
+    grown = True
+    while grown:
+        more = {run_of(piece) for piece in sequence if raised.intersection(piece.struck)} & aside - raised
+        raised |= more
+        grown = bool(more)
+    return raised
+
+
+def _with_what_was_set_aside(sequence: Sequence, raised: set[RunId]) -> tuple[Sequence, dict[RunId, Content]]:
+    """A sequence without seals, in which some runs stand that were set aside; where nothing was put in their place,
+    with their seals over what was kept there, and that."""
+    seals = {run for run, strike in sequence.strikes.items() if is_seal(strike)}
+    over = {run: {s for p in sequence if run_of(p) == run for s in p.struck if s in seals} for run in raised}
+    strikes = {run: strike for run, strike in sequence.strikes.items() if run not in seals}
+    pieces: list[Piece] = []
+    kept: dict[RunId, list[Any]] = {}
+    for piece in sequence:
+        run, struck = run_of(piece), {one for one in piece.struck if one not in seals}
+        if run in raised and not piece.live and seals.intersection(piece.struck):
+            piece = piece._replace(live=True)
+            strikes[run] = Strike(piece.stamp, piece.k)
+        elif piece.live and raised & struck and not struck & (strikes.keys() - raised):
+            mine = set[RunId]().union(*(over[one] for one in raised & struck))
+            struck |= mine
+            for seal in mine:
+                strikes[seal] = sequence.strikes[seal]
+                kept.setdefault(seal, []).append(piece.content)
+        pieces.append(piece._replace(struck=tuple(sorted(struck))))
+    said = {seal: "".join(p).strip() if isinstance(p[0], str) else sum(p, ()) for seal, p in kept.items()}
+    return Sequence(pieces, strikes, sequence.newest_root), said
 
 
 def overlaps(sequence: Sequence) -> bool:
@@ -119,6 +165,9 @@ class _Weighing:
     """Looks at every piece and every strike."""
 
     def __init__(self, sequence: Sequence, rules: Rules) -> None:
+        self.raised = _raised(sequence)
+        self.homes: dict[RunId, RunId] = {}
+        sequence, self.texts = _with_what_was_set_aside(sequence, self.raised)
         self.strikes = strikes = sequence.strikes
         self.sequence = sequence
         self.pieces = pieces = sequence.pieces()
@@ -133,7 +182,6 @@ class _Weighing:
             if run in strikes and piece.live:
                 self.inserted.setdefault(run, []).append(index)
         self.solid = {run: self._solid(numbers) for run, numbers in self.touched.items()}
-        self.texts: dict[RunId, Content] = {}
         self.order = sorted(self.touched, key=lambda run: (*order_of(strikes[run].stamp), run[2]))
         self.suspended: set[RunId] = set()
         self.hidden: set[RunId] = set()
@@ -191,6 +239,12 @@ class _Weighing:
                     standing = [run for run in standing if not self.solid[run] and not self._text(run)]
                 for run in standing[1:]:
                     leader[find(run)] = find(standing[0])
+        for root in [
+            run for run in self.order if run in self.raised and sum(find(o) == find(run) for o in self.order) > 1
+        ]:
+            for run in self._gone_on_from(root):
+                leader[find(run)] = find(root)
+                self.homes.setdefault(run, root)
         groups: dict[RunId, Group] = {}
         for run in self.order:
             groups.setdefault(find(run), []).append(run)
@@ -207,10 +261,23 @@ class _Weighing:
         if alike:
             self.also[shown] = (*self.also.get(shown, ()), *alike)
 
+    def _gone_on_from(self, root: RunId) -> list[RunId]:
+        """What was made of something that stands again, and of more than that."""
+        below = {run: {run_of(self.pieces[n]) for n in self.touched[run]} for run in self.order}
+        family, size = {root}, 0
+        while len(family) > size:
+            size = len(family)
+            family |= {run for run in self.order if below[run] & family}
+        return [run for run in self.order if run in family - {root} and not self._roots(run) <= family]
+
+    def _roots(self, run: RunId) -> set[RunId]:
+        struck = [self.pieces[i] for i in self.solid[run] or self.touched[run]]
+        return {run_of(piece) for piece in struck if piece.live} or {run_of(piece) for piece in struck}
+
     def _ends_alike(self, group: Group, owners: Owners) -> bool:
         """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
         readings = self._readings(group, self._sides(group, note=False), owners)
-        first, *others = self._said(group, owners, readings)
+        first, *others = sorted(self._said(group, owners, readings), key=lambda reading: bool(self.raised & reading[1]))
         reads = self._own if self.rules.unit == "whole" else _plain
         if any(reads(first[0]) != reads(other[0]) for other in others):
             return False
@@ -256,7 +323,7 @@ class _Weighing:
         """
         writers: dict[Any, Group] = {}
         for run in group:
-            stamp = self.strikes[run].stamp
+            stamp = self.strikes[self.homes.get(run, run)].stamp
             writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
         made = _Sides()
         for runs in writers.values():
@@ -291,7 +358,7 @@ class _Weighing:
         return self.rules.unit != "word" or mine <= theirs or theirs <= mine
 
     def _key(self, run: RunId) -> Key:
-        return self.solid[run], self._text(run)
+        return self.solid[run], self._text(run), run if run in self.raised else None
 
     def _text(self, run: RunId) -> Content:
         """What a strike has put in the place of what it removed, gaps aside."""
@@ -309,8 +376,7 @@ class _Weighing:
         while grown:
             grown = False
             for run in self.order:
-                struck = [self.pieces[i] for i in self.solid[run] or self.touched[run]]
-                roots = {run_of(piece) for piece in struck if piece.live} or {run_of(piece) for piece in struck}
+                roots = self._roots(run)
                 if run not in owners and roots <= owners.keys():
                     owners[run] = set().union(*(owners[root] for root in roots))
                     grown = True
@@ -350,7 +416,7 @@ class _Weighing:
     def _overlap(self, group: Group, sides: list[Group], owners: Owners) -> Overlap:
         struck = sorted({index for run in group for index in self.touched[run] if self.pieces[index].content})
         readings = [
-            Side(shown, tuple(sorted({self.strikes[run].stamp for run in standing}, key=order_of)))
+            Side(shown, tuple(sorted({self.strikes[run].stamp for run in self._speaking(standing)}, key=order_of)))
             for shown, standing in self._said(group, owners, self._readings(group, sides, owners))
         ]
         start = self._range(group)[0]
@@ -365,6 +431,10 @@ class _Weighing:
             tuple(readings),
             before != "\n",
         )
+
+    def _speaking(self, standing: set[RunId]) -> set[RunId]:
+        """The strikes that a side is told by: a seal only where there is no other."""
+        return {run for run in standing if not is_seal(self.strikes[run])} or standing
 
     def _readings(self, group: Group, sides: list[Group], owners: Owners) -> list[tuple[tuple[Piece, ...], set[RunId]]]:
         """For each side the pieces that it shows of a contested range, and its runs."""
@@ -406,7 +476,10 @@ class _Weighing:
         if not piece.live or (run in owners and run not in standing) or (run in self.hidden and run not in owners):
             return False
         return not any(
-            s in self.strikes and (s in standing or (s not in self.suspended and s not in owners)) for s in piece.struck
+            s in self.strikes
+            and not is_seal(self.strikes[s])
+            and (s in standing or (s not in self.suspended and s not in owners))
+            for s in piece.struck
         )
 
     # -- insertions at one place --------------------------------------------------------------------------------

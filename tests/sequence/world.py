@@ -16,6 +16,7 @@ from concordant.merge.record import dump_changes, journalled, later_leaf, load_c
 from concordant.merge.record.codec import dump_leaf, load_leaf
 from concordant.merge.registers import LeafChange
 from concordant.merge.sequence import meeting, order
+from concordant.merge.sequence.aside import as_it_stood
 from concordant.merge.sequence.blame import Told, spans
 from concordant.merge.sequence.diff import list_hunks
 from concordant.merge.sequence.edit import append, decide, splice, withdraw
@@ -254,7 +255,7 @@ class World:
         sight = self.sight(replica, seen, own)
         view = replica.sequence.only(sight)
         if not self.is_due():
-            return view
+            return as_it_stood(replica.sequence, view, sight)
         spec = known(replica.sequence, sight)
         assert counting(view, spec.strikes) == spec.pieces(), (
             "what is made by taking out a few is made of what was seen"
@@ -262,7 +263,11 @@ class World:
         assert view.strikes == spec.strikes
         shown = replica.sequence.shown_to(sight)
         assert counting(shown, shown.strikes) == spec.pieces(), "nothing that is shown is struck by what is unseen"
-        return view
+        return as_it_stood(replica.sequence, view, sight)
+
+    def only(self, sequence: Sequence, seen: SeenBy) -> Sequence:
+        """What is shown to somebody of a text."""
+        return as_it_stood(sequence, sequence.only(seen), seen)
 
     def edit(self, replica: Replica, seen: VersionVector, writer: str, base: Any, new: Any) -> None:
         stamp = self.stamp(replica, writer)
@@ -287,7 +292,7 @@ class World:
             gone = {unit for unit in unseen if unit not in left}
             assert not gone, ("no side is removed by a writer who had not seen it", gone, base, new)
         if before == base:
-            after = self.shown(replica.sequence.only(lambda other: other == stamp or sees(other)))
+            after = self.shown(self.only(replica.sequence, lambda other: other == stamp or sees(other)))
             assert after == new, ("its writer is shown what it left", base, new, after)
 
     def again(self, replica: Replica) -> None:
@@ -305,7 +310,9 @@ class World:
         assert left == (rest if rest.is_alive() else Sequence([], {})), "what is taken back is gone, and nothing else"
         self.check_memory(left)
         if (
-            self.shown(left.only(lambda other: other.n <= seen.get(other.replica, 0) or other.origin == stamp.origin))
+            self.shown(
+                self.only(left, lambda other: other.n <= seen.get(other.replica, 0) or other.origin == stamp.origin)
+            )
             != base
         ):
             return

@@ -14,6 +14,7 @@ from concordant.merge.kinds.reducer import Reducer
 from concordant.merge.kinds.registry import register
 from concordant.merge.kinds.shape import check_items
 from concordant.merge.registers import Change, Path
+from concordant.merge.sequence.aside import as_it_stood
 from concordant.merge.sequence.carried import carried
 from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.edit import append, decide, splice
@@ -93,7 +94,7 @@ class Text(Reducer):
             return
         check_text(value, (field.name,))
         if not change.adding and sequence.may_open_with(change.seen, partial(self._may_open, value)):
-            read = self._shown(sequence.shown_to(change.seen))
+            read = self._shown(as_it_stood(sequence, sequence.shown_to(change.seen), change.seen))
             if read and value.startswith(read):
                 rest = value[len(read) :]
                 if rest and self.separator and rest.startswith(self.separator) and not read.endswith(self.separator):

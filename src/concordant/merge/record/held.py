@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence as Items
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Agreed, Entry, Register, SeenBy, Stamp, order_of
@@ -134,15 +134,21 @@ class Held:
         Args:
             beside: whether something of theirs stood there, which it left.
         """
+        replaced = _replaced(added, [entry for entry, _ in self.back.values()]) if step.imported else ()
         for one, (entry, by) in [*self.back.items()]:
             if self._knew(step, by.stamp, not beside):
                 self.built = True
-            elif _replaced(added, entry) if step.imported else self._knew(step, entry.stamp, True):
+            elif entry in replaced if step.imported else self._knew(step, entry.stamp, True):
                 self.settled = True
                 del self.back[one]
         self.settled = self.settled or (beside and not self.before and not self.back)
 
 
-def _replaced(added: Iterable[Entry], entry: Entry) -> bool:
-    """Whether writes that were made elsewhere tell that they replaced an entry, or what came after it."""
-    return any(one.base is not None and one.base[:3] >= order_of(entry.stamp) for one in added)
+def _replaced(added: Iterable[Entry], entries: Items[Entry]) -> list[Entry]:
+    """The entries that writes made elsewhere tell to have replaced: the value before each is one of them, or came after
+    one in its store; only where it is of neither sort, after any of them."""
+    found: list[Entry] = []
+    for base in [one.base for one in added if one.base is not None]:
+        own = [entry for entry in entries if (entry.stamp.replica, True) == (base.replica, entry.stamp.n <= base.n)]
+        found += own or [entry for entry in entries if base[:3] >= order_of(entry.stamp)]
+    return found

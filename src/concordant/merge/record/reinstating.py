@@ -42,7 +42,7 @@ class _Text(NamedTuple):
         """The part that is what stood in a leaf; without one what is live."""
         if self.made is None:
             return None
-        runs = self.shown | self.made.marks() if leaf is None else runs_of([leaf])
+        runs = self.shown | self.made.marks() | self.made.seals() if leaf is None else runs_of([leaf])
         made = part_of(self.made, {run for run in runs_of([self.made]) if self.origins.get(run, run) in runs})
         return made if made.is_alive() else None
 

@@ -9,6 +9,7 @@ from itertools import pairwise, zip_longest
 from typing import Any, NamedTuple
 
 from concordant.merge.causality import SeenBy, Stamp, order_of
+from concordant.merge.sequence.aside import as_it_stood
 from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.layout import Layout, layout, own_layout
 from concordant.merge.sequence.order import in_order
@@ -17,6 +18,7 @@ from concordant.merge.sequence.pieces import (
     EMPTIED,
     END,
     NOTHING_THERE,
+    SEAL,
     START,
     Anchor,
     Content,
@@ -28,6 +30,7 @@ from concordant.merge.sequence.pieces import (
     Strikes,
     has_twin,
     is_mark,
+    is_note,
     run_of,
     struck_by,
 )
@@ -130,11 +133,17 @@ class _Writer:
 
     def view(self, sequence: Sequence) -> tuple[Layout, Analysis]:
         """Lays out what the writer had seen, and what this write has made of it."""
-        part = sequence.shown_to(self._seen, self.stamp)
-        if part is not sequence:
-            part = self._with_what_was_taken_back(sequence, part)
+        part = self._part(sequence)
         analysis = part.analysed(self.rules, analyse)
         return layout(part, analysis, self.separator, self.rules.unit), analysis
+
+    def _part(self, sequence: Sequence) -> Sequence:
+        """What the writer had seen, and this write."""
+        part = sequence.shown_to(self._seen, self.stamp)
+        if part is sequence:
+            return part
+        part = self._with_what_was_taken_back(sequence, part)
+        return as_it_stood(sequence, part, lambda stamp: stamp == self.stamp or self._seen(stamp))
 
     def _with_what_was_taken_back(self, sequence: Sequence, part: Sequence) -> Sequence:
         """What the writer had seen, with what was taken back since, in the place of what stands there again."""
@@ -242,7 +251,7 @@ class _Writer:
 
     def _anew(self, sequence: Sequence, new: str) -> Sequence:
         """Puts a text in the place of all that the writer knows."""
-        known = sequence.shown_to(self._seen, self.stamp)
+        known = self._part(sequence)
         analysis = known.analysed(self.rules, analyse)
         edit = _Edit(sequence, self.stamp)
         self.runs += 1
@@ -276,7 +285,7 @@ def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content,
     if not overlap.struck:
         root = edit.opening(content, 1, separator, edit.drop_openings(overlap.strikes))
         return _with_root(edit.result(), root)
-    ranges = [(index, 0, len(sequence[index].content)) for index in overlap.struck]
+    ranges = [(index, 0, len(sequence[index].content)) for index in overlap.struck if edit.stands(index, overlap)]
     if len(content):
         ranges = _without_gaps(sequence, overlap, ranges)
     edit.strike_all(ranges, 1)
@@ -285,7 +294,7 @@ def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content,
         edit.insert(_Place(last, end), " ", 1, replaces=True, struck=edit.nothing())
     if len(content):
         edit.insert(_Place(last, end), content, 1, replaces=True)
-    edit.drop(overlap.strikes)
+    edit.set_aside(overlap.strikes)
     return edit.result()
 
 
@@ -542,17 +551,38 @@ class _Edit:
         for overlap in analysis.overlaps:
             if not rules.show_all:
                 if any(index in self.strikes for index in overlap.struck):
-                    self.drop(overlap.strikes)
+                    self.set_aside(overlap.strikes)
             elif any(run_of(self.sequence[index]) in overlap.strikes for index in self.strikes):
                 k = min(self.added)[2]
                 for index in overlap.struck:  # the sides stand as the writer leaves them, and the base is gone for good
-                    self.strike(index, 0, len(self.sequence[index].content), k)
+                    if self.stands(index, overlap):
+                        self.strike(index, 0, len(self.sequence[index].content), k)
                     sides = overlap.strikes.intersection(self.sequence[index].struck)
                     self.drop(sides)
                     self.kept |= sides
 
     def drop(self, runs: set[RunId] | frozenset[RunId]) -> None:
         self.dropped.update(runs)
+
+    def set_aside(self, runs: frozenset[RunId]) -> None:
+        """Drops the contenders of a contest, under a seal; what they had set aside themselves comes under it too. What
+        of them somebody has rewritten together with something else was gone before, and comes under none."""
+        earlier = {*self.sequence.strikes.standing([(*run[:2], SEAL) for run in runs])}
+        self.drop(runs | earlier)
+        for index, piece in self.sequence.touching(runs | earlier):
+            if (run_of(piece) in runs or not earlier.isdisjoint(piece.struck)) and not self._was_gone(piece):
+                self.strike(index, 0, len(piece.content), SEAL)
+
+    def _was_gone(self, piece: Piece) -> bool:
+        """Whether something that goes on standing is over a piece."""
+        strikes = self.sequence.strikes
+        over = strikes.standing(piece.struck) if piece.live else ()
+        return any(run not in self.dropped and not is_note(strikes[run]) for run in over)
+
+    def stands(self, index: int, overlap: Overlap) -> bool:
+        """Whether a piece of a contested range is none that a contender stands for though it was set aside."""
+        piece = self.sequence[index]
+        return piece.live or run_of(piece) not in overlap.strikes
 
     def result(self) -> Sequence:
         if not (self.strikes or self.inserts or self.first or self.dropped or self.added):

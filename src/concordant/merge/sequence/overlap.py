@@ -15,14 +15,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain, islice
 from operator import itemgetter
-from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Stamp, order_of
+from concordant.merge.sequence.aside import raised
 from concordant.merge.sequence.diff import common_runs
 from concordant.merge.sequence.pieces import (
     EMPTIED,
     NOTHING_THERE,
+    SEAL,
     Agreement,
     Anchor,
     Content,
@@ -33,6 +34,7 @@ from concordant.merge.sequence.pieces import (
     Strike,
     first_of,
     is_mark,
+    is_note,
     is_opening,
     run_of,
     standing_again,
@@ -136,12 +138,22 @@ def analyse(sequence: Sequence, rules: Rules) -> Analysis:
     """Weighs all changes of a sequence against each other."""
     if not sequence.overlapping:
         return NOTHING
+    texts: dict[RunId, Content] = {}
+    again: Set[RunId] = frozenset()
+    copies: Set[RunId] = frozenset()
     if rules.unit == "whole" and (openings := sequence.openings()):
         sequence = _over_nothing(sequence, openings)
-    if rules.escalate and (marks := sequence.marks() & sequence.crowd):
-        sequence, again = _with_what_stands_again(sequence, marks)
-        return _Weighing(sequence, rules, again).result()
-    return _Weighing(sequence, rules).result()
+    if rules.escalate and (marks := _beside_others(sequence, sequence.marks())):
+        sequence, texts = _with_what_stands_again(sequence, marks)
+    if _beside_others(sequence, sequence.seals()):
+        sequence, again, kept, copies = raised(sequence, sequence.seals())
+        texts |= {seal: _content(pieces) for seal, pieces in kept.items()}
+    return _Weighing(sequence, rules, texts, again, copies).result()
+
+
+def _beside_others(sequence: Sequence, notes: Set[RunId]) -> Set[RunId]:
+    """Those of some strikes that stand over something together with others."""
+    return {run for _, standing in sequence.crowded(notes) for run in standing if run in notes} if notes else notes
 
 
 def _over_nothing(sequence: Sequence, openings: Mapping[RunId, list[Piece]]) -> Sequence:
@@ -211,8 +223,9 @@ def _content(pieces: Iterable[Piece]) -> Content:
     return "".join(parts).strip() if all(isinstance(part, str) for part in parts) else sum(parts, ())
 
 
-Key: TypeAlias = tuple[frozenset[int], Content]
-"""What makes two changes the same: what they removed, gaps aside, and what they put there."""
+Key: TypeAlias = tuple[frozenset[int], Content, RunId | None]
+"""What makes two changes the same: what they removed, gaps aside, and what they put there; of one that was set aside,
+and that somebody has gone on from, what became of it is another."""
 
 
 class _Sided(NamedTuple):
@@ -233,7 +246,7 @@ class _Sides:
 
     def near(self, changes: list[tuple[Key, bool]]) -> list[_Sided]:
         """The sides that a writer with these changes may join; for each, whether it puts nothing."""
-        taken = set().union(*(self._taken.get(number, ()) for (solid, _), _ in changes for number in solid))
+        taken = set().union(*(self._taken.get(number, ()) for (solid, *_), _ in changes for number in solid))
         if len(taken) < len(self.sides) or any(removes for _, removes in changes):
             return self.sides  # one of them may be beside what the writer changed, or have removed the same
         return [side for key, _ in changes for side in self._alike.get(key, ())]
@@ -258,10 +271,16 @@ class _Weighing:
     """The work of one ``analyse`` call.
 
     Args:
-        again: of marks what stands where that was which was taken back.
+        again: of marks, and seals, what stands where that was which was taken back, or set aside.
+        raised: what was set aside, and stands for what others made of it; ``copies`` are made of that.
     """
 
-    def __init__(self, sequence: Sequence, rules: Rules, again: Mapping[RunId, Content] = MappingProxyType({})) -> None:
+    def __init__(
+        self, sequence: Sequence, rules: Rules, again: Mapping[RunId, Content], raised: Set[RunId], copies: Set[RunId]
+    ) -> None:
+        self.raised = raised
+        self.copies = copies
+        self.homes: dict[RunId, RunId] = {}
         self.strikes = sequence.strikes
         self.sequence = sequence
         self.rules = rules
@@ -392,6 +411,10 @@ class _Weighing:
         self._learn({*leader, *chain.from_iterable(gaps)})
         for standing in gaps:
             join([run for run in standing if self._changes_a_gap(run)])
+        for root in sorted(self.raised & leader.keys(), key=self._place):
+            for run in self._gone_on_from(root):
+                join([root, run])
+                self.homes.setdefault(run, root)
         groups: dict[RunId, Group] = {}
         for run in sorted(leader, key=self._place):
             groups.setdefault(find(run), []).append(run)
@@ -409,6 +432,15 @@ class _Weighing:
         hidden = tuple(run for run in group if run != shown and self.inserted[run])
         return Agreement(tuple(group), hidden, ((shown, tuple(alike)),) if alike else ())
 
+    def _gone_on_from(self, root: RunId) -> list[RunId]:
+        """The strikes over what was made of something that stands again, and over more than that: they go its way."""
+        family, newest = {root}, {root}
+        while newest:
+            self._learn(newest)
+            newest = {run for one in newest for run in self.built[one] if run in self.strikes} - family
+            family |= newest
+        return [run for run in sorted(family, key=self._place) if run != root and not self._struck_by(run) <= family]
+
     def _follow(self, agreement: Agreement) -> None:
         """Shows what several wrote alike once."""
         self.hidden.update(agreement.hidden)
@@ -416,7 +448,8 @@ class _Weighing:
 
     def _ends_alike(self, group: Group, owners: Owners) -> bool:
         """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
-        first, *others = self._said(group, owners, self._readings(group, self._sides(group)[0], owners))
+        said = self._said(group, owners, self._readings(group, self._sides(group)[0], owners))
+        first, *others = sorted(said, key=lambda reading: not self.raised.isdisjoint(reading[1]))
         reads = self._own if self.is_one else _plain
         if any(reads(first[0]) != reads(other[0]) for other in others):
             return False
@@ -463,7 +496,7 @@ class _Weighing:
         hidden: list[RunId] = []
         also: dict[RunId, tuple[Stamp, ...]] = {}
         for run in group:
-            stamp = self.strikes[run].stamp
+            stamp = self.strikes[self.homes.get(run, run)].stamp
             writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
         made = _Sides()
         for runs in writers.values():
@@ -504,7 +537,7 @@ class _Weighing:
         return self.rules.unit != "word" or mine <= theirs or theirs <= mine
 
     def _key(self, run: RunId) -> Key:
-        return self.solid[run], self._text(run)
+        return self.solid[run], self._text(run), run if run in self.raised else None
 
     def _text(self, run: RunId) -> Content:
         """What a strike has put in the place of what it removed, gaps aside."""
@@ -591,8 +624,8 @@ class _Weighing:
         )
 
     def _who_stands_for(self, standing: set[RunId]) -> tuple[Stamp, ...]:
-        """The writes of a side; a mark stands for one only where nobody has written on there."""
-        runs = [run for run in standing if not is_mark(self.strikes[run])] or standing
+        """The writes of a side; a mark, or a seal, stands for one only where nobody has written on there."""
+        runs = [run for run in standing if not is_note(self.strikes[run])] or standing
         return tuple(sorted({self.strikes[run].stamp for run in runs}, key=order_of))
 
     def _readings(self, group: Group, sides: list[Group], owners: Owners) -> list[Reading]:
@@ -606,7 +639,7 @@ class _Weighing:
             first: dict[Any, RunId] = {}
             twins = {run for run in side if first.setdefault(self._key(run), run) != run}
             for part in self._in_parts(standing):
-                found.append((self._shown(group, part - twins, owners), part))
+                found.append((self._shown(group, part - twins - self.copies, owners), part))
         return found
 
     def _seen_together(self, sides: list[Group], owners: Owners) -> list[Group]:
@@ -639,7 +672,8 @@ class _Weighing:
         if not piece.live or (run in owners and run not in standing) or (run in self.hidden and run not in owners):
             return False
         return not any(
-            s in self.strikes and (s in standing or (s not in self.suspended and s not in owners)) for s in piece.struck
+            s in self.strikes and (s in standing or (s not in self.suspended and s not in owners)) and s[2] != SEAL
+            for s in piece.struck
         )
 
     # -- insertions at one place --------------------------------------------------------------------------------

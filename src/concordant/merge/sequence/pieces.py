@@ -30,6 +30,7 @@ __all__ = [
     "END",
     "NEVER",
     "NOTHING_THERE",
+    "SEAL",
     "START",
     "TAKEN_BACK",
     "Agreement",
@@ -48,7 +49,9 @@ __all__ = [
     "Under",
     "has_twin",
     "is_mark",
+    "is_note",
     "is_opening",
+    "is_seal",
     "last_of",
     "run_of",
     "standing_again",
@@ -93,6 +96,10 @@ NOTHING_THERE: Anchor = ("", 0, 0, EMPTIED)
 
 TAKEN_BACK = ":undone"
 """The origin of marks: strikes over what an undo has taken back, by which who has built on that elsewhere is asked."""
+
+SEAL = -1
+"""The number of seals: strikes over what a write has set aside that settled a question, by which who goes on from that
+without having heard of it is asked. All other strikes have higher numbers."""
 
 NEVER = (math.inf, "", 0)
 """The place behind all writes in their order."""
@@ -231,6 +238,10 @@ class Strikes(Mapping[RunId, Strike]):
         more = [run for run, strike in self._more.items() if strike[0][4] == origin]
         return [*self._whose.among(self._base).get(origin, ()), *more]
 
+    def seals(self) -> list[RunId]:
+        """The seals, among them some that are not here."""
+        return [*self._whose.seals_among(self._base), *[run for run in self._more if run[2] == SEAL]]
+
     def but(self, added: Mapping[RunId, Strike], gone: Set[RunId]) -> Strikes:
         """Others: without some of those that are here, and with more of them."""
         if not added and not gone:
@@ -297,10 +308,11 @@ def _sum_of(runs: Iterable[RunId]) -> int:
 class _Whose:
     """Whose strikes are which: of those that versions share, found out once."""
 
-    __slots__ = ("_by_origin",)
+    __slots__ = ("_by_origin", "_seals")
 
     def __init__(self) -> None:
         self._by_origin: dict[str, list[RunId]] | None = None
+        self._seals: list[RunId] | None = None
 
     def among(self, strikes: dict[RunId, Strike]) -> dict[str, list[RunId]]:
         if self._by_origin is None:
@@ -309,6 +321,11 @@ class _Whose:
                 found.setdefault(strike[0][4], []).append(run)
             self._by_origin = found
         return self._by_origin
+
+    def seals_among(self, strikes: dict[RunId, Strike]) -> list[RunId]:
+        if self._seals is None:
+            self._seals = [run for run in strikes if run[2] == SEAL]
+        return self._seals
 
 
 def _stands(piece: Piece, origin: str, strikes: Strikes) -> bool:
@@ -359,6 +376,16 @@ def _place_of(piece: Piece) -> _Place:
     beside = piece[9]
     assert beside is not None
     return _OPENING if beside[3] == EMPTIED else (piece[4], beside)
+
+
+def is_seal(strike: Strike) -> bool:
+    """Whether a strike says of what it is over that it was set aside."""
+    return strike[1] == SEAL
+
+
+def is_note(strike: Strike) -> bool:
+    """Whether a strike removes nothing, but says what became of that which it is over."""
+    return is_mark(strike) or is_seal(strike)
 
 
 def struck_by(struck: tuple[RunId, ...], more: Iterable[RunId]) -> tuple[RunId, ...]:
@@ -1184,12 +1211,16 @@ class Sequence:
         return bool(self._size) and not isinstance(self[0].content, str)
 
     def is_alive(self) -> bool:
-        """Whether any write to it still stands, marks apart; if none does, the sequence can be forgotten."""
-        return any(not is_mark(strike) for strike in self.strikes.values()) or any(piece.live for piece in self)
+        """Whether any write to it still stands, marks and seals apart; if none does, the sequence can be forgotten."""
+        return any(not is_note(strike) for strike in self.strikes.values()) or any(piece.live for piece in self)
 
     def marks(self) -> frozenset[RunId]:
         """The marks that stand."""
         return frozenset(self.strikes.standing(self.strikes.of(TAKEN_BACK)))
+
+    def seals(self) -> frozenset[RunId]:
+        """The seals that stand."""
+        return frozenset(self.strikes.standing(self.strikes.seals()))
 
     def stamps(self) -> Iterator[Stamp]:
         """The stamps of the writes that still stand."""
@@ -1408,7 +1439,13 @@ class _Sight:
         others = [run for run in elsewhere if self.seen(strikes[run][0])]
         if len(others) + newer - first + len(mine) == len(struck):
             return struck
-        return struck_by(struck[first:newer], (*others, *mine))
+        gone = [run for run in (*struck[:first], *struck[newer:]) if run not in strikes] if self._is_noted else ()
+        return struck_by(struck[first:newer], (*others, *mine, *gone))
+
+    @property
+    def _is_noted(self) -> bool:
+        """Whether it is told of something what became of it: that is found by strikes that do not stand any more."""
+        return bool(self.strikes.seals() or self.strikes.of(TAKEN_BACK))
 
     def _own(self, struck: tuple[RunId, ...], first: int, past: int) -> list[RunId]:
         """The scope's own strikes, from one place up to another."""

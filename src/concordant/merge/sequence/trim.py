@@ -17,7 +17,18 @@ from concordant.merge.causality import Stamp
 from concordant.merge.sequence.blame import remembered
 from concordant.merge.sequence.family import Family, home_of
 from concordant.merge.sequence.order import comes_first, in_order
-from concordant.merge.sequence.pieces import START, Anchor, Edit, Piece, RunId, Sequence, first_of, last_of, run_of
+from concordant.merge.sequence.pieces import (
+    START,
+    Anchor,
+    Edit,
+    Piece,
+    RunId,
+    Sequence,
+    first_of,
+    is_seal,
+    last_of,
+    run_of,
+)
 from concordant.merge.sequence.units import is_blank
 
 __all__ = ["Trimmed", "lost_between", "removed", "trimmed", "untrimmed", "weighed"]
@@ -192,7 +203,8 @@ def weighed(sequence: Sequence) -> set[RunId]:
     agree by whatever rules are none of them."""
     found: set[RunId] = set()
     if sequence.overlapping:
-        meetings = [{*standing} for _, standing in sequence.crowded(sequence.crowd)]
+        crowds = [{*standing} for _, standing in sequence.crowded(sequence.crowd)]
+        meetings = [crowd for crowd in crowds if not all(is_seal(sequence.strikes[run]) for run in crowd)]
         found.update(_disputed(sequence, meetings))
         for runs in sequence.alike():
             found.update(runs)

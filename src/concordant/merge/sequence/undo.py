@@ -18,6 +18,7 @@ from concordant.merge.sequence.order import cut, in_order, newest_root
 from concordant.merge.sequence.overlap import Rules, Spans, analyse
 from concordant.merge.sequence.pieces import (
     END,
+    SEAL,
     START,
     TAKEN_BACK,
     Anchor,
@@ -29,7 +30,9 @@ from concordant.merge.sequence.pieces import (
     Under,
     first_of,
     is_mark,
+    is_note,
     is_opening,
+    is_seal,
     last_of,
     run_of,
     standing_again,
@@ -93,6 +96,7 @@ def undone(
     for part in work.built_on(reopened):
         work.settle(part, rules.escalate)
     work.mark()
+    work.seal()
     made = work.result(alike)
     return sequence if made == alike else made
 
@@ -112,6 +116,7 @@ def reinstated(
     work.drop(_struck_since(before, alike, work.strikes))
     work.put_back([Taking(before, alike, True)])
     work.mark()
+    work.seal()
     return work.result(alike), work.origins
 
 
@@ -255,7 +260,7 @@ class _Asked:
     def settled(self) -> list[RunId]:
         """The strikes over what something else stands for."""
         strikes = self._sequence.strikes
-        over = {run for piece in self._sequence for run in strikes.standing(piece.struck) if not is_mark(strikes[run])}
+        over = {run for piece in self._sequence for run in strikes.standing(piece.struck) if not is_note(strikes[run])}
         return sorted(run for run in over if self._identity(run) in self._own and not self._is_side(run))
 
     def _is_side(self, run: RunId) -> bool:
@@ -322,7 +327,7 @@ class _Undoing:
         standing = dict(self.strikes)
         for before, after in taken:
             kept = after.strikes if after is not None else {}
-            dropped = {run: s for run, s in before.strikes.items() if run not in kept and not self.gone(s.stamp)}
+            dropped = {run: s for run, s in before.strikes.items() if run not in kept and self._is_put_back(s)}
             again: dict[Any, list[RunId]] = {}
             for run, strike in standing.items():
                 if run not in before.strikes:
@@ -336,6 +341,9 @@ class _Undoing:
             if dropped:
                 _note_struck(before, over)
         return [strike for run, strike in standing.items() if run not in self.strikes]
+
+    def _is_put_back(self, strike: Strike) -> bool:
+        return not (is_seal(strike) or self.gone(strike.stamp))
 
     def _missing(self, before: Sequence, runs: set[RunId]) -> set[RunId]:
         """Those of some runs that do not stand under another id, having been put back before."""
@@ -388,9 +396,12 @@ class _Undoing:
         return piece._replace(struck=struck_by(piece.struck, new)) if new else piece
 
     def _renamed(self, struck: tuple[RunId, ...], names: dict[RunId, int]) -> tuple[RunId, ...]:
-        struck = tuple([run for run in struck if not self._is_mark(run)])
+        struck = tuple([run for run in struck if not self._is_note(run)])
         new = [self._id(names[run]) for run in struck if run in names]
         return struck_by(struck, new) if new else struck
+
+    def _is_note(self, run: RunId) -> bool:
+        return run in self.strikes and is_note(self.strikes[run])
 
     def _is_mark(self, run: RunId) -> bool:
         return run in self.strikes and is_mark(self.strikes[run])
@@ -556,7 +567,7 @@ class _Undoing:
 
     def _builds(self, run: RunId) -> bool:
         """Whether a strike is over something that is taken back, or was."""
-        over = () if is_mark(self.strikes[run]) else self.below.over.get(run, ())
+        over = () if is_note(self.strikes[run]) else self.below.over.get(run, ())
         return any(run_of(piece) in self.below.gone and not is_blank(piece.content) for piece in over)
 
     def _changes(self, piece: Piece) -> bool:
@@ -673,6 +684,17 @@ class _Undoing:
         for run in [run for run in self.strikes if self._is_mark(run) and run not in kept]:
             del self.strikes[run]
 
+    def seal(self) -> None:
+        """Goes on saying of what was set aside by writes that are taken back that it was: what stands again of it are
+        copies, and who has gone on from it in another store is asked."""
+        gone = {run for run in self.withdrawn if run[2] == SEAL}
+        over = {first_of(p) for p in self.pieces if not (p.live or gone.isdisjoint(p.struck))} if gone else None
+        if over:
+            new = self._add(self.stamp, SEAL)
+            self.pieces = [
+                p._replace(struck=struck_by(p.struck, (new,))) if first_of(p) in over else p for p in self.pieces
+            ]
+
     def _marks(self) -> dict[RunId, set[Anchor]]:
         """The marks that stood, or stand again, each with what it is over."""
         over = {run: set[Anchor]() for run in (*self.sequence.marks(), *filter(self._is_mark, self.strikes))}
@@ -721,7 +743,7 @@ class _Undoing:
             return False
         if not self.below.goes(piece) and run_of(piece) not in copied:
             return first_of(piece) in before
-        built = any(run in self.strikes and not self._is_mark(run) for run in piece.struck)
+        built = any(run in self.strikes and not self._is_note(run) for run in piece.struck)
         return not built and (first_of(piece) in before or self.below.goes(piece))
 
     def _link_copies(self, runs: Set[RunId]) -> None:
