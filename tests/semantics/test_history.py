@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import (
+    ConcordantError,
     Counter,
     HistoryExpiredError,
     List,
@@ -22,7 +23,7 @@ from concordant.merge.sequence.pieces import Sequence
 from concordant.merge.sequence.splice import Spliced
 from concordant.workspace.states import changes_of
 
-from .support import AT, NS, Tasks, only, pair, shown, values, workspace
+from .support import AT, KEY, NS, Tasks, only, pair, shown, values, workspace
 
 
 class Brief(BaseModel):
@@ -129,7 +130,7 @@ def test_at_travels_in_time(model: Any) -> None:
     assert ws.get(*AT, at=states[0][0] - 1) is None
     assert ws.get(*AT, at=deleted) is None
     now = ws.get(*AT)
-    assert now is not None and ws.get(*AT, at=now.version + 5) == now
+    assert now is not None and ws.get(*AT, at=now.version) == now
 
 
 def test_at_gives_the_state_between_its_versions() -> None:
@@ -314,3 +315,19 @@ def test_the_journal_holds_no_earlier_texts() -> None:
     at = [entry.version for entry in ws.history(NS, "k")]
     assert "word50 " in ws.get(NS, "k", at=at[50]).value["body"]  # type: ignore[union-attr]
     assert "other50 " in ws.get(NS, "k", at=at[49]).value["body"]  # type: ignore[union-attr]
+
+
+def test_a_version_that_is_not_there_yet_is_refused() -> None:
+    """Reading or restoring a version beyond all that was written tells which versions there are; that of another
+    document, later than all of this one's, is a time like others."""
+    ws = workspace()
+    first = ws.agent("ada").write(NS, KEY, {"a": 1}).version
+    second = ws.agent("ada").write(NS, KEY, {"a": 2}).version
+    later = max(second, ws.agent("ada").write(NS, "other", {"a": 1}).version)
+    document = ws.get(NS, KEY, at=later)
+    assert document is not None and document.version == second
+    for refused in (lambda: ws.get(NS, KEY, at=later + 1), lambda: ws.restore(NS, KEY, later + 1, by="maria")):
+        with pytest.raises(ConcordantError, match=f"no version of t:k yet; .* newest first: {second}, {first}$"):
+            refused()
+    with pytest.raises(ConcordantError, match="t:none yet; it has none"):
+        ws.get(NS, "none", at=later + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from concordant.errors import ConcordantError, ContestedError, HistoryExpiredError, InvalidTokenError, told
@@ -17,7 +17,7 @@ from concordant.merge.sequence.blame import Told
 from concordant.schema import Compiled
 from concordant.storage import Address, Condition, Result, SideEffects, State, TransactionView
 from concordant.storage.base import Column
-from concordant.storage.cut import Cut, clock_of, is_cut, part
+from concordant.storage.cut import Cut, clock_of, highest, is_cut, part
 from concordant.values import ABSENT
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.document import Credit, Document, HistoryEntry, mark_of
@@ -155,6 +155,7 @@ class Reading:
         with self.storage.reading():
             state = self.storage.load(namespace, key)
             if at is not None:
+                self._check_reached(namespace, key, at)
                 upto = part(at, clock_of((namespace, key), self.storage.clocks))
                 past = state_at(self.storage, schema, namespace, key, state, upto)
                 found = self.document_of(namespace, key, past, schema, past is not state, ever=True)
@@ -163,6 +164,15 @@ class Reading:
         if strict:
             _check_agreed(found)
         return found
+
+    def _check_reached(self, namespace: Namespace, key: str, at: Cut) -> None:
+        """Refuses a version that is not there yet."""
+        newest = highest(self.storage.now()[0])
+        if highest(at) <= newest:
+            return
+        known = ", ".join(str(row.n) for row in islice(self.storage.rows(namespace, key), 5))
+        there = f"its versions are, the newest first: {known}" if known else "it has none"
+        raise ConcordantError(f"at={told(at)} is no version of {'/'.join(namespace)}:{key} yet; {there}")
 
     def list(self, prefix: Namespace) -> Iterator[Document]:
         """All documents whose namespace begins with ``prefix``."""
