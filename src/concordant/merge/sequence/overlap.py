@@ -411,10 +411,8 @@ class _Weighing:
         self._learn({*leader, *chain.from_iterable(gaps)})
         for standing in gaps:
             join([run for run in standing if self._changes_a_gap(run)])
-        for root in sorted(self.raised & leader.keys(), key=self._place):
-            for run in self._gone_on_from(root):
-                join([root, run])
-                self.homes.setdefault(run, root)
+        for root, run in self._going_along(leader.keys()):
+            join([root, run])
         groups: dict[RunId, Group] = {}
         for run in sorted(leader, key=self._place):
             groups.setdefault(find(run), []).append(run)
@@ -431,6 +429,13 @@ class _Weighing:
         alike = [self.strikes[run].stamp for run in group if run != shown and put[run] == put[shown]]
         hidden = tuple(run for run in group if run != shown and self.inserted[run])
         return Agreement(tuple(group), hidden, ((shown, tuple(alike)),) if alike else ())
+
+    def _going_along(self, runs: Set[RunId]) -> Iterator[tuple[RunId, RunId]]:
+        """What goes the way of something that stands again, each with that."""
+        for root in sorted(self.raised & runs, key=self._place):
+            for run in self._gone_on_from(root):
+                self.homes.setdefault(run, root)
+                yield root, run
 
     def _gone_on_from(self, root: RunId) -> list[RunId]:
         """The strikes over what was made of something that stands again, and over more than that: they go its way."""
