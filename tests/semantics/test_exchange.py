@@ -23,6 +23,7 @@ from concordant import (
     Text,
     Workspace,
 )
+from concordant.merge.record import leases
 
 NOW = timedelta(0)
 DAY = 86_400.0
@@ -247,6 +248,50 @@ def test_a_copy_with_the_same_name_is_refused_instead_of_confused(tmp_path: Path
         assert set(titles(one)) == {"k", "mine"}
         two.rename()
         two.put(("a",), "more", {"x": 3})
+
+
+def test_what_both_wrote_is_exchanged_without_a_look_at_how_long_each_write_lasts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no write has asked for an end, an exchange of what two stores wrote into a long text makes no leases: it
+    would make one of each write that stands."""
+    one, two = opened("one"), opened("two")
+    one.put(*AT, {"body": "\n".join(f"Line {n}." for n in range(50))})
+    two.import_(one.export())
+    monkeypatch.setattr(leases, "_without_end", None)
+    for number in range(3):
+        for ws, agent in ((one, "ada"), (two, "bea")):
+            with ws.agent(agent).edit(*AT) as brief:
+                lines = brief.body.split("\n")
+                lines[number * 4 + (ws is two)] = f"{agent} {number}."
+                brief.body = "\n".join(lines)
+        frame = one.export(two.version_vector())
+        one.import_(two.export(one.version_vector()))
+        two.import_(frame)
+    assert titles(one) == titles(two)
+
+
+def test_a_document_is_as_old_as_the_oldest_write_that_stands_in_it() -> None:
+    """Where an undo has put back what was written before the document was deleted and written again, an exchange says
+    so in both stores, though both wrote."""
+    one, two = opened("one"), opened("two")
+    one.agent("bob").write(*AT, {"tags": {"old"}})
+    two.import_(one.export())
+    [before] = [document.created_at for document in one.list(())]
+    one.agent("eve").delete(*AT)
+    one.agent("ada").write(*AT, {"tags": {"new"}})
+    one.undo(agent="eve", by="maria", dry_run=False)
+    two.import_(one.export(two.version_vector()))
+    one.import_(two.export(one.version_vector()))
+    for ws in (one, two):
+        with ws.agent("ada").edit(*AT) as brief:
+            brief.tags.add(f"from {ws.storage.replica}")
+    frame = one.export(two.version_vector())
+    one.import_(two.export(one.version_vector()))
+    two.import_(frame)
+    for ws in (one, two):
+        document = ws.get(*AT)
+        assert document is not None and document.created_at == before
 
 
 @pytest.mark.parametrize("since", ["yesterday", 5, {"one": "x"}, [1]])

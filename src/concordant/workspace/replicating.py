@@ -263,7 +263,7 @@ def _joined(record: Record, other: Record, replica: str, sender: str) -> _Joined
             "brought over by value",
         ) from error
     floor = merge_vectors((record.floor, other.floor))
-    return _Joined(changes, joined_vector(record, other), floor, *joined_leases(record, other))
+    return _Joined(changes, joined_vector(record, other), floor, *joined_leases(record, other, changes))
 
 
 def _check(core: Core, frame: Frame, made_of: MadeOf) -> dict[Address, _Joined]:

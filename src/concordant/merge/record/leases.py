@@ -12,7 +12,8 @@ over for all that came after it, whether its replica had heard of it or not.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from concordant.merge.causality import (
@@ -28,7 +29,7 @@ from concordant.merge.causality import (
     seen_everything,
 )
 from concordant.merge.registers import PARKED, Leaf, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
-from concordant.merge.registers.leaf import as_register, contents_of, covers, without
+from concordant.merge.registers.leaf import adds, as_register, begins_at, contents_of, covers, without
 
 __all__ = [
     "KEEP",
@@ -161,10 +162,15 @@ def touched(leases: Leases, time: float) -> Leases:
     )
 
 
-def joined_leases(one: HasLeases, other: HasLeases) -> tuple[Leases, float]:
+def joined_leases(one: HasLeases, other: HasLeases, changes: Iterable[LeafChange]) -> tuple[Leases, float]:
     """The leases of a record that knows all that two replicas of it know, as ``join`` does for entries, of one lease
-    the later end; and when the document's life began (0: there is none)."""
-    if not (one.leases or other.leases) and one.created_at == other.created_at and is_behind(one.vector, other.vector):
+    the later end; and when the document's life began (0: there is none).
+
+    Args:
+        changes: what makes the first record this one.
+    """
+    alike = not (one.leases or other.leases) and one.created_at == other.created_at
+    if alike and (is_behind(one.vector, other.vector) or _only_add(one, changes)):
         return (), other.created_at
     ours, theirs = _by_dot(one.leases or _without_end(one)), _by_dot(other.leases or _without_end(other))
     joined: dict[Dot, Lease] = {}
@@ -180,6 +186,16 @@ def joined_leases(one: HasLeases, other: HasLeases) -> tuple[Leases, float]:
     if begin is None:
         begin = min(lease.since for lease in leases)
     return _told(leases, begin), begin
+
+
+def _only_add(record: HasLeases, changes: Iterable[LeafChange]) -> bool:
+    """Whether something comes to stand by writes that a record does not know, and nothing stands that is older than the
+    document's life."""
+    news = [after for path, _, after in changes if path[0] != PARKED and after is not None]
+    if not any(adds(leaf, record.vector) for leaf in news):
+        return False
+    known = (leaf for path, leaf in leaves(record.tree) if path[0] != PARKED)
+    return min(map(begins_at, chain(news, known))) >= record.created_at
 
 
 def later(one: Lease, other: Lease) -> Lease:

@@ -6,12 +6,13 @@ Whoever deals with leaves of any sort asks here, so that nobody else has to tell
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from concordant.merge.causality import Entry, Register, SeenBy, Stamp, order_of
+from concordant.merge.causality import Entry, Register, SeenBy, Stamp, VersionVector, is_covered, order_of
 from concordant.merge.registers.register import known_of
 from concordant.merge.sequence.edit import withdraw
 from concordant.merge.sequence.order import united
@@ -20,9 +21,11 @@ from concordant.merge.sequence.pieces import EMPTY, Sequence
 __all__ = [
     "Leaf",
     "Path",
+    "adds",
     "as_register",
     "as_sequence",
     "as_writer_knows",
+    "begins_at",
     "beside",
     "common",
     "contents_of",
@@ -81,6 +84,20 @@ def contents_of(leaf: Leaf) -> Iterator[Stamp]:
     if isinstance(leaf, Sequence):
         return (piece.stamp for piece in leaf if piece.live)
     return (entry.stamp for entry in leaf if entry.value is not None)
+
+
+def adds(leaf: Leaf, known: VersionVector) -> bool:
+    """Whether one of these writes is one which a version vector does not know."""
+    if isinstance(leaf, Sequence):
+        return leaf.has_beyond(known)
+    return any(entry.value is not None and not is_covered(entry.stamp, known) for entry in leaf)
+
+
+def begins_at(leaf: Leaf) -> float:
+    """When the first of these writes was made; infinite if there is none."""
+    if isinstance(leaf, Sequence):
+        return leaf.begins_at()
+    return min([entry[0][0] for entry in leaf if entry[1] is not None], default=math.inf)
 
 
 def supporters_of(leaf: Leaf) -> Iterator[Stamp]:

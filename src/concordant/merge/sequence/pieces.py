@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
-from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector, order_of, seen_everything
+from concordant.merge.causality import Seen, SeenBy, Stamp, VersionVector, is_covered, order_of, seen_everything
 from concordant.merge.sequence.diff import common_prefix, common_suffix
 from concordant.merge.sequence.units import units
 
@@ -78,6 +78,7 @@ MOST_IN_BLOCK = 128
 MOST_ASKED = 16
 """How many strikes over one piece are looked at one by one; of more those that somebody has seen are searched for."""
 
+_NO_ROOT = (0.0, "", 0)
 PRIME = 314159265358979323846264338327950288459
 """What fingerprints are taken by."""
 
@@ -512,6 +513,7 @@ class Block:
         "_gone",
         "_hosts",
         "_newest",
+        "_oldest",
         "_origins",
         "_places",
         "_runs",
@@ -523,6 +525,7 @@ class Block:
     def __init__(self, pieces: tuple[Piece, ...], newest: dict[str, int] | None = None) -> None:
         self.pieces = pieces
         self._newest = newest
+        self._oldest: float | None = None
         self._runs: frozenset[RunId] | None = None
         self._hosts: frozenset[Anchor] | None = None
         self._struck: frozenset[RunId] | None = None
@@ -564,6 +567,13 @@ class Block:
     def prepare(self) -> None:
         """Finds out what versions of a sequence that share this ask of it when they travel."""
         _ = self.fingerprint, self.newest
+
+    @property
+    def oldest(self) -> float:
+        """When the first write was made that put something here which stands."""
+        if self._oldest is None:
+            self._oldest = min([piece[0][0] for piece in self.pieces if piece[7]], default=math.inf)
+        return self._oldest
 
     @property
     def newest(self) -> dict[str, int]:
@@ -1013,11 +1023,12 @@ class Sequence:
 
     def _newest_root_of(self, made: Sequence, edits: Items[Edit]) -> tuple[float, str, int]:
         """The newest root of a sequence that was made of this by edits."""
-        came: Iterable[Piece] = chain.from_iterable([edit.pieces for edit in edits])
-        newest = self.newest_root
-        if any(piece.parent is None for edit in edits for piece in self.since(edit.first, edit.past)):
-            came, newest = made, (0.0, "", 0)  # it may have gone
-        return max([newest, *(order_of(piece.stamp) for piece in came if piece.parent is None)])
+        gone = [piece.stamp for edit in edits for piece in self.since(edit.first, edit.past) if piece.parent is None]
+        came = [piece.stamp for edit in edits for piece in edit.pieces if piece.parent is None]
+        newest = max(map(order_of, came), default=_NO_ROOT)
+        if newest < self.newest_root <= max(map(order_of, gone), default=_NO_ROOT):
+            return max([order_of(piece.stamp) for piece in made if piece.parent is None], default=_NO_ROOT)
+        return max(newest, self.newest_root)
 
     def _edits_by_block(self, edits: Iterable[Edit]) -> list[tuple[int, int, list[Edit]]]:
         """Edits by the blocks in which they are: the first and the last of these, and those that have any in common."""
@@ -1178,6 +1189,19 @@ class Sequence:
                     if run in strikes and not seen(strikes[run][0]):
                         return False
         return True
+
+    def begins_at(self) -> float:
+        """When the first write was made that put something here which stands; infinite if nothing does."""
+        return min((block.oldest for block in self._blocks), default=math.inf)
+
+    def has_beyond(self, known: VersionVector) -> bool:
+        """Whether something is here that was put by a write which a version vector does not know."""
+        for block in self._blocks:
+            if any(n > known.get(replica, 0) for replica, n in block.newest.items()) and any(
+                piece[7] and not is_covered(piece[0], known) for piece in block.pieces
+            ):
+                return True
+        return False
 
     def _beyond(self, seen: SeenBy) -> Iterator[tuple[int, Block]]:
         """The blocks in which there may be something that somebody has not seen."""
