@@ -410,7 +410,9 @@ class _Weighing:
             self._follow(agreement)
         self._learn({*leader, *chain.from_iterable(gaps)})
         for standing in gaps:
-            join([run for run in standing if self._changes_a_gap(run)])
+            changes = [run for run in standing if self._changes_a_gap(run)]
+            if len(changes) > 1:
+                join(changes)
         for root, run in self._going_along(leader.keys()):
             join([root, run])
         groups: dict[RunId, Group] = {}
