@@ -16,7 +16,7 @@ from concordant import Counter, Scalar, Set, Text, Workspace
 from concordant_langgraph import MergeStore
 
 NS = ("briefs",)
-MOST = {"fresh": 46, "second": 86, "third": 76, "get": 24, "write": 25, "line": 385, "row": 65, "merged": 180}
+MOST = {"fresh": 46, "second": 86, "third": 76, "get": 24, "write": 25, "line": 385, "row": 65, "merged": 190}
 LINES = 64
 ROW = 12
 VALUE = {"tags": ["a", "b"], "status": "draft", "notes": "A finding.", "hits": 1}

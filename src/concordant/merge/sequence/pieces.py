@@ -1236,7 +1236,10 @@ class Sequence:
 
     def is_alive(self) -> bool:
         """Whether any write to it still stands, marks and seals apart; if none does, the sequence can be forgotten."""
-        return any(not is_note(strike) for strike in self.strikes.values()) or any(piece.live for piece in self)
+        for stamp, k in self.strikes.values():
+            if k != SEAL and stamp[4] != TAKEN_BACK:  # no note: asked at each edit
+                return True
+        return any(piece.live for piece in self)
 
     def marks(self) -> frozenset[RunId]:
         """The marks that stand."""
