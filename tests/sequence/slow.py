@@ -191,7 +191,7 @@ class _Weighing:
     def result(self) -> Analysis:
         contested: list[Group] = []
         for group in self._groups():
-            if self.rules.unit != "whole" and not self.solid[group[0]]:
+            if self.rules.unit != "whole" and not any(self.solid[run] for run in group):
                 self._greatest(group)
             elif len(self._sides(group, note=True)) > 1 and self.rules.escalate:
                 contested.append(self._with_gaps_inside(group))

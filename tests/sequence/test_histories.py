@@ -93,6 +93,11 @@ def test_what_stands_again_has_its_gap_back() -> None:
     play("sentence", "3738026717/4710", "any")
 
 
+def test_a_contest_in_which_a_gap_was_set_aside_is_one_of_words() -> None:
+    """A history in which somebody rewrites words together with a gap that was set aside: no side goes unasked."""
+    play("word", "301130/alike/320", natural=True, alike=True)
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("name", RULES)
 def test_half_a_million_steps(name: str, seed: str) -> None:

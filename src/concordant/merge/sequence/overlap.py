@@ -327,7 +327,7 @@ class _Weighing:
     def result(self) -> Analysis:
         contested: list[Group] = []
         for group in self._groups():
-            if not (self.is_one or self.solid[group[0]]):
+            if not (self.is_one or any(self.solid[run] for run in group)):
                 agreement = self._greatest(group)
                 self._follow(agreement)
                 self.agreed.update(dict.fromkeys(group, agreement))
