@@ -238,7 +238,7 @@ def words_never_meet(patch: pytest.MonkeyPatch) -> None:
 
 def gaps_never_meet(patch: pytest.MonkeyPatch) -> None:
     """Two changes of one gap both count."""
-    patch.setattr(overlap._Weighing, "_changes_a_gap", lambda *_: False)
+    patch.setattr(overlap._Weighing, "_changes_of_a_gap", lambda *_: [])
 
 
 def the_first_gap_stays(patch: pytest.MonkeyPatch) -> None:

@@ -327,7 +327,7 @@ class _Weighing:
     def result(self) -> Analysis:
         contested: list[Group] = []
         for group in self._groups():
-            if not (self.is_one or any(self.solid[run] for run in group)):
+            if self._is_of_gaps(group):
                 agreement = self._greatest(group)
                 self._follow(agreement)
                 self.agreed.update(dict.fromkeys(group, agreement))
@@ -410,9 +410,7 @@ class _Weighing:
             self._follow(agreement)
         self._learn({*leader, *chain.from_iterable(gaps)})
         for standing in gaps:
-            changes = [run for run in standing if self._changes_a_gap(run)]
-            if len(changes) > 1:
-                join(changes)
+            join(self._changes_of_a_gap(standing))
         for root, run in self._going_along(leader.keys()):
             join([root, run])
         groups: dict[RunId, Group] = {}
@@ -420,9 +418,14 @@ class _Weighing:
             groups.setdefault(find(run), []).append(run)
         return [*groups.values()]
 
-    def _changes_a_gap(self, run: RunId) -> bool:
-        """Whether a strike is over nothing but a gap, and has put nothing else."""
-        return not self.solid[run] and not self._text(run)
+    def _changes_of_a_gap(self, runs: list[RunId]) -> list[RunId]:
+        """Those of some strikes over a gap that are over nothing else, and have put nothing else, if they are several."""
+        changes = [run for run in runs if not self.solid[run] and not self._text(run)]
+        return changes if len(changes) > 1 else []
+
+    def _is_of_gaps(self, group: Group) -> bool:
+        """Whether strikes are over gaps alone."""
+        return not self.is_one and not any(self.solid[run] for run in group)
 
     def _greatest(self, group: Group) -> Agreement:
         """Of what several made of one gap the greater one stays."""
