@@ -419,7 +419,7 @@ class _Weighing:
         return [*groups.values()]
 
     def _changes_of_a_gap(self, runs: list[RunId]) -> list[RunId]:
-        """Those of some strikes over a gap that are over nothing else, and have put nothing else, if they are several."""
+        """The strikes that are over nothing but a gap, and have put nothing else, if there are several."""
         changes = [run for run in runs if not self.solid[run] and not self._text(run)]
         return changes if len(changes) > 1 else []
 
