@@ -23,8 +23,7 @@ from concordant.merge.registers import Leaf, Path, Tree, leaves, place_leaf
 from concordant.merge.registers.bulk import Bulk
 from concordant.merge.registers.tree import leaves_apart
 from concordant.merge.sequence.onward import Onward
-from concordant.merge.sequence.order import newest_root
-from concordant.merge.sequence.pieces import Anchor, Content, Piece, Sequence, Strike, run_of, struck_by
+from concordant.merge.sequence.pieces import Anchor, Content, Piece, Sequence, Strike, newest_root, run_of, struck_by
 from concordant.merge.sequence.splice import Contents, Spliced, Swap, content_in, contents_of
 from concordant.values import decode_whole
 

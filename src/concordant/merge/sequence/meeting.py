@@ -14,8 +14,18 @@ from typing import NamedTuple
 from concordant.errors import ForgottenError
 from concordant.merge.causality import Stamp, VersionVector, is_behind, is_covered, source_of
 from concordant.merge.sequence.family import Family, Home, home_of
-from concordant.merge.sequence.order import both, grown, in_order, joined_strikes, newest_root, paired
-from concordant.merge.sequence.pieces import START, Anchor, Piece, RunId, Sequence, Strike, first_of, run_of
+from concordant.merge.sequence.order import both, grown, in_order, joined_strikes, paired
+from concordant.merge.sequence.pieces import (
+    START,
+    Anchor,
+    Piece,
+    RunId,
+    Sequence,
+    Strike,
+    first_of,
+    newest_root,
+    run_of,
+)
 
 __all__ = ["Replica", "meet"]
 

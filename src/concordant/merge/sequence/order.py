@@ -22,6 +22,7 @@ from concordant.merge.sequence.pieces import (
     Sequence,
     Strikes,
     first_of,
+    newest_root,
     run_of,
     struck_by,
 )
@@ -34,7 +35,6 @@ __all__ = [
     "in_order",
     "join",
     "joined_strikes",
-    "newest_root",
     "paired",
     "united",
 ]
@@ -256,11 +256,6 @@ def _is_earlier_root(one: Piece, other: Piece) -> bool:
     if START in (one.parent, other.parent):
         return comes_first(one, other) if one.parent == other.parent else one.parent == START
     return _rank(one) < _rank(other)
-
-
-def newest_root(pieces: Iterable[Piece]) -> tuple[float, str, int]:
-    """The place of the newest root run in the order of writes."""
-    return max((order_of(piece.stamp) for piece in pieces if piece.parent is None), default=(0.0, "", 0))
 
 
 def united(one: Sequence, other: Sequence) -> Sequence:

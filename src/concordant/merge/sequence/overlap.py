@@ -348,7 +348,6 @@ class _Weighing:
             for _, owners in found:
                 self.suspended.update(owners)
                 self.hidden.update(owners)
-        if not self.rules.show_all:
             found = self._without_inner(found)
         for group, owners in self._touching(found):
             overlaps.append(self._overlap(group, self._sides(group)[0], owners))

@@ -53,6 +53,7 @@ __all__ = [
     "is_opening",
     "is_seal",
     "last_of",
+    "newest_root",
     "run_of",
     "standing_again",
     "struck_by",
@@ -393,6 +394,11 @@ def struck_by(struck: tuple[RunId, ...], more: Iterable[RunId]) -> tuple[RunId, 
     """The strikes over a piece, with more of them."""
     new = sorted({*more})
     return (*struck, *new) if not (struck and new) or struck[-1] < new[0] else tuple(sorted({*struck, *new}))
+
+
+def newest_root(pieces: Iterable[Piece]) -> tuple[float, str, int]:
+    """The place of the newest root run in the order of writes."""
+    return max((order_of(piece.stamp) for piece in pieces if piece.parent is None), default=_NO_ROOT)
 
 
 Under: TypeAlias = dict[RunId, list[tuple[int, "Piece"]]]
@@ -1027,7 +1033,7 @@ class Sequence:
         came = [piece.stamp for edit in edits for piece in edit.pieces if piece.parent is None]
         newest = max(map(order_of, came), default=_NO_ROOT)
         if newest < self.newest_root <= max(map(order_of, gone), default=_NO_ROOT):
-            return max([order_of(piece.stamp) for piece in made if piece.parent is None], default=_NO_ROOT)
+            return newest_root(made)
         return max(newest, self.newest_root)
 
     def _edits_by_block(self, edits: Iterable[Edit]) -> list[tuple[int, int, list[Edit]]]:

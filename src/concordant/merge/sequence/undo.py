@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from concordant.merge.causality import SeenBy, Stamp
 from concordant.merge.sequence.edit import withdraw
 from concordant.merge.sequence.layout import text_of
-from concordant.merge.sequence.order import cut, in_order, newest_root
+from concordant.merge.sequence.order import cut, in_order
 from concordant.merge.sequence.overlap import Rules, Spans, analyse
 from concordant.merge.sequence.pieces import (
     END,
@@ -34,6 +34,7 @@ from concordant.merge.sequence.pieces import (
     is_opening,
     is_seal,
     last_of,
+    newest_root,
     run_of,
     standing_again,
     struck_by,
