@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import os
+import pprint
 import random
 import time
 from collections.abc import Iterable
@@ -101,25 +103,33 @@ class Expected:
 
     def check(self, workspace: Workspace) -> None:
         """Compares; of lists and texts each worker's items in its order."""
-        assert {document.key: document.value for document in workspace.list(PAIRS)} == self.pairs
+        same("pairs", {document.key: document.value for document in workspace.list(PAIRS)}, self.pairs)
         shown = {document.key: document for document in workspace.list(SPACE)}
-        assert sorted(shown) == sorted(self.documents)
+        same("documents", sorted(shown), sorted(self.documents))
         for key, wanted in self.documents.items():
             document = shown[key]
             value = document.value
-            assert set(value.get("tags", ())) == wanted["tags"], key
-            assert value.get("owners", {}) == wanted["owners"], key
-            assert value.get("votes", 0) == wanted["votes"], key
-            assert by_worker(value.get("steps", [])) == by_worker(wanted["steps"]), key
+            same(f"{key} tags", sorted(value.get("tags", ())), sorted(wanted["tags"]))
+            same(f"{key} owners", value.get("owners", {}), wanted["owners"])
+            same(f"{key} steps", by_worker(value.get("steps", [])), by_worker(wanted["steps"]))
             lines = [line.removeprefix("line ").rstrip(".") for line in value.get("notes", "").split("\n") if line]
             wanted_lines = [line.removeprefix("line ").rstrip(".") for line in wanted["notes"]]
-            assert by_worker(lines) == by_worker(wanted_lines), key
+            same(f"{key} notes", by_worker(lines), by_worker(wanted_lines))
+            same(f"{key} votes", value.get("votes", 0), wanted["votes"])
             if len(wanted["status"]) > 1:
                 contenders = document.contested[("status",)].contenders
-                assert {c.agent: c.value for c in contenders} == wanted["status"], key
+                same(f"{key} status", {c.agent: c.value for c in contenders}, wanted["status"])
             else:
                 assert {value.get("status")} == set(wanted["status"].values()) or not wanted["status"], key
                 assert not document.contested
+
+
+def same(what: str, found: Any, wanted: Any) -> None:
+    """Compares, and tells only what differs."""
+    if found != wanted:
+        lines = [pprint.pformat(one, compact=True).splitlines() for one in (wanted, found)]
+        told = difflib.unified_diff(*lines, "wanted", "found", n=0, lineterm="")
+        raise AssertionError("\n".join([f"{what}: not what was written", *told]))
 
 
 def by_worker(items: Iterable[str]) -> dict[str, list[str]]:
