@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -134,11 +136,16 @@ def test_rename_gives_a_copy_a_name(fresh_url: FreshUrl) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["stats", "nowhere.db"], "no file"),
+        (["stats", "nowhere.db"], "no file nowhere.db: give the path of a store"),
+        (["put", "nowhere.db", "a:b", "{}"], "no file nowhere.db: give another path, or --new"),
+        (["import", "nowhere.db", "there.db"], "no file nowhere.db: give another path, or --new"),
+        (["inbox", "folder"], "folder is a folder"),
         (["stats", "mysql://host/db"], "no storage"),
         (["inbox", "there.db", "--schemas", "nowhere:SCHEMAS"], "nowhere"),
         (["inbox", "there.db", "--schemas", "nowhere"], "module:NAME"),
         (["inbox", "there.db", "--schemas", "tests.cli.test_commands:NOTHING"], "NOTHING"),
+        (["inbox", "there.db", "--schemas", "raises:SCHEMAS"], "RuntimeError: no key ("),
+        (["inbox", "there.db", "--schemas", "wrong:SCHEMAS"], "(wrong.py, line 1)"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
@@ -147,8 +154,45 @@ def test_what_is_wrong_is_said_in_a_line(
     """No traceback: one line on the standard error, and the exit code 1."""
     monkeypatch.chdir(tmp_path)
     Workspace("sqlite:///there.db").close()
+    Path("folder").mkdir()
+    Path("raises.py").write_text('raise RuntimeError("no key")', "utf-8")
+    Path("wrong.py").write_text("def f(:", "utf-8")
     done = run(*arguments)
     assert done.exit_code == 1 and said in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["inbox"], ["stats"], ["check"], ["put", "a:b", "{}"], ["import", "frame"]])
+def test_a_database_of_others_stays_as_it_is(command: list[str], tmp_path: Path) -> None:
+    """What is no store is not made one, and is not told to be empty; where a command can make one, `--new` does."""
+    path, frame = tmp_path / "other.db", tmp_path / "frame"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    with Workspace() as elsewhere:
+        frame.write_bytes(elsewhere.export())
+    before = path.read_bytes()
+    name, *given = [str(frame) if word == "frame" else word for word in command]
+    refused = run(name, str(path), *given)
+    assert refused.exit_code == 1 and "holds no store" in refused.stderr
+    assert path.read_bytes() == before
+    if given:
+        assert "--new" in refused.stderr
+        assert run(name, str(path), *given, "--new").exit_code == 0
+        assert run("stats", str(path)).exit_code == 0
+
+
+def test_an_import_of_what_cannot_be_read_makes_no_store(tmp_path: Path) -> None:
+    """The file is read before the store is made, which `--new` allows."""
+    refused = run("import", str(tmp_path / "new.db"), str(tmp_path / "nowhere"), "--new")
+    assert refused.exit_code == 1 and "cannot be read" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_reason_is_refused(fresh_url: FreshUrl) -> None:
+    """A misspelt reason is told with those there are, instead of that nothing waits."""
+    url = fresh_url("sqlite")
+    write(url, "ada", status="draft")
+    refused = run("inbox", url, "--reason", "scaler")
+    assert refused.exit_code == 2 and "scalar" in refused.stderr
 
 
 def test_the_command_is_there(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_a_choice_that_is_none_is_told(store: str, choice: list[str], said: str)
 
 def test_names_of_questions(store: str) -> None:
     """An unknown id, and the beginning of several, are told."""
-    assert "no escalation" in run("show", store, "zzz", code=1).stderr
+    assert "no question 'zzz'" in run("show", store, "zzz", code=1).stderr
     with Workspace("sqlite:///many.db") as ws:
         ada, bob = ws.agent("ada"), ws.agent("bob")
         for agent, said in ((ada, 1), (bob, 2)):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from concordant.cli.stores import opened
-from concordant.errors import ConcordantError, StaleDecisionError, UnknownEscalationError, told
+from concordant.errors import ConcordantError, StaleDecisionError, told
 from concordant.escalation import Escalation
 from concordant.workspace import Workspace
 
@@ -76,15 +76,16 @@ def found(workspace: Workspace, name: str, *, ever: bool = False) -> Escalation:
         It, as it is now.
 
     Raises:
-        UnknownEscalationError: there is none.
         StaleDecisionError: it has other contenders than the version that the name says, or is closed by now.
-        ConcordantError: there are several.
+        ConcordantError: there is none, or there are several.
     """
     id_, _, version = name.partition("@")
     waiting = workspace.escalations()
     matching = _matching(id_, waiting) or _matching(id_, workspace.escalations(state="all"))
     if not matching:
-        raise UnknownEscalationError(name)
+        raise ConcordantError(
+            f"there is no question {told(name)}: `concordant inbox --state all` lists those there are"
+        )
     if len(matching) > 1:
         names = ", ".join(escalation.id for escalation in matching[:10])
         raise ConcordantError(f"{told(id_)} is the beginning of several ids: {names}")

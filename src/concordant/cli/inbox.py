@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from queue import Empty, Queue
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -12,7 +12,8 @@ from concordant.cli.handles import ID, OPEN, found, handle, length
 from concordant.cli.showing import console, say_question, shown
 from concordant.cli.stores import AS_JSON, SCHEMAS, STORE, opened, plain, say, say_json
 from concordant.desk.wording import prefix
-from concordant.escalation import Escalation
+from concordant.errors import told
+from concordant.escalation import Escalation, Reason
 from concordant.workspace import Workspace
 
 __all__ = ["inbox", "show"]
@@ -23,7 +24,7 @@ NAMESPACE = Annotated[str, typer.Option(help="Only below this namespace, its par
 def inbox(
     store: STORE,
     namespace: NAMESPACE = "",
-    reason: Annotated[str, typer.Option(help="Only those for this reason: scalar, text, type, ...")] = "",
+    reason: Annotated[str, typer.Option(help=f"Only those for this reason: {', '.join(get_args(Reason))}.")] = "",
     agent: Annotated[str, typer.Option(help="Only those in which this agent has a side.")] = "",
     state: Annotated[str, typer.Option(help="open, claimed, resolved, dismissed, superseded, agreed or all.")] = "open",
     watch: Annotated[bool, typer.Option(help="Go on, and list them anew whenever one changes.")] = False,
@@ -31,6 +32,8 @@ def inbox(
     as_json: AS_JSON = False,
 ) -> None:
     """List what waits for a decision: id, place, age, and who said what."""
+    if reason and reason not in get_args(Reason):
+        raise typer.BadParameter(f"unknown reason {told(reason)}: use one of {', '.join(get_args(Reason))}")
 
     def listed(workspace: Workspace) -> list[Escalation]:
         found = [

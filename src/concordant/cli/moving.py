@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from concordant.cli.stores import AS_JSON, SCHEMAS, STORE, opened, say, say_json
+from concordant.cli.stores import AS_JSON, SCHEMAS, STORE, fail, opened, say, say_json
 from concordant.errors import ConcordantError
 
 __all__ = ["KEY_ENV", "export", "import_", "secret_of"]
@@ -60,11 +60,12 @@ def import_(
     as_json: AS_JSON = False,
 ) -> None:
     """Join what another store exported with what is here. What was imported before changes nothing."""
-    with opened(store, schemas, key=secret_of(key_env), new=new) as workspace:
-        try:
-            frame = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        except OSError as error:
-            raise ConcordantError(f"{file} cannot be read: {error.strerror or error}") from error
+    key = secret_of(key_env)
+    try:
+        frame = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror or error}")
+    with opened(store, schemas, key=key, new=new) as workspace:
         changed = workspace.import_(frame)
         waiting = len(workspace.escalations())
     if as_json:

@@ -6,11 +6,13 @@ import getpass
 import importlib
 import json
 import os
+import sqlite3
 import sys
 import tomllib
+import traceback
 import unicodedata
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -52,7 +54,7 @@ def opened(
     schemas: str | None = None,
     *,
     key: bytes | None = None,
-    new: bool = False,
+    new: bool | None = None,
     undeclared: bool = False,
 ) -> Iterator[Workspace]:
     """Opens the store that a command names; errors of ours end the command with a line instead of a traceback.
@@ -60,17 +62,30 @@ def opened(
     Args:
         schemas: where its schemas are (``module:NAME``).
         key: authenticates frames.
-        new: whether a file that is not there is made.
+        new: whether a store that is not there is made, if the command has the option.
         undeclared: whether it has no schemas, whatever ``pyproject.toml`` says.
     """
     try:
         url = url_of(store)
-        if url.startswith("sqlite:///") and not new and not Path(url.removeprefix("sqlite:///")).exists():
-            raise ConcordantError(f"there is no file {without_password(url.removeprefix('sqlite:///'))}")
+        path = url.removeprefix("sqlite:///")
+        if path != url and path and not new:
+            _check(Path(path), "another path, or --new, which makes one" if new is False else "the path of a store")
         with Workspace(url, schemas=None if undeclared else _schemas(schemas), frame_key=key) as workspace:
             yield workspace
     except ConcordantError as error:
         fail(error)
+
+
+def _check(path: Path, mend: str) -> None:
+    """Refuses a file that is no store: opening it would make one of it, whosever it is."""
+    name = without_password(str(path))
+    if not path.exists():
+        raise ConcordantError(f"there is no file {name}: give {mend}")
+    if path.is_dir():
+        raise ConcordantError(f"{name} is a folder: give the path of a SQLite file")
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        if not file.execute("SELECT 1 FROM sqlite_master WHERE name = 'concordant_schema'").fetchall():
+            raise ConcordantError(f"{name} holds no store of Concordant's: give {mend}")
 
 
 def url_of(store: str) -> str:
@@ -141,6 +156,13 @@ def _schemas(name: str | None) -> Mapping[tuple[str, ...], Any] | None:
         sys.path.insert(0, os.getcwd())
     try:
         found: Mapping[tuple[str, ...], Any] = getattr(importlib.import_module(module), attribute)
+    except ConcordantError:
+        raise
     except (ImportError, AttributeError) as error:
         raise ConcordantError(f"{given} {name}: {error}") from error
+    except Exception as error:  # whatever a module of theirs does
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if isinstance(error, SyntaxError) else f" ({at.filename}, line {at.lineno})"
+        what = f"{type(error).__name__}: {error}{where}".replace("\n", " ")
+        raise ConcordantError(f"{given} {name}: it cannot be imported: {what}") from error
     return found

@@ -138,7 +138,7 @@ def opened(data: bytes, key: bytes | None, most: int) -> bytes:
     if len(data) > most:
         raise CorruptFrameError(f"it has {len(data)} bytes, at most {most} are accepted (Limits.frame)")
     if data[:4] not in (_MAGIC, _ONWARD, _TRIMMED, _PLAIN) or len(data) < 36:
-        raise CorruptFrameError("it does not begin like a frame")
+        raise CorruptFrameError("it does not begin like a frame, which is what export gave")
     body = bytes(data[36:])
     if not hmac.compare_digest(bytes(data[4:36]), _digest(body, key)):
         raise CorruptFrameError("its digest does not fit (changed on the way, or made with another frame_key)")
