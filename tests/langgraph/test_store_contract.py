@@ -144,6 +144,17 @@ def test_an_unknown_operator_is_an_error(store: BaseStore) -> None:
         store.search(NS, filter={"n": {"$near": 1}})
 
 
+@pytest.mark.parametrize("store", ["SqliteStore", *OURS], indirect=True)
+@pytest.mark.parametrize("wanted", [{"n": {"$near": 1}}, {"n": 1, "m": {"$in": [1]}}, {"n": {"$gt": 1, "k": 2}}])
+def test_an_unknown_operator_is_an_error_whatever_is_there(store: BaseStore, wanted: dict[str, Any]) -> None:
+    """It is refused where nothing is compared with it too: in an empty store, or beside a condition that none meets."""
+    with pytest.raises(ValueError, match="operator"):
+        store.search(NS, filter=wanted)
+    store.put(NS, "a", {"n": 2})
+    with pytest.raises(ValueError, match="operator"):
+        store.search(NS, filter=wanted)
+
+
 def test_limit_and_offset(store: BaseStore) -> None:
     """search pages through what it finds, in the order of insertion (``SqliteStore``: what changed in the last second
     comes first)."""

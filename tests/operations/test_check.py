@@ -7,13 +7,14 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from typer.testing import CliRunner
 
-from concordant import ConcordantError, DamagedDocumentError, Workspace
+from concordant import ConcordantError, DamagedDocumentError, StorageError, Workspace
 from concordant.cli.app import app
 from concordant.merge.record import Record, View
 
@@ -174,6 +175,67 @@ def test_a_rotten_document_is_told_by_every_read(storage: str, fresh_url: FreshU
             assert (told.value.namespace, told.value.key) == (SPACE, "often1")
         ws.agent("ada").write(SPACE, "often2", {"votes": 1})
         assert ws.get(SPACE, "often2") is not None
+
+
+@pytest.mark.parametrize("storage", DATABASES)
+def test_a_rotten_question_or_row_is_told_by_every_listing(storage: str, fresh_url: FreshUrl) -> None:
+    """Lists of questions and of changes name the document whose question or row has rotted; once it is set aside, they
+    go on; counts of a store do without what cannot be read."""
+    url = fresh_url(storage)
+    with Workspace(url, schemas=SCHEMAS) as ws:
+        for key in ("often1", "other"):
+            ada, bob = ws.agent("ada"), ws.agent("bob")
+            ada.write(SPACE, key, {"status": "s1"})
+            bob.write(SPACE, key, {"status": "s2"})
+        question = next(e for e in ws.escalations() if e.key == "often1")
+    query = asked(url)
+    query("UPDATE concordant_escalations SET body = ? WHERE key = 'often1'", b'{"id": "x"}')
+    often = "(SELECT id FROM concordant_documents WHERE key = 'often1')"
+    query(f"UPDATE concordant_journal SET body = ? WHERE document = {often} AND act = 'write'", b'{"status')
+    with Workspace(url, schemas=SCHEMAS) as ws:
+        assert ws.stats().documents == 2
+        calls: list[Callable[[], Any]] = [
+            lambda: ws.escalations(),
+            lambda: ws.escalation(question.id),
+            lambda: ws.log(),
+            lambda: ws.resolve(question, "s1", by="maria"),
+        ]
+        for call in calls:
+            with pytest.raises(DamagedDocumentError, match="briefs:often1"):
+                call()
+        assert ws.check(quarantine=True).quarantined == ((SPACE, "often1"),)
+        assert [e.key for e in ws.escalations()] == ["other"]
+        assert {entry.key for entry in ws.log()} == {"other"}
+
+
+@pytest.mark.parametrize("storage", DATABASES)
+def test_a_rotten_name_stops_nobody_else(storage: str, fresh_url: FreshUrl) -> None:
+    """A document whose namespace is no name any more is told by `check`; questions of others are there."""
+    url = fresh_url(storage)
+    with Workspace(url) as ws:
+        ada, bob = ws.agent("ada"), ws.agent("bob")
+        ada.write(SPACE, "sound", {"status": "s1"})
+        bob.write(SPACE, "sound", {"status": "s2"})
+        ada.write(SPACE, "rotten", {"status": "s1"})
+    asked(url)("UPDATE concordant_documents SET namespace = ? WHERE key = 'rotten'", '["briefs')
+    with Workspace(url, schemas=SCHEMAS) as ws:
+        assert [e.key for e in ws.escalations()] == ["sound"]
+        assert any("its name" in problem.what for problem in ws.check().problems)
+
+
+def test_a_file_whose_table_names_have_rotted_is_told(tmp_path: Path) -> None:
+    """What SQLite cannot even read as text is our error, as other damage of the file is."""
+    with Workspace(f"sqlite:///{tmp_path}/team.db"):
+        pass
+    with closing(sqlite3.connect(tmp_path / "team.db", isolation_level=None)) as file:
+        file.execute("PRAGMA journal_mode = DELETE")
+        file.execute("CREATE TABLE aaaa_bbbb (x)")
+        file.execute("VACUUM")
+    path = tmp_path / "team.db"
+    rotten = path.read_bytes().replace(b"aaaa_bbbb", b"aaaa\xe1bbbb").replace(b"TABLE aaaa", b"TABLx aaaa")
+    path.write_bytes(rotten)
+    with pytest.raises(StorageError, match="Restore the file from a back-up"):
+        Workspace(f"sqlite:///{path}")
 
 
 @pytest.mark.parametrize("storage", DATABASES)

@@ -52,7 +52,9 @@ def put(
     ] = None,
     if_version: Annotated[int | None, typer.Option(help="Refuse unless the document is at this version.")] = None,
     by: BY = BY_DEFAULT,
-    new: Annotated[bool, typer.Option(help="Make a SQLite file that is not there yet.")] = False,
+    new: Annotated[
+        bool, typer.Option(help="Make a SQLite file that is not there yet, or the store in one that has none.")
+    ] = False,
     schemas: SCHEMAS = None,
     as_json: AS_JSON = False,
 ) -> None:

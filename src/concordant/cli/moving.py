@@ -55,7 +55,9 @@ def import_(
     store: STORE,
     file: Annotated[str, typer.Argument(help="What `export` wrote; - is the standard input.")],
     key_env: KEY_ENV = None,
-    new: Annotated[bool, typer.Option(help="Make a SQLite file that is not there yet.")] = False,
+    new: Annotated[
+        bool, typer.Option(help="Make a SQLite file that is not there yet, or the store in one that has none.")
+    ] = False,
     schemas: SCHEMAS = None,
     as_json: AS_JSON = False,
 ) -> None:

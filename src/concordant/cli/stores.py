@@ -83,7 +83,8 @@ def _check(path: Path, mend: str) -> None:
         raise ConcordantError(f"there is no file {name}: give {mend}")
     if path.is_dir():
         raise ConcordantError(f"{name} is a folder: give the path of a SQLite file")
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+    where = f"{path.absolute().as_uri()}?mode=ro"
+    with suppress(sqlite3.Error, UnicodeDecodeError), closing(sqlite3.connect(where, uri=True)) as file:
         if not file.execute("SELECT 1 FROM sqlite_master WHERE name = 'concordant_schema'").fetchall():
             raise ConcordantError(f"{name} holds no store of Concordant's: give {mend}")
 

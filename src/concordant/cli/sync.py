@@ -20,7 +20,9 @@ def sync(
     schemas: SCHEMAS = None,
     undeclared: Annotated[bool, typer.Option(help="The stores have no schemas.")] = False,
     key_env: KEY_ENV = None,
-    new: Annotated[bool, typer.Option(help="Make a SQLite file that is not there yet.")] = False,
+    new: Annotated[
+        bool, typer.Option(help="Make a SQLite file that is not there yet, or the store in one that has none.")
+    ] = False,
     as_json: AS_JSON = False,
 ) -> None:
     """Bring two stores to the same state: each gets what is new to it, conflicts included."""

@@ -159,6 +159,10 @@ class SqliteDatabase:
         try:
             self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchall())
             connection.execute(f"PRAGMA synchronous = {self._options.synchronous}")
+        except UnicodeDecodeError as error:  # the names of its tables
+            connection.close()
+            mend = _MENDS[sqlite3.SQLITE_CORRUPT]
+            raise StorageError(self.place, f"what it says of its tables is damaged ({error})", mend) from error
         except BaseException:
             connection.close()
             raise

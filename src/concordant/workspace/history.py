@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from concordant.errors import HistoryExpiredError
+from concordant.errors import DamagedDocumentError, HistoryExpiredError
 from concordant.escalation import when
 from concordant.merge.causality import Register, Stamp, order_of
 from concordant.merge.kinds import Field
@@ -43,7 +43,10 @@ def log(
 
 
 def _entry(row: Row, schema: Compiled, replica: str) -> HistoryEntry:
-    value = decode(row.body) if row.body is not None else None
+    try:
+        value = decode(row.body) if row.body is not None else None
+    except ValueError as error:
+        raise DamagedDocumentError("the store", row.namespace, row.key, f"row {row.n}: {error}") from error
     if row.changes is None:
         paths: tuple[tuple[str, ...], ...] = tuple((name,) for name in value or ())
     else:

@@ -82,6 +82,7 @@ def _condition(path: tuple[str, ...], operator: str, operand: Any) -> Iterator[C
             yield Condition(path, _BOUNDS[operator], number(operand))
 
 
+_OPERATORS = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte")
 _BOUNDS: dict[str, Literal["least", "most"]] = {"$gt": "least", "$gte": "least", "$lt": "most", "$lte": "most"}
 
 
@@ -90,8 +91,6 @@ def _compare(operator: str, value: Any, operand: Any) -> bool:
         return _equal(value, operand)
     if operator == "$ne":
         return not _equal(value, operand)
-    if not isinstance(operator, str) or operator not in ("$gt", "$gte", "$lt", "$lte"):
-        raise InvalidOperationError(f"Unsupported operator: {operator}. Use $eq, $ne, $gt, $gte, $lt or $lte")
     pair = _ordered(value, operand)
     if pair is None:  # a value without an order against the operand does not match; the search goes on
         return False
@@ -215,6 +214,7 @@ def check_op(op: Op) -> None:
         _check_bounds(op.limit, op.offset)
         if op.filter is not None and not isinstance(op.filter, Mapping):
             raise InvalidOperationError(f"filter= is a dict of conditions by field, not {told(op.filter)}")
+        _check_operators(op.filter or {})
         if op.query is not None and not isinstance(op.query, str):
             raise InvalidOperationError(f"query= is a text, not {told(op.query)}")
     elif isinstance(op, ListNamespacesOp):
@@ -223,6 +223,24 @@ def check_op(op: Op) -> None:
         _check_bounds(op.limit, op.offset, 0 if op.max_depth is None else op.max_depth)
     else:
         raise InvalidOperationError(f"Unknown operation type: {type(op)}")
+
+
+def _check_operators(wanted: Mapping[str, Any]) -> None:
+    """Refuses unknown operators, whatever there is to compare with them."""
+    for part in wanted.values():
+        if isinstance(part, dict):
+            if any(isinstance(name, str) and name.startswith("$") for name in part):
+                for name in part:
+                    _check_operator(name)
+            else:
+                _check_operators(part)
+        elif isinstance(part, (list, tuple)):
+            _check_operators(dict(enumerate(part)))
+
+
+def _check_operator(name: Any) -> None:
+    if name not in _OPERATORS:
+        raise InvalidOperationError(f"Unsupported operator: {name}. Use $eq, $ne, $gt, $gte, $lt or $lte")
 
 
 def _check_bounds(*numbers: Any) -> None:

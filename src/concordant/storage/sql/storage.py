@@ -71,11 +71,14 @@ _FIELDS = DOCUMENT.split(", ")
 _SAVED = ("clock", *_FIELDS)
 _NEWS = (*_FIELDS[3:], "clock", "id")
 _ROW = ("clock", *JOURNAL.split(", "))
+_QUESTION = "namespace, key, body"
 _OPEN = (
-    "SELECT id, body FROM concordant_escalations "
+    f"SELECT id, {_QUESTION} FROM concordant_escalations "
     "WHERE clock = ? AND namespace = ? AND key = ? AND state IN ('open', 'claimed') ORDER BY n, place"
 )
-_CLOSED = "SELECT body FROM concordant_escalations WHERE clock = ? AND id = ? AND state NOT IN ('open', 'claimed')"
+_CLOSED = (
+    f"SELECT {_QUESTION} FROM concordant_escalations WHERE clock = ? AND id = ? AND state NOT IN ('open', 'claimed')"
+)
 _OPENED = (
     "INSERT INTO concordant_escalations (clock, id, namespace, key, state, n, place, body, changed) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (clock, id) DO UPDATE SET state = excluded.state, n = excluded.n, "
@@ -339,12 +342,13 @@ class SqlStorage(DurableStorage):
     def _rows(self, found: Sequence[Columns], address: Address) -> Iterator[Row]:
         stored = [StoredRow._make(columns) for columns in found]
         bodies = self._bodies(stored)
-        for one in stored:
-            try:
-                row = load_row(bodies.row(one), address)
-            except (ValueError, TypeError) as error:
-                raise DamagedDocumentError(self.database.place, *address, f"row {one.n}: {error}") from error
-            yield row
+        return (self._row(one, bodies, address) for one in stored)
+
+    def _row(self, stored: StoredRow, bodies: GivenBodies, address: Address) -> Row:
+        try:
+            return load_row(bodies.row(stored), address)
+        except (ValueError, TypeError) as error:
+            raise DamagedDocumentError(self.database.place, *address, f"row {stored.n}: {error}") from error
 
     def _bodies(self, found: Sequence[StoredRow]) -> GivenBodies:
         return GivenBodies(self.database.rows, self.clocks, ((row.n, row.base, row.body) for row in found))
@@ -371,7 +375,10 @@ class SqlStorage(DurableStorage):
         query = f"SELECT DISTINCT namespace, fingerprint FROM concordant_documents WHERE {later}"
         ids: list[int] = []
         for name, fingerprint in self.database.rows(query, cut):
-            namespace = load_namespace(name)
+            try:
+                namespace = load_namespace(name)
+            except ValueError:  # rot, which ``check`` tells
+                continue
             if self.projection.shape(namespace) and not is_present(fingerprint, self.projection.fingerprint(namespace)):
                 same, known = ("IS NULL", ()) if fingerprint is None else ("= ?", (fingerprint,))
                 query = f"SELECT id FROM concordant_documents WHERE namespace = ? AND ({later}) AND fingerprint {same}"
@@ -410,7 +417,7 @@ class SqlStorage(DurableStorage):
         stored = [StoredRow._make(row[2:]) for row in found]
         bodies = self._bodies(stored)
         return [
-            load_row(bodies.row(one), (load_namespace(row[0]), load_key(row[1])))
+            self._row(one, bodies, (load_namespace(row[0]), load_key(row[1])))
             for row, one in zip(found, stored, strict=True)
         ]
 
@@ -427,29 +434,29 @@ class SqlStorage(DurableStorage):
     # -- escalations ---------------------------------------------------------------------------------------------
 
     def open_of(self, address: Address) -> Mapping[str, Escalation]:
-        return _open_of(self.database.rows, self._name(address))
+        return _open_of(self.database.place, self.database.rows, self._name(address))
 
     def find_closed(self, id_: str) -> Escalation | None:
-        query = "SELECT body FROM concordant_escalations WHERE id = ? AND state NOT IN ('open', 'claimed')"
+        query = f"SELECT {_QUESTION} FROM concordant_escalations WHERE id = ? AND state NOT IN ('open', 'claimed')"
         found = self.database.rows(query, (id_,))
-        return load_escalation(found[0][0]) if found else None
+        return _question(self.database.place, *found[0]) if found else None
 
     def escalation(self, id_: str) -> Escalation | None:
-        query = f"SELECT body FROM concordant_escalations e WHERE id = ? AND {_NOT_OVER}"
+        query = f"SELECT {_QUESTION} FROM concordant_escalations e WHERE id = ? AND {_NOT_OVER}"
         found = self.database.rows(query, (id_, self.time()))
-        return load_escalation(found[0][0]) if found else None
+        return _question(self.database.place, *found[0]) if found else None
 
     def escalations(self, prefix: Namespace, state: str) -> Iterator[Escalation]:
         states = _STATES.get(state) or f"('{state}')"
         query = (
-            f"SELECT body FROM concordant_escalations e WHERE state IN {states} "
+            f"SELECT {_QUESTION} FROM concordant_escalations e WHERE state IN {states} "
             f"AND namespace >= ? AND namespace < ? AND {_NOT_OVER} "
             "ORDER BY state IN ('open', 'claimed') DESC, n, place"
         )
         open_: dict[Address, list[Escalation]] = {}  # those of one document stand together
         closed: list[Escalation] = []
-        for (body,) in self.database.rows(query, (*bounds(prefix), self.time())):
-            found = load_escalation(body)
+        for stored in self.database.rows(query, (*bounds(prefix), self.time())):
+            found = _question(self.database.place, *stored)
             if found.state in ("open", "claimed"):
                 open_.setdefault((found.namespace, found.key), []).append(found)
             else:
@@ -528,6 +535,7 @@ class SqlUnit(UnitOfWork):
         super().__init__(storage, tx.heads, tx.now)
         self.tx = tx
         self.now = tx.now
+        self._place = storage.database.place
         self._clocks = storage.clocks
         self._name = storage._name
         self._peeking = storage.peeking
@@ -569,11 +577,11 @@ class SqlUnit(UnitOfWork):
         self.tx.run(_MODEL, (self.clock, model, shape))
 
     def open_questions(self, address: Address) -> Mapping[str, Escalation]:
-        return _open_of(self.tx.rows, self._name(address))
+        return _open_of(self._place, self.tx.rows, self._name(address))
 
     def find_closed(self, id_: str) -> Escalation | None:
         found = self.tx.rows(_CLOSED, (self.clock, id_))
-        return load_escalation(found[0][0]) if found else None
+        return _question(self._place, *found[0]) if found else None
 
     def knowledge(self) -> Knowledge:
         return maintenance.knowledge(self.tx.rows)
@@ -612,8 +620,17 @@ class SqlUnit(UnitOfWork):
         return made
 
 
-def _open_of(rows: Rows, name: tuple[int, str, str]) -> Mapping[str, Escalation]:
-    return {id_: load_escalation(body) for id_, body in rows(_OPEN, name)}
+def _open_of(place: str, rows: Rows, name: tuple[int, str, str]) -> Mapping[str, Escalation]:
+    return {id_: _question(place, *stored) for id_, *stored in rows(_OPEN, name)}
+
+
+def _question(place: str, namespace: str, key: str, body: bytes) -> Escalation:
+    """Loads a question; where its bytes have changed, the error names its document."""
+    try:
+        return load_escalation(body)
+    except Exception as error:  # whatever rot makes of it
+        reason = f"a question of it: {type(error).__name__}: {error}"
+        raise DamagedDocumentError(place, load_namespace(namespace), load_key(key), reason) from error
 
 
 def _whole(rows: Rows, stored: StoredDocument, clock: int) -> StoredDocument:
