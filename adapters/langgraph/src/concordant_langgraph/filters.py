@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from itertools import takewhile
@@ -214,7 +214,7 @@ def check_op(op: Op) -> None:
         _check_bounds(op.limit, op.offset)
         if op.filter is not None and not isinstance(op.filter, Mapping):
             raise InvalidOperationError(f"filter= is a dict of conditions by field, not {told(op.filter)}")
-        _check_operators(op.filter or {})
+        _check_operators((op.filter or {}).values())
         if op.query is not None and not isinstance(op.query, str):
             raise InvalidOperationError(f"query= is a text, not {told(op.query)}")
     elif isinstance(op, ListNamespacesOp):
@@ -225,17 +225,17 @@ def check_op(op: Op) -> None:
         raise InvalidOperationError(f"Unknown operation type: {type(op)}")
 
 
-def _check_operators(wanted: Mapping[str, Any]) -> None:
+def _check_operators(wanted: Iterable[Any]) -> None:
     """Refuses unknown operators, whatever there is to compare with them."""
-    for part in wanted.values():
+    for part in wanted:
         if isinstance(part, dict):
             if any(isinstance(name, str) and name.startswith("$") for name in part):
                 for name in part:
                     _check_operator(name)
             else:
-                _check_operators(part)
+                _check_operators(part.values())
         elif isinstance(part, (list, tuple)):
-            _check_operators(dict(enumerate(part)))
+            _check_operators(part)
 
 
 def _check_operator(name: Any) -> None:
