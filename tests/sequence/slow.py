@@ -78,27 +78,40 @@ def _raised(sequence: Sequence) -> set[RunId]:
     from themselves, as well."""
     strikes = sequence.strikes
     seals = {run for run, strike in strikes.items() if is_seal(strike)}
-    aside = {run_of(piece) for piece in sequence if not piece.live and seals.intersection(piece.struck)}
+    sealed, onto = _by_run(sequence, seals)
+    aside = {run for run, parts in sealed.items() if not all(piece.live for piece in parts)}
     raised: set[RunId] = set()
     for run in aside:
-        parts = [piece for piece in sequence if run_of(piece) == run and seals.intersection(piece.struck)]
-        over = {one for piece in parts for one in piece.struck if one in strikes} - seals
-        below = {one for piece in sequence if run in piece.struck for one in piece.struck}
+        over = {one for piece in sealed[run] for one in piece.struck if one in strikes} - seals
+        below = {one for piece in onto.get(run, ()) for one in piece.struck}
         if over - below:
             raised.add(run)
     grown = True
     while grown:
-        more = {run_of(piece) for piece in sequence if raised.intersection(piece.struck)} & aside - raised
+        more = {run_of(piece) for one in raised for piece in onto.get(one, ())} & aside - raised
         raised |= more
         grown = bool(more)
     return raised
+
+
+def _by_run(sequence: Sequence, seals: set[RunId]) -> tuple[dict[RunId, list[Piece]], dict[RunId, list[Piece]]]:
+    """The pieces under seals by their runs, and the pieces by the strikes over them."""
+    sealed: dict[RunId, list[Piece]] = {}
+    onto: dict[RunId, list[Piece]] = {}
+    for piece in sequence:
+        if not seals.isdisjoint(piece.struck):
+            sealed.setdefault(run_of(piece), []).append(piece)
+        for run in piece.struck:
+            onto.setdefault(run, []).append(piece)
+    return sealed, onto
 
 
 def _with_what_was_set_aside(sequence: Sequence, raised: set[RunId]) -> tuple[Sequence, dict[RunId, Content]]:
     """A sequence without seals, in which some runs stand that were set aside; where nothing was put in their place,
     with their seals over what was kept there, and that."""
     seals = {run for run, strike in sequence.strikes.items() if is_seal(strike)}
-    over = {run: {s for p in sequence if run_of(p) == run for s in p.struck if s in seals} for run in raised}
+    sealed, _ = _by_run(sequence, seals)
+    over = {run: {s for p in sealed[run] for s in p.struck if s in seals} for run in raised}
     strikes = {run: strike for run, strike in sequence.strikes.items() if run not in seals}
     pieces: list[Piece] = []
     kept: dict[RunId, list[Any]] = {}
@@ -113,7 +126,7 @@ def _with_what_was_set_aside(sequence: Sequence, raised: set[RunId]) -> tuple[Se
             for seal in mine:
                 strikes[seal] = sequence.strikes[seal]
                 kept.setdefault(seal, []).append(piece.content)
-        pieces.append(piece._replace(struck=tuple(sorted(struck))))
+        pieces.append(piece if struck == {*piece.struck} else piece._replace(struck=tuple(sorted(struck))))
     said = {seal: "".join(p).strip() if isinstance(p[0], str) else sum(p, ()) for seal, p in kept.items()}
     return Sequence(pieces, strikes, sequence.newest_root), said
 
@@ -168,7 +181,7 @@ class _Weighing:
         self.raised = _raised(sequence)
         self.homes: dict[RunId, RunId] = {}
         sequence, self.texts = _with_what_was_set_aside(sequence, self.raised)
-        self.strikes = strikes = sequence.strikes
+        self.strikes = strikes = dict(sequence.strikes)
         self.sequence = sequence
         self.pieces = pieces = sequence.pieces()
         self.rules = rules
