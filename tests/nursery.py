@@ -23,6 +23,8 @@ from typing import Any, TextIO
 
 from pydantic_core import from_json, to_json
 
+from tests.patience import PATIENCE
+
 __all__ = ["Spoken", "Worker"]
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +67,7 @@ class Worker:
             self.returncode = _nursery().ask(["poll", self.pid])
         return self.returncode
 
-    def wait(self, timeout: float = 300.0) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """Waits for its end, so many seconds at most; returns how it has ended."""
         end = time.monotonic() + timeout
         while (code := self.poll()) is None:
@@ -73,7 +75,7 @@ class Worker:
             time.sleep(0.005)
         return code
 
-    def communicate(self, timeout: float = 300.0) -> tuple[bytes, bytes]:
+    def communicate(self, timeout: float = PATIENCE) -> tuple[bytes, bytes]:
         """Waits for its end; returns what it has written."""
         self.wait(timeout)
         with self._out, self._errors:
@@ -100,7 +102,7 @@ class Spoken(Worker):
             os.close(heard)
             os.close(written)
 
-    def end(self, timeout: float = 300.0) -> str:
+    def end(self, timeout: float = PATIENCE) -> str:
         """Says no more, and waits for its end; returns what it has written since."""
         with self.stdin, self.stdout:
             self.stdin.close()

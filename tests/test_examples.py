@@ -24,6 +24,7 @@ from pydantic import BaseModel
 import concordant_langgraph
 from concordant import Counter, Escalation, Scalar, Set, Text, Workspace, webhooks
 from concordant_langgraph import MergeStore
+from tests.patience import PATIENCE, until
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -76,15 +77,17 @@ def test_two_agents_write_in_the_editors_document(tmp_path: Path) -> None:
             assert process.stdout is not None
             assert "/editor?doc=briefs:launch&token=" in process.stdout.readline()
             with Workspace(f"sqlite:///{tmp_path}/live.db") as ws:
-                end, wrote = time.monotonic() + 60, set[str]()
-                while not {"researcher", "writer"} <= wrote and time.monotonic() < end:
-                    wrote = {entry.agent for entry in ws.history(("briefs",), "launch")}
-                    time.sleep(0.05)
+
+                def wrote() -> set[str]:
+                    return {entry.agent for entry in ws.history(("briefs",), "launch")}
+
+                until(lambda: {"researcher", "writer"} <= wrote())
+                names = wrote()
             process.send_signal(signal.SIGINT)
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
-    assert wrote == {"planner", "researcher", "writer"} and process.returncode == 0
+    assert names == {"planner", "researcher", "writer"} and process.returncode == 0
     assert "Traceback" not in said and "ERROR" not in said, said
 
 
@@ -98,7 +101,7 @@ def test_a_receiver_of_webhooks_verifies_what_comes(tmp_path: Path) -> None:
         began = ws.moment()
         for agent in ("ada", "bob"):
             ws.agent(agent, began=began).write(("plans",), "launch", {"status": f"{agent}'s"})
-        event = one.receive(timeout=5.0)
+        event = one.receive(timeout=PATIENCE)
         assert event is not None
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
@@ -108,7 +111,7 @@ def test_a_receiver_of_webhooks_verifies_what_comes(tmp_path: Path) -> None:
     with subprocess.Popen(receiver, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         for name in ("one", "two"):
             notify = [sys.executable, "-m", "concordant", "notify", url, "--name", name, "--count", "1"]
-            subprocess.run(notify, env=env, check=True, capture_output=True, timeout=60)
+            subprocess.run(notify, env=env, check=True, capture_output=True, timeout=PATIENCE)
         process.terminate()
         assert process.stdout is not None
         assert process.stdout.read() == 'escalation.opened: plans:launch "ada\'s" by ada, "bob\'s" by bob\n'
@@ -150,7 +153,9 @@ def test_demo_prints_plain_text_into_a_file(tmp_path: Path) -> None:
     """Piped, the demo exits with 0 and prints lines of at most 100 columns without any escape sequence."""
     environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "COLUMNS")}
     with (tmp_path / "out").open("w") as out:
-        subprocess.run([sys.executable, EXAMPLES / "demo.py"], stdout=out, check=True, timeout=60, env=environment)
+        subprocess.run(
+            [sys.executable, EXAMPLES / "demo.py"], stdout=out, check=True, timeout=PATIENCE, env=environment
+        )
     shown = (tmp_path / "out").read_text(encoding="utf-8")
     assert "\x1b" not in shown
     assert max(map(len, shown.splitlines())) <= 100
@@ -335,7 +340,7 @@ async def test_a_web_service_judges_by_what_it_had_shown(monkeypatch: pytest.Mon
 def test_the_inbox_misses_nothing_over_a_crash() -> None:
     """What agents of another process could not merge is decided, though the reviewer was away and crashes once."""
     command = [sys.executable, str(EXAMPLES / "inbox.py")]
-    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=120).stdout
+    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE).stdout
     assert shown.splitlines() == [
         "open: [('launch', 'open'), ('budget', 'open')]",
         "eve claims launch and crashes",

@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from concordant import Map, Scalar, Schema, Set, Text, Workspace
 from concordant.cli.app import app
+from tests.patience import PATIENCE
 
 
 class Brief(BaseModel):
@@ -409,19 +410,19 @@ def test_watch_and_tail_hear_of_others(store: str, started: list[subprocess.Pope
     for reader in readers:
         reader.start()
     question = asked(store)
-    for n in range(200):  # who begins to listen hears of what comes next
+    for n in range(1_000):  # who begins to listen hears of what comes next
         run("claim", store, question["id"], "--by", "maria") if n == 0 else take_over(store, f"person{n}")
         if not any(reader.is_alive() for reader in readers):
             break
         first.wait(0.1)
     assert set(heard) == {"claimed"} and len(heard) == 2
-    assert named.wait(timeout=20) == 0
+    assert named.wait(PATIENCE) == 0
     run("resolve", store, pinned(asked(store)), "--take", "bob")
     while watching.stdout.readline() != "-- 1 --\n":
         pass
     for process in (watching, tailing):
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def take_over(store: str, name: str) -> None:

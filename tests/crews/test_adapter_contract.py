@@ -13,6 +13,7 @@ from concordant import Workspace
 from concordant.testing import AdapterContract
 from concordant.testing.adapters import Work
 from concordant_crewai.provider import connect
+from tests.patience import PATIENCE
 
 from .support import agent, parallel, task
 
@@ -26,7 +27,7 @@ class Working(BaseTool):
     all_begun: Any = None
 
     def _run(self) -> str:
-        self.all_begun.wait(20)
+        self.all_begun.wait(PATIENCE)
         self.work()
         return "ok"
 

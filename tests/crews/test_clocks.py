@@ -21,6 +21,7 @@ from crewai.flow.flow import Flow, and_, listen, start
 from concordant import Instant, Workspace
 from concordant.storage import clocks as course
 from concordant_crewai import MergeFlow, MergeStorage, SharedState, beginnings, context
+from tests.patience import PATIENCE
 
 from .support import agent, task
 from .test_flows import Findings
@@ -223,7 +224,7 @@ def side_by_side(point: Point) -> type[MergeFlow[Findings]]:
     class Work(MergeFlow[Findings]):
         @start()
         def ada(self) -> None:
-            began.wait(20)
+            began.wait(PATIENCE)
             point(0)
             self.state.tags.add("ada")
             self.state.status = "ada"
@@ -231,7 +232,7 @@ def side_by_side(point: Point) -> type[MergeFlow[Findings]]:
 
         @start()
         def bob(self) -> None:
-            began.wait(20)
+            began.wait(PATIENCE)
             self.state.count += 1
             self.state.owners["x"] = "bob"
             point(2)

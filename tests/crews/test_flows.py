@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from concordant import ConcordantError, Counter, Map, Scalar, SchemaError, Set, Text, Workspace
 from concordant_crewai import MergeFlow, MergeFlowPersistence
+from tests.patience import PATIENCE
 
 
 class Findings(FlowState):
@@ -146,7 +147,7 @@ def two_workers(kept: FlowPersistence) -> dict[str, Any]:
 
         @start()
         def work(self) -> None:
-            loaded.wait(20)
+            loaded.wait(PATIENCE)
             self.state.tags.add(self.name_)
             self.state.count += 10
             self.state.owners[self.name_] = "me"
@@ -187,7 +188,7 @@ def test_workers_of_a_state_without_kinds_escalate(tmp_path: Path) -> None:
     def work(value: str) -> None:
         state = kept.load_state("f")
         assert state is not None
-        loaded.wait(20)
+        loaded.wait(PATIENCE)
         kept.save_state("f", value, {**state, "status": value})
 
     threads = [threading.Thread(target=work, args=(value,)) for value in ("ready", "late")]
@@ -238,11 +239,11 @@ def parallel(base: Any) -> Any:
 
         def _work(self, name: str, old: str, new: str) -> None:
             tags, notes = self.state.tags, self.state.notes
-            began.wait(20)
+            began.wait(PATIENCE)
             for _ in range(1000):
                 self.state.count += 1
             self.state.tags = tags | {name}
-            began.wait(20)
+            began.wait(PATIENCE)
             self.state.notes = notes.replace(old, new)
             self.state.owners[name] = "me"
 
@@ -296,12 +297,12 @@ def test_what_cannot_be_merged_escalates_and_is_settled() -> None:
     class Work(MergeFlow[Findings]):
         @start()
         def ready(self) -> None:
-            began.wait(20)
+            began.wait(PATIENCE)
             self.state.status = "ready"
 
         @start()
         def late(self) -> None:
-            began.wait(20)
+            began.wait(PATIENCE)
             self.state.status = "late"
 
     flow = Work()
@@ -379,7 +380,7 @@ def test_several_workers_on_one_flow_id() -> None:
     class Work(MergeFlow[Findings]):
         @start()
         def work(self) -> None:
-            began.wait(20)
+            began.wait(PATIENCE)
             self.state.count += 1
             self.state.tags.add(self.state.owners.get("who", "nobody"))
 
@@ -455,12 +456,12 @@ def test_a_flow_with_a_dict_as_state(initial: Any) -> None:
 
         @start()
         def one(self) -> None:
-            began.wait(20)
+            began.wait(PATIENCE)
             self.state["one"] = self.state["status"] = 1
 
         @start()
         def two(self) -> None:
-            began.wait(20)
+            began.wait(PATIENCE)
             self.state["two"] = self.state["status"] = 2
 
     flow = Work()
@@ -571,7 +572,7 @@ def test_a_question_beside_another_method_loses_nothing() -> None:
 
         @start()
         def work(self) -> None:
-            assert asked.wait(20)
+            assert asked.wait(PATIENCE)
             self.state.count += 10
             self.state.tags = {"work"}
             done.set()
@@ -579,7 +580,7 @@ def test_a_question_beside_another_method_loses_nothing() -> None:
     class Waits:
         def request_input(self, message: str, flow: Any, metadata: Any = None) -> str:
             asked.set()
-            assert done.wait(20)
+            assert done.wait(PATIENCE)
             return "yes"
 
     flow = Interview(input_provider=Waits())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
 SCRIPT = textwrap.dedent(
@@ -121,5 +123,5 @@ def test_a_forked_child_works_or_is_told_how(storage: str, tmp_path: Path) -> No
     environment = {**os.environ, "CREWAI_STORAGE_DIR": str(tmp_path / "crewai")}
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "vectors"), url, "4"]
     root = Path(__file__).parents[2]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, cwd=root)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, cwd=root)
     assert ran.returncode == 0 and "done" in ran.stdout, ran.stderr[-3_000:]

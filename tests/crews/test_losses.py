@@ -19,6 +19,7 @@ from lancedb.merge import LanceMergeInsertBuilder
 
 from concordant_crewai import MergeStorage, install
 from concordant_crewai.memory.places import beside
+from tests.patience import PATIENCE
 
 from .support import Script, agent, embed, task
 
@@ -80,7 +81,7 @@ class Meeting:
 
         def meet(*args: Any, **kwargs: Any) -> Any:
             result = found(*args, **kwargs)
-            self._barrier.wait(20)
+            self._barrier.wait(PATIENCE)
             return result
 
         return meet

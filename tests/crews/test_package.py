@@ -8,12 +8,13 @@ import sys
 import pytest
 
 import concordant_crewai
+from tests.patience import PATIENCE
 
 
 def test_importing_the_package_does_not_import_crewai() -> None:
     """CrewAI takes seconds to import, so that only the use of a name imports it."""
     code = "import sys, concordant_crewai; dir(concordant_crewai); sys.exit('crewai' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
 
 
 def test_every_public_name_is_there() -> None:

@@ -13,6 +13,8 @@ import pytest
 from crewai.memory.storage.lancedb_storage import LanceDBStorage
 from crewai.memory.types import MemoryRecord
 
+from tests.patience import PATIENCE
+
 from .support import embed
 from .worker import MARKS, RECORDS, ours
 
@@ -36,7 +38,7 @@ def run_two(what: str, directory: Path, temporaries: tuple[Path | None, Path | N
     first, second = (start(what, directory, name, t, many) for name, t in zip(NAMES, temporaries, strict=True))
     with first, second:
         try:
-            assert [first.wait(180), second.wait(180)] == [0, 0]
+            assert [first.wait(PATIENCE), second.wait(PATIENCE)] == [0, 0]
         finally:
             first.kill()
             second.kill()

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from concordant import Counter, Scalar, SchemaError, Set, Text, Workspace
 from concordant_crewai import EscalationEvent, SharedState
+from tests.patience import PATIENCE
 
 from .support import agent, parallel, task
 
@@ -54,7 +55,7 @@ def test_tasks_that_run_at_once_are_concurrent() -> None:
     state, both = SharedState(Plan), threading.Barrier(2)
 
     def does(what: str) -> None:
-        both.wait(20)
+        both.wait(PATIENCE)
         state.write({"tags": [what], "notes": f"{what} was here", "spent": 2, "status": what})
 
     tool = Doing(does=does)
@@ -154,7 +155,7 @@ def test_edits_of_one_text_by_two_tasks_merge() -> None:
     def does(what: str) -> None:
         old, new = what.split(">")
         with state.edit() as plan:
-            both.wait(20)
+            both.wait(PATIENCE)
             plan.notes = plan.notes.replace(old, new)
 
     tool = Doing(does=does)
@@ -167,7 +168,7 @@ def test_escalations_go_out_on_the_event_bus() -> None:
     state, both, told = SharedState(Plan), threading.Barrier(2), []
 
     def does(what: str) -> None:
-        both.wait(20)
+        both.wait(PATIENCE)
         state.write({"status": what})
 
     with crewai_event_bus.scoped_handlers():

@@ -11,6 +11,7 @@ from crewai import Crew
 
 from concordant_crewai import SharedState, context
 from concordant_crewai.context import Work
+from tests.patience import PATIENCE
 
 from .support import agent, task
 from .test_tools import Plan, update
@@ -87,15 +88,15 @@ def test_a_look_beside_a_call_is_no_sight_of_it() -> None:
 
     class Look(type(read)):  # type: ignore[misc]
         def _run(self, **arguments: Any) -> str:
-            both.wait(20)
+            both.wait(PATIENCE)
             text: str = super()._run(**arguments)
             looked.set()
             return text
 
     class Act(type(change)):  # type: ignore[misc]
         def _run(self, **arguments: Any) -> str:
-            both.wait(20)
-            assert looked.wait(20)
+            both.wait(PATIENCE)
+            assert looked.wait(PATIENCE)
             text: str = super()._run(**arguments)
             return text
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from concordant import Counter, Map, NotAllowedError, Scalar, Schema, Set, Text, Workspace
 from concordant_crewai import SharedState
+from tests.patience import PATIENCE
 
 from .support import agent, parallel, task
 
@@ -73,7 +74,7 @@ def test_agents_at_work_at_once_are_told_of_each_other(state: SharedState[Plan])
 
     def meeting(turn: Any) -> Callable[[Any], Any]:
         def answer(messages: Any) -> Any:
-            both.wait(20)
+            both.wait(PATIENCE)
             return turn
 
         return answer
@@ -162,7 +163,7 @@ def test_truly_parallel_agents_lose_nothing(state: SharedState[Plan], rounds: in
     def working(name: str) -> Agent:
         def round_of(number: int) -> Callable[[Any], Any]:
             def answer(messages: Any) -> Any:
-                turn.wait(60)
+                turn.wait(PATIENCE)
                 own = f"{name}-{number}"
                 entry = {"key": own, "value": name}
                 return [update(tags=[own], spent=1, owners=[entry]), update(notes=f"{own} was here", spent=1)]

@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 from concordant import Counter, Map, Scalar, Schema, Set, Text, Workspace
 from concordant.desk import app
 from tests.conftest import CHROMIUM
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser as Chromium, BrowserContext, Page
@@ -180,8 +181,9 @@ def question_of(ws: Workspace) -> Callable[[str], Any]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
     """One browser for all tests here; each has windows of its own."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield browser
@@ -197,7 +199,7 @@ def window(chromium: Chromium, desk: Server) -> Iterator[Open]:
     def open_(path: str = "", user: str = "maria", **options: Any) -> Page:
         options.setdefault("viewport", {"width": 1100, "height": 800})
         context = chromium.new_context(extra_http_headers={"X-User": user}, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE * 1000)
         context.add_cookies([{"name": "who", "value": user, "url": desk.url}])
         contexts.append(context)
         page = context.new_page()

@@ -18,6 +18,7 @@ from concordant.desk import app
 from concordant.desk.api import OPERATIONS
 from concordant.desk.feed import Feed
 from tests.desk.conftest import NOTES, NS, PLACE, Brief, Server, disagree
+from tests.patience import PATIENCE
 
 Questions = Callable[[str], Any]
 
@@ -320,7 +321,7 @@ def test_subscriptions_are_listed_and_forgotten(ws: Workspace, api: Api) -> None
 def events(url: str, after: str = "") -> Iterator[tuple[str, str, Any]]:
     """What a client of the stream hears: id, kind and data."""
     headers = {"Last-Event-ID": after} if after else {}
-    with httpx.Client(timeout=30) as client, client.stream("GET", f"{url}/api/events", headers=headers) as stream:
+    with httpx.Client(timeout=PATIENCE) as client, client.stream("GET", f"{url}/api/events", headers=headers) as stream:
         found: dict[str, str] = {}
         for line in stream.iter_lines():
             if line.startswith(":"):

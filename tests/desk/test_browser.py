@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, expect
 from concordant import Workspace
 from concordant.desk.feed import Feed
 from tests.desk.conftest import AXE, NOTES, NS, PLACE, Open, Server, disagree
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("browser")  # one browser
 
@@ -168,10 +169,11 @@ def test_a_page_says_when_it_hears_no_more(
     people = ["maria"]
     with Server(ws, user=lambda request: people[0] or None) as server:
         page = chromium.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
         page.goto(f"{server.url}/question/{question_of('notes').id}")
         page.locator("#v").fill("Half a senten")
         people[0] = ""
-        expect(page.locator("#quiet")).to_contain_text("you are logged out", timeout=15_000)
+        expect(page.locator("#quiet")).to_contain_text("you are logged out")
         page.get_by_role("button", name="Take what I typed").click()
         expect(page.locator("body")).to_contain_text("log in again in another tab")
         assert question_of("notes").state == "open"
@@ -284,6 +286,7 @@ def test_two_thousand_questions(chromium: Browser) -> None:
             agent.write(("plans",), f"plan{n}", {f"field{m}": value for m in range(10)})
     with Server(ws, user=lambda request: "maria") as server:
         page = chromium.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
         page.goto(server.url)
         expect(page.locator("h1 .count")).to_have_text("2000")
         expect(page.locator(".row")).to_have_count(50)
@@ -338,6 +341,7 @@ def test_the_screenshots_of_the_documentation(chromium: Browser, tmp_path: Path,
     [notes] = [one for one in ws.escalations() if one.path == ("notes",)]
     with Server(ws, user=lambda request: "maria") as server:
         page = chromium.new_page(viewport=size, color_scheme="dark" if look == "dark" else "light")
+        page.set_default_timeout(PATIENCE * 1000)
         shots = {"inbox": "", "question": f"question/{notes.id}", "document": "document?doc=briefs/2026:launch"}
         for name, path in {**shots, "numbers": "numbers"}.items():
             page.goto(f"{server.url}/{path}")

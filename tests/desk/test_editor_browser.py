@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from concordant import Workspace
 from concordant_loro import LiveServer
 from tests.desk.conftest import AXE, NOTES, NS, Open, Server, disagree
+from tests.patience import until
 
 pytestmark = pytest.mark.xdist_group("editor")  # one browser, and one child process of Loro's
 
@@ -58,13 +59,6 @@ def value(ws: Workspace, key: str = "launch") -> str:
     assert document is not None
     notes: str = document.value["notes"]
     return notes
-
-
-def until(holds: Any) -> None:
-    end = time.monotonic() + 15
-    while not holds():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
 
 
 def agent(ws: Workspace, name: str) -> None:
@@ -123,8 +117,19 @@ def test_a_contested_sentence_is_marked_and_settled(ws: Workspace, window: Open)
     assert [one.path for one in ws.escalations()] == [("status",)]
 
 
-def test_an_editor_outlives_its_server(ws: Workspace, window: Open, desk: Server) -> None:
-    """What is typed while the server is away, and while there is one again, is kept: each letter, in its place."""
+@pytest.mark.parametrize("seconds", [0.0, 0.1])
+def test_an_editor_outlives_its_server(
+    ws: Workspace, window: Open, desk: Server, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """What is typed while the server is away, and while there is one again, is kept: each letter, in its place, also
+    where one types faster than the server answers."""
+    commit = LiveServer._commit
+
+    async def slow(server: LiveServer, member: Any, data: bytes) -> Any:
+        await asyncio.sleep(seconds)
+        return await commit(server, member, data)
+
+    monkeypatch.setattr(LiveServer, "_commit", slow)
     page = opened(window, "maria")
     page.locator(NOTES_AT).click()
     page.keyboard.press("Control+End")
@@ -135,8 +140,9 @@ def test_an_editor_outlives_its_server(ws: Workspace, window: Open, desk: Server
         for number in range(12):
             page.keyboard.type(f" t{number}.")
             page.wait_for_timeout(60)
-        until(lambda: "Typed alone. " + " ".join(f"t{number}." for number in range(12)) in value(ws))
-        until(lambda: text_of(page) == value(ws))
+        typed = "Typed alone. " + " ".join(f"t{number}." for number in range(12))
+        until(lambda: typed in value(ws), lambda: value(ws))
+        until(lambda: text_of(page) == value(ws), lambda: (text_of(page), value(ws)))
         expect(page.locator(".state")).to_have_text("Connected")
         page.goto("about:blank")
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from concordant import Workspace
+from tests.patience import PATIENCE
 
 
 def disagree(url: str, key: str) -> None:
@@ -50,7 +51,7 @@ def test_the_desk_opens_by_its_link_and_ends_by_an_interrupt(started: subprocess
     link = started.stdout.readline().split()[-1]
     root, _, token = link.partition("?token=")
     assert root.startswith("http://127.0.0.1:") and len(token) >= 32
-    with httpx.Client(follow_redirects=True, timeout=30) as browser:
+    with httpx.Client(follow_redirects=True, timeout=PATIENCE) as browser:
         assert browser.get(root).status_code == 401
         page = browser.get(link)
         assert page.status_code == 200 and str(page.url) == root and "You are <bdi>maria" in page.text
@@ -60,7 +61,7 @@ def test_the_desk_opens_by_its_link_and_ends_by_an_interrupt(started: subprocess
             disagree(url, "budget")
             assert any(line == "event: change" for line in lines)
             started.send_signal(signal.SIGINT)
-            assert started.wait(timeout=30) == 0
+            assert started.wait(timeout=PATIENCE) == 0
     said = started.stdout.read()
     assert "Traceback" not in said and "ERROR" not in said, said
     assert token not in said
@@ -73,5 +74,5 @@ def test_a_port_that_is_taken_is_told(url: str) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "concordant", "desk", url, "--no-open", "--port", port]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1 and f"port {port}" in done.stderr and done.stderr.count("\n") == 1

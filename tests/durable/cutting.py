@@ -20,6 +20,8 @@ from urllib.parse import quote
 
 import psycopg
 
+from tests.patience import until
+
 MEMORY = Path("/dev/shm")
 
 
@@ -112,14 +114,14 @@ def crash(url: str, pid: int) -> None:
             while True:  # until it is thrown out, so that what follows meets the server as recovered
                 connection.execute("SELECT 1")
                 time.sleep(0.01)
-    end = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(url).close()
-            return
-        except psycopg.OperationalError:
-            assert time.monotonic() < end, "the server did not recover"
-            time.sleep(0.05)
+    until(lambda: _answers(url), lambda: "no server that has recovered")
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(psycopg.OperationalError):
+        psycopg.connect(url).close()
+        return True
+    return False
 
 
 class Cut:

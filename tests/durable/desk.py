@@ -21,6 +21,7 @@ from typing import Any
 from concordant import Moment, SqliteOptions, StaleDecisionError, Workspace
 from concordant.escalation import Event
 from concordant.storage.base import Told
+from tests.patience import until
 
 SPACE = ("desk",)
 DOCUMENTS = 4
@@ -81,9 +82,7 @@ def all_events(workspace: Workspace) -> list[Told]:
 
 def heard_all(workspace: Workspace, heard: Sequence[str]) -> None:
     """Waits until a listener has heard as much as there is, and a little longer for what would be too much."""
-    patience = time.monotonic() + 60
-    while len(heard) < len(all_events(workspace)) and time.monotonic() < patience:
-        time.sleep(0.01)
+    until(lambda: len(heard) >= len(all_events(workspace)), lambda: (len(heard), len(all_events(workspace))))
     time.sleep(0.3)
 
 

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from concordant import Workspace
 from concordant.errors import StorageError
+from tests.patience import PATIENCE
 
 from .work import opened
 
@@ -72,7 +73,7 @@ class Followers:
         """Ends both, when they have seen what is there."""
         self._done.set()
         for thread in self._threads:
-            thread.join(300)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
     def check(self) -> None:

@@ -13,6 +13,7 @@ from concordant.storage.sql.database import Database
 from concordant.storage.sql.storage import SqlStorage
 from concordant.workspace.states import current_view
 from tests.nursery import Worker
+from tests.patience import PATIENCE
 
 from .work import SCHEMAS
 
@@ -25,7 +26,7 @@ def start(url: str, worker: int, first: int, count: int, documents: int, began: 
 
 def acknowledged(process: Worker) -> list[int]:
     """The steps that an ended process had acknowledged; it has written nothing but those."""
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=PATIENCE)
     assert not err, err.decode()
     return [int(line) for line in out.decode().split("\n")[:-1]]
 

@@ -25,6 +25,7 @@ from concordant.storage.cut import clock_of, highest, is_within, numbers_of
 from concordant.storage.sql.migrations import MIGRATIONS
 from concordant.storage.sql.tables import POSTGRES, migrate, statements
 from concordant.workspace.scope import Moment
+from tests.patience import PATIENCE, until
 
 from .processes import check_store
 
@@ -41,7 +42,7 @@ class Thread:
         self._call = self._pool.submit(call)
 
     def join(self) -> None:
-        self._call.result(60)
+        self._call.result(PATIENCE)
         self._pool.shutdown()
 
 
@@ -171,11 +172,14 @@ def test_a_batch_takes_its_clocks_in_ascending_order(postgres_urls: Callable[[],
             done = Thread(lambda: ws.put_all([(NS, key_under(clock), {"status": "x"}) for clock in (9, 5, 2)]))
             with psycopg.connect(url, autocommit=True) as connection:
                 free = {*range(CLOCKS)}
-                end = time.monotonic() + 60
-                while len(free) > CLOCKS - 2 and time.monotonic() < end:
+
+                def two_are_held() -> bool:
                     found = connection.execute("SELECT clock FROM concordant_clocks FOR UPDATE SKIP LOCKED")
-                    free = {clock for (clock,) in found.fetchall()}
-            assert {2, 5}.isdisjoint(free) and 9 in free
+                    free.intersection_update(clock for (clock,) in found.fetchall())
+                    return {2, 5}.isdisjoint(free)
+
+                until(two_are_held)
+            assert 9 in free
         done.join()
 
 
@@ -194,12 +198,10 @@ def test_a_writer_that_is_stopped_stops_only_its_clock(postgres_urls: Callable[[
             threads = [threading.Thread(target=write, args=(ws, clock)) for clock in (3, *range(CLOCKS))]
             for thread in threads:
                 thread.start()
-            end = time.monotonic() + 60
-            while len(done) < CLOCKS - 1 and time.monotonic() < end:
-                time.sleep(0.01)
+            until(lambda: len(done) >= CLOCKS - 1, lambda: done)
             assert sorted(done) == [clock for clock in range(CLOCKS) if clock != 3]
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE)
         assert sorted(done) == sorted([3, *range(CLOCKS)]) and len([*ws.list()]) == CLOCKS
 
 
@@ -215,11 +217,9 @@ def test_a_group_that_meets_a_stopped_writer_is_committed_without_its_clock(
         with stopped(url, 2):
             thread = threading.Thread(target=lambda: found.extend(ws.storage.commit_each(wanted)))
             thread.start()
-            end = time.monotonic() + 60
-            while {d.key for d in ws.list()} != {key_under(1), key_under(3)} and time.monotonic() < end:
-                time.sleep(0.01)
-            assert not found and {d.key for d in ws.list()} == {key_under(1), key_under(3)}
-        thread.join(60)
+            until(lambda: {d.key for d in ws.list()} == {key_under(1), key_under(3)}, lambda: [*ws.list()])
+            assert not found
+        thread.join(PATIENCE)
         assert found == [None, None, None] and len([*ws.list()]) == 3
 
 
@@ -242,17 +242,17 @@ def test_a_writer_that_is_stopped_is_thrown_out(postgres_urls: Callable[[], str]
         turns.append(n)
         if len(turns) == 1:
             begun.set()
-            go.wait(60)
+            go.wait(PATIENCE)
         return None if state is not None else _adding("other")(state, n, at, tx)
 
     one = Workspace(url, schemas=SCHEMAS, options=PostgresOptions(idle_timeout=0.3))
     with one, Workspace(url, schemas=SCHEMAS) as other:
         done = Thread(lambda: one.storage.commit(NS, "k", silent))
-        assert begun.wait(60)
+        assert begun.wait(PATIENCE)
         other.agent("bob").write(NS, "k", {"status": "y"})
         go.set()
         done.join()
-        assert len(turns) == 2
+        assert len(turns) >= 2
         document = other.get(NS, "k")
         assert document is not None and document.value == {"status": "y"}
 
@@ -379,12 +379,12 @@ def test_events_of_all_clocks_are_received_each_once(postgres_urls: Callable[[],
             thread.start()
         while any(thread.is_alive() for thread in threads) or len(heard) < 96:
             with ws.subscribe("inbox") as inbox:
-                event = inbox.receive(timeout=5.0)
+                event = inbox.receive(timeout=PATIENCE)
                 assert event is not None
                 assert inbox.acknowledge()
                 heard.append((event.escalation.key, event.kind))
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE)
         with ws.subscribe("inbox") as inbox:
             assert inbox.receive(timeout=0.1) is None
     expected = {f"{name}{number}": ["opened", "resolved"] for name in "abcd" for number in range(12)}
@@ -461,7 +461,7 @@ def test_a_store_that_was_made_before_goes_on_with_one_clock(postgres_urls: Call
         assert ws.agent("ada", began=began).write(NS, "k1", {"status": "final"}).version == 4
         with ws.subscribe("inbox") as inbox:
             assert beside.agent("bob", began=began).write(NS, "k1", {"status": "done"}).version == 5
-            event = inbox.receive(timeout=5.0)
+            event = inbox.receive(timeout=PATIENCE)
             assert event is not None and event.kind == "opened" and inbox.acknowledge()
         with Workspace(schemas=SCHEMAS) as other:
             assert ws.exchange(other)[1] == 3 or ws.exchange(other) == (0, 0)

@@ -15,6 +15,7 @@ import pytest
 from concordant import PostgresOptions, Workspace
 from concordant.errors import StorageError
 from concordant.storage.postgres import Pool
+from tests.patience import PATIENCE, until
 
 from .cutting import Cut, crash, own_server, writer
 from .work import SCHEMAS, SPACE
@@ -38,7 +39,7 @@ def test_the_connection_of_a_lone_caller_is_kept_for_the_next_one_whoever_it_is(
     """One connection serves a caller after the other, and several who want it at once; a thousand uses later the pool
     has had it again, and when the workspace is closed the server has none of it."""
     name = f"c{uuid4().hex[:8]}"
-    options = PostgresOptions(pool_size=1, connect_timeout=5)
+    options = PostgresOptions(pool_size=1, connect_timeout=PATIENCE)
     ask = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
     with psycopg.connect(server, autocommit=True) as watch:
         with Workspace(f"{server}&application_name={name}", schemas=SCHEMAS, options=options) as workspace:
@@ -62,10 +63,7 @@ def test_the_connection_of_a_lone_caller_is_kept_for_the_next_one_whoever_it_is(
             assert len(returned) == 1
             assert watch.execute(ask, (name,)).fetchall() == [kept]
             assert len([d for d in workspace.list(SPACE) if d.key.startswith(name)]) == 141
-        deadline = time.monotonic() + 5
-        while watch.execute(ask, (name,)).fetchall():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: not watch.execute(ask, (name,)).fetchall())
 
 
 @pytest.mark.parametrize("at", ["before", "after", "heard"])
@@ -149,7 +147,7 @@ def _crashed(server: str) -> bool:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
     way = Cut(server, "before", 1, meanwhile)
-    with Workspace(way.url, schemas=SCHEMAS, options=PostgresOptions(connect_timeout=30)) as workspace:
+    with Workspace(way.url, schemas=SCHEMAS, options=PostgresOptions(connect_timeout=PATIENCE)) as workspace:
         workspace.agent("ada").write(SPACE, key, {"votes": 1})
     way.close()
     assert len(ids) == 2, "the cut failed, not the write: see the exception in its thread"
@@ -166,7 +164,10 @@ def test_g11_a_commit_that_never_succeeds_ends_in_an_error_of_ours(server: str) 
             workspace.agent("ada").write(SPACE, "never", {"votes": 1})
         assert votes(server, "never") == 0
         way.left = 0
-        workspace.agent("ada").write(SPACE, "never", {"votes": 2})
+        for _ in range(30):
+            with suppress(StorageError):  # on a busy machine to connect may take as long as it may
+                workspace.agent("ada").write(SPACE, "never", {"votes": 2})
+                break
     way.close()
     assert votes(server, "never") == 2
 

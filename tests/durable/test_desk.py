@@ -14,6 +14,7 @@ import pytest
 
 from concordant import Workspace
 from tests.nursery import Spoken
+from tests.patience import until
 
 from . import desk
 
@@ -86,14 +87,9 @@ def many_at_the_desk(
             one.end()
             assert one.returncode == 0
         desk.check_lives(told, workspace, None if doomed else claims)
-        patience = time.monotonic() + 60
-        while len(received := log.read_text().splitlines()) < len(told) and time.monotonic() < patience:
-            time.sleep(0.05)
-        patience = time.monotonic() + 60
         last = desk.written(told[-1].event)
-        while last not in received and time.monotonic() < patience:
-            time.sleep(0.05)
-            received = log.read_text().splitlines()
+        until(lambda: len(received := log.read_text().splitlines()) >= len(told) and last in received)
+        received = log.read_text().splitlines()
         for one in subscribers:
             end(one)
         desk.check_received(told, received)

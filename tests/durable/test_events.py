@@ -25,6 +25,7 @@ from concordant.storage.sql.events import SqlEvents
 from concordant.workspace.decisions import Claiming
 from concordant.workspace.subscription import Subscription
 from tests.nursery import Spoken
+from tests.patience import PATIENCE, until
 
 FreshUrl = Callable[[str], str]
 PLANS = ("plans",)
@@ -37,14 +38,6 @@ def conflict(workspace: Workspace, key: str) -> Escalation:
     ada, bob = workspace.agent("ada"), workspace.agent("bob")
     ada.write(PLANS, key, {"status": "draft"})
     return bob.write(PLANS, key, {"status": f"final {key}"}).escalations[0]
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    """Waits until something is true."""
-    patience = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < patience
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -78,12 +71,12 @@ def test_a_callback_hears_what_others_do_once_and_in_order(kind: str, fresh_url:
             claimed = other.claim(opened, by="eve")
             other.resolve(claimed, "done", by="eve")
         wanted = [(what, key) for key in "ab" for what in ("opened", "claimed", "resolved")]
-        eventually(lambda: len(heard) >= 6)
+        until(lambda: len(heard) >= 6)
         assert heard == wanted and threads.isdisjoint({threading.get_ident()})
         conflict(mine, "c")
         assert heard[6:] == [("opened", "c")] and threading.get_ident() in threads
         conflict(other, "d")
-        eventually(lambda: len(heard) >= 8)
+        until(lambda: len(heard) >= 8)
         time.sleep(0.6)  # nothing comes twice
         assert heard[7:] == [("opened", "d")]
         stop()
@@ -99,12 +92,12 @@ def test_a_listener_that_lost_its_connection_misses_nothing(fresh_url: FreshUrl)
         heard: list[str] = []
         mine.on_escalation(lambda event: heard.append(event.escalation.key))
         conflict(other, "a")
-        eventually(lambda: heard == ["a"])
+        until(lambda: heard == ["a"])
         with psycopg.connect(url, autocommit=True) as connection:
             query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' AND pid <> %s"
             assert connection.execute(query, (connection.info.backend_pid,)).fetchall()
         conflict(other, "b")
-        eventually(lambda: heard == ["a", "b"])
+        until(lambda: heard == ["a", "b"])
 
 
 @EVERY
@@ -205,10 +198,10 @@ def test_who_took_too_long_does_not_acknowledge_for_another(fresh_url: FreshUrl)
     with Workspace(fresh_url("sqlite")) as workspace:
         slow = workspace.subscribe("bot", lease=0.05)
         conflict(workspace, "a")
-        assert slow.receive(timeout=5.0) is not None
+        assert slow.receive(timeout=PATIENCE) is not None
         time.sleep(0.1)
         with workspace.subscribe("bot") as other:
-            assert other.receive(timeout=5.0) is not None
+            assert other.receive(timeout=PATIENCE) is not None
             assert not slow.acknowledge()
             assert keys(other) == ["a"]
         slow.close()
@@ -229,7 +222,7 @@ async def test_coroutines_iterate_too(fresh_url: FreshUrl) -> None:
         for key in "ab":
             await asyncio.sleep(0.01)
             await asyncio.to_thread(conflict, workspace, key)
-        await asyncio.wait_for(task, 60)
+        await asyncio.wait_for(task, PATIENCE)
         assert found == ["a", "b"]
 
 
@@ -294,7 +287,7 @@ def test_a_listener_tells_nothing_twice_after_a_failure(
     heard: list[str] = []
 
     def rename(old: str, new: str) -> None:
-        with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as connection:
             connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
     def hear(event: Event) -> None:
@@ -305,10 +298,10 @@ def test_a_listener_tells_nothing_twice_after_a_failure(
     with Workspace(f"sqlite:///{path}") as mine, Workspace(f"sqlite:///{path}") as other:
         mine.on_escalation(hear)
         conflict(other, "a")
-        eventually(lambda: "wait until the store can be read" in caplog.text)
+        until(lambda: "wait until the store can be read" in caplog.text)
         rename("elsewhere", "concordant_events")
         conflict(other, "b")
-        eventually(lambda: "b" in heard)
+        until(lambda: "b" in heard)
         assert heard == ["a", "b"]
 
 
@@ -321,9 +314,9 @@ def test_parent_and_child_of_a_fork_hear_each_other(fresh_url: FreshUrl) -> None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads, which is what is tested
             child.start()
-        eventually(lambda: heard == ["child's"])
+        until(lambda: heard == ["child's"])
         conflict(workspace, "parent's")
-        child.join(60)
+        child.join(PATIENCE)
         assert child.exitcode == 0 and heard == ["child's", "parent's"]
 
 
@@ -331,7 +324,7 @@ def conflict_and_wait(workspace: Workspace) -> None:
     heard: list[str] = []
     workspace.on_escalation(lambda event: heard.append(event.escalation.key))
     conflict(workspace, "child's")
-    eventually(lambda: heard == ["child's", "parent's"])
+    until(lambda: heard == ["child's", "parent's"])
 
 
 @EVERY
@@ -391,11 +384,11 @@ def test_a_workspace_that_nobody_holds_ends_its_thread(fresh_url: FreshUrl, monk
     monkeypatch.setattr(SqlEvents, "after", lambda *args: (asked.append(1), after(*args))[1])
     workspace = Workspace(fresh_url("sqlite"))
     workspace.on_escalation(print)
-    eventually(lambda: bool(asked))
+    until(lambda: bool(asked))
     [thread] = [t for t in threading.enumerate() if t.name == "concordant-events"]
     storage = workspace.storage
     del workspace
-    eventually(lambda: gc.collect() >= 0 and not thread.is_alive())
+    until(lambda: gc.collect() >= 0 and not thread.is_alive())
     storage.close()
 
 

@@ -23,6 +23,7 @@ from concordant.storage import Instant, SqliteOptions
 from concordant.storage.grouping import FaultyError, GroupCommit, Request
 from concordant.storage.sql.storage import SqlUnit
 from tests.nursery import Worker
+from tests.patience import PATIENCE, until
 
 from .processes import acknowledged
 
@@ -69,18 +70,16 @@ class Held:
 
     def _update(self, *_: Any) -> None:
         self._begun.set()
-        self._go.wait(30)
+        self._go.wait(PATIENCE)
 
     def __enter__(self) -> Held:
         self._leader.start()
-        self._begun.wait(30)
+        self._begun.wait(PATIENCE)
         return self
 
     def until(self, waiting: int) -> None:
         """Waits until so many commits wait."""
-        end = time.monotonic() + 30
-        while len(self.storage._group._waiting) < waiting and time.monotonic() < end:
-            time.sleep(0.002)
+        until(lambda: len(self.storage._group._waiting) >= waiting)
 
     def __exit__(self, *_: object) -> None:
         self._go.set()
@@ -335,9 +334,7 @@ def killed(url: str, seed: str, rounds: int) -> None:
         before, total = ws.moment().n, 0
         for turn in range(rounds):
             process = Worker("tests.durable.group", [url, str(turn)])
-            end = time.monotonic() + 60
-            while ws.moment().n == before and time.monotonic() < end:
-                time.sleep(0.005)
+            until(lambda before=before: ws.moment().n > before)  # type: ignore[misc]
             time.sleep(rnd.uniform(0.0, 0.3))
             process.kill()
             names = acknowledged(process)
@@ -396,7 +393,9 @@ def test_a_first_write_that_waits_for_nobody_is_no_group() -> None:
     def run(requests: Sequence[Request], hasty: bool) -> None:
         log.append(len(requests))
 
-    group = GroupCommit(run, "here", 5.0, lambda changes: frozenset([int(address[1]) for address, _ in changes]), 2)
+    group = GroupCommit(
+        run, "here", PATIENCE, lambda changes: frozenset([int(address[1]) for address, _ in changes]), 2
+    )
 
     def change(clock: int) -> Sequence[Any]:
         return [((NS, str(clock)), lambda *_: None)]
@@ -416,7 +415,7 @@ def test_a_first_write_that_waits_for_nobody_is_no_group() -> None:
         assert not group.begin_alone(3)
         group.end_alone(1)
         for one in waiting:
-            one.result(5)
+            one.result(PATIENCE)
     assert log == [1, 2]
     assert group.begin_alone(1)
 
@@ -538,7 +537,7 @@ def test_whatever_befalls_the_leader_each_caller_knows_what_became_of_its_own(se
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     assert max(Counts(log.kept).values(), default=1) == 1
     assert set(told) == set(log.kept) - unknown

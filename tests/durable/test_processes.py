@@ -11,6 +11,7 @@ from threading import Barrier
 import pytest
 
 from concordant import Workspace
+from tests.patience import PATIENCE
 
 from .following import followed
 from .processes import acknowledged, check_store, databases, start, succeed
@@ -45,7 +46,7 @@ def killed(url: str, seed: str, rounds: int) -> int:
             before = workspace.moment().n
             processes = [start(url, worker, 0, 100_000, 10, began) for worker in workers]
             # Most meet writers at work, however busy the machine is; some meet them while they open the store.
-            patience = time.monotonic() + (120 if rnd.random() < 0.9 else 0)
+            patience = time.monotonic() + (PATIENCE if rnd.random() < 0.9 else 0)
             while workspace.moment().n == before and time.monotonic() < patience:
                 time.sleep(0.005)
         time.sleep(rnd.uniform(0.0, 0.3))

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from concordant import Workspace
+from tests.patience import PATIENCE
 
 from .cutting import crash, outage, own_server
 from .following import followed
@@ -53,7 +54,7 @@ def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
     expected, total = Expected(), 0
     with Workspace(url, schemas=SCHEMAS) as workspace:
         for worker, process in {**ended, **working}.items():
-            out, errors = process.communicate(timeout=60)
+            out, errors = process.communicate(timeout=PATIENCE)
             assert process.returncode == -signal.SIGKILL, errors
             steps = [int(line) for line in out.decode().split("\n")[:-1]]
             total += len(steps)
@@ -69,7 +70,7 @@ def crashed(url: str, seed: str, crashes: int, kills: int, outages: int) -> int:
 
 def _wait_for_more(url: str, come: int) -> int:
     """Waits until something was committed beyond what there was; returns how far it has come."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     now = come
     while now <= come and time.monotonic() < end:
         time.sleep(0.05)

@@ -14,6 +14,7 @@ from concordant.storage import PostgresOptions, Storage, open_storage
 from concordant.storage.servers import Server
 from concordant.testing import StorageContract
 from tests.conftest import empty_schema
+from tests.patience import PATIENCE
 
 from . import test_clocks
 from .cutting import outage, own_server
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.xdist_group("servers")  # two servers are started, once
 
 Urls = Callable[[], str]
 HALF = CLOCKS // 2
-PATIENT = PostgresOptions(connect_timeout=30.0)
+PATIENT = PostgresOptions(connect_timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from concordant import Workspace
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("service")  # one service is asked
 
@@ -50,7 +51,13 @@ class Service:
 
     def ask(self, method: str, path: str, *, by: str = "somebody", status: int = 200, **content: Any) -> Any:
         answer = httpx.request(
-            method, f"{self.url}{path}", headers={"X-User": by}, timeout=60, trust_env=False, verify=False, **content
+            method,
+            f"{self.url}{path}",
+            headers={"X-User": by},
+            timeout=PATIENCE,
+            trust_env=False,
+            verify=False,
+            **content,
         )
         assert answer.status_code == status, answer.text
         return answer.json()
@@ -90,7 +97,7 @@ def serving(database: str, workers: int) -> Iterator[Service]:
         yield service
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")

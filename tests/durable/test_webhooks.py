@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 from concordant import ConcordantError, StorageError, Workspace, webhooks
 from concordant.cli.app import app
 from concordant.webhooks import Attempt, Webhook, WebhookGoneError, adeliver, deliver, new_secret
+from tests.patience import PATIENCE, until
 
 from .receiver import PATH, Answer, Receiver, receiving
 
@@ -240,8 +241,8 @@ def a_kill_repeats_what_was_under_way(url: str) -> None:
         for _ in range(3):
             with _notifying(url, receiver.url, "--count", "2", "--give-up", "0.0002") as one:
                 process.append(one)
-                _eventually(lambda: one.poll() is not None)
-                said.append(one.communicate(timeout=60)[1])
+                until(lambda: one.poll() is not None)
+                said.append(one.communicate(timeout=PATIENCE)[1])
             _end_lease(url)
         assert [one.returncode for one in process] == [-signal.SIGKILL, -signal.SIGKILL, 0]
         assert receiver.unsigned == []
@@ -549,13 +550,6 @@ def _unused() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
-
-
-def _eventually(true: Callable[[], bool]) -> None:
-    patience = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < patience
-        time.sleep(0.01)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from concordant import Counter, List, Map, Moment, PostgresOptions, Scalar, Set, Text, Workspace
 from concordant.errors import StorageError
+from tests.patience import PATIENCE
 
 SPACE = ("plans",)
 PAIRS = ("pairs",)
@@ -69,7 +70,7 @@ def run(url: str, worker: int, numbers: Iterable[int], documents: int, began: Mo
 
 def opened(url: str) -> Workspace:
     """A workspace, as soon as there is a server; on a busy machine one takes its time to recover."""
-    options = PostgresOptions(connect_timeout=60.0) if url.startswith("postgres") else None
+    options = PostgresOptions(connect_timeout=PATIENCE) if url.startswith("postgres") else None
     for _ in range(300):
         with suppress(StorageError):
             return Workspace(url, schemas=SCHEMAS, options=options)
@@ -127,7 +128,7 @@ class Expected:
 def same(what: str, found: Any, wanted: Any) -> None:
     """Compares, and tells only what differs."""
     if found != wanted:
-        lines = [pprint.pformat(one, compact=True).splitlines() for one in (wanted, found)]
+        lines = [pprint.pformat(one, width=1).splitlines() for one in (wanted, found)]
         told = difflib.unified_diff(*lines, "wanted", "found", n=0, lineterm="")
         raise AssertionError("\n".join([f"{what}: not what was written", *told]))
 

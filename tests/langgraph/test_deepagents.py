@@ -20,6 +20,7 @@ from concordant import ConcordantError, Workspace
 from concordant_langgraph import MergeStore
 from concordant_langgraph.deepagents import File, MergeBackend
 from tests.langgraph.test_memory_tools import Call, Scripted, said
+from tests.patience import PATIENCE
 
 NS = ("files",)
 PATH = "/report.md"
@@ -115,11 +116,11 @@ def lost_on(backend: Any, store: Any) -> bool:
     order = threading.Event()
 
     def first() -> None:
-        both.wait(20)
+        both.wait(PATIENCE)
 
     def second() -> None:
-        both.wait(20)
-        assert order.wait(20)
+        both.wait(PATIENCE)
+        assert order.wait(PATIENCE)
 
     one = model(read(), first, write(TEXT.replace("first", "FIRST")), order.set)
     two = model(read(), second, write(TEXT.replace("third", "THIRD")))
@@ -157,7 +158,7 @@ def test_subagents_at_once_keep_each_others_edits(is_async: bool, url: str | Non
         all_three = threading.Barrier(3)
 
         def once_all_have_read() -> None:
-            all_three.wait(20)
+            all_three.wait(PATIENCE)
 
         team.delegate(
             is_async,
@@ -174,8 +175,8 @@ def test_different_changes_of_one_place_are_a_question() -> None:
     team = Team()
     both = threading.Barrier(2)
     team.delegate(
-        one=model(read(), lambda: both.wait(20), write(TEXT.replace("The first point.", "The first claim."))),
-        two=model(read(), lambda: both.wait(20), write(TEXT.replace("The first point.", "A fact."))),
+        one=model(read(), lambda: both.wait(PATIENCE), write(TEXT.replace("The first point.", "The first claim."))),
+        two=model(read(), lambda: both.wait(PATIENCE), write(TEXT.replace("The first point.", "A fact."))),
     )
     [question] = team.store.escalations()
     assert question.path == ("content",) and len(question.contenders) == 2

@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field
 
 from concordant import ConcordantError, Counter, Map, Scalar, SchemaError, Set, Text, Workspace
 from concordant_langgraph import MergeStore, memory_tools
+from tests.patience import PATIENCE
 
 NS = ("briefs",)
 
@@ -119,7 +120,7 @@ async def test_agents_at_work_at_once_are_told_of_each_other(store: MergeStore, 
 
     class Slow(Scripted):
         def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
-            both.wait(timeout=30)
+            both.wait(PATIENCE)
             return super()._generate(messages)
 
     builder = StateGraph(MessagesState)

@@ -10,6 +10,7 @@ import pytest
 
 from concordant import ConcordantError, SchemaError
 from concordant_langgraph import MergeStore, PutConflictError, server_store
+from tests.patience import PATIENCE
 
 from .review.support import AT, NS, Brief
 
@@ -41,7 +42,7 @@ def check_that_loops_share_one_store() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(40)
+        thread.join(PATIENCE)
     assert stores[0] is stores[1] and found == [{"status": "x"}]
 
 

@@ -23,6 +23,7 @@ from concordant import Counter, Map, Scalar, Set, Text
 from concordant.workspace import amending
 from concordant_langgraph import MergeStore, memory_tools
 from tests.langgraph.test_memory_tools import Call, Scripted, said
+from tests.patience import PATIENCE
 
 NS = ("trips",)
 KEY = "lyon"
@@ -164,7 +165,7 @@ def test_what_was_shown_may_be_removed() -> None:
         return state
 
     def bob(state: MessagesState) -> MessagesState:
-        assert written.wait(10)
+        assert written.wait(PATIENCE)
         answers.extend(said(inner.invoke({"messages": [("user", "go")]})))
         return state
 
@@ -227,7 +228,7 @@ def test_a_look_beside_a_call_is_no_sight_of_it() -> None:
         return text
 
     def act(**arguments: Any) -> str:
-        assert looked.wait(10)
+        assert looked.wait(PATIENCE)
         text: str = change.func(**arguments)  # type: ignore[attr-defined]
         return text
 
@@ -246,7 +247,7 @@ def test_two_agents_beside_each_other_still_disagree() -> None:
     both = threading.Barrier(2)
     builder = StateGraph(MessagesState)
     for name in ("ada", "bob"):
-        agent = team.agent(READ, lambda: both.wait(10) and None, [update(hotel=f"by {name}")], name=name)
+        agent = team.agent(READ, lambda: both.wait(PATIENCE) and None, [update(hotel=f"by {name}")], name=name)
         builder.add_node(name, agent).add_edge(START, name)
     builder.compile(store=team.store).invoke({"messages": [("user", "go")]})
     [escalation] = team.store.escalations()
@@ -468,7 +469,7 @@ def test_changes_of_one_text_side_by_side_both_stand(monkeypatch: pytest.MonkeyP
 
     def as_seen_by(*given: Any) -> Any:
         found = seen_by(*given)
-        both.wait(10)
+        both.wait(PATIENCE)
         return found
 
     monkeypatch.setattr(amending.Amending, "as_seen_by", as_seen_by)

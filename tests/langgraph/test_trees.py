@@ -12,6 +12,7 @@ from langgraph.store.memory import InMemoryStore
 
 from concordant import SchemaError
 from concordant_langgraph import MergeStore
+from tests.patience import PATIENCE
 
 AT = (("config",), "web")
 
@@ -39,7 +40,7 @@ def ran(*nodes: Any, store: BaseStore) -> BaseStore:
 def meet(state: State) -> None:
     """All three have read when the first goes on, if they run in one superstep."""
     if state.get("together"):
-        READ.wait(30)
+        READ.wait(PATIENCE)
 
 
 def begin(state: State, *, store: BaseStore) -> State:

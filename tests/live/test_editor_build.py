@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 EDITOR = Path(__file__).parent.parent.parent / "adapters/loro/editor"
 STATIC = EDITOR.parent / "src/concordant_loro/static"
 
 
 def test_what_is_shipped_is_what_is_built() -> None:
     """Who changes a source, or the version of a package, builds anew (``make editor``)."""
-    subprocess.run(["node", "build.mjs", "--check"], cwd=EDITOR, check=True, timeout=60)
+    subprocess.run(["node", "build.mjs", "--check"], cwd=EDITOR, check=True, timeout=PATIENCE)
 
 
 def test_each_package_in_it_has_its_licence() -> None:

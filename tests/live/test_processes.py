@@ -15,6 +15,7 @@ from loro import ExportMode
 
 from concordant import Workspace
 from concordant_loro.protocol import Status
+from tests.patience import PATIENCE
 
 from .simulation import PLACE, Brief
 from .test_wire import Client
@@ -33,7 +34,7 @@ async def process(url: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, s
     )
     try:
         assert made.stdout is not None
-        yield made, (await asyncio.wait_for(made.stdout.readline(), 60)).decode().strip()
+        yield made, (await asyncio.wait_for(made.stdout.readline(), PATIENCE)).decode().strip()
     finally:
         if made.returncode is None:
             made.kill()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from concordant import Workspace
+from tests.patience import PATIENCE
 
 from .simulation import PLACE, Brief, prose
 from .test_wire import ROOM, serving
@@ -47,11 +48,11 @@ async def people(ws: Workspace, url: str, seconds: float, names: tuple[str, ...]
     ]  # fmt: skip
     for process in processes:
         assert process.stdout is not None
-        assert await asyncio.wait_for(process.stdout.readline(), seconds + 60) == b"done\n"
+        assert await asyncio.wait_for(process.stdout.readline(), seconds + PATIENCE) == b"done\n"
     version = -1
     while version != (version := ws.get(*PLACE).version):
         await asyncio.sleep(0.7)  # what they sent last is on its way, and agents may be at work
-    found = [await asyncio.wait_for(process.communicate(f"{version}\n".encode()), 60) for process in processes]
+    found = [await asyncio.wait_for(process.communicate(f"{version}\n".encode()), PATIENCE) for process in processes]
     return [json.loads(out) for out, _ in found]
 
 

@@ -18,6 +18,7 @@ from concordant_loro import Access, LiveServer, LoroError, Rate, protocol
 from concordant_loro.live import LiveDocument
 from concordant_loro.protocol import DOCUMENT, PRESENCE, Kind, RoomErrorCode, Status
 from concordant_loro.server import _Pace
+from tests.patience import PATIENCE
 
 from .simulation import PLACE, Brief, said
 
@@ -69,7 +70,7 @@ class Client:
 
     async def take(self) -> int:
         """Takes one message in."""
-        data = await asyncio.wait_for(self.socket.recv(), 10)
+        data = await asyncio.wait_for(self.socket.recv(), PATIENCE)
         crdt, at = data[:4], 5 + data[4]
         kind, rest = data[at], protocol._Reader(data[at + 1 :])
         if kind == Kind.JOINED:
@@ -405,7 +406,7 @@ async def test_who_floods_is_slowed_down_and_loses_nothing(monkeypatch: pytest.M
         return await sleep(min(seconds, 0.01), *rest)
 
     with Workspace(schemas={PLACE[0]: Brief}) as ws:
-        async with serving(ws, rate=Rate(messages=1, burst=10)) as (_, url), websockets.connect(url) as one:
+        async with serving(ws, rate=Rate(messages=0.1, burst=100)) as (_, url), websockets.connect(url) as one:
             maria = Client(one, "maria")
             await maria.join()
             monkeypatch.setattr("concordant_loro.server.asyncio.sleep", noted)

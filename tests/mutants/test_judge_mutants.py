@@ -43,7 +43,7 @@ def every_store_asks(patch: Patch) -> None:
     [
         (answers_are_not_validated, kept.an_answer_that_does_not_fit_passes_the_question_on),
         (the_fence_can_be_closed, lambda: kept.data_stays_between_its_fences(kept.HOSTILE)),
-        (writers_wait, lambda: kept.a_stalled_model_blocks_no_writer(asynchronous=False)),
+        (writers_wait, lambda: kept.a_stalled_model_blocks_no_writer(asynchronous=False, patience=3.0)),
         (every_store_asks, kept.two_stores_ask_once),
     ],
     ids=lambda one: getattr(one, "__name__", ""),

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.patience import PATIENCE
+
 FreshUrl = Callable[[str], str | None]
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -99,5 +101,5 @@ def test_a_forked_child_works_or_is_told_how(storage: str, fresh_url: FreshUrl) 
     nobody would see that. It never hangs, and the parent works on."""
     url = fresh_url(storage) or "memory"
     forks = "4" if storage == "memory" else "2"
-    ran = subprocess.run([sys.executable, "-c", SCRIPT, url, forks], capture_output=True, text=True, timeout=300)
+    ran = subprocess.run([sys.executable, "-c", SCRIPT, url, forks], capture_output=True, text=True, timeout=PATIENCE)
     assert ran.returncode == 0, ran.stderr[-3_000:]

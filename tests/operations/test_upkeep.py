@@ -11,6 +11,7 @@ import pytest
 
 from concordant import PostgresOptions, Workspace
 from concordant_langgraph import MergeStore
+from tests.patience import PATIENCE
 
 from .calls import PLACE, SPACE
 from .test_check import busy
@@ -25,7 +26,7 @@ def test_sweep_and_vacuum_use_one_connection(fresh_url: FreshUrl) -> None:
     """With a pool of one connection everything works: nothing asks for a second one while it holds the first."""
     url = fresh_url("postgres")
     busy(url).close()
-    one = PostgresOptions(pool_size=1, connect_timeout=3, lock_timeout=3, statement_timeout=3)
+    one = PostgresOptions(pool_size=1, connect_timeout=20, lock_timeout=20, statement_timeout=20)
     with Workspace(url, schemas={SPACE: Everything}, options=one) as ws:
         for number in range(3):
             ws.put(("codes",), f"c{number}", {"code": number}, ttl=0.0)
@@ -48,7 +49,7 @@ def test_sweep_and_vacuum_use_one_connection(fresh_url: FreshUrl) -> None:
 
 def test_writers_go_on_while_others_sweep(fresh_url: FreshUrl) -> None:
     """As many writers as there are connections, and a sweep and a vacuum among them: nobody waits for a connection."""
-    few = PostgresOptions(pool_size=2, connect_timeout=5, lock_timeout=5, statement_timeout=5)
+    few = PostgresOptions(pool_size=2, connect_timeout=PATIENCE, lock_timeout=PATIENCE, statement_timeout=PATIENCE)
     failed: list[Exception] = []
     with Workspace(fresh_url("postgres"), options=few) as ws:
         for number in range(10):

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from concordant import Scalar, Set, Text
 from concordant.spi import Changes, amend, withdraw
+from tests.patience import PATIENCE
 
 from .support import AT, NS, only, shown, sides, workspace
 
@@ -248,7 +249,7 @@ def test_acting_as_in_threads_is_of_each_thread() -> None:
 
     def act(name: str) -> None:
         with ws.acting_as(name):
-            both.wait(10)
+            both.wait(PATIENCE)
             ws.put(*AT, {"x": name})
 
     threads = [threading.Thread(target=act, args=(name,)) for name in ("ada", "bob")]

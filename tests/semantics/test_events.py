@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import DELETED, ConcordantError, Event, Scalar, Workspace
+from tests.patience import PATIENCE
 
 from .support import AT, NS, kinds, only, pair, recorded, shown, values, workspace
 
@@ -131,7 +132,7 @@ def test_a_callback_holds_no_lock() -> None:
     def wait(event: Event) -> None:
         thread = threading.Thread(target=lambda: ws.put(("other",), "k", {"x": 1}))
         thread.start()
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
     ws.on_escalation(wait)
@@ -262,7 +263,7 @@ def test_concurrent_threads_tell_each_transition_once() -> None:
 
     def write(name: str) -> None:
         agent = ws.agent(name, began=began)
-        start.wait(10)
+        start.wait(PATIENCE)
         for key in range(20):
             agent.write(NS, str(key), {"x": name})
 

@@ -32,10 +32,9 @@ from concordant import (
 )
 from concordant.escalation import Contender, when
 from concordant.judges import Case, Judge, prompt_of
+from tests.patience import PATIENCE
 
 from .support import AT, NS, kinds, only, pair, recorded, shown, sides, values, workspace
-
-PATIENCE = 60.0
 
 
 def says(**answer: Any) -> str:
@@ -204,7 +203,7 @@ def test_a_deletion_may_win_by_its_number_alone() -> None:
 # -- time and money --------------------------------------------------------------------------------------------------
 
 
-def a_stalled_model_blocks_no_writer(asynchronous: bool) -> None:
+def a_stalled_model_blocks_no_writer(asynchronous: bool, patience: float = PATIENCE) -> None:
     began, gate = threading.Event(), threading.Event()
 
     def wait() -> str:
@@ -215,7 +214,7 @@ def a_stalled_model_blocks_no_writer(asynchronous: bool) -> None:
     async def later(prompt: str) -> str:
         return await asyncio.get_running_loop().run_in_executor(None, wait)
 
-    ws = workspace(model(judges.llm(later if asynchronous else lambda prompt: wait(), timeout=3.0)))
+    ws = workspace(model(judges.llm(later if asynchronous else lambda prompt: wait(), timeout=patience)))
     try:
         conflict(ws)
         assert began.wait(PATIENCE) and only(ws).remarks == () and not ws.join_judges(0.01)

@@ -13,6 +13,7 @@ from concordant import InvalidWriteError, Map, Scalar, Workspace, judges
 from concordant.escalation import Remark
 from concordant.merge.record.record import MOST_OWN
 from concordant.workspace.frames import opened, seal
+from tests.patience import PATIENCE
 
 from .support import only
 
@@ -76,7 +77,7 @@ def test_a_judge_that_decides_is_heard_elsewhere() -> None:
     began = here.moment()
     for name, value in (("ada", "x"), ("bob", "y")):
         here.agent(name, began=began).write(*AT, {"status": value})
-    assert here.join_judges(timeout=60.0)
+    assert here.join_judges(timeout=PATIENCE)
     there = store()
     there.import_(here.export())
     assert told(there) == [("resolver:editor", "resolved", "The contract says so. (confidence 0.9)")]

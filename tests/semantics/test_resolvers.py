@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel, create_model
 
 from concordant import ABSTAIN, Escalation, Scalar, Workspace
+from tests.patience import PATIENCE
 
 from .support import AT, kinds, only, pair, recorded, shown, sides, values, workspace
 
@@ -61,7 +62,7 @@ def test_the_resolver_may_write() -> None:
     def ask(escalation: Escalation) -> Any:
         thread = threading.Thread(target=lambda: ws.agent("log").write(("log",), "k", {"asked": True}))
         thread.start()
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
         return 7
 

@@ -178,6 +178,7 @@ class Client extends LoroWebsocketClient {
 class Adaptor extends LoroAdaptor {
   isAsked = false; // whether the server wants all that this document has, since it knows nothing of it
   isIn = false; // whether the server has been given all that there was when it was joined
+  isLost = false; // whether the server has excluded it, since what it shared is gone
 
   // Whether the server has answered all that this document has.
   isSettled() {
@@ -232,12 +233,13 @@ async function ask(made) {
 let client;
 client = connected();
 
-async function join(before) {
+async function join() {
   const fresh = new LoroDoc();
   const adaptor = new Adaptor(fresh, {
     onUpdateError: (_, code) => {
       if (code === UpdateStatusCode.InvalidUpdate || code === UpdateStatusCode.PayloadTooLarge) {
         if (!adaptor.isAsked || code === UpdateStatusCode.PayloadTooLarge) tell("Your last change was refused, and is not kept: it was too large, or not allowed. What stands is shown.");
+        adaptor.isLost = true;
         if (fresh === doc) anew();
       } else if (code === UpdateStatusCode.PermissionDenied) tell("You may not write here. What you typed is not kept.");
       else if (code === UpdateStatusCode.AppError) tell("What you typed does not fit the model: what stands is shown.");
@@ -247,16 +249,22 @@ async function join(before) {
   client.adaptor = adaptor;
   const room_ = await client.join({ roomId: room, crdtAdaptor: adaptor });
   await room_.waitForReachingServerVersion();
-  if (before) await arrived(before, fresh);
-  [doc, joined] = [fresh, adaptor];
-  show();
   await client.join({ roomId: room, crdtAdaptor: new PresenceAdaptor(presence.store) });
+  return adaptor;
 }
 
-// Waits until what was typed in an earlier document is in another; not for long, as others write, too.
-async function arrived(before, fresh) {
-  const same = () => [...views.keys()].every((root) => doc.getText(root).toString() === fresh.getText(root).toString());
-  for (let tries = 0; tries < 50 && !(before.isSettled() && same()); tries++) await pause(20);
+// Waits until what was typed in the earlier document is in the one of another adaptor. A letter that came there later
+// than the next one would not stand before it, so all must have been answered. Then both are equal; or others have
+// written, too, and nothing was typed or answered for a second.
+const SECOND = 50;
+async function arrived(before, after) {
+  const same = () => [...views.keys()].every((root) => doc.getText(root).toString() === after.doc.getText(root).toString());
+  for (let calm = 0, count = doc.opCount(); ; await pause(20)) {
+    if (after.isLost) throw new Error("the desk was started anew");
+    calm = before.isSettled() && count === doc.opCount() ? calm + 1 : 0;
+    count = doc.opCount();
+    if (calm >= SECOND || (calm && same())) return;
+  }
 }
 
 // What was shared is gone, and what this page had was taken in: another document takes its place, on a connection of
@@ -281,7 +289,10 @@ async function begin(before) {
   for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
     try {
       await client.waitConnected();
-      await Promise.race([join(before), pause(10_000).then(() => Promise.reject(new Error("no answer")))]);
+      const adaptor = await Promise.race([join(), pause(10_000).then(() => Promise.reject(new Error("no answer")))]);
+      if (before) await arrived(before, adaptor);
+      [doc, joined] = [adaptor.doc, adaptor];
+      show();
       return;
     } catch (error) {
       state.textContent = `Cannot open it: ${error.message}`;

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from concordant import ConcordantError, InvalidWriteError, Scalar, Set, Workspace
 from concordant_langgraph import MergeStore
+from tests.patience import PATIENCE, until
 
 NS = ("codes",)
 SECOND = 1 / 60
@@ -163,14 +164,11 @@ def test_the_sweeper_sweeps_until_it_is_stopped(make: Make) -> None:
     future = store.start_ttl_sweeper(sweep_interval_minutes=0.05 * SECOND)
     assert store.start_ttl_sweeper() is not future and not future.done()
     store.put(NS, "a", {"digits": "1"}, ttl=SHORT)
-    end = time.monotonic() + 20
-    while not any(row.act == "expire" for row in store.workspace.history(NS, "a")):
-        assert time.monotonic() < end, "the sweeper never came"
-        time.sleep(0.05)
-    assert store.stop_ttl_sweeper(timeout=10) and future.done()
+    until(lambda: any(row.act == "expire" for row in store.workspace.history(NS, "a")))
+    assert store.stop_ttl_sweeper(timeout=PATIENCE) and future.done()
     assert store.stop_ttl_sweeper()
     another = store.start_ttl_sweeper(sweep_interval_minutes=60)
-    assert another.cancel() and store.stop_ttl_sweeper(timeout=10)
+    assert another.cancel() and store.stop_ttl_sweeper(timeout=PATIENCE)
 
 
 def test_a_wrapped_store_says_how_long() -> None:
@@ -232,4 +230,4 @@ def test_a_sweeper_does_not_keep_a_store_alive() -> None:
     del store
     gc.collect()
     assert gone() is None
-    future.result(timeout=10)
+    future.result(timeout=PATIENCE)

@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from concordant import ABSTAIN, ConcordantError, Escalation, Event, Scalar
 from concordant_langgraph import MergeStore, PutConflictError
 from concordant_langgraph.questions import ref_of
+from tests.patience import PATIENCE
 
 from .support import ASYNC, AT, KEY, NS, Brief, State, disagreeing, invoke, only, parallel, putting, stream, value
 
@@ -126,7 +127,7 @@ def test_every_reason_is_streamed_as_json(reason: str, before: Any, ada: Any, bo
     def editing(name: str, given: Any) -> Callable[..., Any]:
         def node(state: State, *, store: BaseStore) -> State:
             store.get(*AT)
-            both_have_read.wait(20)
+            both_have_read.wait(PATIENCE)
             store.put(*AT, given)
             return {}
 
@@ -177,7 +178,7 @@ def test_a_batch_that_opens_and_closes_streams_nothing() -> None:
         return {}
 
     def bob(state: State, *, store: BaseStore) -> State:
-        assert ada_has_put.wait(20)
+        assert ada_has_put.wait(PATIENCE)
         store.batch([PutOp(NS, KEY, {"status": "b"}), PutOp(NS, KEY, {"status": "a"})])
         return {}
 

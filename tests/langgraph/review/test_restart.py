@@ -19,6 +19,7 @@ from langgraph.types import Command, RetryPolicy
 from concordant import DELETED, Event
 from concordant_langgraph import MergeStore, review_conflicts
 from concordant_langgraph.questions import ref_of
+from tests.patience import PATIENCE
 
 from .support import ASYNC, AT, NS, Brief, State, contest, decisions, only, thread, value
 
@@ -143,7 +144,7 @@ def test_the_same_answer_sent_twice_at_once_counts_once() -> None:
 
     def resume() -> None:
         graph = builder.compile(store=store, checkpointer=saver)
-        gate.wait(20)
+        gate.wait(PATIENCE)
         graph.invoke(Command(resume={ref_of(status): {"choose": 1}, ref_of(title): {"choose": 2}}), thread())
 
     threads = [threading.Thread(target=resume) for _ in range(4)]

@@ -19,6 +19,7 @@ from langgraph.types import Command, RetryPolicy, interrupt
 
 from concordant_langgraph import MergeStore
 from concordant_langgraph.lineage import relation
+from tests.patience import PATIENCE
 
 from .support import AT, State, contenders, current_task, merging, shown
 
@@ -290,7 +291,7 @@ def test_tasks_that_begin_at_once_are_not_confused() -> None:
     """LangGraph gives them one set of callbacks, in which each notes what it is; retried, each has its effect once."""
     store = merging()
     failed: list[bool] = []
-    barrier = threading.Barrier(3, timeout=20)
+    barrier = threading.Barrier(3, timeout=PATIENCE)
 
     @task
     def note(word: str) -> None:

@@ -15,6 +15,8 @@ from langgraph.config import get_store
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
+from tests.patience import PATIENCE
+
 from .support import AT, RETRY, CallsOnce, State, chain, contenders, merging, run_node, shown, tool_calls
 
 
@@ -38,7 +40,7 @@ WORDS = [f"w{i}" for i in range(4)]
 
 def together(count: int) -> tuple[Any, Any]:
     """Two ways to wait until so many calls have come this far: in threads, in coroutines."""
-    barrier, waiting = threading.Barrier(count, timeout=20), []
+    barrier, waiting = threading.Barrier(count, timeout=PATIENCE), []
 
     async def acome() -> None:
         waiting.append(1)
@@ -370,7 +372,7 @@ def test_graphs_in_parallel_tool_calls_are_known_again_in_whatever_order_they_co
         """Has a graph work when the other call's graph has, or lets it be first."""
         first = "ab"[len(attempts)]
         if word != first:
-            done[first].wait(20)
+            done[first].wait(PATIENCE)
         noting_graph(store, word).invoke({"x": 0})
         done[word].set()
         return "ok"

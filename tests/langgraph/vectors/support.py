@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from concordant import List, Scalar, Set, Text
 from concordant_langgraph import MergeStore
+from tests.patience import PATIENCE
 
 DIMS = 129  # no two words of these tests fall together
 NS = ("docs",)
@@ -54,7 +55,7 @@ class Embedder:
         if self.poison is not None and any(self.poison in text for text in texts):
             raise ValueError(f"{self.poison} cannot be embedded")
         if self.gate is not None:
-            assert self.gate.wait(20)
+            assert self.gate.wait(PATIENCE)
         if self.instead is not None:
             return self.instead(texts)
         return [embed_one(text) for text in texts]

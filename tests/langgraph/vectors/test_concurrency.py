@@ -15,6 +15,7 @@ from langgraph.store.base import PutOp, Result
 from langgraph.store.memory import InMemoryStore
 
 from concordant_langgraph import MergeStore
+from tests.patience import PATIENCE
 
 from .support import NS, WORDS, AsyncEmbedder, Embedder, Note, config, embed_one, fresh, keys, ranking, scored
 
@@ -36,7 +37,7 @@ class Slow(Embedder):
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
         if any(self.slow in text for text in texts):
             self.reached.set()
-            assert self.gate is not None and self.gate.wait(20)
+            assert self.gate is not None and self.gate.wait(PATIENCE)
         return [embed_one(text) for text in texts]
 
 
@@ -46,13 +47,13 @@ def test_an_old_value_does_not_come_after_a_newer_one() -> None:
     store = MergeStore(index=config(embedder))
     with ThreadPoolExecutor() as pool:
         first = pool.submit(store.put, NS, "a", {"text": "apple"})
-        assert embedder.reached.wait(20)
+        assert embedder.reached.wait(PATIENCE)
         store.put(NS, "a", {"text": "banana"})  # does not wait for the other's embedding
         found = pool.submit(store.search, NS, query="banana")
         assert embedder.gate is not None
         embedder.gate.set()
-        first.result(20)
-        assert [round(item.score or 0, 3) for item in found.result(20)] == [
+        first.result(PATIENCE)
+        assert [round(item.score or 0, 3) for item in found.result(PATIENCE)] == [
             item.score and round(item.score, 3) for item in fresh(store).search(NS, query="banana")
         ]
     settled(store)
@@ -64,7 +65,7 @@ def test_no_lock_is_held_while_texts_are_embedded() -> None:
     store = MergeStore(index=config(embedder))
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(store.put, NS, "a", {"text": "apple"})
-        assert embedder.reached.wait(20)
+        assert embedder.reached.wait(PATIENCE)
         store.put(NS, "b", {"text": "banana"})
         assert store.get(NS, "a").value == {"text": "apple"}  # type: ignore[union-attr]
         assert keys(store.search(NS)) == ["a", "b"]
@@ -73,7 +74,7 @@ def test_no_lock_is_held_while_texts_are_embedded() -> None:
         assert not slow.done()
         assert embedder.gate is not None
         embedder.gate.set()
-        slow.result(20)
+        slow.result(PATIENCE)
     settled(store)
 
 
@@ -103,7 +104,7 @@ def test_threads_that_do_everything_at_once(seed: str, fields: tuple[str, ...]) 
 
     with ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(work, number) for number in range(8)]:
-            done.result(60)
+            done.result(PATIENCE)
     settled(store, *fields)
 
 
@@ -213,7 +214,7 @@ class Halting(InMemoryStore):
         ops = list(ops)
         if self.halt is not None and any(isinstance(op, PutOp) and op.value is not None for op in ops):
             self.taken.set()
-            assert self.halt.wait(20)
+            assert self.halt.wait(PATIENCE)
         return super().batch(ops)
 
 
@@ -227,13 +228,13 @@ def test_a_document_that_changes_is_found_meanwhile() -> None:
     with ThreadPoolExecutor() as pool:
         inner.halt = threading.Event()
         change = pool.submit(store.put, NS, "a", {"title": "apple"})
-        assert inner.taken.wait(20)
+        assert inner.taken.wait(PATIENCE)
         assert inner.get(NS, "a") is None
         found = pool.submit(store.search, NS, query="apple")
         inner.halt.set()
-        change.result(20)
+        change.result(PATIENCE)
         inner.halt = None
-        assert keys(found.result(20)) == ["a", "b"]
+        assert keys(found.result(PATIENCE)) == ["a", "b"]
         assert found.result()[0].score == pytest.approx(1.0, abs=0.01)
 
 
