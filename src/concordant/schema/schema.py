@@ -107,7 +107,6 @@ class Compiled:
     """
 
     shows_defaults = False
-    opens = False
 
     def __init__(self, schema: Schema | None, root: Field) -> None:
         self.declaration = schema
@@ -145,7 +144,6 @@ class Compiled:
         )
         self.steady = _is_steady(model, root)
         self.shows_defaults = _shows_defaults(root)
-        self.opens = _opens(root)
         self._make = partial(TypeAdapter(model).validate_python, **LENIENT)
 
     @cached_property
@@ -488,12 +486,6 @@ def _shows_defaults(field: Field) -> bool:
     """Whether there are fields below that merge, and show something where nobody has written yet."""
     parts = [*field.fields.values(), *([field.child] if field.child is not None else [])]
     return any(default_says_something(part) or _shows_defaults(part) for part in parts)
-
-
-def _opens(field: Field) -> bool:
-    """Whether there are fields below to which an edit that gives the first value does not contribute it."""
-    parts = [*field.fields.values(), *([field.child] if field.child is not None else [])]
-    return any(part.kind.opens or _opens(part) for part in parts)
 
 
 def _is_steady(model: Any, field: Field) -> bool:

@@ -165,8 +165,6 @@ class Pending:
             return False
         if self.mode == "edit" and self.schema.shows_defaults:
             return False  # it changes what it was shown, though nobody has written that
-        if self.schema.opens and self._has_read():
-            return False  # its first values are changes of nothing
         if self.fits is None:
             self.fits = self.body is not None and (not self.schema.checked or self.schema.fits(decode_whole(self.body)))
         return self.fits
@@ -178,6 +176,8 @@ class Pending:
 
     def _first(self, n: int, time: float) -> Result:
         self.version = n
+        if (self.snapshot is not None or self.mode == "edit") and self._has_read():
+            self.act = "edit"  # the row is all there is to tell that it is a change of nothing
         row = self._row(n, time, None, 0)
         if self.ttl is None or self.ttl is KEEP:
             return row, row, None

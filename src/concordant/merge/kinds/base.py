@@ -234,11 +234,6 @@ class Kind:
         """How concurrent changes of a text or list that it stores are weighed against each other."""
         return ITEM_RULES
 
-    @property
-    def opens(self) -> bool:
-        """Whether a value that an edit gives where there was none is not the same as one that is contributed."""
-        return False
-
     def called(self) -> str:
         """Returns the kind as users write it, its options left out."""
         return f"{type(self).__qualname__}()"

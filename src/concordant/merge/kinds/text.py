@@ -20,7 +20,7 @@ from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.edit import append, decide, splice
 from concordant.merge.sequence.layout import layout, text_of
 from concordant.merge.sequence.overlap import Overlap, Rules, analyse
-from concordant.merge.sequence.pieces import Piece, Sequence
+from concordant.merge.sequence.pieces import START, Piece, Sequence
 from concordant.merge.sequence.units import UnitName, gap_at_end, gap_at_start, unit_hunks
 from concordant.values import ABSENT, check_text, encode
 
@@ -89,7 +89,7 @@ class Text(Reducer):
             if not len(sequence):
                 change.touch(path)
             return
-        if change.editing and self.opens:
+        if change.editing and self.unit == "whole" and not self.grow_only:
             self.edit(change, field, path, "", value)
             return
         check_text(value, (field.name,))
@@ -102,8 +102,13 @@ class Text(Reducer):
                 elif rest:
                     self.edit(change, field, path, read, value)
                 return
-        grown = append(sequence, change.stamp, change.next_run(), self.separator + value, line=bool(self.separator))
-        change.set(place, grown)
+        change.set(place, self._grown(change, sequence, value))
+
+    def _grown(self, change: Change, sequence: Sequence, value: str) -> Sequence:
+        """A text with one more contribution; of who has read that there is none it is all that is there."""
+        beside = START if change.editing and not self.grow_only else None
+        content, line = self.separator + value, bool(self.separator)
+        return append(sequence, change.stamp, change.next_run(), content, line=line, beside=beside)
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
         if base == value:
@@ -132,10 +137,6 @@ class Text(Reducer):
         if not sequence.is_alive():
             change.touch(path)  # nothing is left of it, but that it was written
         change.set(place, sequence if sequence.is_alive() else None)
-
-    @property
-    def opens(self) -> bool:
-        return self.unit == "whole" and not self.grow_only
 
     def check(self, field: Field, cell: Any) -> None:
         check_items(cell, str)

@@ -110,8 +110,9 @@ class Write:
 
     @property
     def is_edit(self) -> bool:
-        """Whether its writer had read what it changes."""
-        return self.mode == "edit" or (self.mode == "put" and self.base is not None and self.own is None)
+        """Whether its writer had read what it changes; of a document's only write its act alone tells."""
+        read = self.mode == "put" and self.base is not None and self.own is None
+        return read or self.mode == "edit" or self.stamp.act == "edit"
 
 
 _NOTHING: VersionVector = {}

@@ -13,7 +13,7 @@ from concordant.merge.kinds.look import Memory, digest_of
 from concordant.merge.kinds.nested import field_at, public_path
 from concordant.merge.record.drift import Fit, fitted
 from concordant.merge.registers import PARKED, LeafChange, Path, Tree, leaf_at, leaves, place_leaf
-from concordant.merge.sequence.pieces import Piece, Sequence
+from concordant.merge.sequence.pieces import START, Piece, Sequence
 from concordant.values import ABSENT, canonical, encode
 
 __all__ = ["Fitting"]
@@ -238,7 +238,7 @@ def _roots(pieces: Iterable[Piece]) -> dict[Stamp, list[Piece]]:
     """The pieces of writes that put something at the end, and nothing else; none if there are others."""
     found: dict[Stamp, list[Piece]] = {}
     for piece in pieces:
-        if not piece.live or piece.parent is not None or piece.struck or piece.beside is not None:
+        if not piece.live or piece.parent is not None or piece.struck or piece.beside not in (None, START):
             return {}
         found.setdefault(piece.stamp, []).append(piece)
     return found

@@ -515,7 +515,7 @@ class _Edit:
         self._look_for_twin(piece, number + 1)
 
     def _look_for_twin(self, piece: Piece, number: int) -> None:
-        if piece.beside is not None and has_twin(self.sequence, piece, number):
+        if piece.beside is not None and has_twin(piece, self.sequence.onward(number)):
             self.overlapping = True
             self.twins.add((piece.parent, piece.beside))
 

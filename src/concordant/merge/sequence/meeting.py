@@ -14,7 +14,7 @@ from typing import NamedTuple
 from concordant.errors import ForgottenError
 from concordant.merge.causality import Stamp, VersionVector, is_behind, is_covered, source_of
 from concordant.merge.sequence.family import Family, Home, home_of
-from concordant.merge.sequence.order import both, grown, in_order, joined_strikes, paired
+from concordant.merge.sequence.order import both, grown, in_order, joined_strikes, paired, told_of
 from concordant.merge.sequence.pieces import (
     START,
     Anchor,
@@ -150,7 +150,8 @@ class _Meeting:
             if least:
                 anchor, replaces = one.upwards(mine[0], mine[1], other)
                 same = [home for home in (mine, theirs) if home[:2] == (anchor, replaces)]
-                homes[run] = same[0] if same else home_of(Family.moved(one.runs[run][0], anchor, replaces))
+                moved = Family.moved(one.runs[run][0], anchor, replaces)
+                homes[run] = (anchor, replaces, told_of(*[home[2] for home in same])) if same else home_of(moved)
             else:
                 homes[run] = mine if _has(other, theirs[0]) and not _has(other, mine[0]) else theirs
                 if not _has(one, theirs[0]) and not _has(other, mine[0]):

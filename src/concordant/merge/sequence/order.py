@@ -36,6 +36,7 @@ __all__ = [
     "join",
     "joined_strikes",
     "paired",
+    "told_of",
     "united",
 ]
 
@@ -355,9 +356,17 @@ def both(mine: Piece, theirs: Piece, *, either: bool) -> Piece:
     live = mine.live or theirs.live if either else mine.live and theirs.live
     if mine.credits != theirs.credits:
         mine = mine._replace(credits=max(mine.credits, theirs.credits))
+    if mine.beside != theirs.beside:
+        mine = mine._replace(beside=told_of(mine.beside, theirs.beside))
     if live == mine.live and mine.struck == theirs.struck:
         return mine
     return mine._replace(struck=struck_by(mine.struck, theirs.struck), live=live)
+
+
+def told_of(*beside: Anchor | None) -> Anchor | None:
+    """Returns which neighbour of a run all stores are to have, of those that they tell: one that was stored by an
+    earlier version may tell of none."""
+    return max(filter(None, beside), default=None)
 
 
 def _cut_at(parts: list[Piece], bounds: list[int]) -> dict[int, Piece]:

@@ -898,7 +898,7 @@ class Sequence:
         else:
             blocks.append(Block((piece,)))
         overlapping, twins = self._overlapping, self._twins
-        if piece.beside is not None and self._has_twin(piece, piece.beside):
+        if piece.beside is not None and has_twin(piece, self.backward(self._size)):
             overlapping, twins = True, self.twins | {_place_of(piece)}
         grown = self._made(blocks, self._size + 1, self.strikes, overlapping)
         grown._twins = twins
@@ -919,15 +919,6 @@ class Sequence:
             standing = (standing[0], [*standing[1], self._size])
         grown._standing = standing
         return grown
-
-    def _has_twin(self, root: Piece, before: Anchor) -> bool:
-        """Whether a root that an edit appends has units in common with one that was appended there unseen."""
-        number = self._size
-        for piece in self.backward(number):
-            if run_of(piece) == before[:3] and piece.offset <= before[3]:
-                break
-            number -= 1
-        return has_twin(self, root, number)
 
     def replaced(
         self,
@@ -1587,18 +1578,38 @@ def _units_of(content: str) -> set[str]:
     return {content[start:end] for start, end in units(content, "sentence")} or {content}
 
 
-def has_twin(sequence: Sequence, piece: Piece, number: int) -> bool:
+def has_twin(piece: Piece, onward: Iterable[Piece]) -> bool:
     """Tells whether something between the neighbours of a new insertion has units in common with it, or is a change of
     the same empty text.
 
     Args:
-        number: that of the first piece behind its left neighbour.
+        onward: the pieces from its left neighbour on; of a root those before it, the last first.
     """
-    assert piece.beside is not None
-    runs: dict[RunId, list[str]] = {}
-    for other in sequence.onward(number):
-        if run_of(other) == piece.beside[:3] and other.offset + len(other.content) > piece.beside[3] >= other.offset:
+    parent, beside, opens = piece.parent, piece.beside, is_opening(piece)
+    assert beside is not None
+    found: list[Piece] = []
+    for other in onward:  # as many as there are writers at that place
+        near = other[9]
+        if near is not None and other[7] and (is_opening(other) if opens else near == beside and other[4] == parent):
+            found.append(other)
+        elif _is_in(beside, other):
             break
-        if other.beside is not None and other.live and _place_of(other) == _place_of(piece):
-            runs.setdefault(run_of(other), []).append(str(other.content))
-    return bool(runs) and (is_opening(piece) or _have_common_units([*runs.values(), [str(piece.content)]]))
+    if opens or not found:
+        return bool(found)
+    if parent is None:
+        found.reverse()
+    mine, text = _units_of(str(piece.content)), "".join([str(other[3]) for other in found])
+    return any(unit in text for unit in mine) and any(not mine.isdisjoint(_units_of(text)) for text in _runs_of(found))
+
+
+def _runs_of(pieces: Iterable[Piece]) -> list[str]:
+    """The texts of some pieces, by run."""
+    runs: dict[RunId, list[str]] = {}
+    for piece in pieces:
+        runs.setdefault(run_of(piece), []).append(str(piece.content))
+    return ["".join(parts) for parts in runs.values()]
+
+
+def _is_in(anchor: Anchor, piece: Piece) -> bool:
+    """Whether a character is in a piece."""
+    return run_of(piece) == anchor[:3] and piece.offset <= anchor[3] < piece.offset + len(piece.content)
