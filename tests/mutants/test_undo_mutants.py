@@ -17,7 +17,8 @@ from concordant.merge.record.reinstating import Reinstating, _of_texts
 from concordant.merge.record.undo import _is_theirs, _replaced_by_others, _Undoing as the_Undoing
 from concordant.merge.registers.leaf import without
 from concordant.merge.sequence.edit import _Writer
-from concordant.merge.sequence.overlap import _Weighing, _with_what_stands_again
+from concordant.merge.sequence.normal import _with_what_stands_again
+from concordant.merge.sequence.overlap import _Weighing
 from concordant.merge.sequence.pieces import Sequence, Strike, run_of
 from concordant.merge.sequence.undo import _cut_alike, _Undoing
 from concordant.merge.sequence.units import unit_hunks

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from concordant import Map, Text, Workspace
 from concordant.escalation import Escalation
-from concordant.merge.sequence import edit, overlap, pieces
+from concordant.merge.sequence import edit, normal, overlap, pieces
 from concordant.workspace import Agent
 
 PLACE = (("prompts",), "p")
@@ -192,7 +192,7 @@ def test_an_undo_leaves_the_other_side(tmp_path: Path) -> None:
 def nothing_is_a_unit(patch: pytest.MonkeyPatch) -> None:
     """What is put into an empty text is an insertion as any other."""
     patch.setattr(pieces, "is_opening", lambda _: False)
-    patch.setattr(overlap, "_over_nothing", lambda sequence, _: sequence)
+    patch.setattr(normal, "_over_nothing", lambda sequence, _: sequence)
 
 
 def blanks_count(patch: pytest.MonkeyPatch) -> None:

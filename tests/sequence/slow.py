@@ -6,20 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from concordant.merge.causality import SeenBy, Stamp, order_of
+from concordant.merge.sequence.echoes import Echoes, Inserted, Spans, both
+from concordant.merge.sequence.normal import content_of
 from concordant.merge.sequence.overlap import (
     NOTHING,
     Analysis,
-    Echoes,
     Group,
     Key,
     Overlap,
     Owners,
     Rules,
     Side,
-    Spans,
-    _both,
-    _Inserted,
-    _plain,
     _Sided,
     _Sides,
 )
@@ -291,7 +288,7 @@ class _Weighing:
         """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
         readings = self._readings(group, self._sides(group, note=False), owners)
         first, *others = sorted(self._said(group, owners, readings), key=lambda reading: bool(self.raised & reading[1]))
-        reads = self._own if self.rules.unit == "whole" else _plain
+        reads = self._own if self.rules.unit == "whole" else content_of
         if any(reads(first[0]) != reads(other[0]) for other in others):
             return False
         self.hidden.update(owners.keys() - first[1])
@@ -504,7 +501,7 @@ class _Weighing:
                 continue
             if not _have_common_units([[str(p.content) for p in parts] for parts in runs.values()]):
                 continue
-            there: list[_Inserted] = []  # the units shown
+            there: list[Inserted] = []  # the units shown
             oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
             wholes: dict[str, RunId] = {}
             for run, parts in oldest_first if len(runs) > 1 else ():
@@ -519,18 +516,18 @@ class _Weighing:
                 if is_all:
                     wholes[text] = run
                 mine = self._units_of(run, parts)
-                again = _both(there, mine)
+                again = both(there, mine)
                 for shown, same in again:
                     doubled.setdefault(run, []).append((same.start, same.end))
                     echoes.setdefault(shown.run, []).append((shown.start, shown.end, parts[0].stamp))
                 known = {same for _, same in again}
                 there += [one for one in mine if one not in known]
 
-    def _units_of(self, run: RunId, parts: list[Piece]) -> list[_Inserted]:
+    def _units_of(self, run: RunId, parts: list[Piece]) -> list[Inserted]:
         """The units of an insertion as far as they are seen, each with its offsets, the gap beside it included."""
         seen = [part for part in parts if not any(s in self.strikes and s not in self.suspended for s in part.struck)]
         unit = "line" if self.rules.unit == "line" else "sentence"
-        result: list[_Inserted] = []
+        result: list[Inserted] = []
         for part in seen:
             text = str(part.content)
             spans = [*units(text, unit)]
@@ -540,5 +537,5 @@ class _Weighing:
                     low, high = spans[number - 1][1] if number else 0, end
                 else:
                     low, high = start, spans[number + 1][0] if number + 1 < len(spans) else len(text)
-                result.append(_Inserted(text[start:end], run, low + part.offset, high + part.offset))
+                result.append(Inserted(text[start:end], run, low + part.offset, high + part.offset))
         return result

@@ -3,45 +3,33 @@
 Two strikes over one piece come from writers that did not see each other, for a writer can strike only what it was
 shown. Equal rewrites count once, removals of the same units agree, all else is an overlap: the smallest range of
 whole units that covers it shows what all had read, and each writer's text of that range is a contender. Gaps between
-units are nobody's, so strikes that share no more than a gap do not meet. What insertions at one place have in common
-counts once.
-
-A text that is one unit is one where it is empty, too: what is put there is weighed as strikes over a piece that holds
-nothing are. Where nothing but a gap stood, who leaves nothing but a gap has changed nothing.
+units are nobody's, so strikes that share no more than a gap do not meet; where nothing but a gap stood, who leaves
+nothing but a gap has changed nothing. What insertions at one place have in common counts once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Set
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import Stamp, order_of
-from concordant.merge.sequence.aside import raised
-from concordant.merge.sequence.diff import common_runs
+from concordant.merge.sequence.echoes import Echoes, Spans, echoes_of
+from concordant.merge.sequence.normal import NormalForm, content_of, normal_form
 from concordant.merge.sequence.pieces import (
-    EMPTIED,
-    NOTHING_THERE,
     SEAL,
     Agreement,
     Anchor,
     Content,
-    Edit,
     Piece,
     RunId,
     Sequence,
-    Strike,
     first_of,
-    is_mark,
     is_note,
-    is_opening,
     run_of,
-    standing_again,
-    struck_by,
-    under_gone,
 )
-from concordant.merge.sequence.units import is_blank, units
+from concordant.merge.sequence.units import is_blank
 
 __all__ = ["NOTHING", "Analysis", "Overlap", "Rules", "Side", "analyse"]
 
@@ -51,8 +39,6 @@ Owners: TypeAlias = dict[RunId, set[RunId]]
 """Runs that exist only because of some strikes, with these."""
 Reading: TypeAlias = tuple[tuple[Piece, ...], set[RunId]]
 """The pieces that one side shows of a contested range, and its runs."""
-Spans: TypeAlias = list[tuple[int, int]]
-Echoes: TypeAlias = list[tuple[int, int, Stamp]]
 
 
 class Rules(NamedTuple):
@@ -129,7 +115,6 @@ class Analysis(NamedTuple):
 
 
 _NUMBER = itemgetter(0)
-_NOBODY = Stamp(0.0, "", 0, "", "", "")
 
 NOTHING = Analysis(frozenset(), frozenset(), (), {}, {}, {})
 
@@ -138,89 +123,8 @@ def analyse(sequence: Sequence, rules: Rules) -> Analysis:
     """Weighs all changes of a sequence against each other."""
     if not sequence.overlapping:
         return NOTHING
-    texts: dict[RunId, Content] = {}
-    again: Set[RunId] = frozenset()
-    copies: Set[RunId] = frozenset()
-    if rules.unit == "whole" and (openings := sequence.openings()):
-        sequence = _over_nothing(sequence, openings)
-    if rules.escalate and (marks := _beside_others(sequence, sequence.marks())):
-        sequence, texts = _with_what_stands_again(sequence, marks)
-    if _beside_others(sequence, sequence.seals()):
-        sequence, again, kept, copies = raised(sequence, sequence.seals())
-        texts |= {seal: _content(pieces) for seal, pieces in kept.items()}
-    return _Weighing(sequence, rules, texts, again, copies).result()
-
-
-def _beside_others(sequence: Sequence, notes: Set[RunId]) -> Set[RunId]:
-    """Those of some strikes that stand over something together with others."""
-    return {run for _, standing in sequence.crowded(notes) for run in standing if run in notes} if notes else notes
-
-
-def _over_nothing(sequence: Sequence, openings: Mapping[RunId, list[Piece]]) -> Sequence:
-    """A sequence in which what an empty text became is a rewrite of a piece that holds nothing, put there by the strike
-    by which the text was emptied. Such pieces are the last."""
-    strikes = {run: Strike(parts[0].stamp, run[2]) for run, parts in openings.items()}
-    by = {run: (parts[0].beside or NOTHING_THERE)[:3] for run, parts in openings.items()}
-    same = _alike(sequence, {*by.values()})
-    over: dict[RunId, list[RunId]] = {}
-    for run in openings:
-        over.setdefault(same.get(by[run], NOTHING_THERE[:3]), []).append(run)
-    emptied = {run: sequence.strikes[run] if run in sequence.strikes else Strike(_NOBODY, 0) for run in sorted(over)}
-    nothing = [Piece(*by, EMPTIED, "", None, struck=struck_by((), over[run])) for run, by in emptied.items()]
-    edit = Edit(len(sequence), len(sequence), nothing)
-    return sequence.spliced([edit], sequence.strikes.but(strikes, frozenset()), alone=False)
-
-
-def _alike(sequence: Sequence, runs: Set[RunId]) -> dict[RunId, RunId]:
-    """Of some strikes those that stand; for those over one piece the first of them stands for all."""
-    same = {run: run for run in sequence.strikes.standing(runs)}
-    for _, piece in sequence.under(same.keys()) if len(same) > 1 else ():
-        first, *others = sorted({same[run] for run in piece.struck if run in same})
-        same.update({run: first for run in same if same[run] in others})
-    return same
-
-
-def _with_what_stands_again(sequence: Sequence, marks: Set[RunId]) -> tuple[Sequence, dict[RunId, Content]]:
-    """A sequence in which who has rewritten what was taken back has rewritten what stands there again; and of each mark
-    what that is.
-
-    Args:
-        marks: those that stand over something together with other strikes.
-    """
-    strikes = sequence.strikes
-    over: dict[RunId, set[RunId]] = {}
-    others: dict[RunId, set[RunId]] = {}
-    for _, piece in sequence.under(marks):
-        standing = strikes.standing(piece.struck)
-        for mark in marks & {*standing}:
-            over.setdefault(mark, set()).add(run_of(piece))
-            others.setdefault(mark, set()).update(run for run in standing if not is_mark(strikes[run]))
-    said = _said_by(sequence, set().union(*others.values()))
-    under = under_gone(sequence, strikes)
-    texts: dict[RunId, Content] = {}
-    more: dict[int, set[RunId]] = {}
-    for mark, runs in over.items():
-        again = standing_again(under, runs)
-        shown = [piece for _, piece in again if not strikes.standing(piece.struck)]
-        texts[mark] = _content(shown or [piece for _, piece in again])
-        for number, _ in again:
-            more.setdefault(number, set()).update(run for run in others[mark] if said[run] != texts[mark])
-    pieces = [p._replace(struck=struck_by(p.struck, more[n])) if n in more else p for n, p in enumerate(sequence)]
-    return Sequence(pieces, strikes, sequence.newest_root), texts
-
-
-def _said_by(sequence: Sequence, runs: Set[RunId]) -> dict[RunId, Content]:
-    """What some strikes have put in the place of what they are over."""
-    parts: dict[RunId, list[Piece]] = {run: [] for run in runs}
-    for _, piece in sequence.touching(runs):
-        if piece.live and run_of(piece) in runs:
-            parts[run_of(piece)].append(piece)
-    return {run: _content(pieces) for run, pieces in parts.items()}
-
-
-def _content(pieces: Iterable[Piece]) -> Content:
-    parts: list[Any] = [piece.content for piece in pieces]
-    return "".join(parts).strip() if all(isinstance(part, str) for part in parts) else sum(parts, ())
+    form = normal_form(sequence, whole=rules.unit == "whole", marked=rules.escalate)
+    return _Weighing(form, rules).result()
 
 
 Key: TypeAlias = tuple[frozenset[int], Content, RunId | None]
@@ -268,18 +172,12 @@ class _Sides:
 
 
 class _Weighing:
-    """The work of one ``analyse`` call.
+    """The work of one ``analyse`` call."""
 
-    Args:
-        again: of marks, and seals, what stands where that was which was taken back, or set aside.
-        raised: what was set aside, and stands for what others made of it; ``copies`` are made of that.
-    """
-
-    def __init__(
-        self, sequence: Sequence, rules: Rules, again: Mapping[RunId, Content], raised: Set[RunId], copies: Set[RunId]
-    ) -> None:
-        self.raised = raised
-        self.copies = copies
+    def __init__(self, form: NormalForm, rules: Rules) -> None:
+        sequence = form.sequence
+        self.raised = form.raised
+        self.copies = form.copies
         self.homes: dict[RunId, RunId] = {}
         self.strikes = sequence.strikes
         self.sequence = sequence
@@ -290,7 +188,7 @@ class _Weighing:
         self.solid: dict[RunId, frozenset[int]] = {}
         self.pieces: dict[int, Piece] = {}
         self.built: dict[RunId, set[RunId]] = {}
-        self.texts: dict[RunId, Content] = {**again}
+        self.texts: dict[RunId, Content] = {**form.texts}
         self.suspended: set[RunId] = set()
         self.hidden: set[RunId] = set()
         self.also: dict[RunId, tuple[Stamp, ...]] = {}
@@ -352,10 +250,9 @@ class _Weighing:
         for group, owners in self._touching(found):
             overlaps.append(self._overlap(group, self._sides(group)[0], owners))
         suspended, hidden = frozenset(self.suspended), frozenset(self.hidden)
-        doubled: dict[RunId, Spans] = {}
-        echoes: dict[RunId, Echoes] = {}
-        if self.rules.unit != "item":
-            self._echoes(doubled, echoes)
+        doubled, echoes = (
+            ({}, {}) if self.rules.unit == "item" else echoes_of(self.sequence, self.rules.unit, suspended)
+        )
         return Analysis(suspended, hidden, tuple(overlaps), self.also, doubled, echoes)
 
     def _without_inner(self, found: list[tuple[Group, Owners]]) -> list[tuple[Group, Owners]]:
@@ -459,7 +356,7 @@ class _Weighing:
         """Whether all writers have come to the same text in the end; then the first one's is shown, for all of them."""
         said = self._said(group, owners, self._readings(group, self._sides(group)[0], owners))
         first, *others = sorted(said, key=lambda reading: not self.raised.isdisjoint(reading[1]))
-        reads = self._own if self.is_one else _plain
+        reads = self._own if self.is_one else content_of
         if any(reads(first[0]) != reads(other[0]) for other in others):
             return False
         self.hidden.update(owners.keys() - first[1])
@@ -551,7 +448,7 @@ class _Weighing:
     def _text(self, run: RunId) -> Content:
         """What a strike has put in the place of what it removed, gaps aside."""
         if run not in self.texts:
-            self.texts[run] = _content(self.pieces[index] for index in self.inserted.get(run, ()))
+            self.texts[run] = content_of(self.pieces[index] for index in self.inserted.get(run, ()))
         return self.texts[run]
 
     # -- ranges -------------------------------------------------------------------------------------------------
@@ -684,86 +581,3 @@ class _Weighing:
             s in self.strikes and (s in standing or (s not in self.suspended and s not in owners)) and s[2] != SEAL
             for s in piece.struck
         )
-
-    # -- insertions at one place --------------------------------------------------------------------------------
-
-    def _echoes(self, doubled: dict[RunId, Spans], echoes: dict[RunId, Echoes]) -> None:
-        """Finds what several inserted alike between the same neighbours: the first one's is shown."""
-        for runs in self.sequence.alike():
-            if self.is_one and any(is_opening(parts[0]) for parts in runs.values()):
-                continue  # weighed already
-            there: list[_Inserted] = []  # the units shown
-            wholes: dict[str, _Inserted] = {}
-            oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
-            for run, parts in oldest_first:
-                whole = self._whole(run, parts)
-                known_whole = wholes.setdefault(whole.unit, whole)
-                if known_whole is not whole and whole.unit:
-                    doubled.setdefault(run, []).append((whole.start, whole.end))
-                    echoes.setdefault(known_whole.run, []).append((known_whole.start, known_whole.end, parts[0].stamp))
-                    continue
-                mine = self._units_of(run, parts)
-                again = _both(there, mine)
-                for shown, same in again:
-                    doubled.setdefault(run, []).append((same.start, same.end))
-                    echoes.setdefault(shown.run, []).append((shown.start, shown.end, parts[0].stamp))
-                known = {same for _, same in again}
-                there += [one for one in mine if one not in known]
-
-    def _whole(self, run: RunId, parts: list[Piece]) -> _Inserted:
-        """An insertion, if all of it is seen."""
-        text = "".join([str(part.content) for part in self._seen(parts)])
-        start = parts[0].offset
-        is_whole = len(text) == parts[-1].offset + len(parts[-1].content) - start
-        return _Inserted(text if is_whole else "", run, start, start + len(text))
-
-    def _seen(self, parts: list[Piece]) -> list[Piece]:
-        return [part for part in parts if not any(s in self.strikes and s not in self.suspended for s in part.struck)]
-
-    def _units_of(self, run: RunId, parts: list[Piece]) -> list[_Inserted]:
-        """The units of an insertion as far as they are seen, each with its offsets, the gap beside it included."""
-        seen = self._seen(parts)
-        unit = "line" if self.rules.unit == "line" else "sentence"
-        result: list[_Inserted] = []
-        for part in seen:
-            text = str(part.content)
-            spans = [*units(text, unit)]
-            leads = bool(spans) and spans[0][0] > 0  # each unit with the gap before it, else with the one behind it
-            for number, (start, end) in enumerate(spans):
-                if leads:
-                    low, high = spans[number - 1][1] if number else 0, end
-                else:
-                    low, high = start, spans[number + 1][0] if number + 1 < len(spans) else len(text)
-                result.append(_Inserted(text[start:end], run, low + part.offset, high + part.offset))
-        return result
-
-
-class _Inserted(NamedTuple):
-    """A unit of an insertion, and where in its run it stands with the gap beside it."""
-
-    unit: str
-    run: RunId
-    start: int
-    end: int
-
-
-def _both(there: list[_Inserted], mine: list[_Inserted]) -> list[tuple[_Inserted, _Inserted]]:
-    """The units that two insertions at one place have in common, as pairs."""
-    pairs: list[tuple[_Inserted, _Inserted]] = []
-    for i, j, length in common_runs([one.unit for one in there], [one.unit for one in mine]):
-        if _count_once([one.unit for one in mine[j : j + length]], min(len(there), len(mine))):
-            pairs += zip(there[i : i + length], mine[j : j + length], strict=True)
-    return pairs
-
-
-def _count_once(units: list[str], all_there_is: int) -> bool:
-    """Whether units in a row that two inserted at one place, among others, are the same ones: if one of them inserted
-    nothing else, or if they mean something by themselves, as an indented line or a bracket alone does not."""
-    return len(units) == all_there_is or any(not u[0].isspace() and any(map(str.isalnum, u)) for u in units)
-
-
-def _plain(pieces: Iterable[Piece]) -> Any:
-    contents = [piece.content for piece in pieces]
-    if all(isinstance(content, str) for content in contents):
-        return "".join(map(str, contents)).strip()
-    return [item for content in contents for item in content]

@@ -12,10 +12,12 @@ from itertools import chain, count
 from typing import Any, NamedTuple, TypeAlias
 
 from concordant.merge.causality import SeenBy, Stamp
+from concordant.merge.sequence.echoes import Spans
 from concordant.merge.sequence.edit import withdraw
 from concordant.merge.sequence.layout import text_of
+from concordant.merge.sequence.normal import content_of
 from concordant.merge.sequence.order import cut, in_order
-from concordant.merge.sequence.overlap import Rules, Spans, analyse
+from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.pieces import (
     END,
     SEAL,
@@ -478,8 +480,8 @@ class _Undoing:
         k = self.next_run()
         if rewrite is not None:
             known = self.alike.setdefault(self._id(rewrite), [])
-            said = [_plain([piece]) for piece in self.pieces if run_of(piece) in (self._id(rewrite), *known)]
-            if _plain([part]) not in said:
+            said = [content_of([piece]) for piece in self.pieces if run_of(piece) in (self._id(rewrite), *known)]
+            if content_of([part]) not in said:
                 known.append(self._id(k))
                 self._add(self.strikes[self._id(rewrite)].stamp, k)
         return k
@@ -873,8 +875,3 @@ def _chained(parts: list[_Part]) -> Iterator[_Part]:
 
 def _joined(pieces: list[Piece]) -> Content:
     return joined([piece.content for piece in pieces])
-
-
-def _plain(pieces: list[Piece]) -> Any:
-    content = _joined(pieces) if pieces else ""
-    return content.strip() if isinstance(content, str) else content
