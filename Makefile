@@ -96,11 +96,13 @@ test: $(STAMP) $(CREW_SET_UP) ## run the tests (CONCORDANT_SEED=n repeats a run,
 	@told=$$(mktemp); $(MAKE) --no-print-directory test-crewai JOBS=0 >$$told 2>&1 & crewai=$$!; trap "kill $$crewai" INT TERM; \
 	$(MAKE) --no-print-directory test-core; core=$$?; wait $$crewai; crewai=$$?; cat $$told; rm $$told; test $$core$$crewai = 00
 
-# Where ARGS leave no test of one environment (pytest's exit 5), the other's result counts.
+# Where ARGS leave no test of one environment (pytest's exit 5), the other's result counts. In a fresh clone all is
+# compiled once, before each of the processes would do so.
 test-core: $(STAMP) $(NPM_SET_UP) ## run the tests of all but CrewAI
 ifeq ($(NPM_SET_UP),)
 	@$(NPM_LEFT_OUT)
 endif
+	@test -d tests/__pycache__ || $(BIN)/python -m pytest tests --collect-only -q >/dev/null 2>&1 || true
 	@$(IN_MEMORY) $(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup $(ARGS) $(NONE_IS_FINE)
 
 test-crewai: $(CREW_SET_UP) ## run CrewAI's tests

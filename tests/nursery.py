@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import traceback
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -137,7 +138,8 @@ def _nursery() -> Nursery:
 def main(number: int) -> None:
     """Answers requests until there is nobody any more who could make one."""
     for module in IMPORTED_LATE:
-        import_module(module)
+        with suppress(ModuleNotFoundError):  # what needs CrewAI has no driver of Postgres
+            import_module(module)
     working: set[int] = set()
     with socket.socket(fileno=number) as asked:
         while True:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from tests.nursery import Worker
+
+from .example import EXAMPLES
 
 
 def run(name: str, home: Path) -> str:
     """Runs an example as a program; returns what it printed."""
-    environment = {**os.environ, "CREWAI_STORAGE_DIR": str(home), "COLUMNS": "120"}
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name)], env=environment, cwd=home, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return " ".join(done.stdout.split())
+    worker = Worker("tests.crews.example", [name, str(home)])
+    said, errors = worker.communicate()
+    assert worker.returncode == 0, errors.decode()
+    return " ".join(said.decode().split())
 
 
 def test_every_example_is_tested() -> None:

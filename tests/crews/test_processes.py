@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,19 +9,18 @@ import pytest
 from crewai.memory.storage.lancedb_storage import LanceDBStorage
 from crewai.memory.types import MemoryRecord
 
-from tests.patience import PATIENCE
+from tests.nursery import Spoken, Worker
 
 from .support import embed
 from .worker import MARKS, RECORDS, ours
 
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = "tests.crews.worker"
 NAMES = ("ada", "bob")
 
 
-def start(what: str, directory: Path, name: str, temporary: Path | None = None, many: int = 0) -> subprocess.Popen[str]:
-    environment = {**os.environ, **({"TMPDIR": str(temporary)} if temporary is not None else {})}
-    command = [sys.executable, str(WORKER), what, str(directory), name, str(many)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+def told(what: str, directory: Path, name: str, temporary: Path | None = None, many: int = 0) -> list[str]:
+    """What a worker is called with."""
+    return [what, str(directory), name, str(many), str(temporary or "")]
 
 
 def record(number: int) -> MemoryRecord:
@@ -35,13 +30,14 @@ def record(number: int) -> MemoryRecord:
 
 def run_two(what: str, directory: Path, temporaries: tuple[Path | None, Path | None], many: int = 0) -> None:
     """Runs both workers to their ends."""
-    first, second = (start(what, directory, name, t, many) for name, t in zip(NAMES, temporaries, strict=True))
-    with first, second:
-        try:
-            assert [first.wait(PATIENCE), second.wait(PATIENCE)] == [0, 0]
-        finally:
-            first.kill()
-            second.kill()
+    workers = [Worker(WORKER, told(what, directory, *one, many)) for one in zip(NAMES, temporaries, strict=True)]
+    try:
+        for worker in workers:
+            _, errors = worker.communicate()
+            assert worker.returncode == 0, errors.decode()
+    finally:
+        for worker in workers:
+            worker.kill()
 
 
 @pytest.mark.parametrize(
@@ -80,12 +76,11 @@ def test_two_processes_lose_nothing(many: int, tmp_path: Path) -> None:
 def test_a_record_survives_a_kill_in_an_update(tmp_path: Path) -> None:
     """Whenever a process is killed, the record is as its last acknowledged update made it, or the next, and found."""
     ours(tmp_path).save([record(0)])
-    with start("forever", tmp_path, "ada") as worker:
-        assert worker.stdout is not None
-        acknowledged = int(worker.stdout.readline())
-        time.sleep(0.3)
-        worker.send_signal(signal.SIGKILL)
-        acknowledged = int((worker.stdout.read().split() or [str(acknowledged)])[-1])
+    worker = Spoken(WORKER, told("forever", tmp_path, "ada"))
+    first = worker.stdout.readline()
+    time.sleep(0.3)
+    worker.kill()
+    acknowledged = int([first, *worker.end().split()][-1])
     storage = ours(tmp_path)
     found = storage.get_record("0")
     assert found is not None and found.content == "fact number 0"

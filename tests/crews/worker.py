@@ -1,9 +1,9 @@
-"""What the processes of test_processes.py do: ``python worker.py WHAT DIRECTORY NAME [HOW MANY]``."""
+"""What the processes of test_processes.py do. They are forked: to import CrewAI takes longer than what each does."""
 
 from __future__ import annotations
 
 import os
-import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -65,7 +65,8 @@ def forever(directory: Path, name: str, _: int) -> None:
         print(number, flush=True)
 
 
-if __name__ == "__main__":
-    {"marks": marks, "updates": updates, "forever": forever}[sys.argv[1]](
-        Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-    )
+def main(what: str, directory: str, name: str, many: str, temporary: str) -> None:
+    """Does what is asked for; as in a container, where a folder is named for what is temporary."""
+    if temporary:
+        os.environ["TMPDIR"], tempfile.tempdir = temporary, None
+    {"marks": marks, "updates": updates, "forever": forever}[what](Path(directory), name, int(many))
