@@ -2,7 +2,7 @@
 
 Each write of the unit, and each decision about it, replaces what its store knew to stand there, and nothing else. So
 whoever goes on from a contender that somebody has dropped elsewhere stands against that; who had seen it dropped does
-not. Each write says something new: what two wrote alike is another matter.
+not. Each write says something new, and no two decisions the same: what two say alike is another matter.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Team:
         self.writes = [Entry(BASE, frozenset())]
         self.known: list[set[int]] = [set() for _ in range(STORES)]
         self.fresh = iter(SAID)
+        self.decided: set[str] = set()
         self._edit(self.stores[0], BASE, "eve")
         self.known[0] = {0}
         for number in range(1, STORES):
@@ -130,9 +131,13 @@ class Team:
         asked = self.question(self.stores[store])
         if asked is None:
             return
-        sides = sorted(self.said(store))
-        said = [*sides, BASE][choice % (len(sides) + 1)]
-        if said == BASE:
+        told = {self._side(one.said): one.said for one in self.writes}
+        options = [one for one in sorted({*self.said(store), told[asked.base]}) if one not in self.decided]
+        if not options:
+            return
+        said = options[choice % len(options)]
+        self.decided.add(said)
+        if self._side(said) == asked.base:
             self.stores[store].dismiss(asked, by="judge")
         else:
             self.stores[store].resolve(asked, self._side(said), by="judge")

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from concordant import Counter, List, Map, Scalar, Set, StaleWriteError, Text
+from concordant.merge.sequence.units import UnitName
 
 from .support import AT, NS, Tasks, kinds, only, pair, recorded, shown, sides, workspace
 
@@ -163,6 +164,27 @@ def test_another_value_after_a_persons_edit_is_concurrent_with_it() -> None:
     with tasks.run("node", execution=2):
         ws.put(*AT, {"status": "other"})
     assert sides(only(ws)) == {"person": "final", "node": "other"}
+
+
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("unit", ["sentence", "line", "whole"])
+def test_what_a_person_made_of_a_text_stands_beside_another_one(unit: UnitName, reads: bool) -> None:
+    """The words of the earlier put go, what was made of them stays, and the new ones stand there too (a named limit:
+    that is no question)."""
+
+    class Page(BaseModel):
+        body: Annotated[str, Text(unit=unit)] = ""
+
+    ws = workspace(Page)
+    tasks = Tasks(ws)
+    for execution, body in enumerate(("A first one.", "A second one."), 1):
+        with tasks.run("node", execution=execution):
+            assert not reads or (ws.get(*AT) is None) == (execution == 1)
+            ws.put(*AT, {"body": body})
+        if execution == 1:
+            with ws.agent("person").edit(*AT) as page:
+                page.body = "A better one."
+    assert (shown(ws), ws.escalations()) == ({"body": "A better one.\nA second one."}, [])
 
 
 def test_another_value_that_a_read_ordered_is_no_conflict() -> None:

@@ -247,3 +247,14 @@ def test_it_is_so_in_files_and_after_a_restart(tmp_path: Path) -> None:
     with Workspace(f"sqlite:///{tmp_path / 'here'}.db", schemas={NS: Brief}) as again:
         assert told(again) == before
         assert sides(only(again)) == {"maria": "It sings.", "bob": "It roars."}
+
+
+@Orders
+def test_with_all_sides_shown_the_one_that_is_left_is_not_touched(first_there: bool) -> None:
+    """Whoever takes out the other sides has not touched the one that stays: who goes on from it is not asked."""
+    form, (_, _, bob, late) = FORMS["recalled"]
+    here, there, his = parted("recalled")
+    edit(here.agent("maria"), "recalled", form(bob))
+    edit(his, "recalled", form(late))
+    meet((here, there), first_there=first_there)
+    assert (shown(here), here.escalations()) == ({"recalled": form(late)}, [])
