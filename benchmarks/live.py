@@ -142,7 +142,7 @@ def through_browsers(size: int, sizes: Sizes) -> list[float] | str:
                     page.wait_for_timeout(60)
             all_ = sizes.letters * len(PERSONS)
             for page in pages:
-                page.wait_for_function(f"() => Object.keys(window.shown).length === {all_}", timeout=60_000)
+                page.wait_for_function(f"() => Object.keys(window.shown).length === {all_}")
             told: list[dict[str, float]] = [page.evaluate("() => window.shown") for page in pages]
             browser.close()
         finally:
@@ -164,10 +164,11 @@ SHOWN = """() => {
 def _window(browser: Any, url: str, name: str) -> Any:
     """The editor in a window of somebody's, with the cursor behind their sentence."""
     context = browser.new_context()
+    context.set_default_timeout(300_000)
     context.add_cookies([{"name": "who", "value": name, "url": url}])
     page = context.new_page()
     page.goto(f"{url}/editor?doc={ROOM}")
-    page.locator(".cm-line", has_text=f"{name} says").click(timeout=60_000)
+    page.locator(".cm-line", has_text=f"{name} says").click()
     page.keyboard.press("End")
     page.evaluate(SHOWN)
     return page

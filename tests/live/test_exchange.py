@@ -175,7 +175,7 @@ def test_a_child_that_dies_costs_one_answer() -> None:
     process.wait()
     assert from_loro(blob) == {"body": "One."}
     silent = Child("read", patience=0.05)
-    silent._started()  # it is still starting when patience ends
+    os.kill(silent._started().pid, signal.SIGSTOP)  # so that it says nothing until patience ends
     with pytest.raises(LoroError, match="ended its process"):
         silent.ask("roots", blob)
     silent.close()
