@@ -7,6 +7,8 @@ import dataclasses
 import datetime as dt
 import enum
 import re
+import sys
+import typing
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Annotated as A, Any, Literal, NamedTuple, NotRequired
@@ -28,6 +30,7 @@ from pydantic import (
     RootModel,
     SecretBytes,
     SecretStr,
+    StringConstraints,
     create_model,
     field_serializer,
     field_validator,
@@ -258,6 +261,67 @@ WRONG: list[Wrong] = [
         A[dict[str, A[int, Counter()]], Map()],
         {},
         {"a": 1},
+    ),
+    row(
+        "a kind in a bare list",
+        list[A[str, Text()]],
+        [],
+        r"Take it out, .*List\(\)",
+        A[list[str], List()],
+        [],
+        ["a"],
+    ),
+    row(
+        "a kind in a bare dict",
+        dict[str, A[int, Counter()]],
+        {},
+        r"`Annotated\[dict\[str, Annotated\[int, Counter\(\)\]\], Map\(\)\]`",
+        A[dict[str, A[int, Counter()]], Map()],
+        {},
+        {"a": 1},
+    ),
+    row("a kind as default", str, Text(), r"`x: Annotated\[str, Text\(\)\]`", A[str, Text()], "", "x"),
+    row(
+        "a class as default", set[str], Set, r"`x: Annotated\[set\[str\], Set\(\)\]`", A[set[str], Set()], set(), ["a"]
+    ),
+    # defaults of another type, which Pydantic takes unseen
+    row("None for a set", A[set[str], Set()], None, "Leave the default out", A[set[str], Set()], set(), ["a"]),
+    row("None for a list", A[list[str], List()], None, "Leave the default out", A[list[str], List()], [], ["a"]),
+    row(
+        "None for a map",
+        A[dict[str, int], Map()],
+        None,
+        "Leave the default out",
+        A[dict[str, int], Map()],
+        {},
+        {"a": 1},
+    ),
+    row("None for a text", A[str, Text()], None, "Leave the default out", A[str, Text()], "", "x"),
+    row("None for a count", A[int, Counter()], None, "Leave the default out", A[int, Counter()], 0, 2),
+    row("None for a record", Item, None, r"`Item \| None`", Item | None, None, {"id": "a", "n": 1}),
+    row("a dict for a record", Item, {"id": "a"}, r"Give it Item\(id='a'", Item, Item(id="a"), {"id": "b", "n": 1}),
+    row("a number for a text", A[str, Text()], 5, "one of its type", A[str, Text()], "5", "x"),
+    row("a text for a count", A[int, Counter()], "7", "Give it 7", A[int, Counter()], 7, 2),
+    row(
+        "a text for a date",
+        A[dt.date, Scalar()],
+        "2026-01-31",
+        r"Give it datetime\.date\(2026, 1, 31\)",
+        A[dt.date, Scalar()],
+        dt.date(2026, 1, 31),
+        "2026-02-01",
+    ),
+    row("a value for an enum", A[Texts, Scalar()], "1,2", "Give it <Texts.A", A[Texts, Scalar()], Texts.A, "1,2"),
+    row("a list for a dict", A[dict[str, int], Map()], [], "one of its type", A[dict[str, int], Map()], {}, {"a": 1}),
+    row("a list for a set", A[set[str], Set()], [], r"Give it set\(\)", A[set[str], Set()], set(), ["a"]),
+    row(
+        "a factory of None",
+        A[list[str], List()],
+        Field(default_factory=lambda: None),
+        "Leave the default out",
+        A[list[str], List()],
+        Field(default_factory=list),
+        ["a"],
     ),
     row("a class", A[set[str], Set], set(), r"`Set\(\)`", A[set[str], Set()], set(), ["a"]),
     row("a class: Text", A[str, Text], "", r"`Text\(\)`", A[str, Text()], "", "x"),
@@ -868,3 +932,31 @@ def test_there_are_eighty() -> None:
     """As many as were promised."""
     assert len(WRONG) + 10 >= 80 and len({wrong.name for wrong in WRONG}) == len(WRONG)
     assert collections.Counter(wrong.name for wrong in WRONG).most_common(1)[0][1] == 1
+
+
+def test_defaults_that_fit_are_taken() -> None:
+    """Equal values of other types, None for one value, what breaks a constraint, and what Pydantic is told to
+    convert, which are stored converted."""
+
+    class Fitting(BaseModel):
+        cost: A[Decimal, Counter()] = Decimal(0)
+        whole: A[Decimal, Counter()] = 0  # type: ignore[assignment]
+        share: A[float, Counter()] = 0
+        stars: A[int, Field(ge=1), Counter()] = 0
+        name: A[str, StringConstraints(min_length=1), Text()] = ""
+        lower: A[str, StringConstraints(to_lower=True), Scalar()] = "ABC"
+        status: A[str, Scalar()] = None  # type: ignore[assignment]
+        votes: A[int, Counter()] = Field("7", validate_default=True)  # type: ignore[assignment]
+
+    with Workspace(schemas={NS: Fitting}) as ws:
+        with ws.agent("ada").edit(NS, "k") as edited:
+            edited.votes += 1
+        found = ws.get(NS, "k")
+        assert found is not None and found.value == {"votes": 8}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Pydantic takes it from Python 3.12 on")
+def test_a_typed_dict_that_pydantic_refuses() -> None:
+    """Pydantic's word on it is a fault of the model like any other."""
+    with pytest.raises(SchemaError, match=r"Page: Pydantic refuses it: .*typing_extensions"):
+        Workspace(schemas={NS: typing.TypedDict("Page", {"x": A[str, Text()]})})

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin
 
-from pydantic import BaseModel, RootModel, TypeAdapter
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
-from concordant.errors import Fault
+from concordant.errors import Fault, told
 from concordant.merge.kinds import (
     Field,
     Kind,
@@ -41,6 +42,7 @@ from concordant.schema.models import (
     has_validators,
     is_model,
     is_state_model,
+    is_typed_dict,
     kinds_among,
     spellings_of,
     validators_of,
@@ -75,6 +77,9 @@ def fields_of(
         checked = checked or has_validators(model)
         found: dict[str, Field] = {}
         for name, info in infos.items():
+            if _is_kind(info.default):
+                faults.append(_kind_as_default(name, info, (*path, name)))
+                continue
             constrained = checked or any(not isinstance(item, Kind) for item in info.metadata)
             field = _place(name, info.annotation, info.metadata, faults, (*path, name), constrained)
             if field is not None:
@@ -86,6 +91,16 @@ def fields_of(
         return found
     finally:
         _building.reset(token)
+
+
+def _is_kind(value: Any) -> bool:
+    return isinstance(value, Kind) or (isinstance(value, type) and issubclass(value, Kind))
+
+
+def _kind_as_default(name: str, info: FieldInfo, path: tuple[str, ...]) -> Fault:
+    called = info.default.called() if isinstance(info.default, Kind) else f"{info.default.__name__}()"
+    mend = f"Write `{name}: Annotated[{type_name(info.annotation)}, {called}]`"
+    return Fault(path, f"{called} stands where its default does", mend)
 
 
 _building: ContextVar[tuple[Any, ...]] = ContextVar("concordant_building", default=())
@@ -165,7 +180,7 @@ def _check_default(
         return
     default: Any = ABSENT
     if not info.is_required():
-        default = _default_of(info, form, faults, path)
+        default = _default_of(model, info, field, (adapter, form), faults, path)
     elif natural is not None:
         default = natural()
 
@@ -186,9 +201,17 @@ def _whole(annotation: Any, metadata: Sequence[Any]) -> Any:
     return Annotated[(annotation, *checks)] if checks else annotation
 
 
-def _default_of(info: FieldInfo, adapter: TypeAdapter[Any], faults: list[Fault], path: tuple[str, ...]) -> Any:
+def _default_of(
+    model: Any,
+    info: FieldInfo,
+    field: Field,
+    adapters: tuple[TypeAdapter[Any], TypeAdapter[Any]],
+    faults: list[Fault],
+    path: tuple[str, ...],
+) -> Any:
     """The default in JSON form; ``ABSENT`` if it depends on other fields."""
     factory: Any = info.default_factory
+    adapter, form = adapters
     try:
         if factory is not None and any(p.default is p.empty for p in inspect.signature(factory).parameters.values()):
             return ABSENT
@@ -196,10 +219,50 @@ def _default_of(info: FieldInfo, adapter: TypeAdapter[Any], faults: list[Fault],
         pass  # a built-in, which takes nothing
     try:
         value = info.get_default(call_default_factory=True, validated_data={})
-        return forms_of(adapter)(value)
+        if info.validate_default or getattr(model, "model_config", {}).get("validate_default"):
+            with suppress(Exception):  # what it does not take is told where the model makes its first document
+                value = adapter.validate_python(value, **LENIENT)
+        elif not is_typed_dict(model):
+            faults += _misfits(value, info.annotation, adapter, field, path)
+        return forms_of(form)(value)
     except Exception as error:
         faults.append(Fault(path, f"its default cannot be made or stored ({error})", "Give it a JSON value as default"))
         return ABSENT
+
+
+def _misfits(
+    value: Any, annotation: Any, adapter: TypeAdapter[Any], field: Field, path: tuple[str, ...]
+) -> Iterator[Fault]:
+    """Tells a default that is of another type than its field: Pydantic takes it unseen, and so would every reader."""
+    if value is None and field.kind.natural is None:
+        return  # one value, of which there is none yet: as many write it
+    valid: Any = ABSENT
+    try:
+        valid = adapter.validate_python(value, **LENIENT)
+    except ValidationError as error:
+        if not any(_is_of_type(one["type"]) for one in error.errors(include_url=False, include_context=False)):
+            return  # a constraint, which a default may break as long as nothing is written
+    except Exception:  # what a validator of theirs raises says nothing of the type
+        return
+    if valid is not ABSENT and (isinstance(value, type(valid)) or valid == value):
+        return
+    if value is None and isinstance(field.kind, Nested):
+        mend = f"Write `{type_name(annotation)} | None`, or give it another default"
+    elif value is None:
+        mend = "Leave the default out: an empty value says that there is nothing"
+    elif valid is not ABSENT:
+        mend = f"Give it {told(valid, 80)}"
+    else:
+        mend = "Give it one of its type"
+    yield Fault(path, f"its default {told(value, 80)} is no {type_name(annotation)}", mend)
+
+
+def _is_of_type(code: str) -> bool:
+    """Whether an error of Pydantic's is about the type of a value, rather than about what is asked of it."""
+    return code.endswith(("_type", "_parsing")) or code in _OF_TYPE
+
+
+_OF_TYPE = ("enum", "literal_error", "is_instance_of", "is_subclass_of", "none_required")
 
 
 def _place(
@@ -255,14 +318,7 @@ def _undeclared(name: str, annotation: Any, faults: list[Fault], path: tuple[str
         return Field(name, Nested(optional=optional), "record", fields=fields, checked=checked)
     kinds = kinds_inside(annotation)
     if kinds:
-        bare, _ = split_annotation(record)
-        one = kinds[0].called()
-        where = type_name(annotation)
-        if kinds[0].is_leaf:
-            mend = f"Write `Annotated[{type_name(bare)} | None, {one}]`: the kind around the whole type"
-        else:
-            mend = f"Write `Annotated[{type_name(bare)}, {one}]` without None: an empty one says that there is nothing"
-        faults.append(Fault(path, f"{one} stands inside {where}, where it says nothing", mend))
+        faults.append(_kind_inside(kinds, annotation, record, path))
         return None
     union = get_origin(annotation) in (Union, types.UnionType)
     if union and any(is_state_model(member) for member in members_of(annotation)):
@@ -270,8 +326,28 @@ def _undeclared(name: str, annotation: Any, faults: list[Fault], path: tuple[str
         faults.append(Fault(path, f"declares no kind (its type is {type_name(annotation)})", mend))
         return None
     mend = f"Declare one: {hint(annotation)}"
+    if is_model(record):
+        mend = f"Declare Scalar() for one value, or kinds for the fields of {type_name(record)}, which merge one by one"
     faults.append(Fault(path, f"declares no kind (its type is {type_name(annotation)})", mend))
     return None
+
+
+def _kind_inside(kinds: Sequence[Kind], annotation: Any, record: Any, path: tuple[str, ...]) -> Fault:
+    """Tells of a kind that stands in a type, and not beside it."""
+    where, bare = type_name(annotation), type_name(split_annotation(record)[0])
+    for kind in kinds:
+        if kind == type(kind)():
+            where, bare = (text.replace(repr(kind), kind.called()) for text in (where, bare))
+    one = kinds[0].called()
+    if get_origin(record) is dict:
+        mend = f"Write `Annotated[{bare}, Map()]`: its values then merge by the kind that stands there"
+    elif record is annotation:
+        mend = f"Take it out, and declare one around the whole type: {hint(annotation)}"
+    elif kinds[0].is_leaf:
+        mend = f"Write `Annotated[{bare} | None, {one}]`: the kind around the whole type"
+    else:
+        mend = f"Write `Annotated[{bare}, {one}]` without None: an empty one says that there is nothing"
+    return Fault(path, f"{one} stands inside {where}, where it says nothing", mend)
 
 
 def _check_inside(kind: Kind, annotation: Any, faults: list[Fault], path: tuple[str, ...]) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache, partial
 from typing import Any, Literal, get_args
 
 from pydantic import AfterValidator, PlainValidator, StringConstraints, TypeAdapter, ValidationError, WrapValidator
+from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreConfig, PydanticUndefined, SchemaSerializer
 
@@ -628,7 +629,11 @@ def _compile(schema: Schema) -> Compiled:
     faults = note_former_names(root, schema.renamed)
     if faults:
         raise SchemaError(model.__name__, faults)
-    compiled = Compiled(schema, root)
+    try:
+        compiled = Compiled(schema, root)
+    except PydanticUserError as error:  # such as a ``typing.TypedDict`` before Python 3.12
+        fault = Fault((model.__name__,), f"Pydantic refuses it: {error.message}", "Do as it says, or use a BaseModel")
+        raise SchemaError(model.__name__, [fault]) from error
     faults = unfaithful(compiled)
     if faults:
         raise SchemaError(model.__name__, faults)

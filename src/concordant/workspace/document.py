@@ -62,7 +62,7 @@ class Document:
         version: the number of the last commit to it in this workspace.
         contested: the open escalations by path. Where one path has several (two ranges of a text), the further ones
             stand at ``(*path, 2)``, ``(*path, 3)``, ...
-        undeclared: names of stored fields that the model does not have.
+        undeclared: names of stored fields that the model does not have; not of those in its nested records.
         has_end: whether it was written to live for a time only.
     """
 
