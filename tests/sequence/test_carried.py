@@ -112,6 +112,13 @@ def test_words_that_are_gone_are_told_from_a_mix() -> None:
     assert carried("Price 1215.", [Hunk(6, 10, "13")], "Price 10.", settled=True).base == "Price 1215."
 
 
+def test_a_word_that_may_stand_elsewhere_glued_to_others_is_not_taken_for_gone() -> None:
+    """Of words that are glued to others in both texts nobody can tell which they are: the change stays one of what its
+    writer saw."""
+    base, shown = "a0ub1uc2ud3ue4u", "c2ud3ue4ua6uf5ub1u"
+    assert carried(base, [Hunk(0, 6, " f77z ")], shown, settled=True).base == base
+
+
 @given(st.text("ab1. \n", max_size=30), st.text("ab1. \n", max_size=30))
 @settings(max_examples=150)
 def test_letters_that_stay_make_the_other_text(base: str, new: str) -> None:

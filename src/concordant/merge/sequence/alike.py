@@ -13,6 +13,7 @@ from concordant.merge.sequence.units import unit_hunks
 __all__ = ["letter_hunks", "same_letters", "same_words"]
 
 _NEAR = 32  # changes that are closer may be one, such as a word that was moved
+_MOST_BY_CHANCE = 2  # so many letters in a row are the same without being a word that stands elsewhere, glued to others
 _MOST_PAIRS = 10_000  # up to this product of numbers letters are looked for elsewhere than in the same order
 
 
@@ -52,7 +53,8 @@ def same_words(base: str, new: str, hunks: Sequence[Hunk]) -> Pairs | None:
         hunks: the words that make ``new`` out of ``base``.
 
     Returns:
-        Where each of those letters is; ``None`` if a word stands in the place of another, or there are too many.
+        Where each of those letters is; ``None`` if a word stands in the place of another or may be glued to others, or
+        there are too many.
     """
     pairs = _in_kept(base, hunks)
     ours, theirs = _without(_letters(base), pairs), _without(_letters(new), {*pairs.values()})
@@ -61,6 +63,8 @@ def same_words(base: str, new: str, hunks: Sequence[Hunk]) -> Pairs | None:
     while ours and theirs:
         a, b, size, is_whole = _longest(base, ours, new, theirs)
         if not is_whole:
+            if size > _MOST_BY_CHANCE:
+                return None
             break
         pairs.update(zip(ours[a : a + size], theirs[b : b + size], strict=True))
         del ours[a : a + size], theirs[b : b + size]
