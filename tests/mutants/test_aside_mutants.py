@@ -8,7 +8,7 @@ import pytest
 
 from concordant.merge.causality import Entry, order_of
 from concordant.merge.record.held import _replaced
-from concordant.merge.sequence.aside import Raised, as_it_stood, raised
+from concordant.merge.sequence.aside import Raised, _replaced_seals, as_it_stood, raised
 from concordant.merge.sequence.edit import _Edit
 
 from ..semantics import test_set_aside as tests
@@ -30,6 +30,11 @@ def nothing_stands_again(patch: Patch) -> None:
 def a_token_shows_it_without_them(patch: Patch) -> None:
     """What a token had shown is taken to be without the contenders that it showed."""
     swap(patch, as_it_stood, lambda sequence, part, seen: part)
+
+
+def only_the_last_settlement_is_known(patch: Patch) -> None:
+    """What was set aside twice is taken to have stood until the second time."""
+    swap(patch, _replaced_seals, lambda sequence, pieces, seen: set())
 
 
 def what_came_later_replaced_all_before(patch: Patch) -> None:
@@ -54,6 +59,10 @@ def by_a_token() -> None:
     tests.test_g13_an_edit_of_what_a_token_had_shown_meets_what_settled_it("notes", "decided")
 
 
+def settled_twice() -> None:
+    tests.test_g13_who_knew_the_first_settlement_meets_the_second("decision")
+
+
 @pytest.mark.parametrize(
     ("check", "mutant"),
     [
@@ -62,6 +71,7 @@ def by_a_token() -> None:
         (by_a_token, what_is_set_aside_is_only_dropped),
         (taken_back, what_came_later_replaced_all_before),
         (by_a_token, a_token_shows_it_without_them),
+        (settled_twice, only_the_last_settlement_is_known),
     ],
 )
 def test_a_forgetful_engine_is_noticed(

@@ -176,6 +176,32 @@ def test_g13_an_edit_of_what_a_token_had_shown_meets_what_settled_it(field: str,
     assert sides(only(ws)) == {"maria": side(field, "It is so."), "bob": side(field, late)}
 
 
+@pytest.mark.parametrize("by", ["decision", "write"])
+def test_g13_who_knew_the_first_settlement_meets_the_second(by: str) -> None:
+    """A question that was settled is asked again by somebody late, and settled otherwise: who goes on from the first
+    settlement is a side with what she read of it, not with what it had set aside, and the second is another."""
+    ws = Workspace(schemas={NS: Brief})
+    edit(ws.agent("eve"), "notes", "We go. It jumps. It ends.")
+    first = ws.get(NS, KEY)
+    assert first is not None
+    edit(ws.agent("ada", seen=first.token), "notes", "We go. It sings. It stops.")
+    edit(ws.agent("bob", seen=first.token), "notes", "We go. It barks. It halts.")
+    ws.resolve(only(ws), "It sings. It stops.", by="zoe")
+    settled = ws.get(NS, KEY)
+    edit(ws.agent("carl", seen=first.token), "notes", "We go. It roars. It ends.")
+    if by == "decision":
+        ws.resolve(only(ws), "It roars. It ends.", by="zoe")
+    else:
+        edit(ws.agent("zoe"), "notes", "We go. It sings. It roars. It ends.")
+    assert settled is not None and shown(ws) == {"notes": "We go. It sings. It roars. It ends."}
+    edit(ws.agent("maria", seen=settled.token), "notes", "We go. It sings. It stops well.")
+    question = only(ws)
+    assert (question.base, {c.value for c in question.contenders}) == (
+        "It jumps. It ends.",
+        {"It stops well.", "It roars. It ends."},
+    )
+
+
 def test_what_he_rewrote_together_with_its_neighbours_is_one_side() -> None:
     """A rewrite of a contender and of the sentence behind it is a side as a whole, and a decision on it stands."""
     here, there, his = parted("notes")

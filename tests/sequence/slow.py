@@ -333,8 +333,10 @@ class _Weighing:
         """
         writers: dict[Any, Group] = {}
         for run in group:
-            stamp = self.strikes[self.homes.get(run, run)].stamp
-            writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
+            home = self.homes.get(run, run)
+            stamp = self.strikes[home].stamp
+            writer: Any = stamp.origin or (stamp.replica, stamp.n)
+            writers.setdefault((writer, stamp.time) if home in self.raised else writer, []).append(run)
         made = _Sides()
         for runs in writers.values():
             able = made.near([(self._key(run), not self._text(run)) for run in runs])

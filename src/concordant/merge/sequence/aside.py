@@ -7,10 +7,12 @@ another store, or in an edit that begins with what a token had shown: that diffe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from math import inf
 from typing import NamedTuple
 
 from concordant.merge.causality import Stamp
 from concordant.merge.sequence.pieces import (
+    SEAL,
     Edit,
     Piece,
     RunId,
@@ -122,11 +124,20 @@ def as_it_stood(sequence: Sequence, part: Sequence, seen: Callable[[Stamp], bool
     unseen = {run for run in seals if not seen(strikes[run].stamp)}
     if not unseen:
         return part
-    back = [
-        number
-        for number, piece in sequence.under(unseen)
-        if not piece.live and seen(piece.stamp) and not (seals - unseen).intersection(piece.struck)
-    ]
+    gone = {number: piece for number, piece in sequence.under(unseen) if not piece.live and seen(piece.stamp)}
+    known = (seals - unseen) | _replaced_seals(sequence, gone.values(), seen)
+    back = [number for number, piece in gone.items() if known.isdisjoint(piece.struck)]
     edits = [Edit(number, number + 1, [part[number]._replace(live=True)]) for number in back]
     again = {run_of(piece): Strike(piece.stamp, piece.k) for piece in map(part.__getitem__, back)}
     return part.spliced(edits, part.strikes.but(again, set()), alone=False) if back else part
+
+
+def _replaced_seals(sequence: Sequence, pieces: Iterable[Piece], seen: Callable[[Stamp], bool]) -> set[RunId]:
+    """The seals over some pieces in whose place others have come, as far as somebody has seen them."""
+    strikes = sequence.strikes
+    replaced = {run for piece in pieces for run in piece.struck if run[2] == SEAL and run not in strikes}
+    if not replaced:
+        return replaced
+    dots = {run[:2] for run in replaced}
+    stamps = {run_of(piece)[:2]: piece.stamp for piece in sequence if run_of(piece)[:2] in dots}
+    return {run for run in replaced if seen(stamps.get(run[:2]) or Stamp(inf, run[0], run[1], "", "", ""))}

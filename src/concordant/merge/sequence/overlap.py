@@ -402,8 +402,7 @@ class _Weighing:
         hidden: list[RunId] = []
         also: dict[RunId, tuple[Stamp, ...]] = {}
         for run in group:
-            stamp = self.strikes[self.homes.get(run, run)].stamp
-            writers.setdefault(stamp.origin or (stamp.replica, stamp.n), []).append(run)
+            writers.setdefault(self._writer_of(run), []).append(run)
         made = _Sides()
         for runs in writers.values():
             able = made.near([(self._key(run), not self._text(run)) for run in runs])
@@ -416,6 +415,13 @@ class _Weighing:
                     hidden.append(run)
                     also[twin] = (*also.get(twin, ()), self.strikes[run].stamp)
         return [side.runs for side in made.sides], Agreement(tuple(group), tuple(hidden), tuple(also.items()))
+
+    def _writer_of(self, run: RunId) -> Any:
+        """Whose change a strike is. What stands again is none with what its writer put in the place of it."""
+        root = self.homes.get(run, run)
+        stamp = self.strikes[root].stamp
+        writer = stamp.origin or (stamp.replica, stamp.n)
+        return (writer, stamp.time) if root in self.raised or root in self.copies else writer
 
     def _joins(self, run: RunId, side: _Sided) -> bool:
         twin = side.first.get(self._key(run))
