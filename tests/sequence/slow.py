@@ -529,9 +529,11 @@ class _Weighing:
         """The units of an insertion as far as they are seen, each with its offsets, the gap beside it included."""
         seen = [part for part in parts if not any(s in self.strikes and s not in self.suspended for s in part.struck)]
         unit = "line" if self.rules.unit == "line" else "sentence"
+        letters = {part.offset + at: letter for part in seen for at, letter in enumerate(str(part.content))}
         result: list[Inserted] = []
-        for part in seen:
-            text = str(part.content)
+        for first in [at for at in letters if at - 1 not in letters]:
+            past = next(at for at in range(first, max(letters) + 2) if at not in letters)
+            text = "".join(letters[at] for at in range(first, past))
             spans = [*units(text, unit)]
             leads = bool(spans) and spans[0][0] > 0  # each unit with the gap before it, else with the one behind it
             for number, (start, end) in enumerate(spans):
@@ -539,5 +541,5 @@ class _Weighing:
                     low, high = spans[number - 1][1] if number else 0, end
                 else:
                     low, high = start, spans[number + 1][0] if number + 1 < len(spans) else len(text)
-                result.append(Inserted(text[start:end], run, low + part.offset, high + part.offset))
+                result.append(Inserted(text[start:end], run, low + first, high + first))
         return result

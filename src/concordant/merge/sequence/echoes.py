@@ -78,8 +78,7 @@ def _whole(run: RunId, parts: list[Piece], seen: list[Piece]) -> Inserted:
 def _units_of(run: RunId, seen: list[Piece], unit: str) -> list[Inserted]:
     """The units of an insertion as far as they are seen, each with its offsets, the gap beside it included."""
     result: list[Inserted] = []
-    for part in seen:
-        text = str(part.content)
+    for offset, text in _stretches(seen):
         spans = [*units(text, unit)]
         leads = bool(spans) and spans[0][0] > 0  # each unit with the gap before it, else with the one behind it
         for number, (start, end) in enumerate(spans):
@@ -87,8 +86,21 @@ def _units_of(run: RunId, seen: list[Piece], unit: str) -> list[Inserted]:
                 low, high = spans[number - 1][1] if number else 0, end
             else:
                 low, high = start, spans[number + 1][0] if number + 1 < len(spans) else len(text)
-            result.append(Inserted(text[start:end], run, low + part.offset, high + part.offset))
+            result.append(Inserted(text[start:end], run, low + offset, high + offset))
     return result
+
+
+def _stretches(seen: list[Piece]) -> list[tuple[int, str]]:
+    """The texts that are seen of a run without anything gone between, each with its offset, however they are cut."""
+    found: list[tuple[int, str]] = []
+    for part in seen:
+        content = str(part.content)
+        if found and found[-1][0] + len(found[-1][1]) == part.offset:
+            offset, before = found.pop()
+            found.append((offset, before + content))
+        else:
+            found.append((part.offset, content))
+    return found
 
 
 def both(there: list[Inserted], mine: list[Inserted]) -> list[tuple[Inserted, Inserted]]:
