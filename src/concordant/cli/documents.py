@@ -11,7 +11,7 @@ import typer
 from concordant.cli.handles import PLACE, handle
 from concordant.cli.inbox import NAMESPACE
 from concordant.cli.showing import console, say_change, shown, stamped, table
-from concordant.cli.stores import AS_JSON, BY, BY_DEFAULT, SCHEMAS, STORE, opened, say, say_json
+from concordant.cli.stores import AS_JSON, BY, BY_DEFAULT, NEW, SCHEMAS, STORE, opened, say, say_json
 from concordant.desk.differences import changes
 from concordant.desk.wording import parsed, place, placed, prefix, told_path, told_value
 from concordant.errors import ConcordantError, told
@@ -52,9 +52,7 @@ def put(
     ] = None,
     if_version: Annotated[int | None, typer.Option(help="Refuse unless the document is at this version.")] = None,
     by: BY = BY_DEFAULT,
-    new: Annotated[
-        bool, typer.Option(help="Make a SQLite file that is not there yet, or the store in one that has none.")
-    ] = False,
+    new: NEW = False,
     schemas: SCHEMAS = None,
     as_json: AS_JSON = False,
 ) -> None:

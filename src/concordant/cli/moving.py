@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from concordant.cli.stores import AS_JSON, SCHEMAS, STORE, fail, opened, say, say_json
+from concordant.cli.stores import AS_JSON, NEW, SCHEMAS, STORE, fail, opened, say, say_json
 from concordant.errors import ConcordantError
 
 __all__ = ["KEY_ENV", "export", "import_", "secret_of"]
@@ -55,9 +55,7 @@ def import_(
     store: STORE,
     file: Annotated[str, typer.Argument(help="What `export` wrote; - is the standard input.")],
     key_env: KEY_ENV = None,
-    new: Annotated[
-        bool, typer.Option(help="Make a SQLite file that is not there yet, or the store in one that has none.")
-    ] = False,
+    new: NEW = False,
     schemas: SCHEMAS = None,
     as_json: AS_JSON = False,
 ) -> None:

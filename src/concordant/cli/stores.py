@@ -22,7 +22,20 @@ from concordant.errors import ConcordantError
 from concordant.storage.urls import without_password
 from concordant.workspace import Workspace
 
-__all__ = ["AS_JSON", "BY", "SCHEMAS", "STORE", "declared", "fail", "opened", "plain", "say", "say_json", "url_of"]
+__all__ = [
+    "AS_JSON",
+    "BY",
+    "NEW",
+    "SCHEMAS",
+    "STORE",
+    "declared",
+    "fail",
+    "opened",
+    "plain",
+    "say",
+    "say_json",
+    "url_of",
+]
 
 STORE = Annotated[str, typer.Argument(help="A SQLite file, or a url: sqlite:///team.db, postgresql://host/team.")]
 SCHEMAS = Annotated[
@@ -33,6 +46,7 @@ SCHEMAS = Annotated[
     ),
 ]
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NEW = Annotated[bool, typer.Option(help="Make a SQLite file that is not there yet, or the store in one that has none.")]
 
 
 def _user() -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from concordant.cli.moving import KEY_ENV, secret_of
-from concordant.cli.stores import AS_JSON, SCHEMAS, STORE, declared, opened, say, say_json
+from concordant.cli.stores import AS_JSON, NEW, SCHEMAS, STORE, declared, opened, say, say_json
 from concordant.errors import ConcordantError
 from concordant.storage.urls import without_password
 
@@ -20,9 +20,7 @@ def sync(
     schemas: SCHEMAS = None,
     undeclared: Annotated[bool, typer.Option(help="The stores have no schemas.")] = False,
     key_env: KEY_ENV = None,
-    new: Annotated[
-        bool, typer.Option(help="Make a SQLite file that is not there yet, or the store in one that has none.")
-    ] = False,
+    new: NEW = False,
     as_json: AS_JSON = False,
 ) -> None:
     """Bring two stores to the same state: each gets what is new to it, conflicts included."""

@@ -250,9 +250,7 @@ class _Weighing:
         for group, owners in self._touching(found):
             overlaps.append(self._overlap(group, self._sides(group)[0], owners))
         suspended, hidden = frozenset(self.suspended), frozenset(self.hidden)
-        doubled, echoes = (
-            ({}, {}) if self.rules.unit == "item" else echoes_of(self.sequence, self.rules.unit, suspended)
-        )
+        doubled, echoes = echoes_of(self.sequence, self.rules.unit, suspended)
         return Analysis(suspended, hidden, tuple(overlaps), self.also, doubled, echoes)
 
     def _without_inner(self, found: list[tuple[Group, Owners]]) -> list[tuple[Group, Owners]]:
