@@ -161,7 +161,12 @@ def test_what_is_wrong_is_said_in_a_line(
     assert done.exit_code == 1 and said in done.stderr and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", [["inbox"], ["stats"], ["check"], ["put", "a:b", "{}"], ["import", "frame"]])
+READ_OR_WRITE = pytest.mark.parametrize(
+    "command", [["inbox"], ["stats"], ["check"], ["put", "a:b", "{}"], ["import", "frame"]]
+)
+
+
+@READ_OR_WRITE
 def test_a_database_of_others_stays_as_it_is(command: list[str], tmp_path: Path) -> None:
     """What is no store is not made one, and is not told to be empty; where a command can make one, `--new` does."""
     path, frame = tmp_path / "other.db", tmp_path / "frame"
@@ -178,6 +183,22 @@ def test_a_database_of_others_stays_as_it_is(command: list[str], tmp_path: Path)
         assert "--new" in refused.stderr
         assert run(name, str(path), *given, "--new").exit_code == 0
         assert run("stats", str(path)).exit_code == 0
+
+
+@READ_OR_WRITE
+def test_a_postgres_without_a_store_stays_as_it_is(command: list[str], fresh_url: FreshUrl, tmp_path: Path) -> None:
+    """An empty database is no empty store, and gets no tables; where a command can make them, `--new` does."""
+    url, frame = fresh_url("postgres"), tmp_path / "frame"
+    with Workspace() as elsewhere:
+        frame.write_bytes(elsewhere.export())
+    name, *given = [str(frame) if word == "frame" else word for word in command]
+    for _ in range(2):
+        refused = run(name, url, *given)
+        assert refused.exit_code == 1 and "holds no store" in refused.stderr
+    if given:
+        assert "--new" in refused.stderr
+        assert run(name, url, *given, "--new").exit_code == 0
+        assert run("stats", url).exit_code == 0
 
 
 def test_an_import_of_what_cannot_be_read_makes_no_store(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from concordant.errors import ConcordantError
+from concordant.storage.opening import empty_place
 from concordant.storage.urls import without_password
 from concordant.workspace import Workspace
 
@@ -46,7 +47,7 @@ SCHEMAS = Annotated[
     ),
 ]
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-NEW = Annotated[bool, typer.Option(help="Make a SQLite file that is not there yet, or the store in one that has none.")]
+NEW = Annotated[bool, typer.Option(help="Make the store where there is none yet: the file, or the tables.")]
 
 
 def _user() -> str:
@@ -81,17 +82,25 @@ def opened(
     """
     try:
         url = url_of(store)
-        path = url.removeprefix("sqlite:///")
-        if path != url and path and not new:
-            _check(Path(path), "another path, or --new, which makes one" if new is False else "the path of a store")
+        if not new:
+            _check(url, ", or --new, which makes one" if new is False else "")
         with Workspace(url, schemas=None if undeclared else _schemas(schemas), frame_key=key) as workspace:
             yield workspace
     except ConcordantError as error:
         fail(error)
 
 
-def _check(path: Path, mend: str) -> None:
-    """Refuses a file that is no store: opening it would make one of it, whosever it is."""
+def _check(url: str, or_new: str) -> None:
+    """Refuses a file or database that holds no store: opening it would make one there, whosever it is."""
+    path = url.removeprefix("sqlite:///")
+    if path != url and path:
+        _check_file(Path(path), f"another path{or_new}" if or_new else "the path of a store")
+    elif (place := empty_place(url)) is not None:
+        mend = f"another url{or_new}" if or_new else "the url of a store"
+        raise ConcordantError(f"{place} holds no store of Concordant's: give {mend}")
+
+
+def _check_file(path: Path, mend: str) -> None:
     name = without_password(str(path))
     if not path.exists():
         raise ConcordantError(f"there is no file {name}: give {mend}")

@@ -18,7 +18,7 @@ from concordant.storage.keyvalue import KeyValueStorage, KeyValueStore
 from concordant.storage.memory import MemoryStorage
 from concordant.storage.urls import without_password
 
-__all__ = ["GROUP", "Opener", "PostgresOptions", "SqliteOptions", "open_storage", "plugged"]
+__all__ = ["GROUP", "Opener", "PostgresOptions", "SqliteOptions", "empty_place", "open_storage", "plugged"]
 
 GROUP = "concordant.storages"
 """The group of entry points in which a package names what opens the urls of a scheme: ``scheme = "module:name"``."""
@@ -109,6 +109,14 @@ def open_storage(url: str | None, replica: str | None, journal: int, options: An
         raise ConcordantError(f"no storage for {told(without_password(url))}. {_EXAMPLE}.{known}")
     found = opener(url, replica, options)
     return _whole(found, replica, f"what opens urls that begin with {scheme}: gave {told(found)}, which")
+
+
+def empty_place(url: str) -> str | None:
+    """Which Postgres database of a url, if it names any, holds no store yet: opening it would make one there."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        return None
+    found: str | None = _imported("concordant.storage.servers").empty_place(url)
+    return found
 
 
 def plugged(storage: Any, url: str | None, replica: str | None, options: Any) -> Storage:

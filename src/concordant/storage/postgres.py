@@ -28,7 +28,7 @@ from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.tables import COLUMNS, POSTGRES, VERSION, checked, migrate
 from concordant.storage.urls import scrubbed, without_password
 
-__all__ = ["PostgresDatabase"]
+__all__ = ["PostgresDatabase", "has_store"]
 
 
 _KEPT_ALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
@@ -317,6 +317,11 @@ class PostgresListener:
 T = TypeVar("T")
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# Not by to_regclass: while it waits for another to make the tables, a session may remember that there are none.
+_KNOWN = (
+    "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables "
+    "WHERE tablename = 'concordant_schema' AND schemaname = ANY (current_schemas(false)))"
+)
 _CLOCKS = "SELECT n, time, home FROM concordant_clocks ORDER BY clock"
 _CLOCK = "SELECT date_part('epoch', clock_timestamp())"
 # The time is read once the rows are held: what waits for them is younger than what held them. Whoever wants several
@@ -365,6 +370,16 @@ _LEADERS = 4
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
 _PASSING = ("the database system is", "closed the connection unexpectedly", "terminating connection")
 """What is said of a connection that a server which is starting, recovering or crashing just now does not take."""
+
+
+def has_store(url: str) -> bool:
+    """Looks whether the database of a url has the tables of a store; nothing is made there.
+
+    Raises:
+        psycopg.Error: it cannot be reached.
+    """
+    with psycopg.connect(url, **way(_CHECK)) as connection:
+        return bool(PostgresWriting(connection).rows(_KNOWN)[0][0])
 
 
 class PostgresDatabase:
@@ -457,23 +472,18 @@ class PostgresDatabase:
 
     def _prepared(self, connection: psycopg.Connection[Any], wanted: str | None, home: Container[int] | None) -> str:
         """Brings the tables up to date; returns the store's name."""
-        # Not by to_regclass: while it waits for another to make the tables, a session may remember that there are none.
-        known = (
-            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables "
-            "WHERE tablename = 'concordant_schema' AND schemaname = ANY (current_schemas(false)))"
-        )
         tx = PostgresWriting(connection)
         for _ in range(5):
             before = time.monotonic()
             ((there,),) = tx.rows(_CLOCK)
             self._clock.sample(before, there, time.monotonic())
-        if tx.rows(known)[0][0]:
+        if tx.rows(_KNOWN)[0][0]:
             name = checked(tx.rows(VERSION)[0], self.place, wanted)
             if name is not None:
                 return name
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(7062026100233)")  # one at a time makes tables
-            return migrate(tx, tx.rows(known)[0][0], POSTGRES, self.place, wanted, self._options.clocks, home)
+            return migrate(tx, tx.rows(_KNOWN)[0][0], POSTGRES, self.place, wanted, self._options.clocks, home)
 
     def _call(self, work: Callable[[Connection], T]) -> T:
         """Runs work on a connection; again on another if the connection is lost, which work must bear."""

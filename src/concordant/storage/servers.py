@@ -57,7 +57,7 @@ from concordant.storage.encoding import StoredDocument, StoredRow
 from concordant.storage.forking import free_in_child
 from concordant.storage.knowledge import Marks
 from concordant.storage.opening import PostgresOptions
-from concordant.storage.postgres import CHANNEL, PostgresDatabase, PostgresWriting, with_marks
+from concordant.storage.postgres import CHANNEL, PostgresDatabase, PostgresWriting, has_store, with_marks
 from concordant.storage.sql import maintenance
 from concordant.storage.sql.database import SqlTransaction
 from concordant.storage.sql.storage import Numbered, SqlStorage, SqlUnit
@@ -65,7 +65,7 @@ from concordant.storage.sql.tallies import JournalCounts
 from concordant.storage.tails import Checkpoint, TailRow
 from concordant.storage.urls import without_password
 
-__all__ = ["Server", "ServersStorage", "open_postgres"]
+__all__ = ["Server", "ServersStorage", "empty_place", "open_postgres"]
 
 log = logging.getLogger("concordant")
 
@@ -94,7 +94,7 @@ def open_postgres(url: str, replica: str | None, options: Any = None) -> SqlStor
         raise ConcordantError(f"options={told(options)} are no settings of Postgres: use PostgresOptions(...)")
     if not isinstance(settings.clocks, int) or not 1 <= settings.clocks <= MOST_CLOCKS:
         raise ConcordantError(f"clocks={told(settings.clocks)} is not a number of clocks: give 1 to {MOST_CLOCKS}")
-    urls = re.split(r"\s+(?=postgres(?:ql)?://)", url.strip())
+    urls = _each(url)
     if len(urls) > settings.clocks:
         raise ConcordantError(f"clocks={settings.clocks} are fewer than the servers: give as many, or more")
     if len(urls) > 1:
@@ -104,6 +104,19 @@ def open_postgres(url: str, replica: str | None, options: Any = None) -> SqlStor
         database.close()
         raise _incomplete(database.place, database.home)
     return SqlStorage(database, cache=settings.cache)
+
+
+def _each(url: str) -> list[str]:
+    return re.split(r"\s+(?=postgres(?:ql)?://)", url.strip())
+
+
+def empty_place(url: str) -> str | None:
+    """Which database of a url holds no store yet; ``None``: each has one, or opening them tells what is wrong."""
+    with suppress(psycopg.Error):
+        for one in _each(url):
+            if not has_store(one):
+                return without_password(one).partition("?")[0]
+    return None
 
 
 def _open_servers(urls: Sequence[str], replica: str | None, settings: PostgresOptions) -> ServersStorage:
