@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from concordant import ConcordantError
+from concordant.storage import deferred
 from concordant.tooling.answers import _shown_whole
 from concordant.tooling.quoting import shortened
+from concordant.values import decode_whole
 from concordant.workspace import scoping, tool_reads
 from concordant.workspace.amending import Amending, _with_replaced
 from concordant.workspace.evidence import is_mine
@@ -21,7 +24,7 @@ from concordant_langgraph.context import message_of
 from concordant_langgraph.lineage import belongs
 from concordant_langgraph.toolcalls import ToolCall
 
-from ..langgraph import test_shown
+from ..langgraph import test_agent_programs, test_shown
 from .breaking import passes, swap
 
 Patch = pytest.MonkeyPatch
@@ -130,6 +133,19 @@ def names_stand_as_they_are(patch: Patch) -> None:
 def authors_are_told_by_name_alone(patch: Patch) -> None:
     """Whoever has the same name is taken for the author."""
     swap(patch, is_mine, lambda scoping, scope, agent, origin: agent == scope.agent)
+
+
+@mutant(lambda: test_agent_programs.test_one_call_after_the_other_is_as_on_a_stock_store("merge", "0"))
+def what_a_call_says_is_all_that_is_foretold(patch: Patch) -> None:
+    """A document without a model is foretold as what the call gave of it."""
+    after = deferred._after
+
+    def wrong(write: Any, before: Any, written: bytes, alone: bool, reads: Any) -> Any:
+        if write.replaces_all or write.schema.declared:
+            return after(write, before, written, alone, reads)
+        return written, decode_whole(written)
+
+    swap(patch, deferred._after, wrong)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -296,6 +296,8 @@ def _after(write: Any, before: _Shown, written: bytes, alone: bool, reads: _Read
     reads.then(written, given)
     if write.replaces_all:
         return _replaced(write.schema, shown, base, given)
+    if not write.schema.declared:
+        return None  # its fields are known to the merge alone
     value = _fields_after(write.schema.root.fields, shown, base, given, alone)
     if value is None:
         return None
