@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,20 @@ def all_that_is_cancelled_was_taken_back(patch: Patch) -> None:
     swap(patch, Executions._taken_back, lambda self, ordinal, _: self._diverging(ordinal))
 
 
+@mutant
+def a_deletion_reaches_what_came_after_it(patch: Patch) -> None:
+    """A deletion that found nothing deletes what the earlier execution put later."""
+    replay = Executions.replay
+
+    def wrong(self: Executions, ordinal: int, values: Any, *more: Any) -> Any:
+        found = replay(self, ordinal, values, *more)
+        return found if found is not None and found.own else None
+
+    swap(patch, Executions.replay, wrong)
+
+
 def nodes() -> None:
+    test_reexecution.test_a_deletion_that_found_nothing_deletes_nothing_the_next_time(None, 3)
     for order in test_cancelled.interleavings():
         test_cancelled.play(order, reads=True)
     for seed in (*range(60), *range(480, 490)):

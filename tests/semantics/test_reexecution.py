@@ -386,6 +386,20 @@ def test_a_replayed_deletion_changes_nothing() -> None:
     assert shown(ws) == {"x": 2} and ws.escalations(state="all") == []
 
 
+@pytest.mark.parametrize("model", [None, Brief], ids=["no model", "model"])
+@pytest.mark.parametrize("executions", [2, 3])
+def test_a_deletion_that_found_nothing_deletes_nothing_the_next_time(model: Any, executions: int) -> None:
+    """A node that clears a document and writes it anew leaves what it wrote, wherever an execution of it broke off."""
+    ws = workspace(model) if model else workspace()
+    tasks = Tasks(ws)
+    for execution in range(1, executions + 1):
+        with tasks.run("node", execution=execution):
+            ws.remove(*AT)
+            if execution != 2 or executions == 2:
+                ws.put(*AT, {"status": "new"})
+    assert shown(ws) == {"status": "new"} and ws.escalations(state="all") == []
+
+
 def test_a_deletion_in_the_place_of_a_put() -> None:
     """A second execution that deletes where the first put leaves nothing of it."""
     ws = workspace()

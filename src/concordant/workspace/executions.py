@@ -3,6 +3,7 @@
 The n-th put of an execution takes the place of the n-th put of the one before, field by field:
 
 - A field that it gives the same value is left as it is, with all that others have made of it meanwhile.
+- A deletion that found nothing the last time changes nothing: what came after it is not what it is to delete.
 - A field that it gives another value *diverges*: what the earlier n-th put did to it is taken back, and what later
   ones did to it as well, for they built on a value that is no more. If the new execution makes those puts again, they
   are edits of the new value, equal or not.
@@ -148,6 +149,9 @@ class Executions:
         made = self._made.get(ordinal)
         if made is None or made.row.time < since:
             self._replayed[ordinal] = _Replayed(_NOTHING, n)
+            later = [other.began for number, other in self._made.items() if number > ordinal]
+            if made is None and values is None and later:  # it found nothing to delete, and so is in no journal
+                return Replay(min(later), _NOTHING, _NONE, (), ())
             return None
         assert made.row.op is not None
         if made.row.op[1] in self._later:
