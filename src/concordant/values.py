@@ -47,6 +47,7 @@ __all__ = [
     "encode_each",
     "encode_read",
     "is_json",
+    "is_shallow",
     "portable",
     "same",
 ]
@@ -63,13 +64,27 @@ decode: Callable[[JSON], Any] = from_json
 decode_many: Callable[[JSON], Any] = partial(from_json, cache_strings="keys")
 """``decode`` for very many values: to look for each text whether it was met before costs as much as to read it."""
 
+decode_apart: Callable[[JSON], Any] = partial(from_json, cache_strings="none")
+"""``decode`` for very many texts of which hardly one comes again."""
+
 MANY_TEXTS = 1 << 16
 """From how many bytes on a JSON text is taken for one of very many values."""
 
 
+_KEYS = re.compile(rb'"([^"\\]+)":')
+_SAMPLE = 1 << 12
+
+
 def decode_whole(text: JSON) -> Any:
-    """Returns what ``decode`` does, of a value that may be large."""
-    return decode(text) if len(text) < MANY_TEXTS else decode_many(text)
+    """Returns what ``decode`` does, of a value that may be large.
+
+    Of one whose keys come again, as those of records do, they are remembered; to look for keys that are all different
+    takes as long as to read them.
+    """
+    if len(text) < MANY_TEXTS:
+        return decode(text)
+    keys = _KEYS.findall(text, len(text) // 2, len(text) // 2 + _SAMPLE)
+    return decode_many(text) if 2 * len({*keys}) < len(keys) else decode_apart(text)
 
 
 MAX_DEPTH = MOST_DEPTH
@@ -187,10 +202,23 @@ _SCALARS = frozenset([str, int, float, bool, type(None)])
 def copied(value: Any) -> Any:
     """Returns a copy of a JSON value such as ``decode`` gives."""
     if isinstance(value, dict):
+        if _SCALARS.issuperset(map(type, value.values())):
+            return value.copy()
         return {key: part if type(part) in _SCALARS else copied(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [*value] if _SCALARS.issuperset(map(type, value)) else [copied(part) for part in value]
+        return value.copy() if _SCALARS.issuperset(map(type, value)) else [copied(part) for part in value]
     return value
+
+
+def is_shallow(value: Any) -> bool:
+    """Tells whether in the containers of a JSON value there are no others: then it is copied faster than its JSON is
+    read."""
+    parts = value.values() if isinstance(value, dict) else ()
+    return all(
+        _SCALARS.issuperset(map(type, part.values() if isinstance(part, dict) else part))
+        for part in parts
+        if isinstance(part, (dict, list))
+    )
 
 
 def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:

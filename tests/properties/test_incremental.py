@@ -27,7 +27,8 @@ from concordant.merge.registers.standing import Kept, StandingTree, Whereabouts,
 from concordant.merge.sequence.pieces import Sequence
 from concordant.schema import Compiled
 from concordant.values import ABSENT, canonical, decode, encode
-from concordant.workspace import visibility
+from concordant.workspace import document as document_module, visibility
+from concordant.workspace.document import Document
 from concordant.workspace.states import current_view, expanded
 
 AT = (("t",), "k")
@@ -195,6 +196,7 @@ def check(ws: Workspace) -> None:
     known = current_view(record, schema, ws.storage.replica)
     whole = view(record.copy(), schema.root, on_delete=schema.on_delete, fits=schema.fits if schema.checked else None)
     assert known.body == whole.body
+    assert known.value is ABSENT or repr(known.value) == repr(decode(known.body or b"null"))
     assert known.undeclared == whole.undeclared
     assert told(known.contests) == told(whole.contests)
     assert sorted(known.settled) == sorted(whole.settled)
@@ -310,11 +312,25 @@ def play_all(seed: str, histories: int, deletes: bool = True) -> None:
     rnd = random.Random(seed)
     for number in range(histories):
         for name, model in MODELS.items():
+            read: list[Document | None] = []
             for step, ws in enumerate(play(rnd, model, 25, deletes and number % 2 == 0)):
                 try:
                     check(ws)
                 except AssertionError as error:
                     raise AssertionError(f"{name}, history {number} of seed {seed!r}, step {step}: {error}") from error
+                read.append(ws.get(*AT))
+            for step, document in enumerate(read):
+                is_as_read = document is None or repr(document.value) == repr(decode(document._body))
+                assert is_as_read, f"{name}, history {number} of seed {seed!r}: what was read in step {step} is another"
+                if document is not None:
+                    document.value.clear()  # which nobody else sees
+
+
+def keep_all(patch: Patch) -> None:
+    """Has what was read kept, however small it is, and the value beside its JSON."""
+    patch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    patch.setattr(sys.modules["concordant.merge.record.view"], "MANY_TEXTS", 0)
+    patch.setattr(sys.modules["concordant.merge.record.view"], "is_shallow", lambda _: True)
 
 
 def test_g3_g4_what_is_read_anew_is_what_the_whole_gives(seed: str) -> None:
@@ -323,14 +339,15 @@ def test_g3_g4_what_is_read_anew_is_what_the_whole_gives(seed: str) -> None:
 
 
 def test_g3_g4_what_is_large_is_read_by_what_has_changed(seed: str, monkeypatch: Patch) -> None:
-    """A document of which much is stored is remembered whether anything in it is contested or not."""
-    monkeypatch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    """A document of which much is stored is remembered whether anything in it is contested or not; what somebody has
+    read of it stays as it was."""
+    keep_all(monkeypatch)
     play_all(seed, 6)
 
 
 def test_g3_g4_what_is_given_at_once_is_read_by_what_has_changed(seed: str, monkeypatch: Patch) -> None:
     """The same where the parts of what a first write gave are made when somebody looks at them."""
-    monkeypatch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    keep_all(monkeypatch)
     monkeypatch.setattr(at_once, "MANY", 0)
     play_all(seed, 6)
 
@@ -542,7 +559,7 @@ def play_stored(seed: str, histories: int, url: Callable[[], str | None] = lambd
 def as_read(ws: Workspace, state: Record) -> Any:
     """What a reader finds in a record, and what it holds."""
     shown = current_view(state, ws.registry.find(AT[0]), ws.storage.replica)
-    return shown.body, told(shown.contests), sorted(shown.settled), dict(leaves(state.tree))
+    return shown.body, repr(shown.value), told(shown.contests), sorted(shown.settled), dict(leaves(state.tree))
 
 
 KEPT = ["sqlite", "sqlite, in parts", "sqlite, one file", "sqlite, one file, in parts"]
@@ -559,7 +576,7 @@ def test_g3_g4_what_a_database_keeps_is_read_by_what_has_changed(
     seed: str, monkeypatch: Patch, keep_on: Any, fresh_url: Any, kept: str
 ) -> None:
     """The same in databases, also where others commit to the same document; what a reader holds stays as it is."""
-    monkeypatch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    keep_all(monkeypatch)
     play_kept(seed, 2, kept, keep_on, fresh_url)
 
 
@@ -616,12 +633,19 @@ def test_g3_g4_thousands_of_histories_read_anew(seed: str) -> None:
 
 
 @pytest.mark.torture
+def test_g3_g4_thousands_of_histories_of_what_is_large(seed: str, monkeypatch: Patch) -> None:
+    """The same where all that was read is kept."""
+    keep_all(monkeypatch)
+    play_all(seed, 400)
+
+
+@pytest.mark.torture
 @pytest.mark.parametrize("kept", KEPT)
 def test_g3_g4_thousands_of_histories_in_databases(
     seed: str, monkeypatch: Patch, keep_on: Any, fresh_url: Any, kept: str
 ) -> None:
     """The same for thousands of histories in databases."""
-    monkeypatch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
+    keep_all(monkeypatch)
     play_kept(seed, 400, kept, keep_on, fresh_url)
 
 
@@ -687,6 +711,27 @@ def test_a_reading_that_misses_something_is_noticed(mutant: Callable[[Patch], No
     mutant(monkeypatch)
     with pytest.raises((AssertionError, LookupError, TypeError, AttributeError, ValueError)):
         play_all("mutant", 60)
+
+
+def what_was_shown_goes_on(patch: Patch) -> None:
+    """What somebody was shown of a container changes with it."""
+    patch.setattr(look_module._Parts, "own", lambda self: self)
+
+
+def readers_share_a_value(patch: Patch) -> None:
+    """What one reader changes in its value another one sees."""
+    patch.setattr(document_module, "copied", lambda value: value)
+
+
+@pytest.mark.parametrize("mutant", [what_was_shown_goes_on, readers_share_a_value])
+def test_a_value_that_changes_in_its_readers_hands_is_noticed(
+    mutant: Callable[[Patch], None], monkeypatch: Patch
+) -> None:
+    """The comparison fails where what was read does not stay as it was."""
+    keep_all(monkeypatch)
+    mutant(monkeypatch)
+    with pytest.raises(AssertionError):
+        play_all("mutant", 20)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from benchmarks.writers import calls
-from concordant import InvalidWriteError, Scalar, Set, StaleWriteError, Workspace
+from concordant import InvalidWriteError, Map, Scalar, Set, StaleWriteError, Workspace
 
 from .support import AT, NS, only, pair, shown, workspace
 
@@ -61,6 +61,37 @@ def test_changing_what_a_read_returned_changes_nothing_stored(model: Any) -> Non
     document.model  # noqa: B018 - reading it must not see the change either
     again = ws.get(*AT)
     assert again is not None and again.value == {"tags": ["a"], "extra": {"x": [1]}}
+
+
+class Crowd(BaseModel):
+    tags: Annotated[list[str], Set()] = []
+    owners: Annotated[dict[str, str], Map()] = {}
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "more"),
+    [
+        ("tags", [f"tag {n}" for n in range(9_000)], ["late"]),
+        ("owners", {f"key {n}": "ada" for n in range(9_000)}, {"late": "bob"}),
+    ],
+)
+def test_a_large_value_is_each_readers_own(field: str, given: Any, more: Any) -> None:
+    """Of much that is shown readers are given copies: what one of them changes nobody else sees, and a later write
+    does not change what they hold."""
+    ws = workspace(Crowd)
+    ws.agent("ada").write(*AT, {field: given})
+    began = ws.moment()
+    ws.agent("bob", began=began).write(*AT, {field: more})
+    one, other, late = ws.get(*AT), ws.get(*AT), ws.get(*AT)
+    assert one is not None and other is not None and late is not None
+    wanted = {field: [*given, *more] if isinstance(given, list) else {**given, **more}}
+    assert one.value == wanted
+    one.value[field].clear()
+    assert other.value == wanted
+    ws.agent("cy", began=began).write(*AT, {field: ["later"] if isinstance(given, list) else {"later": "cy"}})
+    again = ws.get(*AT)
+    assert again is not None and len(again.value[field]) == 9_002
+    assert late.value == other.value == wanted
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -95,7 +95,7 @@ def _are_shown_so(field: Field, values: Sequence[Any], is_sorted: bool) -> bool:
 def _are_records_shown_so(field: Field, records: Sequence[Mapping[str, Any]], is_sorted: bool) -> bool:
     """The same of records: they show their fields in the order of the model."""
     ranks = dict(zip(field.fields, count()))
-    for names in set(map(tuple, records)):
+    for names in {(*record,) for record in records}:
         places = [ranks.get(name, -1) for name in names]
         if -1 in places or not all(one < other for one, other in pairwise(places)):
             return False

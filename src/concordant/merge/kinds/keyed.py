@@ -152,7 +152,7 @@ class KeyedSet(Kind):
                 return ABSENT
 
             keys = _in_order(look, cell, records)
-            ordered = list(map(records.__getitem__, keys))
+            ordered = [*records.values()] if [*records] == keys else list(map(records.__getitem__, keys))
             if all(map(contains, ordered, repeat(by))):
                 return ordered
             return [_identified(field, by, key, records[key]) for key in keys]

@@ -221,7 +221,7 @@ class Known:
     """What was read of one place.
 
     Attributes:
-        value: the merged value. It changes with the place, so whoever keeps it has to copy it.
+        value: the merged value; nobody may change it, and it stays as it is when the place changes.
         below: what was read of the places in it.
         changed: the keys in it at which something has changed since; ``None``: it is to be read as a whole.
         gone: those of them that were gone for a while, and so may stand at another place in the order.
@@ -530,7 +530,7 @@ def read_parts(
         parts = _read_whole(look, path, public, cell, keys, part_of, at_once())
         look.read_all(path, cell, parts)
     else:
-        parts = here.parts
+        parts = here.parts.own()
         changed = [key for key in here.changed if key is not None]
         new = sum([_read_part(look, path, public, cell, key, part_of, parts) for key in changed])
         if new > (0 if by_field or look.sorts(path) else 1):
@@ -564,6 +564,11 @@ class _Parts:
     def __init__(self, values: dict[str, Any] | None = None) -> None:
         self.values = {} if values is None else values
         self.absent: set[str] = set()
+
+    def own(self) -> _Parts:
+        """The same with a dict of its own: what was shown before stays as it was."""
+        self.values = self.values.copy()
+        return self
 
     def put(self, name: str, value: Any) -> bool:
         """Takes the value at a name; tells whether the name is new."""

@@ -16,7 +16,7 @@ from concordant.merge.record.parked import ask_about_parked, parked_names
 from concordant.merge.record.record import Record
 from concordant.merge.registers import PARKED, Path, Tree, restored
 from concordant.merge.registers.standing import StandingTree, keepers
-from concordant.values import ABSENT, JSON, alike, copied, encode_read
+from concordant.values import ABSENT, JSON, MANY_TEXTS, alike, copied, encode_read, is_shallow
 
 __all__ = ["View", "by_path", "holds_back", "view"]
 
@@ -68,7 +68,8 @@ class View:
         """The value's JSON (``None``: there is no document)."""
         if self._body is None and self.exists:
             self._body = encode_read(self._value)
-            self._value = ABSENT
+            if self._memory is None or len(self._body) < MANY_TEXTS or not is_shallow(self._value):
+                self._value = ABSENT  # else it is kept anyway, and copied faster than its JSON is read
         return self._body
 
     @property
@@ -110,7 +111,7 @@ class View:
         """The same, without what was read of its record, which goes on changing."""
         if self._memory is None:
             return self
-        return View(self.body, self.contests, self.settled, self.undeclared, self.drifts)
+        return self.shows(self.body, self._value)
 
     def told(self) -> None:
         """Whoever has to know of the contests does."""
@@ -133,7 +134,7 @@ class View:
         """The value, where it need not be read of its JSON; nobody may change it. Else ``ABSENT``."""
         return self._value
 
-    def shows(self, body: JSON, value: Any = ABSENT) -> View:
+    def shows(self, body: JSON | None, value: Any = ABSENT) -> View:
         """The same with another value.
 
         Args:
