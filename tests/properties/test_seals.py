@@ -34,6 +34,7 @@ class Brief(BaseModel):
     lines: Annotated[str, Text(unit="line")] = ""
     words: Annotated[str, Text(unit="word")] = ""
     whole: Annotated[str, Text(unit="whole")] = ""
+    empty: Annotated[str, Text(unit="whole")] = ""
     texts: Annotated[dict[str, Annotated[str, Text()]], Map()] = {}
 
 
@@ -42,6 +43,7 @@ FORMS: dict[str, Callable[[str], Any]] = {
     "lines": lambda one: f"We go\n{one}\nIt ends",
     "words": lambda one: f"go {_bare(one)} end",
     "whole": lambda one: one,
+    "empty": lambda one: one,
     "texts": lambda one: {"a": f"We go. {one}"},
 }
 
@@ -77,11 +79,13 @@ class Team:
     def __init__(self, field: str, place: Path | None) -> None:
         self.field, self.place = field, place
         self.stores = [self.opened(number) for number in range(STORES)]
-        self.writes = [Entry(BASE, frozenset())]
+        base = "" if field == "empty" else BASE
+        self.writes = [Entry(base, frozenset())]
         self.known: list[set[int]] = [set() for _ in range(STORES)]
         self.fresh = iter(SAID)
         self.decided: set[str] = set()
         self._edit(self.stores[0], BASE, "eve")
+        self._edit(self.stores[0], base, "eve")
         self.known[0] = {0}
         for number in range(1, STORES):
             self.send(0, number)

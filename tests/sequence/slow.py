@@ -41,8 +41,6 @@ def weighed(sequence: Sequence, rules: Rules) -> Analysis:
     """What ``analyse`` has to find."""
     if not overlaps(sequence):
         return NOTHING
-    if rules.unit == "whole":
-        sequence = with_nothing(sequence)
     return _Weighing(sequence, rules).result()
 
 
@@ -178,6 +176,7 @@ class _Weighing:
         self.raised = _raised(sequence)
         self.homes: dict[RunId, RunId] = {}
         sequence, self.texts = _with_what_was_set_aside(sequence, self.raised)
+        sequence = with_nothing(sequence) if rules.unit == "whole" else sequence
         self.strikes = strikes = dict(sequence.strikes)
         self.sequence = sequence
         self.pieces = pieces = sequence.pieces()

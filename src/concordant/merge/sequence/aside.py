@@ -21,6 +21,7 @@ from concordant.merge.sequence.pieces import (
     Strikes,
     is_mark,
     is_note,
+    is_opening,
     run_of,
     struck_by,
 )
@@ -128,16 +129,44 @@ def as_it_stood(sequence: Sequence, part: Sequence, seen: Callable[[Stamp], bool
     known = (seals - unseen) | _replaced_seals(sequence, gone.values(), seen)
     back = [number for number, piece in gone.items() if known.isdisjoint(piece.struck)]
     edits = [Edit(number, number + 1, [part[number]._replace(live=True)]) for number in back]
-    again = {run_of(piece): Strike(piece.stamp, piece.k) for piece in map(part.__getitem__, back)}
-    return part.spliced(edits, part.strikes.but(again, set()), alone=False) if back else part
+    again = _removals(sequence, unseen, known, gone, seen)
+    stood = [piece for piece in map(part.__getitem__, back) if not is_opening(piece)]
+    again |= {run_of(piece): Strike(piece.stamp, piece.k) for piece in stood}
+    return part.spliced(edits, part.strikes.but(again, set()), alone=False) if edits or again else part
+
+
+def _removals(
+    sequence: Sequence,
+    seals: Set[RunId],
+    known: Set[RunId],
+    gone: Mapping[int, Piece],
+    seen: Callable[[Stamp], bool],
+) -> dict[RunId, Strike]:
+    """The strikes that somebody has seen, that put nothing, and that were set aside together with what is under some
+    seals: they stay named on what they were over.
+
+    Args:
+        known: the other seals that she has seen: what was set aside by their writes stays so.
+        gone: what is under the seals, by number.
+    """
+    writes, before = {run[:2] for run in seals}, {run[:2] for run in known}
+    over = {run for run in sequence.strikes if run[:2] in writes and run[2] != SEAL}
+    pieces = [*gone.values(), *[piece for _, piece in sequence.under(over)]]
+    named = [run for p in pieces if before.isdisjoint([r[:2] for r in p.struck]) for run in p.struck if run[2] != SEAL]
+    alone = {*named}.difference(sequence.strikes)
+    alone.difference_update([run_of(piece) for _, piece in sequence.touching(alone)] if alone else ())
+    return {run: Strike(stamp, run[2]) for run, stamp in _stamps(sequence, alone).items() if seen(stamp)}
 
 
 def _replaced_seals(sequence: Sequence, pieces: Iterable[Piece], seen: Callable[[Stamp], bool]) -> set[RunId]:
     """The seals over some pieces in whose place others have come, as far as somebody has seen them."""
     strikes = sequence.strikes
     replaced = {run for piece in pieces for run in piece.struck if run[2] == SEAL and run not in strikes}
-    if not replaced:
-        return replaced
-    dots = {run[:2] for run in replaced}
-    stamps = {run_of(piece)[:2]: piece.stamp for piece in sequence if run_of(piece)[:2] in dots}
-    return {run for run in replaced if seen(stamps.get(run[:2]) or Stamp(inf, run[0], run[1], "", "", ""))}
+    return {run for run, stamp in _stamps(sequence, replaced).items() if seen(stamp)}
+
+
+def _stamps(sequence: Sequence, runs: Set[RunId]) -> dict[RunId, Stamp]:
+    """The stamps of strikes that do not stand any more, as far as they are known from what the same writes have put."""
+    dots = {run[:2] for run in runs}
+    known = {run_of(piece)[:2]: piece.stamp for piece in sequence if run_of(piece)[:2] in dots} if runs else {}
+    return {run: known.get(run[:2]) or Stamp(inf, run[0], run[1], "", "", "") for run in runs}

@@ -29,7 +29,6 @@ from concordant.merge.sequence.pieces import (
     Strike,
     Strikes,
     has_twin,
-    is_mark,
     is_note,
     run_of,
     struck_by,
@@ -231,7 +230,7 @@ class _Writer:
 
     def _emptied(self, sequence: Sequence) -> Anchor:
         """By what a text had become empty in the writer's eyes."""
-        known = [strike for strike in sequence.strikes.all() if self.knows(strike) and not is_mark(strike)]
+        known = [strike for strike in sequence.strikes.all() if self.knows(strike) and not is_note(strike)]
         newest = max(known, key=lambda strike: (*order_of(strike.stamp), strike.k), default=None)
         return NOTHING_THERE if newest is None else (*run_of(newest), EMPTIED)
 
@@ -533,8 +532,9 @@ class _Edit:
         return (run,)
 
     def drop_openings(self, opened: frozenset[RunId]) -> Anchor:
-        """Takes out what is in dispute in the place of an empty text; returns by what that was emptied before."""
-        self.drop(opened)
+        """Sets aside what is in dispute in the place of an empty text; returns by what that was emptied before."""
+        if not opened <= self.dropped:
+            self.set_aside(opened)
         there = [parts[0].beside for run, parts in self.sequence.openings().items() if run in opened]
         return max([beside for beside in there if beside and beside[:3] not in opened], default=NOTHING_THERE)
 

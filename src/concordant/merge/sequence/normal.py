@@ -56,14 +56,15 @@ def normal_form(sequence: Sequence, *, whole: bool, marked: bool) -> NormalForm:
         marked: whether what was taken back matters.
     """
     texts: dict[RunId, Content] = {}
-    if whole and (openings := sequence.openings()):
-        sequence = _over_nothing(sequence, openings)
+    again: Set[RunId] = frozenset()
+    copies: Set[RunId] = frozenset()
     if marked and (marks := _beside_others(sequence, sequence.marks())):
         sequence, texts = _with_what_stands_again(sequence, marks)
-    if not _beside_others(sequence, sequence.seals()):
-        return NormalForm(sequence, texts, frozenset(), frozenset())
-    sequence, again, kept, copies = raised(sequence, sequence.seals())
-    texts |= {seal: content_of(pieces) for seal, pieces in kept.items()}
+    if _beside_others(sequence, sequence.seals()):
+        sequence, again, kept, copies = raised(sequence, sequence.seals())
+        texts |= {seal: content_of(pieces) for seal, pieces in kept.items()}
+    if whole and (openings := sequence.openings()):
+        sequence = _over_nothing(sequence, openings)
     return NormalForm(sequence, texts, again, copies)
 
 
