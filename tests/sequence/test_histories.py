@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from itertools import cycle
+from typing import Any
 
 import pytest
 
@@ -153,9 +154,12 @@ def no_more_meet(patch: pytest.MonkeyPatch) -> None:
 def the_unseen_is_decided(patch: pytest.MonkeyPatch) -> None:
     """A change of a contested unit settles the contest, whatever its writer had seen of it."""
     settle = edit._Edit.settle
-    patch.setattr(
-        edit._Edit, "settle", lambda self, _, rules: settle(self, self.sequence.analysed(rules, analyse), rules)
-    )
+
+    def all_of_it(self: Any, _: Any, __: Any, rules: Rules) -> None:
+        analysis = self.sequence.analysed(rules, analyse)
+        settle(self, analysis, analysis.overlaps, rules)
+
+    patch.setattr(edit._Edit, "settle", all_of_it)
 
 
 def ours_stands_first(patch: pytest.MonkeyPatch) -> None:

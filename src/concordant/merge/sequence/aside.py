@@ -129,29 +129,24 @@ def as_it_stood(sequence: Sequence, part: Sequence, seen: Callable[[Stamp], bool
     known = (seals - unseen) | _replaced_seals(sequence, gone.values(), seen)
     back = [number for number, piece in gone.items() if known.isdisjoint(piece.struck)]
     edits = [Edit(number, number + 1, [part[number]._replace(live=True)]) for number in back]
-    again = _removals(sequence, unseen, known, gone, seen)
+    again = _removals(sequence, gone, known, seen)
     stood = [piece for piece in map(part.__getitem__, back) if not is_opening(piece)]
     again |= {run_of(piece): Strike(piece.stamp, piece.k) for piece in stood}
     return part.spliced(edits, part.strikes.but(again, set()), alone=False) if edits or again else part
 
 
 def _removals(
-    sequence: Sequence,
-    seals: Set[RunId],
-    known: Set[RunId],
-    gone: Mapping[int, Piece],
-    seen: Callable[[Stamp], bool],
+    sequence: Sequence, gone: Mapping[int, Piece], known: Set[RunId], seen: Callable[[Stamp], bool]
 ) -> dict[RunId, Strike]:
-    """The strikes that somebody has seen, that put nothing, and that were set aside together with what is under some
-    seals: they stay named on what they were over.
+    """The strikes that somebody has seen, that put nothing, and that were set aside together with what did: they stay
+    named on what they were over.
 
     Args:
-        known: the other seals that she has seen: what was set aside by their writes stays so.
-        gone: what is under the seals, by number.
+        gone: what was set aside since, by number.
+        known: the seals that she has seen: what was set aside by their writes stays so.
     """
-    writes, before = {run[:2] for run in seals}, {run[:2] for run in known}
-    over = {run for run in sequence.strikes if run[:2] in writes and run[2] != SEAL}
-    pieces = [*gone.values(), *[piece for _, piece in sequence.under(over)]]
+    before = {run[:2] for run in known}
+    pieces = [*gone.values(), *[piece for _, piece in sequence.under({*map(run_of, gone.values())})]]
     named = [run for p in pieces if before.isdisjoint([r[:2] for r in p.struck]) for run in p.struck if run[2] != SEAL]
     alone = {*named}.difference(sequence.strikes)
     alone.difference_update([run_of(piece) for _, piece in sequence.touching(alone)] if alone else ())

@@ -198,7 +198,7 @@ class _Writer:
                 beside = None if touched else places.behind(hunk.start) if drift is None else self._alone(k)
                 edit.insert(place, hunk.content, k, replaces=bool(touched), beside=beside)
         self.runs += len(hunks)
-        edit.settle(analysis, self.rules)
+        edit.settle(analysis, places.open(analysis.overlaps), self.rules)
         result = reduce(_with_root, roots, edit.result())
         if sequence.has_layout:  # made from that one now, which whoever edits next would have to make anew
             layout(result, result.analysed(self.rules, analyse), self.separator, self.rules.unit)
@@ -263,7 +263,7 @@ class _Writer:
             if piece.live and not gone:
                 edit.strike(index, 0, len(piece.content), self.runs)
                 last = _Place(index, len(piece.content))
-        edit.settle(analysis, self.rules)
+        edit.settle(analysis, analysis.overlaps, self.rules)
         if opened:
             root = edit.opening(new, self.runs, self.separator, edit.drop_openings(opened))
             return _with_root(edit.result(), root)
@@ -364,6 +364,7 @@ class _Places:
         self.knows = knows
         self.shown = shown
         self.starts = shown.starts
+        self.has_drifted = drift is not None
         self.kept: list[tuple[int, int, int]] = []  # base start, base end, offset of the same in what is shown
         here = there = 0
         for hunk in drift or ():
@@ -420,6 +421,22 @@ class _Places:
         following = self.shown.numbers[bisect_right(self.starts, offset) - 1]
         moved = following > place.number + 1
         return moved and following <= _behind_rewrites(self.sequence, place.number, self.anchor(place))
+
+    def open(self, overlaps: Iterable[Overlap]) -> list[Overlap]:
+        """Those of the contests in the writer's eyes of which she has read the range as it is shown: who had mixed the
+        sides with each other, before she heard of the second, was shown no contest."""
+        return [one for one in overlaps if not self.has_drifted or all(map(self._is_kept, self._within(one)))]
+
+    def _within(self, overlap: Overlap) -> Iterator[int]:
+        """Where the pieces of a contested range stand in what was shown."""
+        for position, piece in enumerate(self.shown.pieces):
+            if self.shown.numbers[position] in overlap.struck or run_of(piece) in overlap.strikes:
+                yield position
+
+    def _is_kept(self, position: int) -> bool:
+        """Whether the writer has read a piece that was shown."""
+        start, end = self.starts[position] + self.shown.gaps[position], self.starts[position + 1]
+        return any(there <= start and end - there <= high - low for low, high, there in self.kept)
 
     def anchor(self, place: _Place) -> Anchor:
         """The last character before a place."""
@@ -538,17 +555,18 @@ class _Edit:
         there = [parts[0].beside for run, parts in self.sequence.openings().items() if run in opened]
         return max([beside for beside in there if beside and beside[:3] not in opened], default=NOTHING_THERE)
 
-    def settle(self, analysis: Analysis, rules: Rules) -> None:
+    def settle(self, analysis: Analysis, overlaps: Iterable[Overlap], rules: Rules) -> None:
         """A strike over units that were contested in its writer's eyes replaces the contenders.
 
         Args:
-            analysis: what the writer was shown as open: contests of which she had seen all sides.
+            analysis: how what the writer was shown is weighed.
+            overlaps: what of that she was shown as open: contests of which she had seen all sides.
         """
         if rules.unit == "whole":
             self.drop(analysis.agreed)  # what was put alike goes with that which stands for it
         if not self.strikes:
             return
-        for overlap in analysis.overlaps:
+        for overlap in overlaps:
             if not rules.show_all:
                 if any(index in self.strikes for index in overlap.struck):
                     self.set_aside(overlap.strikes)
