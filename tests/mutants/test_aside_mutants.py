@@ -34,7 +34,7 @@ def a_token_shows_it_without_them(patch: Patch) -> None:
 
 def only_the_last_settlement_is_known(patch: Patch) -> None:
     """What was set aside twice is taken to have stood until the second time."""
-    swap(patch, _replaced_seals, lambda sequence, pieces, seen: set())
+    swap(patch, _replaced_seals, lambda sequence, pieces, seen: {})
 
 
 def what_came_later_replaced_all_before(patch: Patch) -> None:

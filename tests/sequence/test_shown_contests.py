@@ -122,13 +122,38 @@ def emptied() -> None:
     assert notes.sides(notes.sequence) == [{"It sings well.", "It hums."}]
 
 
+def settled_again() -> None:
+    notes = Notes("We go. It jumps. It ends.")
+    one = notes.write("We go. It jumps. It ends.", "We go. It sings. It ends.", {1})
+    other = notes.write("We go. It jumps. It ends.", "We go. It barks. It ends.", {1})
+    notes.decide("It hums.")
+    late = notes.write("We go. It sings. It ends.", "We go. It sings well. It ends.", {1, one})
+    before = notes.shown(notes.sequence), notes.sides(notes.sequence)
+    assert before[1] == [{"It sings well.", "It hums."}]
+    notes.decide("It naps.")
+    view = notes.as_seen({1, one, other, 4, late})
+    assert (notes.shown(view), notes.sides(view)) == before
+
+
+def removed_by_many() -> None:
+    notes = Notes("go it jumps far home", "word")
+    one = notes.write("go it jumps far home", "go it sings home", {1})
+    other = notes.write("go it jumps far home", "go it far home", {1})
+    third = notes.write("go it jumps far home", "go it jumps home", {1})
+    before = notes.shown(notes.sequence), notes.sides(notes.sequence)
+    assert len(before[1]) == 1
+    notes.decide("hums")
+    view = notes.as_seen({1, one, other, third})
+    assert (notes.shown(view), notes.sides(view)) == before
+
+
 def test_g13_who_has_mixed_the_sides_settles_nothing() -> None:
     """Who goes on from a mix of two sides that she never saw beside each other takes out no words of either, though
     one of them was settled otherwise meanwhile."""
     mixed()
 
 
-@pytest.mark.parametrize("case", [removed, removed_in_a_side, emptied])
+@pytest.mark.parametrize("case", [removed, removed_in_a_side, removed_by_many, emptied, settled_again])
 def test_who_had_seen_the_sides_is_shown_all_of_them(case: Callable[[], None]) -> None:
     """A question that was settled since is shown with all its sides to who has not heard of that: also one that
     removed the words, or what an empty text became."""

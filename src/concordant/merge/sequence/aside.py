@@ -126,10 +126,11 @@ def as_it_stood(sequence: Sequence, part: Sequence, seen: Callable[[Stamp], bool
     if not unseen:
         return part
     gone = {number: piece for number, piece in sequence.under(unseen) if not piece.live and seen(piece.stamp)}
-    known = (seals - unseen) | _replaced_seals(sequence, gone.values(), seen)
+    replaced = _replaced_seals(sequence, gone.values(), seen)
+    known = (seals - unseen) | replaced.keys()
     back = [number for number, piece in gone.items() if known.isdisjoint(piece.struck)]
     edits = [Edit(number, number + 1, [part[number]._replace(live=True)]) for number in back]
-    again = _removals(sequence, gone, known, seen)
+    again = replaced | _removals(sequence, gone, known, seen)
     stood = [piece for piece in map(part.__getitem__, back) if not is_opening(piece)]
     again |= {run_of(piece): Strike(piece.stamp, piece.k) for piece in stood}
     return part.spliced(edits, part.strikes.but(again, set()), alone=False) if edits or again else part
@@ -146,18 +147,28 @@ def _removals(
         known: the seals that she has seen: what was set aside by their writes stays so.
     """
     before = {run[:2] for run in known}
+    found: dict[RunId, Strike] = {}
     pieces = [*gone.values(), *[piece for _, piece in sequence.under({*map(run_of, gone.values())})]]
-    named = [run for p in pieces if before.isdisjoint([r[:2] for r in p.struck]) for run in p.struck if run[2] != SEAL]
-    alone = {*named}.difference(sequence.strikes)
-    alone.difference_update([run_of(piece) for _, piece in sequence.touching(alone)] if alone else ())
-    return {run: Strike(stamp, run[2]) for run, stamp in _stamps(sequence, alone).items() if seen(stamp)}
+    while pieces:
+        named = _named(pieces, before).difference(sequence.strikes, found)
+        alone = named.difference([run_of(piece) for _, piece in sequence.touching(named)] if named else ())
+        news = {run: Strike(stamp, run[2]) for run, stamp in _stamps(sequence, alone).items() if seen(stamp)}
+        found |= news
+        pieces = [piece for _, piece in sequence.under(news.keys())]
+    return found
 
 
-def _replaced_seals(sequence: Sequence, pieces: Iterable[Piece], seen: Callable[[Stamp], bool]) -> set[RunId]:
+def _named(pieces: Iterable[Piece], before: Set[tuple[str, int]]) -> set[RunId]:
+    """The strikes over some pieces that are no seals, also those that do not stand; not over what some writes struck."""
+    over = [piece.struck for piece in pieces if before.isdisjoint([run[:2] for run in piece.struck])]
+    return {run for runs in over for run in runs if run[2] != SEAL}
+
+
+def _replaced_seals(sequence: Sequence, pieces: Iterable[Piece], seen: Callable[[Stamp], bool]) -> dict[RunId, Strike]:
     """The seals over some pieces in whose place others have come, as far as somebody has seen them."""
     strikes = sequence.strikes
     replaced = {run for piece in pieces for run in piece.struck if run[2] == SEAL and run not in strikes}
-    return {run for run, stamp in _stamps(sequence, replaced).items() if seen(stamp)}
+    return {run: Strike(stamp, SEAL) for run, stamp in _stamps(sequence, replaced).items() if seen(stamp)}
 
 
 def _stamps(sequence: Sequence, runs: Set[RunId]) -> dict[RunId, Stamp]:
