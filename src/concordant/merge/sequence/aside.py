@@ -159,7 +159,7 @@ def _removals(
 
 
 def _named(pieces: Iterable[Piece], before: Set[tuple[str, int]]) -> set[RunId]:
-    """The strikes over some pieces that are no seals, also those that do not stand; not over what some writes struck."""
+    """The strikes over some pieces, standing or not, without seals; not over those that some writes struck."""
     over = [piece.struck for piece in pieces if before.isdisjoint([run[:2] for run in piece.struck])]
     return {run for runs in over for run in runs if run[2] != SEAL}
 
