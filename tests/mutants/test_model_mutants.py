@@ -19,7 +19,7 @@ from concordant.schema import equality, models, spelling
 from concordant.schema.annotations import forms_of, kinds_inside, unnamed
 from concordant.schema.equality import _normal_leaf, are_surely_same, canon_of, in_order
 from concordant.schema.fidelity import _is_told_apart, form_of, unfaithful
-from concordant.schema.incoming import _functions, untouched_left_out, with_identity
+from concordant.schema.incoming import _functions, key_read_otherwise, untouched_left_out, with_identity
 from concordant.schema.keys import Keys
 from concordant.schema.models import is_instance, is_strict, model_validators_of, spellings_of, strays_in
 from concordant.schema.schema import Compiled, _compile
@@ -27,7 +27,12 @@ from concordant.values import alike, canonical
 from concordant.workspace.writing import _copied
 
 from ..properties import test_changing_models
-from ..schema import test_mends as mends, test_ordinary as ordinary, test_validators as validators
+from ..schema import (
+    test_bad_input as bad_input,
+    test_mends as mends,
+    test_ordinary as ordinary,
+    test_validators as validators,
+)
 from .breaking import passes, swap
 
 Patch = pytest.MonkeyPatch
@@ -261,6 +266,12 @@ def lives_under_changing_models() -> None:
 def a_form_is_given_once(patch: Patch) -> None:
     """What is shown in another form than it is stored in counts as written under the present model."""
     swap(patch, alike, lambda *_: True, within="concordant.merge.record.view")
+
+
+@mutant(bad_input.test_keys_that_are_no_text_are_refused, bad_input.Brief, 1)
+def any_key_is_text(patch: Patch) -> None:
+    """What a key was before it became text is not asked."""
+    swap(patch, key_read_otherwise, lambda *_: None)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

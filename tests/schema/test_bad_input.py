@@ -184,21 +184,34 @@ def test_keys_that_would_become_one_are_refused(model: Any, value: Any) -> None:
 
 
 @both
-@pytest.mark.parametrize("key", [1, None, 1.5, (1, 2), b"x", Brief], ids=repr)
-def test_keys_that_are_no_text_are_refused_or_stored_as_text(model: Any, key: Any) -> None:
-    """Where the type admits them their JSON form may be stored; without a model they are refused."""
+@pytest.mark.parametrize("key", [1, None, 1.5, True, (1, 2), b"x", dt.date(2026, 1, 2), Brief], ids=repr)
+def test_keys_that_are_no_text_are_refused(model: Any, key: Any) -> None:
+    """Where no type says what they are, nothing but their text would be left of them, at whatever depth."""
     ws = workspace(model)
-    if model is None:
-        refused(ws, WAYS["write"], {"x": {key: "v"}})
-        return
-    refusal = attempt(ws, {"x": {key: "v"}})
+    for value in ({key: "v"}, {"deep": [{key: "v"}]}):
+        refused(ws, WAYS["write"], {"x": value})
+        if model is not None:
+            for name, given in (("tags", [value]), ("items", [value]), ("keys", {"one": value})):
+                refused(ws, WAYS["write"], {name: given})
+
+
+class Ages(BaseModel):
+    by_number: Annotated[dict[int, Any], Scalar()] = {}
+    by_day: Annotated[dict[str, dict[dt.date, list[dict[bool, int]]]], Map()] = {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"by_number": {1: {"a": 2}}}, {"by_number": {"1": 2}}, {"by_day": {"x": {dt.date(2026, 1, 2): [{True: 1}]}}}],
+    ids=repr,
+)
+def test_keys_that_the_type_tells_of_read_back(value: Any) -> None:
+    """They are stored as text, and are what they were in the model."""
+    ws = Workspace(schemas={NS: Ages})
+    ws.agent("ada").write(*AT, value)
     document = ws.get(*AT)
-    assert document is not None
-    if refusal is None:
-        assert list(document.value["x"].values()) == ["v"]
-    else:
-        assert refusal.faults[0].path[:1] == ("x",) and document.value == {"x": "before"}
-    works(ws)
+    assert document is not None and document.model == Ages.model_validate(value)
+    assert attempt(ws, {"by_number": {1: {2: 3}}}) is not None
 
 
 @pytest.mark.parametrize("key", [1, None, (1, 2), b"\xff", "\ud800"], ids=repr)

@@ -33,6 +33,7 @@ __all__ = [
     "has_records",
     "in_one_order",
     "incoming_type",
+    "key_read_otherwise",
     "split_faults",
     "untouched_left_out",
     "unwrapped",
@@ -155,26 +156,54 @@ def _part(value: Any, name: Any) -> Any:
     return ABSENT if found is None else found
 
 
-def collapsed(given: Any, stored: Any, path: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
-    """The path of a dict several keys of which became one in its JSON form; ``None`` if there is none."""
+def collapsed(given: Any, stored: Any, others: set[Any], path: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+    """The path of a dict several keys of which became one in its JSON form; ``None`` if there is none.
+
+    Args:
+        others: where the names of the fields are noted that have other keys than text somewhere.
+    """
     inner: Iterable[tuple[Any, Any, Any]]  # the parts of a container, each with its name or place and its JSON form
     if isinstance(given, dict) and isinstance(stored, dict):
         if not "".join([name for name in given if isinstance(name, str)]).isascii():
             _check_names(given, path)
         if len(given) != len(stored):
             return path
-        by_name = all(isinstance(name, str) for name in given)
-        inner = zip(given, given.values(), map(stored.get, given) if by_name else stored.values(), strict=True)
+        inner = zip(given, given.values(), _in_order_of(given, stored, others, path), strict=True)
     elif isinstance(given, (list, tuple)) and isinstance(stored, list) and len(given) == len(stored):
         inner = zip(count(), given, stored)
     else:
         return None
     for name, one, other in inner:
         if isinstance(one, (dict, list, tuple)):
-            found = collapsed(one, other, (*path, name))
+            found = collapsed(one, other, others, (*path, name))
             if found is not None:
                 return found
     return None
+
+
+def _in_order_of(
+    given: dict[Any, Any], stored: dict[str, Any], others: set[Any], path: tuple[Any, ...]
+) -> Iterable[Any]:
+    if all(isinstance(name, str) for name in given):
+        return map(stored.get, given)
+    others.add(path[0])
+    return stored.values()
+
+
+def key_read_otherwise(given: Any, read: Any, path: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The path of a key of a dict that is another one when its JSON form is read; ``None`` if there is none."""
+    inner: Iterable[tuple[Any, Any, Any]]
+    if isinstance(given, dict) and isinstance(read, dict):
+        for key, other in zip(given, read, strict=False):
+            if not isinstance(key, str) and (type(key) is not type(other) or key != other):
+                return (*path, key)
+        inner = zip(given, given.values(), read.values(), strict=False)
+    elif isinstance(given, (list, tuple)) and isinstance(read, (list, tuple)):
+        inner = zip(count(), given, read, strict=False)
+    else:
+        return None
+    found = (key_read_otherwise(one, other, (*path, name)) for name, one, other in inner)
+    return next((place for place in found if place is not None), None)
 
 
 def _check_names(given: dict[Any, Any], path: tuple[Any, ...]) -> None:

@@ -31,7 +31,7 @@ from concordant.schema.equality import (
 )
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
-from concordant.schema.incoming import Left, collapsed, incoming_type, split_faults, unwrapped
+from concordant.schema.incoming import Left, collapsed, incoming_type, key_read_otherwise, split_faults, unwrapped
 from concordant.schema.models import (
     fields_in,
     has_validators,
@@ -262,7 +262,8 @@ class Compiled:
                 raise Refused([Fault((name,), "it is no number", "Give a number", given[name])])
         try:
             values = self._dump(given)
-            lost = collapsed(given, values)
+            others: set[str] = set()
+            lost = collapsed(given, values, others)
             if lost is not None:
                 raise Refused([Fault(lost, "several of its keys become one as text", "Use strings as keys")])
             if self._unordered:
@@ -271,15 +272,32 @@ class Compiled:
             for name in self._doubtful:
                 if name in given:
                     self._check_reads_back(name, given[name], values[name])
+            for name in others:
+                self._check_keys(name, given[name], values[name])
             return check_numbers(encode(values), values)
         except (Unstorable, Refused):
             raise
         except Exception as error:
             raise Refused([self._unstorable(given, error)]) from error
 
+    def _read_again(self, name: str, stored: Any) -> dict[str, Any] | None:
+        """What is read of the JSON value of a field; ``None``: it would not be taken."""
+        return self._tried({name: stored} if self._spell is None else self._spell({name: stored}))[0]
+
+    def _check_keys(self, name: str, given: Any, stored: Any) -> None:
+        """Refuses keys of dicts that nothing but their text would be left of: where the type does not say what they
+        are."""
+        again = self._read_again(name, stored)
+        path = key_read_otherwise(given, again[name], (name,)) if again is not None else None
+        if path is not None:
+            key = path[-1]
+            problem = f"the key {told(key)} is of type {type(key).__name__}, a JSON object has only strings as keys"
+            mend = "Convert it with str(), or give the field a type that says what its keys are (dict[int, ...])"
+            raise Refused([Fault(path, problem, mend, key)])
+
     def _check_reads_back(self, name: str, given: Any, stored: Any) -> None:
         """Refuses a value that would be read as another one."""
-        again, _ = self._tried({name: stored} if self._spell is None else self._spell({name: stored}))
+        again = self._read_again(name, stored)
         is_set = self.root.fields[name].kind.holds == "elements"
         if again is None or not are_equal(again[name], distinct(given) if is_set else given):
             shown = "not at all" if again is None else f"as {told(again[name])}"
