@@ -321,6 +321,18 @@ def test_g11_every_call_of_the_store_takes_any_value(store: MergeStore, seed: st
     assert wrong_of(store, lambda size: chance.sample(range(size), 6)) == []
 
 
+def test_g11_a_filter_is_looked_through_however_deep_it_is(store: MergeStore) -> None:
+    """A condition thousands of levels deep, or one that holds itself, matches or is refused; an operator is found."""
+    deep: Any = {"$near": 1}
+    for _ in range(20_000):
+        deep = {"a": [deep]}
+    with pytest.raises(ConcordantError, match="near"):
+        store.search(NS, filter=deep)
+    endless: list[Any] = []
+    endless.append(endless)
+    assert store.search(NS, filter={"a": endless}) == []
+
+
 @pytest.mark.torture
 def test_g11_every_call_of_the_store_takes_every_value(store: MergeStore) -> None:
     """The same with every call and every value of the zoo."""

@@ -226,16 +226,20 @@ def check_op(op: Op) -> None:
 
 
 def _check_operators(wanted: Iterable[Any]) -> None:
-    """Refuses unknown operators, whatever there is to compare with them."""
-    for part in wanted:
-        if isinstance(part, dict):
-            if any(isinstance(name, str) and name.startswith("$") for name in part):
-                for name in part:
-                    _check_operator(name)
-            else:
-                _check_operators(part.values())
-        elif isinstance(part, (list, tuple)):
-            _check_operators(part)
+    """Refuses unknown operators, whatever there is to compare with them, however deep they stand."""
+    parts, looked = [*wanted], dict[int, Any]()  # each once: one may hold itself
+    while parts:
+        part = parts.pop()
+        if not isinstance(part, (dict, list, tuple)) or id(part) in looked:
+            continue
+        looked[id(part)] = part
+        if not isinstance(part, dict):
+            parts += part
+        elif any(isinstance(name, str) and name.startswith("$") for name in part):
+            for name in part:
+                _check_operator(name)
+        else:
+            parts += part.values()
 
 
 def _check_operator(name: Any) -> None:
