@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
@@ -341,7 +340,6 @@ def test_the_first_addition_makes_no_part_of_what_was_given(
                 ws.close()
                 ws = Workspace(url, schemas={AT[0]: Much})
             writer = ws.agent(name, began=began)
-            gc.collect()  # what other tests have left is not counted
             found.append(calls(lambda w=writer, ws=ws: (w.write(*AT, {field: more}), ws.get(*AT).value)))
         ws.close()
         return found
