@@ -69,7 +69,7 @@ def measure(chosen: list[str], sizes: Sizes, console: Console) -> list[report.Fi
     found: list[report.Finding] = []
     if sizes is QUICK:
         gc.collect()
-        gc.freeze()  # else the many small rows would mostly collect what was imported before them, and so would the rest
+        gc.freeze()  # else the many small rows would mostly collect what was imported before them
     _measure(chosen, sizes, console, found)
     return found
 

@@ -106,6 +106,7 @@ class World:
             self.sides.append(Side(handle.name, home, handle, frozenset()))
         self.frames: list[tuple[bytes, frozenset[Dot]]] = []
         self.decided: list[Escalation] = []
+        self.loaded: dict[int, tuple[Any, dict[str, Any] | None]] = {}
 
     # -- the model's side ----------------------------------------------------------------------------------------
 
@@ -342,7 +343,9 @@ class World:
         for home in range(len(self.spaces)):
             for place in self.places():
                 self.compare(home, place)
-            shown_is_stored(self.spaces[home], {TEAM: Board})
+            at, found = self.spaces[home].moment().n, self.loaded.get(home)
+            loaded = found[1] if found and found[0] == at else None  # without a commit nothing is stored
+            self.loaded[home] = at, shown_is_stored(self.spaces[home], {TEAM: Board}, loaded)
 
     def exchange(self) -> None:
         """Brings every replica up to what all know."""
@@ -367,6 +370,7 @@ class World:
             for source in self.spaces:
                 assert workspace.import_(source.export()) == 0
             assert workspace.moment().n == before
+        self.loaded.clear()
         self.compare_all()
 
 
@@ -408,18 +412,23 @@ def picture(workspace: Workspace) -> dict[str, Any]:
     return result
 
 
-def shown_is_stored(workspace: Workspace, schemas: dict[Any, Any]) -> None:
-    """What a workspace in memory shows is what somebody is shown who loads all of it anew. (One in a database, with
-    nothing kept decoded, is loaded anew at every read.)"""
+def shown_is_stored(
+    workspace: Workspace, schemas: dict[Any, Any], loaded: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """What a workspace in memory shows is what somebody is shown who loads all of it anew, or has ``loaded`` it; gives
+    that. (One in a database, with nothing kept decoded, is loaded anew at every read.)"""
     if not isinstance(workspace.storage, MemoryStorage):
-        return
-    fresh = Workspace(schemas=schemas, replica="anew")
-    fresh.import_(workspace.export())
-    mine, theirs = picture(workspace), picture(fresh)
+        return None
+    if loaded is None:
+        fresh = Workspace(schemas=schemas, replica="anew")
+        fresh.import_(workspace.export())
+        loaded = picture(fresh)
+    mine, theirs = picture(workspace), loaded
     apart = {
         name: (mine.get(name), theirs.get(name)) for name in {*mine, *theirs} if mine.get(name) != theirs.get(name)
     }
     assert not apart, f"shown and stored differ: {apart}"
+    return loaded
 
 
 __all__ = [

@@ -13,7 +13,7 @@ OF_VALUES = (
     *("test_scalar", "test_set", "test_map", "test_list", "test_counter", "test_keyed", "test_nested", "test_merge"),
     *("test_undo", "test_undo_elsewhere", "test_reopening", "test_restoring", "test_replicas", "test_cancelled"),
     *("test_blame", "test_contested", "test_deletion", "test_json_forms", "test_for_views", "test_anonymous"),
-    "test_reasons",
+    *("test_reasons", "test_set_aside"),
 )
 """What asks what values, questions and credits come to, the same for every database: on Postgres with those, too."""
 LONGEST = ("test_workbench",)
