@@ -16,13 +16,13 @@ __all__ = ["rows", "usable_rows"]
 
 
 def rows(sizes: Sizes) -> Iterator[Played | Note]:
-    """All of them, workload by workload; the rivals last."""
+    """All of them, workload by workload; the rivals last. A quick run watches the memory of one workload alone."""
     quick = sizes is QUICK
     workloads = list(all_workloads(quick=quick))
     with strategies(quick=quick) as compared:
         for workload in workloads:
             for strategy in compared:
-                yield played(workload, strategy)
+                yield played(workload, strategy, watched=not quick or workload is workloads[0])
     yield from rivals(workloads, quick=quick)
 
 
