@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from concordant.merge.sequence import units as units_module
 from concordant.merge.sequence.diff import Hunk
-from concordant.merge.sequence.units import unit_hunks, units
+from concordant.merge.sequence.units import Span, unit_hunks, units
 
 from .test_diff import never_exact
 
@@ -79,6 +81,31 @@ def test_round_trip(unit: str, pair: tuple[str, str]) -> None:
     assert_well_formed(hunks)
     assert applied(base, hunks) == new
     assert all(base[hunk.start : hunk.end] != hunk.content for hunk in hunks)
+
+
+@settings(max_examples=400)
+@given(texts, st.integers(0, 200), st.integers(0, 4), st.sampled_from([*FRAGMENTS, "", "x", "(", "x.y", "x y"]))
+def test_a_change_in_one_word_is_what_a_look_at_all_words_tells(base: str, at: int, removed: int, put: str) -> None:
+    """Where two texts differ within white space the words around it are not looked at, and it makes no difference."""
+    at = min(at, len(base))
+    new = base[:at] + put + base[at + removed :]
+    found = unit_hunks(base, new, "word")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(units_module, "_in_one_word", lambda *_: None)
+        assert unit_hunks(base, new, "word") == found
+
+
+def test_a_word_in_a_long_line_is_found_without_a_look_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a line in which one word is another one just that is read."""
+    read: list[str] = []
+
+    def noted(text: str, unit: str) -> Iterator[Span]:
+        read.append(text)
+        return units(text, unit)
+
+    monkeypatch.setattr(units_module, "units", noted)
+    assert unit_hunks("One (two), three four.", "One (2), three four.", "word") == [Hunk(5, 8, "2")]
+    assert read == ["(two),", "(2),"]
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -171,7 +171,10 @@ def unit_hunks(base: str, new: str, unit: str, done: Sequence[Hunk] = ()) -> lis
         return []
     if not (done and is_made_by(base, new, done)):
         done = ()
-    first, past = _window(base, _outer(base, new, done), unit)
+    outer = _outer(base, new, done)
+    if unit == "word" and not done and (only := _in_one_word(base, new, outer)) is not None:
+        return [only]
+    first, past = _window(base, outer, unit)
     more = len(new) - len(base)
     old = _Side(base[first:past], unit)
     fresh = _Side(new[first : past + more], unit)
@@ -191,6 +194,19 @@ def _outer(base: str, new: str, done: Sequence[Hunk]) -> Span:
         return done[0].start, done[-1].end
     before = common_prefix(base, new)
     return before, len(base) - common_suffix(base, new, min(len(base), len(new)) - before)
+
+
+def _in_one_word(base: str, new: str, outer: Span) -> Hunk | None:
+    """The change of the one word in which two texts differ, if that is all: told without a look at the others."""
+    before, past = outer
+    first = max(base.rfind(" ", 0, before), base.rfind("\n", 0, before)) + 1
+    end = min((at for at in (base.find(" ", past), base.find("\n", past)) if at >= 0), default=len(base))
+    was, now = base[first:end], new[first : end + len(new) - len(base)]
+    if was.split() != [was] or now.split() != [now]:
+        return None
+    old, fresh = _Side(was, "word"), _Side(now, "word")
+    only = _only_rewritten(old, fresh) if len(old.items) == len(fresh.items) else None
+    return None if only is None else Hunk(only.start + first, only.end + first, only.content)
 
 
 def _window(base: str, outer: Span, unit: str) -> Span:
