@@ -23,6 +23,7 @@ from concordant.merge.sequence.overlap import (
 from concordant.merge.sequence.pieces import (
     EMPTIED,
     NOTHING_THERE,
+    SEAL,
     Content,
     Piece,
     RunId,
@@ -78,6 +79,8 @@ def _raised(sequence: Sequence) -> set[RunId]:
     raised: set[RunId] = set()
     for run in aside:
         over = {one for piece in sealed[run] for one in piece.struck if one in strikes} - seals
+        settled = {one[:2] for piece in sealed[run] for one in piece.struck if one[2] == SEAL}
+        over = {one for one in over if one[:2] not in settled}
         below = {one for piece in onto.get(run, ()) for one in piece.struck}
         if over - below:
             raised.add(run)

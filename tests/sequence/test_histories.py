@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from concordant.merge.sequence import edit, layout, order, pieces
+from concordant.merge.sequence import aside, edit, layout, order, pieces
 from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.units import unit_hunks
 
@@ -86,6 +86,28 @@ def test_indentation_stays_with_its_line(seed: str, written: str) -> None:
     """Histories in which a line lost its indentation, or got another's: what was inserted before the first line that
     its writer knew, blanks that a deletion left, a gap that the writer of a line had replaced."""
     play("line", seed, natural=True, written=written)
+
+
+def test_a_line_that_was_joined_to_another_keeps_its_indentation() -> None:
+    """A history in which the line break before a line is put back, and its indentation is a piece of its own."""
+    play("line", "301401/alike/440", natural=True, alike=True)
+
+
+def all_sides_are_decided() -> None:
+    play("all sides", "301401/alike/419", natural=True, alike=True)
+
+
+def test_a_decision_about_sides_that_are_shown_is_one() -> None:
+    """A history in which a decision replaces sides that stood beside each other, some of which it sets aside: it counts
+    for none that had gone on from these."""
+    all_sides_are_decided()
+
+
+def test_who_settled_it_counts_as_late_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that takes whoever set something aside for somebody who had gone on from it fails that history."""
+    monkeypatch.setattr(aside, "_unaware", aside._others_over)
+    with pytest.raises(AssertionError):
+        all_sides_are_decided()
 
 
 def test_what_stands_again_has_its_gap_back() -> None:

@@ -82,6 +82,17 @@ def mixed() -> None:
     assert "It barks." in left, left
 
 
+def mixed_into() -> None:
+    notes = Notes("We go. It jumps far. It ends.")
+    both = notes.write("We go. It jumps far. It ends.", "We run. It sings. It ends.", {1})
+    notes.write("We go. It jumps far. It ends.", "We go. It jumps far. It naps.", {1})
+    notes.write("We run. It sings. It ends.", "We go. It is so. It ends.", {1, both})
+    own = notes.write("We go. It jumps far. It ends.", "We go. It jumps very far. It ends.", {1})
+    notes.write("We go. It jumps very far. It ends.", "We go on. It jumps very far. It ends.", {1, both, own})
+    left = f"{notes.sides(notes.sequence)} {notes.shown(notes.sequence)}"
+    assert "It jumps very far." in left, left
+
+
 def removed() -> None:
     notes = Notes("We go. It jumps. It ends.")
     gone = notes.write("We go. It jumps. It ends.", "We go. It ends.", {1})
@@ -147,10 +158,11 @@ def removed_by_many() -> None:
     assert (notes.shown(view), notes.sides(view)) == before
 
 
-def test_g13_who_has_mixed_the_sides_settles_nothing() -> None:
+@pytest.mark.parametrize("case", [mixed, mixed_into])
+def test_g13_who_has_mixed_the_sides_settles_nothing(case: Callable[[], None]) -> None:
     """Who goes on from a mix of two sides that she never saw beside each other takes out no words of either, though
     one of them was settled otherwise meanwhile."""
-    mixed()
+    case()
 
 
 @pytest.mark.parametrize("case", [removed, removed_in_a_side, removed_by_many, emptied, settled_again])
@@ -179,6 +191,7 @@ def openings_are_only_dropped(patch: pytest.MonkeyPatch) -> None:
     ("case", "mutant"),
     [
         (mixed, all_is_settled),
+        (mixed_into, all_is_settled),
         (removed, removals_are_forgotten),
         (removed_in_a_side, removals_are_forgotten),
         (emptied, openings_are_only_dropped),

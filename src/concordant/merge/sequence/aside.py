@@ -96,7 +96,7 @@ def _left_alone(sequence: Sequence, runs: Set[RunId]) -> Iterator[tuple[int, Pie
 
 def _gone_on_from(sequence: Sequence, aside: Mapping[RunId, Mapping[int, Piece]]) -> set[RunId]:
     """The runs that others have gone on from, and those that these had gone on from themselves."""
-    builders = {run: _others_over(sequence.strikes, parts.values()) for run, parts in aside.items()}
+    builders = {run: _unaware(sequence.strikes, parts.values()) for run, parts in aside.items()}
     for _, piece in sequence.under({run for run in builders if builders[run]}):
         for run in builders.keys() & piece.struck:  # who is over what it had replaced as well has seen all sides
             builders[run].difference_update(piece.struck)
@@ -107,6 +107,13 @@ def _gone_on_from(sequence: Sequence, aside: Mapping[RunId, Mapping[int, Piece]]
         runs |= below
         waiting += below
     return runs
+
+
+def _unaware(strikes: Strikes, pieces: Iterable[Piece]) -> set[RunId]:
+    """The strikes over some pieces that are no notes, without those of the writes that have set these aside."""
+    pieces = [*pieces]
+    settled = {run[:2] for piece in pieces for run in piece.struck if run[2] == SEAL}
+    return {run for run in _others_over(strikes, pieces) if run[:2] not in settled}
 
 
 def _others_over(strikes: Strikes, pieces: Iterable[Piece]) -> set[RunId]:

@@ -425,17 +425,19 @@ class _Places:
     def open(self, overlaps: Iterable[Overlap]) -> list[Overlap]:
         """Those of the contests in the writer's eyes of which she has read the range as it is shown: who had mixed the
         sides with each other, before she heard of the second, was shown no contest."""
-        return [one for one in overlaps if not self.has_drifted or all(map(self._is_kept, self._within(one)))]
+        return [one for one in overlaps if not self.has_drifted or self._is_kept(one)]
 
-    def _within(self, overlap: Overlap) -> Iterator[int]:
-        """Where the pieces of a contested range stand in what was shown."""
-        for position, piece in enumerate(self.shown.pieces):
-            if self.shown.numbers[position] in overlap.struck or run_of(piece) in overlap.strikes:
-                yield position
-
-    def _is_kept(self, position: int) -> bool:
-        """Whether the writer has read a piece that was shown."""
-        start, end = self.starts[position] + self.shown.gaps[position], self.starts[position + 1]
+    def _is_kept(self, overlap: Overlap) -> bool:
+        """Whether the writer has read a contested range as it was shown, with nothing else in it."""
+        shown, starts = self.shown, self.starts
+        at = [
+            position
+            for position, piece in enumerate(shown.pieces)
+            if shown.numbers[position] in overlap.struck or run_of(piece) in overlap.strikes
+        ]
+        if not at:
+            return True
+        start, end = starts[at[0]] + shown.gaps[at[0]], starts[at[-1] + 1]
         return any(there <= start and end - there <= high - low for low, high, there in self.kept)
 
     def anchor(self, place: _Place) -> Anchor:

@@ -500,6 +500,8 @@ class _Fold:
         if gap is None:
             self._unindent(before, lead, piece)
             return start, content, ""
+        if gap == "\n" and not lead and self._break_line_before_indentation(piece):
+            return start, content, ""
         return start + lead, content[lead:], gap
 
     def _with_one_gap(self, piece: Piece, start: int, content: str, lead: int) -> tuple[int, str, int]:
@@ -570,6 +572,18 @@ class _Fold:
         for kept in reversed(own):
             for entry, value in zip(self.layout.entries(), kept, strict=True):
                 entry.append(value)
+
+    def _break_line_before_indentation(self, piece: Piece) -> bool:
+        """Puts a line break before the blanks behind which a piece was written, if these are pieces of their own."""
+        own = self._own_indentation(piece)
+        is_own = bool(own) and not own[-1][2].strip(" \t")
+        if is_own:
+            number, shown, content, skip, gap = own[-1]
+            own[-1] = [number, shown, "\n" + content, skip, gap + 1]
+        for kept in reversed(own):
+            for entry, value in zip(self.layout.entries(), kept, strict=True):
+                entry.append(value)
+        return is_own
 
     def _own_indentation(self, piece: Piece | None) -> list[list[Any]]:
         """Takes out the last entries, back to where the blanks begin behind which a piece was written."""
