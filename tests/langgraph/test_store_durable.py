@@ -10,7 +10,7 @@ from langgraph.config import get_store
 from langgraph.graph import START, StateGraph
 from pydantic import BaseModel
 
-from concordant import Counter, Scalar, Set
+from concordant import Counter, Scalar, Set, StorageError
 from concordant_langgraph import MergeStore
 
 SPACE = ("briefs",)
@@ -97,3 +97,16 @@ def test_two_stores_on_one_database_escalate_to_each_other(url: str) -> None:
         (question,) = two.escalations()
         one.resolve(question, "final", by="eve")
         assert two.escalations() == []
+
+
+def test_items_with_an_end_are_read_where_nothing_may_be_written(fresh_url: FreshUrl) -> None:
+    """A read that would begin a time to live anew leaves it as it is on a standby, or without the right to write."""
+    url = fresh_url("postgres")
+    with MergeStore.from_conn_string(url) as store:
+        store.put(("notes",), "k", {"x": 1}, ttl=60)
+    with MergeStore.from_conn_string(f"{url}%20-cdefault_transaction_read_only%3Don") as store:
+        found = store.get(("notes",), "k")
+        assert found is not None and found.value == {"x": 1}
+        assert [item.key for item in store.search(("notes",))] == ["k"]
+        with pytest.raises(StorageError, match="read-only"):
+            store.put(("notes",), "k", {"x": 2})

@@ -322,6 +322,9 @@ _KNOWN = (
     "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables "
     "WHERE tablename = 'concordant_schema' AND schemaname = ANY (current_schemas(false)))"
 )
+_MAY_WRITE = (
+    "SELECT current_setting('transaction_read_only') = 'off' AND has_table_privilege('concordant_clocks', 'UPDATE')"
+)
 _CLOCKS = "SELECT n, time, home FROM concordant_clocks ORDER BY clock"
 _CLOCK = "SELECT date_part('epoch', clock_timestamp())"
 # The time is read once the rows are held: what waits for them is younger than what held them. Whoever wants several
@@ -390,6 +393,7 @@ class PostgresDatabase:
 
     Attributes:
         home: of each clock, whether it is at home here.
+        read_only: whether it was so for this role when it was opened: on a standby, or without the right to write.
 
     Raises:
         StorageError: it cannot be reached, or is no database of ours.
@@ -409,7 +413,7 @@ class PostgresDatabase:
         self._pool: Pool | None = None
         self._closed = False
         try:
-            self.replica, found = self._patiently(replica, home)
+            self.replica, self.read_only, found = self._patiently(replica, home)
         except BaseException:
             self.close()
             raise
@@ -448,7 +452,7 @@ class PostgresDatabase:
         limits = (longest, options.lock_timeout, options.idle_timeout)
         connection.execute(_SETTINGS, [f"{round(1000 * seconds)}ms" for seconds in limits])
 
-    def _patiently(self, wanted: str | None, home: Container[int] | None) -> tuple[str, Sequence[Columns]]:
+    def _patiently(self, wanted: str | None, home: Container[int] | None) -> tuple[str, bool, Sequence[Columns]]:
         """Prepares the database; waits for a server that is starting, or recovering from a crash."""
         end = time.monotonic() + self._options.connect_timeout
         while True:
@@ -457,7 +461,8 @@ class PostgresDatabase:
                 with self._connect() as connection:
                     connected = True
                     name = self._prepared(connection, wanted, home)
-                    return name, PostgresWriting(connection).rows(_CLOCKS)
+                    tx = PostgresWriting(connection)
+                    return name, not tx.rows(_MAY_WRITE)[0][0], tx.rows(_CLOCKS)
             except psycopg.Error as error:
                 passes = self._is_loss(error) if connected else any(text in str(error) for text in _PASSING)
                 if not passes or time.monotonic() > end:
@@ -707,11 +712,6 @@ class PostgresDatabase:
             if lost is None:
                 raise
             raise self._unsure(lost) from error
-
-    @property
-    def read_only(self) -> bool:
-        """A server says so itself, when it is written to."""
-        return False
 
     def damage(self) -> Sequence[str]:
         return []  # a server looks after its files itself (pg_amcheck)
