@@ -210,6 +210,26 @@ def test_a_question_that_was_not_shown_is_not_settled(ws: Workspace) -> None:
         assert ws.escalations() == [] and ws.get(*PLACE).value["body"] == "The price is 107."
 
 
+def test_a_question_of_values_that_was_not_shown_is_not_settled(ws: Workspace) -> None:
+    """The same of a value: who has chosen another before, and has not been sent the question, keeps a side."""
+    ws.agent("seed").write(*PLACE, {"status": "draft"})
+    with LiveDocument(ws, *PLACE) as live:
+        maria = Editor(live, "maria")
+        with ws.agent("bob").edit(*PLACE) as brief:
+            brief.status = "sent"
+        live.refresh()
+        of_bob = maria.session.outgoing()
+        assert of_bob is not None
+        maria.doc.get_map("fields").insert("status", '"ready"')
+        maria.send()
+        maria.doc.import_(of_bob)
+        maria.known = maria.doc.oplog_vv
+        maria.doc.get_map("fields").insert("status", '"done"')
+        maria.send()
+        [question] = ws.escalations()
+        assert {c.agent: c.value for c in question.contenders} == {"bob": "sent", "maria": "done"}
+
+
 def test_what_was_typed_in_parts_is_one_persons(ws: Workspace) -> None:
     """What an editor sends in parts, before anything has come back, is one person's work: no part meets another."""
     ws.agent("ada").write(*PLACE, {"body": "The price is 10.", "status": "draft"})

@@ -60,7 +60,11 @@ def tastes_nothing(live: LiveDocument, data: bytes) -> None:
 
 MUTANTS: dict[str, tuple[str, Callable[..., Any], Callable[[Workspace], None]]] = {
     "sees all": ("_edit", sees_all, tests.test_sight_is_what_the_editor_held),
-    "knows of questions": ("_edit", knows_of_questions, tests.test_a_question_that_was_not_shown_is_not_settled),
+    "knows of questions": (
+        "_edit",
+        knows_of_questions,
+        tests.test_a_question_of_values_that_was_not_shown_is_not_settled,
+    ),
     "forgets itself": ("_edit", forgets_itself, tests.test_what_was_typed_in_parts_is_one_persons),
     "leaves the mix": ("_show", leaves_the_mix, tests.test_two_rewrites_of_one_sentence_show_its_base_again),
     "tastes nothing": ("_taste", tastes_nothing, tests.test_deadly_bytes_cost_nobody_anything),
