@@ -7,6 +7,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from types import FrameType
 from typing import Any
 
@@ -99,6 +100,22 @@ def check(url: Callable[[], str | None], chosen: Callable[[], list[int]]) -> Non
     ws.stats()
     ws.close()
     assert wrong == []
+
+
+class NotCompared:
+    """A value that is compared with no other."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no comparison")
+
+
+@pytest.mark.parametrize("ttl", [Decimal("sNaN"), NotCompared()])
+def test_g11_a_time_to_live_that_cannot_be_compared_is_refused(ttl: Any) -> None:
+    """A time to live is looked at by its type first."""
+    with Workspace() as ws, pytest.raises(InvalidWriteError, match="no time to live"):
+        ws.put(("notes",), "k", {"a": 1}, ttl=ttl)
 
 
 @pytest.mark.parametrize("storage", STORAGES)

@@ -32,7 +32,6 @@ from concordant.workspace.transaction import Pending
 __all__ = ["Put", "Writing", "seconds_to_live", "stored_settings"]
 
 
-_LASTING = (None, KEEP)
 _UNSET: Mapping[str, bytes | None] = {}
 
 LONGEST = 1_000 * 366 * 86_400
@@ -217,7 +216,7 @@ class Writing:
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
-        plain = settings is None and ttl in _LASTING
+        plain = settings is None and (ttl is None or ttl is KEEP)
         stored, lifetime = (_UNSET, ttl) if plain else self._stored_beside(namespace, key, settings, ttl)
         op = self.retries.identity(scope, document)
         snapshot = scope.basis(document)
