@@ -159,6 +159,6 @@ def test_an_edit_shows_what_its_writer_left(separator: str, seed: str) -> None:
 
 def test_a_separator_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a second look at the lines that an edit touches the test fails."""
-    monkeypatch.setattr(edit._Writer, "corrected", lambda self, sequence, new, show: sequence)
+    monkeypatch.setattr(edit._Writer, "corrected", lambda self, before, sequence, new, show: sequence)
     with pytest.raises(AssertionError):
         _edited_in_turn("mutant", "--")

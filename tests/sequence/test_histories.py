@@ -89,8 +89,15 @@ def test_indentation_stays_with_its_line(seed: str, written: str) -> None:
 
 
 def test_a_line_that_was_joined_to_another_keeps_its_indentation() -> None:
-    """A history in which the line break before a line is put back, and its indentation is a piece of its own."""
+    """Histories in which the line break before a line is put back, and its indentation is a piece of its own, or was
+    put in several attempts at what its writer left: of these but the last remains."""
     play("line", "301401/alike/440", natural=True, alike=True)
+    play("line", "301502/alike/238", natural=True, alike=True)
+
+
+def test_a_seal_over_a_gap_is_no_change_of_it() -> None:
+    """A history in which gaps that were set aside lie within a contested range."""
+    play("word", "301501/alike/257", natural=True, alike=True)
 
 
 def all_sides_are_decided() -> None:
@@ -145,7 +152,7 @@ def units_touch(patch: pytest.MonkeyPatch) -> None:
 
 def no_correction(patch: pytest.MonkeyPatch) -> None:
     """Nobody looks whether an edit shows what its writer left."""
-    patch.setattr(edit._Writer, "corrected", lambda self, sequence, new, show: sequence)
+    patch.setattr(edit._Writer, "corrected", lambda self, before, sequence, new, show: sequence)
 
 
 def rewrites_anywhere(patch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,9 @@ def splice(
         shown = own_layout(sequence, own, separator, rules.unit)
         if shown.content(base[:0]) == base:
             edit = writer.edit(sequence, shown, base, hunks)
-            return writer.corrected(edit, new, lambda text: (own_layout(text, own, separator, rules.unit), NOTHING))
+            return writer.corrected(
+                sequence, edit, new, lambda text: (own_layout(text, own, separator, rules.unit), NOTHING)
+            )
         writer.own = None
     shown, analysis = writer.view(sequence)
     rendered: Any = shown.content(base[:0])
@@ -102,7 +104,7 @@ def splice(
         base, new, hunks = onto(rendered, not analysis.overlaps)
     if rendered == base:
         edit = writer.edit(sequence, shown, base, hunks, analysis)
-        return writer.corrected(edit, new, writer.view)
+        return writer.corrected(sequence, edit, new, writer.view)
     return writer.edit(sequence, shown, base, hunks, analysis, drift_of(base, rendered))
 
 
@@ -235,9 +237,18 @@ class _Writer:
         return NOTHING_THERE if newest is None else (*run_of(newest), EMPTIED)
 
     def corrected(
-        self, sequence: Sequence, new: Content, view: Callable[[Sequence], tuple[Layout, Analysis]]
+        self,
+        before: Sequence,
+        sequence: Sequence,
+        new: Content,
+        view: Callable[[Sequence], tuple[Layout, Analysis]],
     ) -> Sequence:
-        """Makes sure that the writer is shown what it left, where gaps or separators appear or vanish beside it."""
+        """Makes sure that the writer is shown what it left, where gaps or separators appear or vanish beside it.
+
+        Args:
+            before: the sequence without its change.
+            sequence: the same with it.
+        """
         if not isinstance(new, str):
             return sequence
         for _ in range(_ROUNDS):
@@ -246,7 +257,7 @@ class _Writer:
             if rendered == new:
                 return sequence
             sequence = self.edit(sequence, shown, rendered, unit_hunks(rendered, new, self.rules.unit), analysis)
-        return sequence if view(sequence)[0].content("") == new else self._anew(sequence, new)
+        return sequence if view(sequence)[0].content("") == new else self._anew(before, new)
 
     def _anew(self, sequence: Sequence, new: str) -> Sequence:
         """Puts a text in the place of all that the writer knows."""

@@ -188,6 +188,7 @@ class _Weighing:
         self.solid: dict[RunId, frozenset[int]] = {}
         self.pieces: dict[int, Piece] = {}
         self.built: dict[RunId, set[RunId]] = {}
+        self.kept = form.texts.keys()
         self.texts: dict[RunId, Content] = {**form.texts}
         self.suspended: set[RunId] = set()
         self.hidden: set[RunId] = set()
@@ -386,7 +387,8 @@ class _Weighing:
         """A contested group with the strikes over gaps between its units: they go the way of the units."""
         first, last = self._range(group)
         between = self._between(first + 1, last)
-        inside = set(self.strikes.standing(run for _, piece in between for run in piece.struck))
+        runs = {run for _, piece in between for run in piece.struck if run[2] != SEAL or run in self.kept}
+        inside = {*self.strikes.standing(runs)}
         self._learn(inside)
         gaps = [run for run in inside.difference(group) if not self.solid[run] and self.touched[run][-1] < last]
         return sorted([*group, *gaps], key=self._place) if gaps else group
