@@ -95,6 +95,13 @@ def test_a_line_that_was_joined_to_another_keeps_its_indentation() -> None:
     play("line", "301502/alike/238", natural=True, alike=True)
 
 
+def test_what_was_settled_before_is_not_in_dispute_again_for_a_late_writer() -> None:
+    """Histories in which somebody goes on from what was shown before a decision, in which a side was a removal: one
+    that an earlier decision had set aside, which she had seen, and one that counts."""
+    play("line", "301702/alike/402", natural=True, alike=True)
+    play("whole", "301300/alike/489", natural=True, alike=True)
+
+
 def test_a_seal_over_a_gap_is_no_change_of_it() -> None:
     """A history in which gaps that were set aside lie within a contested range."""
     play("word", "301501/alike/257", natural=True, alike=True)

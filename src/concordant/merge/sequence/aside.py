@@ -157,7 +157,8 @@ def _removals(
     found: dict[RunId, Strike] = {}
     pieces = [*gone.values(), *[piece for _, piece in sequence.under({*map(run_of, gone.values())})]]
     while pieces:
-        named = _named(pieces, before).difference(sequence.strikes, found)
+        named = {run for piece in pieces for run in piece.struck if run[2] != SEAL}.difference(sequence.strikes, found)
+        named -= _set_aside_by(sequence, named, before)
         alone = named.difference([run_of(piece) for _, piece in sequence.touching(named)] if named else ())
         news = {run: Strike(stamp, run[2]) for run, stamp in _stamps(sequence, alone).items() if seen(stamp)}
         found |= news
@@ -165,10 +166,13 @@ def _removals(
     return found
 
 
-def _named(pieces: Iterable[Piece], before: Set[tuple[str, int]]) -> set[RunId]:
-    """The strikes over some pieces, standing or not, without seals; not over those that some writes struck."""
-    over = [piece.struck for piece in pieces if before.isdisjoint([run[:2] for run in piece.struck])]
-    return {run for runs in over for run in runs if run[2] != SEAL}
+def _set_aside_by(sequence: Sequence, runs: Set[RunId], writes: Set[tuple[str, int]]) -> set[RunId]:
+    """Those of some strikes that do not stand any more, and were over what some writes have struck as well."""
+    found: set[RunId] = set()
+    for _, piece in sequence.under(runs) if runs and writes else ():
+        if not writes.isdisjoint([run[:2] for run in piece.struck]):
+            found |= runs & {*piece.struck}
+    return found
 
 
 def _replaced_seals(sequence: Sequence, pieces: Iterable[Piece], seen: Callable[[Stamp], bool]) -> dict[RunId, Strike]:

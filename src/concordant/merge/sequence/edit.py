@@ -257,7 +257,10 @@ class _Writer:
             if rendered == new:
                 return sequence
             sequence = self.edit(sequence, shown, rendered, unit_hunks(rendered, new, self.rules.unit), analysis)
-        return sequence if view(sequence)[0].content("") == new else self._anew(before, new)
+        if view(sequence)[0].content("") == new:
+            return sequence
+        anew = self._anew(before, new)
+        return anew if view(anew)[0].content("") == new else self._anew(sequence, new)
 
     def _anew(self, sequence: Sequence, new: str) -> Sequence:
         """Puts a text in the place of all that the writer knows."""
