@@ -97,8 +97,10 @@ def test_a_line_that_was_joined_to_another_keeps_its_indentation() -> None:
 
 def test_what_was_settled_before_is_not_in_dispute_again_for_a_late_writer() -> None:
     """Histories in which somebody goes on from what was shown before a decision, in which a side was a removal: one
-    that an earlier decision had set aside, which she had seen, and one that counts."""
+    that an earlier decision had set aside, which she had seen, and one that counts; and one who replaces all sides that
+    she is shown, some of which were set aside since."""
     play("line", "301702/alike/402", natural=True, alike=True)
+    play("all sides", "301701/alike/479", natural=True, alike=True)
     play("whole", "301300/alike/489", natural=True, alike=True)
 
 
@@ -191,9 +193,9 @@ def the_unseen_is_decided(patch: pytest.MonkeyPatch) -> None:
     """A change of a contested unit settles the contest, whatever its writer had seen of it."""
     settle = edit._Edit.settle
 
-    def all_of_it(self: Any, _: Any, __: Any, rules: Rules) -> None:
+    def all_of_it(self: Any, _: Any, __: Any, rules: Rules, part: Any) -> None:
         analysis = self.sequence.analysed(rules, analyse)
-        settle(self, analysis, analysis.overlaps, rules)
+        settle(self, analysis, analysis.overlaps, rules, part)
 
     patch.setattr(edit._Edit, "settle", all_of_it)
 

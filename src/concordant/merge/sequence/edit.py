@@ -114,9 +114,11 @@ class _Writer:
     Attributes:
         runs: how many numbers for runs and strikes have been given away.
         own: the origin of the writes that alone count as shown to it; ``None``: all that it had seen.
+        part: what of the text was shown to it last.
     """
 
     own: str | None = None
+    part = Sequence([], {})
 
     def __init__(self, stamp: Stamp, seen: SeenBy, rules: Rules, separator: str) -> None:
         self.stamp = stamp
@@ -134,7 +136,7 @@ class _Writer:
 
     def view(self, sequence: Sequence) -> tuple[Layout, Analysis]:
         """Lays out what the writer had seen, and what this write has made of it."""
-        part = self._part(sequence)
+        self.part = part = self._part(sequence)
         analysis = part.analysed(self.rules, analyse)
         return layout(part, analysis, self.separator, self.rules.unit), analysis
 
@@ -200,7 +202,7 @@ class _Writer:
                 beside = None if touched else places.behind(hunk.start) if drift is None else self._alone(k)
                 edit.insert(place, hunk.content, k, replaces=bool(touched), beside=beside)
         self.runs += len(hunks)
-        edit.settle(analysis, places.open(analysis.overlaps), self.rules)
+        edit.settle(analysis, places.open(analysis.overlaps), self.rules, self.part)
         result = reduce(_with_root, roots, edit.result())
         if sequence.has_layout:  # made from that one now, which whoever edits next would have to make anew
             layout(result, result.analysed(self.rules, analyse), self.separator, self.rules.unit)
@@ -277,7 +279,7 @@ class _Writer:
             if piece.live and not gone:
                 edit.strike(index, 0, len(piece.content), self.runs)
                 last = _Place(index, len(piece.content))
-        edit.settle(analysis, analysis.overlaps, self.rules)
+        edit.settle(analysis, analysis.overlaps, self.rules, known)
         if opened:
             root = edit.opening(new, self.runs, self.separator, edit.drop_openings(opened))
             return _with_root(edit.result(), root)
@@ -298,7 +300,7 @@ def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content,
     if not overlap.struck:
         root = edit.opening(content, 1, separator, edit.drop_openings(overlap.strikes))
         return _with_root(edit.result(), root)
-    ranges = [(index, 0, len(sequence[index].content)) for index in overlap.struck if edit.stands(index, overlap)]
+    ranges = [(index, 0, len(sequence[index].content)) for index in overlap.struck if _stands(sequence[index], overlap)]
     if len(content):
         ranges = _without_gaps(sequence, overlap, ranges)
     edit.strike_all(ranges, 1)
@@ -309,6 +311,11 @@ def decide(sequence: Sequence, stamp: Stamp, overlap: Overlap, content: Content,
         edit.insert(_Place(last, end), content, 1, replaces=True)
     edit.set_aside(overlap.strikes)
     return edit.result()
+
+
+def _stands(piece: Piece, overlap: Overlap) -> bool:
+    """Whether a piece of a contested range is none that a contender stands for though it was set aside."""
+    return piece.live or run_of(piece) not in overlap.strikes
 
 
 def _without_gaps(
@@ -571,12 +578,13 @@ class _Edit:
         there = [parts[0].beside for run, parts in self.sequence.openings().items() if run in opened]
         return max([beside for beside in there if beside and beside[:3] not in opened], default=NOTHING_THERE)
 
-    def settle(self, analysis: Analysis, overlaps: Iterable[Overlap], rules: Rules) -> None:
+    def settle(self, analysis: Analysis, overlaps: Iterable[Overlap], rules: Rules, part: Sequence) -> None:
         """A strike over units that were contested in its writer's eyes replaces the contenders.
 
         Args:
             analysis: how what the writer was shown is weighed.
             overlaps: what of that she was shown as open: contests of which she had seen all sides.
+            part: what of the text she was shown: what was set aside since stands there.
         """
         if rules.unit == "whole":
             self.drop(analysis.agreed)  # what was put alike goes with that which stands for it
@@ -589,7 +597,7 @@ class _Edit:
             elif any(run_of(self.sequence[index]) in overlap.strikes for index in self.strikes):
                 k = min(self.added)[2]
                 for index in overlap.struck:  # the sides stand as the writer leaves them, and the base is gone for good
-                    if self.stands(index, overlap):
+                    if _stands(part[index], overlap):
                         self.strike(index, 0, len(self.sequence[index].content), k)
                     sides = overlap.strikes.intersection(self.sequence[index].struck)
                     self.drop(sides)
@@ -612,11 +620,6 @@ class _Edit:
         strikes = self.sequence.strikes
         over = strikes.standing(piece.struck) if piece.live else ()
         return any(run not in self.dropped and not is_note(strikes[run]) for run in over)
-
-    def stands(self, index: int, overlap: Overlap) -> bool:
-        """Whether a piece of a contested range is none that a contender stands for though it was set aside."""
-        piece = self.sequence[index]
-        return piece.live or run_of(piece) not in overlap.strikes
 
     def result(self) -> Sequence:
         if not (self.strikes or self.inserts or self.first or self.dropped or self.added):
