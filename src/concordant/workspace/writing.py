@@ -79,15 +79,10 @@ def _check_if_version(version: Any) -> None:
         raise ConcordantError(f"if_version= is a document's version, a whole number, not {told(version)}")
 
 
-def _lasts(ttl: Any) -> bool:
-    """Whether a put begins no time to live."""
-    return ttl is None or ttl is KEEP
-
-
 def seconds_to_live(namespace: Namespace, key: str, ttl: Any) -> float | None:
     """A time to live as it is kept: ``None`` for one without end."""
-    if _lasts(ttl):
-        return ttl  # type: ignore[no-any-return]
+    if ttl is KEEP or ttl is None:
+        return ttl
     if isinstance(ttl, (int, float)) and not isinstance(ttl, bool):
         if ttl == math.inf:
             return None
@@ -221,7 +216,7 @@ class Writing:
         body, parked = self.registry.incoming(schema, namespace, key, value)
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
-        plain = settings is None and _lasts(ttl)
+        plain = settings is None and (ttl is None) | (ttl is KEEP)  # it may refuse to be compared
         stored, lifetime = (_UNSET, ttl) if plain else self._stored_beside(namespace, key, settings, ttl)
         op = self.retries.identity(scope, document)
         snapshot = scope.basis(document)
