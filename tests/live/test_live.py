@@ -182,17 +182,24 @@ def test_sight_is_what_the_editor_held(ws: Workspace) -> None:
         assert [[c.agent for c in e.contenders] for e in receipt.escalations] == [["bob", "maria"]]
 
 
+def under_way(live: LiveDocument, editor: Editor, **changes: Any) -> bytes:
+    """What Bob has changed, on its way to an editor that has not taken it in yet."""
+    with live.workspace.agent("bob").edit(*PLACE) as brief:
+        for name, value in changes.items():
+            setattr(brief, name, value)
+    live.refresh()
+    update = editor.session.outgoing()
+    assert update is not None
+    return update
+
+
 def test_a_question_that_was_not_shown_is_not_settled(ws: Workspace) -> None:
     """Who has another's rewrite in the editor, but not yet the question that it raised with their own, settles nothing
     by typing on."""
     ws.agent("seed").write(*PLACE, {"body": "The price is 10."})
     with LiveDocument(ws, *PLACE) as live:
         maria = Editor(live, "maria")
-        with ws.agent("bob").edit(*PLACE) as brief:
-            brief.body = "Our price is 10."
-        live.refresh()
-        of_bob = maria.session.outgoing()
-        assert of_bob is not None
+        of_bob = under_way(live, maria, body="Our price is 10.")
         maria.body.insert(15, "0")
         [receipt] = maria.send()
         assert len(receipt.escalations) == 1
@@ -215,11 +222,7 @@ def test_a_question_of_values_that_was_not_shown_is_not_settled(ws: Workspace) -
     ws.agent("seed").write(*PLACE, {"status": "draft"})
     with LiveDocument(ws, *PLACE) as live:
         maria = Editor(live, "maria")
-        with ws.agent("bob").edit(*PLACE) as brief:
-            brief.status = "sent"
-        live.refresh()
-        of_bob = maria.session.outgoing()
-        assert of_bob is not None
+        of_bob = under_way(live, maria, status="sent")
         maria.doc.get_map("fields").insert("status", '"ready"')
         maria.send()
         maria.doc.import_(of_bob)

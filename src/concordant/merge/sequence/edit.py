@@ -16,6 +16,7 @@ from concordant.merge.sequence.order import in_order
 from concordant.merge.sequence.overlap import NOTHING, Analysis, Overlap, Rules, analyse
 from concordant.merge.sequence.pieces import (
     EMPTIED,
+    EMPTY,
     END,
     NOTHING_THERE,
     SEAL,
@@ -118,7 +119,7 @@ class _Writer:
     """
 
     own: str | None = None
-    part = Sequence([], {})
+    part = EMPTY
 
     def __init__(self, stamp: Stamp, seen: SeenBy, rules: Rules, separator: str) -> None:
         self.stamp = stamp

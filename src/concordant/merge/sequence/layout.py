@@ -569,9 +569,7 @@ class _Fold:
         own = self._own_indentation(piece)
         if not own or not own[-1][2].strip(" \t"):
             self._hide_blanks()
-        for kept in reversed(own):
-            for entry, value in zip(self.layout.entries(), kept, strict=True):
-                entry.append(value)
+        self._put_back(own)
 
     def _break_line_before_indentation(self, piece: Piece) -> bool:
         """Puts a line break before the blanks behind which a piece was written, if these are pieces of their own."""
@@ -580,9 +578,7 @@ class _Fold:
         if is_own:
             number, shown, content, skip, gap = own[-1]
             own[-1] = [number, shown, "\n" + content, skip, gap + 1]
-        for kept in reversed(own):
-            for entry, value in zip(self.layout.entries(), kept, strict=True):
-                entry.append(value)
+        self._put_back(own)
         return is_own
 
     def _own_indentation(self, piece: Piece | None) -> list[list[Any]]:
@@ -593,6 +589,12 @@ class _Fold:
             own.append([entry.pop() for entry in entries])
             piece = None if own[-1][2].strip(" \t") else own[-1][1]
         return own
+
+    def _put_back(self, own: list[list[Any]]) -> None:
+        """Puts back the entries that ``_own_indentation`` has taken out."""
+        for kept in reversed(own):
+            for entry, value in zip(self.layout.entries(), kept, strict=True):
+                entry.append(value)
 
     def _hide_blanks(self) -> None:
         """Hides the blanks at the end of what is shown."""
