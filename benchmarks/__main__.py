@@ -70,11 +70,6 @@ def measure(chosen: list[str], sizes: Sizes, console: Console) -> list[report.Fi
     if sizes is QUICK:
         gc.collect()
         gc.freeze()  # else the many small rows would mostly collect what was imported before them
-    _measure(chosen, sizes, console, found)
-    return found
-
-
-def _measure(chosen: list[str], sizes: Sizes, console: Console, found: list[report.Finding]) -> None:
     for name in chosen:
         mine: list[report.Finding] = []
         with console.status(f"{name} ...") as status:
@@ -84,6 +79,7 @@ def _measure(chosen: list[str], sizes: Sizes, console: Console, found: list[repo
                     status.update(f"{name}: {finding.name} done ...")
         found += mine
         report.show(console, mine[0].group, mine, found)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
