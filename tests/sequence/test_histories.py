@@ -137,6 +137,29 @@ def test_a_contest_in_which_a_gap_was_set_aside_is_one_of_words() -> None:
     play("word", "301130/alike/320", natural=True, alike=True)
 
 
+def one_goes_on_from_an_agreement() -> None:
+    play("word", "301902/alike/84", natural=True, alike=True)
+
+
+def test_an_agreement_is_weighed_anew_where_somebody_went_on_from_it() -> None:
+    """A history in which whoever had changed one of two equal rewrites is gone from the past: they agree there."""
+    one_goes_on_from_an_agreement()
+
+
+def test_who_went_on_and_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that asks of what changed alone, and not what that was over, fails that history."""
+    agreements = pieces.Sequence.agreements
+
+    def of_what_changed(self: pieces.Sequence, rules: object) -> dict[pieces.RunId, pieces.Agreement]:
+        with monkeypatch.context() as patch:
+            patch.setattr(pieces.Sequence, "under", lambda *_: iter(()))
+            return agreements(self, rules)
+
+    monkeypatch.setattr(pieces.Sequence, "agreements", of_what_changed)
+    with pytest.raises(AssertionError):
+        one_goes_on_from_an_agreement()
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("name", RULES)
 def test_half_a_million_steps(name: str, seed: str) -> None:

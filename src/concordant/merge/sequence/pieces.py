@@ -1331,7 +1331,8 @@ class Sequence:
         if self._agreements is None or self._agreements[0] != rules:
             return {}
         known = dict(self._agreements[1])
-        for run in self._dirty:
+        over = self.under(self._dirty) if known else ()  # who went on from one of them may part them
+        for run in self._dirty.union(run_of(piece) for _, piece in over):
             for other in known[run].runs if run in known else ():
                 del known[other]
         return known
