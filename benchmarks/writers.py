@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable, Iterator
+from cProfile import Profile
 from time import process_time
 from typing import Annotated, Any
 
@@ -240,22 +240,16 @@ def _spent(prepare: Callable[[int], Work], count: int) -> float:
 
 def calls(work: Work) -> int:
     """How many functions are called, those written in C included; none of them to collect garbage of others."""
-    count = 0
-
-    def note(_frame: Any, event: str, _argument: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before, collects = sys.getprofile(), gc.isenabled()
+    profile, collects = Profile(subcalls=False), gc.isenabled()
     gc.disable()
-    sys.setprofile(note)
+    profile.enable()
     try:
         work()
     finally:
-        sys.setprofile(before)
+        profile.disable()
         if collects:
             gc.enable()
-    return count
+    return sum(entry.callcount for entry in profile.getstats())
 
 
 def _workspace(model: Any) -> Workspace:

@@ -45,14 +45,14 @@ class Replicas(RuleBasedStateMachine):
 def test_g4_g5_g7_replicas_converge_in_any_order_of_exchange() -> None:
     """Values, their order and escalations are equal after exchange; a repeated import is no change."""
     run_state_machine_as_test(
-        Replicas, settings=settings(max_examples=15, stateful_step_count=20, report_multiple_bugs=False)
+        Replicas, settings=settings(max_examples=8, stateful_step_count=20, report_multiple_bugs=False)
     )
 
 
 @pytest.mark.parametrize("steps", [8, 20])
 def test_g4_g5_g7_random_histories_converge(seed: str, steps: int) -> None:
     """Random histories of all kinds converge, whatever is deleted, ill-typed or breaks a constraint."""
-    explore(check_team, seed, 15, steps, team_history)
+    explore(check_team, seed, 6, steps, team_history)
 
 
 @pytest.mark.torture

@@ -27,32 +27,32 @@ SHARE = {"sqlite": 1.0, "sqlite, three clocks": 0.5, "postgres": 0.2}
 def test_g1_g2_g3_g4_histories_in_a_database_show_what_the_model_shows(seed: str, keep_on: KeepOn, kind: str) -> None:
     """Random histories of registers agree with the model after every step, nothing kept decoded in between."""
     keep_on(f"{kind}, nothing cached, in parts")
-    explore(check_registers, seed, round(10 * SHARE[kind]), 20)
+    explore(check_registers, seed, round(5 * SHARE[kind]), 20)
     keep_on(kind)
-    explore(check_registers, seed, round(10 * SHARE[kind]), 20)
+    explore(check_registers, seed, round(5 * SHARE[kind]), 20)
 
 
 @pytest.mark.parametrize("kind", DURABLE)
 def test_g4_g5_g7_histories_in_a_database_converge(seed: str, keep_on: KeepOn, kind: str) -> None:
     """Random histories of all kinds converge by frames between databases."""
     keep_on(f"{kind}, nothing cached, in parts")
-    explore(check_team, seed, round(12 * SHARE[kind]), 12, team_history)
+    explore(check_team, seed, round(6 * SHARE[kind]), 12, team_history)
 
 
 @pytest.mark.parametrize("kind", DURABLE)
 def test_g4_g12_lives_in_a_database_are_those_of_the_model(seed: str, keep_on: KeepOn, kind: str) -> None:
     """Documents that live for a time show after each step what the model computes, whatever is kept decoded."""
     keep_on(f"{kind}, nothing cached, in parts")
-    explore(check_lives, seed, round(5 * SHARE[kind]), 20, lives)
+    explore(check_lives, seed, round(3 * SHARE[kind]), 20, lives)
     keep_on(kind)
-    explore(check_lives, seed, round(6 * SHARE[kind]), 20, lives)
+    explore(check_lives, seed, round(3 * SHARE[kind]), 20, lives)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_database_shows_what_memory_shows_also_of_the_past(seed: str, keep_on: KeepOn, kind: str) -> None:
     """One history on both: equal values, contests, credits, journals, and equal values at every earlier version."""
     rnd = random.Random(seed)
-    for number in range(round(12 * SHARE[kind])):
+    for number in range(round(6 * SHARE[kind])):
         acts = team_history(rnd, 16)
         keep_on("memory")
         wanted = pictures(acts)

@@ -15,6 +15,7 @@ from concordant.merge.record import Record
 from concordant.merge.registers import leaves
 from concordant.merge.sequence.order import in_order
 from concordant.merge.sequence.pieces import Sequence
+from tests.rounds import rounds
 
 from .fuzz import explore
 from .team import SCHEMAS, Team, team_history
@@ -105,12 +106,12 @@ def shown(workspace: Workspace) -> list[Any]:
 
 def test_g4_deltas_bring_stores_together(seed: str) -> None:
     """What a version vector leaves out is never missing."""
-    explore(check_deltas, seed, 25, 30, team_history)
+    explore(check_deltas, seed, 10, 30, team_history)
 
 
 def test_g1_g3_what_is_forgotten_is_missed_by_nobody(seed: str) -> None:
     """Values, attribution, conflicts and later merges are the same with and without compaction."""
-    explore(check_compaction, seed, 20, 40, team_history)
+    explore(check_compaction, seed, 8, 40, team_history)
 
 
 @pytest.mark.torture
@@ -148,9 +149,10 @@ def check_order(seed: str) -> None:
                 assert in_order(leaf.pieces()) == leaf.pieces(), "another store would show it in another order"
 
 
-def test_g4_compaction_keeps_the_order_that_everybody_computes(seed: str) -> None:
+@rounds(60, 300)
+def test_g4_compaction_keeps_the_order_that_everybody_computes(seed: str, rounds: int) -> None:
     """What stood behind forgotten words stands where it stood, here and after an import."""
-    for number in range(300):
+    for number in range(rounds):
         check_order(f"{seed}.{number}")
 
 

@@ -10,7 +10,7 @@ from .lives import check_lives, lives
 
 def test_g4_g12_random_lives_are_those_of_the_model(seed: str) -> None:
     """Puts, touches, sweeps and exchanges on up to three replicas show after each step what the model computes."""
-    explore(check_lives, seed, 20, 25, lives)
+    explore(check_lives, seed, 8, 25, lives)
 
 
 @pytest.mark.torture

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from concordant import Counter, Map, Workspace
 from concordant.merge.kinds import folding
 from concordant.merge.record import Record, dump_record, load_record
+from tests.rounds import rounds
 
 from ..semantics.support import AT, Tasks, workspace
 
@@ -72,10 +73,11 @@ def test_many_names_at_once_are_small_as_soon_as_somebody_has_seen_them() -> Non
 
 
 @pytest.mark.usefixtures("early")
-def test_g6_the_sum_and_each_share_are_exact(seed: str) -> None:
+@rounds(8, 20)
+def test_g6_the_sum_and_each_share_are_exact(seed: str, rounds: int) -> None:
     """Whoever adds what in whatever order, on two stores that meet now and then."""
     rnd = random.Random(seed)
-    for _ in range(20):
+    for _ in range(rounds):
         stores = [workspace(Tally, replica=name) for name in ("one", "two")]
         truth: dict[str, int] = {}
         shares: dict[str, int] = {}
@@ -167,4 +169,4 @@ def test_a_lost_share_is_noticed(monkeypatch: Patch, seed: str) -> None:
     """The comparison fails where folding forgets a name that is there already."""
     monkeypatch.setattr(folding, "_joined", lambda known, shares: [*shares, *known][: len(known)])
     with pytest.raises(AssertionError):
-        test_g6_the_sum_and_each_share_are_exact(seed)
+        test_g6_the_sum_and_each_share_are_exact(seed, 20)

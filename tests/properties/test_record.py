@@ -99,7 +99,7 @@ def check_joins(seed: str, steps: int) -> None:
 
 
 @given(st.integers(0, 10**9), st.integers(1, 30))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_g4_joins_are_commutative_associative_and_idempotent(seed: int, steps: int) -> None:
     """Three records of random histories join to the same record in whatever order and grouping."""
     check_joins(str(seed), steps)

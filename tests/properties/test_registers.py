@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from .fuzz import check_registers, explore
 from .machines import Registers
 
-BRIEF = settings(max_examples=12, stateful_step_count=25, report_multiple_bugs=False)
+BRIEF = settings(max_examples=6, stateful_step_count=25, report_multiple_bugs=False)
 
 
 class Undeleted(Registers):
@@ -28,8 +28,8 @@ def test_g1_g2_g3_g12_registers_with_deletions_are_those_of_the_model() -> None:
 
 def test_g1_g2_g3_g4_random_histories_show_what_the_model_shows(seed: str) -> None:
     """Random histories agree with the model after every step and converge in the end."""
-    explore(check_registers, seed, 15, 25, deletes=False)
-    explore(check_registers, seed, 15, 20)
+    explore(check_registers, seed, 6, 25, deletes=False)
+    explore(check_registers, seed, 6, 20)
 
 
 @pytest.mark.torture

@@ -208,14 +208,14 @@ def check_reopening(acts: Sequence[Act]) -> None:
 
 def test_g4_g8_what_was_asked_again_is_open_everywhere(seed: str) -> None:
     """Histories in memory."""
-    explore(check_reopening, seed, 10, 30, teams)
+    explore(check_reopening, seed, 5, 30, teams)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_g4_g8_and_in_a_database(seed: str, keep_on: KeepOn, kind: str) -> None:
     """The same on SQLite and Postgres."""
     keep_on(kind)
-    explore(check_reopening, seed, 3, 25, teams)
+    explore(check_reopening, seed, 2, 25, teams)
 
 
 @pytest.mark.torture

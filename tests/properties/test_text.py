@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from concordant import List, Text, Workspace
 from concordant.merge.sequence import edit
+from tests.rounds import rounds
 
 PLACE = (("pages",), "p")
 BASE = [f"w{i}" for i in range(9)]
@@ -133,13 +134,13 @@ def test_g1_g4_sequential_edits_leave_the_last_text(texts: list[str]) -> None:
         assert (document.value.get("text", "") if document else "") == texts[-1]
 
 
-def _edited_in_turn(seed: str, separator: str) -> None:
+def _edited_in_turn(seed: str, separator: str, rounds: int) -> None:
     """Each of several agents leaves a text of its own: it is what the next one reads, merged or not."""
 
     class Note(BaseModel):
         text: Annotated[str, Text(separator=separator)] = ""
 
-    for number in range(400):
+    for number in range(rounds):
         chance = random.Random(f"{seed}/{number}")
         ws = Workspace(schemas={("notes",): Note})
         for step in range(5):
@@ -151,14 +152,15 @@ def _edited_in_turn(seed: str, separator: str) -> None:
             assert (found.value["text"] if found else "") == left, number
 
 
+@rounds(120, 400)
 @pytest.mark.parametrize("separator", ["\n", "--"])
-def test_an_edit_shows_what_its_writer_left(separator: str, seed: str) -> None:
+def test_an_edit_shows_what_its_writer_left(separator: str, seed: str, rounds: int) -> None:
     """Whatever separators an edit adds, removes or lays bare, the text reads as its writer left it."""
-    _edited_in_turn(seed, separator)
+    _edited_in_turn(seed, separator, rounds)
 
 
 def test_a_separator_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a second look at the lines that an edit touches the test fails."""
     monkeypatch.setattr(edit._Writer, "corrected", lambda self, before, sequence, new, show: sequence)
     with pytest.raises(AssertionError):
-        _edited_in_turn("mutant", "--")
+        _edited_in_turn("mutant", "--", 400)

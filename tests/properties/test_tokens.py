@@ -300,14 +300,14 @@ Histories = list[tuple[str, int, Any]]
 
 
 @drawn(histories, spaces)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_a_token_is_judged_as_the_read_that_it_is_of(history: Histories, space: tuple[str, ...]) -> None:
     """Writes, edits, puts and deletions by token end in what the readers' own end in: values and questions."""
     compare(history, space, lambda: None)
 
 
 @drawn(rewriting)
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_where_words_are_forgotten_a_token_guesses_nothing(history: Histories) -> None:
     """With words forgotten in between, a token has either expired or is judged as if all were known."""
     compare(history, DECLARED, lambda: None, once=True)
@@ -349,7 +349,7 @@ def test_many_tokens_are_judged_as_the_reads_that_they_are_of(history: Histories
 
 
 @drawn(histories, spaces)
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_a_token_is_judged_so_in_other_workspaces_on_sqlite(
     tmp_path_factory: pytest.TempPathFactory, history: Histories, space: tuple[str, ...]
 ) -> None:

@@ -288,7 +288,7 @@ def told(workspace: Workspace) -> Any:
 def test_g1_g2_g3_g4_trees_are_those_of_the_model(seed: str) -> None:
     """Random histories with edits at any depth, changes of type, removals and decisions show the values, questions and
     contenders that the model computes, and replicas that met show the same."""
-    play(seed, 50, 30)
+    play(seed, 20, 30)
 
 
 @pytest.mark.torture
@@ -362,7 +362,7 @@ def decide_any(rnd: random.Random, ws: Workspace) -> None:
 
 def test_g3_g4_lists_in_trees_converge(seed: str) -> None:
     """Replicas that met show and ask the same, whatever was edited, deleted and decided apart; a decision settles."""
-    lists(seed, 100, 25)
+    lists(seed, 35, 25)
 
 
 @pytest.mark.torture

@@ -332,19 +332,19 @@ def test_undo_against_the_exact_model() -> None:
     """After taking an agent's writes back each value, element, key and sum is what the others' writes alone make, and
     what was built on them is a question with just those contenders; imports do not bring them back, replicas agree, to
     undo it restores what was. The same of two agents, one after the other."""
-    run(range(30), Stores(10), exact, exact_of_two)
+    run(range(12), Stores(10), exact, exact_of_two)
 
 
 def test_nothing_of_others_is_lost_whatever_the_kind() -> None:
     """The same of texts, lists, nested records, trees, deletions and decisions; what nobody else has touched stands to
     the letter as it stood."""
-    run(range(15), Stores(10), all_kinds, all_kinds_of_two, alone, others_go_on, as_one)
+    run(range(5), Stores(10), all_kinds, all_kinds_of_two, alone, others_go_on, as_one)
 
 
 def test_what_was_built_in_another_store_against_the_exact_model() -> None:
     """What others built in another store on what the agent wrote in a text, before they heard that he was taken back,
     is a question there and here, with just those sides; what they did not build on it is not."""
-    run(range(2000, 2040), Stores(20), built_elsewhere)
+    run(range(2000, 2015), Stores(20), built_elsewhere)
 
 
 def test_what_was_replaced_while_a_deletion_kept_it_stays_replaced() -> None:
@@ -359,7 +359,7 @@ def test_a_value_that_a_deletion_kept_and_a_text_of_its_writer_stand_again_apart
 
 def test_deletions_and_undos_in_turns() -> None:
     """The same where much is deleted, of few fields; and replicas agree whatever is undone when."""
-    run(range(25), Stores(20), in_turns, narrow)
+    run(range(8), Stores(20), in_turns, narrow)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

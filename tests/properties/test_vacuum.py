@@ -292,12 +292,12 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
 def test_g1_g4_what_all_have_seen_removed_is_missed_by_nobody(seed: str) -> None:
     """Values, questions, attribution and later merges are the same with and without forgetting, whoever hears of what
     and when."""
-    explore(check_vacuum, seed, 5, 40, vacuum_history)
+    explore(check_vacuum, seed, 3, 40, vacuum_history)
 
 
 def test_g1_what_was_forgotten_is_undone_as_what_is_known(seed: str) -> None:
     """Undoing an agent leaves the same with and without forgetting."""
-    explore(check_vacuum, seed, 3, 40, undo_history)
+    explore(check_vacuum, seed, 2, 40, undo_history)
 
 
 @pytest.mark.torture

@@ -14,6 +14,7 @@ from concordant import Map, Text, Workspace
 from concordant.escalation import Escalation
 from concordant.merge.sequence import edit, normal, overlap, pieces
 from concordant.workspace import Agent
+from tests.rounds import rounds
 
 PLACE = (("prompts",), "p")
 FIRST: list[dict[str, Any] | None] = [None, {"topic": "x"}, {"prompt": ""}, {"prompt": "\n"}, {"prompt": " \n "}]
@@ -115,10 +116,11 @@ def play(seed: str) -> None:
         workspace.close()
 
 
-def test_g3_what_several_make_of_an_empty_text_is_asked(seed: str) -> None:
+@rounds(15, 60)
+def test_g3_what_several_make_of_an_empty_text_is_asked(seed: str, rounds: int) -> None:
     """Two different texts that are put at once where none was are a question, in every store; equal ones count once,
     blanks do not count; a decision, that it stay empty included, is met by whoever comes late."""
-    for number in range(60):
+    for number in range(rounds):
         play(f"{seed}/{number}")
 
 
@@ -215,18 +217,18 @@ def nothing_is_no_decision(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(edit._Edit, "nothing", lambda _: ())
 
 
-def many(check: Callable[[str], None]) -> None:
-    for number in range(8):
-        check(f"mutant/{number}")
+def many() -> None:
+    for number in range(480):
+        play(f"mutant/{number}")
 
 
 @pytest.mark.parametrize(
     ("mutant", "check"),
     [
-        (nothing_is_a_unit, lambda: many(test_g3_what_several_make_of_an_empty_text_is_asked)),
-        (blanks_count, lambda: many(test_g3_what_several_make_of_an_empty_text_is_asked)),
-        (twins_for_ever, lambda: many(test_g3_what_several_make_of_an_empty_text_is_asked)),
-        (nothing_is_no_decision, lambda: many(test_g3_what_several_make_of_an_empty_text_is_asked)),
+        (nothing_is_a_unit, many),
+        (blanks_count, many),
+        (twins_for_ever, many),
+        (nothing_is_no_decision, many),
         (no_trace_of_what_was_emptied, test_who_fills_what_was_emptied_stands_for_that),
     ],
 )
