@@ -15,6 +15,7 @@ from concordant import Counter, Scalar, Schema, Set, Workspace
 from concordant.storage import Condition
 from concordant_langgraph import MergeStore
 from concordant_langgraph.filters import conditions
+from tests.rounds import rounds
 
 FreshUrl = Callable[[str], str]
 NS = ("jobs",)
@@ -72,8 +73,9 @@ def found(store: Any, wanted: dict[str, Any]) -> list[str]:
     return sorted(item.key for item in store.search(("random",), filter=wanted, limit=1000))
 
 
+@rounds(120, 400)
 @pytest.mark.parametrize("kind", DURABLE)
-def test_filters_find_what_the_stock_store_finds(fresh_url: FreshUrl, seed: str, kind: str) -> None:
+def test_filters_find_what_the_stock_store_finds(fresh_url: FreshUrl, seed: str, kind: str, rounds: int) -> None:
     """Random values and filters, odd texts and numbers among them: the same keys as LangGraph's own store in memory."""
     rnd = random.Random(seed)
     stock = InMemoryStore()
@@ -84,7 +86,7 @@ def test_filters_find_what_the_stock_store_finds(fresh_url: FreshUrl, seed: str,
                 one.put(("random",), str(number), value)
                 if number % 3 == 0:  # what was written twice is held another way
                     one.put(("random",), str(number), {**value, "twice": True})
-        for _ in range(400):
+        for _ in range(rounds):
             wanted = some_filter(rnd)
             try:
                 expected = found(stock, wanted)

@@ -137,8 +137,8 @@ def test_g10_what_is_stored_in_parts_is_what_is_known(
     same, the past reads as it did, and the check finds nothing; trees are stored anew at once, or by portions."""
     in_parts(monkeypatch, portions=portions)
     compared(monkeypatch)
-    count = sum(play(f"sqlite:///{tmp_path}/{number}.db", f"{seed}/{number}", 30) for number in range(6))
-    assert count > 300
+    count = sum(play(f"sqlite:///{tmp_path}/{number}.db", f"{seed}/{number}", 30) for number in range(2))
+    assert count > 80
 
 
 @pytest.mark.torture

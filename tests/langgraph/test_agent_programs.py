@@ -18,6 +18,7 @@ from langgraph.store.memory import InMemoryStore
 
 from concordant_langgraph import MergeStore
 from tests.langgraph.test_memory_tools import Call, Scripted
+from tests.rounds import rounds
 
 NS = ("notes",)
 
@@ -80,10 +81,11 @@ def played(store: BaseStore, turns: list[list[Call]]) -> list[Any]:
     return [*answers, {item.key: item.value for item in store.search(NS)}]
 
 
+@rounds(8, 25)
 @pytest.mark.parametrize("undeclared", ["merge", "tree"])
-def test_one_call_after_the_other_is_as_on_a_stock_store(undeclared: Any, seed: str) -> None:
+def test_one_call_after_the_other_is_as_on_a_stock_store(undeclared: Any, seed: str, rounds: int) -> None:
     """Without a model, whatever an agent's tools do in turn leaves what `InMemoryStore` has, and no question."""
-    for number in range(25):
+    for number in range(rounds):
         chance = random.Random(f"{seed}/{number}")
         turns = [[call] for call in calls(chance, [one.name for one in TOOLS], chance.randint(1, 7), "xy")]
         store = MergeStore(undeclared=undeclared)
@@ -91,9 +93,10 @@ def test_one_call_after_the_other_is_as_on_a_stock_store(undeclared: Any, seed: 
         assert not store.escalations(), (number, turns)
 
 
-def test_calls_of_one_message_lose_nothing(seed: str) -> None:
+@rounds(8, 25)
+def test_calls_of_one_message_lose_nothing(seed: str, rounds: int) -> None:
     """What several calls at once write to one document is in its value, or a side of a question."""
-    for number in range(25):
+    for number in range(rounds):
         chance = random.Random(f"{seed}/{number}")
         turn = calls(chance, ["change", "append", "replace"], chance.randint(2, 6), "x")
         store = MergeStore()

@@ -738,8 +738,8 @@ def attack(seed: str, count: int) -> dict[str, int]:
 
 def test_damaged_updates_harm_nobody(seed: str) -> None:
     """Updates that are damaged and sealed anew are taken or refused; the server lives, and editors agree with it."""
-    told = attack(seed, 100)
-    assert told["refused"] > 20, told
+    told = attack(seed, 50)
+    assert told["refused"] > 10, told
 
 
 @pytest.mark.torture
@@ -758,9 +758,9 @@ def test_twenty_thousand_damaged_updates_harm_nobody(seed: str) -> None:
 
 
 def test_a_team_converges(seed: str) -> None:
-    """A hostile thousand steps: all replicas equal Concordant, counters are exact, no word goes unseen."""
+    """Three hundred hostile steps: all replicas equal Concordant, counters are exact, no word goes unseen."""
     for number in range(2):
-        play(int(seed) + number, 500, persons=2 + number)
+        play(int(seed) + number, 150, persons=2 + number)
 
 
 @pytest.mark.torture

@@ -13,6 +13,7 @@ from concordant.storage import deferred
 from concordant.storage.deferred import LazyRecord, settled
 from concordant.values import decode
 from concordant.workspace.states import current_view
+from tests.rounds import rounds
 
 AT = (("briefs",), "launch")
 WORDS = ["draft", "red", "blue", "launch", "May", "status:", "\n"]
@@ -102,24 +103,25 @@ def play(chance: random.Random, *, declared: bool, simple: bool, meets: bool = F
     return told
 
 
-def play_all(seed: str, *, declared: bool, simple: bool) -> int:
-    """Thirty plays; a hundred of all kinds with a model, of which little is foretold."""
-    many = 100 if declared and not simple else 30
+def play_all(seed: str, many: int, *, declared: bool, simple: bool) -> int:
+    """So many plays; three times as many of all kinds with a model, of which little is foretold."""
+    many *= 3 if declared and not simple else 1
     return sum(
         play(random.Random(f"{seed}/{n}"), declared=declared, simple=simple, meets=n % 4 == 0) for n in range(many)
     )
 
 
+@rounds(10, 30)
 @pytest.mark.parametrize("simple", [True, False], ids=["simple kinds", "all kinds"])
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "undeclared"])
-def test_what_is_foretold_is_what_the_merge_gives(declared: bool, simple: bool, seed: int) -> None:
+def test_what_is_foretold_is_what_the_merge_gives(declared: bool, simple: bool, seed: int, rounds: int) -> None:
     """Random sequential writes: whatever is told of a record before its writes are applied is true, in a model to
     the byte."""
-    assert play_all(seed, declared=declared, simple=simple) > 10
+    assert play_all(seed, rounds, declared=declared, simple=simple) > rounds / 3
 
 
 def test_a_wrong_foretelling_is_noticed(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     """A broken foretelling, which takes a set as it was given, fails the test."""
     monkeypatch.setattr(deferred, "_field_after", lambda field, shown, base, new: new)
     with pytest.raises(AssertionError):
-        play_all(seed, declared=True, simple=True)
+        play_all(seed, 30, declared=True, simple=True)

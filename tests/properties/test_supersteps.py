@@ -8,24 +8,26 @@ from functools import reduce
 import pytest
 
 from concordant import Counter, List, Set, Text, Workspace
+from tests.rounds import rounds
 
 from .supersteps import LETTERS, PLACE, Work, check_orders, check_supersteps, some
 
 
 def test_channels_merge_as_a_workspace_does(seed: str) -> None:
     """Random parallel contributions and edits give in a graph the value, or the conflicts, that a workspace gives."""
-    check_supersteps(seed)
+    check_supersteps(seed, threads=15)
 
 
 def test_no_order_loses_a_contribution(seed: str) -> None:
     """In whatever order contributions come, none is missing, and sets, counts, maps and policies are the same."""
-    check_orders(seed)
+    check_orders(seed, rounds=60)
 
 
-def test_reducers_merge_as_concurrent_writes_do(seed: str) -> None:
+@rounds(80, 200)
+def test_reducers_merge_as_concurrent_writes_do(seed: str, rounds: int) -> None:
     """A fold of contributions by the markers is what a workspace makes of them as writes that have not seen each
     other."""
-    for number in range(200):
+    for number in range(rounds):
         rng = random.Random(f"{seed}/fold/{number}")
         parts = [
             {"tags": some(rng), "log": rng.choice(["", *LETTERS]), "steps": some(rng), "tokens": rng.randint(-5, 5)}

@@ -168,7 +168,7 @@ def check_all(storage: str, times: int, fresh_url: Fresh, ways: Sequence[Way]) -
             check_kept(ws, way)
 
 
-@pytest.mark.parametrize(("storage", "times", "every"), [("declared", 1, 1), ("exchanged", 2, 1), ("exchanged", 1, 4)])
+@pytest.mark.parametrize(("storage", "times", "every"), [("declared", 1, 4), ("exchanged", 2, 5), ("exchanged", 1, 7)])
 def test_every_kind_becomes_every_other(storage: str, times: int, every: int, fresh_url: Fresh) -> None:
     """Whether it was written once or twice, in a store whose models change or in another one: nothing is lost."""
     check_all(storage, times, fresh_url, WAYS[::every])

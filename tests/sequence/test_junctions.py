@@ -17,6 +17,7 @@ from concordant.merge.sequence.layout import layout
 from concordant.merge.sequence.overlap import Rules, analyse
 from concordant.merge.sequence.pieces import EMPTY, Sequence
 from concordant.merge.sequence.units import is_blank, unit_hunks, units
+from tests.rounds import rounds
 
 from .test_histories import RULES, play, short_texts_are_remembered as short_texts_are_remembered
 from .world import World
@@ -143,10 +144,11 @@ def junctions(name: str, seed: str) -> None:
         world.check(replica)
 
 
+@rounds(20, 60)
 @pytest.mark.parametrize("name", UNITS)
-def test_g13_few_words_and_many_who_remove_them(name: str, seed: str) -> None:
+def test_g13_few_words_and_many_who_remove_them(name: str, seed: str, rounds: int) -> None:
     """What holds of every history holds where words that stand side by side are removed, replaced and moved unseen."""
-    for number in range(60):
+    for number in range(rounds):
         junctions(name, f"{seed}/{number}")
 
 

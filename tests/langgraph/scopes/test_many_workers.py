@@ -16,7 +16,7 @@ from concordant import Counter, Map, Set, Text
 from concordant_langgraph import MergeStore
 
 NS = ("crowd",)
-RUNS, WORKERS = 3, 200
+RUNS, WORKERS = 2, 200
 
 
 class Board(BaseModel):
