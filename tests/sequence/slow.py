@@ -207,6 +207,8 @@ class _Weighing:
                 self._greatest(group)
             elif len(self._sides(group, note=True)) > 1 and self.rules.escalate:
                 contested.append(self._with_gaps_inside(group))
+            else:  # no gap stays between units that were rewritten together
+                self.hidden.update(run for run in group if self._is_of_a_gap(run) and run in self.inserted)
         overlaps: list[Overlap] = []
         found = [
             (group, owners) for group in contested if not self._ends_alike(group, owners := self._dependents(group))
@@ -248,7 +250,7 @@ class _Weighing:
             if len(piece.struck) > 1:
                 standing = [run for run in piece.struck if run in leader]
                 if self.rules.unit != "whole" and is_blank(piece.content):
-                    standing = [run for run in standing if not self.solid[run] and not self._text(run)]
+                    standing = self._changes_of_a_gap(standing)
                 for run in standing[1:]:
                     leader[find(run)] = find(standing[0])
         for root in [
@@ -261,6 +263,16 @@ class _Weighing:
         for run in self.order:
             groups.setdefault(find(run), []).append(run)
         return [group for group in groups.values() if len(group) > 1]
+
+    def _changes_of_a_gap(self, standing: list[RunId]) -> list[RunId]:
+        """The strikes over nothing but a gap, and those that have rewritten what is on both sides of it."""
+        gaps = [run for run in standing if self._is_of_a_gap(run)]
+        at = max((self.touched[run][0] for run in gaps), default=-1)
+        around = {run for run in standing if {number > at for number in self.solid[run]} == {False, True}}
+        return gaps and [run for run in standing if run in gaps or (run in around and self._text(run))]
+
+    def _is_of_a_gap(self, run: RunId) -> bool:
+        return not self.solid[run] and not self._text(run)
 
     def _greatest(self, group: Group) -> None:
         """Of gaps in the place of one the greatest is shown, by line breaks and length, of equal ones the first."""

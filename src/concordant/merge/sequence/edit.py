@@ -34,11 +34,11 @@ from concordant.merge.sequence.pieces import (
     run_of,
     struck_by,
 )
-from concordant.merge.sequence.units import gap_at_end, gap_at_start, is_blank, unit_hunks
+from concordant.merge.sequence.units import gap_at_end, gap_at_start, is_blank, unit_hunks, with_neighbours
 
 __all__ = ["append", "decide", "splice", "withdraw"]
 
-_ROUNDS = 4  # how often an edit is corrected by its difference before all of the text is put anew
+_ROUNDS = 4  # how often an edit is corrected, each time with more of what is around, before all of the text is put anew
 
 
 def append(
@@ -254,12 +254,14 @@ class _Writer:
         """
         if not isinstance(new, str):
             return sequence
-        for _ in range(_ROUNDS):
+        for further in range(_ROUNDS):
             shown, analysis = view(sequence)
             rendered = shown.content("")
             if rendered == new:
                 return sequence
-            sequence = self.edit(sequence, shown, rendered, unit_hunks(rendered, new, self.rules.unit), analysis)
+            hunks = unit_hunks(rendered, new, self.rules.unit)
+            hunks = with_neighbours(rendered, new, hunks, self.rules.unit, further)
+            sequence = self.edit(sequence, shown, rendered, hunks, analysis)
         if view(sequence)[0].content("") == new:
             return sequence
         anew = self._anew(before, new)

@@ -232,10 +232,12 @@ class _Weighing:
                 self.agreed.update(dict.fromkeys(group, agreement))
                 continue
             sides, agreement = self._sides(group)
-            self._follow(agreement)
             if len(sides) > 1 and self.rules.escalate:
+                self._follow(agreement)
                 contested.append(self._with_gaps_inside(group))
             else:
+                agreement = self._without_gaps(agreement)
+                self._follow(agreement)
                 self.agreed.update(dict.fromkeys(group, agreement))
         self.sequence.remember_agreements(self.rules, self.agreed, self.meeting)
         overlaps: list[Overlap] = []
@@ -314,9 +316,22 @@ class _Weighing:
         return [*groups.values()]
 
     def _changes_of_a_gap(self, runs: list[RunId]) -> list[RunId]:
-        """The strikes that are over nothing but a gap, and have put nothing else, if there are several."""
-        changes = [run for run in runs if not self.solid[run] and not self._text(run)]
+        """The strikes over nothing but a gap, that have put nothing else, with those that have rewritten units on both
+        sides of it, if there are several in all."""
+        changes = [run for run in runs if self._is_of_a_gap(run)]
+        if not changes:
+            return []
+        within = max(self.touched[run][0] for run in changes)
+        changes += [run for run in runs if self._text(run) and self._is_around(run, within)]
         return changes if len(changes) > 1 else []
+
+    def _is_of_a_gap(self, run: RunId) -> bool:
+        """Whether a strike is over nothing but a gap, and has put nothing else."""
+        return not self.solid[run] and not self._text(run)
+
+    def _is_around(self, run: RunId, number: int) -> bool:
+        """Whether a strike is over units on both sides of a piece."""
+        return bool(self.solid[run]) and min(self.solid[run]) < number < max(self.solid[run])
 
     def _is_of_gaps(self, group: Group) -> bool:
         """Whether strikes are over gaps alone."""
@@ -329,6 +344,11 @@ class _Weighing:
         alike = [self.strikes[run].stamp for run in group if run != shown and put[run] == put[shown]]
         hidden = tuple(run for run in group if run != shown and self.inserted[run])
         return Agreement(tuple(group), hidden, ((shown, tuple(alike)),) if alike else ())
+
+    def _without_gaps(self, agreement: Agreement) -> Agreement:
+        """What comes of strikes that agree: of units that were rewritten together no gap between them stays."""
+        gaps = [run for run in agreement.runs if self._is_of_a_gap(run) and self.inserted[run]]
+        return agreement._replace(hidden=(*agreement.hidden, *gaps)) if gaps else agreement
 
     def _going_along(self, runs: Set[RunId]) -> Iterator[tuple[RunId, RunId]]:
         """What goes the way of something that stands again, each with that."""

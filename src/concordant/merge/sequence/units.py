@@ -14,6 +14,7 @@ Two changes of one unit that nobody has seen both of are a question; units are n
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -34,6 +35,7 @@ __all__ = [
     "reads_as_one",
     "unit_hunks",
     "units",
+    "with_neighbours",
 ]
 
 UnitName: TypeAlias = Literal["sentence", "line", "word", "whole"]
@@ -186,6 +188,46 @@ def unit_hunks(base: str, new: str, unit: str, done: Sequence[Hunk] = ()) -> lis
     if not first:
         return hunks
     return [Hunk(h.start + first, h.end + first, h.content) for h in hunks]
+
+
+def with_neighbours(base: str, new: str, hunks: Sequence[Hunk], unit: str, many: int) -> list[Hunk]:
+    """Widens the changes that make ``new`` out of ``base`` by the units around them.
+
+    Args:
+        unit: the name of a unit.
+        many: how many stretches of units with no gap between them each is to take in on either side.
+
+    >>> with_neighbours("One two three four", "One two 3 four", [Hunk(8, 13, "3")], "word", 1)
+    [Hunk(start=4, end=18, content='two 3 four')]
+    """
+    if not many:
+        return [*hunks]
+    starts, ends = _stretches(base, unit)
+    ranges: list[tuple[int, int, int, int]] = []  # where each begins and ends, in both texts
+    drift = 0
+    for start, end, content in hunks:
+        before, behind = bisect_left(starts, start), bisect_right(ends, end)
+        low = min(start, starts[max(before - many, 0)])
+        high = max(end, ends[min(behind + many, len(ends)) - 1])
+        there = low + drift
+        if ranges and low <= ranges[-1][1]:
+            low, past, there, _ = ranges.pop()
+            high = max(high, past)
+        drift += len(content) - (end - start)
+        ranges.append((low, high, there, high + drift))
+    return [Hunk(low, high, new[there:past]) for low, high, there, past in ranges]
+
+
+def _stretches(text: str, unit: str) -> tuple[list[int], list[int]]:
+    """Where the units of a text with no gap between them begin, and where they end."""
+    starts, ends = [0], [0]
+    for start, end in units(text, unit):
+        if start > ends[-1]:
+            starts.append(start)
+            ends.append(end)
+        else:
+            ends[-1] = end
+    return starts, ends
 
 
 def _outer(base: str, new: str, done: Sequence[Hunk]) -> Span:
