@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tools import decisions
-from tools.architecture import PICTURE, ROOMS, arrows, picture
+from tools.architecture import PICTURE, ROOMS, arrows, nodes, picture
 
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "src" / "concordant"
@@ -78,16 +78,6 @@ MOST_WAYS = 15  # cyclomatic complexity, with boolean operators and comprehensio
 
 
 pytestmark = pytest.mark.xdist_group("architecture")  # one process parses, once
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-@cache
-def nodes(path: Path) -> tuple[ast.AST, ...]:
-    return tuple(ast.walk(parsed(path)))
 
 
 def imported(path: Path, package: str, members: bool = True) -> Iterator[tuple[int, str]]:
@@ -353,7 +343,7 @@ def test_no_two_classes_have_one_name() -> None:
     names = Counter(
         node.name
         for path in CORE.glob("**/*.py")
-        for node in parsed(path).body
+        for node in nodes(path)[0].body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and path != WIRE
     )
     assert {name for name, count in names.items() if count > 1} == set()

@@ -77,10 +77,16 @@ def room_of(module: str) -> str | None:
     return next((room.name for room in ROOMS if name == room.name or name.startswith(f"{room.name}.")), None)
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All that a file's code is made of."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))))
+
+
 def imports_of(path: Path, module: str) -> Iterator[str]:
     """The modules that a file imports, at its top or in a function, for types too."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

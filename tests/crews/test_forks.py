@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has 
 
 SCRIPT = textwrap.dedent(
     """
-    import os, signal, sys, threading, warnings
+    import os, signal, sys, threading, time, warnings
     warnings.simplefilter("ignore")
     from crewai.memory.types import MemoryRecord
     from concordant import StorageError, Workspace
@@ -29,7 +29,8 @@ SCRIPT = textwrap.dedent(
     state = SharedState(Plan, workspace=ws)
     flows = MergeFlowPersistence(workspace=ws)
     memory = MergeStorage(where, workspace=ws)
-    done = threading.Event()
+    done, at_work = threading.Event(), threading.Event()
+    at_work.set()
 
     def record(text):
         return MemoryRecord(id=text.replace(" ", "-"), content=text, embedding=embed([text])[0], scope="/team")
@@ -43,6 +44,7 @@ SCRIPT = textwrap.dedent(
             memory.save([record(f"{name} knows {number % 5}")])
             memory.search(embed([name])[0], limit=3)
             number += 1
+            at_work.wait()  # they rest while a child that was forked amid their work does its own
 
     memory.save([record("the parent knows it all")])
     state.write({"notes": "by the parent"})
@@ -85,6 +87,8 @@ SCRIPT = textwrap.dedent(
         install(where + "/installed", workspace=ws)
 
     for number in range(forks):
+        at_work.set()
+        time.sleep(0.1)
         pid = os.fork()
         if not pid:
             signal.alarm(60)
@@ -95,12 +99,14 @@ SCRIPT = textwrap.dedent(
                 traceback.print_exc()
                 os._exit(1)
             os._exit(0)
+        at_work.clear()
         _, status = os.waitpid(pid, 0)
         if status:
             done.set()
             print(f"child {number} ended with {status}", file=sys.stderr)
             os._exit(1)
     done.set()
+    at_work.set()
     for thread in threads:
         thread.join()
     notes = state.value["notes"]

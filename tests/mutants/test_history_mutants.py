@@ -88,6 +88,10 @@ MUTANTS: list[Callable[[pytest.MonkeyPatch], None]] = [
 ]
 
 
+FIRST = {weighed_as_before: 63, twins_are_forgotten: 52}
+"""Histories before these notice nothing of a mutant, and take long."""
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_a_broken_short_cut_is_noticed(
     mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
@@ -98,7 +102,7 @@ def test_a_broken_short_cut_is_noticed(
     def plays() -> None:
         for number in (54, 291, 601):  # in which what is inserted alike is edited further
             play("sentence", f"seek/{number}", alike=True)
-        for number in range(100):
+        for number in range(FIRST.get(mutant, 0), 100):
             play("sentence", f"short cut/{number}", natural=bool(number % 2))
 
     with pytest.raises((AssertionError, KeyError, IndexError)):

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has 
 
 SCRIPT = textwrap.dedent(
     """
-    import os, signal, sys, threading, warnings
+    import os, signal, sys, threading, time, warnings
     warnings.simplefilter("ignore")
     from concordant import StorageError, Workspace
     from concordant_langgraph import MergeStore
@@ -28,7 +28,8 @@ SCRIPT = textwrap.dedent(
     store = MergeStore(workspace=ws)
     ws.agent("ada").write(("n",), "k", {"a": 1})
     ws.on_escalation(lambda event: None)
-    done = threading.Event()
+    done, at_work = threading.Event(), threading.Event()
+    at_work.set()
 
     def busy(name):
         number = 0
@@ -38,6 +39,7 @@ SCRIPT = textwrap.dedent(
             store.put(("busy", "store"), name, {"n": number})
             store.search(("busy",))
             number += 1
+            at_work.wait()  # they rest while a child that was forked amid their work does its own
 
     threads = [threading.Thread(target=busy, args=[f"t{n}"]) for n in range(3)]
     for thread in threads:
@@ -69,6 +71,8 @@ SCRIPT = textwrap.dedent(
 
     forks = int(sys.argv[2])
     for number in range(forks):
+        at_work.set()
+        time.sleep(0.1)
         pid = os.fork()
         if not pid:
             signal.alarm(40)
@@ -79,11 +83,13 @@ SCRIPT = textwrap.dedent(
                 traceback.print_exc()
                 os._exit(1)
             os._exit(0)
+        at_work.clear()
         _, status = os.waitpid(pid, 0)
         if status:
             done.set()
             sys.exit(f"child {number} ended with {status}")
     done.set()
+    at_work.set()
     for thread in threads:
         thread.join()
     if url is not None:

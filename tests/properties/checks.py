@@ -49,7 +49,7 @@ def value_of(workspace: Workspace) -> dict[str, Any]:
     return document.value
 
 
-def check_g1(histories: int = 25) -> None:
+def check_g1(histories: int = 10) -> None:
     """Nothing is lost, nothing escalates falsely, no conflict is missed: the model says so (G1, G2, G3, G6)."""
     workspace = Workspace(schemas=SCHEMAS)
     workspace.agent("ada").write(*PLACE, {"tags": ["a", "b"]})
@@ -101,7 +101,7 @@ def check_g3() -> None:
     assert value_of(workspace) == {"status": "new", "text": "one two three"}
 
 
-def check_g4(histories: int = 20) -> None:
+def check_g4(histories: int = 8) -> None:
     """Replicas converge, in whatever order and batches writes came."""
     left, right = Workspace(schemas=SCHEMAS, replica="l"), Workspace(schemas=SCHEMAS, replica="r")
     left.agent("ada").write(*PLACE, {"status": "a", "tags": ["x"], "votes": 2})
@@ -163,7 +163,7 @@ def check_g6() -> None:
     }
 
 
-def check_g7(histories: int = 20) -> None:
+def check_g7(histories: int = 8) -> None:
     """A read never raises and its value satisfies the model, whatever is contested; a strict read raises."""
     rnd = random.Random("g7")
     for _ in range(histories):
@@ -229,7 +229,7 @@ def check_g8() -> None:
     assert value_of(left)["status"] == "eve"
 
 
-def check_g9(histories: int = 25) -> None:
+def check_g9(histories: int = 10) -> None:
     """A sequential program without a model gets what a dict of documents would give it."""
     rnd = random.Random("g9")
     for _ in range(histories):
@@ -287,7 +287,7 @@ def check_g11() -> None:
     assert value_of(workspace) == {"status": "b"}
 
 
-def check_g12(histories: int = 25) -> None:
+def check_g12(histories: int = 10) -> None:
     """What was deleted comes back only by a write that was concurrent with, or after, its deletion."""
     left, right = Workspace(schemas=SCHEMAS, replica="l"), Workspace(schemas=SCHEMAS, replica="r")
     left.agent("ada").write(*PLACE, {"status": "a", "tags": ["x", "y"], "votes": 1, "text": "one"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -18,6 +19,7 @@ OF_VALUES = (
 """What asks what values, questions and credits come to, the same for every database: on Postgres with those, too."""
 LONGEST = ("test_workbench",)
 """What on SQLite does so too."""
+_on_sqlite: Counter[object] = Counter()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -29,6 +31,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     postgres = pytest.param("postgres", marks=pytest.mark.torture) if long else "postgres"
     folder = pytest.param("folder", marks=pytest.mark.torture)  # somebody else's: examples/folder_storage.py
     metafunc.parametrize("storage", ["memory", sqlite, postgres, folder], indirect=True)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Of a test of values with many cases every third runs on SQLite, the others with the long tests."""
+    if isinstance(item, pytest.Function) and item.path.stem in OF_VALUES and "[sqlite" in item.name:
+        _on_sqlite[item.function] += 1
+        if _on_sqlite[item.function] % 3 != 1:
+            item.add_marker(pytest.mark.torture)
 
 
 @pytest.fixture(autouse=True)

@@ -85,6 +85,7 @@ def test_g4_g13_a_hundred_edits_with_little_kept_are_as_the_exact_model_says(nam
     assert world.replicas[0].floor, "something was forgotten"
 
 
+@pytest.mark.torture
 def test_a_rewrite_stands_behind_older_ones_whose_beginning_is_forgotten() -> None:
     """A history in which a unit is rewritten whose earlier rewrite is left only in part: the new one stands where it
     stands after it was stored."""
