@@ -11,7 +11,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -210,6 +210,14 @@ def folder_scheme() -> Iterator[None]:
     opening_module._others = lambda: {**found(), "folder": entry}  # type: ignore[assignment]
     yield
     opening_module._others = found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_command_line() -> None:
+    """Has a test's calls of the command line parsed by what the first one made: to make it takes four times as long."""
+    runner: Any = sys.modules.get("typer.testing")  # there where a test of the command line was collected
+    if runner is not None:
+        runner._get_command = cache(runner._get_command)
 
 
 @pytest.fixture
