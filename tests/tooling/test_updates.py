@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from concordant import ConcordantError, Counter, List, Map, Scalar, Set, Text, Tree, Workspace
 from concordant.tooling import Toolkit
@@ -222,6 +223,28 @@ def test_values_of_every_type_are_compared_as_they_are_stored() -> None:
         "free": {"any": [1, None]},
         "due": "2030-05-05",
     }
+
+
+class Fact(BaseModel):
+    id: UUID
+    text: str = ""
+    trust: float = Field(0.5, le=1)
+
+
+class Facts(BaseModel):
+    facts: Annotated[list[Fact], Set(by="id")] = []
+
+
+def test_records_without_kinds_are_added_replaced_and_removed_as_they_are() -> None:
+    """Each is one value, told by the field that identifies it."""
+    desk = Desk(Facts)
+    one, two, three = (str(UUID(int=number)) for number in (1, 2, 3))
+    desk.base(facts=[{"id": one, "text": "a"}, {"id": two, "text": "b"}])
+    with desk.task("ada") as ada:
+        assert not ada.update(facts=[{"id": one, "trust": 1}], remove_facts=[two]).failed
+        assert "facts.0.trust" in ada.update(facts=[{"id": one, "trust": 7}]).text
+        assert "not among the records" in ada.update(remove_facts=[three]).text
+    assert desk.value() == {"facts": [{"id": one, "text": "", "trust": 1.0}]}
 
 
 class Awkward(BaseModel):

@@ -127,8 +127,8 @@ def with_identity(record: Any, told: Any, field: Field) -> Any:
     Nobody has set that, but it is another one in each record, and this one is known by it.
     """
     by = field.kind.key_field or ""
-    if not is_instance(record) or by in told or field.child is None:
-        return told
+    if not is_instance(record) or is_instance(told) or by in told or field.child is None:
+        return told  # one that has no kinds stays an instance, with all of its fields
     declared = fields_in(type(record)).get(by)
     if declared is None or declared.default_factory is None:
         return told

@@ -71,7 +71,7 @@ class ArgumentForm:
         self.parts: list[ArgumentPart] = []
         for name, inner in field.fields.items():
             info = fields_in(model)[name]
-            make = RequiredPart if name == by else part_class(inner.kind)
+            make = RequiredPart if name == by else part_class(inner)
             says = (info.description or "") if name != by else "Tells which record."
             inside = title + name.title().replace("_", "")
             self.parts.append(
@@ -150,15 +150,20 @@ class RecordsPart(ArgumentPart):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.by: str = self.kind.by
-        element, _ = taken_apart(get_args(self.annotation)[0])
+        self.element, self.checks_of_each = taken_apart(get_args(self.annotation)[0])
+
+    @cached_property
+    def form(self) -> ArgumentForm:
+        """What may be said about one of them."""
         assert self.field.child is not None
-        self.form = ArgumentForm(element, self.field.child, self.title, by=self.by)
+        return ArgumentForm(self.element, self.field.child, self.title, by=self.by)
 
     def value(self) -> Any:
         return list_of(self.form.arguments)
 
     def removed(self) -> Any:
-        return Annotated[self.form.arguments.model_fields[self.by].annotation, Portable()]
+        info = fields_in(self.element)[self.by]
+        return Annotated[(info.annotation, *declared(info.metadata), Portable())]
 
     @cached_property
     def _dumping(self) -> TypeAdapter[Any]:
@@ -180,7 +185,19 @@ class RecordsPart(ArgumentPart):
     def difference(self, given: Any, seen: Any, path: tuple[Any, ...], remarks: Remarks) -> Difference | None:
         known = {record[self.by]: record for record in seen or ()}
         gone = [self.as_json(identity) for identity in self.asked(given, self.removes)]
-        before, after = [], []
+        before, after = self.changes(given, gone, known, path, remarks)
+        for identity in gone:
+            if identity in known:
+                before.append(known[identity])
+            else:
+                remarks.missing(path, self.name, "records", identity)
+        return (before, after) if before else None
+
+    def changes(
+        self, given: Any, gone: list[Any], known: dict[Any, Any], path: tuple[Any, ...], remarks: Remarks
+    ) -> tuple[list[Any], list[Any]]:
+        """What the call changes in records that stay: they before and after."""
+        before, after = list[Any](), list[Any]()
         for record in self.asked(given, self.gives):
             identity = self.as_json(getattr(record, self.by))
             if identity in gone:
@@ -189,12 +206,25 @@ class RecordsPart(ArgumentPart):
             if found is not None:
                 before.append({self.by: identity, **found[0]})
                 after.append({self.by: identity, **found[1]})
-        for identity in gone:
-            if identity in known:
-                before.append(known[identity])
-            else:
-                remarks.missing(path, self.name, "records", identity)
-        return (before, after) if before else None
+        return before, after
+
+
+class WholeRecordsPart(RecordsPart):
+    """Records in a set that have no kinds: each is one value, told by one of its fields."""
+
+    def value(self) -> Any:
+        return list_of(Annotated[(self.element, *self.checks_of_each, Portable())])
+
+    def says_gives(self) -> str:
+        return f"Records to add or to replace as a whole, each told by its {self.by}."
+
+    def contribution(self, given: Any) -> Any:
+        return self.asked(given, self.gives) or ABSENT
+
+    def changes(
+        self, given: Any, gone: list[Any], known: dict[Any, Any], path: tuple[Any, ...], remarks: Remarks
+    ) -> tuple[list[Any], list[Any]]:
+        return [], []
 
 
 class MapPart(ArgumentPart):
@@ -209,7 +239,7 @@ class MapPart(ArgumentPart):
         child = self.field.child
         assert child is not None
         annotation, checks = taken_apart((get_args(self.annotation) or (str, Any))[1])
-        make = RequiredPart if child.kind.is_leaf else part_class(child.kind)
+        make = RequiredPart if child.kind.is_leaf else part_class(child)
         self.values = make("value", "value", child, annotation, Names({"key"}), f"{self.title}Value", checks)
         self.values.label = "it"
         self.entry = create_model(
@@ -336,9 +366,11 @@ def declared(metadata: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(item for item in metadata if not isinstance(item, (Kind, *functions)))
 
 
-def part_class(kind: Kind) -> type[ArgumentPart]:
-    """The part for a kind, by what its values are."""
-    return _PARTS[kind.holds]
+def part_class(field: Field) -> type[ArgumentPart]:
+    """The part for a field, by what its values are."""
+    if field.kind.holds == "records" and field.child is not None and field.child.kind.is_leaf:
+        return WholeRecordsPart
+    return _PARTS[field.kind.holds]
 
 
 _PARTS: dict[Holds, type[ArgumentPart]] = {
