@@ -17,8 +17,15 @@ from concordant.merge.record.defaults import with_defaults
 from concordant.merge.registers.tree import leaf_at
 from concordant.schema import equality, models, spelling
 from concordant.schema.annotations import forms_of, kinds_inside, unnamed
-from concordant.schema.equality import _normal_leaf, are_surely_same, canon_of, in_order
-from concordant.schema.fidelity import _is_told_apart, form_of, unfaithful
+from concordant.schema.equality import (
+    _are_loosely_equal,
+    _are_strictly_equal,
+    _normal_leaf,
+    are_surely_same,
+    canon_of,
+    in_order,
+)
+from concordant.schema.fidelity import _is_told_apart, _takes_default, form_of, unfaithful
 from concordant.schema.incoming import _functions, key_read_otherwise, untouched_left_out, with_identity
 from concordant.schema.keys import Keys
 from concordant.schema.models import is_instance, is_strict, model_validators_of, spellings_of, strays_in
@@ -52,6 +59,23 @@ def mutant(check: Callable[..., None], *arguments: Any) -> Callable[[Callable[[P
 def wrong(name: str) -> mends.Wrong:
     """The wrong model with this name."""
     return next(row for row in mends.WRONG if row.name == name)
+
+
+@mutant(mends.test_defaults_in_a_record_that_could_not_be_read_back, mends.Sent, "scalar")
+def defaults_in_records_are_not_read(patch: Patch) -> None:
+    """Whatever Pydantic takes unseen is taken."""
+    swap(patch, _takes_default, lambda info: True)
+
+
+@mutant(
+    ordinary.test_records_with_factories_validators_and_numbers_for_others_are_values,
+    ordinary.A[ordinary.Message | None, ordinary.Scalar()],
+    None,
+    lambda message: message,
+)
+def numbers_in_records_differ_by_type(patch: Patch) -> None:
+    """A default of ``0`` for a ``float`` is taken for another value than what is read of it."""
+    swap(patch, _are_loosely_equal, _are_strictly_equal)
 
 
 @mutant(ordinary.test_names_and_aliases_are_both_taken_at_every_depth)
@@ -281,7 +305,7 @@ def test_a_broken_reading_of_models_is_noticed(name: str, monkeypatch: Patch) ->
     passes(check)
     _compile.cache_clear()
     function(monkeypatch)
-    with pytest.raises((AssertionError, ConcordantError, ValidationError, pytest.fail.Exception)) as noticed:
+    with pytest.raises((AssertionError, ConcordantError, KeyError, ValidationError, pytest.fail.Exception)) as noticed:
         check()
     broken = ("TypeError", "NameError")
     assert not any(name in str(noticed.value) for name in broken), "the mutant itself is broken"

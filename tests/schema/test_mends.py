@@ -804,6 +804,54 @@ def test_a_forward_reference_in_a_dataclass() -> None:
     refused(Ahead, "not known yet", "Define the type")
 
 
+class Unknown(BaseModel):
+    x: A[Nowhere | None, Scalar()] = None  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        (A[Unknown | None, Scalar()], None),
+        (A[dict[str, Unknown], Map()], {}),
+        (A[list[Unknown], List()], []),
+        (A[list[Unknown], Set(by="x")], []),
+        (A[dict[str, A[tuple[int, Unknown] | None, Scalar()]], Map()], {}),
+        (Unknown | None, None),
+    ],
+)
+def test_a_forward_reference_in_a_record(field: Any) -> None:
+    """It is told where the record stands, and of the record, whatever the kind; once the type is known, it works."""
+    with pytest.raises(SchemaError) as error:
+        Workspace(schemas={NS: made(field)})
+    fault = error.value.faults[-1]
+    assert fault.path[:2] == ("Brief", "x") and "Unknown uses a type that is not known yet" in fault.problem
+    assert "Unknown.model_rebuild()" in fault.mend
+
+
+class Above(BaseModel):
+    plain: A[Below | None, Scalar()] = None
+    record: Inner | None = None
+    inner: A[dict[str, Inner], Map()] = {}
+
+
+class Below(BaseModel):
+    further: Last | None = None
+
+
+class Inner(BaseModel):
+    further: A[Last | None, Scalar()] = None
+
+
+class Last(BaseModel):
+    a: int = 0
+
+
+def test_records_that_are_defined_below_their_use() -> None:
+    """By the time the model is declared all types are known, and nobody has to rebuild anything."""
+    value = {"further": {"a": 1}}
+    works(Above, {"plain": value, "record": value, "inner": {"x": value}})
+
+
 def test_a_root_model() -> None:
     """It has no fields: the mend is a model with one."""
 
@@ -953,6 +1001,45 @@ def test_defaults_that_fit_are_taken() -> None:
             edited.votes += 1
         found = ws.get(NS, "k")
         assert found is not None and found.value == {"votes": 8}
+
+
+class Sent(BaseModel):
+    when: dt.datetime = None  # type: ignore[assignment]
+    stars: int = Field(-1, ge=0)
+    size: Decimal = 0  # type: ignore[assignment]
+
+
+class SentAndChecked(Sent):
+    title: str = ""
+
+    @field_validator("title")
+    @classmethod
+    def _title(cls, value: str) -> str:
+        return value.strip()
+
+
+class Wrapped(BaseModel):
+    sent: dict[str, Sent] = {}
+
+
+@pytest.mark.parametrize("record", [Sent, SentAndChecked, Wrapped])
+@pytest.mark.parametrize("kind", ["scalar", "list", "map", "set"])
+def test_defaults_in_a_record_that_could_not_be_read_back(record: Any, kind: str) -> None:
+    """A record that is one value is stored with its defaults: what its types do not take would make the document
+    unreadable, and is told field by field."""
+    fields: dict[str, Any] = {
+        "scalar": (A[record | None, Scalar()], None),
+        "list": (A[list[record], List()], []),
+        "map": (A[dict[str, record], Map()], {}),
+        "set": (A[list[create_model("Known", __base__=record, id=(str, ""))], Set(by="id")], []),
+    }
+    with pytest.raises(SchemaError) as error:
+        Workspace(schemas={NS: made(fields[kind])})
+    when, stars = error.value.faults
+    assert when.path == stars.path == ("Brief", "x")
+    assert re.search(r"default None of \w+\.when could not be read back", when.problem)
+    assert "Write `datetime | None`" in when.mend
+    assert re.search(r"default -1 of \w+\.stars could not be read back", stars.problem)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="Pydantic takes it from Python 3.12 on")

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import enum
 import ipaddress
+import json
 import subprocess
 import sys
 import threading
@@ -1302,3 +1303,77 @@ def test_the_natural_defaults_of_records_in_a_list_apply() -> None:
         draft.items[0].votes += 1
         draft.items[0].steps.append("one")
     assert shown(ws)["items"] == [{"id": "1", "steps": ["one"], "votes": 1}] and not ws.escalations()
+
+
+# -- records as people write them --------------------------------------------------------------------------------------
+
+
+def _lowered(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+class Message(BaseModel):
+    """What many programs have: a time and an id of its own, a validator, numbers whose default is of another type."""
+
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    at: dt.datetime = Field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    score: float = 0
+    price: Decimal = 1  # type: ignore[assignment]
+    weights: list[float] = [0, 1]
+    author: str = ""
+
+    @field_validator("author", mode="before")
+    @classmethod
+    def _author(cls, value: Any) -> Any:
+        return _lowered(value)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "wrap"),
+    [
+        (A[Message | None, Scalar()], None, lambda message: message),
+        (A[list[Message], List()], [], lambda message: [message]),
+        (A[dict[str, Message], Map()], {}, lambda message: {"a": message}),
+        (A[list[Message], Set(by="id")], [], lambda message: [message]),
+    ],
+)
+def test_records_with_factories_validators_and_numbers_for_others_are_values(
+    annotation: Any, default: Any, wrap: Any
+) -> None:
+    """They are taken when the model is declared, written as dicts and as instances, and read as they were."""
+    model = create_model("Log", x=(annotation, default), n=(A[int, Counter()], 0))
+    ws = workspace(model)
+    one = Message(author="Ann")
+    ws.agent("ada").write(NS, "k", model(x=wrap(one)))
+    edited(ws, lambda draft: setattr(draft, "n", 1))
+    assert model_of(ws).x == wrap(one) and shown(ws)["n"] == 1 and not ws.escalations()
+    ws.agent("ada").write(NS, "dict", {"x": wrap({"id": "1", "author": "BOB"})})
+    document = ws.get(NS, "dict")
+    assert document is not None and not document.contested
+    assert '"author": "bob"' in json.dumps(document.value)
+
+
+def test_a_validator_that_knows_texts_alone_is_taken() -> None:
+    """Nobody gives bytes for a text, so that it need not know them."""
+    ws = workspace(create_model("User", email=(A[str, BeforeValidator(_lowered), Scalar()], "")))
+    ws.agent("ada").write(NS, "k", {"email": "A@Example.org"})
+    assert shown(ws) == {"email": "a@example.org"}
+
+
+def test_a_record_without_kinds_that_a_factory_has_named_is_written_as_an_instance() -> None:
+    """It is one value, with the identity that its model has made; an edit beside it leaves it alone."""
+
+    class Thought(BaseModel):
+        id: uuid.UUID = Field(default_factory=uuid.uuid4)
+        notes: dict[str, Any] = {}
+
+    class Mind(BaseModel):
+        thoughts: A[list[Thought], Set(by="id")] = []
+        count: A[int, Counter()] = 0
+
+    ws = workspace(Mind)
+    one, two = Thought(notes={"a": 1}), Thought()
+    ws.agent("ada").write(NS, "k", Mind(thoughts=[one]))
+    edited(ws, lambda draft: draft.thoughts.append(two))
+    edited(ws, lambda draft: setattr(draft, "count", 1))
+    assert model_of(ws) == Mind(thoughts=[one, two], count=1) and not ws.escalations()

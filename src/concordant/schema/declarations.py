@@ -40,6 +40,7 @@ from concordant.schema.keys import Keys, is_key_type
 from concordant.schema.models import (
     fields_in,
     has_validators,
+    is_known,
     is_model,
     is_state_model,
     is_typed_dict,
@@ -109,7 +110,7 @@ _building: ContextVar[tuple[Any, ...]] = ContextVar("concordant_building", defau
 
 def _known_fields(model: Any, faults: list[Fault], path: tuple[str, ...]) -> Mapping[str, FieldInfo]:
     """The fields of a model that can be used: all of whose types are known."""
-    mend = f"Define the type above the model, or call {path[-1]}.model_rebuild() once it is defined"
+    mend = _defined(model)
     if issubclass(model, RootModel):
         faults.append(
             Fault(path, "a RootModel has no fields of its own", "Give a BaseModel with a field for the value")
@@ -121,16 +122,23 @@ def _known_fields(model: Any, faults: list[Fault], path: tuple[str, ...]) -> Map
         except NameError as error:
             faults.append(Fault(path, f"a type that it uses is not known yet ({error})", mend))
             return {}
-    if not model.__pydantic_complete__:
-        model.model_rebuild(raise_errors=False)
     fields = fields_in(model)
-    unknown = {} if model.__pydantic_complete__ else {n: i for n, i in fields.items() if _is_unknown(i.annotation)}
+    unknown = {} if is_known(model) else {n: i for n, i in fields.items() if _is_unknown(i.annotation)}
     for name, info in unknown.items():
         problem = f"its type {type_name(info.annotation)} is not known yet (a forward reference)"
         faults.append(Fault((*path, name), problem, mend))
     if not model.__pydantic_complete__ and not unknown:
         faults.append(Fault(path, "a type that it uses is not known yet", mend))
     return _named({n: info for n, info in fields.items() if n not in unknown}, faults, path)
+
+
+def _defined(model: Any) -> str:
+    mend = "Define the type above the model"
+    return (
+        f"{mend}, or call {model.__name__}.model_rebuild() once it is defined"
+        if hasattr(model, "model_rebuild")
+        else mend
+    )
 
 
 def _named(infos: Mapping[str, FieldInfo], faults: list[Fault], path: tuple[str, ...]) -> Mapping[str, FieldInfo]:
@@ -269,6 +277,11 @@ def _place(
     name: str, annotation: Any, metadata: Sequence[Any], faults: list[Fault], path: tuple[str, ...], checked: bool
 ) -> Field | None:
     """A field, or the values of a map: one annotation with its metadata."""
+    unknown = next((member for member in members_of(annotation) if is_model(member) and not is_known(member)), None)
+    if unknown is not None:
+        problem = f"{type_name(unknown)} uses a type that is not known yet (a forward reference)"
+        faults.append(Fault(path, problem, _defined(unknown)))
+        return None
     kinds = [item for item in metadata if isinstance(item, Kind)]
     classes = [item for item in metadata if isinstance(item, type) and issubclass(item, Kind)]
     for item in classes:

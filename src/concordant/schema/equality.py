@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
@@ -97,16 +97,36 @@ def _consists_of(annotation: Any, is_such: Callable[[type], bool], inside: tuple
 
 
 def are_equal(one: Any, other: Any) -> bool:
-    """Whether two values are equal by type and content; NaN equals itself."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(are_equal(item, other[key]) for key, item in one.items())
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(are_equal, one, other))
-    if isinstance(one, BaseModel):
-        return are_equal(one.__dict__, other.__dict__) and are_equal(one.__pydantic_extra__, other.__pydantic_extra__)
+    """Whether two values are equal by type and content; NaN equals itself.
+
+    In the fields of a model, equal values may be of two types: Pydantic takes a default unseen (``score: float = 0``).
+    """
+    return type(one) is type(other) and _are_equal(one, other, are_equal, _are_loosely_equal)
+
+
+def _are_loosely_equal(one: Any, other: Any) -> bool:
+    return _are_equal(one, other, _are_loosely_equal, _are_loosely_equal)
+
+
+def _are_strictly_equal(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and _are_equal(one, other, _are_strictly_equal, _are_strictly_equal)
+
+
+def _are_equal(one: Any, other: Any, inside: _Equality, in_models: _Equality) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(inside(item, other[key]) for key, item in one.items())
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(inside, one, other))
+    if isinstance(one, BaseModel) and isinstance(other, BaseModel):
+        return (
+            type(one) is type(other)
+            and in_models(one.__dict__, other.__dict__)
+            and in_models(one.__pydantic_extra__, other.__pydantic_extra__)
+        )
     return bool(one == other) or bool(one != one and other != other)
+
+
+_Equality: TypeAlias = Callable[[Any, Any], bool]
 
 
 def distinct(elements: Any) -> Any:
@@ -120,7 +140,7 @@ def distinct(elements: Any) -> Any:
             alike = met.setdefault(element, [])
         except TypeError:  # it cannot be hashed
             alike = met.setdefault(type(element), [])
-        if not any(are_equal(element, other) for other in alike):
+        if not any(_are_strictly_equal(element, other) for other in alike):
             alike.append(element)
             found.append(element)
     return found

@@ -28,12 +28,19 @@ from pydantic import (
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
-from concordant.errors import Fault, InvalidWriteError
+from concordant.errors import Fault, InvalidWriteError, told
 from concordant.merge.kinds import Field, Kind
 from concordant.schema.annotations import adapter_of, forms_of, members_of, split_annotation, type_name, without_none
-from concordant.schema.equality import are_equal, in_order, is_uuid
+from concordant.schema.equality import LENIENT, are_equal, in_order, is_uuid
 from concordant.schema.keys import is_key_type
-from concordant.schema.models import fields_in, has_validators, is_model, is_typed_dict, validators_of
+from concordant.schema.models import (
+    fields_in,
+    has_validators,
+    is_instance,
+    is_model,
+    is_typed_dict,
+    validators_of,
+)
 from concordant.schema.samples import ANYTHING, samples_of
 from concordant.values import decode, encode
 
@@ -156,7 +163,39 @@ def _is_plain_model(model: Any, inside: tuple[Any, ...]) -> bool:
         fields = fields_in(model)
     except NameError:
         return False
-    return all(not info.exclude and is_faithful(_whole(info), inside=inside) for info in fields.values())
+    return all(_is_plain_field(info, inside) for info in fields.values())
+
+
+def _is_plain_field(info: FieldInfo, inside: tuple[Any, ...]) -> bool:
+    return not info.exclude and is_faithful(_whole(info), inside=inside) and _takes_default(info)
+
+
+def _takes_default(info: FieldInfo) -> bool:
+    """Whether a default that Pydantic takes unseen can be read when it was stored with the rest of its record."""
+    if info.is_required() or info.default_factory is not None:
+        return True
+    try:
+        adapter = adapter_of(_whole(info))
+        adapter.validate_python(forms_of(adapter)(info.default), **LENIENT)
+    except Exception:
+        return False
+    return True
+
+
+def _unread_defaults(annotation: Any, inside: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
+    """What is wrong with defaults in the records of a type that could not be read once they were stored: the problem
+    and the mend of each."""
+    for model in members_of(annotation):
+        if not is_model(model) or is_typed_dict(model) or model in inside:
+            continue
+        for name, info in fields_in(model).items():
+            if _takes_default(info):
+                yield from _unread_defaults(info.annotation, (*inside, model))
+                continue
+            mend = "Give it one that its type takes"
+            if info.default is None:
+                mend = f"Write `{type_name(info.annotation)} | None`, or leave the default out"
+            yield f"the default {told(info.default, 80)} of {model.__name__}.{name} could not be read back", mend
 
 
 def _whole(info: FieldInfo) -> Any:
@@ -228,8 +267,10 @@ def unfaithful(compiled: Compiled) -> list[Fault]:
         mend = "Let its validators, and model_post_init, take the defaults of its fields, or give it others"
         return [Fault((model.__name__,), why, mend)]
     for place in _places(model, compiled.root, (model.__name__,), dict, lambda document: document):
+        unread = [Fault(place.path, *wrong) for wrong in _unread_defaults(place.annotation)]
+        faults += unread
         problem = _problem(compiled, place)
-        if problem is not None:
+        if problem is not None and not unread:
             faults.append(
                 Fault(place.path, f"its type is {type_name(place.annotation)}: {problem}", _mend(place.annotation))
             )
@@ -307,7 +348,8 @@ def _in_list(keys: list[Any], by: str, wrap: Callable[[Any], Any], value: Callab
         return None
 
     def given(item: Any) -> dict[str, Any]:
-        return wrap([{by: keys[0], **(item if isinstance(item, dict) else {})}])  # type: ignore[no-any-return]
+        record = item if is_instance(item) else {by: keys[0], **(item if isinstance(item, dict) else {})}
+        return wrap([record])  # type: ignore[no-any-return]
 
     return given, lambda document: next(iter(value(document)))
 
@@ -325,12 +367,7 @@ def _problem(compiled: Compiled, place: _Place) -> str | None:
     binary = any(isinstance(m, type) and issubclass(m, (bytes, bytearray)) for m in members_of(place.annotation))
     last: str | None = None
     fine = False
-    more = () if is_faithful(place.annotation) else ANYTHING
-    for sample in (*samples_of(place.annotation), *more):
-        try:
-            meant = place.value(compiled.build(place.wrap(sample)))
-        except Exception:
-            continue  # the model does not take it
+    for sample, meant in _tried(compiled, place, binary=binary):
         problem, stored = _of_sample(compiled, place, sample, meant)
         if problem is None:
             fine = fine or not _is_empty(sample)
@@ -339,6 +376,19 @@ def _problem(compiled: Compiled, place: _Place) -> str | None:
         else:
             last = problem  # such a value is refused when it is written
     return None if fine else last or _of_instances(place.annotation)
+
+
+def _tried(compiled: Compiled, place: _Place, *, binary: bool) -> Iterator[tuple[Any, Any]]:
+    """Values to try a type with, and what its model makes of each."""
+    more = () if is_faithful(place.annotation) else ANYTHING
+    for sample in (*samples_of(place.annotation), *more):
+        if isinstance(sample, bytes) and not binary:
+            continue  # nobody has any to give, and a validator of texts need not know them
+        try:
+            meant, again = (place.value(compiled.build(place.wrap(sample))) for _ in "12")
+        except Exception:
+            continue  # the model does not take it
+        yield (sample if are_equal(meant, again) else meant), meant  # the latter where a factory makes it anew
 
 
 def _of_instances(annotation: Any) -> str | None:

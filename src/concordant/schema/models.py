@@ -32,6 +32,7 @@ __all__ = [
     "fields_in",
     "has_validators",
     "is_instance",
+    "is_known",
     "is_model",
     "is_state_model",
     "is_strict",
@@ -70,9 +71,22 @@ def is_instance(value: Any) -> bool:
 def fields_in(model: Any) -> Mapping[str, FieldInfo]:
     """The fields of a model, by name."""
     if issubclass(model, BaseModel):
+        if is_known(model):
+            return _written_out(model)
         fields: Mapping[str, FieldInfo] = model.model_fields
-        return _written_out(model) if model.__pydantic_complete__ else fields
+        return fields
     return _declared(model)
+
+
+def is_known(model: Any) -> bool:
+    """Whether all types that a model uses are defined by now."""
+    if issubclass(model, BaseModel):
+        return bool(model is BaseModel or model.__pydantic_complete__ or model.model_rebuild(raise_errors=False))
+    try:
+        _declared(model)
+    except NameError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1024)
