@@ -307,7 +307,7 @@ def test_a_token_is_judged_as_the_read_that_it_is_of(history: Histories, space: 
 
 
 @drawn(rewriting)
-@settings(max_examples=15)
+@settings(max_examples=30)
 def test_where_words_are_forgotten_a_token_guesses_nothing(history: Histories) -> None:
     """With words forgotten in between, a token has either expired or is judged as if all were known."""
     compare(history, DECLARED, lambda: None, once=True)
