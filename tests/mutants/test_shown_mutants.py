@@ -135,7 +135,7 @@ def authors_are_told_by_name_alone(patch: Patch) -> None:
     swap(patch, is_mine, lambda scoping, scope, agent, origin: agent == scope.agent)
 
 
-@mutant(lambda: test_agent_programs.test_one_call_after_the_other_is_as_on_a_stock_store("merge", "0"))
+@mutant(lambda: test_agent_programs.test_one_call_after_the_other_is_as_on_a_stock_store("merge", "0", 25))
 def what_a_call_says_is_all_that_is_foretold(patch: Patch) -> None:
     """A document without a model is foretold as what the call gave of it."""
     after = deferred._after

@@ -143,8 +143,8 @@ def play(seed: str, steps: int, *, hub: bool = False) -> Counter[str]:
 def test_g4_what_is_told_onward_is_what_travels_whole(seed: str, short_ones_too: None) -> None:
     """Three stores that tell each other what became of texts and lists show after each frame the value, credits and
     questions that whole frames give, duplicates, deletions and decisions included; in the end all are the same."""
-    seen = sum((play(f"{seed}/{number}", 40) for number in range(4)), Counter[str]())
-    assert seen["onward"] > 10 and seen["missing"], seen
+    seen = sum((play(f"{seed}/{number}", 40) for number in range(8)), Counter[str]())
+    assert seen["onward"] > 20 and seen["missing"], seen
 
 
 def what_was_replaced_came_later() -> None:
@@ -171,8 +171,8 @@ def test_credits_that_are_kept_too_long_are_noticed(monkeypatch: pytest.MonkeyPa
 def test_who_speaks_with_one_other_has_the_base(seed: str, short_ones_too: None) -> None:
     """The same of two stores that speak with a third, each time in both directions: what one of them is told it can
     nearly always make something of, however many wrote beside."""
-    seen = sum((play(f"{seed}/{number}", 40, hub=True) for number in range(4)), Counter[str]())
-    assert seen["onward"] > 20 and seen["missing"] < seen["onward"] / 10, seen
+    seen = sum((play(f"{seed}/{number}", 40, hub=True) for number in range(8)), Counter[str]())
+    assert seen["onward"] > 40 and seen["missing"] < seen["onward"] / 10, seen
 
 
 def looks_at_what_is_known(patch: pytest.MonkeyPatch) -> Counter[str]:
