@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from concordant.merge.causality import SeenBy, Stamp, order_of
 from concordant.merge.sequence.echoes import Echoes, Inserted, Spans, both
@@ -35,50 +36,99 @@ from concordant.merge.sequence.pieces import (
 )
 from concordant.merge.sequence.units import is_blank, units
 
-__all__ = ["counting", "known", "overlaps", "places", "weighed", "withdrawn"]
+__all__ = ["counting", "known", "weighed", "withdrawn"]
 
 
-def weighed(sequence: Sequence, rules: Rules) -> Analysis:
-    """What ``analyse`` has to find."""
-    if not overlaps(sequence):
-        return NOTHING
-    return _Weighing(sequence, rules).result()
+class Text(NamedTuple):
+    """The pieces of a sequence, of each its run and between which neighbours it was inserted, and the strikes."""
+
+    pieces: list[Piece]
+    runs: list[RunId]
+    places: list[int | None]
+    strikes: dict[RunId, Strike]
 
 
-def with_nothing(sequence: Sequence) -> Sequence:
-    """A sequence in which what an empty text became is a rewrite of nothing, that was put there when it was emptied."""
-    strikes = dict(sequence.strikes)
+OPENING = 0
+"""The number of the place at which an empty text became something."""
+
+_numbers: dict[Any, int] = {(None, NOTHING_THERE): OPENING}
+_facts: dict[int, tuple[RunId, int | None, Piece]] = {}  # by id: a piece that is held here is no other one
+
+
+def text_of(sequence: Sequence) -> Text:
+    """Takes a sequence apart. What is said by a piece alone is remembered, for pieces never change."""
+    pieces = sequence.pieces()
+    if len(_facts) > 8 * len(pieces) + 10_000:
+        _facts.clear()
+        _numbers.clear()
+        _numbers[None, NOTHING_THERE] = OPENING
+    for piece in pieces:
+        if id(piece) not in _facts:
+            _facts[id(piece)] = (run_of(piece), _place_of(piece), piece)
+    found = [_facts[id(piece)] for piece in pieces]
+    strikes = dict(zip(sequence.strikes, sequence.strikes.all(), strict=True))
+    return Text(pieces, [run for run, *_ in found], [place for _, place, _ in found], strikes)
+
+
+def _place_of(piece: Piece) -> int | None:
+    """A number for the neighbours between which a text was inserted; ``None`` if it is no insertion."""
+    if piece.beside is None or not piece.live or not isinstance(piece.content, str):
+        return None
+    place = (None, NOTHING_THERE) if piece.beside[3] == EMPTIED else (piece.parent, piece.beside)
+    return _numbers.setdefault(place, len(_numbers))
+
+
+def weighed(sequence: Sequence, rules: Rules) -> tuple[bool, Analysis]:
+    """Whether a sequence has to be ``overlapping``, and what ``analyse`` has to find."""
+    text = text_of(sequence)
+    return (True, _Weighing(text, rules).result()) if _overlap(text) else (False, NOTHING)
+
+
+def _with_nothing(text: Text) -> Text:
+    """A text in which what an empty text became is a rewrite of nothing, that was put there when it was emptied."""
+    strikes = dict(text.strikes)
     nothing: dict[RunId, Piece] = {}
-    named = {(piece.beside or NOTHING_THERE)[:3] for (piece, *_) in openings(sequence).values()}
+    openings: dict[RunId, Piece] = {}
+    for piece, run, place in zip(text.pieces, text.runs, text.places, strict=True):
+        if place == OPENING:
+            openings.setdefault(run, piece)
+    named = {(piece.beside or NOTHING_THERE)[:3] for piece in openings.values()}
     meeting = {run: {run} for run in named if run in strikes}
-    for piece in sequence:
+    for piece in text.pieces:
         together = set().union(*(meeting[run] for run in piece.struck if run in meeting))
         meeting.update(dict.fromkeys(together, together))
     same = {run: min(several) for run, several in meeting.items()}
-    for run, (piece, *_) in openings(sequence).items():
+    for run, piece in openings.items():
         strikes[run] = Strike(piece.stamp, run[2])
         by = same.get((piece.beside or NOTHING_THERE)[:3], ("", 0, 0))
-        stamp = sequence.strikes[by].stamp if by in sequence.strikes else Stamp(0.0, "", 0, "", "", "")
+        stamp = text.strikes[by].stamp if by in text.strikes else Stamp(0.0, "", 0, "", "", "")
         known = nothing.get(by, Piece(stamp, by[2], EMPTIED, "", None))
         nothing[by] = known._replace(struck=tuple(sorted((*known.struck, run))))
-    return Sequence([*sequence, *(nothing[run] for run in sorted(nothing))], strikes, sequence.newest_root)
+    more = [nothing[run] for run in sorted(nothing)]
+    runs = [*text.runs, *map(run_of, more)]
+    return Text([*text.pieces, *more], runs, [*text.places, *map(_place_of, more)], strikes)
 
 
-def openings(sequence: Sequence) -> dict[RunId, list[Piece]]:
-    """What an empty text became that is one unit."""
-    return places(sequence).get((None, NOTHING_THERE), {})
+def _sealed(text: Text, seals: set[RunId]) -> dict[RunId, list[Piece]]:
+    """The pieces under seals by their runs."""
+    sealed: dict[RunId, list[Piece]] = {}
+    for piece, run in zip(text.pieces, text.runs, strict=True):
+        if not seals.isdisjoint(piece.struck):
+            sealed.setdefault(run, []).append(piece)
+    return sealed
 
 
-def _raised(sequence: Sequence) -> set[RunId]:
+def _raised(text: Text, seals: set[RunId], sealed: Mapping[RunId, list[Piece]]) -> set[RunId]:
     """The runs that were set aside, and from which somebody has gone on who had not heard of it; what those had gone on
     from themselves, as well."""
-    strikes = sequence.strikes
-    seals = {run for run, strike in strikes.items() if is_seal(strike)}
-    sealed, onto = _by_run(sequence, seals)
     aside = {run for run, parts in sealed.items() if not all(piece.live for piece in parts)}
+    onto: dict[RunId, list[Piece]] = {}
+    for piece in text.pieces if aside else ():
+        for run in piece.struck if not aside.isdisjoint(piece.struck) else ():
+            onto.setdefault(run, []).append(piece)
     raised: set[RunId] = set()
     for run in aside:
-        over = {one for piece in sealed[run] for one in piece.struck if one in strikes} - seals
+        over = {one for piece in sealed[run] for one in piece.struck if one in text.strikes} - seals
         settled = {one[:2] for piece in sealed[run] for one in piece.struck if one[2] == SEAL}
         over = {one for one in over if one[:2] not in settled}
         below = {one for piece in onto.get(run, ()) for one in piece.struck}
@@ -92,29 +142,19 @@ def _raised(sequence: Sequence) -> set[RunId]:
     return raised
 
 
-def _by_run(sequence: Sequence, seals: set[RunId]) -> tuple[dict[RunId, list[Piece]], dict[RunId, list[Piece]]]:
-    """The pieces under seals by their runs, and the pieces by the strikes over them."""
-    sealed: dict[RunId, list[Piece]] = {}
-    onto: dict[RunId, list[Piece]] = {}
-    for piece in sequence:
-        if not seals.isdisjoint(piece.struck):
-            sealed.setdefault(run_of(piece), []).append(piece)
-        for run in piece.struck:
-            onto.setdefault(run, []).append(piece)
-    return sealed, onto
-
-
-def _with_what_was_set_aside(sequence: Sequence, raised: set[RunId]) -> tuple[Sequence, dict[RunId, Content]]:
-    """A sequence without seals, in which some runs stand that were set aside; where nothing was put in their place,
-    with their seals over what was kept there, and that."""
-    seals = {run for run, strike in sequence.strikes.items() if is_seal(strike)}
-    sealed, _ = _by_run(sequence, seals)
+def _with_what_was_set_aside(
+    text: Text, seals: set[RunId], sealed: Mapping[RunId, list[Piece]], raised: set[RunId]
+) -> tuple[Text, dict[RunId, Content]]:
+    """A text without seals, in which some runs stand that were set aside; where nothing was put in their place, with
+    their seals over what was kept there, and that."""
     over = {run: {s for p in sealed[run] for s in p.struck if s in seals} for run in raised}
-    strikes = {run: strike for run, strike in sequence.strikes.items() if run not in seals}
-    pieces: list[Piece] = []
+    strikes = {run: strike for run, strike in text.strikes.items() if run not in seals}
+    pieces, places = [*text.pieces], [*text.places]
     kept: dict[RunId, list[Any]] = {}
-    for piece in sequence:
-        run, struck = run_of(piece), {one for one in piece.struck if one not in seals}
+    for index, piece in enumerate(text.pieces):
+        if not piece.struck or (seals.isdisjoint(piece.struck) and raised.isdisjoint(piece.struck)):
+            continue
+        run, struck = text.runs[index], {one for one in piece.struck if one not in seals}
         if run in raised and not piece.live and seals.intersection(piece.struck):
             piece = piece._replace(live=True)
             strikes[run] = Strike(piece.stamp, piece.k)
@@ -122,25 +162,42 @@ def _with_what_was_set_aside(sequence: Sequence, raised: set[RunId]) -> tuple[Se
             mine = set[RunId]().union(*(over[one] for one in raised & struck))
             struck |= mine
             for seal in mine:
-                strikes[seal] = sequence.strikes[seal]
+                strikes[seal] = text.strikes[seal]
                 kept.setdefault(seal, []).append(piece.content)
-        pieces.append(piece if struck == {*piece.struck} else piece._replace(struck=tuple(sorted(struck))))
+        pieces[index] = piece if struck == {*piece.struck} else piece._replace(struck=tuple(sorted(struck)))
+        places[index] = _place_of(piece)
     said = {seal: "".join(p).strip() if isinstance(p[0], str) else sum(p, ()) for seal, p in kept.items()}
-    return Sequence(pieces, strikes, sequence.newest_root), said
+    return Text(pieces, text.runs, places, strikes), said
 
 
-def overlaps(sequence: Sequence) -> bool:
+def _overlap(text: Text) -> bool:
     """Whether several strikes stand over one piece, or insertions between the same neighbours have units in common, or
     an empty text has become several."""
-    strikes = sequence.strikes
-    return (
-        any(sum(run in strikes for run in piece.struck) > 1 for piece in sequence)
-        or any(
-            _have_common_units([[str(p.content) for p in parts] for parts in runs.values()])
-            for runs in places(sequence).values()
-        )
-        or len(openings(sequence)) > 1
-    )
+    strikes = text.strikes
+    if any(len(piece.struck) > 1 and sum(run in strikes for run in piece.struck) > 1 for piece in text.pieces):
+        return True
+    shared = _shared_places(text)
+    return OPENING in shared or any(map(_have_units_in_common, shared.values()))
+
+
+def _shared_places(text: Text) -> dict[int, dict[RunId, list[Piece]]]:
+    """The insertions of texts between the same neighbours, where there are several."""
+    first: dict[int, RunId] = {}
+    several = {
+        place
+        for run, place in zip(text.runs, text.places, strict=True)
+        if place is not None and first.setdefault(place, run) != run
+    }
+    found: dict[int, dict[RunId, list[Piece]]] = {}
+    for piece, run, place in zip(text.pieces, text.runs, text.places, strict=True) if several else ():
+        if place in several:
+            found.setdefault(place, {}).setdefault(run, []).append(piece)
+    return found
+
+
+def _have_units_in_common(runs: Mapping[RunId, list[Piece]]) -> bool:
+    """Whether insertions have."""
+    return _have_common_units([[str(piece.content) for piece in parts] for parts in runs.values()])
 
 
 def known(sequence: Sequence, seen: SeenBy) -> Sequence:
@@ -162,43 +219,37 @@ def counting(sequence: Sequence, strikes: Mapping[RunId, Strike]) -> list[Piece]
     return [piece._replace(struck=tuple(run for run in piece.struck if run in strikes)) for piece in sequence]
 
 
-def places(sequence: Sequence) -> dict[Any, dict[RunId, list[Piece]]]:
-    """The insertions of texts, by their neighbours."""
-    found: dict[Any, dict[RunId, list[Piece]]] = {}
-    for piece in sequence:
-        if piece.beside is not None and piece.live and isinstance(piece.content, str):
-            place = (None, NOTHING_THERE) if piece.beside[3] == EMPTIED else (piece.parent, piece.beside)
-            found.setdefault(place, {}).setdefault(run_of(piece), []).append(piece)
-    return found
-
-
 class _Weighing:
     """Looks at every piece and every strike."""
 
-    def __init__(self, sequence: Sequence, rules: Rules) -> None:
-        self.raised = _raised(sequence)
+    def __init__(self, text: Text, rules: Rules) -> None:
+        seals = {run for run in text.strikes if run[2] == SEAL}
+        sealed = _sealed(text, seals)
+        self.raised = _raised(text, seals, sealed)
         self.homes: dict[RunId, RunId] = {}
-        sequence, self.texts = _with_what_was_set_aside(sequence, self.raised)
-        sequence = with_nothing(sequence) if rules.unit == "whole" else sequence
-        self.strikes = strikes = dict(sequence.strikes)
-        self.sequence = sequence
-        self.pieces = pieces = sequence.pieces()
+        text, self.texts = _with_what_was_set_aside(text, seals, sealed, self.raised)
+        self.text = text = _with_nothing(text) if rules.unit == "whole" else text
+        self.strikes = strikes = text.strikes
+        self.pieces = text.pieces
         self.rules = rules
         self.touched: dict[RunId, list[int]] = {}
-        self.inserted: dict[RunId, list[int]] = {}
-        for index, piece in enumerate(pieces):
+        self.own: dict[RunId, list[int]] = {}
+        for index, piece in enumerate(text.pieces):
             for run in piece.struck:
                 if run in strikes:
                     self.touched.setdefault(run, []).append(index)
-            run = run_of(piece)
-            if run in strikes and piece.live:
-                self.inserted.setdefault(run, []).append(index)
-        self.solid = {run: self._solid(numbers) for run, numbers in self.touched.items()}
-        self.order = sorted(self.touched, key=lambda run: (*order_of(strikes[run].stamp), run[2]))
+        for index, run in enumerate(text.runs):
+            if run in strikes:
+                self.own.setdefault(run, []).append(index)
+        self.solid = _Solid(self._solid)
         self.suspended: set[RunId] = set()
         self.hidden: set[RunId] = set()
         self.also: dict[RunId, tuple[Stamp, ...]] = {}
         self.inner: list[tuple[set[RunId], list[set[RunId]]]] = []
+
+    def rank(self, run: RunId) -> tuple[float, str, int, int]:
+        """Where a strike stands in the order in which all were made."""
+        return (*order_of(self.strikes[run].stamp), run[2])
 
     def result(self) -> Analysis:
         contested: list[Group] = []
@@ -231,36 +282,36 @@ class _Weighing:
             self._echoes(doubled, echoes)
         return Analysis(suspended, hidden, tuple(overlaps), self.also, doubled, echoes)
 
-    def _solid(self, numbers: list[int]) -> frozenset[int]:
-        """Of pieces those that hold more than a gap; all of them where that is none."""
+    def _solid(self, run: RunId) -> frozenset[int]:
+        """Of the pieces under a strike those that hold more than a gap; all of them where that is none."""
+        numbers = self.touched[run]
         solid = frozenset(n for n in numbers if not is_blank(self.pieces[n].content))
         return solid or (frozenset(numbers) if self.rules.unit == "whole" else solid)
 
     def _groups(self) -> list[Group]:
         """Strikes connected by pieces they share."""
-        leader = {run: run for run in self.order}
+        leader: dict[RunId, RunId] = {}
 
         def find(run: RunId) -> RunId:
-            while leader[run] != run:
-                leader[run] = leader[leader[run]]
-                run = leader[run]
+            while (above := leader.setdefault(run, run)) != run:
+                leader[run] = leader[above]
+                run = above
             return run
 
         for piece in self.pieces:
             if len(piece.struck) > 1:
-                standing = [run for run in piece.struck if run in leader]
+                standing = [run for run in piece.struck if run in self.touched]
                 if self.rules.unit != "whole" and is_blank(piece.content):
                     standing = self._changes_of_a_gap(standing)
                 for run in standing[1:]:
                     leader[find(run)] = find(standing[0])
-        for root in [
-            run for run in self.order if run in self.raised and sum(find(o) == find(run) for o in self.order) > 1
-        ]:
+        sizes = Counter(map(find, [*leader]))
+        for root in [run for run in sorted(self.raised & leader.keys(), key=self.rank) if sizes[find(run)] > 1]:
             for run in self._gone_on_from(root):
                 leader[find(run)] = find(root)
                 self.homes.setdefault(run, root)
         groups: dict[RunId, Group] = {}
-        for run in self.order:
+        for run in sorted(leader, key=self.rank):
             groups.setdefault(find(run), []).append(run)
         return [group for group in groups.values() if len(group) > 1]
 
@@ -276,7 +327,7 @@ class _Weighing:
 
     def _greatest(self, group: Group) -> None:
         """Of gaps in the place of one the greatest is shown, by line breaks and length, of equal ones the first."""
-        put = {run: "".join(str(self.pieces[n].content) for n in self.inserted.get(run, ())) for run in group}
+        put = {run: "".join(str(self.pieces[n].content) for n in self._put(run)) for run in group}
         best = max((put[run].count("\n"), len(put[run])) for run in group)
         shown = next(run for run in group if (put[run].count("\n"), len(put[run])) == best)
         others = [run for run in group if run != shown]
@@ -285,14 +336,21 @@ class _Weighing:
         if alike:
             self.also[shown] = (*self.also.get(shown, ()), *alike)
 
+    def _above(self, runs: Iterable[RunId]) -> list[RunId]:
+        """What strikes out something of some runs, of what does that, and so on; in order."""
+        waiting, found = [*runs], set[RunId]()
+        while waiting:
+            more = {run for n in self.own.get(waiting.pop(), ()) for run in self.pieces[n].struck} - found
+            more &= self.touched.keys()
+            found |= more
+            waiting += more
+        return sorted(found, key=self.rank)
+
     def _gone_on_from(self, root: RunId) -> list[RunId]:
         """What was made of something that stands again, and of more than that."""
-        below = {run: {run_of(self.pieces[n]) for n in self.touched[run]} for run in self.order}
-        family, size = {root}, 0
-        while len(family) > size:
-            size = len(family)
-            family |= {run for run in self.order if below[run] & family}
-        return [run for run in self.order if run in family - {root} and not self._roots(run) <= family]
+        above = self._above([root])
+        family = {root, *above}
+        return [run for run in above if run != root and not self._roots(run) <= family]
 
     def _roots(self, run: RunId) -> set[RunId]:
         struck = [self.pieces[i] for i in self.solid[run] or self.touched[run]]
@@ -335,7 +393,7 @@ class _Weighing:
         first, last = self._range(group)
         inside = {run for number in range(first + 1, last) for run in self.pieces[number].struck if run in self.touched}
         gaps = [run for run in inside.difference(group) if not self.solid[run] and self.touched[run][-1] < last]
-        return sorted([*group, *gaps], key=self.order.index) if gaps else group
+        return sorted([*group, *gaps], key=self.rank) if gaps else group
 
     # -- sides --------------------------------------------------------------------------------------------------
 
@@ -347,10 +405,10 @@ class _Weighing:
         """
         writers: dict[Any, Group] = {}
         for run in group:
-            home = self.homes.get(run, run)
-            stamp = self.strikes[home].stamp
+            root = self.homes.get(run, run)
+            stamp = self.strikes[root].stamp
             writer: Any = stamp.origin or (stamp.replica, stamp.n)
-            writers.setdefault((writer, stamp.time) if home in self.raised else writer, []).append(run)
+            writers.setdefault((writer, stamp.time) if root in self.raised else writer, []).append(run)
         made = _Sides()
         for runs in writers.values():
             able = made.near([(self._key(run), not self._text(run)) for run in runs])
@@ -359,21 +417,21 @@ class _Weighing:
                 home = made.begin()
             for run in runs:
                 twin = made.add(home, run, self._key(run))
-                if twin is not None and note and run in self.inserted:
+                if twin is not None and note and self._put(run):
                     self.hidden.add(run)
                     self.also[twin] = (*self.also.get(twin, ()), self.strikes[run].stamp)
         return [side.runs for side in made.sides]
 
     def _joins(self, run: RunId, side: _Sided) -> bool:
         twin = side.first.get(self._key(run))
-        if twin is not None and run in self.inserted:
+        if twin is not None and self._put(run):
             mine, theirs = self._over(run), self._over(twin)
             one = self.rules.unit == "whole" and not any(self._own((self.pieces[n],)) for n in self.solid[run])
             return mine == theirs if one else mine <= theirs
         return twin is not None or all(self._agree(run, other) for other in side.runs)
 
     def _over(self, run: RunId) -> set[RunId]:
-        return {other for n in self.inserted.get(run, ()) for other in self.pieces[n].struck if other in self.strikes}
+        return {other for n in self._put(run) for other in self.pieces[n].struck if other in self.strikes}
 
     def _agree(self, one: RunId, other: RunId) -> bool:
         mine, theirs = self.solid[one], self.solid[other]
@@ -383,13 +441,17 @@ class _Weighing:
             return False
         return self.rules.unit != "word" or mine <= theirs or theirs <= mine
 
+    def _put(self, run: RunId) -> list[int]:
+        """What a strike has put in the place of what it removed, as far as it is there."""
+        return [n for n in self.own.get(run, ()) if self.pieces[n].live]
+
     def _key(self, run: RunId) -> Key:
         return self.solid[run], self._text(run), run if run in self.raised else None
 
     def _text(self, run: RunId) -> Content:
         """What a strike has put in the place of what it removed, gaps aside."""
         if run not in self.texts:
-            parts: list[Any] = [self.pieces[index].content for index in self.inserted.get(run, ())]
+            parts: list[Any] = [self.pieces[index].content for index in self._put(run)]
             self.texts[run] = "".join(parts).strip() if all(isinstance(p, str) for p in parts) else sum(parts, ())
         return self.texts[run]
 
@@ -398,11 +460,11 @@ class _Weighing:
     def _dependents(self, group: Group) -> Owners:
         """Runs that exist only because of the group (its insertions, and rewrites of those), with their owners."""
         owners: Owners = {run: {run} for run in group}
+        above = [(run, self._roots(run)) for run in self._above(group)]
         grown = True
         while grown:
             grown = False
-            for run in self.order:
-                roots = self._roots(run)
+            for run, roots in above:
                 if run not in owners and roots <= owners.keys():
                     owners[run] = set().union(*(owners[root] for root in roots))
                     grown = True
@@ -418,7 +480,7 @@ class _Weighing:
                 before, their_owners = result[-1]
                 both = their_owners | owners
                 if self._is_clear(self._range(before)[1] + 1, self._range(group)[0], both):
-                    together = sorted([*before, *group], key=self.order.index)
+                    together = sorted([*before, *group], key=self.rank)
                     result[-1] = (together, both)
                     continue
             result.append((group, owners))
@@ -470,8 +532,8 @@ class _Weighing:
             together = [side for side in sides if by & {*side}]
             if len(together) > 1:
                 sides = [side for side in sides if side not in together]
-                sides.append(sorted({run for side in together for run in side}, key=self.order.index))
-        sides = sorted(sides, key=lambda side: self.order.index(side[0]))
+                sides.append(sorted({run for side in together for run in side}, key=self.rank))
+        sides = sorted(sides, key=lambda side: self.rank(side[0]))
         for side in sides:
             members = set(side)
             standing = members.union(run for run, by in dependents if by <= members)
@@ -489,10 +551,10 @@ class _Weighing:
         """The pieces of a contested range that are seen where, of the changes in dispute, only those standing count."""
         touched = [number for run in group for number in self.touched[run]]
         touched = [number for number in touched if self.pieces[number].live] or touched
-        put = [n for run in owners for n in self.inserted.get(run, [0]) if self.pieces[n].parent is not None]
+        put = [n for run in owners for n in self._put(run) or [0] if self.pieces[n].parent is not None]
         last = max([*touched, *put])
         common = [n for n in range(min(touched), last + 1) if run_of(self.pieces[n]) not in owners]
-        own = [n for run in standing for n in self.inserted.get(run, ())]
+        own = [n for run in standing for n in self._put(run)]
         seen = sorted([*common, *own]) if own else common
         return tuple(self.pieces[n] for n in seen if self._stands(self.pieces[n], standing, owners))
 
@@ -512,15 +574,13 @@ class _Weighing:
 
     def _echoes(self, doubled: dict[RunId, Spans], echoes: dict[RunId, Echoes]) -> None:
         """Finds what several inserted alike between the same neighbours: the first one's is shown."""
-        for place, runs in places(self.sequence).items():
-            if self.rules.unit == "whole" and place == (None, NOTHING_THERE):
-                continue
-            if not _have_common_units([[str(p.content) for p in parts] for parts in runs.values()]):
+        for place, runs in _shared_places(self.text).items():
+            if (self.rules.unit == "whole" and place == OPENING) or not _have_units_in_common(runs):
                 continue
             there: list[Inserted] = []  # the units shown
             oldest_first = sorted(runs.items(), key=lambda item: (*order_of(item[1][0].stamp), item[0][2]))
             wholes: dict[str, RunId] = {}
-            for run, parts in oldest_first if len(runs) > 1 else ():
+            for run, parts in oldest_first:
                 past, text = parts[-1].offset + len(parts[-1].content), "".join(str(part.content) for part in parts)
                 is_seen = not any(s in self.strikes and s not in self.suspended for p in parts for s in p.struck)
                 is_all = len(text) == past - parts[0].offset and is_seen
@@ -557,3 +617,14 @@ class _Weighing:
                     low, high = start, spans[number + 1][0] if number + 1 < len(spans) else len(text)
                 result.append(Inserted(text[start:end], run, low + first, high + first))
         return result
+
+
+class _Solid(dict[RunId, frozenset[int]]):
+    """By strike the pieces under it that hold more than a gap, found when they are asked for."""
+
+    def __init__(self, find: Callable[[RunId], frozenset[int]]) -> None:
+        self.find = find
+
+    def __missing__(self, run: RunId) -> frozenset[int]:
+        self[run] = found = self.find(run)
+        return found
