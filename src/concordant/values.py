@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
-from itertools import compress, count
+from itertools import chain, compress, count
 from operator import ne
 from typing import Any
 
@@ -197,28 +197,56 @@ def encode_read(value: Any) -> JSON:
 
 
 _SCALARS = frozenset([str, int, float, bool, type(None)])
+_DICT = frozenset([dict])
 
 
-def copied(value: Any) -> Any:
-    """Returns a copy of a JSON value such as ``decode`` gives."""
+def copied(value: Any, text: JSON = b"") -> Any:
+    """Returns a copy of a JSON value such as ``decode`` gives.
+
+    Args:
+        text: its JSON, where that is at hand.
+    """
     if isinstance(value, dict):
         if _SCALARS.issuperset(map(type, value.values())):
             return value.copy()
+        if text and any(map(_are_records, value.values())) and is_shallow(value, text):
+            return {
+                key: list(map(dict.copy, part)) if _are_records(part) else copied(part) for key, part in value.items()
+            }
         return {key: part if type(part) in _SCALARS else copied(part) for key, part in value.items()}
     if isinstance(value, list):
         return value.copy() if _SCALARS.issuperset(map(type, value)) else [copied(part) for part in value]
     return value
 
 
-def is_shallow(value: Any) -> bool:
-    """Tells whether in the containers of a JSON value there are no others: then it is copied faster than its JSON is
-    read."""
-    parts = value.values() if isinstance(value, dict) else ()
-    return all(
-        _SCALARS.issuperset(map(type, part.values() if isinstance(part, dict) else part))
-        for part in parts
-        if isinstance(part, (dict, list))
-    )
+def is_shallow(value: Any, text: JSON) -> bool:
+    """Tells whether in the containers of a JSON value there are no others, but for the records of a list: then it is
+    copied faster than its JSON is read.
+
+    Args:
+        text: its JSON.
+    """
+    parts = [part for part in value.values() if isinstance(part, (dict, list))] if isinstance(value, dict) else []
+    records = [part for part in parts if _are_records(part)]
+    if not all(map(_holds_scalars, (part for part in parts if not _are_records(part)))):
+        return False
+    if not all(_DICT.issuperset(map(type, part)) for part in records):
+        return False
+    known = 1 + len(parts) + sum(map(len, records))
+    if not records or text.count(b"{") + text.count(b"[") == known:
+        return True
+    # There is a container more, or a bracket in a text.
+    return all(_SCALARS.issuperset(map(type, chain.from_iterable(map(dict.values, part)))) for part in records)
+
+
+def _holds_scalars(part: Any) -> bool:
+    """Whether there are no containers in one."""
+    return _SCALARS.issuperset(map(type, part.values() if isinstance(part, dict) else part))
+
+
+def _are_records(part: Any) -> bool:
+    """Whether something looks like a list of dicts, by the first of them."""
+    return type(part) is list and bool(part) and type(part[0]) is dict
 
 
 def check_numbers(text: JSON, value: Any, path: Path = ()) -> JSON:

@@ -380,8 +380,7 @@ def parts_have_no_place(patch: Patch) -> None:
     """All parts stand at the first place."""
 
     def made(given: GivenAtOnce, key: str) -> Any:
-        part = given.parts[key]
-        return given._made(key, part if given.parts is given.value else given.value[part], 0)
+        return given._made(key, given.value[key if given.keys is given.value else given.place(key)], 0)
 
     patch.setattr(GivenAtOnce, "made", made)
 
@@ -403,6 +402,33 @@ def test_a_part_that_is_made_wrong_is_noticed(
     mutant(monkeypatch)
     with pytest.raises((AssertionError, LookupError, ConcordantError)):
         compare_kept("mutant", 30, "sqlite, one file", monkeypatch, keep_on, fresh_url)
+
+
+def test_records_stand_as_they_came_beside_many_given_at_once() -> None:
+    """What another store added before many records were given at once stands before them, what was added since behind
+    them; so after one of them was changed, and after one is gone."""
+    ws, other = Workspace(schemas={AT[0]: Much}), Workspace(schemas={AT[0]: Much})
+    began = ws.moment()
+    other.agent("early").write(*AT, {"k": [{"id": "early"}]})
+    ws.agent("first").write(*AT, {"k": [{"id": f"k{n}"} for n in range(at_once.MANY)]})
+
+    def shown() -> list[str]:
+        document = ws.get(*AT)
+        assert document is not None
+        return [record["id"] for record in document.value["k"]]
+
+    many = [f"k{n}" for n in range(at_once.MANY)]
+    ws.agent("late", began=began).write(*AT, {"k": [{"id": "late"}]})
+    assert shown() == [*many, "late"]
+    ws.agent("later", began=began).write(*AT, {"k": [{"id": "later"}, {"id": "late", "n": 1}]})
+    assert shown() == [*many, "late", "later"]
+    ws.import_(other.export())
+    assert shown() == ["early", *many, "late", "later"]
+    ws.agent("last", began=began).write(*AT, {"k": [{"id": "k1", "n": 1}, {"id": "last"}]})
+    assert shown() == ["early", *many, "late", "later", "last"]
+    with ws.agent("editor").edit(*AT) as board:
+        board.k = [record for record in board.k if record.id not in ("k0", "late")]
+    assert shown() == ["early", *many[1:], "later", "last"]
 
 
 def test_a_frame_never_has_what_was_given_at_once() -> None:

@@ -330,7 +330,7 @@ def keep_all(patch: Patch) -> None:
     """Has what was read kept, however small it is, and the value beside its JSON."""
     patch.setattr(sys.modules["concordant.merge.record.view"], "LARGE", -1)
     patch.setattr(sys.modules["concordant.merge.record.view"], "MANY_TEXTS", 0)
-    patch.setattr(sys.modules["concordant.merge.record.view"], "is_shallow", lambda _: True)
+    patch.setattr(sys.modules["concordant.merge.record.view"], "is_shallow", lambda *_: True)
 
 
 def test_g3_g4_what_is_read_anew_is_what_the_whole_gives(seed: str) -> None:
@@ -722,7 +722,7 @@ def what_was_shown_goes_on(patch: Patch) -> None:
 
 def readers_share_a_value(patch: Patch) -> None:
     """What one reader changes in its value another one sees."""
-    patch.setattr(document_module, "copied", lambda value: value)
+    patch.setattr(document_module, "copied", lambda value, text: value)
 
 
 @pytest.mark.parametrize("mutant", [what_was_shown_goes_on, readers_share_a_value])

@@ -139,7 +139,9 @@ class Document:
         value = self._value
         if value is None:
             try:
-                value = self._value = decode_whole(self._body) if self._read is ABSENT else copied(self._read)
+                value = self._value = (
+                    decode_whole(self._body) if self._read is ABSENT else copied(self._read, self._body)
+                )
             except ValueError as error:
                 raise self._damaged(error) from error
         return value

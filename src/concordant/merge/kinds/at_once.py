@@ -36,7 +36,7 @@ def bulk_of(field: Field, value: Any, stamp: Stamp) -> Bulk | None:
         return tree[_HERE[0]][key]
 
     given = GivenAtOnce(stamp, field, value, keys, made)
-    return Bulk(given) if len(given.parts) == len(value) else None
+    return Bulk(given) if len(given.known) == len(value) else None
 
 
 _HERE: Path = ("",)
@@ -58,7 +58,7 @@ def shown_at_once(look: Look, field: Field, path: Path, cell: Tree) -> Any:
     value, child = cell.given.value, field.child
     if form_of(field) != form_of(cell.given.field):
         return None
-    if child is not None and not _are_shown_so(child, [*_parts_of(value)], look.sorts(path)):
+    if child is not None and not _are_shown_so(child, _listed(value), look.sorts(path)):
         return None
     return value if look.memory is not None else copied(value)
 
@@ -69,6 +69,10 @@ def values_there(cell: Bulk, shown: Any) -> dict[str, Any]:
     for key in cell.gone:
         del values[key]
     return values
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else [*value.values()]
 
 
 def _parts_of(value: Any) -> Iterable[Any]:
@@ -95,7 +99,7 @@ def _are_shown_so(field: Field, values: Sequence[Any], is_sorted: bool) -> bool:
 def _are_records_shown_so(field: Field, records: Sequence[Mapping[str, Any]], is_sorted: bool) -> bool:
     """The same of records: they show their fields in the order of the model."""
     ranks = dict(zip(field.fields, count()))
-    for names in {(*record,) for record in records}:
+    for names in set(map(tuple, records)):
         places = [ranks.get(name, -1) for name in names]
         if -1 in places or not all(one < other for one, other in pairwise(places)):
             return False

@@ -9,12 +9,13 @@ from operator import contains
 from typing import Any, ClassVar
 
 from concordant.merge.causality import Register, order_of
+from concordant.merge.kinds.at_once import shown_at_once
 from concordant.merge.kinds.base import SETS, Declaration, Field, Holds, Kind, Look
 from concordant.merge.kinds.map import check_keys, edit_keys, keys_beyond, read_keys, write_key
 from concordant.merge.kinds.nodes import node_value
 from concordant.merge.kinds.registry import register
 from concordant.merge.registers import Change, Path
-from concordant.merge.registers.bulk import Bulk
+from concordant.merge.registers.bulk import Bulk, GivenAtOnce
 from concordant.values import ABSENT, canonical, decode, encode
 
 __all__ = ["KeyedSet", "key_of"]
@@ -147,6 +148,9 @@ class KeyedSet(Kind):
         """The records, the one first added first."""
 
         def shown(look: Look, cell: Any) -> Any:
+            beside = _beside_given(look, field, path, public, cell, by)
+            if beside is not None:
+                return beside
             records = read_keys(look, field, path, public, cell)
             if records is ABSENT:
                 return ABSENT
@@ -180,7 +184,7 @@ class _Order:
             self._added = {}
             return cell
         self._stamp = order_of(cell.given.stamp)
-        self._added = dict(cell.given.parts)
+        self._added = dict(cell.given.places())
         for key in cell.gone:
             del self._added[key]
         return cell.apart
@@ -203,10 +207,101 @@ class _Order:
             self._added = {key: self._added[key] for key in sorted(self._added, key=self._at)}
         return list(self._added)
 
+    def at(self, key: str) -> tuple[Any, ...]:
+        """The place of a record."""
+        return self._at(key)[0]
+
     def _at(self, key: str) -> Added:
         """When a record was added."""
         found = self._added[key]
         return ((*self._stamp, found, key), None) if type(found) is int else found
+
+
+class _Beside:
+    """Records that one write gave at once, all of them as it gave them, and those that came after them.
+
+    Attributes:
+        given: what the write gave.
+        first: these, as they are shown.
+        more: the others by key.
+        order: their order.
+    """
+
+    __slots__ = ("first", "given", "more", "order")
+
+    def __init__(self, given: GivenAtOnce, first: list[Any]) -> None:
+        self.given = given
+        self.first = first
+        self.more: dict[str, Any] = {}
+        self.order = _Order()
+
+    @classmethod
+    def begin(cls, look: Look, field: Field, path: Path, cell: Any) -> _Beside | None:
+        """Takes those that were given; ``None`` where they have to be looked at one by one."""
+        if not isinstance(cell, Bulk) or cell.gone or cell.changed:
+            return None
+        first = shown_at_once(look, field, path, cell)
+        return None if first is None else cls(cell.given, first)
+
+    def goes_on(self, cell: Any) -> bool:
+        """Whether in a container the same was given, and all of it still stands so."""
+        return isinstance(cell, Bulk) and cell.given is self.given and not (cell.gone or cell.changed)
+
+    def read(
+        self, look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, changed: Iterable[str | None]
+    ) -> None:
+        """Reads those of the others that have changed."""
+        assert field.child is not None
+        for key in changed:
+            if key is None:
+                continue
+            value: Any = ABSENT
+            if key in cell:
+                value = look.part(field.child, (*path, key), (*public, key), cell[key])
+            else:
+                look.forget((*path, key))
+            if value is ABSENT:
+                self.more.pop(key, None)
+            else:
+                self.more[key] = value
+
+    def shown(self, cell: Any, field: Field, by: str, changed: Iterable[str | None]) -> list[Any] | None:
+        """All of them, in order; ``None`` where one of the others was added before the last of those given."""
+        keys = self.order.keys(cell, self.more, changed)
+        if keys and self.order.at(keys[0]) < self._last():
+            return None
+        return [*self.first, *[_identified(field, by, key, self.more[key]) for key in keys]]
+
+    def _last(self) -> tuple[Any, ...]:
+        """The place of the last of those given."""
+        return *order_of(self.given.stamp), len(self.first) - 1, self.given.keys[-1]
+
+
+def _beside_given(
+    look: Look, field: Field, path: Path, public: tuple[str, ...], cell: Any, by: str
+) -> list[Any] | None:
+    """The records of a container that one write filled, where what it gave stands as it is and others came after that:
+    no look is taken at each of them then. Else ``None``."""
+    here = look.here
+    known: _Beside | None = None
+    changed: Iterable[str | None] = ()
+    if here is not None:
+        if here.changed is not None and here.parts is not None:
+            if type(here.parts) is not _Beside:
+                return None  # all of it was read, and what has changed is
+            known, changed = here.parts, here.changed
+        here.parts = here.order = None  # for whoever has to read all of it
+    if known is None or not known.goes_on(cell):
+        known = _Beside.begin(look, field, path, cell)
+        if known is None:
+            return None
+        look.read_all(path, cell, None)
+        changed = cell.apart
+    known.read(look, field, path, public, cell, changed)
+    found = known.shown(cell, field, by, changed)
+    if here is not None and found is not None:
+        here.parts = known
+    return found
 
 
 def _in_order(look: Look, cell: Any, records: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
 from concordant.errors import MisshapenError
@@ -209,14 +210,15 @@ MOST_MOVED = 64
 
 
 class _Elements:
-    """The elements of a set as they were read: by key and in order. Of one that was given with many others at once only
-    its number among them is known, until somebody asks for more."""
+    """The elements of a set as they were read: by key and in order. One that was given with many others at once is
+    looked for among these when somebody asks for it."""
 
-    __slots__ = ("_by_key", "_decoded", "_given", "_moved", "_oldest", "order")
+    __slots__ = ("_apart", "_by_key", "_decoded", "_given", "_moved", "_oldest", "order")
 
     def __init__(self) -> None:
         self._oldest: dict[str, tuple[Register, _Added]] = {}
-        self._by_key: dict[str, Any] = {}
+        self._by_key: dict[str, Element] = {}
+        self._apart: set[str] = set()  # of what was given at once, those that went or are looked up by key
         self.order: list[str] = []
         self._decoded: list[Any] = []
         self._moved = MOST_MOVED
@@ -241,25 +243,32 @@ class _Elements:
         return others
 
     def _fill_at_once(self, cell: Bulk, shown: list[Any]) -> list[str | None]:
-        self._given = cell.given
-        self._by_key = dict(cell.given.parts)
-        for key in (*cell.gone, *cell.changed):
-            del self._by_key[key]
-        self.order = [*self._by_key]
-        self._decoded = [*shown] if len(shown) == len(self.order) else [shown[n] for n in self._by_key.values()]
+        self._given = given = cell.given
+        self._apart.update(cell.gone, cell.changed)
+        if self._apart:
+            left = [key not in self._apart for key in given.keys]
+            self.order, self._decoded = [*compress(given.keys, left)], [*compress(shown, left)]
+        else:
+            self.order, self._decoded = [*given.keys], [*shown]
         return cell.apart
+
+    def _is_as_given(self, key: str) -> bool:
+        """Whether an element is one of those that were given at once, and as it was."""
+        return self._given is not None and key in self._given.known and key not in self._apart
 
     def _at(self, key: str) -> Element:
         """The element that stands at a key."""
-        found = self._by_key[key]
-        if type(found) is int:
-            assert self._given is not None
-            found = ((self._given.stamp[:3], found, key), encode(self._given.value[found]))
-        return found  # type: ignore[no-any-return]
+        found = self._by_key.get(key)
+        if found is None:
+            given = self._given
+            assert given is not None
+            place = given.place(key)
+            found = (given.stamp[:3], place, key), encode(given.value[place])
+        return found
 
     def put(self, key: str, element: Element | None) -> bool:
         """Takes what stands at a key now; tells whether the order is still right."""
-        before = self._at(key) if key in self._by_key else None
+        before = self._at(key) if key in self._by_key or self._is_as_given(key) else None
         if element == before:
             return True
         is_last = before is None and element is not None and self._is_last(element)
@@ -283,8 +292,10 @@ class _Elements:
         return self._moved <= MOST_MOVED and (not self.order or element > self._at(self.order[-1]))
 
     def _take(self, key: str, element: Element | None) -> None:
+        if self._is_as_given(key):
+            self._apart.add(key)
         if element is None:
-            del self._by_key[key]
+            self._by_key.pop(key, None)
         else:
             self._by_key[key] = element
 
@@ -302,7 +313,8 @@ class _Elements:
 
     def sort(self) -> None:
         """Puts them in order."""
-        self.order = [place[2] for place, _ in sorted(map(self._at, self._by_key))]
+        given = () if self._given is None else filter(self._is_as_given, self._given.keys)
+        self.order = [place[2] for place, _ in sorted(map(self._at, [*self._by_key, *given]))]
         self._decoded = []
 
     def texts(self) -> list[bytes]:

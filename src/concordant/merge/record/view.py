@@ -68,7 +68,7 @@ class View:
         """The value's JSON (``None``: there is no document)."""
         if self._body is None and self.exists:
             self._body = encode_read(self._value)
-            if self._memory is None or len(self._body) < MANY_TEXTS or not is_shallow(self._value):
+            if self._memory is None or len(self._body) < MANY_TEXTS or not is_shallow(self._value, self._body):
                 self._value = ABSENT  # else it is kept anyway, and copied faster than its JSON is read
         return self._body
 

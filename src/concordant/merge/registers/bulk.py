@@ -6,13 +6,16 @@ them is ever looked at by itself: a reader wants all elements, and a writer thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from itertools import chain, count
 from typing import Any
 
 from concordant.merge.causality import Stamp
 
 __all__ = ["Bulk", "GivenAtOnce"]
+
+MOST_LOOKED_FOR = 16
+"""How many places in a list are looked for one by one, until all are noted."""
 
 _NOTHING: Any = object()
 
@@ -24,14 +27,15 @@ class GivenAtOnce:
         stamp: of the write.
         field: how that merges.
         value: that.
-        keys: of a list the keys in the container of what is in it, no two of them equal.
+        keys: of a list the keys in the container of what is in it.
         made: makes what stands in the container of a key, what was given for it, and of a list its place there.
 
     Attributes:
-        parts: by key in the container what was given, of a list its place there; in order.
+        keys: the keys in the container of what was given, in order.
+        known: the same, for whoever asks for one.
     """
 
-    __slots__ = ("_made", "field", "parts", "stamp", "value")
+    __slots__ = ("_asked", "_made", "_places", "field", "keys", "known", "stamp", "value")
 
     def __init__(
         self, stamp: Stamp, field: Any, value: Any, keys: Iterable[str], made: Callable[[str, Any, int], Any]
@@ -39,19 +43,36 @@ class GivenAtOnce:
         self.stamp = stamp
         self.field = field
         self.value = value
-        self.parts: Mapping[str, Any] = value if isinstance(value, dict) else dict(zip(keys, count()))
+        self.keys: Any = value if isinstance(value, dict) else tuple(keys)
+        self.known: Collection[str] = value if isinstance(value, dict) else frozenset(self.keys)
         self._made = made
+        self._places: dict[str, int] | None = None
+        self._asked = 0
 
     def by_key(self, value: Any) -> dict[str, Any]:
         """Returns by key what is in a list or dict that has the same parts as the one given."""
-        return dict(value) if isinstance(value, dict) else dict(zip(self.parts, value, strict=True))
+        return dict(value) if isinstance(value, dict) else dict(zip(self.keys, value, strict=True))
+
+    def place(self, key: str) -> int:
+        """Returns the place of a key in the list that was given. To look for one costs less than to note all of them;
+        for a few that is done."""
+        if self._places is None and self._asked < MOST_LOOKED_FOR:
+            self._asked += 1
+            return self.keys.index(key)  # type: ignore[no-any-return]
+        return self.places()[key]
+
+    def places(self) -> dict[str, int]:
+        """Returns the places of all keys in the list that was given; nobody may change that."""
+        if self._places is None:
+            self._places = self.known = dict(zip(self.keys, count()))
+        return self._places
 
     def made(self, key: str) -> Any:
         """Makes what stands at a key."""
-        part = self.parts[key]
-        if self.parts is self.value:
-            return self._made(key, part, 0)
-        return self._made(key, self.value[part], part)
+        if self.keys is self.value:
+            return self._made(key, self.value[key], 0)
+        place = self.place(key)
+        return self._made(key, self.value[place], place)
 
 
 class Bulk(dict[str | None, Any]):
@@ -89,12 +110,12 @@ class Bulk(dict[str | None, Any]):
     def apart(self) -> list[str | None]:
         """The keys of all parts that are not as the write gave them, in order."""
         changed = self._changed
-        return [*(key for key in self.given.parts if key in changed), *self._more] if changed else [*self._more]
+        return [*(key for key in self.given.keys if key in changed), *self._more] if changed else [*self._more]
 
     @property
     def has_rest(self) -> bool:
         """Whether any part given is as it was."""
-        return len(self.given.parts) > len(self._gone) + len(self._changed)
+        return len(self.given.known) > len(self._gone) + len(self._changed)
 
     def change(self, part: str | None) -> None:
         """Notes that what is in a part may be changed."""
@@ -124,7 +145,7 @@ class Bulk(dict[str | None, Any]):
 
     def _is_given(self, part: object) -> bool:
         """Whether a part that was given is there, changed or not."""
-        return part in self.given.parts and part not in self._gone
+        return part in self.given.known and part not in self._gone
 
     # -- as a dict ---------------------------------------------------------------------------------------------------
 
@@ -137,11 +158,11 @@ class Bulk(dict[str | None, Any]):
         return dict.__contains__(self, part) or self._is_given(part)
 
     def __len__(self) -> int:
-        return len(self.given.parts) - len(self._gone) + len(self._more)
+        return len(self.given.known) - len(self._gone) + len(self._more)
 
     def __iter__(self) -> Iterator[str | None]:
         gone = self._gone
-        given = [part for part in self.given.parts if part not in gone] if gone else self.given.parts
+        given = [part for part in self.given.keys if part not in gone] if gone else self.given.keys
         return chain(given, [*self._more])
 
     def __eq__(self, other: object) -> bool:
