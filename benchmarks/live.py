@@ -142,7 +142,7 @@ def through_browsers(size: int, sizes: Sizes) -> list[float] | str:
                     page.wait_for_timeout(60)
             all_ = sizes.letters * len(PERSONS)
             for page in pages:
-                page.wait_for_function(f"() => Object.keys(window.shown).length === {all_}", polling=100)
+                page.wait_for_function(f"() => Object.keys(window.shown).length === {all_}")
             told: list[dict[str, float]] = [page.evaluate("() => window.shown") for page in pages]
             browser.close()
         finally:
