@@ -259,7 +259,7 @@ class _Weighing:
             elif len(self._sides(group, note=True)) > 1 and self.rules.escalate:
                 contested.append(self._with_gaps_inside(group))
             else:  # no gap stays between units that were rewritten together
-                self.hidden.update(run for run in group if self._is_of_a_gap(run) and run in self.inserted)
+                self.hidden.update(run for run in group if self._is_of_a_gap(run) and self._put(run))
         overlaps: list[Overlap] = []
         found = [
             (group, owners) for group in contested if not self._ends_alike(group, owners := self._dependents(group))
