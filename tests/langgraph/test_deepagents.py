@@ -299,6 +299,16 @@ def test_files_that_are_no_text_are_kept_whole() -> None:
     assert asyncio.run(backend.adownload_files(["/a.txt"]))[0].content == b"x"
 
 
+@pytest.mark.parametrize("path", ["/\ud800.md", "/" + "k" * 20_000])
+def test_a_path_that_can_be_none_is_answered(path: str) -> None:
+    """A model may make up any path: there is no such file, and none can be written; the agent's run goes on."""
+    team = Team(None)
+    answers = team.run(model(read(path), edit("a", "b", path), write("x", path), [("delete", {"file_path": path})]))
+    assert len(answers) == 4 and all("rror" in answer for answer in answers)
+    [downloaded] = MergeBackend(namespace=lambda _: NS, store=team.store).download_files([path])
+    assert downloaded.error == "file_not_found"
+
+
 def test_files_of_the_stock_backend_are_taken_over() -> None:
     """What ``StoreBackend`` has put into a store is read and changed."""
     store = MergeStore({NS: File})

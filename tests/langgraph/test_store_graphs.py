@@ -14,7 +14,7 @@ from langgraph.config import get_store
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.store.base import BaseStore
+from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 from langgraph.types import Command, RetryPolicy, Send, interrupt
 from pydantic import BaseModel
 
@@ -448,3 +448,38 @@ def test_50_parallel_nodes_put_the_same_value_then_a_later_run_replaces_it() -> 
     chain(status("later")).compile(store=store).invoke({"x": 1})
     assert read(store) == {"status": "later", "log": "later."}
     assert store.escalations(state="all") == []
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    "reading", [GetOp(NS, KEY), SearchOp(NS), SearchOp(NS, query="a")], ids=["get", "search", "query"]
+)
+def test_a_read_in_a_batch_is_none_for_its_puts(is_async: bool, reading: Any) -> None:
+    """What a batch puts was decided before its reads were carried out: it contributes, and replaces nobody unseen."""
+    index: Any = {"dims": 1, "embed": lambda texts: [[1.0] for _ in texts], "fields": ["status"]}
+    store = MergeStore({NS: Brief}, index=index)
+    store.put(NS, KEY, {"tags": ["old"], "votes": 1})
+
+    def ops(name: str) -> list[Any]:
+        return [reading, PutOp(NS, KEY, {"tags": [name], "votes": 1, "status": name})]
+
+    def work(name: str, store: BaseStore) -> Any:
+        return store.abatch(ops(name)) if is_async else store.batch(ops(name))
+
+    fan(store, work, ["ann", "bob"], is_async=is_async)
+    assert sorted(read(store)["tags"]) == ["ann", "bob", "old"] and read(store)["votes"] == 3
+    [question] = store.escalations()
+    assert sorted(contender.value for contender in question.contenders) == ["ann", "bob"]
+
+
+def test_a_batch_is_an_edit_of_what_was_read_before_it() -> None:
+    """A read in an earlier call counts for a put in a batch as for any other; what a batch gives is as it was."""
+    store = MergeStore({NS: Brief}, ttl={"default_ttl": 5, "refresh_on_read": True})
+    store.put(NS, KEY, {"tags": ["old"]})
+    with store.acting_as("ann"):
+        store.get(NS, KEY)
+        found, none, _, _ = store.batch(
+            [GetOp(NS, KEY), GetOp(NS, "new"), PutOp(NS, KEY, {"tags": ["new"]}), PutOp(NS, "new", {"votes": 1})]
+        )
+    assert found is not None and found.value == {"tags": ["old"]} and none is None  # type: ignore[union-attr]
+    assert read(store)["tags"] == ["new"] and not store.escalations()

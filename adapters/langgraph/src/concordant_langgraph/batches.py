@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any, TypeAlias
 
 from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp
 
@@ -18,7 +18,7 @@ from concordant_langgraph.filters import (
     matches,
     meets,
 )
-from concordant_langgraph.items import MergedSearchItem
+from concordant_langgraph.items import MergedItem, MergedSearchItem
 from concordant_langgraph.lifetimes import Lifetimes
 from concordant_langgraph.mirror import Mirror
 from concordant_langgraph.steps import Steps
@@ -26,6 +26,8 @@ from concordant_langgraph.texts import checked_index
 from concordant_langgraph.toolcalls import tool_call
 
 __all__ = ["Batches", "checked"]
+
+Place: TypeAlias = "tuple[tuple[str, ...], str]"
 
 _AS_THE_STORE_SAYS = {"index": None}
 
@@ -47,24 +49,28 @@ class Batches:
         self._lifetimes = lifetimes
 
     def read(
-        self, ops: Iterable[Op], get: Callable[..., Result]
+        self, ops: Sequence[Op], get: Callable[..., Result]
     ) -> tuple[list[Result], list[PutOp], list[tuple[int, SearchOp]]]:
-        """The results of all operations that only read records; the puts; the places and operations that rank."""
+        """The results of all operations that only read records; the puts; the places and operations that rank.
+
+        What a put of the same batch says was decided before the batch was carried out: no read of it counts for that.
+        """
         results: list[Result] = []
-        puts: list[PutOp] = []
+        puts = [op for op in ops if isinstance(op, PutOp)]
+        places = _places(puts)
         queries: list[tuple[int, SearchOp]] = []
         for op in ops:
             if isinstance(op, PutOp):
-                puts.append(op)
                 results.append(None)
             elif isinstance(op, GetOp):
-                results.append(get(op.namespace, op.key, refresh_ttl=op.refresh_ttl))
+                beside = (op.namespace, key_of(op.key)) in places
+                results.append(self._get(op) if beside else get(op.namespace, op.key, refresh_ttl=op.refresh_ttl))
             elif isinstance(op, SearchOp):
                 if op.query and self._mirror.ranks:
                     queries.append((len(results), op))
                     results.append(None)
                 else:
-                    results.append(self._search(op))
+                    results.append(self._search(op, places))
             elif isinstance(op, ListNamespacesOp):
                 results.append(self._list_namespaces(op))
         return results, puts, queries
@@ -122,7 +128,16 @@ class Batches:
             if self._workspace.declares(op.namespace) or last[(op.namespace, key_of(op.key))] == place
         ]
 
-    def _search(self, op: SearchOp) -> list[SearchItem]:
+    def _get(self, op: GetOp) -> Result:
+        """Reads a document without having read it."""
+        document = self._workspace.document_current(op.namespace, key_of(op.key))
+        if document is None:
+            return None
+        if op.refresh_ttl if op.refresh_ttl is not None else self._lifetimes.refreshes:
+            self._workspace.touch([document])
+        return MergedItem(document)
+
+    def _search(self, op: SearchOp, places: Set[Place]) -> list[SearchItem]:
         found = []
         wanted = _conditions(op.filter) if op.filter else ()
         for document in self._workspace.documents_current(tuple(op.namespace_prefix), wanted):
@@ -132,21 +147,21 @@ class Batches:
             if op.offset >= 0 and op.limit >= 0 and len(found) >= op.offset + op.limit:
                 break
         chosen = found[op.offset : op.offset + op.limit]
-        self._note(chosen, op)
+        self._note(chosen, op, places)
         return [MergedSearchItem(document) for document in chosen]
 
-    def rank(self, queries: list[tuple[int, SearchOp]], results: list[Result]) -> Steps[None]:
+    def rank(self, queries: list[tuple[int, SearchOp]], results: list[Result], puts: Sequence[PutOp]) -> Steps[None]:
         """Puts the results of operations that rank into their places."""
         assert self._mirror.view is not None
         for place, op in queries:
             ranked = yield from self._mirror.view.ranked(op, lambda document, op=op: _accepted(document, op))  # type: ignore[misc]
-            self._note([document for document, _ in ranked], op)
+            self._note([document for document, _ in ranked], op, _places(puts))
             items: list[SearchItem] = [MergedSearchItem(document, score) for document, score in ranked]
             results[place] = items
 
-    def _note(self, found: Sequence[Document], op: SearchOp) -> None:
-        """Counts what a search gives as read."""
-        self._workspace.mark_read(found)
+    def _note(self, found: Sequence[Document], op: SearchOp, places: Set[Place]) -> None:
+        """Counts what a search gives as read, but for what is put in the same batch."""
+        self._workspace.mark_read([d for d in found if (d.namespace, d.key) not in places] if places else found)
         if op.refresh_ttl:
             self._workspace.touch(found)
 
@@ -158,6 +173,10 @@ class Batches:
         if op.max_depth is not None:
             found = {ns[: op.max_depth] for ns in found}
         return sorted(found)[op.offset : op.offset + op.limit]
+
+
+def _places(puts: Sequence[PutOp]) -> Set[Place]:
+    return {(op.namespace, key_of(op.key)) for op in puts}
 
 
 def checked(ops: Any) -> list[Op]:

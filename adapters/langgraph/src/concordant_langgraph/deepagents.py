@@ -111,7 +111,10 @@ class MergeBackend(StoreBackend):
 
     def _show(self, path: str, part: Callable[[Document], Part | None] = lambda _: None) -> Document | None:
         store, namespace = self._place()
-        return show(store.workspace, namespace, path, part)
+        try:
+            return show(store.workspace, namespace, path, part)
+        except InvalidWriteError:  # under such a path no file can be: a model made it up
+            return None
 
     def _search_store_paginated(self, store: BaseStore, namespace: tuple[str, ...], **_: Any) -> list[Item]:
         """All files, none of which counts as shown: who searches is told names and lines."""

@@ -326,12 +326,15 @@ class MergeStore(BaseStore):
     # -- BaseStore, many items -------------------------------------------------------------------------------------
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Runs operations together: reads see the state before them, puts apply in order, all or none."""
+        """Runs operations together: reads see the state before them, puts apply in order, all or none.
+
+        A read of the batch is none for a put of it, whose value was there before.
+        """
         ops = checked(ops)
         self._mirror.open()
         results, puts, queries = self._batches.read(ops, self.get)
         if queries:
-            self._mirror.do(self._batches.rank(queries, results))
+            self._mirror.do(self._batches.rank(queries, results, puts))
         if puts:
             with self._watch([(op.namespace, key_of(op.key), op.value) for op in puts]):
                 self._mirror.written(self._batches.put_all(puts))
@@ -343,7 +346,7 @@ class MergeStore(BaseStore):
         await self._mirror.aopen()
         results, puts, queries = await self.workspace.acall(self._batches.read, ops, self.get)
         if queries:
-            await self._mirror.ado(self._batches.rank(queries, results))
+            await self._mirror.ado(self._batches.rank(queries, results, puts))
         if puts:
             async with self._awatch([(op.namespace, key_of(op.key), op.value) for op in puts]):
                 await self._mirror.awritten(await self.workspace.acall(self._batches.put_all, puts))
