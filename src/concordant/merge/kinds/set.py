@@ -258,17 +258,17 @@ class _Elements:
 
     def _at(self, key: str) -> Element:
         """The element that stands at a key."""
-        found = self._by_key.get(key)
-        if found is None:
-            given = self._given
-            assert given is not None
-            place = given.place(key)
-            found = (given.stamp[:3], place, key), encode(given.value[place])
-        return found
+        if key in self._by_key:
+            return self._by_key[key]
+        given = self._given
+        assert given is not None
+        place = given.place(key)
+        return (given.stamp[:3], place, key), encode(given.value[place])
 
     def put(self, key: str, element: Element | None) -> bool:
         """Takes what stands at a key now; tells whether the order is still right."""
-        before = self._at(key) if key in self._by_key or self._is_as_given(key) else None
+        known = key in self._by_key or (self._given is not None and self._is_as_given(key))
+        before = self._at(key) if known else None
         if element == before:
             return True
         is_last = before is None and element is not None and self._is_last(element)
@@ -292,7 +292,7 @@ class _Elements:
         return self._moved <= MOST_MOVED and (not self.order or element > self._at(self.order[-1]))
 
     def _take(self, key: str, element: Element | None) -> None:
-        if self._is_as_given(key):
+        if self._given is not None and self._is_as_given(key):
             self._apart.add(key)
         if element is None:
             self._by_key.pop(key, None)

@@ -49,6 +49,7 @@ MOST_NOTED = 8
 """At how many places."""
 
 _SHARED = frozenset([str, int, float, bool, type(None)])
+_GAPS = re.compile(r"\s+")
 _BEGIN = re.compile(r"\s\S")  # whether two units read as one can be told from here on
 
 
@@ -500,7 +501,7 @@ class _Fold:
         if gap is None:
             self._unindent(before, lead, piece)
             return start, content, ""
-        if gap == "\n" and not lead and self._break_line_before_indentation(piece):
+        if "\n" in gap and not lead and self._break_line_before_indentation(piece, gap):
             return start, content, ""
         return start + lead, content[lead:], gap
 
@@ -544,12 +545,18 @@ class _Fold:
         if "\n" in gap or not before.strip():
             return None
         if self.unit == "word":
-            return " " if not gap and (self._do_words_touch(before, piece, content) or self._are_sides(piece)) else None
+            is_missing = not gap and (self._do_words_touch(before, piece, content) or self._are_sides(piece))
+            return self._gap_removed() if is_missing else None
         if ends_a_line_only(before, self.unit) or (
             begins_a_line_only(content, self.unit) and not self._was_written_here(piece)
         ):
-            return "\n"
-        return None if gap else " "
+            return self._gap_removed("\n")
+        return None if gap else self._gap_removed()
+
+    def _gap_removed(self, least: str = " ") -> str:
+        """What parted units that were removed here: the greatest of the gaps, a blank line, a line break or a blank."""
+        gap = _short_gap("".join(self.removed))
+        return gap if gap and _line_breaks(gap) >= _line_breaks(least) else least
 
     def _do_words_touch(self, before: str, piece: Piece, content: str) -> bool:
         """Whether a word begins right behind another one, without a gap."""
@@ -571,13 +578,13 @@ class _Fold:
             self._hide_blanks()
         self._put_back(own)
 
-    def _break_line_before_indentation(self, piece: Piece) -> bool:
-        """Puts a line break before the blanks behind which a piece was written, if these are pieces of their own."""
+    def _break_line_before_indentation(self, piece: Piece, gap: str) -> bool:
+        """Puts a gap before the blanks behind which a piece was written, if these are pieces of their own."""
         own = self._own_indentation(piece)
         is_own = bool(own) and not own[-1][2].strip(" \t")
         if is_own:
-            number, shown, content, skip, gap = own[-1]
-            own[-1] = [number, shown, "\n" + content, skip, gap + 1]
+            number, shown, content, skip, before = own[-1]
+            own[-1] = [number, shown, gap + content, skip, before + len(gap)]
         self._put_back(own)
         return is_own
 
@@ -685,10 +692,22 @@ def _still_there(passed: Iterable[Passed], first: Changed, last: Changed) -> Ite
 
 
 def _in_short(text: str) -> str:
-    """A text of which the same is true as of a longer one: whether there is a gap or a line break in it, whether it
-    ends with a gap, and whether it is nothing else."""
-    gap = "\n" if "\n" in text else " " if any(map(str.isspace, text)) else ""
-    return gap + ("" if is_blank(text) else "x") + text[-1:]
+    """A text with the same gaps as a longer one, in short: at its beginning, the greatest within, and at its end."""
+    core = text.strip()
+    if not core:
+        return _short_gap(text)
+    start = text.index(core)
+    return f"{_short_gap(text[:start])}x{_short_gap(core)}x{_short_gap(text[start + len(core) :])}"
+
+
+def _short_gap(text: str) -> str:
+    """The greatest gap in a text, in short: a blank line, a line break, or a blank."""
+    gap = max(_GAPS.findall(text), key=_line_breaks, default="")
+    return "\n" * min(_line_breaks(gap), 2) or gap[:1]
+
+
+def _line_breaks(gap: str) -> int:
+    return gap.count("\n")
 
 
 def _at_line_start(contents: list[Any], separator: str) -> bool:
