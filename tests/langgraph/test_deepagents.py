@@ -183,6 +183,21 @@ def test_different_changes_of_one_place_are_a_question() -> None:
     assert "The second point.\nThe third point." in team.text()
 
 
+def test_whoever_reads_a_contested_line_is_shown_all_sides_of_it() -> None:
+    """So an agent that goes on from one of them takes out no other that it was not shown."""
+    team = Team()
+    both = threading.Barrier(2)
+    team.delegate(
+        one=model(read(), lambda: both.wait(PATIENCE), write(TEXT.replace("The first point.", "The first claim."))),
+        two=model(read(), lambda: both.wait(PATIENCE), write(TEXT.replace("The first point.", "A fact."))),
+    )
+    answers = team.run(model(read(), edit("The first claim.", "The first claim, checked.")))
+    assert "The first claim." in answers[0] and "A fact." in answers[0]
+    title, line, *others = team.text().splitlines()
+    assert line in ("The first claim, checked. A fact.", "A fact. The first claim, checked.")  # by who was the first
+    assert [title, *others] == ["# Report", "The second point.", "The third point."]
+
+
 def test_an_agent_alone_gets_what_it_writes() -> None:
     """One agent at a time has the stock backend: a file is what was written last, whatever was there."""
     team = Team()

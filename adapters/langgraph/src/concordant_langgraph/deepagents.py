@@ -36,7 +36,7 @@ R = TypeVar("R")
 class File(BaseModel):
     """A file: what ``StoreBackend`` keeps, with kinds. ``binary`` is the content in base 64, where it is no text."""
 
-    content: Annotated[str, Text()] = ""
+    content: Annotated[str, Text(provisional="all")] = ""
     binary: Annotated[str | None, Scalar()] = None
     encoding: Annotated[str, Scalar(resolve="latest")] = "utf-8"
     created_at: Annotated[str | None, Scalar(resolve="min")] = None
