@@ -19,7 +19,7 @@ from langgraph.types import Command, RetryPolicy, Send, interrupt
 from pydantic import BaseModel
 
 from concordant import Counter, List, Map, Scalar, Set, Text
-from concordant_langgraph import MergeStore
+from concordant_langgraph import MergeStore, batches
 
 NS = ("briefs",)
 KEY = "launch"
@@ -470,6 +470,14 @@ def test_a_read_in_a_batch_is_none_for_its_puts(is_async: bool, reading: Any) ->
     assert sorted(read(store)["tags"]) == ["ann", "bob", "old"] and read(store)["votes"] == 3
     [question] = store.escalations()
     assert sorted(contender.value for contender in question.contenders) == ["ann", "bob"]
+
+
+def test_a_read_that_counts_for_its_batch_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store in which a read counts for the puts of its batch replaces what others wrote."""
+    monkeypatch.setattr(batches, "_places", lambda puts: frozenset())
+    for reading in (GetOp(NS, KEY), SearchOp(NS), SearchOp(NS, query="a")):
+        with pytest.raises((AssertionError, ValueError)):
+            test_a_read_in_a_batch_is_none_for_its_puts(False, reading)
 
 
 def test_a_batch_is_an_edit_of_what_was_read_before_it() -> None:
