@@ -170,14 +170,20 @@ def test_subagents_at_once_keep_each_others_edits(is_async: bool, url: str | Non
         assert team.text() == expected and team.store.escalations() == []
 
 
-def test_different_changes_of_one_place_are_a_question() -> None:
-    """What cannot be merged escalates with both sides."""
+def contested() -> Team:
+    """A team of which two have changed one line differently at once."""
     team = Team()
     both = threading.Barrier(2)
     team.delegate(
         one=model(read(), lambda: both.wait(PATIENCE), write(TEXT.replace("The first point.", "The first claim."))),
         two=model(read(), lambda: both.wait(PATIENCE), write(TEXT.replace("The first point.", "A fact."))),
     )
+    return team
+
+
+def test_different_changes_of_one_place_are_a_question() -> None:
+    """What cannot be merged escalates with both sides."""
+    team = contested()
     [question] = team.store.escalations()
     assert question.path == ("content",) and len(question.contenders) == 2
     assert "The second point.\nThe third point." in team.text()
@@ -185,12 +191,7 @@ def test_different_changes_of_one_place_are_a_question() -> None:
 
 def test_whoever_reads_a_contested_line_is_shown_all_sides_of_it() -> None:
     """So an agent that goes on from one of them takes out no other that it was not shown."""
-    team = Team()
-    both = threading.Barrier(2)
-    team.delegate(
-        one=model(read(), lambda: both.wait(PATIENCE), write(TEXT.replace("The first point.", "The first claim."))),
-        two=model(read(), lambda: both.wait(PATIENCE), write(TEXT.replace("The first point.", "A fact."))),
-    )
+    team = contested()
     answers = team.run(model(read(), edit("The first claim.", "The first claim, checked.")))
     assert "The first claim." in answers[0] and "A fact." in answers[0]
     title, line, *others = team.text().splitlines()
