@@ -1042,6 +1042,53 @@ def test_defaults_in_a_record_that_could_not_be_read_back(record: Any, kind: str
     assert re.search(r"default -1 of \w+\.stars could not be read back", stars.problem)
 
 
+class Signed(BaseModel):
+    name: A[str, AfterValidator(str.lower)] = "Ada"
+    role: str = " chief "
+
+    @field_validator("role")
+    @classmethod
+    def _role(cls, value: str) -> str:
+        return value.strip()
+
+
+class SignedAsRead(Signed):
+    name: A[str, AfterValidator(str.lower)] = "ada"
+    role: str = "chief"
+
+
+class SignedAndShown(Signed):
+    name: A[str, AfterValidator(str.lower)] = Field("Ada", validate_default=True)
+    role: str = Field(" chief ", validate_default=True)
+
+
+@pytest.mark.parametrize("holder", [lambda of: (A[of | None, Scalar()], None), lambda of: (A[list[of], List()], [])])
+def test_defaults_in_a_record_that_its_validators_change(holder: Callable[[Any], Any]) -> None:
+    """Of a default in a record that would be read back as another value the fault names both and two mends, and a
+    model mended in either way is taken."""
+    with pytest.raises(SchemaError) as error:
+        Workspace(schemas={NS: made(holder(Signed))})
+    assert [fault.problem for fault in error.value.faults] == [
+        "the default 'Ada' of Signed.name would be read back as 'ada'",
+        "the default ' chief ' of Signed.role would be read back as 'chief'",
+    ]
+    assert all("validate_default=True" in fault.mend for fault in error.value.faults)
+    for mended in (SignedAsRead, SignedAndShown):
+        Workspace(schemas={NS: made(holder(mended))})
+
+
+class Rounded(BaseModel):
+    price: A[Decimal, PlainValidator(lambda value: value.quantize(Decimal("0.01")))] = Decimal(1)
+
+
+def test_a_default_whose_stored_form_a_validator_does_not_take() -> None:
+    """Of a default that its validator takes as it stands, but not as it is stored, the mend is to take both."""
+    with pytest.raises(SchemaError) as error:
+        Workspace(schemas={NS: made((A[Rounded | None, Scalar()], None))})
+    [fault] = error.value.faults
+    assert "Let its validators take its JSON form too" in fault.mend
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="Pydantic takes it from Python 3.12 on")
 def test_a_typed_dict_that_pydantic_refuses() -> None:
     """Pydantic's word on it is a fault of the model like any other."""

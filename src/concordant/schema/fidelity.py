@@ -7,7 +7,7 @@ import dataclasses
 import enum
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
@@ -170,32 +170,69 @@ def _is_plain_field(info: FieldInfo, inside: tuple[Any, ...]) -> bool:
     return not info.exclude and is_faithful(_whole(info), inside=inside) and _takes_default(info)
 
 
-def _takes_default(info: FieldInfo) -> bool:
+def _takes_default(info: FieldInfo, validators: Sequence[Any] = ()) -> bool:
     """Whether a default that Pydantic takes unseen can be read when it was stored with the rest of its record."""
     if info.is_required() or info.default_factory is not None:
         return True
     try:
-        adapter = adapter_of(_whole(info))
-        adapter.validate_python(forms_of(adapter)(info.default), **LENIENT)
+        _read_of(info.default, info, validators)
     except Exception:
         return False
     return True
 
 
-def _unread_defaults(annotation: Any, inside: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
-    """What is wrong with defaults in the records of a type that could not be read once they were stored: the problem
-    and the mend of each."""
+def _read_of(value: Any, info: FieldInfo, validators: Sequence[Any], *, stored: bool = True) -> Any:
+    """What a value of a field is when it is read back, or given as it is."""
+    whole = _whole(info)
+    adapter = adapter_of(Annotated[(whole, *validators)] if validators else whole)
+    return adapter.validate_python(forms_of(adapter)(value) if stored else value, **LENIENT)
+
+
+def _defaults_in(annotation: Any, inside: tuple[Any, ...] = ()) -> Iterator[tuple[str, FieldInfo, list[Any]]]:
+    """The fields with a default in the records of a type: the name of each, and its validators."""
     for model in members_of(annotation):
         if not is_model(model) or is_typed_dict(model) or model in inside:
             continue
         for name, info in fields_in(model).items():
-            if _takes_default(info):
-                yield from _unread_defaults(info.annotation, (*inside, model))
-                continue
+            if not info.is_required():
+                yield f"{model.__name__}.{name}", info, validators_of(model, name)
+            yield from _defaults_in(info.annotation, (*inside, model))
+
+
+def _unread_defaults(annotation: Any) -> Iterator[tuple[str, str]]:
+    """What is wrong with defaults in the records of a type that could not be read once they were stored: the problem
+    and the mend of each."""
+    for name, info, validators in _defaults_in(annotation):
+        if not _takes_default(info, validators):
             mend = "Give it one that its type takes"
-            if info.default is None:
+            if _is_taken(info, validators):
+                mend = "Let its validators take its JSON form too, as it is stored"
+            elif info.default is None:
                 mend = f"Write `{type_name(info.annotation)} | None`, or leave the default out"
-            yield f"the default {told(info.default, 80)} of {model.__name__}.{name} could not be read back", mend
+            yield f"the default {told(info.default, 80)} of {name} could not be read back", mend
+
+
+def _is_taken(info: FieldInfo, validators: Sequence[Any]) -> bool:
+    """Whether a field's validators take its default as it stands."""
+    try:
+        _read_of(info.default, info, validators, stored=False)
+    except Exception:
+        return False
+    return True
+
+
+def _changed_defaults(annotation: Any) -> Iterator[tuple[str, str]]:
+    """The same of defaults of which their validators make something else, to which Pydantic does not show them."""
+    for name, info, validators in _defaults_in(annotation):
+        try:
+            default = info.get_default(call_default_factory=True, validated_data={})
+            read = _read_of(default, info, validators)
+            settled = are_equal(_read_of(read, info, validators), read)
+        except Exception:
+            continue  # one that depends on other fields, or on more than its value
+        if settled and not are_equal(read, default):
+            problem = f"the default {told(default, 80)} of {name} would be read back as {told(read, 80)}"
+            yield problem, "Give it what its validators make of it, or show it to them: Field(validate_default=True)"
 
 
 def _whole(info: FieldInfo) -> Any:
@@ -271,9 +308,8 @@ def unfaithful(compiled: Compiled) -> list[Fault]:
         faults += unread
         problem = _problem(compiled, place)
         if problem is not None and not unread:
-            faults.append(
-                Fault(place.path, f"its type is {type_name(place.annotation)}: {problem}", _mend(place.annotation))
-            )
+            typed = f"its type is {type_name(place.annotation)}: {problem}", _mend(place.annotation)
+            faults += [Fault(place.path, *wrong) for wrong in [*_changed_defaults(place.annotation)] or [typed]]
     return faults
 
 
@@ -514,6 +550,6 @@ _OF_MODELS: _Mends = (
     (_makes_fields, "Leave out init=False and what __post_init__ changes, or give a BaseModel in its place"),
     (
         lambda kind: is_model(kind) and not is_typed_dict(kind),
-        "Remove its serializers and exclude=True, or let its validators take what is stored",
+        "Remove its serializers and exclude=True, or let its validators take what is stored, and leave it as it is",
     ),
 )
