@@ -40,7 +40,7 @@ from concordant.errors import ConcordantError, told
 from concordant.escalation import ABSTAIN, DELETED, Contender, Escalation
 from concordant.merge.causality import Entry, Stamp
 from concordant.merge.kinds import POLICIES, Priority
-from concordant.storage.forking import begins_anew, free_in_child
+from concordant.storage.forking import call_in_child, free_in_child
 from concordant.tooling.quoting import on_one_line, quoted
 from concordant.values import alike, decode, encode, portable
 from concordant.workspace.judging import MOST_WHY, Case, Judge, Ruling
@@ -416,7 +416,7 @@ class _Budget:
         self._begun: deque[float] = deque()
         self._total = 0
         self.begin()
-        begins_anew(self)
+        call_in_child(self.begin)
 
     def begin(self) -> None:
         """Begins with no call under way; what was spent is spent."""

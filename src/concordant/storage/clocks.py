@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import threading
 import time
 from array import array
@@ -16,7 +15,7 @@ from contextvars import ContextVar
 from typing import NamedTuple
 from weakref import WeakMethod
 
-from concordant.storage.forking import Workers, free_in_child
+from concordant.storage.forking import Workers, call_in_child, free_in_child
 
 __all__ = [
     "Course",
@@ -189,7 +188,7 @@ class SharedCourse:
         highest: the highest of them.
     """
 
-    __slots__ = ("_courses", "_expected", "_lock", "_own", "_times", "highest", "numbers")
+    __slots__ = ("__weakref__", "_courses", "_expected", "_lock", "_own", "_times", "highest", "numbers")
 
     def __init__(self, heads: Sequence[tuple[int, float]]) -> None:
         self.numbers = [n for n, _ in heads]
@@ -199,13 +198,13 @@ class SharedCourse:
         for course in self._courses:
             course.step(0.0)  # of the instants so far nothing is known
         self._own: dict[int, None] = {}
-        self._expected: list[tuple[int, int]] = []
         self._lock = free_in_child(threading.Lock())
+        self.begin()
+        call_in_child(self.begin)
 
-    def renew(self) -> None:
-        """In the child of a fork, where nobody else is at work."""
-        self._lock = threading.Lock()
-        self._expected = []
+    def begin(self) -> None:
+        """Begins with no commit under way."""
+        self._expected: list[tuple[int, int]] = []
 
     def reach(self, n: int, time: float) -> None:
         """A clock has come to a commit, of a time."""
@@ -289,18 +288,6 @@ def course_of(identity: str, replica: str, heads: Sequence[tuple[int, float]]) -
     for head in heads:
         found.reach(*head)
     return found
-
-
-def _after_fork() -> None:
-    """In the child of a fork: another thread may have held a lock."""
-    global _lock, _known_lock
-    _lock, _known_lock = free_in_child(threading.Lock()), threading.Lock()
-    for course in _known.values():
-        course.renew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 _MARGIN = 0.001

@@ -1,4 +1,4 @@
-"""Locks that are free in the child of a fork: whichever thread of the parent held one is not there to release it."""
+"""What the child of a fork finds: locks that are free, though a thread of the parent held them, and work begun anew."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["Gate", "Workers", "begins_anew", "free_in_child"]
+__all__ = ["Gate", "Workers", "call_in_child", "free_in_child"]
 
 L = TypeVar("L")
 
@@ -26,16 +27,13 @@ def free_in_child(lock: L) -> L:
     return lock
 
 
-class _Worker(Protocol):
-    def begin(self) -> None: ...
+_called: set[weakref.WeakMethod[Callable[[], None]]] = set()
 
 
-_workers: weakref.WeakSet[Any] = weakref.WeakSet()
-
-
-def begins_anew(worker: _Worker) -> None:
-    """Has ``begin`` called in the child of a fork, for what notes that a thread is at work: there it is not."""
-    _workers.add(worker)
+def call_in_child(method: Callable[[], None]) -> None:
+    """Has a bound method called in the child of a fork, as long as its object lives: no thread of the parent's is at
+    work there."""
+    _called.add(weakref.WeakMethod(method, _called.discard))
 
 
 class Workers:
@@ -51,7 +49,7 @@ class Workers:
         self._name = name
         self._lock = free_in_child(threading.Lock())
         self.begin()
-        begins_anew(self)
+        call_in_child(self.begin)
 
     def begin(self) -> None:
         """Begins without threads."""
@@ -106,8 +104,10 @@ class Gate:
 def _free() -> None:
     for lock in list(_locks.values()):
         lock._at_fork_reinit()
-    for worker in list(_workers):
-        worker.begin()
+    for ref in list(_called):
+        method = ref()
+        if method is not None:
+            method()
 
 
 if hasattr(os, "register_at_fork"):

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from concordant.errors import ConcordantError, DamagedDocumentError, StorageBusyError, StorageError
 from concordant.storage.base import Address, Update
-from concordant.storage.forking import begins_anew, free_in_child
+from concordant.storage.forking import call_in_child, free_in_child
 
 __all__ = ["MOST", "Change", "FaultyError", "GroupCommit", "Request", "has_changed_nothing"]
 
@@ -131,7 +131,7 @@ class GroupCommit:
         self._most_leaders = leaders
         self._lock = free_in_child(threading.Lock())
         self.begin()
-        begins_anew(self)
+        call_in_child(self.begin)
 
     def begin(self) -> None:
         """Begins with nobody at work."""

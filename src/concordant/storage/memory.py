@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -51,7 +49,7 @@ from concordant.storage.clocks import Course, Instant
 from concordant.storage.conditions import Condition
 from concordant.storage.cut import Cut, highest
 from concordant.storage.deferred import LazyRecord, put_off, settled
-from concordant.storage.forking import free_in_child
+from concordant.storage.forking import call_in_child, free_in_child
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
 from concordant.values import ABSENT
 
@@ -264,7 +262,7 @@ class MemoryStorage:
         self._changed: dict[tuple[Namespace, str], int] | None = None  # in the order of n, once somebody has asked
         self.aside: list[tuple[Address, str, State | None]] = []  # documents that were set aside, with the reasons
         self._refusal: StorageError | None = None  # why nothing can be written any more
-        _opened.add(self)
+        call_in_child(self._after_fork)
 
     @property
     def read_only(self) -> bool:
@@ -758,14 +756,3 @@ def _is_buried(state: Record) -> bool:
 
 
 _PLACE = "the workspace in memory"
-
-_opened: weakref.WeakSet[MemoryStorage] = weakref.WeakSet()
-
-
-def _in_child() -> None:
-    for storage in list(_opened):
-        storage._after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -22,6 +20,7 @@ from concordant.storage.base import Listener
 from concordant.storage.clocks import SharedClock
 from concordant.storage.conditions import Condition, for_postgres
 from concordant.storage.encoding import FirstWrite
+from concordant.storage.forking import call_in_child
 from concordant.storage.opening import PostgresOptions
 from concordant.storage.sql.arrays import Packed, packed
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
@@ -420,7 +419,7 @@ class PostgresDatabase:
         self.heads: Sequence[tuple[int, float]] = [(n, at) for n, at, _ in found]
         self._create = _CREATE.format(clocks=len(found))
         self.home = [bool(here) for *_, here in found]
-        _opened.add(self)
+        call_in_child(self._after_fork)
 
     # -- connections ---------------------------------------------------------------------------------------------
 
@@ -764,14 +763,4 @@ class _Unknown(Exception):
         return self.__cause__ if isinstance(self.__cause__, Exception) else self
 
 
-_opened: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
 _abandoned: list[Any] = []
-
-
-def _forget_connections() -> None:
-    for database in list(_opened):
-        database._after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_connections)

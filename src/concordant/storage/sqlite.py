@@ -6,7 +6,6 @@ import os
 import sqlite3
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ from urllib.parse import unquote
 from concordant.errors import ConcordantError, StorageBusyError, StorageError, told
 from concordant.storage.base import Listener
 from concordant.storage.conditions import Condition, for_sqlite
-from concordant.storage.forking import Gate
+from concordant.storage.forking import Gate, call_in_child
 from concordant.storage.opening import SqliteOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.storage import SqlStorage
@@ -70,7 +69,7 @@ class SqliteDatabase:
         self._begin()
         self.replica = self._opened(replica)
         self.heads: Any = self.rows(HEADS)
-        _databases.add(self)
+        call_in_child(self._after_fork)
 
     @property
     def create(self) -> None:
@@ -360,7 +359,6 @@ def _has_content(path: str) -> bool:
 
 _gate = Gate()
 
-_databases: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
 _abandoned: list[Any] = []
 
 
@@ -375,12 +373,3 @@ def _path_of(url: str) -> str:
         example = 'Write it as "sqlite:///team.db" or "sqlite:////var/lib/team.db"; leave out the url to stay in memory'
         raise ConcordantError(f"{told(without_password(url))} names no SQLite file. {example}")
     return str(Path(unquote(rest)))
-
-
-def _forget_connections() -> None:
-    for database in list(_databases):
-        database._after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_connections)

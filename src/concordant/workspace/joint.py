@@ -14,7 +14,7 @@ from contextvars import Context
 from typing import Any
 
 from concordant.storage import Storage
-from concordant.storage.forking import begins_anew, free_in_child
+from concordant.storage.forking import call_in_child, free_in_child
 from concordant.storage.grouping import MOST
 from concordant.workspace.coroutines import CoroutineCall, run_waiting, take_over, workers
 from concordant.workspace.document import Receipt
@@ -74,7 +74,7 @@ class JointWrites:
         self._failed = failed
         self._lock = free_in_child(threading.Lock())
         self.begin()
-        begins_anew(self)
+        call_in_child(self.begin)
 
     def begin(self) -> None:
         """Begins with nothing that waits."""

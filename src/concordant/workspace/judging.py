@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from concordant.escalation import Escalation
-from concordant.storage.forking import begins_anew, free_in_child
+from concordant.storage.forking import call_in_child, free_in_child
 from concordant.values import ABSENT
 
 __all__ = ["MOST_WHY", "Beside", "Case", "Judge", "Ruling", "as_kept"]
@@ -94,7 +94,7 @@ class Beside:
         self._changed = free_in_child(threading.Condition())
         self._closed = False
         self.begin()
-        begins_anew(self)
+        call_in_child(self.begin)
 
     def begin(self) -> None:
         """Begins with nothing to do, and nobody at work."""
