@@ -101,6 +101,13 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    from tests.scheduling import ByFunction  # needed where there are several processes
+
+    return ByFunction(config, log)
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     seed = config.getoption("hypothesis_seed")
     lines = [f"seed: {seed} (repeat this run with CONCORDANT_SEED={seed})"]
