@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import os
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeAlias, TypeVar
 
 from concordant.errors import ConcordantError, DamagedDocumentError, StorageError
 from concordant.escalation import Escalation, Event
@@ -47,7 +48,7 @@ from concordant.storage.tails import (
     is_full,
 )
 
-__all__ = ["LAST", "SURVEY", "DurableEvents", "DurableStorage", "Head", "Source", "UnitOfWork"]
+__all__ = ["LAST", "SURVEY", "DurableEvents", "DurableStorage", "Head", "Polling", "Source", "UnitOfWork", "load_whole"]
 
 log = logging.getLogger("concordant")
 
@@ -87,24 +88,63 @@ class DurableEvents:
         return f"{self._name}.{os.getpid()}"
 
 
-class Source(Protocol):
-    """What loading a document may have to ask for beside it: in a transaction, or outside of any."""
+class Polling:
+    """Looks for events every so many seconds (``Listener``)."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def wait(self, stop: threading.Event, seconds: float) -> None:
+        stop.wait(min(self._seconds, seconds))
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+
+class Source(ABC):
+    """What loading a document may have to ask for beside it: in a transaction, or outside of any.
+
+    As it is here, each document is found with its record, and stored in one part.
+    """
+
+    @abstractmethod
+    def shape(self, model: str) -> str | None:
+        """Gives the shape of the model with a fingerprint; ``None`` if it is not known."""
 
     def whole(self, stored: StoredDocument) -> StoredDocument:
         """Gives a document that was found without its record (for it was held decoded) with it."""
-        ...
-
-    def shape(self, model: str) -> str | None:
-        """Gives the shape of the model with a fingerprint; ``None`` if it is not known."""
-        ...
+        return stored
 
     def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
         """Gives the tree of a document that is stored apart."""
-        ...
+        return None
 
     def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
         """Gives the rows of a document's journal after one of them, oldest first."""
-        ...
+        return ()
+
+
+def load_whole(stored: StoredDocument, address: Address, source: Source) -> tuple[StoredDocument, State]:
+    """Gives the state of a document, whose tree may be stored apart, and the document as it was stored then.
+
+    Where tree and journal do not belong together, others may have committed between the queries: then it is looked at
+    anew.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    while stored.kept is not None:
+        try:
+            tree = source.checkpoint(stored)
+            if tree is None or tree.n != stored.kept:
+                raise RottenError("its tree is not there")
+            return stored, assembled(stored, tree, source.tail(stored, tree.version))
+        except RottenError:
+            again = source.whole(stored)
+            if again.saved == stored.saved:
+                raise
+            stored = again
+    return stored, load_state(stored, address)
 
 
 class _Held:
@@ -147,7 +187,7 @@ class _Held:
             self.version = row.n
 
 
-class UnitOfWork(ABC):
+class UnitOfWork(Source):
     """One transaction: what its commits save, all of it or none; what their updates may ask.
 
     A storage gives the methods without a body.
@@ -180,22 +220,6 @@ class UnitOfWork(ABC):
         self.trouble: Exception | None = None
 
     # -- what a storage gives ------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def whole(self, stored: StoredDocument) -> StoredDocument:
-        """Gives a document with its record (``Source``)."""
-
-    @abstractmethod
-    def shape(self, model: str) -> str | None:
-        """Gives the shape of a model (``Source``)."""
-
-    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
-        """Gives the tree of a document that is stored apart (``Source``)."""
-        return None
-
-    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
-        """Gives the rows of a document's journal after one of them (``Source``)."""
-        return ()
 
     def put_checkpoint(self, stored: StoredDocument, tree: Checkpoint | None) -> None:
         """Stores the tree of a document apart, in the place of the one before; ``None``: it is not apart any more."""
@@ -627,28 +651,16 @@ class DurableStorage(ABC):
     def _assembled(
         self, stored: StoredDocument, address: Address, source: Source, private: bool
     ) -> tuple[StoredDocument, State]:
-        """A record whose tree is stored apart: from what is held of it, or from the tree, and what came since.
-
-        Where these do not belong together, others may have committed between the queries: then it is looked at anew.
-        """
+        """A record whose tree is stored apart: from what is held of it and came since, or from the tree."""
         known = self._cache.since(address, stored.kept or 0)
-        while stored.kept is not None:
+        if known is not None and known.version <= stored.version:
+            rows = source.tail(stored, known.version)
+            self.given.hear(address, rows)
             try:
-                if known is not None and known.version <= stored.version:
-                    rows = source.tail(stored, known.version)
-                    self.given.hear(address, rows)
-                    return stored, assembled(stored, self._cache.heir(known) if private else known.copy(), rows)
-                known = None
-                tree = source.checkpoint(stored)
-                if tree is None or tree.n != stored.kept:
-                    raise RottenError("its tree is not there")
-                return stored, assembled(stored, tree, source.tail(stored, tree.version))
+                return stored, assembled(stored, self._cache.heir(known) if private else known.copy(), rows)
             except RottenError:
-                again = source.whole(stored)
-                if again.saved == stored.saved and known is None:
-                    raise
-                stored, known = again, None
-        return stored, load_state(stored, address)
+                stored = source.whole(stored)
+        return load_whole(stored, address, source)
 
     def _shape(self, fingerprint: str | None, source: Source) -> str | None:
         """The shape of the model with this fingerprint; ``None`` if it is not known."""

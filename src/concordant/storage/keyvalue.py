@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import struct
-import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -38,7 +37,7 @@ from concordant.storage.base import (
 )
 from concordant.storage.conditions import Condition
 from concordant.storage.cut import Cut, highest
-from concordant.storage.durable import LAST, SURVEY, DurableEvents, DurableStorage, Head, Source, UnitOfWork
+from concordant.storage.durable import LAST, SURVEY, DurableEvents, DurableStorage, Head, Polling, Source, UnitOfWork
 from concordant.storage.encoding import (
     StoredDocument,
     StoredRow,
@@ -53,7 +52,6 @@ from concordant.storage.encoding import (
     load_state,
 )
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
-from concordant.storage.tails import Checkpoint, TailRow
 from concordant.values import ABSENT
 
 __all__ = ["KeyValueReader", "KeyValueStorage", "KeyValueStore", "KeyValueWriter"]
@@ -225,14 +223,11 @@ class _View:
 
     # -- documents and journal -----------------------------------------------------------------------------------
 
-    def whole(self, stored: StoredDocument) -> StoredDocument:
-        return stored
-
     def shape(self, model: str) -> str | None:
         found = self.tx.get(_key("model", model))
         return found.decode() if found is not None else None
 
-    def document(self, address: Address) -> StoredDocument | None:
+    def find(self, address: Address) -> StoredDocument | None:
         data = self.tx.get(_key("document", *_name(address)))
         return StoredDocument(*_load(data)) if data is not None else None
 
@@ -300,7 +295,7 @@ class _View:
         there = sorted((one for one in found if one is not None), key=lambda one: one[:2])
         return [one[3] for one in there]
 
-    def open_of(self, address: Address) -> dict[str, Escalation]:
+    def open_questions(self, address: Address) -> Mapping[str, Escalation]:
         return {e.id: e for e in self.questions("open", *_all(_key("open", *_name(address))))}
 
     def find_closed(self, id_: str) -> Escalation | None:
@@ -309,7 +304,7 @@ class _View:
 
     def waits(self, address: Address, now: float) -> bool:
         """Whether a document has expired and was not swept since."""
-        stored = self.document(address)
+        stored = self.find(address)
         return stored is not None and stored.expires is not None and stored.expires <= now
 
     # -- other stores --------------------------------------------------------------------------------------------
@@ -350,15 +345,6 @@ class _Unit(_View, UnitOfWork):
         _View.__init__(self, tx)
         UnitOfWork.__init__(self, storage, {0: self.head()}, time.time())
         self._announces = storage.events.source
-
-    def find(self, address: Address) -> StoredDocument | None:
-        return self.document(address)
-
-    def open_questions(self, address: Address) -> Mapping[str, Escalation]:
-        return _View.open_of(self, address)
-
-    def open_of(self, address: Address) -> dict[str, Escalation]:
-        return dict(UnitOfWork.open_of(self, address))
 
     def put_document(self, stored: StoredDocument, before: StoredDocument | None) -> None:
         if before is not None:
@@ -485,7 +471,7 @@ class KeyValueStorage(DurableStorage):
         return [self.read(_View.head)]
 
     def find(self, address: Address) -> tuple[Head, StoredDocument | None]:
-        return self.read(lambda view: (view.head(), view.document(address)))
+        return self.read(lambda view: (view.head(), view.find(address)))
 
     def real_time(self) -> float:
         return time.time()
@@ -587,7 +573,7 @@ class KeyValueStorage(DurableStorage):
         address = (namespace, key)
 
         def look(view: _View) -> list[StoredRow]:
-            stored = view.document(address)
+            stored = view.find(address)
             return view.rows(stored.id) if stored is not None else []
 
         for found in self.read(look):
@@ -616,7 +602,7 @@ class KeyValueStorage(DurableStorage):
     # -- escalations ---------------------------------------------------------------------------------------------
 
     def open_of(self, address: Address) -> Mapping[str, Escalation]:
-        return self.read(lambda view: view.open_of(address))
+        return self.read(lambda view: view.open_questions(address))
 
     def find_closed(self, id_: str) -> Escalation | None:
         return self.read(lambda view: view.find_closed(id_))
@@ -714,7 +700,7 @@ class KeyValueStorage(DurableStorage):
         def run(view: _View) -> Forgotten:
             newest = gone = 0
             for address, version in addresses:
-                stored = view.document(address)
+                stored = view.find(address)
                 if stored is not None and stored.version == version:
                     view.drop(stored)
                     newest, gone = max(newest, version), gone + 1
@@ -782,20 +768,11 @@ class KeyValueStorage(DurableStorage):
             self._store.close()
 
 
-class _Asking:
+class _Asking(Source):
     """What loading a document may ask outside of transactions."""
 
     def __init__(self, storage: KeyValueStorage) -> None:
         self._storage = storage
-
-    def whole(self, stored: StoredDocument) -> StoredDocument:
-        return stored
-
-    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
-        return None
-
-    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
-        return ()
 
     def shape(self, model: str) -> str | None:
         return self._storage.read(lambda view: view.shape(model))
@@ -838,7 +815,7 @@ def _examined(view: _View, key: bytes, data: bytes) -> Examined:
         doing = "its journal"
         rows = [load_row(row, address) for row in view.rows(stored.id)]
         doing = "an open question of it"
-        asked = [*view.open_of(address)]
+        asked = [*view.open_questions(address)]
     except Exception as error:  # whatever is wrong with it is told
         trouble = f"{doing} cannot be read ({type(error).__name__}: {error})"[:300]
     is_record = isinstance(state, Record) and stored is not None
@@ -885,7 +862,7 @@ class KeyValueEvents(DurableEvents):
         return [_told(key, data) for key, data in self._storage.read(look)]
 
     def listener(self) -> Listener:
-        return _Listener(self._storage)
+        return Polling(self._storage.poll)
 
     def _subscriber(self, view: _View, name: str) -> tuple[Cursor, str, float] | None:
         data = view.tx.get(_key("subscriber", name))
@@ -984,16 +961,3 @@ def _cursor(key: bytes) -> Cursor:
 def _told(key: bytes, data: bytes) -> Told:
     _, source, time, kind, body = _load(data)
     return Told(_cursor(key), source, Event(kind, load_escalation(body), time))
-
-
-class _Listener:
-    """Looks every so many seconds."""
-
-    def __init__(self, storage: KeyValueStorage) -> None:
-        self._poll = storage.poll
-
-    def wait(self, stop: threading.Event, seconds: float) -> None:
-        stop.wait(min(self._poll, seconds))
-
-    def close(self) -> None:
-        """Nothing to give up."""

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from concordant.errors import ConcordantError, StorageBusyError, StorageError, told
 from concordant.storage.base import Listener
 from concordant.storage.conditions import Condition, for_sqlite
+from concordant.storage.durable import Polling
 from concordant.storage.forking import Gate, call_in_child
 from concordant.storage.opening import SqliteOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
@@ -271,7 +272,7 @@ class SqliteDatabase:
         return [] if found == ["ok"] else found
 
     def listener(self) -> Listener:
-        return _Listener(self._options.poll)
+        return Polling(self._options.poll)
 
     def time(self) -> float:
         return time.time()
@@ -320,19 +321,6 @@ class _Writing:
 
     def announce(self) -> None:
         """A file tells nobody: they look."""
-
-
-class _Listener:
-    """Looks every so many seconds."""
-
-    def __init__(self, poll: float) -> None:
-        self._poll = poll
-
-    def wait(self, stop: threading.Event, seconds: float) -> None:
-        stop.wait(min(self._poll, seconds))
-
-    def close(self) -> None:
-        """Nothing to give up."""
 
 
 _MENDS = {

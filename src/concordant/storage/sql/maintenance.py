@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
-from concordant.storage.base import Address, Examined, Forgotten, Knowledge, Row, State, StoreExamined
+from concordant.storage.base import Address, Examined, Forgotten, Knowledge, Row, StoreExamined
 from concordant.storage.cut import Cut, as_vector, clock_names, clock_of, cut_of, part
+from concordant.storage.durable import load_whole
 from concordant.storage.encoding import (
     DOCUMENT,
     JOURNAL,
-    RottenError,
     StoredDocument,
     StoredRow,
     dump_key,
     dump_namespace,
     load_escalation,
     load_row,
-    load_state,
     pack,
 )
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
 from concordant.storage.sql.database import Database, SqlTransaction
 from concordant.storage.sql.events import forget_events
-from concordant.storage.sql.given import GivenBodies
+from concordant.storage.sql.source import GivenBodies, Rows, SqlSource
 from concordant.storage.sql.tallies import dropped_of, dropped_upto
-from concordant.storage.sql.trees import checkpoint_of, put_checkpoint, tail_of
-from concordant.storage.tails import assembled, folded
+from concordant.storage.tails import Checkpoint, folded
 from concordant.values import ABSENT
 
 __all__ = [
@@ -43,12 +42,11 @@ __all__ = [
     "learn",
     "note",
     "note_export",
+    "put_checkpoint",
     "rename",
     "rename_in",
     "set_aside",
 ]
-
-Rows: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 
 PAGE = 1_000
 """How many documents are forgotten in one transaction, or looked at in one step: others wait that long."""
@@ -56,6 +54,10 @@ PAGE = 1_000
 _LEARN = (
     "INSERT INTO concordant_peers (replica, n) VALUES (?, ?) "
     "ON CONFLICT (replica) DO UPDATE SET n = excluded.n WHERE excluded.n > concordant_peers.n"
+)
+_PUT_TREE = (
+    "INSERT INTO concordant_checkpoints (clock, document, n, version, record) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
+    "(clock, document) DO UPDATE SET n = excluded.n, version = excluded.version, record = excluded.record"
 )
 
 
@@ -172,12 +174,13 @@ def _free_rows(tx: SqlTransaction, before: float, clocks: int) -> None:
         f"SELECT {DOCUMENT} FROM concordant_documents d WHERE kept IS NOT NULL AND EXISTS (SELECT 1 FROM "
         "concordant_journal j WHERE j.clock = d.clock AND j.document = d.id AND j.n > d.kept AND j.time < ?)"
     )
+    source = SqlSource(tx.rows, clocks)
     for columns in tx.rows(query, (before,)):
         stored = StoredDocument._make(columns)
-        old = checkpoint_of(tx.rows, stored, clocks)
+        old = source.checkpoint(stored)
         if old is None:
             continue  # it is damaged: whoever reads it is told
-        tree = folded(stored, old, tail_of(tx.rows, stored, old.version, clocks))
+        tree = folded(stored, old, source.tail(stored, old.version))
         put_checkpoint(tx, stored, tree, clocks)
         tx.run(
             "UPDATE concordant_documents SET kept = ?, whole = ?, tail = 0 WHERE clock = ? AND id = ?",
@@ -268,7 +271,7 @@ def _examined(rows: Rows, clock: int, stored: StoredDocument, clocks: int) -> Ex
     with _noting("its name", troubles):
         address = stored.address
     with _noting("it", troubles):
-        state = _state(rows, stored, address, clocks)
+        _, state = load_whole(stored, address, SqlSource(rows, clocks))
     query = f"SELECT {JOURNAL} FROM concordant_journal WHERE clock = ? AND document = ? ORDER BY n DESC"
     found = rows(query, (clock, stored.id))
     journal: list[Row] | None = None
@@ -297,24 +300,6 @@ def _examined(rows: Rows, clock: int, stored: StoredDocument, clocks: int) -> Ex
     )
 
 
-def _state(rows: Rows, stored: StoredDocument, address: Address, clocks: int) -> State:
-    """A document's state; where others commit meanwhile, one of them."""
-    while stored.kept is not None:
-        try:
-            tree = checkpoint_of(rows, stored, clocks)
-            if tree is None or tree.n != stored.kept:
-                raise RottenError("its tree is not there")
-            return assembled(stored, tree, tail_of(rows, stored, tree.version, clocks))
-        except RottenError:
-            query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE clock = ? AND id = ?"
-            ((*columns,),) = rows(query, (stored.id % clocks, stored.id))
-            again = StoredDocument._make(columns)
-            if again.saved == stored.saved:
-                raise
-            stored = again
-    return load_state(stored, address)
-
-
 def _row(stored: StoredRow, address: Address, bodies: GivenBodies) -> Row:
     try:
         return load_row(bodies.row(stored), address)
@@ -322,21 +307,22 @@ def _row(stored: StoredRow, address: Address, bodies: GivenBodies) -> Row:
         raise ValueError(f"row {stored.n}: {error}") from error
 
 
-class _noting:
+@contextmanager
+def _noting(what: str, troubles: list[str]) -> Iterator[None]:
     """Notes why something cannot be read, whatever the reason is, and goes on."""
+    try:
+        yield
+    except Exception as error:
+        troubles.append(f"{what} cannot be read ({type(error).__name__}: {error})"[:300])
 
-    def __init__(self, what: str, troubles: list[str]) -> None:
-        self._what = what
-        self._troubles = troubles
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        self._troubles.append(f"{self._what} cannot be read ({type(error).__name__}: {error})"[:300])
-        return True
+def put_checkpoint(tx: SqlTransaction, stored: StoredDocument, tree: Checkpoint | None, clocks: int) -> None:
+    """Stores the tree of a document apart; ``None``: it is not apart any more."""
+    address = (stored.id % clocks, stored.id)
+    if tree is None:
+        tx.run("DELETE FROM concordant_checkpoints WHERE clock = ? AND document = ?", address)
+    else:
+        tx.run(_PUT_TREE, (*address, *tree))
 
 
 def set_aside(database: Database, addresses: Sequence[tuple[Address, str]], clocks: int) -> int:

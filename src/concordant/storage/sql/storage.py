@@ -53,11 +53,10 @@ from concordant.storage.knowledge import Marks
 from concordant.storage.sql import listing, maintenance
 from concordant.storage.sql.database import Columns, Database, Query, SqlTransaction, of_clocks
 from concordant.storage.sql.events import SqlEvents
-from concordant.storage.sql.given import GivenBodies
+from concordant.storage.sql.source import GivenBodies, Rows, SqlSource
 from concordant.storage.sql.tables import HEADS
 from concordant.storage.sql.tallies import tally_of
-from concordant.storage.sql.trees import checkpoint_of, put_checkpoint, tail_of
-from concordant.storage.tails import Checkpoint, TailRow
+from concordant.storage.tails import Checkpoint
 
 __all__ = ["Numbered", "SqlStorage", "SqlUnit"]
 
@@ -125,9 +124,6 @@ _STATES = {"open": "('open', 'claimed')", "all": "('open', 'claimed', 'resolved'
 Shown: TypeAlias = tuple[Namespace, str, State]
 Numbered: TypeAlias = tuple[int, Namespace, str, State]
 
-Rows: TypeAlias = Callable[[str, Sequence[Any]], "list[Columns]"]
-"""Asks the database: inside a transaction, or outside of any."""
-
 
 class SqlStorage(DurableStorage):
     """The storage of a workspace with a database.
@@ -146,7 +142,7 @@ class SqlStorage(DurableStorage):
         self.is_near = database.is_near
         self._surveyed: dict[str, Cut] = {}
         self._met: dict[Address, None] = {}  # documents that are there, of those met lately
-        self._source = _Asking(database.rows, self.clocks)
+        self._source = SqlSource(database.rows, self.clocks)
 
     @property
     def read_only(self) -> bool:
@@ -518,7 +514,7 @@ class SqlStorage(DurableStorage):
         self.database.close()
 
 
-class SqlUnit(UnitOfWork):
+class SqlUnit(SqlSource, UnitOfWork):
     """A transaction of a database.
 
     Args:
@@ -532,11 +528,11 @@ class SqlUnit(UnitOfWork):
     apart = True
 
     def __init__(self, storage: SqlStorage, tx: SqlTransaction, ahead: dict[Address, Sequence[Columns]]) -> None:
-        super().__init__(storage, tx.heads, tx.now)
+        SqlSource.__init__(self, tx.rows, storage.clocks)
+        UnitOfWork.__init__(self, storage, tx.heads, tx.now)
         self.tx = tx
         self.now = tx.now
         self._place = storage.database.place
-        self._clocks = storage.clocks
         self._name = storage._name
         self._peeking = storage.peeking
         self._announces = storage.events.source
@@ -544,24 +540,10 @@ class SqlUnit(UnitOfWork):
         self._tells = False
         self._inserted: list[StoredDocument] = []
         self._updated: list[StoredDocument] = []
-        self._rows: list[StoredRow] = []
-
-    def whole(self, stored: StoredDocument) -> StoredDocument:
-        return _whole(self.tx.rows, stored, self.clock)
-
-    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
-        return checkpoint_of(self.tx.rows, stored, self._clocks)
-
-    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
-        return tail_of(self.tx.rows, stored, after, self._clocks)
+        self._journal: list[StoredRow] = []
 
     def put_checkpoint(self, stored: StoredDocument, tree: Checkpoint | None) -> None:
-        put_checkpoint(self.tx, stored, tree, self._clocks)
-
-    def shape(self, model: str) -> str | None:
-        query = "SELECT shape FROM concordant_models WHERE clock = ? AND fingerprint = ?"
-        found = self.tx.rows(query, (self.clock, model))
-        return found[0][0] if found else None
+        maintenance.put_checkpoint(self.tx, stored, tree, self._clocks)
 
     def find(self, address: Address) -> StoredDocument | None:
         return found_by(self._ahead.get(address) or self.tx.rows(*self._peeking(address)))[1]
@@ -570,7 +552,7 @@ class SqlUnit(UnitOfWork):
         (self._inserted if before is None else self._updated).append(stored)
 
     def put_row(self, row: StoredRow) -> None:
-        self._rows.append(row)
+        self._journal.append(row)
         self.tx.witness = (row.n, row.time)
 
     def put_model(self, model: str, shape: str) -> None:
@@ -600,7 +582,7 @@ class SqlUnit(UnitOfWork):
         self._tells = True
 
     def erase(self, stored: StoredDocument) -> None:
-        self._rows = [row for row in self._rows if row.document != stored.id]
+        self._journal = [row for row in self._journal if row.document != stored.id]
         name = (stored.namespace, stored.key)
         maintenance.erase(self.tx, self.clock, self._clocks, stored.id, name, itself=False)
 
@@ -614,7 +596,7 @@ class SqlUnit(UnitOfWork):
         updated = [(*stored[3:], stored.id % clocks, stored.id) for stored in self._updated]
         self.tx.insert("concordant_documents", _SAVED, inserted)
         self.tx.update("concordant_documents", _NEWS, updated)
-        self.tx.insert("concordant_journal", _ROW, [(row.n % clocks, *row) for row in self._rows])
+        self.tx.insert("concordant_journal", _ROW, [(row.n % clocks, *row) for row in self._journal])
         if self._tells:
             self.tx.announce()
         return made
@@ -631,37 +613,6 @@ def _question(place: str, namespace: str, key: str, body: bytes) -> Escalation:
     except Exception as error:  # whatever rot makes of it
         reason = f"a question of it: {type(error).__name__}: {error}"
         raise DamagedDocumentError(place, load_namespace(namespace), load_key(key), reason) from error
-
-
-def _whole(rows: Rows, stored: StoredDocument, clock: int) -> StoredDocument:
-    query = f"SELECT {DOCUMENT} FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ?"
-    ((*columns,),) = rows(query, (clock, stored.namespace, stored.key))
-    return StoredDocument._make(columns)
-
-
-class _Asking:
-    """What loading a document may ask a database for beside it, outside of transactions.
-
-    Args:
-        rows: asks the database.
-    """
-
-    def __init__(self, rows: Rows, clocks: int) -> None:
-        self._rows = rows
-        self._clocks = clocks
-
-    def whole(self, stored: StoredDocument) -> StoredDocument:
-        return _whole(self._rows, stored, stored.id % self._clocks)
-
-    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
-        return checkpoint_of(self._rows, stored, self._clocks)
-
-    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
-        return tail_of(self._rows, stored, after, self._clocks)
-
-    def shape(self, model: str) -> str | None:
-        found = self._rows("SELECT shape FROM concordant_models WHERE fingerprint = ?", (model,))
-        return found[0][0] if found else None
 
 
 class _Unasked:

@@ -18,7 +18,7 @@ from concordant.errors import StorageError
 from concordant.storage.base import Outcomes, Totals, counted
 from concordant.storage.encoding import load_namespace
 from concordant.storage.sql.database import Database, SqlTransaction
-from concordant.storage.sql.given import GivenBodies
+from concordant.storage.sql.source import GivenBodies
 
 __all__ = ["JournalCounts", "dropped_of", "dropped_upto", "tally_of"]
 

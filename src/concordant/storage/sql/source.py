@@ -1,4 +1,4 @@
-"""What writes gave, of which rows of the journal keep but a difference."""
+"""What loading a document, or a row of the journal, asks a database for beside it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,56 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from concordant.storage.bodies import patched
-from concordant.storage.encoding import StoredRow, unpack
+from concordant.storage.durable import Source
+from concordant.storage.encoding import DOCUMENT, StoredDocument, StoredRow, unpack
+from concordant.storage.tails import Checkpoint, TailRow
 
-__all__ = ["GivenBodies"]
+__all__ = ["GivenBodies", "Rows", "SqlSource"]
 
-Rows: TypeAlias = Callable[[str, Sequence[Any]], "list[tuple[Any, ...]]"]
+Rows: TypeAlias = "Callable[..., list[tuple[Any, ...]]]"
+"""Asks the database, by a statement and its parameters: inside a transaction, or outside of any."""
 
+_DOCUMENT = f"SELECT {DOCUMENT} FROM concordant_documents WHERE clock = ? AND namespace = ? AND key = ?"
+_SHAPE = "SELECT shape FROM concordant_models WHERE fingerprint = ?"
+_TREE = "SELECT n, version, record FROM concordant_checkpoints WHERE clock = ? AND document = ?"
+_TAIL = (
+    "SELECT n, previous, changes, base, body FROM concordant_journal "
+    "WHERE clock = ? AND document = ? AND n > ? AND n <= ? ORDER BY n"
+)
 _CHAIN = (
     "WITH RECURSIVE c (n, base, body) AS (SELECT n, base, body FROM concordant_journal WHERE clock = ? AND n = ? "
     "UNION ALL SELECT j.n, j.base, j.body FROM concordant_journal j JOIN c ON j.clock = ? AND j.n = c.base) "
     "SELECT n, base, body FROM c"
 )
+
+
+class SqlSource(Source):
+    """What loading a document asks for beside it.
+
+    Args:
+        rows: asks the database.
+        clocks: how many the store has.
+    """
+
+    def __init__(self, rows: Rows, clocks: int) -> None:
+        self._rows = rows
+        self._clocks = clocks
+
+    def whole(self, stored: StoredDocument) -> StoredDocument:
+        ((*columns,),) = self._rows(_DOCUMENT, (stored.id % self._clocks, stored.namespace, stored.key))
+        return StoredDocument._make(columns)
+
+    def shape(self, model: str) -> str | None:
+        found = self._rows(_SHAPE, (model,))
+        return found[0][0] if found else None
+
+    def checkpoint(self, stored: StoredDocument) -> Checkpoint | None:
+        found = self._rows(_TREE, (stored.id % self._clocks, stored.id))
+        return Checkpoint._make(found[0]) if found else None
+
+    def tail(self, stored: StoredDocument, after: int) -> Sequence[TailRow]:
+        found = self._rows(_TAIL, (stored.id % self._clocks, stored.id, after, stored.version))
+        return [TailRow._make(row) for row in found]
 
 
 class GivenBodies:
