@@ -58,6 +58,7 @@ __all__ = [
     "counted",
     "is_present",
     "parsed",
+    "together",
     "written",
 ]
 
@@ -201,6 +202,18 @@ class Lag(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Returns it in its JSON form (docs/web.md)."""
         return {**self._asdict(), "since": None if self.since is None else self.since.isoformat()}
+
+
+def together(lags: Iterable[Lag]) -> list[Lag]:
+    """Gives how far each named subscriber is behind, of what the parts of a store tell of it."""
+    found: dict[str, Lag] = {}
+    for lag in lags:
+        known = found.setdefault(lag.name, lag)
+        if known is not lag:
+            since = min((one.since for one in (known, lag) if one.since is not None), default=None)
+            receiving = known.receiving and lag.receiving
+            found[lag.name] = Lag(lag.name, known.waiting + lag.waiting, since, receiving)
+    return sorted(found.values())
 
 
 class Listener(Protocol):

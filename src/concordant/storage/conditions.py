@@ -38,9 +38,9 @@ def number(operand: float) -> float:
     return found
 
 
-def for_sqlite(conditions: Sequence[Condition], column: str) -> tuple[str, list[Any]]:
-    """An expression over a column of JSON bytes, and its parameters."""
-    text, terms, parameters = f"CAST({column} AS TEXT)", [], list[Any]()
+def for_sqlite(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
+    """Gives an expression over a column ``value`` of JSON bytes, and its parameters."""
+    text, terms, parameters = "CAST(value AS TEXT)", [], list[Any]()
     for path, sort, operand in conditions:
         at = "'$" + "".join(f'."{name}"' for name in path) + "'"
         kind, value = f"json_type({text}, {at})", f"json_extract({text}, {at})"
@@ -59,12 +59,12 @@ def for_sqlite(conditions: Sequence[Condition], column: str) -> tuple[str, list[
     return f"CASE WHEN json_valid({text}) THEN {' AND '.join(terms)} ELSE TRUE END", parameters
 
 
-def for_postgres(conditions: Sequence[Condition], column: str) -> tuple[str, list[Any]]:
-    """The same for Postgres, whose ``json`` raises where it cannot hold a value: such bytes are kept from it."""
+def for_postgres(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
+    """Gives the same for Postgres, whose ``json`` raises where it cannot hold a value: such bytes are kept from it."""
     parameters: list[Any] = [*_UNFIT]
     terms = []
     for path, sort, operand in conditions:
-        json, at = f"convert_from({column}, 'UTF8')::json", "'{" + ",".join(path) + "}'"
+        json, at = "convert_from(value, 'UTF8')::json", "'{" + ",".join(path) + "}'"
         kind, value = f"json_typeof({json} #> {at})", f"{json} #>> {at}"
         if operand is None:
             terms.append(f"coalesce({kind}, 'null') = 'null'")
@@ -78,7 +78,7 @@ def for_postgres(conditions: Sequence[Condition], column: str) -> tuple[str, lis
                 f"ELSE {kind} IN ('boolean'{_UNLESS_EQUAL_PG if sort != 'equal' else ''}) END"
             )
             parameters += bounds
-    fits = " AND ".join(f"position(? IN {column}) = 0" for _ in _UNFIT)
+    fits = " AND ".join("position(? IN value) = 0" for _ in _UNFIT)
     return f"CASE WHEN {fits} THEN {' AND '.join(terms)} ELSE TRUE END", parameters
 
 

@@ -625,8 +625,8 @@ class PostgresDatabase:
     def listed(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Query:
         return f"SELECT * FROM {_arrays(columns)}", _packed(columns, rows)
 
-    def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
-        return for_postgres(conditions, column)
+    def restriction(self, conditions: Sequence[Condition]) -> Query:
+        return for_postgres(conditions)
 
     def write(
         self,

@@ -48,6 +48,7 @@ from concordant.storage.base import (
     Told,
     Totals,
     Update,
+    together,
 )
 from concordant.storage.clocks import Instant
 from concordant.storage.conditions import Condition
@@ -443,14 +444,15 @@ class ServersStorage(DurableStorage):
 
     def totals(self) -> Totals:
         found = [part.totals() for part in self._parts]
-        journal = JournalCounts()
+        journal, states = JournalCounts(), Counter[str]()
         for totals in found:
             journal.add(totals)
+            states.update(totals.escalations)
         return Totals(
             sum(totals.documents for totals in found),
             journal.acts,
             journal.settled,
-            _summed(totals.escalations for totals in found),
+            states,
             journal.fields,
         )
 
@@ -726,14 +728,7 @@ class ServersEvents(DurableEvents):
             events.forget(name)
 
     def lags(self) -> list[Lag]:
-        found: dict[str, Lag] = {}
-        for lag in chain.from_iterable(events.lags() for events in self._events):
-            known = found.setdefault(lag.name, lag)
-            if known is not lag:
-                times = [one.since for one in (known, lag) if one.since is not None]
-                since, receiving = min(times, default=None), known.receiving and lag.receiving
-                found[lag.name] = Lag(lag.name, known.waiting + lag.waiting, since, receiving)
-        return sorted(found.values())
+        return together(chain.from_iterable(events.lags() for events in self._events))
 
 
 _SLICE = 0.2
@@ -773,10 +768,3 @@ def _joined(found: Iterable[VersionVector]) -> VersionVector:
 def _in_order(found: Iterable[Iterator[Numbered]]) -> Iterator[tuple[Namespace, str, State]]:
     """Documents, by the numbers of their first commits."""
     return (one[1:] for one in heapq.merge(*found, key=lambda one: one[0]))
-
-
-def _summed(found: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total = Counter[str]()
-    for counts in found:
-        total.update(counts)
-    return dict(total)

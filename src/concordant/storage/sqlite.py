@@ -239,8 +239,8 @@ class SqliteDatabase:
         row = f"({', '.join('?' * len(columns))})"
         return f"VALUES {', '.join([row] * len(rows))}", [*chain(*rows)]
 
-    def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
-        return for_sqlite(conditions, column)
+    def restriction(self, conditions: Sequence[Condition]) -> Query:
+        return for_sqlite(conditions)
 
     def write(
         self,

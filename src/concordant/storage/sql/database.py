@@ -114,8 +114,8 @@ class Database(Protocol):
         """Rows as a table to select from: a query, for ``WITH name (columns) AS (query)``."""
         ...
 
-    def restriction(self, conditions: Sequence[Condition], column: str) -> Query:
-        """An expression that holds for each value in a column of JSON that may meet all conditions."""
+    def restriction(self, conditions: Sequence[Condition]) -> Query:
+        """An expression that holds for each document whose column ``value`` may meet all conditions."""
         ...
 
     def write(

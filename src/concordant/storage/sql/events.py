@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 from concordant.escalation import Event, when
-from concordant.storage.base import Cursor, Lag, Listener, Position, Told
+from concordant.storage.base import Cursor, Lag, Listener, Position, Told, together
 from concordant.storage.durable import LAST, DurableEvents
 from concordant.storage.encoding import load_escalation
 from concordant.storage.sql.database import Database, SqlTransaction, of_clocks
@@ -20,7 +21,7 @@ _AFTER = (
     "WHERE clock = ? AND (n > ? OR (n = ? AND place > ?)) ORDER BY n, place LIMIT ?"
 )
 _SUBSCRIBER = "SELECT n, place, holder, until FROM concordant_subscribers WHERE name = ? ORDER BY clock"
-_SUBSCRIBERS = "SELECT name, clock, n, place, holder, until FROM concordant_subscribers ORDER BY name, clock"
+_SUBSCRIBERS = "SELECT name, clock, n, place, holder, until FROM concordant_subscribers"
 _WAITING = "SELECT count(*), min(time) FROM concordant_events WHERE clock = ? AND (n > ? OR (n = ? AND place > ?))"
 _NEW = "INSERT INTO concordant_subscribers (clock, name, n, place, holder, until) VALUES (?, ?, ?, ?, ?, ?)"
 _FIRST = (0,)
@@ -94,15 +95,14 @@ class SqlEvents(DurableEvents):
         self._database.write(lambda tx: tx.run(query, (name,)), _FIRST)
 
     def lags(self) -> list[Lag]:
+        return together(self._lags())
+
+    def _lags(self) -> Iterator[Lag]:
+        """How far each subscriber is behind under each clock."""
         now = self._database.time()
-        found: dict[str, Lag] = {}
         for name, clock, n, place, holder, until in self._database.rows(_SUBSCRIBERS):
             ((waiting, since),) = self._database.rows(_WAITING, (clock, n, n, place))
-            known = found.get(name)
-            times = [time for time in (since and when(since), known and known.since) if time is not None]
-            waiting += known.waiting if known is not None else 0
-            found[name] = Lag(name, waiting, min(times, default=None), bool(holder) and until > now)
-        return [*found.values()]
+            yield Lag(name, waiting, None if since is None else when(since), bool(holder) and until > now)
 
 
 def forget_events(tx: SqlTransaction, before: float, most: int) -> None:

@@ -48,7 +48,7 @@ def candidates(
     where, parameters = f"value IS NOT NULL AND {_UNDER} AND {_ALIVE}", [*bounds(prefix), now]
     if conditions:
         trusted, known = _trusted(database, projection, prefix)
-        met, operands = database.restriction(conditions, "value")
+        met, operands = database.restriction(conditions)
         short, more = _of_large(database, conditions)
         where += f" AND CASE WHEN {trusted} THEN CASE WHEN kept IS NULL THEN {met} ELSE {short} END ELSE TRUE END"
         parameters += [*known, *operands, *more]
@@ -68,7 +68,7 @@ def _of_large(database: Database, conditions: Sequence[Condition]) -> Query:
     for condition in conditions:
         missing = Condition(condition.path[:1], "equal", None)
         for one in (condition, missing):
-            expression, operands = database.restriction([one], "value")
+            expression, operands = database.restriction([one])
             terms.append(expression)
             parameters += operands
     pairs = zip(terms[::2], terms[1::2], strict=True)
