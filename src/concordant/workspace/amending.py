@@ -34,7 +34,7 @@ from concordant.workspace.scoping import ANONYMOUS
 from concordant.workspace.states import expanded, tree_of, value_of
 from concordant.workspace.transaction import Pending
 from concordant.workspace.visibility import seen_by
-from concordant.workspace.writing import Writing, seconds_to_live, stored_settings
+from concordant.workspace.writing import Writing
 
 __all__ = ["Amended", "Amending", "Changes", "Company", "Part"]
 
@@ -190,9 +190,7 @@ class Amending:
         write = Pending(schema, self.storage, namespace, key, scope, snapshot, "put")
         write.body, write.parked = schema.incoming(namespace, key, rest)
         write.replaces_all = not schema.declared
-        most = self.storage.limits.value
-        write.settings = stored_settings(namespace, key, settings, most) if settings is not None else {}
-        write.ttl = seconds_to_live(namespace, key, ttl)
+        write.settings, write.ttl = self.writing.stored_beside(namespace, key, settings, ttl)
         self.writing.commit_together([write, *self._edits(scope, schema, namespace, key, given)])
         scope.note_put((namespace, key), body, read, schema.declared)
 

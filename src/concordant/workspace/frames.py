@@ -80,25 +80,22 @@ class RefusedFrame:
 
 
 class Quarantine:
-    """The newest refused frames, as many as there is room for.
+    """The newest refused frames, as many as there is room for."""
 
-    Args:
-        most: how many frames.
-        room: how many bytes all of them may have together.
-    """
+    MOST = 100
+    ROOM = 16 * 1024 * 1024
+    """How many bytes all of them may have together."""
 
-    def __init__(self, most: int = 100, room: int = 16 * 1024 * 1024) -> None:
+    def __init__(self) -> None:
         self._kept: deque[RefusedFrame] = deque()
-        self._most = most
-        self._room = room
         self._lock = free_in_child(threading.Lock())
 
     def put(self, frame: object, reason: str) -> None:
         """Keeps a frame; of one that is too large, or no bytes at all, the reason alone."""
-        data = bytes(frame) if isinstance(frame, (bytes, bytearray)) and len(frame) <= self._room else b""
+        data = bytes(frame) if isinstance(frame, (bytes, bytearray)) and len(frame) <= self.ROOM else b""
         with self._lock:
             self._kept.append(RefusedFrame(when(time.time()), reason, data))
-            while len(self._kept) > self._most or sum(len(kept.frame) for kept in self._kept) > self._room:
+            while len(self._kept) > self.MOST or sum(len(kept.frame) for kept in self._kept) > self.ROOM:
                 self._kept.popleft()
 
     def frames(self) -> list[RefusedFrame]:

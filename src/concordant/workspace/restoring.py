@@ -248,7 +248,8 @@ def _made_later(restoring: Restoring, settled: Escalation) -> tuple[Any, tuple[s
     entry = next((one for one in restoring.reading.history(*place) if one.at == settled.closed_at), None)
     if entry is None:
         raise refused(settled, "the journal does not reach back to where it was settled")
-    before, after = (_text_at(restoring, settled, version) for version in (entry.version - 1, entry.version))
+    found = (_value_at(restoring, settled, version) for version in (entry.version - 1, entry.version))
+    before, after = (text if isinstance(text, str) else "" for text in found)
     if before.count(settled.base) != 1:
         return ABSENT, ()
     head, tail = before.split(settled.base)
@@ -257,12 +258,13 @@ def _made_later(restoring: Restoring, settled: Escalation) -> tuple[Any, tuple[s
     return after[len(head) : len(after) - len(tail)], (entry.agent,)
 
 
-def _text_at(restoring: Restoring, settled: Escalation, version: int) -> str:
+def _value_at(restoring: Restoring, settled: Escalation, version: int | None = None) -> Any:
+    """What stands where the question was, or stood there at a version; ``ABSENT`` if nothing."""
     document = restoring.reading.get(settled.namespace, settled.key, version, strict=False)
-    value: Any = {} if document is None else document.value
+    value: Any = ABSENT if document is None else document.value
     for part in settled.path:
         value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
-    return value if isinstance(value, str) else ""
+    return value
 
 
 def _say(restoring: Restoring, settled: Escalation, standing: Standing, agent: str, value: Any) -> None:
@@ -293,12 +295,7 @@ def _nested(path: Names, value: Any) -> dict[str, Any]:
 
 
 def _standing(restoring: Restoring, settled: Escalation) -> Standing:
-    moment = restoring.core.scoping.moment()
-    document = restoring.reading.get(settled.namespace, settled.key, None, strict=False)
-    value: Any = ABSENT if document is None else document.value
-    for part in settled.path:
-        value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
-    return Standing(moment, value)
+    return Standing(restoring.core.scoping.moment(), _value_at(restoring, settled))
 
 
 def _authors(restoring: Restoring, settled: Escalation) -> tuple[str, ...]:

@@ -453,12 +453,16 @@ class Scope:
             self.names = {}
         found = self.names.get(name)
         if found is None:
-            found = Scope(name, self.origin, self.began, self.since, self.relation, self.task)
-            found._snapshots, found.written, found.seen_tokens = self._snapshots, self.written, self.seen_tokens
-            found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
-            found.counts_with(self.base)
-            found = self.names.setdefault(name, found)
+            found = self.names.setdefault(name, self._twin(name))
         return found
+
+    def _twin(self, name: str) -> Scope:
+        """Another view of the same scope: what it has read and written is one."""
+        twin = Scope(name, self.origin, self.began, self.since, self.relation, self.task)
+        twin._snapshots, twin.written, twin.seen_tokens = self._snapshots, self.written, self.seen_tokens
+        twin.born, twin.parent, twin.runner, twin.strands = self.born, self.parent, self.runner, self.strands
+        twin.counts_with(self.base)
+        return twin
 
     def judged_by_reads(
         self,
@@ -474,10 +478,7 @@ class Scope:
             peers: the origins of what it wrote beside this.
             before: what was there then it has seen too.
         """
-        found = Scope(self.agent, self.origin, self.began, self.since, self.relation, self.task)
-        found._snapshots, found.written, found.seen_tokens = self._snapshots, self.written, self.seen_tokens
-        found.born, found.parent, found.runner, found.strands = self.born, self.parent, self.runner, self.strands
-        found.counts_with(self.base)
+        found = self._twin(self.agent)
         found.owns, found.peers, found.before = owns, peers, before
         return found
 

@@ -207,22 +207,6 @@ def _questions(pending: Pending, record: Record) -> dict[str, Escalation]:
     return {escalation.id: escalation for escalation in found}
 
 
-class _Preview:
-    """A transaction that nobody hears of, for a look at what a write would do."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    def open_of(self, address: Address) -> Mapping[str, Escalation]:
-        return self._core.storage.open_of(address)
-
-    def find_closed(self, id_: str) -> Escalation | None:
-        return None
-
-    def knowledge(self) -> Any:
-        return self._core.storage.knowledge()
-
-
 class Undoing:
     """Takes back what an agent did.
 
@@ -323,7 +307,7 @@ class Undoing:
             pending.act, pending.plan, pending.agent = UNDO, plan, agent
             if dry_run:
                 n, time = self.core.storage.now()
-                pending.update(copy, highest(n) + 1, time, _Preview(self.core))
+                pending.update(copy, highest(n) + 1, time, self.core.storage)  # nothing of it is committed
                 break
             try:
                 self.writing.commit(pending)

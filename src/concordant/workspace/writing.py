@@ -29,7 +29,7 @@ from concordant.workspace.scope import ReadSnapshot, Scope, SeenTokens
 from concordant.workspace.states import version_of
 from concordant.workspace.transaction import Pending
 
-__all__ = ["Put", "Writing", "seconds_to_live", "stored_settings"]
+__all__ = ["Put", "Writing"]
 
 
 _UNSET: Mapping[str, bytes | None] = {}
@@ -48,7 +48,7 @@ class Put(NamedTuple):
     ttl: float | None = KEEP
 
 
-def stored_settings(namespace: Namespace, key: str, settings: Any, most: int) -> dict[str, bytes | None]:
+def _stored_settings(namespace: Namespace, key: str, settings: Any, most: int) -> dict[str, bytes | None]:
     """Settings as they are kept.
 
     Args:
@@ -79,7 +79,7 @@ def _check_if_version(version: Any) -> None:
         raise ConcordantError(f"if_version= is a document's version, a whole number, not {told(version)}")
 
 
-def seconds_to_live(namespace: Namespace, key: str, ttl: Any) -> float | None:
+def _seconds_to_live(namespace: Namespace, key: str, ttl: Any) -> float | None:
     """A time to live as it is kept: ``None`` for one without end."""
     if ttl is KEEP or ttl is None:
         return ttl
@@ -217,7 +217,7 @@ class Writing:
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
         plain = settings is None and (ttl is None) | (ttl is KEEP)  # it may refuse to be compared
-        stored, lifetime = (_UNSET, ttl) if plain else self._stored_beside(namespace, key, settings, ttl)
+        stored, lifetime = (_UNSET, ttl) if plain else self.stored_beside(namespace, key, settings, ttl)
         op = self.retries.identity(scope, document)
         snapshot = scope.basis(document)
         if plain and snapshot is None and self.creates and not (parked or schema.checked):
@@ -247,12 +247,12 @@ class Writing:
         """``put`` for coroutines."""
         return self.joint.make(partial(self.apart.put, namespace, key, value, scope, seen, settings, ttl))
 
-    def _stored_beside(
+    def stored_beside(
         self, namespace: Namespace, key: str, settings: Mapping[str, Any] | None, ttl: float | None
     ) -> tuple[Mapping[str, bytes | None], float | None]:
         """What a put says beside the value, as it is kept: settings and time to live."""
-        stored = _UNSET if settings is None else stored_settings(namespace, key, settings, self.storage.limits.value)
-        return stored, seconds_to_live(namespace, key, ttl)
+        stored = _UNSET if settings is None else _stored_settings(namespace, key, settings, self.storage.limits.value)
+        return stored, _seconds_to_live(namespace, key, ttl)
 
     def remove(self, namespace: Namespace, key: str, scope: Scope | None = None) -> Receipt:
         """Deletes as a store's delete does."""
@@ -272,10 +272,8 @@ class Writing:
                 if value is None:
                     writes.append(self._removal(namespace, key, scope))
                 else:
-                    writes.append(self._put(namespace, key, value, scope))
-                    if settings is not None:
-                        writes[-1].settings = stored_settings(namespace, key, settings, self.storage.limits.value)
-                    writes[-1].ttl = seconds_to_live(namespace, key, ttl)
+                    writes.append(write := self._put(namespace, key, value, scope))
+                    write.settings, write.ttl = self.stored_beside(namespace, key, settings, ttl)
         except BaseException:
             self._take_all_back(writes)
             raise
@@ -321,11 +319,8 @@ class Writing:
         if scope.task is not None:
             pending.op = self.retries.identity(scope, document)
         if scope.origin:
-            put = (
-                ReadSnapshot(snapshot.at, {}, put=scope.origin, time=snapshot.time)
-                if snapshot
-                else ReadSnapshot(-1, {}, put=scope.origin)
-            )
+            at, time = (snapshot.at, snapshot.time) if snapshot else (-1, 0.0)
+            put = ReadSnapshot(at, {}, put=scope.origin, time=time)
             scope.set_snapshot(document, put, snapshot)
             scope.written[document] = False
         return pending
