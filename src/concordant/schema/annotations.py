@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -20,6 +20,7 @@ from concordant.values import JSON, decode
 
 __all__ = [
     "adapter_of",
+    "annotated",
     "element_of",
     "forms_of",
     "hint",
@@ -29,6 +30,7 @@ __all__ = [
     "members_of",
     "rank_of",
     "split_annotation",
+    "stands_for",
     "type_name",
     "unnamed",
     "without_none",
@@ -116,6 +118,17 @@ def split_annotation(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     return annotation, ()
 
 
+def annotated(annotation: Any, metadata: Iterable[Any]) -> Any:
+    """A type with what is declared beside it: what ``split_annotation`` takes apart."""
+    parts = (annotation, *metadata)
+    return Annotated[parts] if len(parts) > 1 else annotation
+
+
+def stands_for(annotation: Any) -> Any:
+    """The type for which a name stands that ``NewType`` or ``type`` made; ``None`` if it is none."""
+    return getattr(annotation, "__supertype__", None) or getattr(annotation, "__value__", None)
+
+
 def without_none(annotation: Any) -> Any:
     """The type that may be ``None`` otherwise; any other type itself."""
     if get_origin(annotation) not in (Union, types.UnionType):
@@ -131,7 +144,7 @@ def members_of(annotation: Any, inside: tuple[Any, ...] = ()) -> list[Any]:
         return [Any]
     if isinstance(bare, typing.TypeVar):
         bare = bare.__bound__ or (Union[bare.__constraints__] if bare.__constraints__ else Any)  # noqa: UP007
-    named = getattr(bare, "__supertype__", None) or getattr(bare, "__value__", None)
+    named = stands_for(bare)
     if named is not None:
         return members_of(named, (*inside, bare))
     origin, arguments = get_origin(bare), get_args(bare)

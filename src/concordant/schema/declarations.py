@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin
+from typing import Any, ForwardRef, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
@@ -23,6 +23,7 @@ from concordant.merge.kinds import (
 from concordant.merge.kinds.base import DICTS
 from concordant.schema.annotations import (
     adapter_of,
+    annotated,
     element_of,
     forms_of,
     hint,
@@ -38,13 +39,14 @@ from concordant.schema.equality import LENIENT, canon_of
 from concordant.schema.fidelity import form_of, is_faithful
 from concordant.schema.keys import Keys, is_key_type
 from concordant.schema.models import (
+    checks_among,
     fields_in,
     has_validators,
+    is_kind,
     is_known,
     is_model,
     is_state_model,
     is_typed_dict,
-    kinds_among,
     spellings_of,
     validators_of,
 )
@@ -78,10 +80,10 @@ def fields_of(
         checked = checked or has_validators(model)
         found: dict[str, Field] = {}
         for name, info in infos.items():
-            if _is_kind(info.default):
+            if is_kind(info.default):
                 faults.append(_kind_as_default(name, info, (*path, name)))
                 continue
-            constrained = checked or any(not isinstance(item, Kind) for item in info.metadata)
+            constrained = checked or bool(checks_among(info.metadata))
             field = _place(name, info.annotation, info.metadata, faults, (*path, name), constrained)
             if field is not None:
                 if field.kind.is_leaf and validators_of(model, name):
@@ -92,10 +94,6 @@ def fields_of(
         return found
     finally:
         _building.reset(token)
-
-
-def _is_kind(value: Any) -> bool:
-    return isinstance(value, Kind) or (isinstance(value, type) and issubclass(value, Kind))
 
 
 def _kind_as_default(name: str, info: FieldInfo, path: tuple[str, ...]) -> Fault:
@@ -178,7 +176,7 @@ def _check_default(
         is_class = issubclass(model, BaseModel) or hasattr(model, "__dataclass_fields__")
         mend = f"Give it one, such as `{name}: ... | None = None`" if is_class else f"Write `{name}: NotRequired[...]`"
         faults.append(Fault(path, f"{field.kind.called()} has no default", mend))
-    whole = _whole(info.annotation, info.metadata)
+    whole = annotated(info.annotation, checks_among(info.metadata))
     try:
         adapter, form = adapter_of(info.annotation, whole), adapter_of(whole)
     except PydanticUserError as error:
@@ -201,12 +199,6 @@ def _check_default(
 
     object.__setattr__(field, "default", default)
     object.__setattr__(field, "accepts", accepts)
-
-
-def _whole(annotation: Any, metadata: Sequence[Any]) -> Any:
-    """A type with what is declared about it but for its kind."""
-    checks = [item for item in metadata if not isinstance(item, Kind)]
-    return Annotated[(annotation, *checks)] if checks else annotation
 
 
 def _default_of(
@@ -313,7 +305,7 @@ def _declared(
         return None
     field = kind.declared(Declared(kind, name, annotation, faults, path, checked=checked))
     if field is not None and kind.is_leaf:
-        object.__setattr__(field, "canon", canon_of(annotation, _whole(annotation, metadata)))
+        object.__setattr__(field, "canon", canon_of(annotation, annotated(annotation, checks_among(metadata))))
     if field is not None and field.child is None:
         own = tuple(metadata) if kind.is_leaf else ()
         if not is_faithful(annotation, own):
@@ -455,7 +447,7 @@ def _value_field(
     key: str | None = None,
 ) -> Field | None:
     """How the values of a map merge: by their kind, field by field if they are state models, else as scalars."""
-    if not kinds_among(metadata):
+    if not any(map(is_kind, metadata)):
         if is_state_model(without_none(bare)) and not is_state_model(bare):
             mend = f"Write {type_name(without_none(bare))} without None: remove the key where there is none"
             faults.append(Fault(path, f"its values are {type_name(bare)}, records that may be None", mend))
@@ -465,5 +457,4 @@ def _value_field(
             checked = checked or has_validators(bare) or any(field.checked for field in fields.values())
             return Field("", Nested(), "record", fields=fields, checked=checked)
         metadata = (*metadata, Scalar())
-    constrained = any(not isinstance(item, Kind) for item in metadata)
-    return _place("", bare, metadata, faults, path, checked or constrained)
+    return _place("", bare, metadata, faults, path, checked or bool(checks_among(metadata)))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import types
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
-from concordant.schema.annotations import split_annotation, without_none
+from concordant.schema.annotations import annotated, split_annotation, without_none
 from concordant.schema.fingerprint import Quiet
 from concordant.schema.models import fields_in, is_model
 
@@ -46,8 +46,11 @@ def _holder_of(annotation: Any, name: str) -> Any:
 
 
 def _schema_of(annotation: Any, metadata: tuple[Any, ...]) -> str:
-    whole: Any = Annotated[(annotation, *metadata)] if metadata else annotation
     try:
-        return json.dumps(TypeAdapter(whole).json_schema(schema_generator=Quiet), ensure_ascii=False, default=repr)
+        return json.dumps(
+            TypeAdapter(annotated(annotation, metadata)).json_schema(schema_generator=Quiet),
+            ensure_ascii=False,
+            default=repr,
+        )
     except PydanticUserError:  # of a type that JSON Schema has no words for
         return str(annotation)

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
 
 from pydantic import (
     FutureDate,
@@ -30,10 +30,22 @@ from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault, InvalidWriteError, told
 from concordant.merge.kinds import Field, Kind
-from concordant.schema.annotations import adapter_of, forms_of, members_of, split_annotation, type_name, without_none
+from concordant.schema.annotations import (
+    adapter_of,
+    annotated,
+    forms_of,
+    members_of,
+    split_annotation,
+    stands_for,
+    type_name,
+    without_none,
+)
 from concordant.schema.equality import LENIENT, are_equal, in_order, is_uuid
 from concordant.schema.keys import is_key_type
 from concordant.schema.models import (
+    checks_among,
+    config_of,
+    decorators_of,
     fields_in,
     has_validators,
     is_instance,
@@ -71,7 +83,7 @@ def is_faithful(annotation: Any, metadata: tuple[Any, ...] = (), inside: tuple[A
 
 
 def _is_faithful_type(bare: Any, inside: tuple[Any, ...]) -> bool:
-    named = getattr(bare, "__supertype__", None) or getattr(bare, "__value__", None)
+    named = stands_for(bare)
     if named is not None:
         return is_faithful(named, inside=(*inside, bare))
     origin, arguments = get_origin(bare), get_args(bare)
@@ -144,10 +156,7 @@ def _makes_fields(model: Any) -> bool:
 
 
 def _is_plain_model(model: Any, inside: tuple[Any, ...]) -> bool:
-    config: Mapping[str, Any] = (
-        getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
-    )
-    decorators = getattr(model, "__pydantic_decorators__", None)
+    config, decorators = config_of(model), decorators_of(model)
     if (
         has_validators(model)
         or set(config) - _HARMLESS
@@ -184,7 +193,7 @@ def _takes_default(info: FieldInfo, validators: Sequence[Any] = ()) -> bool:
 def _read_of(value: Any, info: FieldInfo, validators: Sequence[Any], *, stored: bool = True) -> Any:
     """What a value of a field is when it is read back, or given as it is."""
     whole = _whole(info)
-    adapter = adapter_of(Annotated[(whole, *validators)] if validators else whole)
+    adapter = adapter_of(annotated(whole, validators))
     return adapter.validate_python(forms_of(adapter)(value) if stored else value, **LENIENT)
 
 
@@ -238,13 +247,12 @@ def _changed_defaults(annotation: Any) -> Iterator[tuple[str, str]]:
 def _whole(info: FieldInfo) -> Any:
     if info.discriminator is not None:
         return object  # a union of models: tried out
-    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    return annotated(info.annotation, info.metadata)
 
 
 def form_of(annotation: Any, metadata: Any = ()) -> Callable[[Any], Any]:
     """A function from a value of a type to its JSON form; what has none stays as it is."""
-    checks = [item for item in metadata if not isinstance(item, Kind)]
-    dumped = forms_of(adapter_of(Annotated[(annotation, *checks)] if checks else annotation))
+    dumped = forms_of(adapter_of(annotated(annotation, checks_among(metadata))))
 
     def form(value: Any) -> Any:
         try:
@@ -321,10 +329,10 @@ def _places(
     value: Callable[[Any], Any],
 ) -> Iterator[_Place]:
     """The fields of which it cannot be told whether they read back."""
-    whole = bool(getattr(getattr(model, "__pydantic_decorators__", None), "model_validators", None))
+    whole = bool(getattr(decorators_of(model), "model_validators", None))
     for name, part in field.fields.items():
         info = fields_in(model)[name]
-        metadata = [item for item in (*info.metadata, *validators_of(model, name)) if not isinstance(item, Kind)]
+        metadata = checks_among((*info.metadata, *validators_of(model, name)))
         doubtful = whole or not all(map(only_constrains, metadata))
         yield from _below(
             info.annotation,
@@ -352,7 +360,7 @@ def _below(
         yield from _places(without_none(bare), field, path, wrap, value)
         return
     if doubtful or (field.child is None and not is_faithful(annotation)):
-        yield _Place(path, Annotated[(annotation, *metadata)] if metadata else annotation, wrap, value)
+        yield _Place(path, annotated(annotation, metadata), wrap, value)
     arguments = get_args(bare)
     if field.child is None or not arguments:
         return

@@ -21,9 +21,18 @@ from pydantic import (
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from concordant.errors import Fault
-from concordant.merge.kinds import Field, Kind
-from concordant.schema.annotations import split_annotation, without_none
-from concordant.schema.models import fields_in, is_instance, metadata_of, said_by, strays_in, validators_of
+from concordant.merge.kinds import Field
+from concordant.schema.annotations import annotated, split_annotation, without_none
+from concordant.schema.models import (
+    checks_among,
+    config_of,
+    fields_in,
+    is_instance,
+    metadata_of,
+    said_by,
+    strays_in,
+    validators_of,
+)
 from concordant.values import ABSENT, check_text, encode
 
 __all__ = [
@@ -71,8 +80,7 @@ def write_type(model: Any, definitions: Mapping[str, Any]) -> Any:
     Args:
         definitions: the types of the fields by name.
     """
-    given = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
-    config: dict[str, Any] = {key: value for key, value in given.items() if key in _KEPT}
+    config: dict[str, Any] = {key: value for key, value in config_of(model).items() if key in _KEPT}
     settings = ConfigDict(**config, extra="forbid", strict=False, ser_json_inf_nan="constants")  # type: ignore[typeddict-item]
     return with_config(settings)(TypedDict(f"{model.__name__}Write", dict(definitions), total=False))  # type: ignore[operator]
 
@@ -239,7 +247,7 @@ def contribution(annotation: Any, field: Field, metadata: Sequence[Any] = (), *,
         left: as for ``incoming_type``.
     """
     kind = field.kind
-    checks = [item for item in metadata if not isinstance(item, Kind)]
+    checks = checks_among(metadata)
     if kind.is_leaf:
         return _of_scalar(annotation, checks, left=left)
     if kind.holds == "fields":
@@ -255,7 +263,7 @@ def contribution(annotation: Any, field: Field, metadata: Sequence[Any] = (), *,
         annotation = list[(get_args(annotation) or (Any,))[0]]  # type: ignore[misc]  # in the order given
         if kind.holds == "elements":
             functions = [BeforeValidator(in_one_order), *functions]
-    return Annotated[(annotation, *functions)] if functions else annotation
+    return annotated(annotation, functions)
 
 
 def in_one_order(value: Any) -> Any:
@@ -265,7 +273,7 @@ def in_one_order(value: Any) -> Any:
 
 def _of_scalar(annotation: Any, checks: list[Any], *, left: Left) -> Any:
     kept = [item for item in checks if not isinstance(item, _JUDGING)] if "scalars" in left else checks
-    return Annotated[(annotation, *kept)] if kept else annotation
+    return annotated(annotation, kept)
 
 
 def _of_children(annotation: Any, field: Field, *, left: Left) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy, deepcopy
 from functools import lru_cache
 from typing import Any, NotRequired, Required, TypeAlias, get_args, get_origin, is_typeddict
@@ -23,20 +23,23 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from concordant.merge.kinds import Kind
-from concordant.schema.annotations import unnamed, without_none
+from concordant.schema.annotations import stands_for, unnamed, without_none
 
 __all__ = [
     "Spellings",
+    "checks_among",
     "computed_in",
+    "config_of",
     "copied",
+    "decorators_of",
     "fields_in",
     "has_validators",
     "is_instance",
+    "is_kind",
     "is_known",
     "is_model",
     "is_state_model",
     "is_strict",
-    "kinds_among",
     "metadata_of",
     "model_validators_of",
     "said_by",
@@ -141,9 +144,25 @@ def metadata_of(info: FieldInfo) -> tuple[Any, ...]:
     return (*info.metadata, PydanticField(discriminator=info.discriminator))
 
 
-def kinds_among(metadata: Any) -> bool:
-    """Whether there are kinds, or their classes, in an annotation's metadata."""
-    return any(isinstance(item, Kind) or (isinstance(item, type) and issubclass(item, Kind)) for item in metadata)
+def is_kind(item: Any) -> bool:
+    """Whether a part of an annotation is a kind, or the class of one."""
+    return isinstance(item, Kind) or (isinstance(item, type) and issubclass(item, Kind))
+
+
+def checks_among(metadata: Iterable[Any]) -> list[Any]:
+    """What is declared about a type beside its kind: constraints, validators."""
+    return [item for item in metadata if not isinstance(item, Kind)]
+
+
+def config_of(model: Any) -> Mapping[str, Any]:
+    """The configuration of a model."""
+    found: Mapping[str, Any] = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
+    return found
+
+
+def decorators_of(model: Any) -> Any:
+    """What Pydantic's decorators have made of methods of a model; ``None`` if it knows none."""
+    return getattr(model, "__pydantic_decorators__", None)
 
 
 def is_state_model(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
@@ -151,14 +170,14 @@ def is_state_model(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
     if not is_model(annotation) or annotation in inside:
         return False
     infos = fields_in(annotation).values()
-    if any(kinds_among(info.metadata) for info in infos):
+    if any(any(map(is_kind, info.metadata)) for info in infos):
         return True
     return any(is_state_model(without_none(info.annotation), (*inside, annotation)) for info in infos)
 
 
 def has_validators(model: Any) -> bool:
     """Whether the model validates more than its fields' types."""
-    found = getattr(model, "__pydantic_decorators__", None)
+    found = decorators_of(model)
     return found is not None and bool(
         found.model_validators or found.field_validators or found.root_validators or found.validators
     )
@@ -170,13 +189,12 @@ def is_strict(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
         return False
     inside = (*inside, annotation)
     if is_model(annotation):
-        config = getattr(annotation, "model_config", None) or getattr(annotation, "__pydantic_config__", None) or {}
         infos = fields_in(annotation).values()
-        return bool(config.get("strict")) or any(
+        return bool(config_of(annotation).get("strict")) or any(
             any(isinstance(item, Strict) for item in info.metadata) or is_strict(info.annotation, inside)
             for info in infos
         )
-    named = getattr(annotation, "__supertype__", None) or getattr(annotation, "__value__", None)
+    named = stands_for(annotation)
     parts = (named,) if named is not None else get_args(annotation)
     return any(isinstance(part, Strict) or is_strict(part, inside) for part in parts)
 
@@ -191,7 +209,7 @@ _WRAPPERS: dict[str, Any] = {
 
 def validators_of(model: Any, name: str) -> list[Any]:
     """The model's own validators of one field, as parts of an annotation."""
-    found = getattr(model, "__pydantic_decorators__", None)
+    found = decorators_of(model)
     return [
         _WRAPPERS[decorator.info.mode](decorator.func)
         for decorator in (found.field_validators.values() if found is not None else ())
@@ -201,7 +219,7 @@ def validators_of(model: Any, name: str) -> list[Any]:
 
 def model_validators_of(model: Any) -> list[Any]:
     """The validators that see what is given for a model before its fields do, in the order in which they run."""
-    found = getattr(model, "__pydantic_decorators__", None)
+    found = decorators_of(model)
     validators = [*reversed(found.model_validators.values())] if found is not None else []
     ordered = [v for mode in ("wrap", "before") for v in validators if v.info.mode == mode]
     return [_WRAPPERS[decorator.info.mode](decorator.func) for decorator in ordered]
@@ -209,7 +227,7 @@ def model_validators_of(model: Any) -> list[Any]:
 
 def computed_in(model: Any) -> frozenset[str]:
     """The names that a model's JSON has besides its fields: nobody writes them."""
-    found = getattr(model, "__pydantic_decorators__", None)
+    found = decorators_of(model)
     return frozenset(found.computed_fields) if found is not None else frozenset()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
+from concordant.schema.annotations import annotated
 from concordant.schema.models import validators_of
 from concordant.schema.schema import Schema
 
@@ -25,10 +26,7 @@ def part_of(schema: Schema, name: str) -> Schema:
     model = schema.model
     info = model.model_fields[name]
     config: Any = {option: value for option, value in model.model_config.items() if option not in _LEFT_OUT}
-    annotation: Any = info.annotation
-    metadata = (*info.metadata, *validators_of(model, name))
-    if metadata:
-        annotation = Annotated[(annotation, *metadata)]
+    annotation = annotated(info.annotation, (*info.metadata, *validators_of(model, name)))
     default: Any = ... if info.is_required() else info.default
     if info.default_factory is not None:
         default = FieldInfo(default_factory=info.default_factory)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_o
 from pydantic import BeforeValidator, Field as PydanticField, Strict, StringConstraints, TypeAdapter
 
 from concordant.merge.kinds import Field, KeyedSet, Map, Nested, Set
-from concordant.schema.annotations import is_shallow, members_of, split_annotation, without_none
+from concordant.schema.annotations import annotated, is_shallow, members_of, split_annotation, without_none
 from concordant.schema.equality import holds_sets, makes_whole_numbers
 from concordant.schema.fidelity import only_constrains
 from concordant.schema.incoming import are_distinct, contribution, in_one_order, write_type
@@ -115,8 +115,7 @@ def plain_texts(model: Any, root: Field) -> frozenset[str]:
 
 def _depth(field: Field) -> int:
     """How deep a value is nested as far as the model tells."""
-    inner = [*field.fields.values(), *([] if field.child is None else [field.child])]
-    return 1 + max(map(_depth, inner), default=0)
+    return 1 + max(map(_depth, field.parts), default=0)
 
 
 def _parts(model: Any, field: Field) -> dict[str, Plain]:
@@ -176,14 +175,14 @@ def _with_integers(annotation: Any, integer: Any = _INTEGER) -> Any:
     """A type that takes whole numbers where it takes what can be made one: what else there is takes a closer look."""
     bare, metadata = split_annotation(annotation)
     if bare is int:
-        return Annotated[(integer, *metadata)] if metadata else integer
+        return annotated(integer, metadata)
     origin = get_origin(bare)
     parts = tuple(part if part is Ellipsis else _with_integers(part, integer) for part in get_args(bare))
     if origin in (Union, types.UnionType):
         bare = Union[parts]  # noqa: UP007
     elif origin in (list, set, frozenset, tuple, dict):
         bare = types.GenericAlias(origin, parts)
-    return Annotated[(bare, *metadata)] if metadata else bare
+    return annotated(bare, metadata)
 
 
 def _is_whole(annotation: Any) -> bool:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from itertools import islice
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import JsonValue
 
-from concordant.schema.annotations import adapter_of, split_annotation
+from concordant.schema.annotations import adapter_of, annotated, split_annotation, stands_for
 from concordant.schema.equality import LENIENT, distinct
 from concordant.schema.models import fields_in, is_model
 
@@ -89,11 +89,11 @@ def samples_of(annotation: Any, inside: tuple[Any, ...] = ()) -> list[Any]:
 
 def _samples(annotation: Any, inside: tuple[Any, ...]) -> Iterator[Any]:
     bare, metadata = split_annotation(annotation)
-    named = getattr(bare, "__supertype__", None) or getattr(bare, "__value__", None)
+    named = stands_for(bare)
     if bare in (Any, object, JsonValue):
         yield from (value for value in ANYTHING if type(value) in _JSON)
     elif metadata:
-        yield from _taken(Annotated[(bare, *metadata)], [*samples_of(bare, inside), *ANYTHING])
+        yield from _taken(annotated(bare, metadata), [*samples_of(bare, inside), *ANYTHING])
     elif named is not None and bare not in inside:
         yield from _taken(bare, samples_of(named, (*inside, bare)))
     elif is_model(bare) and bare not in inside:
@@ -169,14 +169,11 @@ def _instances(model: Any, inside: tuple[Any, ...]) -> Iterator[Any]:
     """Instances of a model: each field in turn with each of its values, the others with their first."""
     fields = fields_in(model)
     values = {
-        name: [*_taken(_whole(info), samples_of(info.annotation, inside))] or [None] for name, info in fields.items()
+        name: [*_taken(annotated(info.annotation, info.metadata), samples_of(info.annotation, inside))] or [None]
+        for name, info in fields.items()
     }
     first = {name: found[0] for name, found in values.items()}
     tries: list[dict[str, Any]] = [{n: v for n, v in first.items() if fields[n].is_required()}]
     tries += [{**first, name: value} for name, found in values.items() for value in found]
     for given in tries:
         yield from _taken(model, [given])
-
-
-def _whole(info: Any) -> Any:
-    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation

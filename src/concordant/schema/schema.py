@@ -503,8 +503,7 @@ def _in_stored_order(field: Field, value: Any, found: Any) -> Any:
 
 def _shows_defaults(field: Field) -> bool:
     """Whether there are fields below that merge, and show something where nobody has written yet."""
-    parts = [*field.fields.values(), *([field.child] if field.child is not None else [])]
-    return any(default_says_something(part) or _shows_defaults(part) for part in parts)
+    return any(default_says_something(part) or _shows_defaults(part) for part in field.parts)
 
 
 def _is_steady(model: Any, field: Field) -> bool:
@@ -556,8 +555,7 @@ def _has_aliases(schema: Any) -> bool:
 
 def _is_doubtful(field: Field) -> bool:
     """Whether it cannot be told from the types below a field that what is stored reads back."""
-    parts = [*field.fields.values(), *([field.child] if field.child is not None else [])]
-    return field.form is not None or any(map(_is_doubtful, parts))
+    return field.form is not None or any(map(_is_doubtful, field.parts))
 
 
 class Refused(Exception):

@@ -44,8 +44,7 @@ _HERE: Path = ("",)
 
 def _can_wait(field: Field) -> bool:
     """Whether all that is in a field can be made by itself."""
-    inner = (*field.fields.values(), *([] if field.child is None else [field.child]))
-    return all(part.kind.can_wait and _can_wait(part) for part in inner) and not (
+    return all(part.kind.can_wait and _can_wait(part) for part in field.parts) and not (
         field.kind.holds == "elements" and field.canon is not canonical
     )
 

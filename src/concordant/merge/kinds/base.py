@@ -91,8 +91,12 @@ class Field:
     def __post_init__(self) -> None:
         object.__setattr__(self, "slot", f"{self.tag}:{self.name}")
         object.__setattr__(self, "slots", frozenset([part.slot for part in self.fields.values()]))
-        parts = [*self.fields.values(), *([self.child] if self.child is not None else [])]
-        object.__setattr__(self, "counts", self.counts or any(part.counts for part in parts))
+        object.__setattr__(self, "counts", self.counts or any(part.counts for part in self.parts))
+
+    @property
+    def parts(self) -> tuple[Field, ...]:
+        """The fields inside it: of a record each by its name, and how its values merge that have no names."""
+        return (*self.fields.values(), *(() if self.child is None else (self.child,)))
 
 
 def default_says_something(field: Field) -> bool:
