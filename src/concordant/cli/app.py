@@ -8,19 +8,16 @@ from typing import Annotated
 import typer
 
 from concordant.cli.bench import bench
-from concordant.cli.check import check
 from concordant.cli.deciding import ask, claim, dismiss, reopen, resolve
 from concordant.cli.desk import desk
 from concordant.cli.documents import blame, diff, get, history, log, put
 from concordant.cli.inbox import inbox, show
-from concordant.cli.moving import export, import_
+from concordant.cli.maintaining import check, rename, vacuum
+from concordant.cli.moving import export, import_, sync
 from concordant.cli.notify import notify
-from concordant.cli.rename import rename
 from concordant.cli.stats import stats
-from concordant.cli.sync import sync
 from concordant.cli.tail import tail
 from concordant.cli.undo import undo
-from concordant.cli.vacuum import vacuum
 
 __all__ = ["app"]
 

@@ -1,4 +1,4 @@
-"""``concordant vacuum``: forgetting what is old."""
+"""``concordant check``, ``vacuum`` and ``rename``: a store is kept whole, small, and under a name of its own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,48 @@ import typer
 
 from concordant.cli.stores import AS_JSON, SCHEMAS, STORE, opened, say, say_json
 from concordant.errors import ConcordantError
+from concordant.storage.urls import without_password
+from concordant.workspace.checking import Checked
 
-__all__ = ["vacuum"]
+__all__ = ["check", "rename", "vacuum"]
+
+
+def check(
+    store: STORE,
+    schemas: SCHEMAS = None,
+    quarantine: Annotated[
+        bool, typer.Option(help="Set aside each document that cannot be read or trusted; all others go on.")
+    ] = False,
+    as_json: AS_JSON = False,
+) -> None:
+    """Verify a store: documents readable, each value what its record gives, questions counted, journal without gaps."""
+    with opened(store, schemas) as workspace:
+        found = workspace.check(quarantine=quarantine)
+    if as_json:
+        say_json(
+            {
+                "documents": found.documents,
+                "rows": found.rows,
+                "unverified": found.unverified,
+                "problems": [problem._asdict() for problem in found.problems],
+                "quarantined": [{"namespace": namespace, "key": key} for namespace, key in found.quarantined],
+            }
+        )
+    else:
+        _say(found)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def _say(found: Checked) -> None:
+    for problem in found.problems:
+        say(problem)
+    for namespace, key in found.quarantined:
+        say(f"{'/'.join(namespace)}:{key}: set aside (table concordant_quarantine)")
+    unverified = f", {found.unverified} saved under other schemas (give --schemas)" if found.unverified else ""
+    problems = f"{len(found.problems)} problems" if found.problems else "all is well"
+    say(f"{found.documents} documents, {found.rows} rows of the journal{unverified}: {problems}")
+
 
 FOR = {
     "agents": "whoever may go on from what was read lately",
@@ -50,3 +90,17 @@ def vacuum(
     say(f"{done.pieces} removed pieces of texts and lists forgotten, in {done.compacted} documents")
     for kept in done.kept:
         say(f"  {kept.pieces} kept in {kept.documents} documents for {FOR.get(kept.whom, f'the store {kept.whom!r}')}")
+
+
+def rename(
+    store: STORE,
+    name: Annotated[str | None, typer.Argument(help="The new name; made up if not given.")] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Give a store that was restored from a back-up, or copied, a name of its own, before it is written to."""
+    with opened(store) as workspace:
+        given = workspace.rename(name)
+    if as_json:
+        say_json({"replica": given})
+        return
+    say(f"{without_password(store)} is now {given}")
