@@ -9,8 +9,7 @@ import pytest
 from concordant import ConcordantError
 from concordant.merge.causality import image_name
 from concordant.merge.kinds.look import Weighed
-from concordant.merge.record import reopening
-from concordant.merge.record.reopening import stand_anew as the_stand_anew
+from concordant.merge.record.apply import stand_anew
 from concordant.merge.registers import Change, Path
 from concordant.workspace import resolvers
 from concordant.workspace.reopening import AskingAgain
@@ -35,13 +34,13 @@ def all_sides_have_one_dot(patch: Patch) -> None:
 
 def nobody_knows_of_the_images(patch: Patch) -> None:
     """A replica does not note that it knows what it has put back."""
-    stand_anew = reopening.stand_anew
+    genuine = stand_anew
 
     def forgetful(change: Change, place: Path, entries: tuple[object, ...]) -> dict[str, int]:
-        stand_anew(change, place, entries)  # type: ignore[arg-type]
+        genuine(change, place, entries)  # type: ignore[arg-type]
         return {}
 
-    swap(patch, the_stand_anew, forgetful)
+    swap(patch, stand_anew, forgetful)
 
 
 def one_side_stays_away(patch: Patch) -> None:

@@ -1,4 +1,4 @@
-"""``apply``: the change that a write makes to a record. Pure: it computes, it does not modify."""
+"""``apply``: the change that a write makes to a record, computed, not made; ``begin``: the record of a first write."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field as dataclass_field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from concordant.merge.causality import (
+    ASKED,
     Dots,
     Entry,
     Register,
@@ -15,9 +16,11 @@ from concordant.merge.causality import (
     Stamp,
     VersionVector,
     dot_of,
+    image_name,
+    place_name,
     seen_everything,
 )
-from concordant.merge.kinds import Contest, Field
+from concordant.merge.kinds import Contest, Field, at_once
 from concordant.merge.kinds.base import reading
 from concordant.merge.kinds.nested import OpenRecord, field_at, split_slot, stored_path
 from concordant.merge.kinds.tree import CONTENTS
@@ -26,7 +29,6 @@ from concordant.merge.record.drift import Fit, adapted
 from concordant.merge.record.leases import living, with_dead
 from concordant.merge.record.parked import spot_of
 from concordant.merge.record.record import Record
-from concordant.merge.record.reopening import stand_anew
 from concordant.merge.registers import (
     PARKED,
     PRESENT,
@@ -40,13 +42,14 @@ from concordant.merge.registers import (
     place_leaf,
     restored,
 )
+from concordant.merge.registers.bulk import Bulk
 from concordant.merge.registers.crowds import Exchanged
 from concordant.merge.registers.leaf import as_register, as_sequence, is_sequence
 from concordant.merge.sequence.diff import Hunk
 from concordant.merge.sequence.edit import withdraw
 from concordant.values import ABSENT, REMOVED
 
-__all__ = ["Applied", "Earlier", "Places", "Write", "apply", "without"]
+__all__ = ["Applied", "Earlier", "Places", "Write", "apply", "begin", "stand_anew", "without"]
 
 Identity: TypeAlias = tuple[float, str]
 """Time and origin of a write: those of its entries that were put back have another dot."""
@@ -484,3 +487,48 @@ def _undelete(change: Change, earlier: Earlier) -> set[Path]:
             for entry in entries
         )
     return done
+
+
+def stand_anew(change: Change, place: Path, entries: Register) -> VersionVector:
+    """Has a register hold entries, in this order, whatever it holds; each keeps its agent, its origin and its base.
+
+    Replicas may know the dots of the entries as gone, and a write has one dot. So each becomes an image of this write:
+    its dot is that of the write, for its place and number there.
+
+    Returns:
+        The images that are known now.
+    """
+    made: VersionVector = {}
+    where, stamp = place_name(place), change.stamp
+    stood = []
+    for number, entry in enumerate(entries):
+        name = image_name(stamp.replica, f"{where}{number:04}")
+        made[name] = stamp.n
+        own = entry.stamp
+        stood.append(entry._replace(stamp=stamp._replace(replica=name, agent=own.agent, origin=own.origin, act=ASKED)))
+    change.set(place, tuple(stood))
+    return made
+
+
+def begin(record: Record, stamp: Stamp, values: Mapping[str, Any], root: Field) -> None:
+    """Makes of a record in which nothing is yet what its first write gives.
+
+    Of fields of which that gives much the parts are made when somebody looks at them.
+    """
+    bulks = {name: bulk for name, value in values.items() if (bulk := _bulk_of(root, name, value, stamp)) is not None}
+    rest = {name: value for name, value in values.items() if name not in bulks}
+    changes = apply(record, Write(stamp, "write", rest, seen_everything), root).changes if rest or not bulks else ()
+    record.commit(changes, stamp)
+    record.tell(changes)
+    if bulks:
+        parts: Tree = {**record.tree}
+        parts |= {root.fields[name].slot: bulk for name, bulk in bulks.items()}
+        slots = dict.fromkeys([*(root.fields[name].slot for name in values), *parts])  # as one after the other came
+        record.tree = {slot: parts[slot] for slot in slots if slot in parts}
+
+
+def _bulk_of(root: Field, name: str, value: Any, stamp: Stamp) -> Bulk | None:
+    field = root.fields.get(name)
+    if field is None or not isinstance(value, (list, dict)) or len(value) < at_once.MANY:
+        return None
+    return at_once.bulk_of(field, value, stamp)
