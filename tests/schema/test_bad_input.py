@@ -534,3 +534,98 @@ def test_a_list_in_itself_is_refused_at_once() -> None:
     )
     with pytest.raises(InvalidWriteError):
         ws.agent("ada").write(*AT, {"x": circle, "y": circle})
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Stop(BaseModel):
+    notes: dict[int, str] = {}
+
+
+class Route(BaseModel):
+    stops: Annotated[dict[int, str], Scalar()] = {}
+    signs: Annotated[dict[int, str], Map()] = {}
+    days: Annotated[dict[dt.date, int], Scalar()] = {}
+    by_colour: Annotated[dict[Colour, int], Map()] = {}
+    trips: Annotated[list[dict[int, str]], List()] = []
+    halts: Annotated[dict[str, Stop], Map()] = {}
+    either: Annotated[int | dict[int, str] | None, Scalar()] = None
+    number: Annotated[dict[str, int | bool], Map()] = {}
+
+
+def only(model: Any) -> Workspace:
+    return Workspace(schemas={NS: model})
+
+
+WRONG_INSIDE: list[tuple[str, Any, str, str, Any]] = [
+    ("stops", {1: 2}, "stops.1: Input should be a valid string", "not 2", {"1": 2}),
+    ("stops", {"x": "y"}, "stops.x: its key: Input should be a valid integer", "not 'x'", {"x": "y"}),
+    ("signs", {1: 2}, "signs.1: Input should be a valid string", "not 2", 2),
+    ("signs", {"x": "y"}, "signs.x: its key: Input should be a valid integer", "not 'x'", "y"),
+    (
+        "days",
+        {dt.date(2026, 1, 2): "x"},
+        "days.2026-01-02: Input should be a valid int",
+        "not 'x'",
+        {"2026-01-02": "x"},
+    ),
+    ("by_colour", {Colour.RED: "x"}, "by_colour.red: Input should be a valid integer", "not 'x'", "x"),
+    ("by_colour", {"blue": 1}, "by_colour.blue: its key: Input should be 'red'", "not 'blue'", 1),
+    ("trips", [{1: "a"}, {1: 2}], "trips.1.1: Input should be a valid string", "not 2", [{"1": "a"}, {"1": 2}]),
+    ("halts", {"a": {"notes": {1: 2}}}, "halts.a.notes.1: Input should be", "not 2", {"notes": {"1": 2}}),
+    ("either", {1: 2}, "either.1: Input should be a valid string", "not 2", {"1": 2}),
+    ("either", {1: 2}, "either: Input should be a valid integer", "not {1: 2}", {"1": 2}),
+    ("number", {"a": "x"}, "number.a: Input should be a valid integer", "or: Input should be a valid boolean", "x"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "wrong", "came", "parked"), WRONG_INSIDE)
+def test_what_is_wrong_inside_a_value_is_told_where_it_is(
+    name: str, value: Any, wrong: str, came: str, parked: Any
+) -> None:
+    """The fault names the place in what was given, what was expected and what came; where ill-typed values wait, it
+    waits in its JSON form, keys included, whatever types of keys the model has."""
+    with pytest.raises(InvalidWriteError) as error:
+        only(Schema(Route, on_invalid="raise")).agent("ada").write(*AT, {name: value})
+    [line] = [line for line in str(error.value).splitlines() if line.strip().startswith(f"- {wrong}")]
+    assert came in line
+    ws = only(Route)
+    ws.agent("ada").write(*AT, {name: value})
+    assert [[c.value for c in question.contenders] for question in ws.escalations()] == [[parked]]
+
+
+@pytest.mark.parametrize(
+    "value", [{"halts": {"a": {"notes": {1: 2, "1": 3}}}}, {"stops": {1: "a", "1": "b"}}, {"signs": {1: "a", "1": "b"}}]
+)
+def test_two_keys_that_are_one_are_not_taken_as_one(value: Any) -> None:
+    """A dict of whose entries one would be stored in the place of another is refused, ill-typed or not."""
+    with pytest.raises(InvalidWriteError, match=r"several of its keys (are|become) one"):
+        only(Route).agent("ada").write(*AT, value)
+
+
+def test_an_unknown_field_of_a_record_is_told_with_those_that_it_has() -> None:
+    """Not with those of the document."""
+
+    class Inner(BaseModel):
+        n: Annotated[int, Scalar()] = 0
+        m: Annotated[str, Scalar()] = ""
+
+    model = create_model("Outer", inner=(Inner, Inner()), many=(Annotated[dict[str, Inner], Map()], {}))
+    for value in ({"inner": {"z": 1}}, {"many": {"a": {"z": 1}}}):
+        with pytest.raises(InvalidWriteError, match=r"Known fields: n, m$"):
+            only(model).agent("ada").write(*AT, value)
+
+
+def test_a_model_that_hides_its_input_has_none_in_errors() -> None:
+    """``hide_input_in_errors`` holds for our messages too."""
+    model = create_model(
+        "Quiet",
+        __config__={"hide_input_in_errors": True},
+        x=(Annotated[int, Scalar()], 0),
+        y=(Annotated[int, Counter()], 0),
+    )
+    with pytest.raises(InvalidWriteError) as error:
+        only(Schema(model, on_invalid="raise")).agent("ada").write(*AT, {"x": "secret"})
+    assert "secret" not in str(error.value)

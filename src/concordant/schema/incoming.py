@@ -20,9 +20,10 @@ from pydantic import (
 )
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
-from concordant.errors import Fault
+from concordant.errors import Fault, told
 from concordant.merge.kinds import Field
 from concordant.schema.annotations import annotated, split_annotation, without_none
+from concordant.schema.keys import key_text
 from concordant.schema.models import (
     checks_among,
     config_of,
@@ -324,23 +325,72 @@ def _one_each(by: str) -> Any:
 
 
 def split_faults(
-    error: ValidationError, value: dict[str, Any], fields: Mapping[str, Field]
-) -> tuple[list[Fault], dict[tuple[str, ...], Fault]]:
-    """Sorts a validation's errors: unknown fields refuse the whole write, the rest can be parked by path."""
+    error: ValidationError, value: dict[str, Any], fields: Mapping[str, Field], *, shown: bool = True
+) -> tuple[list[Fault], dict[tuple[str, ...], list[Fault]]]:
+    """Sorts a validation's errors: unknown fields refuse the whole write, the rest can be parked by path.
+
+    Args:
+        shown: whether the faults may show what was given.
+    """
     fatal: list[Fault] = []
-    parked: dict[tuple[str, ...], Fault] = {}
+    parked: dict[tuple[str, ...], dict[Any, Fault]] = {}
+    spellings: _Spellings = {}
     for item in error.errors(include_url=False):
-        location = item["loc"]
+        location, given = item["loc"], item["input"]
+        path = _path_in(value, location, spellings, missing=item["type"] == "missing")
         if item["type"] == "extra_forbidden":
-            known = ", ".join(fields) if len(location) == 1 else "those of its model"
-            fatal.append(Fault(location, "the model has no such field", f"Known fields: {known}", item["input"]))
+            known = _known_at(path[:-1], fields)
+            fatal.append(Fault(path, "the model has no such field", f"Known fields: {known}", given))
             continue
         if not location:
             fatal.append(Fault((), str(item["msg"]), "Give a dict of the model's fields"))
             continue
-        path = _park_at(location, fields)
-        parked[path] = Fault(location, str(item["msg"]), "Give a value of the declared type", item["input"])
-    return fatal, parked
+        problem = f"its key: {item['msg']}" if location[-1] == _KEY else str(item["msg"])
+        mend = f"Give a value of the declared type, not {told(given, 80)}" if shown else "Give one of the declared type"
+        faults = parked.setdefault(_park_at(location, fields), {})
+        before = faults.get(path)  # what another member of a union says of it
+        faults[path] = Fault(path, problem if before is None else f"{before.problem}; or: {problem}", mend, given)
+    return fatal, {path: [*faults.values()] for path, faults in parked.items()}
+
+
+_KEY = "[key]"
+"""What Pydantic adds to the location of an error in a key."""
+
+_Spellings: TypeAlias = "dict[int, tuple[Mapping[Any, Any], dict[str, Any]]]"
+"""By its id a dict, and those of its keys that are neither text nor numbers, by what Pydantic calls them."""
+
+
+def _path_in(value: Any, location: tuple[Any, ...], spellings: _Spellings, *, missing: bool) -> tuple[Any, ...]:
+    """Where in a value an error is: its location without what stands in no value, such as a member of a union."""
+    path: list[Any] = []
+    for step in location[:-1] if missing else location:
+        if is_instance(value):
+            value = said_by(value, everything=True)
+        key = step
+        if isinstance(value, Mapping) and step not in value:
+            key = _spelt_so(value, spellings).get(step, ABSENT)
+        if isinstance(value, Mapping) and key is not ABSENT:
+            path.append(key_text(key))
+            value = value[key]
+        elif isinstance(step, int):
+            path.append(step)
+            value = value[step] if isinstance(value, Sequence) and step < len(value) else None
+    return (*path, location[-1]) if missing else tuple(path)
+
+
+def _spelt_so(value: Mapping[Any, Any], spellings: _Spellings) -> dict[str, Any]:
+    if id(value) not in spellings:
+        spellings[id(value)] = value, {repr(key): key for key in value if not isinstance(key, (str, int))}
+    return spellings[id(value)][1]
+
+
+def _known_at(path: tuple[Any, ...], fields: Mapping[str, Field]) -> str:
+    """The names of the fields that there are at a place."""
+    field: Field | None = None
+    for step in path:
+        field = fields.get(step) if fields else field and field.child
+        fields = field.fields if field is not None else {}
+    return ", ".join(fields) or "those of its model"
 
 
 def _park_at(location: tuple[Any, ...], fields: Mapping[str, Field]) -> tuple[str, ...]:
@@ -348,7 +398,7 @@ def _park_at(location: tuple[Any, ...], fields: Mapping[str, Field]) -> tuple[st
     name, *rest = location
     field = fields[name]
     path = [name]
-    while rest and isinstance(rest[0], str) and rest[0] != "[key]":
+    while rest and isinstance(rest[0], str) and rest[0] != _KEY:
         if field.kind.holds == "fields" and rest[0] in field.fields:
             field = field.fields[rest[0]]
         elif field.kind.holds == "keys" and field.child is not None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, get_args, get_origin
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from concordant.errors import Fault
-from concordant.schema.annotations import adapter_of, members_of
+from concordant.schema.annotations import adapter_of, members_of, split_annotation
 from concordant.schema.equality import LENIENT, is_uuid
+from concordant.schema.models import fields_in, is_model
 from concordant.values import Unstorable, check_exponents, decode
 
-__all__ = ["Keys", "is_key_type"]
+__all__ = ["Keys", "has_other_keys", "is_key_type", "key_text", "with_text_keys"]
 
 _TYPES = (str, int, date)
 
@@ -43,6 +46,48 @@ def _has_texts(members: type[Enum]) -> bool:
     return all(type(value) in (str, int) for value in values) and len(texts) == len(values)
 
 
+def has_other_keys(annotation: Any, inside: tuple[Any, ...] = ()) -> bool:
+    """Whether a type has dicts somewhere, with keys that are no text."""
+    bare, _ = split_annotation(annotation)
+    if bare in inside:
+        return False
+    parts = get_args(bare)
+    if get_origin(bare) is dict and parts[0] not in (str, Any) and is_key_type(parts[0]):
+        return True
+    if is_model(bare):
+        parts = tuple(info.annotation for info in fields_in(bare).values())
+    named = getattr(bare, "__supertype__", None) or getattr(bare, "__value__", None)
+    return any(has_other_keys(part, (*inside, bare)) for part in (*parts, named) if part not in (None, Ellipsis))
+
+
+def key_text(key: Any) -> Any:
+    """The text of a key that is a date, a number, an id or a member of an enum; any other stays."""
+    if isinstance(key, str) and not isinstance(key, Enum):
+        return key
+    if not (isinstance(key, (Enum, *_TYPES)) or is_uuid(type(key))):
+        return key
+    try:
+        return next(iter(to_jsonable_python({key: None})))
+    except ValueError:  # of an enum of something else
+        return key
+
+
+def with_text_keys(value: Any) -> Any:
+    """A value with the keys of its dicts as text.
+
+    Raises:
+        Unstorable: two of its keys are one as text.
+    """
+    if isinstance(value, (list, tuple)):
+        return [with_text_keys(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key_text(key): with_text_keys(item) for key, item in value.items()}
+    if len(found) < len(value):
+        raise Unstorable(Fault((), "several of its keys become one as text", "Give each key once", value))
+    return found
+
+
 class Keys:
     """Reads and writes the keys of one type."""
 
@@ -58,10 +103,12 @@ class Keys:
         """
         try:
             return self._reads(key, **LENIENT)
-        except ValueError:
-            if not isinstance(key, str):
-                raise
-        return self._reads(decode(key.encode()), **LENIENT)
+        except ValidationError as error:
+            with suppress(ValueError):
+                if isinstance(key, str):
+                    return self._reads(decode(key.encode()), **LENIENT)
+            told = error.errors(include_url=False, include_context=False)[0]["msg"]
+            raise PydanticCustomError("key", "{told}", {"told": told}) from error
 
     def text(self, key: Any) -> str:
         """The text under which a key is stored.
@@ -95,8 +142,15 @@ class Keys:
         return {self.value(key): item for key, item in value.items()}
 
     def as_values_if_keys(self, value: Any) -> Any:
-        """The same for what may be no such dict: then it stays as it is."""
+        """The same for what may be no such dict: then it stays as it is.
+
+        Raises:
+            Unstorable: two of its keys are one.
+        """
         try:
-            return self.as_values(value) if isinstance(value, Mapping) else value
+            found = self.as_values(value) if isinstance(value, Mapping) else value
         except ValueError:
             return value
+        if found is not value and len(found) < len(value):
+            raise Unstorable(Fault((), "several of its keys are one", "Give each key once", value))
+        return found

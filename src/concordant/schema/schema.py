@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field as dataclass_field
 from functools import cached_property, lru_cache, partial
+from itertools import chain
 from typing import Any, Literal, get_args
 
 from pydantic import AfterValidator, PlainValidator, StringConstraints, TypeAdapter, ValidationError, WrapValidator
@@ -32,7 +33,9 @@ from concordant.schema.equality import (
 from concordant.schema.fidelity import unfaithful
 from concordant.schema.fingerprint import fingerprint
 from concordant.schema.incoming import Left, collapsed, incoming_type, key_read_otherwise, split_faults, unwrapped
+from concordant.schema.keys import has_other_keys, with_text_keys
 from concordant.schema.models import (
+    config_of,
     fields_in,
     has_validators,
     is_instance,
@@ -159,6 +162,17 @@ class Compiled:
     def quiet(self) -> frozenset[str]:
         """Where fields are stored whose writes alone never raise a question."""
         return frozenset(field.slot for field in self.root.fields.values() if field.kind.never_asks)
+
+    @cached_property
+    def _keyed(self) -> frozenset[str]:
+        """The fields whose types say what keys other than text are."""
+        assert self.model is not None
+        return frozenset(n for n in self.root.fields if has_other_keys(fields_in(self.model)[n].annotation))
+
+    @property
+    def _shows_input(self) -> bool:
+        """Whether errors may show what was given."""
+        return not config_of(self.model).get("hide_input_in_errors")
 
     @cached_property
     def fingerprint(self) -> str:
@@ -413,16 +427,17 @@ class Compiled:
             problem = f"it cannot be validated ({type(error).__name__}: {error})"
             fatal.append(Fault((name,), problem, "Give a value that the model's validators take", rest[name]))
             return
-        faults, waiting = split_faults(error, rest, self.root.fields)
+        faults, waiting = split_faults(error, rest, self.root.fields, shown=self._shows_input)
         fatal += faults
         if self.on_invalid == "raise":
-            fatal += waiting.values()
+            fatal += chain.from_iterable(waiting.values())
         for wanted in () if fatal else waiting:
             path = _reachable(rest, wanted)
             if path is None:
                 continue  # taken with what holds it
             try:
                 part = _take(rest, path)
+                part = with_text_keys(part) if name in self._keyed else part
                 parked[path] = check_numbers(encode(part, path), part, path)
             except Unstorable as reason:
                 fatal.append(reason.fault)
