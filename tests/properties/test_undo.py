@@ -10,6 +10,7 @@ from contextlib import nullcontext
 import pytest
 
 from concordant import Escalation, Workspace
+from concordant.storage import memory
 
 from .undoing import BAD, OTHERS, History, Narrow, Plan, Room, Sentences, Stores, Wide, replicas as exchanged, words
 
@@ -367,6 +368,12 @@ def test_undo_on_every_storage(kind: str, keep_on: Callable[[str], None]) -> Non
     """It is the same wherever the journal is kept."""
     keep_on(kind)
     run(range(1000, 1001), Stores(12), *CHECKS)
+
+
+def test_undo_where_a_journal_in_memory_keeps_differences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the same where the journal keeps of small values what it keeps of large ones."""
+    monkeypatch.setattr(memory, "LARGE", 0)
+    run(range(2000, 2002), Stores(12), *CHECKS)
 
 
 @pytest.mark.torture

@@ -354,12 +354,12 @@ class Deferred:
 
 
 class Afterwards:
-    """What a write that was put off changed, once it was applied; without what its writer had read."""
+    """What a write that was put off changed, once it was applied (``packed``); without what its writer had read."""
 
     __slots__ = ("changes",)
 
     def __init__(self) -> None:
-        self.changes: Sequence[LeafChange] = ()
+        self.changes: bytes | Sequence[LeafChange] = ()
 
 
 Op: TypeAlias = tuple[str, str, int, float]

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from concordant.merge.causality import seen_everything
 from concordant.merge.kinds import Field
-from concordant.merge.record import Record, View, Write, apply, begin, journalled
+from concordant.merge.record import Record, View, Write, apply, begin, journalled, packed
 from concordant.merge.record.leases import KEEP, after_sequel
 from concordant.merge.registers.tree import copied
 from concordant.schema import Compiled
@@ -186,7 +186,7 @@ def settled(record: LazyRecord) -> Record:
         changes, _, known = apply(record, write, waiting.root)
         put_off.changes, put_off.values = journalled(changes), None
         if put_off.outcome is not None:
-            put_off.outcome.changes = put_off.changes
+            put_off.outcome.changes = packed(put_off.changes)
         record.commit(changes, stamp)
         record.tell(changes)
         record.learn(known)

@@ -14,7 +14,7 @@ from concordant.errors import StorageError
 from concordant.escalation import Escalation, Event, when
 from concordant.limits import MOST_BACKLOG, Limits
 from concordant.merge.causality import VersionVector, merge_vectors
-from concordant.merge.record import Record
+from concordant.merge.record import Record, load_changes, packed
 from concordant.merge.registers import as_register
 from concordant.storage import clocks
 from concordant.storage.base import (
@@ -347,7 +347,7 @@ class MemoryStorage:
         """Takes note of a change; in the journal too, if it is ``kept`` there."""
         if kept:
             body = row[Column.BODY]
-            self.rows_kept.append(row if body is None or len(body) < LARGE else self._with_difference(row))
+            self.rows_kept.append(row if body is None or len(body) < LARGE else self._as_difference(row))
         if self._changed is not None:
             address = row[Column.PLACE]
             self._changed.pop(address, None)
@@ -368,12 +368,14 @@ class MemoryStorage:
                 del self.tasks[task]
             self._last_task = ("", "")
 
-    def _with_difference(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A row, with how the value given differs from the one before it."""
+    def _as_difference(self, row: Compact) -> Compact:
+        """A row with how the value given differs from the one before it, and with what it changed ``packed``."""
         body, changes = self._bodies.kept(row[Column.PLACE], row[Column.BODY]), row[Column.CHANGES]
         if isinstance(changes, Deferred):
             changes.outcome = told = Afterwards()
             changes = told
+        elif changes is not None:
+            changes = packed(changes)
         return (*row[: Column.BODY], body, changes, *row[Column.PREVIOUS :])
 
     def commit_each(self, updates: Sequence[tuple[Namespace, str, Update]]) -> Sequence[Exception | None]:
@@ -570,14 +572,16 @@ class MemoryStorage:
         found = Row(*row)
         if type(found.body) is not bytes:
             found = found._replace(body=whole(found.body, known))
-        write: Any = found.changes
-        if not isinstance(write, (Deferred, Afterwards)):
-            return found
-        with self.lock:
-            state = self.load(found.namespace, found.key)
-            if type(state) is LazyRecord:
-                settled(state)
-        return found._replace(changes=write.changes)
+        changes: Any = found.changes
+        if isinstance(changes, (Deferred, Afterwards)):
+            with self.lock:
+                state = self.load(found.namespace, found.key)
+                if type(state) is LazyRecord:
+                    settled(state)
+            changes = changes.changes
+        if isinstance(changes, bytes):
+            changes, *_ = load_changes(changes)
+        return found if changes is found.changes else found._replace(changes=changes)
 
     def changes(self, after: Any = None) -> tuple[Any, Sequence[tuple[Namespace, str]]]:
         with self.lock:

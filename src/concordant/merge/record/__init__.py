@@ -1,7 +1,7 @@
 """The record: the state of one document, and the pure functions on it (apply, join, view, bytes)."""
 
 from concordant.merge.record.apply import Applied, Earlier, Places, Write, apply, begin
-from concordant.merge.record.changes import dump_changes, follow, journalled, later_leaf, load_changes
+from concordant.merge.record.changes import dump_changes, follow, journalled, later_leaf, load_changes, packed
 from concordant.merge.record.check import MOST_WRITES, check_record
 from concordant.merge.record.codec import CodecError, dump_by_portions, dump_record, load_record
 from concordant.merge.record.join import join
@@ -35,6 +35,7 @@ __all__ = [
     "later_leaf",
     "load_changes",
     "load_record",
+    "packed",
     "past_of",
     "undone",
     "view",

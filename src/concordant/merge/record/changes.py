@@ -37,7 +37,7 @@ from concordant.merge.sequence.splice import (
     splice,
 )
 
-__all__ = ["dump_changes", "follow", "journalled", "later_leaf", "load_changes"]
+__all__ = ["dump_changes", "follow", "journalled", "later_leaf", "load_changes", "packed"]
 
 _NOTHING: Any = Spliced((), (), ())
 """For what a text or list became: what stands beside it tells, or it is known from what is later."""
@@ -61,6 +61,16 @@ def _journalled(change: LeafChange) -> LeafChange:
         if moved is not None:
             return LeafChange(path, moved, after[len(after) - moved.came :])
     return change
+
+
+def packed(changes: Items[LeafChange]) -> bytes | Items[LeafChange]:
+    """Journalled changes as a journal in memory keeps them: those of texts and lists as bytes (``load_changes``).
+
+    As objects they are a dozen for each edit, and Python's garbage collector walks through all there are. Those of
+    registers share their entries with each other, and stay.
+    """
+    is_apart = changes and all(change.after is _NOTHING for change in changes)
+    return dump_changes(changes, None) if is_apart else changes
 
 
 def later_leaf(change: LeafChange, earlier: Leaf | None) -> Leaf | None:
