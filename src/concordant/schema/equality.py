@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from concordant.schema.annotations import adapter_of, forms_of, members_of
 from concordant.schema.models import fields_in, is_instance, is_model
+from concordant.schema.sparse import holds_records, whole_records, without_defaults
 from concordant.values import JSON, canonical, decode, encode
 
 __all__ = [
@@ -42,16 +43,22 @@ def canon_of(*spellings: Any) -> Callable[[JSON], JSON]:
         spellings: the type, and the type with what is declared about it.
     """
     annotation = spellings[0]
-    if _consists_of(annotation, _is_plain):
+    is_plain = _consists_of(annotation, _is_plain)
+    if is_plain and not holds_records(annotation):
         return canonical
     adapter = adapter_of(*spellings)
     form_of = forms_of(adapter)
+    is_whole = whole_records(annotation)
 
     @lru_cache(maxsize=4096)
     def canon(text: JSON) -> JSON:
         try:
-            value = adapter.validate_python(decode(text), **LENIENT)
-            return canonical(encode(_normal(value, form_of(value))))
+            stored = decode(text)
+            if is_plain and is_whole(stored):
+                return canonical(text)
+            value = adapter.validate_python(stored, **LENIENT)
+            form = without_defaults(value, form_of(value), stored, made=True)
+            return canonical(encode(_normal(value, form)))
         except Exception:
             return canonical(text)  # it was stored under another type, and compares as it is
 

@@ -48,9 +48,28 @@ from concordant.schema.models import (
 from concordant.schema.plain import PlainWriter, plain_texts, plain_writer
 from concordant.schema.renaming import note_former_names
 from concordant.schema.shape import are_alike, shape_of
+from concordant.schema.sparse import (
+    STEADY,
+    are_identified,
+    as_it_was,
+    holds_records,
+    makes_parts,
+    overlaid,
+    without_defaults,
+)
 from concordant.schema.spelling import needs_spelling, spelling_of
-from concordant.schema.steps import field_of, steps_to
-from concordant.values import ABSENT, NO_DECIMALS, Unstorable, check_exponents, check_numbers, decode, encode, same
+from concordant.schema.steps import Step, field_of, steps_to
+from concordant.values import (
+    ABSENT,
+    NO_DECIMALS,
+    Unstorable,
+    alike,
+    check_exponents,
+    check_numbers,
+    decode,
+    encode,
+    same,
+)
 
 __all__ = ["OPEN_SCHEMA", "OPEN_TREE_SCHEMA", "Compiled", "Schema", "compile_schema"]
 
@@ -107,10 +126,12 @@ class Compiled:
 
     Attributes:
         declaration: what it is compiled from.
+        makes: the fields in whose records without kinds a factory may make something.
         plain: the short way of a write (``concordant.schema.plain``): gives its JSON, or leaves it to ``closely``.
     """
 
     shows_defaults = False
+    makes: frozenset[str] = frozenset()
 
     def __init__(self, schema: Schema | None, root: Field) -> None:
         self.declaration = schema
@@ -138,6 +159,8 @@ class Compiled:
         self._doubtful = tuple(name for name, field in root.fields.items() if _is_doubtful(field))
         self._unordered = any(_is_unordered(model, name, field) for name, field in root.fields.items())
         self._settle = root.kind.settled(root)
+        self.makes = frozenset(n for n in root.fields if makes_parts(fields_in(model)[n].annotation))
+        self._sparse = any(_is_sparse(fields_in(model)[name].annotation, field) for name, field in root.fields.items())
         self._whole = frozenset(n for n in root.fields if makes_whole_numbers(fields_in(model)[n].annotation))
         self._counts = tuple(name for name, field in root.fields.items() if field.kind.holds == "amount")
         self.plain = plain_writer(model, root, serializer.to_json)
@@ -475,7 +498,61 @@ class Compiled:
         for step in steps:
             found = step.within(found)
         field = field_of(self.root, path)
+        if self._sparse:
+            found = self._as_told(value, found, steps)
+            if not are_identified(field, found):
+                return ABSENT
         return found if field is None else _in_stored_order(field, value, found)
+
+    def _as_told(self, value: Any, found: Any, steps: Sequence[Step]) -> Any:
+        """What was found of a stored value, with its records without kinds as they were stored: no default that has
+        come since is put into them, and no field that is gone is taken out."""
+        told = self._told(value, steps)
+        kept = overlaid(value, told)
+        if told is ABSENT or not alike(self._told(kept, steps), told):
+            return found
+        return kept
+
+    def as_read(
+        self, base: Mapping[str, Any] | None, before: Mapping[str, Any] | None, given: Any, body: bytes
+    ) -> bytes:
+        """Returns what is to be stored of a write, where those parts of records that nobody has changed since they were
+        read are stored as they were: what a factory would make in them now is no change.
+
+        Args:
+            base: what was read; ``None`` if nothing was.
+            before: what whoever writes was given for that (``None``: that).
+            given: what is written.
+            body: its JSON.
+        """
+        if (
+            base is None
+            or not isinstance(given, Mapping)
+            or self.makes.isdisjoint(given)
+            or self.makes.isdisjoint(base)
+        ):
+            return body
+        stored = decode(body)
+        was = base if before is None else before
+        for name in self.makes.intersection(stored, given, base, was):
+            field = self.root.fields[name]
+            stored[name] = as_it_was(field, base[name], was[name], given[name], stored[name])
+        return encode(stored)
+
+    def _told(self, value: Any, steps: Sequence[Step]) -> Any:
+        """What a stored value at a path says, and no more; ``ABSENT`` if it would not do."""
+        given = value
+        for step in reversed(steps):
+            given = step.around(given)
+        try:
+            read = self._tried(self._spelt(given))[0]
+            form = without_defaults(read, self._dump(read), given)
+            found = decode(encode(self._settled(in_order(read, form))))
+        except Exception:  # as in ``fit``
+            return ABSENT
+        for step in steps:
+            found = step.within(found)
+        return found
 
     def description_of(self, path: tuple[str, ...]) -> Description:
         """What the model says of a public path."""
@@ -527,13 +604,10 @@ def _is_steady(model: Any, field: Field) -> bool:
         return False
     infos = fields_in(model)
     return all(
-        (infos[name].default_factory in _STEADY or is_model(infos[name].default_factory))
+        (infos[name].default_factory in STEADY or is_model(infos[name].default_factory))
         and all(_is_steady(inner, below) for inner, below in _records_in(infos[name], part))
         for name, part in field.fields.items()
     )
-
-
-_STEADY = (None, list, dict, set, frozenset, tuple, str, int, float)
 
 
 def _records_in(info: FieldInfo, field: Field) -> list[tuple[Any, Field]]:
@@ -542,6 +616,15 @@ def _records_in(info: FieldInfo, field: Field) -> list[tuple[Any, Field]]:
     if below.kind.holds != "fields":
         return []
     return [(member, below) for member in members_of(info.annotation) if is_model(member)]
+
+
+def _is_sparse(annotation: Any, field: Field) -> bool:
+    """Whether a field may hold records without kinds."""
+    if field.kind.holds == "fields":
+        return any(
+            _is_sparse(info.annotation, field.fields[n]) for n, info in fields_in(without_none(annotation)).items()
+        )
+    return holds_records(annotation)
 
 
 def _is_unordered(model: Any, name: str, field: Field) -> bool:

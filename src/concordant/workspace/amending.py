@@ -188,7 +188,8 @@ class Amending:
         base = {name: known for name, known in (read.values() or {}).items() if name not in given}
         snapshot = read._replace(base=base, leave=read.leave | frozenset(told))
         write = Pending(schema, self.storage, namespace, key, scope, snapshot, "put")
-        write.body, write.parked = schema.incoming(namespace, key, rest)
+        said, write.parked = schema.incoming(namespace, key, rest)
+        write.body = schema.as_read(base, None, rest, said)
         write.replaces_all = not schema.declared
         write.settings, write.ttl = self.writing.stored_beside(namespace, key, settings, ttl)
         self.writing.commit_together([write, *self._edits(scope, schema, namespace, key, given)])
@@ -267,8 +268,8 @@ class Amending:
             mine = {name: value for name, value in given.items() if evidence[name] is basis}
             before = {name: seen[name] for name in mine if name in seen}
             write = Pending(schema, self.storage, namespace, key, basis.scope, ReadSnapshot(basis.at, before), "edit")
-            write.body, write.parked = schema.incoming(namespace, key, mine)
-            write.act = "put"
+            body, write.parked = schema.incoming(namespace, key, mine)
+            write.body, write.act = schema.as_read(before, None, mine, body), "put"
             yield write
 
     def _told(self, namespace: tuple[str, ...], key: str, value: Any, says: Callable[[Any], bool]) -> list[str]:
@@ -308,7 +309,8 @@ class Amending:
         }
         if schema.model is not None:  # refused at once: whoever calls can mend a value, so it is not parked for others
             compile_schema(Schema(schema.model, on_invalid="raise")).incoming(namespace, key, values)
-        pending.body, pending.parked = self.registry.incoming(schema, namespace, key, values)
+        body, pending.parked = self.registry.incoming(schema, namespace, key, values)
+        pending.body = schema.as_read(before, None, values, body)
         return pending
 
     def as_seen_by(

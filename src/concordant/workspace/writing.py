@@ -122,6 +122,11 @@ def _puts(given: Any) -> list[Put]:
     return [put for put in puts if put is not None]
 
 
+def _as_read(schema: Compiled, snapshot: ReadSnapshot | None, value: Any, body: bytes) -> bytes:
+    """What is to be stored of a value (``Compiled.as_read``)."""
+    return body if snapshot is None else schema.as_read(snapshot.values(), None, value, body)
+
+
 def _uncount(scope: Scope, document: Address, op: Op | None) -> None:
     """Of a task's put that was not committed: the next one has its number."""
     if op is not None:
@@ -230,7 +235,7 @@ class Writing:
                 if scope.origin:
                     scope.set_snapshot(document, body)
                 return tuple.__new__(Receipt, (n, ()))  # the class's own is slower, being Python
-        pending = self._pending_put(schema, document, scope, snapshot, body, parked, op)
+        pending = self._pending_put(schema, document, scope, snapshot, value, body, parked, op)
         pending.settings, pending.ttl = stored, lifetime
         return self.commit(pending)
 
@@ -287,7 +292,8 @@ class Writing:
         if scope.seen_tokens is not None:
             self.reading.recall(scope, namespace, key)
         op = self.retries.identity(scope, (namespace, key)) if scope.task is not None else None
-        return self._pending_put(schema, (namespace, key), scope, scope.basis((namespace, key)), body, parked, op)
+        snapshot = scope.basis((namespace, key))
+        return self._pending_put(schema, (namespace, key), scope, snapshot, value, body, parked, op)
 
     def _pending_put(
         self,
@@ -295,10 +301,13 @@ class Writing:
         document: tuple[Namespace, str],
         scope: Scope,
         snapshot: ReadSnapshot | None,
+        value: Any,
         body: bytes,
         parked: Mapping[tuple[str, ...], bytes],
         op: Op | None,
     ) -> Pending:
+        if schema.makes:
+            body = _as_read(schema, snapshot, value, body)
         pending = Pending(schema, self.storage, *document, scope, snapshot, "put")
         pending.body, pending.parked, pending.op = body, parked, op
         pending.replaces_all = not schema.declared
@@ -346,7 +355,10 @@ class Writing:
             if n:
                 scope.written[document] = True
                 return tuple.__new__(Receipt, (n, ()))  # as for a put
-        pending = Pending(schema, self.storage, namespace, key, scope, scope.snapshot(document), "write")
+        snapshot = scope.snapshot(document)
+        if schema.makes:
+            body = _as_read(schema, snapshot, value, body)
+        pending = Pending(schema, self.storage, namespace, key, scope, snapshot, "write")
         pending.body, pending.parked, pending.op, pending.if_version = body, parked, op, if_version
         return self.commit(pending)
 
@@ -457,6 +469,8 @@ class Writing:
                 pending.values = schema.texts_read_back(changed)
             whole = pending.given()
             after = untouched_left_out(schema.root, before, whole)
+            if schema.makes:
+                after = decode(schema.as_read(draft.base, before, after, encode(after)))
             if after != whole:
                 pending.values, pending.body = after, encode(after)
             unchanged = not after and not pending.parked
@@ -502,7 +516,8 @@ class Writing:
         snapshot = ReadSnapshot(upto, dict(before))
         pending = Pending(schema, self.storage, namespace, key, scope, snapshot, "edit")
         pending.once, pending.places = once, places
-        pending.body, pending.parked = self.registry.incoming(schema, namespace, key, changed)
+        body, pending.parked = self.registry.incoming(schema, namespace, key, changed)
+        pending.body = schema.as_read(before, None, changed, body)
         if not changed:
             return Receipt(version_of(self.storage.load(namespace, key)))
         return self.commit(pending)
