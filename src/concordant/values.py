@@ -196,6 +196,7 @@ def encode_read(value: Any) -> JSON:
         return encode(value)  # to tell what is wrong
 
 
+_TEXT = frozenset([str])
 _SCALARS = frozenset([str, int, float, bool, type(None)])
 _DICT = frozenset([dict])
 
@@ -355,6 +356,8 @@ def alike(one: Any, other: Any) -> bool:
         differs = next(compress(count(), map(ne, one, other)), None)
         if len(one) != len(other) or (differs is not None and not alike(one[differs], other[differs])):
             return False
+    if type(one) is type(other) is dict and _TEXT.issuperset(map(type, chain(one.values(), other.values()))):
+        return bool(one == other)
     return same(encode(one), encode(other))
 
 
@@ -414,25 +417,31 @@ def _check(value: Any, path: Path, depth: int) -> None:
             Fault(path[:3], f"nested deeper than {MAX_DEPTH} levels", "Flatten the value or store it as text")
         )
     if isinstance(value, dict):
-        for key, item in value.items():
-            if isinstance(key, str):
-                if not key.isascii():
-                    check_text(key, (*path, key))
-            else:
-                raise Unstorable(
-                    Fault(
-                        (*path, key),
-                        f"the key {told(key)} is of type {type(key).__name__}, a JSON object has only strings as keys",
-                        "Convert it with str()",
-                        key,
-                    )
-                )
-            if isinstance(item, (dict, list, tuple)):
-                _check(item, (*path, key), depth + 1)
+        if not (_TEXT.issuperset(map(type, value)) and "".join(value).isascii()):
+            for key in value:
+                _check_key(key, path)
+        if not _SCALARS.issuperset(map(type, value.values())):
+            for key, item in value.items():
+                if isinstance(item, (dict, list, tuple)):
+                    _check(item, (*path, key), depth + 1)
     elif not _SCALARS.issuperset(map(type, value)):
         for index, item in enumerate(value):
             if isinstance(item, (dict, list, tuple)):
                 _check(item, (*path, index), depth + 1)
+
+
+def _check_key(key: Any, path: Path) -> None:
+    if not isinstance(key, str):
+        raise Unstorable(
+            Fault(
+                (*path, key),
+                f"the key {told(key)} is of type {type(key).__name__}, a JSON object has only strings as keys",
+                "Convert it with str()",
+                key,
+            )
+        )
+    if not key.isascii():
+        check_text(key, (*path, key))
 
 
 def is_json(value: Any, depth: int = MAX_DEPTH) -> bool:

@@ -7,10 +7,10 @@ from functools import cache
 from typing import Annotated, Any
 
 import pytest
-from pydantic import create_model
+from pydantic import BaseModel, create_model
 
 from benchmarks.writers import calls
-from concordant import Scalar, Set, Workspace
+from concordant import Map, Scalar, Set, Workspace
 
 from ..semantics.support import AT, workspace
 
@@ -87,3 +87,31 @@ def test_ten_times_the_fields_cost_twelve_times_as_much_at_most(
     few = [calls(work) for work in case(wide(FEW) if declared else None, FEW)]
     many = [calls(work) for work in case(wide(MANY) if declared else None, MANY)]
     assert all(more <= RATIO * less for less, more in zip(few, many, strict=True)), (few, many)
+
+
+class Crowd(BaseModel):
+    """A large set, and a large map."""
+
+    tags: Annotated[set[str], Set()] = set()
+    owners: Annotated[dict[str, str], Map()] = {}
+
+
+@pytest.mark.parametrize("field", ["tags", "owners"])
+def test_an_edit_of_a_large_container_of_texts_calls_nothing_for_each(field: str) -> None:
+    """To edit one of 1,600 elements and read the document takes less than twice the calls that one of 100 takes."""
+
+    def edits(count: int) -> int:
+        ws, names = workspace(Crowd), [f"n{number}" for number in range(count)]
+        ada = ws.agent("ada")
+        ada.write(*AT, {field: names if field == "tags" else dict.fromkeys(names, "x")})
+
+        def edit(number: int) -> None:
+            with ada.edit(*AT) as crowd:
+                crowd.tags.add(f"new{number}") if field == "tags" else crowd.owners.update({f"n{number}": "y"})
+            assert ws.get(*AT).value  # type: ignore[union-attr]
+
+        edit(0)
+        edit(1)
+        return calls(lambda: edit(2))
+
+    assert edits(1600) < 2 * edits(100)

@@ -165,10 +165,27 @@ def are_surely_same(one: Any, other: Any) -> bool:
     if isinstance(one, BaseModel):
         return are_surely_same(one.__dict__, other.__dict__) and one.__pydantic_extra__ == other.__pydantic_extra__
     if kind in (set, frozenset):
-        return bool(one == other) and all(type(item) is str for item in (*one, *other))
-    if kind not in (list, tuple, dict) or len(one) != len(other) or not all(map(are_surely_same, one, other)):
+        return bool(one == other) and _are_texts(one) and _are_texts(other)
+    if kind is dict:
+        return _are_surely_same_in_turn([*one], [*other]) and _are_surely_same_in_turn(
+            [*one.values()], [*other.values()]
+        )
+    return kind in (list, tuple) and _are_surely_same_in_turn(one, other)
+
+
+def _are_surely_same_in_turn(some: Any, others: Any) -> bool:
+    if len(some) != len(others):
         return False
-    return kind is not dict or all(map(are_surely_same, one.values(), other.values()))
+    if _are_texts(some) and _are_texts(others):
+        return bool(some == others)
+    return all(map(are_surely_same, some, others))
+
+
+_TEXT = frozenset([str])
+
+
+def _are_texts(values: Any) -> bool:
+    return _TEXT.issuperset(map(type, values))
 
 
 def unordered(form: Any) -> JSON:

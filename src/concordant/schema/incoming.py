@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
-from itertools import count
+from functools import lru_cache, partial
+from itertools import count, repeat
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import (
@@ -103,9 +103,9 @@ def unwrapped(value: Any, field: Field, *, everything: bool, before: Any = None,
             return value
         fields = field.fields
         return {
-            name: unwrapped(item, fields[name], everything=everything, before=_part(before, name), validated=validated)
-            if name in fields
-            else item
+            name: item
+            if name not in fields or fields[name].stays
+            else unwrapped(item, fields[name], everything=everything, before=_part(before, name), validated=validated)
             for name, item in value.items()
         }
     if field.child is not None:
@@ -118,15 +118,17 @@ def _unwrapped_children(value: Any, field: Field, *, everything: bool, before: A
     inside = partial(unwrapped, field=field.child, everything=everything, validated=validated)
     if isinstance(value, Mapping):
         texts = field.keys.as_text(value) if field.keys else value
+        if field.child.stays:
+            return dict(zip(texts, value.values(), strict=True))
         pairs = zip(texts, value.items(), strict=True)
         return {text: inside(item, before=_part(before, key)) for text, (key, item) in pairs}
     if isinstance(value, _LISTS):
+        if field.child.stays:
+            return [*value]
         known = {_identity(item, field): item for item in before} if isinstance(before, _LISTS) else {}
         missing = None if before is None else ABSENT
-        return [
-            with_identity(item, inside(item, before=known.get(_identity(item, field), missing)), field)
-            for item in value
-        ]
+        earlier = [known.get(_identity(item, field), missing) for item in value] if known else repeat(missing)
+        return [with_identity(item, inside(item, before=was), field) for item, was in zip(value, earlier, strict=False)]
     return value
 
 
@@ -136,7 +138,7 @@ def with_identity(record: Any, told: Any, field: Field) -> Any:
     Nobody has set that, but it is another one in each record, and this one is known by it.
     """
     by = field.kind.key_field or ""
-    if not is_instance(record) or is_instance(told) or by in told or field.child is None:
+    if (type(told) is dict and by in told) or not is_instance(record) or is_instance(told) or field.child is None:
         return told  # one that has no kinds stays an instance, with all of its fields
     declared = fields_in(type(record)).get(by)
     if declared is None or declared.default_factory is None:
@@ -157,11 +159,17 @@ def _identity(record: Any, field: Field) -> Any:
     return found
 
 
+@lru_cache(maxsize=256)
+def _is_mapping(kind: type) -> bool:
+    return issubclass(kind, Mapping)
+
+
 def _part(value: Any, name: Any) -> Any:
     """A field of an instance or a value of a dict; ``ABSENT`` if it has none, ``None`` if nothing is known of it."""
     if value is None:
         return None
-    found = value.get(name) if isinstance(value, Mapping) else getattr(value, str(name), None)
+    kind: Any = type(value)
+    found = value.get(name) if _is_mapping(kind) else getattr(value, str(name), None)
     return ABSENT if found is None else found
 
 

@@ -68,7 +68,13 @@ def is_typed_dict(annotation: Any) -> bool:
 
 def is_instance(value: Any) -> bool:
     """Whether a value is an instance of a model that is no dict."""
-    return isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+    kind: Any = type(value)
+    return _has_instances(kind)
+
+
+@lru_cache(maxsize=256)  # a fifth of what it takes to ask
+def _has_instances(kind: type) -> bool:
+    return issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind)
 
 
 def fields_in(model: Any) -> Mapping[str, FieldInfo]:
@@ -288,18 +294,20 @@ def copied(value: Any) -> Any:
     if kind in _IMMUTABLE:
         return value
     if kind is set or kind is list:
-        return kind(map(copied, value))
+        return value.copy() if _IMMUTABLE.issuperset(map(type, value)) else kind(map(copied, value))
     if kind is dict:
-        return {name: copied(part) for name, part in value.items()}
+        parts: Any = value.values()
+        return value.copy() if _IMMUTABLE.issuperset(map(type, parts)) else {n: copied(value[n]) for n in value}
     if (
         isinstance(value, BaseModel)
         and (kind.__copy__, kind.__deepcopy__) == _AS_PYDANTIC
         and not value.__pydantic_private__
     ):
         twin = value.__copy__()
-        parts: Any = twin.__dict__
+        parts = twin.__dict__
         for name, part in parts.items():
-            parts[name] = copied(part)
+            if type(part) not in _IMMUTABLE:
+                parts[name] = copied(part)
         return twin
     return deepcopy(value)
 

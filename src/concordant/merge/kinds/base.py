@@ -94,6 +94,11 @@ class Field:
         object.__setattr__(self, "counts", self.counts or any(part.counts for part in self.parts))
 
     @property
+    def stays(self) -> bool:
+        """Whether what an instance holds of it is written as it is: it has no parts, and no ``form``."""
+        return self.form is None and self.child is None and self.kind.holds != "fields"
+
+    @property
     def parts(self) -> tuple[Field, ...]:
         """The fields inside it: of a record each by its name, and how its values merge that have no names."""
         return (*self.fields.values(), *(() if self.child is None else (self.child,)))

@@ -107,6 +107,9 @@ class Set(Reducer, metaclass=_SetType):
         change.replace((*path, key), encode(part, (field.name,)), field.canon, place=place)
 
     def edit(self, change: Change, field: Field, path: Path, base: Any, value: Any) -> None:
+        if field.canon is canonical and _is_text(base) and _is_text(value):
+            self._edit_texts(change, field, path, base, value)
+            return
         before = {field.canon(encode(item)): item for item in base}
         after = {field.canon(encode(item, (field.name,))): item for item in value}
         for place, (key, item) in enumerate(after.items()):
@@ -118,9 +121,24 @@ class Set(Reducer, metaclass=_SetType):
             if gone:
                 change.touch(path)
 
+    def _edit_texts(self, change: Change, field: Field, path: Path, base: list[str], value: list[str]) -> None:
+        """Does what ``edit`` does for texts, each of which is its own key: only those that differ are encoded."""
+        before, after = set(base), dict.fromkeys(value)
+        if after.keys() - before:
+            for place, item in enumerate(after):
+                if item not in before:
+                    text = encode(item, (field.name,))
+                    change.replace((*path, text.decode()), text, field.canon, place=place)
+        gone = before - after.keys()
+        if gone and not self.grow_only:
+            _remove(change, field, path, [item for item in base if item in gone])
+            change.touch(path)
+
     def alike(self, field: Field, one: Any, other: Any) -> bool:
         if one is None or other is None:
             return alike(one, other)
+        if field.canon is canonical and _is_text(one) and _is_text(other):
+            return set(one) == set(other)
         return {field.canon(encode(item)) for item in one} == {field.canon(encode(item)) for item in other}
 
     def settled(self, field: Field) -> Callable[[Any], Any] | None:
@@ -140,7 +158,7 @@ class Set(Reducer, metaclass=_SetType):
         old, now = set(shown), set(new)
         if base is not shown and set(base) != old:
             return ABSENT
-        return [*(one for one in shown if one in now), *(one for one in new if one not in old)]
+        return [one for one in shown if one in now] + [one for one in new if one not in old]
 
     def check(self, field: Field, cell: Any) -> None:
         def elements(cell: Any) -> None:
@@ -169,8 +187,11 @@ class Set(Reducer, metaclass=_SetType):
 _CONTAINERS = (set, frozenset, list, tuple)
 
 
+_TEXT = frozenset([str])
+
+
 def _is_text(elements: Any) -> bool:
-    return isinstance(elements, list) and all(type(one) is str for one in elements)
+    return isinstance(elements, list) and _TEXT.issuperset(map(type, elements))
 
 
 def _places(field: Field, text: Any) -> set[bytes]:
