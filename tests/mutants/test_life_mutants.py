@@ -12,12 +12,15 @@ from concordant.merge.kinds import conversion
 from concordant.merge.kinds.conversion import _keeps, _told_apart
 from concordant.merge.record import Record, drift
 from concordant.merge.record.drift import _options, fitted
+from concordant.merge.registers import Change
 from concordant.schema import Compiled
+from concordant.schema.sparse import as_it_was, overlaid, without_defaults
+from concordant.workspace.decisions import _is_listed_so
 from concordant.workspace.states import written_under
 from concordant.workspace.survey import _asks
 
 from ..properties.test_changing_models import keep, live
-from ..schema import test_life as life
+from ..schema import test_life as life, test_records_that_change as records
 from ..schema.test_life_matrix import WAYS, check_all
 from .breaking import swap
 
@@ -90,6 +93,53 @@ def a_default_has_no_place(patch: Patch) -> None:
     swap(patch, _place_in, lambda name: name.rpartition("\x00")[2])
 
 
+def defaults_are_put_into_what_is_stored(patch: Patch) -> None:
+    """Records that were written before a field came have it."""
+    swap(patch, without_defaults, lambda value, form, stored, **_: form)
+
+
+def what_a_model_does_not_know_goes(patch: Patch) -> None:
+    """Records that were written before a field went have it no more."""
+    swap(patch, overlaid, lambda stored, told: told)
+
+
+def what_is_put_back_is_made_anew(patch: Patch) -> None:
+    """Whatever a factory makes is a change."""
+    swap(patch, as_it_was, lambda field, base, before, after, stored: stored)
+
+
+def a_version_is_of_one_model(patch: Patch) -> None:
+    """What a process with another model has listed cannot be decided."""
+    swap(patch, _is_listed_so, lambda wanted, known, contest: False)
+
+
+def what_a_deletion_keeps_outlives_decisions(patch: Patch) -> None:
+    """A decision takes the place of what is live alone."""
+    patch.setattr(Change, "kept", lambda self, path: [])
+
+
+def listed_elsewhere(fresh_url: Any) -> None:
+    sides = ("2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05Z")
+    life.test_g8_a_question_of_before_can_be_decided(
+        "sqlite", life.INSTANTS, sides, life.WORDS_NOW, "today", True, fresh_url
+    )
+
+
+def deleted_once(_: Any) -> None:
+    life.test_g8_a_decision_on_what_was_deleted_once_is_final({"k": 2})
+
+
+def a_record_changes(_: Any) -> None:
+    for old, new, task in records.CHANGES:
+        records.test_g1_g4_a_field_of_a_record_comes_or_goes("list", old, new, task)
+
+
+def a_record_is_put_back(_: Any) -> None:
+    records.test_g2_records_that_are_put_back_as_they_were_read_are_nobodys_change(
+        "map", "put", records.Task, records.Made, records.TASK
+    )
+
+
 def in_memory(_: Any) -> None:
     check_all("declared", 2, lambda _: None, WAYS[::3])
 
@@ -146,6 +196,11 @@ def duplicates(_: Any) -> None:
             images_of_what_moved_with_its_holder_are_not_known,
             lambda _: life.test_what_was_converted_is_converted_once_more_within("record"),
         ),
+        (a_version_is_of_one_model, listed_elsewhere),
+        (what_a_deletion_keeps_outlives_decisions, deleted_once),
+        (defaults_are_put_into_what_is_stored, a_record_changes),
+        (what_a_model_does_not_know_goes, a_record_changes),
+        (what_is_put_back_is_made_anew, a_record_is_put_back),
         (a_default_has_no_place, lambda _: life.test_g4_a_default_that_was_put_there_is_converted()),
     ],
 )
@@ -156,7 +211,9 @@ def test_a_mutant_is_noticed(mutant: Callable[[Patch], None], check: Check, fres
         check(fresh_url)
 
 
-@pytest.mark.parametrize("check", [in_memory, elsewhere, in_files, converted_twice])
+@pytest.mark.parametrize(
+    "check", [in_memory, elsewhere, in_files, converted_twice, a_record_changes, a_record_is_put_back]
+)
 def test_the_engine_passes(check: Check, fresh_url: Any) -> None:
     """What the mutants fail at, the engine does not."""
     check(fresh_url)

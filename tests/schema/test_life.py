@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import Annotated, Any
@@ -562,6 +562,71 @@ def test_a_store_that_can_only_be_read_tells_its_questions(fresh_url: Fresh, mon
             assert [[c.value for c in e.contenders] for e in ws.escalations(NS)] == [["n/a"]]
             assert ws.escalations(("other",)) == [] and list(ws.storage.escalations((), "all")) == []
         assert len(ws.escalations()) == 1
+
+
+INSTANTS: tuple[Any, Any] = (Annotated[datetime | None, Scalar()], None)
+AMOUNTS: tuple[Any, Any] = (Annotated[Decimal | None, Scalar()], None)
+WORDS_NOW: tuple[Any, Any] = (Annotated[str | None, Scalar()], None)
+NUMBERS_NOW: tuple[Any, Any] = (Annotated[int | None, Scalar()], None)
+
+
+@pytest.mark.parametrize("storage", ["sqlite", "postgres"])
+@pytest.mark.parametrize(
+    ("old", "sides", "new", "answer"),
+    [
+        (INSTANTS, ("2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05Z"), WORDS_NOW, "today"),
+        (INSTANTS, ("2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05Z"), NUMBERS_NOW, 5),
+        (AMOUNTS, ("1.10", "2.00"), WORDS_NOW, "much"),
+        (WORDS_NOW, ("1.10", "2.00"), AMOUNTS, "3"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_g8_a_question_of_before_can_be_decided(
+    storage: str, old: Any, sides: Any, new: Any, answer: Any, late: bool, fresh_url: Fresh
+) -> None:
+    """Values that compare otherwise under the new model are the contenders that they were: the listed question is the
+    one in the document, and is decided, also while processes with the old model list it as theirs."""
+    url = fresh_url(storage)
+    before = Workspace(url, schemas={NS: model(x=old)})
+    one, two = before.agent("one"), before.agent("two")
+    one.write(*AT, {"x": sides[0]})
+    two.write(*AT, {"x": sides[1]})
+    assert len(before.escalations()) == 1
+    with before, Workspace(url, schemas={NS: model(x=new)}) as ws:
+        (question,) = ws.escalations()
+        document = ws.get(*AT)
+        assert document is not None
+        assert [question.version] == [e.version for e in document.contested.values()]
+        assert [c.value for c in question.contenders] == [*sides]
+        if late:
+            (listed,) = before.escalations()
+            before.resolve(listed, sides[0], by="editor")
+        else:
+            ws.resolve(question, answer, by="editor")
+        assert question.id not in {e.id for each in (ws, before) for e in each.escalations()}
+
+
+@pytest.mark.parametrize("answer", [{"k": 2}, None])
+def test_g8_a_decision_on_what_was_deleted_once_is_final(answer: Any) -> None:
+    """A record was deleted while somebody changed it, then the field became one value: the decision on what is stored
+    takes the place of all of it, of what the deletion had covered too."""
+    old = model(x=(Read, Read()), y=(Annotated[str, Scalar()], ""))
+    source = Workspace(schemas={NS: old}, replica="old")
+    source.agent("a").write(*AT, {"x": {"s": "one"}, "y": "y"})
+    gone, changed = source.agent("d"), source.agent("c")
+    gone.delete(*AT)
+    changed.write(*AT, {"y": "z"})
+    ws = under(model(x=(Annotated[dict[str, Any], Scalar()], {}), y=(Annotated[str, Scalar()], "")), source.export())
+    ws.agent("n").write(*AT, {"y": "n"})
+    (question,) = ws.escalations()
+    assert (question.path, question.reason) == (("x",), "schema")
+    if answer is None:
+        ws.dismiss(question, by="editor")
+    else:
+        ws.resolve(question, answer, by="editor")
+    document = ws.get(*AT)
+    assert document is not None and not ws.escalations() and document.value["y"] == "n"
+    assert answer is None or document.value["x"] == answer
 
 
 class Read(BaseModel):

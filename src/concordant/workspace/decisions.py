@@ -14,7 +14,7 @@ from concordant.merge.record import Record, holds_back
 from concordant.merge.registers import LeafChange
 from concordant.schema import Compiled
 from concordant.storage import Result, SideEffects, State, TransactionView
-from concordant.values import ABSENT, REMOVED, Unstorable, check_numbers, decode, encode
+from concordant.values import ABSENT, REMOVED, Unstorable, canonical, check_numbers, decode, encode
 from concordant.workspace.permission import check_party
 from concordant.workspace.reasons import setting_of
 from concordant.workspace.states import current_view, expanded
@@ -115,7 +115,7 @@ class DecisionPending(Pending):
         known = tx.open_of(place).get(wanted.id) or tx.find_closed(wanted.id)
         for contest in current_view(record, self.schema, self.replica).contests_near(wanted.place):
             if contest.path == wanted.path and id_of(*place, contest) == wanted.id:
-                if not is_version_of(wanted.version, contest):
+                if not (is_version_of(wanted.version, contest) or _is_listed_so(wanted, known, contest)):
                     raise StaleDecisionError(wanted, known or escalation_of(*place, contest))
                 return contest
         raise StaleDecisionError(wanted, known)
@@ -168,6 +168,15 @@ class DecisionPending(Pending):
     def _refused(self, contest: Contest, problem: str, value: Any) -> InvalidWriteError:
         mend = "Give one of the contenders' values, or another of the field's type"
         return InvalidWriteError(self.namespace, self.key, [Fault(contest.path, problem, mend, value)])
+
+
+def _is_listed_so(wanted: Escalation, known: Escalation | None, contest: Contest) -> bool:
+    """Whether a version is that under which the contenders that there are were listed by a process with another model,
+    under which they compare otherwise."""
+    if known is None or known.state not in ("open", "claimed") or known.version != wanted.version or known.more:
+        return False
+    listed = {b"" if one.value is DELETED else canonical(encode(one.value)) for one in known.contenders}
+    return listed == {b"" if one.value is None else canonical(one.value) for one in contest.options}
 
 
 def _validated(pending: DecisionPending, contest: Contest, value: Any) -> Any:

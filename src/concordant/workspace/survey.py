@@ -80,6 +80,11 @@ def _asks(core: Core, namespace: tuple[str, ...], key: str, state: State) -> boo
     return bool(view.contests or core.storage.open_of((namespace, key)))
 
 
+def _versions(questions: Mapping[str, Escalation]) -> dict[str, str]:
+    """Under which versions questions are listed: another model may compare their contenders otherwise."""
+    return {id_: question.version for id_, question in questions.items()}
+
+
 def _opening(core: Core, address: Address, events: list[Event]) -> Any:
     def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         storage, schema = core.storage, core.registry.find(address[0])
@@ -87,8 +92,9 @@ def _opening(core: Core, address: Address, events: list[Event]) -> Any:
             return None
         record = expanded(state, schema, storage.replica)
         view = view_at(record, schema, storage.replica, time)
+        before = tx.open_of(address)
         effects = transitions(address, view, record, time, tx, most=storage.limits.contenders).effects
-        if not effects.events:
+        if not effects.events and _versions(before) == _versions(effects.open or {}):
             return None
         events.extend(effects.events)
         return record, None, SideEffects(effects.open, effects.closed, effects.events, lasts=True)

@@ -369,8 +369,9 @@ def _clear_strangers(change: Change, holder: Path, field: Field) -> None:
 
 
 def _clear(change: Change, place: Path) -> None:
-    for path, leaf in [*leaves(leaf_at(change.tree, place) or {}, place)]:
-        change.set(path, None if is_sequence(leaf) else ())
+    live = [path for path, _ in leaves(leaf_at(change.tree, place) or {}, place)]
+    for path in dict.fromkeys((*live, *change.kept(place))):
+        change.set(path, None if is_sequence(change.get(path)) else ())
 
 
 def _current(change: Change, contest: Contest) -> Any:
