@@ -11,7 +11,7 @@ from concordant.merge.causality import _meet, _place_in, image_name, image_of, i
 from concordant.merge.kinds import conversion
 from concordant.merge.kinds.conversion import _keeps, _told_apart
 from concordant.merge.record import Record, drift
-from concordant.merge.record.drift import _options, fitted
+from concordant.merge.record.drift import _options, adapted, adapted_standing, fitted
 from concordant.merge.registers import Change
 from concordant.schema import Compiled
 from concordant.schema.sparse import as_it_was, overlaid, without_defaults
@@ -118,6 +118,15 @@ def what_a_deletion_keeps_outlives_decisions(patch: Patch) -> None:
     patch.setattr(Change, "kept", lambda self, path: [])
 
 
+def what_a_deletion_keeps_is_not_converted(patch: Patch) -> None:
+    """What was made of it is taken for later writes."""
+    swap(patch, adapted_standing, adapted)
+
+
+def deleted_before(fresh_url: Any) -> None:
+    life.test_g12_what_was_deleted_stays_so_whatever_its_fields_become("memory", fresh_url)
+
+
 def listed_elsewhere(fresh_url: Any) -> None:
     sides = ("2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05Z")
     life.test_g8_a_question_of_before_can_be_decided(
@@ -196,6 +205,7 @@ def duplicates(_: Any) -> None:
             images_of_what_moved_with_its_holder_are_not_known,
             lambda _: life.test_what_was_converted_is_converted_once_more_within("record"),
         ),
+        (what_a_deletion_keeps_is_not_converted, deleted_before),
         (a_version_is_of_one_model, listed_elsewhere),
         (what_a_deletion_keeps_outlives_decisions, deleted_once),
         (defaults_are_put_into_what_is_stored, a_record_changes),

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from concordant import ConcordantError, Counter, List, Map, Scalar, Schema, SchemaError, Set, Text, Workspace
 from concordant.storage.sql.storage import SqlStorage
 
-from .changing import KINDS, model_of
+from .changing import CONVERTED, KINDS, model_of, pairs
 
 NS = ("d",)
 AT = (NS, "k")
@@ -562,6 +562,59 @@ def test_a_store_that_can_only_be_read_tells_its_questions(fresh_url: Fresh, mon
             assert [[c.value for c in e.contenders] for e in ws.escalations(NS)] == [["n/a"]]
             assert ws.escalations(("other",)) == [] and list(ws.storage.escalations((), "all")) == []
         assert len(ws.escalations()) == 1
+
+
+@pytest.mark.parametrize("storage", ["memory", "sqlite", "postgres"])
+def test_g12_what_was_deleted_stays_so_whatever_its_fields_become(storage: str, fresh_url: Fresh) -> None:
+    """Documents of every kind are deleted, then the model gives the field every other kind: nobody is shown or asked
+    about one, and what is written there begins anew; what was contested about a deletion is that and nothing else."""
+    ways = [way for way in pairs() if storage == "memory" or way[1] in CONVERTED.get(way[0], ())]
+    url = fresh_url(storage)
+    before = Workspace(url, schemas={(*way,): model_of(way[0]) for way in ways}, replica=None if url else "old")
+    with before:
+        for way in ways:
+            value = {"x": KINDS[way[0]].stored, "t": ["a"]}
+            for key in ("gone", "anew", "asked"):
+                before.agent("o").write(way, key, value)
+            before.agent("d").delete(way, "gone")
+            before.agent("d").delete(way, "anew")
+            late = before.agent("late")
+            before.agent("d").delete(way, "asked")
+            late.write(way, "asked", {"t": ["b"]})
+        frame = before.export()
+    with Workspace(url, schemas={(*way,): model_of(way[1]) for way in ways}, replica=None if url else "new") as ws:
+        if url is None:
+            ws.import_(frame)
+        for way in ways:
+            assert ws.get(way, "gone") is None and ws.get(way, "anew") is None, way
+            assert [document.key for document in ws.list(way)] == ["asked"], way
+            asked = [e for e in ws.escalations(way) if e.reason == "delete"]
+            assert [e.key for e in asked] == ["asked"] and {e.key for e in ws.escalations(way)} == {"asked"}, way
+            ws.agent("n").write(way, "anew", {"t": ["n"]})
+            document = ws.get(way, "anew")
+            assert document is not None and document.value == {"t": ["n"]} and not document.contested, way
+
+
+def test_g12_a_record_that_was_deleted_stays_so_when_its_fields_change() -> None:
+    """In a map, in a set of records, and where it is optional."""
+    holders: dict[str, tuple[Callable[[Any], Any], Any, Any, Any]] = {
+        "map": (lambda part: Annotated[dict[str, part], Map()], {}, {"a": {"s": "one"}, "b": {"s": "two"}}, "b"),
+        "optional": (lambda part: part | None, None, {"s": "one"}, None),
+    }
+    for name, (field, default, value, kept) in holders.items():
+        old, new = (model(x=(field(part), default), t=(Annotated[int, Counter()], 0)) for part in (Read, Edited))
+        source = Workspace(schemas={NS: old}, replica="old")
+        source.agent("o").write(*AT, {"x": value, "t": 1})
+        with source.agent("d").edit(*AT) as brief:
+            if kept is None:
+                brief.x = None
+            else:
+                del brief.x["a"]
+        ws = under(new, source.export())
+        document = ws.get(*AT)
+        assert document is not None and not document.contested, name
+        assert document.value == source.get(*AT).value, name  # type: ignore[union-attr]
+        assert kept is None or list(document.value["x"]) == [kept], name
 
 
 INSTANTS: tuple[Any, Any] = (Annotated[datetime | None, Scalar()], None)

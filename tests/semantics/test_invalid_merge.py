@@ -362,3 +362,45 @@ def test_dismissing_what_was_never_shown_drops_it(value: Any, rest: Any) -> None
     ws.agent("ada").write(*AT, value)
     ws.dismiss(only(ws), by="editor")
     assert shown(ws) == rest and ws.escalations() == []
+
+
+@pytest.mark.parametrize("where", ["document", "record", "row"])
+def test_what_somebody_deleted_stays_readable_while_a_constraint_is_broken(where: str) -> None:
+    """An update beside a deletion breaks a constraint: it waits, and what it was made of is shown, not nothing."""
+
+    class Count(BaseModel):
+        id: Annotated[str, Scalar()] = ""
+        n: Annotated[int, Counter(), Field(le=5)] = 0
+        note: Annotated[str, Scalar()] = ""
+
+    class Page(BaseModel):
+        n: Annotated[int, Counter(), Field(le=5)] = 0
+        note: Annotated[str, Scalar()] = ""
+        record: Annotated[dict[str, Count], Map()] = {}
+        row: Annotated[list[Count], Set(by="id")] = []
+
+    def value(n: int, **more: str) -> dict[str, object]:
+        part = {"n": n, **more}
+        holders: dict[str, dict[str, object]] = {
+            "document": part,
+            "record": {"record": {"a": part}},
+            "row": {"row": [{"id": "a", **part}]},
+        }
+        return holders[where]
+
+    ws = Workspace(schemas={("pages",): Page})
+    ws.agent("one").write(("pages",), "k", value(5, note="kept"))
+    two, three = ws.agent("two"), ws.agent("three")
+    if where == "document":
+        two.delete(("pages",), "k")
+    else:
+        with two.edit(("pages",), "k") as page:
+            getattr(page, where).clear()
+    three.write(("pages",), "k", value(2))
+    document = ws.get(("pages",), "k")
+    assert document is not None
+    found = {"document": lambda v: v, "record": lambda v: v["record"]["a"], "row": lambda v: v["row"][0]}[where]
+    shown = found(document.value)
+    assert (shown["n"], shown["note"]) == (5, "kept")
+    assert sorted(e.reason for e in ws.escalations()) == ["delete", "invalid"]
+    assert [c.value for e in ws.escalations() if e.reason == "invalid" for c in e.contenders] == [2]

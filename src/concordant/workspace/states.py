@@ -10,7 +10,7 @@ from concordant.merge.causality import seen_everything
 from concordant.merge.kinds import OPEN, Field, Look
 from concordant.merge.kinds.base import reading
 from concordant.merge.record import Record, View, Write, apply, begin, view
-from concordant.merge.record.drift import adapted, fitted
+from concordant.merge.record.drift import adapted_standing, fitted
 from concordant.merge.registers import LeafChange, Tree, restored
 from concordant.schema import Compiled
 from concordant.schema.shape import root_of
@@ -106,7 +106,7 @@ def view_at(state: State, schema: Compiled, replica: str, time: float) -> View:
 def tree_of(record: Record, schema: Compiled) -> Tree:
     """What a record shows, as the present model would have made it; what is contested about deletions included."""
     tree = restored(record.tree) if record.covering else record.tree
-    return adapted(tree, schema.root, schema.fit).tree if record.alien and schema.adapts else tree
+    return adapted_standing(tree, schema.root, schema.fit).tree if record.alien and schema.adapts else tree
 
 
 def value_of(tree: Tree, record: Record, schema: Compiled) -> Any:

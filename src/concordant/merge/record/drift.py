@@ -11,17 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from concordant.merge.causality import Stamp, VersionVector, images_known, order_of, place_name
+from concordant.merge.causality import Entry, Stamp, VersionVector, images_known, order_of, place_name
 from concordant.merge.kinds import Contest, Field, Look, Option
 from concordant.merge.kinds.conversion import Fit, converted, nodes_of, places_of, refitted
 from concordant.merge.kinds.keyed import key_of
 from concordant.merge.kinds.nested import OpenRecord, split_slot, stored_field
 from concordant.merge.kinds.tree import CONTENTS, NODE, has_contents, is_literal, standing, with_contents
-from concordant.merge.registers import PARKED, Path, Tree
-from concordant.merge.registers.tree import supporters_below
+from concordant.merge.registers import PARKED, Path, Tree, leaves, place_leaf
+from concordant.merge.registers.leaf import as_register, covers
+from concordant.merge.registers.tree import gathered, supporters_below
 from concordant.values import ABSENT, decode, encode
 
-__all__ = ["Adapted", "Fit", "adapted", "fitted", "former_names"]
+__all__ = ["Adapted", "Fit", "adapted", "adapted_standing", "fitted", "former_names"]
 
 
 class Adapted(NamedTuple):
@@ -42,6 +43,29 @@ def adapted(tree: Tree, root: Field, fit: Fit) -> Adapted:
     """The tree with all in it converted that converts without loss."""
     moves: list[tuple[str, str]] = []
     return Adapted(_adapted(tree, root, (), (), fit, moves), tuple(moves))
+
+
+def adapted_standing(tree: Tree, root: Field, fit: Fit) -> Adapted:
+    """``adapted`` for a tree that holds what deletions keep beside what is live: they keep also what was made of it."""
+    found = adapted(tree, root, fit)
+    marks = [(path, leaf) for path, leaf in leaves(found.tree) if path[-1] is None and covers(leaf)]
+    if not (found.moves and marks):
+        return found
+    made: Tree = {}
+    for path, leaf in leaves(found.tree):
+        place_leaf(made, path, leaf)
+    for path, leaf in marks:
+        place_leaf(made, path, tuple(_with_images(entry, path[:-1], root, fit) for entry in as_register(leaf)))
+    return found._replace(tree=made)
+
+
+def _with_images(entry: Entry, holder: Path, root: Field, fit: Fit) -> Entry:
+    """A deletion that keeps also what was made of what it keeps."""
+    kept: Tree = {}
+    for below, leaf in entry.covered:
+        place_leaf(kept, (*holder, *below), leaf)  # type: ignore[arg-type]
+    images = ((path[len(holder) :], leaf) for path, leaf in leaves(_adapted(kept, root, (), (), fit, [])))
+    return entry._replace(covered=gathered((*entry.covered, *images)))
 
 
 def former_names(root: Field) -> frozenset[str]:

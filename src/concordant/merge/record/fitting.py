@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from concordant.merge.causality import Entry, Stamp, order_of
 from concordant.merge.kinds import Contest, Field, Look, Option
 from concordant.merge.kinds.base import reading
+from concordant.merge.kinds.keyed import key_of
 from concordant.merge.kinds.look import Memory, digest_of
 from concordant.merge.kinds.nested import field_at, public_path
 from concordant.merge.record.drift import Fit, fitted
@@ -67,14 +68,20 @@ class Fitting:
 
     A write is taken as a whole if it fits, else part by part, so that one bad field does not cost the others.
 
+    A deletion that an update at the same time keeps from having its effect is no part of it: what it is about stands,
+    whatever of the update is held back.
+
+    Args:
+        shown: what all of them would show.
+
     Attributes:
         value: what those that fit show.
     """
 
     def __init__(
-        self, tree: Tree, root: Field, look: Look, fits: Callable[[Any], bool], fit: Fit | None = None
+        self, tree: Tree, root: Field, look: Look, shown: Any, fits: Callable[[Any], bool], fit: Fit | None = None
     ) -> None:
-        self._tree, self._root, self._fits, self._fit = tree, root, fits, fit
+        self._tree, self._root, self._shown, self._fits, self._fit = tree, root, shown, fits, fit
         self._taken: Tree = {}
         self._included: set[tuple[Stamp, Path]] = set()
         self._memory = Memory(None)
@@ -131,6 +138,8 @@ class Fitting:
             stamps = self._sequences[path] = set(leaf.stamps())
             roots = _roots(leaf) if not leaf.strikes else {}
             return (_Part(path, stamp, None, tuple(roots.get(stamp, ()))) for stamp in stamps)
+        if path[-1] is None and _stands(self._shown, self._root, path[:-1]):
+            leaf = tuple(entry for entry in leaf if not _deletes(path, entry))
         return (_Part(path, entry.stamp, entry) for entry in leaf)
 
     def _adds(self, change: LeafChange, news: list[_Part]) -> bool:
@@ -150,7 +159,7 @@ class Fitting:
         if not isinstance(after, tuple) or isinstance(before, Sequence):
             return False
         entry = after[-1]
-        if after[:-1] != (before or ()) or order_of(entry.stamp) <= self._last:
+        if after[:-1] != (before or ()) or order_of(entry.stamp) <= self._last or _deletes(path, entry):
             return False
         news.append(_Part(path, entry.stamp, entry))
         return True
@@ -232,6 +241,27 @@ class Fitting:
         value = None if below is None else reading(field, below)
         text = encode(None if value is ABSENT else value)
         self._held.setdefault((public_path(self._root, cell), cell), _Held()).add(text, parts[0].stamp)
+
+
+def _deletes(path: Path, entry: Entry) -> bool:
+    """Whether an entry says that a container was deleted."""
+    return path[-1] is None and entry.value is None
+
+
+def _stands(shown: Any, root: Field, path: Path) -> bool:
+    """Whether a container of a document is shown."""
+    field = root
+    for part in path:
+        below = field.kind.below(field, part) if part is not None else None
+        if below is None:
+            return False
+        by = field.kind.key_field
+        if isinstance(shown, list) and by is not None:
+            shown = {key_of(record, by): record for record in shown}
+        if not isinstance(shown, dict) or below[0] not in shown:
+            return False
+        shown, field = shown[below[0]], below[1]
+    return True
 
 
 def _roots(pieces: Iterable[Piece]) -> dict[Stamp, list[Piece]]:

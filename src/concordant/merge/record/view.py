@@ -9,7 +9,7 @@ from concordant.merge.causality import Stamp, has_met
 from concordant.merge.kinds import Contest, Field, Look
 from concordant.merge.kinds.look import Memory
 from concordant.merge.kinds.nested import OpenRecord, split_slot
-from concordant.merge.record.drift import Fit, adapted, fitted, former_names
+from concordant.merge.record.drift import Fit, adapted_standing, fitted, former_names
 from concordant.merge.record.fitting import Fitting
 from concordant.merge.record.leases import earlier_lives, living
 from concordant.merge.record.parked import ask_about_parked, parked_names
@@ -206,7 +206,7 @@ def _look_at(record: Record, on_delete: str) -> Look:
 
 def _adapted_view(record: Record, root: Field, on_delete: str, fits: Callable[[Any], bool] | None, fit: Fit) -> View:
     """Reads a record that was not written under the present model."""
-    tree, moves = adapted(_standing(record), root, fit)
+    tree, moves = adapted_standing(_standing(record), root, fit)
     if not record.shared:
         record.memory = None
     return _viewed(tree, root, _look_at(record, on_delete), fits, fit, bool(moves))
@@ -327,7 +327,7 @@ def _fitted(
             fitting.put_off(changes)
         return value, False
     if fitting is None or not fitting.goes_on(changes):
-        fitting = Fitting(tree, root, look, fits, fit)
+        fitting = Fitting(tree, root, look, value, fits, fit)
     if memory is not None:
         memory.fitting = fitting
     contested = {contest.path for contest in look.found()}
