@@ -17,6 +17,7 @@ from concordant.merge.record.defaults import with_defaults
 from concordant.merge.registers.tree import leaf_at
 from concordant.schema import equality, models, spelling
 from concordant.schema.annotations import forms_of, kinds_inside, unnamed
+from concordant.schema.compiling import _compile
 from concordant.schema.equality import (
     _are_loosely_equal,
     _are_strictly_equal,
@@ -29,7 +30,7 @@ from concordant.schema.fidelity import _is_told_apart, _takes_default, form_of, 
 from concordant.schema.incoming import _functions, key_read_otherwise, untouched_left_out, with_identity
 from concordant.schema.keys import Keys
 from concordant.schema.models import is_instance, is_strict, model_validators_of, spellings_of, strays_in
-from concordant.schema.schema import Compiled, _compile
+from concordant.schema.schema import Compiled
 from concordant.values import alike, canonical
 from concordant.workspace.writing import _copied
 

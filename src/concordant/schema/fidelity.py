@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
+from typing import Any, NamedTuple, TypeAlias, Union, get_args, get_origin
 
 from pydantic import (
     FutureDate,
@@ -20,8 +20,6 @@ from pydantic import (
     RootModel,
     SecretBytes,
     SecretStr,
-    Strict,
-    StringConstraints,
     TypeAdapter,
     ValidationError,
 )
@@ -29,7 +27,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from concordant.errors import Fault, InvalidWriteError, told
-from concordant.merge.kinds import Field, Kind
+from concordant.merge.kinds import Field
 from concordant.schema.annotations import (
     adapter_of,
     annotated,
@@ -51,15 +49,14 @@ from concordant.schema.models import (
     is_instance,
     is_model,
     is_typed_dict,
+    only_constrains,
     validators_of,
 )
 from concordant.schema.samples import ANYTHING, samples_of
+from concordant.schema.schema import Compiled
 from concordant.values import decode, encode
 
-if TYPE_CHECKING:
-    from concordant.schema.schema import Compiled
-
-__all__ = ["form_of", "form_within", "is_faithful", "only_constrains", "unfaithful"]
+__all__ = ["form_of", "form_within", "is_faithful", "unfaithful"]
 
 _FAITHFUL = (str, int, float, bool, type(None), Decimal, date, datetime, time, timedelta)
 _NATIVE = (str, int, float, bool, type(None))
@@ -112,13 +109,6 @@ def _is_faithful_class(bare: Any, inside: tuple[Any, ...]) -> bool:
     if is_model(bare):
         return _is_plain_model(bare, (*inside, bare))
     return bare in _FAITHFUL or bare in _HOLDERS[:1] or bare is dict or is_uuid(bare)
-
-
-def only_constrains(item: Any) -> bool:
-    """Whether a part of an annotation says only which values are allowed."""
-    if isinstance(item, (Kind, Strict, StringConstraints, str)):
-        return True
-    return type(item).__module__ in ("annotated_types", "pydantic._internal._fields")
 
 
 def _is_told_apart(members: tuple[Any, ...]) -> bool:

@@ -18,6 +18,7 @@ from pydantic import (
     Field as PydanticField,
     PlainValidator,
     Strict,
+    StringConstraints,
     WrapValidator,
 )
 from pydantic.fields import FieldInfo
@@ -42,6 +43,7 @@ __all__ = [
     "is_strict",
     "metadata_of",
     "model_validators_of",
+    "only_constrains",
     "said_by",
     "spellings_of",
     "strays_in",
@@ -158,6 +160,13 @@ def is_kind(item: Any) -> bool:
 def checks_among(metadata: Iterable[Any]) -> list[Any]:
     """What is declared about a type beside its kind: constraints, validators."""
     return [item for item in metadata if not isinstance(item, Kind)]
+
+
+def only_constrains(item: Any) -> bool:
+    """Whether a part of an annotation says only which values are allowed."""
+    if isinstance(item, (Kind, Strict, StringConstraints, str)):
+        return True
+    return type(item).__module__ in ("annotated_types", "pydantic._internal._fields")
 
 
 def config_of(model: Any) -> Mapping[str, Any]:

@@ -16,13 +16,13 @@ from pydantic import BeforeValidator, Field as PydanticField, Strict, StringCons
 from concordant.merge.kinds import Field, KeyedSet, Map, Nested, Set
 from concordant.schema.annotations import annotated, is_shallow, members_of, split_annotation, without_none
 from concordant.schema.equality import holds_sets, makes_whole_numbers
-from concordant.schema.fidelity import only_constrains
 from concordant.schema.incoming import are_distinct, contribution, in_one_order, write_type
 from concordant.schema.models import (
     computed_in,
     fields_in,
     metadata_of,
     model_validators_of,
+    only_constrains,
     spellings_of,
     validators_of,
 )

@@ -116,10 +116,10 @@ class SharedState(Generic[Model]):
         Raises:
             SchemaError: a type in the model cannot be described to an agent.
         """
-        from concordant_crewai.tools import RESERVED, tools_of  # loads CrewAI
+        from concordant_crewai.tools import RESERVED, StateTool  # loads CrewAI
 
         kit = Toolkit(self._schema.model, key=self.key, name=name, reserved=RESERVED, resolve=resolve)
-        return [*tools_of(self, kit)]
+        return [StateTool(tool, self.workspace, self.namespace) for tool in kit]
 
     # -- escalations, and who wrote what ---------------------------------------------------------------------------
 
