@@ -10,14 +10,15 @@ from concordant.merge.record import Record
 from concordant.merge.registers import LeafChange, leaf_at, sequences
 from concordant.merge.sequence.trim import trimmed
 from concordant.schema import Compiled
-from concordant.storage import Address, Result, State, TransactionView
+from concordant.storage import Address, Knowledge, Result, State, TransactionView
+from concordant.storage.cut import Cut
 from concordant.workspace import frontier as times
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
 from concordant.workspace.frontier import Frontier, Waiting
-from concordant.workspace.states import current_view, expanded, version_of
+from concordant.workspace.states import current_view
 
-__all__ = ["LARGE", "NOTHING_FORGOTTEN", "Compacted", "Forgetting", "Window", "compacted", "without"]
+__all__ = ["LARGE", "NOTHING_FORGOTTEN", "Forgetting", "forgettable"]
 
 LARGE = 1 << 14
 """From how many bytes on, as it is given, a value is large."""
@@ -35,7 +36,7 @@ MOST = 256
 """Of how many documents it is known where to go on."""
 
 
-class Window:
+class _Window:
     """Some of the pieces of a record's texts and lists, as if these were one.
 
     Attributes:
@@ -55,7 +56,7 @@ class Window:
 
 
 class Compacted(NamedTuple):
-    """What a document becomes without what is forgotten of it.
+    """What a record becomes without what is forgotten of it.
 
     Attributes:
         changes: of its texts and lists.
@@ -67,25 +68,63 @@ class Compacted(NamedTuple):
     floor: VersionVector
     pieces: int
 
-    def put_into(self, record: Record, address: Address, n: int, time: float) -> Result | None:
-        """Makes that of the record of the same version, by a commit; ``None`` if nothing is forgotten."""
-        changes = tuple(LeafChange(path, leaf_at(record.tree, path), after) for path, _, after in self.changes)
-        if not changes:
-            return None
-        record.commit(changes)
-        record.forget(self.floor)
-        return record, Commit(address, n, time, "compact").close(record, "", changes, record.version), None
-
 
 NOTHING_FORGOTTEN = Compacted((), {}, 0)
 
 
-def compacted(record: Record, frontier: Frontier, waiting: Waiting, window: Window | None = None) -> Compacted:
-    """Finds the changes that take out of a record what was removed from its texts and lists and is kept for nobody.
+class Forgettable(NamedTuple):
+    """What is to be forgotten of a document. It is found out before the commit, and others write meanwhile.
+
+    Attributes:
+        version: of the document then.
+        exported: up to where other stores may know of commits here.
+        waiting: who was waited for.
+        found: what it becomes.
+        left: the record without what is to be forgotten.
+    """
+
+    version: int
+    exported: Cut
+    waiting: Waiting
+    found: Compacted
+    left: Record
+
+    def holds(self, record: Record, knowledge: Knowledge) -> bool:
+        """Whether that is still so."""
+        return (record.version, knowledge.exported) == (self.version, self.exported)
+
+    def put_into(self, record: Record, address: Address, n: int, time: float) -> Result | None:
+        """Makes that of the record of the same version, by a commit; ``None`` if nothing is forgotten."""
+        found = self.found
+        changes = tuple(LeafChange(path, leaf_at(record.tree, path), after) for path, _, after in found.changes)
+        if not changes:
+            return None
+        record.commit(changes)
+        record.forget(found.floor)
+        return record, Commit(address, n, time, "compact").close(record, "", changes, record.version), None
+
+
+def forgettable(
+    core: Core, address: Address, record: Record, frontier: Frontier, window: _Window | None = None
+) -> Forgettable:
+    """Finds out what is to be forgotten of a document: whatever is kept for nobody, unless that would show, or ask,
+    anything else.
 
     Args:
         window: which pieces are looked at; ``None``: all.
     """
+    waiting = frontier.of(address, record)
+    found, left = _compacted(record, frontier, waiting, window), record
+    if found.changes:
+        schema, left = core.registry.find(address[0]), record.copy()
+        left.commit(found.changes)
+        if _shown(left, schema, core) != _shown(record, schema, core):
+            found, left = NOTHING_FORGOTTEN, record
+    return Forgettable(record.version, frontier.exported, waiting, found, left)
+
+
+def _compacted(record: Record, frontier: Frontier, waiting: Waiting, window: _Window | None) -> Compacted:
+    """What takes out of a record what was removed from its texts and lists and is kept for nobody."""
     changes: list[LeafChange] = []
     floor: VersionVector = {}
     pieces = 0
@@ -103,13 +142,6 @@ def compacted(record: Record, frontier: Frontier, waiting: Waiting, window: Wind
     if floor and waiting.is_all_settled():  # what was taken out goes too, by whatever write
         floor = {name: n for name, n in record.vector.items() if source_of(name) == name}
     return Compacted(tuple(changes), floor, pieces)
-
-
-def without(record: Record, found: Compacted, schema: Compiled, core: Core) -> Record | None:
-    """Gives a record without what is forgotten of it; ``None`` if that would show, or ask, anything else."""
-    left = record.copy()
-    left.commit(found.changes)
-    return left if _shown(left, schema, core) == _shown(record, schema, core) else None
 
 
 def _shown(record: Record, schema: Compiled, core: Core) -> tuple[object, ...]:
@@ -148,31 +180,24 @@ class Forgetting:
         """Forgets of the pieces from a number on; returns where to go on, ``None`` if there are no pieces. What goes is
         found out before the commit: others write meanwhile, and if they did to this document, nothing goes."""
         core, storage = self._core, self._core.storage
-        schema = core.registry.find(address[0])
         with storage.reading():
             state = storage.load(*address)
             if not isinstance(state, Record):
                 return 0
-            record = expanded(state, schema, storage.replica).copy()
-            record.version = version_of(state)
+            record = state.copy()
             now = storage.now()[1]
             frontier = Frontier(storage, storage.knowledge(), now, times.REMOVED_KEPT, times.DELETED_KEPT)
-        window = Window(first)
-        found = compacted(record, frontier, frontier.of(address, record), window)
-        if found.changes and without(record, found, schema, core) is None:
-            found = NOTHING_FORGOTTEN
+        window = _Window(first)
+        plan = forgettable(core, address, record, frontier, window)
 
         def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
-            if not isinstance(state, Record):
+            if not isinstance(state, Record) or not plan.holds(state, tx.knowledge()):
                 return None
-            now = expanded(state, schema, storage.replica)
-            if (now.version, tx.knowledge().exported) != (record.version, frontier.exported):
-                return None
-            return found.put_into(now, address, n, time)
+            return plan.put_into(state, address, n, time)
 
-        if found.changes:
+        if plan.found.changes:
             storage.commit(*address, update)
         if not window.pieces:
             return None
-        past = first + WINDOW - found.pieces
-        return past if past < window.pieces - found.pieces else 0
+        past = first + WINDOW - plan.found.pieces
+        return past if past < window.pieces - plan.found.pieces else 0

@@ -17,11 +17,11 @@ from concordant.merge.registers import LeafChange, leaves, sequences
 from concordant.merge.sequence.pieces import run_of
 from concordant.merge.sequence.trim import removed as removed_of, weighed
 from concordant.storage import Address, Result, SideEffects, State, TransactionView
-from concordant.storage.cut import Cut, cut_of
+from concordant.storage.cut import cut_of
 from concordant.workspace.checking import Checked, check
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core
-from concordant.workspace.forgetting import NOTHING_FORGOTTEN, Compacted, compacted, without
+from concordant.workspace.forgetting import NOTHING_FORGOTTEN, forgettable
 from concordant.workspace.frontier import Frontier, Waiting
 from concordant.workspace.names import check_name
 from concordant.workspace.states import NOTHING, expanded, version_of, view_at
@@ -89,8 +89,19 @@ class Maintaining:
         return statistics(self.core.storage)
 
     def sweep(self) -> int:
-        """Clears away what has expired (``Workspace.sweep``)."""
-        return _sweep(self.core)
+        """Clears away what has expired (``Workspace.sweep``); returns how many documents.
+
+        Nobody sees a difference. A record that another store may know keeps its content until it is vacuumed, as a
+        deleted one does: there somebody may have written to it, or made use of it, in time. Otherwise the journal alone
+        keeps it.
+        """
+        count = 0
+        for address in self.core.storage.expired():
+            one = _Sweep(self.core, address)
+            self.core.storage.commit(*address, one.update)
+            count += one.done
+            self.core.subscribers.deliver(one.events)
+        return count
 
     def check(self, quarantine: bool) -> Checked:
         """Verifies the store (``Workspace.check``)."""
@@ -124,7 +135,7 @@ class Maintaining:
             if not isinstance(age, timedelta) or age < timedelta(0):
                 raise ConcordantError(f"{name}= is how long to keep it, as a timedelta, not {told(age)}")
         core, storage = self.core, self.core.storage
-        _sweep(core)
+        self.sweep()
         now = storage.now()[1]
         deleted_before = now - deleted.total_seconds()
         gone: list[tuple[Address, int]] = []
@@ -207,54 +218,29 @@ def _waits(record: Record, waiting: Waiting) -> Mapping[str, int]:
     return found
 
 
-class _Plan(NamedTuple):
-    """What is to be forgotten of a document.
-
-    Attributes:
-        version: of the document.
-        exported: up to where other stores may know of commits here.
-        found: what the document becomes.
-        left: how many pieces stay for the order.
-    """
-
-    version: int
-    exported: Cut
-    found: Compacted
-    left: int
-
-
-def _planned(core: Core, address: Address, record: Record, frontier: Frontier) -> _Plan:
-    """What is to be forgotten of a document, unless that would show."""
-    schema, waiting = core.registry.find(address[0]), frontier.of(address, record)
-    found = compacted(record, frontier, waiting)
-    left = without(record, found, schema, core)
-    if left is None:
-        found, left = NOTHING_FORGOTTEN, record
-    return _Plan(record.version, frontier.exported, found, _waits(left, waiting).get(_NOBODY, 0))
-
-
 def _compact(core: Core, address: Address, frontier: Frontier, kept: _Tally) -> int:
     """Forgets what was removed from a document; returns how many pieces. What that is, is found out beforehand: others
     write meanwhile, and only if they did to this document it is found out again."""
-    storage, schema = core.storage, core.registry.find(address[0])
+    storage = core.storage
     with storage.reading():
         state = storage.load(*address)
-        record = expanded(state, schema, storage.replica).copy()
-        record.version = version_of(state)
-    plan = _planned(core, address, record, frontier)
+        if not isinstance(state, Record):
+            return 0
+        record = state.copy()
+    plan = forgettable(core, address, record, frontier)
 
     def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
         nonlocal plan
         if not isinstance(state, Record):
             plan = plan._replace(found=NOTHING_FORGOTTEN)
             return None
-        record, now = expanded(state, schema, storage.replica), frontier.with_knowledge(tx.knowledge())
-        if (record.version, now.exported) != (plan.version, plan.exported):
-            plan = _planned(core, address, record, now)
-        return plan.found.put_into(record, address, n, time)
+        knowledge = tx.knowledge()
+        if not plan.holds(state, knowledge):
+            plan = forgettable(core, address, state.copy(), frontier.with_knowledge(knowledge))
+        return plan.put_into(state, address, n, time)
 
     storage.commit(*address, update)
-    kept.add({"order": plan.left})
+    kept.add({"order": _waits(plan.left, plan.waiting).get(_NOBODY, 0)})
     return plan.found.pieces
 
 
@@ -269,21 +255,6 @@ def _write_out(core: Core, address: Address) -> None:
         return record, Commit(address, n, time, "rename").close(record, "", (), previous), None
 
     core.storage.commit(*address, update)
-
-
-def _sweep(core: Core) -> int:
-    """Clears away what has expired; returns how many documents.
-
-    Nobody sees a difference. A record that another store may know keeps its content until it is vacuumed, as a deleted
-    one does: there somebody may have written to it, or made use of it, in time. Otherwise the journal alone keeps it.
-    """
-    count = 0
-    for address in core.storage.expired():
-        one = _Sweep(core, address)
-        core.storage.commit(*address, one.update)
-        count += one.done
-        core.subscribers.deliver(one.events)
-    return count
 
 
 class _Sweep:

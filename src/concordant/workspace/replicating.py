@@ -40,7 +40,7 @@ from concordant.schema import Compiled
 from concordant.storage import Address, Knowledge, Result, SideEffects, State, TransactionView
 from concordant.storage.cut import KnownOfDocuments, as_vector, cut_of, is_cut
 from concordant.storage.knowledge import diverge
-from concordant.values import Unstorable, check_numbers, decode, encode
+from concordant.values import decode
 from concordant.workspace.commit import Commit
 from concordant.workspace.core import Core, Namespace
 from concordant.workspace.frames import Frame, Quarantine, pack, unpack
@@ -152,13 +152,39 @@ class Replicating:
         created_at: datetime | None,
         updated_at: datetime | None,
     ) -> int:
-        """Makes a document of what another store held (``Workspace.adopt``)."""
+        """Makes a document of what another store held (``Workspace.adopt``), unless there is, or was, one; returns its
+        version (0: none made).
+
+        An item that two workspaces adopt is one and the same write in both.
+
+        Raises:
+            InvalidWriteError: the value does not fit the namespace's model as it is.
+        """
         check_name(by, "by=", self.core.storage.limits.name)
         _check_time(created_at, "created_at")
         _check_time(updated_at, "updated_at")
         updated = updated_at.timestamp() if updated_at is not None else self.core.storage.now()[1]
         created = created_at.timestamp() if created_at is not None else updated
-        return _adopt(self.core, namespace, key, value, by, created, updated)
+        schema = self.core.registry.changeable(namespace, key)
+        body = _fitting(schema, namespace, key, value)
+        version = 0
+
+        def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
+            nonlocal version
+            if state is not None:
+                return None
+            record, stamp = Record(), Stamp(updated, BEFORE, int(updated * 1e6), by, "", "adopt")
+            write = Write(stamp, "write", decode(body), seen_everything)
+            changes = apply(record, write, schema.root).changes
+            record.commit(changes, stamp)
+            record.note_life(stamp, True)
+            record.created_at = created
+            version = n
+            commit = Commit((namespace, key), n, time, "adopt", by)
+            return record, commit.close(record, BEFORE, changes, 0, noted=False, body=body), None
+
+        self.core.storage.commit(namespace, key, update)
+        return version
 
 
 def _check_time(time: Any, what: str) -> None:
@@ -386,50 +412,12 @@ def _written_last_at(contest: Contest) -> str | None:
     return None if latest is None else source_of(latest.replica)
 
 
-def _adopt(
-    core: Core, namespace: tuple[str, ...], key: str, value: Any, by: str, created: float, updated: float
-) -> int:
-    """Makes a document of what another store held, unless there is, or was, one; returns its version (0: none made).
-
-    An item that two workspaces adopt is one and the same write in both.
-
-    Raises:
-        InvalidWriteError: the value does not fit the namespace's model as it is.
-    """
-    schema = core.registry.changeable(namespace, key)
-    body = _fitting(schema, namespace, key, value)
-    version = 0
-
-    def update(state: State | None, n: int, time: float, tx: TransactionView) -> Result | None:
-        nonlocal version
-        if state is not None:
-            return None
-        record, stamp = Record(), Stamp(updated, BEFORE, int(updated * 1e6), by, "", "adopt")
-        write = Write(stamp, "write", decode(body), seen_everything)
-        changes = apply(record, write, schema.root).changes
-        record.commit(changes, stamp)
-        record.note_life(stamp, True)
-        record.created_at = created
-        version = n
-        commit = Commit((namespace, key), n, time, "adopt", by)
-        return record, commit.close(record, BEFORE, changes, 0, noted=False, body=body), None
-
-    core.storage.commit(namespace, key, update)
-    return version
-
-
 def _fitting(schema: Compiled, namespace: tuple[str, ...], key: str, value: Any) -> bytes:
+    """The JSON of what another store held, if it fits the model as it is."""
     if not isinstance(value, Mapping):
         fault = Fault((), f"a {type(value).__name__} is no mapping", "Give a dict of fields", value)
         raise InvalidWriteError(namespace, key, [fault])
-    try:
-        if not schema.declared:
-            return check_numbers(encode(dict(value)), value)
-        body, parked = schema.incoming(namespace, key, dict(value))
-    except Unstorable as error:
-        raise InvalidWriteError(namespace, key, [error.fault]) from error
-    except RuntimeError as error:
-        raise InvalidWriteError(namespace, key, [Fault((), f"it cannot be read ({error})", "Give a dict")]) from error
+    body, parked = schema.incoming(namespace, key, value)
     faults = [Fault(path, "the value is not of the field's type", "Repair it, or widen the type") for path in parked]
     if not faults and schema.checked and not schema.fits(decode(body)):
         faults = [Fault((), "the value breaks a constraint of the model", "Repair it, or relax the constraint")]
