@@ -346,8 +346,8 @@ class _Commits:
             wrapping.around(writing, name, partial(self._writes, act, first))
             wrapping.around(writing, f"a{name}", partial(self._awrites, act, first))
         wrapping.around(writing, "close", self._edits)
-        wrapping.around(writing, "put_all", partial(self._several, "put"))
-        wrapping.around(writing, "commit_together", partial(self._several, "put"))
+        wrapping.around(writing, "put_all", self._puts)
+        wrapping.around(writing, "commit_together", self._puts)
         wrapping.around(workspace.deciding, "_decide", self._decides)
         wrapping.around(writing.joint, "make", self._makes)
         wrapping.around(storage, "create", self._creates)
@@ -423,9 +423,9 @@ class _Commits:
 
         return call
 
-    def _several(self, act: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def _puts(self, inner: Callable[..., Any]) -> Callable[..., Any]:
         def call(writes: Any) -> Any:
-            with self._call((), "", act):
+            with self._call((), "", "put"):
                 return inner(writes)
 
         return call

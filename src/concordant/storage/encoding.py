@@ -285,7 +285,7 @@ def load_state(stored: StoredDocument, address: tuple[Namespace, str]) -> State:
     return record
 
 
-def dump_row(row: Row, document: int, body: StoredBody | None = None, *, onward: bool = False) -> StoredRow:
+def dump_row(row: Row, document: int, body: StoredBody | None, *, onward: bool) -> StoredRow:
     """Gives a journal row as it is stored.
 
     Args:

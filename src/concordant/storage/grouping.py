@@ -24,8 +24,6 @@ __all__ = ["MOST", "Change", "FaultyError", "GroupCommit", "Request", "has_chang
 Change: TypeAlias = tuple[Address, Update]
 """An update of a document."""
 
-_ONE = frozenset([0])
-
 MOST = 128
 """How many changes are made in one transaction at most, unless one caller asks for more."""
 
@@ -121,8 +119,8 @@ class GroupCommit:
         run: Callable[[Sequence[Request], bool], None],
         place: str,
         patience: float,
-        clocks_of: Callable[[Sequence[Change]], frozenset[int]] = lambda _: _ONE,
-        leaders: int = 1,
+        clocks_of: Callable[[Sequence[Change]], frozenset[int]],
+        leaders: int,
     ) -> None:
         self._run = run
         self._place = place

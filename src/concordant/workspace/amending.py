@@ -18,7 +18,6 @@ from concordant.merge.causality import SeenBy
 from concordant.merge.kinds import Look
 from concordant.merge.kinds.base import reading
 from concordant.merge.record import Record
-from concordant.merge.record.leases import KEEP
 from concordant.merge.registers import as_seen, leaf_at, supporters_below
 from concordant.schema import Compiled, Schema, compile_schema
 from concordant.storage import State
@@ -163,8 +162,8 @@ class Amending:
         key: str,
         value: Mapping[str, Any],
         says: Callable[[Any], bool],
-        settings: Mapping[str, Any] | None = None,
-        ttl: float | None = KEEP,
+        settings: Mapping[str, Any] | None,
+        ttl: float | None,
     ) -> None:
         """Puts a value inside a tool call, after a read of the same document in that call.
 

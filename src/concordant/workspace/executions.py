@@ -121,9 +121,7 @@ class Executions:
 
     __slots__ = ("_later", "_made", "_open", "_replayed")
 
-    def __init__(
-        self, rows: Iterable[Row], *, open_: bool, later: Set[str] = frozenset(), present: Executions | None = None
-    ) -> None:
+    def __init__(self, rows: Iterable[Row], *, open_: bool, later: Set[str], present: Executions | None) -> None:
         self._open = open_
         self._later: Set[str] = frozenset()
         self._made: dict[int, _Made] = {}

@@ -35,8 +35,8 @@ class Registry:
         SchemaError: a pattern or a model is wrong; it lists every fault of every model.
     """
 
-    def __init__(self, schemas: Mapping[tuple[str, ...], Any], undeclared: str, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+    def __init__(self, schemas: Mapping[tuple[str, ...], Any], undeclared: str, limits: Limits) -> None:
+        self.limits = limits
         if not isinstance(undeclared, str) or undeclared not in ("merge", "tree", "reject"):
             fault = Fault(("undeclared",), f"undeclared={told(undeclared)}", 'Use "merge", "tree" or "reject"')
             raise SchemaError("Workspace", [fault])

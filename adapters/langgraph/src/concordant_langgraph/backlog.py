@@ -102,11 +102,10 @@ class Backlog:
                 [*(address for address, due in self._due.items() if early or due.at <= now), *self._at_work]
             )
 
-    def waiting(self, prefix: tuple[str, ...] = ()) -> list[Address]:
-        """All documents under a prefix that the view lacks, or may show as they were."""
-        depth = len(prefix)
+    def waiting(self) -> list[Address]:
+        """All documents that the view lacks, or may show as they were."""
         with self._lock:
-            return [address for address in {**self._due, **self._at_work} if address[0][:depth] == prefix]
+            return [*{**self._due, **self._at_work}]
 
     def take(self, wanted: dict[Address, None], *, own: bool = False) -> Share | None:
         """Some of the wanted documents that are due and free, for the caller (whose ``own`` writes they are) to bring
