@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from concordant import DELETED, InvalidWriteError, Moment, Scalar, Set, Workspace
+from concordant import DELETED, InvalidWriteError, Moment, Scalar, Schema, Set, Workspace
 
 NS = ("docs",)
 OPEN = ("open",)
@@ -270,6 +270,17 @@ def test_what_does_not_fit_is_not_adopted(value: Any) -> None:
         ws.adopt(NS, "a", value, by="archive")
     assert refused.value.faults
     assert ws.get(NS, "a") is None and ws.changes()[1] == []
+
+
+def test_what_does_not_fit_is_told_as_a_write_is_that_must_be_valid() -> None:
+    """Each fault has its place and its mend, whatever the namespace does with values of a wrong type."""
+    lax, strict = workspace(), Workspace(schemas={NS: Schema(Doc, on_invalid="raise")})
+    wrong = {"rank": "many", "tags": 5}
+    with pytest.raises(InvalidWriteError) as adopted:
+        lax.adopt(NS, "a", wrong, by="archive")
+    with pytest.raises(InvalidWriteError) as written:
+        strict.put(NS, "a", wrong)
+    assert adopted.value.faults == written.value.faults and len(adopted.value.faults) == 2
 
 
 def test_an_update_of_what_was_adopted_meets_a_deletion_of_it() -> None:

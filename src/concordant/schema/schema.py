@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass, field as dataclass_field, replace
 from functools import cached_property, partial
 from itertools import chain
 from typing import Any, Literal, get_args
@@ -176,6 +176,13 @@ class Compiled:
         kinds: tuple[Left, ...] = (("containers",), ("containers", "scalars"))
         types = (incoming_type(self.model, self.root.fields, left=left) for left in kinds)
         return tuple(partial(TypeAdapter(one).validator.validate_python, **_BY_ANY_NAME) for one in types)
+
+    @cached_property
+    def strict(self) -> Compiled:
+        """The same schema, where no value of a wrong type waits for a decision: it is refused."""
+        if self.declaration is None or self.on_invalid == "raise":
+            return self
+        return Compiled(replace(self.declaration, on_invalid="raise"), self.root)
 
     @cached_property
     def quiet(self) -> frozenset[str]:

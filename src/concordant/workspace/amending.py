@@ -19,7 +19,7 @@ from concordant.merge.kinds import Look
 from concordant.merge.kinds.base import reading
 from concordant.merge.record import Record
 from concordant.merge.registers import as_seen, leaf_at, supporters_below
-from concordant.schema import Compiled, Schema, compile_schema
+from concordant.schema import Compiled
 from concordant.storage import State
 from concordant.storage.cut import Cut
 from concordant.values import ABSENT, canonical, encode
@@ -306,8 +306,8 @@ class Amending:
         pending.apart = {
             name: (basis.scope, ReadSnapshot(basis.at, None)) for name, basis in concerned.items() if basis is not main
         }
-        if schema.model is not None:  # refused at once: whoever calls can mend a value, so it is not parked for others
-            compile_schema(Schema(schema.model, on_invalid="raise")).incoming(namespace, key, values)
+        if schema.declared:  # refused at once: whoever calls can mend a value, so it is not parked for others
+            schema.strict.incoming(namespace, key, values)
         body, pending.parked = self.registry.incoming(schema, namespace, key, values)
         pending.body = schema.as_read(before, None, values, body)
         return pending

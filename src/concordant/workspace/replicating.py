@@ -417,10 +417,8 @@ def _fitting(schema: Compiled, namespace: tuple[str, ...], key: str, value: Any)
     if not isinstance(value, Mapping):
         fault = Fault((), f"a {type(value).__name__} is no mapping", "Give a dict of fields", value)
         raise InvalidWriteError(namespace, key, [fault])
-    body, parked = schema.incoming(namespace, key, value)
-    faults = [Fault(path, "the value is not of the field's type", "Repair it, or widen the type") for path in parked]
-    if not faults and schema.checked and not schema.fits(decode(body)):
-        faults = [Fault((), "the value breaks a constraint of the model", "Repair it, or relax the constraint")]
-    if faults:
-        raise InvalidWriteError(namespace, key, faults)
+    body, _ = schema.strict.incoming(namespace, key, value)
+    if schema.checked and not schema.fits(decode(body)):
+        fault = Fault((), "the value breaks a constraint of the model", "Repair it, or relax the constraint")
+        raise InvalidWriteError(namespace, key, [fault])
     return body

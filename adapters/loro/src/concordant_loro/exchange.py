@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from concordant import Document, InvalidWriteError
-from concordant.spi import Fault, compile_schema
+from concordant import Document
+from concordant.spi import compile_schema
 from concordant_loro.child import Child
 from concordant_loro.errors import LoroError, guarded
 from concordant_loro.replica import snapshot_of
@@ -71,9 +71,5 @@ def from_loro(data: bytes, model: type[Any] | None = None, *, most: int = MOST_B
         return value_of(roots)
     schema = compile_schema(model)
     value = value_of(roots, schema.root)
-    body, parked = schema.incoming(("loro",), "document", value)
-    if parked:
-        faults = [Fault(path, "it does not fit the model", "Give a value of its type", json.loads(item))
-                  for path, item in parked.items()]  # fmt: skip
-        raise InvalidWriteError(("loro",), "document", faults)
+    body, _ = schema.strict.incoming(("loro",), "document", value)
     return json.loads(body)  # type: ignore[no-any-return]

@@ -32,7 +32,7 @@ from concordant.spi import Hunk, committed_since, compile_schema, edit_as_seen, 
 from concordant_loro.child import Child
 from concordant_loro.errors import LoroError, LostReplicaError, RefusedUpdateError
 from concordant_loro.hub import is_servers, servers_peer
-from concordant_loro.replica import kind_of
+from concordant_loro.replica import EMPTY, kind_of
 from concordant_loro.shape import (
     META,
     OPEN,
@@ -64,8 +64,6 @@ MOST_SHOWN = 1_000
 _ORIGIN = "loro/"
 """What the origins of editors' writes begin with; behind it the peer, its counter at the end of the change, and the
 version up to which it counted as having seen all."""
-
-_EMPTY: dict[str, Any] = {"text": "", "list": [], "map": {}}
 
 
 class _Written(NamedTuple):
@@ -199,7 +197,7 @@ class LiveDocument:
         meta["peers"] = dumps({str(peer): name for peer, name in sorted(self._owners.items())})
         questions = document.contested.values() if document is not None else ()
         roots[OPEN] = {one.id: dumps(_told(one)) for one in questions}
-        wanted = {name: _EMPTY[kind_of(name)] for name in self._now}
+        wanted = {name: EMPTY[kind_of(name)] for name in self._now}
         wanted.update(with_places_of(self._now, roots))
         changed = {name: content for name, content in wanted.items() if self._now.get(name) != content}
         before = self._now_at

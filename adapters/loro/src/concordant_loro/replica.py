@@ -20,11 +20,15 @@ from loro import (
 from concordant.spi import letter_hunks, list_hunks
 from concordant_loro.shape import Roots
 
-__all__ = ["Places", "Step", "changes_in", "new_doc", "read", "read_root", "snapshot_of", "write"]
+__all__ = ["EMPTY", "Places", "Step", "changes_in", "new_doc", "read", "read_root", "snapshot_of", "write"]
 
 Places: TypeAlias = "dict[str, list[tuple[int, int, int]]]"
 """What was done to texts and lists, by root: each part that was changed, by its start and end, and how long it is now
 (letters or items)."""
+
+
+EMPTY: dict[str, Any] = {"text": "", "list": [], "map": {}}
+"""What a root shows that is not there, by its sort."""
 
 
 def new_doc() -> LoroDoc:
@@ -105,7 +109,7 @@ def write(doc: LoroDoc, before: Roots, after: Roots) -> bool:
     changed = False
     for name in {**before, **after}:
         kind = kind_of(name)
-        old, new = (roots.get(name, {"text": "", "list": [], "map": {}}[kind]) for roots in (before, after))
+        old, new = (roots.get(name, EMPTY[kind]) for roots in (before, after))
         if old != new:
             changed = True
             _WRITERS[kind](doc, name, old, new)
