@@ -115,7 +115,7 @@ def a_version_is_of_one_model(patch: Patch) -> None:
 
 def what_a_deletion_keeps_outlives_decisions(patch: Patch) -> None:
     """A decision takes the place of what is live alone."""
-    patch.setattr(Change, "kept", lambda self, path: [])
+    patch.setattr(Change, "let_go", lambda self, path: None)
 
 
 def what_a_deletion_keeps_is_not_converted(patch: Patch) -> None:
@@ -135,7 +135,7 @@ def listed_elsewhere(fresh_url: Any) -> None:
 
 
 def deleted_once(_: Any) -> None:
-    life.test_g8_a_decision_on_what_was_deleted_once_is_final({"k": 2})
+    life.test_g8_a_decision_on_what_was_deleted_once_is_final({"k": 2}, "keyed")
 
 
 def a_record_changes(_: Any) -> None:

@@ -659,16 +659,17 @@ def test_g8_a_question_of_before_can_be_decided(
         assert question.id not in {e.id for each in (ws, before) for e in each.escalations()}
 
 
+@pytest.mark.parametrize("kind", ["record", "keyed", "map", "set", "list"])
 @pytest.mark.parametrize("answer", [{"k": 2}, None])
-def test_g8_a_decision_on_what_was_deleted_once_is_final(answer: Any) -> None:
+def test_g8_a_decision_on_what_was_deleted_once_is_final(answer: Any, kind: str) -> None:
     """A record was deleted while somebody changed it, then the field became one value: the decision on what is stored
     takes the place of all of it, of what the deletion had covered too."""
-    old = model(x=(Read, Read()), y=(Annotated[str, Scalar()], ""))
+    old = model(x=KINDS[kind][:2], y=(Annotated[str, Scalar()], ""))
     source = Workspace(schemas={NS: old}, replica="old")
-    source.agent("a").write(*AT, {"x": {"s": "one"}, "y": "y"})
+    source.agent("a").write(*AT, {"x": KINDS[kind].stored, "y": "y"})
     gone, changed = source.agent("d"), source.agent("c")
     gone.delete(*AT)
-    changed.write(*AT, {"y": "z"})
+    changed.write(*AT, {"x": KINDS[kind].later, "y": "z"})
     ws = under(model(x=(Annotated[dict[str, Any], Scalar()], {}), y=(Annotated[str, Scalar()], "")), source.export())
     ws.agent("n").write(*AT, {"y": "n"})
     (question,) = ws.escalations()

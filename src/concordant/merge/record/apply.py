@@ -369,9 +369,9 @@ def _clear_strangers(change: Change, holder: Path, field: Field) -> None:
 
 
 def _clear(change: Change, place: Path) -> None:
-    live = [path for path, _ in leaves(leaf_at(change.tree, place) or {}, place)]
-    for path in dict.fromkeys((*live, *change.kept(place))):
-        change.set(path, None if is_sequence(change.get(path)) else ())
+    change.let_go(place)
+    for path, leaf in [*leaves(leaf_at(change.tree, place) or {}, place)]:
+        change.set(path, None if is_sequence(leaf) else ())
 
 
 def _current(change: Change, contest: Contest) -> Any:

@@ -268,17 +268,22 @@ class Change:
         node: Any = leaf_at(self.tree, path)
         depth = len(path)
         found: list[str | None] = list(node) if isinstance(node, dict) else []
-        inside = ((*path, *below) for below, _ in kept_by(self._register((*path, None)))) if self.covering else ()
-        places = (*self.after, *self.kept(path), *inside)
+        places = [*self.after]
+        for at in range(depth + 1) if self.covering else ():
+            places += [(*path[:at], *below) for below, _ in kept_by(self._register((*path[:at], None)))]
         found += [place[depth] for place in places if len(place) > depth and place[:depth] == path]
         return list(dict.fromkeys(name for name in found if name is not None))
 
-    def kept(self, path: Path) -> list[Path]:
-        """Returns the places at a path, and below it, of what deletions of the containers that it is in removed and
-        keep."""
-        holders = [path[:depth] for depth in range(len(path))] if self.covering else []
-        places = [(*holder, *below) for holder in holders for below, _ in kept_by(self._register((*holder, None)))]
-        return [place for place in places if place[: len(path)] == path]
+    def let_go(self, path: Path) -> None:
+        """Has the deletions of the containers that a path is in keep nothing there, nor below it."""
+        for depth in range(len(path)) if self.covering else ():
+            node, below = (*path[:depth], None), path[depth:]
+            register = self._register(node)
+            if any(place[: len(below)] == below for place, _ in kept_by(register)):
+                self.after[node] = tuple(
+                    entry._replace(covered=tuple(one for one in entry.covered if one[0][: len(below)] != below))
+                    for entry in register
+                )
 
     # -- containers ---------------------------------------------------------------------------------------------
 
