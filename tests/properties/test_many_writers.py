@@ -13,7 +13,7 @@ from concordant import Counter, List, Map, Scalar, Set, Text, Workspace, priorit
 
 from ..semantics.support import AT, only, shown, workspace
 
-FEW = 60
+FEW = 40
 MANY = 4 * FEW
 RATIO = 5.0
 """How many times the calls of FEW writers MANY may make: four times as many, and something for the logarithm."""

@@ -73,7 +73,7 @@ def split(text: str, unit: str) -> list[str]:
 
 @pytest.mark.parametrize("unit", UNITS)
 @given(pairs)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_round_trip(unit: str, pair: tuple[str, str]) -> None:
     """Applying the hunks, which are in order and not empty, to what was read gives exactly what it became."""
     base, new = pair
@@ -110,7 +110,7 @@ def test_a_word_in_a_long_line_is_found_without_a_look_at_the_others(monkeypatch
 
 @pytest.mark.parametrize("unit", UNITS)
 @given(pairs)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_no_unit_is_torn(unit: str, pair: tuple[str, str]) -> None:
     """A hunk begins and ends at units or in the gaps between them, and puts whole units."""
     base, new = pair
