@@ -26,6 +26,13 @@ class Item(BaseModel):
     n: Annotated[int, Counter()] = 0
 
 
+class Row(BaseModel):
+    """A record in a list, whose fields do not merge."""
+
+    id: str
+    n: int = 0
+
+
 class Kind(NamedTuple):
     """A field's annotation and default, a value of it, and one that is written later."""
 
@@ -49,6 +56,9 @@ KINDS: dict[str, Kind] = {
     "counters": Kind(Annotated[dict[str, Annotated[int, Counter()]], Map()], {}, {"a": 1}, {"a": 2}),
     "tree": Kind(Annotated[dict[str, Any], Tree()], {}, {"a": 1}, {"b": {"c": 2}}),
     "record": Kind(Nested, Nested(), {"a": 1}, {"a": 2}),
+    "known": Kind(
+        Annotated[list[Row], Set(by="id")], [], [{"id": "2", "n": 2}, {"id": "10", "n": 3}], [{"id": "3", "n": 1}]
+    ),
     "keyed": Kind(Annotated[list[Item], Set(by="id")], [], [{"id": "1", "n": 2}], [{"id": "1", "n": 1}]),
 }
 
@@ -57,7 +67,8 @@ CONVERTED: dict[str, set[str]] = {
     "number": {"counter"},
     "values": {"set", "list"},
     "pairs": {"map", "counters", "tree", "record"},
-    "rows": {"keyed"},
+    "rows": {"known", "keyed"},
+    "known": {"keyed"},
     "set": {"list"},
     "list": {"set"},
     "map": {"counters", "tree"},

@@ -103,6 +103,7 @@ def test_edits_of_a_converted_text_merge() -> None:
         ("list", "set", ["c"], {"a", "b", "c"}),
         ("pairs", "record", {"a": 2}, {"a": 5}),
         ("rows", "keyed", [{"id": "1", "n": 1}], [{"id": "1", "n": 4}]),
+        ("known", "keyed", [{"id": "10", "n": 1}], [{"id": "2", "n": 2}, {"id": "10", "n": 5}]),
     ],
 )
 def test_g4_what_two_stores_convert_each_for_itself_counts_once(old: str, new: str, then: Any, both: Any) -> None:

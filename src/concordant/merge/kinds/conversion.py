@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from concordant.merge.causality import Entry, Register, Stamp, image_name, image_of, order_of
 from concordant.merge.kinds.base import ITEM_RULES, Field, Look
-from concordant.merge.kinds.keyed import KeyedSet
+from concordant.merge.kinds.keyed import KeyedSet, key_of
 from concordant.merge.kinds.tree import CONTENTS, node_field, standing
 from concordant.merge.registers import PRESENT, Change, Path, Tree, place_leaf
 from concordant.merge.registers.leaf import as_register, is_sequence, renamed
@@ -48,6 +48,8 @@ def converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place:
     if old.tag == new.tag:
         return _moved(cell, place)
     sorts = (_sort(old), _sort(new))
+    if sorts == ("keyed", "keyed"):
+        return _records_converted(old, new, cell, public, place, fit)
     if sorts[0] in _KEYED and sorts[1] in _KEYED:
         return _parts_converted(old, new, cell, public, place, fit)
     look = Look()
@@ -153,6 +155,20 @@ def _keys_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], 
             return None
         made[key] = node
     return made or None
+
+
+def _records_converted(old: Field, new: Field, cell: Any, public: tuple[str, ...], place: str, fit: Fit) -> Any:
+    """A set of records whose fields merge by now: each stands where its value did, as long as that names it."""
+    made = _keys_converted(old, new, cell, public, place, fit)
+    by = new.kind.key_field or ""
+    for key, part in (made or {}).items():
+        if key is None:
+            continue
+        record = standing_value(new.child, part) if new.child is not None else ABSENT
+        if not isinstance(part, dict) or not isinstance(record, dict) or by not in record or key_of(record, by) != key:
+            return None
+        part[None] = tuple(Entry(image_of(_of_first(e), place), PRESENT, place=e.place) for e in cell[key])
+    return made
 
 
 # -- from one value ---------------------------------------------------------------------------------------------------
