@@ -83,7 +83,7 @@ def counted(
             values: Any = {}
             with suppress(ValueError):  # rot, which ``check`` tells
                 values = from_json(body) if body else {}
-            for field in values:
+            for field in values if isinstance(values, dict) else ():
                 found.setdefault((namespace, field), Counter())[met.get(field, "ordered")] += 1
     return found
 

@@ -638,8 +638,11 @@ class DurableStorage(ABC):
                 stored, state = self._assembled(stored, address, source, private)
             else:
                 state = load_state(stored, address)
-        except ValueError as error:
-            raise DamagedDocumentError(self.place, *address, str(error)) from error
+        except StorageError:
+            raise
+        except Exception as error:  # whatever rot makes of it
+            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            raise DamagedDocumentError(self.place, *address, reason) from error
         fingerprint = stored.fingerprint
         if fingerprint == self.projection.fingerprint(address[0]):
             return state  # what cannot be told of a model between processes is looked at in each

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from concordant.errors import ConcordantError
+from concordant.errors import ConcordantError, told
 from concordant.escalation import DELETED, Contender, Escalation, Remark, when
 from concordant.merge.record import Record, dump_changes, dump_record, load_changes, load_record
 from concordant.merge.record.leases import end_of
@@ -115,8 +117,24 @@ def dump_namespace(namespace: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=10_000)
 def load_namespace(text: str) -> tuple[str, ...]:
-    """The namespace that was stored."""
-    return tuple(json.loads(text))
+    """The namespace that was stored.
+
+    Raises:
+        RottenError: it is none.
+    """
+    with _rotting(f"the namespace of a document is {told(text, 80)}, which is none"):
+        found = json.loads(text)
+        if not (isinstance(found, list) and all(isinstance(part, str) for part in found)):
+            raise ValueError(text)
+        return tuple(found)
+
+
+@contextmanager
+def _rotting(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise RottenError(f"{what}. Restore the database from a back-up") from error
 
 
 _as_json = json.encoder.encode_basestring  # what ``json.dumps`` comes to for a text, many calls later
@@ -128,8 +146,15 @@ def dump_key(key: str) -> str:
 
 
 def load_key(text: str) -> str:
-    """The key that was stored."""
-    return json.loads(f'"{text}"') if "\\" in text else text
+    """The key that was stored.
+
+    Raises:
+        RottenError: it is none.
+    """
+    if "\\" not in text:
+        return text
+    with _rotting(f"the key of a document is {told(text, 80)}, which is none"):
+        return str(json.loads(f'"{text}"'))
 
 
 def bounds(prefix: tuple[str, ...]) -> tuple[str, str]:
@@ -330,10 +355,11 @@ def load_row(stored: StoredRow, address: tuple[Namespace, str]) -> Row:
     )
     op: Any = None if stored.task is None else (stored.task, stored.execution, stored.ordinal, stored.began)
     policies = tuple((tuple(path), policy) for path, policy in from_json(stored.settled)) if stored.settled else ()
+    met = dict(from_json(stored.met or "{}"))
     s = stored
     return Row(
         *address, s.n, s.time, s.agent, s.origin, s.act, s.body, changes, s.previous, op, policies, effect,
-        from_json(s.met or "{}"), upto,
+        met, upto,
     )  # fmt: skip
 
 

@@ -170,6 +170,8 @@ class PostgresWriting:
             self._pipeline.sync()
         return found.fetchall()
 
+    raw = rows  # each value is of its column's type there
+
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         self.changes = True
         self._connection.execute(with_marks(statement), parameters)

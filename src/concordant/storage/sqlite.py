@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from concordant.errors import ConcordantError, StorageBusyError, StorageError, told
-from concordant.storage.base import Listener
+from concordant.errors import ConcordantError, DamagedDocumentError, StorageBusyError, StorageError, told
+from concordant.storage.base import Address, Listener
 from concordant.storage.conditions import Condition, for_sqlite
 from concordant.storage.durable import Polling
+from concordant.storage.encoding import load_key, load_namespace
 from concordant.storage.forking import Gate, call_in_child
 from concordant.storage.opening import SqliteOptions
 from concordant.storage.sql.database import Columns, Query, SqlTransaction
 from concordant.storage.sql.storage import SqlStorage
-from concordant.storage.sql.tables import HEADS, SQLITE, VERSION, checked, migrate
+from concordant.storage.sql.tables import COLUMNS, HEADS, SQLITE, VERSION, checked, migrate
 from concordant.storage.urls import without_password
 
 __all__ = ["SqliteDatabase", "open_sqlite"]
@@ -66,10 +67,15 @@ class SqliteDatabase:
         self.leaders = 1
         self.patience = options.lock_timeout
         self._options = options
+        self._types = _Types(self.place)
         self._way = ""  # how a file is opened that can only be read
         self._begin()
         self.replica = self._opened(replica)
         self.heads: Any = self.rows(HEADS)
+        clocks = self.rows("SELECT clock FROM concordant_clocks")
+        if clocks != [(0,)]:
+            reason = f"it counts its commits under {told(clocks)}, and not under one clock 0"
+            raise StorageError(self.place, reason, _MENDS[sqlite3.SQLITE_CORRUPT])
         call_in_child(self._after_fork)
 
     @property
@@ -97,7 +103,7 @@ class SqliteDatabase:
             self._way = way
             try:
                 with _gate, self._guarded(), self._lock:
-                    tx = _Writing(self._connect_writer())
+                    tx = _Writing(self._connect_writer(), self._types)
                     name = checked(tx.rows(VERSION)[0], self.place, wanted)
             except StorageError:
                 continue
@@ -115,7 +121,7 @@ class SqliteDatabase:
         known = "SELECT 1 FROM sqlite_master WHERE name = 'concordant_schema'"
         with _gate, self._guarded(), self._lock:
             connection = self._connect_writer()
-            tx = _Writing(connection)
+            tx = _Writing(connection, self._types)
             if self._patiently(lambda: tx.rows(known)):
                 name = checked(tx.rows(VERSION)[0], self.place, wanted)
                 if name is not None:
@@ -221,11 +227,11 @@ class SqliteDatabase:
             with self._guarded():
                 connection = self._connect()
         try:
-            found = connection.execute(statement, parameters).fetchall()
+            found = self._types.rows(connection, statement, parameters)
         except sqlite3.Error:
             with self._guarded():
                 try:
-                    found = self._patiently(lambda: connection.execute(statement, parameters).fetchall())
+                    found = self._patiently(lambda: self._types.rows(connection, statement, parameters))
                 except BaseException:
                     connection.close()
                     raise
@@ -258,7 +264,7 @@ class SqliteDatabase:
             with _gate, self._guarded():
                 connection = self._connect_writer()
                 with self._exclusively(connection):
-                    tx = _Writing(connection)
+                    tx = _Writing(connection, self._types)
                     tx.heads = dict(enumerate(tx.rows(HEADS)))
                     tx.now = time.time()
                     if ahead is not None:
@@ -294,15 +300,101 @@ class SqliteDatabase:
         self._begin()
 
 
+class _Types:
+    """What queries find, once it is of the types that its columns have: SQLite stores whatever it is given, and so what
+    rot makes of it."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._sound: dict[str, set[tuple[type, ...]]] = {}  # by statement the types of rows that were found
+
+    def rows(self, connection: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> list[Columns]:
+        """Runs a query.
+
+        Raises:
+            DamagedDocumentError: a row of a document is not of its types.
+            StorageError: any other row.
+        """
+        cursor = connection.execute(statement, parameters)
+        found = cursor.fetchall()
+        sound = self._sound.get(statement, _NO_TYPES)
+        for row in found:
+            if (*map(type, row),) not in sound:
+                self._look(connection, statement, [name for name, *_ in cursor.description], found)
+                break
+        return found
+
+    def _look(
+        self, connection: sqlite3.Connection, statement: str, names: Sequence[str], found: Sequence[Columns]
+    ) -> None:
+        sound = self._sound.get(statement, _NO_TYPES)
+        news: set[tuple[type, ...]] = set()
+        for row in found:
+            types = (*map(type, row),)
+            if types not in sound and types not in news:
+                self._check(connection, names, row)
+                news.add(types)
+        if len(self._sound) > _STATEMENTS:
+            self._sound.clear()
+        self._sound[statement] = sound | news
+
+    def _check(self, connection: sqlite3.Connection, names: Sequence[str], row: Columns) -> None:
+        for name, value in zip(names, row, strict=True):
+            wanted = _OF_TYPE.get(name)
+            if value is not None and wanted is not None and not isinstance(value, wanted):
+                reason = f"{name} is {told(value, 40)}, which is no {' or '.join(one.__name__ for one in wanted)}"
+                known = dict(zip(names, row, strict=True))
+                address = self._address(connection, known)
+                if address is not None:
+                    raise DamagedDocumentError(self._place, *address, reason)
+                parts = [f"{part} {told(known[part], 40)}" for part in _NAMING if part in known and part != name]
+                where = f" with {', '.join(parts)}" if parts else ""
+                raise StorageError(self._place, f"of a row{where} {reason}", _MENDS[sqlite3.SQLITE_CORRUPT])
+
+    def _address(self, connection: sqlite3.Connection, known: Mapping[str, Any]) -> Address | None:
+        """Whose the row is; ``None``: nobody's."""
+        named = known.get("namespace"), known.get("key")
+        number = known.get("document", known.get("id"))
+        if None in named and isinstance(number, int):
+            query = "SELECT namespace, key FROM concordant_documents WHERE id = ?"
+            named = connection.execute(query, (number,)).fetchone() or named
+        if not all(isinstance(part, str) for part in named):
+            return None
+        try:
+            return load_namespace(named[0]), load_key(named[1])  # type: ignore[arg-type]
+        except ValueError:
+            return None
+
+
+_NO_TYPES: set[tuple[type, ...]] = set()
+_STATEMENTS = 1_000
+_NAMING = ("clock", "id", "document", "n", "namespace", "key", "replica", "name", "part")
+_PYTHON = {"int": (int,), "float": (float, int), "text": (str,), "bytes": (bytes,)}
+_OF_TYPE = {
+    **{name: _PYTHON[kind] for name, kind in COLUMNS.items()},
+    **dict.fromkeys(("place", "forgotten", "exported", "trimmed", "erased", "depth", "part", "home"), (int,)),
+    **dict.fromkeys(("changed", "until"), (float, int)),
+    **dict.fromkeys(
+        ("state", "source", "kind", "name", "holder", "replica", "marks", "counts", "text", "shape"), (str,)
+    ),
+    "id": (int, str),
+}
+"""By the name of a column of what types it may be; of a question the id is text."""
+
+
 class _Writing:
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, types: _Types) -> None:
         self._connection = connection
+        self._types = types
         self.heads: Mapping[int, Any] = {}
         self.now = 0.0
         self.ahead: list[Columns] = []
         self.witness: tuple[int, float] | None = None
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        return self._types.rows(self._connection, statement, parameters)
+
+    def raw(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
         return self._connection.execute(statement, parameters).fetchall()
 
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:

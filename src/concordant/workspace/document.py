@@ -146,7 +146,7 @@ class Document:
                 raise self._damaged(error) from error
         return value
 
-    def _damaged(self, error: ValueError) -> DamagedDocumentError:
+    def _damaged(self, error: Exception) -> DamagedDocumentError:
         return DamagedDocumentError("the store", self.namespace, self.key, str(error))
 
     @property
@@ -166,17 +166,23 @@ class Document:
     @property
     def created_at(self) -> datetime:
         """When the document was first written (again, if it had been deleted)."""
-        return when(self._created)
+        return self._when(self._created)
 
     @property
     def updated_at(self) -> datetime:
         """When it was last written."""
-        return when(self._updated)
+        return self._when(self._updated)
 
     @property
     def expires_at(self) -> datetime | None:
         """When it expires, as far as was known when it was read; ``None`` if it does not."""
-        return when(self._until) if self.has_end else None
+        return self._when(self._until) if self.has_end else None
+
+    def _when(self, time: float) -> datetime:
+        try:
+            return when(time)
+        except (ValueError, OverflowError, OSError) as error:
+            raise self._damaged(error) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the document in its JSON form (docs/web.md); times are in ISO 8601, with the offset of UTC."""

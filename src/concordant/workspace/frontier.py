@@ -15,6 +15,7 @@ from copy import copy
 from datetime import timedelta
 from typing import NamedTuple, TypeAlias
 
+from concordant.errors import StorageError, told as told_of
 from concordant.merge.causality import Stamp, VersionVector
 from concordant.merge.record import Record
 from concordant.merge.record.record import Arrival
@@ -70,7 +71,19 @@ class Heard(NamedTuple):
 
 def heard(notes: Mapping[str, str]) -> dict[str, Heard]:
     """What other stores have told, by their names, as a store has noted it."""
-    return {name[len(_PEER) :]: Heard(*json.loads(text)) for name, text in notes.items() if name.startswith(_PEER)}
+    return {name[len(_PEER) :]: _heard(name, text) for name, text in notes.items() if name and name.startswith(_PEER)}
+
+
+def _heard(name: str, text: str) -> Heard:
+    try:
+        at, told, settled = json.loads(text)
+        return Heard(float(at), float(told), dict(settled))
+    except (ValueError, TypeError) as error:
+        raise _rotten(name, text) from error
+
+
+def _rotten(name: str, text: str) -> StorageError:
+    return StorageError("the store", f"its note {name!r} is rotten ({told_of(text, 80)})", "Restore it from a back-up")
 
 
 def hear(storage: Storage, replica: str, told: Told) -> None:
@@ -108,8 +121,11 @@ def told(storage: Storage) -> Told:
 
 
 def _history(notes: Mapping[str, str]) -> list[tuple[float, VersionVector]]:
-    steps: list[tuple[float, VersionVector]] = json.loads(notes.get(_OWN, "[]"))
-    return [(time, vector) for time, vector in steps]
+    text = notes.get(_OWN, "[]")
+    try:
+        return [(float(time), dict(vector)) for time, vector in json.loads(text)]
+    except (ValueError, TypeError) as error:
+        raise _rotten(_OWN, text) from error
 
 
 class Frontier:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from concordant.errors import DamagedDocumentError, HistoryExpiredError
+from concordant.errors import DamagedDocumentError, HistoryExpiredError, StorageError
 from concordant.escalation import when
 from concordant.merge.causality import Register, Stamp, order_of
 from concordant.merge.kinds import Field
@@ -44,9 +44,15 @@ def log(
 
 def _entry(row: Row, schema: Compiled, replica: str) -> HistoryEntry:
     try:
-        value = decode(row.body) if row.body is not None else None
-    except ValueError as error:
+        return _told(row, schema, replica)
+    except StorageError:
+        raise
+    except Exception as error:  # whatever rot makes of it
         raise DamagedDocumentError("the store", row.namespace, row.key, f"row {row.n}: {error}") from error
+
+
+def _told(row: Row, schema: Compiled, replica: str) -> HistoryEntry:
+    value = decode(row.body) if row.body is not None else None
     if row.changes is None:
         paths: tuple[tuple[str, ...], ...] = tuple((name,) for name in value or ())
     else:

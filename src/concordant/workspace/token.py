@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
-from concordant.errors import InvalidTokenError
+from concordant.errors import InvalidTokenError, StorageError
 from concordant.storage.cut import Cut, is_cut, joined, numbers_of
 from concordant.values import JSON, decode
 
@@ -47,15 +47,22 @@ Documents: TypeAlias = dict[bytes, Shown]
 """By the digest of namespace and key."""
 
 
+def _number(n: int) -> bytes:
+    try:
+        return n.to_bytes(_DIGITS, "big")
+    except OverflowError as error:
+        raise StorageError("the store", f"{n} is no number of a commit", "Restore it from a back-up") from error
+
+
 def document_token(replica: str, namespace: tuple[str, ...], key: str, version: int, body: JSON) -> str:
     """Makes the token of a document of the store ``replica`` that was read at a version and showed ``body``."""
     name = digest_of(namespace, key)
-    return _text(_DOCUMENT.pack(b"D", _digest(replica, 6), version.to_bytes(6, "big"), name, shown_digest(body)))
+    return _text(_DOCUMENT.pack(b"D", _digest(replica, 6), _number(version), name, shown_digest(body)))
 
 
 def moment_token(replica: str, n: Cut, time: float) -> str:
     """Makes the token of a moment of the store ``replica``."""
-    numbers = b"".join(number.to_bytes(_DIGITS, "big") for number in numbers_of(n))
+    numbers = b"".join(_number(number) for number in numbers_of(n))
     if isinstance(n, int):
         return _text(_MOMENT.pack(b"M", _digest(replica, 6), numbers, time))
     return _text(struct.pack(_CLOCKS.format(len(numbers)), b"C", _digest(replica, 6), numbers, time))

@@ -55,6 +55,10 @@ class SqlTransaction(Protocol):
         """What a query finds."""
         ...
 
+    def raw(self, statement: str, parameters: Sequence[Any] = ()) -> list[Columns]:
+        """The same of what may be rotten."""
+        ...
+
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Runs a statement now, or with others before the commit."""
         ...

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from concordant.errors import DamagedDocumentError, told
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
 from concordant.storage.base import Address, Examined, Forgotten, Knowledge, Row, StoreExamined
@@ -17,6 +18,7 @@ from concordant.storage.durable import load_whole
 from concordant.storage.encoding import (
     DOCUMENT,
     JOURNAL,
+    RottenError,
     StoredDocument,
     StoredRow,
     dump_key,
@@ -26,7 +28,7 @@ from concordant.storage.encoding import (
     pack,
 )
 from concordant.storage.knowledge import BEGUN, Marks, newer, noted
-from concordant.storage.sql.database import Database, SqlTransaction
+from concordant.storage.sql.database import Columns, Database, SqlTransaction
 from concordant.storage.sql.events import forget_events
 from concordant.storage.sql.source import GivenBodies, Rows, SqlSource
 from concordant.storage.sql.tallies import dropped_of, dropped_upto
@@ -72,14 +74,14 @@ def knowledge(rows: Rows) -> Knowledge:
     vector: VersionVector = {}
     gone: VersionVector = {}
     marks: dict[str, Marks] = {}
-    for name, known, then, told in rows("SELECT replica, n, forgotten, marks FROM concordant_peers"):
+    for name, known, then, text in rows("SELECT replica, n, forgotten, marks FROM concordant_peers"):
         vector[name] = known
         gone[name] = then
-        marks[name] = _load(told)
-    for name, (known, then, _, told) in zip(clock_names(replica, len(clocks)), clocks, strict=True):
+        marks[name] = _load(text, name)
+    for name, (known, then, _, text) in zip(clock_names(replica, len(clocks)), clocks, strict=True):
         vector[name] = known
         gone[name] = then
-        marks[name] = _load(told)
+        marks[name] = _load(text)
     forgotten = {name: upto for name, upto in gone.items() if upto}
     exported = cut_of([n for _, _, n, _ in clocks])
     return Knowledge(replica, vector, forgotten, exported, marks, len(clocks))
@@ -91,9 +93,9 @@ def learn(database: Database, vector: VersionVector, marks: Mapping[str, Marks])
     def run(tx: SqlTransaction) -> None:
         for replica, n in vector.items():
             tx.run(_LEARN, (replica, n))
-        for replica, told in marks.items():
+        for replica, news in marks.items():
             found = tx.rows("SELECT marks FROM concordant_peers WHERE replica = ?", (replica,))
-            if found and (known := _load(found[0][0])) != (best := newer(known, told)):
+            if found and (known := _load(found[0][0], replica)) != (best := newer(known, news)):
                 tx.run("UPDATE concordant_peers SET marks = ? WHERE replica = ?", (_dump(best), replica))
 
     database.write(run)
@@ -214,8 +216,13 @@ def _forget_rows(tx: SqlTransaction, before: float, most_events: int, clocks: in
     return sum(int(count) for _, count, _ in found)
 
 
-def _load(text: str) -> Marks:
-    return tuple((n, digest) for n, digest in from_json(text))
+def _load(text: str, name: str | None = None) -> Marks:
+    try:
+        return tuple((n, digest) for n, digest in from_json(text))
+    except (ValueError, TypeError) as error:
+        whose = "of the store's own commits" if name is None else f"of the commits of the store {told(name)}"
+        what = f"the marks {whose} are rotten ({told(text, 80)})"
+        raise RottenError(f"{what}: restore the database from a back-up") from error
 
 
 def _dump(marks: Marks) -> str:
@@ -238,8 +245,9 @@ def examine_store(database: Database) -> StoreExamined:
         "WHERE d.clock = e.clock AND d.namespace = e.namespace AND d.key = e.key))"
     )
     found = database.rows("SELECT n, trimmed FROM concordant_clocks ORDER BY clock")
-    n, trimmed = (cut_of(numbers) for numbers in zip(*found, strict=True))
-    return StoreExamined(n, cut_of([number for (number,) in newest]), trimmed, strays, database.damage())
+    n, trimmed = (cut_of(each) for each in zip(*found, strict=True))
+    numbers = [number if isinstance(number, int) else 0 for (number,) in newest]  # what is none is told at its row
+    return StoreExamined(n, cut_of(numbers), trimmed, strays, database.damage())
 
 
 def examine(database: Database, clocks: int, address: Address | None = None) -> Iterator[Examined]:
@@ -260,7 +268,12 @@ def examine(database: Database, clocks: int, address: Address | None = None) -> 
 
 
 def _page(rows: Rows, where: str, parameters: Sequence[Any], clocks: int) -> Iterator[Examined]:
-    for clock, *columns in rows(f"SELECT clock, {DOCUMENT} FROM concordant_documents WHERE {where}", parameters):
+    try:
+        found = rows(f"SELECT clock, {DOCUMENT} FROM concordant_documents WHERE {where}", parameters)
+    except DamagedDocumentError as error:
+        yield Examined((error.namespace, error.key), None, ABSENT, None, 0, 0, frozenset(), None, error.reason)
+        return
+    for clock, *columns in found:
         yield _examined(rows, clock, StoredDocument._make(columns), clocks)
 
 
@@ -273,18 +286,18 @@ def _examined(rows: Rows, clock: int, stored: StoredDocument, clocks: int) -> Ex
     with _noting("it", troubles):
         _, state = load_whole(stored, address, SqlSource(rows, clocks))
     query = f"SELECT {JOURNAL} FROM concordant_journal WHERE clock = ? AND document = ? ORDER BY n DESC"
-    found = rows(query, (clock, stored.id))
     journal: list[Row] | None = None
     with _noting("its journal", troubles):
-        kept = [StoredRow._make(row) for row in found]
+        kept = [StoredRow._make(row) for row in rows(query, (clock, stored.id))]
         bodies = GivenBodies(rows, clocks, ((row.n, row.base, row.body) for row in kept))
         journal = [_row(row, address, bodies) for row in kept]
     query = (
         "SELECT id, body FROM concordant_escalations "
         "WHERE clock = ? AND namespace = ? AND key = ? AND state IN ('open', 'claimed')"
     )
-    questions = rows(query, (clock, stored.namespace, stored.key))
+    questions: list[Columns] = []
     with _noting("an open question of it", troubles):
+        questions = rows(query, (clock, stored.namespace, stored.key))
         for _, body in questions:
             load_escalation(body)
     return Examined(
@@ -334,7 +347,7 @@ def set_aside(database: Database, addresses: Sequence[tuple[Address, str]], cloc
         moved = 0
         for (id_,) in tx.rows(query, (clock, *name)):
             kept = {
-                table: [[_plain(one) for one in row] for row in tx.rows(f"SELECT * FROM {table} WHERE {where}", of)]
+                table: [[_plain(one) for one in row] for row in tx.raw(f"SELECT * FROM {table} WHERE {where}", of)]
                 for table, where, of in _parts(clock, id_, name)
             }
             row = (clock, id_, *name, tx.now, reason, to_json(kept))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
-from concordant.errors import DamagedDocumentError
+from concordant.errors import DamagedDocumentError, StorageError
 from concordant.escalation import Escalation, Event
 from concordant.merge.causality import VersionVector
 from concordant.merge.record import Record
@@ -343,7 +343,9 @@ class SqlStorage(DurableStorage):
     def _row(self, stored: StoredRow, bodies: GivenBodies, address: Address) -> Row:
         try:
             return load_row(bodies.row(stored), address)
-        except (ValueError, TypeError) as error:
+        except StorageError:
+            raise
+        except Exception as error:  # whatever rot makes of it
             raise DamagedDocumentError(self.database.place, *address, f"row {stored.n}: {error}") from error
 
     def _bodies(self, found: Sequence[StoredRow]) -> GivenBodies:

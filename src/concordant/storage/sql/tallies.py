@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -52,10 +53,10 @@ class JournalCounts:
     def count(self, rows: Sequence[Sequence[Any]]) -> None:
         """Counts rows of the journal: namespace, act, body, outcomes, policies."""
         self.acts.update([act for _, act, *_ in rows])
-        self.settled.update([policy for *_, told in rows if told for _, policy in from_json(told)])
-        found = [row for row in rows if row[0] is not None]
-        given = ((load_namespace(name), act, body, from_json(met or "{}")) for name, act, body, met, _ in found)
-        counted(given, self.fields)
+        for *_, told in rows:
+            with suppress(ValueError, TypeError):  # rot, which ``check`` tells
+                self.settled.update([str(policy) for _, policy in from_json(told or "[]")])
+        counted((row for row in map(_given, rows) if row is not None), self.fields)
 
     def dump(self) -> str:
         """The counts as JSON."""
@@ -70,6 +71,15 @@ class JournalCounts:
         tally.acts, tally.settled = Counter(acts), Counter(settled)
         tally.fields = {(tuple(namespace), field): Counter(outcomes) for namespace, field, outcomes in fields}
         return tally
+
+
+def _given(row: Sequence[Any]) -> tuple[tuple[str, ...], str, bytes | None, dict[str, str]] | None:
+    """What a row says of what was given; ``None``: nothing, or what is rotten."""
+    name, act, body, met, _ = row
+    try:
+        return None if name is None else (load_namespace(name), act, body, dict(from_json(met or "{}")))
+    except (ValueError, TypeError):
+        return None
 
 
 class _Part(NamedTuple):
@@ -166,8 +176,15 @@ class _Counting:
         counts = JournalCounts()
         rows = self._rows(query, (self._clock, part * length, min((part + 1) * length, self._head + 1)))
         bodies = GivenBodies(self._rows, self._clocks, [row[4:] for row in rows])
-        counts.count([(name, act, bodies.body(*given), met, told) for name, act, met, told, *given in rows])
+        counts.count([(name, act, _body(bodies, *given), met, told) for name, act, met, told, *given in rows])
         return counts
+
+
+def _body(bodies: GivenBodies, n: int, base: int | None, body: bytes | None) -> bytes | None:
+    try:
+        return bodies.body(n, base, body)
+    except Exception:  # whatever rot makes of it, which ``check`` tells
+        return None
 
 
 def _length(depth: int, clocks: int) -> int:
