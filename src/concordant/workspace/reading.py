@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, takewhile
 from typing import Any
 
-from concordant.errors import ConcordantError, ContestedError, HistoryExpiredError, InvalidTokenError, told
+from concordant.errors import (
+    ConcordantError,
+    ContestedError,
+    HistoryExpiredError,
+    InvalidTokenError,
+    StorageBusyError,
+    told,
+)
 from concordant.escalation import Escalation, escalation_of
 from concordant.merge.kinds import Contest
 from concordant.merge.record import MOST_WRITES, Record
@@ -31,6 +39,8 @@ from concordant.workspace.token import digest_of
 from concordant.workspace.transitions import as_known
 
 __all__ = ["Reading"]
+
+logger = logging.getLogger("concordant")
 
 MOST_BLAMED = 16
 """Of how many documents it is known who wrote what of their texts, as it was asked last."""
@@ -114,11 +124,14 @@ class Reading:
         places = [(document.namespace, document.key) for document in documents if document.has_end]
         if self.storage.read_only:
             return
-        if self.storage.live:
-            for place in places:
-                self.storage.commit(*place, _touch)
-        elif places:
-            self.storage.commit_all([(*place, _touch) for place in places])  # one wait for the disk
+        try:
+            if self.storage.live:
+                for place in places:
+                    self.storage.commit(*place, _touch)
+            elif places:
+                self.storage.commit_all([(*place, _touch) for place in places])  # one wait for the disk
+        except StorageBusyError as error:  # whoever reads is given what was read
+            logger.warning("The time to live of %d documents was not begun anew by a read (%s)", len(places), error)
 
     def current(self, prefix: Namespace, conditions: Sequence[Condition] = ()) -> Iterator[Document]:
         """The documents under a prefix as the scope in force would read them."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -16,7 +18,7 @@ from langgraph.store.base import GetOp, PutOp, SearchOp, TTLConfig
 from langgraph.store.sqlite import SqliteStore
 from pydantic import BaseModel
 
-from concordant import ConcordantError, InvalidWriteError, Scalar, Set, Workspace
+from concordant import ConcordantError, InvalidWriteError, Scalar, Set, SqliteOptions, StorageBusyError, Workspace
 from concordant_langgraph import MergeStore
 from tests.patience import PATIENCE, until
 
@@ -242,3 +244,23 @@ def test_a_sweeper_does_not_keep_a_store_alive() -> None:
     gc.collect()
     assert gone() is None
     future.result(timeout=PATIENCE)
+
+
+def test_a_read_of_a_locked_file_gives_its_item(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where others hold the file for longer than ``lock_timeout``, a read gives what it read; only its beginning the
+    time to live anew is left out, which the log tells."""
+    url = f"sqlite:///{tmp_path}/codes.db"
+    options = SqliteOptions(lock_timeout=0.05)
+    with Workspace(url, options=options) as workspace:
+        store = MergeStore(workspace=workspace, ttl={"default_ttl": SHORT})
+        store.put(NS, "ada", {"digits": "1"})
+        with closing(sqlite3.connect(tmp_path / "codes.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            item = store.get(NS, "ada")
+            [found] = store.search(NS)
+            with pytest.raises(StorageBusyError):
+                store.put(NS, "ada", {"digits": "2"})
+            other.execute("ROLLBACK")
+        assert item is not None and item.value == found.value == {"digits": "1"}
+        assert "was not begun anew" in caplog.text
+        store.put(NS, "ada", {"digits": "2"})
