@@ -100,8 +100,8 @@ def test_a_look_beside_a_call_is_no_sight_of_it() -> None:
             text: str = super()._run(**arguments)
             return text
 
-    look, act = Look(state, read._tool), Act(state, change._tool)
-    look.name = "look"
+    look, act = read.model_copy(update={"name": "look"}), change.model_copy()
+    look.__class__, act.__class__ = Look, Act
     run(
         state,
         READ,

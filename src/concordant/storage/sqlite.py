@@ -72,9 +72,9 @@ class SqliteDatabase:
         self._begin()
         self.replica = self._opened(replica)
         self.heads: Any = self.rows(HEADS)
-        clocks = self.rows("SELECT clock FROM concordant_clocks")
-        if clocks != [(0,)]:
-            reason = f"it counts its commits under {told(clocks)}, and not under one clock 0"
+        clocks = self.rows("SELECT clock FROM concordant_clocks ORDER BY clock")
+        if not clocks or clocks != [(number,) for number in range(len(clocks))]:
+            reason = f"it counts its commits under the clocks {told(clocks)}, which are not numbered from 0"
             raise StorageError(self.place, reason, _MENDS[sqlite3.SQLITE_CORRUPT])
         call_in_child(self._after_fork)
 
