@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from concordant.errors import ConcordantError
 from concordant.limits import MOST_CONTENDERS
 from concordant.merge.kinds import Contest, Field, Option
 from concordant.merge.kinds.look import digest_of
@@ -251,8 +252,16 @@ class Event:
 
 
 def when(seconds: float) -> datetime:
-    """Returns a time as an aware datetime."""
-    return datetime.fromtimestamp(seconds, UTC)
+    """Returns a time as an aware datetime.
+
+    Raises:
+        ConcordantError: no calendar has it, so that whatever kept it has changed it.
+    """
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        mend = "Restore what it was read from"
+        raise ConcordantError(f"{seconds} seconds after 1970 is no time that was stored ({error}). {mend}") from error
 
 
 def id_of(namespace: tuple[str, ...], key: str, contest: Contest) -> str:

@@ -142,7 +142,7 @@ ALIEN = "!"
 def is_present(fingerprint: str | None, present: str) -> bool:
     """Tells whether a document with this fingerprint was saved under the present model, as far as can be told between
     processes, and holds only what that model makes."""
-    if fingerprint is None or fingerprint.endswith(ALIEN):
+    if not isinstance(fingerprint, str) or fingerprint.endswith(ALIEN):  # there is none, or it is rotten
         return False
     return fingerprint == present or fingerprint.partition("?")[0] == present.partition("?")[0]
 

@@ -375,7 +375,8 @@ _OF_TYPE = {
     **dict.fromkeys(("place", "forgotten", "exported", "trimmed", "erased", "depth", "part", "home"), (int,)),
     **dict.fromkeys(("changed", "until"), (float, int)),
     **dict.fromkeys(
-        ("state", "source", "kind", "name", "holder", "replica", "marks", "counts", "text", "shape"), (str,)
+        ("state", "source", "kind", "name", "holder", "replica", "marks", "counts", "text", "shape", "fingerprint"),
+        (str,),
     ),
     "id": (int, str),
 }

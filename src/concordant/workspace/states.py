@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from concordant.errors import DamagedDocumentError
+from concordant.errors import DamagedDocumentError, told
 from concordant.merge.causality import seen_everything
 from concordant.merge.kinds import OPEN, Field, Look
 from concordant.merge.kinds.base import reading
@@ -69,12 +69,15 @@ def _values_of(row: Row) -> dict[str, Any]:
     """What a write gave.
 
     Raises:
-        DamagedDocumentError: what is stored of it is no JSON any more.
+        DamagedDocumentError: what is stored of it is no JSON object any more.
     """
     try:
-        return decode_whole(row.body or b"{}")  # type: ignore[no-any-return]
+        found = decode_whole(row.body or b"{}")
     except ValueError as error:
         raise DamagedDocumentError("the store", row.namespace, row.key, str(error)) from error
+    if not isinstance(found, dict):
+        raise DamagedDocumentError("the store", row.namespace, row.key, f"{told(found, 40)} is no object")
+    return found
 
 
 def current_view(state: State, schema: Compiled, replica: str) -> View:

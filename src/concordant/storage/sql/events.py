@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from concordant.escalation import Event, when
+from concordant.escalation import Escalation, Event, when
 from concordant.storage.base import Cursor, Lag, Listener, Position, Told, together
 from concordant.storage.durable import LAST, DurableEvents
-from concordant.storage.encoding import load_escalation
+from concordant.storage.encoding import RottenError, load_escalation
 from concordant.storage.sql.database import Database, SqlTransaction, of_clocks
 from concordant.storage.sql.tables import HEADS
 
@@ -46,7 +46,7 @@ class SqlEvents(DurableEvents):
         given = [(clock, cursor[0], *cursor, limit) for clock, cursor in enumerate(position)]
         found = self._database.rows(*of_clocks(_AFTER, given, "time, n, place", limit))
         return [
-            Told((n, place), source, Event(kind, load_escalation(body), time))
+            Told((n, place), source, Event(kind, _question(n, place, body), time))
             for n, place, source, time, kind, body in found
         ]
 
@@ -130,3 +130,12 @@ def forget_events(tx: SqlTransaction, before: float, most: int) -> None:
         "DELETE FROM concordant_escalations WHERE state NOT IN ('open', 'claimed') AND changed < ?",
         (before,),
     )
+
+
+def _question(n: int, place: int, body: bytes) -> Escalation:
+    """What an event is about; where its bytes have changed, the error names the event."""
+    try:
+        return load_escalation(body)
+    except Exception as error:  # whatever rot makes of it
+        what = f"event {place} of commit {n} is rotten ({type(error).__name__}: {error})"
+        raise RottenError(f"{what}: restore the database from a back-up, or subscribe anew") from error
