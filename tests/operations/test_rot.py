@@ -166,6 +166,19 @@ def test_a_cell_of_another_type_is_told_with_its_document_which_can_be_set_aside
         assert ws.check().ok
 
 
+def test_a_time_that_no_calendar_has_is_told_with_its_document(sound: Path, tmp_path: Path) -> None:
+    """Whoever asks for it is told whose it is; what the document shows can be read."""
+    path = tmp_path / "rotten.db"
+    shutil.copy(sound, path)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE concordant_documents SET updated = 1e30 WHERE key = 'often1'")
+    with Workspace(f"sqlite:///{path}", schemas=SCHEMAS) as ws:
+        document = ws.get(SPACE, "often1")
+        assert document is not None and document.value
+        with pytest.raises(DamagedDocumentError, match="briefs:often1"):
+            print(document.updated_at)
+
+
 _ID = "(SELECT id FROM concordant_documents WHERE key = 'often1')"
 
 

@@ -181,7 +181,7 @@ class Document:
     def _when(self, time: float) -> datetime:
         try:
             return when(time)
-        except (ValueError, OverflowError, OSError) as error:
+        except ConcordantError as error:
             raise self._damaged(error) from error
 
     def to_dict(self) -> dict[str, Any]:
