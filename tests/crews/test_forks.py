@@ -21,17 +21,12 @@ SCRIPT = textwrap.dedent(
     from crewai.memory.types import MemoryRecord
     from concordant import StorageError, Workspace
     from concordant_crewai import MergeFlowPersistence, MergeStorage, SharedState, install
+    from tests.apart import each_in_a_child
     from tests.crews.support import agent, embed, task
     from tests.crews.test_shared_state import Plan
 
     where, forks = sys.argv[1], int(sys.argv[2])
-    for url in sys.argv[3:]:  # each in a process of its own; what takes long, the imports, is done once
-        if not os.fork():
-            break
-        assert not os.wait()[1], url
-    else:
-        print("done")
-        os._exit(0)
+    url = each_in_a_child(sys.argv[3:])
     where += url[:6]
     url = None if url == "memory" else url
     ws = Workspace(url)

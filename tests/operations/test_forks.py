@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -22,14 +23,9 @@ SCRIPT = textwrap.dedent(
     warnings.simplefilter("ignore")
     from concordant import StorageError, Workspace
     from concordant_langgraph import MergeStore
+    from tests.apart import each_in_a_child
 
-    for url in sys.argv[1:]:  # each in a process of its own; what takes long, the imports, is done once
-        if not os.fork():
-            break
-        assert not os.wait()[1], url
-    else:
-        print("done")
-        os._exit(0)
+    url = each_in_a_child(sys.argv[1:])
     forks = 4 if url == "memory" else 2
     url = None if url == "memory" else url
     ws = Workspace(url)
@@ -112,5 +108,6 @@ def test_a_forked_child_works_or_is_told_how(fresh_url: FreshUrl) -> None:
     """Forked while other threads read and write, a child reads; it writes to a database, and in memory it is told that
     nobody would see that. It never hangs, and the parent works on."""
     urls = [fresh_url(storage) or storage for storage in ("memory", "sqlite", "postgres")]
-    ran = subprocess.run([sys.executable, "-c", SCRIPT, *urls], capture_output=True, text=True, timeout=PATIENCE)
+    command, root = [sys.executable, "-c", SCRIPT, *urls], Path(__file__).parents[2]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=root)
     assert ran.returncode == 0 and "done" in ran.stdout, ran.stderr[-3_000:]
